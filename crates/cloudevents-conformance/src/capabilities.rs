@@ -1,0 +1,224 @@
+//! What a testee says of itself when it is started.
+
+use cloudevents_vectors::{Case, Expected, Revision};
+use serde_json::{Map, Value};
+
+use crate::tree::json::Json;
+
+/// Who the testee is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Implementation {
+    /// The name of the implementation.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The language it is written in.
+    pub language: String,
+}
+
+/// What the testee says it has. A list that it leaves out says nothing: then it is asked, and may answer
+/// `unsupported`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Versions of CloudEvents, as events state them.
+    pub specversions: Option<Vec<String>>,
+    /// Revisions of the specification. The last release is claimed by whoever states none.
+    pub revisions: Vec<Revision>,
+    /// Event formats, those of batches by names of their own.
+    pub formats: Option<Vec<String>>,
+    /// Protocol bindings.
+    pub bindings: Option<Vec<String>>,
+    /// Operations of the protocol.
+    pub ops: Option<Vec<String>>,
+}
+
+impl Capabilities {
+    /// Why the testee cannot be asked about a case, by its own word.
+    pub(crate) fn lack(&self, case: &Case) -> Option<String> {
+        let request = &case.request;
+        lacks("operation", self.ops.as_deref(), case.op())
+            .or_else(|| self.lacks_carrier(request))
+            .or_else(|| self.lacks_carrier(object(request, "from")?))
+            .or_else(|| self.lacks_carrier(object(request, "to")?))
+            .or_else(|| {
+                events(case).find_map(|event| {
+                    // Any other version is there to be refused.
+                    let version = text(event.as_object()?, "specversion").filter(|version| ["0.3", "1.0"].contains(version));
+                    lacks("specversion", self.specversions.as_deref(), version)
+                })
+            })
+    }
+
+    fn lacks_carrier(&self, carried: &Map<String, Value>) -> Option<String> {
+        let via = text(carried, "via");
+        let of_via = match via {
+            Some(via) if is_format(via) => lacks("format", self.formats.as_deref(), Some(via)),
+            via => lacks("binding", self.bindings.as_deref(), via),
+        };
+        of_via.or_else(|| {
+            let format = text(carried, "format")?;
+            let format = match text(carried, "mode") {
+                Some("batched") => format!("{format}-batch"),
+                _ => format.to_owned(),
+            };
+            lacks("format", self.formats.as_deref(), Some(&format))
+        })
+    }
+
+    /// Reads the answer to `start`, or says what is wrong with it.
+    pub(crate) fn read(answer: &Json) -> Result<(Implementation, Capabilities), String> {
+        match answer.get("version").map(ToString::to_string).as_deref() {
+            Some("1") => (),
+            Some(version) => return Err(format!("version {version} of the protocol instead of version 1")),
+            None => return Err("no `version` of the protocol".to_owned()),
+        }
+        let implementation = answer.get("implementation").filter(|value| value.is_object());
+        let implementation = implementation.ok_or("no object `implementation`")?;
+        let stated = |name: &str| -> Result<String, String> {
+            let value = implementation.get(name).and_then(Json::as_str);
+            value.map(str::to_owned).ok_or_else(|| format!("no text `{name}` in `implementation`"))
+        };
+        let implementation =
+            Implementation { name: stated("name")?, version: stated("version")?, language: stated("language")? };
+        let capabilities = answer.get("capabilities").filter(|value| value.is_object());
+        let capabilities = capabilities.ok_or("no object `capabilities`")?;
+        let list = |name: &str| texts(capabilities, name);
+        let revisions = match list("spec")? {
+            Some(names) => names.iter().filter_map(|name| Revision::from_name(name)).collect(),
+            None => vec![Revision::V1_0_2],
+        };
+        let capabilities = Capabilities {
+            specversions: list("specversions")?,
+            revisions,
+            formats: list("formats")?,
+            bindings: list("bindings")?,
+            ops: list("ops")?,
+        };
+        Ok((implementation, capabilities))
+    }
+}
+
+/// Whether `via` is the name of a format; it is that of a binding otherwise.
+fn is_format(via: &str) -> bool {
+    const FORMATS: [&str; 9] =
+        ["json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor"];
+    FORMATS.contains(&via)
+}
+
+fn lacks(what: &str, claimed: Option<&[String]>, needed: Option<&str>) -> Option<String> {
+    let (claimed, needed) = (claimed?, needed?);
+    (!claimed.iter().any(|name| name == needed)).then(|| format!("the {what} {needed} is not among its capabilities"))
+}
+
+/// The events that a case hands over or wants to see.
+fn events(case: &Case) -> impl Iterator<Item = &Value> {
+    let wanted = case.expect.first().and_then(|outcome| match &outcome.expected {
+        Expected::Result(result) => Some(result),
+        Expected::Error(_) => None,
+    });
+    let members = [Some(&case.request), wanted].into_iter().flatten();
+    members.flat_map(|members| {
+        let list = members.get("events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        list.iter().chain(members.get("event"))
+    })
+}
+
+fn object<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+    members.get(name).and_then(Value::as_object)
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    members.get(name).and_then(Value::as_str)
+}
+
+fn texts(value: &Json, name: &str) -> Result<Option<Vec<String>>, String> {
+    let Some(list) = value.get(name) else { return Ok(None) };
+    let items = list.items().map(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+    match items {
+        Some(Some(texts)) => Ok(Some(texts)),
+        _ => Err(format!("`{name}` in `capabilities` is not a list of texts")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudevents_vectors::Document;
+    use serde_json::json;
+
+    use super::*;
+
+    fn start() -> Value {
+        json!({
+            "version": 1, "implementation": {"name": "n", "version": "2", "language": "l"},
+            "capabilities": {"specversions": ["1.0"], "formats": ["json"], "bindings": ["http"],
+                "ops": ["decode", "encode", "transcode", "upgrade"]}
+        })
+    }
+
+    fn lack(request: Value, outcome: Value) -> Option<String> {
+        let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [{
+            "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
+            "request": request, "expect": [outcome]}]});
+        let case = Document::parse(&document.to_string()).unwrap().cases.remove(0);
+        Capabilities::read(&Json::from(&start())).unwrap().1.lack(&case)
+    }
+
+    #[test]
+    fn the_answer_to_start_is_read() {
+        let (implementation, capabilities) = Capabilities::read(&Json::from(&start())).unwrap();
+        assert_eq!(implementation.version, "2");
+        assert_eq!(capabilities.bindings.as_deref(), Some(&["http".to_owned()][..]));
+        assert_eq!(capabilities.revisions, [Revision::V1_0_2]);
+        let mut both = start();
+        both["capabilities"]["spec"] = json!(["1.0.2", "main", "9.9"]);
+        both["capabilities"].as_object_mut().unwrap().remove("ops");
+        let (_, capabilities) = Capabilities::read(&Json::from(&both)).unwrap();
+        assert_eq!(capabilities.revisions, [Revision::V1_0_2, Revision::Main]);
+        assert_eq!(capabilities.ops, None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_answer_to_start_is_told() {
+        for (pointer, value, told) in [
+            ("/version", json!(2), "version 2"),
+            ("/version", json!("1"), "version \"1\""),
+            ("/implementation", json!("n"), "no object `implementation`"),
+            ("/implementation/name", json!(null), "no text `name`"),
+            ("/capabilities", json!([]), "no object `capabilities`"),
+            ("/capabilities/ops", json!("decode"), "`ops` in `capabilities` is not a list"),
+            ("/capabilities/formats", json!([1]), "`formats` in `capabilities` is not a list"),
+        ] {
+            let mut answer = start();
+            *answer.pointer_mut(pointer).unwrap() = value;
+            let error = Capabilities::read(&Json::from(&answer)).unwrap_err();
+            assert!(error.contains(told), "{pointer}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_claimed_is_not_asked() {
+        let any = || json!({"error": {}});
+        let has = |request: Value| lack(request, any()).is_none();
+        assert!(has(json!({"op": "decode", "via": "http"})));
+        assert!(has(json!({"op": "decode", "via": "json"})));
+        assert!(!has(json!({"op": "sql", "expression": "1"})));
+        assert!(!has(json!({"op": "decode", "via": "kafka"})));
+        assert!(!has(json!({"op": "decode", "via": "json-batch"})));
+        assert!(has(json!({"op": "encode", "via": "http", "mode": "structured", "format": "json"})));
+        assert!(!has(json!({"op": "encode", "via": "http", "mode": "batched", "format": "json"})));
+        assert!(!has(json!({"op": "encode", "via": "http", "mode": "structured", "format": "avro"})));
+        assert!(has(json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "http"}})));
+        assert!(!has(json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "xml"}})));
+        assert!(!has(json!({"op": "transcode", "from": {"via": "nats"}, "to": {"via": "json"}})));
+        assert!(has(json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "9"}]})));
+        assert!(!has(json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "0.3"}]})));
+        assert!(!has(json!({"op": "upgrade", "event": {"specversion": "0.3"}})));
+        let read = json!({"result": {"events": [{"specversion": "0.3", "attributes": {}}]}});
+        assert_eq!(
+            lack(json!({"op": "decode", "via": "json"}), read).as_deref(),
+            Some("the specversion 0.3 is not among its capabilities")
+        );
+    }
+}

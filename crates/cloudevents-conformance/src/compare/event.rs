@@ -1,0 +1,207 @@
+//! Events: by specversion, by attributes, and by data.
+
+use std::collections::BTreeMap;
+
+use crate::tree::json::{self, Json, Text};
+
+use super::{Difference, Path, bytes};
+
+/// Notes where a list of events is not the wanted one.
+pub(crate) fn diff_all(
+    path: &Path,
+    as_text: bool,
+    wanted: &Json,
+    got: &Json,
+    differences: &mut Vec<Difference>,
+) {
+    match (wanted.items(), got.items()) {
+        (Some(wanted), Some(got)) => {
+            if wanted.len() != got.len() {
+                let count = |events: &[Json]| format!("{} events", events.len());
+                differences.push(path.differs(count(wanted), count(got)));
+            }
+            for (index, (wanted, got)) in wanted.iter().zip(got).enumerate() {
+                diff(&path.item(index), as_text, wanted, got, differences);
+            }
+        }
+        _ => differences.push(path.differs(wanted, got)),
+    }
+}
+
+/// Notes where an event is not the wanted one. `as_text`: `json` payloads compare character for character.
+pub(crate) fn diff(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    if !got.is_object() {
+        differences.push(path.differs(wanted, got));
+        return;
+    }
+    member(path, "specversion", wanted, got, differences);
+    attributes(&path.member("attributes"), wanted.get("attributes"), got.get("attributes"), differences);
+    let path = path.member("data");
+    match (wanted.get("data"), got.get("data")) {
+        (None, None) => (),
+        (Some(wanted), None) => differences.push(path.differs(wanted, "no payload")),
+        (None, Some(got)) => differences.push(path.differs("no payload", got)),
+        (Some(wanted), Some(got)) => data(&path, as_text, wanted, got, differences),
+    }
+}
+
+fn attributes(path: &Path, wanted: Option<&Json>, got: Option<&Json>, differences: &mut Vec<Difference>) {
+    let by_name = |attributes: Option<&'_ Json>| -> BTreeMap<Text, Json> {
+        attributes.map(Json::members).unwrap_or_default().iter().cloned().collect()
+    };
+    let (wanted, mut got) = (by_name(wanted), by_name(got));
+    for (name, wanted) in &wanted {
+        let path = path.member(&name.to_string());
+        match got.remove(name) {
+            None => differences.push(path.differs(wanted, "nothing")),
+            Some(got) => {
+                member(&path, "type", wanted, &got, differences);
+                member(&path, "value", wanted, &got, differences);
+            }
+        }
+    }
+    for (name, got) in got {
+        differences.push(path.member(&name.to_string()).differs("nothing", got));
+    }
+}
+
+fn member(path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    let path = path.member(name);
+    match (wanted.get(name), got.get(name)) {
+        (Some(wanted), Some(got)) => json::diff(&path, wanted, got, differences),
+        (Some(wanted), None) => differences.push(path.differs(wanted, "nothing")),
+        (None, _) => (),
+    }
+}
+
+fn data(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    let ([(wanted_kind, wanted_value)], [(got_kind, got_value)]) = (wanted.members(), got.members()) else {
+        return json::diff(path, wanted, got, differences);
+    };
+    if wanted_kind != got_kind {
+        differences.push(path.differs(wanted, got));
+        return;
+    }
+    let path = path.member(&wanted_kind.to_string());
+    match wanted_kind.as_str() {
+        Some("json") if !as_text => json_text(&path, wanted_value, got_value, differences),
+        Some("binary" | "cbor") => base64(&path, wanted_value, got_value, differences),
+        Some("proto") => {
+            member(&path, "typeurl", wanted_value, got_value, differences);
+            match (wanted_value.get("value"), got_value.get("value")) {
+                (Some(wanted), Some(got)) => base64(&path.member("value"), wanted, got, differences),
+                _ => member(&path, "value", wanted_value, got_value, differences),
+            }
+        }
+        _ => json::diff(&path, wanted_value, got_value, differences),
+    }
+}
+
+/// Compares JSON that is given as text. What is not JSON compares as text.
+fn json_text(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    let parsed = |value: &Json| value.as_str().map(json::parse);
+    match (parsed(wanted), parsed(got)) {
+        (Some(Ok(wanted)), Some(Ok(got))) => json::diff(path, &wanted, &got, differences),
+        (Some(Ok(wanted)), Some(Err(reason))) => {
+            differences.push(path.differs(wanted, format!("text that is not JSON ({reason}): {got}")));
+        }
+        _ => json::diff(path, wanted, got, differences),
+    }
+}
+
+fn base64(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    match (bytes::base64(wanted), bytes::base64(got)) {
+        (Ok(wanted), Ok(got)) => bytes::diff(path, &wanted, &got, differences),
+        (Ok(wanted), Err(got)) => differences.push(path.differs(bytes::show(&wanted), got)),
+        (Err(_), _) => json::diff(path, wanted, got, differences),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differences(as_text: bool, wanted: &str, got: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let parse = |text: &str| json::parse(text).unwrap();
+        diff_all(&Path::new("events"), as_text, &parse(wanted), &parse(got), &mut found);
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn event(attributes: &str, data: &str) -> String {
+        format!(r#"[{{"specversion":"1.0","attributes":{{{attributes}}}{data}}}]"#)
+    }
+
+    #[test]
+    fn attributes_compare_by_name_type_and_value() {
+        let wanted = event(r#""id":{"type":"String","value":"1"},"n":{"type":"Integer","value":1}"#, "");
+        assert_eq!(differences(false, &wanted, &wanted), [""; 0]);
+        let got = event(
+            r#""n":{"type":"Integer","value":1.0},"id":{"type":"URI","value":"1"},"x":{"type":"String","value":""}"#,
+            "",
+        );
+        assert_eq!(
+            differences(false, &wanted, &got),
+            [
+                "events[0].attributes.id.type: wanted \"String\", got \"URI\"",
+                "events[0].attributes.n.value: wanted 1, got 1.0",
+                "events[0].attributes.x: wanted nothing, got {\"type\":\"String\",\"value\":\"\"}",
+            ]
+        );
+        assert_eq!(differences(false, &wanted, &event("", "")).len(), 2);
+    }
+
+    #[test]
+    fn specversion_and_the_number_of_events_count() {
+        let wanted = event("", "");
+        assert_eq!(
+            differences(false, &wanted, &wanted.replace("1.0", "0.3")),
+            ["events[0].specversion: wanted \"1.0\", got \"0.3\""]
+        );
+        assert_eq!(differences(false, &wanted, "[]"), ["events: wanted 1 events, got 0 events"]);
+        assert_eq!(differences(false, &wanted, "{}").len(), 1);
+        assert_eq!(differences(false, &wanted, "[1]").len(), 1);
+    }
+
+    #[test]
+    fn payloads_compare_by_their_kind() {
+        let pairs: [(&str, &str, usize); 15] = [
+            (r#"{"json":"{\"a\":1,\"b\":2}"}"#, r#"{"json":"{ \"b\":2, \"a\":1 }"}"#, 0),
+            (r#"{"json":"1.0"}"#, r#"{"json":"1"}"#, 1),
+            (r#"{"json":"1"}"#, r#"{"json":"x"}"#, 1),
+            (r#"{"json":"1"}"#, r#"{"json":1}"#, 1),
+            (r#"{"json":"\"a\""}"#, r#"{"text":"a"}"#, 1),
+            (r#"{"json":"null"}"#, "null", 1),
+            (r#"{"text":"a"}"#, r#"{"text":"a"}"#, 0),
+            (r#"{"text":"a"}"#, r#"{"text":"b"}"#, 1),
+            (r#"{"binary":"YQ=="}"#, r#"{"binary":"YQ=="}"#, 0),
+            (r#"{"binary":"YQ=="}"#, r#"{"binary":"Yg=="}"#, 1),
+            (r#"{"binary":"YQ=="}"#, r#"{"binary":"YQ"}"#, 1),
+            (r#"{"binary":""}"#, r#"{"text":""}"#, 1),
+            (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"value":"YQ==","typeurl":"t"}}"#, 0),
+            (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"typeurl":"u","value":""}}"#, 2),
+            (r#"{"xml":"<a/>"}"#, r#"{"xml":"<b/>"}"#, 1),
+        ];
+        for (wanted, got, count) in pairs {
+            let event = |data: &str| event("", &format!(r#","data":{data}"#));
+            assert_eq!(differences(false, &event(wanted), &event(got)).len(), count, "{wanted} {got}");
+        }
+    }
+
+    #[test]
+    fn a_null_payload_is_not_an_absent_one() {
+        let null = event("", r#","data":{"json":"null"}"#);
+        assert_eq!(
+            differences(false, &null, &event("", "")),
+            ["events[0].data: wanted {\"json\":\"null\"}, got no payload"]
+        );
+        assert_eq!(differences(false, &event("", ""), &null).len(), 1);
+    }
+
+    #[test]
+    fn json_can_compare_as_text() {
+        let (wanted, got) = (r#","data":{"json":"[1]"}"#, r#","data":{"json":"[ 1 ]"}"#);
+        assert_eq!(differences(false, &event("", wanted), &event("", got)), [""; 0]);
+        assert_eq!(differences(true, &event("", wanted), &event("", got)).len(), 1);
+    }
+}

@@ -1,0 +1,147 @@
+//! Where each carrier keeps headers, content type and body.
+
+use std::fmt;
+
+use crate::compare::bytes;
+use crate::compare::document::Notation;
+use crate::tree::json::Json;
+
+/// The member that holds [`ContentType::Property`].
+pub(super) const PROPERTIES: &str = "properties";
+
+/// Where a carrier keeps what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carrier {
+    /// The member with the list of names and values, if there are any.
+    pub(super) headers: Option<&'static str>,
+    /// Whether the case of header names says nothing.
+    pub(super) ignore_case: bool,
+    /// Where the content type is.
+    pub(super) content_type: ContentType,
+    /// The notation of the body of a message without any list of headers.
+    pub(super) bare: Notation,
+    /// The member with the body.
+    pub(super) body: &'static str,
+    /// Whether no body and an empty one differ.
+    pub(super) null_body: bool,
+}
+
+/// Where a carrier keeps the content type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ContentType {
+    /// Nowhere: the body is of this notation.
+    Fixed(Notation),
+    /// In a header.
+    Header(&'static str),
+    /// In a member of the message.
+    Member(&'static str),
+    /// In a member of the properties.
+    Property(&'static str),
+    /// In the name of the subprotocol, `cloudevents.<format>`.
+    Subprotocol,
+}
+
+/// The body of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Body<'a> {
+    /// None, where that is not the same as an empty one.
+    Null,
+    Bytes(Vec<u8>),
+    /// A body of another shape, such as an AMQP value.
+    Other(&'a Json),
+}
+
+impl Carrier {
+    /// The carrier that a format or a binding is.
+    pub(super) fn of(via: &str) -> Option<Self> {
+        let document = Carrier {
+            headers: None,
+            ignore_case: false,
+            content_type: ContentType::Fixed(Notation::of_format(via)),
+            bare: Notation::Opaque,
+            body: "body",
+            null_body: false,
+        };
+        Some(match via {
+            "json" | "json-batch" | "protobuf" | "protobuf-batch" | "avro" | "avro-compact" | "xml"
+            | "xml-batch" | "cbor" => document,
+            "http" => Carrier {
+                headers: Some("headers"),
+                ignore_case: true,
+                content_type: ContentType::Header("content-type"),
+                ..document
+            },
+            "kafka" => Carrier {
+                headers: Some("headers"),
+                content_type: ContentType::Header("content-type"),
+                body: "value",
+                null_body: true,
+                ..document
+            },
+            "amqp" => Carrier {
+                headers: Some("application-properties"),
+                content_type: ContentType::Property("content-type"),
+                null_body: true,
+                ..document
+            },
+            "rabbitmq" => Carrier {
+                headers: Some("headers"),
+                content_type: ContentType::Property("content-type"),
+                ..document
+            },
+            // MQTT 3.1.1 has no place for a content type: its events are structured JSON.
+            "mqtt3" => {
+                Carrier { content_type: ContentType::Fixed(Notation::Json), body: "payload", ..document }
+            }
+            "mqtt5" => Carrier {
+                headers: Some("user-properties"),
+                content_type: ContentType::Member("content-type"),
+                body: "payload",
+                ..document
+            },
+            // NATS before 2.2 had no headers either.
+            "nats" => Carrier {
+                bare: Notation::Json,
+                headers: Some("headers"),
+                ignore_case: true,
+                content_type: ContentType::Header("content-type"),
+                body: "payload",
+                ..document
+            },
+            "websockets" => Carrier { content_type: ContentType::Subprotocol, body: "payload", ..document },
+            _ => return None,
+        })
+    }
+
+    /// Whether two header names are one.
+    pub(super) fn same_name(&self, one: &str, other: &str) -> bool {
+        if self.ignore_case { one.eq_ignore_ascii_case(other) } else { one == other }
+    }
+
+    /// The body that a member stands for, or why it stands for none.
+    pub(super) fn read_body<'a>(&self, member: Option<&'a Json>) -> Result<Body<'a>, String> {
+        let Some(member) = member.filter(|member| !member.is_null()) else {
+            return Ok(if self.null_body { Body::Null } else { Body::Bytes(Vec::new()) });
+        };
+        let sections = member.get("data").and_then(Json::items);
+        match (sections, member.get("value"), member.get("sequence")) {
+            // How many data sections there are says nothing.
+            (Some(sections), None, None) => {
+                let read: Result<Vec<_>, _> = sections.iter().map(bytes::read).collect();
+                read.map(|sections| Body::Bytes(sections.concat()))
+            }
+            (None, None, None) => bytes::read(member).map(Body::Bytes),
+            _ => Ok(Body::Other(member)),
+        }
+    }
+}
+
+impl fmt::Display for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Null => f.write_str("no body"),
+            Body::Bytes(bytes) => f.write_str(&bytes::show(bytes)),
+            Body::Other(value) => write!(f, "{value}"),
+        }
+    }
+}

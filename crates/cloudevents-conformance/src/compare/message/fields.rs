@@ -1,0 +1,112 @@
+//! Headers and the like: lists of names and values in any order.
+
+use crate::compare::{Difference, Path, bytes, media_type};
+use crate::tree::json::Json;
+
+use super::carrier::{Carrier, ContentType};
+
+/// Notes where a list of headers is not the wanted one. A list that is not there is an empty one.
+pub(super) fn diff(
+    path: &Path,
+    carrier: &Carrier,
+    wanted: &Json,
+    got: Option<&Json>,
+    differences: &mut Vec<Difference>,
+) {
+    let (Some(wanted_fields), Some(mut rest)) = (fields(Some(wanted)), fields(got)) else {
+        differences.push(path.differs(wanted, got.map_or("nothing".to_owned(), ToString::to_string)));
+        return;
+    };
+    let mut missing = Vec::new();
+    for field in wanted_fields {
+        match rest.iter().position(|other| field.is(other, carrier)) {
+            Some(index) => drop(rest.remove(index)),
+            None => missing.push(field),
+        }
+    }
+    for field in missing {
+        let path = path.member(field.name);
+        match rest.iter().position(|other| carrier.same_name(field.name, other.name)) {
+            Some(index) => differences.push(path.differs(field.value, rest.remove(index).value)),
+            None => differences.push(path.differs(field.value, "nothing")),
+        }
+    }
+    differences.extend(rest.iter().map(|field| path.member(field.name).differs("nothing", field.value)));
+}
+
+/// Notes headers that must not be there.
+pub(super) fn absent(
+    path: &Path,
+    carrier: &Carrier,
+    names: &[String],
+    got: Option<&Json>,
+    differences: &mut Vec<Difference>,
+) {
+    for field in fields(got).unwrap_or_default() {
+        if names.iter().any(|name| carrier.same_name(name, field.name)) {
+            let difference = path.member(field.name).differs("nothing", field.value);
+            if !differences.contains(&difference) {
+                differences.push(difference);
+            }
+        }
+    }
+}
+
+/// The values of a header.
+pub(super) fn values<'a>(carrier: &Carrier, name: &str, fields_member: Option<&'a Json>) -> Vec<&'a Json> {
+    let fields = fields(fields_member).unwrap_or_default();
+    fields.into_iter().filter(|field| carrier.same_name(field.name, name)).map(|field| field.value).collect()
+}
+
+struct Field<'a> {
+    name: &'a str,
+    value: &'a Json,
+}
+
+impl Field<'_> {
+    fn is(&self, other: &Field<'_>, carrier: &Carrier) -> bool {
+        if !carrier.same_name(self.name, other.name) {
+            return false;
+        }
+        match carrier.content_type {
+            ContentType::Header(name) if carrier.same_name(self.name, name) => {
+                match (text(self.value), text(other.value)) {
+                    (Some(wanted), Some(got)) => media_type::same(&wanted, &got),
+                    _ => same_value(self.value, other.value),
+                }
+            }
+            _ => same_value(self.value, other.value),
+        }
+    }
+}
+
+/// The text of a header value, be it a string or bytes.
+pub(super) fn text(value: &Json) -> Option<String> {
+    let of_bytes = || bytes::read(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    value.as_str().map(str::to_owned).or_else(of_bytes)
+}
+
+fn same_value(wanted: &Json, got: &Json) -> bool {
+    match (bytes::read(wanted), bytes::read(got)) {
+        (Ok(wanted), Ok(got)) => wanted == got,
+        _ => {
+            let mut differences = Vec::new();
+            crate::tree::json::diff(&Path::new(""), wanted, got, &mut differences);
+            differences.is_empty()
+        }
+    }
+}
+
+/// The fields of a list; `None` for what is no list of names and values.
+fn fields(list: Option<&Json>) -> Option<Vec<Field<'_>>> {
+    let Some(list) = list.filter(|list| !list.is_null()) else {
+        return Some(Vec::new());
+    };
+    list.items()?
+        .iter()
+        .map(|field| match field.items() {
+            Some([name, value]) => name.as_str().map(|name| Field { name, value }),
+            _ => None,
+        })
+        .collect()
+}

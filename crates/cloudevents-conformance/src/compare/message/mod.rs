@@ -1,0 +1,115 @@
+//! Messages, as each carrier says.
+
+mod carrier;
+mod content_type;
+mod fields;
+
+use crate::tree::json::{self, Json, Kind};
+
+use super::document::{self, Notation};
+use super::{Difference, Path, bytes};
+use carrier::{Body, Carrier, ContentType, PROPERTIES};
+
+/// The message that is wanted and what there is to know about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The format or the binding that carries the message.
+    pub(crate) via: &'a str,
+    pub(crate) message: &'a Json,
+    /// Names of headers that must not be there.
+    pub(crate) absent: &'a [String],
+    /// Whether payloads in JSON documents compare character for character.
+    pub(crate) as_text: bool,
+}
+
+/// Notes where a message is not the wanted one.
+///
+/// Headers, content type and body count whether they are stated or not: a message without a body is wanted without
+/// one. Anything else of the message counts where it is stated.
+pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
+    let Some(carrier) = Carrier::of(wanted.via) else {
+        return json::diff(path, wanted.message, got, differences);
+    };
+    if !got.is_object() {
+        differences.push(path.differs(wanted.message, got));
+        return;
+    }
+    for (name, value) in wanted.message.members() {
+        let name = name.to_string();
+        match carrier.content_type {
+            ContentType::Member(content_type) if content_type == name => (),
+            ContentType::Property(content_type) if name == PROPERTIES => {
+                let others = without(value, content_type);
+                stated(&path.member(&name), &others, got.get(&name).or(Some(&EMPTY)), differences);
+            }
+            _ if name == carrier.body || Some(name.as_str()) == carrier.headers => (),
+            _ => stated(&path.member(&name), value, got.get(&name), differences),
+        }
+    }
+    if let Some(name) = carrier.headers {
+        let path = path.member(name);
+        if let Some(headers) = wanted.message.get(name) {
+            fields::diff(&path, &carrier, headers, got.get(name), differences);
+        }
+        fields::absent(&path, &carrier, wanted.absent, got.get(name), differences);
+    }
+    content_type::diff(path, &carrier, wanted.message, got, differences);
+    let notation = content_type::notation(&carrier, wanted.message);
+    let bodies = (wanted.message.get(carrier.body), got.get(carrier.body));
+    body(&path.member(carrier.body), &carrier, notation, wanted.as_text, bodies, differences);
+}
+
+/// An object of members that count where they are stated, when it is left out.
+const EMPTY: Json = Json { kind: Kind::Object(Vec::new()), span: 0..0 };
+
+/// The object without the member of this name.
+fn without(object: &Json, name: &str) -> Json {
+    let others = object.members().iter().filter(|(member, _)| member.as_str() != Some(name));
+    Json { kind: Kind::Object(others.cloned().collect()), span: 0..0 }
+}
+
+/// Compares a member that is neither headers nor content type nor body.
+fn stated(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
+    match got {
+        None if wanted.is_null() => (),
+        None => differences.push(path.differs(wanted, "nothing")),
+        Some(got) => value(path, wanted, got, differences),
+    }
+}
+
+/// Compares bytes as bytes, objects by the members that are stated, and anything else as JSON.
+fn value(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    match (bytes::read(wanted), bytes::read(got)) {
+        (Ok(wanted), Ok(got)) => bytes::diff(path, &wanted, &got, differences),
+        (Err(_), Err(_)) if wanted.is_object() && got.is_object() => {
+            for (name, wanted) in wanted.members() {
+                let name = name.to_string();
+                stated(&path.member(&name), wanted, got.get(&name), differences);
+            }
+        }
+        _ => json::diff(path, wanted, got, differences),
+    }
+}
+
+fn body(
+    path: &Path,
+    carrier: &Carrier,
+    notation: Notation,
+    as_text: bool,
+    bodies: (Option<&Json>, Option<&Json>),
+    differences: &mut Vec<Difference>,
+) {
+    match (carrier.read_body(bodies.0), carrier.read_body(bodies.1)) {
+        (Ok(Body::Bytes(wanted)), Ok(Body::Bytes(got))) => {
+            document::diff(path, notation, as_text, &wanted, &got, differences);
+        }
+        (Ok(Body::Null), Ok(Body::Null)) => (),
+        (Ok(Body::Other(wanted)), Ok(Body::Other(got))) => json::diff(path, wanted, got, differences),
+        (Ok(wanted), Ok(got)) => differences.push(path.differs(wanted, got)),
+        (Ok(wanted), Err(reason)) => differences.push(path.differs(wanted, reason)),
+        (Err(reason), _) => differences.push(path.differs(reason, "nothing that could be that")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

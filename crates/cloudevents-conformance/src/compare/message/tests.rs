@@ -1,0 +1,241 @@
+//! Each carrier by a few messages.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn found(via: &str, wanted: Value, got: Value) -> Vec<String> {
+    found_with(via, false, &[], wanted, got)
+}
+
+fn found_with(via: &str, as_text: bool, absent: &[&str], wanted: Value, got: Value) -> Vec<String> {
+    let absent: Vec<_> = absent.iter().map(|&name| name.to_owned()).collect();
+    let (message, got) = (Json::from(&wanted), Json::from(&got));
+    let wanted = Wanted { via, message: &message, absent: &absent, as_text };
+    let mut differences = Vec::new();
+    diff(&Path::new("message"), &wanted, &got, &mut differences);
+    differences.iter().map(ToString::to_string).collect()
+}
+
+const SAME: [&str; 0] = [];
+
+#[test]
+fn http_headers_are_a_multiset_with_names_in_any_case() {
+    let wanted = json!({"headers": [["ce-id", "1"], ["ce-subject", "a"], ["CE-Subject", "b"]]});
+    let got = |headers: Value| found("http", wanted.clone(), json!({"headers": headers}));
+    assert_eq!(got(json!([["Ce-Subject", "b"], ["CE-ID", "1"], ["ce-subject", "a"]])), SAME);
+    assert_eq!(
+        got(json!([["ce-id", "1 "], ["ce-subject", "a"], ["x", "y"]])),
+        [
+            "message.headers.ce-id: wanted \"1\", got \"1 \"",
+            "message.headers.CE-Subject: wanted \"b\", got nothing",
+            "message.headers.x: wanted nothing, got \"y\"",
+        ]
+    );
+    assert_eq!(got(json!([["ce-id", "1"], ["ce-subject", "a"], ["ce-subject", "a"]])).len(), 1);
+    assert_eq!(got(json!("none")).len(), 1);
+    assert_eq!(got(json!([["ce-id"]])).len(), 1);
+}
+
+#[test]
+fn http_content_types_are_media_types() {
+    let wanted = json!({"headers": [["content-type", "text/plain; charset=utf-8"]]});
+    let got = |text: &str| found("http", wanted.clone(), json!({"headers": [["Content-Type", text]]}));
+    assert_eq!(got("Text/Plain;Charset=utf-8"), SAME);
+    assert_eq!(
+        got("text/plain"),
+        ["message.headers.content-type: wanted \"text/plain; charset=utf-8\", got \"text/plain\""]
+    );
+}
+
+#[test]
+fn http_headers_that_are_not_stated_are_free_but_for_the_absent_ones() {
+    let got = json!({"headers": [["x", "y"], ["Content-Type", "a/b"]]});
+    assert_eq!(found("http", json!({}), got.clone()), SAME);
+    assert_eq!(
+        found_with("http", false, &["content-type"], json!({}), got.clone()),
+        ["message.headers.Content-Type: wanted nothing, got \"a/b\""]
+    );
+    assert_eq!(found_with("http", false, &["content-type"], json!({"headers": [["x", "y"]]}), got).len(), 1);
+}
+
+#[test]
+fn http_bodies_compare_by_mode() {
+    let message = |content_type: &str, text: &str| json!({"headers": [["content-type", content_type]], "body": {"text": text}});
+    let structured = "application/cloudevents+json";
+    assert_eq!(
+        found("http", message(structured, r#"{"a":1,"b":2}"#), message(structured, r#"{"b":2, "a":1}"#)),
+        SAME
+    );
+    assert_eq!(
+        found("http", message(structured, r#"{"a":1}"#), message(structured, r#"{"a":1.0}"#)),
+        ["message.body.a: wanted 1, got 1.0"]
+    );
+    let binary = "application/json";
+    assert_eq!(found("http", message(binary, "[1]"), message(binary, "[ 1]")).len(), 1);
+    assert_eq!(
+        found_with(
+            "http",
+            true,
+            &[],
+            message(structured, r#"{"data":[1]}"#),
+            message(structured, r#"{"data":[1 ]}"#)
+        )
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn http_has_no_body_or_an_empty_one() {
+    let empty = [
+        json!({"headers": []}),
+        json!({"headers": [], "body": {"text": ""}}),
+        json!({"headers": [], "body": null}),
+    ];
+    for wanted in &empty {
+        for got in &empty {
+            assert_eq!(found("http", wanted.clone(), got.clone()), SAME);
+        }
+        let got = json!({"headers": [], "body": {"base64": "AA=="}});
+        assert_eq!(found("http", wanted.clone(), got), ["message.body: wanted \"\", got \"\\0\""]);
+        assert_eq!(found("http", wanted.clone(), json!({"headers": [], "body": "text"})).len(), 1);
+    }
+}
+
+#[test]
+fn http_status_counts_where_stated() {
+    let got = json!({"status": 200, "headers": []});
+    assert_eq!(found("http", json!({"headers": []}), got.clone()), SAME);
+    assert_eq!(found("http", json!({"status": 204}), got), ["message.status: wanted 204, got 200"]);
+}
+
+#[test]
+fn formats_are_documents() {
+    let message = |text: &str| json!({"body": {"text": text}});
+    assert_eq!(found("json", message(r#"{"a":[]}"#), message(r#"{ "a":[]}"#)), SAME);
+    assert_eq!(found("json-batch", message("[1]"), message("[2]")), ["message.body[0]: wanted 1, got 2"]);
+    assert_eq!(found("cbor", message("a"), json!({"body": {"base64": "YQ=="}})), SAME);
+    assert_eq!(found("cbor", message("a"), message("b")).len(), 1);
+    assert_eq!(found("json", message("{}"), json!([])).len(), 1);
+}
+
+#[test]
+fn kafka_tells_null_from_empty_and_names_have_a_case() {
+    let wanted = json!({"key": null, "headers": [["ce_id", {"text": "1"}], ["x", null]], "value": null});
+    assert_eq!(
+        found("kafka", wanted.clone(), json!({"headers": [["x", null], ["ce_id", {"base64": "MQ=="}]]})),
+        SAME
+    );
+    assert_eq!(
+        found(
+            "kafka",
+            wanted.clone(),
+            json!({"headers": [["CE_id", {"text": "1"}], ["x", {"text": ""}]], "value": {"text": ""}})
+        )
+        .len(),
+        4
+    );
+    assert_eq!(
+        found(
+            "kafka",
+            json!({"key": {"text": "k"}, "headers": []}),
+            json!({"key": {"text": "l"}, "headers": []})
+        ),
+        ["message.key: wanted \"k\", got \"l\""]
+    );
+    let document = |content_type: &str, text: &str| json!({"headers": [["content-type", {"text": content_type}]], "value": {"text": text}});
+    assert_eq!(
+        found(
+            "kafka",
+            document("application/cloudevents+json", r#"{"a":1}"#),
+            document("application/cloudevents+json; charset=UTF-8", r#"{"a": 1}"#)
+        ),
+        SAME
+    );
+}
+
+#[test]
+fn amqp_properties_sections_and_typed_values() {
+    let wanted = json!({
+        "properties": {"content-type": "application/json", "subject": "s"},
+        "application-properties": [["cloudEvents_n", {"type": "int", "value": 1}]],
+        "body": {"data": [{"text": "ab"}]}
+    });
+    let got = json!({
+        "properties": {"content-type": "Application/JSON", "subject": "s", "message-id": "1"},
+        "application-properties": [["cloudEvents_n", {"value": 1, "type": "int"}]],
+        "body": {"data": [{"text": "a"}, {"text": "b"}]}
+    });
+    assert_eq!(found("amqp", wanted.clone(), got), SAME);
+    assert_eq!(
+        found(
+            "amqp",
+            wanted,
+            json!({"application-properties": [["cloudEvents_n", {"type": "long", "value": 1}]], "body": null})
+        ),
+        [
+            "message.properties.subject: wanted \"s\", got nothing",
+            "message.application-properties.cloudEvents_n: wanted {\"type\":\"int\",\"value\":1}, got {\"type\":\"long\",\"value\":1}",
+            "message.properties.content-type: wanted \"application/json\", got nothing",
+            "message.body: wanted \"ab\", got no body",
+        ]
+    );
+    let value = |text: &str| json!({"body": {"value": {"type": "string", "value": text}}});
+    assert_eq!(found("amqp", value("a"), value("a")), SAME);
+    assert_eq!(found("amqp", value("a"), value("b")).len(), 1);
+    assert_eq!(
+        found("amqp", json!({"body": null}), json!({"properties": {"content-type": "a/b"}})),
+        ["message.properties.content-type: wanted nothing, got \"a/b\""]
+    );
+}
+
+#[test]
+fn mqtt5_has_user_properties_and_a_content_type() {
+    let wanted =
+        json!({"content-type": "text/plain", "user-properties": [["id", "1"]], "payload": {"text": "a"}});
+    let got = json!({"topic": "t", "content-type": "TEXT/plain", "user-properties": [["id", "1"]], "payload": {"text": "a"}});
+    assert_eq!(found("mqtt5", wanted.clone(), got), SAME);
+    assert_eq!(
+        found("mqtt5", wanted, json!({"user-properties": [["ID", "1"]], "payload": {"text": "a"}})).len(),
+        3
+    );
+}
+
+#[test]
+fn what_has_no_headers_is_structured() {
+    let payload = |text: &str| json!({"payload": {"text": text}});
+    for via in ["mqtt3", "nats"] {
+        assert_eq!(found(via, payload(r#"{"a":1}"#), payload(r#"{ "a":1}"#)), SAME, "{via}");
+        assert_eq!(found(via, payload(r#"{"a":1}"#), payload(r#"{"a":2}"#)).len(), 1, "{via}");
+    }
+    let framed = |subprotocol: &str, text: &str| json!({"subprotocol": subprotocol, "frame": "text", "payload": {"text": text}});
+    assert_eq!(
+        found("websockets", framed("cloudevents.json", "[1]"), framed("cloudevents.json", "[ 1]")),
+        SAME
+    );
+    assert_eq!(
+        found("websockets", framed("cloudevents.xml", "[1]"), framed("cloudevents.xml", "[ 1]")).len(),
+        1
+    );
+    assert_eq!(
+        found("websockets", framed("cloudevents.json", "[1]"), framed("cloudevents.avro", "[1]")).len(),
+        1
+    );
+}
+
+#[test]
+fn rabbitmq_and_nats_have_headers() {
+    let wanted =
+        json!({"headers": [["cloudEvents:id", {"type": "longstr", "value": "1"}]], "body": {"text": ""}});
+    assert_eq!(found("rabbitmq", wanted.clone(), wanted.clone()), SAME);
+    assert_eq!(found("rabbitmq", wanted, json!({"headers": []})).len(), 1);
+    let nats = |name: &str| json!({"headers": [[name, "1"]], "payload": {"text": "x"}});
+    assert_eq!(found("nats", nats("ce-id"), nats("CE-ID")), SAME);
+}
+
+#[test]
+fn an_unknown_carrier_compares_as_json() {
+    assert_eq!(found("pigeon", json!({"wing": 1}), json!({"wing": 1})), SAME);
+    assert_eq!(found("pigeon", json!({"wing": 1}), json!({"wing": 2})).len(), 1);
+}

@@ -1,0 +1,13 @@
+//! Holds answers against what cases allow. The harness compares, never the testee.
+
+mod bytes;
+mod difference;
+mod document;
+mod event;
+mod media_type;
+mod message;
+mod outcome;
+
+pub use difference::Difference;
+pub(crate) use difference::Path;
+pub(crate) use outcome::differences;

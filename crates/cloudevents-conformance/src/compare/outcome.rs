@@ -1,0 +1,255 @@
+//! An answer against one of the outcomes that its case allows.
+
+use cloudevents_vectors::{Case, Expected, ExpectedError, JsonComparison, Outcome};
+use serde_json::{Map, Value};
+
+use crate::answer::Reply;
+use crate::tree::json::{self, Json, Kind};
+
+use super::message::{self, Wanted};
+use super::{Difference, Path, event};
+
+/// Where the reply is not the outcome. Nothing: it is.
+pub(crate) fn differences(case: &Case, outcome: &Outcome, reply: &Reply) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    match (&outcome.expected, reply) {
+        (Expected::Result(wanted), Reply::Result(got)) => {
+            Results { case, absent: &outcome.absent_headers }.diff(wanted, got, &mut differences);
+        }
+        (Expected::Error(wanted), Reply::Error(got)) => refusals(wanted, got, &mut differences),
+        (Expected::Result(_), Reply::Error(got)) => {
+            differences.push(Path::new("answer").differs("a result", format!("the error {got}")));
+        }
+        (Expected::Error(_), Reply::Result(got)) => {
+            differences.push(Path::new("answer").differs("an error", format!("the result {got}")));
+        }
+    }
+    differences
+}
+
+fn refusals(wanted: &ExpectedError, got: &Json, differences: &mut Vec<Difference>) {
+    let path = Path::new("error");
+    let mut stated = |name: &str, wanted: Option<Value>| {
+        if let Some(wanted) = wanted {
+            let (path, wanted) = (path.member(name), Json::from(&wanted));
+            match got.get(name) {
+                Some(got) => json::diff(&path, &wanted, got, differences),
+                None => differences.push(path.differs(wanted, "nothing")),
+            }
+        }
+    };
+    stated("kind", wanted.kind.as_deref().map(Value::from));
+    stated("attribute", wanted.attribute.as_deref().map(Value::from));
+    stated("index", wanted.index.map(Value::from));
+}
+
+/// How the results of a case are compared.
+struct Results<'a> {
+    case: &'a Case,
+    absent: &'a [String],
+}
+
+impl Results<'_> {
+    fn diff(&self, wanted: &Map<String, Value>, got: &Json, differences: &mut Vec<Difference>) {
+        for (name, wanted) in wanted {
+            let (path, wanted) = (Path::new(name), Json::from(wanted));
+            match (name.as_str(), got.get(name)) {
+                ("repairs" | "losses", got) => concerns(&path, &wanted, got, differences),
+                ("notes", got) => notes(&path, &wanted, got, differences),
+                (_, None) => differences.push(path.differs(wanted, "nothing")),
+                (_, Some(got)) => self.member(&path, name, &wanted, got, differences),
+            }
+        }
+        // A value without an error is not the same as one with it, so that silence says something here.
+        if let (true, None, Some(got)) = (
+            self.case.op() == Some("sql"),
+            wanted.get("error"),
+            got.get("error").filter(|error| !error.is_null()),
+        ) {
+            differences.push(Path::new("error").differs("nothing", got));
+        }
+    }
+
+    fn member(&self, path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+        let as_text = self.case.compare.json == JsonComparison::Text;
+        match name {
+            "events" => event::diff_all(path, as_text, wanted, got, differences),
+            "event" => event::diff(path, as_text, wanted, got, differences),
+            "message" | "response" => {
+                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, as_text };
+                message::diff(path, &wanted, got, differences);
+            }
+            _ => json::diff(path, wanted, got, differences),
+        }
+    }
+
+    /// What carries the message of the result.
+    fn via(&self) -> &str {
+        let request = &self.case.request;
+        let via = request.get("to").unwrap_or(&Value::Null).get("via").or_else(|| request.get("via"));
+        // The answer to a handshake is an HTTP message and does not say so.
+        via.and_then(Value::as_str).unwrap_or("http")
+    }
+}
+
+/// Repairs and losses compare by what they concern, in any order; none at all may be left out.
+fn concerns(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
+    let got = got.filter(|got| !got.is_null());
+    let (Some(wanted_items), Some(got_items)) = (wanted.items(), got.map_or(Some(&[][..]), Json::items))
+    else {
+        let got = got.map_or("nothing".to_owned(), ToString::to_string);
+        differences.push(path.differs(wanted, got));
+        return;
+    };
+    let mut rest: Vec<&Json> = got_items.iter().collect();
+    for wanted in wanted_items {
+        match rest.iter().position(|got| concern_the_same(wanted, got)) {
+            Some(index) => drop(rest.remove(index)),
+            None => differences.push(path.differs(wanted, "nothing like it")),
+        }
+    }
+    differences.extend(rest.into_iter().map(|got| path.differs("nothing like it", got)));
+}
+
+fn concern_the_same(wanted: &Json, got: &Json) -> bool {
+    ["attribute", "at"].iter().all(|name| match (wanted.get(name), got.get(name)) {
+        (Some(wanted), Some(got)) => wanted.kind == got.kind,
+        (None, _) => true,
+        (Some(_), None) => false,
+    })
+}
+
+/// Notes are advice: those wanted are among those given.
+fn notes(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
+    let got = got.and_then(Json::items).unwrap_or_default();
+    let kind = |note: &Json| note.get("kind").map(|kind: &Json| Kind::clone(&kind.kind));
+    for wanted in wanted.items().unwrap_or_default() {
+        if !got.iter().any(|got| kind(got) == kind(wanted)) {
+            differences.push(path.differs(wanted, "nothing like it"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudevents_vectors::Document;
+    use serde_json::json;
+
+    use super::*;
+
+    fn case(request: Value, outcome: Value) -> Case {
+        let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [{
+            "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
+            "request": request, "expect": [outcome]
+        }]});
+        Document::parse(&document.to_string()).unwrap().cases.remove(0)
+    }
+
+    fn found(op: &str, outcome: Value, reply: &Reply) -> Vec<String> {
+        let case = case(json!({"op": op, "via": "http"}), outcome);
+        differences(&case, &case.expect[0], reply).iter().map(ToString::to_string).collect()
+    }
+
+    fn result(value: Value) -> Reply {
+        Reply::Result(Json::from(&value))
+    }
+
+    fn error(value: Value) -> Reply {
+        Reply::Error(Json::from(&value))
+    }
+
+    #[test]
+    fn any_refusal_is_a_refusal() {
+        let reply = error(json!({"kind": "strange", "message": "no"}));
+        assert_eq!(found("decode", json!({"error": {}}), &reply), [""; 0]);
+        assert_eq!(found("decode", json!({"error": {}}), &result(json!({"events": []}))).len(), 1);
+        assert_eq!(found("decode", json!({"result": {"events": []}}), &reply).len(), 1);
+    }
+
+    #[test]
+    fn what_is_stated_of_a_refusal_counts() {
+        let wanted = json!({"error": {"kind": "inexact", "attribute": "time", "index": 2}});
+        let right = json!({"kind": "inexact", "attribute": "time", "index": 2, "message": "m"});
+        assert_eq!(found("decode", wanted.clone(), &error(right)), [""; 0]);
+        assert_eq!(
+            found("decode", wanted, &error(json!({"kind": "other", "index": "2"}))),
+            [
+                "error.kind: wanted \"inexact\", got \"other\"",
+                "error.attribute: wanted \"time\", got nothing",
+                "error.index: wanted 2, got \"2\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn members_of_results_count_where_stated() {
+        let reply = result(json!({"events": [], "mode": "batched", "format": "json", "more": 1}));
+        assert_eq!(found("decode", json!({"result": {"events": []}}), &reply), [""; 0]);
+        assert_eq!(
+            found("decode", json!({"result": {"mode": "batched", "format": "json"}}), &reply),
+            [""; 0]
+        );
+        assert_eq!(
+            found("decode", json!({"result": {"mode": "binary", "canonical": "x"}}), &reply),
+            ["canonical: wanted \"x\", got nothing", "mode: wanted \"binary\", got \"batched\""]
+        );
+    }
+
+    #[test]
+    fn repairs_compare_by_what_they_concern() {
+        let reply =
+            result(json!({"repairs": [{"kind": "a", "attribute": "x"}, {"kind": "b", "attribute": "y"}]}));
+        let wanted = |repairs: Value| found("decode", json!({"result": {"repairs": repairs}}), &reply);
+        assert_eq!(wanted(json!([{"kind": "other", "attribute": "y"}, {"attribute": "x"}])), [""; 0]);
+        assert_eq!(wanted(json!([{"attribute": "x"}])).len(), 1);
+        assert_eq!(wanted(json!([{"attribute": "x"}, {"attribute": "x"}])).len(), 2);
+        assert_eq!(wanted(json!([])).len(), 2);
+    }
+
+    #[test]
+    fn no_losses_may_be_left_out() {
+        let wanted = json!({"result": {"losses": []}});
+        assert_eq!(found("transcode", wanted.clone(), &result(json!({}))), [""; 0]);
+        assert_eq!(found("transcode", wanted.clone(), &result(json!({"losses": []}))), [""; 0]);
+        assert_eq!(found("transcode", wanted.clone(), &result(json!({"losses": 1}))).len(), 1);
+        assert_eq!(found("transcode", wanted, &result(json!({"losses": [{"at": "data"}]}))).len(), 1);
+        let wanted = json!({"result": {"losses": [{"at": "data"}]}});
+        assert_eq!(found("transcode", wanted.clone(), &result(json!({"losses": [{"at": "data"}]}))), [""; 0]);
+        assert_eq!(found("transcode", wanted.clone(), &result(json!({"losses": [{"at": "time"}]}))).len(), 2);
+        assert_eq!(found("transcode", wanted, &result(json!({}))).len(), 1);
+    }
+
+    #[test]
+    fn notes_that_are_stated_are_among_those_given() {
+        let wanted = json!({"result": {"notes": [{"kind": "payload-not-json"}]}});
+        let reply = result(json!({"notes": [{"kind": "other"}, {"kind": "payload-not-json"}]}));
+        assert_eq!(found("decode", wanted.clone(), &reply), [""; 0]);
+        assert_eq!(found("decode", wanted, &result(json!({}))).len(), 1);
+        assert_eq!(found("decode", json!({"result": {}}), &reply), [""; 0]);
+    }
+
+    #[test]
+    fn an_expression_without_an_error_has_none() {
+        let value = json!({"type": "Integer", "value": 0});
+        let wanted = json!({"result": {"value": value}});
+        assert_eq!(found("sql", wanted.clone(), &result(json!({"value": value}))), [""; 0]);
+        assert_eq!(
+            found("sql", wanted, &result(json!({"value": value, "error": "cast"}))),
+            ["error: wanted nothing, got \"cast\""]
+        );
+    }
+
+    #[test]
+    fn messages_compare_as_their_carrier_says() {
+        let wanted =
+            json!({"result": {"message": {"headers": [["CE-id", "1"]]}}, "absent-headers": ["Content-Type"]});
+        let reply = |headers: Value| result(json!({"message": {"headers": headers}}));
+        assert_eq!(found("encode", wanted.clone(), &reply(json!([["ce-ID", "1"]]))), [""; 0]);
+        assert!(
+            !found("encode", wanted.clone(), &reply(json!([["ce-id", "1"], ["content-type", "a/b"]])))
+                .is_empty()
+        );
+        let to = case(json!({"op": "transcode", "via": "http", "to": {"via": "kafka"}}), wanted);
+        assert_eq!(Results { case: &to, absent: &[] }.via(), "kafka");
+    }
+}

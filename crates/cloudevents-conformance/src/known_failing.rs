@@ -1,0 +1,127 @@
+//! The list of cases that are known to fail.
+
+use std::error::Error;
+use std::fmt;
+
+use cloudevents_vectors::Case;
+
+use crate::{Pattern, Suite};
+
+/// The list of cases that are known to fail, so that a suite can be adopted before everything passes.
+///
+/// One [`Pattern`] a line, followed by ` # ` and the reason, without which there is no entry. Lines that are empty or
+/// begin with `#` say nothing.
+///
+/// The list goes stale loudly: a listed case that passes fails the run, and so does a pattern that stands for no
+/// case at all.
+///
+/// ```
+/// use cloudevents_conformance::KnownFailing;
+///
+/// let list: KnownFailing = "
+/// ## To be done before the next release.
+/// http/header-values-decode/*  # percent-escapes are kept as they are
+/// "
+/// .parse()?;
+/// assert_eq!(list.reason("http/header-values-decode/percent"), Some("percent-escapes are kept as they are"));
+/// # Ok::<(), cloudevents_conformance::InvalidKnownFailing>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownFailing(Vec<Entry>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    pattern: Pattern,
+    reason: String,
+    line: usize,
+}
+
+impl KnownFailing {
+    /// Why the case of this id is known to fail, if it is; by the first entry that stands for it.
+    pub fn reason(&self, id: &str) -> Option<&str> {
+        self.0.iter().find(|entry| entry.pattern.matches(id)).map(|entry| entry.reason.as_str())
+    }
+
+    /// The entries that stand for no case of the suite, selected or not, with their lines.
+    pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
+        let stands_for_none = |entry: &&Entry| !suite.cases().iter().any(|case: &Case| entry.pattern.matches(&case.id));
+        self.0.iter().filter(stands_for_none).map(|entry| (entry.line, entry.pattern.clone())).collect()
+    }
+}
+
+impl std::str::FromStr for KnownFailing {
+    type Err = InvalidKnownFailing;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+        let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        lines.map(|(number, line)| entry(number, line)).collect::<Result<_, _>>().map(KnownFailing)
+    }
+}
+
+fn entry(line: usize, text: &str) -> Result<Entry, InvalidKnownFailing> {
+    let invalid = |fault: String| InvalidKnownFailing { line, fault };
+    let (pattern, reason) = text.split_once('#').map_or((text, ""), |(pattern, reason)| (pattern, reason.trim()));
+    let pattern = pattern.trim_end().parse().map_err(|error| invalid(format!("{error}")))?;
+    if reason.is_empty() {
+        return Err(invalid(format!("{pattern} has no reason; write it behind the pattern: ` # reason`")));
+    }
+    Ok(Entry { pattern, reason: reason.to_owned(), line })
+}
+
+/// A text that is no list of known failures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidKnownFailing {
+    line: usize,
+    fault: String,
+}
+
+impl InvalidKnownFailing {
+    /// The number of the line at fault, counted from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+}
+
+impl fmt::Display for InvalidKnownFailing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.fault)
+    }
+}
+
+impl Error for InvalidKnownFailing {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_entry_gives_the_reason() {
+        let list: KnownFailing = "# all\n\n  a/b/c # one # two\r\na/** #three\n".parse().unwrap();
+        assert_eq!(list.reason("a/b/c"), Some("one # two"));
+        assert_eq!(list.reason("a/b/d"), Some("three"));
+        assert_eq!(list.reason("b/b/c"), None);
+    }
+
+    #[test]
+    fn a_reason_is_mandatory() {
+        for text in ["a/b/c", "a/b/c #", "a/b/c #  "] {
+            let error = format!("# comment\n{text}").parse::<KnownFailing>().unwrap_err();
+            assert_eq!(error.line(), 2);
+            assert!(error.to_string().starts_with("line 2: a/b/c has no reason"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_told() {
+        assert!("a b # reason".parse::<KnownFailing>().is_err());
+        assert!("a//b # reason".parse::<KnownFailing>().is_err());
+    }
+
+    #[test]
+    fn entries_that_stand_for_nothing_are_known() {
+        let list: KnownFailing = "\nnothing/* # reason".parse().unwrap();
+        let [(line, pattern)] = list.unmatched(&Suite::new([], [])).try_into().unwrap();
+        assert_eq!((line, pattern.as_str()), (2, "nothing/*"));
+    }
+}

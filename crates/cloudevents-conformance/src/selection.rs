@@ -1,0 +1,207 @@
+//! Which cases run, and by what they are judged.
+
+use cloudevents_vectors::{Case, Level, Outcome, Revision};
+
+use crate::{Pattern, Suite};
+
+/// Which cases run, and by what they are judged.
+///
+/// The default: every case of no working draft, for a profile of MUST, by the revisions that the testee claims.
+///
+/// ```
+/// use cloudevents_conformance::{Selection, Suite};
+/// use cloudevents_conformance::vectors::{Level, Revision};
+///
+/// let selection = Selection::default().run("http/**".parse()?).skip("**/lenient/*".parse()?).profile(Level::Should);
+/// let suite = Suite::published()?;
+/// for case in selection.cases(&suite, &[Revision::V1_0_2]) {
+///     println!("{:6} {}  {}", case.level, case.id, case.title);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Selection {
+    run: Vec<Pattern>,
+    skip: Vec<Pattern>,
+    areas: Vec<String>,
+    profile: Level,
+    revisions: Option<Vec<Revision>>,
+    drafts: bool,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Selection {
+            run: Vec::new(),
+            skip: Vec::new(),
+            areas: Vec::new(),
+            profile: Level::Must,
+            revisions: None,
+            drafts: false,
+        }
+    }
+}
+
+impl Selection {
+    /// Adds cases by their ids. Without any pattern, every case runs.
+    pub fn run(mut self, pattern: Pattern) -> Self {
+        self.run.push(pattern);
+        self
+    }
+
+    /// Takes cases away by their ids.
+    pub fn skip(mut self, pattern: Pattern) -> Self {
+        self.skip.push(pattern);
+        self
+    }
+
+    /// Adds an area. Without any, the cases of every area run.
+    pub fn area(mut self, area: impl Into<String>) -> Self {
+        self.areas.push(area.into());
+        self
+    }
+
+    /// The weakest level that fails a run. Cases of a weaker one run too, and are warnings at most.
+    pub fn profile(mut self, level: Level) -> Self {
+        self.profile = level;
+        self
+    }
+
+    /// Judges by this revision, and by the others named so, whatever the testee claims.
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.revisions.get_or_insert_default().push(revision);
+        self
+    }
+
+    /// Whether cases of working drafts run.
+    pub fn drafts(mut self, drafts: bool) -> Self {
+        self.drafts = drafts;
+        self
+    }
+
+    /// The selected cases for a testee that claims these revisions.
+    pub fn cases<'s>(&self, suite: &'s Suite, claimed: &[Revision]) -> Vec<&'s Case> {
+        let revisions = self.judged_by(claimed);
+        suite.cases().iter().filter(|case| self.has(case, revisions)).collect()
+    }
+
+    /// The weakest level that fails a run.
+    pub(crate) fn weakest(&self) -> Level {
+        self.profile
+    }
+
+    /// The revisions to judge by.
+    pub(crate) fn judged_by<'a>(&'a self, claimed: &'a [Revision]) -> &'a [Revision] {
+        self.revisions.as_deref().unwrap_or(claimed)
+    }
+
+    /// The patterns and the areas that stand for no case of the suite at all: most likely mistyped.
+    pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<String> {
+        let patterns = self.run.iter().chain(&self.skip);
+        let patterns = patterns.filter(|pattern| !suite.cases().iter().any(|case| pattern.matches(&case.id)));
+        let areas = self.areas.iter().filter(|area| !suite.cases().iter().any(|case| area_of(case) == area.as_str()));
+        patterns.map(ToString::to_string).chain(areas.cloned()).collect()
+    }
+
+    fn has(&self, case: &Case, revisions: &[Revision]) -> bool {
+        (self.run.is_empty() || self.run.iter().any(|pattern| pattern.matches(&case.id)))
+            && !self.skip.iter().any(|pattern| pattern.matches(&case.id))
+            && (self.areas.is_empty() || self.areas.iter().any(|area| area == area_of(case)))
+            && (self.drafts || !case.draft)
+            && case.revisions.iter().any(|revision| revisions.contains(revision))
+    }
+}
+
+/// Whether an outcome is allowed by the revisions that a testee is judged by.
+///
+/// Where the two revisions conflict, main decides for a testee that claims it. A case of the release only is left as
+/// it is: it lists what main makes of it as allowed.
+pub(crate) fn allows(case: &Case, outcome: &Outcome, revisions: &[Revision]) -> bool {
+    let Some(stated) = &outcome.revisions else { return true };
+    if revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main) {
+        stated.contains(&Revision::Main)
+    } else {
+        stated.iter().any(|revision| revisions.contains(revision))
+    }
+}
+
+fn area_of(case: &Case) -> &str {
+    case.id.split('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudevents_vectors::Document;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const BOTH: [Revision; 2] = [Revision::V1_0_2, Revision::Main];
+
+    fn case(id: &str, revisions: &[&str], draft: bool, expect: Value) -> Value {
+        json!({"id": id, "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": revisions, "draft": draft,
+            "request": {"op": "decode"}, "expect": expect})
+    }
+
+    fn suite() -> Suite {
+        let any = || json!([{"error": {}}]);
+        let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [
+            case("a/t/both", &["1.0.2", "main"], false, any()),
+            case("a/t/main", &["main"], false, any()),
+            case("a/u/release", &["1.0.2"], false, any()),
+            case("b/t/draft", &["main"], true, any()),
+        ]});
+        Suite::new([Document::parse(&document.to_string()).unwrap()], [])
+    }
+
+    fn ids(selection: &Selection, claimed: &[Revision]) -> Vec<String> {
+        selection.cases(&suite(), claimed).iter().map(|case| case.id.clone()).collect()
+    }
+
+    #[test]
+    fn by_revision() {
+        let all = Selection::default();
+        assert_eq!(ids(&all, &BOTH), ["a/t/both", "a/t/main", "a/u/release"]);
+        assert_eq!(ids(&all, &[Revision::V1_0_2]), ["a/t/both", "a/u/release"]);
+        assert_eq!(ids(&all.clone().revision(Revision::Main), &[Revision::V1_0_2]), ["a/t/both", "a/t/main"]);
+        assert_eq!(ids(&all, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn by_pattern_area_and_draft() {
+        let pattern = |text: &str| text.parse().unwrap();
+        assert_eq!(ids(&Selection::default().run(pattern("a/t/*")), &BOTH), ["a/t/both", "a/t/main"]);
+        assert_eq!(ids(&Selection::default().run(pattern("a/t/*")).run(pattern("**/release")), &BOTH).len(), 3);
+        assert_eq!(ids(&Selection::default().skip(pattern("a/t/*")), &BOTH), ["a/u/release"]);
+        assert_eq!(ids(&Selection::default().area("b"), &BOTH), [""; 0]);
+        assert_eq!(ids(&Selection::default().area("b").drafts(true), &BOTH), ["b/t/draft"]);
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_known() {
+        let pattern = |text: &str| text.parse().unwrap();
+        let selection =
+            Selection::default().run(pattern("a/**")).run(pattern("x/**")).skip(pattern("y")).area("a").area("z");
+        assert_eq!(selection.unmatched(&suite()), ["x/**", "y", "z"]);
+    }
+
+    #[test]
+    fn main_decides_where_it_is_claimed() {
+        let expect = json!([
+            {"error": {"kind": "parse"}, "revisions": ["main"]},
+            {"error": {"kind": "inexact"}, "revisions": ["1.0.2"]},
+            {"error": {"kind": "unknown-format"}},
+        ]);
+        let allowed = |holds: &[&str], judged: &[Revision]| -> Vec<bool> {
+            let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [
+                case("a/t/x", holds, false, expect.clone())]});
+            let case = Document::parse(&document.to_string()).unwrap().cases.remove(0);
+            case.expect.iter().map(|outcome| allows(&case, outcome, judged)).collect()
+        };
+        assert_eq!(allowed(&["1.0.2", "main"], &BOTH), [true, false, true]);
+        assert_eq!(allowed(&["1.0.2", "main"], &[Revision::V1_0_2]), [false, true, true]);
+        assert_eq!(allowed(&["1.0.2", "main"], &[Revision::Main]), [true, false, true]);
+        assert_eq!(allowed(&["1.0.2"], &BOTH), [true, true, true]);
+        assert_eq!(allowed(&["1.0.2"], &[Revision::V1_0_2]), [false, true, true]);
+    }
+}

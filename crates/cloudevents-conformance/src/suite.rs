@@ -1,0 +1,72 @@
+//! The cases and the clauses they prove.
+
+use std::collections::HashMap;
+
+use cloudevents_vectors::{Case, Document, InvalidData, Requirement, load_documents, load_requirements};
+
+/// The cases and the clauses they prove.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    cases: Vec<Case>,
+    requirements: HashMap<String, Requirement>,
+}
+
+impl Suite {
+    /// A suite of one's own documents and requirements.
+    ///
+    /// ```
+    /// use cloudevents_conformance::Suite;
+    /// use cloudevents_conformance::vectors::Document;
+    ///
+    /// let document = r#"{"area": "mine", "topic": "t", "title": "My own rules", "cases": []}"#;
+    /// let suite = Suite::new([Document::parse(document)?], []);
+    /// assert!(suite.cases().is_empty());
+    /// # Ok::<(), cloudevents_conformance::vectors::InvalidData>(())
+    /// ```
+    pub fn new(
+        documents: impl IntoIterator<Item = Document>,
+        requirements: impl IntoIterator<Item = Requirement>,
+    ) -> Self {
+        Suite {
+            cases: documents.into_iter().flat_map(|document| document.cases).collect(),
+            requirements: requirements
+                .into_iter()
+                .map(|requirement| (requirement.id.clone(), requirement))
+                .collect(),
+        }
+    }
+
+    /// The suite of the published vectors.
+    pub fn published() -> Result<Self, InvalidData> {
+        Ok(Suite::new(load_documents()?, load_requirements()?))
+    }
+
+    /// Every case, in the order of the documents.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// The case of this id.
+    pub fn case(&self, id: &str) -> Option<&Case> {
+        self.cases.iter().find(|case| case.id == id)
+    }
+
+    /// The clause of this id.
+    pub fn requirement(&self, id: &str) -> Option<&Requirement> {
+        self.requirements.get(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_suite_is_there() {
+        let suite = Suite::published().unwrap();
+        assert!(suite.requirement("HTTP-3.1.3.2-f").is_some());
+        for case in suite.cases() {
+            assert_eq!(suite.case(&case.id), Some(case));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A testee in a child process, on its standard input and output.
+
+mod lines;
+mod process;
+mod tail;
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Breakdown, BreakdownKind, Testee};
+use process::{Limits, Process};
+
+/// A testee in a child process: requests go to its standard input, answers come from its standard output, one a line.
+///
+/// The process starts with the first request. It is killed when it does not answer in time, and when the value is
+/// dropped. A command that is a shell script had better end in `exec`: it is the script that would be killed
+/// otherwise, not what it runs.
+///
+/// ```no_run
+/// use std::process::Command;
+/// use std::time::Duration;
+///
+/// use cloudevents_conformance::ChildTestee;
+///
+/// let mut command = Command::new("python3");
+/// command.arg("adapter.py");
+/// let testee = ChildTestee::new(command).time_limit(Duration::from_secs(2));
+/// ```
+#[derive(Debug)]
+pub struct ChildTestee {
+    command: Command,
+    start_limit: Duration,
+    limits: Limits,
+    process: Option<Process>,
+    diagnostics: String,
+}
+
+impl ChildTestee {
+    /// A testee that this command runs. Its standard input, output and error are the harness's.
+    pub fn new(command: Command) -> Self {
+        ChildTestee {
+            command,
+            start_limit: Duration::from_secs(60),
+            limits: Limits { request: Duration::from_secs(10), line: 64 << 20, diagnostics: 16 << 10 },
+            process: None,
+            diagnostics: String::new(),
+        }
+    }
+
+    /// How long an answer may take: 10 seconds unless told.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.limits.request = limit;
+        self
+    }
+
+    /// How long the first answer of the process may take, which has to load first: 60 seconds unless told.
+    pub fn start_limit(mut self, limit: Duration) -> Self {
+        self.start_limit = limit;
+        self
+    }
+
+    /// How many bytes an answer may have: 64 MiB unless told.
+    pub fn line_limit(mut self, bytes: usize) -> Self {
+        self.limits.line = bytes;
+        self
+    }
+
+    /// How many bytes of its standard error are kept, the last ones: 16 KiB unless told.
+    pub fn diagnostics_limit(mut self, bytes: usize) -> Self {
+        self.limits.diagnostics = bytes;
+        self
+    }
+
+    /// Forgets the process, which has ended or is killed, but for what it told people.
+    fn forget(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.diagnostics += &process.end();
+        }
+    }
+}
+
+impl Testee for ChildTestee {
+    fn call(&mut self, request: &str) -> Result<String, Breakdown> {
+        let (process, limit) = match &mut self.process {
+            Some(process) => (process, self.limits.request),
+            process => {
+                let started = Process::start(&mut self.command, self.limits).map_err(|error| {
+                    let program = self.command.get_program().to_string_lossy();
+                    Breakdown::new(BreakdownKind::NotStarted, format!("{program}: {error}"))
+                })?;
+                (process.insert(started), self.start_limit)
+            }
+        };
+        let answer = process.call(request, limit);
+        if answer.is_err() {
+            self.forget();
+        }
+        answer
+    }
+
+    fn restart(&mut self) -> Result<(), Breakdown> {
+        self.forget();
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), Breakdown> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        let stopped = process.stop(self.limits.request);
+        self.diagnostics += &process.end();
+        stopped
+    }
+
+    fn diagnostics(&mut self) -> String {
+        let mut diagnostics = std::mem::take(&mut self.diagnostics);
+        if let Some(process) = &self.process {
+            diagnostics += &process.diagnostics();
+        }
+        diagnostics
+    }
+}

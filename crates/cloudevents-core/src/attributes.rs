@@ -1,0 +1,202 @@
+//! The attribute store: spans of two text buffers.
+
+use crate::{Name, TextBuffer, Timestamp, Uri, UriReference, Value};
+use alloc::sync::Arc;
+use bytes::Bytes;
+
+/// The attributes every specversion 1.0 event has or may have, but for `specversion` itself, in the order they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Core {
+    Id,
+    Source,
+    Type,
+    DataContentType,
+    /// `schemaurl` in 0.3.
+    DataSchema,
+    Subject,
+    Time,
+}
+
+pub(crate) const CORE: [Core; 7] =
+    [Core::Id, Core::Source, Core::Type, Core::DataContentType, Core::DataSchema, Core::Subject, Core::Time];
+
+impl Core {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Source => "source",
+            Self::Type => "type",
+            Self::DataContentType => "datacontenttype",
+            Self::DataSchema => "dataschema",
+            Self::Subject => "subject",
+            Self::Time => "time",
+        }
+    }
+
+    #[inline]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "id" => Self::Id,
+            "source" => Self::Source,
+            "type" => Self::Type,
+            "datacontenttype" => Self::DataContentType,
+            "dataschema" => Self::DataSchema,
+            "subject" => Self::Subject,
+            "time" => Self::Time,
+            _ => return None,
+        })
+    }
+}
+
+/// A piece of one of the two buffers; the top bit of the offset says which. Length 0: absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+}
+
+pub(crate) const SIDE: u32 = 1 << 31;
+
+impl Span {
+    #[inline]
+    pub(crate) fn is_absent(self) -> bool {
+        self.length == 0
+    }
+
+    /// The text, from the buffer of the span. Empty for a span that does not fit, which no constructor makes.
+    #[inline]
+    pub(crate) fn of<'a>(self, text: &'a str, side: &'a str) -> &'a str {
+        let buffer = if self.offset & SIDE == 0 { text } else { side };
+        let start = (self.offset & !SIDE) as usize;
+        buffer.get(start..start.wrapping_add(self.length as usize)).unwrap_or_default()
+    }
+}
+
+/// One extension attribute, 16 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extension {
+    pub(crate) name_offset: u32,
+    pub(crate) name_length: u16,
+    pub(crate) kind: ExtensionKind,
+    /// Text: a span of the buffers. Boolean and Integer: the value, in `offset`. Binary: a span of `binary`.
+    pub(crate) value: Span,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExtensionKind {
+    /// Named in the message, but without a value: it only keeps the name from coming twice, and is left out in the end.
+    #[default]
+    Unset,
+    Boolean,
+    Integer,
+    String,
+    Binary,
+    Uri,
+    UriReference,
+    Timestamp,
+}
+
+impl Extension {
+    #[inline]
+    pub(crate) fn name(self) -> Span {
+        Span { offset: self.name_offset, length: self.name_length.into() }
+    }
+
+    #[inline]
+    pub(crate) fn value<'a>(self, text: &'a str, side: &'a str, binary: &'a [u8]) -> Value<'a> {
+        let written = || self.value.of(text, side);
+        match self.kind {
+            ExtensionKind::Unset | ExtensionKind::String => Value::String(written()),
+            ExtensionKind::Boolean => Value::Boolean(self.value.offset != 0),
+            ExtensionKind::Integer => Value::Integer(self.value.offset.cast_signed()),
+            ExtensionKind::Binary => {
+                let start = self.value.offset as usize;
+                Value::Binary(
+                    binary.get(start..start.wrapping_add(self.value.length as usize)).unwrap_or_default(),
+                )
+            }
+            ExtensionKind::Uri => Value::Uri(Uri::known(written())),
+            ExtensionKind::UriReference => Value::UriReference(UriReference::known(written())),
+            ExtensionKind::Timestamp => Value::Timestamp(Timestamp::known(written())),
+        }
+    }
+}
+
+/// The extensions of an event, by name. Few lie in the event itself; clone never copies more than that.
+#[derive(Clone, Debug)]
+pub(crate) enum Extensions {
+    Few { length: u8, list: [Extension; FEW] },
+    Many { list: Arc<[Extension]>, binary: Bytes },
+}
+
+pub(crate) const FEW: usize = 4;
+
+impl Extensions {
+    pub(crate) fn new(list: &[Extension], binary: Bytes) -> Self {
+        match u8::try_from(list.len()) {
+            Ok(length) if list.len() <= FEW && binary.is_empty() => {
+                let mut few = [Extension::default(); FEW];
+                few.iter_mut().zip(list).for_each(|(to, from)| *to = *from);
+                Self::Few { length, list: few }
+            }
+            _ => Self::Many { list: list.into(), binary },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn list(&self) -> &[Extension] {
+        match self {
+            Self::Few { length, list } => list.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Many { list, .. } => list,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn binary(&self) -> &[u8] {
+        match self {
+            Self::Few { .. } => &[],
+            Self::Many { binary, .. } => binary,
+        }
+    }
+}
+
+/// The attributes of an event but for `specversion`: id, source, type, datacontenttype, dataschema, subject, time as far as they
+/// are there, then the extensions by name.
+#[derive(Clone, Debug)]
+pub struct Attributes<'a> {
+    pub(crate) event: &'a crate::Event,
+    pub(crate) next: usize,
+    pub(crate) left: usize,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (Name<'a>, Value<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(&core) = CORE.get(self.next) {
+            self.next = self.next.wrapping_add(1);
+            if let Some(found) = self.event.core_attribute(core) {
+                self.left = self.left.wrapping_sub(1);
+                return Some(found);
+            }
+        }
+        let extension = self.event.extension_at(self.next.wrapping_sub(CORE.len()))?;
+        self.next = self.next.wrapping_add(1);
+        self.left = self.left.wrapping_sub(1);
+        Some(extension)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Attributes<'_> {}
+
+/// Both buffers of an event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buffers {
+    pub(crate) text: TextBuffer,
+    pub(crate) side: TextBuffer,
+}

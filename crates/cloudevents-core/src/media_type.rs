@@ -1,0 +1,335 @@
+//! Media types: the values of `datacontenttype` and of content-type headers.
+
+use crate::{Error, ErrorKind};
+use core::fmt;
+
+/// A media type of RFC 2046 with its parameters, spelled as it came.
+///
+/// Comparison with `==` follows the specification: type, subtype and parameter names without regard to case, parameter values
+/// with regard to it (those of `charset` excepted, which RFC 2046 defines to have no case), the order of parameters free.
+///
+/// ```
+/// use cloudevents_core::MediaType;
+///
+/// let media_type = MediaType::parse("Application/Vnd.Order+JSON; charset=utf-8")?;
+/// assert_eq!(media_type.as_str(), "Application/Vnd.Order+JSON; charset=utf-8");
+/// assert_eq!(media_type.parameter("charset").as_deref(), Some("utf-8"));
+/// assert!(media_type.is_json());
+/// assert!(MediaType::parse("xyz").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct MediaType<'a> {
+    text: &'a str,
+    /// The length of `type/subtype`.
+    essence: usize,
+}
+
+impl<'a> MediaType<'a> {
+    /// `application/json`.
+    pub const JSON: MediaType<'static> = MediaType { text: "application/json", essence: 16 };
+    /// `application/cloudevents+json`.
+    pub const CLOUDEVENTS_JSON: MediaType<'static> =
+        MediaType { text: "application/cloudevents+json", essence: 28 };
+    /// `application/cloudevents-batch+json`.
+    pub const CLOUDEVENTS_BATCH_JSON: MediaType<'static> =
+        MediaType { text: "application/cloudevents-batch+json", essence: 34 };
+    /// `application/cbor`.
+    pub const CBOR: MediaType<'static> = MediaType { text: "application/cbor", essence: 16 };
+    /// `application/xml`.
+    pub const XML: MediaType<'static> = MediaType { text: "application/xml", essence: 15 };
+    /// `application/protobuf`.
+    pub const PROTOBUF: MediaType<'static> = MediaType { text: "application/protobuf", essence: 20 };
+    /// `text/plain`.
+    pub const TEXT: MediaType<'static> = MediaType { text: "text/plain", essence: 10 };
+    /// `application/octet-stream`.
+    pub const OCTET_STREAM: MediaType<'static> = MediaType { text: "application/octet-stream", essence: 24 };
+
+    /// Checks the text. Errors are of kind [`InvalidMediaType`](ErrorKind::InvalidMediaType) (clause CE-datacontenttype-b).
+    pub fn parse(text: &'a str) -> Result<Self, Error> {
+        if text == Self::JSON.text {
+            return Ok(Self { text, essence: text.len() });
+        }
+        match essence_of(text) {
+            Some((essence, parameters)) if Parameters(parameters).all(|p| p.is_ok()) => {
+                Ok(Self { text, essence })
+            }
+            _ => Err(refuse(text)),
+        }
+    }
+
+    /// The media type exactly as it was written.
+    pub fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// `type/subtype`, without parameters, in the case it was written in.
+    pub fn essence(self) -> &'a str {
+        self.text.get(..self.essence).unwrap_or(self.text)
+    }
+
+    /// The type: what stands before the slash.
+    pub fn type_(self) -> &'a str {
+        self.essence().split('/').next().unwrap_or_default()
+    }
+
+    /// The subtype: what stands between the slash and the parameters.
+    pub fn subtype(self) -> &'a str {
+        self.essence().split_once('/').map_or("", |(_, subtype)| subtype)
+    }
+
+    /// The parameters in the order they were written: names as written, values without their quotation marks.
+    pub fn parameters(self) -> impl Iterator<Item = (&'a str, ParameterValue<'a>)> {
+        Parameters(self.text.get(self.essence..).unwrap_or_default()).filter_map(Result::ok)
+    }
+
+    /// The value of the first parameter of this name, in any case.
+    pub fn parameter(self, name: &str) -> Option<alloc::borrow::Cow<'a, str>> {
+        self.parameters().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.unquoted())
+    }
+
+    /// Whether the content is JSON: the subtype is `json` or ends in `+json` (JSON format, clause JSON-3.1.1-f).
+    pub fn is_json(self) -> bool {
+        self.has_suffix("json", "+json")
+    }
+
+    /// Whether the content is CBOR: the subtype is `cbor` or ends in `+cbor` (CBOR format, section 3.1.1).
+    pub fn is_cbor(self) -> bool {
+        self.has_suffix("cbor", "+cbor")
+    }
+
+    /// Whether the content is XML: the subtype is `xml` or ends in `+xml` (RFC 7303).
+    pub fn is_xml(self) -> bool {
+        self.has_suffix("xml", "+xml")
+    }
+
+    /// Whether type and subtype are these, without regard to case.
+    pub fn is(self, essence: &str) -> bool {
+        self.essence().eq_ignore_ascii_case(essence)
+    }
+
+    /// For the text of an event's attribute, which was checked when it came in.
+    pub(crate) fn known(text: &'a str) -> Self {
+        let essence = if text == Self::JSON.text {
+            text.len()
+        } else {
+            essence_of(text).map_or(text.len(), |(n, _)| n)
+        };
+        Self { text, essence }
+    }
+
+    fn has_suffix(self, whole: &str, suffix: &str) -> bool {
+        let subtype = self.subtype().as_bytes();
+        let tail = |n: usize| subtype.len().checked_sub(n).and_then(|at| subtype.get(at..));
+        subtype.eq_ignore_ascii_case(whole.as_bytes())
+            || tail(suffix.len()).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+    }
+}
+
+/// The value of a parameter as it was written: a token or a quoted string.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterValue<'a>(&'a str);
+
+impl<'a> ParameterValue<'a> {
+    /// The value itself: without quotation marks and backslashes.
+    pub fn unquoted(self) -> alloc::borrow::Cow<'a, str> {
+        let Some(inner) = self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return self.0.into();
+        };
+        if !inner.contains('\\') {
+            return inner.into();
+        }
+        let mut characters = inner.chars();
+        let mut value = alloc::string::String::with_capacity(inner.len());
+        while let Some(character) = characters.next() {
+            value.push(if character == '\\' { characters.next().unwrap_or(character) } else { character });
+        }
+        value.into()
+    }
+}
+
+/// The length of `type/subtype`, and what follows it.
+fn essence_of(text: &str) -> Option<(usize, &str)> {
+    let slash = token_length(text.as_bytes());
+    let subtype = text.as_bytes().get(slash..)?.strip_prefix(b"/")?;
+    let length = token_length(subtype);
+    let essence = slash.checked_add(1)?.checked_add(length)?;
+    if slash == 0 || length == 0 { None } else { Some((essence, text.get(essence..)?)) }
+}
+
+/// Walks `; name=value` pairs. An `Err` is a syntax error and ends the walk.
+struct Parameters<'a>(&'a str);
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Result<(&'a str, ParameterValue<'a>), ()>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.0.trim_start_matches([' ', '\t']);
+            if rest.is_empty() {
+                return None;
+            }
+            let parameter = rest.strip_prefix(';').map(|after| after.trim_start_matches([' ', '\t']));
+            // RFC 9110, section 5.6.6: empty parameters are tolerated.
+            if let Some(next) = parameter.filter(|next| next.is_empty() || next.starts_with(';')) {
+                self.0 = next;
+                continue;
+            }
+            let Some((pair, after)) = parameter.and_then(take_parameter) else {
+                self.0 = "";
+                return Some(Err(()));
+            };
+            self.0 = after;
+            return Some(Ok(pair));
+        }
+    }
+}
+
+fn take_parameter(text: &str) -> Option<((&str, ParameterValue<'_>), &str)> {
+    let (name, rest) =
+        text.split_at_checked(token_length(text.as_bytes())).filter(|(name, _)| !name.is_empty())?;
+    let value = rest.strip_prefix('=')?;
+    let length = if value.starts_with('"') { quoted_length(value)? } else { token_length(value.as_bytes()) };
+    let (value, rest) = value.split_at_checked(length).filter(|(value, _)| !value.is_empty())?;
+    Some(((name, ParameterValue(value)), rest))
+}
+
+/// The length of the quoted string at the start, quotation marks included.
+fn quoted_length(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at.checked_add(1),
+            b'\t' => {}
+            0..0x20 | 0x7f => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn token_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&b| !is_token(b)).unwrap_or(bytes.len())
+}
+
+/// The `tchar` of RFC 9110.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cold]
+fn refuse(text: &str) -> Error {
+    let error = Error::new(ErrorKind::InvalidMediaType).with_clause("CE-datacontenttype-b");
+    if text.contains('/') {
+        error.with_detail("it does not follow the grammar type/subtype; name=value")
+    } else {
+        error.with_detail("it has no slash").with_help("write a type and a subtype, such as application/json")
+    }
+}
+
+impl PartialEq for MediaType<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        fn covers(a: MediaType<'_>, b: MediaType<'_>) -> bool {
+            a.parameters().all(|(name, value)| {
+                b.parameter(name).is_some_and(|v| {
+                    v == value.unquoted()
+                        || name.eq_ignore_ascii_case("charset") && v.eq_ignore_ascii_case(&value.unquoted())
+                })
+            })
+        }
+        self.text == other.text || self.is(other.essence()) && covers(*self, *other) && covers(*other, *self)
+    }
+}
+
+impl Eq for MediaType<'_> {}
+
+impl fmt::Debug for MediaType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.text, f)
+    }
+}
+
+impl fmt::Display for MediaType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grammar() {
+        for good in [
+            "a/b",
+            "text/plain;charset=utf-8",
+            "text/plain ; charset=\"u t;f\\\"\"",
+            "application/vnd.a+json;",
+            "a/b; x=1;y=2",
+        ] {
+            assert!(MediaType::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "xyz",
+            "/",
+            "a/",
+            "/b",
+            "a/b c",
+            "a b/c",
+            "a/b;x",
+            "a/b;=1",
+            "a/b;x=\"1",
+            "a/b; x=",
+            "a/é",
+            "a/b\n",
+            " a/b",
+        ] {
+            assert!(MediaType::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn constants_know_their_length() {
+        for known in [
+            MediaType::JSON,
+            MediaType::CLOUDEVENTS_JSON,
+            MediaType::CLOUDEVENTS_BATCH_JSON,
+            MediaType::CBOR,
+            MediaType::XML,
+            MediaType::PROTOBUF,
+            MediaType::TEXT,
+            MediaType::OCTET_STREAM,
+        ] {
+            assert_eq!(known.essence, known.text.len(), "{known}");
+            assert_eq!(MediaType::parse(known.text).unwrap().essence, known.essence);
+        }
+    }
+
+    #[test]
+    fn json_by_suffix() {
+        for (text, json) in [
+            ("application/json", true),
+            ("text/JSON; a=b", true),
+            ("application/vnd.a+json", true),
+            ("application/json-seq", false),
+            ("application/jsonfoo", false),
+            ("application/notjson", false),
+            ("json/plain", false),
+        ] {
+            assert_eq!(MediaType::parse(text).unwrap().is_json(), json, "{text}");
+        }
+    }
+
+    #[test]
+    fn equality_knows_case() {
+        let same = |a, b| MediaType::parse(a).unwrap() == MediaType::parse(b).unwrap();
+        assert!(same("TEXT/Plain; CharSet=utf-8", "text/plain;charset=\"UTF-8\""));
+        assert!(same("a/b;x=1;y=2", "a/b; y=2; x=1"));
+        assert!(!same("a/b;x=A", "a/b;x=a"));
+        assert!(!same("a/b;x=1", "a/b"));
+    }
+}

@@ -1,0 +1,234 @@
+//! An event while it is being put together: what the builder, the setters and the decoders share.
+
+use crate::{
+    Error, ErrorKind, Event, MediaType, SpecVersion, TextBuffer, Timestamp, Uri, UriReference, Value,
+    attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
+    event::Body,
+    text,
+};
+use alloc::{string::String, vec::Vec};
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) text: TextBuffer,
+    pub(crate) side: String,
+    pub(crate) core: [Span; 7],
+    /// Sorted by name.
+    pub(crate) extensions: SmallVec<[Extension; 8]>,
+    pub(crate) binary: Vec<u8>,
+    pub(crate) type_url: Span,
+}
+
+impl Parts {
+    #[inline]
+    pub(crate) fn str(&self, span: Span) -> &str {
+        span.of(self.text.as_str(), &self.side)
+    }
+
+    /// Appends a text to the side buffer.
+    #[inline]
+    pub(crate) fn push(&mut self, text: &str) -> Result<Span, Error> {
+        let start = self.side.len();
+        self.side.push_str(text);
+        self.side_span(start)
+    }
+
+    /// The span of what was appended to the side buffer since it had this length.
+    #[inline]
+    pub(crate) fn side_span(&self, start: usize) -> Result<Span, Error> {
+        match (u32::try_from(start), u32::try_from(self.side.len().wrapping_sub(start))) {
+            (Ok(offset), Ok(length)) if self.side.len() < SIDE as usize => {
+                Ok(Span { offset: offset | SIDE, length })
+            }
+            _ => Err(beyond_reach()),
+        }
+    }
+
+    /// The span of a range of the text buffer.
+    #[inline]
+    pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
+        match (u32::try_from(range.start), u32::try_from(range.len())) {
+            (Ok(offset), Ok(length)) if range.end < SIDE as usize => Ok(Span { offset, length }),
+            _ => Err(beyond_reach()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn core(&self, core: Core) -> Span {
+        self.core.get(core as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn set_core(&mut self, core: Core, span: Span) {
+        if let Some(slot) = self.core.get_mut(core as usize) {
+            *slot = span;
+        }
+    }
+
+    /// Where an extension of this name is, or where it belongs.
+    #[inline]
+    pub(crate) fn find(&self, name: &str) -> Result<usize, usize> {
+        // From the end: messages that are sorted already, as ours are, cost one comparison per name.
+        let (text, side) = (self.text.as_str(), self.side.as_str());
+        let mut at = self.extensions.len();
+        for extension in self.extensions.iter().rev() {
+            match extension.name().of(text, side).cmp(name) {
+                core::cmp::Ordering::Less => return Err(at),
+                core::cmp::Ordering::Equal => return Ok(at.wrapping_sub(1)),
+                core::cmp::Ordering::Greater => at = at.wrapping_sub(1),
+            }
+        }
+        Err(at)
+    }
+
+    /// Puts an extension in, in place of one of the same name.
+    pub(crate) fn put(&mut self, name: &str, value: Value<'_>) -> Result<(), Error> {
+        let (kind, value) = self.store(value)?;
+        match self.find(name) {
+            Ok(at) => {
+                if let Some(slot) = self.extensions.get_mut(at) {
+                    (slot.kind, slot.value) = (kind, value);
+                }
+            }
+            Err(at) => {
+                let name = self.push(name)?;
+                self.extensions.insert(at, extension(name, kind, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a value into the buffers.
+    pub(crate) fn store(&mut self, value: Value<'_>) -> Result<(ExtensionKind, Span), Error> {
+        let kind = match value {
+            Value::Boolean(boolean) => {
+                return Ok((ExtensionKind::Boolean, Span { offset: boolean.into(), length: 0 }));
+            }
+            Value::Integer(number) => {
+                return Ok((ExtensionKind::Integer, Span { offset: number.cast_unsigned(), length: 0 }));
+            }
+            Value::Binary(bytes) => {
+                let start = self.binary.len();
+                self.binary.extend_from_slice(bytes);
+                return Ok((ExtensionKind::Binary, Self::text_span(start..self.binary.len())?));
+            }
+            Value::String(_) => ExtensionKind::String,
+            Value::Uri(_) => ExtensionKind::Uri,
+            Value::UriReference(_) => ExtensionKind::UriReference,
+            Value::Timestamp(_) => ExtensionKind::Timestamp,
+        };
+        Ok((kind, self.push(value.as_str().unwrap_or_default())?))
+    }
+
+    /// Takes an event apart. Its text stays where it is; what was unescaped is copied.
+    pub(crate) fn thaw(event: Event) -> (Self, SpecVersion, Option<Body>) {
+        let parts = Self {
+            side: event.buffers.side.as_str().into(),
+            text: event.buffers.text,
+            core: event.core,
+            extensions: event.extensions.list().into(),
+            binary: event.extensions.binary().into(),
+            type_url: event.type_url,
+        };
+        (parts, event.specversion, event.body)
+    }
+
+    /// Freezes the parts. The payload stays what it was said to be.
+    #[inline]
+    pub(crate) fn freeze(self, specversion: SpecVersion, body: Option<Body>) -> Event {
+        let binary = if self.binary.is_empty() { Bytes::new() } else { self.binary.into() };
+        Event {
+            buffers: crate::attributes::Buffers { text: self.text, side: side_buffer(self.side) },
+            core: self.core,
+            extensions: Extensions::new(&self.extensions, binary),
+            type_url: self.type_url,
+            body,
+            specversion,
+        }
+    }
+}
+
+#[inline]
+fn side_buffer(side: String) -> TextBuffer {
+    if side.is_empty() { TextBuffer::default() } else { side.into() }
+}
+
+#[inline]
+pub(crate) fn extension(name: Span, kind: ExtensionKind, value: Span) -> Extension {
+    // Names are no longer than 65535 bytes (see `name`).
+    let name_length = u16::try_from(name.length).unwrap_or(u16::MAX);
+    Extension { name_offset: name.offset, name_length, kind, value }
+}
+
+/// The rules of each core attribute of a 1.0 event. `plain` says that the text is known to be printable ASCII.
+#[inline]
+pub(crate) fn check_core(core: Core, value: &str, plain: bool) -> Result<(), Error> {
+    if value.is_empty() {
+        return Err(empty(core.name()));
+    }
+    let checked = match core {
+        Core::Id | Core::Type | Core::Subject if plain => return Ok(()),
+        Core::Id | Core::Type | Core::Subject => text::check(value),
+        Core::Source => UriReference::parse(value).map(drop),
+        Core::DataContentType => MediaType::parse(value).map(drop),
+        Core::DataSchema => Uri::parse(value).map(drop),
+        Core::Time => Timestamp::parse(value).map(drop),
+    };
+    checked.map_err(|error| error.with_attribute(core.name()))
+}
+
+#[cold]
+pub(crate) fn wrong_type(core: Core, value: Value<'_>) -> Error {
+    let wanted = match core {
+        Core::Time => "Timestamp",
+        Core::DataSchema => "URI",
+        Core::Source => "URI-reference",
+        Core::Id | Core::Type | Core::Subject | Core::DataContentType => "String",
+    };
+    Error::new(ErrorKind::InvalidType)
+        .with_attribute(core.name())
+        .with_detail(alloc::format!("{wanted} is expected, and this is {}", value.attribute_type()))
+        .with_clause("CE-Type-System-m")
+}
+
+#[cold]
+pub(crate) fn empty(name: &'static str) -> Error {
+    let clause = match name {
+        "id" => "CE-id-b",
+        "source" => "CE-source-b",
+        "type" => "CE-type-b",
+        "subject" => "CE-subject-b",
+        "dataschema" => "CE-dataschema-b",
+        "time" => "CE-time-b",
+        _ => "CE-datacontenttype-b",
+    };
+    Error::new(ErrorKind::EmptyAttribute).with_attribute(name).with_clause(clause)
+}
+
+#[cold]
+pub(crate) fn missing(name: &'static str) -> Error {
+    let clause = match name {
+        "id" => "CE-id-a",
+        "source" => "CE-source-a",
+        "type" => "CE-type-a",
+        _ => "CE-specversion-a",
+    };
+    Error::new(ErrorKind::MissingAttribute).with_attribute(name).with_clause(clause)
+}
+
+#[cold]
+fn beyond_reach() -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail("documents and attributes together are limited to 2 GiB")
+}
+
+/// A core attribute's name given to an extension.
+#[cold]
+pub(crate) fn reserved(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidName)
+        .with_attribute(name)
+        .with_detail("this is a core attribute, not an extension")
+        .with_help("use the setter of that name")
+        .with_clause("CE-Extension-b")
+}

@@ -1,0 +1,445 @@
+//! RFC 3339 timestamps, spelled as they came.
+
+#[cfg(feature = "chrono04")]
+mod chrono04;
+#[cfg(feature = "jiff02")]
+mod jiff02;
+#[cfg(feature = "time03")]
+mod time03;
+
+use crate::{Error, ErrorKind};
+use alloc::{format, string::String};
+use core::fmt;
+
+/// A date and time of RFC 3339 with its offset, spelled as it came: letter case, offset and every digit of the fraction.
+///
+/// Equality and order of two `Timestamp`s is that of their spelling; compare [`instant`](Self::instant)s to compare times.
+///
+/// ```
+/// use cloudevents_core::Timestamp;
+///
+/// let time = Timestamp::parse("2018-04-05T17:31:00.123456789012+05:30")?;
+/// assert_eq!(time.as_str(), "2018-04-05T17:31:00.123456789012+05:30");
+/// assert_eq!(time.offset_minutes(), 330);
+/// let instant = time.instant();
+/// assert_eq!((instant.seconds, instant.nanosecond()), (1_522_929_660, 123_456_789));
+/// assert_eq!(instant.fraction, "123456789012");
+/// assert!(Timestamp::parse("2018-04-05T17:31Z").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Timestamp<'a>(&'a str);
+
+/// A point in time with all the digits of the timestamp it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant<'a> {
+    /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted: second 60 is the first of the next minute.
+    pub seconds: i64,
+    /// The digits after the decimal point, as written; empty when there is none.
+    pub fraction: &'a str,
+    /// Whether the timestamp names a leap second (`:60`).
+    pub leap_second: bool,
+}
+
+impl Instant<'_> {
+    /// The fraction in nanoseconds, further digits cut off: 0 to 999,999,999.
+    pub fn nanosecond(self) -> u32 {
+        self.fraction
+            .bytes()
+            .chain(core::iter::repeat(b'0'))
+            .take(9)
+            .fold(0, |n: u32, digit| n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0'))))
+    }
+
+    /// Whether the fraction has digits other than 0 beyond this many places.
+    pub fn is_finer_than(self, places: usize) -> bool {
+        self.fraction.bytes().skip(places).any(|digit| digit != b'0')
+    }
+}
+
+impl<'a> Timestamp<'a> {
+    /// Checks the text. Errors are of kind [`InvalidTimestamp`](ErrorKind::InvalidTimestamp) (clause CE-Type-System-l).
+    ///
+    /// Lower-case `t` and `z` and leap seconds are valid in RFC 3339 and accepted.
+    pub fn parse(text: &'a str) -> Result<Self, Error> {
+        match read(text.as_bytes()) {
+            Ok(_) => Ok(Self(text)),
+            Err(detail) => Err(refuse(text, detail)),
+        }
+    }
+
+    /// The timestamp exactly as it was written.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The point in time.
+    pub fn instant(self) -> Instant<'a> {
+        let fields = self.fields();
+        let days = days_from_civil(fields.year.into(), fields.month.into(), fields.day.into());
+        let minutes = i64::from(fields.hour).wrapping_mul(60).wrapping_add(fields.minute.into());
+        let seconds = days
+            .wrapping_mul(86_400)
+            .wrapping_add(minutes.wrapping_sub(fields.offset.into()).wrapping_mul(60))
+            .wrapping_add(fields.second.into());
+        let fraction = self.0.get(20..20_usize.wrapping_add(fields.fraction_digits)).unwrap_or_default();
+        Instant { seconds, fraction, leap_second: fields.second == 60 }
+    }
+
+    /// The offset from UTC in minutes; 0 for `Z`.
+    pub fn offset_minutes(self) -> i16 {
+        self.fields().offset
+    }
+
+    /// The timestamp of a point in time, in UTC, with nanoseconds: the fewest of 0, 3, 6 or 9 digits that are exact.
+    ///
+    /// `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000 or more.
+    pub fn format_utc(seconds: i64, nanosecond: u32) -> Option<String> {
+        format_with_offset(seconds, nanosecond, 0)
+    }
+
+    /// For the text of an event's attribute, which was checked when it came in.
+    pub(crate) fn known(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    fn fields(self) -> Fields {
+        read(self.0.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// The same with an offset in minutes, east positive; `Z` when it is 0.
+pub(crate) fn format_with_offset(seconds: i64, nanosecond: u32, offset: i16) -> Option<String> {
+    let local = seconds.checked_add(i64::from(offset).wrapping_mul(60))?;
+    let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
+    let (year, month, day) = civil_from_days(days)?;
+    if nanosecond >= 1_000_000_000 {
+        return None;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    match nanosecond {
+        0 => {}
+        n if n % 1_000_000 == 0 => text.push_str(&format!(".{:03}", n / 1_000_000)),
+        n if n % 1_000 == 0 => text.push_str(&format!(".{:06}", n / 1_000)),
+        n => text.push_str(&format!(".{n:09}")),
+    }
+    match offset {
+        0 => text.push('Z'),
+        _ => {
+            let sign = if offset < 0 { '-' } else { '+' };
+            let minutes = offset.unsigned_abs();
+            text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        }
+    }
+    Some(text)
+}
+
+#[derive(Clone, Copy, Default)]
+struct Fields {
+    year: u16,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+    fraction_digits: usize,
+    offset: i16,
+}
+
+const SHAPE: &str =
+    "the form is YYYY-MM-DDThh:mm:ss, then an optional fraction, then Z or an offset such as +01:00";
+
+/// `YYYY-MM-DDThh:mm:ss[.digits](Z|±hh:mm)`, each field in its range.
+#[inline]
+fn read(text: &[u8]) -> Result<Fields, &'static str> {
+    let &[
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b'T' | b't',
+        h0,
+        h1,
+        b':',
+        n0,
+        n1,
+        b':',
+        s0,
+        s1,
+        ref rest @ ..,
+    ] = text
+    else {
+        return Err(SHAPE);
+    };
+    let century = two(y0, y1)?;
+    let fields = Fields {
+        year: u16::from(century).wrapping_mul(100).wrapping_add(two(y2, y3)?.into()),
+        month: two(m0, m1)?,
+        day: two(d0, d1)?,
+        hour: two(h0, h1)?,
+        minute: two(n0, n1)?,
+        second: two(s0, s1)?,
+        fraction_digits: 0,
+        offset: 0,
+    };
+    if fields.month.wrapping_sub(1) > 11 {
+        return Err("the month is not between 01 and 12");
+    }
+    if fields.day == 0 || fields.day > 28 && fields.day > days_in_month(fields.year, fields.month) {
+        return Err(MONTH);
+    }
+    if fields.hour > 23 || fields.minute > 59 || fields.second > 60 {
+        return Err("the time of day does not exist");
+    }
+    let (fraction_digits, zone) = match rest.strip_prefix(b".") {
+        Some(after) => {
+            let digits = after.iter().position(|b| !b.is_ascii_digit()).unwrap_or(after.len());
+            (digits, after.get(digits..).unwrap_or_default())
+        }
+        None => (usize::MAX, rest),
+    };
+    if fraction_digits == 0 {
+        return Err("a decimal point is followed by at least one digit");
+    }
+    let fraction_digits = if fraction_digits == usize::MAX { 0 } else { fraction_digits };
+    let offset = match *zone {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
+            let (hours, minutes) = (two(h0, h1)?, two(m0, m1)?);
+            if hours > 23 || minutes > 59 {
+                return Err("the offset does not exist");
+            }
+            let offset = i16::from(hours).wrapping_mul(60).wrapping_add(minutes.into());
+            if sign == b'-' { offset.wrapping_neg() } else { offset }
+        }
+        [] => return Err("the zone is missing: write Z or an offset such as +01:00"),
+        _ => return Err(SHAPE),
+    };
+    if fields.second == 60 && !ends_a_utc_day_minute(&fields, offset) {
+        return Err("a leap second comes only at 23:59:60 UTC");
+    }
+    Ok(Fields { fraction_digits, offset, ..fields })
+}
+
+const MONTH: &str = "the day does not exist in that month";
+
+/// Leap seconds are added at the end of a UTC day.
+fn ends_a_utc_day_minute(fields: &Fields, offset: i16) -> bool {
+    let local = i32::from(fields.hour).wrapping_mul(60).wrapping_add(fields.minute.into());
+    local.wrapping_sub(offset.into()).rem_euclid(1440) == 1439
+}
+
+#[inline]
+fn two(tens: u8, ones: u8) -> Result<u8, &'static str> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens > 9 || ones > 9 { Err(SHAPE) } else { Ok(tens.wrapping_mul(10).wrapping_add(ones)) }
+}
+
+fn days_in_month(year: u16, month: u8) -> u8 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms"). The arguments are in range, so nothing overflows.
+#[allow(clippy::arithmetic_side_effects)]
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The inverse, for the years 0000 to 9999.
+#[allow(clippy::arithmetic_side_effects)]
+fn civil_from_days(days: i64) -> Option<(i64, i64, i64)> {
+    if !(-719_528..=2_932_896).contains(&days) {
+        return None;
+    }
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    Some((year_of_era + era * 400 + i64::from(month <= 2), month, day))
+}
+
+#[cold]
+fn refuse(text: &str, detail: &'static str) -> Error {
+    let error = Error::new(ErrorKind::InvalidTimestamp).with_clause("CE-Type-System-l");
+    if detail == MONTH
+        && let (Some(year), Some(month)) = (number(text, 0..4), number(text, 5..7))
+        && let Ok(month) = u8::try_from(month)
+    {
+        let name = MONTHS.get(usize::from(month).wrapping_sub(1)).copied().unwrap_or_default();
+        return error
+            .with_detail(format!("{name} {year} has {} days", days_in_month(year, month)))
+            .with_help("write an existing date, or leave the attribute out");
+    }
+    error.with_detail(detail).with_help("write a timestamp such as 2018-04-05T17:31:00Z")
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn number(text: &str, range: core::ops::Range<usize>) -> Option<u16> {
+    text.get(range)?.parse().ok()
+}
+
+impl fmt::Debug for Timestamp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Display for Timestamp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What a setter takes for a timestamp: text, or a value of `time`, `jiff` or `chrono` behind the feature of that name.
+pub trait ToTimestamp {
+    /// Hands the timestamp, or what is wrong with it, to `use_it`.
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R;
+}
+
+impl ToTimestamp for str {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+        use_it(Timestamp::parse(self))
+    }
+}
+
+impl ToTimestamp for String {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+        use_it(Timestamp::parse(self))
+    }
+}
+
+impl ToTimestamp for Timestamp<'_> {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+        use_it(Ok(*self))
+    }
+}
+
+impl<T: ToTimestamp + ?Sized> ToTimestamp for &T {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+        (**self).with_timestamp(use_it)
+    }
+}
+
+/// What the conversions from other crates' types share: a text that may be impossible.
+#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+fn hand_over<R>(text: Option<String>, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+    match text {
+        Some(text) => use_it(Ok(Timestamp(&text))),
+        None => use_it(Err(Error::new(ErrorKind::InvalidTimestamp)
+            .with_detail("RFC 3339 has the years 0000 to 9999 and offsets of whole minutes")
+            .with_clause("CE-Type-System-l"))),
+    }
+}
+
+/// What the conversions to other crates' types share: the refusal.
+#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+fn out_of_range(what: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidTimestamp).with_detail(format!("{what} cannot hold it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_timestamp() {
+        for good in [
+            "2018-04-05T17:31:00Z",
+            "2018-04-05t17:31:00z",
+            "2016-02-29T00:00:00.1-00:00",
+            "1990-12-31T23:59:60Z",
+            "1990-12-31T15:59:60-08:00",
+            "0000-01-01T00:00:00+23:59",
+            "9999-12-31T23:59:59.9999999999999Z",
+        ] {
+            assert_eq!(Timestamp::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "2018-04-05",
+            "2018-04-05T17:31Z",
+            "2018-04-05T17:31:00",
+            "2018-04-05T17:31:00+05",
+            "2018-04-05T17:31:00+0530",
+            "2018-04-05 17:31:00Z",
+            "2018-04-05T17:31:00.Z",
+            "2018-04-05T17:31:00,5Z",
+            "2018-04-05T24:00:00Z",
+            "2018-04-05T17:60:00Z",
+            "2018-13-05T17:31:00Z",
+            "2018-00-05T17:31:00Z",
+            "2018-04-00T17:31:00Z",
+            "2018-04-31T17:31:00Z",
+            "1900-02-29T17:31:00Z",
+            "2018-04-05T17:31:60Z",
+            "2018-04-05T17:31:61Z",
+            "+12018-04-05T17:31:00Z",
+            "2018-04-05T17:31:00+05:00:30",
+            "2018-04-05T17:31:00Z ",
+            "2018-04-05T17:31:00+24:00",
+            "２018-04-05T17:31:00Z",
+        ] {
+            assert!(Timestamp::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59Z", -1),
+            ("2000-03-01T00:00:00Z", 951_868_800),
+            ("2000-02-29T23:59:59Z", 951_868_799),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+            ("2018-04-05T17:31:00+05:30", 1_522_929_660),
+            ("1990-12-31T15:59:60-08:00", 662_688_000),
+        ] {
+            let instant = Timestamp::parse(text).unwrap().instant();
+            assert_eq!(instant.seconds, seconds, "{text}");
+            if text.ends_with('Z') {
+                assert_eq!(Timestamp::format_utc(seconds, 0).unwrap(), text);
+            }
+        }
+        assert_eq!(Timestamp::format_utc(0, 120_000_000).unwrap(), "1970-01-01T00:00:00.120Z");
+        assert_eq!(Timestamp::format_utc(253_402_300_800, 0), None);
+        assert_eq!(Timestamp::format_utc(0, 1_000_000_000), None);
+        assert_eq!(format_with_offset(0, 1, -90).unwrap(), "1969-12-31T22:30:00.000000001-01:30");
+    }
+}

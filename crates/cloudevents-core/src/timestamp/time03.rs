@@ -1,0 +1,46 @@
+//! Conversions from and to `time` 0.3.
+
+use super::{Timestamp, ToTimestamp, format_with_offset, hand_over, out_of_range};
+use crate::Error;
+use time::{Duration, OffsetDateTime, UtcOffset};
+
+impl ToTimestamp for OffsetDateTime {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+        let (hours, minutes, seconds) = self.offset().as_hms();
+        let offset = i16::from(hours).wrapping_mul(60).wrapping_add(minutes.into());
+        let text =
+            format_with_offset(self.unix_timestamp(), self.nanosecond(), offset).filter(|_| seconds == 0);
+        hand_over(text, use_it)
+    }
+}
+
+/// Digits beyond nanoseconds are cut off, and a leap second becomes the second after it.
+impl TryFrom<Timestamp<'_>> for OffsetDateTime {
+    type Error = Error;
+
+    fn try_from(timestamp: Timestamp<'_>) -> Result<Self, Error> {
+        let refuse = |_| out_of_range("time::OffsetDateTime");
+        let instant = timestamp.instant();
+        let offset = UtcOffset::from_whole_seconds(i32::from(timestamp.offset_minutes()).wrapping_mul(60))
+            .map_err(refuse)?;
+        let utc = OffsetDateTime::from_unix_timestamp(instant.seconds).map_err(refuse)?;
+        utc.checked_add(Duration::nanoseconds(instant.nanosecond().into()))
+            .and_then(|utc| utc.checked_to_offset(offset))
+            .ok_or_else(|| out_of_range("time::OffsetDateTime"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        for text in
+            ["2018-04-05T17:31:00Z", "2018-04-05T17:31:00.123456789+05:30", "1969-12-31T22:30:00.500-01:30"]
+        {
+            let moment = OffsetDateTime::try_from(Timestamp::parse(text).unwrap()).unwrap();
+            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().as_str(), text));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! URIs and URI-references, spelled as they came.
+
+use crate::{Error, ErrorKind};
+use alloc::format;
+use core::fmt;
+
+/// An absolute URI of RFC 3986, section 4.3: a scheme is required, a fragment is not allowed.
+///
+/// ```
+/// use cloudevents_core::Uri;
+///
+/// assert_eq!(Uri::parse("https://Example.com/a%2fb?q")?.as_str(), "https://Example.com/a%2fb?q");
+/// assert!(Uri::parse("https://example.com/schema#v1").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uri<'a>(&'a str);
+
+impl<'a> Uri<'a> {
+    /// Checks the text. Errors are of kind [`InvalidUri`](ErrorKind::InvalidUri) (clause CE-Type-System-j).
+    pub fn parse(text: &'a str) -> Result<Self, Error> {
+        match fluent_uri::Uri::parse(text) {
+            Ok(uri) if !uri.has_fragment() => Ok(Self(text)),
+            Ok(_) => Err(refuse_uri(
+                "it has a fragment, which an absolute URI (RFC 3986, section 4.3) does not allow",
+            )),
+            Err(_) => Err(why_not_uri(text)),
+        }
+    }
+
+    /// Like [`parse`](Self::parse), but a fragment is accepted; the answer says whether there is one.
+    ///
+    /// This is what lenient decoding uses: much of the field writes fragments.
+    pub fn parse_with_fragment(text: &'a str) -> Result<(Self, bool), Error> {
+        match fluent_uri::Uri::parse(text) {
+            Ok(uri) => Ok((Self(text), uri.has_fragment())),
+            Err(_) => Err(why_not_uri(text)),
+        }
+    }
+
+    /// The URI exactly as it was written.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// For the text of an event's attribute, which was checked when it came in.
+    pub(crate) fn known(text: &'a str) -> Self {
+        Self(text)
+    }
+}
+
+/// A URI or a relative reference of RFC 3986, section 4.1.
+///
+/// ```
+/// use cloudevents_core::UriReference;
+///
+/// for text in ["/cloudevents/spec/pull/123", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", "1-555-123-4567", "?q"] {
+///     assert_eq!(UriReference::parse(text)?.as_str(), text);
+/// }
+/// assert!(UriReference::parse("/straße").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UriReference<'a>(&'a str);
+
+impl<'a> UriReference<'a> {
+    /// Checks the text. Errors are of kind [`InvalidUriReference`](ErrorKind::InvalidUriReference) (clause CE-Type-System-k).
+    pub fn parse(text: &'a str) -> Result<Self, Error> {
+        if is_plain_path(text) || fluent_uri::UriRef::parse(text).is_ok() {
+            return Ok(Self(text));
+        }
+        Err(why_not_reference(text))
+    }
+
+    /// The reference exactly as it was written.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The reference as an absolute URI, when it is one.
+    pub fn as_uri(self) -> Option<Uri<'a>> {
+        Uri::parse(self.0).ok()
+    }
+
+    /// For the text of an event's attribute, which was checked when it came in.
+    pub(crate) fn known(text: &'a str) -> Self {
+        Self(text)
+    }
+}
+
+/// Unreserved characters and slashes alone are always a valid reference (a path, or an authority and a path): the common
+/// spelling of a `source`, told without taking it apart.
+#[inline]
+fn is_plain_path(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~'))
+}
+
+#[cold]
+fn why_not_uri(text: &str) -> Error {
+    if let Some((at, character)) = first_illegal(text) {
+        return refuse_uri("").with_detail(format!(
+            "the character {character:?} at byte {at} of the text must be percent-encoded"
+        ));
+    }
+    if fluent_uri::UriRef::parse(text).is_ok() {
+        return refuse_uri("it has no scheme")
+            .with_help("write a full URI, such as https://example.com/schema");
+    }
+    refuse_uri("it does not follow the grammar of RFC 3986")
+}
+
+fn refuse_uri(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidUri).with_detail(detail).with_clause("CE-Type-System-j")
+}
+
+#[cold]
+fn why_not_reference(text: &str) -> Error {
+    let error = Error::new(ErrorKind::InvalidUriReference).with_clause("CE-Type-System-k");
+    match first_illegal(text) {
+        Some((at, character)) => error.with_detail(format!(
+            "the character {character:?} at byte {at} of the text must be percent-encoded"
+        )),
+        None => error.with_detail("it does not follow the grammar of RFC 3986"),
+    }
+}
+
+/// The first character that no part of a URI may have.
+fn first_illegal(text: &str) -> Option<(usize, char)> {
+    text.char_indices().find(|(_, c)| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+}
+
+impl fmt::Debug for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl fmt::Display for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for UriReference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl fmt::Display for UriReference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl<'a> From<Uri<'a>> for UriReference<'a> {
+    fn from(uri: Uri<'a>) -> Self {
+        Self(uri.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        for good in [
+            "",
+            "/a",
+            "a",
+            "//host/x",
+            "a/b:c",
+            "../x",
+            "#f",
+            "?q",
+            "urn:a:b",
+            "HTTP://EXAMPLE.com/%7e",
+            "mailto:a@b.c",
+            "///",
+            "1:2".get(..1).unwrap(),
+        ] {
+            assert!(UriReference::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["1a:b", "/%zz", "/é", " ", "a b", "|", "{}", "a\u{0}", "/a[b]", "http://[::1"] {
+            assert!(UriReference::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn absolute_uris() {
+        assert!(Uri::parse("http://x/y?z").is_ok());
+        assert!(Uri::parse("urn:x:y").is_ok());
+        for bad in ["#", "", "/a", "http://x/y#z", "http://x y"] {
+            assert_eq!(Uri::parse(bad).unwrap_err().kind(), ErrorKind::InvalidUri, "{bad}");
+        }
+        assert!(Uri::parse_with_fragment("http://x/y#z").unwrap().1);
+    }
+}

@@ -1,0 +1,109 @@
+//! What is different in specversion 0.3: `schemaurl`, `datacontentencoding`, and the way to 1.0.
+
+use crate::{
+    BuildError, Error, ErrorKind, Event, SpecVersion, Uri, UriReference,
+    attributes::Core,
+    parts::{self, Parts, empty, reserved},
+};
+use alloc::vec::Vec;
+
+/// The attribute name of a core slot.
+#[inline]
+pub(crate) fn core_name(specversion: SpecVersion, core: Core) -> &'static str {
+    match (specversion, core) {
+        (SpecVersion::V03, Core::DataSchema) => "schemaurl",
+        _ => core.name(),
+    }
+}
+
+/// The core slot of an attribute name.
+#[inline]
+pub(crate) fn core_from_name(specversion: SpecVersion, name: &str) -> Option<Core> {
+    match specversion {
+        SpecVersion::V1 => Core::from_name(name),
+        SpecVersion::V03 => match name {
+            "schemaurl" => Some(Core::DataSchema),
+            "dataschema" => None,
+            _ => Core::from_name(name),
+        },
+    }
+}
+
+/// The rules of a core attribute in either version.
+pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> Result<(), Error> {
+    match (specversion, core) {
+        (SpecVersion::V03, Core::DataSchema) if value.is_empty() => Err(empty("schemaurl")),
+        (SpecVersion::V03, Core::DataSchema) => {
+            UriReference::parse(value).map(drop).map_err(|error| error.with_attribute("schemaurl"))
+        }
+        _ => parts::check_core(core, value, false),
+    }
+}
+
+/// Moves what was read under 1.0 names to where 0.3 has it: `schemaurl` to its slot, `dataschema`, which 0.3 does not know, to
+/// the extensions. The answer is the `datacontentencoding`, which is consumed.
+#[cold]
+pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, Error> {
+    let dataschema = parts.core(Core::DataSchema);
+    parts.set_core(Core::DataSchema, Default::default());
+    if let Ok(at) = parts.find("schemaurl") {
+        let extension = parts.extensions.remove(at);
+        if extension.kind != crate::attributes::ExtensionKind::Unset {
+            let text = text_of(parts, extension, "schemaurl")?;
+            check_core(SpecVersion::V03, Core::DataSchema, &text)?;
+            parts.set_core(Core::DataSchema, extension.value);
+        }
+    }
+    if !dataschema.is_absent() {
+        let text = alloc::string::String::from(parts.str(dataschema));
+        parts.put("dataschema", crate::Value::String(&text))?;
+    }
+    let Ok(at) = parts.find("datacontentencoding") else { return Ok(None) };
+    let extension = parts.extensions.remove(at);
+    if extension.kind == crate::attributes::ExtensionKind::Unset {
+        return Ok(None);
+    }
+    let encoding = text_of(parts, extension, "datacontentencoding")?;
+    match encoding.as_str() {
+        base64 if base64.eq_ignore_ascii_case("base64") => Ok(Some(encoding)),
+        _ => Err(Error::new(ErrorKind::InvalidData)
+            .with_attribute("datacontentencoding")
+            .with_detail("base64 is the only content encoding that is supported")),
+    }
+}
+
+fn text_of(
+    parts: &Parts,
+    extension: crate::attributes::Extension,
+    name: &str,
+) -> Result<alloc::string::String, Error> {
+    use crate::attributes::ExtensionKind as Is;
+    match extension.kind {
+        Is::String | Is::Uri | Is::UriReference => Ok(parts.str(extension.value).into()),
+        _ => Err(Error::new(ErrorKind::InvalidType).with_attribute(name).with_detail("text is expected")),
+    }
+}
+
+pub(crate) fn upgrade(event: Event) -> Result<Event, BuildError> {
+    if event.specversion == SpecVersion::V1 {
+        return Ok(event);
+    }
+    let mut mistakes = Vec::new();
+    if let Some(Err(error)) = event.schemaurl().map(|reference| Uri::parse(reference.as_str())) {
+        mistakes.push(
+            error
+                .with_attribute("schemaurl")
+                .with_help("1.0 has dataschema instead, which is an absolute URI"),
+        );
+    }
+    if event.attribute("dataschema").is_some() {
+        mistakes.push(
+            reserved("dataschema").with_help("rename the extension: 1.0 has a core attribute of this name"),
+        );
+    }
+    if !mistakes.is_empty() {
+        return Err(BuildError::new(mistakes));
+    }
+    let (parts, _, body) = Parts::thaw(event);
+    Ok(parts.freeze(SpecVersion::V1, body))
+}

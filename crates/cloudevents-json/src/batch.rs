@@ -1,0 +1,167 @@
+//! Batches: a JSON array of events.
+
+use crate::{
+    decode::{close, event, open},
+    encode::{event as write, length},
+    value::syntax,
+};
+use bytes::Bytes;
+use cloudevents_core::{
+    Decoded, Decoding, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind, SpecVersion, TextBuffer,
+    scan::{Mistake, Scanner},
+};
+
+/// All events, or the first error with its index.
+pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    let (buffer, start) = open(document, with)?;
+    let mut batch = Decoded::clean(Vec::new());
+    if start > 0 {
+        batch.repairs.push(Repair::new(RepairKind::ByteOrderMark));
+    }
+    let mut elements = Elements::open(&buffer, start)?;
+    while let Some(mut at) = elements.next(&buffer)? {
+        let index = batch.value.len();
+        check_count(index, with, at)?;
+        let begin = at;
+        let decoded = event(&buffer, &mut at, with, 2).map_err(|error| error.with_index(index))?;
+        if let Some(first) = batch.value.first() {
+            check_version(first, &decoded.value, index)?;
+        } else {
+            // Events of a batch are alike, so the first tells how many to make room for.
+            let size = at.saturating_sub(begin).saturating_add(1);
+            let left = buffer.as_bytes().len().saturating_sub(begin);
+            let room = left.checked_div(size).unwrap_or_default().saturating_add(1);
+            batch.value.reserve_exact(room.min(with.limits.batch));
+        }
+        batch.value.push(decoded.value);
+        batch.repairs.extend(decoded.repairs);
+        elements.at = at;
+    }
+    close(&buffer, elements.at)?;
+    Ok(batch)
+}
+
+/// Each element as an event or an error; the error of the function is for a document that is no array.
+pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+    let (buffer, start) = open(document, with)?;
+    let mut items: Vec<Item> = Vec::new();
+    let mut version = None;
+    let mut elements = Elements::open(&buffer, start)?;
+    while let Some(at) = elements.next(&buffer)? {
+        let index = items.len();
+        check_count(index, with, at)?;
+        let mut scanner = Scanner::at(buffer.as_str(), at);
+        // Beyond the limit of depth by one, so that an element that is too deep costs only itself.
+        let range = scanner.value(u32::MAX).map_err(syntax)?;
+        elements.at = range.end;
+        let mut begin = range.start;
+        let decoded = event(&buffer, &mut begin, with, 2).and_then(|decoded| {
+            let first = *version.get_or_insert(decoded.value.specversion());
+            if first == decoded.value.specversion() { Ok(decoded) } else { Err(mixed(first)) }
+        });
+        items.push(Item {
+            event: decoded.map_err(|error| error.with_index(index)),
+            raw: buffer
+                .as_bytes()
+                .get(range.clone())
+                .map_or_else(Bytes::new, |part| buffer.as_bytes().slice_ref(part)),
+        });
+    }
+    close(&buffer, elements.at)?;
+    Ok(items)
+}
+
+/// Appends the array.
+pub(crate) fn encode(
+    events: &mut dyn ExactSizeIterator<Item = &Event>,
+    out: &mut Vec<u8>,
+) -> Result<Losses, Error> {
+    let mut losses = Losses::none();
+    let mut version = None;
+    let count = events.len();
+    out.push(b'[');
+    for (index, event) in events.enumerate() {
+        let first = *version.get_or_insert(event.specversion());
+        if first != event.specversion() {
+            return Err(mixed(first).with_index(index));
+        }
+        if index == 0 {
+            out.reserve(length(event).saturating_mul(count).min(MOST_AT_ONCE));
+        } else {
+            out.push(b',');
+        }
+        losses.append(write(event, out));
+    }
+    out.push(b']');
+    Ok(losses)
+}
+
+/// What is reserved for a batch on the word of its first event.
+const MOST_AT_ONCE: usize = 16 << 20;
+
+/// Walks the elements of an array without reading them.
+struct Elements {
+    at: usize,
+    first: bool,
+}
+
+impl Elements {
+    fn open(buffer: &TextBuffer, start: usize) -> Result<Self, Error> {
+        let mut scanner = Scanner::at(buffer.as_str(), start);
+        scanner.white_space();
+        if scanner.peek() == Ok(b'{') {
+            return Err(Error::new(ErrorKind::InvalidDocument)
+                .with_detail("a batch is a JSON array, and this is an object")
+                .with_offset(scanner.position())
+                .with_help("a single event has the media type application/cloudevents+json")
+                .with_clause("JSON-4.1-a"));
+        }
+        scanner.expect(b'[', "a batch, which is a JSON array").map_err(syntax)?;
+        Ok(Self { at: scanner.position(), first: true })
+    }
+
+    /// Where the next element begins; `None` behind the closing bracket. `at` is behind the element before.
+    fn next(&mut self, buffer: &TextBuffer) -> Result<Option<usize>, Error> {
+        let mut scanner = Scanner::at(buffer.as_str(), self.at);
+        scanner.white_space();
+        match (scanner.peek().map_err(syntax)?, self.first) {
+            (b']', _) => {
+                scanner.expect(b']', "`]`").map_err(syntax)?;
+                self.at = scanner.position();
+                return Ok(None);
+            }
+            (b',', false) => scanner.expect(b',', "`,`").map_err(syntax)?,
+            (_, true) => {}
+            _ => return Err(syntax(scanner.problem(Mistake::Expected("`,` or `]`")))),
+        }
+        self.first = false;
+        scanner.white_space();
+        Ok(Some(scanner.position()))
+    }
+}
+
+fn check_version(first: &Event, event: &Event, index: usize) -> Result<(), Error> {
+    if first.specversion() == event.specversion() {
+        Ok(())
+    } else {
+        Err(mixed(first.specversion()).with_index(index))
+    }
+}
+
+#[cold]
+fn mixed(first: SpecVersion) -> Error {
+    Error::new(ErrorKind::MixedSpecversions)
+        .with_attribute("specversion")
+        .with_detail(format!("the first event has {first}"))
+        .with_clause("CE-Message-a")
+}
+
+fn check_count(index: usize, with: &Decoding, at: usize) -> Result<(), Error> {
+    if index < with.limits.batch {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooMany)
+        .with_detail(format!("the limit is {} events in a batch", with.limits.batch))
+        .with_index(index)
+        .with_offset(at))
+}

@@ -1,0 +1,198 @@
+//! Events to JSON text.
+
+use cloudevents_core::{Data, Event, Loss, Losses, MediaType, SpecVersion, Value, scan::needs_escape};
+
+/// The length of an event's document when nothing needs escaping: what to reserve.
+#[inline]
+pub(crate) fn length(event: &Event) -> usize {
+    // `{"specversion":"1.0"}`, the member names of the core attributes with their quotation marks, and a margin for a
+    // content type that is made explicit.
+    let mut length = 256_usize;
+    for (name, value) in event.attributes() {
+        let text = match value {
+            Value::Boolean(_) | Value::Integer(_) => 11,
+            Value::Binary(bytes) => base64_length(bytes.len()),
+            _ => value.as_str().map_or(0, str::len),
+        };
+        length = length.saturating_add(name.as_str().len()).saturating_add(text).saturating_add(6);
+    }
+    length.saturating_add(match event.data() {
+        None => 0,
+        Some(Data::Json(json)) => json.as_str().len(),
+        Some(Data::Text(text) | Data::Xml(text)) => text.len(),
+        Some(Data::Binary(bytes) | Data::Cbor(bytes) | Data::Proto { value: bytes, .. }) => {
+            base64_length(bytes.len())
+        }
+        Some(_) => 0,
+    })
+}
+
+/// Appends the document. The order of members is fixed: `specversion`, the attributes in the event's order, the payload.
+#[inline]
+pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Losses {
+    let version = event.specversion();
+    out.extend_from_slice(match version {
+        SpecVersion::V03 => b"{\"specversion\":\"0.3\",\"id\":\"",
+        _ => b"{\"specversion\":\"1.0\",\"id\":\"",
+    });
+    text(event.id(), out);
+    out.extend_from_slice(b"\",\"source\":\"");
+    out.extend_from_slice(event.source().as_str().as_bytes());
+    out.extend_from_slice(b"\",\"type\":\"");
+    text(event.ty(), out);
+    let data = event.data();
+    if let Some(content_type) = content_type(event, data) {
+        out.extend_from_slice(b"\",\"datacontenttype\":\"");
+        text(content_type.as_str(), out);
+    }
+    // URIs and timestamps have no characters that need escaping.
+    if let Some(uri) = event.dataschema() {
+        out.extend_from_slice(b"\",\"dataschema\":\"");
+        out.extend_from_slice(uri.as_str().as_bytes());
+    } else if let Some(reference) = event.schemaurl() {
+        out.extend_from_slice(b"\",\"schemaurl\":\"");
+        out.extend_from_slice(reference.as_str().as_bytes());
+    }
+    if let Some(subject) = event.subject() {
+        out.extend_from_slice(b"\",\"subject\":\"");
+        text(subject, out);
+    }
+    if let Some(time) = event.time() {
+        out.extend_from_slice(b"\",\"time\":\"");
+        out.extend_from_slice(time.as_str().as_bytes());
+    }
+    out.push(b'"');
+    for (name, value) in event.extensions() {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b"\":");
+        extension(value, out);
+    }
+    let losses = payload(event, data, out);
+    out.push(b'}');
+    losses
+}
+
+#[inline]
+fn extension(value: Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Boolean(_) | Value::Integer(_) => out.extend_from_slice(value.to_canonical().as_bytes()),
+        Value::Binary(bytes) => base64(bytes, out),
+        _ => string(value.as_str().unwrap_or_default(), out),
+    }
+}
+
+/// The data rules (JSON format, section 3.1.1).
+#[inline]
+fn payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
+    let bytes = match data {
+        None => return Losses::none(),
+        Some(Data::Json(json)) => {
+            out.extend_from_slice(b",\"data\":");
+            match event.datacontenttype() {
+                // The text of a JSON value under another content type is text like any other.
+                Some(content_type) if !content_type.is_json() => string(json.as_str(), out),
+                _ => out.extend_from_slice(json.as_str().as_bytes()),
+            }
+            return Losses::none();
+        }
+        Some(Data::Text(text) | Data::Xml(text)) => {
+            out.extend_from_slice(b",\"data\":");
+            string(text, out);
+            return text_losses(event, data);
+        }
+        Some(data) => data.as_bytes(),
+    };
+    if event.specversion() == SpecVersion::V03 {
+        out.extend_from_slice(b",\"datacontentencoding\":\"base64\",\"data\":");
+    } else {
+        out.extend_from_slice(b",\"data_base64\":");
+    }
+    base64(bytes, out);
+    byte_losses(event, data)
+}
+
+/// `datacontenttype` as stated, or made explicit where the document would otherwise say something else than the event.
+#[inline]
+fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
+    event.datacontenttype().or_else(|| match data {
+        Some(Data::Json(_)) => None,
+        _ => event.content_type(),
+    })
+}
+
+/// Text under a JSON content type, or none, reads back as a JSON string.
+fn text_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
+    let mut losses = Losses::none();
+    let stated = event.datacontenttype();
+    let implied_json = stated.is_none() && matches!(data, Some(Data::Text(_)));
+    if implied_json || stated.is_some_and(MediaType::is_json) {
+        losses.push(Loss::new(
+            "data",
+            "text-as-json",
+            "text under a JSON content type becomes a JSON string",
+        ));
+    }
+    losses
+}
+
+fn byte_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
+    let mut losses = Losses::none();
+    if let Some(Data::Proto { .. }) = data {
+        losses.push(Loss::new("data", "type-url", "the type URL of the protobuf message is not carried"));
+    }
+    if event.is_payload_not_json() {
+        losses.push(Loss::new(
+            "data",
+            "payload-not-json",
+            "the payload is not the JSON its content type says; it is carried as bytes",
+        ));
+    }
+    losses
+}
+
+#[inline]
+fn string(value: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    text(value, out);
+    out.push(b'"');
+}
+
+/// The contents of a JSON string.
+#[inline]
+fn text(value: &str, out: &mut Vec<u8>) {
+    if needs_escape(value) { escaped(value, out) } else { out.extend_from_slice(value.as_bytes()) }
+}
+
+#[cold]
+fn escaped(value: &str, out: &mut Vec<u8>) {
+    let mut rest = value.as_bytes();
+    while let Some(at) = rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\') {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else { return };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+}
+
+#[inline]
+fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    base64_simd::STANDARD.encode_append(bytes, out);
+    out.push(b'"');
+}
+
+fn base64_length(bytes: usize) -> usize {
+    bytes.div_ceil(3).saturating_mul(4)
+}

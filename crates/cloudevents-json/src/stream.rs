@@ -1,0 +1,359 @@
+//! Batches as streams: events out while the array is still coming in, and in while it is going out.
+
+use crate::{decode, encode};
+use bytes::{Bytes, BytesMut};
+use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Item, Losses};
+use std::io::{self, Read, Write};
+
+/// Tells the elements of a JSON array apart while it comes in, in chunks of any size. No IO of its own.
+///
+/// Only brackets and strings are looked at; what an element is, its reader finds out. No more than one element is held, and none
+/// longer than [`Limits::bytes`](cloudevents_core::Limits::bytes).
+///
+/// ```
+/// use cloudevents_core::Decoding;
+/// use cloudevents_json::BatchSplitter;
+///
+/// let mut splitter = BatchSplitter::new(&Decoding::strict());
+/// splitter.push(b"[ {\"a\":1}, {\"b\"");
+/// assert_eq!(splitter.next_element()?.as_deref(), Some(&b"{\"a\":1}"[..]));
+/// assert_eq!(splitter.next_element()?, None); // not yet
+/// splitter.push(b":[2]} ]");
+/// assert_eq!(splitter.next_element()?.as_deref(), Some(&b"{\"b\":[2]}"[..]));
+/// assert_eq!(splitter.next_element()?, None);
+/// splitter.finish()?;
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BatchSplitter {
+    buffer: BytesMut,
+    /// How much of the buffer has been looked at.
+    looked: usize,
+    /// Where the buffer begins in the document.
+    offset: usize,
+    limit: usize,
+    count: usize,
+    most: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the opening bracket.
+    Start,
+    /// Before an element; the first may be absent.
+    Element { first: bool },
+    /// In an element, under so many brackets.
+    Inside { depth: usize, string: bool, escape: bool },
+    /// Behind an element: a comma or the closing bracket follows.
+    Behind,
+    /// Behind the closing bracket.
+    End,
+}
+
+impl BatchSplitter {
+    /// With the limits of these options.
+    pub fn new(with: &Decoding) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            looked: 0,
+            offset: 0,
+            limit: with.limits.bytes,
+            count: 0,
+            most: with.limits.batch,
+            state: State::Start,
+        }
+    }
+
+    /// Takes the next part of the document.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.buffer.extend_from_slice(chunk);
+    }
+
+    /// The next element that is whole; `None` when more has to come first, or when the array has ended.
+    pub fn next_element(&mut self) -> Result<Option<Bytes>, Error> {
+        while let Some(&byte) = self.buffer.get(self.looked) {
+            let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+            match (self.state, byte) {
+                (State::Start | State::Element { .. } | State::Behind | State::End, _) if space => {
+                    self.skip()
+                }
+                (State::Start, b'[') => self.skip_to(State::Element { first: true }),
+                (State::Element { first: true } | State::Behind, b']') => self.skip_to(State::End),
+                (State::Behind, b',') => self.skip_to(State::Element { first: false }),
+                (State::Element { .. }, _) => {
+                    self.begin_element()?;
+                    if self.inside(0, false, false, byte)
+                        && let Some(element) = self.take()
+                    {
+                        return Ok(Some(element));
+                    }
+                }
+                (State::Inside { depth, string, escape }, _) => {
+                    if self.inside(depth, string, escape, byte)
+                        && let Some(element) = self.take()
+                    {
+                        return Ok(Some(element));
+                    }
+                }
+                (State::Start, _) => return Err(self.refuse("expected a batch, which is a JSON array")),
+                (State::Behind, _) => return Err(self.refuse("expected `,` or `]`")),
+                (State::End, _) => return Err(self.refuse("expected the end of the document")),
+            }
+            if self.looked > self.limit {
+                return Err(Error::new(ErrorKind::TooLarge)
+                    .with_detail(format!("an element is larger than the limit of {} bytes", self.limit))
+                    .with_index(self.count.saturating_sub(1))
+                    .with_offset(self.offset));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the closing bracket has come.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// Says that nothing more comes: an error when the array has not ended.
+    pub fn finish(&self) -> Result<(), Error> {
+        if self.is_finished() { Ok(()) } else { Err(self.refuse("the document ends before the array does")) }
+    }
+
+    /// Looks at one byte of an element; the answer says whether the element ends before or with it.
+    fn inside(&mut self, depth: usize, string: bool, escape: bool, byte: u8) -> bool {
+        let next = match byte {
+            _ if escape => State::Inside { depth, string, escape: false },
+            b'\\' if string => State::Inside { depth, string, escape: true },
+            b'"' => State::Inside { depth, string: !string, escape: false },
+            _ if string => State::Inside { depth, string, escape },
+            b'{' | b'[' => State::Inside { depth: depth.saturating_add(1), string, escape },
+            b'}' | b']' | b',' if depth == 0 => {
+                self.state = State::Behind;
+                return true;
+            }
+            b'}' | b']' => {
+                let depth = depth.saturating_sub(1);
+                self.looked = self.looked.saturating_add(1);
+                self.state = if depth == 0 { State::Behind } else { State::Inside { depth, string, escape } };
+                return depth == 0;
+            }
+            _ => State::Inside { depth, string, escape },
+        };
+        self.looked = self.looked.saturating_add(1);
+        self.state = next;
+        false
+    }
+
+    fn begin_element(&mut self) -> Result<(), Error> {
+        if self.count >= self.most {
+            return Err(Error::new(ErrorKind::TooMany)
+                .with_detail(format!("the limit is {} events in a batch", self.most))
+                .with_index(self.count)
+                .with_offset(self.offset));
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    fn skip(&mut self) {
+        self.looked = self.looked.saturating_add(1);
+        let _ = self.take();
+    }
+
+    fn skip_to(&mut self, state: State) {
+        self.skip();
+        self.state = state;
+    }
+
+    /// What has been looked at leaves the buffer.
+    fn take(&mut self) -> Option<Bytes> {
+        let length = std::mem::take(&mut self.looked);
+        self.offset = self.offset.saturating_add(length);
+        if length <= self.buffer.len() { Some(self.buffer.split_to(length).freeze()) } else { None }
+    }
+
+    #[cold]
+    fn refuse(&self, detail: &'static str) -> Error {
+        Error::new(ErrorKind::InvalidDocument)
+            .with_detail(detail)
+            .with_offset(self.offset.saturating_add(self.looked))
+            .with_clause("JSON-4.1-a")
+    }
+}
+
+/// Reads a batch from a stream and gives its events while it is coming in: each an event, or an error with its index and its raw
+/// text, so that one that is wrong does not cost the others.
+///
+/// The outer result is for what ends the stream: IO, or a document that is no JSON array.
+///
+/// ```
+/// use cloudevents_core::Decoding;
+/// use cloudevents_json::BatchReader;
+///
+/// let document = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t"}, {"id":"2"}]"#;
+/// let mut reader = BatchReader::new(document.as_bytes(), Decoding::strict());
+/// assert_eq!(reader.next().unwrap()?.event.unwrap().value.id(), "1");
+/// let bad = reader.next().unwrap()?;
+/// assert_eq!((bad.event.unwrap_err().index(), bad.raw.as_ref()), (Some(1), &br#"{"id":"2"}"#[..]));
+/// assert!(reader.next().is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BatchReader<R> {
+    source: R,
+    with: Decoding,
+    splitter: BatchSplitter,
+    index: usize,
+    ended: bool,
+}
+
+impl<R: Read> BatchReader<R> {
+    /// Reads from this source. It need not be buffered.
+    pub fn new(source: R, with: Decoding) -> Self {
+        let splitter = BatchSplitter::new(&with);
+        Self { source, with, splitter, index: 0, ended: false }
+    }
+
+    fn read_element(&mut self) -> io::Result<Option<Bytes>> {
+        let mut chunk = [0; 16 << 10];
+        loop {
+            if let Some(element) = self.splitter.next_element().map_err(invalid)? {
+                return Ok(Some(element));
+            }
+            match self.source.read(&mut chunk) {
+                Ok(0) => return self.splitter.finish().map(|()| None).map_err(invalid),
+                Ok(length) => self.splitter.push(chunk.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl<R: Read> Iterator for BatchReader<R> {
+    type Item = io::Result<Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match self.read_element() {
+            Ok(Some(raw)) => {
+                let index = self.index;
+                self.index = index.saturating_add(1);
+                let event: Result<Decoded<Event>, Error> = decode::document(raw.clone(), &self.with);
+                Some(Ok(Item { event: event.map_err(|error| error.with_index(index)), raw }))
+            }
+            Ok(None) => {
+                self.ended = true;
+                None
+            }
+            Err(error) => {
+                self.ended = true;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// Writes a batch to a stream, event by event. [`finish`](Self::finish) writes the closing bracket.
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_json::BatchWriter;
+///
+/// let mut writer = BatchWriter::new(Vec::new())?;
+/// writer.write(&Event::builder().id("1").source("/s").ty("t").build().unwrap())?;
+/// assert_eq!(writer.finish()?, br#"[{"specversion":"1.0","id":"1","source":"/s","type":"t"}]"#);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BatchWriter<W> {
+    sink: W,
+    scratch: Vec<u8>,
+    first: bool,
+}
+
+impl<W: Write> BatchWriter<W> {
+    /// Writes to this sink, beginning with the opening bracket.
+    pub fn new(mut sink: W) -> io::Result<Self> {
+        sink.write_all(b"[")?;
+        Ok(Self { sink, scratch: Vec::new(), first: true })
+    }
+
+    /// Writes one event. All events of a batch have to have the same specversion, which is for the caller to see to.
+    pub fn write(&mut self, event: &Event) -> io::Result<Losses> {
+        self.scratch.clear();
+        if !std::mem::take(&mut self.first) {
+            self.scratch.push(b',');
+        }
+        let losses = encode::event(event, &mut self.scratch);
+        self.sink.write_all(&self.scratch)?;
+        Ok(losses)
+    }
+
+    /// Writes the closing bracket and gives the sink back.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.sink.write_all(b"]")?;
+        self.sink.flush()?;
+        Ok(self.sink)
+    }
+}
+
+/// An error of ours where `std::io` asks for one of its own.
+pub(crate) fn invalid(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_chunks_give_the_same_elements() {
+        let document = br#" [ {"a":"]}\"\\"} ,[[],{}], 1 ,"x,]" , null,{"b":[{"c":1}]}] "#;
+        let whole = split(document, document.len());
+        assert_eq!(whole.len(), 6);
+        assert_eq!(whole[0].as_ref(), br#"{"a":"]}\"\\"}"#);
+        for size in 1..document.len() {
+            assert_eq!(
+                split(document, size).iter().map(|e| e.trim_ascii()).collect::<Vec<_>>(),
+                whole.iter().map(|e| e.trim_ascii()).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_array() {
+        for bad in ["", "{}", "[", "[1", "[,]", "[1 2]", "[1]x", "[1,]", "[1}"] {
+            let mut reader = BatchReader::new(bad.as_bytes(), Decoding::strict());
+            assert!(
+                reader.by_ref().any(|item| item.is_err() || item.is_ok_and(|item| item.event.is_err())),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_element_is_refused() {
+        let mut with = Decoding::strict();
+        with.limits.bytes = 1000;
+        let endless = io::Cursor::new(b"[\"").chain(io::repeat(b'x'));
+        let error = BatchReader::new(endless, with).next().unwrap().unwrap_err();
+        assert!(error.to_string().contains("too-large"), "{error}");
+    }
+
+    fn split(document: &[u8], size: usize) -> Vec<Bytes> {
+        let mut splitter = BatchSplitter::new(&Decoding::strict());
+        let mut elements = Vec::new();
+        for chunk in document.chunks(size) {
+            splitter.push(chunk);
+            while let Some(element) = splitter.next_element().unwrap() {
+                elements.push(element);
+            }
+        }
+        splitter.finish().unwrap();
+        elements
+    }
+}

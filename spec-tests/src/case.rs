@@ -1,0 +1,71 @@
+//! One case: a request and what may come of it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{Level, Outcome, Revision};
+
+/// One case: a request and what may come of it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Case {
+    /// The stable id, `<area>/<topic>/<name>`.
+    pub id: String,
+    /// The rule in one sentence, as seen from the wire.
+    pub title: String,
+    /// The ids of the requirements the case proves.
+    pub clauses: Vec<String>,
+    /// The strongest level among what the case proves.
+    pub level: Level,
+    /// The revisions of the specification the case holds for.
+    pub revisions: Vec<Revision>,
+    /// Whether the case follows a working draft.
+    #[serde(default)]
+    pub draft: bool,
+    /// Names of known interoperability traps the case covers.
+    #[serde(default)]
+    pub traps: Vec<String>,
+    /// Whether the specification is silent, so that implementations may differ.
+    #[serde(default)]
+    pub policy: bool,
+    /// The members of a `run` request of the testee protocol.
+    pub request: Map<String, Value>,
+    /// Every allowed outcome; the first is what this project does.
+    pub expect: Vec<Outcome>,
+    /// How payloads are compared, where it is not the usual way.
+    #[serde(default)]
+    pub compare: Compare,
+    /// Why, where the clauses alone do not make it plain.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+impl Case {
+    /// The operation that the request names.
+    pub fn op(&self) -> Option<&str> {
+        self.request.get("op").and_then(Value::as_str)
+    }
+}
+
+/// How the payloads of a case are compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Compare {
+    /// How `json` payloads are compared.
+    #[serde(default)]
+    pub json: JsonComparison,
+}
+
+/// How `json` payloads are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum JsonComparison {
+    /// As JSON: the order of members and white space are free, numbers compare by their text.
+    #[default]
+    Value,
+    /// Character for character.
+    Text,
+}

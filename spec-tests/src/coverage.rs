@@ -1,0 +1,173 @@
+//! Which clauses have a case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::{Document, Level, Requirement, Testable};
+
+/// Which clauses that can be seen on the wire have a case.
+///
+/// ```
+/// use cloudevents_vectors::{Coverage, load_documents, load_requirements};
+///
+/// let coverage = Coverage::of(&load_documents()?, &load_requirements()?);
+/// println!("{coverage}");
+/// # Ok::<(), cloudevents_vectors::InvalidData>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// The coverage of each document of the specification whose area has cases.
+    pub documents: Vec<DocumentCoverage>,
+}
+
+/// Which clauses of one document of the specification have a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DocumentCoverage {
+    /// The path of the document in the specification's repository.
+    pub document: String,
+    /// The count of MUST and MUST NOT clauses.
+    pub musts: Tally,
+    /// The count of SHOULD and SHOULD NOT clauses.
+    pub shoulds: Tally,
+    /// The ids of MUST and SHOULD clauses with neither a case nor a waiver.
+    pub missing: Vec<String>,
+    /// The ids of clauses of any level with a case and a waiver: the waiver has to go.
+    pub stale_waivers: Vec<String>,
+}
+
+/// A count of clauses that can be seen on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// All of them.
+    pub clauses: usize,
+    /// Those with at least one case.
+    pub proven: usize,
+    /// Those with a waiver and no case.
+    pub waived: usize,
+}
+
+impl Coverage {
+    /// Holds the cases of the documents against the requirements.
+    ///
+    /// Documents of the specification appear when their area (see [`specification_documents`]) is the area of at
+    /// least one of the vector documents. A case of any area counts for the clauses it cites.
+    pub fn of(documents: &[Document], requirements: &[Requirement]) -> Self {
+        let mut proven: BTreeSet<&str> = BTreeSet::new();
+        let mut covered: BTreeSet<&str> = BTreeSet::new();
+        for document in documents {
+            covered.extend(specification_documents(&document.area));
+            proven.extend(document.cases.iter().flat_map(|case| &case.clauses).map(String::as_str));
+        }
+        let mut rows: BTreeMap<&str, DocumentCoverage> = BTreeMap::new();
+        for requirement in requirements {
+            let name = requirement.document.as_str();
+            if requirement.testable == Testable::Wire && covered.contains(name) {
+                rows.entry(name)
+                    .or_insert_with(|| DocumentCoverage::new(name))
+                    .add(requirement, proven.contains(requirement.id.as_str()));
+            }
+        }
+        Coverage { documents: rows.into_values().collect() }
+    }
+
+    /// The ids of MUST and SHOULD clauses with neither a case nor a waiver.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.documents.iter().flat_map(|document| &document.missing).map(String::as_str)
+    }
+
+    /// The ids of clauses with a case and a waiver: the waiver has to go.
+    pub fn stale_waivers(&self) -> impl Iterator<Item = &str> {
+        self.documents.iter().flat_map(|document| &document.stale_waivers).map(String::as_str)
+    }
+}
+
+impl DocumentCoverage {
+    fn new(document: &str) -> Self {
+        DocumentCoverage {
+            document: document.to_owned(),
+            musts: Tally::default(),
+            shoulds: Tally::default(),
+            missing: Vec::new(),
+            stale_waivers: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, requirement: &Requirement, proven: bool) {
+        let waived = requirement.waiver.is_some();
+        if proven && waived {
+            self.stale_waivers.push(requirement.id.clone());
+        }
+        let tally = match requirement.level.level() {
+            Level::Must => &mut self.musts,
+            Level::Should => &mut self.shoulds,
+            Level::May => return,
+        };
+        tally.clauses += 1;
+        match (proven, waived) {
+            (true, _) => tally.proven += 1,
+            (false, true) => tally.waived += 1,
+            (false, false) => self.missing.push(requirement.id.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<52} {:>22} {:>22}", "document", "MUST", "SHOULD")?;
+        for row in &self.documents {
+            writeln!(
+                f,
+                "{:<52} {:>22} {:>22}",
+                row.document,
+                row.musts.to_string(),
+                row.shoulds.to_string()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.proven, self.clauses)?;
+        if self.waived > 0 {
+            write!(f, " ({} waived)", self.waived)?;
+        }
+        Ok(())
+    }
+}
+
+/// The documents of the specification that the cases of an area set out to cover.
+///
+/// An area that proves clauses of other documents only, such as one of a vendor's binding, has none.
+///
+/// ```
+/// use cloudevents_vectors::specification_documents;
+///
+/// assert_eq!(specification_documents("json"), ["cloudevents/formats/json-format.md"]);
+/// assert!(specification_documents("rabbitmq").is_empty());
+/// ```
+pub fn specification_documents(area: &str) -> &'static [&'static str] {
+    match area {
+        "core" => &["cloudevents/spec.md"],
+        "json" => &["cloudevents/formats/json-format.md"],
+        "protobuf" => &["cloudevents/formats/protobuf-format.md"],
+        "avro" => &["cloudevents/formats/avro-format.md"],
+        "avro-compact" => &["cloudevents/working-drafts/avro-compact-format.md"],
+        "xml" => &["cloudevents/working-drafts/xml-format.md"],
+        "cbor" => &["cloudevents/working-drafts/cbor-format.md"],
+        "http" => &["cloudevents/bindings/http-protocol-binding.md"],
+        "kafka" => &["cloudevents/bindings/kafka-protocol-binding.md"],
+        "amqp" => &["cloudevents/bindings/amqp-protocol-binding.md"],
+        "mqtt" => &["cloudevents/bindings/mqtt-protocol-binding.md"],
+        "nats" => &["cloudevents/bindings/nats-protocol-binding.md"],
+        "websockets" => &["cloudevents/bindings/websockets-protocol-binding.md"],
+        "webhook" => &["cloudevents/http-webhook.md"],
+        "cesql" | "sql" => &["cesql/spec.md"],
+        "subscriptions" => &["subscriptions/spec.md"],
+        _ => &[],
+    }
+}

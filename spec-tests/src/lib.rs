@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod case;
+mod coverage;
+mod document;
+mod error;
+mod files;
+mod level;
+mod outcome;
+mod requirement;
+mod revision;
+#[cfg(test)]
+mod tests;
+
+pub use case::{Case, Compare, JsonComparison};
+pub use coverage::{Coverage, DocumentCoverage, Tally, specification_documents};
+pub use document::{Document, load_documents};
+pub use error::InvalidData;
+pub use files::{SCHEMA, documents, requirements, samples};
+pub use level::{Keyword, Level};
+pub use outcome::{Expected, ExpectedError, Outcome};
+pub use requirement::{Requirement, Role, Testable, load_requirements};
+pub use revision::Revision;

@@ -1,0 +1,84 @@
+//! The normative clauses of the specification.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InvalidData, Keyword, requirements};
+
+/// A normative clause of a specification document, in this project's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Requirement {
+    /// The id that cases cite.
+    pub id: String,
+    /// The path of the document in the specification's repository.
+    pub document: String,
+    /// The number or the name of the section.
+    pub section: String,
+    /// The title of the section.
+    pub title: String,
+    /// The keyword of the clause.
+    pub level: Keyword,
+    /// Whom the clause binds.
+    pub role: Role,
+    /// What the clause asks for.
+    pub requirement: String,
+    /// Where an implementation can be seen to follow the clause.
+    pub testable: Testable,
+    /// Why a clause that can be seen on the wire has no case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<String>,
+}
+
+/// Whom a clause binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Role {
+    /// Who makes events.
+    Producer,
+    /// Who takes events.
+    Consumer,
+    /// Producers and consumers.
+    Both,
+    /// Who sends messages.
+    Sender,
+    /// Who answers requests.
+    Server,
+    /// Who passes events on.
+    Intermediary,
+    /// Who evaluates expressions.
+    Evaluator,
+}
+
+/// Where an implementation can be seen to follow a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Testable {
+    /// In the bytes it writes, and in what it makes of bytes: a case can prove it.
+    Wire,
+    /// In what its programming interface offers.
+    Api,
+    /// In what it does over time.
+    Behaviour,
+    /// Nowhere: the clause binds people, or other documents.
+    No,
+}
+
+/// Reads every embedded requirement.
+///
+/// ```
+/// let requirements = cloudevents_vectors::load_requirements()?;
+/// assert!(requirements.iter().any(|requirement| requirement.id == "HTTP-3.1.3.2-f"));
+/// # Ok::<(), cloudevents_vectors::InvalidData>(())
+/// ```
+pub fn load_requirements() -> Result<Vec<Requirement>, InvalidData> {
+    let mut all = Vec::new();
+    for (path, text) in requirements() {
+        let file: Vec<Requirement> =
+            serde_json::from_str(text).map_err(|error| InvalidData::new(&error).at(path))?;
+        all.extend(file);
+    }
+    Ok(all)
+}

@@ -1,0 +1,95 @@
+//! Cases are named after their file and cite clauses that exist.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{Level, load_requirements};
+
+use super::{all_cases, all_documents, assert_none};
+
+#[test]
+fn documents_are_where_their_area_and_topic_say() {
+    let complaints: Vec<_> = all_documents()
+        .filter(|(path, document)| *path != format!("{}/{}.json", document.area, document.topic))
+        .map(|(path, document)| format!("{path}: {}/{}", document.area, document.topic))
+        .collect();
+    assert_none(&complaints, "documents whose path is not <area>/<topic>.json");
+}
+
+#[test]
+fn ids_are_unique_and_begin_with_area_and_topic() {
+    let mut seen = HashSet::new();
+    let mut complaints = Vec::new();
+    for (path, document) in all_documents() {
+        for case in document.cases {
+            let name = case.id.strip_prefix(&format!("{}/{}/", document.area, document.topic));
+            if !name.is_some_and(is_name) {
+                complaints.push(format!("{path}: {} is not <area>/<topic>/<name>", case.id));
+            }
+            if !seen.insert(case.id.clone()) {
+                complaints.push(format!("{path}: {} is there twice", case.id));
+            }
+        }
+    }
+    assert_none(&complaints, "ids");
+}
+
+#[test]
+fn clauses_exist() {
+    let requirements = load_requirements().unwrap();
+    let known: HashSet<_> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let unknown = case.clauses.iter().filter(|clause| !known.contains(clause.as_str()));
+        complaints.extend(unknown.map(|clause| format!("{}: {clause}", case.id)));
+    }
+    assert_none(&complaints, "clauses that no requirement has");
+}
+
+#[test]
+fn levels_do_not_exceed_the_strongest_clause() {
+    let requirements = load_requirements().unwrap();
+    let levels: HashMap<_, _> =
+        requirements.iter().map(|requirement| (requirement.id.as_str(), requirement.level.level())).collect();
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let strongest = case.clauses.iter().filter_map(|clause| levels.get(clause.as_str())).max();
+        if *strongest.unwrap_or(&Level::May) < case.level {
+            complaints.push(format!("{}: {} on the ground of {:?}", case.id, case.level, case.clauses));
+        }
+    }
+    assert_none(&complaints, "cases stronger than what they cite");
+}
+
+#[test]
+fn revisions_of_outcomes_leave_each_revision_of_the_case_an_outcome() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        for revision in &case.revisions {
+            let allowed =
+                |revisions: &Option<Vec<_>>| revisions.as_ref().is_none_or(|list| list.contains(revision));
+            if !case.expect.iter().any(|outcome| allowed(&outcome.revisions)) {
+                complaints.push(format!("{}: nothing is allowed by {revision}", case.id));
+            }
+        }
+    }
+    assert_none(&complaints, "revisions without an outcome");
+}
+
+#[test]
+fn outcomes_are_distinct() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        for (index, outcome) in case.expect.iter().enumerate() {
+            if case.expect[..index].contains(outcome) {
+                complaints.push(format!("{}: outcome {index}", case.id));
+            }
+        }
+    }
+    assert_none(&complaints, "outcomes listed twice");
+}
+
+fn is_name(text: &str) -> bool {
+    text.split('-').all(|part| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    })
+}

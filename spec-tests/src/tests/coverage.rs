@@ -1,0 +1,66 @@
+//! Every MUST and SHOULD that can be seen on the wire has a case or a waiver.
+
+use crate::{Coverage, Document, Requirement, load_documents, load_requirements};
+
+use super::assert_none;
+
+#[test]
+fn every_clause_has_a_case_or_a_waiver() {
+    let requirements = load_requirements().unwrap();
+    let coverage = Coverage::of(&load_documents().unwrap(), &requirements);
+    println!("{coverage}");
+    let missing: Vec<_> = requirements
+        .iter()
+        .filter(|requirement| coverage.missing().any(|id| id == requirement.id))
+        .map(|requirement| format!("{} ({}): {}", requirement.id, requirement.level, requirement.requirement))
+        .collect();
+    assert_none(&missing, "clauses with neither a case nor a waiver");
+    let stale: Vec<_> = coverage.stale_waivers().map(str::to_owned).collect();
+    assert_none(&stale, "waived clauses that have a case: take the waiver away");
+}
+
+#[test]
+fn counts() {
+    let requirements = [
+        requirement("A", "MUST", "wire", None),
+        requirement("B", "MUST NOT", "wire", Some("reason")),
+        requirement("C", "MUST", "wire", None),
+        requirement("D", "MUST", "api", None),
+        requirement("E", "SHOULD", "wire", None),
+        requirement("F", "MAY", "wire", Some("reason")),
+        requirement("G", "SHOULD NOT", "wire", Some("reason")),
+    ];
+    let coverage = Coverage::of(&[document("json", &["A", "F", "G"])], &requirements);
+    let row = &coverage.documents[0];
+    assert_eq!((row.musts.clauses, row.musts.proven, row.musts.waived), (3, 1, 1));
+    assert_eq!((row.shoulds.clauses, row.shoulds.proven, row.shoulds.waived), (2, 1, 0));
+    assert_eq!(coverage.missing().collect::<Vec<_>>(), ["C", "E"]);
+    assert_eq!(coverage.stale_waivers().collect::<Vec<_>>(), ["F", "G"]);
+    assert!(coverage.to_string().contains("1 of 3 (1 waived)"));
+}
+
+#[test]
+fn a_document_counts_when_its_area_has_vectors() {
+    let requirements = [requirement("A", "MUST", "wire", None)];
+    assert_eq!(Coverage::of(&[document("http", &["A"])], &requirements).documents, []);
+    assert_eq!(Coverage::of(&[], &requirements).documents, []);
+}
+
+fn requirement(id: &str, level: &str, testable: &str, waiver: Option<&str>) -> Requirement {
+    let mut value = serde_json::json!({
+        "id": id, "document": "cloudevents/formats/json-format.md", "section": "1", "title": "t", "level": level,
+        "role": "both", "requirement": "r", "testable": testable
+    });
+    if let Some(reason) = waiver {
+        value["waiver"] = reason.into();
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+fn document(area: &str, clauses: &[&str]) -> Document {
+    let value = serde_json::json!({"area": area, "topic": "t", "title": "t", "cases": [{
+        "id": "a/t/x", "title": "t", "clauses": clauses, "level": "MUST", "revisions": ["main"],
+        "request": {"op": "decode"}, "expect": [{"error": {}}]
+    }]});
+    Document::parse(&value.to_string()).unwrap()
+}
