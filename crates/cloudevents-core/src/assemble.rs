@@ -48,6 +48,9 @@ pub struct Piece {
     plain: bool,
 }
 
+/// Stands for a name that is known and has no place.
+const NO_NAME: Piece = Piece { span: Span { offset: SIDE, length: 0 }, plain: true };
+
 /// The value of an attribute as a carrier gives it. Carriers of text give [`Text`](Self::Text) for everything; typed carriers
 /// name the type. Core attributes are read as their own type in either case.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,12 @@ impl<'d> Assembler<'d> {
         Ok(Piece { span: Parts::text_span(range)?, plain })
     }
 
+    /// Copies a text that is known to be printable ASCII.
+    #[inline]
+    pub fn push_plain(&mut self, text: &str) -> Result<Piece, Error> {
+        Ok(Piece { span: self.parts.push(text)?, plain: true })
+    }
+
     /// Copies a text.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<Piece, Error> {
@@ -122,6 +131,21 @@ impl<'d> Assembler<'d> {
             Some(core) => self.core(core, value),
             None => self.other(name, value),
         }
+    }
+
+    /// Takes an attribute whose name does not lie in the document. The name is copied where it has to be kept.
+    #[inline]
+    pub fn named(&mut self, name: &str, value: Given<'_>) -> Result<(), Error> {
+        if let Some(core) = Core::from_name(name) {
+            self.check_size(NO_NAME, value)?;
+            return self.core(core, value);
+        }
+        if name == "specversion" {
+            return self.version(NO_NAME, value);
+        }
+        let name = self.push(name)?;
+        self.check_size(name, value)?;
+        self.other(name, value)
     }
 
     /// Takes an attribute that the carrier names but says has no value. It is absent, and must not come again.
@@ -366,11 +390,7 @@ impl<'d> Assembler<'d> {
 
     #[cold]
     fn wrong_type(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
-        self.see(
-            1 << core as u8,
-            core.name(),
-            Piece { span: Span { offset: SIDE, length: 0 }, plain: false },
-        )?;
+        self.see(1 << core as u8, core.name(), NO_NAME)?;
         let shown = match value {
             Given::Text(_) => Value::String(""),
             Given::Boolean(boolean) => Value::Boolean(boolean),

@@ -184,6 +184,20 @@ impl Event {
         self.body.as_ref().map(|body| body.content.as_bytes())
     }
 
+    /// A text of this event, such as that of an attribute, as bytes that share the event's buffer. `None` when the text lies
+    /// elsewhere.
+    ///
+    /// Encoders use it to pass attributes on without copying them.
+    #[inline]
+    pub fn share(&self, text: &str) -> Option<Bytes> {
+        [&self.buffers.side, &self.buffers.text].into_iter().find_map(|buffer| {
+            let buffer = buffer.as_bytes();
+            let start = text.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+            let end = start.checked_add(text.len()).filter(|end| *end <= buffer.len())?;
+            Some(buffer.slice(start..end))
+        })
+    }
+
     /// Whether the payload is the body of a binary-mode message whose content type says JSON, while it is not.
     ///
     /// Such a payload is kept as it came, as bytes; JSON documents carry it as `data_base64`.

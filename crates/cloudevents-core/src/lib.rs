@@ -42,7 +42,7 @@ pub use format::{Format, FormatId, Formats, Item, Loss, Losses};
 pub use json_text::JsonText;
 pub use key::EventKey;
 pub use media_type::{MediaType, ParameterValue};
-pub use message::{ContentMode, Detected, Message, detect};
+pub use message::{ContentMode, Detected, Message, Mode, detect};
 pub use name::Name;
 pub use payload::{Data, Payload};
 pub use specversion::SpecVersion;

@@ -203,7 +203,7 @@ fn quoted_length(text: &str) -> Option<usize> {
             b'\\' => escaped = true,
             b'"' => return at.checked_add(1),
             b'\t' => {}
-            0..0x20 | 0x7f => return None,
+            0..0x20 | 0x7f.. => return None,
             _ => {}
         }
     }

@@ -139,6 +139,39 @@ impl ContentMode {
     }
 }
 
+/// How to write an event as a message: what encoders take.
+///
+/// ```
+/// # use cloudevents_core::{Format, Mode};
+/// fn mode<'a>(structured: bool, format: &'a dyn Format) -> Mode<'a> {
+///     if structured { Mode::Structured(format) } else { Mode::Binary }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub enum Mode<'a> {
+    /// Attributes in headers or properties, payload in the body.
+    #[default]
+    Binary,
+    /// The event as a document in this format.
+    Structured(&'a dyn Format),
+}
+
+impl<'a> Mode<'a> {
+    /// The event as a document in this format.
+    pub fn structured(format: &'a dyn Format) -> Self {
+        Self::Structured(format)
+    }
+
+    /// The event as a message of this mode, and what the format could not hold.
+    pub fn message(self, event: &Event) -> Result<(Message, Losses), Error> {
+        match self {
+            Self::Binary => Ok((Message::Binary(event.clone()), Losses::none())),
+            Self::Structured(format) => Message::structured(event, format),
+        }
+    }
+}
+
 /// What a content type says about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detected {
