@@ -45,7 +45,8 @@ impl Capabilities {
             .or_else(|| {
                 events(case).find_map(|event| {
                     // Any other version is there to be refused.
-                    let version = text(event.as_object()?, "specversion").filter(|version| ["0.3", "1.0"].contains(version));
+                    let version = text(event.as_object()?, "specversion")
+                        .filter(|version| ["0.3", "1.0"].contains(version));
                     lacks("specversion", self.specversions.as_deref(), version)
                 })
             })
@@ -80,8 +81,11 @@ impl Capabilities {
             let value = implementation.get(name).and_then(Json::as_str);
             value.map(str::to_owned).ok_or_else(|| format!("no text `{name}` in `implementation`"))
         };
-        let implementation =
-            Implementation { name: stated("name")?, version: stated("version")?, language: stated("language")? };
+        let implementation = Implementation {
+            name: stated("name")?,
+            version: stated("version")?,
+            language: stated("language")?,
+        };
         let capabilities = answer.get("capabilities").filter(|value| value.is_object());
         let capabilities = capabilities.ok_or("no object `capabilities`")?;
         let list = |name: &str| texts(capabilities, name);
@@ -102,14 +106,24 @@ impl Capabilities {
 
 /// Whether `via` is the name of a format; it is that of a binding otherwise.
 fn is_format(via: &str) -> bool {
-    const FORMATS: [&str; 9] =
-        ["json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor"];
+    const FORMATS: [&str; 9] = [
+        "json",
+        "json-batch",
+        "protobuf",
+        "protobuf-batch",
+        "avro",
+        "avro-compact",
+        "xml",
+        "xml-batch",
+        "cbor",
+    ];
     FORMATS.contains(&via)
 }
 
 fn lacks(what: &str, claimed: Option<&[String]>, needed: Option<&str>) -> Option<String> {
     let (claimed, needed) = (claimed?, needed?);
-    (!claimed.iter().any(|name| name == needed)).then(|| format!("the {what} {needed} is not among its capabilities"))
+    (!claimed.iter().any(|name| name == needed))
+        .then(|| format!("the {what} {needed} is not among its capabilities"))
 }
 
 /// The events that a case hands over or wants to see.
@@ -212,8 +226,12 @@ mod tests {
         assert!(has(json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "http"}})));
         assert!(!has(json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "xml"}})));
         assert!(!has(json!({"op": "transcode", "from": {"via": "nats"}, "to": {"via": "json"}})));
-        assert!(has(json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "9"}]})));
-        assert!(!has(json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "0.3"}]})));
+        assert!(has(
+            json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "9"}]})
+        ));
+        assert!(!has(
+            json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "0.3"}]})
+        ));
         assert!(!has(json!({"op": "upgrade", "event": {"specversion": "0.3"}})));
         let read = json!({"result": {"events": [{"specversion": "0.3", "attributes": {}}]}});
         assert_eq!(

@@ -44,7 +44,8 @@ impl KnownFailing {
 
     /// The entries that stand for no case of the suite, selected or not, with their lines.
     pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
-        let stands_for_none = |entry: &&Entry| !suite.cases().iter().any(|case: &Case| entry.pattern.matches(&case.id));
+        let stands_for_none =
+            |entry: &&Entry| !suite.cases().iter().any(|case: &Case| entry.pattern.matches(&case.id));
         self.0.iter().filter(stands_for_none).map(|entry| (entry.line, entry.pattern.clone())).collect()
     }
 }
@@ -61,7 +62,8 @@ impl std::str::FromStr for KnownFailing {
 
 fn entry(line: usize, text: &str) -> Result<Entry, InvalidKnownFailing> {
     let invalid = |fault: String| InvalidKnownFailing { line, fault };
-    let (pattern, reason) = text.split_once('#').map_or((text, ""), |(pattern, reason)| (pattern, reason.trim()));
+    let (pattern, reason) =
+        text.split_once('#').map_or((text, ""), |(pattern, reason)| (pattern, reason.trim()));
     let pattern = pattern.trim_end().parse().map_err(|error| invalid(format!("{error}")))?;
     if reason.is_empty() {
         return Err(invalid(format!("{pattern} has no reason; write it behind the pattern: ` # reason`")));

@@ -25,11 +25,16 @@ impl Pattern {
     pub fn matches(&self, id: &str) -> bool {
         let pattern: Vec<_> = self.0.split('/').collect();
         let id: Vec<_> = id.split('/').collect();
-        wildcard(&pattern, &id, |part| *part == "**", |part, component| {
-            let part: Vec<_> = part.chars().collect();
-            let component: Vec<_> = component.chars().collect();
-            wildcard(&part, &component, |character| *character == '*', |one, other| one == other)
-        })
+        wildcard(
+            &pattern,
+            &id,
+            |part| *part == "**",
+            |part, component| {
+                let part: Vec<_> = part.chars().collect();
+                let component: Vec<_> = component.chars().collect();
+                wildcard(&part, &component, |character| *character == '*', |one, other| one == other)
+            },
+        )
     }
 
     /// The pattern as it was written.

@@ -99,7 +99,8 @@ impl Selection {
     pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<String> {
         let patterns = self.run.iter().chain(&self.skip);
         let patterns = patterns.filter(|pattern| !suite.cases().iter().any(|case| pattern.matches(&case.id)));
-        let areas = self.areas.iter().filter(|area| !suite.cases().iter().any(|case| area_of(case) == area.as_str()));
+        let areas =
+            self.areas.iter().filter(|area| !suite.cases().iter().any(|case| area_of(case) == area.as_str()));
         patterns.map(ToString::to_string).chain(areas.cloned()).collect()
     }
 
@@ -171,7 +172,10 @@ mod tests {
     fn by_pattern_area_and_draft() {
         let pattern = |text: &str| text.parse().unwrap();
         assert_eq!(ids(&Selection::default().run(pattern("a/t/*")), &BOTH), ["a/t/both", "a/t/main"]);
-        assert_eq!(ids(&Selection::default().run(pattern("a/t/*")).run(pattern("**/release")), &BOTH).len(), 3);
+        assert_eq!(
+            ids(&Selection::default().run(pattern("a/t/*")).run(pattern("**/release")), &BOTH).len(),
+            3
+        );
         assert_eq!(ids(&Selection::default().skip(pattern("a/t/*")), &BOTH), ["a/u/release"]);
         assert_eq!(ids(&Selection::default().area("b"), &BOTH), [""; 0]);
         assert_eq!(ids(&Selection::default().area("b").drafts(true), &BOTH), ["b/t/draft"]);
@@ -180,8 +184,12 @@ mod tests {
     #[test]
     fn what_stands_for_nothing_is_known() {
         let pattern = |text: &str| text.parse().unwrap();
-        let selection =
-            Selection::default().run(pattern("a/**")).run(pattern("x/**")).skip(pattern("y")).area("a").area("z");
+        let selection = Selection::default()
+            .run(pattern("a/**"))
+            .run(pattern("x/**"))
+            .skip(pattern("y"))
+            .area("a")
+            .area("z");
         assert_eq!(selection.unmatched(&suite()), ["x/**", "y", "z"]);
     }
 

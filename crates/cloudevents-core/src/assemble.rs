@@ -158,7 +158,7 @@ impl<'d> Assembler<'d> {
             None if text == "specversion" => Err(at(missing("specversion"), name)),
             None => {
                 let Some(name) = self.extension_name(name)? else { return Ok(()) };
-                self.insert(name, ExtensionKind::Unset, Span::default())
+                self.insert(name.piece, ExtensionKind::Unset, Span::default())
             }
         }
     }
@@ -174,7 +174,7 @@ impl<'d> Assembler<'d> {
             self.see(1 << core as u8, core.name(), name)?;
         } else if text != "specversion" {
             let Some(name) = self.extension_name(name)? else { return Ok(()) };
-            self.insert(name, ExtensionKind::Unset, Span::default())?;
+            self.insert(name.piece, ExtensionKind::Unset, Span::default())?;
         }
         let required = matches!(core, Some(Core::Id | Core::Source | Core::Type)) || text == "specversion";
         self.drop_or_refuse(&text, required, at(error, name))
@@ -270,6 +270,16 @@ impl<'d> Assembler<'d> {
             return self.version(name, value);
         }
         let Some(name) = self.extension_name(name)? else { return Ok(()) };
+        if name.repaired {
+            // A core attribute in another case is that attribute.
+            if let Some(core) = Core::from_name(self.parts.str(name.piece.span)) {
+                return self.core(core, value);
+            }
+            if self.parts.str(name.piece.span) == "specversion" {
+                return self.version(name.piece, value);
+            }
+        }
+        let name = name.piece;
         let (kind, span, checked) = match value {
             Given::Boolean(boolean) => {
                 (ExtensionKind::Boolean, Span { offset: boolean.into(), length: 0 }, Ok(()))
@@ -325,21 +335,20 @@ impl<'d> Assembler<'d> {
 
     /// A name that is one, repaired where that is allowed; `None`: the attribute is left out.
     #[inline]
-    fn extension_name(&mut self, name: Piece) -> Result<Option<Piece>, Error> {
-        if is_name(self.parts.str(name.span)) { Ok(Some(name)) } else { self.repair_name(name) }
+    fn extension_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
+        if is_name(self.parts.str(name.span)) {
+            return Ok(Some(FoundName { piece: name, repaired: false }));
+        }
+        self.repair_name(name)
     }
 
     #[cold]
-    fn repair_name(&mut self, name: Piece) -> Result<Option<Piece>, Error> {
+    fn repair_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
         let text = String::from(self.parts.str(name.span));
         let lower = text.to_ascii_lowercase();
         if self.decoding.leniency.allows(RepairKind::LowerCasedName) && lower != text && is_name(&lower) {
-            if Core::from_name(&lower).is_some() || lower == "specversion" {
-                // A core attribute by another spelling: never guessed.
-                return Err(at(Name::parse(&text).err().unwrap_or_else(|| parts::reserved(&text)), name));
-            }
             self.repairs.push(Repair::new(RepairKind::LowerCasedName).with_attribute(lower.as_str()));
-            return Ok(Some(self.push(&lower)?));
+            return Ok(Some(FoundName { piece: self.push(&lower)?, repaired: true }));
         }
         let error = Name::parse(&text).err().unwrap_or_else(|| Error::new(ErrorKind::InvalidName));
         if self.decoding.leniency.allows(RepairKind::DroppedName) {
@@ -450,6 +459,14 @@ impl<'d> Assembler<'d> {
         let error = Error::new(ErrorKind::TooLarge).with_detail(detail);
         at(shown.map_or(error.clone(), |name| error.with_attribute(name)), name)
     }
+}
+
+/// The name of an attribute that is no core attribute as it is spelled.
+#[derive(Clone, Copy)]
+struct FoundName {
+    piece: Piece,
+    /// Whether lower-casing made it one.
+    repaired: bool,
 }
 
 /// What is known when all attributes have come.

@@ -28,10 +28,9 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     if let ContentType::Fixed(notation) = carrier.content_type {
         return notation;
     }
-    if carrier.headers.is_some_and(|headers| message.get(headers).is_none_or(Json::is_null)) {
-        if content_type(carrier, message).is_none() {
-            return carrier.bare;
-        }
+    let bare = carrier.headers.is_some_and(|headers| message.get(headers).is_none_or(Json::is_null));
+    if bare && content_type(carrier, message).is_none() {
+        return carrier.bare;
     }
     let text = content_type(carrier, message).and_then(fields::text).unwrap_or_default();
     match carrier.content_type {

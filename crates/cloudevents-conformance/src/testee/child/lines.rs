@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn lines_are_read() {
-        assert_eq!(all(b"abcdef\n\r\n\ng\r\nh", 100), [line("abcdef"), line(""), line(""), line("g"), line("h"), Line::End]);
+        assert_eq!(
+            all(b"abcdef\n\r\n\ng\r\nh", 100),
+            [line("abcdef"), line(""), line(""), line("g"), line("h"), Line::End]
+        );
         assert_eq!(all(b"", 100), [Line::End]);
         assert_eq!(all(b"\xff\na\n", 100), [Line::NotText, line("a"), Line::End]);
     }

@@ -37,8 +37,10 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(command: &mut Command, limits: Limits) -> io::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(io::Error::other("the process has no standard input, output or error"));
         };
@@ -52,14 +54,17 @@ impl Process {
     }
 
     pub(super) fn call(&mut self, request: &str, limit: Duration) -> Result<String, Breakdown> {
-        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(format!("{request}\n")).is_ok());
+        let sent =
+            self.requests.as_ref().is_some_and(|requests| requests.send(format!("{request}\n")).is_ok());
         if !sent {
             return Err(self.crashed());
         }
         match self.answers.recv_timeout(limit) {
             Ok(Line::Text(answer)) => Ok(answer),
             Ok(Line::NotText) => Err(Breakdown::garbage("it is not UTF-8")),
-            Ok(Line::TooLong) => Err(Breakdown::garbage(format!("it is longer than {} bytes", self.line_limit))),
+            Ok(Line::TooLong) => {
+                Err(Breakdown::garbage(format!("it is longer than {} bytes", self.line_limit)))
+            }
             Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => Err(self.crashed()),
             Err(RecvTimeoutError::Timeout) => Err(Breakdown::hung(limit)),
         }
@@ -78,13 +83,18 @@ impl Process {
                 Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(_) => (),
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Breakdown::new(BreakdownKind::Hung, format!("still there {limit:?} after `stop`")));
+                    return Err(Breakdown::new(
+                        BreakdownKind::Hung,
+                        format!("still there {limit:?} after `stop`"),
+                    ));
                 }
             }
         }
         match self.status() {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Breakdown::new(BreakdownKind::Crashed, format!("after `stop` it ended with {status}"))),
+            Ok(status) => {
+                Err(Breakdown::new(BreakdownKind::Crashed, format!("after `stop` it ended with {status}")))
+            }
             Err(error) => Err(Breakdown::new(BreakdownKind::Crashed, error.to_string())),
         }
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub(crate) use diff::diff;
-pub(crate) use parse::{Malformed, parse};
+pub(crate) use parse::parse;
 pub(crate) use text::Text;
 
 /// A JSON value.

@@ -276,7 +276,7 @@ mod tests {
     fn spans_are_those_of_the_text() {
         let text = r#"{"a": [1, 2]}"#;
         let tree = parse(text).unwrap();
-        assert_eq!(&text[tree.get("a").unwrap().span.clone()], "[1, 2]");
+        assert_eq!(text.get(tree.get("a").unwrap().span.clone()), Some("[1, 2]"));
     }
 
     #[test]

@@ -1,0 +1,56 @@
+//! What a run tells.
+
+mod junit;
+mod ndjson;
+mod summary;
+mod terminal;
+
+use std::io;
+
+use crate::run::{CaseReport, Start};
+
+pub use junit::JunitReport;
+pub use ndjson::NdjsonReport;
+pub use summary::{Problem, Summary};
+pub use terminal::TerminalReport;
+
+/// Who is told of a run while it goes on.
+pub trait Reporter {
+    /// The testee has started.
+    fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
+        let _ = start;
+        Ok(())
+    }
+
+    /// A case has been judged.
+    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()>;
+
+    /// There are no more cases.
+    fn finished(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// Tells nobody.
+impl Reporter for () {
+    fn case(&mut self, _: &CaseReport<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finished(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Tells each in turn.
+impl Reporter for Vec<Box<dyn Reporter + '_>> {
+    fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
+        self.iter_mut().try_for_each(|reporter| reporter.started(start))
+    }
+
+    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        self.iter_mut().try_for_each(|reporter| reporter.case(report))
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        self.iter_mut().try_for_each(|reporter| reporter.finished(summary))
+    }
+}

@@ -1,0 +1,94 @@
+//! A report for programs.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::{Reporter, Summary};
+use crate::run::{CaseReport, Start};
+use crate::verdict::Finding;
+
+/// A report for programs: one JSON object a line. The first is of `type` `start`, the last of `type` `summary`, and
+/// those between them of `type` `case`.
+#[derive(Debug)]
+pub struct NdjsonReport<W> {
+    out: W,
+}
+
+impl<W: Write> NdjsonReport<W> {
+    /// A report to `out`.
+    pub fn new(out: W) -> Self {
+        NdjsonReport { out }
+    }
+}
+
+impl<W: Write> Reporter for NdjsonReport<W> {
+    fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
+        let revisions: Vec<_> = start.revisions.iter().map(|revision| revision.as_str()).collect();
+        let line = json!({
+            "type": "start",
+            "implementation": {
+                "name": start.implementation.name,
+                "version": start.implementation.version,
+                "language": start.implementation.language,
+            },
+            "revisions": revisions,
+            "cases": start.cases,
+        });
+        writeln!(self.out, "{line}")
+    }
+
+    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        let mut line = json!({
+            "type": "case",
+            "id": report.case.id,
+            "title": report.case.title,
+            "level": report.case.level,
+            "clauses": report.case.clauses,
+            "verdict": report.verdict.as_str(),
+            "millis": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+        });
+        let mut set = |name: &str, value: Value| {
+            if let Some(members) = line.as_object_mut() {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        match &report.finding {
+            Finding::Passed => (),
+            Finding::Unsupported(reason) => set("unsupported", json!(reason)),
+            Finding::Crashed(breakdown) => {
+                set("breakdown", json!({"kind": breakdown.kind.as_str(), "detail": breakdown.detail}));
+            }
+            Finding::Failed(failure) => {
+                let differences =
+                    failure.closest().map(|attempt| attempt.differences.as_slice()).unwrap_or_default();
+                let differences: Vec<_> = differences
+                    .iter()
+                    .map(|difference| json!({"path": difference.path, "wanted": difference.wanted, "got": difference.got}))
+                    .collect();
+                set("differences", json!(differences));
+            }
+        }
+        if matches!(report.finding, Finding::Failed(_) | Finding::Crashed(_)) {
+            set("sent", json!(report.sent));
+            set("received", json!(report.received));
+            set("stderr", json!(report.diagnostics));
+        }
+        if let Some(reason) = report.known_failing {
+            set("known-failing", json!(reason));
+        }
+        writeln!(self.out, "{line}")
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        let counts: serde_json::Map<_, _> = summary
+            .counts
+            .iter()
+            .map(|(verdict, number)| (verdict.as_str().to_owned(), json!(number)))
+            .collect();
+        let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
+        let line = json!({"type": "summary", "success": summary.is_success(), "counts": counts, "problems": problems});
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,211 @@
+//! A report for people.
+
+use std::io::{self, Write};
+
+use cloudevents_vectors::{Expected, Outcome};
+use serde_json::{Value, json};
+
+use super::{Reporter, Summary};
+use crate::run::{CaseReport, Start};
+use crate::testee::Breakdown;
+use crate::verdict::{Failure, Finding, Verdict};
+
+/// How much of a request or an answer is shown.
+const SHOWN: usize = 2000;
+/// How many differences are shown.
+const DIFFERENCES: usize = 20;
+
+/// A report for people: everything there is to know about each case that is not as it has to be, and one line in the
+/// end.
+#[derive(Debug)]
+pub struct TerminalReport<W> {
+    out: W,
+    colour: bool,
+    passed: bool,
+}
+
+impl<W: Write> TerminalReport<W> {
+    /// A report to `out`, without colour.
+    pub fn new(out: W) -> Self {
+        TerminalReport { out, colour: false, passed: false }
+    }
+
+    /// Whether to use the colours of a terminal.
+    pub fn colour(mut self, colour: bool) -> Self {
+        self.colour = colour;
+        self
+    }
+
+    /// Whether to name the cases that pass, are skipped or are known to fail as well, in a line each.
+    pub fn all(mut self, all: bool) -> Self {
+        self.passed = all;
+        self
+    }
+
+    fn heading(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        let (name, colour) = match report.verdict {
+            Verdict::Passed => ("passed", "32"),
+            Verdict::Failed => ("FAILED", "1;31"),
+            Verdict::Crashed => ("CRASHED", "1;31"),
+            Verdict::Skipped => ("skipped", "2"),
+            Verdict::Warning => ("warning", "33"),
+            Verdict::KnownFailing => ("known failing", "2"),
+            Verdict::Stale => ("STALE", "1;31"),
+        };
+        let (on, off) =
+            if self.colour { (format!("\x1b[{colour}m"), "\x1b[0m") } else { (String::new(), "") };
+        write!(self.out, "{on}{name}{off} {} ({})", report.case.id, report.case.level)?;
+        let reason = match &report.finding {
+            Finding::Unsupported(reason) => Some(reason.as_str()),
+            _ => report.known_failing,
+        };
+        match reason {
+            Some(reason) => writeln!(self.out, ": {}", plain(reason)),
+            None => writeln!(self.out),
+        }
+    }
+
+    fn rule(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        writeln!(self.out, "  {}", report.case.title)?;
+        for clause in &report.clauses {
+            writeln!(self.out, "  {} {}: {}", clause.id, clause.level, clause.requirement)?;
+            writeln!(self.out, "      {}, {} {}", clause.document, clause.section, clause.title)?;
+        }
+        match &report.case.note {
+            Some(note) => self.field("note", note),
+            None => Ok(()),
+        }
+    }
+
+    fn failure(&mut self, report: &CaseReport<'_>, failure: &Failure) -> io::Result<()> {
+        let mut name = "wanted";
+        for attempt in &failure.attempts {
+            if let Some(outcome) = report.case.expect.get(attempt.outcome) {
+                self.field(name, &written(outcome))?;
+                name = "or";
+            }
+        }
+        self.answer(report)?;
+        let Some(closest) = failure.closest() else {
+            return self.field("differs", "no outcome is allowed by the revisions the testee is judged by");
+        };
+        for difference in closest.differences.iter().take(DIFFERENCES) {
+            self.field("differs", &difference.to_string())?;
+        }
+        match closest.differences.len().saturating_sub(DIFFERENCES) {
+            0 => Ok(()),
+            more => self.field("", &format!("and {more} more")),
+        }
+    }
+
+    fn breakdown(&mut self, report: &CaseReport<'_>, breakdown: &Breakdown) -> io::Result<()> {
+        self.answer(report)?;
+        self.field("because", &breakdown.to_string())
+    }
+
+    fn answer(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        self.field("got", report.received.as_deref().unwrap_or("no answer"))
+    }
+
+    fn field(&mut self, name: &str, text: &str) -> io::Result<()> {
+        let (on, off) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        writeln!(self.out, "    {on}{name:<8}{off}{}", plain(text))
+    }
+}
+
+impl<W: Write> Reporter for TerminalReport<W> {
+    fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
+        let who = start.implementation;
+        let revisions: Vec<_> = start.revisions.iter().map(|revision| revision.as_str()).collect();
+        writeln!(
+            self.out,
+            "{} {} ({}): {} cases, judged by {}\n",
+            plain(&who.name),
+            plain(&who.version),
+            plain(&who.language),
+            start.cases,
+            revisions.join(" and ")
+        )
+    }
+
+    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        let in_detail = matches!(report.verdict, Verdict::Failed | Verdict::Crashed | Verdict::Warning);
+        if !in_detail && report.verdict != Verdict::Stale && !self.passed {
+            return Ok(());
+        }
+        self.heading(report)?;
+        if !in_detail {
+            return Ok(());
+        }
+        self.rule(report)?;
+        if let Some(sent) = &report.sent {
+            self.field("sent", sent)?;
+        }
+        match &report.finding {
+            Finding::Failed(failure) => self.failure(report, failure)?,
+            Finding::Crashed(breakdown) => self.breakdown(report, breakdown)?,
+            Finding::Passed | Finding::Unsupported(_) => (),
+        }
+        for line in report.diagnostics.lines() {
+            self.field("stderr", line)?;
+        }
+        writeln!(self.out)
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        for (reason, number) in &summary.skipped {
+            writeln!(self.out, "skipped {number}: {}", plain(reason))?;
+        }
+        for problem in &summary.problems {
+            writeln!(self.out, "problem: {}", plain(&problem.to_string()))?;
+        }
+        let (on, off) = match (self.colour, summary.is_success()) {
+            (false, _) => ("", ""),
+            (true, true) => ("\x1b[32m", "\x1b[0m"),
+            (true, false) => ("\x1b[31m", "\x1b[0m"),
+        };
+        writeln!(self.out, "{on}{summary}{off}")?;
+        self.out.flush()
+    }
+}
+
+/// The outcome as vectors write it.
+pub(super) fn written(outcome: &Outcome) -> String {
+    let mut value = match &outcome.expected {
+        Expected::Result(result) => json!({"result": result}),
+        Expected::Error(error) => json!({"error": error}),
+    };
+    if let (Value::Object(members), false) = (&mut value, outcome.absent_headers.is_empty()) {
+        members.insert("absent-headers".to_owned(), json!(outcome.absent_headers));
+    }
+    value.to_string()
+}
+
+/// Text that a terminal shows and does not act on, and not too much of it: it may be the testee's.
+fn plain(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == SHOWN {
+            shown += &format!("... ({} bytes)", text.len());
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_testee_cannot_act_on_the_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(plain(&"é".repeat(SHOWN)), "é".repeat(SHOWN));
+        assert_eq!(plain(&"é".repeat(SHOWN + 1)), format!("{}... (4002 bytes)", "é".repeat(SHOWN)));
+    }
+}

@@ -1,0 +1,200 @@
+//! A run of a suite.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use cloudevents_vectors::{Case, Requirement, Revision};
+
+use crate::answer::Answer;
+use crate::capabilities::{Capabilities, Implementation};
+use crate::compare::differences;
+use crate::report::{Problem, Reporter, Summary};
+use crate::selection::allows;
+use crate::session::{Exchange, Session};
+use crate::testee::{Breakdown, Testee};
+use crate::verdict::{Attempt, Failure, Finding, Verdict};
+use crate::{KnownFailing, Selection, Suite};
+
+/// What a run begins with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Start<'a> {
+    /// Who the testee is.
+    pub implementation: &'a Implementation,
+    /// What it says it has.
+    pub capabilities: &'a Capabilities,
+    /// The revisions it is judged by.
+    pub revisions: &'a [Revision],
+    /// The number of selected cases.
+    pub cases: usize,
+}
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CaseReport<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// The clauses it cites, as far as the suite knows them.
+    pub clauses: Vec<&'a Requirement>,
+    /// What was found.
+    pub finding: Finding,
+    /// What that means.
+    pub verdict: Verdict,
+    /// Why the case is known to fail, if it is listed.
+    pub known_failing: Option<&'a str>,
+    /// The request as it was sent; `None` where the testee was not asked.
+    pub sent: Option<String>,
+    /// The answer as it came, if one did.
+    pub received: Option<String>,
+    /// What the testee told people meanwhile, the last of it.
+    pub diagnostics: String,
+    /// How long the testee took.
+    pub elapsed: Duration,
+}
+
+/// Runs the selected cases of a suite against a testee, and tells the reporter.
+///
+/// See the [crate documentation](crate) for an example.
+pub fn run(
+    suite: &Suite,
+    selection: &Selection,
+    known_failing: &KnownFailing,
+    testee: &mut dyn Testee,
+    reporter: &mut dyn Reporter,
+) -> Result<Summary, RunError> {
+    let mut session = Session::new(testee);
+    let (implementation, capabilities) = session
+        .start()
+        .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: session.diagnostics() })?;
+    let revisions = selection.judged_by(&capabilities.revisions);
+    let cases = selection.cases(suite, &capabilities.revisions);
+    let start =
+        Start { implementation: &implementation, capabilities: &capabilities, revisions, cases: cases.len() };
+    reporter.started(&start).map_err(RunError::Report)?;
+
+    let mut summary = Summary::new(problems(suite, selection, known_failing, cases.len()));
+    for case in cases {
+        let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
+            .judge(&mut session, case);
+        summary.count(&report);
+        reporter.case(&report).map_err(RunError::Report)?;
+    }
+    if let Err(breakdown) = session.stop() {
+        summary.problems.push(Problem::NotStopped(breakdown));
+    }
+    reporter.finished(&summary).map_err(RunError::Report)?;
+    Ok(summary)
+}
+
+/// Why a run came to no end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The testee did not start, or did not say who it is and what it has.
+    NotStarted {
+        /// What happened.
+        breakdown: Breakdown,
+        /// What the testee told people.
+        diagnostics: String,
+    },
+    /// The report could not be written.
+    Report(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::NotStarted { breakdown, diagnostics } if diagnostics.trim().is_empty() => {
+                write!(f, "{breakdown}")
+            }
+            RunError::NotStarted { breakdown, diagnostics } => {
+                write!(f, "{breakdown}\nIt said:\n{}", diagnostics.trim_end())
+            }
+            RunError::Report(_) => f.write_str("the report could not be written"),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::NotStarted { .. } => None,
+            RunError::Report(error) => Some(error),
+        }
+    }
+}
+
+fn problems(
+    suite: &Suite,
+    selection: &Selection,
+    known_failing: &KnownFailing,
+    selected: usize,
+) -> Vec<Problem> {
+    let mistyped = selection.unmatched(suite).into_iter().map(|pattern| Problem::NoSuchCase { pattern });
+    let outdated = known_failing.unmatched(suite).into_iter();
+    let outdated =
+        outdated.map(|(line, pattern)| Problem::NoSuchKnownFailing { line, pattern: pattern.to_string() });
+    let mut problems: Vec<_> = mistyped.chain(outdated).collect();
+    if selected == 0 {
+        problems.push(Problem::NothingSelected);
+    }
+    problems
+}
+
+/// What a case is judged by.
+struct Judge<'a> {
+    suite: &'a Suite,
+    selection: &'a Selection,
+    known_failing: &'a KnownFailing,
+    capabilities: &'a Capabilities,
+    revisions: &'a [Revision],
+}
+
+impl<'a> Judge<'a> {
+    fn judge(&self, session: &mut Session<'_>, case: &'a Case) -> CaseReport<'a> {
+        let begin = Instant::now();
+        let exchange = match self.capabilities.lack(case) {
+            Some(reason) => Err(reason),
+            None => Ok(session.run(&case.request)),
+        };
+        let elapsed = begin.elapsed();
+        let (finding, sent, received) = match exchange {
+            Err(reason) => (Finding::Unsupported(reason), None, None),
+            Ok(Exchange { sent, received, answer }) => (self.finding(case, answer), Some(sent), received),
+        };
+        let known_failing = self.known_failing.reason(&case.id);
+        CaseReport {
+            case,
+            clauses: case.clauses.iter().filter_map(|id| self.suite.requirement(id)).collect(),
+            verdict: Verdict::of(&finding, case.level, self.selection.weakest(), known_failing.is_some()),
+            finding,
+            known_failing,
+            sent,
+            received,
+            diagnostics: session.diagnostics(),
+            elapsed,
+        }
+    }
+
+    fn finding(&self, case: &Case, answer: Result<Answer, Breakdown>) -> Finding {
+        let reply = match answer {
+            Err(breakdown) => return Finding::Crashed(breakdown),
+            Ok(Answer::Unsupported(reason)) => return Finding::Unsupported(reason),
+            Ok(Answer::Reply(reply)) => reply,
+        };
+        let allowed = case.expect.iter().enumerate();
+        let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
+        let mut attempts = Vec::new();
+        for (index, outcome) in allowed {
+            let differences = differences(case, outcome, &reply);
+            if differences.is_empty() {
+                return Finding::Passed;
+            }
+            attempts.push(Attempt { outcome: index, differences });
+        }
+        Finding::Failed(Failure { attempts })
+    }
+}

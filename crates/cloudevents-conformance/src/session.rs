@@ -1,0 +1,105 @@
+//! A conversation with a testee.
+
+use serde_json::{Map, Value, json};
+
+use crate::answer::{self, Answer};
+use crate::capabilities::{Capabilities, Implementation};
+use crate::testee::{Breakdown, Testee};
+use crate::tree::json::Json;
+
+/// A conversation with a testee. After a breakdown the testee is restarted before the next request.
+pub(crate) struct Session<'t> {
+    testee: &'t mut dyn Testee,
+    seq: u64,
+    broken: bool,
+    /// Why the testee could not be restarted: then there is no further attempt.
+    lost: Option<Breakdown>,
+}
+
+/// A request and what came of it.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The request as it was sent.
+    pub(crate) sent: String,
+    /// The answer as it came, even where it is none by the protocol.
+    pub(crate) received: Option<String>,
+    /// What the answer says.
+    pub(crate) answer: Result<Answer, Breakdown>,
+}
+
+impl<'t> Session<'t> {
+    pub(crate) fn new(testee: &'t mut dyn Testee) -> Self {
+        Session { testee, seq: 0, broken: false, lost: None }
+    }
+
+    /// Starts the testee.
+    pub(crate) fn start(&mut self) -> Result<(Implementation, Capabilities), Breakdown> {
+        let answer = self.testee.call(&json!({"cmd": "start", "version": 1}).to_string())?;
+        answer::object(&answer).and_then(|answer: Json| Capabilities::read(&answer)).map_err(|reason| {
+            Breakdown::garbage(format!("{reason}, in answer to `start`: {}", shortened(&answer)))
+        })
+    }
+
+    /// Sends a request with the next number.
+    pub(crate) fn run(&mut self, members: &Map<String, Value>) -> Exchange {
+        self.seq += 1;
+        self.run_as(self.seq, members)
+    }
+
+    /// Sends a request with a number of choice.
+    pub(crate) fn run_as(&mut self, seq: u64, members: &Map<String, Value>) -> Exchange {
+        let mut request = members.clone();
+        request.insert("cmd".to_owned(), "run".into());
+        request.insert("seq".to_owned(), seq.into());
+        let sent = Value::Object(request).to_string();
+        if let Err(breakdown) = self.mend() {
+            return Exchange { sent, received: None, answer: Err(breakdown) };
+        }
+        let received = match self.testee.call(&sent) {
+            Ok(received) => received,
+            Err(breakdown) => {
+                self.broken = true;
+                return Exchange { sent, received: None, answer: Err(breakdown) };
+            }
+        };
+        let answer = Answer::read(&received, seq).map_err(|reason| {
+            self.broken = true;
+            Breakdown::garbage(reason)
+        });
+        Exchange { sent, received: Some(received), answer }
+    }
+
+    /// Ends the conversation.
+    pub(crate) fn stop(&mut self) -> Result<(), Breakdown> {
+        if self.broken || self.lost.is_some() { Ok(()) } else { self.testee.stop() }
+    }
+
+    /// What the testee told people since this was last asked.
+    pub(crate) fn diagnostics(&mut self) -> String {
+        self.testee.diagnostics()
+    }
+
+    fn mend(&mut self) -> Result<(), Breakdown> {
+        if let Some(lost) = &self.lost {
+            return Err(lost.clone());
+        }
+        if self.broken {
+            let restarted = self.testee.restart().and_then(|()| self.start());
+            if let Err(breakdown) = restarted {
+                let detail =
+                    format!("after an earlier breakdown it did not start again: {}", breakdown.detail);
+                return Err(self.lost.insert(Breakdown { detail, ..breakdown }).clone());
+            }
+            self.broken = false;
+        }
+        Ok(())
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

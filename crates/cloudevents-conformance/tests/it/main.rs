@@ -1,0 +1,7 @@
+//! The harness as its users see it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod published;
+mod reports;
+mod scripted;

@@ -1,0 +1,171 @@
+//! The comparison, by the published vectors: it takes what they want, and nothing else.
+
+use cloudevents_conformance::vectors::{Case, Expected, Revision};
+use cloudevents_conformance::{
+    CaseReport, Finding, InProcess, KnownFailing, Reporter, Selection, Suite, Summary, run,
+};
+use serde_json::{Value, json};
+
+#[test]
+fn the_first_outcome_of_every_case_passes() {
+    let suite = Suite::published().unwrap();
+    for (case, finding) in suite.cases().iter().zip(judged(&suite, first)) {
+        assert_eq!(finding, Finding::Passed, "{}: {finding:#?}", case.id);
+    }
+}
+
+#[test]
+fn a_first_outcome_with_anything_changed_does_not_pass() {
+    let suite = Suite::published().unwrap();
+    let changes: Vec<Vec<(String, Value)>> = suite.cases().iter().map(changes).collect();
+    let rounds = changes.iter().map(Vec::len).max().unwrap_or_default();
+    for round in 0..rounds {
+        let mut changed = changes.iter().map(|changes| changes.get(round));
+        let findings = judged(&suite, |_| match changed.next().flatten() {
+            Some((_, answer)) => answer.clone(),
+            None => json!({"unsupported": "nothing is left to change"}),
+        });
+        for ((case, finding), changes) in suite.cases().iter().zip(findings).zip(&changes) {
+            if let Some((place, answer)) = changes.get(round) {
+                assert!(
+                    matches!(finding, Finding::Failed(_)),
+                    "{}: {place} changed, and it passes: {answer}",
+                    case.id
+                );
+            }
+        }
+    }
+    assert!(suite.cases().is_empty() || rounds > 0);
+}
+
+#[test]
+fn a_refusal_is_no_result_and_a_result_no_refusal() {
+    let suite = Suite::published().unwrap();
+    let refusals = judged(&suite, |_| json!({"error": {"kind": "strange"}}));
+    let results = judged(&suite, |_| json!({"result": {"strange": 1}}));
+    for ((case, refusal), result) in suite.cases().iter().zip(refusals).zip(results) {
+        let any_refusal =
+            case.expect.iter().any(|outcome| outcome.expected == Expected::Error(Default::default()));
+        assert_eq!(refusal == Finding::Passed, any_refusal, "{}", case.id);
+        assert_ne!(result, Finding::Passed, "{}", case.id);
+    }
+}
+
+/// The answer that the first outcome of a case wants.
+fn first(case: &Case) -> Value {
+    match &case.expect[0].expected {
+        Expected::Result(result) => json!({"result": result}),
+        Expected::Error(error) => json!({"error": error}),
+    }
+}
+
+/// What the harness finds of each case, in order, when a testee answers so.
+fn judged(suite: &Suite, mut answer: impl FnMut(&Case) -> Value) -> Vec<Finding> {
+    let mut cases = suite.cases().iter();
+    let mut testee = InProcess::new(|request: &str| {
+        let request: Value = serde_json::from_str(request).unwrap();
+        if request["cmd"] == "start" {
+            return json!({
+                "version": 1, "implementation": {"name": "Mirror", "version": "1", "language": "Rust"},
+                "capabilities": {}
+            })
+            .to_string();
+        }
+        let mut answer = answer(cases.next().unwrap());
+        answer["seq"] = request["seq"].clone();
+        answer.to_string()
+    });
+    let selection = Selection::default().drafts(true).revision(Revision::V1_0_2).revision(Revision::Main);
+    let mut findings = Findings(Vec::new());
+    run(suite, &selection, &KnownFailing::default(), &mut testee, &mut findings).unwrap();
+    assert_eq!(findings.0.len(), suite.cases().len());
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Reporter for Findings {
+    fn case(&mut self, report: &CaseReport<'_>) -> std::io::Result<()> {
+        self.0.push(report.finding.clone());
+        Ok(())
+    }
+
+    fn finished(&mut self, _: &Summary) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The first outcome of a case with one thing changed, for each thing that counts, and the place of it.
+fn changes(case: &Case) -> Vec<(String, Value)> {
+    // With several outcomes, a change may turn one into the other.
+    if case.expect.len() > 1 {
+        return Vec::new();
+    }
+    let answer = first(case);
+    let places = places(&answer, "").into_iter();
+    places
+        .flat_map(|place| changed(&answer, &place).into_iter().map(move |answer| (place.clone(), answer)))
+        .collect()
+}
+
+/// Pointers to everything below a value that counts in a comparison.
+fn places(value: &Value, path: &str) -> Vec<String> {
+    let below: Vec<_> = match value {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (format!("{path}/{name}"), value)).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, value)| (format!("{path}/{index}"), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let counts = |path: &str| {
+        let concern = ["/result/repairs/", "/result/losses/"].iter().any(|list| path.starts_with(list));
+        !(concern && path.ends_with("/kind"))
+    };
+    below
+        .into_iter()
+        .filter(|(path, _)| counts(path))
+        .flat_map(|(path, value)| {
+            let mut all = places(value, &path);
+            all.push(path);
+            all
+        })
+        .collect()
+}
+
+/// The answer with the value at a place changed, and without it.
+fn changed(answer: &Value, path: &str) -> Vec<Value> {
+    let old = answer.pointer(path).unwrap();
+    let mut all = Vec::new();
+    let new = match old {
+        Value::Null => Some(json!("x")),
+        Value::Bool(value) => Some(json!(!value)),
+        Value::Number(number) => Some(json!(number.as_i64().unwrap_or_default() ^ 1)),
+        Value::String(text) => Some(json!(format!("{text}x"))),
+        Value::Array(_) | Value::Object(_) => None,
+    };
+    if let Some(new) = new {
+        let mut answer = answer.clone();
+        *answer.pointer_mut(path).unwrap() = new;
+        all.push(answer);
+    }
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    // What is empty may be left out, and what says nothing else may be left out of it.
+    let empty = |value: &Value| {
+        value.is_null()
+            || *value == json!([])
+            || *value == json!({"text": ""})
+            || *value == json!({"base64": ""})
+    };
+    if !parent.is_empty() && !empty(old) {
+        let mut answer = answer.clone();
+        match answer.pointer_mut(parent).unwrap() {
+            Value::Object(members) => drop(members.remove(name)),
+            Value::Array(items) => drop(items.remove(name.parse().unwrap())),
+            _ => unreachable!(),
+        }
+        all.push(answer);
+    }
+    all
+}

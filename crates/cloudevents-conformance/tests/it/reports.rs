@@ -1,0 +1,234 @@
+//! A run that has every verdict in it, in every report.
+
+use cloudevents_conformance::vectors::Level;
+use cloudevents_conformance::{
+    JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Selection, Suite, Summary, TerminalReport,
+    Verdict, run,
+};
+use serde_json::{Value, json};
+
+use crate::scripted::{case, suite, testee};
+
+#[test]
+fn every_verdict_is_counted() {
+    let summary = run_with(&mut ());
+    for verdict in [
+        Verdict::Passed,
+        Verdict::Failed,
+        Verdict::Crashed,
+        Verdict::Skipped,
+        Verdict::Warning,
+        Verdict::KnownFailing,
+        Verdict::Stale,
+    ] {
+        assert_eq!(summary.number(verdict), 1, "{verdict}");
+    }
+    assert!(!summary.is_success());
+    assert_eq!(summary.skipped.get("no <pigeons>"), Some(&1));
+    let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["known failing, line 3: test/gone stands for no case of the suite"]);
+}
+
+#[test]
+fn the_terminal_tells_all_about_what_is_wrong() {
+    let mut out = Vec::new();
+    run_with(&mut TerminalReport::new(&mut out));
+    let out = String::from_utf8(out).unwrap();
+    let wanted = r#"Scripted 1 (Rust): 7 cases, judged by 1.0.2 and main
+
+FAILED test/scripted/failed (MUST)
+  The rule of <failed>
+  HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
+      cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
+    sent    {"answer":{"result":{"name":"\u001b[31mred"}},"cmd":"run","op":"script","seq":2}
+    wanted  {"result":{"name":"right"}}
+    or      {"error":{"kind":"parse"}}
+    got     {"result":{"name":"\u001b[31mred"},"seq":2}
+    differs name: wanted "right", got "\u001b[31mred"
+
+CRASHED test/scripted/crashed (MUST)
+  The rule of <crashed>
+  HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
+      cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
+    sent    {"answer":null,"cmd":"run","op":"script","seq":3}
+    got     no answer
+    because the testee crashed: it panicked: no answer in the script
+
+warning test/scripted/warning (SHOULD)
+  The rule of <warning>
+  HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
+      cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
+    sent    {"answer":{"error":{}},"cmd":"run","op":"script","seq":5}
+    wanted  {"result":{"name":"right"}}
+    or      {"error":{"kind":"parse"}}
+    got     {"error":{},"seq":5}
+    differs answer: wanted a result, got the error {}
+
+STALE test/scripted/stale (MUST): it was wrong once
+skipped 1: no <pigeons>
+problem: known failing, line 3: test/gone stands for no case of the suite
+1 passed, 1 failed, 1 crashed, 1 warnings, 1 skipped (unsupported), 1 known failing, 1 known failing that pass
+"#;
+    assert_eq!(out, wanted);
+}
+
+#[test]
+fn the_terminal_can_name_every_case_in_colour() {
+    let mut out = Vec::new();
+    run_with(&mut TerminalReport::new(&mut out).colour(true).all(true));
+    let out = String::from_utf8(out).unwrap();
+    for line in [
+        "\x1b[32mpassed\x1b[0m test/scripted/passed (MUST)\n",
+        "\x1b[2mskipped\x1b[0m test/scripted/skipped (MUST): no <pigeons>\n",
+        "\x1b[2mknown failing\x1b[0m test/scripted/known (MUST): it \"is\" wrong\n",
+        "\x1b[1;31mFAILED\x1b[0m test/scripted/failed (MUST)\n",
+    ] {
+        assert!(out.contains(line), "{line:?} in {out}");
+    }
+}
+
+#[test]
+fn programs_are_told_one_object_a_line() {
+    let mut out = Vec::new();
+    run_with(&mut NdjsonReport::new(&mut out));
+    let lines: Vec<Value> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 9);
+    assert_eq!(lines[0]["implementation"]["name"], "Scripted");
+    assert_eq!(lines[0]["cases"], 7);
+    let verdicts: Vec<_> = lines[1..8].iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["passed", "failed", "crashed", "skipped", "warning", "known-failing", "stale"]);
+    assert_eq!(
+        lines[2]["differences"],
+        json!([{"path": "name", "wanted": "\"right\"", "got": "\"\\u001b[31mred\""}])
+    );
+    assert_eq!(lines[2]["received"], "{\"result\":{\"name\":\"\\u001b[31mred\"},\"seq\":2}");
+    assert_eq!(lines[3]["breakdown"]["kind"], "crashed");
+    assert_eq!(lines[4]["unsupported"], "no <pigeons>");
+    assert_eq!(lines[6]["known-failing"], "it \"is\" wrong");
+    assert_eq!(lines[8]["success"], false);
+    assert_eq!(lines[8]["counts"]["passed"], 1);
+    assert_eq!(lines[8]["problems"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn junit_is_xml_that_says_the_same() {
+    use quick_xml::events::Event;
+
+    let mut out = Vec::new();
+    run_with(&mut JunitReport::new(&mut out));
+    let out = String::from_utf8(out).unwrap();
+    assert!(!out.contains(|c: char| c.is_control() && c != '\n'));
+    let mut reader = quick_xml::Reader::from_str(&out);
+    let (mut cases, mut outcomes, mut depth) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let event = reader.read_event().unwrap();
+        match &event {
+            Event::Start(element) | Event::Empty(element) => {
+                let attribute = |name: &str| {
+                    let attribute = element.try_get_attribute(name).unwrap().unwrap();
+                    attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0).unwrap().into_owned()
+                };
+                match element.name().as_ref() {
+                    "testsuites" => {
+                        let counts = ["tests", "failures", "errors", "skipped"].map(attribute);
+                        assert_eq!(counts, ["8", "2", "2", "3"]);
+                    }
+                    "testcase" => cases.push(attribute("name")),
+                    kind @ ("failure" | "error" | "skipped") => {
+                        outcomes.push(format!("{kind} {}: {}", cases.last().unwrap(), attribute("message")));
+                    }
+                    _ => (),
+                }
+            }
+            _ => (),
+        }
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            Event::Eof => break,
+            _ => (),
+        }
+    }
+    assert_eq!(depth, 0);
+    assert_eq!(cases, ["problem 1", "passed", "failed", "crashed", "skipped", "warning", "known", "stale"]);
+    assert_eq!(
+        outcomes,
+        [
+            "error problem 1: known failing, line 3: test/gone stands for no case of the suite",
+            "failure failed: The rule of <failed>",
+            "error crashed: the testee crashed: it panicked: no answer in the script",
+            "skipped skipped: unsupported: no <pigeons>",
+            "skipped warning: SHOULD, not followed: The rule of <warning>",
+            "skipped known: known to fail: it \"is\" wrong",
+            "failure stale: passes, but is known to fail: it was wrong once",
+        ]
+    );
+}
+
+#[test]
+fn several_can_be_told_at_once() {
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    let mut all: Vec<Box<dyn Reporter + '_>> =
+        vec![Box::new(NdjsonReport::new(&mut one)), Box::new(TerminalReport::new(&mut other))];
+    run_with(&mut all);
+    drop(all);
+    assert!(one.starts_with(b"{") && other.starts_with(b"Scripted"));
+}
+
+#[test]
+fn a_stronger_profile_turns_warnings_into_failures() {
+    let selection = Selection::default().profile(Level::Should).run("**/warning".parse().unwrap());
+    let summary =
+        run(&every_verdict(), &selection, &KnownFailing::default(), &mut testee(), &mut ()).unwrap();
+    assert_eq!(summary.number(Verdict::Failed), 1);
+}
+
+#[test]
+fn a_selection_of_nothing_is_no_success() {
+    let selection = Selection::default().run("no/such/case".parse().unwrap());
+    let summary =
+        run(&every_verdict(), &selection, &KnownFailing::default(), &mut testee(), &mut ()).unwrap();
+    assert!(!summary.is_success());
+    let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["no/such/case stands for no case of the suite", "no case was selected"]);
+}
+
+#[test]
+fn known_failures_outside_the_selection_are_no_problem() {
+    let selection = Selection::default().run("**/passed".parse().unwrap());
+    let known = "test/scripted/known # reason".parse().unwrap();
+    assert!(run(&every_verdict(), &selection, &known, &mut testee(), &mut ()).unwrap().is_success());
+}
+
+#[test]
+fn a_report_that_cannot_be_written_ends_the_run() {
+    let full: &mut [u8] = &mut [];
+    let ended = run(
+        &every_verdict(),
+        &Selection::default(),
+        &KnownFailing::default(),
+        &mut testee(),
+        &mut NdjsonReport::new(full),
+    );
+    assert!(matches!(ended, Err(RunError::Report(_))));
+}
+
+fn run_with(reporter: &mut dyn Reporter) -> Summary {
+    let known = "test/scripted/known  # it \"is\" wrong\ntest/scripted/stale  # it was wrong once\ntest/gone # reason";
+    run(&every_verdict(), &Selection::default(), &known.parse().unwrap(), &mut testee(), reporter).unwrap()
+}
+
+fn every_verdict() -> Suite {
+    let right = || json!({"result": {"name": "right"}});
+    let expect = || json!([right(), {"error": {"kind": "parse"}}]);
+    suite(vec![
+        case("passed", "MUST", right(), expect()),
+        case("failed", "MUST", json!({"result": {"name": "\x1b[31mred"}}), expect()),
+        case("crashed", "MUST", Value::Null, expect()),
+        case("skipped", "MUST", json!({"unsupported": "no <pigeons>"}), expect()),
+        case("warning", "SHOULD", json!({"error": {}}), expect()),
+        case("known", "MUST", json!({"result": {}}), expect()),
+        case("stale", "MUST", right(), expect()),
+    ])
+}

@@ -1,0 +1,106 @@
+//! Payloads, both ways.
+
+use crate::{json, lost::Lost};
+use bytes::Bytes;
+use cloudevents_core::{Data, Error, ErrorKind, Event, JsonText, MediaType, Payload};
+use std::borrow::Cow;
+
+type Theirs = cloudevents::Data;
+
+/// A payload of the SDK under its content type (`None` also for one that is none: that is another mistake).
+///
+/// Bytes are what the SDK makes of every body of a message: the content type says what they are.
+pub(crate) fn from_sdk(data: Cow<'_, Theirs>, content_type: Option<MediaType<'_>>) -> Result<Payload, Error> {
+    match data {
+        Cow::Borrowed(Theirs::Binary(bytes)) => Ok(Payload::body(Bytes::copy_from_slice(bytes))),
+        Cow::Owned(Theirs::Binary(bytes)) => Ok(Payload::body(bytes)),
+        Cow::Borrowed(Theirs::String(text)) => text_from_sdk(text.clone(), content_type),
+        Cow::Owned(Theirs::String(text)) => text_from_sdk(text, content_type),
+        Cow::Borrowed(Theirs::Json(value)) => json_from_sdk(value, content_type),
+        Cow::Owned(Theirs::Json(value)) => json_from_sdk(&value, content_type),
+    }
+}
+
+fn json_from_sdk(value: &serde_json::Value, content_type: Option<MediaType<'_>>) -> Result<Payload, Error> {
+    if content_type.is_some_and(|content_type| !content_type.is_json()) {
+        return Err(Error::new(ErrorKind::InvalidData)
+            .with_attribute("data")
+            .with_detail("it is a JSON value under a content type that is not JSON")
+            .with_help("give a JSON content type, or the payload as text or bytes"));
+    }
+    Payload::json(value.to_string()).map_err(|error| error.with_attribute("data"))
+}
+
+fn text_from_sdk(text: String, content_type: Option<MediaType<'_>>) -> Result<Payload, Error> {
+    if content_type.is_some_and(is_ambiguous) {
+        return Err(Error::new(ErrorKind::InvalidData)
+            .with_attribute("data")
+            .with_detail(
+                "it may be JSON text or a JSON string: the SDK does not see that the content type is JSON",
+            )
+            .with_help("give the payload as a JSON value or as bytes"));
+    }
+    Ok(Payload::text(text))
+}
+
+/// A JSON content type that the SDK does not take for one: a JSON string that it reads under it becomes text without quotation
+/// marks, and the JSON text of an object that a program gives becomes text too.
+fn is_ambiguous(content_type: MediaType<'_>) -> bool {
+    let text = content_type.as_str();
+    let seen =
+        text.starts_with("application/json") || text.starts_with("text/json") || text.ends_with("+json");
+    content_type.is_json() && !seen
+}
+
+/// The payload of an event for the SDK, the content type to go with it, and what is lost.
+pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Theirs>, Option<MediaType<'a>>) {
+    let Some(data) = event.data() else { return (None, event.datacontenttype()) };
+    let stated = event.datacontenttype();
+    let mut lose = |kind, detail| lost.push(Lost::new("data", kind, detail));
+    let bytes = || Theirs::Binary(data.as_bytes().into());
+    match data {
+        Data::Json(text) => match json::exact(text.as_str()) {
+            Some(value) => (Some(Theirs::Json(value)), stated),
+            None => {
+                lose("json-as-bytes", "a JSON value of the SDK would not say the same; it becomes bytes");
+                (Some(bytes()), event.content_type())
+            }
+        },
+        Data::Text(text) => {
+            let is_json = stated.is_some_and(MediaType::is_json);
+            if stated.is_some_and(is_ambiguous) || is_json && JsonText::parse(text).is_ok() {
+                lose("text-under-json", "the SDK does not tell text under this content type from JSON");
+            }
+            (Some(Theirs::String(text.into())), stated)
+        }
+        Data::Xml(text) => {
+            lose("xml-as-text", "an XML element becomes text");
+            (Some(Theirs::String(text.into())), event.content_type())
+        }
+        Data::Binary(binary) => {
+            if stated.is_some_and(MediaType::is_json) && is_json_text(binary) {
+                lose("bytes-as-json", "bytes under a JSON content type that are JSON read back as JSON");
+            } else if stated.is_some_and(MediaType::is_cbor) && is_cbor_item(binary) {
+                lose("bytes-as-cbor", "bytes under a CBOR content type that are CBOR read back as CBOR");
+            }
+            (Some(bytes()), stated)
+        }
+        Data::Cbor(_) => (Some(bytes()), event.content_type()),
+        Data::Proto { .. } => {
+            lose("type-url", "the type URL of a protobuf message is not carried; its bytes are");
+            (Some(bytes()), event.content_type())
+        }
+        _ => {
+            lose("payload-kind", "it becomes bytes");
+            (Some(bytes()), event.content_type())
+        }
+    }
+}
+
+fn is_json_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| JsonText::parse(text).is_ok())
+}
+
+fn is_cbor_item(bytes: &[u8]) -> bool {
+    Payload::cbor(Bytes::copy_from_slice(bytes)).is_ok()
+}

@@ -1,0 +1,77 @@
+//! Every reason why an event cannot cross.
+
+use cloudevents_core::{BuildError, Error, ErrorKind};
+use std::fmt;
+
+/// Why an event does not cross the bridge: every reason, each with the attribute it is in (`data` for the payload).
+///
+/// Events of the SDK may break the specification: then the kinds are those of the mistakes. Events of this toolkit may hold what
+/// the SDK's type cannot: then the kind is [`Inexact`](ErrorKind::Inexact).
+///
+/// ```
+/// use cloudevents::{EventBuilder, EventBuilderV10};
+/// use cloudevents_sdk_bridge::from_sdk;
+///
+/// let theirs = EventBuilderV10::new().id("").source("not a uri").ty("t").extension("Bad-Name", 1i64).build()?;
+/// let error = from_sdk(&theirs).unwrap_err();
+/// let reasons: Vec<_> = error.errors().iter().map(|e| (e.attribute().unwrap_or(""), e.kind().code())).collect();
+/// assert_eq!(
+///     reasons,
+///     [("id", "empty-attribute"), ("source", "invalid-uri-reference"), ("Bad-Name", "invalid-name")]
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BridgeError(Box<[Error]>);
+
+impl BridgeError {
+    /// At least one.
+    pub(crate) fn new(errors: Vec<Error>) -> Self {
+        Self(errors.into())
+    }
+
+    /// The reasons: at least one.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    ///
+    /// let ours = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00+02:00").build()?;
+    /// let error = cloudevents_sdk_bridge::to_sdk(&ours).unwrap_err();
+    /// assert_eq!(error.errors().len(), 1);
+    /// assert_eq!(error.errors()[0].attribute(), Some("time"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn errors(&self) -> &[Error] {
+        &self.0
+    }
+}
+
+impl fmt::Display for BridgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() > 1 {
+            write!(f, "{} reasons: ", self.0.len())?;
+        }
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BridgeError {}
+
+impl From<BuildError> for BridgeError {
+    fn from(mistakes: BuildError) -> Self {
+        Self(mistakes.errors().into())
+    }
+}
+
+/// The first reason, where one is all there is room for.
+impl From<BridgeError> for Error {
+    fn from(error: BridgeError) -> Self {
+        error.0.into_iter().next().unwrap_or_else(|| Self::new(ErrorKind::Inexact))
+    }
+}

@@ -1,0 +1,98 @@
+//! Timestamps: the SDK holds a point in time in UTC with nanoseconds, and no spelling.
+
+use crate::lost::Lost;
+use cloudevents_core::Timestamp;
+
+/// The one spelling of a point in time of the SDK: UTC, `Z`, the fewest of 0, 3, 6 or 9 digits that are exact.
+///
+/// It is how the SDK writes its timestamps, too. `nanosecond` counts on through a leap second, as it does in `chrono`:
+/// 1,000,000,000 and more are second 60. `None` outside the years 0000 to 9999.
+pub(crate) fn spell(seconds: i64, nanosecond: u32) -> Option<String> {
+    let Some(within) = nanosecond.checked_sub(1_000_000_000) else {
+        return Timestamp::format_utc(seconds, nanosecond);
+    };
+    let mut text = Timestamp::format_utc(seconds, within)?;
+    // `yyyy-mm-ddThh:mm:59`: chrono has leap seconds nowhere else.
+    if text.get(17..19) == Some("59") {
+        text.replace_range(17..19, "60");
+    }
+    Some(text)
+}
+
+/// The spelling a timestamp comes back in, and what that costs. Without a spelling it cannot be carried at all.
+pub(crate) fn carried(time: Timestamp<'_>) -> (Option<String>, Vec<Lost>) {
+    let instant = time.instant();
+    let text = if instant.leap_second {
+        spell(instant.seconds.wrapping_sub(1), instant.nanosecond().wrapping_add(1_000_000_000))
+    } else {
+        spell(instant.seconds, instant.nanosecond())
+    };
+    let lost = |kind, detail| Lost::new("time", kind, detail);
+    let losses = match &text {
+        None => vec![lost("range", "in UTC it is outside the years 0000 to 9999")],
+        Some(text) if text == time.as_str() => Vec::new(),
+        Some(_) => {
+            let mut losses = Vec::new();
+            if time.offset_minutes() != 0 {
+                losses.push(lost("offset", "it becomes the same point in time in UTC"));
+            }
+            if instant.is_finer_than(9) {
+                losses.push(lost("precision", "digits beyond nanoseconds are cut off"));
+            }
+            if losses.is_empty() {
+                losses.push(lost("spelling", "it becomes the same point in time in another spelling"));
+            }
+            losses
+        }
+    };
+    (text, losses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling() {
+        for (seconds, nanosecond, text) in [
+            (0, 0, "1970-01-01T00:00:00Z"),
+            (0, 120_000_000, "1970-01-01T00:00:00.120Z"),
+            (0, 1, "1970-01-01T00:00:00.000000001Z"),
+            (1_483_228_799, 1_000_000_000, "2016-12-31T23:59:60Z"),
+            (1_483_228_799, 1_500_000_000, "2016-12-31T23:59:60.500Z"),
+        ] {
+            assert_eq!(spell(seconds, nanosecond).as_deref(), Some(text));
+        }
+        assert_eq!(spell(-62_167_219_201, 0), None);
+        assert_eq!(spell(253_402_300_800, 0), None);
+        assert_eq!(spell(0, 2_000_000_000), None);
+    }
+
+    #[test]
+    fn what_is_lost() {
+        for (text, spelling, kinds) in [
+            ("2018-04-05T17:31:00Z", Some("2018-04-05T17:31:00Z"), &[][..]),
+            ("2018-04-05T17:31:00.000000001Z", Some("2018-04-05T17:31:00.000000001Z"), &[]),
+            ("2016-12-31T23:59:60Z", Some("2016-12-31T23:59:60Z"), &[]),
+            ("2016-12-31T23:59:60.250Z", Some("2016-12-31T23:59:60.250Z"), &[]),
+            ("2018-04-05T17:31:00+02:00", Some("2018-04-05T15:31:00Z"), &["offset"]),
+            ("2016-12-31T15:59:60-08:00", Some("2016-12-31T23:59:60Z"), &["offset"]),
+            ("2018-04-05T17:31:00+00:00", Some("2018-04-05T17:31:00Z"), &["spelling"]),
+            ("2018-04-05t17:31:00z", Some("2018-04-05T17:31:00Z"), &["spelling"]),
+            ("2018-04-05T17:31:00.1Z", Some("2018-04-05T17:31:00.100Z"), &["spelling"]),
+            ("2018-04-05T17:31:00.0000000001Z", Some("2018-04-05T17:31:00Z"), &["precision"]),
+            (
+                "2018-04-05T17:31:00.1234567891+00:30",
+                Some("2018-04-05T17:01:00.123456789Z"),
+                &["offset", "precision"],
+            ),
+            ("0000-01-01T00:00:00+23:59", None, &["range"]),
+            ("9999-12-31T23:59:59-00:01", None, &["range"]),
+        ] {
+            let (carried, losses) = carried(Timestamp::parse(text).unwrap());
+            assert_eq!(carried.as_deref(), spelling, "{text}");
+            let losses = Lost::into_losses(losses);
+            assert_eq!(losses.iter().map(|loss| loss.kind()).collect::<Vec<_>>(), kinds, "{text}");
+        }
+    }
+}

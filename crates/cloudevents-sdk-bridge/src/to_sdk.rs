@@ -1,0 +1,161 @@
+//! The toolkit's event to the SDK's.
+
+use crate::{BridgeError, data, from_sdk::DATACONTENTENCODING, lost::Lost, time};
+use cloudevents::{
+    AttributesWriter, EventBuilder as _, EventBuilderV03, EventBuilderV10,
+    event::{EventBuilderError, ExtensionValue, TryIntoTime, TryIntoUrl},
+};
+use cloudevents_core::{AttributeType, Error, ErrorKind, Event, Losses, SpecVersion, Value};
+
+/// The event as an event of the SDK, or everything that the SDK's type cannot hold.
+///
+/// An event that crosses comes back by [`from_sdk`](crate::from_sdk) as it was, but for two things: JSON text may be spelled
+/// differently, with the same meaning (white space, the order of members, `1.0` for `1.00`), and a content type that a CBOR payload
+/// implied is stated. Errors are of kind [`Inexact`](ErrorKind::Inexact); [`to_sdk_lossy`] says what each of them means.
+///
+/// ```
+/// use cloudevents::AttributesReader;
+/// use cloudevents_core::{Event, UriReference};
+/// use cloudevents_sdk_bridge::to_sdk;
+///
+/// let ours = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").build()?;
+/// assert_eq!(to_sdk(&ours)?.time().unwrap().timestamp(), 1_522_949_460);
+///
+/// let ours = ours
+///     .into_builder()
+///     .time("2018-04-05T17:31:00+02:00")
+///     .extension("dataref", UriReference::parse("/payloads/1")?)
+///     .build()?;
+/// let error = to_sdk(&ours).unwrap_err();
+/// let attributes: Vec<_> = error.errors().iter().filter_map(|error| error.attribute()).collect();
+/// assert_eq!(attributes, ["time", "dataref"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
+    let (theirs, lost) = convert(event)?;
+    if lost.is_empty() {
+        return Ok(theirs);
+    }
+    Err(BridgeError::new(lost.into_iter().map(Lost::into_error).collect()))
+}
+
+/// The event as an event of the SDK, with what is lost on the way.
+///
+/// | at | kind | what happens |
+/// |---|---|---|
+/// | `time` | `offset` | the same point in time, in UTC |
+/// | `time` | `precision` | digits beyond nanoseconds are cut off |
+/// | `time` | `spelling` | the same point in time in UTC; letter case, zeros at the end of the fraction, `+00:00` go |
+/// | `time` | `range` | left out: in UTC, the year is not between 0000 and 9999 |
+/// | `dataschema`, `schemaurl` | `spelling` | spelled as the SDK's `Url` spells it |
+/// | `dataschema`, `schemaurl` | `not-a-url` | left out: it is no URL to the SDK, as a relative reference is none |
+/// | an extension | `type` | a URI, URI-reference, Timestamp or Binary becomes a String in its canonical form |
+/// | `datacontentencoding` | `reserved-name` | left out: in 0.3 the SDK writes the attribute by itself |
+/// | `data` | `json-as-bytes` | JSON text becomes bytes: a JSON value would lose digits, or members that come twice |
+/// | `data` | `text-under-json` | text under a JSON content type that the SDK does not tell from JSON stays text |
+/// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as what the content type says |
+/// | `data` | `xml-as-text` | an XML element becomes text |
+/// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
+///
+/// A content type that the payload implied is stated where the payload would otherwise not say what it is. The error is for what
+/// has no form at all in the SDK: a specversion that it does not know.
+///
+/// ```
+/// use cloudevents_core::{Event, Timestamp};
+/// use cloudevents_sdk_bridge::to_sdk_lossy;
+///
+/// let ours = Event::builder()
+///     .id("1")
+///     .source("/s")
+///     .ty("t")
+///     .extension("recordedtime", Timestamp::parse("2018-04-05T17:31:00Z")?)
+///     .build()?;
+/// let (theirs, losses) = to_sdk_lossy(&ours)?;
+/// assert_eq!(theirs.extension("recordedtime"), Some(&"2018-04-05T17:31:00Z".into()));
+/// let losses: Vec<_> = losses.iter().map(|loss| (loss.at(), loss.kind())).collect();
+/// assert_eq!(losses, [("recordedtime", "type")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn to_sdk_lossy(event: &Event) -> Result<(cloudevents::Event, Losses), BridgeError> {
+    let (theirs, lost) = convert(event)?;
+    Ok((theirs, Lost::into_losses(lost)))
+}
+
+fn convert(event: &Event) -> Result<(cloudevents::Event, Vec<Lost>), BridgeError> {
+    let mut lost = Vec::new();
+    let mut theirs = required(event).map_err(|error| BridgeError::new(vec![error]))?;
+    schema(event, &mut theirs, &mut lost);
+    theirs.set_subject(event.subject());
+    if let Some(time) = event.time() {
+        let (text, losses) = time::carried(time);
+        // What is spelled so is a timestamp to the SDK too.
+        theirs.set_time(text.and_then(|text| text.into_time().ok()));
+        lost.extend(losses);
+    }
+    for (name, value) in event.extensions() {
+        extension(event.specversion(), name.as_str(), value, &mut theirs, &mut lost);
+    }
+    let (data, content_type) = data::to_sdk(event, &mut lost);
+    theirs.set_datacontenttype(content_type.map(|content_type| content_type.as_str()));
+    if let Some(data) = data {
+        theirs.set_data_unchecked(data);
+    }
+    Ok((theirs, lost))
+}
+
+fn required(event: &Event) -> Result<cloudevents::Event, Error> {
+    let (id, source, ty) = (event.id(), event.source().as_str(), event.ty());
+    match event.specversion() {
+        SpecVersion::V03 => EventBuilderV03::new().id(id).source(source).ty(ty).build().map_err(declined),
+        SpecVersion::V1 => EventBuilderV10::new().id(id).source(source).ty(ty).build().map_err(declined),
+        other => Err(Error::new(ErrorKind::UnsupportedSpecversion)
+            .with_attribute("specversion")
+            .with_detail(format!("the SDK knows 0.3 and 1.0, and this is {other}"))),
+    }
+}
+
+#[cold]
+fn declined(error: EventBuilderError) -> Error {
+    Error::new(ErrorKind::Unsupported).with_detail("the SDK's builder declined it").with_source(error)
+}
+
+fn schema(event: &Event, theirs: &mut cloudevents::Event, lost: &mut Vec<Lost>) {
+    let (name, text) = match (event.dataschema(), event.schemaurl()) {
+        (Some(uri), _) => ("dataschema", uri.as_str()),
+        (None, Some(reference)) => ("schemaurl", reference.as_str()),
+        (None, None) => return,
+    };
+    match text.into_url() {
+        Ok(url) => {
+            if url.as_str() != text {
+                lost.push(Lost::new(name, "spelling", "the SDK's `Url` spells it differently"));
+            }
+            theirs.set_dataschema(Some(url));
+        }
+        Err(_) => lost.push(Lost::new(name, "not-a-url", "it is left out, being no URL to the SDK")),
+    }
+}
+
+fn extension(
+    specversion: SpecVersion,
+    name: &str,
+    value: Value<'_>,
+    theirs: &mut cloudevents::Event,
+    lost: &mut Vec<Lost>,
+) {
+    if specversion == SpecVersion::V03 && name == DATACONTENTENCODING {
+        lost.push(Lost::new(name, "reserved-name", "it is left out: the SDK writes it by itself"));
+        return;
+    }
+    let value = match value {
+        Value::Boolean(boolean) => ExtensionValue::Boolean(boolean),
+        Value::Integer(number) => ExtensionValue::Integer(number.into()),
+        _ => {
+            if value.attribute_type() != AttributeType::String {
+                lost.push(Lost::new(name, "type", "it becomes a String in its canonical form"));
+            }
+            ExtensionValue::String(value.to_canonical().into_owned())
+        }
+    };
+    theirs.set_extension(name, value);
+}

@@ -1,0 +1,89 @@
+//! `encode` and `transcode`: events to a message.
+
+use super::{
+    Answer,
+    carrier::{Carrier, formats, id},
+    decode, http_message,
+};
+use crate::tagged::{self, malformed};
+use cloudevents_core::{Error, ErrorKind, Event, Losses, Mode};
+use http::HeaderMap;
+use serde_json::{Value as Json, json};
+
+pub(crate) fn encode(request: &Json) -> Result<Answer, Error> {
+    let events = request.get("events").and_then(Json::as_array).ok_or_else(|| malformed("there are no events"))?;
+    // The same rule for the place of a mistake as in decoding: in a batch, the index.
+    let batch = events.len() > 1 || request.get("mode").and_then(Json::as_str) == Some("batched");
+    let place = |index, error: Error| if batch { error.with_index(index) } else { error };
+    let events: Vec<Event> = events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| tagged::to_event(event).map_err(|error| place(index, error)))
+        .collect::<Result<_, _>>()?;
+    Ok(match write(request, &events)? {
+        Ok((message, losses)) => Answer::Result(with_losses(message, &losses)),
+        Err(unsupported) => Answer::Unsupported(unsupported),
+    })
+}
+
+pub(crate) fn transcode(request: &Json) -> Result<Answer, Error> {
+    let side = |name| request.get(name).ok_or_else(|| malformed(format!("there is no `{name}`")));
+    let came = match decode::read(side("from")?)? {
+        Ok(came) => came,
+        Err(unsupported) => return Ok(Answer::Unsupported(unsupported)),
+    };
+    Ok(match write(side("to")?, &came.events.value)? {
+        Ok((message, losses)) => {
+            if request.get("exact").and_then(Json::as_bool) == Some(true) {
+                losses.clone().exact()?;
+            }
+            Answer::Result(with_losses(message, &losses))
+        }
+        Err(unsupported) => Answer::Unsupported(unsupported),
+    })
+}
+
+fn with_losses(message: Json, losses: &Losses) -> Json {
+    let losses: Vec<Json> = losses.iter().map(|loss| json!({"at": loss.at(), "kind": loss.kind()})).collect();
+    json!({"message": message, "losses": losses})
+}
+
+/// Writes events to what `to` names. The inner error says what the toolkit does not have.
+fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, Error> {
+    let text = |name| to.get(name).and_then(Json::as_str);
+    let via = text("via").unwrap_or_default();
+    let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };
+    let formats = formats();
+    let mut body = Vec::new();
+    Ok(match carrier {
+        Carrier::Single(format) => {
+            let losses = formats.require(&id(format))?.encode(one(events)?, &mut body)?;
+            Ok((json!({"body": tagged::from_bytes(&body)}), losses))
+        }
+        Carrier::Batch(format) => {
+            let losses = formats.require(&id(format))?.encode_batch(&mut events.iter(), &mut body)?;
+            Ok((json!({"body": tagged::from_bytes(&body)}), losses))
+        }
+        Carrier::Http => {
+            let format = text("format").unwrap_or("json");
+            let Some(format) = formats.iter().find(|known| known.id().as_str() == format) else {
+                return Ok(Err(format!("there is no format `{format}`")));
+            };
+            let mut headers = HeaderMap::new();
+            let (body, losses) = match text("mode").unwrap_or("binary") {
+                "binary" => cloudevents_http::encode(one(events)?, Mode::Binary, &mut headers)?,
+                "structured" => cloudevents_http::encode(one(events)?, Mode::Structured(format), &mut headers)?,
+                "batched" => cloudevents_http::encode_batch(events, format, &mut headers)?,
+                mode => return Ok(Err(format!("there is no mode `{mode}`"))),
+            };
+            Ok((http_message::write(&headers, &body), losses))
+        }
+    })
+}
+
+fn one(events: &[Event]) -> Result<&Event, Error> {
+    match events {
+        [event] => Ok(event),
+        _ => Err(Error::new(ErrorKind::Batched).with_detail(format!("{} events for a message that holds one", events.len()))),
+    }
+}

@@ -1,0 +1,40 @@
+//! The published vectors against this toolkit, in process.
+
+use crate::testee;
+use cloudevents_conformance::{
+    InProcess, KnownFailing, Selection, Suite, TerminalReport, run,
+    vectors::{Level, load_documents, load_requirements},
+};
+
+/// Runs the vectors whose ids match the pattern and panics with a report unless every one of them has the first of its outcomes:
+/// the one that this toolkit stands for. Cases of every level and of working drafts run.
+///
+/// # Panics
+///
+/// When a case fails, when no case matches, or when the vectors cannot be read.
+#[allow(clippy::panic)] // It is an assertion.
+pub fn check(pattern: &str) {
+    match report(pattern) {
+        Ok((_, true)) => {}
+        Ok((report, false)) => panic!("{report}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn report(pattern: &str) -> Result<(String, bool), Box<dyn std::error::Error>> {
+    let mut documents = load_documents()?;
+    for case in documents.iter_mut().flat_map(|document| &mut document.cases) {
+        case.expect.truncate(1);
+        if let Some(outcome) = case.expect.first_mut() {
+            outcome.revisions = None;
+        }
+    }
+    let suite = Suite::new(documents, load_requirements()?);
+    let selection = Selection::default().run(pattern.parse()?).profile(Level::May).drafts(true);
+    let mut testee = InProcess::new(|request: &str| testee::answer(request).unwrap_or_default());
+    let mut text = Vec::new();
+    let mut reporter = TerminalReport::new(&mut text);
+    let summary = run(&suite, &selection, &KnownFailing::default(), &mut testee, &mut reporter)?;
+    let unsupported = !summary.skipped.is_empty();
+    Ok((String::from_utf8_lossy(&text).into_owned(), summary.is_success() && !unsupported))
+}
