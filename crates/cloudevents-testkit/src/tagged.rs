@@ -72,7 +72,9 @@ pub fn bare(value: Value<'_>) -> Json {
 /// Bytes as the protocol writes them: text where they are text without control characters, base64 otherwise.
 pub fn from_bytes(bytes: &[u8]) -> Json {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) => json!({"text": text}),
+        Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) => {
+            json!({"text": text})
+        }
         _ => json!({"base64": base64(bytes)}),
     }
 }
@@ -117,8 +119,11 @@ fn to_payload(tagged: &Json) -> Result<Payload, Error> {
         "xml" => Ok(Payload::xml(text()?)),
         "cbor" => Payload::cbor(bytes()?),
         "proto" => {
-            let member = |name| value.get(name).and_then(Json::as_str).ok_or_else(|| malformed("proto has typeurl and value"));
-            let value = decode_base64(member("value")?).map_err(|_| malformed("data.proto.value is not base64"))?;
+            let member = |name| {
+                value.get(name).and_then(Json::as_str).ok_or_else(|| malformed("proto has typeurl and value"))
+            };
+            let value =
+                decode_base64(member("value")?).map_err(|_| malformed("data.proto.value is not base64"))?;
             Ok(Payload::proto(member("typeurl")?, value))
         }
         _ => Err(malformed(format!("data.{kind} is no kind of payload"))),

@@ -26,13 +26,18 @@ pub(crate) fn decode(request: &Json) -> Result<Answer, Error> {
     result.insert("events".into(), came.events.value.iter().map(tagged::from_event).collect());
     result.insert("mode".into(), came.mode.as_str().into());
     result.extend(came.format.map(|format| ("format".into(), format.into())));
-    let repairs: Vec<Json> = came.events.repairs.iter().map(|repair| {
-        let mut described = json!({"kind": repair.kind().code()});
-        if let (Some(name), Some(members)) = (repair.attribute(), described.as_object_mut()) {
-            members.insert("attribute".into(), name.into());
-        }
-        described
-    }).collect();
+    let repairs: Vec<Json> = came
+        .events
+        .repairs
+        .iter()
+        .map(|repair| {
+            let mut described = json!({"kind": repair.kind().code()});
+            if let (Some(name), Some(members)) = (repair.attribute(), described.as_object_mut()) {
+                members.insert("attribute".into(), name.into());
+            }
+            described
+        })
+        .collect();
     if !repairs.is_empty() {
         result.insert("repairs".into(), repairs.into());
     }
@@ -55,7 +60,11 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
     let message = request.get("message").ok_or_else(|| malformed("there is no message"))?;
     Ok(Ok(match carrier {
         Carrier::Single(format) => Came {
-            events: with.formats.require(&id(format))?.decode(body(message)?, &with)?.map(|event| vec![event]),
+            events: with
+                .formats
+                .require(&id(format))?
+                .decode(body(message)?, &with)?
+                .map(|event| vec![event]),
             mode: ContentMode::Structured,
             format: Some(format.into()),
         },

@@ -11,7 +11,8 @@ use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
 pub(crate) fn encode(request: &Json) -> Result<Answer, Error> {
-    let events = request.get("events").and_then(Json::as_array).ok_or_else(|| malformed("there are no events"))?;
+    let events =
+        request.get("events").and_then(Json::as_array).ok_or_else(|| malformed("there are no events"))?;
     // The same rule for the place of a mistake as in decoding: in a batch, the index.
     let batch = events.len() > 1 || request.get("mode").and_then(Json::as_str) == Some("batched");
     let place = |index, error: Error| if batch { error.with_index(index) } else { error };
@@ -72,7 +73,9 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
             let mut headers = HeaderMap::new();
             let (body, losses) = match text("mode").unwrap_or("binary") {
                 "binary" => cloudevents_http::encode(one(events)?, Mode::Binary, &mut headers)?,
-                "structured" => cloudevents_http::encode(one(events)?, Mode::Structured(format), &mut headers)?,
+                "structured" => {
+                    cloudevents_http::encode(one(events)?, Mode::Structured(format), &mut headers)?
+                }
                 "batched" => cloudevents_http::encode_batch(events, format, &mut headers)?,
                 mode => return Ok(Err(format!("there is no mode `{mode}`"))),
             };
@@ -84,6 +87,7 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
 fn one(events: &[Event]) -> Result<&Event, Error> {
     match events {
         [event] => Ok(event),
-        _ => Err(Error::new(ErrorKind::Batched).with_detail(format!("{} events for a message that holds one", events.len()))),
+        _ => Err(Error::new(ErrorKind::Batched)
+            .with_detail(format!("{} events for a message that holds one", events.len()))),
     }
 }

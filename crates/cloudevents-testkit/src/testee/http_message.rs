@@ -9,7 +9,9 @@ use serde_json::{Value as Json, json};
 pub(crate) fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
     let mut headers = HeaderMap::new();
     for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
-        let (Some(name), Some(value)) = (pair.get(0).and_then(Json::as_str), pair.get(1).and_then(Json::as_str)) else {
+        let (Some(name), Some(value)) =
+            (pair.get(0).and_then(Json::as_str), pair.get(1).and_then(Json::as_str))
+        else {
             return Err(malformed("a header is a pair of texts"));
         };
         let octets: Vec<u8> = value
@@ -20,7 +22,9 @@ pub(crate) fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
         let name = match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => name,
             // What is no header name in HTTP is no attribute either, unless it says so.
-            Err(_) if name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-")) => return Err(not_http(name)),
+            Err(_) if name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-")) => {
+                return Err(not_http(name));
+            }
             Err(_) => continue,
         };
         // What an HTTP parser does: the white space around a value is not part of it.
@@ -34,7 +38,9 @@ pub(crate) fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
 pub(crate) fn write(headers: &HeaderMap, body: &Bytes) -> Json {
     let headers: Vec<Json> = headers
         .iter()
-        .map(|(name, value)| json!([name.as_str(), value.as_bytes().iter().copied().map(char::from).collect::<String>()]))
+        .map(|(name, value)| {
+            json!([name.as_str(), value.as_bytes().iter().copied().map(char::from).collect::<String>()])
+        })
         .collect();
     json!({"headers": headers, "body": tagged::from_bytes(body)})
 }

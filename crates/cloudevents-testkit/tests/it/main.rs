@@ -1,3 +1,4 @@
 //! The integration tests of this crate.
 
+mod roundtrip;
 mod vectors;
