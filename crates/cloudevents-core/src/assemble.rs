@@ -141,6 +141,7 @@ impl<'d> Assembler<'d> {
             return self.core(core, value);
         }
         if name == "specversion" {
+            self.check_size(NO_NAME, value)?;
             return self.version(NO_NAME, value);
         }
         let name = self.push(name)?;

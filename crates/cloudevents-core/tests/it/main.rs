@@ -1,4 +1,5 @@
 //! The integration tests of this crate.
 
-mod roundtrip;
+mod event;
+mod limits;
 mod vectors;

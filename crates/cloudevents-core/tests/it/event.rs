@@ -1,0 +1,211 @@
+//! What an event promises: setters, equality, sharing, payloads under content types, the way from 0.3 to 1.0.
+
+use bytes::Bytes;
+use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, Payload, SpecVersion, Value};
+use cloudevents_testkit::any;
+use proptest::prelude::*;
+
+fn minimal() -> EventBuilder {
+    Event::builder().id("1").source("/s").ty("t")
+}
+
+#[test]
+fn a_builder_reports_every_mistake_at_once() {
+    let mistakes = Event::builder()
+        .id("a\nb")
+        .time("2026-02-30T10:00:00Z")
+        .dataschema("#")
+        .datacontenttype("xyz")
+        .subject("")
+        .extension("id", "x")
+        .extension("data", "x")
+        .extension("ok", "\u{7}")
+        .payload_only(Payload::json("{oops"))
+        .build()
+        .unwrap_err();
+    let kinds: Vec<_> = mistakes.errors().iter().map(|error| (error.attribute(), error.kind())).collect();
+    assert_eq!(
+        kinds,
+        [
+            (Some("id"), ErrorKind::InvalidString),
+            (Some("time"), ErrorKind::InvalidTimestamp),
+            (Some("dataschema"), ErrorKind::InvalidUri),
+            (Some("datacontenttype"), ErrorKind::InvalidMediaType),
+            (Some("subject"), ErrorKind::EmptyAttribute),
+            (Some("id"), ErrorKind::InvalidName),
+            (Some("data"), ErrorKind::InvalidName),
+            (Some("ok"), ErrorKind::InvalidString),
+            (None, ErrorKind::InvalidDocument),
+            (Some("source"), ErrorKind::MissingAttribute),
+            (Some("type"), ErrorKind::MissingAttribute),
+        ]
+    );
+    assert!(
+        mistakes
+            .errors()
+            .iter()
+            .all(|error| error.clause().is_some() || error.kind() == ErrorKind::InvalidDocument)
+    );
+}
+
+#[test]
+fn setters_check_and_leave_the_event_as_it_was_on_a_mistake() {
+    let mut event = minimal().extension("n", 1).build().unwrap();
+    let before = event.clone();
+    assert!(event.set_id("").is_err());
+    assert!(event.set_source("not a uri").is_err());
+    assert!(event.set_ty("\u{0}").is_err());
+    assert!(event.set_subject("").is_err());
+    assert!(event.set_time("never").is_err());
+    assert!(event.set_dataschema("relative").is_err());
+    assert!(event.set_datacontenttype("xyz").is_err());
+    assert!(event.set_extension("Bad-Name", 1).is_err());
+    assert!(event.set_extension("id", "2").is_err());
+    assert!(!event.remove("id"));
+    assert!(!event.remove("absent"));
+    assert_eq!(event, before);
+
+    event.set_id("2").unwrap();
+    event.set_subject("s").unwrap();
+    event.set_time("2020-01-01T00:00:00Z").unwrap();
+    event.set_extension("n", "text").unwrap();
+    event.set_extension("bytes", [1, 2, 3]).unwrap();
+    event.set_extension("another", true).unwrap();
+    assert_eq!(event.id(), "2");
+    assert_eq!(event.attribute("n"), Some(Value::String("text")));
+    assert_eq!(event.attribute("bytes"), Some(Value::Binary(&[1, 2, 3])));
+    assert!(event.remove("subject") && event.remove("n"));
+    let names: Vec<_> = event.attributes().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["id", "source", "type", "time", "another", "bytes"]);
+    assert_eq!(event.attributes().len(), 6);
+    assert_eq!(before.id(), "1", "a clone is not changed with it");
+}
+
+#[test]
+fn payloads_agree_with_content_types() {
+    let kind = |content_type: Option<&str>, payload: Payload| {
+        let builder = minimal().payload_only(Ok(payload));
+        let event = match content_type {
+            Some(content_type) => builder.datacontenttype(content_type),
+            None => builder,
+        };
+        match event.build().unwrap().data().unwrap() {
+            Data::Json(_) => "json",
+            Data::Text(_) => "text",
+            Data::Binary(_) => "binary",
+            Data::Xml(_) => "xml",
+            Data::Cbor(_) => "cbor",
+            Data::Proto { .. } => "proto",
+            _ => "?",
+        }
+    };
+    let (json, cbor, text) = (Some("application/x+json"), Some("application/cbor"), Some("text/plain"));
+    // The table in the documentation of `Payload`, row by row.
+    type Make = fn() -> Payload;
+    let rows: [(Make, [&str; 4]); 9] = [
+        (|| Payload::json("1").unwrap(), ["json", "text", "json", "text"]),
+        (|| Payload::text("1"), ["json", "text", "text", "text"]),
+        (|| Payload::text("no"), ["text", "text", "text", "text"]),
+        (|| Payload::binary("1"), ["binary", "binary", "binary", "binary"]),
+        (|| Payload::body("[]"), ["json", "binary", "binary", "binary"]),
+        (|| Payload::body(&b"\x83\x01\x02\x03"[..]), ["binary", "cbor", "binary", "binary"]),
+        (|| Payload::xml("<a/>"), ["xml", "xml", "xml", "xml"]),
+        (|| Payload::cbor(&b"\x01"[..]).unwrap(), ["binary", "cbor", "cbor", "binary"]),
+        (|| Payload::proto("u", &b""[..]), ["proto", "proto", "proto", "proto"]),
+    ];
+    for (row, (make, expected)) in rows.into_iter().enumerate() {
+        for (content_type, expected) in [json, cbor, None, text].into_iter().zip(expected) {
+            assert_eq!(kind(content_type, make()), expected, "row {row} under {content_type:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_body_is_follows_its_content_type() {
+    let mut event = minimal()
+        .datacontenttype("application/json")
+        .payload_only(Ok(Payload::body("{oops")))
+        .build()
+        .unwrap();
+    assert!(matches!(event.data(), Some(Data::Binary(b"{oops"))));
+    assert!(event.is_payload_not_json());
+    event.set_datacontenttype("text/plain").unwrap();
+    assert!(!event.is_payload_not_json());
+    let mut event = minimal().payload_only(Ok(Payload::body("[1]"))).build().unwrap();
+    assert!(matches!(event.data(), Some(Data::Binary(_))));
+    event.set_datacontenttype("application/json").unwrap();
+    assert!(matches!(event.data(), Some(Data::Json(_))));
+    assert_eq!(event.data_bytes().unwrap(), "[1]");
+    event.clear_payload();
+    assert_eq!(event.data(), None);
+    assert!(event.datacontenttype().is_some());
+}
+
+#[test]
+fn clones_share_and_detached_events_do_not() {
+    let bytes = Bytes::from(vec![7; 1000]);
+    let event = minimal().binary("application/octet-stream", bytes.clone()).build().unwrap();
+    assert_eq!(event.clone().data_bytes().unwrap().as_ptr(), bytes.as_ptr());
+    let mut detached = event.clone();
+    detached.detach();
+    assert_ne!(detached.data_bytes().unwrap().as_ptr(), bytes.as_ptr());
+    assert_eq!(detached, event);
+    drop((event, bytes));
+    assert_eq!(detached.data_bytes().unwrap().len(), 1000);
+}
+
+#[test]
+fn texts_are_shared_only_from_the_event_itself() {
+    let event = minimal().subject("shared").build().unwrap();
+    let subject = event.subject().unwrap();
+    let shared = event.share(subject).unwrap();
+    assert_eq!(shared, "shared");
+    assert_eq!(shared.as_ptr(), subject.as_ptr());
+    assert_eq!(event.share("elsewhere"), None);
+    let twin = event.clone().into_builder().build().unwrap();
+    assert_eq!(event.share(twin.subject().unwrap()), None);
+}
+
+#[test]
+fn upgrading_names_what_stands_in_the_way() {
+    let old = || minimal().specversion(SpecVersion::V03);
+    let event = old().dataschema("https://example.com/schema").build().unwrap();
+    assert_eq!(event.schemaurl().unwrap().as_str(), "https://example.com/schema");
+    assert_eq!(event.dataschema(), None);
+    assert!(event.attribute("schemaurl").is_some() && event.attribute("dataschema").is_none());
+    let upgraded = event.upgrade().unwrap();
+    assert_eq!(upgraded.specversion(), SpecVersion::V1);
+    assert_eq!(upgraded.dataschema().unwrap().as_str(), "https://example.com/schema");
+
+    let stuck = old().dataschema("relative").extension("dataschema", "x").build().unwrap();
+    let mistakes = stuck.upgrade().unwrap_err();
+    let names: Vec<_> = mistakes.errors().iter().filter_map(|error| error.attribute()).collect();
+    assert_eq!(names, ["schemaurl", "dataschema"]);
+}
+
+proptest! {
+    #[test]
+    fn equality_sees_every_attribute(event in any::event(), other in any::event()) {
+        prop_assert_eq!(&event, &event.clone());
+        let same = event.specversion() == other.specversion()
+            && event.attributes().collect::<Vec<_>>() == other.attributes().collect::<Vec<_>>()
+            && event.data() == other.data();
+        prop_assert_eq!(event == other, same);
+        for (name, _) in event.attributes() {
+            let mut without = event.clone();
+            if without.remove(name.as_str()) {
+                prop_assert_ne!(&without, &event);
+                prop_assert_eq!(without.attribute(name.as_str()), None);
+            }
+        }
+    }
+
+    #[test]
+    fn every_attribute_is_found_by_its_name(event in any::event()) {
+        for (name, value) in event.attributes() {
+            prop_assert_eq!(event.attribute(name.as_str()), Some(value));
+        }
+        prop_assert_eq!(event.attributes().len(), event.attributes().count());
+        prop_assert_eq!(event.extensions().len(), event.extensions().count());
+    }
+}

@@ -1,0 +1,68 @@
+//! The limits of decoding, at their edges.
+
+use cloudevents_core::{Assembler, Decoding, Error, ErrorKind, Event, Given, Limits};
+
+fn assemble(limits: Limits, extensions: &[(&str, &str)]) -> Result<Event, Error> {
+    let decoding = Decoding::strict().with_limits(limits);
+    let mut assembler = Assembler::new(&decoding);
+    let required = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t")];
+    for (name, value) in required.iter().chain(extensions) {
+        let value = assembler.push(value)?;
+        assembler.named(name, Given::Text(value))?;
+    }
+    assembler.complete()?;
+    Ok(assembler.finish(None).value)
+}
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+#[test]
+fn attributes() {
+    let limits = limits(|limits| limits.attributes = 6);
+    assert!(assemble(limits, &[("a", ""), ("b", "")]).is_ok());
+    assert_eq!(assemble(limits, &[("a", ""), ("b", ""), ("c", "")]).unwrap_err().kind(), ErrorKind::TooMany);
+}
+
+#[test]
+fn names_and_values() {
+    let limits = limits(|limits| (limits.name, limits.value) = (3, 4));
+    assert!(assemble(limits, &[("abc", "1234")]).is_ok());
+    assert_eq!(assemble(limits, &[("abcd", "")]).unwrap_err().kind(), ErrorKind::TooLarge);
+    let error = assemble(limits, &[("abc", "12345")]).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("abc")));
+}
+
+#[test]
+fn duplicates_in_any_order() {
+    assert_eq!(
+        assemble(Limits::default(), &[("b", ""), ("a", ""), ("c", ""), ("a", "")]).unwrap_err().attribute(),
+        Some("a")
+    );
+    assert_eq!(
+        assemble(Limits::default(), &[("id", "2")]).unwrap_err().kind(),
+        ErrorKind::DuplicateAttribute
+    );
+    assert_eq!(
+        assemble(Limits::default(), &[("specversion", "1.0")]).unwrap_err().kind(),
+        ErrorKind::DuplicateAttribute
+    );
+}
+
+#[test]
+fn two_hundred_extensions_come_out_sorted() {
+    let names: Vec<String> = (0..200).map(|n| format!("x{}", (n * 77) % 200)).collect();
+    let extensions: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
+    let event = assemble(Limits::default(), &extensions).unwrap();
+    let found: Vec<_> = event.extensions().map(|(name, _)| name.as_str()).collect();
+    let mut sorted = found.clone();
+    sorted.sort_unstable();
+    assert_eq!(found, sorted);
+    assert_eq!(found.len(), 200);
+    for name in &names {
+        assert_eq!(event.extension(name).and_then(|value| value.as_str()), Some(name.as_str()));
+    }
+}

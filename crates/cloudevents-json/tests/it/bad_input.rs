@@ -1,0 +1,142 @@
+//! Bytes that a peer may send: every one an error with a kind and a place, in bounded memory, and never a panic.
+
+use bytes::Bytes;
+use cloudevents_core::{Decoding, Error, ErrorKind, Event, Format};
+use cloudevents_json::{Json, JsonEventExt};
+
+const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","n":1,"b":true,"s":"caf\u00e9","data":{"a":[1,"x"]}}"#;
+
+fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
+    cloudevents_json::decode(document)
+}
+
+#[test]
+fn truncated_at_every_byte() {
+    for end in 0..EVENT.len() {
+        let error = decode(&EVENT.as_bytes()[..end]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{end}");
+        // At the end, or at the escape that is cut.
+        let offset = usize::try_from(error.offset().unwrap()).unwrap();
+        assert!((end.saturating_sub(5)..=end).contains(&offset), "{end}: {error}");
+    }
+}
+
+#[test]
+fn every_bit_flipped() {
+    let mut document = EVENT.as_bytes().to_vec();
+    for at in 0..document.len() {
+        for bit in 0..8 {
+            document[at] ^= 1 << bit;
+            // Some of these are events, others are not; none may panic, and an event that comes out can be written again.
+            if let Ok(event) = decode(document.clone()) {
+                assert_eq!(decode(cloudevents_json::encode(&event)).unwrap(), event);
+            }
+            document[at] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_and_where() {
+    for (document, kind, offset) in [
+        ("", ErrorKind::InvalidDocument, 0),
+        ("\u{feff}{}", ErrorKind::InvalidDocument, 0),
+        ("[]", ErrorKind::Batched, 0),
+        ("{}", ErrorKind::MissingAttribute, 1),
+        (r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"} x"#, ErrorKind::InvalidDocument, 56),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","id":"2"}"#,
+            ErrorKind::DuplicateAttribute,
+            61,
+        ),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","x":null,"x":null}"#,
+            ErrorKind::DuplicateAttribute,
+            65,
+        ),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1,"data_base64":"AA=="}"#,
+            ErrorKind::ConflictingData,
+            78,
+        ),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"A"}"#,
+            ErrorKind::InvalidBinary,
+            69,
+        ),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-02-30T10:00:00Z"}"#,
+            ErrorKind::InvalidTimestamp,
+            63,
+        ),
+        (
+            r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","n":2147483648}"#,
+            ErrorKind::InvalidInteger,
+            59,
+        ),
+        (r#"{"specversion":"1.0","id":"\ud800","source":"/s","type":"t"}"#, ErrorKind::InvalidString, 27),
+        (r#"{"specversion":"1.0","id":"a\u0007","source":"/s","type":"t"}"#, ErrorKind::InvalidString, 26),
+        (r#"{"specversion":"1.0","":1}"#, ErrorKind::InvalidName, 22),
+    ] {
+        let error = decode(document).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (kind, Some(offset)), "{document}: {error}");
+    }
+    assert_eq!(decode(&b"{\"id\":\"\xff\"}"[..]).unwrap_err().offset(), Some(7));
+}
+
+#[test]
+fn nesting_beyond_the_limit() {
+    let nested = |depth: usize| {
+        let data = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{data}}}"#)
+    };
+    assert!(decode(nested(126)).is_ok());
+    assert_eq!(decode(nested(127)).unwrap_err().kind(), ErrorKind::TooDeep);
+    assert_eq!(decode(nested(10_000)).unwrap_err().kind(), ErrorKind::TooDeep);
+    let batch = format!("[{},{}]", nested(126), nested(2));
+    assert_eq!(cloudevents_json::decode_batch(batch.clone()).unwrap_err().kind(), ErrorKind::TooDeep);
+    let items = Json::new().decode_items(batch.into(), &Decoding::strict()).unwrap();
+    assert_eq!(items[0].event.as_ref().unwrap_err().kind(), ErrorKind::TooDeep);
+    assert!(items[1].event.is_ok());
+}
+
+#[test]
+fn too_many_and_too_large() {
+    let many: String = (0..100_000).map(|n| format!(r#","x{n}":{n}"#)).collect();
+    let error =
+        decode(format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t"{many}}}"#)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooMany);
+    let error = decode(format!(r#"{{"specversion":"1.0","id":"{}"}}"#, "x".repeat(70_000))).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("id")));
+    let mut with = Decoding::strict();
+    with.limits.bytes = 10;
+    assert_eq!(
+        Json::new().decode(Bytes::from_static(EVENT.as_bytes()), &with).unwrap_err().kind(),
+        ErrorKind::TooLarge
+    );
+    with = Decoding::strict();
+    with.limits.batch = 2;
+    let batch = format!("[{EVENT},{EVENT},{EVENT}]");
+    let error = Json::new().decode_batch(batch.into(), &with).unwrap_err();
+    assert_eq!((error.kind(), error.index()), (ErrorKind::TooMany, Some(2)));
+}
+
+#[test]
+fn one_bad_event_does_not_cost_the_others() {
+    let batch = format!(r#"[{EVENT}, {{"id": 1}} ,{EVENT},null]"#);
+    let items = Json::new().decode_items(batch.into(), &Decoding::strict()).unwrap();
+    assert_eq!(items.iter().map(|item| item.event.is_ok()).collect::<Vec<_>>(), [true, false, true, false]);
+    assert_eq!(items[1].raw.as_ref(), br#"{"id": 1}"#);
+    assert_eq!(items[1].event.as_ref().unwrap_err().index(), Some(1));
+    assert!(Json::new().decode_items(format!("[{EVENT},").into(), &Decoding::strict()).is_err());
+}
+
+#[test]
+fn a_payload_that_is_not_what_it_should_be_is_told_when_asked_for() {
+    let event = decode(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"a":1}}"#).unwrap();
+    assert_eq!(event.data_as_json::<Vec<u8>>().unwrap_err().kind(), ErrorKind::InvalidData);
+    let event = decode(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"{}"}"#).unwrap();
+    assert_eq!(event.data_as_json::<()>().unwrap_err().kind(), ErrorKind::UnexpectedContentType);
+    let event = decode(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#).unwrap();
+    assert_eq!(event.data_as_json::<()>().unwrap_err().kind(), ErrorKind::InvalidData);
+}

@@ -1,0 +1,6 @@
+//! The integration tests of this crate.
+
+mod bad_input;
+mod oracle;
+mod roundtrip;
+mod vectors;
