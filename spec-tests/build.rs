@@ -15,26 +15,31 @@ fn main() -> io::Result<()> {
     for (name, folder) in FOLDERS {
         // A folder that does not exist yet is watched too: cargo runs this again until it is there.
         println!("cargo::rerun-if-changed={folder}");
-        code += &table(name, &root.join(folder))?;
+        code += &table(name, &root, folder)?;
     }
     println!("cargo::rerun-if-changed=build.rs");
     fs::write(Path::new(&variable("OUT_DIR")?).join("files.rs"), code)
 }
 
-fn table(name: &str, folder: &Path) -> io::Result<String> {
+fn table(name: &str, root: &Path, folder: &str) -> io::Result<String> {
+    let folder_path = root.join(folder);
     let mut files = Vec::new();
-    collect(folder, folder, &mut files)?;
+    collect(&folder_path, &folder_path, &mut files)?;
     files.sort();
     let mut code = format!("static {name}: &[(&str, &str)] = &[\n");
-    for (relative, path) in files {
-        let _ = writeln!(code, "    ({relative:?}, include_str!({:?})),", path.display().to_string());
+    for file in files {
+        let place = format!("/{folder}/{file}");
+        // Relative to where the crate is when it is compiled, which need not be where this program ran.
+        let text = format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {place:?}))");
+        // Writing to a string cannot fail.
+        let _ = writeln!(code, "    ({file:?}, {text}),");
     }
     code += "];\n";
     Ok(code)
 }
 
-/// Every `.json` file below `folder`, with its path relative to `root` written with `/` on every platform.
-fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+/// The path of every `.json` file below `folder`, relative to `root` and with `/` on every platform.
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -50,7 +55,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io
                 .components()
                 .map(|part| part.as_os_str().to_string_lossy().into_owned())
                 .collect();
-            files.push((parts.join("/"), path));
+            files.push(parts.join("/"));
         }
     }
     Ok(())

@@ -3,12 +3,12 @@
 mod answer;
 mod capabilities;
 mod compare;
+mod conversation;
 mod known_failing;
 mod pattern;
 mod report;
 mod run;
 mod selection;
-mod session;
 mod smoke;
 mod suite;
 mod testee;

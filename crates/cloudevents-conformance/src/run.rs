@@ -10,9 +10,9 @@ use cloudevents_vectors::{Case, Requirement, Revision};
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, Implementation};
 use crate::compare::differences;
+use crate::conversation::{Conversation, Exchange};
 use crate::report::{Problem, Reporter, Summary};
 use crate::selection::allows;
-use crate::session::{Exchange, Session};
 use crate::testee::{Breakdown, Testee};
 use crate::verdict::{Attempt, Failure, Finding, Verdict};
 use crate::{KnownFailing, Selection, Suite};
@@ -65,10 +65,10 @@ pub fn run(
     testee: &mut dyn Testee,
     reporter: &mut dyn Reporter,
 ) -> Result<Summary, RunError> {
-    let mut session = Session::new(testee);
-    let (implementation, capabilities) = session
+    let mut conversation = Conversation::new(testee);
+    let (implementation, capabilities) = conversation
         .start()
-        .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: session.diagnostics() })?;
+        .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: conversation.diagnostics() })?;
     let revisions = selection.judged_by(&capabilities.revisions);
     let cases = selection.cases(suite, &capabilities.revisions);
     let start =
@@ -78,11 +78,11 @@ pub fn run(
     let mut summary = Summary::new(problems(suite, selection, known_failing, cases.len()));
     for case in cases {
         let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
-            .judge(&mut session, case);
+            .judge(&mut conversation, case);
         summary.count(&report);
         reporter.case(&report).map_err(RunError::Report)?;
     }
-    if let Err(breakdown) = session.stop() {
+    if let Err(breakdown) = conversation.stop() {
         summary.problems.push(Problem::NotStopped(breakdown));
     }
     reporter.finished(&summary).map_err(RunError::Report)?;
@@ -154,11 +154,11 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn judge(&self, session: &mut Session<'_>, case: &'a Case) -> CaseReport<'a> {
+    fn judge(&self, conversation: &mut Conversation<'_>, case: &'a Case) -> CaseReport<'a> {
         let begin = Instant::now();
         let exchange = match self.capabilities.lack(case) {
             Some(reason) => Err(reason),
-            None => Ok(session.run(&case.request)),
+            None => Ok(conversation.run(&case.request)),
         };
         let elapsed = begin.elapsed();
         let (finding, sent, received) = match exchange {
@@ -174,7 +174,7 @@ impl<'a> Judge<'a> {
             known_failing,
             sent,
             received,
-            diagnostics: session.diagnostics(),
+            diagnostics: conversation.diagnostics(),
             elapsed,
         }
     }

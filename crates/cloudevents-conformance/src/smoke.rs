@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer, Reply};
 use crate::capabilities::Capabilities;
-use crate::session::Session;
+use crate::conversation::Conversation;
 use crate::testee::Testee;
 
 /// One rule of the protocol, and whether the testee follows it.
@@ -45,8 +45,8 @@ impl fmt::Display for SmokeCheck {
 /// assert!(checks[0].fault.is_some());
 /// ```
 pub fn smoke(testee: &mut dyn Testee) -> Vec<SmokeCheck> {
-    let mut session = Session::new(testee);
-    let started = session.start();
+    let mut conversation = Conversation::new(testee);
+    let started = conversation.start();
     let fault = started.as_ref().err().map(ToString::to_string);
     let mut checks = vec![SmokeCheck {
         name: "start",
@@ -57,9 +57,9 @@ pub fn smoke(testee: &mut dyn Testee) -> Vec<SmokeCheck> {
         checks.extend(RULES.iter().filter(|rule| (rule.applies)(capabilities)).map(|rule| SmokeCheck {
             name: rule.name,
             rule: rule.rule,
-            fault: (rule.check)(&mut session, capabilities).err(),
+            fault: (rule.check)(&mut conversation, capabilities).err(),
         }));
-        let stopped = session.stop();
+        let stopped = conversation.stop();
         checks.push(SmokeCheck {
             name: "stop",
             rule: "`stop` ends the testee with status 0",
@@ -78,7 +78,7 @@ struct Rule {
     name: &'static str,
     rule: &'static str,
     applies: fn(&Capabilities) -> bool,
-    check: fn(&mut Session<'_>, &Capabilities) -> Result<(), String>,
+    check: fn(&mut Conversation<'_>, &Capabilities) -> Result<(), String>,
 }
 
 const RULES: [Rule; 8] = [
@@ -86,15 +86,15 @@ const RULES: [Rule; 8] = [
         name: "unknown-op",
         rule: "An unknown `op` is `unsupported`",
         applies: |_| true,
-        check: |session, _| unsupported(session, json!({"op": "no-such-op"})),
+        check: |conversation, _| unsupported(conversation, json!({"op": "no-such-op"})),
     },
     Rule {
         name: "unknown-binding",
         rule: "An unknown binding is `unsupported`",
         applies: |capabilities| has(&capabilities.ops, "decode"),
-        check: |session, _| {
+        check: |conversation, _| {
             unsupported(
-                session,
+                conversation,
                 json!({"op": "decode", "via": "no-such-binding", "message": {"body": {"text": ""}}}),
             )
         },
@@ -103,28 +103,28 @@ const RULES: [Rule; 8] = [
         name: "unknown-format",
         rule: "An unknown format is `unsupported`",
         applies: |capabilities| has(&capabilities.ops, "encode") && has(&capabilities.bindings, "http"),
-        check: |session, _| {
+        check: |conversation, _| {
             let mode =
                 json!({"op": "encode", "via": "http", "mode": "structured", "format": "no-such-format"});
-            unsupported(session, with(mode, "events", json!([event()])))
+            unsupported(conversation, with(mode, "events", json!([event()])))
         },
     },
     Rule {
         name: "unknown-option",
         rule: "An unknown option is `unsupported`",
         applies: |capabilities| has(&capabilities.ops, "encode") && has(&capabilities.bindings, "http"),
-        check: |session, _| {
+        check: |conversation, _| {
             let options = json!({"op": "encode", "via": "http", "options": {"no-such-option": true}});
-            unsupported(session, with(options, "events", json!([event()])))
+            unsupported(conversation, with(options, "events", json!([event()])))
         },
     },
     Rule {
         name: "seq",
         rule: "An answer carries the `seq` of its request, whatever number that is",
         applies: |_| true,
-        check: |session, _| {
+        check: |conversation, _| {
             [1_000_000, 7, 9_007_199_254_740_991, 7].into_iter().try_for_each(|seq| {
-                session
+                conversation
                     .run_as(seq, &members(json!({"op": "no-such-op"})))
                     .answer
                     .map(drop)
@@ -136,10 +136,10 @@ const RULES: [Rule; 8] = [
         name: "unknown-member",
         rule: "Unknown members of a request are ignored",
         applies: |_| true,
-        check: |session, capabilities| {
+        check: |conversation, capabilities| {
             let plain = if reads_json(capabilities) { decode(EVENT) } else { json!({"op": "no-such-op"}) };
-            let one = session.run(&members(plain.clone())).answer;
-            let other = session.run(&members(with(plain, "no-such-member", json!({"seq": 1})))).answer;
+            let one = conversation.run(&members(plain.clone())).answer;
+            let other = conversation.run(&members(with(plain, "no-such-member", json!({"seq": 1})))).answer;
             let (one, other) = (shown(one)?, shown(other)?);
             if one == other { Ok(()) } else { Err(format!("without: {one}; with: {other}")) }
         },
@@ -148,21 +148,21 @@ const RULES: [Rule; 8] = [
         name: "refusal",
         rule: "Input that is refused is answered with an `error`, and the next request is answered as any other",
         applies: reads_json,
-        check: |session, _| {
-            match session.run(&members(decode("{"))).answer {
+        check: |conversation, _| {
+            match conversation.run(&members(decode("{"))).answer {
                 Ok(Answer::Reply(Reply::Error(_))) => (),
                 answer => return Err(format!("`{{` is no event: {}", shown(answer)?)),
             }
-            session.run(&members(decode(EVENT))).answer.map(drop).map_err(|fault| fault.to_string())
+            conversation.run(&members(decode(EVENT))).answer.map(drop).map_err(|fault| fault.to_string())
         },
     },
     Rule {
         name: "line-break",
         rule: "An answer is one line, whatever the event has in it",
         applies: reads_json,
-        check: |session, _| {
+        check: |conversation, _| {
             let data = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"a\r\nb\u2028c"}"#;
-            session.run(&members(decode(data))).answer.map(drop).map_err(|fault| fault.to_string())
+            conversation.run(&members(decode(data))).answer.map(drop).map_err(|fault| fault.to_string())
         },
     },
 ];
@@ -178,8 +178,8 @@ fn start_again(testee: &mut dyn Testee) -> Result<(), String> {
     testee.stop().map_err(told)
 }
 
-fn unsupported(session: &mut Session<'_>, request: Value) -> Result<(), String> {
-    match session.run(&members(request)).answer {
+fn unsupported(conversation: &mut Conversation<'_>, request: Value) -> Result<(), String> {
+    match conversation.run(&members(request)).answer {
         Ok(Answer::Unsupported(_)) => Ok(()),
         answer => shown(answer).and_then(|answer| Err(format!("it is not: {answer}"))),
     }

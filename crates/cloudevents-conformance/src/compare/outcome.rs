@@ -190,7 +190,7 @@ mod tests {
             [""; 0]
         );
         assert_eq!(
-            found("decode", json!({"result": {"mode": "binary", "canonical": "x"}}), &reply),
+            found("decode", json!({"result": {"canonical": "x", "mode": "binary"}}), &reply),
             ["canonical: wanted \"x\", got nothing", "mode: wanted \"binary\", got \"batched\""]
         );
     }

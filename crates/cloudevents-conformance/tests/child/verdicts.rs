@@ -124,6 +124,8 @@ fn a_testee_that_does_not_read_hangs() {
     let breakdown = testee.call(&request).unwrap_err();
     assert_eq!(breakdown.kind, BreakdownKind::Hung);
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    // It is gone, and the next request finds another.
+    assert!(testee.call(r#"{"cmd":"start","version":1}"#).is_ok());
 }
 
 fn an_answer_has_a_limit() {

@@ -40,7 +40,7 @@ FAILED test/scripted/failed (MUST)
   The rule of <failed>
   HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
       cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
-    sent    {"answer":{"result":{"name":"\u001b[31mred"}},"cmd":"run","op":"script","seq":2}
+    sent    {"cmd":"run","seq":2,"answer":{"result":{"name":"\u001b[31mred"}},"op":"script"}
     wanted  {"result":{"name":"right"}}
     or      {"error":{"kind":"parse"}}
     got     {"result":{"name":"\u001b[31mred"},"seq":2}
@@ -50,7 +50,7 @@ CRASHED test/scripted/crashed (MUST)
   The rule of <crashed>
   HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
       cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
-    sent    {"answer":null,"cmd":"run","op":"script","seq":3}
+    sent    {"cmd":"run","seq":3,"answer":null,"op":"script"}
     got     no answer
     because the testee crashed: it panicked: no answer in the script
 
@@ -58,7 +58,7 @@ warning test/scripted/warning (SHOULD)
   The rule of <warning>
   HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
       cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
-    sent    {"answer":{"error":{}},"cmd":"run","op":"script","seq":5}
+    sent    {"cmd":"run","seq":5,"answer":{"error":{}},"op":"script"}
     wanted  {"result":{"name":"right"}}
     or      {"error":{"kind":"parse"}}
     got     {"error":{},"seq":5}

@@ -1,5 +1,8 @@
 //! A conversation with a testee.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
@@ -8,7 +11,7 @@ use crate::testee::{Breakdown, Testee};
 use crate::tree::json::Json;
 
 /// A conversation with a testee. After a breakdown the testee is restarted before the next request.
-pub(crate) struct Session<'t> {
+pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
     broken: bool,
@@ -27,9 +30,9 @@ pub(crate) struct Exchange {
     pub(crate) answer: Result<Answer, Breakdown>,
 }
 
-impl<'t> Session<'t> {
+impl<'t> Conversation<'t> {
     pub(crate) fn new(testee: &'t mut dyn Testee) -> Self {
-        Session { testee, seq: 0, broken: false, lost: None }
+        Conversation { testee, seq: 0, broken: false, lost: None }
     }
 
     /// Starts the testee.
@@ -48,10 +51,7 @@ impl<'t> Session<'t> {
 
     /// Sends a request with a number of choice.
     pub(crate) fn run_as(&mut self, seq: u64, members: &Map<String, Value>) -> Exchange {
-        let mut request = members.clone();
-        request.insert("cmd".to_owned(), "run".into());
-        request.insert("seq".to_owned(), seq.into());
-        let sent = Value::Object(request).to_string();
+        let sent = line(seq, members);
         if let Err(breakdown) = self.mend() {
             return Exchange { sent, received: None, answer: Err(breakdown) };
         }
@@ -96,10 +96,36 @@ impl<'t> Session<'t> {
     }
 }
 
+/// The line of a request. What tells it from others comes first, and then the members by their names, so that the
+/// same request is the same line in every build.
+fn line(seq: u64, members: &Map<String, Value>) -> String {
+    let mut line = format!("{{\"cmd\":\"run\",\"seq\":{seq}");
+    let members: BTreeMap<_, _> =
+        members.iter().filter(|(name, _)| *name != "cmd" && *name != "seq").collect();
+    for (name, value) in members {
+        // Writing to a string cannot fail.
+        let _ = write!(line, ",{}:{value}", Value::from(name.as_str()));
+    }
+    line.push('}');
+    line
+}
+
 fn shortened(text: &str) -> String {
     const SHOWN: usize = 200;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_line_of_json() {
+        let members = json!({"op": "name", "text": "a\nb", "seq": 7, "\"": [1.5]});
+        let line = line(2, members.as_object().unwrap());
+        assert_eq!(line, r#"{"cmd":"run","seq":2,"\"":[1.5],"op":"name","text":"a\nb"}"#);
     }
 }
