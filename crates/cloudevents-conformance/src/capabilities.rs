@@ -60,8 +60,10 @@ impl Capabilities {
         };
         of_via.or_else(|| {
             let format = text(carried, "format")?;
+            let batch = format!("{format}-batch");
             let format = match text(carried, "mode") {
-                Some("batched") => format!("{format}-batch"),
+                // A format without batches is asked for one to see it refused.
+                Some("batched") if is_format(&batch) => batch,
                 _ => format.to_owned(),
             };
             lacks("format", self.formats.as_deref(), Some(&format))

@@ -45,11 +45,7 @@ pub trait Format: Send + Sync + fmt::Debug {
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error>;
 
     /// Appends the document of a batch.
-    fn encode_batch(
-        &self,
-        events: &mut dyn ExactSizeIterator<Item = &Event>,
-        out: &mut Vec<u8>,
-    ) -> Result<Losses, Error> {
+    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
         let _ = (events, out);
         Err(no_batches(self.id()))
     }

@@ -89,8 +89,9 @@ impl<'a> MediaType<'a> {
     }
 
     /// Whether the content is JSON: the subtype is `json` or ends in `+json` (JSON format, clause JSON-3.1.1-f).
+    #[inline]
     pub fn is_json(self) -> bool {
-        self.has_suffix("json", "+json")
+        self.text == Self::JSON.text || self.has_suffix("json", "+json")
     }
 
     /// Whether the content is CBOR: the subtype is `cbor` or ends in `+cbor` (CBOR format, section 3.1.1).
@@ -109,6 +110,7 @@ impl<'a> MediaType<'a> {
     }
 
     /// For the text of an event's attribute, which was checked when it came in.
+    #[inline]
     pub(crate) fn known(text: &'a str) -> Self {
         let essence = if text == Self::JSON.text {
             text.len()

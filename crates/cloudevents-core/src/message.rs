@@ -49,7 +49,7 @@ impl Message {
     /// The events as a document of this format, and what the format could not hold.
     pub fn batched(events: &[Event], format: &dyn Format) -> Result<(Self, Losses), Error> {
         let mut body = Vec::new();
-        let losses = format.encode_batch(&mut events.iter(), &mut body)?;
+        let losses = format.encode_batch(events, &mut body)?;
         Ok((Self::Batched { format: format.id(), body: body.into() }, losses))
     }
 

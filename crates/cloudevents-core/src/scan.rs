@@ -183,6 +183,21 @@ impl<'a> Scanner<'a> {
         Ok(RawString { start, end, escaped, plain: odd == 0 })
     }
 
+    /// Reads a string whose contents somebody else checks: without escapes, only its end is looked for. Control characters pass.
+    #[inline]
+    pub fn unchecked_string(&mut self) -> Result<RawString, Problem> {
+        let start = self.at.wrapping_add(1);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        match memchr::memchr2(b'"', b'\\', rest) {
+            Some(length) if self.peek()? == b'"' && rest.get(length) == Some(&b'"') => {
+                let end = start.wrapping_add(length);
+                self.at = end.wrapping_add(1);
+                Ok(RawString { start, end, escaped: false, plain: false })
+            }
+            _ => self.string(),
+        }
+    }
+
     /// Steps over a number; the answer says whether it has neither fraction nor exponent.
     #[inline(always)]
     pub fn number(&mut self) -> Result<bool, Problem> {
@@ -445,15 +460,30 @@ fn end_of_run(bytes: &[u8], mut at: usize, odd: &mut u32) -> usize {
 #[inline]
 pub fn needs_escape(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let Some(last) = bytes.last_chunk::<16>() else {
-        return bytes.iter().any(|&b| b < 0x20 || b == b'"' || b == b'\\');
-    };
-    // Whole chunks, then the last 16 bytes, which may overlap them.
-    let mut found = specials(*last);
-    for chunk in bytes.as_chunks::<16>().0 {
-        found |= specials(*chunk);
+    if let Some(last) = bytes.last_chunk::<16>() {
+        // Whole chunks, then the last 16 bytes, which may overlap them.
+        let mut found = specials(*last);
+        for chunk in bytes.as_chunks::<16>().0 {
+            found |= specials(*chunk);
+        }
+        return found.to_bitmask() != 0;
     }
-    found.to_bitmask() != 0
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return has_special(u64::from_le_bytes(*first)) || has_special(u64::from_le_bytes(*last));
+    }
+    bytes.iter().any(|&b| b < 0x20 || b == b'"' || b == b'\\')
+}
+
+/// Whether one of eight bytes is a quotation mark, a backslash or a control character. A byte is zero exactly when it borrows from
+/// a subtraction of one and had no top bit; the first such byte is always told right.
+#[inline(always)]
+fn has_special(eight: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    let quote = eight ^ u64::from_le_bytes([b'"'; 8]);
+    let backslash = eight ^ u64::from_le_bytes([b'\\'; 8]);
+    let below = |x: u64, limit: u64| x.wrapping_sub(limit) & !x;
+    (below(quote, ONES) | below(backslash, ONES) | below(eight, u64::from_le_bytes([0x20; 8]))) & TOPS != 0
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::{
     decode::{close, event, open},
-    encode::{event as write, length},
+    encode::{append as write, length},
     value::syntax,
 };
 use bytes::Bytes;
@@ -72,22 +72,19 @@ pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>
 }
 
 /// Appends the array.
-pub(crate) fn encode(
-    events: &mut dyn ExactSizeIterator<Item = &Event>,
-    out: &mut Vec<u8>,
-) -> Result<Losses, Error> {
+pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+    if let Some((first, rest)) = events.split_first()
+        && let Some(at) = rest.iter().position(|event| event.specversion() != first.specversion())
+    {
+        return Err(mixed(first.specversion()).with_index(at.saturating_add(1)));
+    }
+    let size =
+        events.iter().fold(2_usize, |size, event| size.saturating_add(length(event)).saturating_add(1));
+    out.reserve(size);
     let mut losses = Losses::none();
-    let mut version = None;
-    let count = events.len();
     out.push(b'[');
-    for (index, event) in events.enumerate() {
-        let first = *version.get_or_insert(event.specversion());
-        if first != event.specversion() {
-            return Err(mixed(first).with_index(index));
-        }
-        if index == 0 {
-            out.reserve(length(event).saturating_mul(count).min(MOST_AT_ONCE));
-        } else {
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
             out.push(b',');
         }
         losses.append(write(event, out));
@@ -95,9 +92,6 @@ pub(crate) fn encode(
     out.push(b']');
     Ok(losses)
 }
-
-/// What is reserved for a batch on the word of its first event.
-const MOST_AT_ONCE: usize = 16 << 20;
 
 /// Walks the elements of an array without reading them.
 struct Elements {

@@ -56,7 +56,7 @@ impl Members {
         self.base64_seen = true;
         let start = scanner.position();
         match scanner.peek().map_err(syntax)? {
-            b'"' => self.base64 = Some((scanner.string().map_err(syntax)?, start)),
+            b'"' => self.base64 = Some((scanner.unchecked_string().map_err(syntax)?, start)),
             b'n' => scanner.literal("null").map_err(syntax)?,
             _ => {
                 return Err(Error::new(ErrorKind::InvalidType)

@@ -1,35 +1,75 @@
 //! Events to JSON text.
 
+use std::io::Write;
+
 use cloudevents_core::{Data, Event, Loss, Losses, MediaType, SpecVersion, Value, scan::needs_escape};
+
+/// Appends the document of an event, in one allocation unless something has to be escaped.
+#[inline]
+pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Losses {
+    let data = event.data();
+    out.reserve(length_with(event, data));
+    append_with(event, data, out)
+}
+
+/// Appends the document to a buffer that has room.
+#[inline]
+pub(crate) fn append(event: &Event, out: &mut Vec<u8>) -> Losses {
+    append_with(event, event.data(), out)
+}
 
 /// The length of an event's document when nothing needs escaping: what to reserve.
 #[inline]
 pub(crate) fn length(event: &Event) -> usize {
-    // `{"specversion":"1.0"}`, the member names of the core attributes with their quotation marks, and a margin for a
-    // content type that is made explicit.
-    let mut length = 256_usize;
-    for (name, value) in event.attributes() {
-        let text = match value {
-            Value::Boolean(_) | Value::Integer(_) => 11,
-            Value::Binary(bytes) => base64_length(bytes.len()),
-            _ => value.as_str().map_or(0, str::len),
-        };
-        length = length.saturating_add(name.as_str().len()).saturating_add(text).saturating_add(6);
-    }
-    length.saturating_add(match event.data() {
-        None => 0,
-        Some(Data::Json(json)) => json.as_str().len(),
-        Some(Data::Text(text) | Data::Xml(text)) => text.len(),
-        Some(Data::Binary(bytes) | Data::Cbor(bytes) | Data::Proto { value: bytes, .. }) => {
-            base64_length(bytes.len())
-        }
-        Some(_) => 0,
-    })
+    length_with(event, event.data())
 }
 
-/// Appends the document. The order of members is fixed: `specversion`, the attributes in the event's order, the payload.
 #[inline]
-pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Losses {
+fn length_with(event: &Event, data: Option<Data<'_>>) -> usize {
+    let mut length = r#"{"specversion":"1.0","id":"","source":"","type":""}"#.len();
+    let mut add = |name: &str, text: usize| length = length.saturating_add(name.len()).saturating_add(text);
+    add("", event.id().len());
+    add("", event.source().as_str().len());
+    add("", event.ty().len());
+    if let Some(content_type) = content_type(event, data) {
+        add(r#","datacontenttype":"""#, content_type.as_str().len());
+    }
+    if let Some(schema) =
+        event.dataschema().map(|uri| uri.as_str()).or_else(|| event.schemaurl().map(|uri| uri.as_str()))
+    {
+        add(r#","dataschema":"""#, schema.len());
+    }
+    if let Some(subject) = event.subject() {
+        add(r#","subject":"""#, subject.len());
+    }
+    if let Some(time) = event.time() {
+        add(r#","time":"""#, time.as_str().len());
+    }
+    for (name, value) in event.extensions() {
+        add(r#","":"""#, name.as_str().len());
+        add(
+            "",
+            match value {
+                Value::Boolean(_) | Value::Integer(_) => 11,
+                Value::Binary(bytes) => base64_length(bytes.len()),
+                _ => value.as_str().map_or(0, str::len),
+            },
+        );
+    }
+    match data {
+        None => {}
+        Some(Data::Json(json)) => add(r#","data":"#, json.as_str().len()),
+        Some(Data::Text(text) | Data::Xml(text)) => add(r#","data":"""#, text.len()),
+        Some(data) => {
+            add(r#","datacontentencoding":"base64","data":"""#, base64_length(data.as_bytes().len()))
+        }
+    }
+    length
+}
+
+/// The order of members is fixed: `specversion`, the attributes in the event's order, the payload.
+#[inline]
+fn append_with(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
     let version = event.specversion();
     out.extend_from_slice(match version {
         SpecVersion::V03 => b"{\"specversion\":\"0.3\",\"id\":\"",
@@ -40,7 +80,6 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Losses {
     out.extend_from_slice(event.source().as_str().as_bytes());
     out.extend_from_slice(b"\",\"type\":\"");
     text(event.ty(), out);
-    let data = event.data();
     if let Some(content_type) = content_type(event, data) {
         out.extend_from_slice(b"\",\"datacontenttype\":\"");
         text(content_type.as_str(), out);
@@ -76,7 +115,12 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Losses {
 #[inline]
 fn extension(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Boolean(_) | Value::Integer(_) => out.extend_from_slice(value.to_canonical().as_bytes()),
+        Value::Boolean(true) => out.extend_from_slice(b"true"),
+        Value::Boolean(false) => out.extend_from_slice(b"false"),
+        Value::Integer(number) => {
+            // Writing to a vector does not fail.
+            let _ = write!(out, "{number}");
+        }
         Value::Binary(bytes) => base64(bytes, out),
         _ => string(value.as_str().unwrap_or_default(), out),
     }

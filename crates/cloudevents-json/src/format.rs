@@ -53,15 +53,10 @@ impl Format for Json {
     }
 
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
-        out.reserve(write::length(event));
         Ok(write::event(event, out))
     }
 
-    fn encode_batch(
-        &self,
-        events: &mut dyn ExactSizeIterator<Item = &Event>,
-        out: &mut Vec<u8>,
-    ) -> Result<Losses, Error> {
+    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
         batch::encode(events, out)
     }
 
@@ -93,7 +88,7 @@ pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
 
 /// The document of one event. What JSON cannot hold exactly is told by [`Format::encode`].
 pub fn encode(event: &Event) -> Vec<u8> {
-    let mut out = Vec::with_capacity(write::length(event));
+    let mut out = Vec::new();
     write::event(event, &mut out);
     out
 }
@@ -103,6 +98,6 @@ pub fn encode(event: &Event) -> Vec<u8> {
 /// An error is of kind [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions).
 pub fn encode_batch(events: &[Event]) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
-    batch::encode(&mut events.iter(), &mut out)?;
+    batch::encode(events, &mut out)?;
     Ok(out)
 }

@@ -21,6 +21,9 @@ pub fn check(pattern: &str) {
     }
 }
 
+/// Formats that vectors speak of and the toolkit does not have yet. Anything else that is skipped is a mistake.
+const TO_COME: &[&str] = &["the format avro "];
+
 fn report(pattern: &str) -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut documents = load_documents()?;
     for case in documents.iter_mut().flat_map(|document| &mut document.cases) {
@@ -35,6 +38,7 @@ fn report(pattern: &str) -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut text = Vec::new();
     let mut reporter = TerminalReport::new(&mut text);
     let summary = run(&suite, &selection, &KnownFailing::default(), &mut testee, &mut reporter)?;
-    let unsupported = !summary.skipped.is_empty();
+    let unsupported =
+        summary.skipped.keys().any(|reason| !TO_COME.iter().any(|format| reason.contains(format)));
     Ok((String::from_utf8_lossy(&text).into_owned(), summary.is_success() && !unsupported))
 }

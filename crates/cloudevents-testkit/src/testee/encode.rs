@@ -62,7 +62,7 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
             Ok((json!({"body": tagged::from_bytes(&body)}), losses))
         }
         Carrier::Batch(format) => {
-            let losses = formats.require(&id(format))?.encode_batch(&mut events.iter(), &mut body)?;
+            let losses = formats.require(&id(format))?.encode_batch(events, &mut body)?;
             Ok((json!({"body": tagged::from_bytes(&body)}), losses))
         }
         Carrier::Http => {
