@@ -210,8 +210,12 @@ impl<'d> Assembler<'d> {
         let mut completed = Completed { specversion, base64: false };
         if specversion == SpecVersion::V03 {
             completed.base64 = v03::adopt(&mut self.parts)?.is_some();
-        } else if !self.parts.core(Core::DataSchema).is_absent() {
-            self.check_dataschema()?;
+        } else if self.seen & 1 << Core::DataSchema as u8 != 0 {
+            if !self.parts.core(Core::DataSchema).is_absent() {
+                self.check_dataschema()?;
+            } else if let Ok(at) = self.parts.find("dataschema") {
+                self.refuse_odd_dataschema(at)?;
+            }
         }
         self.parts.extensions.retain(|extension| extension.kind != ExtensionKind::Unset);
         Ok(completed)
@@ -241,15 +245,18 @@ impl<'d> Assembler<'d> {
     #[inline]
     fn core(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
         let piece = match (core, value) {
+            (Core::DataSchema, Given::Text(piece)) if piece.span.length == 0 => {
+                return self.odd_dataschema(value);
+            }
             (_, Given::Text(piece))
             | (Core::Time, Given::Timestamp(piece))
             | (Core::Source | Core::DataSchema, Given::Uri(piece) | Given::UriReference(piece)) => piece,
+            (Core::DataSchema, _) => return self.odd_dataschema(value),
             _ => return self.wrong_type(core, value),
         };
         self.see(1 << core as u8, core.name(), piece)?;
         // What `dataschema` may be depends on the version, which may not be known yet.
         let checked = match core {
-            Core::DataSchema if piece.span.length == 0 => Err(parts::empty("dataschema")),
             Core::DataSchema => Ok(()),
             _ => check_core(core, self.parts.str(piece.span), piece.plain),
         };
@@ -396,6 +403,29 @@ impl<'d> Assembler<'d> {
         }
         self.parts.set_core(Core::DataSchema, Span::default());
         self.drop_or_refuse("dataschema", false, at(error, piece))
+    }
+
+    /// A `dataschema` that is no text, or empty: wrong in 1.0, and an extension like any other in 0.3. Which it is, the version
+    /// tells.
+    #[cold]
+    fn odd_dataschema(&mut self, value: Given<'_>) -> Result<(), Error> {
+        self.see(1 << Core::DataSchema as u8, "dataschema", NO_NAME)?;
+        let name = self.push("dataschema")?;
+        self.other(name, value)
+    }
+
+    #[cold]
+    fn refuse_odd_dataschema(&mut self, at: usize) -> Result<(), Error> {
+        let extension = self.parts.extensions.remove(at);
+        let error = match extension.kind {
+            ExtensionKind::Unset => return Ok(()),
+            ExtensionKind::String => parts::empty("dataschema"),
+            _ => {
+                let (text, side) = (self.parts.text.as_str(), self.parts.side.as_str());
+                wrong_type(Core::DataSchema, extension.value(text, side, &self.parts.binary))
+            }
+        };
+        self.drop_or_refuse("dataschema", false, error)
     }
 
     #[cold]

@@ -1,10 +1,11 @@
 //! Building events.
 
 use crate::{
-    Error, Event, Payload, SpecVersion, ToTimestamp, ToValue,
+    Error, Event, Name, Payload, SpecVersion, ToTimestamp, ToValue,
     attributes::{Core, Span},
-    event::{Body, check_extension_name, checked},
-    parts::{Parts, missing},
+    event::{Body, checked},
+    name::is_name,
+    parts::{Parts, missing, reserved},
     v03,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -48,7 +49,7 @@ impl EventBuilder {
         Self { parts, specversion, body, mistakes: Vec::new(), given: [true; 3] }
     }
 
-    /// The version of the specification: 1.0 unless set. Set it before the other attributes.
+    /// The version of the specification: 1.0 unless set. The rules of the version hold for what was set before, too.
     pub fn specversion(mut self, specversion: SpecVersion) -> Self {
         self.specversion = specversion;
         self
@@ -95,7 +96,7 @@ impl EventBuilder {
 
     /// An extension attribute: text, `bool`, `i32`, bytes, or one of the typed views.
     pub fn extension(mut self, name: &str, value: impl ToValue) -> Self {
-        let stored = check_extension_name(self.specversion, name).and_then(|()| {
+        let stored = check_name(name).and_then(|()| {
             value.with_value(|value| {
                 let value = value.and_then(checked).map_err(|error| error.with_attribute(name))?;
                 self.parts.put(name, value)
@@ -169,18 +170,39 @@ impl EventBuilder {
                 self.mistakes.push(missing(core.name()));
             }
         }
+        self.check_version();
         if !self.mistakes.is_empty() {
-            return Err(BuildError::new(self.mistakes));
+            return Err(BuildError(self.mistakes.into()));
         }
         self.parts.side.shrink_to_fit();
         Ok(self.parts.freeze(self.specversion, self.body).agreed())
+    }
+
+    /// The rules that depend on the version.
+    fn check_version(&mut self) {
+        let schema = self.parts.core(Core::DataSchema);
+        if !schema.is_absent() {
+            self.mistakes
+                .extend(v03::check_core(self.specversion, Core::DataSchema, self.parts.str(schema)).err());
+        }
+        for extension in &self.parts.extensions {
+            let name = self.parts.str(extension.name());
+            if v03::is_reserved(self.specversion, name) {
+                self.mistakes.push(reserved(name));
+            }
+        }
     }
 
     fn core(mut self, core: Core, value: &str) -> Self {
         if let Some(given) = self.given.get_mut(core as usize) {
             *given = true;
         }
-        match v03::check_core(self.specversion, core, value) {
+        let checked = match core {
+            // What it may be depends on the version, which may still be set.
+            Core::DataSchema if !value.is_empty() => Ok(()),
+            _ => v03::check_core(self.specversion, core, value),
+        };
+        match checked {
             Ok(()) => self.store(core, value),
             Err(error) => self.mistakes.push(error),
         }
@@ -195,6 +217,17 @@ impl EventBuilder {
     }
 }
 
+/// A valid name, and that of no core attribute in any version. What a version rules out beyond that, `build` tells.
+fn check_name(name: &str) -> Result<(), Error> {
+    match Core::from_name(name) {
+        Some(Core::DataSchema) => Ok(()),
+        Some(_) => Err(reserved(name)),
+        None if name == "specversion" => Err(reserved(name)),
+        None if is_name(name) => Ok(()),
+        None => Name::parse(name).map(drop),
+    }
+}
+
 /// Every mistake of an event that could not be built, in the order they were made.
 ///
 /// ```
@@ -206,9 +239,9 @@ impl EventBuilder {
 pub struct BuildError(Box<[Error]>);
 
 impl BuildError {
-    /// At least one.
-    pub(crate) fn new(mistakes: Vec<Error>) -> Self {
-        Self(mistakes.into())
+    /// These mistakes; there is always one at least.
+    pub fn new(first: Error, others: impl IntoIterator<Item = Error>) -> Self {
+        Self(core::iter::once(first).chain(others).collect())
     }
 
     /// The mistakes: at least one.

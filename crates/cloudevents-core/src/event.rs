@@ -142,7 +142,8 @@ impl Event {
 
     /// The extension attribute of this name.
     pub fn extension(&self, name: &str) -> Option<Value<'_>> {
-        if Core::from_name(name).is_some() || name == "specversion" { None } else { self.attribute(name) }
+        let is_core = v03::core_from_name(self.specversion, name).is_some() || name == "specversion";
+        if is_core { None } else { self.attribute(name) }
     }
 
     /// All attributes but `specversion`, in a fixed order: the core attributes, then the extensions by name.
@@ -423,7 +424,7 @@ pub(crate) fn checked(value: Value<'_>) -> Result<Value<'_>, Error> {
 
 /// A valid name, and not that of a core attribute.
 pub(crate) fn check_extension_name(specversion: SpecVersion, name: &str) -> Result<(), Error> {
-    if v03::core_from_name(specversion, name).is_some() || name == "specversion" {
+    if v03::is_reserved(specversion, name) {
         return Err(reserved(name));
     }
     if is_name(name) { Ok(()) } else { Name::parse(name).map(drop) }

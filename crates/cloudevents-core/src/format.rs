@@ -142,6 +142,11 @@ impl Loss {
     pub fn kind(&self) -> &'static str {
         self.kind
     }
+
+    /// The loss in words.
+    pub fn detail(&self) -> &'static str {
+        self.detail
+    }
 }
 
 impl fmt::Display for Loss {

@@ -4,6 +4,7 @@ use crate::{
     BuildError, Error, ErrorKind, Event, SpecVersion, Uri, UriReference,
     attributes::Core,
     parts::{self, Parts, empty, reserved},
+    text,
 };
 use alloc::vec::Vec;
 
@@ -27,6 +28,13 @@ pub(crate) fn core_from_name(specversion: SpecVersion, name: &str) -> Option<Cor
             _ => Core::from_name(name),
         },
     }
+}
+
+/// Whether a name is that of an attribute with a meaning of its own, and so of no extension.
+pub(crate) fn is_reserved(specversion: SpecVersion, name: &str) -> bool {
+    name == "specversion"
+        || core_from_name(specversion, name).is_some()
+        || specversion == SpecVersion::V03 && name == "datacontentencoding"
 }
 
 /// The rules of a core attribute in either version.
@@ -56,6 +64,7 @@ pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, 
     }
     if !dataschema.is_absent() {
         let text = alloc::string::String::from(parts.str(dataschema));
+        text::check(&text).map_err(|error| error.with_attribute("dataschema"))?;
         parts.put("dataschema", crate::Value::String(&text))?;
     }
     let Ok(at) = parts.find("datacontentencoding") else { return Ok(None) };
@@ -101,8 +110,9 @@ pub(crate) fn upgrade(event: Event) -> Result<Event, BuildError> {
             reserved("dataschema").with_help("rename the extension: 1.0 has a core attribute of this name"),
         );
     }
-    if !mistakes.is_empty() {
-        return Err(BuildError::new(mistakes));
+    let mut mistakes = mistakes.into_iter();
+    if let Some(first) = mistakes.next() {
+        return Err(BuildError::new(first, mistakes));
     }
     let (parts, _, body) = Parts::thaw(event);
     Ok(parts.freeze(SpecVersion::V1, body))

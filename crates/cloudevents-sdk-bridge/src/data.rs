@@ -28,7 +28,9 @@ fn json_from_sdk(value: &serde_json::Value, content_type: Option<MediaType<'_>>)
             .with_detail("it is a JSON value under a content type that is not JSON")
             .with_help("give a JSON content type, or the payload as text or bytes"));
     }
-    Payload::json(value.to_string()).map_err(|error| error.with_attribute("data"))
+    let text = serde_json::to_vec(value)
+        .map_err(|error| Error::new(ErrorKind::InvalidData).with_attribute("data").with_source(error))?;
+    Payload::json(text).map_err(|error| error.with_attribute("data"))
 }
 
 fn text_from_sdk(text: String, content_type: Option<MediaType<'_>>) -> Result<Payload, Error> {
@@ -67,11 +69,19 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
             }
         },
         Data::Text(text) => {
-            let is_json = stated.is_some_and(MediaType::is_json);
-            if stated.is_some_and(is_ambiguous) || is_json && JsonText::parse(text).is_ok() {
-                lose("text-under-json", "the SDK does not tell text under this content type from JSON");
+            let reads_as_json = || stated.is_some_and(MediaType::is_json) && JsonText::parse(text).is_ok();
+            if stated.is_some_and(is_ambiguous) || reads_as_json() {
+                lose(
+                    "text-as-bytes",
+                    "under this content type, text of the SDK could be JSON; it becomes bytes",
+                );
+                return (Some(bytes()), stated);
             }
             (Some(Theirs::String(text.into())), stated)
+        }
+        Data::Xml(_) if stated.is_some_and(MediaType::is_json) => {
+            lose("xml-as-bytes", "an XML element under a JSON content type becomes bytes");
+            (Some(bytes()), stated)
         }
         Data::Xml(text) => {
             lose("xml-as-text", "an XML element becomes text");

@@ -65,7 +65,7 @@ fn convert(
     let mut extensions: Vec<_> = event.iter_extensions().collect();
     extensions.sort_unstable_by_key(|(name, _)| *name);
     for (name, value) in extensions {
-        builder = extension(builder, event.specversion(), name, value, &mut mistakes);
+        builder = extension(builder, name, value, &mut mistakes);
     }
     if let Some(data) = data {
         let content_type = event.datacontenttype().and_then(|text| MediaType::parse(text).ok());
@@ -113,19 +113,10 @@ fn attributes(event: &cloudevents::Event, mistakes: &mut Vec<Error>) -> EventBui
 
 fn extension(
     builder: EventBuilder,
-    specversion: TheirVersion,
     name: &str,
     value: &ExtensionValue,
     mistakes: &mut Vec<Error>,
 ) -> EventBuilder {
-    if specversion == TheirVersion::V03 && name == DATACONTENTENCODING {
-        mistakes.push(
-            Error::new(ErrorKind::InvalidName)
-                .with_attribute(name)
-                .with_detail("in specversion 0.3 it belongs to the payload, and is no extension"),
-        );
-        return builder;
-    }
     match value {
         ExtensionValue::String(text) => builder.extension(name, text.as_str()),
         ExtensionValue::Boolean(boolean) => builder.extension(name, *boolean),
@@ -143,6 +134,3 @@ fn extension(
         },
     }
 }
-
-/// Says in 0.3 that the payload's text is base64: what is bytes need not be told so.
-pub(crate) const DATACONTENTENCODING: &str = "datacontentencoding";

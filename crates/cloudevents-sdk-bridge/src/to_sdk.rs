@@ -1,6 +1,6 @@
 //! The toolkit's event to the SDK's.
 
-use crate::{BridgeError, data, from_sdk::DATACONTENTENCODING, lost::Lost, time};
+use crate::{BridgeError, data, lost::Lost, time};
 use cloudevents::{
     AttributesWriter, EventBuilder as _, EventBuilderV03, EventBuilderV10,
     event::{EventBuilderError, ExtensionValue, TryIntoTime, TryIntoUrl},
@@ -50,11 +50,10 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
 /// | `dataschema`, `schemaurl` | `spelling` | spelled as the SDK's `Url` spells it |
 /// | `dataschema`, `schemaurl` | `not-a-url` | left out: it is no URL to the SDK, as a relative reference is none |
 /// | an extension | `type` | a URI, URI-reference, Timestamp or Binary becomes a String in its canonical form |
-/// | `datacontentencoding` | `reserved-name` | left out: in 0.3 the SDK writes the attribute by itself |
 /// | `data` | `json-as-bytes` | JSON text becomes bytes: a JSON value would lose digits, or members that come twice |
-/// | `data` | `text-under-json` | text under a JSON content type that the SDK does not tell from JSON stays text |
+/// | `data` | `text-as-bytes` | text becomes bytes under a JSON content type that the SDK does not take for one (`Application/JSON`) |
 /// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as what the content type says |
-/// | `data` | `xml-as-text` | an XML element becomes text |
+/// | `data` | `xml-as-text`, `xml-as-bytes` | an XML element becomes text, or bytes under a JSON content type |
 /// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
 ///
 /// A content type that the payload implied is stated where the payload would otherwise not say what it is. The error is for what
@@ -87,13 +86,21 @@ fn convert(event: &Event) -> Result<(cloudevents::Event, Vec<Lost>), BridgeError
     schema(event, &mut theirs, &mut lost);
     theirs.set_subject(event.subject());
     if let Some(time) = event.time() {
-        let (text, losses) = time::carried(time);
-        // What is spelled so is a timestamp to the SDK too.
-        theirs.set_time(text.and_then(|text| text.into_time().ok()));
-        lost.extend(losses);
+        let carried = time::carried(time).and_then(|(text, losses)| Some((text.into_time().ok()?, losses)));
+        match carried {
+            Some((time, losses)) => {
+                theirs.set_time(Some(time));
+                lost.extend(losses);
+            }
+            None => lost.push(Lost::new(
+                "time",
+                "range",
+                "it is left out: in UTC it is not in the years 0000 to 9999",
+            )),
+        }
     }
     for (name, value) in event.extensions() {
-        extension(event.specversion(), name.as_str(), value, &mut theirs, &mut lost);
+        extension(name.as_str(), value, &mut theirs, &mut lost);
     }
     let (data, content_type) = data::to_sdk(event, &mut lost);
     theirs.set_datacontenttype(content_type.map(|content_type| content_type.as_str()));
@@ -136,17 +143,7 @@ fn schema(event: &Event, theirs: &mut cloudevents::Event, lost: &mut Vec<Lost>) 
     }
 }
 
-fn extension(
-    specversion: SpecVersion,
-    name: &str,
-    value: Value<'_>,
-    theirs: &mut cloudevents::Event,
-    lost: &mut Vec<Lost>,
-) {
-    if specversion == SpecVersion::V03 && name == DATACONTENTENCODING {
-        lost.push(Lost::new(name, "reserved-name", "it is left out: the SDK writes it by itself"));
-        return;
-    }
+fn extension(name: &str, value: Value<'_>, theirs: &mut cloudevents::Event, lost: &mut Vec<Lost>) {
     let value = match value {
         Value::Boolean(boolean) => ExtensionValue::Boolean(boolean),
         Value::Integer(number) => ExtensionValue::Integer(number.into()),

@@ -29,7 +29,6 @@ fn a_builder_reports_every_mistake_at_once() {
         [
             (Some("id"), ErrorKind::InvalidString),
             (Some("time"), ErrorKind::InvalidTimestamp),
-            (Some("dataschema"), ErrorKind::InvalidUri),
             (Some("datacontenttype"), ErrorKind::InvalidMediaType),
             (Some("subject"), ErrorKind::EmptyAttribute),
             (Some("id"), ErrorKind::InvalidName),
@@ -38,6 +37,7 @@ fn a_builder_reports_every_mistake_at_once() {
             (None, ErrorKind::InvalidDocument),
             (Some("source"), ErrorKind::MissingAttribute),
             (Some("type"), ErrorKind::MissingAttribute),
+            (Some("dataschema"), ErrorKind::InvalidUri),
         ]
     );
     assert!(
@@ -164,6 +164,29 @@ fn texts_are_shared_only_from_the_event_itself() {
     assert_eq!(event.share("elsewhere"), None);
     let twin = event.clone().into_builder().build().unwrap();
     assert_eq!(event.share(twin.subject().unwrap()), None);
+}
+
+#[test]
+fn the_version_decides_whenever_it_is_set() {
+    let old = minimal()
+        .dataschema("relative")
+        .extension("dataschema", 1)
+        .specversion(SpecVersion::V03)
+        .build()
+        .unwrap();
+    assert_eq!(old.schemaurl().unwrap().as_str(), "relative");
+    assert_eq!(old.extension("dataschema"), Some(Value::Integer(1)));
+    assert_eq!(old.extension("schemaurl"), None);
+    let mistakes = old.into_builder().specversion(SpecVersion::V1).build().unwrap_err();
+    let kinds: Vec<_> = mistakes.errors().iter().map(|error| (error.attribute(), error.kind())).collect();
+    assert_eq!(
+        kinds,
+        [(Some("dataschema"), ErrorKind::InvalidUri), (Some("dataschema"), ErrorKind::InvalidName)]
+    );
+    for name in ["schemaurl", "datacontentencoding"] {
+        assert!(minimal().extension(name, "x").build().is_ok(), "{name}");
+        assert!(minimal().extension(name, "x").specversion(SpecVersion::V03).build().is_err(), "{name}");
+    }
 }
 
 #[test]

@@ -85,6 +85,18 @@ fn what_is_wrong_and_where() {
 }
 
 #[test]
+fn dataschema_is_an_extension_like_any_other_in_03() {
+    for value in [r#""""#, "true", "5", r#""not a uri""#] {
+        let document = |version| format!(r#"{{"dataschema":{value},"specversion":"{version}","id":"1","source":"/s","type":"t"}}"#);
+        assert!(decode(document("0.3")).unwrap().extension("dataschema").is_some(), "{value}");
+        assert_eq!(decode(document("1.0")).unwrap_err().attribute(), Some("dataschema"), "{value}");
+        let lenient = Json::new().decode(document("1.0").into(), &Decoding::lenient()).unwrap();
+        assert_eq!(lenient.value.dataschema(), None);
+        assert_eq!(lenient.repairs[0].attribute(), Some("dataschema"));
+    }
+}
+
+#[test]
 fn nesting_beyond_the_limit() {
     let nested = |depth: usize| {
         let data = format!("{}{}", "[".repeat(depth), "]".repeat(depth));

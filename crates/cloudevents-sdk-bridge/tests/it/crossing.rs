@@ -1,0 +1,140 @@
+//! Over the bridge and back.
+
+use crate::{generate, seen::Seen};
+use cloudevents::{AttributesReader, Data as Theirs};
+use cloudevents_core::{Data, ErrorKind, Event, JsonText, Losses, SpecVersion};
+use cloudevents_sdk_bridge::{from_sdk, from_sdk_owned, to_sdk, to_sdk_lossy};
+use std::collections::BTreeSet;
+
+#[test]
+fn ours_come_back_but_for_what_is_named() {
+    let (mut whole, mut kinds) = (0, BTreeSet::new());
+    for event in generate::events(6000) {
+        let (theirs, losses) = to_sdk_lossy(&event).unwrap();
+        let back = from_sdk(&theirs).unwrap_or_else(|error| panic!("{error}: {event:?}"));
+        assert_eq!(from_sdk_owned(theirs.clone()).unwrap(), back);
+        match to_sdk(&event) {
+            Ok(exact) => {
+                assert!(losses.is_empty(), "{event:?}");
+                assert_eq!(exact, theirs);
+                assert_eq!(to_sdk(&back).unwrap(), theirs, "{event:?}");
+                whole += 1;
+            }
+            Err(error) => {
+                let named: Vec<_> = error.errors().iter().map(|error| error.attribute().unwrap()).collect();
+                let lost: Vec<_> = losses.iter().map(|loss| loss.at()).collect();
+                assert_eq!(named, lost, "{event:?}");
+                assert!(error.errors().iter().all(|error| error.kind() == ErrorKind::Inexact));
+            }
+        }
+        kinds.extend(losses.iter().map(|loss| format!("{}/{}", place(&event, loss.at()), loss.kind())));
+        check(&event, &back, &losses);
+    }
+    assert!(whole > 500, "only {whole} events crossed whole");
+    // Every row of the table in the documentation of `to_sdk_lossy`.
+    assert_eq!(
+        kinds.iter().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "data/bytes-as-cbor",
+            "data/bytes-as-json",
+            "data/json-as-bytes",
+            "data/text-as-bytes",
+            "data/type-url",
+            "data/xml-as-bytes",
+            "data/xml-as-text",
+            "dataschema/not-a-url",
+            "dataschema/spelling",
+            "extension/type",
+            "schemaurl/not-a-url",
+            "schemaurl/spelling",
+            "time/offset",
+            "time/precision",
+            "time/range",
+            "time/spelling",
+        ]
+    );
+}
+
+fn place<'a>(event: &Event, at: &'a str) -> &'a str {
+    let is_extension = event.extensions().any(|(name, _)| name == at);
+    if is_extension { "extension" } else { at }
+}
+
+/// What is named differs, and nothing else does.
+fn check(event: &Event, back: &Event, losses: &Losses) {
+    let lost = |at: &str| losses.iter().any(|loss| loss.at() == at);
+    assert_eq!(event.specversion(), back.specversion());
+    let names: BTreeSet<_> =
+        event.attributes().chain(back.attributes()).map(|(name, _)| name.as_str().to_owned()).collect();
+    for name in &names {
+        let (before, after) = (event.attribute(name), back.attribute(name));
+        if name == "datacontenttype" && before.is_none() {
+            assert_eq!(event.content_type(), back.content_type(), "{event:?}");
+            assert!(!matches!(event.data(), Some(Data::Text(_) | Data::Binary(_))), "{event:?}");
+        } else {
+            assert_eq!(before != after, lost(name), "{name} of {event:?}");
+        }
+    }
+    let kept = match (event.data(), back.data()) {
+        (Some(Data::Json(before)), Some(Data::Json(after))) => same_json(before, after),
+        (before, after) => before == after,
+    };
+    if losses.iter().any(|loss| loss.kind() == "json-as-bytes") {
+        // As bytes, with the content type stated, it comes back to the letter.
+        assert_eq!(event.data(), back.data(), "{event:?}");
+    } else {
+        assert_eq!(!kept, lost("data"), "{event:?} {back:?}");
+    }
+}
+
+/// Compared as `serde_json` compares them, which is enough where the text gave one value without loss.
+fn same_json(before: JsonText<'_>, after: JsonText<'_>) -> bool {
+    let value = |text: JsonText<'_>| serde_json::from_str::<serde_json::Value>(text.as_str()).ok();
+    value(before).is_some() && value(before).map(|v| number_free(&v)) == value(after).map(|v| number_free(&v))
+}
+
+/// Numbers as `f64`: `1` and `1.0` are the same.
+fn number_free(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64().unwrap().to_string(),
+        serde_json::Value::Array(list) => format!("{:?}", list.iter().map(number_free).collect::<Vec<_>>()),
+        serde_json::Value::Object(map) => {
+            format!("{:?}", map.iter().map(|(name, value)| (name, number_free(value))).collect::<Vec<_>>())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What the SDK reads from documents goes over to us and back, but for the one thing it does not say: whether bytes, or text,
+/// under a JSON content type are JSON.
+#[test]
+fn theirs_come_back() {
+    let mut crossed = 0;
+    for document in generate::sample(6000, generate::document()) {
+        let Ok(theirs) = serde_json::from_str::<cloudevents::Event>(&document) else { continue };
+        let Ok(ours) = from_sdk(&theirs) else { continue };
+        assert_eq!(from_sdk_owned(theirs.clone()).unwrap(), ours);
+        let (back, losses) = to_sdk_lossy(&ours).unwrap();
+        assert!(losses.is_empty(), "{document}: {losses:?}");
+        if matches!(
+            (theirs.data(), back.data()),
+            (Some(Theirs::Binary(_) | Theirs::String(_)), Some(Theirs::Json(_)))
+        ) {
+            assert_eq!(Seen::theirs(&theirs).attributes, Seen::theirs(&back).attributes, "{document}");
+        } else {
+            assert_eq!(back, theirs, "{document}");
+        }
+        crossed += 1;
+    }
+    assert!(crossed > 1000, "only {crossed} events crossed");
+}
+
+#[test]
+fn nothing_is_made_up() {
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let theirs = to_sdk(&event).unwrap();
+    assert_eq!((theirs.time(), theirs.datacontenttype(), theirs.data()), (None, None, None));
+    assert_eq!((theirs.subject(), theirs.dataschema(), theirs.iter_extensions().count()), (None, None, 0));
+    assert_eq!(from_sdk(&theirs).unwrap(), event);
+    assert_eq!(from_sdk(&theirs).unwrap().specversion(), SpecVersion::V1);
+}
