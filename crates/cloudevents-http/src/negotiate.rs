@@ -1,6 +1,7 @@
 //! Content negotiation: which formats a peer takes.
 
-use cloudevents_core::{Format, Formats, MediaType};
+use cloudevents_core::{Format, FormatId, Formats, MediaType};
+use cloudevents_json::Json;
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
 /// The value of an `Accept` header that asks for events in these formats, single or batched, in this order of preference.
@@ -20,6 +21,15 @@ pub fn accepts(formats: &Formats, batches: bool) -> HeaderValue {
     }
     // Media types of formats are ASCII without control characters.
     HeaderValue::from_str(&list.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("*/*"))
+}
+
+/// The same for what decoding with these formats understands: JSON is among it.
+#[cold]
+pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
+    match formats.get(&FormatId::JSON) {
+        Some(_) => accepts(formats, batches),
+        None => accepts(&formats.clone().with(Json::new()), batches),
+    }
 }
 
 /// The first of our formats, in our order, among those that the peer gives the most weight in its `Accept` headers. `batch` asks for
@@ -91,7 +101,6 @@ fn thousandths(q: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_json::Json;
 
     #[test]
     fn weights() {

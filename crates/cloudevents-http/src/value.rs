@@ -81,17 +81,19 @@ fn decode(value: &[u8], lenient: bool) -> Result<(String, Option<Error>), Error>
     let mut rest = unquoted.as_ref();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        match (byte, after) {
-            (b'%', [high, low, after @ ..]) if let (Some(high), Some(low)) = (hex(*high), hex(*low)) => {
-                bytes.push(high << 4 | low);
-                rest = after;
-            }
-            (b'%', _) => {
-                forgive(escape("a percent sign is followed by two hexadecimal digits", "HTTP-3.1.3.2-f"))?;
-                bytes.push(byte);
-            }
-            _ => bytes.push(byte),
+        let escaped = match after {
+            [high, low, after @ ..] if byte == b'%' => hex(*high).zip(hex(*low)).zip(Some(after)),
+            _ => None,
+        };
+        if let Some(((high, low), after)) = escaped {
+            bytes.push(high << 4 | low);
+            rest = after;
+            continue;
         }
+        if byte == b'%' {
+            forgive(escape("a percent sign is followed by two hexadecimal digits", "HTTP-3.1.3.2-f"))?;
+        }
+        bytes.push(byte);
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok((text, repair)),

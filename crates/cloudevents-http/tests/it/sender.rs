@@ -1,0 +1,274 @@
+//! The sender, against servers of every temper.
+
+use crate::tools::{client, event, samples, serve, soon};
+use axum::{Router, body::Bytes, response::IntoResponse, routing};
+use cloudevents_core::{ContentMode, Error, ErrorKind, Message};
+use cloudevents_http::{HttpSenderOptions, Refusal, axum08::CloudEventMessage, sender};
+use cloudevents_json::Json;
+use cloudevents_testkit::carrier::{Carrier, carrier_form};
+use cloudevents_transport::{Bounds, Sender};
+use http::{HeaderMap, StatusCode, Uri};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio::sync::Semaphore;
+
+fn options() -> HttpSenderOptions {
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    options
+}
+
+async fn to(handler: routing::MethodRouter) -> Sender {
+    to_with(handler, options()).await
+}
+
+async fn to_with(handler: routing::MethodRouter, options: HttpSenderOptions) -> Sender {
+    let address = serve(Router::new().route("/events", handler)).await;
+    sender(&format!("http://{address}/events"), options).unwrap()
+}
+
+fn refusal(error: &Error) -> &Refusal {
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    error.source().unwrap().downcast_ref().unwrap()
+}
+
+type Received = Arc<Mutex<Vec<Message>>>;
+
+fn collector() -> (Received, routing::MethodRouter) {
+    let received = Received::default();
+    let into = Arc::clone(&received);
+    let handler = routing::post(async move |CloudEventMessage(message): CloudEventMessage| {
+        into.lock().unwrap().push(message);
+        StatusCode::ACCEPTED
+    });
+    (received, handler)
+}
+
+#[tokio::test]
+async fn in_every_mode() {
+    let (received, handler) = collector();
+    let sender = to(handler.clone()).await;
+    let mut structured = options();
+    structured.format = Some(Arc::new(Json::new()));
+    let documents = to_with(handler, structured).await;
+    for (name, event) in samples().into_iter().take(20) {
+        soon(sender.send(&event)).await.unwrap();
+        soon(documents.send(&event)).await.unwrap();
+        let batch = Message::batched(std::slice::from_ref(&event), &Json::new()).unwrap().0;
+        soon(documents.send_message(batch)).await.unwrap();
+        let messages = std::mem::take(&mut *received.lock().unwrap());
+        let modes: Vec<_> = messages.iter().map(Message::mode).collect();
+        assert_eq!(modes, [ContentMode::Binary, ContentMode::Structured, ContentMode::Batched], "{name}");
+        let with = cloudevents_core::Decoding::strict()
+            .with_formats(cloudevents_core::Formats::none().with(Json::new()));
+        assert_eq!(
+            messages[0].event(&with).unwrap().value,
+            carrier_form(&event, Carrier::HttpBinary),
+            "{name}"
+        );
+        assert_eq!(messages[1].event(&with).unwrap().value, carrier_form(&event, Carrier::Json), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_why_and_when() {
+    let long = "x".repeat(1 << 20);
+    let sender =
+        to(routing::post(async move || (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "120")], long)))
+            .await;
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    let refusal = refusal(&error);
+    assert_eq!(
+        (refusal.status(), refusal.retry_after()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(120)))
+    );
+    assert_eq!((refusal.excerpt().len(), refusal.is_temporary()), (1024, true));
+    assert!(
+        error.to_string().starts_with("the peer refused the event: 503 Service Unavailable: xxx"),
+        "{error}"
+    );
+    assert_eq!(error.help(), Some("try again after 120s"));
+}
+
+#[tokio::test]
+async fn a_date_to_try_again_at() {
+    let date = httpdate(SystemTime::now() + Duration::from_secs(100));
+    let sender =
+        to(routing::post(async move || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", date)]))).await;
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    let after = refusal(&error).retry_after().unwrap();
+    assert!((90..=100).contains(&after.as_secs()), "{after:?}");
+}
+
+/// RFC 9110, section 5.6.7.
+fn httpdate(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let (days, rest) = (i64::try_from(seconds / 86_400).unwrap(), seconds % 86_400);
+    let week = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][usize::try_from(days % 7).unwrap()];
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // Howard Hinnant's civil_from_days.
+    let z = days + 719_468;
+    let (era, doe) = (z / 146_097, z % 146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let month = months[usize::try_from(month - 1).unwrap()];
+    format!("{week}, {day:02} {month} {year} {:02}:{:02}:{:02} GMT", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let followed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&followed);
+    let app = Router::new()
+        .route("/events", routing::post(async || (StatusCode::TEMPORARY_REDIRECT, [("location", "/other")])))
+        .route("/other", routing::any(async move || counter.fetch_add(1, Ordering::Relaxed).to_string()));
+    let address = serve(app).await;
+    // With the client that is made without being given one.
+    let sender = sender(&format!("http://{address}/events"), HttpSenderOptions::default()).unwrap();
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(refusal(&error).status(), StatusCode::TEMPORARY_REDIRECT);
+    assert!(!refusal(&error).is_temporary() && error.help().unwrap().contains("redirect"));
+    assert_eq!(followed.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn nobody_answers() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://alice:s3cret@{}/events?token=s3cret", listener.local_addr().unwrap());
+    let mut options = options();
+    options.timeout = Duration::from_millis(100);
+    let sender = sender(&url, options).unwrap();
+    // Connections are taken by the system, and nobody reads from them.
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    drop(listener);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert!(!format!("{error} {error:?} {sender:?}").contains("s3cret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_hangs_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let sender = sender(&format!("http://{}/", listener.local_addr().unwrap()), options()).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+        }
+    });
+    assert_eq!(soon(sender.send(&event("1"))).await.unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn headers_of_every_request() {
+    let seen = Arc::new(Mutex::new(HeaderMap::new()));
+    let into = Arc::clone(&seen);
+    let mut options = options();
+    options.headers.insert("authorization", "Bearer s3cret".parse().unwrap());
+    options.headers.insert("ce-id", "not this".parse().unwrap());
+    assert!(!format!("{options:?}").contains("s3cret"));
+    let handler = routing::post(async move |uri: Uri, headers: HeaderMap, _: Bytes| {
+        assert_eq!(uri.path(), "/events");
+        *into.lock().unwrap() = headers;
+        StatusCode::OK.into_response()
+    });
+    let sender = to_with(handler, options).await;
+    soon(sender.send(&event("1"))).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(
+        (&seen["authorization"], &seen["ce-id"]),
+        (&"Bearer s3cret".parse().unwrap(), &"1".parse().unwrap())
+    );
+    assert_eq!(seen.get_all("ce-id").iter().count(), 1);
+}
+
+/// A server that answers when it is let.
+fn gate() -> (Arc<Semaphore>, Arc<AtomicUsize>, routing::MethodRouter) {
+    let (gate, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (waiting, counter) = (Arc::clone(&gate), Arc::clone(&arrived));
+    let handler = routing::post(async move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        waiting.acquire().await.unwrap().forget();
+        StatusCode::NO_CONTENT
+    });
+    (gate, arrived, handler)
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_bounded() {
+    let (gate, arrived, handler) = gate();
+    let mut options = options();
+    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    let sender = to_with(handler, options).await;
+    let first = sender.enqueue(event("1").into()).await.unwrap();
+    let second = sender.enqueue(event("2").into()).await.unwrap();
+    soon(async {
+        while arrived.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let third = sender.enqueue(event("3").into());
+    let mut third = std::pin::pin!(third);
+    assert!(tokio::time::timeout(Duration::from_millis(50), third.as_mut()).await.is_err());
+    gate.add_permits(1);
+    let third = soon(third).await.unwrap();
+    gate.add_permits(2);
+    for outcome in [first, second, third] {
+        soon(outcome).await.unwrap();
+    }
+    assert_eq!(arrived.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn closing_waits_for_what_is_under_way() {
+    let (gate, arrived, handler) = gate();
+    let sender = to(handler).await;
+    drop(sender.enqueue(event("1").into()).await.unwrap()); // it goes its way
+    let closing = tokio::spawn({
+        let sender = sender.clone();
+        async move { sender.close().await }
+    });
+    soon(async {
+        while arrived.load(Ordering::SeqCst) < 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!closing.is_finished());
+    gate.add_permits(1);
+    soon(closing).await.unwrap().unwrap();
+    assert_eq!(sender.send(&event("2")).await.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn one_at_a_time_keeps_the_order() {
+    let (received, handler) = collector();
+    let mut options = options();
+    options.in_flight.messages = 1;
+    let sender = to_with(handler, options).await;
+    soon(sender.send_all((0..50).map(|n| event(&n.to_string())))).await.unwrap();
+    let ids: Vec<String> = received
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|message| message.attribute("id", &cloudevents_core::Decoding::strict()).unwrap().unwrap())
+        .collect();
+    assert_eq!(ids, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn urls() {
+    for url in ["", "/events", "ftp://localhost/", "mailto:a@b", "http://"] {
+        assert_eq!(sender(url, options()).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+    }
+}

@@ -1,0 +1,322 @@
+//! The receiver: settlements as responses, bounds, draining.
+
+use crate::tools::{GOOD, Wire, client, event, post, samples, soon};
+use cloudevents_core::{Decoding, ErrorKind};
+use cloudevents_http::{
+    HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
+};
+use cloudevents_json::Json;
+use cloudevents_testkit::carrier::{Carrier, carrier_form};
+use cloudevents_transport::{Bounds, Policy, Receiver, Sender};
+use http::StatusCode;
+use std::{net::SocketAddr, time::Duration};
+
+async fn receiver(options: HttpReceiverOptions) -> (SocketAddr, Receiver) {
+    let receiver = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
+    assert_eq!(receiver.url(), format!("http://{}/events", receiver.local_addr()));
+    (receiver.local_addr(), receiver.into_receiver())
+}
+
+fn to(address: SocketAddr) -> Sender {
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    sender(&format!("http://{address}/events"), options).unwrap()
+}
+
+#[tokio::test]
+async fn a_settlement_is_the_answer() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let mut wire = Wire::connect(address).await;
+
+    wire.write(GOOD).await;
+    let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+    assert_eq!(delivery.event().unwrap().id(), "1");
+    assert_eq!((delivery.topic(), delivery.attempt()), (Some("/events"), 1));
+    assert_eq!(delivery.raw().header("Content-Type").unwrap(), "text/plain");
+    assert_eq!(delivery.raw().body.as_ref().unwrap(), "payload");
+    assert!(wire.answer_within(Duration::from_millis(20)).await.is_none());
+    delivery.accept().await.unwrap();
+    let answer = wire.answer().await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
+
+    wire.write(GOOD).await;
+    soon(deliveries.next()).await.unwrap().unwrap().retry(Duration::from_millis(2500)).await.unwrap();
+    let answer = wire.answer().await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.headers["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"3".parse().unwrap())
+    );
+
+    wire.write(GOOD).await;
+    drop(soon(deliveries.next()).await.unwrap().unwrap());
+    let answer = wire.answer().await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.headers["retry-after"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+    );
+
+    wire.write(GOOD).await;
+    soon(deliveries.next()).await.unwrap().unwrap().reject("the order is closed").await.unwrap();
+    let answer = wire.answer().await.unwrap();
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.problem("detail"), "the peer refused the event: the order is closed");
+
+    let metrics = deliveries.metrics();
+    assert_eq!((metrics.accepted, metrics.retried, metrics.released, metrics.rejected), (1, 1, 1, 1));
+    soon(deliveries.drain(Duration::from_secs(5))).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_sample_in_every_mode() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let (client, url) = (client(), format!("http://{address}/events"));
+    for (name, event) in samples() {
+        for (request, carrier) in [
+            (client.post(&url).event(&event), Carrier::HttpBinary),
+            (client.post(&url).structured_event(&event, &Json::new()), Carrier::Json),
+            (client.post(&url).events(std::slice::from_ref(&event), &Json::new()), Carrier::Json),
+        ] {
+            let sent = tokio::spawn(request.send());
+            let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+            assert_eq!(delivery.events().unwrap(), [carrier_form(&event, carrier)], "{name}");
+            delivery.accept().await.unwrap();
+            assert_eq!(soon(sent).await.unwrap().unwrap().status(), StatusCode::NO_CONTENT);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_goes_by_the_policy() {
+    let foreign = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    for (policy, status) in [(Policy::Skip, 204), (Policy::Reject, 415), (Policy::Surface, 503)] {
+        let mut options = HttpReceiverOptions::default();
+        options.receiver.policy = policy;
+        let (address, mut deliveries) = receiver(options).await;
+        let running = tokio::spawn(async move {
+            while let Some(delivery) = deliveries.next().await.unwrap() {
+                assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::NotACloudEvent);
+            }
+        });
+        let answer = post(address, foreign).await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{policy:?}");
+        if status == 415 {
+            assert_eq!(
+                answer.headers["accept"],
+                "application/cloudevents-batch+json, application/cloudevents+json"
+            );
+        }
+        running.abort();
+    }
+}
+
+#[tokio::test]
+async fn other_paths_and_methods() {
+    let (address, _deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let answer = post(address, GOOD.replace("/events HTTP", "/other HTTP")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = post(address, GOOD.replace("POST", "PUT")).await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.headers["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_receiver_without_room_says_so_at_once() {
+    for bounds in [Bounds { messages: 2, bytes: 1 << 20 }, Bounds { messages: 100, bytes: 14 }] {
+        let mut options = HttpReceiverOptions::default();
+        options.receiver.in_flight = bounds;
+        let (address, mut deliveries) = receiver(options).await;
+        let (mut one, mut two) = (Wire::connect(address).await, Wire::connect(address).await);
+        one.write(GOOD).await;
+        let first = soon(deliveries.next()).await.unwrap().unwrap();
+        two.write(GOOD).await;
+        // The second is in flight as soon as it was read, whether or not anybody takes it.
+        let answer = soon(async {
+            loop {
+                let mut third = Wire::connect(address).await;
+                third.write(GOOD).await;
+                if let Some(answer) = third.answer_within(Duration::from_millis(50)).await {
+                    break answer;
+                }
+                // It overtook the second, and is given back.
+                drop(third);
+                drop(soon(deliveries.next()).await.unwrap().unwrap());
+            }
+        })
+        .await;
+        assert_eq!(
+            (answer.status, &answer.headers["retry-after"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &"1".parse().unwrap())
+        );
+        first.accept().await.unwrap();
+        assert_eq!(one.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn bodies_on_their_way_are_bounded_together() {
+    let mut options = HttpReceiverOptions::default();
+    options.receiver.in_flight = Bounds { messages: 100, bytes: 1 << 20 };
+    let (address, _deliveries) = receiver(options).await;
+    let head = |length: &str| {
+        format!(
+            "POST /events HTTP/1.1\r\nhost: test\r\n{length}\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n\r\n"
+        )
+    };
+    // One that says how much will come, and never sends it, takes all the room.
+    let mut declared = Wire::connect(address).await;
+    declared.write(head("content-length: 1048576")).await;
+    soon(async {
+        while post(address, head("content-length: 1") + "x").await.map(|answer| answer.status)
+            != Some(StatusCode::SERVICE_UNAVAILABLE)
+        {}
+    })
+    .await;
+
+    let mut options = HttpReceiverOptions::default();
+    options.receiver.in_flight = Bounds { messages: 100, bytes: 1 << 20 };
+    let (address, _deliveries) = receiver(options).await;
+    // Those that do not say are stopped when together they are too much.
+    let chunk = format!("80000\r\n{}\r\n", "x".repeat(0x80000));
+    let mut wires = Vec::new();
+    let answer = soon(async {
+        loop {
+            let mut wire = Wire::connect(address).await;
+            wire.write(head("transfer-encoding: chunked")).await;
+            wire.write(&chunk).await;
+            if let Some(answer) = wire.answer_within(Duration::from_millis(50)).await {
+                break answer;
+            }
+            wires.push(wire);
+            assert!(wires.len() < 10);
+        }
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_sender_that_does_not_wait() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    // The server hears of it when the system tells it, which may take a while.
+    let error = soon(async {
+        let mut patience = Duration::from_millis(1);
+        loop {
+            let mut wire = Wire::connect(address).await;
+            wire.write(GOOD).await;
+            let delivery = deliveries.next().await.unwrap().unwrap();
+            drop(wire);
+            tokio::time::sleep(patience).await;
+            match delivery.accept().await {
+                Err(error) => break error,
+                Ok(()) => patience *= 2,
+            }
+        }
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(deliveries.metrics().settlements_failed == 1);
+}
+
+#[tokio::test]
+async fn draining_answers_everybody() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let (mut held, mut waiting, mut idle) =
+        (Wire::connect(address).await, Wire::connect(address).await, Wire::connect(address).await);
+    idle.write(GOOD).await;
+    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+    assert_eq!(idle.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+    held.write(GOOD).await;
+    let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+    waiting.write(GOOD).await;
+    let draining = tokio::spawn(async move {
+        let drained = deliveries.drain(Duration::from_secs(10)).await;
+        (drained, deliveries)
+    });
+    // What waited is given back at once, and whoever is idle is hung up on.
+    let answer = waiting.answer().await;
+    assert!(answer.is_none_or(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE));
+    assert!(idle.answer().await.is_none());
+    assert!(!draining.is_finished());
+    delivery.accept().await.unwrap();
+    let answer = held.answer().await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.headers["connection"]),
+        (StatusCode::NO_CONTENT, &"close".parse().unwrap())
+    );
+    let (drained, mut deliveries) = soon(draining).await.unwrap();
+    drained.unwrap();
+    assert!(deliveries.next().await.unwrap().is_none());
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    deliveries.drain(Duration::from_secs(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn draining_ends_at_the_deadline() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let mut wire = Wire::connect(address).await;
+    wire.write(GOOD).await;
+    let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+    let error = soon(deliveries.drain(Duration::from_millis(100))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let answer = wire.answer().await.unwrap();
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    soon(deliveries.drain(Duration::from_secs(5))).await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_hangs_up() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let mut wire = Wire::connect(address).await;
+    wire.write(GOOD).await;
+    let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+    drop(deliveries);
+    assert!(wire.answer().await.is_none());
+    assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    soon(async { while tokio::net::TcpStream::connect(address).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn sender_to_receiver() {
+    let (address, mut deliveries) = receiver(Decoding::strict().into()).await;
+    let running = tokio::spawn(async move {
+        let stop = deliveries.stopper();
+        let mut seen = 0;
+        let handled = deliveries.for_each(16, cloudevents_transport::OrderBy::None, |delivery| {
+            seen += 1;
+            if seen == 500 {
+                stop.stop();
+            }
+            async move { delivery.accept().await }
+        });
+        handled.await.unwrap();
+        soon(deliveries.drain(Duration::from_secs(5))).await.unwrap();
+        deliveries.metrics().accepted
+    });
+    let sender = to(address);
+    soon(sender.send_all((0..500).map(|n| event(&n.to_string())))).await.unwrap();
+    soon(sender.close()).await.unwrap();
+    assert_eq!(soon(running).await.unwrap(), 500);
+}
+
+#[tokio::test]
+async fn addresses() {
+    for (url, kind) in [
+        ("127.0.0.1:0", ErrorKind::InvalidUrl),
+        ("ftp://127.0.0.1:0/", ErrorKind::InvalidUrl),
+        ("https://127.0.0.1:0/", ErrorKind::Unsupported),
+        ("http://me@127.0.0.1:0/", ErrorKind::InvalidUrl),
+        ("http://127.0.0.1:0/?deadline=1", ErrorKind::InvalidUrl),
+        ("http://192.0.2.1:0/", ErrorKind::Transport),
+    ] {
+        assert_eq!(
+            HttpReceiver::bind(url, HttpReceiverOptions::default()).await.unwrap_err().kind(),
+            kind,
+            "{url}"
+        );
+    }
+    let receiver = HttpReceiver::bind("http://localhost:0", HttpReceiverOptions::default()).await.unwrap();
+    assert!(receiver.local_addr().port() > 0 && receiver.url().ends_with('/'));
+}

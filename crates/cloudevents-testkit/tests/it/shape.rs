@@ -1,0 +1,105 @@
+//! Siblings look alike: who knows one format or binding finds everything in the others at the same place.
+
+use std::{collections::BTreeSet, fs, path::Path, path::PathBuf};
+
+/// The files of a format, and those that only one of them has a use for.
+const FORMAT: &[&str] = &["lib", "format", "encode", "decode", "value", "data", "batch"];
+/// The files of a binding.
+const BINDING: &[&str] = &["lib", "wire", "mode", "name", "value", "encode", "decode", "options"];
+
+/// A crate, the files it must have, the files it may have, and the features that are clients with a file or folder of that name.
+struct Sibling {
+    name: &'static str,
+    shape: &'static [&'static str],
+    /// With the reason why no sibling has it.
+    own: &'static [(&'static str, &'static str)],
+}
+
+const SIBLINGS: &[Sibling] = &[
+    Sibling {
+        name: "cloudevents-json",
+        shape: FORMAT,
+        own: &[("lines", "JSON Lines are a way to write JSON documents"), ("stream", "a JSON batch can be read while it comes in")],
+    },
+    Sibling {
+        name: "cloudevents-http",
+        shape: BINDING,
+        own: &[
+            ("negotiate", "only HTTP negotiates content"),
+            ("body", "only HTTP has bodies that come in pieces"),
+            ("problem", "only HTTP answers with problem documents"),
+            ("axum08", "a client"),
+            ("reqwest013", "a client"),
+            ("server", "a client"),
+        ],
+    },
+];
+
+#[test]
+fn siblings_have_the_same_files() {
+    for sibling in SIBLINGS {
+        let folder = crates().join(sibling.name);
+        let files: BTreeSet<String> = fs::read_dir(folder.join("src"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        for file in &files {
+            let known = sibling.shape.contains(&file.as_str()) || sibling.own.iter().any(|(own, _)| own == file);
+            assert!(known, "{}: src/{file} is not part of the shape of its kind", sibling.name);
+        }
+        for needed in ["lib", "encode", "decode", "value"] {
+            assert!(files.contains(needed), "{}: src/{needed}.rs is missing", sibling.name);
+        }
+        for (own, reason) in sibling.own {
+            assert!(files.contains(*own), "{}: src/{own} is listed ({reason}) and not there", sibling.name);
+        }
+        for test in ["main", "vectors", "roundtrip", "bad_input"] {
+            assert!(folder.join(format!("tests/it/{test}.rs")).exists(), "{}: tests/it/{test}.rs is missing", sibling.name);
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_documented_and_linted_alike() {
+    let mut members: Vec<PathBuf> = fs::read_dir(crates()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    members.push(crates().join("../spec-tests"));
+    for member in members {
+        let name = member.display();
+        let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();
+        for line in ["description = ", "version.workspace = true", "rust-version.workspace = true", "license.workspace = true", "[lints]\nworkspace = true"] {
+            let exempt = line.starts_with("version") && manifest.contains("publish = false");
+            assert!(exempt || manifest.contains(line), "{name}: the manifest lacks `{line}`");
+        }
+        assert!(member.join("README.md").exists(), "{name}: README.md is missing");
+        if let Ok(lib) = fs::read_to_string(member.join("src/lib.rs")) {
+            assert!(lib.contains("include_str!(\"../README.md\")"), "{name}: the README is not the crate documentation");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let mut long = Vec::new();
+    visit(&crates(), &mut |path, text| {
+        let code = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+        if code > 600 && path.components().any(|part| part.as_os_str() == "src") {
+            long.push(format!("{} ({code} lines before its tests)", path.display()));
+        }
+    });
+    assert!(long.is_empty(), "split these: {long:#?}");
+}
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn visit(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            visit(&path, look);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            look(&path, &fs::read_to_string(&path).unwrap());
+        }
+    }
+}
