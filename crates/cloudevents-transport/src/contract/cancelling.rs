@@ -1,0 +1,78 @@
+//! What is cancelled loses nothing.
+
+use super::{
+    Failure, Venue, Verdict,
+    tools::{accept, each_once, ensure, events, number, receiver, settled, within},
+};
+use crate::{Delivery, OrderBy};
+use futures_util::{FutureExt, future::join};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+use tokio::{task::yield_now, time::timeout};
+
+/// A `next` that is polled once and dropped, over and over, while messages come in, loses none and takes none twice.
+pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const COUNT: usize = 100;
+    let claims = venue.claims();
+    let mut receiver = receiver(venue).await?;
+    let sender = venue.sender().await?;
+    let sending = async {
+        for event in events(COUNT)? {
+            settled(sender.send(&event), claims).await?;
+            yield_now().await;
+        }
+        Ok::<_, Failure>(())
+    };
+    let receiving = async {
+        let mut seen = Vec::new();
+        let mut calls = 0_usize;
+        while seen.len() < COUNT {
+            calls = calls.saturating_add(1);
+            // Mostly dropped after the first poll; now and then in the middle of waiting, which leaves the broker some time, too.
+            let delivery = if calls.is_multiple_of(64) {
+                timeout(Duration::from_millis(1), receiver.next()).await.ok()
+            } else {
+                yield_now().await;
+                receiver.next().now_or_never()
+            };
+            let Some(delivery) = delivery else { continue };
+            let delivery = delivery?.ok_or_else(|| Failure("the receiver ended".into()))?;
+            seen.push(number(&delivery)?);
+            settled(delivery.accept(), claims).await?;
+        }
+        Ok::<_, Failure>(seen)
+    };
+    let (sent, seen) = within(claims.patience, join(sending, receiving)).await?;
+    sent?;
+    each_once(&seen?, COUNT)?;
+    Ok(Verdict::Holds)
+}
+
+/// A `for_each` that is dropped releases what its handlers hold; all of it comes again.
+pub async fn a_cancelled_for_each_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const COUNT: usize = 20;
+    let claims = venue.claims();
+    if !claims.redelivers {
+        return Ok(Verdict::NotClaimed);
+    }
+    let mut receiver = receiver(venue).await?;
+    within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
+    let started = AtomicUsize::new(0);
+    let stuck = async |delivery: Delivery| {
+        started.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+        drop(delivery);
+    };
+    let cancelled = timeout(claims.quiet, receiver.for_each(8, OrderBy::None, stuck)).await.is_err();
+    ensure!(cancelled, "it ended though its handlers did not");
+    let held = started.load(Ordering::Relaxed);
+    ensure!(held <= 8, "{held} handlers ran where 8 were allowed");
+    let mut seen = Vec::new();
+    for _ in 0..COUNT {
+        seen.push(accept(&mut receiver, claims).await?);
+    }
+    each_once(&seen, COUNT)?;
+    Ok(Verdict::Holds)
+}

@@ -1,0 +1,199 @@
+//! What is settled is settled, and what is not comes again.
+
+use super::{
+    Failure, Venue, Verdict,
+    tools::{accept, each_once, ensure, event, events, is_quiet, next, number, receiver, settled, within},
+};
+use crate::{Policy, ReceiverOptions};
+use cloudevents_core::ErrorKind;
+use tokio::time::Instant;
+
+/// What was accepted does not come again, to the next receiver neither.
+pub async fn what_is_accepted_is_gone(venue: &impl Venue) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
+    let mut first = receiver(venue).await?;
+    let sender = venue.sender().await?;
+    within(claims.patience, sender.send_all(events(5)?)).await??;
+    for _ in 0..5 {
+        accept(&mut first, claims).await?;
+    }
+    settled(first.drain(claims.patience), claims).await?;
+    drop(first);
+    let mut second = receiver(venue).await?;
+    settled(sender.send(&event(5)?), claims).await?;
+    let number = accept(&mut second, claims).await?;
+    ensure!(number == 5, "event {number} came, which was accepted before");
+    Ok(Verdict::Holds)
+}
+
+/// What is to be retried comes again, as another attempt, after its delay, and does not keep the others waiting.
+pub async fn what_is_retried_comes_again(venue: &impl Venue) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
+    if !claims.redelivers {
+        return Ok(Verdict::NotClaimed);
+    }
+    let mut receiver = receiver(venue).await?;
+    within(claims.patience, venue.sender().await?.send_all(events(3)?)).await??;
+    let first = next(&mut receiver, claims).await?;
+    let (retried, attempt, since) = (number(&first)?, first.attempt(), Instant::now());
+    settled(first.retry(claims.quiet), claims).await?;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let delivery = next(&mut receiver, claims).await?;
+        if number(&delivery)? == retried {
+            ensure!(
+                !claims.delays_retries || since.elapsed() >= claims.quiet,
+                "it came again after {:?}, and not after {:?}",
+                since.elapsed(),
+                claims.quiet
+            );
+            ensure!(
+                !claims.counts_attempts || delivery.attempt() == attempt.saturating_add(1),
+                "attempt {} came after attempt {attempt}",
+                delivery.attempt()
+            );
+        }
+        seen.push(number(&delivery)?);
+        settled(delivery.accept(), claims).await?;
+    }
+    each_once(&seen, 3)?;
+    ensure!(!claims.delays_retries || seen.last() == Some(&retried), "{seen:?}: {retried} was to come last");
+    Ok(Verdict::Holds)
+}
+
+/// What was rejected does not come again, to the next receiver neither.
+pub async fn what_is_rejected_does_not_come_again(venue: &impl Venue) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
+    let mut first = receiver(venue).await?;
+    let sender = venue.sender().await?;
+    within(claims.patience, sender.send_all(events(3)?)).await??;
+    for _ in 0..3 {
+        settled(next(&mut first, claims).await?.reject("the check says so"), claims).await?;
+    }
+    ensure!(is_quiet(&mut first, claims).await?, "something came again that was rejected");
+    settled(first.drain(claims.patience), claims).await?;
+    drop(first);
+    let mut second = receiver(venue).await?;
+    settled(sender.send(&event(3)?), claims).await?;
+    let number = accept(&mut second, claims).await?;
+    ensure!(number == 3, "event {number} came, which was rejected before");
+    Ok(Verdict::Holds)
+}
+
+/// A delivery that is dropped comes again.
+pub async fn what_is_dropped_comes_again(venue: &impl Venue) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
+    if !claims.redelivers {
+        return Ok(Verdict::NotClaimed);
+    }
+    let mut receiver = receiver(venue).await?;
+    within(claims.patience, venue.sender().await?.send_all(events(3)?)).await??;
+    let held = [next(&mut receiver, claims).await?, next(&mut receiver, claims).await?];
+    drop(held);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(accept(&mut receiver, claims).await?);
+    }
+    each_once(&seen, 3)?;
+    let metrics = receiver.metrics();
+    ensure!(metrics.released == 2 && metrics.accepted == 3, "the receiver counted {metrics}");
+    Ok(Verdict::Holds)
+}
+
+/// A settlement goes its way though its outcome is dropped.
+pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict, Failure> {
+    let claims = venue.claims();
+    let mut first = receiver(venue).await?;
+    let sender = venue.sender().await?;
+    within(claims.patience, sender.send_all(events(4)?)).await??;
+    for index in 0..4 {
+        let delivery = next(&mut first, claims).await?;
+        drop(if index % 2 == 0 { delivery.accept() } else { delivery.reject("unwatched") });
+    }
+    settled(first.drain(claims.patience), claims).await?;
+    drop(first);
+    let mut second = receiver(venue).await?;
+    settled(sender.send(&event(4)?), claims).await?;
+    let number = accept(&mut second, claims).await?;
+    ensure!(number == 4, "event {number} came, which was settled before");
+    Ok(Verdict::Holds)
+}
+
+/// A malformed message is delivered as an error with its raw content, between the others, and is settled like them.
+pub async fn what_is_malformed_surfaces_and_blocks_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const BODY: &[u8] = b"malformed";
+    let claims = venue.claims();
+    let mut receiver = receiver(venue).await?;
+    let sender = venue.sender().await?;
+    settled(sender.send(&event(0)?), claims).await?;
+    match venue.put_garbage(ErrorKind::MissingAttribute, BODY).await {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Verdict::NotClaimed),
+        put => put?,
+    }
+    settled(sender.send(&event(1)?), claims).await?;
+    let (mut seen, mut malformed) = (Vec::new(), 0_u32);
+    for _ in 0..3 {
+        let delivery = next(&mut receiver, claims).await?;
+        match delivery.event() {
+            Ok(_) => {
+                seen.push(number(&delivery)?);
+                settled(delivery.accept(), claims).await?;
+            }
+            Err(error) => {
+                ensure!(error.kind() == ErrorKind::MissingAttribute, "the error is {error}");
+                let body = delivery.raw().body.as_deref();
+                ensure!(body == Some(BODY), "the raw body is {body:?}");
+                malformed = malformed.saturating_add(1);
+                settled(delivery.reject(&error), claims).await?;
+            }
+        }
+    }
+    each_once(&seen, 2)?;
+    ensure!(malformed == 1, "the malformed message came {malformed} times");
+    ensure!(is_quiet(&mut receiver, claims).await?, "something came again");
+    ensure!(receiver.metrics().invalid == 1, "the receiver counted {}", receiver.metrics());
+    Ok(Verdict::Holds)
+}
+
+/// What is no CloudEvent surfaces, is passed over, or is rejected: as the policy says.
+pub async fn what_is_foreign_goes_by_the_policy(venue: &impl Venue) -> Result<Verdict, Failure> {
+    const BODY: &[u8] = b"foreign";
+    let claims = venue.claims();
+    let sender = venue.sender().await?;
+    for policy in [Policy::Surface, Policy::Skip, Policy::Reject] {
+        let options = ReceiverOptions { policy, ..ReceiverOptions::default() };
+        let mut receiver = venue.receiver(options).await?;
+        match venue.put_garbage(ErrorKind::NotACloudEvent, BODY).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Verdict::NotClaimed),
+            put => put?,
+        }
+        settled(sender.send(&event(0)?), claims).await?;
+        let (mut foreign, mut events) = (0_u32, 0_u32);
+        while events == 0 || (policy == Policy::Surface && foreign == 0) {
+            let delivery = next(&mut receiver, claims).await?;
+            match delivery.event() {
+                Ok(_) => events = events.saturating_add(1),
+                Err(error) => {
+                    ensure!(error.kind() == ErrorKind::NotACloudEvent, "the error is {error}");
+                    ensure!(
+                        delivery.raw().body.as_deref() == Some(BODY),
+                        "the raw content is {:?}",
+                        delivery.raw()
+                    );
+                    foreign = foreign.saturating_add(1);
+                }
+            }
+            settled(delivery.accept(), claims).await?;
+        }
+        ensure!(is_quiet(&mut receiver, claims).await?, "something came again under {policy:?}");
+        let metrics = receiver.metrics();
+        let (skipped, rejected) = (u64::from(policy == Policy::Skip), u64::from(policy == Policy::Reject));
+        ensure!(foreign == u32::from(policy == Policy::Surface), "{foreign} surfaced under {policy:?}");
+        ensure!(
+            (metrics.not_cloud_events, metrics.skipped, metrics.rejected) == (1, skipped, rejected),
+            "under {policy:?}, the receiver counted {metrics}"
+        );
+        settled(receiver.drain(claims.patience), claims).await?;
+    }
+    Ok(Verdict::Holds)
+}

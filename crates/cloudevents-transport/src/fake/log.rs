@@ -1,0 +1,251 @@
+//! A partitioned log in memory.
+
+use super::{Stored, lock};
+use crate::{
+    Outcome, Partition, Receiver, ReceiverOptions, Sender, Transmit,
+    log::{DeadLetter, DeadLetterSink, Ledger, LogIntake, LogOptions, LogSource, Record},
+};
+use cloudevents_core::{Error, ErrorKind, Message};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex},
+};
+use tokio::sync::Notify;
+
+/// A partitioned log in memory. Clones are the same log.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// use cloudevents_core::{Decoding, Event};
+/// use cloudevents_transport::{fake::FakeLog, log::LogOptions};
+/// use std::time::Duration;
+///
+/// let log = FakeLog::new(1);
+/// for id in ["1", "2"] {
+///     log.sender().send(&Event::builder().id(id).source("/s").ty("t").build()?).await?;
+/// }
+/// let (mut receiver, _) = log.receiver(Decoding::strict(), LogOptions::default().dropping_rejected())?;
+/// let (first, second) = (receiver.next().await?.unwrap(), receiver.next().await?.unwrap());
+/// second.accept().await?; // recorded
+/// first.accept().await?;
+/// receiver.drain(Duration::from_secs(1)).await?;
+/// assert_eq!(log.committed(0), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct FakeLog(Arc<Broker>);
+
+#[derive(Debug)]
+struct Broker {
+    topic: Arc<str>,
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    partitions: Vec<Vec<Stored>>,
+    committed: BTreeMap<u32, u64>,
+    letters: Vec<DeadLetter>,
+    sink_declines: bool,
+    turn: u32,
+}
+
+impl FakeLog {
+    /// An empty log of so many partitions, and at least one.
+    pub fn new(partitions: u32) -> Self {
+        let partitions = (0..partitions.max(1)).map(|_| Vec::new()).collect();
+        let state = Mutex::new(State { partitions, ..State::default() });
+        Self(Arc::new(Broker { topic: "fake".into(), state, arrived: Notify::new() }))
+    }
+
+    /// A sender. Events with a `partitionkey` go to the partition of that key, the others to each partition in turn.
+    pub fn sender(&self) -> Sender {
+        Sender::new(Producer(self.clone()))
+    }
+
+    /// A receiver of all partitions, each from where it is committed, and the handle that rebalances it.
+    ///
+    /// Errors are those of [`Ledger::new`].
+    pub fn receiver(
+        &self,
+        options: impl Into<ReceiverOptions>,
+        log_options: LogOptions,
+    ) -> Result<(Receiver, FakeConsumer), Error> {
+        let ledger = Ledger::new(log_options)?;
+        let consumer = FakeConsumer { log: self.clone(), ledger: ledger.clone() };
+        for number in self.numbers() {
+            consumer.assign(number);
+        }
+        let source = Consumer { log: self.clone(), ledger: ledger.clone(), marked: BTreeMap::new() };
+        Ok((Receiver::new(LogIntake::new(ledger, source), options), consumer))
+    }
+
+    /// A dead-letter sink that keeps what it takes in [`dead_letters`](Self::dead_letters).
+    pub fn sink(&self) -> impl DeadLetterSink + use<> {
+        Letters(self.clone())
+    }
+
+    /// Appends something that is no message: the receiver finds an error of this kind.
+    pub fn append_garbage(&self, partition: u32, kind: ErrorKind, body: &[u8]) {
+        self.append(partition, Stored::garbage(kind, body));
+    }
+
+    /// The offset that was committed for a partition: everything before it is done.
+    pub fn committed(&self, partition: u32) -> u64 {
+        lock(&self.0.state).committed.get(&partition).copied().unwrap_or_default()
+    }
+
+    /// How many messages a partition has.
+    pub fn len(&self, partition: u32) -> usize {
+        lock(&self.0.state).partitions.get(partition as usize).map_or(0, Vec::len)
+    }
+
+    /// Whether no partition has a message.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0.state).partitions.iter().all(Vec::is_empty)
+    }
+
+    /// What [`sink`](Self::sink) took.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        lock(&self.0.state).letters.clone()
+    }
+
+    /// Makes [`sink`](Self::sink) decline what it is given, or take it again.
+    pub fn sink_declines(&self, declines: bool) {
+        lock(&self.0.state).sink_declines = declines;
+    }
+
+    fn numbers(&self) -> Vec<u32> {
+        (0..).take(lock(&self.0.state).partitions.len()).collect()
+    }
+
+    fn append(&self, partition: u32, stored: Stored) {
+        if let Some(messages) = lock(&self.0.state).partitions.get_mut(partition as usize) {
+            messages.push(stored);
+        }
+        self.0.arrived.notify_waiters();
+    }
+
+    fn partition_of(&self, message: &Message) -> u32 {
+        let key = match message {
+            Message::Binary(event) => event.attribute("partitionkey").map(|key| key.to_string()),
+            _ => None,
+        };
+        let mut state = lock(&self.0.state);
+        let among = u32::try_from(state.partitions.len()).unwrap_or(u32::MAX).max(1);
+        let number = match key {
+            Some(key) => {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+            }
+            None => {
+                state.turn = state.turn.wrapping_add(1);
+                state.turn.wrapping_sub(1)
+            }
+        };
+        number.checked_rem(among).unwrap_or_default()
+    }
+}
+
+struct Producer(FakeLog);
+
+impl Transmit for Producer {
+    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
+        self.0.append(self.0.partition_of(&message), Stored::message(message));
+        Ok(Outcome::done())
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+struct Letters(FakeLog);
+
+impl DeadLetterSink for Letters {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        // A broker answers later, never at once.
+        tokio::task::yield_now().await;
+        let mut state = lock(&self.0.0.state);
+        if state.sink_declines {
+            return Err(Error::new(ErrorKind::Refused));
+        }
+        state.letters.push(letter);
+        Ok(())
+    }
+}
+
+/// Rebalances the receiver that it came with.
+#[derive(Clone, Debug)]
+pub struct FakeConsumer {
+    log: FakeLog,
+    ledger: Ledger,
+}
+
+impl FakeConsumer {
+    /// Gives the receiver a partition, from where it is committed.
+    pub fn assign(&self, partition: u32) {
+        let offset = self.log.committed(partition);
+        self.ledger.assign(Partition::new(Arc::clone(&self.log.0.topic), partition), offset);
+    }
+
+    /// Takes a partition away, having committed what is done.
+    pub fn revoke(&self, partition: u32) {
+        if let Some(offset) = self.ledger.revoke(&Partition::new(Arc::clone(&self.log.0.topic), partition)) {
+            lock(&self.log.0.state).committed.insert(partition, offset);
+        }
+    }
+
+    /// The books of the receiver.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+struct Consumer {
+    log: FakeLog,
+    ledger: Ledger,
+    marked: BTreeMap<u32, u64>,
+}
+
+impl Consumer {
+    /// The first message that the ledger has not got. The ledger knows where to read on, so nothing is lost with a dropped future.
+    fn read(&self) -> Option<Record> {
+        let state = lock(&self.log.0.state);
+        for (number, messages) in (0_u32..).zip(&state.partitions) {
+            let partition = Partition::new(Arc::clone(&self.log.0.topic), number);
+            let Some(offset) = self.ledger.position(&partition) else { continue };
+            let Some(stored) = usize::try_from(offset).ok().and_then(|at| messages.get(at)) else { continue };
+            return Some(Record::new(partition, offset, stored.message.clone(), stored.raw.clone()));
+        }
+        None
+    }
+}
+
+impl LogSource for Consumer {
+    async fn next(&mut self) -> Result<Record, Error> {
+        let log = self.log.clone();
+        loop {
+            let arrived = log.0.arrived.notified();
+            if let Some(record) = self.read() {
+                return Ok(record);
+            }
+            arrived.await;
+        }
+    }
+
+    fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {
+        self.marked.insert(partition.number(), offset);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        lock(&self.log.0.state).committed.append(&mut self.marked);
+        Ok(())
+    }
+}

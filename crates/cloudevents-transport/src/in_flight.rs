@@ -1,0 +1,230 @@
+//! What is in flight, bounded by count and by bytes.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// How much may be in flight.
+///
+/// ```
+/// use cloudevents_transport::Bounds;
+///
+/// assert_eq!(Bounds::default(), Bounds { messages: 1024, bytes: 64 << 20 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Messages that are not settled. Default: 1,024. At least one is always let through.
+    pub messages: usize,
+    /// Bytes of these messages. Default: 64 MiB. The message that reaches it is let through, for sizes are known when a message
+    /// has come in: the bound and one message are the most there can be.
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { messages: 1024, bytes: 64 << 20 }
+    }
+}
+
+/// Limits what is in flight, by count and by bytes. Clones share the limit.
+///
+/// Every receiver has one for what its user holds; bindings use their own for what they prefetch or have not been told about.
+///
+/// ```
+/// use cloudevents_transport::{Bounds, InFlight};
+///
+/// let limiter = InFlight::new(Bounds { messages: 10, bytes: 1000 });
+/// let mut permit = limiter.try_room().unwrap();
+/// permit.charge(1000);
+/// assert!(limiter.try_room().is_none()); // no bytes left
+/// drop(permit);
+/// assert!(limiter.try_room().is_some());
+/// ```
+#[derive(Clone)]
+pub struct InFlight(Arc<Shared>);
+
+struct Shared {
+    bounds: Bounds,
+    used: Mutex<Bounds>,
+    changed: Notify,
+}
+
+impl InFlight {
+    /// With these bounds.
+    pub fn new(bounds: Bounds) -> Self {
+        Self(Arc::new(Shared {
+            bounds,
+            used: Mutex::new(Bounds { messages: 0, bytes: 0 }),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// The bounds.
+    pub fn bounds(&self) -> Bounds {
+        self.0.bounds
+    }
+
+    /// What is in flight now.
+    pub fn used(&self) -> Bounds {
+        *self.0.used()
+    }
+
+    /// Waits for room for one message and takes it. Its bytes are charged when they are known.
+    ///
+    /// Dropping the future takes nothing.
+    pub async fn room(&self) -> Permit {
+        loop {
+            self.ready().await;
+            if let Some(permit) = self.try_room() {
+                return permit;
+            }
+        }
+    }
+
+    /// The room for one message, when there is.
+    pub fn try_room(&self) -> Option<Permit> {
+        let mut used = self.0.used();
+        if !self.0.has_room(*used) {
+            return None;
+        }
+        used.messages = used.messages.saturating_add(1);
+        drop(used);
+        Some(Permit { shared: Arc::clone(&self.0), bytes: 0 })
+    }
+
+    /// Waits until there is room, and does not take it. Dropping the future changes nothing.
+    pub async fn ready(&self) {
+        self.until(|used| self.0.has_room(used)).await;
+    }
+
+    /// Counts a message of so many bytes, room or not: for one that has come in already.
+    pub fn take(&self, bytes: usize) -> Permit {
+        let mut used = self.0.used();
+        used.messages = used.messages.saturating_add(1);
+        used.bytes = used.bytes.saturating_add(bytes);
+        drop(used);
+        Permit { shared: Arc::clone(&self.0), bytes }
+    }
+
+    /// Waits until nothing is in flight. Dropping the future changes nothing.
+    pub async fn idle(&self) {
+        self.until(|used| used.messages == 0).await;
+    }
+
+    async fn until(&self, condition: impl Fn(Bounds) -> bool) {
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = self.0.changed.notified();
+            if condition(self.used()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self::new(Bounds::default())
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlight").field("bounds", &self.bounds()).field("used", &self.used()).finish()
+    }
+}
+
+impl Shared {
+    /// One message always passes.
+    fn has_room(&self, used: Bounds) -> bool {
+        let Bounds { messages, bytes } = self.bounds;
+        used.messages == 0 || (used.messages < messages && used.bytes < bytes)
+    }
+
+    fn used(&self) -> MutexGuard<'_, Bounds> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one message in flight; dropping it gives the place back.
+#[must_use = "dropping a permit gives its place back"]
+pub struct Permit {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Permit {
+    /// Adds bytes to the message. It never waits: the next message does.
+    pub fn charge(&mut self, bytes: usize) {
+        let mut used = self.shared.used();
+        used.bytes = used.bytes.saturating_add(bytes);
+        drop(used);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// The bytes charged so far.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut used = self.shared.used();
+        used.messages = used.messages.saturating_sub(1);
+        used.bytes = used.bytes.saturating_sub(self.bytes);
+        drop(used);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn bounded_by_count_and_by_bytes() {
+        let limiter = InFlight::new(Bounds { messages: 3, bytes: 100 });
+        let mut first = limiter.try_room().unwrap();
+        first.charge(60);
+        let mut second = limiter.try_room().unwrap();
+        second.charge(60); // the message that reaches the bound
+        assert_eq!(limiter.used(), Bounds { messages: 2, bytes: 120 });
+        assert!(limiter.try_room().is_none());
+        drop(first);
+        let (third, fourth) = (limiter.try_room().unwrap(), limiter.try_room().unwrap());
+        assert!(limiter.try_room().is_none());
+        drop((second, third, fourth));
+        assert_eq!(limiter.used(), Bounds { messages: 0, bytes: 0 });
+    }
+
+    #[test]
+    fn one_message_always_passes() {
+        let limiter = InFlight::new(Bounds { messages: 0, bytes: 0 });
+        let one = limiter.try_room().unwrap();
+        assert!(limiter.try_room().is_none());
+        drop(one);
+        assert!(limiter.try_room().is_some());
+    }
+
+    #[tokio::test]
+    async fn everyone_who_waits_is_woken_and_a_cancelled_wait_takes_nothing() {
+        let limiter = InFlight::new(Bounds { messages: 2, bytes: 100 });
+        let held = [limiter.room().await, limiter.room().await];
+        assert!(limiter.room().now_or_never().is_none());
+        assert!(limiter.idle().now_or_never().is_none());
+        let (one, two, ()) = tokio::join!(limiter.room(), limiter.room(), async { drop(held) });
+        drop((one, two));
+        assert!(limiter.idle().now_or_never().is_some());
+    }
+}

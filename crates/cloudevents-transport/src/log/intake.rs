@@ -1,0 +1,144 @@
+//! Receiving from a log.
+
+use super::ledger::Ledger;
+use crate::{Incoming, Intake, Partition, Raw};
+use cloudevents_core::{Decoded, Error, ErrorKind, Message};
+use futures_util::future::{Either, OptionFuture, select};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// How long committing may take, beyond the deadline if need be.
+const COMMIT_GRACE: Duration = Duration::from_secs(1);
+
+/// One message of a log.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub(crate) partition: Partition,
+    pub(crate) offset: u64,
+    pub(crate) message: Result<Decoded<Message>, Error>,
+    pub(crate) raw: Arc<Raw>,
+}
+
+impl Record {
+    /// The message at this offset, or why it is none, and what came; partition and position are filled in there.
+    pub fn new(
+        partition: Partition,
+        offset: u64,
+        message: Result<Decoded<Message>, Error>,
+        mut raw: Raw,
+    ) -> Self {
+        raw.topic.get_or_insert_with(|| partition.topic().into());
+        raw.partition = Some(partition.clone());
+        raw.position = Some(offset);
+        Self { partition, offset, message, raw: Arc::new(raw) }
+    }
+}
+
+/// What a log client has to do. Implement it with `async fn`.
+pub trait LogSource: Send + 'static {
+    /// The next message, of any partition that is assigned in the [`Ledger`]. It waits for ever when there is none.
+    ///
+    /// Cancel-safe: a message is taken in the poll that returns it. It is not called while too much waits to come again; a client
+    /// that must be polled to stay alive takes care of that by itself.
+    fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
+
+    /// Everything before this offset is done, to be committed when it suits. It does not wait. That the partition was revoked in the
+    /// meantime is no error; an error comes out of [`Receiver::next`](crate::Receiver::next).
+    fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error>;
+
+    /// Commits what was marked, and answers when that is with the broker.
+    fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Makes a [`LogSource`] an [`Intake`]: watermarks, redelivery and rejection are those of the [`Ledger`].
+///
+/// Watermarks are passed on to the source by `next` and `drain`. Dropped without draining, what was not passed on comes again.
+#[derive(Debug)]
+pub struct LogIntake<S> {
+    ledger: Ledger,
+    source: S,
+}
+
+impl<S: LogSource> LogIntake<S> {
+    /// Receives from this source, and keeps these books.
+    pub fn new(ledger: Ledger, source: S) -> Self {
+        Self { ledger, source }
+    }
+
+    fn mark(&mut self) -> Result<(), Error> {
+        for (partition, offset) in self.ledger.marks() {
+            self.source.mark(&partition, offset)?;
+            self.ledger.marked(&partition, offset);
+        }
+        Ok(())
+    }
+
+    async fn settled(&mut self, end: Instant) -> Result<(), Error> {
+        let ledger = self.ledger.clone();
+        loop {
+            let changed = ledger.changed();
+            self.mark()?;
+            let outstanding = ledger.outstanding();
+            if outstanding == 0 {
+                return Ok(());
+            }
+            if timeout_at(end, changed).await.is_err() {
+                return Err(Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("{outstanding} deliveries were not settled in time")));
+            }
+        }
+    }
+}
+
+impl<S: LogSource> Intake for LogIntake<S> {
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        let ledger = self.ledger.clone();
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = ledger.changed();
+            self.mark()?;
+            if ledger.is_draining() {
+                return Ok(None);
+            }
+            if let Some(incoming) = ledger.redeliver() {
+                return Ok(Some(incoming));
+            }
+            let full = ledger.is_full();
+            let due = OptionFuture::from(ledger.due().map(sleep_until));
+            let wake = pin!(async {
+                if let Either::Right((None, changed)) = select(pin!(changed), pin!(due)).await {
+                    changed.await;
+                }
+            });
+            let record =
+                pin!(async { if full { std::future::pending().await } else { self.source.next().await } });
+            match select(record, wake).await {
+                Either::Left((record, _)) => {
+                    if let Some(incoming) = ledger.take(record?) {
+                        return Ok(Some(incoming));
+                    }
+                }
+                Either::Right(_) => {}
+            }
+        }
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.ledger.start_draining();
+        let now = Instant::now();
+        let end = now.checked_add(deadline).unwrap_or(now);
+        let settled = self.settled(end).await;
+        let grace = Instant::now().checked_add(COMMIT_GRACE).unwrap_or(end).max(end);
+        let committed = match timeout_at(grace, self.source.commit()).await {
+            Ok(committed) => committed,
+            Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail("the commit took too long")),
+        };
+        settled.and(committed)
+    }
+}
+
+impl<S> Drop for LogIntake<S> {
+    fn drop(&mut self) {
+        self.ledger.close();
+    }
+}

@@ -1,0 +1,372 @@
+//! The books of a log receiver: what was taken, what is settled, what comes again, what can be committed.
+
+use super::{
+    dead_letter::{DeadLetter, LogOptions, Rejected},
+    intake::Record,
+    watermark::Watermark,
+};
+use crate::{Incoming, Outcome, Partition, Resolver, Settle, Settlement, Token};
+use cloudevents_core::{Error, ErrorKind};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
+
+/// Keeps the books of one log receiver. Clones share them: the intake has one, the rebalance callbacks of the client another.
+///
+/// No method waits for anything.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use cloudevents_core::{Decoded, Event, Message};
+/// use cloudevents_transport::{Partition, Raw, log::{Ledger, LogOptions, Record}};
+///
+/// let ledger = Ledger::new(LogOptions::default().dropping_rejected())?;
+/// let partition = Partition::new("orders", 0);
+/// ledger.assign(partition.clone(), 7);
+///
+/// let message = Message::from(Event::builder().id("1").source("/s").ty("t").build()?);
+/// let incoming = ledger.take(Record::new(partition.clone(), 7, Ok(Decoded::clean(message)), Raw::default()));
+/// assert_eq!((ledger.outstanding(), ledger.position(&partition)), (1, Some(8)));
+///
+/// drop(incoming); // given back
+/// assert_eq!((ledger.outstanding(), ledger.watermark(&partition)), (0, Some(7)));
+/// assert!(ledger.redeliver().is_some());
+/// assert_eq!(ledger.revoke(&partition), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Ledger(Arc<Shared>);
+
+struct Shared {
+    options: LogOptions,
+    rejected: Rejected,
+    runtime: Handle,
+    books: Mutex<Books>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Books {
+    partitions: BTreeMap<Partition, Account>,
+    /// Given back: they come again at once, in their order.
+    released: BTreeMap<(Partition, u64), Held>,
+    /// To be retried: by when they are due, then in the order they were settled.
+    delayed: BTreeMap<(Instant, u64), Held>,
+    /// Delivered and not settled, or on the way to the sink.
+    outstanding: usize,
+    /// Counts assignments and retries.
+    sequence: u64,
+    draining: bool,
+    closed: bool,
+}
+
+struct Account {
+    /// The assignment that messages were taken under.
+    epoch: u64,
+    watermark: Watermark,
+    /// The watermark that the client knows of.
+    marked: u64,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+struct Held {
+    record: Record,
+    epoch: u64,
+    attempt: u32,
+}
+
+impl Ledger {
+    /// Empty books.
+    ///
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): when the options leave open what becomes of rejected messages,
+    /// and outside a tokio runtime.
+    pub fn new(options: LogOptions) -> Result<Self, Error> {
+        let rejected = options.rejected()?;
+        let runtime = Handle::try_current().map_err(|error| {
+            Error::new(ErrorKind::Unsupported)
+                .with_detail("a log receiver needs a tokio runtime")
+                .with_source(error)
+        })?;
+        let books = Mutex::default();
+        Ok(Self(Arc::new(Shared { options, rejected, runtime, books, changed: Notify::new() })))
+    }
+
+    /// Starts to receive a partition from this offset. What was taken of it before is revoked.
+    pub fn assign(&self, partition: Partition, offset: u64) {
+        let mut books = self.books();
+        books.forget(&partition);
+        books.sequence = books.sequence.saturating_add(1);
+        let account = Account { epoch: books.sequence, watermark: Watermark::at(offset), marked: offset };
+        tracing::debug!(%partition, offset, "partition assigned");
+        books.partitions.insert(partition, account);
+        drop(books);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Ends receiving a partition. The answer is the offset to commit before it is given up; `None` when it was not assigned.
+    ///
+    /// From now on, settling what was taken of it is an error of kind [`Revoked`](ErrorKind::Revoked).
+    pub fn revoke(&self, partition: &Partition) -> Option<u64> {
+        let offset = self.books().forget(partition)?;
+        tracing::debug!(%partition, offset, "partition revoked");
+        self.0.changed.notify_waiters();
+        Some(offset)
+    }
+
+    /// Takes a message. `None` when its partition is not assigned, or when it was taken before.
+    pub fn take(&self, record: Record) -> Option<Incoming> {
+        let mut books = self.books();
+        let account = books.partitions.get_mut(&record.partition)?;
+        if !account.watermark.take(record.offset) {
+            return None;
+        }
+        let epoch = account.epoch;
+        Some(self.deliver(&mut books, Held { record, epoch, attempt: 1 }))
+    }
+
+    /// The next message that comes again now.
+    pub fn redeliver(&self) -> Option<Incoming> {
+        let mut books = self.books();
+        if let Some((_, held)) = books.released.pop_first() {
+            return Some(self.deliver(&mut books, held));
+        }
+        let first = books.delayed.first_entry()?;
+        if first.key().0 > Instant::now() {
+            return None;
+        }
+        let mut held = first.remove();
+        held.attempt = held.attempt.saturating_add(1);
+        Some(self.deliver(&mut books, held))
+    }
+
+    /// When the next message comes again, as far as is known now.
+    pub fn due(&self) -> Option<Instant> {
+        self.books().delayed.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Whether so many messages wait to come again that nothing else should be taken.
+    pub fn is_full(&self) -> bool {
+        let books = self.books();
+        books.delayed.len().saturating_add(books.released.len()) >= self.0.options.max_waiting.max(1)
+    }
+
+    /// The watermarks that moved since they were last [`marked`](Self::marked).
+    pub fn marks(&self) -> Vec<(Partition, u64)> {
+        let mut moved = Vec::new();
+        for (partition, account) in &self.books().partitions {
+            let offset = account.watermark.offset();
+            if offset > account.marked {
+                moved.push((partition.clone(), offset));
+            }
+        }
+        moved
+    }
+
+    /// Notes that the client knows of this watermark.
+    pub fn marked(&self, partition: &Partition, offset: u64) {
+        if let Some(account) = self.books().partitions.get_mut(partition) {
+            account.marked = account.marked.max(offset);
+        }
+    }
+
+    /// How far a partition is done, while it is assigned.
+    pub fn watermark(&self, partition: &Partition) -> Option<u64> {
+        self.books().partitions.get(partition).map(|account| account.watermark.offset())
+    }
+
+    /// Where to read on in a partition, while it is assigned: behind the last message that was taken.
+    pub fn position(&self, partition: &Partition) -> Option<u64> {
+        self.books().partitions.get(partition).map(|account| account.watermark.position())
+    }
+
+    /// Messages that are delivered and not settled, or on their way to the dead-letter sink.
+    pub fn outstanding(&self) -> usize {
+        self.books().outstanding
+    }
+
+    /// Answers when anything in the books has changed since this was called.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+
+    pub(crate) fn start_draining(&self) {
+        self.books().draining = true;
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.books().draining
+    }
+
+    /// Nobody is left to commit anything.
+    pub(crate) fn close(&self) {
+        let mut books = self.books();
+        books.closed = true;
+        books.released.clear();
+        books.delayed.clear();
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deliver(&self, books: &mut Books, held: Held) -> Incoming {
+        books.outstanding = books.outstanding.saturating_add(1);
+        let (message, raw, attempt) =
+            (held.record.message.clone(), Arc::clone(&held.record.raw), held.attempt);
+        Incoming::new(message, raw, Token::new(Ticket { ledger: self.clone(), held })).with_attempt(attempt)
+    }
+
+    fn settle(&self, held: Held, how: Settlement) -> Outcome {
+        let mut books = self.books();
+        let result = books.check(&held);
+        let outcome = match (result, how) {
+            (Err(error), how) => {
+                books.returned();
+                // What nobody wants to settle is nobody's mistake.
+                if how == Settlement::Release { Outcome::done() } else { Outcome::ready(Err(error)) }
+            }
+            (Ok(()), Settlement::Accept) => {
+                books.pass(&held);
+                Outcome::done()
+            }
+            (Ok(()), Settlement::Release) => {
+                books.returned();
+                books.released.insert((held.record.partition.clone(), held.record.offset), held);
+                Outcome::done()
+            }
+            (Ok(()), Settlement::Retry { after }) if held.attempt < self.0.options.max_attempts => {
+                books.returned();
+                books.delay(held, after);
+                Outcome::done()
+            }
+            (Ok(()), Settlement::Retry { .. }) => {
+                let reason = format!("given up after {} attempts", held.attempt);
+                self.reject(&mut books, held, reason.into())
+            }
+            (Ok(()), Settlement::Reject { reason }) => self.reject(&mut books, held, reason.into()),
+        };
+        drop(books);
+        self.0.changed.notify_waiters();
+        outcome
+    }
+
+    fn reject(&self, books: &mut Books, held: Held, reason: Arc<str>) -> Outcome {
+        let Rejected::Sink(sink) = &self.0.rejected else {
+            books.pass(&held);
+            return Outcome::done();
+        };
+        tracing::debug!(partition = %held.record.partition, offset = held.record.offset, %reason, "to the dead-letter sink");
+        let letter =
+            DeadLetter::new(held.record.message.clone(), Arc::clone(&held.record.raw), reason, held.attempt);
+        let (sink, ledger) = (Arc::clone(sink), self.clone());
+        let (resolver, outcome) = Outcome::channel();
+        self.0.runtime.spawn(async move {
+            let result = sink.put(letter).await;
+            ledger.rejected(held, result, resolver);
+        });
+        outcome
+    }
+
+    /// The sink has answered.
+    fn rejected(&self, held: Held, result: Result<(), Error>, resolver: Resolver) {
+        let mut books = self.books();
+        let result = match (books.check(&held), result) {
+            (Err(error), _) => {
+                books.returned();
+                Err(error)
+            }
+            (Ok(()), Ok(())) => {
+                books.pass(&held);
+                Ok(())
+            }
+            (Ok(()), Err(error)) => {
+                tracing::warn!(partition = %held.record.partition, offset = held.record.offset, %error, "the dead-letter sink declined a message");
+                books.returned();
+                books.delay(held, self.0.options.sink_backoff);
+                Err(error)
+            }
+        };
+        drop(books);
+        self.0.changed.notify_waiters();
+        resolver.resolve(result);
+    }
+}
+
+impl Books {
+    /// Takes a partition out, with what waits to come again.
+    fn forget(&mut self, partition: &Partition) -> Option<u64> {
+        let account = self.partitions.remove(partition)?;
+        self.released.retain(|(other, _), _| other != partition);
+        self.delayed.retain(|_, held| held.record.partition != *partition);
+        Some(account.watermark.offset())
+    }
+
+    /// Whether a message can still be settled.
+    fn check(&self, held: &Held) -> Result<(), Error> {
+        if self.closed {
+            return Err(
+                Error::new(ErrorKind::Closed).with_detail("the receiver is gone; the message comes again")
+            );
+        }
+        match self.partitions.get(&held.record.partition) {
+            Some(account) if account.epoch == held.epoch => Ok(()),
+            _ => Err(Error::new(ErrorKind::Revoked).with_detail(held.record.partition.to_string())),
+        }
+    }
+
+    /// The message is done with.
+    fn pass(&mut self, held: &Held) {
+        self.returned();
+        if let Some(account) = self.partitions.get_mut(&held.record.partition) {
+            account.watermark.settle(held.record.offset);
+        }
+    }
+
+    fn delay(&mut self, held: Held, after: Duration) {
+        self.sequence = self.sequence.saturating_add(1);
+        let now = Instant::now();
+        self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
+    }
+
+    fn returned(&mut self) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+    }
+}
+
+/// A time that does not come: for delays that cannot be added to now.
+fn far(now: Instant) -> Instant {
+    now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let books = self.books();
+        f.debug_struct("Ledger")
+            .field("partitions", &books.partitions.keys().map(ToString::to_string).collect::<Vec<_>>())
+            .field("outstanding", &books.outstanding)
+            .field("waiting", &books.delayed.len().saturating_add(books.released.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settles one message of the ledger.
+struct Ticket {
+    ledger: Ledger,
+    held: Held,
+}
+
+impl Settle for Ticket {
+    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+        let Self { ledger, held } = *self;
+        ledger.settle(held, how)
+    }
+}

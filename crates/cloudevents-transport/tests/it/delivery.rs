@@ -1,0 +1,73 @@
+//! Deliveries: events, batches, documents, repairs.
+
+use crate::{event, events};
+use cloudevents_core::{Decoding, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind};
+use cloudevents_json::Json;
+use cloudevents_transport::{Delivery, Receiver, fake::FakeQueue};
+
+async fn receive(message: Message, decoding: Decoding) -> (Delivery, Receiver) {
+    let queue = FakeQueue::new();
+    queue.sender().send_message(message).await.unwrap();
+    let mut receiver = queue.receiver(decoding);
+    (receiver.next().await.unwrap().unwrap(), receiver)
+}
+
+fn json() -> Decoding {
+    Decoding::strict().with_formats(Formats::none().with(Json::new()))
+}
+
+#[tokio::test]
+async fn a_batch_shares_its_settlement() {
+    let all: Vec<_> = events(3).collect();
+    let (message, _) = Message::batched(&all, &Json::new()).unwrap();
+    let (delivery, receiver) = receive(message, json()).await;
+    assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::Batched);
+    assert_eq!(delivery.events().unwrap(), all);
+    assert_eq!(receiver.metrics().invalid, 0); // a batch is no mistake
+    delivery.accept().await.unwrap();
+    assert_eq!(receiver.metrics().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_document_is_read_when_asked_for_and_once() {
+    let (message, _) = Message::structured(&event("x"), &Json::new()).unwrap();
+    let (delivery, _receiver) = receive(message, json()).await;
+    assert_eq!(delivery.attribute("id").unwrap().as_deref(), Some("x"));
+    assert_eq!(delivery.event().unwrap(), event("x"));
+    assert_eq!(delivery.events().unwrap(), [event("x")]);
+    assert!(delivery.decoded().unwrap().repairs.is_empty());
+    assert!(format!("{delivery:?}").contains("Structured"));
+}
+
+#[tokio::test]
+async fn a_wrong_document_counts_once() {
+    let message = Message::Structured { format: FormatId::JSON, body: "{".into() };
+    let (delivery, receiver) = receive(message, json()).await;
+    assert_eq!(receiver.metrics().invalid, 0); // nobody has looked
+    for _ in 0..3 {
+        assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::InvalidDocument);
+    }
+    assert_eq!(receiver.metrics().invalid, 1);
+    assert!(delivery.message().is_ok()); // it can be forwarded as it is
+}
+
+#[tokio::test]
+async fn repairs_are_told() {
+    let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","dataschema":"http://x/#y"}"#;
+    let message = Message::Structured { format: FormatId::JSON, body: body.into() };
+    let (delivery, _receiver) = receive(message.clone(), json()).await;
+    assert_eq!(delivery.event().unwrap_err().attribute(), Some("dataschema"));
+    let (delivery, _receiver) = receive(message, json().with_leniency(Leniency::all())).await;
+    let repairs: Vec<_> = delivery.decoded().unwrap().repairs.iter().map(|repair| repair.kind()).collect();
+    assert_eq!(repairs, [RepairKind::UriFragment]);
+}
+
+#[tokio::test]
+async fn an_unknown_format_is_told_and_can_be_forwarded() {
+    let (message, _) = Message::structured(&event(1), &Json::new()).unwrap();
+    let (delivery, _receiver) = receive(message, Decoding::strict()).await;
+    assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::UnknownFormat);
+    let (message, raw, token) = delivery.into_parts();
+    assert_eq!(raw.body.as_ref().map(bytes::Bytes::len), Some(message.unwrap().value.body_len()));
+    token.settle(cloudevents_transport::Settlement::Accept).await.unwrap();
+}

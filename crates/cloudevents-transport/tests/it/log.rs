@@ -1,0 +1,263 @@
+//! What a log does beyond the contract: watermarks, rebalances, the dead-letter sink.
+
+use crate::{event, events, id};
+use cloudevents_core::{Decoding, ErrorKind, Event};
+use cloudevents_transport::{
+    Delivery, Receiver,
+    fake::{FakeConsumer, FakeLog},
+    log::LogOptions,
+};
+use futures_util::FutureExt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SOON: Duration = Duration::from_secs(5);
+
+async fn filled(count: usize) -> FakeLog {
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(count)).await.unwrap();
+    log
+}
+
+fn open(log: &FakeLog) -> (Receiver, FakeConsumer) {
+    log.receiver(Decoding::strict(), LogOptions::default().with_sink(log.sink())).unwrap()
+}
+
+async fn next(receiver: &mut Receiver) -> Delivery {
+    receiver.next().await.unwrap().unwrap()
+}
+
+/// Time goes on only where nothing else can, so this is a condition, not a wait.
+async fn nothing_comes(receiver: &mut Receiver) -> bool {
+    tokio::time::timeout(Duration::from_millis(1), receiver.next()).await.is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hole_holds_the_watermark() {
+    let log = filled(4).await;
+    let (mut receiver, consumer) = open(&log);
+    let partition = cloudevents_transport::Partition::new("fake", 0);
+    let watermark = || consumer.ledger().watermark(&partition).unwrap();
+    let held = [next(&mut receiver).await, next(&mut receiver).await, next(&mut receiver).await];
+    let [zero, one, two] = held;
+    two.accept().await.unwrap();
+    one.accept().await.unwrap();
+    assert_eq!(watermark(), 0);
+    zero.accept().await.unwrap();
+    assert_eq!(watermark(), 3);
+    assert_eq!(log.committed(0), 0); // recorded, and committed by draining
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!(log.committed(0), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_holds_the_watermark_and_comes_again_from_memory() {
+    let log = filled(2).await;
+    let (mut receiver, _) = open(&log);
+    let since = Instant::now();
+    next(&mut receiver).await.retry(Duration::from_secs(60)).await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+    let again = next(&mut receiver).await;
+    assert_eq!((id(&again).as_str(), again.attempt(), since.elapsed()), ("0", 2, Duration::from_secs(60)));
+    again.retry(Duration::from_secs(60)).await.unwrap();
+    // Draining does not wait for what waits itself.
+    let since = Instant::now();
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!((since.elapsed(), log.committed(0)), (Duration::ZERO, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reject_passes_the_watermark_when_the_sink_has_it() {
+    let log = filled(2).await;
+    let (mut receiver, consumer) = open(&log);
+    log.append_garbage(0, ErrorKind::MissingAttribute, b"?");
+    let outcome = next(&mut receiver).await.reject("no such customer");
+    assert!(log.dead_letters().is_empty()); // on its way
+    assert_eq!(consumer.ledger().outstanding(), 1);
+    outcome.await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+    let garbage = next(&mut receiver).await;
+    drop(garbage.reject("not an event")); // nobody waits
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!(log.committed(0), 3);
+    let letters = log.dead_letters();
+    assert_eq!((&*letters[0].reason, letters[0].attempt), ("no such customer", 1));
+    assert_eq!(letters[1].raw.body.as_deref(), Some(&b"?"[..]));
+    assert_eq!(letters[1].raw.position, Some(2));
+    assert!(letters[1].message.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sink_declines_comes_again() {
+    let log = filled(2).await;
+    log.sink_declines(true);
+    let (mut receiver, _) = open(&log);
+    let error = next(&mut receiver).await.reject("bad").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    next(&mut receiver).await.accept().await.unwrap();
+    log.sink_declines(false);
+    let again = next(&mut receiver).await;
+    assert_eq!((id(&again).as_str(), again.attempt()), ("0", 2));
+    again.reject("bad").await.unwrap();
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!(log.committed(0), 2);
+    assert_eq!(receiver.metrics().settlements_failed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_in_rejection() {
+    let log = filled(1).await;
+    let mut options = LogOptions::default().with_sink(log.sink());
+    options.max_attempts = 3;
+    let (mut receiver, _) = log.receiver(Decoding::strict(), options).unwrap();
+    for attempt in 1..=3 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(delivery.attempt(), attempt);
+        delivery.retry(Duration::from_secs(1)).await.unwrap();
+    }
+    assert_eq!(&*log.dead_letters()[0].reason, "given up after 3 attempts");
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!(log.committed(0), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_come_again_is_bounded() {
+    let log = filled(10).await;
+    let mut options = LogOptions::default().dropping_rejected();
+    options.max_waiting = 3;
+    let (mut receiver, _) = log.receiver(Decoding::strict(), options).unwrap();
+    for _ in 0..3 {
+        next(&mut receiver).await.retry(Duration::from_secs(60)).await.unwrap();
+    }
+    let since = Instant::now();
+    let again = next(&mut receiver).await; // not number 3, but number 0 again
+    assert_eq!((id(&again).as_str(), since.elapsed()), ("0", Duration::from_secs(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_revoked_partition_nothing_can_be_settled() {
+    let log = filled(5).await;
+    let (mut receiver, consumer) = open(&log);
+    let [zero, one, two, three] = [
+        next(&mut receiver).await,
+        next(&mut receiver).await,
+        next(&mut receiver).await,
+        next(&mut receiver).await,
+    ];
+    zero.accept().await.unwrap();
+    let rejecting = one.reject("on its way to the sink");
+    consumer.revoke(0);
+    assert_eq!(log.committed(0), 1); // what was done is committed before the partition is given up
+    assert_eq!(rejecting.await.unwrap_err().kind(), ErrorKind::Revoked);
+    assert_eq!(two.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
+    assert!(nothing_comes(&mut receiver).await);
+
+    consumer.assign(0); // it comes back, in a new epoch
+    assert_eq!(three.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
+    for expected in 1..5 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), expected.to_string());
+        delivery.accept().await.unwrap();
+    }
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!(log.committed(0), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_partition_forgets_what_waits_and_draining_does_not_wait_for_it() {
+    let log = filled(3).await;
+    let (mut receiver, consumer) = open(&log);
+    next(&mut receiver).await.retry(Duration::from_millis(1)).await.unwrap();
+    let (released, held) = (next(&mut receiver).await, next(&mut receiver).await);
+    drop(released);
+    consumer.revoke(0);
+    assert!(nothing_comes(&mut receiver).await);
+    drop(held); // nobody's mistake: no failure is counted
+    receiver.drain(SOON).await.unwrap();
+    assert_eq!((log.committed(0), receiver.metrics().settlements_failed), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_wakes_who_waits() {
+    let log = filled(1).await;
+    let (mut receiver, consumer) = open(&log);
+    consumer.revoke(0);
+    let (delivery, ()) = tokio::join!(next(&mut receiver), async { consumer.assign(0) });
+    delivery.accept().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn released_messages_come_again_in_order() {
+    let log = filled(4).await;
+    let (mut receiver, _) = open(&log);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(next(&mut receiver).await);
+    }
+    held.reverse();
+    drop(held);
+    for expected in 0..4 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((id(&delivery), delivery.attempt()), (expected.to_string(), 1));
+        delivery.accept().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_gone_commits_nothing_and_says_so() {
+    let log = filled(2).await;
+    let (mut receiver, _) = open(&log);
+    let (zero, one) = (next(&mut receiver).await, next(&mut receiver).await);
+    drop(receiver);
+    assert_eq!(zero.accept().await.unwrap_err().kind(), ErrorKind::Closed);
+    drop(one);
+    let (mut second, _) = open(&log);
+    assert_eq!(id(&next(&mut second).await), "0");
+}
+
+#[tokio::test]
+async fn undecided_about_rejected_messages_it_does_not_start() {
+    let error = FakeLog::new(1).receiver(Decoding::strict(), LogOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let help = error.help().unwrap();
+    assert!(
+        help.contains("LogOptions::with_sink") && help.contains("LogOptions::dropping_rejected"),
+        "{help}"
+    );
+}
+
+#[test]
+fn without_a_runtime_it_does_not_start() {
+    let error =
+        FakeLog::new(1).receiver(Decoding::strict(), LogOptions::default().dropping_rejected()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_have_partitions() {
+    let log = FakeLog::new(4);
+    let keyed = |id: usize| -> Event {
+        event(id).into_builder().extension("partitionkey", format!("key{}", id % 5)).build().unwrap()
+    };
+    log.sender().send_all((0..40).map(keyed)).await.unwrap();
+    let (mut receiver, _) = open(&log);
+    let mut partitions = std::collections::BTreeMap::new();
+    for _ in 0..40 {
+        let delivery = next(&mut receiver).await;
+        let key = delivery.attribute("partitionkey").unwrap().unwrap();
+        let partition = delivery.partition().unwrap().clone();
+        assert_eq!(delivery.topic(), Some("fake"));
+        assert_eq!(*partitions.entry(key).or_insert_with(|| partition.clone()), partition);
+        delivery.accept().await.unwrap();
+    }
+    assert!(receiver.next().now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_delay_is_no_overflow() {
+    let log = filled(1).await;
+    let (mut receiver, _) = open(&log);
+    next(&mut receiver).await.retry(Duration::MAX).await.unwrap();
+    assert!(nothing_comes(&mut receiver).await);
+    receiver.drain(Duration::MAX).await.unwrap();
+}

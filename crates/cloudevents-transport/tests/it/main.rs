@@ -1,0 +1,27 @@
+//! The settlement rules, proved on a log and on a queue.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod contract;
+mod delivery;
+mod for_each;
+mod log;
+mod queue;
+mod receiver;
+mod sender;
+mod transports;
+
+use cloudevents_core::Event;
+use cloudevents_transport::Delivery;
+
+fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
+    (0..count).map(event)
+}
+
+fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}

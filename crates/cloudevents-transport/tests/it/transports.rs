@@ -1,0 +1,56 @@
+//! From a URL to a sender or receiver.
+
+use crate::{event, id};
+use cloudevents_core::{Decoding, ErrorKind, Formats};
+use cloudevents_json::Json;
+use cloudevents_transport::{Policy, ReceiverOptions, Transports, fake::FakeQueue};
+
+fn transports() -> Transports {
+    let queue = FakeQueue::new();
+    let sending = queue.clone();
+    Transports::default()
+        .with_options(Decoding::strict().with_formats(Formats::none().with(Json::new())))
+        .with_sender("fake", move |endpoint, formats| {
+            let sender = sending.sender();
+            async move {
+                endpoint.check_options(&[])?;
+                assert_eq!(formats.iter().count(), 1);
+                Ok(sender)
+            }
+        })
+        .with_receiver("fake+queue", move |_, options: ReceiverOptions| {
+            let receiver = queue.receiver(options);
+            async move { Ok(receiver) }
+        })
+}
+
+#[tokio::test]
+async fn a_scheme_opens_its_transport() {
+    let transports = transports();
+    let sender = transports.sender("FAKE://user:secret@localhost/queue").await.unwrap();
+    let mut options = ReceiverOptions::default();
+    options.policy = Policy::Skip;
+    let mut receiver = transports.receiver_with("fake+queue://localhost/queue", options).await.unwrap();
+    sender.send(&event(1)).await.unwrap();
+    let delivery = receiver.next().await.unwrap().unwrap();
+    assert_eq!(id(&delivery), "1");
+    delivery.accept().await.unwrap();
+    assert!(transports.clone().receiver("fake+queue://").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened() {
+    let transports = transports();
+    let error = transports.sender("fake+queue://user:secret@localhost/").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(error.help(), Some("the schemes that can be sent to are `fake`"));
+    assert!(!format!("{error:?}").contains("secret"));
+    let error = transports.receiver("fake://localhost/").await.unwrap_err();
+    assert_eq!(error.help(), Some("the schemes that can be received from are `fake+queue`"));
+    let error = Transports::default().sender("fake://").await.unwrap_err();
+    assert_eq!(error.help(), Some("the schemes that can be sent to are none"));
+    for (url, kind) in [("localhost", ErrorKind::InvalidUrl), ("fake://x?typo=1", ErrorKind::InvalidUrl)] {
+        assert_eq!(transports.sender(url).await.unwrap_err().kind(), kind);
+    }
+    assert!(format!("{transports:?}").contains(r#"senders: ["fake"]"#));
+}
