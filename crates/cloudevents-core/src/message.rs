@@ -116,6 +116,13 @@ impl From<Event> for Message {
     }
 }
 
+/// In binary mode. The clone counts references.
+impl From<&Event> for Message {
+    fn from(event: &Event) -> Self {
+        Self::Binary(event.clone())
+    }
+}
+
 /// How a message carries events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

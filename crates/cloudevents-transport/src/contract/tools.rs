@@ -95,3 +95,16 @@ pub(super) fn each_once(seen: &[usize], count: usize) -> Result<(), Failure> {
     ensure!(times.is_empty(), "events came that nobody sent: {times:?}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_is_not_twice_and_not_never() {
+        assert!(each_once(&[1, 0, 2], 3).is_ok());
+        assert_eq!(each_once(&[1, 0, 1, 2], 3).unwrap_err().to_string(), "event 1 came 2 times");
+        assert_eq!(each_once(&[0, 2], 3).unwrap_err().to_string(), "event 1 came 0 times");
+        assert_eq!(each_once(&[0, 7], 1).unwrap_err().to_string(), "events came that nobody sent: {7: 1}");
+    }
+}

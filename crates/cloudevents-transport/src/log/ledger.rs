@@ -370,3 +370,33 @@ impl Settle for Ticket {
         ledger.settle(held, how)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Raw;
+
+    #[tokio::test]
+    async fn only_what_is_new_of_what_is_assigned_is_taken() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let partition = Partition::new("t", 0);
+        let record = |offset| {
+            Record::new(
+                partition.clone(),
+                offset,
+                Err(Error::new(ErrorKind::InvalidDocument)),
+                Raw::default(),
+            )
+        };
+        assert!(ledger.take(record(5)).is_none()); // not assigned
+        ledger.assign(partition.clone(), 5);
+        assert!(ledger.take(record(4)).is_none()); // done before
+        let five = ledger.take(record(5)).unwrap();
+        assert!(ledger.take(record(5)).is_none()); // held
+        five.token.settle(Settlement::Accept).await.unwrap();
+        assert!(ledger.take(record(5)).is_none()); // settled
+        assert_eq!((ledger.outstanding(), ledger.marks()), (0, vec![(partition.clone(), 6)]));
+        ledger.marked(&partition, 6);
+        assert!(ledger.marks().is_empty());
+    }
+}
