@@ -3,11 +3,12 @@
 use crate::testee;
 use cloudevents_conformance::{
     InProcess, KnownFailing, Selection, Suite, TerminalReport, run,
-    vectors::{Level, load_documents, load_requirements},
+    vectors::{Case, JsonComparison, Level, TimestampComparison, load_documents, load_requirements},
 };
 
 /// Runs the vectors whose ids match the pattern and panics with a report unless every one of them has the first of its outcomes:
-/// the one that this toolkit stands for. Cases of every level and of working drafts run.
+/// the one that this toolkit stands for. JSON payloads and timestamps have to be kept to the letter, whatever the case
+/// allows. Cases of every level and of working drafts run.
 ///
 /// # Panics
 ///
@@ -26,12 +27,7 @@ const TO_COME: &[&str] = &["the format avro "];
 
 fn report(pattern: &str) -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut documents = load_documents()?;
-    for case in documents.iter_mut().flat_map(|document| &mut document.cases) {
-        case.expect.truncate(1);
-        if let Some(outcome) = case.expect.first_mut() {
-            outcome.revisions = None;
-        }
-    }
+    documents.iter_mut().flat_map(|document| &mut document.cases).for_each(hold_to_the_first);
     let suite = Suite::new(documents, load_requirements()?);
     let selection = Selection::default().run(pattern.parse()?).profile(Level::May).drafts(true);
     let mut testee = InProcess::new(|request: &str| testee::answer(request).unwrap_or_default());
@@ -41,4 +37,14 @@ fn report(pattern: &str) -> Result<(String, bool), Box<dyn std::error::Error>> {
     let unsupported =
         summary.skipped.keys().any(|reason| !TO_COME.iter().any(|format| reason.contains(format)));
     Ok((String::from_utf8_lossy(&text).into_owned(), summary.is_success() && !unsupported))
+}
+
+/// Leaves the case its first outcome, to the letter.
+fn hold_to_the_first(case: &mut Case) {
+    case.expect.truncate(1);
+    if let Some(outcome) = case.expect.first_mut() {
+        outcome.revisions = None;
+    }
+    case.compare.json = JsonComparison::Text;
+    case.compare.timestamp = TimestampComparison::Text;
 }

@@ -1,3 +1,5 @@
 //! Checks of the workspace as a whole.
 
+#![allow(clippy::unwrap_used)]
+
 mod shape;

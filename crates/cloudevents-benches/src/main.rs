@@ -1,0 +1,67 @@
+#![doc = include_str!("../README.md")]
+
+mod allocations;
+mod gates;
+mod inputs;
+mod instructions;
+mod report;
+mod rows;
+mod table;
+mod targets;
+mod timing;
+
+use inputs::Source;
+use instructions::Side;
+use std::{env, error::Error, process::ExitCode};
+use table::Style;
+use timing::Effort;
+
+#[global_allocator]
+static HEAP: allocations::Counting = allocations::Counting;
+
+const USAGE: &str = "\
+usage: benches [--quick] [--markdown]      measure every row and print it
+       benches gates [--markdown]          check instructions and allocations; exit code 1 when a gate fails
+       benches rows                        the names of the rows
+       benches count ROW N [ours|peer|peer-extra]
+                                           run one side of a row N times, for a profiler";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match perform(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The answer says whether all is well.
+fn perform(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
+    let source = Source::from_environment();
+    if let ["count", row, times, side @ ..] = arguments {
+        let side = side.first().map_or(Some(Side::Ours), |side| Side::from_name(side)).ok_or(USAGE)?;
+        instructions::run(row, side, times.parse()?, &source)?;
+        return Ok(true);
+    }
+    let (flags, words): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|word| word.starts_with("--"));
+    if let Some(unknown) = flags.iter().find(|flag| !["--markdown", "--quick"].contains(*flag)) {
+        return Err(format!("there is no option `{unknown}`\n{USAGE}").into());
+    }
+    let style = if flags.contains(&"--markdown") { Style::Markdown } else { Style::Text };
+    match words.as_slice() {
+        [] => {
+            let effort = if flags.contains(&"--quick") { Effort::QUICK } else { Effort::FULL };
+            report::print(&source, style, effort).map(|()| true)
+        }
+        ["gates"] => gates::check(&source, style),
+        ["rows"] => {
+            rows::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(true)
+        }
+        _ => Err(USAGE.into()),
+    }
+}

@@ -1,0 +1,358 @@
+//! The rows: one operation each, of the toolkit, of the peer, and of plain work on memory that nothing can do without.
+
+use crate::{
+    allocations::{self, Heap},
+    inputs::{self, Source},
+};
+use bytes::Bytes;
+use cloudevents::binding::http::to_event;
+use cloudevents_core::{Decoding, Event, Mode};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::de::IgnoredAny;
+use std::{error::Error, hint::black_box, rc::Rc};
+
+/// The names of the rows, in order.
+pub(crate) const NAMES: &[&str] = &[
+    "json-small decode",
+    "json-medium decode",
+    "json-large decode",
+    "json-bin32k decode",
+    "json-batch-1000 decode",
+    "json-mixed-512 decode",
+    "json-small encode",
+    "json-medium encode",
+    "json-large encode",
+    "json-bin32k encode",
+    "json-batch-1000 encode",
+    "http-binary decode",
+    "http-binary encode",
+    "attributes read",
+];
+
+/// Runs an operation so many times. The operation's result is dropped each time.
+pub(crate) type Run = Box<dyn Fn(u64)>;
+
+/// One operation, and what it is compared with.
+pub(crate) struct Row {
+    /// What costs are divided by: the number of events where they are told per event, else 1.
+    pub(crate) per: u64,
+    pub(crate) ours: Run,
+    pub(crate) peer: Run,
+    /// Work that the peer's operation needs, and that does not count: its cost is subtracted.
+    pub(crate) peer_extra: Option<Run>,
+    /// Plain work to compare with, by name.
+    pub(crate) floors: Vec<(&'static str, Run)>,
+    /// What must hold besides the numbers; `Err` says what does not.
+    pub(crate) promise: Result<&'static str, String>,
+}
+
+type Peer = cloudevents::Event;
+type Failure = Box<dyn Error>;
+
+fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
+    Box::new(move |times| {
+        for _ in 0..times {
+            black_box(operation());
+        }
+    })
+}
+
+/// The row of this name.
+pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
+    match name.split_once(' ').unwrap_or_default() {
+        ("json-mixed-512", "decode") => mixed(source),
+        (input @ "json-batch-1000", "decode") => decode_batch(&source.document(input)?),
+        (input @ "json-batch-1000", "encode") => encode_batch(&source.document(input)?),
+        ("http-binary", "decode") => decode_http(source),
+        ("http-binary", "encode") => encode_http(source),
+        ("attributes", "read") => read_attributes(&source.document("json-small")?),
+        (input, "decode") => decode(&source.document(input)?),
+        (input, "encode") => encode(&source.document(input)?),
+        _ => Err(format!("there is no row `{name}`").into()),
+    }
+}
+
+/// Decoding and encoding a document of this many bytes.
+pub(crate) fn of_size(bytes: usize) -> Result<(Row, Row), Failure> {
+    let document = inputs::document_of(bytes);
+    Ok((decode(&document)?, encode(&document)?))
+}
+
+/// A copy into a new buffer of the right size.
+fn copy(bytes: &[u8]) -> (&'static str, Run) {
+    let bytes = bytes.to_vec();
+    ("copy", run(move || black_box(&bytes).clone()))
+}
+
+/// Reading all of a JSON text with `serde_json` and keeping nothing.
+fn scan(document: &Bytes) -> (&'static str, Run) {
+    let document = document.clone();
+    ("bare scan", run(move || serde_json::from_slice::<IgnoredAny>(black_box(&document)).is_ok()))
+}
+
+/// Whether a payload is a part of the document, as JSON payloads are; what was base64 is not.
+fn shares(document: &Bytes, payload: &Bytes) -> bool {
+    document.as_ptr_range().contains(&payload.as_ptr())
+}
+
+fn decode(document: &Bytes) -> Result<Row, Failure> {
+    let event = cloudevents_json::decode(document.clone())?;
+    serde_json::from_slice::<Peer>(document)?;
+    let mut floors = vec![copy(document), scan(document)];
+    let payload = event.data_bytes().cloned().unwrap_or_default();
+    if !shares(document, &payload) {
+        let base64 = base64_simd::STANDARD.encode_to_string(&payload);
+        floors.push(("base64", run(move || base64_simd::STANDARD.decode_to_vec(black_box(&base64)).is_ok())));
+    }
+    let heap = allocations::of(|| cloudevents_json::decode(document.clone()));
+    let promise = if shares(document, &payload) {
+        let promise = "holds at most 1 KiB beyond the input";
+        if heap.held <= 1024 { Ok(promise) } else { Err(format!("{promise}: {}", heap.held)) }
+    } else {
+        let promise = "allocates at most 1.1 times the payload";
+        let most = (payload.len() + payload.len() / 10) as u64;
+        if heap.bytes <= most { Ok(promise) } else { Err(format!("{promise}: {}", heap.bytes)) }
+    };
+    let (ours, peer) = (document.clone(), document.clone());
+    Ok(Row {
+        per: 1,
+        ours: run(move || cloudevents_json::decode(black_box(&ours).clone())),
+        peer: run(move || serde_json::from_slice::<Peer>(black_box(&peer))),
+        peer_extra: None,
+        floors,
+        promise,
+    })
+}
+
+fn decode_batch(document: &Bytes) -> Result<Row, Failure> {
+    cloudevents_json::decode_batch(document.clone())?;
+    serde_json::from_slice::<Vec<Peer>>(document)?;
+    let (ours, peer) = (document.clone(), document.clone());
+    Ok(Row {
+        per: 1,
+        ours: run(move || cloudevents_json::decode_batch(black_box(&ours).clone())),
+        peer: run(move || serde_json::from_slice::<Vec<Peer>>(black_box(&peer))),
+        peer_extra: None,
+        floors: vec![copy(document), scan(document)],
+        promise: Ok(""),
+    })
+}
+
+fn mixed(source: &Source) -> Result<Row, Failure> {
+    let documents: Rc<[Bytes]> = source.mixed()?.documents.into();
+    for document in documents.iter() {
+        cloudevents_json::decode(document.clone())?;
+        serde_json::from_slice::<Peer>(document)?;
+    }
+    let each = |operation: fn(&Bytes)| {
+        let documents = documents.clone();
+        run(move || documents.iter().for_each(|document| operation(black_box(document))))
+    };
+    Ok(Row {
+        per: documents.len() as u64,
+        ours: each(|document| drop(black_box(cloudevents_json::decode(document.clone())))),
+        peer: each(|document| drop(black_box(serde_json::from_slice::<Peer>(document)))),
+        peer_extra: None,
+        floors: vec![
+            ("copy", each(|document| drop(black_box(document.to_vec())))),
+            ("bare scan", each(|document| drop(black_box(serde_json::from_slice::<IgnoredAny>(document))))),
+        ],
+        promise: Ok(""),
+    })
+}
+
+fn encode(document: &Bytes) -> Result<Row, Failure> {
+    let event = cloudevents_json::decode(document.clone())?;
+    let peer = serde_json::from_slice::<Peer>(document)?;
+    let encoded = cloudevents_json::encode(&event);
+    let mut floors = vec![copy(&encoded)];
+    let payload = event.data_bytes().cloned().unwrap_or_default();
+    if !shares(document, &payload) {
+        floors.push(("base64", run(move || base64_simd::STANDARD.encode_to_string(black_box(&payload)))));
+    }
+    let heap = allocations::of(|| cloudevents_json::encode(&event));
+    let promise = "allocates as many bytes as the output has";
+    Ok(Row {
+        per: 1,
+        ours: run(move || cloudevents_json::encode(black_box(&event))),
+        peer: run(move || serde_json::to_vec(black_box(&peer))),
+        peer_extra: None,
+        floors,
+        promise: match heap.bytes.checked_sub(encoded.len() as u64) {
+            Some(0) => Ok(promise),
+            _ => Err(format!("{promise}: {} for {}", heap.bytes, encoded.len())),
+        },
+    })
+}
+
+fn encode_batch(document: &Bytes) -> Result<Row, Failure> {
+    let events = cloudevents_json::decode_batch(document.clone())?;
+    let peer = serde_json::from_slice::<Vec<Peer>>(document)?;
+    let floors = vec![copy(&cloudevents_json::encode_batch(&events)?)];
+    Ok(Row {
+        per: 1,
+        ours: run(move || cloudevents_json::encode_batch(black_box(&events))),
+        peer: run(move || serde_json::to_vec(black_box(&peer))),
+        peer_extra: None,
+        floors,
+        promise: Ok(""),
+    })
+}
+
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?);
+    }
+    Ok(map)
+}
+
+fn decode_http(source: &Source) -> Result<Row, Failure> {
+    let message = source.http()?;
+    let headers = Rc::new(header_map(&message.headers)?);
+    let body = message.body;
+    let decoding = Decoding::strict();
+    let event = cloudevents_http::decode(&headers, body.clone(), &decoding)?.value;
+    to_event(&*headers, body.to_vec())?;
+    let values: Vec<Bytes> = headers.values().map(|value| Bytes::copy_from_slice(value.as_bytes())).collect();
+    let shared = event.data_bytes().is_some_and(|data| data.as_ptr() == body.as_ptr());
+    let (peer_headers, peer_body) = (headers.clone(), body.clone());
+    Ok(Row {
+        per: 1,
+        ours: run(move || cloudevents_http::decode(black_box(&headers), black_box(&body).clone(), &decoding)),
+        peer: run(move || to_event(black_box(&*peer_headers), black_box(&peer_body).to_vec())),
+        peer_extra: None,
+        floors: vec![(
+            "copy of the values",
+            run(move || {
+                let mut buffer = Vec::with_capacity(values.iter().map(Bytes::len).sum());
+                black_box(&values).iter().for_each(|value| buffer.extend_from_slice(value));
+                buffer
+            }),
+        )],
+        promise: if shared { Ok("shares the body") } else { Err("shares the body: it was copied".into()) },
+    })
+}
+
+fn encode_http(source: &Source) -> Result<Row, Failure> {
+    let message = source.http()?;
+    let headers = header_map(&message.headers)?;
+    let peer = Rc::new(to_event(&headers, message.body.to_vec())?);
+    to_request(Peer::clone(&peer))?;
+    let event = cloudevents_http::decode(&headers, message.body, &Decoding::strict())?.value;
+    let mut written = HeaderMap::new();
+    cloudevents_http::encode(&event, Mode::Binary, &mut written)?;
+    if written != headers {
+        return Err("the headers that were written are not those that were read".into());
+    }
+    let cloned = peer.clone();
+    Ok(Row {
+        per: 1,
+        ours: run(move || {
+            let mut headers = HeaderMap::new();
+            cloudevents_http::encode(black_box(&event), Mode::Binary, &mut headers)
+                .map(|(body, _)| (headers, body))
+        }),
+        // It takes the event, of which every operation needs a clone.
+        peer: run(move || to_request(Peer::clone(black_box(&peer)))),
+        peer_extra: Some(run(move || Peer::clone(black_box(&cloned)))),
+        floors: vec![("clone of the headers", run(move || black_box(&written).clone()))],
+        promise: Ok(""),
+    })
+}
+
+fn to_request(event: Peer) -> Result<http::Request<Option<Vec<u8>>>, cloudevents::message::Error> {
+    event.try_into()
+}
+
+fn read_attributes(document: &Bytes) -> Result<Row, Failure> {
+    let event = cloudevents_json::decode(document.clone())?;
+    let peer = serde_json::from_slice::<Peer>(document)?;
+    let strings: Vec<(String, String)> = event
+        .attributes()
+        .map(|(name, value)| (name.as_str().to_owned(), value.to_canonical().into_owned()))
+        .collect();
+    Ok(Row {
+        per: 1,
+        ours: run(move || {
+            for (name, value) in black_box(&event).attributes() {
+                black_box((name.as_str(), value.as_str()));
+            }
+        }),
+        peer: run(move || {
+            for (name, value) in black_box(&peer).iter() {
+                black_box((name, &value));
+            }
+        }),
+        peer_extra: None,
+        floors: vec![(
+            "walk over pairs of strings",
+            run(move || {
+                for (name, value) in black_box(&strings) {
+                    black_box((name.as_str(), value.as_str()));
+                }
+            }),
+        )],
+        promise: Ok(""),
+    })
+}
+
+/// What one decoded event holds on the heap.
+pub(crate) struct Held {
+    pub(crate) name: &'static str,
+    /// Bytes of the input: what the toolkit's event shares.
+    pub(crate) input: usize,
+    pub(crate) ours: Heap,
+    pub(crate) peer: Heap,
+}
+
+/// The sizes of the values themselves: ours, the peer's.
+pub(crate) const EVENT_SIZES: (usize, usize) = (size_of::<Event>(), size_of::<Peer>());
+
+/// What one decoded event holds beyond its input.
+pub(crate) fn held(source: &Source) -> Result<Vec<Held>, Failure> {
+    let mut all = Vec::new();
+    for name in ["json-small", "json-medium", "json-large", "json-bin32k"] {
+        let document = source.document(name)?;
+        all.push(Held {
+            name,
+            input: document.len(),
+            ours: allocations::of(|| cloudevents_json::decode(document.clone())),
+            peer: allocations::of(|| serde_json::from_slice::<Peer>(&document)),
+        });
+    }
+    let message = source.http()?;
+    let (headers, body) = (header_map(&message.headers)?, message.body);
+    all.push(Held {
+        name: "http-binary",
+        input: body.len(),
+        ours: allocations::of(|| cloudevents_http::decode(&headers, body.clone(), &Decoding::strict())),
+        peer: allocations::of(|| to_event(&headers, body.to_vec())),
+    });
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_runs() {
+        for name in NAMES {
+            let row = row(name, &Source::Generated).unwrap();
+            for run in [&row.ours, &row.peer].into_iter().chain(row.floors.iter().map(|(_, run)| run)) {
+                run(1);
+            }
+        }
+        assert!(row("json-small write", &Source::Generated).is_err());
+    }
+
+    #[test]
+    fn what_shares_its_input_holds_nothing_else() {
+        for held in held(&Source::Generated).unwrap() {
+            let least = if held.name == "json-bin32k" { 32_768 } else { 0 };
+            assert!((least..least + 1024).contains(&held.ours.held), "{}: {}", held.name, held.ours.held);
+            assert!(held.peer.held > held.ours.held, "{}", held.name);
+        }
+    }
+}

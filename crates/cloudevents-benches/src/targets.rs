@@ -1,0 +1,67 @@
+//! What the rows may cost: the gates, and what is wished for beyond them.
+
+/// The bounds of one row.
+pub(crate) struct Target {
+    pub(crate) row: &'static str,
+    /// How many times faster than the peer: the gate, and the wish.
+    pub(crate) peer: (f64, f64),
+    /// Instructions of one operation, at most.
+    pub(crate) instructions: Option<u64>,
+    /// Allocations of one operation, at most.
+    pub(crate) allocations: u64,
+    /// The same, as wished for.
+    pub(crate) allocations_wanted: u64,
+    /// Whether the row's promise is a gate.
+    pub(crate) promise: bool,
+}
+
+const fn target(row: &'static str, peer: (f64, f64), instructions: u64, allocations: u64) -> Target {
+    Target {
+        row,
+        peer,
+        instructions: if instructions == 0 { None } else { Some(instructions) },
+        allocations,
+        allocations_wanted: allocations,
+        promise: false,
+    }
+}
+
+const fn promised(target: Target) -> Target {
+    Target { promise: true, ..target }
+}
+
+/// All bounds. Those of `json-mixed-512` are per event.
+pub(crate) const TARGETS: &[Target] = &[
+    target("json-small decode", (5.0, 8.0), 9_000, 2),
+    target("json-medium decode", (10.0, 14.0), 70_000, 2),
+    promised(target("json-large decode", (10.0, 20.0), 4_000_000, 2)),
+    promised(target("json-bin32k decode", (4.0, 4.8), 80_000, 2)),
+    // One per event; four in all are wished for.
+    Target { allocations_wanted: 4, ..target("json-batch-1000 decode", (5.0, 9.0), 9_000_000, 1000) },
+    target("json-mixed-512 decode", (4.0, 6.0), 11_000, 2),
+    target("json-small encode", (5.0, 7.0), 2_700, 1),
+    target("json-medium encode", (25.0, 40.0), 4_000, 1),
+    promised(target("json-large encode", (100.0, 140.0), 0, 1)),
+    target("json-bin32k encode", (7.0, 9.0), 48_000, 1),
+    target("json-batch-1000 encode", (5.0, 7.5), 2_500_000, 1),
+    promised(target("http-binary decode", (2.0, 2.8), 7_000, 2)),
+    // Three, and one for each of the two extensions.
+    target("http-binary encode", (2.0, 2.8), 10_000, 5),
+];
+
+/// The bounds of this row, if it has any.
+pub(crate) fn of(row: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.row == row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::NAMES;
+
+    #[test]
+    fn every_target_has_a_row() {
+        assert!(TARGETS.iter().all(|target| NAMES.contains(&target.row)));
+        assert!(of("attributes read").is_none());
+    }
+}

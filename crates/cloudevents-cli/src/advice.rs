@@ -1,0 +1,106 @@
+//! What the specification recommends and an event does not follow. It is valid all the same.
+
+use crate::{report::Report, show};
+use cloudevents_kit::{Event, SpecVersion, UriReference};
+
+/// One recommendation.
+#[derive(Clone, Debug)]
+pub(crate) struct Advice {
+    pub(crate) kind: &'static str,
+    pub(crate) attribute: Option<String>,
+    pub(crate) message: String,
+    pub(crate) clause: Option<&'static str>,
+}
+
+impl Advice {
+    fn new(
+        kind: &'static str,
+        attribute: Option<&str>,
+        message: String,
+        clause: Option<&'static str>,
+    ) -> Self {
+        Self { kind, attribute: attribute.map(str::to_owned), message, clause }
+    }
+
+    /// As a note.
+    pub(crate) fn report(&self) -> Report {
+        let report = Report::note(self.message.as_str()).kind(self.kind).attribute(self.attribute.as_deref());
+        match self.clause {
+            Some(clause) => report.clause(clause),
+            None => report,
+        }
+    }
+
+    /// For programs.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
+        let mut value = serde_json::json!({"kind": self.kind, "message": self.message});
+        if let Some(members) = value.as_object_mut() {
+            members.extend(self.attribute.as_deref().map(|name| ("attribute".to_owned(), name.into())));
+            members.extend(self.clause.map(|clause| ("clause".to_owned(), clause.into())));
+        }
+        value
+    }
+}
+
+/// Everything worth a note about the event.
+pub(crate) fn of(event: &Event) -> Vec<Advice> {
+    let mut all = Vec::new();
+    if event.specversion() == SpecVersion::V03 {
+        let message = "the event is of specversion 0.3, which was replaced by 1.0 in 2019".to_owned();
+        all.push(Advice::new("old-specversion", Some("specversion"), message, None));
+    }
+    if UriReference::as_uri(event.source()).is_none() {
+        let message = format!("the source `{}` is relative; an absolute URI is recommended", event.source());
+        all.push(Advice::new("relative-source", Some("source"), message, Some("CE-source-c")));
+    }
+    for (name, _) in event.extensions() {
+        let name = name.as_str();
+        if name.len() > 20 {
+            let message =
+                format!("the name `{name}` has {} characters; no more than 20 are recommended", name.len());
+            all.push(Advice::new("long-name", Some(name), message, Some("CE-Naming-d")));
+        }
+        if name.starts_with(|first: char| first.is_ascii_digit()) {
+            let message = format!("the name `{name}` begins with a digit; a letter is recommended");
+            all.push(Advice::new("name-begins-with-digit", Some(name), message, Some("CE-Naming-b")));
+        }
+    }
+    if event.is_payload_not_json() {
+        let message =
+            "the payload is not JSON, though datacontenttype says so; it is kept as bytes".to_owned();
+        all.push(Advice::new("payload-not-json", Some("datacontenttype"), message, None));
+    }
+    let size = show::document_size(event);
+    if size > 65_536 {
+        let message =
+            format!("the event has {size} bytes as JSON; intermediaries need not forward more than 65,536");
+        all.push(Advice::new("large-event", None, message, Some("CE-Size-Limits-b")));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clause_is_known() {
+        let event = Event::builder()
+            .id("1")
+            .source("s")
+            .ty("t")
+            .extension("0aaaaaaaaaaaaaaaaaaaaa", 1)
+            .payload("application/json", Ok(cloudevents_kit::Payload::body(vec![b'x'; 70_000])))
+            .build()
+            .unwrap();
+        let all = of(&event);
+        let kinds: Vec<_> = all.iter().map(|advice| advice.kind).collect();
+        assert_eq!(
+            kinds,
+            ["relative-source", "long-name", "name-begins-with-digit", "payload-not-json", "large-event"]
+        );
+        for clause in all.iter().filter_map(|advice| advice.clause) {
+            assert!(crate::clause::find(clause).is_some(), "{clause}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The command line.
+
+use crate::{commands::Command, failure::Status};
+use clap::{Args, Parser, ValueEnum};
+use std::io::Write;
+
+/// Send, receive, check and convert CloudEvents.
+#[derive(Debug, Parser)]
+#[command(name = "ce", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ce tour                                        see events go through every binding and back
+  ce listen http://127.0.0.1:8080/               print what arrives
+  ce send http://127.0.0.1:8080/ order.json      send an event from a file
+  ce validate --explain orders.json              check events, and learn the rules they break
+  ce conformance run --testee \"node adapter.js\"  test another implementation
+
+Exit status: 0 done, 1 the answer is no, 2 wrong usage or unreadable input, 3 the network failed.";
+
+/// What every command understands.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Write data as JSON Lines, for people, or as YAML [default: pretty on a terminal, json elsewhere].
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub(crate) output: Option<Output>,
+    /// Use colours. NO_COLOR and CLICOLOR_FORCE are respected.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorChoice,
+    /// Tell of errors for people, or as a JSON object a line.
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    pub(crate) error_format: ErrorFormat,
+    /// Tell of errors only: no notes, no progress.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// How data is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    // JSON Lines.
+    Json,
+    // For people.
+    Pretty,
+    // A YAML document for each.
+    Yaml,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How errors are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ErrorFormat {
+    #[default]
+    Text,
+    // A JSON object a line.
+    Json,
+}
+
+/// Tells why the command line was refused, or shows the help that was asked for.
+pub(crate) fn refused(error: &clap::Error) -> Status {
+    if !error.use_stderr() {
+        // A pipe that broke while help was printed is no failure.
+        let _ = error.print();
+        return Status::Done;
+    }
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--error-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| matches!(pair, [name, value] if name == "--error-format" && value == "json"));
+    if json {
+        let text = error.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message});
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    } else {
+        let _ = error.print();
+    }
+    Status::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

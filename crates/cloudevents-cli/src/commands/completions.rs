@@ -1,0 +1,27 @@
+//! `ce completions`: scripts that complete command lines in a shell.
+
+use crate::{
+    cli::Cli,
+    failure::{Failure, Status},
+};
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::io::{self, Write};
+
+/// Print a script that completes command lines in a shell.
+///
+/// For bash: ce completions bash > ~/.local/share/bash-completion/completions/ce
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// Write for this shell.
+    shell: Shell,
+}
+
+pub(crate) fn run(command: &Completions) -> Result<Status, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(command.shell, &mut Cli::command(), "ce", &mut script);
+    let mut out = io::stdout().lock();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,194 @@
+//! `ce convert`: events from one format to another.
+
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    input::{self, Form, LINES, Located, Reading},
+    progress::Progress,
+    report::Report,
+};
+use clap::Args;
+use cloudevents_kit::{Event, Format, FormatId, Formats, json};
+use std::{io::Write, path::PathBuf};
+
+/// Convert events between formats.
+///
+/// What the target cannot hold is told. Payloads keep every digit. The result goes to standard output as it is.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce convert --to json-batch one.json two.json > batch.json
+  ce convert --to lines batch.json | grep order | ce convert --to json-batch
+  ce convert --keep-going --to lines events.jsonl > good.jsonl")]
+pub(crate) struct Convert {
+    /// Convert these files; `-` and none stand for standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Write this format: a format, its batch, or lines.
+    #[arg(long, value_name = "FORMAT", value_parser = input::names(), default_value = LINES)]
+    to: String,
+    /// Leave out what is no event, tell of it, and go on.
+    #[arg(long)]
+    keep_going: bool,
+    /// Fail when the target cannot hold something exactly.
+    #[arg(long)]
+    exact: bool,
+    /// Convert events of specversion 0.3 to 1.0.
+    #[arg(long)]
+    upgrade: bool,
+}
+
+pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
+    let formats = cloudevents_kit::formats();
+    let form = Form::of(&command.to, &formats).unwrap_or(Form::Lines);
+    let mut target = Target::new(form, &formats, console)?;
+    let mut progress = Progress::new(console, None, "events");
+    for path in input::files(&command.files) {
+        let mut events = input::open(&path, &command.reading)?;
+        while let Some(located) = events.next() {
+            let located = located?;
+            progress.suspend(|| located.tell_repairs(console));
+            match event(&located, command) {
+                Ok(event) => target.write(event, &located, command, console)?,
+                Err(report) if command.keep_going => {
+                    target.flush()?;
+                    progress.suspend(|| console.error(Status::No, &report));
+                }
+                Err(report) => {
+                    target.flush()?;
+                    return Err(Failure::Told(Status::No, report));
+                }
+            }
+            if events.may_wait() {
+                target.flush()?;
+            }
+            progress.step();
+        }
+    }
+    progress.finish();
+    target.finish(command, console)?;
+    Ok(Status::Done)
+}
+
+/// The event, in specversion 1.0 where that was asked for.
+fn event(located: &Located, command: &Convert) -> Result<Event, Box<Report>> {
+    let event = match &located.event {
+        Ok(decoded) => decoded.value.clone(),
+        Err(error) => return Err(Box::new(located.report(error))),
+    };
+    if !command.upgrade {
+        return Ok(event);
+    }
+    event.upgrade().map_err(|mistakes| {
+        let first = mistakes.errors().first().map(|error| located.report(error));
+        Box::new(first.unwrap_or_else(|| Report::new("the event cannot be upgraded")))
+    })
+}
+
+/// What events are written to.
+struct Target<'a> {
+    out: std::io::BufWriter<std::io::StdoutLock<'static>>,
+    form: Form,
+    format: &'a dyn Format,
+    /// The events of a batch, or the one of a document: until the end.
+    held: Vec<Event>,
+}
+
+impl<'a> Target<'a> {
+    fn new(form: Form, formats: &'a Formats, console: &Console) -> Result<Self, Failure> {
+        let id = match &form {
+            Form::Lines => &FormatId::JSON,
+            Form::Single(id) | Form::Batch(id) => id,
+        };
+        let format = formats
+            .require(id)
+            .map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))?;
+        Ok(Self { out: console.out(), form, format, held: Vec::new() })
+    }
+
+    fn write(
+        &mut self,
+        event: Event,
+        located: &Located,
+        command: &Convert,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        match self.form {
+            Form::Lines => {
+                let losses = json::LineWriter::new(&mut self.out).write(&event)?;
+                tell(&losses, Some(located), command, console)
+            }
+            Form::Single(_) if !self.held.is_empty() => Err(Failure::usage(format!(
+                "a `{}` document holds one event, and there are several",
+                command.to
+            ))
+            .help(match self.format.batch_media_type() {
+                Some(_) => format!(
+                    "write a batch with --to {}-batch, or one document a line with --to lines",
+                    command.to
+                ),
+                None => "write one document a line with --to lines".to_owned(),
+            })),
+            Form::Single(_) | Form::Batch(_) => {
+                self.held.push(event);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self, command: &Convert, console: &Console) -> Result<(), Failure> {
+        let mut document = Vec::new();
+        let losses = match (&self.form, self.held.as_slice()) {
+            (Form::Lines, _) => return self.flush(),
+            (Form::Single(_), [event]) => self.format.encode(event, &mut document),
+            (Form::Single(_), _) => {
+                return Err(Failure::new(Status::No, "there is no event to convert"));
+            }
+            (Form::Batch(_), events) => self.format.encode_batch(events, &mut document),
+        };
+        let losses = losses.map_err(|error| {
+            let report = Report::of(&error);
+            let report = match error.kind() {
+                cloudevents_kit::ErrorKind::MixedSpecversions => {
+                    report.help("convert older events with --upgrade")
+                }
+                _ => report,
+            };
+            Failure::Told(Status::No, Box::new(report))
+        })?;
+        tell(&losses, None, command, console)?;
+        self.out.write_all(&document)?;
+        // A text document ends its last line; other formats are bytes to which nothing is added.
+        if self.format.id() == FormatId::JSON {
+            self.out.write_all(b"\n")?;
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Tells of losses; with `--exact` they are the end.
+fn tell(
+    losses: &cloudevents_kit::Losses,
+    located: Option<&Located>,
+    command: &Convert,
+    console: &Console,
+) -> Result<(), Failure> {
+    for loss in losses {
+        let report = Report::loss(loss);
+        let report = match located {
+            Some(located) => report.at(&located.place),
+            None => report,
+        };
+        if command.exact {
+            return Err(Failure::Told(Status::No, Box::new(report.into_error())));
+        }
+        console.report(&report);
+    }
+    Ok(())
+}

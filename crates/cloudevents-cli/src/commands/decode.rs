@@ -1,0 +1,116 @@
+//! `ce decode`: wire messages to events.
+
+use crate::{
+    console::Console,
+    emit::Emit,
+    failure::{Failure, Status},
+    input,
+    report::Report,
+    source::{Place, Source},
+    wire,
+};
+use clap::Args;
+use cloudevents_testkit::tagged;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Turn wire messages into events.
+///
+/// A message is the JSON of the testee protocol, as `ce encode` writes it: one message, or one a line.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce encode order.json | ce decode
+  echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http")]
+pub(crate) struct Decode {
+    /// Decode the messages of these files; `-` and none stand for standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Decode messages of this binding or format, unless they say `via` themselves.
+    #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
+    via: String,
+    /// Repair what can be repaired, and tell of each repair.
+    #[arg(long)]
+    lenient: bool,
+    /// Write type-tagged events, with the type of each attribute.
+    #[arg(long)]
+    tagged: bool,
+}
+
+pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
+    let mut emit = Emit::new(console);
+    for path in input::files(&command.files) {
+        let (name, bytes) = input::read(&path)?;
+        let mut messages = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+        loop {
+            let begin = messages.byte_offset();
+            let Some(message) = messages.next() else { break };
+            let spaces =
+                bytes.get(begin..).map_or(0, |rest| rest.len().saturating_sub(rest.trim_ascii_start().len()));
+            let place = Place {
+                begin: begin.saturating_add(spaces),
+                ..Place::of(Source { name: name.clone(), text: bytes.clone().into(), first_line: 1 })
+            };
+            match message {
+                Ok(message) => decode(message, &place, command, &mut emit, console)?,
+                Err(error) => {
+                    emit.flush()?;
+                    let words = error.to_string();
+                    let words = words.split(" at line ").next().unwrap_or(&words);
+                    let report =
+                        Report::new("this is no wire message").kind("invalid-document").detail(words);
+                    let offset = offset(&bytes, error.line(), error.column());
+                    return Err(Failure::Told(Status::Usage, Box::new(report.at(&place).offset(offset))));
+                }
+            }
+        }
+    }
+    emit.flush()?;
+    Ok(Status::Done)
+}
+
+fn decode(
+    message: Value,
+    place: &Place,
+    command: &Decode,
+    emit: &mut Emit,
+    console: &Console,
+) -> Result<(), Failure> {
+    let mut request = Map::new();
+    let via = message.get("via").and_then(Value::as_str).unwrap_or(&command.via);
+    request.insert("via".into(), via.into());
+    request.insert("message".into(), message.get("message").unwrap_or(&message).clone());
+    request.insert("strictness".into(), if command.lenient { "lenient" } else { "strict" }.into());
+    let result = match wire::run("decode", request) {
+        Ok(result) => result,
+        Err(refusal) => {
+            emit.flush()?;
+            console.error(refusal.status, &refusal.report.at(place));
+            return Ok(());
+        }
+    };
+    for repair in result.get("repairs").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| repair.get(name).and_then(Value::as_str);
+        let what = text("attribute").map_or(String::new(), |name| format!(" attribute `{name}`"));
+        let report = Report::warning(format!("repaired:{what}")).kind(text("kind").unwrap_or("repair"));
+        console.report(&report.attribute(text("attribute")).at(place));
+    }
+    for event in result.get("events").and_then(Value::as_array).into_iter().flatten() {
+        if command.tagged {
+            emit.value(event, |paint| {
+                format!("{}\n", crate::json_view::pretty(&event.to_string(), "", paint))
+            })?;
+        } else {
+            let event = tagged::to_event(event)
+                .map_err(|error| Failure::Told(Status::No, Box::new(Report::of(&error).at(place))))?;
+            emit.event(&event)?;
+        }
+    }
+    Ok(())
+}
+
+/// The byte at this line and column, both counted from 1.
+fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(line.saturating_sub(1));
+    lines.map(<[u8]>::len).fold(0, usize::saturating_add).saturating_add(column.saturating_sub(1))
+}

@@ -1,0 +1,99 @@
+//! `ce inspect`: shows events for people.
+
+use crate::{
+    advice,
+    cli::Output,
+    console::{Console, style},
+    emit::Emit,
+    failure::{Failure, Status},
+    input::{self, Reading},
+    plain::{plain, size},
+    show,
+};
+use clap::Args;
+use cloudevents_kit::Data;
+use cloudevents_testkit::tagged;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Show events for people.
+///
+/// Attributes come with their types, the payload is laid out, and what is worth a note is noted.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce inspect order.json
+  ce listen http://127.0.0.1:8080/ | ce inspect --output pretty
+  ce inspect --output json order.json | jq .event.attributes")]
+pub(crate) struct Inspect {
+    /// Show the events of these files; `-` and none stand for standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Show payloads to the end.
+    #[arg(long)]
+    full: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+pub(crate) fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
+    let mut emit = Emit::new(console);
+    let mut first = true;
+    for path in input::files(&command.files) {
+        let mut events = input::open(&path, &command.reading)?;
+        let name = events.name().to_owned();
+        let mut any = false;
+        while let Some(located) = events.next() {
+            let located = located?;
+            any = true;
+            let decoded = match &located.event {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    emit.flush()?;
+                    console.error(Status::No, &located.report(error));
+                    continue;
+                }
+            };
+            located.tell_repairs(console);
+            let event = &decoded.value;
+            let notes = advice::of(event);
+            let position = located.place.position(located.place.begin);
+            let document = show::document_size(event);
+            let value = json!({
+                "file": name,
+                "line": position.line,
+                "index": located.place.index,
+                "event": tagged::from_event(event),
+                "bytes": {"json": document, "data": event.data_bytes().map(|data| data.len())},
+                "notes": notes.iter().map(advice::Advice::to_value).collect::<Value>(),
+            });
+            let most = if command.full { usize::MAX } else { 2 * show::SHORT };
+            emit.value(&value, |paint| {
+                let place = match located.place.index {
+                    Some(index) => format!("{}:{} (event {index} of the batch)", plain(&name), position.line),
+                    None => format!("{}:{}", plain(&name), position.line),
+                };
+                let break_ = if std::mem::take(&mut first) { "" } else { "\n" };
+                let mut text = format!("{break_}{}\n", paint.text(style::STRONG, &place));
+                text += &show::event(event, paint, most);
+                let data = event.data().map_or(0, |data: Data<'_>| data.as_bytes().len());
+                let facts = format!("{} as a JSON document, {} of payload", size(document), size(data));
+                text += &format!("{} {facts}\n", paint.text(style::FAINT, "size:"));
+                for note in notes {
+                    let clause = note.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
+                    text +=
+                        &format!("{} {}{clause}\n", paint.text(style::NOTE, "note:"), plain(&note.message));
+                }
+                text
+            })?;
+            if console.output() == Output::Pretty || events.may_wait() {
+                emit.flush()?;
+            }
+        }
+        if !any {
+            console.error(Status::No, &input::no_events(&name));
+        }
+    }
+    emit.flush()?;
+    Ok(Status::Done)
+}

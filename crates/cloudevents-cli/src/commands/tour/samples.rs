@@ -1,0 +1,40 @@
+//! The sample events.
+
+use crate::failure::Failure;
+use cloudevents_conformance::vectors::samples;
+use cloudevents_kit::Event;
+use cloudevents_testkit::tagged;
+use serde_json::Value;
+
+/// An event, or a batch of them, with a story.
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) events: Vec<Event>,
+}
+
+/// All sample events.
+pub(crate) fn load() -> Result<Vec<Sample>, Failure> {
+    let mut all = Vec::new();
+    // The ones with the most to see first.
+    let mut files: Vec<_> = samples().collect();
+    files.sort_by_key(|(path, _)| *path != "events.json");
+    for (path, text) in files {
+        let wrong = |what: &dyn std::fmt::Display| {
+            Failure::usage(format!("the samples of {path} cannot be read: {what}"))
+        };
+        let list: Vec<Value> = serde_json::from_str(text).map_err(|error| wrong(&error))?;
+        for sample in list {
+            let text = |name: &str| sample.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let single = sample.get("event").into_iter();
+            let batch = sample.get("events").and_then(Value::as_array).into_iter().flatten();
+            let events = single.chain(batch).map(tagged::to_event).collect::<Result<_, _>>();
+            all.push(Sample {
+                name: text("name"),
+                title: text("title"),
+                events: events.map_err(|error| wrong(&error))?,
+            });
+        }
+    }
+    Ok(all)
+}

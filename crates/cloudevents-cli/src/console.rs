@@ -1,0 +1,163 @@
+//! Standard output and standard error: who gets what, and in which clothes.
+
+use crate::{
+    cli::{ColorChoice, ErrorFormat, Global, Output},
+    failure::Status,
+    report::Report,
+};
+use anstyle::Style;
+use std::{
+    cell::Cell,
+    io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+};
+
+/// What commands write to.
+#[derive(Debug)]
+pub(crate) struct Console {
+    output: Option<Output>,
+    errors: ErrorFormat,
+    quiet: bool,
+    terminal: bool,
+    /// Colour on standard output and on standard error.
+    color: (bool, bool),
+    /// Columns of the terminal that standard error is.
+    width: Option<usize>,
+    remembered: Cell<Status>,
+    /// What was told last had several lines: what is told next stands apart.
+    apart: Cell<bool>,
+}
+
+impl Console {
+    pub(crate) fn new(global: &Global) -> Self {
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        anstyle_query::windows::enable_ansi_colors();
+        let color = |terminal: bool| match global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                !anstyle_query::no_color()
+                    && (anstyle_query::clicolor_force()
+                        || terminal
+                            && anstyle_query::term_supports_ansi_color()
+                            && anstyle_query::clicolor().unwrap_or(true))
+            }
+        };
+        Self {
+            output: global.output,
+            errors: global.error_format,
+            quiet: global.quiet,
+            terminal: out,
+            color: (color(out), color(err)),
+            width: err.then(width),
+            remembered: Cell::default(),
+            apart: Cell::default(),
+        }
+    }
+
+    /// How data is written: what was asked for, else for people on a terminal and for programs elsewhere.
+    pub(crate) fn output(&self) -> Output {
+        self.output.unwrap_or(if self.terminal { Output::Pretty } else { Output::Json })
+    }
+
+    /// Standard output, buffered.
+    pub(crate) fn out(&self) -> BufWriter<StdoutLock<'static>> {
+        BufWriter::new(io::stdout().lock())
+    }
+
+    /// The styles of standard output.
+    pub(crate) fn paint(&self) -> Paint {
+        Paint(self.color.0)
+    }
+
+    /// Whether progress may be shown: on a terminal, for people.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.width.is_some() && !self.quiet && self.errors == ErrorFormat::Text
+    }
+
+    /// Tells of an error, a warning or a note on standard error.
+    pub(crate) fn report(&self, report: &Report) {
+        if self.quiet && !report.is_error() {
+            return;
+        }
+        let text = match self.errors {
+            ErrorFormat::Text => {
+                let text = report.to_text(Paint(self.color.1), self.width);
+                let several = text.lines().nth(1).is_some();
+                if self.apart.replace(several) { format!("\n{text}") } else { text }
+            }
+            ErrorFormat::Json => report.to_json(),
+        };
+        // Where standard error is gone, there is nobody left to tell.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Tells of an error, and remembers the exit status for the end.
+    pub(crate) fn error(&self, status: Status, report: &Report) {
+        self.remember(status);
+        self.report(report);
+    }
+
+    /// Remembers an exit status for the end.
+    pub(crate) fn remember(&self, status: Status) {
+        self.remembered.set(self.remembered.get().max(status));
+    }
+
+    /// The gravest exit status that was remembered.
+    pub(crate) fn remembered(&self) -> Status {
+        self.remembered.get()
+    }
+
+    /// A line for people on standard error: what is going on. Programs do not get it.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet && self.errors == ErrorFormat::Text {
+            let break_ = if self.apart.replace(false) { "\n" } else { "" };
+            let _ = writeln!(io::stderr().lock(), "{break_}{text}");
+        }
+    }
+
+    /// A fact on standard error that programs want as well: a line of text, or an object with `severity` `note`.
+    pub(crate) fn announce(&self, text: &str, members: serde_json::Value) {
+        if self.errors == ErrorFormat::Text {
+            self.say(text);
+        } else if !self.quiet {
+            let mut line = serde_json::json!({"severity": "note", "message": text});
+            if let (Some(line), serde_json::Value::Object(members)) = (line.as_object_mut(), members) {
+                line.extend(members);
+            }
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
+    }
+}
+
+/// The columns of the terminal: `COLUMNS` where it says so, else 80.
+fn width() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let found = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0));
+    asked.or_else(found).unwrap_or(80).max(40)
+}
+
+/// Styles, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paint(pub(crate) bool);
+
+impl Paint {
+    /// The text in this style.
+    pub(crate) fn text(self, style: Style, text: &str) -> String {
+        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// The styles, by what they are for.
+pub(crate) mod style {
+    use anstyle::{AnsiColor, Style};
+
+    pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+    pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+    pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+    pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+    pub(crate) const STRONG: Style = Style::new().bold();
+    pub(crate) const FAINT: Style = Style::new().dimmed();
+    pub(crate) const NAME: Style = AnsiColor::Blue.on_default().bold();
+    pub(crate) const STRING: Style = AnsiColor::Green.on_default();
+    pub(crate) const SCALAR: Style = AnsiColor::Cyan.on_default();
+}

@@ -1,0 +1,61 @@
+//! Events on standard output.
+
+use crate::{cli::Output, console::Console, console::Paint, failure::Failure, json_view, show};
+use cloudevents_kit::{Event, json};
+use std::io::{BufWriter, StdoutLock, Write};
+
+/// Writes events as standard output wants them: JSON Lines, YAML documents, or for people.
+#[derive(Debug)]
+pub(crate) struct Emit {
+    out: BufWriter<StdoutLock<'static>>,
+    output: Output,
+    paint: Paint,
+    first: bool,
+}
+
+impl Emit {
+    pub(crate) fn new(console: &Console) -> Self {
+        Self { out: console.out(), output: console.output(), paint: console.paint(), first: true }
+    }
+
+    /// Writes one event.
+    pub(crate) fn event(&mut self, event: &Event) -> Result<(), Failure> {
+        match self.output {
+            Output::Json => {
+                json::LineWriter::new(&mut self.out).write(event)?;
+            }
+            Output::Yaml => {
+                let document = json::encode(event);
+                self.out.write_all(json_view::yaml(&String::from_utf8_lossy(&document)).as_bytes())?;
+            }
+            Output::Pretty => {
+                if !self.first {
+                    self.out.write_all(b"\n")?;
+                }
+                self.out.write_all(show::event(event, self.paint, show::SHORT).as_bytes())?;
+            }
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    /// Writes a value that is no event; for people, in these words.
+    pub(crate) fn value(
+        &mut self,
+        value: &serde_json::Value,
+        words: impl FnOnce(Paint) -> String,
+    ) -> Result<(), Failure> {
+        match self.output {
+            Output::Json => writeln!(self.out, "{value}")?,
+            Output::Yaml => self.out.write_all(json_view::yaml(&value.to_string()).as_bytes())?,
+            Output::Pretty => self.out.write_all(words(self.paint).as_bytes())?,
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    /// What was written is there for whoever reads.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
+    }
+}

@@ -1,0 +1,461 @@
+//! Events from files and standard input, told apart and located down to the byte.
+
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    report::Report,
+    source::{Place, Source},
+};
+use bytes::Bytes;
+use clap::Args;
+use cloudevents_kit::{
+    Decoded, Decoding, Error, ErrorKind, Event, Format, FormatId, Formats, Leniency,
+    scan::{Mistake, Scanner},
+};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// How input is read.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct Reading {
+    /// Read this format instead of looking at the input: a format, its batch, or lines.
+    #[arg(long, value_name = "FORMAT", value_parser = names())]
+    pub(crate) from: Option<String>,
+    /// Repair what can be repaired, and tell of each repair.
+    #[arg(long)]
+    pub(crate) lenient: bool,
+}
+
+impl Reading {
+    fn decoding(&self) -> Decoding {
+        let mut decoding = cloudevents_kit::decoding();
+        if self.lenient {
+            decoding.leniency = Leniency::all();
+        }
+        // A file that the user names is as long as it is.
+        decoding.limits.bytes = LARGEST;
+        decoding.limits.batch = usize::MAX;
+        decoding
+    }
+}
+
+/// What is read into memory at once, at most.
+const LARGEST: usize = 1 << 30;
+
+/// The name of JSON Lines.
+pub(crate) const LINES: &str = "lines";
+
+/// A form that events are read from and written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// JSON Lines.
+    Lines,
+    /// A document with one event.
+    Single(FormatId),
+    /// A document with a batch.
+    Batch(FormatId),
+}
+
+impl Form {
+    /// The form of this name.
+    pub(crate) fn of(name: &str, formats: &Formats) -> Option<Self> {
+        if name == LINES {
+            return Some(Self::Lines);
+        }
+        formats.iter().find_map(|format| {
+            let id = format.id();
+            let batch =
+                name.strip_suffix("-batch") == Some(id.as_str()) && format.batch_media_type().is_some();
+            if id.as_str() == name { Some(Self::Single(id)) } else { batch.then_some(Self::Batch(id)) }
+        })
+    }
+}
+
+/// The names of all forms, as the registry of formats has them.
+pub(crate) fn names() -> clap::builder::PossibleValuesParser {
+    let mut names = Vec::new();
+    for format in cloudevents_kit::formats().iter() {
+        names.push(format.id().to_string());
+        names.extend(format.batch_media_type().map(|_| format!("{}-batch", format.id())));
+    }
+    names.push(LINES.to_owned());
+    names.into()
+}
+
+/// The names of all formats.
+pub(crate) fn format_names() -> clap::builder::PossibleValuesParser {
+    cloudevents_kit::formats().iter().map(|format| format.id().to_string()).collect::<Vec<_>>().into()
+}
+
+/// An event or what is wrong with it, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) event: Result<Decoded<Event>, Error>,
+    pub(crate) place: Place,
+}
+
+impl Located {
+    /// What is wrong, with the place.
+    pub(crate) fn report(&self, error: &Error) -> Report {
+        Report::of(error).at(&self.place)
+    }
+
+    /// Tells of what was repaired.
+    pub(crate) fn tell_repairs(&self, console: &Console) {
+        for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {
+            console.report(&Report::repair(repair).at(&self.place));
+        }
+    }
+}
+
+/// The events of one file, or of standard input.
+pub(crate) struct Events {
+    name: String,
+    decoding: Decoding,
+    state: State,
+}
+
+enum State {
+    Ready(std::vec::IntoIter<Located>),
+    Lines { reader: Box<dyn BufRead>, number: usize, ahead: std::vec::IntoIter<(usize, Vec<u8>)> },
+}
+
+/// Opens every file; none stands for standard input, and so does `-`.
+pub(crate) fn files(files: &[PathBuf]) -> Vec<PathBuf> {
+    if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }
+}
+
+/// Opens a file, or standard input for `-`, and finds out how its events are to be told apart.
+pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
+    let (name, mut reader) = reader(path)?;
+    let decoding = reading.decoding();
+    let form = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.formats));
+    let unreadable = |error: io::Error| cannot_read(&name, &error);
+    let by_name = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    let form = match (form, by_name.as_deref()) {
+        (None, Some("jsonl" | "ndjson")) => Some(Form::Lines),
+        (None, Some(extension)) if extension != "json" => {
+            decoding.formats.iter().map(Format::id).find(|id| id.as_str() == extension).map(Form::Single)
+        }
+        (form, _) => form,
+    };
+    if form == Some(Form::Lines) {
+        return Ok(Events {
+            name,
+            decoding,
+            state: State::Lines { reader, number: 0, ahead: Vec::new().into_iter() },
+        });
+    }
+    let mut ahead = Vec::new();
+    if form.is_none() && is_lines(&mut reader, &mut ahead).map_err(unreadable)? {
+        return Ok(Events {
+            name,
+            decoding,
+            state: State::Lines { reader, number: ahead.len(), ahead: ahead.into_iter() },
+        });
+    }
+    let mut text: Vec<u8> = ahead.into_iter().flat_map(|(_, line)| line).collect();
+    let room = u64::try_from(LARGEST.saturating_add(1).saturating_sub(text.len())).unwrap_or(u64::MAX);
+    reader.take(room).read_to_end(&mut text).map_err(unreadable)?;
+    let source = Arc::new(Source { name: name.clone(), text: text.into(), first_line: 1 });
+    let located = documents(&source, form.as_ref(), &decoding)?;
+    Ok(Events { name, decoding, state: State::Ready(located.into_iter()) })
+}
+
+impl Events {
+    /// What the events are read from.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the next event may have to be waited for.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.state {
+            State::Ready(_) => false,
+            State::Lines { ahead, .. } => ahead.as_slice().is_empty(),
+        }
+    }
+
+    fn line(&mut self) -> Option<Result<Located, Failure>> {
+        let State::Lines { reader, number, ahead } = &mut self.state else { return None };
+        loop {
+            let (number, line) = match ahead.next() {
+                Some(line) => line,
+                None => {
+                    let mut line = Vec::new();
+                    match read_line(reader, self.decoding.limits.bytes, &mut line) {
+                        Ok(false) => return None,
+                        Ok(true) => {}
+                        Err(error) => return Some(Err(cannot_read(&self.name, &error))),
+                    }
+                    *number = number.saturating_add(1);
+                    (*number, line)
+                }
+            };
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let text = Bytes::from(line);
+            let start = text.len().saturating_sub(text.trim_ascii_start().len());
+            let event = cloudevents_kit::json::Json::new();
+            let document = text.slice_ref(text.trim_ascii());
+            let event = event.decode(document, &self.decoding);
+            let source = Arc::new(Source { name: self.name.clone(), text, first_line: number });
+            return Some(Ok(Located { event, place: Place { source, base: start, begin: 0, index: None } }));
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Located, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.state {
+            State::Ready(located) => located.next().map(Ok),
+            State::Lines { .. } => self.line(),
+        }
+    }
+}
+
+/// A whole file, or standard input for `-`, and its name.
+pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let (name, mut reader) = reader(path)?;
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|error| cannot_read(&name, &error))?;
+    Ok((name, bytes))
+}
+
+/// Opens a file, or standard input for `-`.
+pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
+    if path == Path::new("-") {
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            // Standard error that is gone has nobody to wonder what the program waits for.
+            let _ = writeln!(io::stderr(), "reading standard input");
+        }
+        return Ok(("standard input".to_owned(), Box::new(BufReader::with_capacity(64 << 10, io::stdin()))));
+    }
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) if file.metadata().is_ok_and(|about| about.is_dir()) => {
+            Err(Failure::usage(format!("`{name}` is a directory")).help("name the files in it"))
+        }
+        Ok(file) => Ok((name, Box::new(BufReader::with_capacity(64 << 10, file)))),
+        Err(error) => Err(cannot_read(&name, &error)),
+    }
+}
+
+fn cannot_read(name: &str, error: &io::Error) -> Failure {
+    let failure = Failure::new(Status::Usage, format!("`{name}` cannot be read: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.help("check the name; `-` stands for standard input"),
+        _ => failure,
+    }
+}
+
+/// Reads a line with its end, of which no more is kept than the limit and a byte. `false` at the end of the input.
+pub(crate) fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u8>) -> io::Result<bool> {
+    let mut any = false;
+    loop {
+        let available = match reader.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let newline = available.iter().position(|&byte| byte == b'\n');
+        let length = newline.map_or(available.len(), |at| at.saturating_add(1));
+        let room = limit.saturating_add(1).saturating_sub(line.len()).min(length);
+        line.extend_from_slice(available.get(..room).unwrap_or_default());
+        reader.consume(length);
+        if newline.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Looks at the first line or two: whether the input is JSON Lines. What was read is in `ahead`.
+fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<(usize, Vec<u8>)>) -> io::Result<bool> {
+    let mut doubtful = false;
+    loop {
+        let mut line = Vec::new();
+        if !read_line(reader, LARGEST, &mut line)? {
+            return Ok(false);
+        }
+        let text = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+        let begins = line.first() == Some(&b'{');
+        ahead.push((ahead.len().saturating_add(1), line));
+        if text.is_empty() {
+            continue;
+        }
+        if doubtful {
+            return Ok(begins);
+        }
+        if !text.starts_with('{') {
+            return Ok(false);
+        }
+        let mut scanner = Scanner::new(&text);
+        match scanner.value(u32::MAX) {
+            Ok(_) => return Ok(scanner.is_at_end()),
+            // The object goes on in the next line.
+            Err(problem) if problem.at >= text.len() && problem.what != Mistake::TooDeep => return Ok(false),
+            // The line is broken: what the next one looks like tells what this one was meant to be.
+            Err(_) => doubtful = true,
+        }
+    }
+}
+
+/// The events of a source that is in memory.
+fn documents(
+    source: &Arc<Source>,
+    form: Option<&Form>,
+    decoding: &Decoding,
+) -> Result<Vec<Located>, Failure> {
+    let require = |id: &FormatId| {
+        decoding
+            .formats
+            .require(id)
+            .map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))
+    };
+    let single = |format: &dyn Format, document: Bytes, base: usize| Located {
+        event: format.decode(document, decoding),
+        place: Place { source: Arc::clone(source), base, begin: 0, index: None },
+    };
+    Ok(match form {
+        Some(Form::Single(id)) => vec![single(require(id)?, source.text.clone(), 0)],
+        Some(Form::Batch(id)) => batch(require(id)?, source, source.text.clone(), 0, decoding),
+        _ => {
+            let json = require(&FormatId::JSON)?;
+            let mut all = Vec::new();
+            let mut base = 0;
+            // JSON documents one after another: usually one.
+            while let Some(document) = next_document(&source.text, &mut base) {
+                let at = base;
+                base = base.saturating_add(document.len());
+                if document.first() == Some(&b'[') {
+                    all.extend(batch(json, source, document, at, decoding));
+                } else {
+                    all.push(single(json, document, at));
+                }
+            }
+            all
+        }
+    })
+}
+
+/// The JSON value at `base`, which moves to its begin; all the rest when it is none. `None` at the end of the text.
+fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
+    let rest = text.get(*base..)?;
+    let document = rest.trim_ascii_start();
+    if document.is_empty() {
+        return None;
+    }
+    *base = base.saturating_add(rest.len().saturating_sub(document.len()));
+    let document = text.slice(*base..);
+    let Ok(readable) = std::str::from_utf8(&document) else { return Some(document) };
+    let mut scanner = Scanner::new(readable);
+    let Ok(range) = scanner.value(u32::MAX) else { return Some(document) };
+    scanner.white_space();
+    // What follows has to begin like a document, or it is garbage behind this one, which the decoder tells best.
+    if scanner.is_at_end() || matches!(scanner.peek(), Ok(b'{' | b'[')) {
+        Some(document.slice(range))
+    } else {
+        Some(document)
+    }
+}
+
+fn batch(
+    format: &dyn Format,
+    source: &Arc<Source>,
+    document: Bytes,
+    base: usize,
+    decoding: &Decoding,
+) -> Vec<Located> {
+    match format.decode_items(document.clone(), decoding) {
+        Ok(items) => items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| Located {
+                place: Place {
+                    source: Arc::clone(source),
+                    base,
+                    // The event's part of the document shares its memory.
+                    begin: item
+                        .raw
+                        .as_ptr()
+                        .addr()
+                        .saturating_sub(document.as_ptr().addr())
+                        .min(document.len()),
+                    index: Some(index),
+                },
+                event: item.event,
+            })
+            .collect(),
+        Err(error) => {
+            vec![Located {
+                event: Err(error),
+                place: Place { source: Arc::clone(source), base, begin: 0, index: None },
+            }]
+        }
+    }
+}
+
+/// The error for input without a single event.
+pub(crate) fn no_events(name: &str) -> Report {
+    Report::of(&Error::new(ErrorKind::InvalidDocument).with_detail("there is no event in it"))
+        .at(&Place::of(Source { name: name.to_owned(), text: Bytes::new(), first_line: 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+
+    fn lines(text: &str) -> bool {
+        is_lines(&mut text.as_bytes(), &mut Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_told_from_documents() {
+        for yes in [EVENT, &format!("\n{EVENT}\n{EVENT}\n"), "{oops\n{\"a\":1}", "{\"a\":1,}\n\n{", "{}"] {
+            assert!(lines(yes), "{yes}");
+        }
+        for no in [
+            "",
+            "[]",
+            "{\n",
+            "{\"a\":\n1}\n{}",
+            "{\"a\":oops,\n  \"b\":1}",
+            "{} {}",
+            "{}x",
+            "x",
+            "{\"a\":\"\n\"}",
+        ] {
+            assert!(!lines(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn documents_one_after_another() {
+        let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
+        let source = Arc::new(Source { name: "f".into(), text: text.into(), first_line: 1 });
+        let all = documents(&source, None, &Reading::default().decoding()).unwrap();
+        let found: Vec<_> = all
+            .iter()
+            .map(|located| {
+                (located.event.is_ok(), located.place.position(located.place.begin).line, located.place.index)
+            })
+            .collect();
+        assert_eq!(found, [(true, 1, None), (true, 2, Some(0)), (true, 2, Some(1)), (false, 3, None)]);
+        let error = all[3].event.as_ref().unwrap_err();
+        assert_eq!(all[3].place.position(error.offset().unwrap() as usize).column, EVENT.len() + 2);
+    }
+}

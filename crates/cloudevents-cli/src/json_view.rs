@@ -1,0 +1,235 @@
+//! JSON text for people: indented, coloured, or as YAML. No digit, escape or duplicate member is changed.
+
+use crate::{
+    console::{Paint, style},
+    plain::plain,
+};
+
+/// A token of JSON text that is known to be well-formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    Open(char),
+    Close(char),
+    Comma,
+    Colon,
+    /// With its quotation marks.
+    String(&'a str),
+    /// A number or a word.
+    Scalar(&'a str),
+}
+
+struct Tokens<'a>(&'a str);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let text = self.0.trim_start_matches([' ', '\t', '\r', '\n']);
+        let first = text.chars().next()?;
+        let length = match first {
+            '"' => {
+                let mut escaped = false;
+                let end = text.bytes().skip(1).position(|byte| {
+                    let ends = byte == b'"' && !escaped;
+                    escaped = byte == b'\\' && !escaped;
+                    ends
+                });
+                end.map_or(text.len(), |end| end.saturating_add(2))
+            }
+            '{' | '[' | '}' | ']' | ',' | ':' => 1,
+            _ => text.find([',', ':', '}', ']', ' ', '\t', '\r', '\n']).unwrap_or(text.len()),
+        };
+        let (token, rest) = text.split_at_checked(length)?;
+        self.0 = rest;
+        Some(match first {
+            '"' => Token::String(token),
+            '{' | '[' => Token::Open(first),
+            '}' | ']' => Token::Close(first),
+            ',' => Token::Comma,
+            ':' => Token::Colon,
+            _ => Token::Scalar(token),
+        })
+    }
+}
+
+/// The text, a member or element a line, each line behind this indentation. What holds no brackets and is short stays on its line.
+pub(crate) fn pretty(json: &str, indent: &str, paint: Paint) -> String {
+    let mut out = indent.to_owned();
+    let mut depth = 0_usize;
+    // Inside brackets that stay on their line.
+    let mut flat = false;
+    let mut tokens = Tokens(json);
+    let line = |depth: usize| format!("\n{indent}{}", "  ".repeat(depth));
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Open(bracket) => {
+                out.push(bracket);
+                flat = is_flat(&tokens, WIDTH.saturating_sub(depth.saturating_mul(2)));
+                if !flat {
+                    depth = depth.saturating_add(1);
+                    out += &line(depth);
+                }
+            }
+            Token::Close(bracket) => {
+                if !flat {
+                    depth = depth.saturating_sub(1);
+                    out += &line(depth);
+                }
+                flat = false;
+                out.push(bracket);
+            }
+            Token::Comma if flat => out += ", ",
+            Token::Comma => {
+                out.push(',');
+                out += &line(depth);
+            }
+            Token::Colon => out += ": ",
+            Token::String(text) => {
+                let name = Tokens(tokens.0).next() == Some(Token::Colon);
+                out += &paint.text(if name { style::NAME } else { style::STRING }, &plain(text));
+            }
+            Token::Scalar(text) => out += &paint.text(style::SCALAR, &plain(text)),
+        }
+    }
+    out
+}
+
+/// How long a line may be.
+const WIDTH: usize = 72;
+
+/// Whether what follows, up to the closing bracket, holds no other brackets and is short enough for a line.
+fn is_flat(tokens: &Tokens<'_>, room: usize) -> bool {
+    let mut length = 0_usize;
+    for token in Tokens(tokens.0) {
+        length = length.saturating_add(match token {
+            Token::Open(_) => return false,
+            Token::Close(_) => return length <= room,
+            Token::Comma | Token::Colon => 2,
+            Token::String(text) | Token::Scalar(text) => text.chars().count(),
+        });
+        if length > room {
+            return false;
+        }
+    }
+    false
+}
+
+/// The text as a YAML document in block style. JSON strings and numbers are YAML as they stand.
+pub(crate) fn yaml(json: &str) -> String {
+    let mut out = String::from("---");
+    // What is open: the bracket, and whether the next thing in it is the first.
+    let mut open: Vec<char> = Vec::new();
+    let mut tokens = Tokens(json).peekable();
+    let mut at_value = true;
+    let mut in_sequence_item = false;
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Open(bracket) => {
+                if let Some(Token::Close(close)) = tokens.peek().copied() {
+                    tokens.next();
+                    out += &format!(" {bracket}{close}");
+                    continue;
+                }
+                open.push(bracket);
+                in_sequence_item = begin(&mut out, &open, in_sequence_item);
+                at_value = bracket == '[';
+            }
+            Token::Close(_) => {
+                open.pop();
+            }
+            Token::Comma => {
+                in_sequence_item = begin(&mut out, &open, false);
+                at_value = open.last() == Some(&'[');
+            }
+            Token::Colon => {
+                out.push(':');
+                at_value = true;
+                in_sequence_item = false;
+            }
+            Token::String(text) if !at_value => {
+                if !out.ends_with("- ") && !out.ends_with('\n') && !out.ends_with(' ') {
+                    out.push(' ');
+                }
+                out += name(text);
+            }
+            Token::String(text) | Token::Scalar(text) => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+                out += &yaml_scalar(text);
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// A JSON string, number or word as YAML: the same but for what YAML does not know, which are escapes of half a character, and
+/// characters that are not printable.
+fn yaml_scalar(text: &str) -> String {
+    let halves = text.contains("\\ud") || text.contains("\\uD");
+    let text = match serde_json::from_str::<String>(text) {
+        Ok(whole) if halves => serde_json::Value::from(whole).to_string(),
+        _ => text.to_owned(),
+    };
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match u32::from(character) {
+            code @ (0x7f..=0x9f | 0x200e..=0x200f | 0x2028..=0x202e | 0x2066..=0x2069 | 0xfeff) => {
+                out += &format!("\\u{code:04x}");
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Begins a member or an item on a line of its own, unless it is the first of a collection that is itself an item.
+fn begin(out: &mut String, open: &[char], on_the_line: bool) -> bool {
+    let sequence = open.last() == Some(&'[');
+    if !on_the_line {
+        out.push('\n');
+        out.push_str(&"  ".repeat(open.len().saturating_sub(1)));
+    }
+    if sequence {
+        out.push_str("- ");
+    }
+    sequence
+}
+
+/// A member's name without quotation marks, where that is the same in YAML.
+fn name(quoted: &str) -> &str {
+    let bare = quoted.trim_matches('"');
+    let word = bare.starts_with(|first: char| first.is_ascii_lowercase())
+        && bare.chars().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+        });
+    if word && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&bare) {
+        bare
+    } else {
+        quoted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"a":1.50,"b":[],"c":[1,{"d":"x, \"y\": {"},[true,null]],"no":{"E":{}}}"#;
+
+    #[test]
+    fn indented() {
+        let wanted = "> {\n>   \"a\": 1.50,\n>   \"b\": [],\n>   \"c\": [\n>     1,\n>     {\"d\": \"x, \\\"y\\\": {\"},\n>     [true, null]\n>   ],\n>   \"no\": {\n>     \"E\": {}\n>   }\n> }";
+        assert_eq!(pretty(TEXT, "> ", Paint(false)), wanted);
+        let long = format!("[{}]", ["12345678"; 10].join(","));
+        assert_eq!(pretty(&long, "", Paint(false)).lines().count(), 12);
+    }
+
+    #[test]
+    fn as_yaml() {
+        let wanted = "---\na: 1.50\nb: []\nc:\n  - 1\n  - d: \"x, \\\"y\\\": {\"\n  - - true\n    - null\n\"no\":\n  \"E\": {}\n";
+        assert_eq!(yaml(TEXT), wanted);
+        assert_eq!(yaml(r#""x""#), "--- \"x\"\n");
+        assert_eq!(yaml("\"\\ud83d\\ude00 \u{85}\""), "--- \"😀 \\u0085\"\n");
+    }
+}

@@ -1,0 +1,37 @@
+//! `ce`: send, receive, check and convert CloudEvents on the command line.
+
+mod advice;
+mod clause;
+mod cli;
+mod commands;
+mod connect;
+mod console;
+mod emit;
+mod failure;
+mod input;
+mod interrupt;
+mod json_view;
+mod plain;
+mod progress;
+mod report;
+mod show;
+mod source;
+mod wire;
+
+use clap::Parser;
+use console::Console;
+use failure::Status;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::refused(&error).into(),
+    };
+    let console = Console::new(&cli.global);
+    let status = match commands::run(cli.command, &console) {
+        Ok(status) => status,
+        Err(failure) => failure.tell(&console),
+    };
+    Status::max(status, console.remembered()).into()
+}

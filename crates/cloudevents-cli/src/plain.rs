@@ -1,0 +1,83 @@
+//! Text from elsewhere that a terminal shows and does not act on.
+
+/// Characters that move the cursor, turn the writing direction or hide the rest are shown as escapes. Line breaks too.
+pub(crate) fn plain(text: &str) -> String {
+    if !text.chars().any(acts) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if acts(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    shown
+}
+
+/// One character for one, so that columns stay what they are: a middle dot for what would act, a space for a tab.
+pub(crate) fn plain_columns(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\t' => ' ',
+            character if acts(character) => '·',
+            character => character,
+        })
+        .collect()
+}
+
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// At most so many characters, the last of them an ellipsis where some are left out.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `1 event`, `2 events`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number)) }
+}
+
+/// `12,345`.
+pub(crate) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && digits.len().wrapping_sub(at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `17 bytes`, `64.0 KiB`.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..10_240 => count(bytes, "byte"),
+        10_240..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_acts() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        assert_eq!(plain_columns("a\u{1b}\tb"), "a· b");
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(count(1, "event"), "1 event");
+        assert_eq!(count(1_234_567, "event"), "1,234,567 events");
+        assert_eq!(size(65_536), "64.0 KiB");
+        assert_eq!(shortened("abcdef", 4), "abc…");
+    }
+}

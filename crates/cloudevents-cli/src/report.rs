@@ -1,0 +1,414 @@
+//! What is told on standard error: what was wrong, where, against which clause, and what to do about it.
+
+use crate::{
+    clause,
+    console::{Paint, style},
+    plain::{plain, plain_columns},
+    source::Place,
+};
+use cloudevents_kit::{Error, Loss, Repair};
+use serde_json::{Map, Value, json};
+use std::{fmt::Write as _, iter::repeat_n};
+
+/// How grave it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+/// Something to tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    severity: Severity,
+    /// The kebab-case code that programs may rely on.
+    kind: Option<String>,
+    message: String,
+    /// What exactly was wrong; stands at the caret, or behind the message.
+    detail: String,
+    attribute: Option<String>,
+    place: Option<Place>,
+    /// The byte in the event's document.
+    offset: Option<usize>,
+    /// How many characters from there are marked, where that is not what stands there in JSON.
+    marked: Option<usize>,
+    clauses: Vec<String>,
+    help: Option<String>,
+    explained: bool,
+}
+
+impl Report {
+    /// An error in these words.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            kind: None,
+            message: message.into(),
+            detail: String::new(),
+            attribute: None,
+            place: None,
+            offset: None,
+            marked: None,
+            clauses: Vec::new(),
+            help: None,
+            explained: false,
+        }
+    }
+
+    /// A note in these words.
+    pub(crate) fn note(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::new(message) }
+    }
+
+    /// A warning in these words.
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(message) }
+    }
+
+    /// An error of the toolkit.
+    pub(crate) fn of(error: &Error) -> Self {
+        let detail = error.detail();
+        let mut message = error.message().to_string();
+        if let Some(headline) = message.strip_suffix(detail).and_then(|message| message.strip_suffix(": ")) {
+            message = headline.to_owned();
+        }
+        Self {
+            kind: Some(error.kind().code().to_owned()),
+            detail: detail.to_owned(),
+            attribute: error.attribute().map(str::to_owned),
+            offset: error.offset().and_then(|offset| usize::try_from(offset).ok()),
+            clauses: error.clause().map(str::to_owned).into_iter().collect(),
+            help: error.help().map(str::to_owned),
+            ..Self::new(message)
+        }
+    }
+
+    /// A repair that lenient decoding made.
+    pub(crate) fn repair(repair: &Repair) -> Self {
+        let mut report = match repair.cause() {
+            Some(cause) => Self { severity: Severity::Warning, help: None, ..Self::of(cause) },
+            None => Self::warning(""),
+        };
+        let message = repair.to_string();
+        let code = repair.kind().code();
+        let words = message.strip_suffix(&format!(" [{code}]")).unwrap_or(&message);
+        let cause = repair.cause().map(|cause| format!(": {}", cause.message())).unwrap_or_default();
+        report.message = format!("repaired: {}", words.strip_suffix(cause.as_str()).unwrap_or(words));
+        if let Some(cause) = repair.cause().filter(|_| report.detail.is_empty()) {
+            report.detail = cause.message().to_string();
+        }
+        report.kind = Some(code.to_owned());
+        report.attribute = repair.attribute().map(str::to_owned);
+        report
+    }
+
+    /// Something that a target does not hold exactly.
+    pub(crate) fn loss(loss: &Loss) -> Self {
+        let text = loss.to_string();
+        let words = text.strip_suffix(&format!(" [{}]", loss.kind())).unwrap_or(&text);
+        let attribute = (loss.at() != "data").then(|| loss.at().to_owned());
+        Self {
+            kind: Some(loss.kind().to_owned()),
+            attribute,
+            ..Self::warning(format!("not carried exactly: {words}"))
+        }
+    }
+
+    pub(crate) fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn clause(mut self, clause: &str) -> Self {
+        self.clauses.push(clause.to_owned());
+        self
+    }
+
+    pub(crate) fn attribute(mut self, name: Option<&str>) -> Self {
+        self.attribute = name.map(str::to_owned);
+        self
+    }
+
+    /// Where it was found.
+    pub(crate) fn at(mut self, place: &Place) -> Self {
+        self.place = Some(place.clone());
+        self
+    }
+
+    /// At this byte of the event's document.
+    pub(crate) fn offset(mut self, offset: usize) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// At this byte of the event's document, up to the end of the line.
+    pub(crate) fn up_to_end_of_line(mut self, offset: usize) -> Self {
+        self.marked = Some(usize::MAX);
+        self.offset(offset)
+    }
+
+    /// With all that the clauses say of themselves.
+    pub(crate) fn explained(mut self, explained: bool) -> Self {
+        self.explained = explained;
+        self
+    }
+
+    /// As grave as an error.
+    pub(crate) fn into_error(self) -> Self {
+        Self { severity: Severity::Error, ..self }
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// For people, in columns of a terminal where there is one.
+    pub(crate) fn to_text(&self, paint: Paint, width: Option<usize>) -> String {
+        let mut text = String::new();
+        let (label, color) = match self.severity {
+            Severity::Error => ("error", style::ERROR),
+            Severity::Warning => ("warning", style::WARNING),
+            Severity::Note => ("note", style::NOTE),
+        };
+        let excerpt = self.excerpt(paint, color, width);
+        let mut headline = plain_lines(&self.message);
+        if excerpt.is_none() && !self.detail.is_empty() {
+            headline = format!("{headline}: {}", plain_lines(&self.detail));
+        }
+        text += &paint.text(color, label);
+        text += &paint.text(style::STRONG, &format!(": {headline}"));
+        if let Some(kind) = &self.kind {
+            text += &paint.text(style::FAINT, &format!(" [{}]", plain(kind)));
+        }
+        text.push('\n');
+        if let Some(place) = self.place_text() {
+            text += &format!("{}{}\n", paint.text(style::NAME, "  --> "), plain(&place));
+        }
+        text += &excerpt.unwrap_or_default();
+        let equals = paint.text(style::NAME, "  = ");
+        for id in &self.clauses {
+            text += &format!("{equals}{}\n", wrapped(&clause::sentence(id), 4, width));
+            if let Some(clause) = clause::find(id).filter(|_| self.explained) {
+                text += &format!(
+                    "{equals}{} for {}, in {}\n",
+                    clause.level,
+                    clause::whom(clause),
+                    clause.document
+                );
+            }
+        }
+        if let Some(help) = &self.help {
+            text += &format!("{equals}{}\n", wrapped(&format!("help: {}", plain_lines(help)), 4, width));
+        }
+        text
+    }
+
+    /// For programs: one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        let mut line = match self.to_value() {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        };
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        line.insert("severity".into(), severity.into());
+        format!("{}\n", Value::Object(line))
+    }
+
+    /// The members of the report for programs.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut members = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                members.insert(name.into(), value);
+            }
+        };
+        put("kind", self.kind.as_deref().map(Value::from));
+        put("message", Some(self.message.as_str().into()));
+        put("detail", Some(self.detail.as_str().into()).filter(|_| !self.detail.is_empty()));
+        put("attribute", self.attribute.as_deref().map(Value::from));
+        if let Some(place) = &self.place {
+            put("file", Some(place.source.name.as_str().into()));
+            put("index", place.index.map(Value::from));
+            if let Some(offset) = self.offset {
+                let position = place.position(offset);
+                put("line", Some(position.line.into()));
+                put("column", Some(position.column.into()));
+                put("offset", Some(place.base.saturating_add(offset).into()));
+            } else if place.source.first_line > 0 {
+                put("line", Some(place.position(place.begin).line.into()));
+            }
+        }
+        let clauses: Vec<Value> = self
+            .clauses
+            .iter()
+            .map(|id| match clause::find(id) {
+                Some(clause) => json!({
+                    "id": id, "document": clause.document, "section": clause.section, "title": clause.title,
+                    "level": clause.level, "requirement": clause.requirement,
+                }),
+                None => json!({"id": id}),
+            })
+            .collect();
+        put("clauses", Some(clauses.into()).filter(|_| !self.clauses.is_empty()));
+        put("help", self.help.as_deref().map(Value::from));
+        Value::Object(members)
+    }
+
+    /// `orders.json:3:12 (event 17 of the batch)`.
+    fn place_text(&self) -> Option<String> {
+        let place = self.place.as_ref()?;
+        let mut text = place.source.name.clone();
+        if place.source.first_line > 0 {
+            let position = place.position(self.offset.unwrap_or(place.begin));
+            // Writing to a string cannot fail.
+            let _ = write!(text, ":{}", position.line);
+            if self.offset.is_some() {
+                let _ = write!(text, ":{}", position.column);
+            }
+        }
+        if let Some(index) = place.index {
+            let _ = write!(text, " (event {index} of the batch)");
+        }
+        Some(text)
+    }
+
+    /// The line at fault with a caret below it, where the place is known to the byte.
+    fn excerpt(&self, paint: Paint, color: anstyle::Style, width: Option<usize>) -> Option<String> {
+        let place = self.place.as_ref()?;
+        let position = place.position(self.offset?);
+        if std::str::from_utf8(&place.source.text).is_err() {
+            return None;
+        }
+        let line: Vec<char> = plain_columns(&position.text).chars().collect();
+        let (start, length) = match self.marked {
+            Some(most) => {
+                let start = position.column.saturating_sub(1);
+                (start, line.len().saturating_sub(start).clamp(1, most))
+            }
+            None => position.extent(),
+        };
+        // A long line is cut around the caret.
+        let room = width.unwrap_or(WIDTH).saturating_sub(8).clamp(32, 200);
+        let indent = line.iter().take_while(|character| **character == ' ').count().min(start);
+        let from = if line.len().saturating_sub(indent) <= room {
+            indent
+        } else {
+            let end = start.saturating_add(length.min(room / 2));
+            let mut from = end.saturating_add(room / 4).min(line.len()).saturating_sub(room).max(indent);
+            if start < from {
+                from = start.saturating_sub(1).max(indent);
+            }
+            from
+        };
+        let cut = |yes: bool| if yes { "…" } else { "" };
+        let shown: String = line.iter().skip(from).take(room).collect();
+        let more = line.len() > from.saturating_add(room);
+        let left = cut(from > indent);
+        let shown = format!("{left}{shown}{}", cut(more));
+        let before = start.saturating_sub(from).saturating_add(left.chars().count());
+        let marked = length.min(from.saturating_add(room).saturating_sub(start)).max(1);
+        let bar = paint.text(style::NAME, "   |");
+        let (space, carets): (String, String) =
+            (repeat_n(' ', before).collect(), repeat_n('^', marked).collect());
+        let label = plain_lines(&self.detail);
+        // The label stands beside the carets, or below them where it does not fit.
+        let fits = width.is_none_or(|width| {
+            let columns = [6, before, marked, 1, label.chars().count()];
+            columns.into_iter().fold(0, usize::saturating_add) <= width
+        });
+        let mut text = format!("{bar}  {shown}\n{bar}  {space}{}", paint.text(color, &carets));
+        match (label.is_empty(), fits) {
+            (true, _) => text.push('\n'),
+            (false, true) => text += &format!(" {}\n", paint.text(color, &label)),
+            (false, false) => {
+                let room = width.unwrap_or(WIDTH).saturating_sub(6);
+                let hang = before.min(room.saturating_sub(label.chars().count()));
+                let hang: String = repeat_n(' ', hang).collect();
+                for (number, line) in wrapped(&label, 0, Some(room)).lines().enumerate() {
+                    if number == 0 {
+                        text.push('\n');
+                    }
+                    text += &format!("{bar}  {hang}{}\n", paint.text(color, line));
+                }
+            }
+        }
+        Some(text)
+    }
+}
+
+/// How wide a text is that no terminal limits.
+const WIDTH: usize = 100;
+
+/// Text of several lines, each of them harmless.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n    ")
+}
+
+/// Lines no longer than the terminal, all but the first of them indented. Without a terminal, one line.
+pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let space: String = repeat_n(' ', indent).collect();
+    let mut lines = String::new();
+    let mut column = indent;
+    for (number, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if number > 0 && column.saturating_add(length).saturating_add(1) > width {
+            lines.push('\n');
+            lines += &space;
+            column = indent;
+        } else if number > 0 {
+            lines.push(' ');
+            column = column.saturating_add(1);
+        }
+        lines += word;
+        column = column.saturating_add(length);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    fn told(document: &'static str, width: Option<usize>) -> String {
+        let error = cloudevents_kit::json::decode(document).unwrap_err();
+        let source = Source { name: "orders.json".into(), text: document.into(), first_line: 1 };
+        Report::of(&error).at(&Place::of(source)).to_text(Paint(false), width)
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_caret() {
+        let document = r#"{"specversion":"1.0","id":"1","source":"/a/rather/long/source/indeed","type":"com.example.something.happened","time":"yesterday","subject":"something that goes on and on and on and on","data":{"a":1}}"#;
+        for width in [40, 60, 80, 120] {
+            let text = told(document, Some(width));
+            let lines: Vec<&str> = text.lines().collect();
+            // The headline is the terminal's to wrap.
+            assert!(lines.iter().skip(1).all(|line| line.chars().count() <= width), "{text}");
+            let caret = lines[3].chars().position(|character| character == '^').unwrap();
+            let marked: String = lines[2].chars().skip(caret).take(9).collect();
+            assert_eq!(marked, "yesterday", "{text}");
+        }
+    }
+
+    #[test]
+    fn words_wrap() {
+        assert_eq!(wrapped("aa bb cc dd", 2, Some(8)), "aa bb\n  cc dd");
+        assert_eq!(wrapped("aa bb", 2, None), "aa bb");
+    }
+}

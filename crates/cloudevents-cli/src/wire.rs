@@ -1,0 +1,95 @@
+//! Wire messages as the JSON of the testee protocol, by way of this toolkit's own testee.
+
+use crate::{
+    console::{Paint, style},
+    failure::{Failure, Status},
+    plain::plain,
+    report::Report,
+};
+use cloudevents_testkit::testee;
+use serde_json::{Map, Value, json};
+
+/// Formats, their batches and bindings that messages can be of, as the testee says.
+pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
+    let answer = ask(json!({"cmd": "start", "version": 1}));
+    let list = |name: &str| -> Vec<String> {
+        let names = answer.pointer(&format!("/capabilities/{name}")).and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let mut names = list("bindings");
+    names.extend(list("formats"));
+    names.into()
+}
+
+/// Runs an operation. What was refused is a report, with the index of the event where there is one.
+pub(crate) fn run(operation: &str, members: Map<String, Value>) -> Result<Value, Refusal> {
+    let mut request = members;
+    request.insert("cmd".into(), "run".into());
+    request.insert("op".into(), operation.into());
+    request.insert("seq".into(), 0.into());
+    let mut answer = ask(Value::Object(request));
+    if let Some(reason) = answer.get("unsupported").and_then(Value::as_str) {
+        return Err(Refusal { report: Box::new(Report::new(reason)), status: Status::Usage });
+    }
+    if let Some(error) = answer.get("error") {
+        return Err(Refusal { report: Box::new(refused(error)), status: Status::No });
+    }
+    Ok(answer.get_mut("result").map(Value::take).unwrap_or_default())
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) report: Box<Report>,
+    pub(crate) status: Status,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Told(refusal.status, refusal.report)
+    }
+}
+
+fn ask(request: Value) -> Value {
+    let answer = testee::answer(&request.to_string()).unwrap_or_default();
+    serde_json::from_str(&answer).unwrap_or_default()
+}
+
+/// The report of an error that the testee answered with.
+fn refused(error: &Value) -> Report {
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
+    let kind = text("kind").unwrap_or("error");
+    let message = text("message").unwrap_or_default();
+    let message = message.strip_suffix(&format!(" [{kind}]")).unwrap_or(message);
+    let report = Report::new(message).kind(kind).attribute(text("attribute"));
+    match text("clause") {
+        Some(clause) => report.clause(clause),
+        None => report,
+    }
+}
+
+/// A message as it looks on the wire, each line behind this indentation. `None` for one that is no text.
+pub(crate) fn as_text(message: &Value, indent: &str, paint: Paint) -> Option<String> {
+    let body = match message.get("body") {
+        Some(body) => body.get("text").and_then(Value::as_str)?,
+        None => "",
+    };
+    let headers = message.get("headers").and_then(Value::as_array);
+    if message.as_object()?.keys().any(|name| name != "headers" && name != "body") {
+        return None;
+    }
+    let mut text = String::new();
+    for header in headers.into_iter().flatten() {
+        let part = |at: usize| header.get(at).and_then(Value::as_str).map(plain);
+        text += &format!("{indent}{}: {}\n", paint.text(style::NAME, &part(0)?), part(1)?);
+    }
+    if !body.is_empty() {
+        if headers.is_some() {
+            text.push('\n');
+        }
+        for line in body.lines() {
+            text += &format!("{indent}{}\n", plain(line));
+        }
+    }
+    Some(text)
+}

@@ -1,0 +1,239 @@
+//! `ce send` and `ce listen`, over loopback.
+
+use crate::program::{GOOD, Listener, ce, ce_with, file};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+/// Posts by hand, and gives the status line of the answer.
+fn post(url: &str, headers: &str, body: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(stream, "POST /events HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn from_one_to_the_other() {
+    let listener = Listener::start(&["--count", "5"]);
+    let batch = file("batch.json", format!("[{GOOD},{GOOD}]"));
+    let ran = ce(&["send", "--mode", "batched", &listener.url, batch.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, ""));
+    assert_eq!(ran.err, format!("2 events sent to {}\n", listener.url));
+    let ran = ce_with(&["send", "--mode", "structured", &listener.url], format!("{GOOD}\n{GOOD}\n"));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let ran = ce(&[
+        "send",
+        &listener.url,
+        "--id",
+        "9",
+        "--source",
+        "/shop",
+        "--type",
+        "com.example.order",
+        "--subject",
+        "café",
+        "--time",
+        "2024-05-17T08:15:30.10Z",
+        "-e",
+        "priority:Integer=3",
+        "-e",
+        "note=100 %",
+        "--data",
+        "{\"total\":1.10}",
+    ]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "5 events received\n"));
+    let lines: Vec<_> = listened.out.lines().collect();
+    assert_eq!(lines[..4], [GOOD; 4]);
+    let wanted = r#"{"specversion":"1.0","id":"9","source":"/shop","type":"com.example.order","datacontenttype":"application/json","subject":"café","time":"2024-05-17T08:15:30.10Z","note":"100 %","priority":"3","data":{"total":1.10}}"#;
+    assert_eq!(lines[4], wanted);
+}
+
+#[test]
+fn a_bad_message_is_told_and_the_next_one_received() {
+    let listener = Listener::start(&["--count", "1"]);
+    let marks = "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n";
+    let answer = post(&listener.url, &format!("{marks}ce-time: 2026-02-30T10:00:00Z\r\n"), "");
+    assert_eq!(answer, "HTTP/1.1 400 Bad Request");
+    let answer = post(
+        &listener.url,
+        "content-type: application/cloudevents+json\r\n",
+        "{\"specversion\":\"1.0\",\n \"id\":7}",
+    );
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert_eq!(post(&listener.url, marks, "hi"), "HTTP/1.1 204 No Content");
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.lines().count()), (1, 1));
+    let wanted = "\
+error: attribute `time` is not a timestamp [invalid-timestamp]
+  --> message 1
+   |  ce-time: 2026-02-30T10:00:00Z
+   |           ^^^^^^^^^^^^^^^^^^^^ February 2026 has 28 days
+  = CloudEvents 1.0, section \"Type System\": Timestamp string form is RFC 3339 (CE-Type-System-l)
+  = help: write an existing date, or leave the attribute out
+
+error: attribute `id` has the wrong type [invalid-type]
+  --> message 2:2:7
+   |  \"id\":7}
+   |       ^ ";
+    assert!(listened.err.starts_with(wanted), "{}", listened.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_listening() {
+    let listener = Listener::start(&[]);
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    listener.interrupt();
+    let listened = listener.end();
+    assert_eq!(
+        (listened.status, listened.out.as_str()),
+        (0, format!("{GOOD}\n").as_str()),
+        "{}",
+        listened.err
+    );
+    assert_eq!(listened.err, "1 event received\n");
+}
+
+#[test]
+fn nothing_is_made_up_unless_asked_for() {
+    let ran = ce(&["send", "http://127.0.0.1:9/", "--source", "/s", "--type", "t"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("  = help: give it with --id, or have it made up with --random-id\n"),
+        "{}",
+        ran.err
+    );
+    let listener = Listener::start(&["--count", "1"]);
+    let ran = ce(&["send", &listener.url, "--source", "/s", "--type", "t", "--random-id", "--now"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let listened = listener.end();
+    let event: serde_json::Value = serde_json::from_str(&listened.out).unwrap();
+    for name in ["id", "time"] {
+        assert!(
+            ran.err.contains(&format!(
+                "note: the {name} {} is made up [made-up]\n",
+                event[name].as_str().unwrap()
+            )),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn flags_at_fault_are_shown() {
+    let ran = ce(&[
+        "send",
+        "http://127.0.0.1:9/",
+        "--id",
+        "1",
+        "--source",
+        "/s",
+        "--type",
+        "t",
+        "-e",
+        "n:Integer=x",
+        "--time",
+        "2026-02-30",
+    ]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("  --> command line\n   |  --time 2026-02-30\n   |         ^^^^^^^^^^ "),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("   |  -e n:Integer=x\n   |               ^ "), "{}", ran.err);
+}
+
+#[test]
+fn what_is_no_event_is_not_sent() {
+    let listener = Listener::start(&["--count", "2"]);
+    let input = format!("{GOOD}\n{{}}\n{GOOD}\n");
+    let ran = ce_with(&["send", "--keep-going", &listener.url], input);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("standard input:2:2"), "{}", ran.err);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.lines().count()), (0, 2));
+}
+
+#[test]
+fn when_nobody_is_there() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran =
+        ce_with(&["send", &format!("http://me:s3cret@{free}/?token=t0ken")], format!("{GOOD}\n{GOOD}\n"));
+    assert_eq!((ran.status, ran.out.as_str()), (3, ""));
+    assert!(ran.err.contains("[disconnected]"), "{}", ran.err);
+    assert!(!ran.err.contains("s3cret") && !ran.err.contains("t0ken"), "{}", ran.err);
+    // After the first there is no sense in a second.
+    assert_eq!(ran.err.lines().filter(|line| line.starts_with("error:")).count(), 1, "{}", ran.err);
+    for url in ["kafka://host/topic", "not a url", "file:x"] {
+        assert_eq!(ce_with(&["send", url], GOOD).status, 2, "{url}");
+        assert_eq!(ce(&["listen", url]).status, 2, "{url}");
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ran = ce(&["listen", &format!("http://{}/", taken.local_addr().unwrap())]);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+}
+
+/// A server that answers each request with this status, and tells the `authorization` headers it saw.
+fn server(status: &'static str, requests: usize) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seen = thread::spawn(move || {
+        (0..requests)
+            .map(|_| {
+                let mut stream = BufReader::new(listener.accept().unwrap().0);
+                let mut seen = String::new();
+                let mut line = String::new();
+                while stream.read_line(&mut line).unwrap() > 2 {
+                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("authorization:") {
+                        seen = line[line.len() - value.len()..].trim().to_owned();
+                    }
+                    line.clear();
+                }
+                write!(
+                    stream.get_mut(),
+                    "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+                )
+                .unwrap();
+                seen
+            })
+            .collect()
+    });
+    (address, seen)
+}
+
+#[test]
+fn refusals_and_failures_are_told_apart() {
+    for (answer, status) in
+        [("204 No Content", 0), ("422 Unprocessable Entity", 1), ("503 Service Unavailable", 3)]
+    {
+        let (address, seen) = server(answer, 1);
+        let ran = ce_with(&["send", &format!("http://{address}/")], GOOD);
+        assert_eq!(ran.status, status, "{answer}: {}", ran.err);
+        seen.join().unwrap();
+    }
+}
+
+#[test]
+fn secrets_are_sent_and_not_shown() {
+    let (address, seen) = server("204 No Content", 2);
+    let headers = file("headers.txt", "Authorization: Bearer from-a-file\n\n");
+    let runs = [
+        ce_with(&["send", &format!("http://me:p%40ss@{address}/")], GOOD),
+        ce_with(&["send", &format!("http://{address}/"), "-H", &format!("@{}", headers.display())], GOOD),
+    ];
+    assert_eq!(seen.join().unwrap(), ["Basic bWU6cEBzcw==", "Bearer from-a-file"]);
+    for ran in runs {
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert!(!ran.err.contains("p%40ss") && !ran.err.contains("from-a-file"), "{}", ran.err);
+    }
+}

@@ -1,0 +1,119 @@
+//! Running `ce`.
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// A good event on one line.
+pub(crate) const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+
+/// What a run came to.
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Standard output as JSON Lines.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// Standard error as JSON Lines.
+    pub(crate) fn errors(&self) -> Vec<Value> {
+        self.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+}
+
+/// The program with these arguments, and an environment without the user's wishes.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ce"));
+    command.args(arguments);
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "HTTP_PROXY", "http_proxy"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs it with nothing on standard input.
+pub(crate) fn ce(arguments: &[&str]) -> Ran {
+    ce_with(arguments, "")
+}
+
+/// Runs it with this on standard input.
+pub(crate) fn ce_with(arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.as_ref().to_vec();
+    let writer = std::thread::spawn(move || {
+        // The program need not read all of it.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A file with this text, in a directory of its own; `name` is what it is called there.
+pub(crate) fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let directory =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let path = directory.join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// `ce listen` on a free port.
+pub(crate) struct Listener {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    pub(crate) url: String,
+}
+
+impl Listener {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["listen", "http://127.0.0.1:0/events", "--idle", "30"];
+        all.extend(arguments);
+        let mut child =
+            command(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        errors.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening at ").expect(&line).to_owned();
+        Self { child, errors, url }
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        assert!(
+            Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success()
+        );
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn end(mut self) -> Ran {
+        let mut err = String::new();
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.errors.read_to_string(&mut err).unwrap();
+        Ran { status: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
+    }
+}

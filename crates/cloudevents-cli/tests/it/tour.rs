@@ -1,0 +1,63 @@
+//! `ce tour` and `ce completions`.
+
+use crate::program::ce;
+use std::time::Instant;
+
+#[test]
+fn everything_comes_back() {
+    let begin = Instant::now();
+    let ran = ce(&["tour", "--output", "pretty"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("Everything came back as it was sent."), "{}", ran.out);
+    assert!(ran.out.contains("  | ce-type: com.example.weather.reading.v1\n"), "{}", ran.out);
+    assert!(ran.out.contains("priority (Integer)"), "{}", ran.out);
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    // Fast, with room for a machine that has other things to do.
+    assert!(begin.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn for_programs() {
+    let ran = ce(&["tour"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, "Everything came back as it was sent.\n"));
+    let lines = ran.lines();
+    for mode in ["binary", "structured", "batched"] {
+        assert!(lines.iter().any(|line| line["mode"] == mode), "{mode}");
+    }
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["same"] == line["events"] && line["differences"].as_array().unwrap().is_empty())
+    );
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = ce(&["completions", shell]);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{shell}");
+        assert!(ran.out.contains("conformance"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_has_help() {
+    let ran = ce(&["--help"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    for command in [
+        "tour",
+        "send",
+        "listen",
+        "convert",
+        "validate",
+        "inspect",
+        "encode",
+        "decode",
+        "conformance",
+        "testee",
+        "completions",
+    ] {
+        assert!(ran.out.contains(&format!("\n  {command} ")), "{}", ran.out);
+        assert_eq!(ce(&[command, "--help"]).status, 0);
+    }
+}

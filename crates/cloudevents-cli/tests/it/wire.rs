@@ -1,0 +1,75 @@
+//! `ce encode`, `ce decode` and `ce testee`.
+
+use crate::program::{GOOD, ce_with};
+
+#[test]
+fn encode_and_decode_are_inverse() {
+    let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","subject":"Größe 42","data":"hi"}"#;
+    let encoded = ce_with(&["encode"], event);
+    assert_eq!((encoded.status, encoded.err.as_str()), (0, ""));
+    let message = &encoded.lines()[0];
+    assert_eq!(message["via"], "http");
+    assert!(
+        message["message"]["headers"]
+            .as_array()
+            .unwrap()
+            .contains(&serde_json::json!(["ce-subject", "Gr%C3%B6%C3%9Fe%2042"]))
+    );
+    let decoded = ce_with(&["decode", "--tagged"], &encoded.out);
+    assert_eq!(decoded.lines()[0]["attributes"]["subject"]["value"], "Größe 42");
+    for mode in ["structured", "batched"] {
+        let encoded = ce_with(&["encode", "--mode", mode], event);
+        assert_eq!(ce_with(&["decode"], &encoded.out).out, format!("{event}\n"), "{mode}");
+    }
+    let encoded = ce_with(&["encode", "--via", "json-batch"], format!("{GOOD}\n{GOOD}"));
+    assert_eq!(ce_with(&["decode"], &encoded.out).out, format!("{GOOD}\n{GOOD}\n"));
+}
+
+#[test]
+fn encode_for_people() {
+    let ran = ce_with(&["encode", "--output", "pretty"], GOOD);
+    assert_eq!(ran.out, "ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n");
+}
+
+#[test]
+fn decode_refuses() {
+    let ran = ce_with(&["decode"], r#"{"headers":[["ce-id","1"]]}"#);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("[missing-attribute]"), "{}", ran.err);
+    let ran = ce_with(&["decode"], "{\"headers\":\n oops}");
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("--> standard input:2:2\n"), "{}", ran.err);
+}
+
+#[test]
+fn testee_answers_line_by_line() {
+    let requests = "{\"cmd\":\"start\",\"version\":1}\n\n{\"cmd\":\"run\",\"seq\":7,\"op\":\"name\",\"text\":\"id\"}\nnonsense\n{\"cmd\":\"stop\"}\n{\"cmd\":\"start\"}\n";
+    let ran = ce_with(&["testee"], requests);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let answers = ran.lines();
+    assert_eq!(answers.len(), 3);
+    assert_eq!(answers[0]["implementation"]["language"], "Rust");
+    assert_eq!(answers[1], serde_json::json!({"seq": 7, "result": {"name": "id"}}));
+    assert!(answers[2]["error"].is_object());
+}
+
+#[test]
+fn testee_survives_any_line() {
+    let mut requests = Vec::new();
+    requests.extend(b"\xff\xfe\n");
+    requests.extend(vec![b'['; 200_000]);
+    requests.push(b'\n');
+    requests.extend(
+        format!("{{\"cmd\":\"run\",\"seq\":1,\"op\":\"name\",\"text\":\"{}\"}}\n", "x".repeat(3_000_000))
+            .bytes(),
+    );
+    requests.extend(b"{\"cmd\":\"run\",\"seq\":2,\"op\":\"name\",\"text\":\"id\"}");
+    let ran = ce_with(&["testee", "--max-line", "2000000"], &requests);
+    assert_eq!(ran.status, 0);
+    let answers = ran.lines();
+    assert_eq!(answers.len(), 4);
+    assert_eq!(answers[0]["error"]["kind"], "invalid-utf8");
+    assert!(answers[1]["error"].is_object());
+    assert_eq!(answers[2]["error"]["kind"], "too-large");
+    assert_eq!(answers[3]["result"]["name"], "id");
+}

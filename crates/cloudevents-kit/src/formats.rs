@@ -1,0 +1,34 @@
+//! The registry of event formats.
+
+use cloudevents_core::{Decoding, Formats};
+use cloudevents_json::Json;
+
+/// Every event format that the features of this build turn on.
+///
+/// ```
+/// use cloudevents_kit as kit;
+///
+/// let formats = kit::formats();
+/// let format = formats.by_media_type("application/cloudevents+json")?;
+/// assert_eq!(format.id(), kit::FormatId::JSON);
+/// # Ok::<(), kit::Error>(())
+/// ```
+pub fn formats() -> Formats {
+    Formats::none().with(Json::new())
+}
+
+/// Strict decoding with the default limits and every format of [`formats`].
+///
+/// ```
+/// use cloudevents_kit as kit;
+///
+/// let message = kit::Message::Structured {
+///     format: kit::FormatId::JSON,
+///     body: r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#.into(),
+/// };
+/// assert_eq!(message.event(&kit::decoding())?.value.id(), "1");
+/// # Ok::<(), kit::Error>(())
+/// ```
+pub fn decoding() -> Decoding {
+    Decoding::strict().with_formats(formats())
+}

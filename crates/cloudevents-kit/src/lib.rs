@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod conveniences;
+mod formats;
+pub mod prelude;
+#[cfg(feature = "transport")]
+mod transports;
+
+pub use cloudevents_core::*;
+#[cfg(feature = "http")]
+pub use cloudevents_http as http;
+pub use cloudevents_json as json;
+#[cfg(feature = "transport")]
+pub use cloudevents_transport as transport;
+#[cfg(feature = "transport")]
+pub use cloudevents_transport::{Delivery, Receiver, Sender, Transports};
+
+pub use conveniences::BuilderConveniences;
+pub use formats::{decoding, formats};
+#[cfg(feature = "transport")]
+pub use transports::{connect_receiver, connect_sender, transports};

@@ -1,0 +1,43 @@
+//! The facade as a program uses it.
+
+#![allow(clippy::unwrap_used)]
+
+use cloudevents_kit::{self as kit, prelude::*};
+
+/// The example of the README, on a port that is free.
+#[tokio::test]
+async fn from_one_url_to_the_same() -> Result<(), Box<dyn std::error::Error>> {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let url = format!("http://{free}/events");
+    let mut deliveries = kit::connect_receiver(&url).await?;
+    let sender = kit::connect_sender(&url).await?;
+    let sent = Event::builder()
+        .random_id()
+        .time_now()
+        .source("/shop")
+        .ty("com.example.order")
+        .text("42 pears")
+        .build()?;
+    let event = sent.clone();
+    let sending = tokio::spawn(async move { sender.send(&event).await });
+    let delivery = deliveries.next().await?.unwrap();
+    let received = delivery.event()?;
+    assert_eq!(
+        (received.id(), received.time(), received.data_bytes()),
+        (sent.id(), sent.time(), sent.data_bytes())
+    );
+    delivery.accept().await?;
+    sending.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_scheme_that_no_feature_brought_along() {
+    let error = kit::connect_sender("gopher://localhost/").await.unwrap_err();
+    assert_eq!(error.kind(), kit::ErrorKind::Unsupported);
+    assert_eq!(error.help(), Some("the schemes that can be sent to are `http`, `https`"));
+    assert_eq!(
+        kit::connect_receiver("https://localhost/").await.unwrap_err().kind(),
+        kit::ErrorKind::Unsupported
+    );
+}

@@ -1,0 +1,186 @@
+// The official JavaScript SDK as a testee: `ce conformance run --testee "node adapter.mjs"`.
+//
+// It answers with what the SDK does, through the SDK's public API, and decides nothing.
+
+import { Buffer, isUtf8 } from "node:buffer";
+import { createRequire } from "node:module";
+import { CloudEvent, HTTP } from "cloudevents";
+
+const { version } = createRequire(import.meta.url)("cloudevents/package.json");
+
+const START = {
+  version: 1,
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript" },
+  capabilities: {
+    specversions: ["1.0", "0.3"],
+    spec: ["1.0.2"],
+    formats: ["json", "json-batch"],
+    bindings: ["http"],
+    ops: ["decode", "encode"],
+  },
+};
+
+// The SDK reads its JSON formats as bodies of HTTP only.
+const MEDIA_TYPES = { json: "application/cloudevents+json", "json-batch": "application/cloudevents-batch+json" };
+
+// The SDK knows the type of these attributes by their names, and holds them as strings all the same.
+const TYPES = {
+  "1.0": { source: "URI-reference", dataschema: "URI", time: "Timestamp" },
+  0.3: { source: "URI-reference", schemaurl: "URI-reference", time: "Timestamp" },
+};
+
+// The kinds of refusals that the protocol names, where the SDK tells them apart: by its messages.
+const KINDS = { "no cloud event detected": "not-a-cloudevent", "invalid content type": "unknown-format" };
+
+// The SDK has nothing of the kind, or no way to be given it.
+class Unsupported extends Error {}
+
+// The SDK threw the error that is the cause of this one.
+class Refused extends Error {}
+
+function theSdk(does) {
+  try {
+    return does();
+  } catch (cause) {
+    throw new Refused("refused", { cause });
+  }
+}
+
+function decode({ via, message, strictness }) {
+  if (strictness === "lenient") throw new Unsupported("the SDK has no lenient mode");
+  if (via !== "http" && !(via in MEDIA_TYPES)) throw new Unsupported(`no ${via}`);
+  const headers = via === "http" ? received(message.headers) : { "content-type": MEDIA_TYPES[via] };
+  const contentType = headers["content-type"] ?? "";
+  const body = parsable(message.body ? octets(message.body) : Buffer.alloc(0), contentType);
+  const events = theSdk(() => {
+    const events = HTTP.toEvent({ headers, body });
+    // `toEvent` does not validate. `validate` is false for the versions it does not know, 0.3 among them.
+    for (const event of [events].flat())
+      if (!event.validate() && event.specversion !== "0.3") throw new Error(`specversion ${event.specversion}`);
+    return events;
+  });
+  if (Array.isArray(events)) return { mode: "batched", format: "json", events: events.map(tagEvent) };
+  const mode = contentType.startsWith("application/cloudevents") ? "structured" : "binary";
+  return { mode, format: "json", events: [tagEvent(events)] };
+}
+
+function encode({ via, mode, format = "json", options = {}, events }) {
+  if (!["http", ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
+    throw new Unsupported("no such binding, format or option");
+  if (via === "json-batch" || mode === "batched" || events.length !== 1)
+    throw new Unsupported("the SDK writes no batches");
+  const [{ specversion, attributes, data }] = events;
+  const values = Object.entries(attributes).map(([name, tagged]) => [name, attribute(tagged)]);
+  const members = { specversion, ...Object.fromEntries(values), ...payload(data) };
+  const message = theSdk(() => {
+    const event = new CloudEvent(members);
+    return via === "json" || mode === "structured" ? HTTP.structured(event) : HTTP.binary(event);
+  });
+  // What is no string yet becomes one, as it does in `http.ClientRequest`.
+  const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)]);
+  const body = ArrayBuffer.isView(message.body) ? bytesOf(message.body) : Buffer.from(String(message.body ?? ""));
+  return { message: via === "json" ? { body: tagOctets(body) } : { headers, body: tagOctets(body) } };
+}
+
+const octets = (tagged) => ("text" in tagged ? Buffer.from(tagged.text) : Buffer.from(tagged.base64, "base64"));
+
+const bytesOf = (view) => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+
+function tagOctets(bytes) {
+  const text = bytes.toString();
+  const plain = isUtf8(bytes) && !/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/.test(text);
+  return plain ? { text } : { base64: bytes.toString("base64") };
+}
+
+// Headers as in `http.IncomingMessage`, which is what the SDK takes.
+function received(fields) {
+  const headers = {};
+  for (const [field, value] of fields) {
+    const [name, text] = [field.toLowerCase(), value.replace(/^[ \t]+|[ \t]+$/g, "")];
+    if (name in headers && name !== "content-type") headers[name] += `, ${text}`;
+    else headers[name] ??= text;
+  }
+  return headers;
+}
+
+// The SDK parses JSON only from strings. Any other body is handed over as the bytes that it is.
+function parsable(bytes, contentType) {
+  if (bytes.length === 0) return undefined;
+  return isJson(contentType) && isUtf8(bytes) ? bytes.toString() : bytes;
+}
+
+const isJson = (contentType) => /^[^;]*[/+]json\s*(;|$)/i.test(contentType);
+
+const attribute = ({ type, value }) => (type === "Binary" ? Buffer.from(value, "base64") : value);
+
+function payload(tagged = {}) {
+  const [kind] = Object.keys(tagged);
+  switch (kind) {
+    case undefined:
+      return {};
+    case "json":
+      // The SDK takes values.
+      try {
+        return { data: JSON.parse(tagged.json) };
+      } catch {
+        throw new Unsupported("no value of JavaScript is this payload: it is not JSON");
+      }
+    case "text":
+      return { data: tagged.text };
+    case "binary":
+      return { data: Buffer.from(tagged.binary, "base64") };
+    default:
+      throw new Unsupported(`no payloads of the kind ${kind}`);
+  }
+}
+
+function tagEvent({ specversion, data, data_base64: base64, ...attributes }) {
+  const event = { specversion, attributes: {} };
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined) event.attributes[name] = tagAttribute(TYPES[specversion]?.[name], value);
+  const json = isJson(attributes.datacontenttype ?? "application/json");
+  if (base64 !== undefined) event.data = { binary: base64 };
+  else if (typeof data === "string" && !json) event.data = { text: data };
+  else if (data !== undefined) event.data = { json: JSON.stringify(data) };
+  return event;
+}
+
+function tagAttribute(known, value) {
+  if (Number.isInteger(value)) return { type: "Integer", value };
+  const types = { string: known ?? "String", boolean: "Boolean" };
+  return { type: types[typeof value] ?? typeof value, value };
+}
+
+// `ValidationError` is `validation-error`.
+function refusal(error) {
+  const named = Object.keys(KINDS).find((message) => error.message.startsWith(message));
+  const kind = KINDS[named] ?? error.constructor.name.replace(/([a-z0-9])(?=[A-Z])/g, "$1-").toLowerCase();
+  const [first] = error.errors ?? [];
+  const attribute = first?.params?.missingProperty ?? first?.instancePath?.slice(1);
+  return { kind, message: error.message, ...(attribute && { attribute }) };
+}
+
+function run(request) {
+  try {
+    const operation = { decode, encode }[request.op];
+    if (!operation) throw new Unsupported(`no operation ${request.op}`);
+    return { result: operation(request) };
+  } catch (error) {
+    if (error instanceof Unsupported) return { unsupported: error.message };
+    if (error instanceof Refused) return { error: refusal(error.cause) };
+    throw error;
+  }
+}
+
+// Not `node:readline`: it ends lines at U+2028 and U+2029 as well, which JSON may hold.
+let rest = "";
+for await (const chunk of process.stdin.setEncoding("utf8")) {
+  const lines = (rest + chunk).split("\n");
+  rest = lines.pop();
+  for (const line of lines) {
+    const request = JSON.parse(line);
+    if (request.cmd === "stop") process.exit(0);
+    const answer = request.cmd === "start" ? START : { seq: request.seq, ...run(request) };
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+}
