@@ -33,7 +33,7 @@ pub struct Case {
     pub request: Map<String, Value>,
     /// Every allowed outcome; the first is what this project does.
     pub expect: Vec<Outcome>,
-    /// How payloads are compared, where it is not the usual way.
+    /// How answers are compared, where it is not the usual way.
     #[serde(default)]
     pub compare: Compare,
     /// Why, where the clauses alone do not make it plain.
@@ -48,7 +48,7 @@ impl Case {
     }
 }
 
-/// How the payloads of a case are compared.
+/// How the answers to a case are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -56,6 +56,9 @@ pub struct Compare {
     /// How `json` payloads are compared.
     #[serde(default)]
     pub json: JsonComparison,
+    /// How timestamps are compared.
+    #[serde(default)]
+    pub timestamp: TimestampComparison,
 }
 
 /// How `json` payloads are compared.
@@ -66,6 +69,20 @@ pub enum JsonComparison {
     /// As JSON: the order of members and white space are free, numbers compare by their text.
     #[default]
     Value,
+    /// As JSON, in which numbers are doubles: two that the same double comes closest to are the same.
+    Double,
+    /// Character for character.
+    Text,
+}
+
+/// How timestamps are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TimestampComparison {
+    /// By the instant they name, to the last digit, whatever the offset they name it in.
+    #[default]
+    Instant,
     /// Character for character.
     Text,
 }

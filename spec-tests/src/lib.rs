@@ -12,7 +12,7 @@ mod revision;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Case, Compare, JsonComparison};
+pub use case::{Case, Compare, JsonComparison, TimestampComparison};
 pub use coverage::{Coverage, DocumentCoverage, Tally, specification_documents};
 pub use document::{Document, load_documents};
 pub use error::InvalidData;

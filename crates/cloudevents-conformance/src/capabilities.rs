@@ -42,6 +42,7 @@ impl Capabilities {
             .or_else(|| self.lacks_carrier(request))
             .or_else(|| self.lacks_carrier(object(request, "from")?))
             .or_else(|| self.lacks_carrier(object(request, "to")?))
+            .or_else(|| self.lacks_format_of(wanted(case)?))
             .or_else(|| {
                 events(case).find_map(|event| {
                     // Any other version is there to be refused.
@@ -50,6 +51,14 @@ impl Capabilities {
                     lacks("specversion", self.specversions.as_deref(), version)
                 })
             })
+    }
+
+    /// A format that is named by the result alone: by the content type of the message that it is read from.
+    fn lacks_format_of(&self, result: &Map<String, Value>) -> Option<String> {
+        let format = text(result, "format")?;
+        let batch = format!("{format}-batch");
+        let formats = self.formats.as_deref();
+        lacks("format", formats, Some(format)).filter(|_| lacks("format", formats, Some(&batch)).is_some())
     }
 
     fn lacks_carrier(&self, carried: &Map<String, Value>) -> Option<String> {
@@ -128,13 +137,17 @@ fn lacks(what: &str, claimed: Option<&[String]>, needed: Option<&str>) -> Option
         .then(|| format!("the {what} {needed} is not among its capabilities"))
 }
 
-/// The events that a case hands over or wants to see.
-fn events(case: &Case) -> impl Iterator<Item = &Value> {
-    let wanted = case.expect.first().and_then(|outcome| match &outcome.expected {
+/// The result that a case wants first of all.
+fn wanted(case: &Case) -> Option<&Map<String, Value>> {
+    match &case.expect.first()?.expected {
         Expected::Result(result) => Some(result),
         Expected::Error(_) => None,
-    });
-    let members = [Some(&case.request), wanted].into_iter().flatten();
+    }
+}
+
+/// The events that a case hands over or wants to see.
+fn events(case: &Case) -> impl Iterator<Item = &Value> {
+    let members = [Some(&case.request), wanted(case)].into_iter().flatten();
     members.flat_map(|members| {
         let list = members.get("events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         list.iter().chain(members.get("event"))
@@ -235,6 +248,11 @@ mod tests {
             json!({"op": "encode", "via": "http", "events": [{"specversion": "1.0"}, {"specversion": "0.3"}]})
         ));
         assert!(!has(json!({"op": "upgrade", "event": {"specversion": "0.3"}})));
+        let read = |format: &str| {
+            lack(json!({"op": "decode", "via": "http"}), json!({"result": {"format": format}}))
+        };
+        assert_eq!(read("json"), None);
+        assert_eq!(read("xml").as_deref(), Some("the format xml is not among its capabilities"));
         let read = json!({"result": {"events": [{"specversion": "0.3", "attributes": {}}]}});
         assert_eq!(
             lack(json!({"op": "decode", "via": "json"}), read).as_deref(),

@@ -9,7 +9,7 @@ use cloudevents_vectors::{Case, Requirement, Revision};
 
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, Implementation};
-use crate::compare::differences;
+use crate::compare::{differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
 use crate::report::{Problem, Reporter, Summary};
 use crate::selection::allows;
@@ -193,7 +193,7 @@ impl<'a> Judge<'a> {
             if differences.is_empty() {
                 return Finding::Passed;
             }
-            attempts.push(Attempt { outcome: index, differences });
+            attempts.push(Attempt { outcome: index, same_sort: same_sort(outcome, &reply), differences });
         }
         Finding::Failed(Failure { attempts })
     }

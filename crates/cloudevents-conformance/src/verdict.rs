@@ -35,14 +35,17 @@ pub struct Failure {
 pub struct Attempt {
     /// The place of the outcome in the list of the case.
     pub outcome: usize,
+    /// Whether the answer is of its sort: a result where one is wanted, a refusal where that is.
+    pub same_sort: bool,
     /// In what the answer differs from it.
     pub differences: Vec<Difference>,
 }
 
 impl Failure {
-    /// The outcome that the answer comes closest to: the one with the fewest differences.
+    /// The outcome that the answer comes closest to: of those of its sort, if there are any, the one with the fewest
+    /// differences.
     pub fn closest(&self) -> Option<&Attempt> {
-        self.attempts.iter().min_by_key(|attempt| attempt.differences.len())
+        self.attempts.iter().min_by_key(|attempt| (!attempt.same_sort, attempt.differences.len()))
     }
 }
 
@@ -145,10 +148,17 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_outcome_has_the_fewest_differences() {
+    fn the_closest_outcome_is_of_the_same_sort_and_has_the_fewest_differences() {
         let difference = Difference { path: String::new(), wanted: String::new(), got: String::new() };
-        let attempt = |outcome, count| Attempt { outcome, differences: vec![difference.clone(); count] };
-        let failure = Failure { attempts: vec![attempt(0, 3), attempt(2, 1), attempt(3, 1)] };
-        assert_eq!(failure.closest().map(|attempt| attempt.outcome), Some(2));
+        let attempt = |outcome, same_sort, count| Attempt {
+            outcome,
+            same_sort,
+            differences: vec![difference.clone(); count],
+        };
+        let closest = |attempts| Failure { attempts }.closest().map(|attempt| attempt.outcome);
+        assert_eq!(closest(vec![attempt(0, true, 3), attempt(2, true, 1), attempt(3, true, 1)]), Some(2));
+        assert_eq!(closest(vec![attempt(0, false, 1), attempt(1, true, 3), attempt(2, true, 2)]), Some(2));
+        assert_eq!(closest(vec![attempt(0, false, 1), attempt(1, false, 1)]), Some(0));
+        assert_eq!(closest(Vec::new()), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{Level, load_requirements};
+use crate::{Expected, ExpectedError, Level, load_requirements};
 
 use super::{all_cases, all_documents, assert_none};
 
@@ -86,6 +86,41 @@ fn outcomes_are_distinct() {
         }
     }
     assert_none(&complaints, "outcomes listed twice");
+}
+
+#[test]
+fn no_refusal_is_allowed_by_one_before_it() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        for (index, outcome) in case.expect.iter().enumerate() {
+            let Expected::Error(error) = &outcome.expected else { continue };
+            // One that only some revisions allow leaves room for others behind it.
+            let before = case.expect.iter().take(index).filter(|before| before.revisions.is_none());
+            let included =
+                |before: &Expected| matches!(before, Expected::Error(before) if allows(before, error));
+            if before.map(|before| &before.expected).any(included) {
+                complaints.push(format!("{}: outcome {index}", case.id));
+            }
+        }
+    }
+    assert_none(&complaints, "refusals behind one that asks for no more: the stricter comes first");
+}
+
+#[test]
+fn a_refusal_allows_what_it_states_and_more() {
+    let error = |text: &str| serde_json::from_str::<ExpectedError>(text).unwrap();
+    let (any, time) = (error("{}"), error(r#"{"attribute": "time"}"#));
+    let second = error(r#"{"attribute": "time", "index": 1}"#);
+    assert!(allows(&any, &time) && allows(&any, &any) && allows(&time, &second));
+    assert!(!allows(&time, &any) && !allows(&second, &time));
+    assert!(!allows(&time, &error(r#"{"attribute": "id"}"#)));
+}
+
+/// Whether whatever the second refusal is, the first is too.
+fn allows(general: &ExpectedError, special: &ExpectedError) -> bool {
+    (general.kind.is_none() || general.kind == special.kind)
+        && (general.attribute.is_none() || general.attribute == special.attribute)
+        && (general.index.is_none() || general.index == special.index)
 }
 
 fn is_name(text: &str) -> bool {

@@ -42,6 +42,10 @@ fn the_schema_refuses() {
     assert!(!with(|case| case["request"]["extra"] = json!(1)));
     assert!(!with(|case| case["request"]["message"] = json!({"body": "text"})));
     assert!(!with(|case| case["request"]["message"] = json!({"payload": {"text": ""}})));
+    assert!(with(|case| case["compare"] = json!({"json": "text", "timestamp": "text"})));
+    assert!(with(|case| case["compare"] = json!({"json": "double"})));
+    assert!(!with(|case| case["compare"] = json!({"timestamp": "double"})));
+    assert!(!with(|case| case["compare"] = json!({})));
     assert!(!with(|case| case["expect"] = json!([])));
     assert!(!with(|case| case["expect"][0] = json!({})));
     assert!(!with(|case| case["expect"][0]["error"] = json!({})));

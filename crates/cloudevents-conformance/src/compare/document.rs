@@ -1,8 +1,10 @@
 //! Bodies of messages: documents of a format compare as trees of its notation, anything else as bytes.
 
+use cloudevents_vectors::JsonComparison;
+
 use crate::tree::json::{self, Json};
 
-use super::{Difference, Path, bytes, media_type};
+use super::{Difference, How, Path, bytes, media_type};
 
 /// The notation of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +34,11 @@ impl Notation {
     }
 }
 
-/// Notes where a body is not the wanted one. `as_text`: payloads in JSON documents compare character for character.
+/// Notes where a body is not the wanted one.
 pub(crate) fn diff(
     path: &Path,
     notation: Notation,
-    as_text: bool,
+    how: &How,
     wanted: &[u8],
     got: &[u8],
     differences: &mut Vec<Difference>,
@@ -46,9 +48,10 @@ pub(crate) fn diff(
         // Also a document that is wanted although it is not of the format.
         None => bytes::diff(path, wanted, got, differences),
         Some((wanted_text, wanted)) => match parse(got) {
-            Ok((got_text, got)) => {
+            Ok((got_text, mut got)) => {
+                how.spell_alike(&wanted, &mut got);
                 json::diff(path, &wanted, &got, differences);
-                if as_text {
+                if how.json == JsonComparison::Text {
                     payloads(path, (wanted_text, &wanted), (got_text, &got), differences);
                 }
             }
@@ -83,11 +86,14 @@ fn payloads(path: &Path, wanted: (&str, &Json), got: (&str, &Json), differences:
 
 #[cfg(test)]
 mod tests {
+    use cloudevents_vectors::JsonComparison::{Double, Text, Value};
+
     use super::*;
 
-    fn differences(notation: Notation, as_text: bool, wanted: &str, got: &[u8]) -> Vec<String> {
+    fn differences(notation: Notation, json: JsonComparison, wanted: &str, got: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
-        diff(&Path::new("body"), notation, as_text, wanted.as_bytes(), got, &mut found);
+        let how = How { json, ..How::default() };
+        diff(&Path::new("body"), notation, &how, wanted.as_bytes(), got, &mut found);
         found.iter().map(ToString::to_string).collect()
     }
 
@@ -105,16 +111,16 @@ mod tests {
     #[test]
     fn documents_compare_as_trees_and_payloads_as_bytes() {
         let (wanted, got) = (r#"{"id":"1","data":[1]}"#, br#"{ "data": [ 1 ], "id": "1" }"#);
-        assert_eq!(differences(Notation::Json, false, wanted, got), [""; 0]);
-        assert_eq!(differences(Notation::Opaque, false, wanted, got).len(), 1);
+        assert_eq!(differences(Notation::Json, Value, wanted, got), [""; 0]);
+        assert_eq!(differences(Notation::Opaque, Value, wanted, got).len(), 1);
         assert_eq!(
-            differences(Notation::Json, true, wanted, got),
+            differences(Notation::Json, Text, wanted, got),
             ["body.data: wanted the text [1], got the text [ 1 ]"]
         );
         assert_eq!(
             differences(
                 Notation::Json,
-                true,
+                Text,
                 r#"[{"data":1},{"data":"a"}]"#,
                 br#"[{"data":1},{"data":"\u0061"}]"#
             ),
@@ -123,14 +129,37 @@ mod tests {
     }
 
     #[test]
+    fn times_compare_by_their_instants_and_payloads_by_their_text() {
+        let (wanted, got) =
+            (r#"[{"time":"2018-04-05T17:31:00Z"}]"#, br#"[{"time":"2018-04-05T18:31:00.0+01:00"}]"#);
+        assert_eq!(differences(Notation::Json, Value, wanted, got), [""; 0]);
+        assert_eq!(
+            differences(Notation::Json, Value, wanted, br#"[{"time":"2018-04-05T18:31:00.1+01:00"}]"#),
+            ["body[0].time: wanted \"2018-04-05T17:31:00Z\", got \"2018-04-05T18:31:00.1+01:00\""]
+        );
+        let (wanted, got) = (
+            r#"{"x":"2018-04-05T17:31:00Z","data":{"time":"2018-04-05T17:31:00Z"}}"#,
+            br#"{"x":"2018-04-05T17:31:00.0Z","data":{"time":"2018-04-05T17:31:00.0Z"}}"#,
+        );
+        assert_eq!(differences(Notation::Json, Value, wanted, got).len(), 2);
+    }
+
+    #[test]
+    fn numbers_of_payloads_can_be_doubles() {
+        let (wanted, got) = (r#"{"x":1,"data":[0.10]}"#, br#"{"x":1.0,"data":[0.1]}"#);
+        assert_eq!(differences(Notation::Json, Double, wanted, got), ["body.x: wanted 1, got 1.0"]);
+        assert_eq!(differences(Notation::Json, Value, wanted, got).len(), 2);
+    }
+
+    #[test]
     fn a_body_that_is_not_json_is_told() {
-        let [difference] = differences(Notation::Json, false, "{}", b"\xff").try_into().unwrap();
+        let [difference] = differences(Notation::Json, Value, "{}", b"\xff").try_into().unwrap();
         assert!(difference.starts_with("body: wanted {}, got text that is not JSON"), "{difference}");
     }
 
     #[test]
     fn a_wanted_body_that_is_not_json_compares_as_bytes() {
-        assert_eq!(differences(Notation::Json, false, "{oops", b"{oops"), [""; 0]);
-        assert_eq!(differences(Notation::Json, false, "{oops", b"{}").len(), 1);
+        assert_eq!(differences(Notation::Json, Value, "{oops", b"{oops"), [""; 0]);
+        assert_eq!(differences(Notation::Json, Value, "{oops", b"{}").len(), 1);
     }
 }

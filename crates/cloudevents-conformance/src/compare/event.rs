@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use cloudevents_vectors::JsonComparison;
+
 use crate::tree::json::{self, Json, Text};
 
-use super::{Difference, Path, bytes};
+use super::how::TIMESTAMP;
+use super::{Difference, How, Path, bytes};
 
 /// Notes where a list of events is not the wanted one.
-pub(crate) fn diff_all(
-    path: &Path,
-    as_text: bool,
-    wanted: &Json,
-    got: &Json,
-    differences: &mut Vec<Difference>,
-) {
+pub(crate) fn diff_all(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     match (wanted.items(), got.items()) {
         (Some(wanted), Some(got)) => {
             if wanted.len() != got.len() {
@@ -21,31 +18,38 @@ pub(crate) fn diff_all(
                 differences.push(path.differs(count(wanted), count(got)));
             }
             for (index, (wanted, got)) in wanted.iter().zip(got).enumerate() {
-                diff(&path.item(index), as_text, wanted, got, differences);
+                diff(&path.item(index), how, wanted, got, differences);
             }
         }
         _ => differences.push(path.differs(wanted, got)),
     }
 }
 
-/// Notes where an event is not the wanted one. `as_text`: `json` payloads compare character for character.
-pub(crate) fn diff(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+/// Notes where an event is not the wanted one.
+pub(crate) fn diff(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     if !got.is_object() {
         differences.push(path.differs(wanted, got));
         return;
     }
     member(path, "specversion", wanted, got, differences);
-    attributes(&path.member("attributes"), wanted.get("attributes"), got.get("attributes"), differences);
+    let path_of_attributes = path.member("attributes");
+    attributes(&path_of_attributes, how, wanted.get("attributes"), got.get("attributes"), differences);
     let path = path.member("data");
     match (wanted.get("data"), got.get("data")) {
         (None, None) => (),
         (Some(wanted), None) => differences.push(path.differs(wanted, "no payload")),
         (None, Some(got)) => differences.push(path.differs("no payload", got)),
-        (Some(wanted), Some(got)) => data(&path, as_text, wanted, got, differences),
+        (Some(wanted), Some(got)) => data(&path, how, wanted, got, differences),
     }
 }
 
-fn attributes(path: &Path, wanted: Option<&Json>, got: Option<&Json>, differences: &mut Vec<Difference>) {
+fn attributes(
+    path: &Path,
+    how: &How,
+    wanted: Option<&Json>,
+    got: Option<&Json>,
+    differences: &mut Vec<Difference>,
+) {
     let by_name = |attributes: Option<&'_ Json>| -> BTreeMap<Text, Json> {
         attributes.map(Json::members).unwrap_or_default().iter().cloned().collect()
     };
@@ -56,13 +60,24 @@ fn attributes(path: &Path, wanted: Option<&Json>, got: Option<&Json>, difference
             None => differences.push(path.differs(wanted, "nothing")),
             Some(got) => {
                 member(&path, "type", wanted, &got, differences);
-                member(&path, "value", wanted, &got, differences);
+                if !same_timestamp(how, wanted, &got) {
+                    member(&path, "value", wanted, &got, differences);
+                }
             }
         }
     }
     for (name, got) in got {
         differences.push(path.member(&name.to_string()).differs("nothing", got));
     }
+}
+
+/// Whether two attributes are timestamps that are the same.
+fn same_timestamp(how: &How, wanted: &Json, got: &Json) -> bool {
+    let text = |attribute: &Json| {
+        let is_timestamp = attribute.get("type").and_then(Json::as_str) == Some(TIMESTAMP);
+        attribute.get("value").and_then(Json::as_str).filter(|_| is_timestamp).map(str::to_owned)
+    };
+    text(wanted).zip(text(got)).is_some_and(|(wanted, got)| how.same_instant(&wanted, &got))
 }
 
 fn member(path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
@@ -74,7 +89,7 @@ fn member(path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut 
     }
 }
 
-fn data(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+fn data(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     let ([(wanted_kind, wanted_value)], [(got_kind, got_value)]) = (wanted.members(), got.members()) else {
         return json::diff(path, wanted, got, differences);
     };
@@ -84,7 +99,9 @@ fn data(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut
     }
     let path = path.member(&wanted_kind.to_string());
     match wanted_kind.as_str() {
-        Some("json") if !as_text => json_text(&path, wanted_value, got_value, differences),
+        Some("json") if how.json != JsonComparison::Text => {
+            json_text(&path, how, wanted_value, got_value, differences)
+        }
         Some("binary" | "cbor") => base64(&path, wanted_value, got_value, differences),
         Some("proto") => {
             member(&path, "typeurl", wanted_value, got_value, differences);
@@ -98,10 +115,13 @@ fn data(path: &Path, as_text: bool, wanted: &Json, got: &Json, differences: &mut
 }
 
 /// Compares JSON that is given as text. What is not JSON compares as text.
-fn json_text(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+fn json_text(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
     let parsed = |value: &Json| value.as_str().map(json::parse);
     match (parsed(wanted), parsed(got)) {
-        (Some(Ok(wanted)), Some(Ok(got))) => json::diff(path, &wanted, &got, differences),
+        (Some(Ok(wanted)), Some(Ok(mut got))) => {
+            how.spell_payload_alike(&wanted, &mut got);
+            json::diff(path, &wanted, &got, differences);
+        }
         (Some(Ok(wanted)), Some(Err(reason))) => {
             differences.push(path.differs(wanted, format!("text that is not JSON ({reason}): {got}")));
         }
@@ -119,12 +139,19 @@ fn base64(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Differen
 
 #[cfg(test)]
 mod tests {
+    use cloudevents_vectors::JsonComparison::{Double, Text, Value};
+    use cloudevents_vectors::TimestampComparison;
+
     use super::*;
 
-    fn differences(as_text: bool, wanted: &str, got: &str) -> Vec<String> {
+    fn differences(json: JsonComparison, wanted: &str, got: &str) -> Vec<String> {
+        how_differences(&How { json, ..How::default() }, wanted, got)
+    }
+
+    fn how_differences(how: &How, wanted: &str, got: &str) -> Vec<String> {
         let mut found = Vec::new();
         let parse = |text: &str| json::parse(text).unwrap();
-        diff_all(&Path::new("events"), as_text, &parse(wanted), &parse(got), &mut found);
+        diff_all(&Path::new("events"), how, &parse(wanted), &parse(got), &mut found);
         found.iter().map(ToString::to_string).collect()
     }
 
@@ -135,32 +162,32 @@ mod tests {
     #[test]
     fn attributes_compare_by_name_type_and_value() {
         let wanted = event(r#""id":{"type":"String","value":"1"},"n":{"type":"Integer","value":1}"#, "");
-        assert_eq!(differences(false, &wanted, &wanted), [""; 0]);
+        assert_eq!(differences(Value, &wanted, &wanted), [""; 0]);
         let got = event(
             r#""n":{"type":"Integer","value":1.0},"id":{"type":"URI","value":"1"},"x":{"type":"String","value":""}"#,
             "",
         );
         assert_eq!(
-            differences(false, &wanted, &got),
+            differences(Value, &wanted, &got),
             [
                 "events[0].attributes.id.type: wanted \"String\", got \"URI\"",
                 "events[0].attributes.n.value: wanted 1, got 1.0",
                 "events[0].attributes.x: wanted nothing, got {\"type\":\"String\",\"value\":\"\"}",
             ]
         );
-        assert_eq!(differences(false, &wanted, &event("", "")).len(), 2);
+        assert_eq!(differences(Value, &wanted, &event("", "")).len(), 2);
     }
 
     #[test]
     fn specversion_and_the_number_of_events_count() {
         let wanted = event("", "");
         assert_eq!(
-            differences(false, &wanted, &wanted.replace("1.0", "0.3")),
+            differences(Value, &wanted, &wanted.replace("1.0", "0.3")),
             ["events[0].specversion: wanted \"1.0\", got \"0.3\""]
         );
-        assert_eq!(differences(false, &wanted, "[]"), ["events: wanted 1 events, got 0 events"]);
-        assert_eq!(differences(false, &wanted, "{}").len(), 1);
-        assert_eq!(differences(false, &wanted, "[1]").len(), 1);
+        assert_eq!(differences(Value, &wanted, "[]"), ["events: wanted 1 events, got 0 events"]);
+        assert_eq!(differences(Value, &wanted, "{}").len(), 1);
+        assert_eq!(differences(Value, &wanted, "[1]").len(), 1);
     }
 
     #[test]
@@ -184,7 +211,7 @@ mod tests {
         ];
         for (wanted, got, count) in pairs {
             let event = |data: &str| event("", &format!(r#","data":{data}"#));
-            assert_eq!(differences(false, &event(wanted), &event(got)).len(), count, "{wanted} {got}");
+            assert_eq!(differences(Value, &event(wanted), &event(got)).len(), count, "{wanted} {got}");
         }
     }
 
@@ -192,16 +219,40 @@ mod tests {
     fn a_null_payload_is_not_an_absent_one() {
         let null = event("", r#","data":{"json":"null"}"#);
         assert_eq!(
-            differences(false, &null, &event("", "")),
+            differences(Value, &null, &event("", "")),
             ["events[0].data: wanted {\"json\":\"null\"}, got no payload"]
         );
-        assert_eq!(differences(false, &event("", ""), &null).len(), 1);
+        assert_eq!(differences(Value, &event("", ""), &null).len(), 1);
     }
 
     #[test]
     fn json_can_compare_as_text() {
         let (wanted, got) = (r#","data":{"json":"[1]"}"#, r#","data":{"json":"[ 1 ]"}"#);
-        assert_eq!(differences(false, &event("", wanted), &event("", got)), [""; 0]);
-        assert_eq!(differences(true, &event("", wanted), &event("", got)).len(), 1);
+        assert_eq!(differences(Value, &event("", wanted), &event("", got)), [""; 0]);
+        assert_eq!(differences(Text, &event("", wanted), &event("", got)).len(), 1);
+    }
+
+    #[test]
+    fn json_can_compare_by_doubles() {
+        let (wanted, got) = (r#","data":{"json":"[1.10]"}"#, r#","data":{"json":"[ 1.1 ]"}"#);
+        assert_eq!(differences(Double, &event("", wanted), &event("", got)), [""; 0]);
+        assert_eq!(differences(Value, &event("", wanted), &event("", got)).len(), 1);
+    }
+
+    #[test]
+    fn timestamps_compare_by_their_instants() {
+        let attribute = |of_type: &str, value: &str| {
+            event(&format!(r#""x":{{"type":"{of_type}","value":"{value}"}}"#), "")
+        };
+        let (one, same) = ("2018-04-05T17:31:00Z", "2018-04-05T18:31:00.000+01:00");
+        let other = "2018-04-05T17:31:00.000000001Z";
+        let by_instant = |wanted: &str, got: &str| how_differences(&How::default(), wanted, got);
+        let (wanted, got) = (attribute("Timestamp", one), attribute("Timestamp", same));
+        assert_eq!(by_instant(&wanted, &got), [""; 0]);
+        let how = How { timestamp: TimestampComparison::Text, ..How::default() };
+        assert_eq!(how_differences(&how, &wanted, &got).len(), 1);
+        assert_eq!(by_instant(&wanted, &attribute("Timestamp", other)).len(), 1);
+        assert_eq!(by_instant(&wanted, &attribute("String", one)).len(), 1);
+        assert_eq!(by_instant(&attribute("String", one), &attribute("String", same)).len(), 1);
     }
 }

@@ -4,10 +4,13 @@ mod bytes;
 mod difference;
 mod document;
 mod event;
+mod how;
+mod instant;
 mod media_type;
 mod message;
 mod outcome;
 
 pub use difference::Difference;
 pub(crate) use difference::Path;
-pub(crate) use outcome::differences;
+pub(crate) use how::How;
+pub(crate) use outcome::{differences, same_sort};

@@ -1,20 +1,25 @@
 //! An answer against one of the outcomes that its case allows.
 
-use cloudevents_vectors::{Case, Expected, ExpectedError, JsonComparison, Outcome};
+use cloudevents_vectors::{Case, Expected, ExpectedError, Outcome};
 use serde_json::{Map, Value};
 
 use crate::answer::Reply;
 use crate::tree::json::{self, Json, Kind};
 
+use super::how::TIMESTAMP;
 use super::message::{self, Wanted};
-use super::{Difference, Path, event};
+use super::{Difference, How, Path, event};
 
 /// Where the reply is not the outcome. Nothing: it is.
 pub(crate) fn differences(case: &Case, outcome: &Outcome, reply: &Reply) -> Vec<Difference> {
     let mut differences = Vec::new();
     match (&outcome.expected, reply) {
         (Expected::Result(wanted), Reply::Result(got)) => {
-            Results { case, absent: &outcome.absent_headers }.diff(wanted, got, &mut differences);
+            Results { case, how: How::of(case), absent: &outcome.absent_headers }.diff(
+                wanted,
+                got,
+                &mut differences,
+            );
         }
         (Expected::Error(wanted), Reply::Error(got)) => refusals(wanted, got, &mut differences),
         (Expected::Result(_), Reply::Error(got)) => {
@@ -25,6 +30,14 @@ pub(crate) fn differences(case: &Case, outcome: &Outcome, reply: &Reply) -> Vec<
         }
     }
     differences
+}
+
+/// Whether the reply is of the outcome's sort: a result where one is wanted, a refusal where that is.
+pub(crate) fn same_sort(outcome: &Outcome, reply: &Reply) -> bool {
+    matches!(
+        (&outcome.expected, reply),
+        (Expected::Result(_), Reply::Result(_)) | (Expected::Error(_), Reply::Error(_))
+    )
 }
 
 fn refusals(wanted: &ExpectedError, got: &Json, differences: &mut Vec<Difference>) {
@@ -46,6 +59,7 @@ fn refusals(wanted: &ExpectedError, got: &Json, differences: &mut Vec<Difference
 /// How the results of a case are compared.
 struct Results<'a> {
     case: &'a Case,
+    how: How,
     absent: &'a [String],
 }
 
@@ -71,16 +85,25 @@ impl Results<'_> {
     }
 
     fn member(&self, path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
-        let as_text = self.case.compare.json == JsonComparison::Text;
         match name {
-            "events" => event::diff_all(path, as_text, wanted, got, differences),
-            "event" => event::diff(path, as_text, wanted, got, differences),
+            "events" => event::diff_all(path, &self.how, wanted, got, differences),
+            "event" => event::diff(path, &self.how, wanted, got, differences),
             "message" | "response" => {
-                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, as_text };
+                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, how: &self.how };
                 message::diff(path, &wanted, got, differences);
             }
+            "value" | "canonical" if self.is_same_timestamp(wanted, got) => (),
             _ => json::diff(path, wanted, got, differences),
         }
+    }
+
+    /// Whether what was parsed is the wanted timestamp.
+    fn is_same_timestamp(&self, wanted: &Json, got: &Json) -> bool {
+        self.case.request.get("type").is_some_and(|name| name == TIMESTAMP)
+            && wanted
+                .as_str()
+                .zip(got.as_str())
+                .is_some_and(|(wanted, got)| self.how.same_instant(wanted, got))
     }
 
     /// What carries the message of the result.
@@ -182,6 +205,42 @@ mod tests {
     }
 
     #[test]
+    fn the_sort_of_an_answer_is_that_of_an_outcome() {
+        let case = |outcome| case(json!({"op": "decode", "via": "http"}), outcome);
+        for (outcome, is_result) in [(json!({"result": {"events": []}}), true), (json!({"error": {}}), false)]
+        {
+            let outcome = &case(outcome).expect[0];
+            assert_eq!(same_sort(outcome, &result(json!({}))), is_result);
+            assert_eq!(same_sort(outcome, &error(json!({}))), !is_result);
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_compares_by_its_type() {
+        let (one, same) = ("2018-04-05T17:31:00Z", "2018-04-05T18:31:00.000+01:00");
+        let found = |of_type: &str| {
+            let request = json!({"op": "parse", "type": of_type, "text": one});
+            let case = case(request, json!({"result": {"value": one, "canonical": one}}));
+            differences(&case, &case.expect[0], &result(json!({"value": same, "canonical": same}))).len()
+        };
+        assert_eq!((found("Timestamp"), found("String")), (0, 2));
+    }
+
+    #[test]
+    fn what_the_request_calls_a_timestamp_is_one() {
+        let (one, same) = ("2018-04-05T17:31:00Z", "2018-04-05T18:31:00.000+01:00");
+        let found = |of_type: &str| {
+            let attributes = json!({"x": {"type": of_type, "value": one}});
+            let events = json!([{"specversion": "1.0", "attributes": attributes}]);
+            let request = json!({"op": "encode", "via": "http", "events": events});
+            let case = case(request, json!({"result": {"message": {"headers": [["ce-x", one]]}}}));
+            let reply = result(json!({"message": {"headers": [["ce-x", same]]}}));
+            differences(&case, &case.expect[0], &reply).len()
+        };
+        assert_eq!((found("Timestamp"), found("String")), (0, 1));
+    }
+
+    #[test]
     fn members_of_results_count_where_stated() {
         let reply = result(json!({"events": [], "mode": "batched", "format": "json", "more": 1}));
         assert_eq!(found("decode", json!({"result": {"events": []}}), &reply), [""; 0]);
@@ -250,6 +309,6 @@ mod tests {
                 .is_empty()
         );
         let to = case(json!({"op": "transcode", "via": "http", "to": {"via": "kafka"}}), wanted);
-        assert_eq!(Results { case: &to, absent: &[] }.via(), "kafka");
+        assert_eq!(Results { case: &to, how: How::of(&to), absent: &[] }.via(), "kafka");
     }
 }

@@ -62,7 +62,7 @@ warning test/scripted/warning (SHOULD)
     wanted  {"result":{"name":"right"}}
     or      {"error":{"kind":"parse"}}
     got     {"error":{},"seq":5}
-    differs answer: wanted a result, got the error {}
+    differs error.kind: wanted "parse", got nothing
 
 STALE test/scripted/stale (MUST): it was wrong once
 skipped 1: no <pigeons>

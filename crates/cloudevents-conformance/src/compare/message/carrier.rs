@@ -9,6 +9,9 @@ use crate::tree::json::Json;
 /// The member that holds [`ContentType::Property`].
 pub(super) const PROPERTIES: &str = "properties";
 
+/// What may stand before the name of an attribute in that of a header.
+const PREFIXES: [&str; 4] = ["ce-", "ce_", "cloudEvents_", "cloudEvents:"];
+
 /// Where a carrier keeps what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carrier {
@@ -116,6 +119,13 @@ impl Carrier {
     /// Whether two header names are one.
     pub(super) fn same_name(&self, one: &str, other: &str) -> bool {
         if self.ignore_case { one.eq_ignore_ascii_case(other) } else { one == other }
+    }
+
+    /// The attribute that a header of this name carries, if it carries one.
+    pub(super) fn attribute(&self, header: &str) -> String {
+        let header = if self.ignore_case { header.to_ascii_lowercase() } else { header.to_owned() };
+        let name = PREFIXES.iter().find_map(|prefix| header.strip_prefix(prefix));
+        name.map_or_else(|| header.clone(), str::to_owned)
     }
 
     /// The body that a member stands for, or why it stands for none.

@@ -1,6 +1,6 @@
 //! Headers and the like: lists of names and values in any order.
 
-use crate::compare::{Difference, Path, bytes, media_type};
+use crate::compare::{Difference, How, Path, bytes, media_type};
 use crate::tree::json::Json;
 
 use super::carrier::{Carrier, ContentType};
@@ -9,6 +9,7 @@ use super::carrier::{Carrier, ContentType};
 pub(super) fn diff(
     path: &Path,
     carrier: &Carrier,
+    how: &How,
     wanted: &Json,
     got: Option<&Json>,
     differences: &mut Vec<Difference>,
@@ -19,7 +20,7 @@ pub(super) fn diff(
     };
     let mut missing = Vec::new();
     for field in wanted_fields {
-        match rest.iter().position(|other| field.is(other, carrier)) {
+        match rest.iter().position(|other| field.is(other, carrier, how)) {
             Some(index) => drop(rest.remove(index)),
             None => missing.push(field),
         }
@@ -64,7 +65,7 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
-    fn is(&self, other: &Field<'_>, carrier: &Carrier) -> bool {
+    fn is(&self, other: &Field<'_>, carrier: &Carrier, how: &How) -> bool {
         if !carrier.same_name(self.name, other.name) {
             return false;
         }
@@ -75,9 +76,23 @@ impl Field<'_> {
                     _ => same_value(self.value, other.value),
                 }
             }
+            _ if how.is_timestamp(&carrier.attribute(self.name)) => {
+                same_timestamp(how, self.value, other.value) || same_value(self.value, other.value)
+            }
             _ => same_value(self.value, other.value),
         }
     }
+}
+
+/// Whether two values, be they text, bytes or of a type of their carrier, are timestamps that are the same.
+fn same_timestamp(how: &How, wanted: &Json, got: &Json) -> bool {
+    let typed = |value: &Json| {
+        let of_type = value.get("type").map(ToString::to_string);
+        text(value.get("value").unwrap_or(value)).map(|text| (of_type, text))
+    };
+    typed(wanted).zip(typed(got)).is_some_and(|((wanted_type, wanted), (got_type, got))| {
+        wanted_type == got_type && how.same_instant(&wanted, &got)
+    })
 }
 
 /// The text of a header value, be it a string or bytes.

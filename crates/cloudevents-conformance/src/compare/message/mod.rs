@@ -7,7 +7,7 @@ mod fields;
 use crate::tree::json::{self, Json, Kind};
 
 use super::document::{self, Notation};
-use super::{Difference, Path, bytes};
+use super::{Difference, How, Path, bytes};
 use carrier::{Body, Carrier, ContentType, PROPERTIES};
 
 /// The message that is wanted and what there is to know about it.
@@ -18,8 +18,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) message: &'a Json,
     /// Names of headers that must not be there.
     pub(crate) absent: &'a [String],
-    /// Whether payloads in JSON documents compare character for character.
-    pub(crate) as_text: bool,
+    pub(crate) how: &'a How,
 }
 
 /// Notes where a message is not the wanted one.
@@ -49,14 +48,14 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     if let Some(name) = carrier.headers {
         let path = path.member(name);
         if let Some(headers) = wanted.message.get(name) {
-            fields::diff(&path, &carrier, headers, got.get(name), differences);
+            fields::diff(&path, &carrier, wanted.how, headers, got.get(name), differences);
         }
         fields::absent(&path, &carrier, wanted.absent, got.get(name), differences);
     }
     content_type::diff(path, &carrier, wanted.message, got, differences);
     let notation = content_type::notation(&carrier, wanted.message);
     let bodies = (wanted.message.get(carrier.body), got.get(carrier.body));
-    body(&path.member(carrier.body), &carrier, notation, wanted.as_text, bodies, differences);
+    body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
 }
 
 /// An object of members that count where they are stated, when it is left out.
@@ -95,13 +94,13 @@ fn body(
     path: &Path,
     carrier: &Carrier,
     notation: Notation,
-    as_text: bool,
+    how: &How,
     bodies: (Option<&Json>, Option<&Json>),
     differences: &mut Vec<Difference>,
 ) {
     match (carrier.read_body(bodies.0), carrier.read_body(bodies.1)) {
         (Ok(Body::Bytes(wanted)), Ok(Body::Bytes(got))) => {
-            document::diff(path, notation, as_text, &wanted, &got, differences);
+            document::diff(path, notation, how, &wanted, &got, differences);
         }
         (Ok(Body::Null), Ok(Body::Null)) => (),
         (Ok(Body::Other(wanted)), Ok(Body::Other(got))) => json::diff(path, wanted, got, differences),

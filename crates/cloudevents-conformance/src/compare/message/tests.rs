@@ -1,17 +1,19 @@
 //! Each carrier by a few messages.
 
+use cloudevents_vectors::JsonComparison;
 use serde_json::{Value, json};
 
 use super::*;
 
 fn found(via: &str, wanted: Value, got: Value) -> Vec<String> {
-    found_with(via, false, &[], wanted, got)
+    found_with(via, JsonComparison::Value, &[], wanted, got)
 }
 
-fn found_with(via: &str, as_text: bool, absent: &[&str], wanted: Value, got: Value) -> Vec<String> {
+fn found_with(via: &str, json: JsonComparison, absent: &[&str], wanted: Value, got: Value) -> Vec<String> {
     let absent: Vec<_> = absent.iter().map(|&name| name.to_owned()).collect();
     let (message, got) = (Json::from(&wanted), Json::from(&got));
-    let wanted = Wanted { via, message: &message, absent: &absent, as_text };
+    let how = How { json, ..How::default() };
+    let wanted = Wanted { via, message: &message, absent: &absent, how: &how };
     let mut differences = Vec::new();
     diff(&Path::new("message"), &wanted, &got, &mut differences);
     differences.iter().map(ToString::to_string).collect()
@@ -53,10 +55,14 @@ fn http_headers_that_are_not_stated_are_free_but_for_the_absent_ones() {
     let got = json!({"headers": [["x", "y"], ["Content-Type", "a/b"]]});
     assert_eq!(found("http", json!({}), got.clone()), SAME);
     assert_eq!(
-        found_with("http", false, &["content-type"], json!({}), got.clone()),
+        found_with("http", JsonComparison::Value, &["content-type"], json!({}), got.clone()),
         ["message.headers.Content-Type: wanted nothing, got \"a/b\""]
     );
-    assert_eq!(found_with("http", false, &["content-type"], json!({"headers": [["x", "y"]]}), got).len(), 1);
+    assert_eq!(
+        found_with("http", JsonComparison::Value, &["content-type"], json!({"headers": [["x", "y"]]}), got)
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn http_bodies_compare_by_mode() {
     assert_eq!(
         found_with(
             "http",
-            true,
+            JsonComparison::Text,
             &[],
             message(structured, r#"{"data":[1]}"#),
             message(structured, r#"{"data":[1 ]}"#)
@@ -238,4 +244,24 @@ fn rabbitmq_and_nats_have_headers() {
 fn an_unknown_carrier_compares_as_json() {
     assert_eq!(found("pigeon", json!({"wing": 1}), json!({"wing": 1})), SAME);
     assert_eq!(found("pigeon", json!({"wing": 1}), json!({"wing": 2})).len(), 1);
+}
+
+#[test]
+fn times_in_headers_compare_by_their_instants() {
+    let (one, same, other) =
+        ("2018-04-05T17:31:00Z", "2018-04-05T18:31:00.000+01:00", "2018-04-05T17:31:00.000000001Z");
+    let header = |name: &str, value: Value| json!({"headers": [[name, value]]});
+    assert_eq!(found("http", header("ce-time", json!(one)), header("CE-Time", json!(same))), SAME);
+    assert_eq!(found("http", header("ce-time", json!(one)), header("ce-time", json!(other))).len(), 1);
+    assert_eq!(found("http", header("ce-x", json!(one)), header("ce-x", json!(same))).len(), 1);
+    let bytes = |text: &str| json!({"text": text});
+    assert_eq!(found("kafka", header("ce_time", bytes(one)), header("ce_time", bytes(same))), SAME);
+    let typed = |name: &str, of_type: &str, text: &str| json!({"application-properties": [[name, {"type": of_type, "value": text}]]});
+    let wanted = || typed("cloudEvents_time", "string", one);
+    assert_eq!(found("amqp", wanted(), typed("cloudEvents_time", "string", same)), SAME);
+    assert_eq!(found("amqp", wanted(), typed("cloudEvents_time", "symbol", same)).len(), 1);
+    let extension = |text: &str| typed("cloudEvents_x", "string", text);
+    assert_eq!(found("amqp", extension(one), extension(same)).len(), 1);
+    let property = |text: &str| json!({"user-properties": [["time", text]], "payload": {"text": ""}});
+    assert_eq!(found("mqtt5", property(one), property(same)), SAME);
 }

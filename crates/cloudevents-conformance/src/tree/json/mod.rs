@@ -1,6 +1,7 @@
 //! JSON as it is written: numbers by their text, members in order and as often as they are there.
 
 mod diff;
+mod double;
 mod parse;
 mod text;
 mod write;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub(crate) use diff::diff;
+pub(crate) use double::spell_doubles_alike;
 pub(crate) use parse::parse;
 pub(crate) use text::Text;
 

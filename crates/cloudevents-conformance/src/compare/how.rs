@@ -1,0 +1,83 @@
+//! How the answers to a case compare, where the text alone does not tell.
+
+use cloudevents_vectors::{Case, JsonComparison, TimestampComparison};
+use serde_json::Value;
+
+use crate::tree::json::{self, Json, Kind};
+
+use super::instant::Instant;
+
+/// How the answers to a case compare, where the text alone does not tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct How {
+    /// How `json` payloads compare.
+    pub(super) json: JsonComparison,
+    /// How timestamps compare.
+    pub(super) timestamp: TimestampComparison,
+    /// The attributes that the request calls timestamps.
+    pub(super) timestamps: Vec<String>,
+}
+
+impl How {
+    /// How the answers to this case compare.
+    pub(crate) fn of(case: &Case) -> Self {
+        let events = case.request.get("events").and_then(Value::as_array).into_iter().flatten();
+        let attributes = events.filter_map(|event| event.get("attributes")?.as_object()).flatten();
+        let stated =
+            attributes.filter(|(_, attribute)| attribute.get("type").is_some_and(|name| name == TIMESTAMP));
+        let timestamps = stated.map(|(name, _)| name.clone()).collect();
+        How { json: case.compare.json, timestamp: case.compare.timestamp, timestamps }
+    }
+
+    /// Whether two values are timestamps of one instant, and that is what counts.
+    pub(crate) fn same_instant(&self, wanted: &str, got: &str) -> bool {
+        let instant = Instant::parse(wanted);
+        self.timestamp == TimestampComparison::Instant && instant.is_some() && instant == Instant::parse(got)
+    }
+
+    /// Whether an attribute of this name is a timestamp, where nothing beside it says so, such as in a header: `time` is,
+    /// and what the request calls one.
+    pub(crate) fn is_timestamp(&self, name: &str) -> bool {
+        name == "time" || self.timestamps.iter().any(|timestamp| timestamp == name)
+    }
+
+    /// Gives what is the same in a document of events the spelling that is wanted.
+    pub(crate) fn spell_alike(&self, wanted: &Json, got: &mut Json) {
+        match (&wanted.kind, &mut got.kind) {
+            (Kind::Array(wanted), Kind::Array(got)) => {
+                wanted.iter().zip(got).for_each(|(wanted, got)| self.spell_alike(wanted, got));
+            }
+            (Kind::Object(_), Kind::Object(members)) => {
+                for (name, got) in members {
+                    if let Some((name, wanted)) =
+                        name.as_str().and_then(|name| Some((name, wanted.get(name)?)))
+                    {
+                        self.spell_member_alike(name, wanted, got);
+                    }
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn spell_member_alike(&self, name: &str, wanted: &Json, got: &mut Json) {
+        if name == "data" {
+            self.spell_payload_alike(wanted, got);
+        } else if let (true, Some(text), Some(other)) =
+            (self.is_timestamp(name), wanted.as_str(), got.as_str())
+            && self.same_instant(text, other)
+        {
+            got.kind = wanted.kind.clone();
+        }
+    }
+
+    /// Gives what is the same in a JSON payload the spelling that is wanted.
+    pub(crate) fn spell_payload_alike(&self, wanted: &Json, got: &mut Json) {
+        if self.json == JsonComparison::Double {
+            json::spell_doubles_alike(wanted, got);
+        }
+    }
+}
+
+/// The type of attributes that compare by the instant.
+pub(crate) const TIMESTAMP: &str = "Timestamp";
