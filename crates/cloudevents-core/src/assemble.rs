@@ -137,7 +137,7 @@ impl<'d> Assembler<'d> {
     #[inline]
     pub fn named(&mut self, name: &str, value: Given<'_>) -> Result<(), Error> {
         if let Some(core) = Core::from_name(name) {
-            self.check_size(NO_NAME, value)?;
+            self.check_size(NO_NAME, value).map_err(|error| error.with_attribute(name))?;
             return self.core(core, value);
         }
         if name == "specversion" {

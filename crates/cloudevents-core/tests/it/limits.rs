@@ -34,6 +34,8 @@ fn names_and_values() {
     assert_eq!(assemble(limits, &[("abcd", "")]).unwrap_err().kind(), ErrorKind::TooLarge);
     let error = assemble(limits, &[("abc", "12345")]).unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("abc")));
+    let error = assemble(limits, &[("subject", "12345")]).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("subject")));
 }
 
 #[test]

@@ -22,6 +22,15 @@ const SIBLINGS: &[Sibling] = &[
         own: &[("lines", "JSON Lines are a way to write JSON documents"), ("stream", "a JSON batch can be read while it comes in")],
     },
     Sibling {
+        name: "cloudevents-protobuf",
+        shape: FORMAT,
+        own: &[
+            ("wire", "tags, varints and groups"),
+            ("time", "the Timestamp message"),
+            ("prost014", "typed payloads by a library of this version"),
+        ],
+    },
+    Sibling {
         name: "cloudevents-http",
         shape: BINDING,
         own: &[

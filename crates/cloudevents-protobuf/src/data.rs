@@ -1,0 +1,166 @@
+//! Payloads: the three branches of the oneof `data`.
+
+use crate::{
+    value::place,
+    wire::{Content, Field, Reader, bytes_tag, field_length, put_bytes, put_length, wrong_wire_type},
+};
+use bytes::{Buf, Bytes};
+use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer};
+use core::ops::Range;
+
+/// A payload that was found; ranges are those of the event's part of the document.
+pub(crate) enum Found {
+    Binary(Range<usize>),
+    Text(Range<usize>),
+    Any { type_url: String, value: Range<usize> },
+}
+
+impl Found {
+    /// The field, of number 6, 7 or 8, of an event that begins at `start`.
+    pub(crate) fn read<'a>(message: &Reader<'a>, field: Field<'a>, start: usize) -> Result<Self, Error> {
+        let Content::Bytes(bytes) = field.content else {
+            let name = match field.number {
+                6 => "binary_data",
+                7 => "text_data",
+                _ => "proto_data",
+            };
+            return Err(wrong_wire_type(name, field.content, field.at));
+        };
+        let range = range(bytes, field.at, start);
+        match field.number {
+            6 => Ok(Self::Binary(range)),
+            7 => Ok(Self::Text(range)),
+            _ => Self::any(message.inner(bytes, field.at), start),
+        }
+    }
+
+    /// The message `google.protobuf.Any`.
+    fn any(mut message: Reader<'_>, start: usize) -> Result<Self, Error> {
+        let (mut type_url, mut value) = ("", 0..0);
+        while let Some(field) = message.field()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(bytes)) => type_url = message.text(bytes, field.at)?,
+                (2, Content::Bytes(bytes)) => value = range(bytes, field.at, start),
+                (1, other) => return Err(wrong_wire_type("type_url", other, field.at)),
+                (2, other) => return Err(wrong_wire_type("value", other, field.at)),
+                _ => {}
+            }
+        }
+        Ok(Self::Any { type_url: type_url.to_owned(), value })
+    }
+
+    /// How much text goes into the event beside the payload itself.
+    pub(crate) fn text_length(&self) -> usize {
+        match self {
+            Self::Any { type_url, .. } => type_url.len(),
+            Self::Binary(_) | Self::Text(_) => 0,
+        }
+    }
+
+    /// The payload, cut out of the event's part of the document. A text is told by the content type.
+    #[inline]
+    pub(crate) fn cut(
+        self,
+        part: Bytes,
+        start: usize,
+        content_type: Option<MediaType<'_>>,
+    ) -> Result<Payload, Error> {
+        Ok(match self {
+            Self::Binary(range) => Payload::binary(cut(part, range)),
+            Self::Any { type_url, value } => Payload::proto(type_url, cut(part, value)),
+            Self::Text(range) => {
+                let at = start.saturating_add(range.start);
+                let text = TextBuffer::new(cut(part, range)).map_err(|error| not_utf8(&error, at))?;
+                Payload::characters(text, content_type)
+            }
+        })
+    }
+}
+
+/// The error for a second payload: protobuf would let the last one win.
+#[cold]
+pub(crate) fn conflicting(at: usize) -> Error {
+    Error::new(ErrorKind::ConflictingData)
+        .with_detail("binary_data, text_data and proto_data: there is one of them, once")
+        .with_offset(at)
+}
+
+/// `datacontenttype` as stated, or made explicit where the document would otherwise not say what the payload is.
+#[inline]
+pub(crate) fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
+    event.datacontenttype().or_else(|| match data {
+        // The branch says it.
+        Some(Data::Proto { .. }) => None,
+        _ => event.content_type(),
+    })
+}
+
+/// The length of the field.
+#[inline]
+pub(crate) fn length(data: Data<'_>) -> usize {
+    match data {
+        Data::Proto { type_url, value } => field_length(any_length(type_url, value)),
+        _ => field_length(data.as_bytes().len()),
+    }
+}
+
+/// Appends the field.
+#[inline]
+pub(crate) fn write(data: Data<'_>, out: &mut Vec<u8>) {
+    match data {
+        Data::Json(_) | Data::Text(_) | Data::Xml(_) => put_bytes(bytes_tag(7), data.as_bytes(), out),
+        Data::Proto { type_url, value } => {
+            out.push(bytes_tag(8));
+            put_length(any_length(type_url, value), out);
+            for (number, bytes) in [(1, type_url.as_bytes()), (2, value)] {
+                if !bytes.is_empty() {
+                    put_bytes(bytes_tag(number), bytes, out);
+                }
+            }
+        }
+        _ => put_bytes(bytes_tag(6), data.as_bytes(), out),
+    }
+}
+
+/// Text that is JSON reads back as JSON under a JSON content type.
+#[inline]
+pub(crate) fn losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
+    if let Data::Text(text) = data
+        && event.datacontenttype().is_some_and(MediaType::is_json)
+        && cloudevents_core::JsonText::parse(text).is_ok()
+    {
+        losses.push(Loss::new("data", "text-as-json", "text under a JSON content type becomes JSON"));
+    }
+}
+
+fn any_length(type_url: &str, value: &[u8]) -> usize {
+    [type_url.len(), value.len()]
+        .into_iter()
+        .filter(|length| *length > 0)
+        .fold(0, |sum, length| sum.saturating_add(field_length(length)))
+}
+
+fn range(bytes: &[u8], at: usize, start: usize) -> Range<usize> {
+    let begin = at.saturating_sub(start);
+    begin..begin.saturating_add(bytes.len())
+}
+
+/// The range of the bytes, which share their buffer. Nothing is held on to for an empty one.
+#[inline]
+fn cut(mut part: Bytes, range: Range<usize>) -> Bytes {
+    if range.is_empty() {
+        return Bytes::new();
+    }
+    part.truncate(range.end);
+    part.advance(range.start.min(part.len()));
+    part
+}
+
+#[cold]
+fn not_utf8(error: &Error, at: usize) -> Error {
+    let valid = error.offset().and_then(|offset| usize::try_from(offset).ok()).unwrap_or_default();
+    place(
+        Error::new(ErrorKind::InvalidUtf8).with_detail("text_data is UTF-8").with_clause("PROTO-3-d"),
+        at.saturating_add(valid),
+    )
+}

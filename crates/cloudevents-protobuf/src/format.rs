@@ -1,0 +1,124 @@
+//! The format as a value, and its shorthands.
+
+use crate::{batch, decode as read, encode as write};
+use bytes::Bytes;
+use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Item, Losses, MediaType};
+
+/// The Protobuf event format and, behind the feature `prost014`, the codec of protobuf payloads for
+/// [`EventData`](cloudevents_core::EventData).
+///
+/// ```
+/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_protobuf::Protobuf;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let mut document = Vec::new();
+/// Protobuf::new().encode(&event, &mut document)?;
+/// assert_eq!(document, b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t");
+/// assert_eq!(Protobuf::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Protobuf(());
+
+impl Protobuf {
+    /// The format.
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Format for Protobuf {
+    fn id(&self) -> FormatId {
+        FormatId::new("protobuf")
+    }
+
+    fn media_type(&self) -> MediaType<'static> {
+        media_type("application/cloudevents+protobuf")
+    }
+
+    fn batch_media_type(&self) -> Option<MediaType<'static>> {
+        Some(media_type("application/cloudevents-batch+protobuf"))
+    }
+
+    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+        read::document(document, with)
+    }
+
+    fn decode_batch(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+        batch::decode(document, with)
+    }
+
+    fn decode_items(&self, document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+        batch::decode_items(document, with)
+    }
+
+    fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
+        write::event(event, out)
+    }
+
+    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+        batch::encode(events, out)
+    }
+
+    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+        read::peek(document, name, with)
+    }
+}
+
+/// Reads a document with one event, strictly.
+///
+/// ```
+/// let event = cloudevents_protobuf::decode(&b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t\x32\x00"[..])?;
+/// assert_eq!(event.data_bytes().map(|bytes| bytes.len()), Some(0));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
+    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+}
+
+/// Reads a document with a batch of events, strictly.
+///
+/// ```
+/// assert_eq!(cloudevents_protobuf::decode_batch("")?.len(), 0);
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
+    batch::decode(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+}
+
+/// The document of one event. What the format cannot hold exactly is told by [`Format::encode`].
+///
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    write::event(event, &mut out)?;
+    Ok(out)
+}
+
+/// The document of a batch.
+///
+/// An error is of kind [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions) or
+/// [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion).
+pub fn encode_batch(events: &[Event]) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    batch::encode(events, &mut out)?;
+    Ok(out)
+}
+
+/// One of the two above, which are media types.
+fn media_type(text: &'static str) -> MediaType<'static> {
+    MediaType::parse(text).unwrap_or(MediaType::PROTOBUF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_those_of_the_id() {
+        let format = Protobuf::new();
+        assert_eq!(format.media_type().as_str(), format.id().media_type());
+        assert_eq!(format.batch_media_type().unwrap().as_str(), format.id().batch_media_type());
+    }
+}

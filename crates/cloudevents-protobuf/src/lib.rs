@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+mod batch;
+mod data;
+mod decode;
+mod encode;
+mod format;
+#[cfg(feature = "prost014")]
+mod prost014;
+mod time;
+mod value;
+mod wire;
+
+pub use format::{Protobuf, decode, decode_batch, encode, encode_batch};
+#[cfg(feature = "prost014")]
+pub use prost014::{ProtobufBuilderExt, ProtobufEventExt, from_data};

@@ -1,0 +1,118 @@
+//! Payloads that are messages of prost 0.14.
+
+use crate::Protobuf;
+use cloudevents_core::{
+    Codec, CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+};
+use prost::{Message, Name};
+
+/// Payloads from prost messages, for [`EventBuilder`].
+pub trait ProtobufBuilderExt: Sized {
+    /// The payload as an `Any` of the message, with `datacontenttype` `application/protobuf`.
+    ///
+    /// The type URL is the one that prost knows, with `type.googleapis.com` before it when it has no host. The specification would
+    /// have `dataschema` hold it as well; that takes a URI with a scheme, and is left to the caller.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    /// use cloudevents_protobuf::{ProtobufBuilderExt, ProtobufEventExt};
+    ///
+    /// #[derive(Clone, PartialEq, prost::Message)]
+    /// struct Order {
+    ///     #[prost(string, tag = "1")]
+    ///     id: String,
+    /// }
+    ///
+    /// impl prost::Name for Order {
+    ///     const NAME: &'static str = "Order";
+    ///     const PACKAGE: &'static str = "com.example";
+    /// }
+    ///
+    /// let order = Order { id: "17".into() };
+    /// let event = Event::builder().id("1").source("/s").ty("t").message(&order).build()?;
+    /// assert_eq!(event.data_as_message::<Order>()?, order);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn message<M: Message + Name>(self, message: &M) -> Self;
+}
+
+impl ProtobufBuilderExt for EventBuilder {
+    fn message<M: Message + Name>(self, message: &M) -> Self {
+        self.payload(MediaType::PROTOBUF.as_str(), Ok(to_payload(message)))
+    }
+}
+
+/// Payloads as prost messages, for [`Event`].
+pub trait ProtobufEventExt {
+    /// The payload as a message of this type: an `Any` of it, or the bytes of one.
+    ///
+    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
+    /// protobuf's, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is an `Any` of another type, or
+    /// when the bytes are not an `M`.
+    fn data_as_message<M: Message + Name + Default>(&self) -> Result<M, Error>;
+}
+
+impl ProtobufEventExt for Event {
+    fn data_as_message<M: Message + Name + Default>(&self) -> Result<M, Error> {
+        if let Some(content_type) = self.datacontenttype().filter(|content_type| !is_protobuf(*content_type))
+        {
+            return Err(Error::new(ErrorKind::UnexpectedContentType)
+                .with_attribute("datacontenttype")
+                .with_detail(format!("protobuf is expected, and this is `{content_type}`")));
+        }
+        match self.data() {
+            Some(data) => from_data(data),
+            None => Err(refuse("there is no payload")),
+        }
+    }
+}
+
+/// Reads a payload as a message of this type, whatever its content type is: an `Any` of it, or the bytes of one.
+pub fn from_data<M: Message + Name + Default>(data: Data<'_>) -> Result<M, Error> {
+    let bytes = match data {
+        Data::Proto { type_url, value } => {
+            let name = type_url.rsplit('/').next().unwrap_or_default();
+            if name != M::full_name() {
+                return Err(refuse(format!("`{}` is expected, and this is `{name}`", M::full_name())));
+            }
+            value
+        }
+        Data::Binary(bytes) => bytes,
+        _ => return Err(refuse("a protobuf message is expected, and this is text or CBOR")),
+    };
+    M::decode(bytes).map_err(|error| refuse(format!("the payload is not the message asked for: {error}")))
+}
+
+impl<M: Message + Name + Default> Codec<M> for Protobuf {
+    const CONTENT_TYPE: &'static str = "application/protobuf";
+
+    fn accepts(content_type: MediaType<'_>) -> bool {
+        is_protobuf(content_type)
+    }
+
+    fn encode(value: &M, _: &CodecContext<'_>) -> Result<Payload, Error> {
+        Ok(to_payload(value))
+    }
+
+    fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<M, Error> {
+        from_data(data)
+    }
+}
+
+fn to_payload<M: Message + Name>(message: &M) -> Payload {
+    let mut type_url = M::type_url();
+    if type_url.starts_with('/') {
+        type_url.insert_str(0, "type.googleapis.com");
+    }
+    Payload::proto(type_url, message.encode_to_vec())
+}
+
+/// The specification's name for protobuf, and the older one of the field.
+fn is_protobuf(content_type: MediaType<'_>) -> bool {
+    content_type.is("application/protobuf") || content_type.is("application/x-protobuf")
+}
+
+#[cold]
+fn refuse(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
+}

@@ -1,0 +1,126 @@
+//! The memory that decoding takes, by a counting allocator.
+
+use cloudevents_core::Event;
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    HELD.set(HELD.get() + bytes);
+    MOST.set(MOST.get().max(HELD.get()));
+}
+
+#[allow(unsafe_code)] // There is no other way to count; the calls are handed on as they are.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        count(layout.size().cast_signed());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        // Both may be held for a moment.
+        count(size.cast_signed());
+        count(-layout.size().cast_signed());
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Calls of the allocator, and the most bytes held at a time.
+fn measured<T>(what: impl FnOnce() -> T) -> (usize, usize) {
+    CALLS.set(0);
+    HELD.set(0);
+    MOST.set(0);
+    let result = what();
+    let seen = (CALLS.get(), MOST.get().unsigned_abs());
+    drop(result);
+    seen
+}
+
+fn plain() -> Event {
+    Event::builder()
+        .id("A234-1234-1234")
+        .source("https://example.com/orders")
+        .ty("com.example.order.placed")
+        .subject("17")
+        .time("2018-04-05T17:31:00.123Z")
+        .extension("priority", 3)
+        .extension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .payload("application/json", cloudevents_core::Payload::json(r#"{"total":129.95}"#))
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_plain_event_takes_one_allocation_each_way() {
+    let event = plain();
+    let document = bytes::Bytes::from(cloudevents_protobuf::encode(&event).unwrap());
+    // A buffer that is shared already, as one from a connection is.
+    let shared = document.clone();
+    let (calls, _) = measured(|| cloudevents_protobuf::decode(document).unwrap());
+    assert_eq!(calls, 1);
+    drop(shared);
+    let (calls, _) = measured(|| cloudevents_protobuf::encode(&event).unwrap());
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn a_document_of_its_own_costs_no_more() {
+    let document = cloudevents_protobuf::encode(&plain()).unwrap();
+    let (calls, _) = measured(|| cloudevents_protobuf::decode(document).unwrap());
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn memory_is_bounded_by_the_input() {
+    let element = |event: &[u8]| [&[0x0a, u8::try_from(event.len()).unwrap()], event].concat();
+    let small = element(b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t");
+    let timestamps: Vec<u8> = (b'a'..=b'z').flat_map(|x| [0x2a, 7, 0x0a, 1, x, 0x12, 2, 0x3a, 0]).collect();
+    let entries: Vec<u8> = (0..100_000).flat_map(|_| [0x2a, 0]).collect();
+    let unset: Vec<u8> = (0..60_000_u32)
+        .flat_map(|n| {
+            [0x2a, 5, 0x0a, 3, b'a' + (n % 26) as u8, b'a' + (n / 26 % 26) as u8, b'a' + (n / 676 % 26) as u8]
+        })
+        .collect();
+    let groups = vec![0x4b; 100_000];
+    let any = [&[0x42, 0x80, 0x80, 0x04, 0x0a, 0xfc, 0xff, 0x03][..], &vec![b'x'; 65_532]].concat();
+    let start = b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t";
+    for fields in [timestamps, entries, unset, groups, any] {
+        let document = [&start[..], &fields].concat();
+        for with in [cloudevents_core::Decoding::strict(), cloudevents_core::Decoding::lenient()] {
+            use cloudevents_core::Format;
+            let input = bytes::Bytes::from(document.clone());
+            let (_, most) = measured(|| cloudevents_protobuf::Protobuf::new().decode(input, &with).map(drop));
+            assert!(most <= document.len() * 8 + 65_536, "{most} for {}", document.len());
+        }
+    }
+    // An event is larger in memory than its sixteen bytes in a document.
+    for count in [1, 100, 10_000] {
+        let document = small.repeat(count);
+        let input = document.clone();
+        let (_, most) = measured(|| cloudevents_protobuf::decode_batch(input).unwrap());
+        assert!(
+            most <= document.len() * 8 + 65_536 + count * size_of::<Event>(),
+            "{most} for {}",
+            document.len()
+        );
+    }
+}

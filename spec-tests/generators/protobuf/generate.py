@@ -1,0 +1,826 @@
+"""Writes the vectors of the Protobuf format. See README.md."""
+
+import base64
+import importlib.resources
+import json
+import pathlib
+import sys
+import tempfile
+
+import grpc_tools
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+from grpc_tools import protoc
+
+HERE = pathlib.Path(__file__).parent
+VECTORS = HERE.parent.parent / "vectors" / "protobuf"
+
+
+def schema():
+    """The message classes of cloudevents.proto."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "set.pb"
+        include = importlib.resources.files(grpc_tools) / "_proto"
+        failed = protoc.main(["protoc", f"-I{HERE}", f"-I{include}", "--include_imports",
+                              f"--descriptor_set_out={out}", "cloudevents.proto"])
+        assert failed == 0
+        files = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    classes = message_factory.GetMessageClassesForFiles([file.name for file in files.file], pool)
+    return classes["io.cloudevents.v1.CloudEvent"], classes["io.cloudevents.v1.CloudEventBatch"]
+
+
+CloudEvent, CloudEventBatch = schema()
+
+# ---- Documents
+
+
+def proto(fill=None, id="A-1001", source="/orders", spec_version="1.0", type="com.example.order.placed"):
+    """An event as a message. `fill` adds to it."""
+    message = CloudEvent(id=id, source=source, spec_version=spec_version, type=type)
+    if fill:
+        fill(message)
+    return message
+
+
+def attr(**values):
+    """Fills in attributes: name=(branch, value)."""
+    def fill(message):
+        for name, (branch, value) in values.items():
+            target = message.attributes[name]
+            if branch == "ce_timestamp":
+                target.ce_timestamp.SetInParent()
+                target.ce_timestamp.seconds, target.ce_timestamp.nanos = value
+            else:
+                setattr(target, branch, value)
+    return fill
+
+
+def both(*fills):
+    def fill(message):
+        for part in fills:
+            part(message)
+    return fill
+
+
+def text_data(text):
+    def fill(message):
+        message.text_data = text
+    return fill
+
+
+def binary_data(data):
+    def fill(message):
+        message.binary_data = data
+    return fill
+
+
+def proto_data(type_url, value):
+    def fill(message):
+        message.proto_data.SetInParent()
+        message.proto_data.type_url, message.proto_data.value = type_url, value
+    return fill
+
+
+def wire(message):
+    return message.SerializeToString(deterministic=True)
+
+
+def varint(value):
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, content):
+    """A field with a length, or a number as a varint."""
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def entry(name, value):
+    """An entry of the attributes map; the value is a message."""
+    return field(5, field(1, name.encode()) + field(2, value))
+
+
+MINIMAL = wire(proto())
+
+# ---- Events in the form of the vectors
+
+TYPES = {"ce_boolean": "Boolean", "ce_integer": "Integer", "ce_string": "String", "ce_bytes": "Binary", "ce_uri": "URI",
+         "ce_uri_ref": "URI-reference", "ce_timestamp": "Timestamp"}
+CORE = {"time": "Timestamp", "dataschema": "URI"}
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def tagged(data=None, id="A-1001", source="/orders", type="com.example.order.placed", version="1.0", **attributes):
+    """An event; attributes are name=(type, value)."""
+    event = {"specversion": version, "attributes": {
+        "id": {"type": "String", "value": id},
+        "source": {"type": "URI-reference", "value": source},
+        "type": {"type": "String", "value": type},
+    }}
+    for name, (ty, value) in attributes.items():
+        event["attributes"][name] = {"type": ty, "value": value}
+    if data is not None:
+        event["data"] = data
+    return event
+
+
+def is_json(text):
+    def refuse(_):
+        raise ValueError
+    try:
+        json.loads(text, parse_constant=refuse)
+        return True
+    except ValueError:
+        return False
+
+
+def meaning(message):
+    """The event that a message means, by the specification: what the runtime read, told in the form of the vectors."""
+    attributes = {}
+    for name, value in message.attributes.items():
+        branch = value.WhichOneof("attr")
+        held = getattr(value, branch)
+        if branch == "ce_bytes":
+            held = b64(held)
+        if branch == "ce_timestamp":
+            held = held.ToJsonString()
+        attributes[name] = (CORE.get(name, TYPES[branch]), held)
+    data, branch = None, message.WhichOneof("data")
+    if branch == "binary_data":
+        data = {"binary": b64(message.binary_data)}
+    elif branch == "proto_data":
+        data = {"proto": {"typeurl": message.proto_data.type_url, "value": b64(message.proto_data.value)}}
+    elif branch == "text_data":
+        essence = attributes.get("datacontenttype", ("", ""))[1].split(";")[0].strip().lower()
+        kind = "json" if (essence.endswith(("/json", "+json"))) and is_json(message.text_data) else "text"
+        data = {kind: message.text_data}
+    event = tagged(data, message.id, message.source, message.type, message.spec_version)
+    event["attributes"].update({name: {"type": ty, "value": value} for name, (ty, value) in attributes.items()})
+    return event
+
+
+# ---- Cases
+
+LEVELS = {"MUST": 2, "MUST NOT": 2, "SHOULD": 1, "SHOULD NOT": 1, "MAY": 0}
+
+
+def clauses():
+    known = {}
+    for path in (HERE.parent.parent / "requirements").glob("*.json"):
+        for clause in json.loads(path.read_text()):
+            known[clause["id"]] = LEVELS[clause["level"]]
+    return known
+
+
+CLAUSES = clauses()
+DOCUMENTS = []
+
+
+class Topic:
+    def __init__(self, name, title):
+        self.name, self.cases = name, []
+        DOCUMENTS.append({"area": "protobuf", "topic": name, "title": title, "cases": self.cases})
+
+    def add(self, name, title, cites, request, expect, policy=False, traps=None, note=None, level=None):
+        strongest = max(CLAUSES[clause] for clause in cites)
+        case = {"id": f"protobuf/{self.name}/{name}", "title": title, "clauses": cites,
+                "level": level or {2: "MUST", 1: "SHOULD", 0: "MAY"}[strongest], "revisions": ["1.0.2", "main"]}
+        if traps:
+            case["traps"] = traps
+        if policy:
+            case["policy"] = True
+        case |= {"request": request, "expect": expect}
+        if note:
+            case["note"] = note
+        self.cases.append(case)
+
+    def read(self, name, title, cites, document, event, others=(), **more):
+        """A document that means this event. The runtime has to agree."""
+        document = document if isinstance(document, bytes) else wire(document)
+        assert meaning(CloudEvent.FromString(document)) == event, (name, meaning(CloudEvent.FromString(document)), event)
+        expect = [{"result": {"mode": "structured", "format": "protobuf", "events": [event]}}, *others]
+        self.add(name, title, cites, decode(document), expect, **more)
+
+    def refuse(self, name, title, cites, document, attribute=None, others=(), broken=False, **more):
+        """A document that is refused; `broken`: the runtime refuses it too."""
+        document = document if isinstance(document, bytes) else wire(document)
+        try:
+            CloudEvent.FromString(document)
+            assert not broken, name
+        except DecodeError:
+            assert broken, name
+        # Who else refuses it need not name the attribute.
+        expect = [{"error": {"attribute": attribute} if attribute else {}}, *others]
+        self.add(name, title, cites, decode(document), expect, **more)
+
+    def write(self, name, title, cites, event, message, losses=None, others=(), **more):
+        """An event and the document it becomes. Telling the losses is optional when writing."""
+        result = {"message": body(wire(message))}
+        if losses is not None:
+            result["losses"] = [{"at": at} for at in losses]
+        if len(message.attributes) > 1:
+            more["note"] = " ".join(filter(None, [more.get("note"), ANY_ORDER]))
+        self.add(name, title, cites, {"op": "encode", "via": "protobuf", "events": [event]},
+                 [{"result": result}, *silent(result), *others], **more)
+
+
+def silent(result):
+    """The same outcome without a word about what was lost."""
+    return [{"result": {"message": result["message"]}}] if result.get("losses") else []
+
+
+ANY_ORDER = "The entries of the map may come in any order."
+REFUSED = {"error": {}}
+
+
+def body(document):
+    return {"body": {"base64": b64(document)}}
+
+
+def decode(document, via="protobuf", strictness=None):
+    request = {"op": "decode", "via": via, "message": body(document)}
+    if strictness:
+        request["strictness"] = strictness
+    return request
+
+
+def result(*events, **more):
+    return {"result": {**more, "events": list(events)}}
+
+
+def attributes_decode():
+    topic = Topic("attributes-decode", "Reading attributes from the Protobuf format")
+    topic.read("minimal", "The required attributes are fields 1 to 4", ["PROTO-2.3-a", "CE-Overview-a"], proto(), tagged())
+    topic.read("all-optional", "The optional attributes are entries of the map", ["PROTO-2.4-a", "PROTO-2.4-b"],
+               proto(attr(datacontenttype=("ce_string", "text/plain"), dataschema=("ce_uri", "https://example.com/schemas/order"),
+                          subject=("ce_string", "orders/42"), time=("ce_timestamp", (1522949460, 0)))),
+               tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "https://example.com/schemas/order"),
+                      subject=("String", "orders/42"), time=("Timestamp", "2018-04-05T17:31:00Z")))
+    for name, branch, value, ty, held in [
+        ("boolean-true", "ce_boolean", True, "Boolean", True),
+        ("boolean-false", "ce_boolean", False, "Boolean", False),
+        ("integer", "ce_integer", 42, "Integer", 42),
+        ("integer-zero", "ce_integer", 0, "Integer", 0),
+        ("integer-negative", "ce_integer", -1, "Integer", -1),
+        ("integer-least", "ce_integer", -2147483648, "Integer", -2147483648),
+        ("integer-greatest", "ce_integer", 2147483647, "Integer", 2147483647),
+        ("string", "ce_string", "café 😀", "String", "café 😀"),
+        ("string-empty", "ce_string", "", "String", ""),
+        ("binary", "ce_bytes", b"\x00\x01\xff", "Binary", "AAH/"),
+        ("binary-empty", "ce_bytes", b"", "Binary", ""),
+        ("uri", "ce_uri", "https://example.com/a?b", "URI", "https://example.com/a?b"),
+        ("uri-reference", "ce_uri_ref", "../a#b", "URI-reference", "../a#b"),
+        ("timestamp", "ce_timestamp", (1522949460, 0), "Timestamp", "2018-04-05T17:31:00Z"),
+    ]:
+        topic.read(f"extension-{name}", f"An extension in the branch {branch} has the type {ty}", ["PROTO-2.1-a", "PROTO-2.4-b"],
+                   proto(attr(comexampleext=(branch, value))), tagged(comexampleext=(ty, held)))
+    topic.read("string-time", "A time in the branch ce_string is a Timestamp all the same, or is refused", ["PROTO-2.1-a"],
+               proto(attr(time=("ce_string", "2018-04-05T18:31:00.5+01:00"))),
+               tagged(time=("Timestamp", "2018-04-05T18:31:00.5+01:00")), [REFUSED], policy=True)
+    topic.read("string-dataschema", "A dataschema in the branch ce_string is a URI all the same, or is refused", ["PROTO-2.1-a"],
+               proto(attr(dataschema=("ce_string", "https://example.com/schemas/order"))),
+               tagged(dataschema=("URI", "https://example.com/schemas/order")), [REFUSED], policy=True)
+    document = field(4, b"com.example.order.placed") + field(5, field(2, field(3, b"orders/42")) + field(1, b"subject"))
+    document += field(3, b"1.0") + field(2, b"/orders") + field(1, b"A-1001")
+    topic.read("any-order", "Fields come in any order", ["PROTO-2.3-a", "PROTO-2.4-a"], document,
+               tagged(subject=("String", "orders/42")))
+    for name, left_out, cite in [("id", 1, "CE-id-a"), ("source", 2, "CE-source-a"), ("specversion", 3, "CE-specversion-a"),
+                                 ("type", 4, "CE-type-a")]:
+        fields = [b"A-1001", b"/orders", b"1.0", b"com.example.order.placed"]
+        document = b"".join(field(at, text) for at, text in enumerate(fields, 1) if at != left_out)
+        topic.refuse(f"missing-{name}", f"An event without {name} is refused", ["PROTO-2.3-a", cite], document, name)
+    topic.refuse("empty-id", "An empty id is refused", ["CE-id-b"], MINIMAL.replace(field(1, b"A-1001"), field(1, b"")), "id")
+    topic.refuse("empty-document", "No bytes at all are a message without attributes, and refused", ["CE-Context-Attributes-a"], b"")
+    for name in ["id", "source", "type", "specversion"]:
+        topic.refuse(f"{name}-in-map", f"{name} in the map beside its field is refused", ["PROTO-2.3-a", "CE-Context-Attributes-d"],
+                     MINIMAL + entry(name, field(3, b"1.0")), name, traps=["P4"])
+    topic.refuse("id-only-in-map", "An id in the map does not stand for the field", ["PROTO-2.3-a", "CE-id-a"],
+                 proto(attr(id=("ce_string", "A-1001")), id=""), "id", traps=["P4"])
+    topic.refuse("specversion-only-in-map", "A specversion in the map does not stand for the field", ["PROTO-2.3-a", "CE-specversion-a"],
+                 proto(attr(specversion=("ce_string", "1.0")), spec_version=""), "specversion", traps=["P4"])
+    for name, number, text in [("id", 1, b"A-1002"), ("source", 2, b"/orders"), ("specversion", 3, b"1.0"), ("type", 4, b"other")]:
+        event = tagged(**({name: text.decode()} if name != "specversion" else {}))
+        topic.refuse(f"duplicate-{name}", f"A second {name} is refused, though the last one wins by the rules of protobuf",
+                     ["CE-Context-Attributes-d"], MINIMAL + field(number, text), name, [result(event)], policy=True)
+    document = MINIMAL + entry("subject", field(3, b"a")) + entry("subject", field(3, b"b"))
+    topic.refuse("duplicate-key", "A name that stands in the map twice is refused, though the last one wins by the rules of protobuf",
+                 ["CE-Context-Attributes-d"], document, "subject", [result(tagged(subject=("String", "b")))], policy=True)
+    topic.refuse("two-values", "An attribute with two values is refused, though the last one wins by the rules of protobuf",
+                 ["CE-Context-Attributes-d", "CE-Type-System-m"], MINIMAL + entry("comexampleext", field(1, 1) + field(3, b"a")),
+                 "comexampleext", [result(tagged(comexampleext=("String", "a")))], policy=True)
+    topic.refuse("unset-value", "An attribute without a value is refused, or absent", ["CE-Type-System-m"],
+                 MINIMAL + entry("comexampleext", b""), "comexampleext", [result(tagged())], policy=True, traps=["P4"])
+    topic.refuse("absent-value", "An entry of the map without its value is refused, or the attribute is absent", ["CE-Type-System-m"],
+                 MINIMAL + field(5, field(1, b"subject")), "subject", [result(tagged())], policy=True, traps=["P4"])
+    for name, value, held in [("dataschema", ("ce_integer", 5), "an Integer"), ("datacontenttype", ("ce_boolean", True), "a Boolean"),
+                              ("subject", ("ce_bytes", b"a"), "a Binary"), ("time", ("ce_integer", 1522949460), "an Integer"),
+                              ("subject-uri", ("ce_uri", "https://example.com/"), "a URI")]:
+        attribute = name.split("-")[0]
+        topic.refuse(f"{name}-type", f"A {attribute} that is {held} is refused", ["PROTO-2.4-b", "CE-Type-System-m"],
+                     proto(attr(**{attribute: value})), attribute, traps=["P4"])
+    for name, value in [("above", 2147483648), ("below", (1 << 64) - 2147483649), ("32-bits", 4294967295), ("wraps-to-zero", 4294967296)]:
+        cut = (value + (1 << 31)) % (1 << 32) - (1 << 31)
+        topic.refuse(f"integer-{name}", "A number outside the range of Integer is refused, or cut to 32 bits as protobuf has it",
+                     ["PROTO-2.1-a", "CE-Type-System-d"], MINIMAL + entry("comexampleext", field(2, value)), "comexampleext",
+                     [result(tagged(comexampleext=("Integer", cut)))], policy=True)
+    topic.read("boolean-two", "A bool is true whatever number other than 0 it is, or is refused", ["PROTO-2.1-a"],
+               MINIMAL + entry("comexampleext", field(1, 2)), tagged(comexampleext=("Boolean", True)), [REFUSED], policy=True)
+    topic.refuse("uri-relative", "A URI without a scheme is refused", ["PROTO-2.1-b", "CE-Type-System-j"],
+                 proto(attr(comexampleext=("ce_uri", "/relative"))), "comexampleext")
+    topic.refuse("uri-fragment", "A URI with a fragment is refused", ["PROTO-2.1-b", "CE-Type-System-j"],
+                 proto(attr(comexampleext=("ce_uri", "https://example.com/#a"))), "comexampleext")
+    topic.refuse("uri-reference-space", "A URI-reference with a space is refused", ["PROTO-2.1-b", "CE-Type-System-k"],
+                 proto(attr(comexampleext=("ce_uri_ref", "a b"))), "comexampleext")
+    topic.refuse("source-no-reference", "A source that is no URI-reference is refused", ["PROTO-2.1-b", "CE-source-b"],
+                 proto(source="a b"), "source")
+    topic.refuse("string-control", "A control character in a String is refused", ["CE-Type-System-f"],
+                 proto(attr(comexampleext=("ce_string", "a\x07"))), "comexampleext")
+    topic.refuse("string-noncharacter", "A noncharacter in a String is refused", ["CE-Type-System-g"],
+                 proto(attr(subject=("ce_string", "a\ufffe"))), "subject")
+    topic.refuse("datacontenttype-invalid", "A datacontenttype that is no media type is refused", ["CE-datacontenttype-b"],
+                 proto(attr(datacontenttype=("ce_string", "xyz"))), "datacontenttype")
+    topic.refuse("upper-case-name", "An upper-case name in the map is refused", ["CE-Naming-a", "CE-Extension-b"],
+                 proto(attr(MyExt=("ce_string", "a"))), "MyExt")
+    topic.refuse("empty-name", "An empty name in the map is refused", ["CE-Naming-a"], MINIMAL + entry("", field(3, b"a")))
+    topic.refuse("underscore-name", "The field's name spec_version is no attribute name", ["CE-Naming-a", "CE-Extension-b"],
+                 proto(attr(spec_version=("ce_string", "1.0"))), "spec_version")
+    topic.refuse("data-name", "No attribute is called data", ["CE-Extension-b"], proto(attr(data=("ce_string", "a"))), "data",
+                 others=[], policy=True)
+
+
+def timestamps():
+    topic = Topic("timestamps", "Timestamps of the Protobuf format")
+    for name, value, text in [
+        ("epoch", (0, 0), "1970-01-01T00:00:00Z"),
+        ("before-epoch", (-1, 0), "1969-12-31T23:59:59Z"),
+        ("before-epoch-fraction", (-1, 500000000), "1969-12-31T23:59:59.500Z"),
+        ("milliseconds", (1522949460, 120000000), "2018-04-05T17:31:00.120Z"),
+        ("microseconds", (1522949460, 123456000), "2018-04-05T17:31:00.123456Z"),
+        ("nanoseconds", (1522949460, 1), "2018-04-05T17:31:00.000000001Z"),
+        ("leap-day", (951782400, 0), "2000-02-29T00:00:00Z"),
+        ("least", (-62135596800, 0), "0001-01-01T00:00:00Z"),
+        ("greatest", (253402300799, 999999999), "9999-12-31T23:59:59.999999999Z"),
+    ]:
+        topic.read(f"decode-{name}", f"{value[0]} seconds and {value[1]} nanoseconds are {text}", ["PROTO-2.1-a", "CE-Type-System-r"],
+                   proto(attr(time=("ce_timestamp", value))), tagged(time=("Timestamp", text)))
+        topic.write(f"encode-{name}", f"{text} is {value[0]} seconds and {value[1]} nanoseconds", ["PROTO-2.1-a", "CE-Type-System-r"],
+                    tagged(time=("Timestamp", text)), proto(attr(time=("ce_timestamp", value))), losses=[])
+    for name, value in [("seconds-above", field(1, 253402300800)), ("seconds-below", field(1, (1 << 64) - 62135596801)),
+                        ("nanos-negative", field(2, (1 << 64) - 1)), ("nanos-above", field(2, 1000000000))]:
+        topic.refuse(f"decode-{name}", "A Timestamp out of its range is refused", ["PROTO-2.1-a", "CE-time-b"],
+                     MINIMAL + entry("time", field(7, value)), "time")
+    for name, text, value in [
+        ("offset", "2018-04-05T18:31:00+01:00", (1522949460, 0)),
+        ("offset-west", "2018-04-05T17:01:00.5-00:30", (1522949460, 500000000)),
+        ("ten-digits", "2018-04-05T17:31:00.1234567891Z", (1522949460, 123456789)),
+        ("leap-second", "1990-12-31T23:59:60Z", (662688000, 0)),
+    ]:
+        topic.write(f"encode-{name}", "What a Timestamp cannot hold is a loss, and the instant stays",
+                    ["PROTO-2.1-a", "CE-Type-System-r"], tagged(time=("Timestamp", text)), proto(attr(time=("ce_timestamp", value))),
+                    losses=["time"], policy=True, others=[REFUSED])
+    for name, text in [("zero-offset", "2018-04-05T17:31:00+00:00"), ("lower-case", "2018-04-05t17:31:00z"),
+                       ("trailing-zeros", "2018-04-05T17:31:00.00000000000Z")]:
+        topic.write(f"encode-{name}", "Another spelling of the same time is no loss", ["PROTO-2.1-a", "CE-Type-System-r"],
+                    tagged(time=("Timestamp", text)), proto(attr(time=("ce_timestamp", (1522949460, 0)))), losses=[])
+    topic.write("encode-extension-offset", "The loss is told at the extension", ["PROTO-2.1-a", "CE-Type-System-r"],
+                tagged(comexampleext=("Timestamp", "2018-04-05T18:31:00+01:00")),
+                proto(attr(comexampleext=("ce_timestamp", (1522949460, 0)))), losses=["comexampleext"], policy=True, others=[REFUSED])
+    for name, text in [("year-zero", "0000-12-31T23:59:59Z"), ("offset-to-year-zero", "0001-01-01T00:00:00+00:01"),
+                       ("leap-second-at-the-end", "9999-12-31T23:59:60Z")]:
+        topic.write(f"encode-{name}", "A time that a Timestamp has no room for is left out, which is a loss, or refused",
+                    ["PROTO-2.1-a"], tagged(time=("Timestamp", text)), proto(), losses=["time"], policy=True, others=[REFUSED])
+
+
+def attributes_encode():
+    topic = Topic("attributes-encode", "Writing attributes to the Protobuf format")
+    topic.write("minimal", "The required attributes are fields 1 to 4", ["PROTO-2.3-a", "CE-Overview-a", "CE-specversion-c"],
+                tagged(), proto(), losses=[])
+    for name, branch, value, ty, held in [
+        ("boolean-true", "ce_boolean", True, "Boolean", True),
+        ("boolean-false", "ce_boolean", False, "Boolean", False),
+        ("integer", "ce_integer", 42, "Integer", 42),
+        ("integer-zero", "ce_integer", 0, "Integer", 0),
+        ("integer-negative", "ce_integer", -1, "Integer", -1),
+        ("integer-least", "ce_integer", -2147483648, "Integer", -2147483648),
+        ("string", "ce_string", "café 😀", "String", "café 😀"),
+        ("string-empty", "ce_string", "", "String", ""),
+        ("string-long", "ce_string", "x" * 200, "String", "x" * 200),
+        ("binary", "ce_bytes", b"\x00\x01\xff", "Binary", "AAH/"),
+        ("uri", "ce_uri", "https://example.com/a?b", "URI", "https://example.com/a?b"),
+        ("uri-reference", "ce_uri_ref", "../a#b", "URI-reference", "../a#b"),
+        ("timestamp", "ce_timestamp", (1522949460, 0), "Timestamp", "2018-04-05T17:31:00Z"),
+    ]:
+        topic.write(f"extension-{name}", f"An extension of type {ty} is in the branch {branch}", ["PROTO-2.1-a", "PROTO-2.4-b"],
+                    tagged(comexampleext=(ty, held)), proto(attr(comexampleext=(branch, value))), losses=[])
+    for name, branch, value, ty, held in [
+        ("subject", "ce_string", "orders/42", "String", "orders/42"),
+        ("datacontenttype", "ce_string", "text/plain", "String", "text/plain"),
+        ("dataschema", "ce_uri", "https://example.com/schemas/order", "URI", "https://example.com/schemas/order"),
+    ]:
+        topic.write(name, f"{name} is an entry of the map in the branch {branch}", ["PROTO-2.4-a", "PROTO-2.1-a"],
+                    tagged(**{name: (ty, held)}), proto(attr(**{name: (branch, value)})), losses=[])
+    topic.write("many", "Many attributes of many types are entries of one map", ["PROTO-2.4-a", "PROTO-2.4-b"],
+                tagged(datacontenttype=("String", "text/plain"), dataschema=("URI", "urn:x:y"), subject=("String", "orders/42"),
+                       time=("Timestamp", "2018-04-05T17:31:00Z"), abc=("Boolean", False), datab=("Integer", -5), zz=("Binary", "AA=="),
+                       sum=("String", "a")),
+                proto(attr(datacontenttype=("ce_string", "text/plain"), dataschema=("ce_uri", "urn:x:y"), subject=("ce_string", "orders/42"),
+                           time=("ce_timestamp", (1522949460, 0)), abc=("ce_boolean", False), datab=("ce_integer", -5),
+                           zz=("ce_bytes", b"\0"), sum=("ce_string", "a"))), losses=[])
+
+
+def data_decode():
+    topic = Topic("data-decode", "Reading payloads from the Protobuf format")
+    ct = lambda media_type: attr(datacontenttype=("ce_string", media_type))
+    held = lambda media_type: {"datacontenttype": ("String", media_type)}
+    topic.read("none", "A oneof that is not set is no payload", ["CE-Event-Data-a"], proto(), tagged(), traps=["P2"])
+    topic.read("none-with-content-type", "A content type does not make a payload", ["CE-datacontenttype-e"],
+               proto(ct("application/json")), tagged(**held("application/json")), traps=["P2"])
+    topic.read("binary", "binary_data is bytes", ["PROTO-3-f"], proto(both(ct("image/png"), binary_data(b"\x00\x01\xff"))),
+               tagged({"binary": "AAH/"}, **held("image/png")))
+    topic.read("binary-empty", "An empty binary_data is a payload of no bytes", ["PROTO-3-f"], proto(binary_data(b"")), tagged({"binary": ""}),
+               traps=["P2"])
+    topic.read("binary-without-content-type", "binary_data without a content type is bytes", ["PROTO-3-f"],
+               proto(binary_data(b"{}")), tagged({"binary": "e30="}))
+    topic.read("binary-under-json", "binary_data stays bytes under a JSON content type", ["PROTO-3-f"],
+               proto(both(ct("application/json"), binary_data(b'{"a":1}'))), tagged({"binary": "eyJhIjoxfQ=="}, **held("application/json")),
+               [result(tagged({"json": '{"a":1}'}, **held("application/json")))], policy=True)
+    topic.read("binary-under-cbor", "binary_data stays bytes under a CBOR content type", ["PROTO-3-f"],
+               proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), tagged({"binary": "gQE="}, **held("application/cbor")),
+               [result(tagged({"cbor": "gQE="}, **held("application/cbor")))], policy=True)
+    topic.read("text", "text_data is text", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data("café\n"))),
+               tagged({"text": "café\n"}, **held("text/plain")))
+    topic.read("text-empty", "An empty text_data is a payload of no characters", ["PROTO-3-d"], proto(both(ct("text/plain"), text_data(""))),
+               tagged({"text": ""}, **held("text/plain")))
+    topic.read("text-without-content-type", "text_data without a content type is text", ["PROTO-3-d"], proto(text_data('{"a":1}')),
+               tagged({"text": '{"a":1}'}), [result(tagged({"json": '{"a":1}'}))], policy=True)
+    for name, media_type in [("json", "application/json"), ("json-suffix", "Application/Vnd.Order+JSON; charset=utf-8")]:
+        topic.read(name, "text_data under a JSON content type is that JSON text", ["PROTO-3-d"],
+                   proto(both(ct(media_type), text_data('{"price": 1.10, "n": 12345678901234567890123}'))),
+                   tagged({"json": '{"price": 1.10, "n": 12345678901234567890123}'}, **held(media_type)), traps=["P1"])
+    topic.read("json-null", "text_data null under a JSON content type is the JSON null", ["PROTO-3-d"],
+               proto(both(ct("application/json"), text_data("null"))), tagged({"json": "null"}, **held("application/json")), traps=["P1"])
+    topic.read("json-string", "text_data that is a JSON string is that JSON string", ["PROTO-3-d"],
+               proto(both(ct("application/json"), text_data('"a"'))), tagged({"json": '"a"'}, **held("application/json")), traps=["P1"])
+    topic.read("not-json", "text_data that is no JSON stays text under a JSON content type, or is refused", ["PROTO-3-d"],
+               proto(both(ct("application/json"), text_data("{oops"))), tagged({"text": "{oops"}, **held("application/json")),
+               [REFUSED], policy=True)
+    topic.read("xml", "text_data under an XML content type is text", ["PROTO-3-d"],
+               proto(both(ct("application/xml"), text_data("<a/>"))), tagged({"text": "<a/>"}, **held("application/xml")),
+               [result(tagged({"xml": "<a/>"}, **held("application/xml")))], policy=True)
+    topic.read("any", "proto_data keeps its type URL and its bytes", ["PROTO-3-a", "PROTO-3-b"],
+               proto(both(ct("application/protobuf"), proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
+               tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": "CgI0Mg=="}}, **held("application/protobuf")),
+               traps=["P3"])
+    topic.read("any-without-content-type", "proto_data needs no content type", ["PROTO-3-a", "PROTO-3-b"],
+               proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242")),
+               tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": "CgI0Mg=="}}), traps=["P3"])
+    topic.read("any-dataschema", "A dataschema stands beside the type URL", ["PROTO-3-a", "PROTO-3-c"],
+               proto(both(attr(dataschema=("ce_uri", "https://type.example.com/com.example.Order")),
+                          proto_data("type.googleapis.com/com.example.Order", b""))),
+               tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}},
+                      dataschema=("URI", "https://type.example.com/com.example.Order")), traps=["P3"])
+    topic.read("any-empty", "An empty Any is a payload", ["PROTO-3-a"], proto(proto_data("", b"")),
+               tagged({"proto": {"typeurl": "", "value": ""}}), traps=["P3"])
+    topic.refuse("any-type-url-as-dataschema", "A type URL without a scheme is no dataschema: it is refused, left out, or kept",
+                 ["PROTO-3-c", "CE-dataschema-b"],
+                 proto(both(attr(dataschema=("ce_uri", "type.googleapis.com/com.example.Order")),
+                            proto_data("type.googleapis.com/com.example.Order", b""))), "dataschema",
+                 [REFUSED, result(tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}})),
+                  result(tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}},
+                                dataschema=("URI", "type.googleapis.com/com.example.Order")))], policy=True,
+                 note="The specification's example writes such a dataschema, though dataschema is a URI.")
+    topic.refuse("two-payloads", "Two payloads are refused, though the last one wins by the rules of protobuf", ["PROTO-3-d", "PROTO-3-f"],
+                 MINIMAL + field(6, b"a") + field(7, b"b"), others=[result(tagged({"text": "b"}))], policy=True)
+    topic.refuse("text-twice", "A payload that comes twice is refused, though the last one wins by the rules of protobuf", ["PROTO-3-d"],
+                 MINIMAL + field(7, b"a") + field(7, b"b"), others=[result(tagged({"text": "b"}))], policy=True)
+    topic.refuse("text-not-utf8", "A text_data that is not UTF-8 is refused", ["PROTO-3-d"], MINIMAL + field(7, b"caf\xe9"), broken=True)
+
+
+def data_encode():
+    topic = Topic("data-encode", "Writing payloads to the Protobuf format")
+    ct = lambda media_type: attr(datacontenttype=("ce_string", media_type))
+    held = lambda media_type: {"datacontenttype": ("String", media_type)}
+    topic.write("none", "No payload leaves the oneof unset", ["CE-Event-Data-a"], tagged(**held("application/json")),
+                proto(ct("application/json")), losses=[], traps=["P2"])
+    topic.write("text", "Text is text_data", ["PROTO-3-d", "PROTO-3-e"], tagged({"text": "café"}, **held("text/plain")),
+                proto(both(ct("text/plain"), text_data("café"))), losses=[])
+    topic.write("text-empty", "Text of no characters is an empty text_data", ["PROTO-3-d"], tagged({"text": ""}, **held("text/plain")),
+                proto(both(ct("text/plain"), text_data(""))), losses=[])
+    topic.write("text-without-content-type", "Text without a content type gets none", ["PROTO-3-d"], tagged({"text": "a"}),
+                proto(text_data("a")), losses=[])
+    topic.write("binary", "Bytes are binary_data", ["PROTO-3-f", "PROTO-3-g"], tagged({"binary": "AAH/"}, **held("image/png")),
+                proto(both(ct("image/png"), binary_data(b"\x00\x01\xff"))), losses=[])
+    topic.write("binary-empty", "A payload of no bytes is an empty binary_data", ["PROTO-3-f"], tagged({"binary": ""}),
+                proto(binary_data(b"")), losses=[], traps=["P2"])
+    topic.write("json", "JSON is text_data, verbatim", ["PROTO-3-d", "PROTO-3-e"],
+                tagged({"json": '{"price": 1.10}'}, **held("application/json")),
+                proto(both(ct("application/json"), text_data('{"price": 1.10}'))), losses=[], traps=["P1"],
+                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'{"price": 1.10}')))))}}],
+                policy=True, note="Whether JSON is text or bytes is not said.")
+    topic.write("json-without-content-type", "The content type that JSON implies is made explicit", ["PROTO-3-e", "CE-datacontenttype-d"],
+                tagged({"json": "null"}), proto(both(ct("application/json"), text_data("null"))), losses=[], traps=["P1"])
+    topic.write("json-string", "A JSON string keeps its quotes", ["PROTO-3-d"], tagged({"json": '"a"'}, **held("application/json")),
+                proto(both(ct("application/json"), text_data('"a"'))), losses=[], traps=["P1"],
+                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'"a"')))))}}], policy=True)
+    topic.write("xml", "An XML element is text_data, and its content type is made explicit", ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"],
+                tagged({"xml": "<a/>"}), proto(both(ct("application/xml"), text_data("<a/>"))), losses=[])
+    topic.write("cbor", "A CBOR item is binary_data, and its content type is made explicit", ["PROTO-3-f", "PROTO-3-g", "CE-datacontenttype-d"],
+                tagged({"cbor": "gQE="}), proto(both(ct("application/cbor"), binary_data(b"\x81\x01"))), losses=[])
+    order = {"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": "CgI0Mg=="}}
+    fill = proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242")
+    topic.write("any", "A protobuf message is proto_data, with its type URL", ["PROTO-3-a", "PROTO-3-b"],
+                tagged(order, **held("application/protobuf")), proto(both(ct("application/protobuf"), fill)), losses=[], traps=["P3"])
+    topic.write("any-without-content-type", "A protobuf message needs no content type", ["PROTO-3-a", "PROTO-3-b"], tagged(order), proto(fill),
+                losses=[], others=[{"result": {"message": body(wire(proto(both(ct("application/protobuf"), fill))))}}], traps=["P3"])
+    topic.write("any-dataschema", "A dataschema stands beside the type URL and does not replace it", ["PROTO-3-a", "PROTO-3-c"],
+                tagged(order, dataschema=("URI", "https://type.example.com/com.example.Order")),
+                proto(both(attr(dataschema=("ce_uri", "https://type.example.com/com.example.Order")), fill)), losses=[], traps=["P3"])
+    topic.write("any-empty", "An Any with neither type URL nor value is written", ["PROTO-3-a"],
+                tagged({"proto": {"typeurl": "", "value": ""}}), proto(proto_data("", b"")), losses=[], others=[REFUSED], policy=True)
+    topic.write("text-that-is-json", "Text that happens to be JSON becomes JSON under a JSON content type, which is a loss", ["PROTO-3-d"],
+                tagged({"text": "{}"}, **held("application/json")), proto(both(ct("application/json"), text_data("{}"))), losses=["data"],
+                others=[REFUSED], policy=True)
+
+
+def document_syntax():
+    topic = Topic("document-syntax", "The wire format of protobuf")
+    unknown = ["PROTO-2.3-a"]
+    for name, extra in [
+        ("varint", field(9, 5)),
+        ("bytes", field(15, b"abc")),
+        ("fixed64", varint(9 << 3 | 1) + bytes(8)),
+        ("fixed32", varint(9 << 3 | 5) + bytes(4)),
+        ("group", varint(9 << 3 | 3) + field(1, 5) + varint(9 << 3 | 4)),
+        ("nested-groups", b"\x4b\x53\x08\x01\x54\x4c"),
+        ("greatest-number", field(536870911, 1)),
+    ]:
+        topic.read(f"unknown-{name}", "An unknown field is skipped", unknown, MINIMAL + extra, tagged())
+    topic.read("unknown-first", "An unknown field before all others is skipped", unknown, field(100, b"\xff") + MINIMAL, tagged())
+    topic.read("unknown-in-value", "Unknown fields of a value and of a Timestamp are skipped", ["PROTO-2.4-a"],
+               MINIMAL + entry("time", field(9, b"x") + field(7, field(1, 1522949460) + field(9, 1))),
+               tagged(time=("Timestamp", "2018-04-05T17:31:00Z")))
+    document = MINIMAL + field(5, field(1, b"subject") + field(9, 1) + field(2, field(3, b"orders/42")))
+    topic.add("unknown-in-entry", "An unknown field of an entry is skipped, or the entry is refused", ["PROTO-2.4-a"], decode(document),
+              [result(tagged(subject=("String", "orders/42"))), REFUSED, result(tagged())], policy=True,
+              note="Some runtimes take an entry with an unknown field for an unknown field itself.")
+    topic.read("long-length", "A length may be written with more bytes than it takes, or is refused", unknown,
+               MINIMAL.replace(field(1, b"A-1001"), b"\x0a\x86\x80\x00A-1001"), tagged(), [REFUSED], policy=True)
+    topic.read("last-wins-in-timestamp", "Within a Timestamp the last one of two fields wins, or the document is refused", ["PROTO-2.1-a"],
+               MINIMAL + entry("time", field(7, field(1, 5) + field(1, 1522949460))),
+               tagged(time=("Timestamp", "2018-04-05T17:31:00Z")), [REFUSED], policy=True)
+    for name, title, document in [
+        ("truncated-length", "A document that ends within a length is refused", MINIMAL + b"\x32\x80"),
+        ("truncated-value", "A document that ends within a value is refused", MINIMAL + b"\x32\x05abc"),
+        ("truncated-fixed", "A document that ends within a number is refused", MINIMAL + b"\x49\x00\x00"),
+        ("huge-length", "A length far beyond the document is refused", MINIMAL + b"\x32\xff\xff\xff\xff\x07"),
+        ("length-of-64-bits", "A length of 64 bits is refused", MINIMAL + b"\x32\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+        ("length-beyond-message", "A length beyond the message it is in is refused", MINIMAL + b"\x2a\x04\x0a\x05x\x12\x02\x08\x01"),
+        ("number-of-65-bits", "A number of more than 64 bits is refused", MINIMAL + b"\x48" + b"\xff" * 10 + b"\x01"),
+        ("field-number-zero", "The field number 0 is refused", MINIMAL + b"\x00\x00"),
+        ("wire-type-6", "The wire type 6 is refused", MINIMAL + b"\x4e"),
+        ("wire-type-7", "The wire type 7 is refused", MINIMAL + b"\x4f"),
+        ("group-not-begun", "The end of a group that did not begin is refused", MINIMAL + b"\x4c"),
+        ("group-not-ended", "A group that does not end is refused", MINIMAL + b"\x4b\x08\x01"),
+        ("groups-crossed", "Groups that cross are refused", MINIMAL + b"\x4b\x53\x4c\x54"),
+        ("id-not-utf8", "An id that is not UTF-8 is refused", MINIMAL.replace(b"A-1001", b"A-100\xff")),
+        ("name-not-utf8", "A name that is not UTF-8 is refused", MINIMAL + field(5, field(1, b"\xff") + field(2, field(3, b"a")))),
+        ("value-not-utf8", "A String that is not UTF-8 is refused", MINIMAL + entry("subject", field(3, b"\xc3("))),
+        ("text-surrogate", "A surrogate in UTF-8 is refused", MINIMAL + entry("subject", field(3, b"\xed\xa0\x80"))),
+        ("deep-groups", "A thousand groups within each other are refused", MINIMAL + b"\x4b" * 1000 + b"\x4c" * 1000),
+        ("json", "A JSON document is refused", b'{"specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed"}'),
+    ]:
+        more = {"policy": True, "others": [result(tagged())]} if name == "deep-groups" else {}
+        topic.refuse(name, title, ["CE-Overview-a"], document, broken=True, **more)
+    skipped = [result(tagged())]
+    for name, title, document, cite, others in [
+        ("id-as-number", "An id in another wire type is refused", field(1, 5) + MINIMAL[8:], "PROTO-2.3-a", []),
+        ("attributes-as-number", "A map in another wire type is refused, or skipped as unknown", MINIMAL + field(5, 1), "PROTO-2.4-a", skipped),
+        ("payload-as-number", "A payload in another wire type is refused, or skipped as unknown", MINIMAL + field(6, 1), "PROTO-3-f", skipped),
+        ("value-as-number", "A value in another wire type is refused, or absent", MINIMAL + entry("subject", field(3, 1)), "PROTO-2.1-a", skipped),
+        ("boolean-as-bytes", "A Boolean in another wire type is refused, or absent", MINIMAL + entry("comexampleext", field(1, b"\1")),
+         "PROTO-2.1-a", skipped),
+    ]:
+        topic.refuse(name, title, [cite], document, others=others, policy=bool(others))
+    topic.refuse("batch", "A batch is no event", ["PROTO-5-a"], wire(CloudEventBatch(events=[proto()])))
+
+
+def batch():
+    one, two = proto(id="A-1"), proto(both(attr(datacontenttype=("ce_string", "text/plain")), text_data("a")), id="A-2", source="/other")
+    events = [tagged(id="A-1"), tagged({"text": "a"}, id="A-2", source="/other", datacontenttype=("String", "text/plain"))]
+    batched = lambda *messages: wire(CloudEventBatch(events=list(messages)))
+    topic = Topic("batch-decode", "Reading batches in the Protobuf format")
+
+    def read(name, title, cites, document, *expected, **more):
+        assert [meaning(event) for event in CloudEventBatch.FromString(document).events] == list(expected)
+        topic.add(name, title, cites, decode(document, "protobuf-batch"),
+                  [result(*expected, mode="batched", format="protobuf")], **more)
+
+    def refuse(name, title, cites, document, error, *others, **more):
+        topic.add(name, title, cites, decode(document, "protobuf-batch"), [{"error": error}, *others], **more)
+
+    read("empty", "No bytes are an empty batch", ["PROTO-5-a", "CE-Message-b"], b"")
+    read("one", "A batch of one event", ["PROTO-5-a"], batched(one), events[0])
+    read("two", "A batch of two events is two events in their order", ["PROTO-5-a"], batched(one, two), *events)
+    read("same-id", "Events of a batch may be duplicates", ["PROTO-5-a"], batched(one, one), events[0], events[0])
+    read("unknown-field", "An unknown field of the batch is skipped", ["PROTO-5-a"],
+         field(2, b"x") + batched(one) + field(3, 7) + batched(two), *events)
+    refuse("second-invalid", "One event without an id makes the batch wrong, and its index is told", ["CE-id-a", "PROTO-5-a"],
+           batched(one, proto(id="")), {"index": 1, "attribute": "id"})
+    refuse("empty-element", "An empty element is an event without attributes", ["CE-Context-Attributes-a"], batched(CloudEvent(), one),
+           {"index": 0})
+    refuse("version-0-3", "An event of version 0.3 in a batch is refused", ["CE-Message-a"], batched(one, proto(spec_version="0.3")),
+           {"index": 1})
+    refuse("truncated", "A batch that ends within an event is refused", ["PROTO-5-a"], batched(one, two)[:-1], {})
+    refuse("single-event", "An event is no batch", ["PROTO-5-a"], wire(one), {})
+    refuse("element-as-number", "An element in another wire type is refused, or skipped as unknown", ["PROTO-5-a"], batched(one) + field(1, 5), {},
+           result(events[0]), policy=True)
+    topic.add("lenient", "A repair in one event keeps the batch", ["PROTO-5-a"],
+              decode(batched(one, proto(attr(time=("ce_string", "yesterday")))), "protobuf-batch", "lenient"),
+              [{"result": {"repairs": [{"attribute": "time"}], "mode": "batched", "events": [events[0], tagged()]}}, REFUSED], policy=True)
+
+    topic = Topic("batch-encode", "Writing batches in the Protobuf format")
+
+    def write(name, title, cites, given, expect):
+        topic.add(name, title, cites, {"op": "encode", "via": "protobuf-batch", "events": given}, expect)
+
+    write("empty", "An empty batch has no bytes", ["PROTO-5-a", "CE-Message-b"], [], [{"result": {"message": body(b"")}}])
+    write("one", "A batch of one event", ["PROTO-5-a"], events[:1], [{"result": {"message": body(batched(one))}}])
+    write("two", "A batch of two events", ["PROTO-5-a"], events, [{"result": {"message": body(batched(one, two))}}])
+    write("long-event", "An event whose length takes two bytes", ["PROTO-5-a"], [tagged(id="x" * 300)],
+          [{"result": {"message": body(batched(proto(id="x" * 300)))}}])
+    write("mixed-versions", "Events of two versions do not share a batch", ["CE-Message-a"], [events[0], tagged(version="0.3")],
+          [{"error": {}}])
+
+
+def lenient():
+    topic = Topic("lenient", "Lenient reading of the Protobuf format")
+
+    def read(name, title, cites, document, repaired, event, others=(REFUSED,)):
+        document = document if isinstance(document, bytes) else wire(document)
+        expect = [{"result": {"repairs": [{"attribute": name} for name in repaired], "events": [event]}}, *others]
+        topic.add(name, title, cites, decode(document, strictness="lenient"), expect, policy=bool(others))
+
+    read("valid", "A valid event needs no repair", ["CE-Overview-a"], proto(attr(subject=("ce_string", "orders/42"))), [],
+         tagged(subject=("String", "orders/42")), ())
+    read("unset-value", "An attribute without a value is dropped and reported", ["CE-Type-System-m"], MINIMAL + entry("comexampleext", b""),
+         ["comexampleext"], tagged())
+    read("two-values", "An attribute with two values is dropped and reported", ["CE-Type-System-m"],
+         MINIMAL + entry("comexampleext", field(1, 1) + field(3, b"a")), ["comexampleext"], tagged())
+    read("integer-out-of-range", "An Integer out of range is dropped and reported", ["CE-Type-System-d"],
+         MINIMAL + entry("comexampleext", field(2, 2147483648)), ["comexampleext"], tagged())
+    read("timestamp-out-of-range", "A Timestamp out of range is dropped and reported", ["CE-time-b"],
+         MINIMAL + entry("time", field(7, field(2, 1000000000))), ["time"], tagged())
+    read("wrong-type", "A subject that is a Boolean is dropped and reported", ["CE-Type-System-m"],
+         proto(attr(subject=("ce_boolean", True))), ["subject"], tagged())
+    read("type-url-as-dataschema", "A type URL without a scheme as dataschema is dropped and reported", ["PROTO-3-c", "CE-dataschema-b"],
+         proto(both(attr(dataschema=("ce_string", "type.googleapis.com/com.example.Order")),
+                    proto_data("type.googleapis.com/com.example.Order", b""))), ["dataschema"],
+         tagged({"proto": {"typeurl": "type.googleapis.com/com.example.Order", "value": ""}}))
+    read("dataschema-fragment", "A dataschema with a fragment is kept and reported", ["CE-dataschema-b"],
+         proto(attr(dataschema=("ce_uri", "https://example.com/#a"))), ["dataschema"], tagged(dataschema=("URI", "https://example.com/#a")))
+    read("upper-case-name", "An upper-case name is lower-cased and reported", ["CE-Naming-a"], proto(attr(MyExt=("ce_string", "a"))),
+         ["myext"], tagged(myext=("String", "a")))
+    read("invalid-name", "An attribute whose name is no attribute name is dropped and reported", ["CE-Naming-a"],
+         proto(attr(spec_version=("ce_string", "1.0"))), ["spec_version"], tagged())
+    for name, title, cites, document in [
+        ("id-in-map", "A required attribute in the map is refused by lenient reading too", ["PROTO-2.3-a"],
+         MINIMAL + entry("ID", field(3, b"A-1001"))),
+        ("duplicate-id", "A second id is refused by lenient reading too", ["CE-Context-Attributes-d"], MINIMAL + field(1, b"A-1002")),
+        ("wire-type", "A document that is not well-formed is refused by lenient reading too", ["CE-Overview-a"], MINIMAL + b"\x32\x05"),
+    ]:
+        policy = {} if name == "wire-type" else {"policy": True}
+        others = {"id-in-map": [result(tagged())], "duplicate-id": [result(tagged(id="A-1002"))], "wire-type": []}[name]
+        topic.add(name, title, cites, decode(document, strictness="lenient"), [{"error": {}}, *others], **policy)
+
+
+def transcode():
+    topic = Topic("transcode", "From and to the JSON format")
+    head = '"specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed"'
+
+    def translate(name, title, cites, source, target, losses=None, exact=False, others=(), **more):
+        request = {"op": "transcode", "from": source, "to": {"via": "json" if source["via"] == "protobuf" else "protobuf"}}
+        if exact:
+            request["exact"] = True
+        if losses is not None and isinstance(target, dict):
+            target = {"result": {**target["result"], "losses": [{"at": at} for at in losses]}}
+        topic.add(name, title, cites, request, [target, *silent(target.get("result", {})), *others], **more)
+
+    text = lambda members: {"via": "json", "message": {"body": {"text": "{" + head + members + "}"}}}
+    document = lambda message: {"via": "protobuf", "message": body(wire(message))}
+    to_json = lambda members: {"result": {"message": {"body": {"text": "{" + head + members + "}"}}}}
+    to_proto = lambda message: {"result": {"message": body(wire(message))}}
+    json_ct = attr(datacontenttype=("ce_string", "application/json"))
+    translate("json-data-to-text", "A JSON payload without a content type becomes text_data under application/json",
+              ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"], text(',"data":{"order": 42}'),
+              to_proto(proto(both(json_ct, text_data('{"order": 42}')))), [], exact=True, traps=["P1"])
+    translate("text-to-json-data", "text_data under a JSON content type becomes a JSON payload, not a string", ["PROTO-3-d"],
+              document(proto(both(json_ct, text_data('{"order":42}')))), to_json(',"datacontenttype":"application/json","data":{"order":42}'), [],
+              exact=True, traps=["P1"])
+    translate("no-data-to-json", "An unset payload is no data member", ["CE-Event-Data-a"], document(proto(json_ct)),
+              to_json(',"datacontenttype":"application/json"'), [], traps=["P2"])
+    translate("binary-to-json", "binary_data becomes data_base64", ["PROTO-3-f"],
+              document(proto(both(attr(datacontenttype=("ce_string", "image/png")), binary_data(b"\0\1\xff")))),
+              to_json(',"datacontenttype":"image/png","data_base64":"AAH/"'), [], exact=True)
+    translate("base64-to-binary", "data_base64 becomes binary_data", ["PROTO-3-f"], text(',"data_base64":"AAH/"'),
+              to_proto(proto(binary_data(b"\0\1\xff"))), [], exact=True)
+    translate("any-to-json", "proto_data becomes bytes under application/protobuf, and the type URL is a loss", ["PROTO-3-a"],
+              document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))),
+              to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), ["data"], others=[REFUSED], policy=True, traps=["P3"])
+    translate("any-to-json-exact", "A lost type URL is refused where exactness is asked for", ["PROTO-3-a"],
+              document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
+              others=[REFUSED], policy=True, traps=["P3"])
+    translate("time-offset-exact", "A lost offset is refused where exactness is asked for", ["PROTO-2.1-a"],
+              text(',"time":"2018-04-05T18:31:00+01:00"'), {"error": {"kind": "inexact"}}, exact=True, others=[REFUSED], policy=True)
+    translate("time-offset", "The instant of a time with an offset stays", ["PROTO-2.1-a"], text(',"time":"2018-04-05T18:31:00+01:00"'),
+              to_proto(proto(attr(time=("ce_timestamp", (1522949460, 0))))), ["time"], others=[REFUSED], policy=True)
+    translate("integer-to-protobuf", "A JSON number is an Integer", ["PROTO-2.4-b"], text(',"comexampleext":-5'),
+              to_proto(proto(attr(comexampleext=("ce_integer", -5)))), [], exact=True)
+    translate("types-to-json", "The types that JSON does not tell apart become strings", ["PROTO-2.4-b", "CE-Type-System-r"],
+              document(proto(attr(exta=("ce_boolean", True), extb=("ce_bytes", b"\0\1\xff"), extc=("ce_uri", "urn:x:y"),
+                                  extd=("ce_timestamp", (0, 1000000))))),
+              to_json(',"exta":true,"extb":"AAH/","extc":"urn:x:y","extd":"1970-01-01T00:00:00.001Z"'), [])
+
+
+def version_03():
+    topic = Topic("version-0-3", "Version 0.3 and the Protobuf format")
+    topic.refuse("decode", "A document of version 0.3 is refused: the format has 1.0 only", ["CE-specversion-c"], proto(spec_version="0.3"),
+                 "specversion", [REFUSED, result(tagged(version="0.3"))], policy=True)
+    topic.refuse("decode-unknown", "An unknown version is refused", ["CE-specversion-c"], proto(spec_version="1.1"), "specversion")
+    topic.refuse("decode-patch-level", "A version with a patch level is refused", ["CE-specversion-c"], proto(spec_version="1.0.2"), "specversion")
+    topic.add("encode", "An event of version 0.3 is refused: it has to be upgraded first", ["CE-specversion-c"],
+              {"op": "encode", "via": "protobuf", "events": [tagged(version="0.3")]},
+              [{"error": {"attribute": "specversion"}}, REFUSED, {"result": {"message": body(wire(proto(spec_version="0.3")))}}], policy=True)
+
+
+def media_types():
+    topic = Topic("media-types", "The media types of the Protobuf format, over HTTP")
+    one, two = proto(id="A-1"), proto(id="A-2")
+    events = [tagged(id="A-1"), tagged(id="A-2")]
+    batched = wire(CloudEventBatch(events=[one, two]))
+    single, batch_type = "application/cloudevents+protobuf", "application/cloudevents-batch+protobuf"
+    http = lambda media_type, document: {"headers": [["content-type", media_type]], **body(document)}
+    mark = [["ce-specversion", "1.0"], ["ce-id", "A-1"], ["ce-source", "/orders"], ["ce-type", "com.example.order.placed"]]
+    topic.add("encode", "A structured message has the media type of the format", ["PROTO-4-a"],
+              {"op": "encode", "via": "http", "mode": "structured", "format": "protobuf", "events": events[:1]},
+              [{"result": {"message": http(single, wire(one))}},
+               {"result": {"message": {"headers": [["content-type", single], *mark], **body(wire(one))}}}],
+              note="The same message with the ce- headers of binary mode beside the Content-Type is allowed.")
+    topic.add("encode-batch", "A batched message has the batch media type", ["PROTO-5.2-a"],
+              {"op": "encode", "via": "http", "mode": "batched", "format": "protobuf", "events": events},
+              [{"result": {"message": http(batch_type, batched)}}])
+    decode = lambda media_type, document: {"op": "decode", "via": "http", "message": http(media_type, document)}
+    found = lambda mode, *events: [result(*events, mode=mode, format="protobuf")]
+    topic.add("decode", "The media type of the format tells a structured message", ["PROTO-4-a"], decode(single, wire(one)),
+              found("structured", events[0]))
+    topic.add("decode-case", "Letter case of the media type does not matter", ["PROTO-4-a"],
+              decode("Application/CloudEvents+Protobuf", wire(one)), found("structured", events[0]))
+    topic.add("decode-batch", "The batch media type tells a batched message", ["PROTO-5.2-a", "PROTO-5-a"], decode(batch_type, batched),
+              found("batched", *events))
+
+
+# ---- Writing
+
+
+def show(value, indent=0, width=140):
+    """JSON with short things on one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + indent <= width or not isinstance(value, (dict, list)) or not value:
+        return line
+    pad = " " * (indent + 2)
+    if isinstance(value, dict):
+        items = [f"{pad}{json.dumps(key)}: {show(item, indent + 2, width - len(key) - 4)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+    items = [f"{pad}{show(item, indent + 2, width)}" for item in value]
+    return "[\n" + ",\n".join(items) + "\n" + " " * indent + "]"
+
+
+def main():
+    for topic in [attributes_decode, attributes_encode, timestamps, data_decode, data_encode, document_syntax, batch, lenient, transcode,
+                  version_03, media_types]:
+        topic()
+    check = "--check" in sys.argv[1:]
+    texts = {f"{document['topic']}.json": show(document) + "\n" for document in DOCUMENTS}
+    VECTORS.mkdir(parents=True, exist_ok=True)
+    there = {path.name: path.read_text(encoding="utf-8") for path in VECTORS.glob("*.json")}
+    if check:
+        sys.exit(there != texts and "the vectors are not what this script writes")
+    for name in there.keys() - texts.keys():
+        (VECTORS / name).unlink()
+    for name, text in texts.items():
+        (VECTORS / name).write_text(text, encoding="utf-8")
+    print(sum(len(document["cases"]) for document in DOCUMENTS), "cases")
+
+
+if __name__ == "__main__":
+    main()
