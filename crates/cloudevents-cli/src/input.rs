@@ -162,7 +162,7 @@ pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let mut text: Vec<u8> = ahead.into_iter().flat_map(|(_, line)| line).collect();
     let room = u64::try_from(LARGEST.saturating_add(1).saturating_sub(text.len())).unwrap_or(u64::MAX);
     reader.take(room).read_to_end(&mut text).map_err(unreadable)?;
-    let source = Arc::new(Source { name: name.clone(), text: text.into(), first_line: 1 });
+    let source = Arc::new(Source::new(name.clone(), text, 1));
     let located = documents(&source, form.as_ref(), &decoding)?;
     Ok(Events { name, decoding, state: State::Ready(located.into_iter()) })
 }
@@ -205,7 +205,7 @@ impl Events {
             let event = cloudevents_kit::json::Json::new();
             let document = text.slice_ref(text.trim_ascii());
             let event = event.decode(document, &self.decoding);
-            let source = Arc::new(Source { name: self.name.clone(), text, first_line: number });
+            let source = Arc::new(Source::new(self.name.as_str(), text, number));
             return Some(Ok(Located { event, place: Place { source, base: start, begin: 0, index: None } }));
         }
     }
@@ -410,7 +410,7 @@ fn batch(
 /// The error for input without a single event.
 pub(crate) fn no_events(name: &str) -> Report {
     Report::of(&Error::new(ErrorKind::InvalidDocument).with_detail("there is no event in it"))
-        .at(&Place::of(Source { name: name.to_owned(), text: Bytes::new(), first_line: 0 }))
+        .at(&Place::of(Source::new(name.to_owned(), Bytes::new(), 0)))
 }
 
 #[cfg(test)]
@@ -446,13 +446,11 @@ mod tests {
     #[test]
     fn documents_one_after_another() {
         let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
-        let source = Arc::new(Source { name: "f".into(), text: text.into(), first_line: 1 });
+        let source = Arc::new(Source::new("f", text, 1));
         let all = documents(&source, None, &Reading::default().decoding()).unwrap();
         let found: Vec<_> = all
             .iter()
-            .map(|located| {
-                (located.event.is_ok(), located.place.position(located.place.begin).line, located.place.index)
-            })
+            .map(|located| (located.event.is_ok(), located.place.line(), located.place.index))
             .collect();
         assert_eq!(found, [(true, 1, None), (true, 2, Some(0)), (true, 2, Some(1)), (false, 3, None)]);
         let error = all[3].event.as_ref().unwrap_err();

@@ -250,7 +250,7 @@ impl Report {
                 put("column", Some(position.column.into()));
                 put("offset", Some(place.base.saturating_add(offset).into()));
             } else if place.source.first_line > 0 {
-                put("line", Some(place.position(place.begin).line.into()));
+                put("line", Some(place.line().into()));
             }
         }
         let clauses: Vec<Value> = self
@@ -274,12 +274,11 @@ impl Report {
         let place = self.place.as_ref()?;
         let mut text = place.source.name.clone();
         if place.source.first_line > 0 {
-            let position = place.position(self.offset.unwrap_or(place.begin));
             // Writing to a string cannot fail.
-            let _ = write!(text, ":{}", position.line);
-            if self.offset.is_some() {
-                let _ = write!(text, ":{}", position.column);
-            }
+            let _ = match self.offset.map(|offset| place.position(offset)) {
+                Some(position) => write!(text, ":{}:{}", position.line, position.column),
+                None => write!(text, ":{}", place.line()),
+            };
         }
         if let Some(index) = place.index {
             let _ = write!(text, " (event {index} of the batch)");
@@ -291,13 +290,14 @@ impl Report {
     fn excerpt(&self, paint: Paint, color: anstyle::Style, width: Option<usize>) -> Option<String> {
         let place = self.place.as_ref()?;
         let position = place.position(self.offset?);
-        if std::str::from_utf8(&place.source.text).is_err() {
+        // Bytes that are no text are not shown.
+        if position.text.contains(['\0', char::REPLACEMENT_CHARACTER]) {
             return None;
         }
         let line: Vec<char> = plain_columns(&position.text).chars().collect();
         let (start, length) = match self.marked {
             Some(most) => {
-                let start = position.column.saturating_sub(1);
+                let start = position.at;
                 (start, line.len().saturating_sub(start).clamp(1, most))
             }
             None => position.extent(),
@@ -388,7 +388,7 @@ mod tests {
 
     fn told(document: &'static str, width: Option<usize>) -> String {
         let error = cloudevents_kit::json::decode(document).unwrap_err();
-        let source = Source { name: "orders.json".into(), text: document.into(), first_line: 1 };
+        let source = Source::new("orders.json", document, 1);
         Report::of(&error).at(&Place::of(source)).to_text(Paint(false), width)
     }
 

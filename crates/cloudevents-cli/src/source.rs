@@ -1,7 +1,7 @@
 //! Where events come from, down to the character.
 
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A text that events were read from: a file, a line of one, a message.
 #[derive(Clone, Debug)]
@@ -12,6 +12,27 @@ pub(crate) struct Source {
     pub(crate) text: Bytes,
     /// The number of its first line.
     pub(crate) first_line: usize,
+    /// Where its lines end, once somebody asks.
+    ends: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// A text of this name; the number of its first line is 0 where lines mean nothing.
+    pub(crate) fn new(name: impl Into<String>, text: impl Into<Bytes>, first_line: usize) -> Self {
+        Self { name: name.into(), text: text.into(), first_line, ends: OnceLock::new() }
+    }
+
+    /// How many lines end before this byte, and where its own line begins and ends.
+    fn line(&self, at: usize) -> (usize, usize, usize) {
+        let ends = self.ends.get_or_init(|| {
+            let newlines = self.text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            newlines.map(|(at, _)| at).collect()
+        });
+        let before = ends.partition_point(|&end| end < at);
+        let begin =
+            before.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |end| end.saturating_add(1));
+        (before, begin, ends.get(before).copied().unwrap_or(self.text.len()))
+    }
 }
 
 /// A place in a source.
@@ -32,38 +53,82 @@ impl Place {
         Self { source: Arc::new(source), base: 0, begin: 0, index: None }
     }
 
+    /// The line, counted from 1, that the event begins in.
+    pub(crate) fn line(&self) -> usize {
+        let at = self.base.saturating_add(self.begin).min(self.source.text.len());
+        self.source.line(at).0.saturating_add(self.source.first_line)
+    }
+
     /// Line and column, counted from 1, of a byte of the event's document.
     pub(crate) fn position(&self, offset: usize) -> Position {
-        let at = self.base.saturating_add(offset).min(self.source.text.len());
-        let (before, after) = self.source.text.split_at(at);
-        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        let end = after.iter().position(|&byte| byte == b'\n').unwrap_or(after.len()).saturating_add(at);
-        let line =
-            before.iter().filter(|&&byte| byte == b'\n').count().saturating_add(self.source.first_line);
-        let text = self.source.text.get(start..end).unwrap_or_default();
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let column = before.get(start..).map_or(0, |head| String::from_utf8_lossy(head).chars().count());
-        Position { line, column: column.saturating_add(1), text: String::from_utf8_lossy(text).into_owned() }
+        let text = &self.source.text;
+        let at = self.base.saturating_add(offset).min(text.len());
+        let (before, begin, end) = self.source.line(at);
+        // The first byte of each character but not the others.
+        let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
+        let column = text.get(begin..at).unwrap_or_default().iter().filter(is_first).count();
+        // A batch may be one long line, of which only what is around the place matters.
+        let from = text.get(begin..at.saturating_sub(AROUND)).map_or(begin, |left_out| {
+            begin.saturating_add(left_out.len()).saturating_add(
+                text.iter()
+                    .skip(begin.saturating_add(left_out.len()))
+                    .take_while(|byte| !is_first(byte))
+                    .count(),
+            )
+        });
+        let to = end.min(at.saturating_add(AROUND)).max(at);
+        let shown = |from: usize, to: usize| {
+            let bytes = text.get(from..to).unwrap_or_default();
+            let text = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned();
+            // Where the text is cut, part of a character may be left.
+            match to < end {
+                true => text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned(),
+                false => text,
+            }
+        };
+        let head = text.get(from..at).map_or(0, |head| String::from_utf8_lossy(head).chars().count());
+        Position {
+            line: before.saturating_add(self.source.first_line),
+            column: column.saturating_add(1),
+            text: shown(from, to),
+            at: head,
+            cut: from > begin,
+        }
     }
 }
 
-/// A line, a column in it, and what it says.
+/// How many bytes around a place are looked at.
+const AROUND: usize = 4096;
+
+/// A line, a column in it, and what it says around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) text: String,
+    /// The character of the text that the column is.
+    pub(crate) at: usize,
+    /// Whether the line begins before the text does.
+    cut: bool,
 }
 
 impl Position {
     /// How many characters a caret has to mark: the whole string, number or word that stands there, without quotation marks.
     pub(crate) fn extent(&self) -> (usize, usize) {
-        let at = self.column.saturating_sub(1);
+        let at = self.at;
         let characters: Vec<char> = self.text.chars().collect();
-        // JSON strings do not go on in the next line, so the quotation marks before tell whether this is in one.
+        // JSON strings do not go on in the next line, so the quotation marks before tell whether this is in one. Where the line's
+        // begin is not there, a quotation mark behind a colon, comma or bracket begins a string.
+        let first = match self.cut {
+            true => (1..=at).rev().find(|&index| {
+                characters.get(index) == Some(&'"')
+                    && characters.get(index.wrapping_sub(1)).is_some_and(|before| ":,[{ ".contains(*before))
+            }),
+            false => Some(0),
+        };
         let mut string: Option<usize> = None;
         let mut escaped = false;
-        for (index, &character) in characters.iter().enumerate() {
+        for (index, &character) in characters.iter().enumerate().skip(first.unwrap_or(at)) {
             let opens = character == '"' && string.is_none();
             if index == at && !opens {
                 break;
@@ -105,22 +170,39 @@ mod tests {
     use super::*;
 
     fn place(text: &str) -> Place {
-        Place::of(Source { name: "f".into(), text: Bytes::copy_from_slice(text.as_bytes()), first_line: 1 })
+        Place::of(Source::new("f", text.to_owned(), 1))
     }
 
     #[test]
     fn lines_and_columns() {
         let place = place("{\r\n  \"é\": \"x\"\n}");
-        assert_eq!(place.position(0), Position { line: 1, column: 1, text: "{".into() });
+        let position = place.position(0);
+        assert_eq!((position.line, position.column, position.text.as_str()), (1, 1, "{"));
         let position = place.position(11);
         assert_eq!((position.line, position.column, position.text.as_str()), (2, 8, "  \"é\": \"x\""));
         assert_eq!(position.extent(), (8, 1));
         assert_eq!(place.position(999).line, 3);
+        assert_eq!(place.position(3).line, 2);
+        assert_eq!(place.position(2).line, 1);
+    }
+
+    #[test]
+    fn only_what_is_around_is_looked_at() {
+        let place = place(&format!("[{}\"time\":\"é\",{}", "\"ü\",".repeat(50_000), "1,".repeat(50_000)));
+        let offset = 1 + 50_000 * 5 + 7;
+        let position = place.position(offset);
+        assert_eq!((position.line, position.column), (1, 1 + 50_000 * 4 + 7 + 1));
+        assert!(position.text.len() <= 2 * AROUND);
+        assert_eq!(position.extent(), (position.at + 1, 1));
+        let marked = position.text.chars().nth(position.at + 1);
+        assert_eq!(marked, Some('é'));
     }
 
     #[test]
     fn carets_mark_what_stands_there() {
-        let at = |text: &str, column: usize| Position { line: 1, column, text: text.into() }.extent();
+        let at = |text: &str, column: usize| {
+            Position { line: 1, column, text: text.into(), at: column - 1, cut: false }.extent()
+        };
         assert_eq!(at(r#""time": "2026-02-30""#, 10), (9, 10));
         assert_eq!(at(r#""time": "2026-02-30""#, 9), (9, 10));
         assert_eq!(at(r#""a": "x\"y", "b""#, 7), (6, 4));

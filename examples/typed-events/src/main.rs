@@ -4,7 +4,7 @@
 //! cargo run -p example-typed-events
 //! ```
 
-use cloudevents_kit::{event_enum, json::Json, prelude::*};
+use cloudevents_kit::{Error, event_enum, json::Json, prelude::*};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]

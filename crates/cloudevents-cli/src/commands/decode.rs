@@ -9,6 +9,7 @@ use crate::{
     source::{Place, Source},
     wire,
 };
+use bytes::Bytes;
 use clap::Args;
 use cloudevents_testkit::tagged;
 use serde_json::{Map, Value};
@@ -41,16 +42,15 @@ pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure
     let mut emit = Emit::new(console);
     for path in input::files(&command.files) {
         let (name, bytes) = input::read(&path)?;
+        let bytes = Bytes::from(bytes);
+        let whole = Place::of(Source::new(name, bytes.clone(), 1));
         let mut messages = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
         loop {
             let begin = messages.byte_offset();
             let Some(message) = messages.next() else { break };
             let spaces =
                 bytes.get(begin..).map_or(0, |rest| rest.len().saturating_sub(rest.trim_ascii_start().len()));
-            let place = Place {
-                begin: begin.saturating_add(spaces),
-                ..Place::of(Source { name: name.clone(), text: bytes.clone().into(), first_line: 1 })
-            };
+            let place = Place { begin: begin.saturating_add(spaces), ..whole.clone() };
             match message {
                 Ok(message) => decode(message, &place, command, &mut emit, console)?,
                 Err(error) => {

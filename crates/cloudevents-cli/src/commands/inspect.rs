@@ -57,11 +57,11 @@ pub(crate) fn run(command: &Inspect, console: &Console) -> Result<Status, Failur
             located.tell_repairs(console);
             let event = &decoded.value;
             let notes = advice::of(event);
-            let position = located.place.position(located.place.begin);
+            let line = located.place.line();
             let document = show::document_size(event);
             let value = json!({
                 "file": name,
-                "line": position.line,
+                "line": line,
                 "index": located.place.index,
                 "event": tagged::from_event(event),
                 "bytes": {"json": document, "data": event.data_bytes().map(|data| data.len())},
@@ -70,8 +70,8 @@ pub(crate) fn run(command: &Inspect, console: &Console) -> Result<Status, Failur
             let most = if command.full { usize::MAX } else { 2 * show::SHORT };
             emit.value(&value, |paint| {
                 let place = match located.place.index {
-                    Some(index) => format!("{}:{} (event {index} of the batch)", plain(&name), position.line),
-                    None => format!("{}:{}", plain(&name), position.line),
+                    Some(index) => format!("{}:{line} (event {index} of the batch)", plain(&name)),
+                    None => format!("{}:{line}", plain(&name)),
                 };
                 let break_ = if std::mem::take(&mut first) { "" } else { "\n" };
                 let mut text = format!("{break_}{}\n", paint.text(style::STRONG, &place));

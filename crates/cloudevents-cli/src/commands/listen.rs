@@ -146,7 +146,7 @@ fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usiz
     if error.offset().is_some()
         && let Some(body) = &raw.body
     {
-        let mut place = Place::of(Source { name, text: body.clone(), first_line: 1 });
+        let mut place = Place::of(Source::new(name, body.clone(), 1));
         place.index = error.index();
         return (place, None);
     }
@@ -158,12 +158,12 @@ fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usiz
         })
     });
     let Some((header, Some(value))) = header else {
-        let mut place = Place::of(Source { name, text: bytes::Bytes::new(), first_line: 0 });
+        let mut place = Place::of(Source::new(name, bytes::Bytes::new(), 0));
         place.index = error.index();
         return (place, None);
     };
     let mut line = format!("{header}: ").into_bytes();
     let offset = line.len();
     line.extend_from_slice(value);
-    (Place::of(Source { name, text: line.into(), first_line: 0 }), Some(offset))
+    (Place::of(Source::new(name, line, 0)), Some(offset))
 }

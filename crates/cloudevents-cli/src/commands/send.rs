@@ -332,7 +332,7 @@ impl Built {
                 if let Some(time) = event.time().filter(|_| self.now) {
                     console.report(&Report::note(format!("the time {time} is made up")).kind("made-up"));
                 }
-                let source = Source { name: "command line".into(), text: bytes::Bytes::new(), first_line: 0 };
+                let source = Source::new("command line", bytes::Bytes::new(), 0);
                 Ok(Some((event, Place::of(source))))
             }
             Err(mistakes) => {
@@ -442,8 +442,7 @@ impl Built {
             }
             None => (String::new(), None),
         };
-        let report =
-            report.at(&Place::of(Source { name: "command line".into(), text: text.into(), first_line: 0 }));
+        let report = report.at(&Place::of(Source::new("command line", text, 0)));
         match offset {
             Some(offset) => report.up_to_end_of_line(offset),
             None => report,

@@ -93,7 +93,7 @@ fn check(located: &Located, command: &Validate, console: &Console) -> bool {
 fn described(located: &Located, name: &str) -> Value {
     let mut value = Map::new();
     value.insert("file".into(), name.into());
-    value.insert("line".into(), located.place.position(located.place.begin).line.into());
+    value.insert("line".into(), located.place.line().into());
     value.extend(located.place.index.map(|index| ("index".into(), index.into())));
     value.insert("valid".into(), located.event.is_ok().into());
     match &located.event {

@@ -87,7 +87,9 @@ fn what_is_wrong_and_where() {
 #[test]
 fn dataschema_is_an_extension_like_any_other_in_03() {
     for value in [r#""""#, "true", "5", r#""not a uri""#] {
-        let document = |version| format!(r#"{{"dataschema":{value},"specversion":"{version}","id":"1","source":"/s","type":"t"}}"#);
+        let document = |version| {
+            format!(r#"{{"dataschema":{value},"specversion":"{version}","id":"1","source":"/s","type":"t"}}"#)
+        };
         assert!(decode(document("0.3")).unwrap().extension("dataschema").is_some(), "{value}");
         assert_eq!(decode(document("1.0")).unwrap_err().attribute(), Some("dataschema"), "{value}");
         let lenient = Json::new().decode(document("1.0").into(), &Decoding::lenient()).unwrap();

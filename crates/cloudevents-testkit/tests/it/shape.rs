@@ -19,7 +19,10 @@ const SIBLINGS: &[Sibling] = &[
     Sibling {
         name: "cloudevents-json",
         shape: FORMAT,
-        own: &[("lines", "JSON Lines are a way to write JSON documents"), ("stream", "a JSON batch can be read while it comes in")],
+        own: &[
+            ("lines", "JSON Lines are a way to write JSON documents"),
+            ("stream", "a JSON batch can be read while it comes in"),
+        ],
     },
     Sibling {
         name: "cloudevents-protobuf",
@@ -53,7 +56,8 @@ fn siblings_have_the_same_files() {
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
             .collect();
         for file in &files {
-            let known = sibling.shape.contains(&file.as_str()) || sibling.own.iter().any(|(own, _)| own == file);
+            let known =
+                sibling.shape.contains(&file.as_str()) || sibling.own.iter().any(|(own, _)| own == file);
             assert!(known, "{}: src/{file} is not part of the shape of its kind", sibling.name);
         }
         for needed in ["lib", "encode", "decode", "value"] {
@@ -63,25 +67,39 @@ fn siblings_have_the_same_files() {
             assert!(files.contains(*own), "{}: src/{own} is listed ({reason}) and not there", sibling.name);
         }
         for test in ["main", "vectors", "roundtrip", "bad_input"] {
-            assert!(folder.join(format!("tests/it/{test}.rs")).exists(), "{}: tests/it/{test}.rs is missing", sibling.name);
+            assert!(
+                folder.join(format!("tests/it/{test}.rs")).exists(),
+                "{}: tests/it/{test}.rs is missing",
+                sibling.name
+            );
         }
     }
 }
 
 #[test]
 fn every_crate_is_documented_and_linted_alike() {
-    let mut members: Vec<PathBuf> = fs::read_dir(crates()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut members: Vec<PathBuf> =
+        fs::read_dir(crates()).unwrap().map(|entry| entry.unwrap().path()).collect();
     members.push(crates().join("../spec-tests"));
     for member in members {
         let name = member.display();
         let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();
-        for line in ["description = ", "version.workspace = true", "rust-version.workspace = true", "license.workspace = true", "[lints]\nworkspace = true"] {
+        for line in [
+            "description = ",
+            "version.workspace = true",
+            "rust-version.workspace = true",
+            "license.workspace = true",
+            "[lints]\nworkspace = true",
+        ] {
             let exempt = line.starts_with("version") && manifest.contains("publish = false");
             assert!(exempt || manifest.contains(line), "{name}: the manifest lacks `{line}`");
         }
         assert!(member.join("README.md").exists(), "{name}: README.md is missing");
         if let Ok(lib) = fs::read_to_string(member.join("src/lib.rs")) {
-            assert!(lib.contains("include_str!(\"../README.md\")"), "{name}: the README is not the crate documentation");
+            assert!(
+                lib.contains("include_str!(\"../README.md\")"),
+                "{name}: the README is not the crate documentation"
+            );
         }
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
                 let line = format!("{:<46}{:>17}{:>17}", "document", "MUST", "SHOULD");
                 text += &format!("{}\n", paint.text(style::STRONG, &line));
             }
-            text += &format!("{:<46}{}{}\n", row.document, cell(row.musts, paint), cell(row.shoulds, paint));
+            let document = row.document.strip_prefix("cloudevents/").unwrap_or(&row.document);
+            text += &format!("{document:<46}{}{}\n", cell(row.musts, paint), cell(row.shoulds, paint));
             for id in row.missing.iter().filter(|_| command.missing) {
                 text += &format!(
                     "  {id}  {}\n",

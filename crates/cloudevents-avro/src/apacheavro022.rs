@@ -1,0 +1,97 @@
+//! Avro payloads from and to serde types, with schemas of `apache-avro` 0.22.
+
+use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The content type of Avro payloads.
+const CONTENT_TYPE: &str = "application/avro";
+
+/// Avro payloads from serde types, for [`EventBuilder`].
+pub trait AvroBuilderExt: Sized {
+    /// The payload as the datum of a value, written with this schema, with `datacontenttype` `application/avro`. What does not fit
+    /// the schema is reported by `build`.
+    ///
+    /// The schema is not part of the event; `dataschema` is the attribute to name it.
+    ///
+    /// ```
+    /// use cloudevents_avro::{AvroBuilderExt, AvroEventExt};
+    /// use cloudevents_core::Event;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    /// struct Order {
+    ///     number: i32,
+    /// }
+    ///
+    /// let schema = apache_avro::Schema::parse_str(
+    ///     r#"{"type": "record", "name": "Order", "fields": [{"name": "number", "type": "int"}]}"#,
+    /// )?;
+    /// let event = Event::builder().id("1").source("/s").ty("t").avro(&schema, &Order { number: 42 }).build()?;
+    /// assert_eq!(event.data_bytes().unwrap().as_ref(), [84]);
+    /// assert_eq!(event.data_as_avro::<Order>(&schema)?, Order { number: 42 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn avro<T: Serialize>(self, schema: &Schema, value: &T) -> Self;
+}
+
+impl AvroBuilderExt for EventBuilder {
+    fn avro<T: Serialize>(self, schema: &Schema, value: &T) -> Self {
+        self.payload(CONTENT_TYPE, to_payload(schema, value))
+    }
+}
+
+/// Avro payloads as serde types, for [`Event`].
+pub trait AvroEventExt {
+    /// The payload, one datum that was written with this schema, as a value of this type.
+    ///
+    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro
+    /// (`application/avro`, `avro/binary`, or a subtype that ends in `+avro`), and [`InvalidData`](ErrorKind::InvalidData)
+    /// when there is no payload, when it is not a datum of the schema, when something follows it, or when it is not a `T`.
+    fn data_as_avro<T: DeserializeOwned>(&self, schema: &Schema) -> Result<T, Error>;
+}
+
+impl AvroEventExt for Event {
+    fn data_as_avro<T: DeserializeOwned>(&self, schema: &Schema) -> Result<T, Error> {
+        if let Some(content_type) = self.datacontenttype().filter(|content_type| !is_avro(*content_type)) {
+            return Err(Error::new(ErrorKind::UnexpectedContentType)
+                .with_attribute("datacontenttype")
+                .with_detail(format!("Avro is expected, and this is `{content_type}`")));
+        }
+        let Some(bytes) = self.data_bytes() else { return Err(invalid("there is no payload".to_owned())) };
+        let mut rest = bytes.as_ref();
+        let value = GenericDatumReader::builder(schema)
+            .build()
+            .and_then(|reader| reader.read_deser(&mut rest))
+            .map_err(|error| invalid(format!("the payload is not the Avro asked for: {error}")))?;
+        if rest.is_empty() {
+            Ok(value)
+        } else {
+            Err(invalid(format!("{} bytes follow the datum", rest.len())))
+        }
+    }
+}
+
+fn to_payload<T: Serialize>(schema: &Schema, value: &T) -> Result<Payload, Error> {
+    GenericDatumWriter::builder(schema)
+        .build()
+        .and_then(|writer| writer.write_ser_to_vec(value))
+        .map(Payload::binary)
+        .map_err(|error| invalid(format!("it cannot be written as Avro: {error}")).with_attribute("data"))
+}
+
+fn is_avro(content_type: MediaType<'_>) -> bool {
+    let subtype = content_type.subtype().as_bytes();
+    content_type.is(CONTENT_TYPE)
+        || content_type.is("avro/binary")
+        || subtype
+            .len()
+            .checked_sub(5)
+            .and_then(|at| subtype.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(b"+avro"))
+}
+
+#[cold]
+fn invalid(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidData).with_detail(detail)
+}

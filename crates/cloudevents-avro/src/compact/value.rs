@@ -1,0 +1,298 @@
+//! Attribute values as branches of the unions, and timestamps as microseconds.
+
+use crate::{
+    datum::{Reader, bytes_length, long_length, write_bytes, write_long},
+    value::{Entry, Kind, type_lost},
+};
+use cloudevents_core::{Assembler, Error, ErrorKind, Given, Instant, Loss, Losses, Name, Timestamp, Value};
+
+/// The branches of an extension: `["boolean", "int", timestamp-micros, "string", "bytes"]`.
+pub(crate) const BRANCHES: [Kind; 5] = [Kind::Boolean, Kind::Int, Kind::Timestamp, Kind::String, Kind::Bytes];
+
+/// The attributes that are fields, or that the document does not have: none of them is an extension.
+const FIELDS: [&str; 8] =
+    ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time", "specversion"];
+
+/// Gives an extension to the assembler, whose document begins with `text`.
+#[inline]
+pub(crate) fn attribute(
+    entry: Entry<'_>,
+    text: &str,
+    reader: &Reader<'_>,
+    assembler: &mut Assembler<'_>,
+) -> Result<(), Error> {
+    if FIELDS.iter().any(|field| field.as_bytes().eq_ignore_ascii_case(entry.name)) {
+        return Err(entry.place(not_an_extension(entry.name(reader)?)));
+    }
+    if let Kind::Timestamp = entry.kind {
+        return timestamp(entry.name(reader)?, entry.number, assembler).map_err(|error| entry.place(error));
+    }
+    entry.give(text, reader, assembler)
+}
+
+/// How much text the assembler copies of an entry that ends at the reader.
+#[inline]
+pub(crate) fn text_length(entry: Entry<'_>, reader: &Reader<'_>, text: &str) -> usize {
+    match entry.kind {
+        Kind::Timestamp => entry.name.len().saturating_add(timestamp_length(entry.number)),
+        _ if reader.position() <= text.len() => 0,
+        _ => entry.text_length(),
+    }
+}
+
+/// The value in its canonical string.
+pub(crate) fn canonical(entry: Entry<'_>, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+    match entry.kind {
+        Kind::Timestamp => timestamp_text(entry.number).map(Some).map_err(|error| entry.place(error)),
+        _ => entry.canonical(reader),
+    }
+}
+
+/// Gives a timestamp to the assembler, in UTC: without fraction when it is zero, else with 3 or 6 digits, the fewest that are
+/// exact.
+#[inline]
+pub(crate) fn timestamp(name: &str, micros: i64, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    let Some(time) = Utc::of(micros) else {
+        let name = assembler.push(name)?;
+        return assembler.invalid(name, out_of_range());
+    };
+    let text = assembler.push_with(|side| -> Result<(), Error> {
+        time.write(side);
+        Ok(())
+    })?;
+    assembler.named(name, Given::Timestamp(text))
+}
+
+/// The length of a timestamp's text.
+#[inline]
+pub(crate) fn timestamp_length(micros: i64) -> usize {
+    match micros.rem_euclid(1_000_000) {
+        0 => 20,
+        fraction if fraction % 1000 == 0 => 24,
+        _ => 27,
+    }
+}
+
+/// A timestamp's text.
+pub(crate) fn timestamp_text(micros: i64) -> Result<String, Error> {
+    let mut text = String::with_capacity(27);
+    Utc::of(micros).ok_or_else(out_of_range)?.write(&mut text);
+    Ok(text)
+}
+
+/// A point in time in microseconds since 1970-01-01T00:00:00Z, digits beyond cut off. `None` when it is, in UTC, outside of the
+/// years 0000 to 9999.
+#[inline]
+pub(crate) fn to_micros(timestamp: Timestamp<'_>) -> Option<i64> {
+    let instant: Instant<'_> = timestamp.instant();
+    let micros = instant.seconds.checked_mul(1_000_000)?;
+    let micros = micros.checked_add(i64::from(instant.nanosecond() / 1000))?;
+    Some(micros).filter(|micros| YEARS.contains(micros))
+}
+
+/// Appends an entry of the map.
+#[inline]
+pub(crate) fn write(name: Name<'_>, value: Value<'_>, out: &mut Vec<u8>) {
+    write_bytes(name.as_str().as_bytes(), out);
+    match value {
+        Value::Boolean(boolean) => out.extend_from_slice(&[0x00, boolean.into()]),
+        Value::Integer(number) => {
+            out.push(0x02);
+            write_long(number.into(), out);
+        }
+        Value::Binary(bytes) => {
+            out.push(0x08);
+            write_bytes(bytes, out);
+        }
+        Value::Timestamp(time) => match to_micros(time) {
+            Some(micros) => {
+                out.push(0x04);
+                write_long(micros, out);
+            }
+            None => write_string(time.as_str(), out),
+        },
+        _ => write_string(value.as_str().unwrap_or_default(), out),
+    }
+}
+
+#[inline]
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(0x06);
+    write_bytes(text.as_bytes(), out);
+}
+
+/// The length of an entry of the map.
+#[inline]
+pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
+    let text = || bytes_length(value.as_str().map_or(0, str::len));
+    let length = match value {
+        Value::Boolean(_) => 1,
+        Value::Integer(number) => long_length(number.into()),
+        Value::Binary(bytes) => bytes_length(bytes.len()),
+        Value::Timestamp(time) => to_micros(time).map_or_else(text, long_length),
+        _ => text(),
+    };
+    bytes_length(name.as_str().len()).saturating_add(1).saturating_add(length)
+}
+
+/// What an extension loses.
+#[inline]
+pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
+    match value {
+        Value::Uri(_) | Value::UriReference(_) => losses.push(type_lost(name)),
+        Value::Timestamp(time) if to_micros(time).is_none() => losses.push(type_lost(name)),
+        Value::Timestamp(time) => tell_time_losses(name.as_str(), time, losses),
+        _ => {}
+    }
+}
+
+/// What a timestamp loses as a number of microseconds.
+#[inline]
+pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Losses) {
+    let instant = time.instant();
+    if time.offset_minutes() != 0 {
+        losses.push(Loss::new(name, "utc-offset", "the offset is not carried; the time is given in UTC"));
+    }
+    if instant.is_finer_than(6) {
+        losses.push(Loss::new(name, "precision", "digits beyond the microsecond are cut off"));
+    }
+    if instant.leap_second {
+        losses.push(Loss::new(
+            name,
+            "leap-second",
+            "the leap second becomes the first second of the next minute",
+        ));
+    }
+}
+
+/// `time`, when it cannot be carried.
+#[cold]
+pub(crate) fn time_lost() -> Loss {
+    Loss::new("time", "out-of-range", "in UTC the time is outside of the years 0000 to 9999; it is left out")
+}
+
+/// The microseconds of the years 0000 to 9999.
+const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
+
+/// The fields of a point in time.
+struct Utc {
+    year: i64,
+    month: i64,
+    day: i64,
+    second: i64,
+    micros: i64,
+}
+
+impl Utc {
+    #[inline]
+    fn of(micros: i64) -> Option<Self> {
+        if !YEARS.contains(&micros) {
+            return None;
+        }
+        let seconds = micros.div_euclid(1_000_000);
+        let (year, month, day) = civil(seconds.div_euclid(86_400));
+        Some(Self {
+            year,
+            month,
+            day,
+            second: seconds.rem_euclid(86_400),
+            micros: micros.rem_euclid(1_000_000),
+        })
+    }
+
+    #[inline]
+    fn write(&self, out: &mut String) {
+        digits(self.year, 4, out);
+        out.push('-');
+        digits(self.month, 2, out);
+        out.push('-');
+        digits(self.day, 2, out);
+        out.push('T');
+        digits(self.second / 3600, 2, out);
+        out.push(':');
+        digits(self.second / 60 % 60, 2, out);
+        out.push(':');
+        digits(self.second % 60, 2, out);
+        match self.micros {
+            0 => {}
+            micros => {
+                out.push('.');
+                if micros % 1000 == 0 { digits(micros / 1000, 3, out) } else { digits(micros, 6, out) }
+            }
+        }
+        out.push('Z');
+    }
+}
+
+/// Appends a number that is not negative with so many digits, which are six at most: nothing overflows, and no divisor is 0.
+#[allow(clippy::arithmetic_side_effects)]
+#[inline]
+fn digits(number: i64, width: u32, out: &mut String) {
+    for place in (0..width).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        out.push(char::from(b'0' + digit as u8));
+    }
+}
+
+/// The date of a day since 1970-01-01 in the years 0000 to 9999 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// The argument is in range, so nothing overflows.
+#[allow(clippy::arithmetic_side_effects)]
+#[inline]
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cold]
+fn out_of_range() -> Error {
+    Error::new(ErrorKind::InvalidTimestamp)
+        .with_detail("it is outside of the years 0000 to 9999")
+        .with_clause("CE-Type-System-l")
+}
+
+#[cold]
+fn not_an_extension(name: &str) -> Error {
+    let detail = if name.eq_ignore_ascii_case("specversion") {
+        "the specversion is always 1.0 and not in the document"
+    } else {
+        "this attribute is a field of its own and no extension"
+    };
+    Error::new(ErrorKind::InvalidName).with_attribute(name).with_detail(detail).with_clause("AVROC-2.2-a")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_those_of_core() {
+        let days = (YEARS.start() / 86_400_000_000..=YEARS.end() / 86_400_000_000).step_by(13);
+        for (at, day) in days.enumerate() {
+            let second = day * 86_400 + (at as i64 * 7919) % 86_400;
+            let fraction = [0, 1, 1000, 999_000, 999_999, 120][at % 6];
+            let micros = second * 1_000_000 + fraction;
+            let text = timestamp_text(micros).unwrap();
+            assert_eq!(Some(&text), Timestamp::format_utc(second, fraction as u32 * 1000).as_ref());
+            assert_eq!(text.len(), timestamp_length(micros));
+            assert_eq!(to_micros(Timestamp::parse(&text).unwrap()), Some(micros));
+        }
+        for (micros, text) in [
+            (*YEARS.start(), "0000-01-01T00:00:00Z"),
+            (*YEARS.end(), "9999-12-31T23:59:59.999999Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (1_685_121_689_691_000, "2023-05-26T17:21:29.691Z"),
+        ] {
+            assert_eq!(timestamp_text(micros).unwrap(), text);
+        }
+        for out in [YEARS.start() - 1, YEARS.end() + 1, i64::MIN, i64::MAX] {
+            assert_eq!(timestamp_text(out).unwrap_err().kind(), ErrorKind::InvalidTimestamp);
+        }
+    }
+}

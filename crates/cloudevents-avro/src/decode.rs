@@ -1,0 +1,101 @@
+//! Datums to events.
+
+use crate::{
+    data,
+    datum::{Items, Reader, text_at_the_beginning},
+    value::{BRANCHES, Entry, place},
+};
+use bytes::Bytes;
+use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
+
+/// The clause of every datum: its encoding is that of the schema.
+pub(crate) const CLAUSE: &str = "AVRO-2.4-a";
+
+/// A document with one event and nothing else.
+#[inline]
+pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    with.limits.check_bytes(document.len())?;
+    event(&document, with).map_err(|error| explain(error, &document))
+}
+
+/// One attribute of the event, as text, without reading what comes after it.
+pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+    with.limits.check_bytes(document.len())?;
+    peek_at(document, name).map_err(|error| explain(error, document))
+}
+
+/// Helps out where the document is no bare datum.
+#[cold]
+pub(crate) fn explain(error: Error, document: &[u8]) -> Error {
+    match document {
+        [b'O', b'b', b'j', 1, ..] => {
+            error.with_help("write the bare datum: this is an Avro object container file")
+        }
+        [0xC3, 0x01, ..] => {
+            error.with_help("write the bare datum, without the mark and fingerprint of a single object")
+        }
+        _ => error,
+    }
+}
+
+/// The formats are defined for specversion 1.0.
+#[cold]
+pub(crate) fn not_v1(clause: &'static str) -> Error {
+    Error::new(ErrorKind::UnsupportedSpecversion)
+        .with_attribute("specversion")
+        .with_detail("the Avro formats carry 1.0 only")
+        .with_help("upgrade the event to 1.0 first")
+        .with_clause(clause)
+}
+
+#[inline]
+fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    let mut reader = Reader::new(document, CLAUSE);
+    let buffer = text_at_the_beginning(document)?;
+    let text = buffer.as_str();
+    let mut assembler = Assembler::in_buffer(buffer.clone(), with);
+    let mut measured = false;
+    let mut entries = Items::default();
+    while entries.next(&mut reader)? {
+        let entry = Entry::read(&mut reader, &BRANCHES)?;
+        if reader.position() > text.len() && !measured {
+            measured = true;
+            let length = entry.text_length().saturating_add(text_length(reader, entries, with)?);
+            assembler.reserve(length);
+        }
+        entry.give(text, &reader, &mut assembler)?;
+    }
+    let end = reader.position();
+    let completed = assembler.complete().map_err(|error| place(error, end))?;
+    if completed.specversion != SpecVersion::V1 {
+        return Err(not_v1("CE-specversion-c").with_offset(end));
+    }
+    let payload = data::read(&mut reader, document, &mut assembler)?;
+    reader.end()?;
+    Ok(assembler.finish(payload))
+}
+
+/// How much text of the entries that are left the assembler is going to copy, so that it takes one allocation.
+fn text_length(mut reader: Reader<'_>, mut entries: Items, with: &Decoding) -> Result<usize, Error> {
+    let mut length = 0_usize;
+    // More attributes than allowed are for the assembler to refuse.
+    for _ in 0..with.limits.attributes {
+        if !entries.next(&mut reader)? {
+            break;
+        }
+        length = length.saturating_add(Entry::read(&mut reader, &BRANCHES)?.text_length());
+    }
+    Ok(length)
+}
+
+fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {
+    let mut reader = Reader::new(document, CLAUSE);
+    let mut entries = Items::default();
+    while entries.next(&mut reader)? {
+        let entry = Entry::read(&mut reader, &BRANCHES)?;
+        if entry.name == name.as_bytes() {
+            return entry.canonical(&reader);
+        }
+    }
+    Ok(None)
+}

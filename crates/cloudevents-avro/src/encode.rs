@@ -1,0 +1,125 @@
+//! Events to datums.
+
+use crate::{
+    datum::{bytes_length, long_length, write_bytes, write_long},
+    decode::not_v1,
+    value,
+};
+use cloudevents_core::{Data, Error, Event, Loss, Losses, MediaType, SpecVersion};
+
+/// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
+const SPECVERSION: &[u8] = b"\x16specversion\x06\x061.0";
+const ID: &[u8] = b"\x04id\x06";
+const SOURCE: &[u8] = b"\x0csource\x06";
+const TYPE: &[u8] = b"\x08type\x06";
+const DATACONTENTTYPE: &[u8] = b"\x1edatacontenttype\x06";
+const DATASCHEMA: &[u8] = b"\x14dataschema\x06";
+const SUBJECT: &[u8] = b"\x0esubject\x06";
+const TIME: &[u8] = b"\x08time\x06";
+
+/// Appends the document of an event, in one allocation.
+///
+/// The order of entries is fixed: `specversion`, then the attributes in the event's order.
+#[inline]
+pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
+    if event.specversion() != SpecVersion::V1 {
+        return Err(not_v1("AVRO-2.4-a"));
+    }
+    let data = event.data();
+    // What a native payload implies is made explicit: the format itself implies nothing.
+    let content_type = event.content_type();
+    let entries = [
+        (ID, Some(event.id())),
+        (SOURCE, Some(event.source().as_str())),
+        (TYPE, Some(event.ty())),
+        (DATACONTENTTYPE, content_type.map(MediaType::as_str)),
+        (DATASCHEMA, event.dataschema().map(|uri| uri.as_str())),
+        (SUBJECT, event.subject()),
+        (TIME, event.time().map(|time| time.as_str())),
+    ];
+
+    let mut count = 1_i64;
+    let mut length = SPECVERSION.len();
+    for (head, text) in entries {
+        if let Some(text) = text {
+            count = count.wrapping_add(1);
+            length = length.saturating_add(head.len()).saturating_add(bytes_length(text.len()));
+        }
+    }
+    for (name, value) in event.extensions() {
+        count = count.wrapping_add(1);
+        length = length.saturating_add(value::length(name, value));
+    }
+    let payload = data.map_or(0, |data| bytes_length(data.as_bytes().len()));
+    out.reserve(long_length(count).saturating_add(length).saturating_add(2).saturating_add(payload));
+
+    let mut losses = Losses::none();
+    write_long(count, out);
+    out.extend_from_slice(SPECVERSION);
+    for (head, text) in entries {
+        if let Some(text) = text {
+            out.extend_from_slice(head);
+            write_bytes(text.as_bytes(), out);
+        }
+    }
+    for (name, value) in event.extensions() {
+        value::write(name, value, out);
+        value::tell_losses(name, value, &mut losses);
+    }
+    out.push(0);
+    write_payload(data, event.datacontenttype(), out, &mut losses);
+    Ok(losses)
+}
+
+/// The field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as `string`.
+#[inline]
+fn write_payload(
+    data: Option<Data<'_>>,
+    content_type: Option<MediaType<'_>>,
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+) {
+    let is_json = content_type.is_none_or(MediaType::is_json);
+    match data {
+        None => out.push(0x02),
+        Some(Data::Text(text)) => {
+            if is_json {
+                losses.push(text_as_json());
+            }
+            string(text, out);
+        }
+        Some(Data::Xml(text)) => {
+            // Without a content type, the one that is made explicit is that of XML.
+            if is_json && content_type.is_some() {
+                losses.push(text_as_json());
+            }
+            string(text, out);
+        }
+        // The text of a JSON value under another content type is text like any other.
+        Some(Data::Json(json)) if !is_json => string(json.as_str(), out),
+        Some(data) => {
+            if let Data::Proto { .. } = data {
+                losses.push(type_url());
+            }
+            out.push(0x00);
+            write_bytes(data.as_bytes(), out);
+        }
+    }
+}
+
+#[inline]
+fn string(text: &str, out: &mut Vec<u8>) {
+    out.push(0x0c);
+    write_bytes(text.as_bytes(), out);
+}
+
+/// The text without a content type, or under that of JSON, is read as a JSON string.
+#[cold]
+fn text_as_json() -> Loss {
+    Loss::new("data", "text-as-json", "text under a JSON content type, or none, becomes a JSON string")
+}
+
+#[cold]
+pub(crate) fn type_url() -> Loss {
+    Loss::new("data", "type-url", "the type URL of the protobuf message is not carried")
+}

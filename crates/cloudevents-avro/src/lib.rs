@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+#[cfg(feature = "apacheavro022")]
+mod apacheavro022;
+pub mod compact;
+mod data;
+mod datum;
+mod decode;
+mod encode;
+mod format;
+mod value;
+
+#[cfg(feature = "apacheavro022")]
+pub use apacheavro022::{AvroBuilderExt, AvroEventExt};
+pub use compact::AvroCompact;
+pub use format::{Avro, decode, encode};

@@ -1,0 +1,214 @@
+//! Attribute values as entries of a map: name, branch of a union, value.
+
+use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, write_bytes, write_long};
+use cloudevents_core::{Assembler, Error, ErrorKind, Given, Loss, Losses, Name, Value};
+
+/// What a branch of a map's union holds.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Null,
+    Boolean,
+    Int,
+    String,
+    Bytes,
+    /// Microseconds, in the compact form.
+    Timestamp,
+}
+
+/// The branches of an attribute: `["null", "boolean", "int", "string", "bytes"]`.
+pub(crate) const BRANCHES: [Kind; 5] = [Kind::Null, Kind::Boolean, Kind::Int, Kind::String, Kind::Bytes];
+
+/// An entry of a map, not looked at any closer.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) kind: Kind,
+    /// Of a string and of bytes.
+    bytes: &'a [u8],
+    /// Of the others.
+    pub(crate) number: i64,
+    /// Where the branch is: right behind the name.
+    pub(crate) branch: usize,
+    end: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry at the reader.
+    #[inline]
+    pub(crate) fn read(reader: &mut Reader<'a>, branches: &[Kind; 5]) -> Result<Self, Error> {
+        let name = reader.bytes()?;
+        let branch = reader.position();
+        let kind = reader.branch_of(branches)?;
+        let (mut bytes, mut number) = (&[][..], 0);
+        match kind {
+            Kind::Null => {}
+            Kind::Boolean => number = reader.boolean()?.into(),
+            Kind::Int | Kind::Timestamp => number = reader.long()?,
+            Kind::String | Kind::Bytes => bytes = reader.bytes()?,
+        }
+        Ok(Self { name, kind, bytes, number, branch, end: reader.position() })
+    }
+
+    /// How much text the assembler copies, unless it lies in the part of the document that is known to be text.
+    #[inline]
+    pub(crate) fn text_length(&self) -> usize {
+        match self.kind {
+            Kind::Null => self.name.len(),
+            Kind::String if is_known(self.name) => self.bytes.len(),
+            Kind::String => self.name.len().saturating_add(self.bytes.len()),
+            _ if is_known(self.name) => 0,
+            _ => self.name.len(),
+        }
+    }
+
+    /// Gives the attribute to the assembler, whose document begins with `text`.
+    #[inline]
+    pub(crate) fn give(
+        &self,
+        text: &str,
+        reader: &Reader<'_>,
+        assembler: &mut Assembler<'_>,
+    ) -> Result<(), Error> {
+        let start = self.branch.wrapping_sub(self.name.len());
+        // All of the entry lies in the text, or all of it is copied: so it was measured.
+        let text = if self.end <= text.len() { text } else { "" };
+        let given = match self.kind {
+            Kind::Null => {
+                let name = piece(self.name, self.branch, text, reader, assembler)?;
+                return assembler.unset(name).map_err(|error| self.place(error));
+            }
+            Kind::Boolean => Given::Boolean(self.number != 0),
+            Kind::Int | Kind::Timestamp => match self.int() {
+                Ok(number) => Given::Integer(number),
+                Err(error) => return self.invalid(error, text, reader, assembler),
+            },
+            Kind::String => Given::Text(piece(self.bytes, self.end, text, reader, assembler)?),
+            Kind::Bytes => Given::Binary(self.bytes),
+        };
+        let taken = if text.get(start..self.branch).is_some() {
+            let name = assembler.slice(start..self.branch, false)?;
+            assembler.attribute(name, given)
+        } else {
+            assembler.named(self.name(reader)?, given)
+        };
+        taken.map_err(|error| self.place(error))
+    }
+
+    /// Gives an attribute to the assembler whose value is none.
+    #[cold]
+    pub(crate) fn invalid(
+        &self,
+        error: Error,
+        text: &str,
+        reader: &Reader<'_>,
+        assembler: &mut Assembler<'_>,
+    ) -> Result<(), Error> {
+        let name = piece(self.name, self.branch, text, reader, assembler)?;
+        assembler.invalid(name, error).map_err(|error| self.place(error))
+    }
+
+    /// The name as text.
+    #[inline]
+    pub(crate) fn name(&self, reader: &Reader<'_>) -> Result<&'a str, Error> {
+        std::str::from_utf8(self.name).map_err(|error| not_utf8(error, self.branch, self.name, reader))
+    }
+
+    /// The value in its canonical string, or nothing for null.
+    pub(crate) fn canonical(&self, reader: &Reader<'_>) -> Result<Option<String>, Error> {
+        let value = match self.kind {
+            Kind::Null => return Ok(None),
+            Kind::Boolean => Value::Boolean(self.number != 0),
+            Kind::Int | Kind::Timestamp => Value::Integer(self.int().map_err(|error| self.place(error))?),
+            Kind::String => Value::String(
+                std::str::from_utf8(self.bytes)
+                    .map_err(|error| not_utf8(error, self.end, self.bytes, reader))?,
+            ),
+            Kind::Bytes => Value::Binary(self.bytes),
+        };
+        Ok(Some(value.to_canonical().into_owned()))
+    }
+
+    fn int(&self) -> Result<i32, Error> {
+        i32::try_from(self.number).map_err(|_| {
+            Error::new(ErrorKind::InvalidInteger)
+                .with_detail("it is outside -2147483648 to 2147483647")
+                .with_clause("CE-Type-System-d")
+        })
+    }
+
+    /// Adds the place: the name, or the value with its branch.
+    #[cold]
+    pub(crate) fn place(&self, error: Error) -> Error {
+        let is_name = error.kind() == ErrorKind::InvalidName;
+        let offset = if is_name { self.branch.wrapping_sub(self.name.len()) } else { self.branch };
+        error.with_offset(offset)
+    }
+}
+
+/// Appends an entry of the map.
+#[inline]
+pub(crate) fn write(name: Name<'_>, value: Value<'_>, out: &mut Vec<u8>) {
+    write_bytes(name.as_str().as_bytes(), out);
+    match value {
+        Value::Boolean(boolean) => out.extend_from_slice(&[0x02, boolean.into()]),
+        Value::Integer(number) => {
+            out.push(0x04);
+            write_long(number.into(), out);
+        }
+        Value::Binary(bytes) => {
+            out.push(0x08);
+            write_bytes(bytes, out);
+        }
+        _ => {
+            out.push(0x06);
+            write_bytes(value.as_str().unwrap_or_default().as_bytes(), out);
+        }
+    }
+}
+
+/// The length of an entry of the map.
+#[inline]
+pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
+    let value = match value {
+        Value::Boolean(_) => 1,
+        Value::Integer(number) => long_length(number.into()),
+        Value::Binary(bytes) => bytes_length(bytes.len()),
+        _ => bytes_length(value.as_str().map_or(0, str::len)),
+    };
+    bytes_length(name.as_str().len()).saturating_add(1).saturating_add(value)
+}
+
+/// The type that an extension loses.
+#[inline]
+pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
+    if matches!(value, Value::Uri(_) | Value::UriReference(_) | Value::Timestamp(_)) {
+        losses.push(type_lost(name));
+    }
+}
+
+#[cold]
+pub(crate) fn type_lost(name: Name<'_>) -> Loss {
+    Loss::new(name.as_str(), "attribute-type", "the type is not carried; the attribute becomes a String")
+}
+
+/// Adds a place where the error knows no better one.
+#[cold]
+pub(crate) fn place(error: Error, offset: usize) -> Error {
+    if error.offset().is_some() { error } else { error.with_offset(offset) }
+}
+
+/// Whether the assembler knows the name by heart.
+#[inline]
+fn is_known(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"id"
+            | b"source"
+            | b"type"
+            | b"specversion"
+            | b"datacontenttype"
+            | b"dataschema"
+            | b"subject"
+            | b"time"
+    )
+}
