@@ -1,10 +1,10 @@
 //! Where events come from, down to the character.
 
 use bytes::Bytes;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A text that events were read from: a file, a line of one, a message.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Source {
     /// The file's name, `standard input`, a URL.
     pub(crate) name: String,
@@ -14,12 +14,30 @@ pub(crate) struct Source {
     pub(crate) first_line: usize,
     /// Where its lines end, once somebody asks.
     ends: OnceLock<Vec<usize>>,
+    /// The place whose column was asked for last, and the column: the next one is mostly behind it.
+    column: Mutex<(usize, usize)>,
 }
 
 impl Source {
     /// A text of this name; the number of its first line is 0 where lines mean nothing.
     pub(crate) fn new(name: impl Into<String>, text: impl Into<Bytes>, first_line: usize) -> Self {
-        Self { name: name.into(), text: text.into(), first_line, ends: OnceLock::new() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+            first_line,
+            ends: OnceLock::new(),
+            column: Mutex::default(),
+        }
+    }
+
+    /// How many characters stand between the begin of a line and this byte.
+    fn column(&self, begin: usize, at: usize) -> usize {
+        let mut last = self.column.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, before) = if (begin..=at).contains(&last.0) { *last } else { (begin, 0) };
+        // The first byte of each character but not the others.
+        let counted = self.text.get(from..at).unwrap_or_default().iter().filter(|byte| **byte & 0xC0 != 0x80);
+        *last = (at, before.saturating_add(counted.count()));
+        last.1
     }
 
     /// How many lines end before this byte, and where its own line begins and ends.
@@ -64,9 +82,8 @@ impl Place {
         let text = &self.source.text;
         let at = self.base.saturating_add(offset).min(text.len());
         let (before, begin, end) = self.source.line(at);
-        // The first byte of each character but not the others.
         let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
-        let column = text.get(begin..at).unwrap_or_default().iter().filter(is_first).count();
+        let column = self.source.column(begin, at);
         // A batch may be one long line, of which only what is around the place matters.
         let from = text.get(begin..at.saturating_sub(AROUND)).map_or(begin, |left_out| {
             begin.saturating_add(left_out.len()).saturating_add(
@@ -184,6 +201,12 @@ mod tests {
         assert_eq!(place.position(999).line, 3);
         assert_eq!(place.position(3).line, 2);
         assert_eq!(place.position(2).line, 1);
+        for offset in [13, 5, 11, 0, 3, 12] {
+            assert_eq!(
+                place.position(offset).column,
+                self::place("{\r\n  \"é\": \"x\"\n}").position(offset).column
+            );
+        }
     }
 
     #[test]

@@ -25,6 +25,15 @@ const SIBLINGS: &[Sibling] = &[
         ],
     },
     Sibling {
+        name: "cloudevents-avro",
+        shape: FORMAT,
+        own: &[
+            ("datum", "Avro's binary encoding"),
+            ("compact", "the second schema, with files of the same names"),
+            ("apacheavro022", "typed payloads by a library of this version"),
+        ],
+    },
+    Sibling {
         name: "cloudevents-protobuf",
         shape: FORMAT,
         own: &[
@@ -32,6 +41,11 @@ const SIBLINGS: &[Sibling] = &[
             ("time", "the Timestamp message"),
             ("prost014", "typed payloads by a library of this version"),
         ],
+    },
+    Sibling {
+        name: "cloudevents-xml",
+        shape: FORMAT,
+        own: &[("namespaces", "what prefixes stand for"), ("scan", "XML's syntax")],
     },
     Sibling {
         name: "cloudevents-http",

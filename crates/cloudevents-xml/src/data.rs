@@ -1,0 +1,263 @@
+//! Payloads: the `data` element.
+
+use crate::{
+    namespaces::Namespace,
+    scan::{Run, Scanner, Tag, Token},
+    value::{qualified, xsi_type},
+};
+use cloudevents_core::{
+    Assembler, Data, Error, ErrorKind, Event, Limits, Loss, Losses, MediaType, Payload, TextBuffer,
+    decode_base64,
+};
+
+/// The payload of an event, until all attributes are known.
+pub(crate) enum Member {
+    /// Of type `xs:string`.
+    Characters(TextBuffer),
+    Known(Payload),
+}
+
+impl Member {
+    /// Reads a `data` element whose start tag was read, its end tag included.
+    pub(crate) fn read(
+        buffer: &TextBuffer,
+        scanner: &mut Scanner<'_>,
+        tag: Tag,
+        copied: &mut usize,
+    ) -> Result<Self, Error> {
+        let Some(value) = xsi_type(scanner) else { return Err(untyped(tag)) };
+        let written = scanner.value(value);
+        match qualified(scanner, &written) {
+            (Namespace::Xs, "string") => {
+                let text = text(buffer, scanner, "XML-3.2-b")?;
+                Ok(Self::Characters(text))
+            }
+            (Namespace::Xs, "base64Binary") => {
+                let at = scanner.position();
+                let text = text(buffer, scanner, "XML-3.1-b")?;
+                binary(text.as_str()).map(Self::Known).map_err(|error| error.with_offset(at))
+            }
+            (Namespace::Xs, "any") => element(buffer, scanner, copied).map(Self::Known),
+            _ => Err(unknown(&written, value.run)),
+        }
+    }
+
+    /// The payload, now that the content type is known.
+    #[inline]
+    pub(crate) fn decide(self, assembler: &Assembler<'_>) -> Payload {
+        match self {
+            Self::Characters(text) => Payload::characters(text, assembler.content_type()),
+            Self::Known(payload) => payload,
+        }
+    }
+}
+
+/// A payload as it is to be written.
+#[derive(Clone, Copy)]
+pub(crate) enum Written<'a> {
+    Nothing,
+    /// As `xs:string`.
+    Characters(&'a str),
+    /// As `xs:base64Binary`.
+    Bytes(&'a [u8]),
+    /// As `xs:any`.
+    Element(&'a str),
+}
+
+impl<'a> Written<'a> {
+    /// How the payload of an event is written, and what that loses.
+    #[inline]
+    pub(crate) fn of(data: Option<Data<'a>>, event: &Event) -> (Self, Losses) {
+        match data {
+            None => (Self::Nothing, Losses::none()),
+            Some(Data::Json(json)) => characters(json.as_str(), Losses::none()),
+            Some(Data::Text(text)) => characters(text, text_losses(text, event)),
+            Some(Data::Xml(text)) => match is_element(text) {
+                Some(element) => (Self::Element(element), Losses::none()),
+                None => characters(
+                    text,
+                    lost(
+                        "payload-not-xml",
+                        "the payload is not one well-formed element; it is carried as text",
+                    ),
+                ),
+            },
+            Some(Data::Proto { value, .. }) => {
+                (Self::Bytes(value), lost("type-url", "the type URL of the protobuf message is not carried"))
+            }
+            Some(data) => (Self::Bytes(data.as_bytes()), Losses::none()),
+        }
+    }
+
+    /// `datacontenttype` as stated, or made explicit where the document would otherwise say something else than the event.
+    #[inline]
+    pub(crate) fn content_type(self, event: &Event) -> Option<MediaType<'_>> {
+        match self {
+            Self::Element(_) => event.datacontenttype(),
+            _ => event.content_type(),
+        }
+    }
+}
+
+/// Text, unless a character of it does not exist in XML.
+#[inline]
+fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
+    let mut odd = false;
+    for &byte in text.as_bytes() {
+        odd |= byte < b' ' && byte != b'\t' && byte != b'\n' && byte != b'\r';
+        odd |= byte == 0xEF;
+    }
+    if odd && !text.chars().all(crate::scan::is_character) {
+        losses.push(Loss::new(
+            "data",
+            "text-as-bytes",
+            "the text has characters that XML does not have; it is carried as bytes",
+        ));
+        return (Written::Bytes(text.as_bytes()), losses);
+    }
+    (Written::Characters(text), losses)
+}
+
+/// Text that is JSON, under a JSON content type, comes out as JSON.
+#[inline]
+fn text_losses(text: &str, event: &Event) -> Losses {
+    let json = event.datacontenttype().is_some_and(MediaType::is_json);
+    if json && cloudevents_core::JsonText::parse(text).is_ok() {
+        return lost("text-as-json", "text that is JSON under a JSON content type becomes JSON");
+    }
+    Losses::none()
+}
+
+#[cold]
+fn lost(kind: &'static str, detail: &'static str) -> Losses {
+    let mut losses = Losses::none();
+    losses.push(Loss::new("data", kind, detail));
+    losses
+}
+
+/// The element, when the text is one, alone but for white space around it, and means the same wherever it stands.
+fn is_element(text: &str) -> Option<&str> {
+    let element = text.trim_matches([' ', '\t', '\n', '\r']);
+    let mut limits = Limits::default();
+    limits.depth = u32::MAX;
+    // Room for the declarations of the document around it.
+    limits.attributes = limits.attributes.saturating_sub(4);
+    let mut scanner = Scanner::new(element, &limits).ok()?;
+    if !element.starts_with('<') || element.get(1..2).is_none_or(|next| "?!/".contains(next)) {
+        return None;
+    }
+    scanner.start().ok()?;
+    scanner.skip().ok()?;
+    (scanner.position() == element.len()).then_some(element)
+}
+
+/// The text of a `data` element; the end tag is read.
+fn text(buffer: &TextBuffer, scanner: &mut Scanner<'_>, clause: &'static str) -> Result<TextBuffer, Error> {
+    let text = match scanner.plain_long() {
+        Some(run) => buffer.slice(run.range()).unwrap_or_default(),
+        None => {
+            let mut text = String::new();
+            scanner.gather(&mut text, clause)?;
+            text.into()
+        }
+    };
+    scanner.end()?;
+    Ok(text)
+}
+
+/// The bytes of `xs:base64Binary`, which may have white space anywhere.
+fn binary(text: &str) -> Result<Payload, Error> {
+    let is_white = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    if !text.bytes().any(is_white) {
+        return decode_base64(text).map(Payload::binary);
+    }
+    let packed: Vec<u8> = text.bytes().filter(|byte| !is_white(*byte)).collect();
+    decode_base64(packed).map(Payload::binary)
+}
+
+/// The one child element of a `data` element of type `xs:any`; the end tag is read.
+fn element(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -> Result<Payload, Error> {
+    let mut found = None;
+    loop {
+        match scanner.next()? {
+            Token::Start if found.is_some() => {
+                return Err(scanner.problem("a second element in data").with_clause("XML-3.3-a"));
+            }
+            Token::Start => found = Some(child(buffer, scanner, copied)?),
+            Token::End => break,
+            token => scanner.blank(token, "XML-3.3-c")?,
+        }
+    }
+    let Some(payload) = found else {
+        return Err(scanner.problem("data of type xs:any has one child element").with_clause("XML-3.3-a"));
+    };
+    scanner.end()?;
+    Ok(payload)
+}
+
+/// The element at the cursor, as it is written, with the namespace declarations that are in scope around it.
+fn child(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -> Result<Payload, Error> {
+    let outer = scanner.bindings.len();
+    let tag = scanner.start()?;
+    let text = scanner.text();
+    // Before the work, for when the events of a batch are read one by one and each of them is refused.
+    check_copied(*copied, text.len(), tag.start)?;
+    let mut added = String::new();
+    for binding in scanner.bindings.visible(outer, text) {
+        let (prefix, uri) = (binding.prefix.of(text), binding.uri.of(text));
+        let quote = if uri.contains('"') { '\'' } else { '"' };
+        added.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+        added.push_str(prefix);
+        added.push('=');
+        added.push(quote);
+        added.push_str(uri);
+        added.push(quote);
+    }
+    scanner.skip()?;
+    let whole = Run::new(tag.start, scanner.position());
+    if added.is_empty() {
+        return Ok(Payload::xml(buffer.slice(whole.range()).unwrap_or_default()));
+    }
+    *copied = copied.saturating_add(added.len());
+    check_copied(*copied, text.len(), tag.start)?;
+    let head = Run::new(whole.start(), tag.name.local.end());
+    let tail = Run::new(tag.name.local.end(), whole.end());
+    let mut element = String::with_capacity(added.len().saturating_add(whole.of(text).len()));
+    element.push_str(head.of(text));
+    element.push_str(&added);
+    element.push_str(tail.of(text));
+    Ok(Payload::xml(element))
+}
+
+/// Declarations around a batch go into each of its payloads: a short document must not become a long one by that.
+fn check_copied(copied: usize, length: usize, at: usize) -> Result<(), Error> {
+    if copied <= length.saturating_mul(2).saturating_add(16 << 10) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooLarge)
+        .with_detail("the namespace declarations around the payloads would take several times the size of the document")
+        .with_offset(at)
+        .with_help("declare namespaces on the payloads that use them"))
+}
+
+#[cold]
+fn untyped(tag: Tag) -> Error {
+    Error::new(ErrorKind::InvalidType)
+        .with_attribute("data")
+        .with_detail("data has an xsi:type, and this has none")
+        .with_offset(tag.start)
+        .with_clause("XML-3-b")
+}
+
+#[cold]
+fn unknown(written: &str, value: Run) -> Error {
+    let shown: String = written.chars().take(64).collect();
+    Error::new(ErrorKind::InvalidType)
+        .with_attribute("data")
+        .with_detail(format!("xsi:type is `{shown}`, which names no kind of payload"))
+        .with_offset(value.start())
+        .with_help(
+            "the kinds are string, base64Binary and any of the namespace http://www.w3.org/2001/XMLSchema",
+        )
+        .with_clause("XML-3-b")
+}

@@ -1,0 +1,10 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+mod bad_input;
+mod form;
+mod infoset;
+mod oracle;
+mod roundtrip;
+mod vectors;

@@ -1,0 +1,145 @@
+//! `decode(encode(event)) == xml_form(event)`, for any event.
+
+use crate::form::xml_form;
+use bytes::Bytes;
+use cloudevents_core::{Decoding, ErrorKind, Event, Format, Payload, SpecVersion};
+use cloudevents_testkit::{
+    any,
+    carrier::{Carrier, carrier_form},
+};
+use cloudevents_xml::Xml;
+use proptest::prelude::*;
+
+fn event() -> impl Strategy<Value = Event> {
+    any::event()
+        .prop_filter("specversion 0.3 has no XML format", |event| event.specversion() == SpecVersion::V1)
+}
+
+proptest! {
+    #[test]
+    fn xml(event in event()) {
+        let document = cloudevents_xml::encode(&event)?;
+        prop_assert_eq!(cloudevents_xml::decode(document)?, xml_form(&event));
+    }
+
+    #[test]
+    fn what_came_out_goes_in_and_out_unchanged(event in event()) {
+        let came = xml_form(&event);
+        let mut document = Vec::new();
+        prop_assert!(Xml::new().encode(&came, &mut document)?.is_empty());
+        prop_assert_eq!(cloudevents_xml::decode(document)?, came);
+    }
+
+    #[test]
+    fn what_changes_is_told(event in event()) {
+        let losses = Xml::new().encode(&event, &mut Vec::new())?;
+        let came = xml_form(&event);
+        let gone = event.extensions().filter(|(name, _)| came.attribute(name.as_str()).is_none()).count();
+        prop_assert_eq!(losses.iter().filter(|loss| loss.kind() == "attribute-name").count(), gone);
+        let bytes = losses.iter().any(|loss| loss.kind() == "text-as-bytes");
+        let text = |event: &Event| matches!(event.data(), Some(cloudevents_core::Data::Json(_) | cloudevents_core::Data::Text(_)));
+        prop_assert_eq!(bytes, text(&event) && !text(&came));
+    }
+
+    #[test]
+    fn xml_batch(events in proptest::collection::vec(event(), 0..4)) {
+        let document = Bytes::from(cloudevents_xml::encode_batch(&events)?);
+        let expected: Vec<_> = events.iter().map(xml_form).collect();
+        prop_assert_eq!(&cloudevents_xml::decode_batch(document.clone())?, &expected);
+        let items = Xml::new().decode_items(document.clone(), &Decoding::strict())?;
+        for item in &items {
+            prop_assert!(item.raw.starts_with(b"<event specversion") && item.raw.ends_with(b"</event>"));
+        }
+        let items: Vec<_> = items.into_iter().map(|item| item.event.map(|decoded| decoded.value)).collect::<Result<_, _>>()?;
+        prop_assert_eq!(items, expected);
+    }
+
+    #[test]
+    fn by_way_of_json(event in event()) {
+        let first = carrier_form(&event, Carrier::Json);
+        let event = cloudevents_json::decode(cloudevents_json::encode(&event))?;
+        prop_assert_eq!(&event, &first);
+        let second = xml_form(&first);
+        let event = cloudevents_xml::decode(cloudevents_xml::encode(&event)?)?;
+        prop_assert_eq!(&event, &second);
+        let third = carrier_form(&second, Carrier::Json);
+        prop_assert_eq!(cloudevents_json::decode(cloudevents_json::encode(&event))?, third);
+    }
+
+    #[test]
+    fn peeking_finds_what_decoding_finds(event in event()) {
+        let document = Bytes::from(cloudevents_xml::encode(&event)?);
+        let event = cloudevents_xml::decode(document.clone())?;
+        for (name, value) in event.attributes() {
+            let peeked = Xml::new().peek(&document, name.as_str(), &Decoding::strict())?;
+            let canonical = value.to_canonical();
+            prop_assert_eq!(peeked.as_deref(), Some(canonical.as_ref()));
+        }
+        let version = Xml::new().peek(&document, "specversion", &Decoding::strict())?;
+        prop_assert_eq!(version.as_deref(), Some("1.0"));
+        prop_assert_eq!(Xml::new().peek(&document, "data", &Decoding::strict())?, None);
+        prop_assert_eq!(Xml::new().peek(&document, "absent", &Decoding::strict())?, event.attribute("absent").map(|v| v.to_string()));
+    }
+}
+
+#[test]
+fn specversion_03_is_refused_and_says_what_to_do() {
+    let old = Event::builder().specversion(SpecVersion::V03).id("1").source("/s").ty("t").build().unwrap();
+    let error = cloudevents_xml::encode(&old).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnsupportedSpecversion);
+    assert!(error.help().unwrap().contains("upgrade"));
+    let new = old.clone().upgrade().unwrap();
+    let error = cloudevents_xml::encode_batch(&[new.clone(), old]).unwrap_err();
+    assert_eq!((error.kind(), error.index()), (ErrorKind::UnsupportedSpecversion, Some(1)));
+    assert_eq!(cloudevents_xml::decode(cloudevents_xml::encode(&new).unwrap()).unwrap(), new);
+}
+
+#[test]
+fn an_element_that_is_none_is_not_spliced_in() {
+    for text in [
+        "",
+        "text",
+        "<a>",
+        "<a/><b/>",
+        "<a/>text",
+        "<?xml version='1.0'?><a/>",
+        "<!-- c --><a/>",
+        "<!DOCTYPE a><a/>",
+        "<p:a/>",
+        "<a>&undefined;</a>",
+        "<a b='1' b='2'/>",
+        "</ce:data>",
+        "<a></b>",
+        "<a>]]></a>",
+    ] {
+        let event = Event::builder()
+            .id("1")
+            .source("/s")
+            .ty("t")
+            .payload_only(Ok(Payload::xml(text)))
+            .build()
+            .unwrap();
+        let mut document = Vec::new();
+        let losses = Xml::new().encode(&event, &mut document).unwrap();
+        let kinds: Vec<_> = losses.iter().map(|loss| (loss.at(), loss.kind())).collect();
+        assert_eq!(kinds, [("data", "payload-not-xml")], "{text}");
+        let came = cloudevents_xml::decode(document).unwrap();
+        assert_eq!(came.data(), Some(cloudevents_core::Data::Text(text)));
+        assert_eq!(came.datacontenttype().unwrap().as_str(), "application/xml");
+    }
+}
+
+#[test]
+fn nothing_is_copied_that_need_not_be() {
+    let event = Event::builder()
+        .id("1")
+        .source("/s")
+        .ty("t")
+        .payload("text/plain", Ok(Payload::text("x".repeat(1000))))
+        .build()
+        .unwrap();
+    let document = Bytes::from(cloudevents_xml::encode(&event).unwrap());
+    let came = cloudevents_xml::decode(document.clone()).unwrap();
+    let within = |part: &[u8]| document.as_ptr_range().contains(&part.as_ptr());
+    assert!(within(came.data_bytes().unwrap()) && within(came.id().as_bytes()));
+}
