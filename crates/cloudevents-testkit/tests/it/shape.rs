@@ -34,6 +34,14 @@ const SIBLINGS: &[Sibling] = &[
         ],
     },
     Sibling {
+        name: "cloudevents-cbor",
+        shape: FORMAT,
+        own: &[
+            ("wire", "heads, strings and nesting"),
+            ("ciborium02", "typed payloads by a library of this version"),
+        ],
+    },
+    Sibling {
         name: "cloudevents-protobuf",
         shape: FORMAT,
         own: &[

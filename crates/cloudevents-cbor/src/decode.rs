@@ -1,0 +1,151 @@
+//! CBOR documents to events, in one pass.
+
+use crate::{
+    data,
+    value::{Attribute, Found, Name},
+    wire::{Left, MAP, MOST_LEVELS, Reader, TAG, TEXT, malformed},
+};
+use bytes::Bytes;
+use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event};
+use smallvec::SmallVec;
+
+/// A document with one event and nothing else.
+#[inline]
+pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    with.limits.check_bytes(document.len())?;
+    let mut assembler = Assembler::new(with);
+    let payload = members(&document, &mut assembler)?;
+    assembler
+        .complete()
+        .map_err(|error| if error.offset().is_some() { error } else { error.with_offset(document.len()) })?;
+    let payload = match payload {
+        Some(payload) => Some(payload.decide(document, &mut assembler)?),
+        None => None,
+    };
+    Ok(assembler.finish(payload))
+}
+
+/// One attribute of the event in its canonical string, without reading what comes after it.
+pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+    with.limits.check_bytes(document.len())?;
+    let mut reader = Reader::new(document);
+    let mut left = open(&mut reader)?;
+    let levels = levels(with);
+    while reader.more(&mut left) {
+        let (found, at) = key(&mut reader)?;
+        if let Name::Data = found {
+            reader.skip(levels)?;
+            continue;
+        }
+        let attribute = attribute(found, at, &mut reader, levels)?;
+        if attribute.name.as_str() == name {
+            return attribute.to_canonical();
+        }
+    }
+    Ok(None)
+}
+
+/// Reads all members and gives the attributes to the assembler. The answer is the payload.
+#[inline]
+fn members<'a>(document: &'a [u8], assembler: &mut Assembler<'_>) -> Result<Option<data::Found>, Error> {
+    let with = assembler.decoding();
+    let levels = levels(with);
+    // The assembler refuses what is beyond the limit, so no more than one beyond is kept.
+    let most = with.limits.attributes.saturating_add(1);
+    let mut found: SmallVec<[Attribute<'a>; 16]> = SmallVec::new();
+    let mut payload = None;
+    let mut text = 0_usize;
+    let mut reader = Reader::new(document);
+    let mut left = open(&mut reader)?;
+    while reader.more(&mut left) {
+        let (name, at) = key(&mut reader)?;
+        if let Name::Data = name {
+            if payload.is_some() {
+                return Err(data::duplicate(at));
+            }
+            payload = Some(data::Found::read(&mut reader, levels)?);
+            continue;
+        }
+        let attribute = attribute(name, at, &mut reader, levels)?;
+        if found.len() < most {
+            text = text.saturating_add(attribute.text_length());
+            found.push(attribute);
+        }
+    }
+    if !reader.is_at_end() {
+        return Err(malformed("bytes follow the document", reader.position()));
+    }
+    assembler.reserve(text);
+    for attribute in &found {
+        attribute.assemble(assembler)?;
+    }
+    Ok(payload)
+}
+
+/// Steps into the map.
+#[inline]
+fn open(reader: &mut Reader<'_>) -> Result<Left, Error> {
+    match reader.major() {
+        Some(MAP) | None => Ok(reader.head()?.left()),
+        Some(major) => Err(not_a_map(major)),
+    }
+}
+
+/// The name of a member, with its offset.
+#[inline]
+fn key<'a>(reader: &mut Reader<'a>) -> Result<(Name<'a>, usize), Error> {
+    if reader.major().is_some_and(|major| major != TEXT) {
+        return Err(not_a_name(reader.position()));
+    }
+    let head = reader.head()?;
+    Ok((Name::read(reader, head)?, head.at))
+}
+
+#[inline]
+fn attribute<'a>(
+    name: Name<'a>,
+    key: usize,
+    reader: &mut Reader<'a>,
+    levels: u32,
+) -> Result<Attribute<'a>, Error> {
+    let at = reader.position();
+    let value = Found::read(reader, levels)?;
+    if let (Name::Core("specversion"), Found::Text(version)) = (&name, &value)
+        && version == "0.3"
+    {
+        return Err(version_error().with_offset(at));
+    }
+    Ok(Attribute { name, value, key, at })
+}
+
+/// The levels of nesting that the value of a member may have.
+fn levels(with: &Decoding) -> u32 {
+    with.limits.depth.saturating_sub(1).min(MOST_LEVELS)
+}
+
+/// The error for an event of specversion 0.3.
+#[cold]
+pub(crate) fn version_error() -> Error {
+    Error::new(ErrorKind::UnsupportedSpecversion)
+        .with_attribute("specversion")
+        .with_detail("the CBOR format has 1.0 only")
+        .with_help("upgrade the event before it is written in this format")
+        .with_clause("CE-specversion-c")
+}
+
+#[cold]
+fn not_a_map(major: u8) -> Error {
+    let error = Error::new(ErrorKind::InvalidDocument)
+        .with_detail("an event is a CBOR map")
+        .with_offset(0)
+        .with_clause("CBOR-3-a");
+    if major == TAG { error.with_help("write the map without a tag before it") } else { error }
+}
+
+#[cold]
+fn not_a_name(at: usize) -> Error {
+    Error::new(ErrorKind::InvalidName)
+        .with_detail("the keys of the map are text strings")
+        .with_offset(at)
+        .with_clause("CBOR-3-c")
+}

@@ -1,0 +1,84 @@
+//! The format as a value, and its shorthands.
+
+use crate::{decode as read, encode as write};
+use bytes::Bytes;
+use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Losses, MediaType};
+
+/// The CBOR event format and, behind the feature `ciborium02`, the codec of CBOR payloads for
+/// [`EventData`](cloudevents_core::EventData).
+///
+/// ```
+/// use cloudevents_cbor::Cbor;
+/// use cloudevents_core::{Decoding, Event, Format};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let mut document = Vec::new();
+/// Cbor::new().encode(&event, &mut document)?;
+/// assert_eq!(document, b"\xa4\x6bspecversion\x631.0\x62id\x611\x66source\xd8\x20\x62/s\x64type\x61t");
+/// assert_eq!(Cbor::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cbor(());
+
+impl Cbor {
+    /// The format.
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Format for Cbor {
+    fn id(&self) -> FormatId {
+        FormatId::new("cbor")
+    }
+
+    fn media_type(&self) -> MediaType<'static> {
+        MediaType::parse("application/cloudevents+cbor").unwrap_or(MediaType::CBOR)
+    }
+
+    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+        read::document(document, with)
+    }
+
+    fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
+        write::event(event, out)
+    }
+
+    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+        read::peek(document, name, with)
+    }
+}
+
+/// Reads a document with one event, strictly.
+///
+/// ```
+/// let document = b"\xa5\x6bspecversion\x631.0\x62id\x611\x66source\x62/s\x64type\x61t\x64data\xf6";
+/// let event = cloudevents_cbor::decode(&document[..])?;
+/// assert!(event.data().is_some());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
+    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+}
+
+/// The document of one event. What the format cannot hold exactly is told by [`Format::encode`].
+///
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): only 1.0 is written.
+pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    write::event(event, &mut out)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_media_type_is_that_of_the_id() {
+        let format = Cbor::new();
+        assert_eq!(format.media_type().as_str(), format.id().media_type());
+        assert!(format.batch_media_type().is_none());
+    }
+}

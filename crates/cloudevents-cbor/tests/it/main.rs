@@ -1,0 +1,11 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+mod bad_input;
+mod form;
+mod memory;
+mod oracle;
+mod roundtrip;
+mod typed;
+mod vectors;
