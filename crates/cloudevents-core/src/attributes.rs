@@ -172,7 +172,7 @@ pub struct Attributes<'a> {
 impl<'a> Iterator for Attributes<'a> {
     type Item = (Name<'a>, Value<'a>);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(&core) = CORE.get(self.next) {
             self.next = self.next.wrapping_add(1);

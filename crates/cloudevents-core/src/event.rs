@@ -159,6 +159,30 @@ impl Event {
         Attributes { event: self, next: CORE.len(), left: self.extensions.list().len() }
     }
 
+    /// The bytes of all attribute names and values but for `specversion`, as canonical strings: what an encoder of text reserves. It
+    /// is exact but for Boolean and Integer, where it is what the longest takes.
+    ///
+    /// ```
+    /// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("ext", "x").build()?;
+    /// assert_eq!(event.attributes_size(), "id1".len() + "source/s".len() + "typet".len() + "extx".len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn attributes_size(&self) -> usize {
+        let mut size = 0_usize;
+        for (span, core) in self.core.iter().zip(CORE) {
+            if !span.is_absent() {
+                size = size.saturating_add(span.length as usize).saturating_add(core.name().len());
+            }
+        }
+        for extension in self.extensions.list() {
+            size = size
+                .saturating_add(extension.canonical_length())
+                .saturating_add(extension.name_length.into());
+        }
+        size
+    }
+
     /// The payload as what it is.
     ///
     /// The body of a binary-mode message under a JSON content type is scanned by the first call, and the answer is kept; it is
@@ -380,7 +404,12 @@ impl Event {
 
     #[inline]
     fn optional(&self, core: Core) -> Option<&str> {
-        Some(self.core_text(core)).filter(|text| !text.is_empty())
+        let span = self.core.get(core as usize).copied().unwrap_or_default();
+        if span.is_absent() {
+            None
+        } else {
+            Some(span.of(self.buffers.text.as_str(), self.buffers.side.as_str()))
+        }
     }
 
     /// The same with a payload that agrees with the content type (see [`Payload`]).
@@ -494,6 +523,17 @@ impl Extension {
     fn is_text(self) -> bool {
         use crate::attributes::ExtensionKind as Is;
         matches!(self.kind, Is::String | Is::Uri | Is::UriReference | Is::Timestamp)
+    }
+
+    /// The length of the value's canonical string, at most.
+    #[inline]
+    fn canonical_length(self) -> usize {
+        use crate::attributes::ExtensionKind as Is;
+        match self.kind {
+            Is::Boolean | Is::Integer => "-2147483648".len(),
+            Is::Binary => (self.value.length as usize).div_ceil(3).saturating_mul(4),
+            _ => self.value.length as usize,
+        }
     }
 }
 

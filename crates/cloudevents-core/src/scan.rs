@@ -145,19 +145,27 @@ impl<'a> Scanner<'a> {
     /// Steps over white space.
     #[inline(always)]
     pub fn white_space(&mut self) {
-        while let Some(&byte) = self.bytes.get(self.at) {
-            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return;
+        if self.bytes.get(self.at).is_some_and(|&byte| byte <= b' ') {
+            self.at = behind_space(self.bytes, self.at);
+        }
+    }
+
+    /// Steps over white space, of which there mostly is none; answers with the byte behind it.
+    #[inline(always)]
+    pub fn token(&mut self) -> Result<u8, Problem> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => {
+                self.at = behind_space(self.bytes, self.at);
+                self.peek()
             }
-            self.bump(1);
         }
     }
 
     /// Steps over white space and then over this byte.
     #[inline(always)]
     pub fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Problem> {
-        self.white_space();
-        if self.peek()? != byte {
+        if self.token()? != byte {
             return Err(self.problem(Mistake::Expected(what)));
         }
         self.bump(1);
@@ -183,13 +191,14 @@ impl<'a> Scanner<'a> {
         Ok(RawString { start, end, escaped, plain: odd == 0 })
     }
 
-    /// Reads a string whose contents somebody else checks: without escapes, only its end is looked for. Control characters pass.
+    /// Reads a string whose contents somebody else checks: only its end is looked for. Control characters pass, and so do escapes
+    /// other than that of a quotation mark before the end, with `escaped` unset: who finds a backslash in it has to read it anew.
     #[inline]
     pub fn unchecked_string(&mut self) -> Result<RawString, Problem> {
         let start = self.at.wrapping_add(1);
         let rest = self.bytes.get(start..).unwrap_or_default();
-        match memchr::memchr2(b'"', b'\\', rest) {
-            Some(length) if self.peek()? == b'"' && rest.get(length) == Some(&b'"') => {
+        match memchr::memchr(b'"', rest) {
+            Some(length) if self.peek()? == b'"' && rest.get(length.wrapping_sub(1)) != Some(&b'\\') => {
                 let end = start.wrapping_add(length);
                 self.at = end.wrapping_add(1);
                 Ok(RawString { start, end, escaped: false, plain: false })
@@ -280,8 +289,7 @@ impl<'a> Scanner<'a> {
                 b'{' => {
                     nesting.enter(true).map_err(|what| self.problem(what))?;
                     self.bump(1);
-                    self.white_space();
-                    if self.peek()? != b'}' {
+                    if self.token()? != b'}' {
                         self.key()?;
                         continue;
                     }
@@ -289,8 +297,7 @@ impl<'a> Scanner<'a> {
                 b'[' => {
                     nesting.enter(false).map_err(|what| self.problem(what))?;
                     self.bump(1);
-                    self.white_space();
-                    if self.peek()? != b']' {
+                    if self.token()? != b']' {
                         continue;
                     }
                 }
@@ -305,8 +312,7 @@ impl<'a> Scanner<'a> {
             // What follows a value: the ends of what it stood in, or a comma.
             loop {
                 let Some(in_object) = nesting.innermost() else { return Ok(()) };
-                self.white_space();
-                match (self.peek()?, in_object) {
+                match (self.token()?, in_object) {
                     (b',', true) => {
                         self.bump(1);
                         self.white_space();
@@ -394,6 +400,16 @@ impl<'a> Scanner<'a> {
             Ok(false)
         }
     }
+}
+
+/// Out of the way and by value, so that the cursor stays in registers.
+#[cold]
+#[inline(never)]
+fn behind_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at = at.wrapping_add(1);
+    }
+    at
 }
 
 /// What follows a backslash: the character, and how many bytes it takes.

@@ -32,8 +32,9 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    match open(headers, &body, with)? {
-        Detected::NotADocument => binary(headers, body, with),
+    let (media_type, detected) = open(headers, &body, with)?;
+    match detected {
+        Detected::NotADocument => binary(headers, media_type, body, with),
         Detected::Structured(id) => format(&id, with)?.decode(body, with),
         Detected::Batched(_) => Err(Error::new(ErrorKind::Batched).with_clause("HTTP-3-c")),
     }
@@ -45,7 +46,7 @@ pub fn decode_events(
     body: Bytes,
     with: &Decoding,
 ) -> Result<Decoded<Vec<Event>>, Error> {
-    match open(headers, &body, with)? {
+    match open(headers, &body, with)?.1 {
         Detected::Batched(id) => format(&id, with)?.decode_batch(body, with),
         _ => decode(headers, body, with).map(|decoded| decoded.map(|event| vec![event])),
     }
@@ -55,8 +56,11 @@ pub fn decode_events(
 ///
 /// Documents in formats that are not at hand are messages too.
 pub fn decode_message(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decoded<Message>, Error> {
-    match open(headers, &body, with)? {
-        Detected::NotADocument => binary(headers, body, with).map(|decoded| decoded.map(Message::Binary)),
+    let (media_type, detected) = open(headers, &body, with)?;
+    match detected {
+        Detected::NotADocument => {
+            binary(headers, media_type, body, with).map(|decoded| decoded.map(Message::Binary))
+        }
         Detected::Structured(format) => Ok(Decoded::clean(Message::Structured { format, body })),
         Detected::Batched(format) => Ok(Decoded::clean(Message::Batched { format, body })),
     }
@@ -73,12 +77,17 @@ pub(crate) fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Fo
 }
 
 #[inline]
-fn open(headers: &HeaderMap, body: &Bytes, with: &Decoding) -> Result<Detected, Error> {
+fn open<'a>(
+    headers: &'a HeaderMap,
+    body: &Bytes,
+    with: &Decoding,
+) -> Result<(Option<&'a str>, Detected), Error> {
     with.limits.check_bytes(body.len())?;
     if headers.contains_key(CONTENT_ENCODING) {
         check_content_encoding(headers)?;
     }
-    detect(content_type(headers)?)
+    let media_type = content_type(headers)?;
+    Ok((media_type, detect(media_type)?))
 }
 
 #[cold]
@@ -96,9 +105,13 @@ fn check_content_encoding(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 #[inline]
-fn binary(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+fn binary(
+    headers: &HeaderMap,
+    media_type: Option<&str>,
+    body: Bytes,
+    with: &Decoding,
+) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
-    let media_type = content_type(headers)?;
     // One allocation, of the right size but for the names of core attributes.
     let mut length = media_type.map_or(0, str::len);
     for (header, value) in headers {

@@ -110,7 +110,15 @@ fn decode_string(buffer: &TextBuffer, string: RawString, at: usize) -> Result<Pa
         return Ok(Payload::binary(decode_base64(text).map_err(refuse)?));
     }
     let text = buffer.as_bytes().get(string.range()).unwrap_or_default();
-    Ok(Payload::binary(decode_base64(text).map_err(refuse)?))
+    match decode_base64(text) {
+        Ok(bytes) => Ok(Payload::binary(bytes)),
+        // Escapes were not looked for: base64 has no use for them, but `\/` is allowed.
+        Err(_) if text.contains(&b'\\') => {
+            let string = Scanner::at(buffer.as_str(), at).string().map_err(syntax)?;
+            decode_string(buffer, string, at)
+        }
+        Err(error) => Err(refuse(error)),
+    }
 }
 
 fn text(buffer: &TextBuffer, string: RawString) -> Result<Payload, Error> {

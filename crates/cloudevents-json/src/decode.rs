@@ -49,19 +49,16 @@ pub(crate) fn event(
     level: u32,
 ) -> Result<Decoded<Event>, Error> {
     let mut scanner = Scanner::at(buffer.as_str(), *at);
-    scanner.white_space();
-    if scanner.peek().map_err(syntax)? != b'{' {
+    if scanner.token().map_err(syntax)? != b'{' {
         return Err(not_an_event(&scanner));
     }
     scanner.expect(b'{', "`{`").map_err(syntax)?;
     let mut assembler = Assembler::in_buffer(buffer.clone(), with);
     let mut payload = data::Members::default();
-    scanner.white_space();
-    if scanner.peek().map_err(syntax)? != b'}' {
+    if scanner.token().map_err(syntax)? != b'}' {
         loop {
             member(buffer, &mut scanner, &mut assembler, &mut payload, level)?;
-            scanner.white_space();
-            match scanner.peek().map_err(syntax)? {
+            match scanner.token().map_err(syntax)? {
                 b',' => scanner.expect(b',', "`,`").map_err(syntax)?,
                 b'}' => break,
                 _ => return Err(syntax(scanner.problem(Mistake::Expected("`,` or `}`")))),

@@ -26,35 +26,15 @@ pub(crate) fn length(event: &Event) -> usize {
 
 #[inline]
 fn length_with(event: &Event, data: Option<Data<'_>>) -> usize {
-    let mut length = r#"{"specversion":"1.0","id":"","source":"","type":""}"#.len();
+    // Each attribute is a member: its name and its text, and `"":"",` around them.
+    let members = event.attributes().len().saturating_mul(r#""":"","#.len());
+    let mut length =
+        r#"{"specversion":"1.0"}"#.len().saturating_add(event.attributes_size()).saturating_add(members);
     let mut add = |name: &str, text: usize| length = length.saturating_add(name.len()).saturating_add(text);
-    add("", event.id().len());
-    add("", event.source().as_str().len());
-    add("", event.ty().len());
-    if let Some(content_type) = content_type(event, data) {
-        add(r#","datacontenttype":"""#, content_type.as_str().len());
-    }
-    if let Some(schema) =
-        event.dataschema().map(|uri| uri.as_str()).or_else(|| event.schemaurl().map(|uri| uri.as_str()))
+    if event.datacontenttype().is_none()
+        && let Some(content_type) = content_type(event, data)
     {
-        add(r#","dataschema":"""#, schema.len());
-    }
-    if let Some(subject) = event.subject() {
-        add(r#","subject":"""#, subject.len());
-    }
-    if let Some(time) = event.time() {
-        add(r#","time":"""#, time.as_str().len());
-    }
-    for (name, value) in event.extensions() {
-        add(r#","":"""#, name.as_str().len());
-        add(
-            "",
-            match value {
-                Value::Boolean(_) | Value::Integer(_) => 11,
-                Value::Binary(bytes) => base64_length(bytes.len()),
-                _ => value.as_str().map_or(0, str::len),
-            },
-        );
+        add(r#","datacontenttype":"""#, content_type.as_str().len());
     }
     match data {
         None => {}

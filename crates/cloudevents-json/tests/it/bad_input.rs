@@ -99,6 +99,25 @@ fn dataschema_is_an_extension_like_any_other_in_03() {
 }
 
 #[test]
+fn base64_may_be_escaped() {
+    let document = |base64| {
+        format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"{base64}"}}"#)
+    };
+    for (base64, bytes) in [
+        ("", &b""[..]),
+        (r"AP8=", b"\x00\xff"),
+        (r"ab\/\u002b", b"i\xbf\xfe"),
+        (r"A\u00508=", b"\x00\xff"),
+        (r"AP8\u003D", b"\x00\xff"),
+    ] {
+        assert_eq!(decode(document(base64)).unwrap().data_bytes().unwrap(), bytes, "{base64}");
+    }
+    for bad in [r#"AP8=\""#, r#"\"AP8="#, r"AP8=\n", "AP8=\n", r"\x", r"AP8=\", "A"] {
+        assert!(decode(document(bad)).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn nesting_beyond_the_limit() {
     let nested = |depth: usize| {
         let data = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
