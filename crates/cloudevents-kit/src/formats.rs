@@ -14,7 +14,16 @@ use cloudevents_json::Json;
 /// # Ok::<(), kit::Error>(())
 /// ```
 pub fn formats() -> Formats {
-    Formats::none().with(Json::new())
+    let formats = Formats::none().with(Json::new());
+    #[cfg(feature = "protobuf")]
+    let formats = formats.with(cloudevents_protobuf::Protobuf::new());
+    #[cfg(feature = "avro")]
+    let formats = formats.with(cloudevents_avro::Avro::new()).with(cloudevents_avro::AvroCompact::new());
+    #[cfg(feature = "xml")]
+    let formats = formats.with(cloudevents_xml::Xml::new());
+    #[cfg(feature = "cbor")]
+    let formats = formats.with(cloudevents_cbor::Cbor::new());
+    formats
 }
 
 /// Strict decoding with the default limits and every format of [`formats`].

@@ -3,6 +3,7 @@
 use cloudevents_vectors::JsonComparison;
 
 use crate::tree::json::{self, Json};
+use crate::tree::xml;
 
 use super::{Difference, How, Path, bytes, media_type};
 
@@ -11,6 +12,8 @@ use super::{Difference, How, Path, bytes, media_type};
 pub(crate) enum Notation {
     /// An event, or a batch of them, in the JSON format.
     Json,
+    /// An event, or a batch of them, in the XML format.
+    Xml,
     /// Bytes that mean nothing here: a payload, or a format without a tree of its own.
     Opaque,
 }
@@ -20,6 +23,7 @@ impl Notation {
     pub(crate) fn of_format(name: &str) -> Self {
         match name {
             "json" | "json-batch" => Notation::Json,
+            "xml" | "xml-batch" => Notation::Xml,
             _ => Notation::Opaque,
         }
     }
@@ -43,6 +47,9 @@ pub(crate) fn diff(
     got: &[u8],
     differences: &mut Vec<Difference>,
 ) {
+    if notation == Notation::Xml {
+        return diff_xml(path, wanted, got, differences);
+    }
     let wanted_document = (notation == Notation::Json).then(|| parse(wanted).ok()).flatten();
     match wanted_document {
         // Also a document that is wanted although it is not of the format.
@@ -60,6 +67,23 @@ pub(crate) fn diff(
                 differences.push(path.differs(wanted, got));
             }
         },
+    }
+}
+
+fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
+    let read = |body: &[u8]| {
+        let text = str::from_utf8(body).map_err(|error| error.to_string())?;
+        xml::parse(text).map(xml::normalized)
+    };
+    match (read(wanted), read(got)) {
+        // Also a document that is wanted although it is not of the format.
+        (Err(_), _) => bytes::diff(path, wanted, got, differences),
+        (Ok(wanted_tree), Ok(got_tree)) if wanted_tree == got_tree => {}
+        (Ok(_), Ok(_)) => differences.push(path.differs(bytes::show(wanted), bytes::show(got))),
+        (Ok(_), Err(reason)) => {
+            let got = format!("text that is not XML ({reason}): {}", bytes::show(got));
+            differences.push(path.differs(bytes::show(wanted), got));
+        }
     }
 }
 
@@ -102,8 +126,7 @@ mod tests {
         for json in ["application/cloudevents+json", "Application/CloudEvents-Batch+JSON ; charset=utf-8"] {
             assert_eq!(Notation::of_content_type(json), Notation::Json, "{json}");
         }
-        for opaque in ["application/json", "application/cloudevents+jsonx", "application/cloudevents+xml", ""]
-        {
+        for opaque in ["application/json", "application/cloudevents+jsonx", "application/xml", ""] {
             assert_eq!(Notation::of_content_type(opaque), Notation::Opaque, "{opaque}");
         }
     }

@@ -3,3 +3,4 @@
 //! They are written apart from the codecs of any implementation, so that a mistake in one cannot judge itself.
 
 pub(crate) mod json;
+pub(crate) mod xml;

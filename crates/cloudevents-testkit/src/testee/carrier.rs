@@ -1,7 +1,11 @@
 //! The carriers a request names in `via`.
 
+use cloudevents_avro::{Avro, AvroCompact};
+use cloudevents_cbor::Cbor;
 use cloudevents_core::{FormatId, Formats};
 use cloudevents_json::Json;
+use cloudevents_protobuf::Protobuf;
+use cloudevents_xml::Xml;
 
 /// What `via` names.
 #[derive(Clone, Copy)]
@@ -19,8 +23,15 @@ pub(crate) type FormatName = &'static str;
 impl Carrier {
     pub(crate) fn of(via: &str) -> Option<Self> {
         Some(match via {
+            "avro" => Self::Single("avro"),
+            "avro-compact" => Self::Single("avro-compact"),
+            "cbor" => Self::Single("cbor"),
             "json" => Self::Single("json"),
             "json-batch" => Self::Batch("json"),
+            "protobuf" => Self::Single("protobuf"),
+            "protobuf-batch" => Self::Batch("protobuf"),
+            "xml" => Self::Single("xml"),
+            "xml-batch" => Self::Batch("xml"),
             "http" => Self::Http,
             _ => return None,
         })
@@ -29,7 +40,13 @@ impl Carrier {
 
 /// All formats that are at hand.
 pub(crate) fn formats() -> Formats {
-    Formats::none().with(Json::new())
+    Formats::none()
+        .with(Json::new())
+        .with(Protobuf::new())
+        .with(Avro::new())
+        .with(AvroCompact::new())
+        .with(Xml::new())
+        .with(Cbor::new())
 }
 
 /// The id of a format that is at hand.

@@ -52,7 +52,9 @@ fn start() -> Json {
         "capabilities": {
             "specversions": ["1.0", "0.3"],
             "spec": ["1.0.2", "main"],
-            "formats": ["json", "json-batch"],
+            "formats": [
+                "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
+            ],
             "bindings": ["http"],
             "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name"],
         },

@@ -1,7 +1,7 @@
 //! What was sent against what came back.
 
 use crate::{plain::shortened, show};
-use cloudevents_kit::{Error, Event, Value};
+use cloudevents_kit::{Error, Event, Format, Losses, Timestamp, Value};
 use std::collections::BTreeSet;
 
 /// What came of comparing.
@@ -24,8 +24,8 @@ pub(crate) struct LostType {
 }
 
 impl Compared {
-    /// Events in their order.
-    pub(crate) fn all(&mut self, sent: &[Event], received: &[Event]) {
+    /// Events in their order. What the format says it cannot hold is a note, not a difference.
+    pub(crate) fn all(&mut self, sent: &[Event], received: &[Event], format: Option<&dyn Format>) {
         if sent.len() != received.len() {
             self.differences.push(format!(
                 "{} events were sent, and {} came back",
@@ -35,7 +35,10 @@ impl Compared {
         }
         for (sent, received) in sent.iter().zip(received) {
             let before = self.differences.len();
-            self.event(sent, received);
+            // Told once more, by the event: the document of a batch tells of all its events together.
+            let told =
+                format.and_then(|format| format.encode(sent, &mut Vec::new()).ok()).unwrap_or_default();
+            self.event(sent, received, &told);
             self.same = self.same.saturating_add(usize::from(self.differences.len() == before));
         }
     }
@@ -53,13 +56,14 @@ impl Compared {
         (to.into_iter().collect::<Vec<_>>().join(" and "), names.join(", "))
     }
 
-    fn event(&mut self, sent: &Event, received: &Event) {
+    fn event(&mut self, sent: &Event, received: &Event, told: &Losses) {
         if sent.specversion() != received.specversion() {
             self.differs("specversion", sent.specversion().as_str(), received.specversion().as_str());
         }
         for (name, value) in sent.attributes() {
             match received.attribute(name.as_str()) {
-                Some(back) => self.attribute(name.as_str(), value, back),
+                Some(back) => self.attribute(name.as_str(), value, back, told),
+                None if self.is_told(name.as_str(), told) => {}
                 None => self.differences.push(format!("the attribute {name} did not come back")),
             }
         }
@@ -73,11 +77,27 @@ impl Compared {
                 self.differences.push(format!("the attribute {name} came back and was not sent: {value}"));
             }
         }
-        self.payload(sent, received);
+        self.payload(sent, received, told);
     }
 
-    fn attribute(&mut self, name: &str, sent: Value<'_>, back: Value<'_>) {
+    /// Whether the format said that it cannot hold this; then that is noted.
+    fn is_told(&mut self, at: &str, told: &Losses) -> bool {
+        let Some(loss) = told.iter().find(|loss| loss.at() == at) else { return false };
+        self.notes.insert(format!("{at}: {}", loss.detail()));
+        true
+    }
+
+    fn attribute(&mut self, name: &str, sent: Value<'_>, back: Value<'_>, told: &Losses) {
         if sent.to_canonical() != back.to_canonical() {
+            if self.is_told(name, told) {
+                return;
+            }
+            if let (Value::Timestamp(sent), Value::Timestamp(back)) = (sent, back)
+                && same_instant(sent, back)
+            {
+                self.notes.insert(format!("{name}: the same instant, written with other digits"));
+                return;
+            }
             self.differs(&format!("the attribute {name}"), &sent.to_canonical(), &back.to_canonical());
         } else if sent.attribute_type() != back.attribute_type() {
             let (from, to) = (sent.attribute_type().name(), back.attribute_type().name());
@@ -85,12 +105,15 @@ impl Compared {
         }
     }
 
-    fn payload(&mut self, sent: &Event, received: &Event) {
+    fn payload(&mut self, sent: &Event, received: &Event, told: &Losses) {
         match (sent.data(), received.data()) {
             (None, None) => {}
             (Some(_), None) => self.differences.push("the payload did not come back".to_owned()),
             (None, Some(_)) => self.differences.push("a payload came back, and there was none".to_owned()),
             (Some(sent), Some(back)) if sent.as_bytes() != back.as_bytes() => {
+                if self.is_told("data", told) {
+                    return;
+                }
                 let (sent, back) =
                     (String::from_utf8_lossy(sent.as_bytes()), String::from_utf8_lossy(back.as_bytes()));
                 self.differs("the payload", &sent, &back);
@@ -113,6 +136,14 @@ impl Compared {
             shortened(back, 100)
         ));
     }
+}
+
+/// Whether two timestamps are the same point in time, whatever zeros end their fractions.
+fn same_instant(one: Timestamp<'_>, other: Timestamp<'_>) -> bool {
+    let (one, other) = (one.instant(), other.instant());
+    let digits = |fraction: &'_ str| fraction.trim_end_matches('0').to_owned();
+    (one.seconds, one.leap_second) == (other.seconds, other.leap_second)
+        && digits(one.fraction) == digits(other.fraction)
 }
 
 #[cfg(test)]
@@ -140,7 +171,7 @@ mod tests {
             .build()
             .unwrap();
         let mut compared = Compared::default();
-        compared.all(&[sent.clone(), sent.clone()], &[back]);
+        compared.all(&[sent.clone(), sent.clone()], &[back], None);
         assert_eq!(
             compared.differences,
             [
@@ -154,7 +185,7 @@ mod tests {
         assert_eq!(compared.lost(), ("String".to_owned(), "a (Integer)".to_owned()));
         assert_eq!(compared.same, 0);
         let mut compared = Compared::default();
-        compared.all(std::slice::from_ref(&sent), std::slice::from_ref(&sent));
+        compared.all(std::slice::from_ref(&sent), std::slice::from_ref(&sent), None);
         assert_eq!((compared.same, compared.differences.len()), (1, 0));
     }
 }

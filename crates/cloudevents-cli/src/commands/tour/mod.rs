@@ -185,7 +185,7 @@ async fn walk(
             result.messages = result.messages.saturating_add(1);
             result.bytes = result.bytes.saturating_add(delivery.raw().size());
             match delivery.events() {
-                Ok(received) => compared.all(events, &received),
+                Ok(received) => compared.all(events, &received, format),
                 Err(error) => compared.refused(&error, events.len()),
             }
             sent = sent.saturating_add(events.len());
@@ -310,13 +310,13 @@ impl Guide {
     /// What it all came to.
     fn table(&mut self, results: &[Walked], differ: bool, elapsed: Duration) -> Result<(), Failure> {
         self.say(|paint| {
-            let head = format!("{:<9}{:<12}{:<8}{:>9}{:>8}{:>8}{:>10}{:>10}", "binding", "mode", "format", "messages", "events", "same", "bytes", "time");
+            let head = format!("{:<9}{:<12}{:<14}{:>9}{:>8}{:>8}{:>10}{:>10}", "binding", "mode", "format", "messages", "events", "same", "bytes", "time");
             let mut text = format!("\n{}\n", paint.text(style::STRONG, &head));
             for result in results {
                 let same = format!("{:>8}", thousands(result.same));
                 let style = if result.same == result.events { style::GOOD } else { style::ERROR };
                 text += &format!(
-                    "{:<9}{:<12}{:<8}{:>9}{:>8}{}{:>10}{:>7} ms\n",
+                    "{:<9}{:<12}{:<14}{:>9}{:>8}{}{:>10}{:>7} ms\n",
                     result.leg.binding,
                     result.leg.mode,
                     result.leg.format.as_deref().unwrap_or("-"),

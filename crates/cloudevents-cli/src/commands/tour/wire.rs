@@ -29,7 +29,7 @@ pub(crate) fn text(head: &str, raw: &Raw, paint: Paint) -> String {
         match std::str::from_utf8(shown)
             .or_else(|error| std::str::from_utf8(shown.get(..error.valid_up_to()).unwrap_or_default()))
         {
-            Ok(letters) if !letters.contains('\0') && !letters.is_empty() => {
+            Ok(letters) if is_text(letters) => {
                 let mut lines = folded(letters);
                 let more = lines.len() > LINES || shown.len() < body.len();
                 lines.truncate(LINES);
@@ -52,6 +52,11 @@ pub(crate) fn text(head: &str, raw: &Raw, paint: Paint) -> String {
         }
     }
     text
+}
+
+/// Whether people can read it: what a binary format writes has control characters soon.
+fn is_text(letters: &str) -> bool {
+    !letters.is_empty() && !letters.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// Lines of no more than the width.

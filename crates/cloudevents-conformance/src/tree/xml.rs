@@ -1,0 +1,243 @@
+//! XML: elements with their namespaces, and what two documents of a format may differ in.
+
+use std::collections::BTreeMap;
+
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+use quick_xml::{NsReader, XmlVersion};
+
+const CE: &str = "http://cloudevents.io/xmlformat/V1";
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// Levels of elements: trees are walked and freed level by level.
+const DEPTH: usize = 256;
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Node {
+    Element(Element),
+    Text(String),
+    CData(String),
+    Comment(String),
+}
+
+/// An element: names are `{namespace}local`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Element {
+    pub(crate) name: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) children: Vec<Node>,
+}
+
+/// The document element.
+pub(crate) fn parse(document: &str) -> Result<Element, String> {
+    let mut reader = NsReader::from_str(document.strip_prefix('\u{feff}').unwrap_or(document));
+    reader.config_mut().check_end_names = true;
+    let mut open = vec![Element::default()];
+    loop {
+        let event = reader.read_event().map_err(|error| error.to_string())?;
+        let into = &mut open.last_mut().ok_or("too many end tags")?.children;
+        match event {
+            Event::Start(start) => {
+                let element = element(&reader, &start)?;
+                if open.len() > DEPTH {
+                    return Err(format!("more than {DEPTH} levels of elements"));
+                }
+                open.push(element);
+            }
+            Event::Empty(start) => into.push(Node::Element(element(&reader, &start)?)),
+            Event::End(_) => {
+                let done = open.pop().ok_or("too many end tags")?;
+                open.last_mut().ok_or("too many end tags")?.children.push(Node::Element(done));
+            }
+            Event::Text(text) => add(into, &text.xml10_content()),
+            Event::GeneralRef(reference) => {
+                let name: &str = &reference;
+                match reference.resolve_char_ref().map_err(|error| error.to_string())? {
+                    Some(character) => add(into, &character.to_string()),
+                    None => add(
+                        into,
+                        match name {
+                            "lt" => "<",
+                            "gt" => ">",
+                            "amp" => "&",
+                            "quot" => "\"",
+                            "apos" => "'",
+                            _ => return Err(format!("the entity {name}")),
+                        },
+                    ),
+                }
+            }
+            Event::CData(text) => into.push(Node::CData(text.xml10_content().into_owned())),
+            Event::Comment(text) => into.push(Node::Comment(text.xml10_content().into_owned())),
+            Event::DocType(_) => return Err("a document type declaration".into()),
+            Event::Decl(_) | Event::PI(_) => {}
+            Event::Eof => break,
+        }
+    }
+    let [mut top] = <[Element; 1]>::try_from(open).map_err(|_| "an element is open")?;
+    top.children.retain(|node| match node {
+        Node::Text(text) => !is_blank(text),
+        Node::Comment(_) => false,
+        _ => true,
+    });
+    match <[Node; 1]>::try_from(top.children) {
+        Ok([Node::Element(element)]) => Ok(element),
+        _ => Err("not one document element".into()),
+    }
+}
+
+/// The same for all documents that say the same in the XML format: whatever the order of attributes, comments, white space between
+/// elements, CDATA, and the type of an attribute of which the format knows it.
+pub(crate) fn normalized(mut element: Element) -> Element {
+    match element.name.strip_prefix(&format!("{{{CE}}}")) {
+        Some("batch") => {
+            element.children =
+                children(&element).into_iter().map(|child| Node::Element(normalized(child))).collect()
+        }
+        Some("event") => {
+            let mut list: Vec<Node> = children(&element)
+                .into_iter()
+                .map(|child| Node::Element(untyped(normalized(child))))
+                .collect();
+            list.sort();
+            element.children = list;
+        }
+        _ if element
+            .attributes
+            .get(&format!("{{{XSI}}}type"))
+            .is_some_and(|ty| ty.ends_with("XMLSchema}any")) =>
+        {
+            element.children = children(&element).into_iter().map(Node::Element).collect();
+        }
+        _ => element.children = vec![Node::Text(text(&element))],
+    }
+    element
+}
+
+/// An attribute of which the format knows the type, without it.
+fn untyped(mut element: Element) -> Element {
+    const KNOWN: [&str; 7] = ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time"];
+    let local = element.name.strip_prefix(&format!("{{{CE}}}"));
+    if local.is_some_and(|local| KNOWN.contains(&local)) {
+        element.attributes.remove(&format!("{{{XSI}}}type"));
+    }
+    element
+}
+
+/// The child elements.
+fn children(element: &Element) -> Vec<Element> {
+    element
+        .children
+        .iter()
+        .filter_map(|node| if let Node::Element(child) = node { Some(child.clone()) } else { None })
+        .collect()
+}
+
+/// The text of an element.
+fn text(element: &Element) -> String {
+    element
+        .children
+        .iter()
+        .filter_map(|node| match node {
+            Node::Text(text) | Node::CData(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn element(reader: &NsReader<&[u8]>, start: &BytesStart<'_>) -> Result<Element, String> {
+    let expanded = |resolved: (ResolveResult<'_>, quick_xml::name::LocalName<'_>)| {
+        let local: &str = resolved.1.as_ref();
+        match resolved.0 {
+            ResolveResult::Unbound => Ok(local.to_owned()),
+            ResolveResult::Bound(namespace) => {
+                let namespace: &str = namespace.as_ref();
+                let namespace = quick_xml::escape::unescape(namespace).map_err(|error| error.to_string())?;
+                Ok(if namespace.is_empty() { local.to_owned() } else { format!("{{{namespace}}}{local}") })
+            }
+            ResolveResult::Unknown(prefix) => Err(format!("the prefix {prefix}")),
+        }
+    };
+    let mut found =
+        Element { name: expanded(reader.resolver().resolve_element(start.name()))?, ..Element::default() };
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.key.as_namespace_binding().is_some() {
+            continue;
+        }
+        let name = expanded(reader.resolver().resolve_attribute(attribute.key))?;
+        let mut value = attribute
+            .normalized_value(XmlVersion::default())
+            .map_err(|error| error.to_string())?
+            .into_owned();
+        if name == format!("{{{XSI}}}type") {
+            let written = value.trim().to_owned();
+            value = match expanded(reader.resolver().resolve_element(quick_xml::name::QName(&written))) {
+                Ok(value) => value,
+                Err(_) => match written.strip_prefix("ce:") {
+                    Some(local) => format!("{{{CE}}}{local}"),
+                    None => written.clone(),
+                },
+            };
+        }
+        if found.attributes.insert(name.clone(), value).is_some() {
+            return Err(format!("{name} stands there twice"));
+        }
+    }
+    Ok(found)
+}
+
+fn add(into: &mut Vec<Node>, more: &str) {
+    match into.last_mut() {
+        Some(Node::Text(text)) => text.push_str(more),
+        _ => into.push(Node::Text(more.to_owned())),
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(one: &str, other: &str) -> bool {
+        normalized(parse(one).unwrap()) == normalized(parse(other).unwrap())
+    }
+
+    #[test]
+    fn what_two_documents_may_differ_in() {
+        let event = |attributes: &str| {
+            format!(
+                "<c:event xmlns:c='{CE}' xmlns:xsi='{XSI}' xmlns:xs='http://www.w3.org/2001/XMLSchema' specversion='1.0'>{attributes}</c:event>"
+            )
+        };
+        let plain = format!("<event xmlns=\"{CE}\" specversion=\"1.0\"><type>t</type><id>1</id></event>");
+        assert!(same(&event("<c:id>1</c:id><c:type>t</c:type>"), &plain));
+        assert!(same(
+            &event("\n <c:type xsi:type='c:string'><![CDATA[t]]></c:type><!-- x --><c:id>&#49;</c:id>"),
+            &plain
+        ));
+        assert!(!same(&event("<c:id>1</c:id><c:type>T</c:type>"), &plain));
+        assert!(!same(&event("<c:id>1</c:id><c:type> t</c:type>"), &plain));
+        assert!(!same(&event("<c:id>1</c:id>"), &plain));
+        let payload = |text: &str| event(&format!("<c:data xsi:type='xs:any'>{text}</c:data>"));
+        assert!(same(&payload("<a x='1' y='2'/>"), &payload("<a y='2' x='1'></a>")));
+        assert!(!same(&payload("<a>b</a>"), &payload("<a><b/></a>")));
+        assert!(!same(&payload("<a/>"), &payload("<a xmlns='urn:a'/>")));
+        assert!(!same(
+            &event("<c:x xsi:type='c:string'>1</c:x>"),
+            &event("<c:x xsi:type='c:integer'>1</c:x>")
+        ));
+    }
+
+    #[test]
+    fn what_is_no_document() {
+        for bad in ["", "<a>", "<a/><b/>", "<a>&x;</a>", "<x:a/>", "<!DOCTYPE a><a/>", "<a b='1' b='2'/>"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(parse(&"<a>".repeat(100_000)).is_err());
+    }
+}
