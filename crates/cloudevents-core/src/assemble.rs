@@ -42,6 +42,14 @@ pub struct Assembler<'d> {
 }
 
 /// A piece of text: of the document, or of what was pushed.
+///
+/// ```
+/// let decoding = cloudevents_core::Decoding::strict();
+/// let mut assembler = cloudevents_core::Assembler::new(&decoding);
+/// let piece = assembler.push("text")?;
+/// assert_eq!(assembler.text(piece), "text");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
     span: Span,
@@ -53,6 +61,16 @@ const NO_NAME: Piece = Piece { span: Span { offset: SIDE, length: 0 }, plain: tr
 
 /// The value of an attribute as a carrier gives it. Carriers of text give [`Text`](Self::Text) for everything; typed carriers
 /// name the type. Core attributes are read as their own type in either case.
+///
+/// ```
+/// use cloudevents_core::{Assembler, Decoding, Given};
+///
+/// let decoding = Decoding::strict();
+/// let mut assembler = Assembler::new(&decoding);
+/// assembler.named("priority", Given::Integer(3))?;
+/// assert!(assembler.named("id", Given::Boolean(true)).is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Given<'a> {
@@ -501,6 +519,20 @@ struct FoundName {
 }
 
 /// What is known when all attributes have come.
+///
+/// ```
+/// use cloudevents_core::{Assembler, Decoding, Given, SpecVersion};
+///
+/// let decoding = Decoding::strict();
+/// let mut assembler = Assembler::new(&decoding);
+/// for (name, value) in [("specversion", "0.3"), ("id", "1"), ("source", "/s"), ("type", "t"), ("datacontentencoding", "base64")] {
+///     let value = assembler.push(value)?;
+///     assembler.named(name, Given::Text(value))?;
+/// }
+/// let completed = assembler.complete()?;
+/// assert_eq!((completed.specversion, completed.base64), (SpecVersion::V03, true));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Completed {

@@ -162,6 +162,13 @@ impl Extensions {
 
 /// The attributes of an event but for `specversion`: id, source, type, datacontenttype, dataschema, subject, time as far as they
 /// are there, then the extensions by name.
+///
+/// ```
+/// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("b", 2).extension("a", 1).build()?;
+/// let written: Vec<_> = event.attributes().map(|(name, value)| format!("{name}={value}")).collect();
+/// assert_eq!(written, ["id=1", "source=/s", "type=t", "a=1", "b=2"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     pub(crate) event: &'a crate::Event,

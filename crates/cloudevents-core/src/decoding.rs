@@ -146,6 +146,10 @@ impl fmt::Debug for Leniency {
 }
 
 /// The repairs that lenient decoding makes, each of which can be allowed by itself.
+///
+/// ```
+/// assert_eq!(cloudevents_core::RepairKind::UriFragment.code(), "uri-fragment");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RepairKind {
@@ -213,6 +217,13 @@ impl RepairKind {
 }
 
 /// One repair that lenient decoding made.
+///
+/// ```
+/// use cloudevents_core::{Repair, RepairKind};
+///
+/// let repair = Repair::new(RepairKind::LowerCasedName).with_attribute("subject");
+/// assert_eq!(repair.to_string(), "attribute `subject` was given in upper case [lower-cased-name]");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Repair {
     kind: RepairKind,
@@ -268,6 +279,14 @@ impl fmt::Display for Repair {
 }
 
 /// A decoded value and the repairs that were made on the way; strict decoding makes none.
+///
+/// ```
+/// use cloudevents_core::Decoded;
+///
+/// let decoded = Decoded::clean("7").map(|text| text.len());
+/// assert_eq!(decoded.value, 1);
+/// assert!(decoded.repairs().is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Decoded<T> {
     /// What was decoded.

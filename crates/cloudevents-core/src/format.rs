@@ -61,6 +61,18 @@ fn no_batches(id: FormatId) -> Error {
 }
 
 /// One event of a batch that was read event by event.
+///
+/// ```
+/// # use cloudevents_core::{Error, ErrorKind, Item};
+/// fn tell(item: &Item) -> String {
+///     match &item.event {
+///         Ok(decoded) => decoded.value.id().to_owned(),
+///         Err(error) => format!("{error}: {} bytes left aside", item.raw.len()),
+///     }
+/// }
+/// # let item = Item { event: Err(Error::new(ErrorKind::MissingAttribute)), raw: bytes::Bytes::from_static(b"{}") };
+/// # assert!(tell(&item).ends_with("2 bytes left aside"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Item {
     /// The event, or what was wrong with it. The error carries the index.
@@ -70,6 +82,15 @@ pub struct Item {
 }
 
 /// What a target could not hold exactly; usually nothing.
+///
+/// ```
+/// use cloudevents_core::{ErrorKind, Loss, Losses};
+///
+/// let mut losses = Losses::none();
+/// assert!(losses.is_empty());
+/// losses.push(Loss::new("time", "offset", "the offset is not carried"));
+/// assert_eq!(losses.exact().unwrap_err().kind(), ErrorKind::Inexact);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Losses(Vec<Loss>);
 
@@ -120,6 +141,11 @@ impl<'a> IntoIterator for &'a Losses {
 }
 
 /// One thing that a target could not hold exactly.
+///
+/// ```
+/// let loss = cloudevents_core::Loss::new("time", "offset", "the offset is not carried");
+/// assert_eq!(loss.to_string(), "time: the offset is not carried [offset]");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     at: Box<str>,
@@ -218,6 +244,14 @@ impl fmt::Display for FormatId {
 }
 
 /// A set of event formats: a value, not a global registry. Cloning counts a reference.
+///
+/// ```
+/// use cloudevents_core::{ErrorKind, FormatId, Formats};
+///
+/// let formats = Formats::none(); // and .with(Json::new()), .with(...)
+/// assert!(formats.get(&FormatId::JSON).is_none());
+/// assert_eq!(formats.by_media_type("application/cloudevents+json").unwrap_err().kind(), ErrorKind::UnknownFormat);
+/// ```
 #[derive(Clone, Default)]
 pub struct Formats(Option<Arc<[Arc<dyn Format>]>>);
 

@@ -129,6 +129,13 @@ impl<'a> MediaType<'a> {
 }
 
 /// The value of a parameter as it was written: a token or a quoted string.
+///
+/// ```
+/// let media_type = cloudevents_core::MediaType::parse(r#"text/plain; title="a \"b\"""#)?;
+/// let (name, value) = media_type.parameters().next().unwrap();
+/// assert_eq!((name, value.unquoted().as_ref()), ("title", r#"a "b""#));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterValue<'a>(&'a str);
 

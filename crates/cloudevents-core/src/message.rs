@@ -124,6 +124,10 @@ impl From<&Event> for Message {
 }
 
 /// How a message carries events.
+///
+/// ```
+/// assert_eq!(cloudevents_core::ContentMode::Batched.as_str(), "batched");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ContentMode {
@@ -180,6 +184,16 @@ impl<'a> Mode<'a> {
 }
 
 /// What a content type says about a message.
+///
+/// ```
+/// use cloudevents_core::{Detected, detect};
+///
+/// match detect(Some("application/cloudevents+toml"))? {
+///     Detected::Structured(format) => assert_eq!(format.as_str(), "toml"), // known here or not
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detected {
     /// A media type outside `application/cloudevents`, or none: binary mode, if it is a CloudEvent at all.

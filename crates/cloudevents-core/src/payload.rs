@@ -66,6 +66,14 @@ impl<'a> Data<'a> {
 ///
 /// No row changes a byte. A `body` is looked at when somebody asks what it is, and not before. Decoders say what a payload is
 /// by the rules of their format, which for character data is [`characters`](Self::characters).
+///
+/// ```
+/// use cloudevents_core::Payload;
+///
+/// assert!(Payload::json("{\"a\": 1}").is_ok());
+/// assert!(Payload::json("{oops").is_err());
+/// assert_eq!(Payload::text("hello").as_bytes(), "hello");
+/// ```
 #[derive(Clone)]
 pub struct Payload {
     pub(crate) content: Content,

@@ -26,6 +26,18 @@ pub struct Scanner<'a> {
 }
 
 /// A string as it stands in the text.
+///
+/// ```
+/// use cloudevents_core::scan::Scanner;
+///
+/// let mut scanner = Scanner::new(r#""a\tb" ..."#);
+/// let string = scanner.string()?;
+/// assert_eq!((string.range(), string.escaped, string.plain), (1..5, true, true));
+/// let mut text = String::new();
+/// scanner.unescape(string, &mut text)?;
+/// assert_eq!(text, "a\tb");
+/// # Ok::<(), cloudevents_core::scan::Problem>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawString {
     /// Where its contents begin, after the quotation mark.
@@ -46,6 +58,11 @@ impl RawString {
 }
 
 /// What is wrong with a JSON text, and where.
+///
+/// ```
+/// let problem = cloudevents_core::scan::Scanner::new("[1,]").value(9).unwrap_err();
+/// assert_eq!(problem.to_string(), "expected a JSON value (byte 3)");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The byte at which the text stops making sense.
@@ -55,6 +72,12 @@ pub struct Problem {
 }
 
 /// The ways in which a text is not JSON.
+///
+/// ```
+/// use cloudevents_core::scan::{Mistake, Scanner};
+///
+/// assert_eq!(Scanner::new("[[]]").value(1).unwrap_err().what, Mistake::TooDeep);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mistake {
@@ -473,6 +496,13 @@ fn end_of_run(bytes: &[u8], mut at: usize, odd: &mut u32) -> usize {
 }
 
 /// Whether a text has characters that a JSON string must escape: quotation marks, backslashes, control characters.
+///
+/// ```
+/// use cloudevents_core::scan::needs_escape;
+///
+/// assert!(needs_escape("say \"hi\""));
+/// assert!(!needs_escape("café/✓"));
+/// ```
 #[inline]
 pub fn needs_escape(text: &str) -> bool {
     let bytes = text.as_bytes();

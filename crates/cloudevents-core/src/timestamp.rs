@@ -31,6 +31,13 @@ use core::fmt;
 pub struct Timestamp<'a>(&'a str);
 
 /// A point in time with all the digits of the timestamp it came from.
+///
+/// ```
+/// let instant = cloudevents_core::Timestamp::parse("1970-01-01T00:00:01.5000000001Z")?.instant();
+/// assert_eq!((instant.seconds, instant.nanosecond()), (1, 500_000_000));
+/// assert!(instant.is_finer_than(9));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instant<'a> {
     /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted: second 60 is the first of the next minute.
@@ -327,6 +334,12 @@ impl fmt::Display for Timestamp<'_> {
 }
 
 /// What a setter takes for a timestamp: text, or a value of `time`, `jiff` or `chrono` behind the feature of that name.
+///
+/// ```
+/// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").build()?;
+/// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait ToTimestamp {
     /// Hands the timestamp, or what is wrong with it, to `use_it`.
     fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R;

@@ -5,6 +5,7 @@ use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 /// Turns values of a Rust type into payloads and back: implemented by the format crates (`Json` for everything serde knows).
 ///
 /// Codecs that have to wait for something, such as a schema registry, implement the async trait of `cloudevents-transport`.
+/// [`TypedEvent`] shows a codec at work.
 pub trait Codec<T> {
     /// The media type of what [`encode`](Self::encode) writes.
     const CONTENT_TYPE: &'static str;
@@ -22,6 +23,15 @@ pub trait Codec<T> {
 }
 
 /// What a codec may want to know about the event and its way.
+///
+/// ```
+/// use cloudevents_core::{CodecContext, Event};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").text("hi").build()?;
+/// let context = CodecContext::of(&event).with_topic("greetings");
+/// assert_eq!((context.content_type.unwrap().as_str(), context.topic), ("text/plain", Some("greetings")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct CodecContext<'a> {

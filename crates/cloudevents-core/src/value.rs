@@ -178,6 +178,12 @@ fn parse_boolean(text: &str) -> Result<bool, Error> {
 /// Reads the canonical string of an Integer: an optional minus, then digits without leading zeros, within 32 bits.
 ///
 /// Errors are of kind [`InvalidInteger`](ErrorKind::InvalidInteger) (clauses CE-Type-System-d and CE-Type-System-e).
+///
+/// ```
+/// assert_eq!(cloudevents_core::parse_integer("-42")?, -42);
+/// assert!(cloudevents_core::parse_integer("042").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 pub fn parse_integer(text: &str) -> Result<i32, Error> {
     let refuse = |detail: &'static str, clause| {
         Err(Error::new(ErrorKind::InvalidInteger).with_detail(detail).with_clause(clause))
@@ -195,6 +201,12 @@ pub fn parse_integer(text: &str) -> Result<i32, Error> {
 /// Decodes the canonical string of a Binary: base64 of RFC 4648 section 4, padded, without white space.
 ///
 /// Errors are of kind [`InvalidBinary`](ErrorKind::InvalidBinary) (clause CE-Type-System-i).
+///
+/// ```
+/// assert_eq!(cloudevents_core::decode_base64("AP8=")?, [0, 255]);
+/// assert!(cloudevents_core::decode_base64("AP8").is_err());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
 pub fn decode_base64(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
     base64_simd::STANDARD.decode_to_vec(text.as_ref()).map_err(|_| {
         Error::new(ErrorKind::InvalidBinary)
@@ -208,6 +220,23 @@ pub fn decode_base64(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
 /// What a setter takes for an attribute value: `&str`, `bool`, `i32`, bytes, or any of the typed views.
 ///
 /// Wider integers and floating point numbers deliberately do not implement it: an Integer has 32 bits.
+///
+/// ```
+/// use cloudevents_core::{Event, Timestamp};
+///
+/// let event = Event::builder()
+///     .id("1")
+///     .source("/s")
+///     .ty("t")
+///     .extension("text", "x")
+///     .extension("number", 7)
+///     .extension("flag", true)
+///     .extension("bytes", [0, 255])
+///     .extension("when", Timestamp::parse("2018-04-05T17:31:00Z")?)
+///     .build()?;
+/// assert_eq!(event.extensions().len(), 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait ToValue {
     /// Hands the value, or what is wrong with it, to `use_it`.
     fn with_value<R>(&self, use_it: impl FnOnce(Result<Value<'_>, Error>) -> R) -> R;
