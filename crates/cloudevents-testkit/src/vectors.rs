@@ -41,7 +41,10 @@ fn hold_to_the_first(case: &mut Case) {
     if let Some(outcome) = case.expect.first_mut() {
         outcome.revisions = None;
     }
-    case.compare.json = JsonComparison::Text;
+    // The maps and strings of Avro are no JSON text: how they are spelled as one is nobody's rule.
+    if !case.id.starts_with("avro/") {
+        case.compare.json = JsonComparison::Text;
+    }
     case.compare.timestamp = TimestampComparison::Text;
 }
 

@@ -82,31 +82,6 @@ pub(crate) fn parse(document: &str) -> Result<Element, String> {
     }
 }
 
-/// The same for all that the format says nothing about: order of attributes, comments, white space between elements, CDATA.
-pub(crate) fn normalized(mut element: Element) -> Element {
-    match element.name.strip_prefix(&format!("{{{CE}}}")) {
-        Some("batch") => {
-            element.children =
-                children(&element).into_iter().map(|child| Node::Element(normalized(child))).collect()
-        }
-        Some("event") => {
-            let mut list: Vec<Node> =
-                children(&element).into_iter().map(|child| Node::Element(normalized(child))).collect();
-            list.sort();
-            element.children = list;
-        }
-        _ if element
-            .attributes
-            .get(&format!("{{{XSI}}}type"))
-            .is_some_and(|ty| ty.ends_with("XMLSchema}any")) =>
-        {
-            element.children = children(&element).into_iter().map(Node::Element).collect();
-        }
-        _ => element.children = vec![Node::Text(text(&element))],
-    }
-    element
-}
-
 /// The child elements.
 pub(crate) fn children(element: &Element) -> Vec<Element> {
     element
