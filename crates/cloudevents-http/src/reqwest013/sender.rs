@@ -142,8 +142,10 @@ impl HttpSender {
             _ => encode_message(message, &mut headers),
         }?;
         let length = body.len();
-        let mut request = Request::new(Method::POST, self.url.clone());
-        *request.headers_mut() = headers;
+        // The builder turns user info of the URL into an Authorization header; one in the options goes before it.
+        let built = self.client.request(Method::POST, self.url.clone()).build();
+        let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
+        request.headers_mut().extend(headers);
         *request.body_mut() = Some(body.into());
         *request.timeout_mut() = Some(self.options.timeout);
         Ok((request, length))

@@ -272,3 +272,30 @@ fn urls() {
         assert_eq!(sender(url, options()).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
     }
 }
+
+#[tokio::test]
+async fn user_info_of_the_url_becomes_a_header() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:p%40w@{}/events", listener.local_addr().unwrap());
+    let sender = cloudevents_http::sender(&url, cloudevents_http::HttpSenderOptions::default()).unwrap();
+    let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let served = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let (mut request, mut chunk) = (Vec::new(), [0; 1024]);
+        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+            let length = connection.read(&mut chunk).await.unwrap();
+            assert!(length > 0, "the request ended early");
+            request.extend_from_slice(&chunk[..length]);
+        }
+        connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        String::from_utf8(request).unwrap()
+    };
+    let (request, sent) = tokio::join!(served, sender.send(&event));
+    sent.unwrap();
+    // RFC 7617: base64 of `me:p@w`.
+    assert!(request.contains("authorization: Basic bWU6cEB3"), "{request}");
+    assert!(!request.contains("p%40w"), "{request}");
+    assert!(!format!("{sender:?}").contains("p%40w"));
+}

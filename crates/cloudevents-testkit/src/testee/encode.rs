@@ -54,6 +54,12 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
     let text = |name| to.get(name).and_then(Json::as_str);
     let via = text("via").unwrap_or_default();
     let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };
+    // None of the carriers so far has options.
+    if let Some(option) =
+        to.get("options").and_then(Json::as_object).and_then(|options| options.keys().next())
+    {
+        return Ok(Err(format!("there is no option `{option}` for `{via}`")));
+    }
     let formats = formats();
     let mut body = Vec::new();
     Ok(match carrier {
