@@ -6,7 +6,7 @@ use crate::{
     wire::{Left, MAP, MOST_LEVELS, Reader, TAG, TEXT, malformed},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event};
+use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
 use smallvec::SmallVec;
 
 /// A document with one event and nothing else.
@@ -15,9 +15,13 @@ pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event
     with.limits.check_bytes(document.len())?;
     let mut assembler = Assembler::new(with);
     let payload = members(&document, &mut assembler)?;
-    assembler
+    let completed = assembler
         .complete()
         .map_err(|error| if error.offset().is_some() { error } else { error.with_offset(document.len()) })?;
+    // A name in another case, which leniency reads, may be the version too.
+    if completed.specversion != SpecVersion::V1 {
+        return Err(version_error().with_offset(document.len()));
+    }
     let payload = match payload {
         Some(payload) => Some(payload.decide(document, &mut assembler)?),
         None => None,

@@ -229,6 +229,18 @@ fn repairs() {
 }
 
 #[test]
+fn the_version_in_another_case_is_the_version() {
+    let event = |version: &str| {
+        let mut bytes = b"\xa4\x6bspecVersion\x63".to_vec();
+        bytes.extend_from_slice(version.as_bytes());
+        bytes.extend_from_slice(b"\x62id\x611\x66source\x62/s\x64type\x61t");
+        bytes
+    };
+    assert!(lenient(event("1.0")).is_ok());
+    assert_eq!(lenient(event("0.3")).unwrap_err().kind(), ErrorKind::UnsupportedSpecversion);
+}
+
+#[test]
 fn there_are_no_batches() {
     let array = [&[0x81][..], &with(0, b"")].concat();
     let format = Cbor::new();
