@@ -50,10 +50,12 @@ pub(crate) fn cbor_form(event: &Event) -> Event {
                 Payload::cbor(item)
             }
             Data::Text(text) | Data::Xml(text) => Ok(Payload::text(text)),
-            Data::Cbor(item) => match ciborium::from_reader(item).unwrap() {
+            // Byte strings are of major type 2. The library does not read every item: simple values without a meaning, for one.
+            Data::Cbor(item) if item[0] >> 5 == 2 => match ciborium::from_reader(item).unwrap() {
                 ciborium::Value::Bytes(bytes) => Ok(Payload::binary(bytes)),
-                _ => Payload::cbor(item.to_vec()),
+                other => panic!("{other:?}"),
             },
+            Data::Cbor(item) => Payload::cbor(item.to_vec()),
             _ => Ok(Payload::binary(data.as_bytes().to_vec())),
         });
     }
