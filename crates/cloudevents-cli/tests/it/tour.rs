@@ -1,19 +1,15 @@
 //! `ce tour` and `ce completions`.
 
 use crate::program::ce;
-use std::time::Instant;
 
 #[test]
 fn everything_comes_back() {
-    let begin = Instant::now();
     let ran = ce(&["tour", "--output", "pretty"]);
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("Everything came back as it was sent."), "{}", ran.out);
     assert!(ran.out.contains("  | ce-type: com.example.weather.reading.v1\n"), "{}", ran.out);
     assert!(ran.out.contains("priority (Integer)"), "{}", ran.out);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
-    // Fast, with room for a machine that has other things to do.
-    assert!(begin.elapsed().as_secs() < 20);
 }
 
 #[test]
