@@ -205,10 +205,10 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut odd = 0;
         self.at = end_of_run(self.bytes, start, &mut odd);
-        let escaped = match self.bytes.get(self.at) {
-            Some(b'"') => false,
-            _ => self.rest_of_string(&mut odd)?,
-        };
+        let escaped = self.bytes.get(self.at) != Some(&b'"');
+        if escaped {
+            (self.at, odd) = rest_of_string(self.bytes, self.at, odd)?;
+        }
         let end = self.at;
         self.bump(1);
         Ok(RawString { start, end, escaped, plain: odd == 0 })
@@ -290,9 +290,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// A problem at the cursor.
-    #[cold]
+    #[inline(always)]
     pub fn problem(&self, what: Mistake) -> Problem {
-        Problem { at: self.at.min(self.bytes.len()), what }
+        // By value, so that the cursor stays in registers.
+        problem(self.at, self.bytes.len(), what)
     }
 
     /// The cursor stays within `isize::MAX`: it never passes the end by more than one byte.
@@ -304,23 +305,25 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn skip_value(&mut self, depth: u32) -> Result<(), Problem> {
         let mut nesting = Nesting::new(depth);
+        let mut marks = Marks::none();
+        let mut byte = self.peek()?;
         loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
+            match byte {
+                b'"' => self.skip_string(&mut marks)?,
                 b'{' => {
                     nesting.enter(true).map_err(|what| self.problem(what))?;
                     self.bump(1);
-                    if self.token()? != b'}' {
-                        self.key()?;
+                    byte = self.token()?;
+                    if byte != b'}' {
+                        byte = self.key(byte, &mut marks)?;
                         continue;
                     }
                 }
                 b'[' => {
                     nesting.enter(false).map_err(|what| self.problem(what))?;
                     self.bump(1);
-                    if self.token()? != b']' {
+                    byte = self.token()?;
+                    if byte != b']' {
                         continue;
                     }
                 }
@@ -335,18 +338,16 @@ impl<'a> Scanner<'a> {
             // What follows a value: the ends of what it stood in, or a comma.
             loop {
                 let Some(in_object) = nesting.innermost() else { return Ok(()) };
-                match (self.token()?, in_object) {
-                    (b',', true) => {
-                        self.bump(1);
-                        self.white_space();
-                        self.key()?;
-                        break;
+                let behind = self.token()?;
+                if behind == b',' {
+                    self.bump(1);
+                    byte = self.token()?;
+                    if in_object {
+                        byte = self.key(byte, &mut marks)?;
                     }
-                    (b',', false) => {
-                        self.bump(1);
-                        self.white_space();
-                        break;
-                    }
+                    break;
+                }
+                match (behind, in_object) {
                     (b'}', true) | (b']', false) => {
                         self.bump(1);
                         nesting.leave();
@@ -358,40 +359,39 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A member's name and the colon, and the white space before the value.
+    /// A member's name, of which this is the first byte, and the colon; the answer is the first byte of the value.
     #[inline(always)]
-    fn key(&mut self) -> Result<(), Problem> {
-        self.string()?;
+    fn key(&mut self, first: u8, marks: &mut Marks) -> Result<u8, Problem> {
+        if first != b'"' {
+            return Err(self.problem(Mistake::Expected("a string")));
+        }
+        self.bump(1);
+        self.at = marks.next(self.bytes, self.at);
+        if let Some([b'"', b':', value @ 0x21..=0xff, ..]) = self.bytes.get(self.at..) {
+            self.bump(2);
+            return Ok(*value);
+        }
+        self.end_of_string()?;
         self.expect(b':', "`:`")?;
-        self.white_space();
-        Ok(())
+        self.token()
     }
 
-    /// The cursor is at a backslash, a control character, or the end.
-    #[cold]
-    #[inline(never)]
-    fn rest_of_string(&mut self, odd: &mut u32) -> Result<bool, Problem> {
-        loop {
-            match self.bytes.get(self.at) {
-                None => return Err(self.problem(Mistake::End)),
-                Some(b'"') => return Ok(true),
-                Some(b'\\') => {
-                    let escape = self.bytes.get(self.at.wrapping_add(1)..).unwrap_or_default();
-                    match escape {
-                        [] => return Err(Problem { at: self.bytes.len(), what: Mistake::End }),
-                        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.bump(2),
-                        [b'u', a, b, c, d, ..]
-                            if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
-                        {
-                            self.bump(6)
-                        }
-                        _ => return Err(self.problem(Mistake::Escape)),
-                    }
-                }
-                Some(_) => return Err(self.problem(Mistake::ControlCharacter)),
-            }
-            self.at = end_of_run(self.bytes, self.at, odd);
+    /// The cursor is at the quotation mark.
+    #[inline(always)]
+    fn skip_string(&mut self, marks: &mut Marks) -> Result<(), Problem> {
+        self.bump(1);
+        self.at = marks.next(self.bytes, self.at);
+        self.end_of_string()
+    }
+
+    /// The cursor is at the first mark of a string.
+    #[inline(always)]
+    fn end_of_string(&mut self) -> Result<(), Problem> {
+        if self.bytes.get(self.at) != Some(&b'"') {
+            (self.at, _) = rest_of_string(self.bytes, self.at, 0)?;
         }
+        self.bump(1);
+        Ok(())
     }
 
     #[inline(always)]
@@ -422,6 +422,37 @@ impl<'a> Scanner<'a> {
         } else {
             Ok(false)
         }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn problem(at: usize, end: usize, what: Mistake) -> Problem {
+    Problem { at: at.min(end), what }
+}
+
+/// From a backslash, a control character, or the end, to the end of the string. `odd` is that of [`end_of_run`].
+///
+/// Out of the way and by value, so that the cursor stays in registers.
+#[cold]
+#[inline(never)]
+fn rest_of_string(bytes: &[u8], mut at: usize, mut odd: u32) -> Result<(usize, u32), Problem> {
+    let end = bytes.len();
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let escape = match rest {
+            [] => return Err(problem(at, end, Mistake::End)),
+            [b'"', ..] => return Ok((at, odd)),
+            [b'\\', escape @ ..] => escape,
+            _ => return Err(problem(at, end, Mistake::ControlCharacter)),
+        };
+        let length = match escape {
+            [] => return Err(problem(end, end, Mistake::End)),
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => 6,
+            _ => return Err(problem(at, end, Mistake::Escape)),
+        };
+        at = end_of_run(bytes, at.wrapping_add(length), &mut odd);
     }
 }
 
@@ -466,6 +497,74 @@ fn hex(text: &str, at: usize) -> Result<u32, Mistake> {
     let digits =
         text.get(at..at.wrapping_add(4)).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or(Mistake::Escape)
+}
+
+/// Where the quotation marks, backslashes and control characters of a block of 64 bytes are. Looked up once for all the strings
+/// in the block: what is found next does not have to wait for what was found before.
+#[derive(Clone, Copy)]
+struct Marks {
+    /// The number of the block.
+    block: usize,
+    marks: u64,
+}
+
+impl Marks {
+    const BLOCK: usize = 64;
+
+    #[inline(always)]
+    fn none() -> Self {
+        Self { block: usize::MAX, marks: 0 }
+    }
+
+    /// The next mark from `at` on, or the end.
+    #[inline(always)]
+    fn next(&mut self, bytes: &[u8], at: usize) -> usize {
+        if at / Self::BLOCK == self.block {
+            let behind = self.marks >> (at % Self::BLOCK);
+            if behind != 0 {
+                return at.wrapping_add(behind.trailing_zeros() as usize);
+            }
+        }
+        let (found, at) = self.seek(bytes, at);
+        *self = found;
+        at
+    }
+
+    /// Out of the way and by value, so that the cursor stays in registers.
+    #[inline(never)]
+    fn seek(self, bytes: &[u8], mut at: usize) -> (Self, usize) {
+        let mut block = at / Self::BLOCK;
+        if block == self.block {
+            block = block.wrapping_add(1);
+            at = block.wrapping_mul(Self::BLOCK);
+        }
+        loop {
+            let start = block.wrapping_mul(Self::BLOCK);
+            let rest = bytes.get(start..).unwrap_or_default();
+            let marks = match rest.first_chunk() {
+                Some(whole) => Self::of(whole),
+                // What lies behind the end is a mark.
+                None => {
+                    let mut last = [b'"'; Self::BLOCK];
+                    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                    Self::of(&last)
+                }
+            };
+            let behind = marks >> (at % Self::BLOCK);
+            if behind != 0 {
+                return (Self { block, marks }, at.wrapping_add(behind.trailing_zeros() as usize));
+            }
+            block = block.wrapping_add(1);
+            at = block.wrapping_mul(Self::BLOCK);
+        }
+    }
+
+    #[inline(always)]
+    fn of(block: &[u8; Self::BLOCK]) -> u64 {
+        let ([a, b, c, d], _) = block.as_chunks::<16>() else { return u64::MAX };
+        let of = |chunk: &[u8; 16]| u64::from(specials(*chunk).to_bitmask());
+        of(a) | of(b) << 16 | of(c) << 32 | of(d) << 48
+    }
 }
 
 /// Finds the next quotation mark, backslash or control character from `at` on, 16 bytes at a time. `odd` becomes non-zero
@@ -540,10 +639,10 @@ fn specials(chunk: [u8; 16]) -> u8x16 {
 
 /// Which of the open brackets are braces, innermost in the lowest bit; full words move to a vector, so that any depth works.
 struct Nesting {
-    bits: u128,
+    bits: u64,
     depth: u32,
     limit: u32,
-    outer: Vec<u128>,
+    outer: Vec<u64>,
 }
 
 impl Nesting {
@@ -556,10 +655,10 @@ impl Nesting {
         if self.depth >= self.limit {
             return Err(Mistake::TooDeep);
         }
-        if self.depth & 127 == 0 && self.depth > 0 {
+        if self.depth & 63 == 0 && self.depth > 0 {
             self.outer.push(self.bits);
         }
-        self.bits = self.bits << 1 | u128::from(object);
+        self.bits = self.bits << 1 | u64::from(object);
         self.depth = self.depth.wrapping_add(1);
         Ok(())
     }
@@ -568,7 +667,7 @@ impl Nesting {
     fn leave(&mut self) {
         self.depth = self.depth.wrapping_sub(1);
         self.bits >>= 1;
-        if self.depth & 127 == 0
+        if self.depth & 63 == 0
             && let Some(bits) = self.outer.pop()
         {
             self.bits = bits;
@@ -649,7 +748,7 @@ mod tests {
 
     #[test]
     fn any_depth_without_recursion() {
-        for depth in [1_usize, 127, 128, 129, 255, 256, 257, 10_000] {
+        for depth in [1_usize, 63, 64, 65, 127, 128, 129, 255, 256, 257, 10_000] {
             let mut text = String::new();
             (0..depth).for_each(|level| text.push_str(if level % 3 == 0 { "{\"k\":" } else { "[" }));
             text.push('1');
