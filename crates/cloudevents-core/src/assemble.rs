@@ -6,8 +6,10 @@ use crate::{
     attributes::{Core, ExtensionKind, SIDE, Span},
     event::Body,
     name::is_name,
-    parts::{self, Parts, check_core, missing, wrong_type},
-    text, v03,
+    parts::{self, Parts, check_core, is_plain_core, missing, wrong_type},
+    text,
+    timestamp::UtcText,
+    v03,
 };
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
@@ -53,11 +55,21 @@ pub struct Assembler<'d> {
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
     span: Span,
-    plain: bool,
+    known: Known,
+}
+
+/// What is known of a piece without looking at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Text,
+    /// It is printable ASCII.
+    Plain,
+    /// It is the text of a point in time.
+    Timestamp,
 }
 
 /// Stands for a name that is known and has no place.
-const NO_NAME: Piece = Piece { span: Span { offset: SIDE, length: 0 }, plain: true };
+const NO_NAME: Piece = Piece { span: Span { offset: SIDE, length: 0 }, known: Known::Plain };
 
 /// The value of an attribute as a carrier gives it. Carriers of text give [`Text`](Self::Text) for everything; typed carriers
 /// name the type. Core attributes are read as their own type in either case.
@@ -113,30 +125,57 @@ impl<'d> Assembler<'d> {
     /// A piece of the document. `plain` says that it is known to be printable ASCII, which saves looking.
     #[inline]
     pub fn slice(&self, range: Range<usize>, plain: bool) -> Result<Piece, Error> {
-        Ok(Piece { span: Parts::text_span(range)?, plain })
+        Ok(Piece { span: Parts::text_span(range)?, known: if plain { Known::Plain } else { Known::Text } })
     }
 
     /// Copies a text that is known to be printable ASCII.
     #[inline]
     pub fn push_plain(&mut self, text: &str) -> Result<Piece, Error> {
-        Ok(Piece { span: self.parts.push(text)?, plain: true })
+        Ok(Piece { span: self.parts.push(text)?, known: Known::Plain })
     }
 
     /// Copies a text.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<Piece, Error> {
-        Ok(Piece { span: self.parts.push(text)?, plain: false })
+        let known = if text::is_plain(text.as_bytes()) { Known::Plain } else { Known::Text };
+        Ok(Piece { span: self.parts.push(text)?, known })
+    }
+
+    /// Copies bytes that are to be a text. Errors are of kind [`InvalidUtf8`](ErrorKind::InvalidUtf8), without a place.
+    ///
+    /// For most texts this is one look, at many bytes at a time.
+    #[inline]
+    pub fn push_bytes(&mut self, text: &[u8]) -> Result<Piece, Error> {
+        let known = if text::is_plain(text) {
+            Known::Plain
+        } else if core::str::from_utf8(text).is_ok() {
+            Known::Text
+        } else {
+            return Err(Error::new(ErrorKind::InvalidUtf8));
+        };
+        let start = self.parts.side.len();
+        self.parts.side.extend_from_slice(text);
+        Ok(Piece { span: self.parts.side_span(start)?, known })
     }
 
     /// Has a text written, by a function that appends it: an unescaped string, for example.
     #[inline]
     pub fn push_with<E: From<Error>>(
         &mut self,
-        write: impl FnOnce(&mut String) -> Result<(), E>,
+        write: impl FnOnce(&mut TextWriter<'_>) -> Result<(), E>,
     ) -> Result<Piece, E> {
         let start = self.parts.side.len();
-        write(&mut self.parts.side)?;
-        Ok(Piece { span: self.parts.side_span(start)?, plain: false })
+        write(&mut TextWriter(&mut self.parts.side))?;
+        Ok(Piece { span: self.parts.side_span(start)?, known: Known::Text })
+    }
+
+    /// Writes the text of a point in time, in UTC: what [`Timestamp::format_utc`] writes. `None` when that has none.
+    #[inline]
+    pub fn push_utc(&mut self, seconds: i64, nanosecond: u32) -> Result<Option<Piece>, Error> {
+        let Some(text) = UtcText::of(seconds, nanosecond) else { return Ok(None) };
+        let start = self.parts.side.len();
+        self.parts.side.extend_from_slice(text.as_bytes());
+        Ok(Some(Piece { span: self.parts.side_span(start)?, known: Known::Timestamp }))
     }
 
     /// Takes an attribute, `specversion` included.
@@ -145,36 +184,46 @@ impl<'d> Assembler<'d> {
     #[inline]
     pub fn attribute(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
         self.check_size(name, value)?;
-        match Core::from_name(self.parts.str(name.span)) {
+        let text = self.parts.bytes(name.span);
+        match Core::from_name(text) {
             Some(core) => self.core(core, value),
+            None if text == b"specversion" => self.version(name, value),
             None => self.other(name, value),
         }
     }
 
-    /// Takes an attribute whose name does not lie in the document. The name is copied where it has to be kept.
+    /// Takes an attribute whose name does not lie in the document. The name is copied where it has to be kept; a core attribute's
+    /// need not be, see [`keeps`](Self::keeps).
     #[inline]
-    pub fn named(&mut self, name: &str, value: Given<'_>) -> Result<(), Error> {
+    pub fn named(&mut self, name: &(impl AsRef<[u8]> + ?Sized), value: Given<'_>) -> Result<(), Error> {
+        let name = name.as_ref();
         if let Some(core) = Core::from_name(name) {
-            self.check_size(NO_NAME, value).map_err(|error| error.with_attribute(name))?;
+            self.check_size(NO_NAME, value).map_err(|error| error.with_attribute(core.name()))?;
             return self.core(core, value);
         }
-        if name == "specversion" {
+        if name == b"specversion" {
             self.check_size(NO_NAME, value)?;
             return self.version(NO_NAME, value);
         }
-        let name = self.push(name)?;
+        let name = self.push_bytes(name)?;
         self.check_size(name, value)?;
         self.other(name, value)
+    }
+
+    /// Whether [`named`](Self::named) copies this name: for decoders that count what they [`reserve`](Self::reserve).
+    #[inline]
+    pub fn keeps(name: &[u8]) -> bool {
+        Core::from_name(name).is_none() && name != b"specversion"
     }
 
     /// Takes an attribute that the carrier names but says has no value. It is absent, and must not come again.
     pub fn unset(&mut self, name: Piece) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
-        let text = self.parts.str(name.span);
+        let text = self.parts.bytes(name.span);
         match Core::from_name(text) {
             Some(core @ (Core::Id | Core::Source | Core::Type)) => Err(at(missing(core.name()), name)),
             Some(core) => self.see(1 << core as u8, core.name(), name),
-            None if text == "specversion" => Err(at(missing("specversion"), name)),
+            None if text == b"specversion" => Err(at(missing("specversion"), name)),
             None => {
                 let Some(name) = self.extension_name(name)? else { return Ok(()) };
                 self.insert(name.piece, ExtensionKind::Unset, Span::default())
@@ -188,7 +237,7 @@ impl<'d> Assembler<'d> {
     pub fn invalid(&mut self, name: Piece, error: Error) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
         let text = String::from(self.parts.str(name.span));
-        let core = Core::from_name(&text);
+        let core = Core::from_name(text.as_bytes());
         if let Some(core) = core {
             self.see(1 << core as u8, core.name(), name)?;
         } else if text != "specversion" {
@@ -231,7 +280,7 @@ impl<'d> Assembler<'d> {
         } else if self.seen & 1 << Core::DataSchema as u8 != 0 {
             if !self.parts.core(Core::DataSchema).is_absent() {
                 self.check_dataschema()?;
-            } else if let Ok(at) = self.parts.find("dataschema") {
+            } else if let Ok(at) = self.parts.find(b"dataschema") {
                 self.refuse_odd_dataschema(at)?;
             }
         }
@@ -276,7 +325,9 @@ impl<'d> Assembler<'d> {
         // What `dataschema` may be depends on the version, which may not be known yet.
         let checked = match core {
             Core::DataSchema => Ok(()),
-            _ => check_core(core, self.parts.str(piece.span), piece.plain),
+            Core::Time if piece.known == Known::Timestamp => Ok(()),
+            _ if is_plain_core(core, self.parts.bytes(piece.span), piece.known == Known::Plain) => Ok(()),
+            _ => check_core(core, self.parts.str(piece.span)),
         };
         match checked {
             Ok(()) => {
@@ -292,16 +343,13 @@ impl<'d> Assembler<'d> {
 
     #[inline]
     fn other(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
-        if self.parts.str(name.span) == "specversion" {
-            return self.version(name, value);
-        }
         let Some(name) = self.extension_name(name)? else { return Ok(()) };
         if name.repaired {
             // A core attribute in another case is that attribute.
-            if let Some(core) = Core::from_name(self.parts.str(name.piece.span)) {
+            if let Some(core) = Core::from_name(self.parts.bytes(name.piece.span)) {
                 return self.core(core, value);
             }
-            if self.parts.str(name.piece.span) == "specversion" {
+            if self.parts.bytes(name.piece.span) == b"specversion" {
                 return self.version(name.piece, value);
             }
         }
@@ -317,7 +365,7 @@ impl<'d> Assembler<'d> {
                 let (kind, span) = self.parts.store(Value::Binary(bytes))?;
                 (kind, span, Ok(()))
             }
-            Given::Text(piece) if piece.plain => (ExtensionKind::String, piece.span, Ok(())),
+            Given::Text(piece) if piece.known == Known::Plain => (ExtensionKind::String, piece.span, Ok(())),
             Given::Text(piece) => (ExtensionKind::String, piece.span, self.check(piece, text::check)),
             Given::Uri(piece) => {
                 (ExtensionKind::Uri, piece.span, self.check(piece, |text| Uri::parse(text).map(drop)))
@@ -327,6 +375,9 @@ impl<'d> Assembler<'d> {
                 piece.span,
                 self.check(piece, |text| UriReference::parse(text).map(drop)),
             ),
+            Given::Timestamp(piece) if piece.known == Known::Timestamp => {
+                (ExtensionKind::Timestamp, piece.span, Ok(()))
+            }
             Given::Timestamp(piece) => (
                 ExtensionKind::Timestamp,
                 piece.span,
@@ -362,7 +413,7 @@ impl<'d> Assembler<'d> {
     /// A name that is one, repaired where that is allowed; `None`: the attribute is left out.
     #[inline]
     fn extension_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
-        if is_name(self.parts.str(name.span)) {
+        if is_name(self.parts.bytes(name.span)) {
             return Ok(Some(FoundName { piece: name, repaired: false }));
         }
         self.repair_name(name)
@@ -372,7 +423,10 @@ impl<'d> Assembler<'d> {
     fn repair_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
         let text = String::from(self.parts.str(name.span));
         let lower = text.to_ascii_lowercase();
-        if self.decoding.leniency.allows(RepairKind::LowerCasedName) && lower != text && is_name(&lower) {
+        if self.decoding.leniency.allows(RepairKind::LowerCasedName)
+            && lower != text
+            && is_name(lower.as_bytes())
+        {
             self.repairs.push(Repair::new(RepairKind::LowerCasedName).with_attribute(lower.as_str()));
             return Ok(Some(FoundName { piece: self.push(&lower)?, repaired: true }));
         }
@@ -386,7 +440,7 @@ impl<'d> Assembler<'d> {
 
     #[inline]
     fn insert(&mut self, name: Piece, kind: ExtensionKind, value: Span) -> Result<(), Error> {
-        match self.parts.find(self.parts.str(name.span)) {
+        match self.parts.find(self.parts.bytes(name.span)) {
             Err(place) => {
                 self.parts.extensions.insert(place, parts::extension(name.span, kind, value));
                 Ok(())
@@ -410,7 +464,7 @@ impl<'d> Assembler<'d> {
     }
 
     fn check_dataschema(&mut self) -> Result<(), Error> {
-        let piece = Piece { span: self.parts.core(Core::DataSchema), plain: false };
+        let piece = Piece { span: self.parts.core(Core::DataSchema), known: Known::Text };
         let text = self.parts.str(piece.span);
         let Err(error) = Uri::parse(text) else { return Ok(()) };
         if let Ok((_, true)) = Uri::parse_with_fragment(text)
@@ -439,8 +493,11 @@ impl<'d> Assembler<'d> {
             ExtensionKind::Unset => return Ok(()),
             ExtensionKind::String => parts::empty("dataschema"),
             _ => {
-                let (text, side) = (self.parts.text.as_str(), self.parts.side.as_str());
-                wrong_type(Core::DataSchema, extension.value(text, side, &self.parts.binary))
+                let side = core::str::from_utf8(&self.parts.side).unwrap_or_default();
+                wrong_type(
+                    Core::DataSchema,
+                    extension.value(self.parts.text.as_str(), side, &self.parts.binary),
+                )
             }
         };
         self.drop_or_refuse("dataschema", false, error)
@@ -516,6 +573,38 @@ struct FoundName {
     piece: Piece,
     /// Whether lower-casing made it one.
     repaired: bool,
+}
+
+/// Takes text that is written bit by bit: see [`Assembler::push_with`].
+///
+/// ```
+/// use cloudevents_core::{Assembler, Decoding, Error};
+///
+/// let decoding = Decoding::strict();
+/// let mut assembler = Assembler::new(&decoding);
+/// let piece = assembler.push_with(|out| {
+///     out.push_str("caf");
+///     out.push('é');
+///     Ok::<_, Error>(())
+/// })?;
+/// assert_eq!(assembler.text(piece), "café");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TextWriter<'a>(&'a mut Vec<u8>);
+
+impl TextWriter<'_> {
+    /// Appends a text.
+    #[inline]
+    pub fn push_str(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends a character.
+    #[inline]
+    pub fn push(&mut self, character: char) {
+        self.push_str(character.encode_utf8(&mut [0; 4]));
+    }
 }
 
 /// What is known when all attributes have come.

@@ -34,15 +34,15 @@ impl Core {
     }
 
     #[inline]
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
-            "id" => Self::Id,
-            "source" => Self::Source,
-            "type" => Self::Type,
-            "datacontenttype" => Self::DataContentType,
-            "dataschema" => Self::DataSchema,
-            "subject" => Self::Subject,
-            "time" => Self::Time,
+            b"id" => Self::Id,
+            b"source" => Self::Source,
+            b"type" => Self::Type,
+            b"datacontenttype" => Self::DataContentType,
+            b"dataschema" => Self::DataSchema,
+            b"subject" => Self::Subject,
+            b"time" => Self::Time,
             _ => return None,
         })
     }
@@ -63,10 +63,23 @@ impl Span {
         self.length == 0
     }
 
+    /// The bytes of the text; otherwise as [`of`](Self::of).
+    #[inline]
+    pub(crate) fn bytes_of<'a>(self, text: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        let buffer = if self.is_in_side() { side } else { text };
+        let start = (self.offset & !SIDE) as usize;
+        buffer.get(start..start.wrapping_add(self.length as usize)).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn is_in_side(self) -> bool {
+        self.offset & SIDE != 0
+    }
+
     /// The text, from the buffer of the span. Empty for a span that does not fit, which no constructor makes.
     #[inline]
     pub(crate) fn of<'a>(self, text: &'a str, side: &'a str) -> &'a str {
-        let buffer = if self.offset & SIDE == 0 { text } else { side };
+        let buffer = if self.is_in_side() { side } else { text };
         let start = (self.offset & !SIDE) as usize;
         buffer.get(start..start.wrapping_add(self.length as usize)).unwrap_or_default()
     }

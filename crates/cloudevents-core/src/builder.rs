@@ -155,7 +155,7 @@ impl EventBuilder {
                 }
             }
             None => {
-                if let Ok(at) = self.parts.find(name) {
+                if let Ok(at) = self.parts.find(name.as_bytes()) {
                     self.parts.extensions.remove(at);
                 }
             }
@@ -219,11 +219,11 @@ impl EventBuilder {
 
 /// A valid name, and that of no core attribute in any version. What a version rules out beyond that, `build` tells.
 fn check_name(name: &str) -> Result<(), Error> {
-    match Core::from_name(name) {
+    match Core::from_name(name.as_bytes()) {
         Some(Core::DataSchema) => Ok(()),
         Some(_) => Err(reserved(name)),
         None if name == "specversion" => Err(reserved(name)),
-        None if is_name(name) => Ok(()),
+        None if is_name(name.as_bytes()) => Ok(()),
         None => Name::parse(name).map(drop),
     }
 }

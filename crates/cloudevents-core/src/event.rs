@@ -6,7 +6,7 @@ use crate::{
     attributes::{Attributes, Buffers, CORE, Core, Extension, Extensions, Span},
     name::is_name,
     parts::{Parts, check_core, reserved},
-    payload::{Content, Kind, agree, read_body},
+    payload::{Content, Kind, agree, read},
     text, v03,
 };
 use alloc::{string::String, vec::Vec};
@@ -98,7 +98,7 @@ impl Event {
             Kind::Cbor => Some(MediaType::CBOR),
             Kind::Proto => Some(MediaType::PROTOBUF),
             Kind::Xml => Some(MediaType::XML),
-            Kind::Text | Kind::Binary | Kind::Body => None,
+            Kind::Text | Kind::Characters | Kind::Binary | Kind::Body => None,
         })
     }
 
@@ -199,7 +199,9 @@ impl Event {
                 let type_url = self.type_url.of(self.buffers.text.as_str(), self.buffers.side.as_str());
                 Data::Proto { type_url, value: content.as_bytes() }
             }
-            (Kind::Binary | Kind::Body | Kind::Text | Kind::Xml, content) => Data::Binary(content.as_bytes()),
+            (Kind::Binary | Kind::Body | Kind::Text | Kind::Characters | Kind::Xml, content) => {
+                Data::Binary(content.as_bytes())
+            }
         })
     }
 
@@ -300,7 +302,7 @@ impl Event {
             }
             None if there && name != "specversion" => {
                 let _ = self.change(|parts| {
-                    if let Ok(at) = parts.find(name) {
+                    if let Ok(at) = parts.find(name.as_bytes()) {
                         parts.extensions.remove(at);
                     }
                     Ok(())
@@ -313,7 +315,7 @@ impl Event {
 
     /// Replaces the payload, with its content type.
     pub fn set_payload(&mut self, datacontenttype: &str, payload: Payload) -> Result<(), Error> {
-        check_core(Core::DataContentType, datacontenttype, false)?;
+        check_core(Core::DataContentType, datacontenttype)?;
         let type_url = payload.type_url.clone();
         self.change(|parts| {
             parts.type_url = parts.push(&type_url)?;
@@ -423,7 +425,10 @@ impl Event {
     }
 
     fn kind_of(&self, body: &Body) -> Kind {
-        if body.kind == Kind::Body { body.read(self.datacontenttype()) } else { body.kind }
+        match body.kind {
+            Kind::Body | Kind::Characters => body.read(self.datacontenttype()),
+            kind => kind,
+        }
     }
 
     fn set_core(&mut self, core: Core, value: &str) -> Result<(), Error> {
@@ -456,7 +461,7 @@ pub(crate) fn check_extension_name(specversion: SpecVersion, name: &str) -> Resu
     if v03::is_reserved(specversion, name) {
         return Err(reserved(name));
     }
-    if is_name(name) { Ok(()) } else { Name::parse(name).map(drop) }
+    if is_name(name.as_bytes()) { Ok(()) } else { Name::parse(name).map(drop) }
 }
 
 /// A payload with what is known of it.
@@ -464,7 +469,7 @@ pub(crate) fn check_extension_name(specversion: SpecVersion, name: &str) -> Resu
 pub(crate) struct Body {
     content: Content,
     kind: Kind,
-    /// What a [`Kind::Body`] turned out to be when somebody asked.
+    /// What a [`Kind::Body`] or [`Kind::Characters`] turned out to be when somebody asked.
     read: AtomicU8,
 }
 
@@ -472,6 +477,7 @@ const UNREAD: u8 = 0;
 const JSON: u8 = 1;
 const CBOR: u8 = 2;
 const BINARY: u8 = 3;
+const TEXT: u8 = 4;
 
 impl Body {
     #[inline]
@@ -490,16 +496,24 @@ impl Body {
         Self { content, kind, read: AtomicU8::new(UNREAD) }
     }
 
+    /// Characters as what they are under this content type.
+    pub(crate) fn settled(self, content_type: Option<MediaType<'_>>) -> Self {
+        let kind = if self.kind == Kind::Characters { self.read(content_type) } else { self.kind };
+        Self { kind, ..self }
+    }
+
     fn read(&self, content_type: Option<MediaType<'_>>) -> Kind {
         match self.read.load(Ordering::Relaxed) {
             JSON => Kind::Json,
             CBOR => Kind::Cbor,
             BINARY => Kind::Binary,
+            TEXT => Kind::Text,
             _ => {
-                let kind = read_body(&self.content, content_type);
+                let kind = read(self.kind, &self.content, content_type);
                 let code = match kind {
                     Kind::Json => JSON,
                     Kind::Cbor => CBOR,
+                    Kind::Text => TEXT,
                     _ => BINARY,
                 };
                 self.read.store(code, Ordering::Relaxed);

@@ -32,7 +32,7 @@ mod uri;
 mod v03;
 mod value;
 
-pub use assemble::{Assembler, Completed, Given, Piece};
+pub use assemble::{Assembler, Completed, Given, Piece, TextWriter};
 pub use attributes::Attributes;
 pub use builder::{BuildError, EventBuilder};
 pub use decoding::{Decoded, Decoding, Leniency, Limits, Repair, RepairKind};

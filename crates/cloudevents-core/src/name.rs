@@ -21,7 +21,7 @@ pub struct Name<'a>(&'a str);
 impl<'a> Name<'a> {
     /// Checks the text. Errors are of kind [`InvalidName`](ErrorKind::InvalidName) (clause CE-Naming-a).
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        if is_name(text) { Ok(Self(text)) } else { Err(refuse(text)) }
+        if is_name(text.as_bytes()) { Ok(Self(text)) } else { Err(refuse(text)) }
     }
 
     /// The name as text.
@@ -37,10 +37,10 @@ impl<'a> Name<'a> {
 
 /// Whether a text is the name of a context attribute.
 #[inline]
-pub(crate) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &[u8]) -> bool {
     !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        && text != "data"
+        && text.iter().fold(true, |all, byte| all & matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
+        && text != b"data"
         && text.len() <= MAX
 }
 

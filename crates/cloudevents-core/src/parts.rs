@@ -5,15 +5,17 @@ use crate::{
     attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
     event::Body,
     text,
+    uri::is_plain_path,
 };
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) text: TextBuffer,
-    pub(crate) side: String,
+    /// UTF-8: only text is appended.
+    pub(crate) side: Vec<u8>,
     pub(crate) core: [Span; 7],
     /// Sorted by name.
     pub(crate) extensions: SmallVec<[Extension; 8]>,
@@ -23,34 +25,42 @@ pub(crate) struct Parts {
 
 impl Parts {
     #[inline]
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        span.bytes_of(self.text.as_bytes(), &self.side)
+    }
+
+    /// The text of a span. That of the side buffer is checked again: where it matters, look at the bytes.
+    #[inline]
     pub(crate) fn str(&self, span: Span) -> &str {
-        span.of(self.text.as_str(), &self.side)
+        if span.is_in_side() {
+            return core::str::from_utf8(self.bytes(span)).unwrap_or_default();
+        }
+        span.of(self.text.as_str(), "")
     }
 
     /// Appends a text to the side buffer.
     #[inline]
     pub(crate) fn push(&mut self, text: &str) -> Result<Span, Error> {
         let start = self.side.len();
-        self.side.push_str(text);
+        self.side.extend_from_slice(text.as_bytes());
         self.side_span(start)
     }
 
     /// The span of what was appended to the side buffer since it had this length.
     #[inline]
     pub(crate) fn side_span(&self, start: usize) -> Result<Span, Error> {
-        match (u32::try_from(start), u32::try_from(self.side.len().wrapping_sub(start))) {
-            (Ok(offset), Ok(length)) if self.side.len() < SIDE as usize => {
-                Ok(Span { offset: offset | SIDE, length })
-            }
-            _ => Err(beyond_reach()),
-        }
+        let span = Self::text_span(start..self.side.len())?;
+        Ok(Span { offset: span.offset | SIDE, ..span })
     }
 
     /// The span of a range of the text buffer.
     #[inline]
     pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
-        match (u32::try_from(range.start), u32::try_from(range.len())) {
-            (Ok(offset), Ok(length)) if range.end < SIDE as usize => Ok(Span { offset, length }),
+        // What ends within reach begins there.
+        match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
+            (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
+                Ok(Span { offset, length })
+            }
             _ => Err(beyond_reach()),
         }
     }
@@ -69,12 +79,12 @@ impl Parts {
 
     /// Where an extension of this name is, or where it belongs.
     #[inline]
-    pub(crate) fn find(&self, name: &str) -> Result<usize, usize> {
+    pub(crate) fn find(&self, name: &[u8]) -> Result<usize, usize> {
         // From the end: messages that are sorted already, as ours are, cost one comparison per name.
-        let (text, side) = (self.text.as_str(), self.side.as_str());
+        let (text, side) = (self.text.as_bytes(), self.side.as_slice());
         let mut at = self.extensions.len();
         for extension in self.extensions.iter().rev() {
-            match extension.name().of(text, side).cmp(name) {
+            match extension.name().bytes_of(text, side).cmp(name) {
                 core::cmp::Ordering::Less => return Err(at),
                 core::cmp::Ordering::Equal => return Ok(at.wrapping_sub(1)),
                 core::cmp::Ordering::Greater => at = at.wrapping_sub(1),
@@ -86,7 +96,7 @@ impl Parts {
     /// Puts an extension in, in place of one of the same name.
     pub(crate) fn put(&mut self, name: &str, value: Value<'_>) -> Result<(), Error> {
         let (kind, value) = self.store(value)?;
-        match self.find(name) {
+        match self.find(name.as_bytes()) {
             Ok(at) => {
                 if let Some(slot) = self.extensions.get_mut(at) {
                     (slot.kind, slot.value) = (kind, value);
@@ -123,7 +133,9 @@ impl Parts {
     }
 
     /// Takes an event apart. Its text stays where it is; what was unescaped is copied.
-    pub(crate) fn thaw(event: Event) -> (Self, SpecVersion, Option<Body>) {
+    pub(crate) fn thaw(mut event: Event) -> (Self, SpecVersion, Option<Body>) {
+        // What the content type makes of the payload is settled before the content type may change.
+        let body = event.body.take().map(|body| body.settled(event.datacontenttype()));
         let parts = Self {
             side: event.buffers.side.as_str().into(),
             text: event.buffers.text,
@@ -132,7 +144,7 @@ impl Parts {
             binary: event.extensions.binary().into(),
             type_url: event.type_url,
         };
-        (parts, event.specversion, event.body)
+        (parts, event.specversion, body)
     }
 
     /// Freezes the parts. The payload stays what it was said to be.
@@ -151,8 +163,9 @@ impl Parts {
 }
 
 #[inline]
-fn side_buffer(side: String) -> TextBuffer {
-    if side.is_empty() { TextBuffer::default() } else { side.into() }
+fn side_buffer(side: Vec<u8>) -> TextBuffer {
+    // It is UTF-8, and checked as a whole, once, because nothing but bytes can be appended without a check.
+    if side.is_empty() { TextBuffer::default() } else { TextBuffer::new(side.into()).unwrap_or_default() }
 }
 
 #[inline]
@@ -162,14 +175,25 @@ pub(crate) fn extension(name: Span, kind: ExtensionKind, value: Span) -> Extensi
     Extension { name_offset: name.offset, name_length, kind, value }
 }
 
-/// The rules of each core attribute of a 1.0 event. `plain` says that the text is known to be printable ASCII.
+/// Whether a text follows the rules of a core attribute at first sight. `plain` says that it is known to be printable ASCII.
 #[inline]
-pub(crate) fn check_core(core: Core, value: &str, plain: bool) -> Result<(), Error> {
+pub(crate) fn is_plain_core(core: Core, value: &[u8], plain: bool) -> bool {
+    !value.is_empty()
+        && match core {
+            Core::Id | Core::Type | Core::Subject => plain,
+            Core::Source => is_plain_path(value),
+            Core::DataContentType => value == MediaType::JSON.as_str().as_bytes(),
+            Core::DataSchema => false,
+            Core::Time => Timestamp::is(value),
+        }
+}
+
+/// The rules of each core attribute of a 1.0 event.
+pub(crate) fn check_core(core: Core, value: &str) -> Result<(), Error> {
     if value.is_empty() {
         return Err(empty(core.name()));
     }
     let checked = match core {
-        Core::Id | Core::Type | Core::Subject if plain => return Ok(()),
         Core::Id | Core::Type | Core::Subject => text::check(value),
         Core::Source => UriReference::parse(value).map(drop),
         Core::DataContentType => MediaType::parse(value).map(drop),

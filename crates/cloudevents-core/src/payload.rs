@@ -96,6 +96,8 @@ pub(crate) enum Kind {
     Binary,
     /// Bytes whose meaning the content type decides.
     Body,
+    /// Text of which the content type decides whether it is JSON.
+    Characters,
     /// Text.
     Xml,
     /// Bytes, checked to be one item.
@@ -136,10 +138,10 @@ impl Payload {
     }
 
     /// Character data of a format that does not tell JSON from other text: JSON under a JSON content type when it is JSON, else
-    /// text.
+    /// text. It is looked at when somebody asks which, and not before.
     pub fn characters(text: impl Into<TextBuffer>, content_type: Option<MediaType<'_>>) -> Self {
-        let content = Content::Text(text.into());
-        Self { kind: agree(Kind::Text, &content, content_type), ..Self::of(content, Kind::Text) }
+        let kind = if content_type.is_some_and(MediaType::is_json) { Kind::Characters } else { Kind::Text };
+        Self::of(Content::Text(text.into()), kind)
     }
 
     /// Bytes, which stay bytes whatever the content type says: JSON documents carry them as `data_base64`.
@@ -200,6 +202,10 @@ impl Content {
         }
     }
 
+    fn is_json(&self) -> bool {
+        self.as_text().is_some_and(|text| JsonText::parse(text).is_ok())
+    }
+
     /// The text, checked again when it is held as bytes.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
@@ -213,27 +219,19 @@ impl Content {
 pub(crate) fn agree(kind: Kind, content: &Content, content_type: Option<MediaType<'_>>) -> Kind {
     match (kind, content_type) {
         (Kind::Json, Some(ct)) if !ct.is_json() => Kind::Text,
-        (Kind::Text, Some(ct))
-            if ct.is_json() && content.as_text().is_some_and(|text| JsonText::parse(text).is_ok()) =>
-        {
-            Kind::Json
-        }
+        (Kind::Text, Some(ct)) if ct.is_json() && content.is_json() => Kind::Json,
         (Kind::Cbor, Some(ct)) if !ct.is_cbor() => Kind::Binary,
         _ => kind,
     }
 }
 
-/// What a body is under a content type: the second half of the table, when somebody asks.
-pub(crate) fn read_body(content: &Content, content_type: Option<MediaType<'_>>) -> Kind {
-    match content_type {
-        Some(ct) if ct.is_json() => {
-            if content.as_text().is_some_and(|text| JsonText::parse(text).is_ok()) {
-                Kind::Json
-            } else {
-                Kind::Binary
-            }
-        }
-        Some(ct) if ct.is_cbor() && is_cbor_item(content.as_bytes()) => Kind::Cbor,
-        _ => Kind::Binary,
+/// What a body, or characters, are under a content type: the second half of the table, when somebody asks.
+pub(crate) fn read(kind: Kind, content: &Content, content_type: Option<MediaType<'_>>) -> Kind {
+    match (kind, content_type) {
+        (Kind::Body | Kind::Characters, Some(ct)) if ct.is_json() && content.is_json() => Kind::Json,
+        (Kind::Body, Some(ct)) if ct.is_cbor() && is_cbor_item(content.as_bytes()) => Kind::Cbor,
+        (Kind::Body, _) => Kind::Binary,
+        (Kind::Characters, _) => Kind::Text,
+        _ => kind,
     }
 }

@@ -275,17 +275,22 @@ impl<'a> Scanner<'a> {
     /// Appends a string's contents with its escapes undone.
     ///
     /// Lone surrogates are refused: no text has them.
-    #[cold]
     pub fn unescape(&self, string: RawString, out: &mut String) -> Result<(), Problem> {
+        self.unescape_with(string, |part| out.push_str(part))
+    }
+
+    /// Gives away a string's contents part by part, with its escapes undone: as [`unescape`](Self::unescape).
+    #[cold]
+    pub fn unescape_with(&self, string: RawString, mut out: impl FnMut(&str)) -> Result<(), Problem> {
         let mut rest = self.text.get(string.range()).unwrap_or_default();
         while let Some((before, after)) = rest.split_once('\\') {
-            out.push_str(before);
+            out(before);
             let at = string.end.wrapping_sub(after.len()).wrapping_sub(1);
             let (character, length) = escaped_character(after).map_err(|what| Problem { at, what })?;
-            out.push(character);
+            out(character.encode_utf8(&mut [0; 4]));
             rest = after.get(length..).unwrap_or_default();
         }
-        out.push_str(rest);
+        out(rest);
         Ok(())
     }
 

@@ -2,19 +2,44 @@
 
 use crate::{Error, ErrorKind};
 use alloc::format;
+use wide::u8x16;
 
 /// Checks that a text is a CloudEvents String: no control characters and no Unicode noncharacters.
 ///
 /// The error is of kind [`InvalidString`](ErrorKind::InvalidString) and names the character and its byte position (clauses
 /// CE-Type-System-f and CE-Type-System-g).
+#[inline]
 pub(crate) fn check(text: &str) -> Result<(), Error> {
-    if text.bytes().all(is_plain) { Ok(()) } else { check_characters(text) }
+    if is_plain(text.as_bytes()) { Ok(()) } else { check_characters(text) }
 }
 
-/// Printable ASCII and the space: what needs no closer look.
+/// Whether all of it is printable ASCII and spaces: text that needs no closer look.
 #[inline]
-pub(crate) fn is_plain(byte: u8) -> bool {
-    (b' '..0x7f).contains(&byte)
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<16>() {
+        // Whole chunks, then the last 16 bytes, which may overlap them.
+        let odd = bytes.as_chunks::<16>().0.iter().fold(odd(*last), |all, chunk| all | odd(*chunk));
+        return odd.to_bitmask() == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return !has_odd(u64::from_le_bytes(*first)) && !has_odd(u64::from_le_bytes(*last));
+    }
+    bytes.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte))
+}
+
+/// The bytes outside of printable ASCII.
+#[inline(always)]
+fn odd(chunk: [u8; 16]) -> u8x16 {
+    let shifted = u8x16::new(chunk) - u8x16::splat(b' ');
+    !shifted.min(u8x16::splat(b'~' - b' ')).simd_eq(shifted)
+}
+
+/// Whether one of eight bytes is outside of printable ASCII. A byte borrows or carries only where one before it is.
+#[inline(always)]
+fn has_odd(eight: u64) -> bool {
+    let below = eight.wrapping_sub(u64::from_le_bytes([b' '; 8]));
+    let above = eight.wrapping_add(u64::from_le_bytes([1; 8]));
+    (below | above | eight) & u64::from_le_bytes([0x80; 8]) != 0
 }
 
 #[cold]
@@ -45,7 +70,21 @@ fn refuse(what: &str, character: char, at: usize) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, is_plain};
+
+    #[test]
+    fn every_byte_in_every_place() {
+        for length in 0..40 {
+            assert!(is_plain(&alloc::vec![b' '; length]) && is_plain(&alloc::vec![b'~'; length]), "{length}");
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = alloc::vec![b'x'; length];
+                    bytes[at] = byte;
+                    assert_eq!(is_plain(&bytes), (b' '..=b'~').contains(&byte), "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_edges_of_what_is_allowed() {

@@ -6,6 +6,9 @@ mod chrono04;
 mod jiff02;
 #[cfg(feature = "time03")]
 mod time03;
+mod utc;
+
+pub(crate) use utc::UtcText;
 
 use crate::{Error, ErrorKind};
 use alloc::{format, string::String};
@@ -105,9 +108,21 @@ impl<'a> Timestamp<'a> {
         format_with_offset(seconds, nanosecond, 0)
     }
 
+    /// The length of what [`format_utc`](Self::format_utc) writes, in bytes: 20, 24, 27 or 30.
+    #[inline]
+    pub fn utc_length(nanosecond: u32) -> usize {
+        UtcText::length(nanosecond).into()
+    }
+
     /// For the text of an event's attribute, which was checked when it came in.
     pub(crate) fn known(text: &'a str) -> Self {
         Self(text)
+    }
+
+    /// Whether a text is a timestamp.
+    #[inline]
+    pub(crate) fn is(text: &[u8]) -> bool {
+        read(text).is_ok()
     }
 
     fn fields(self) -> Fields {
@@ -118,26 +133,12 @@ impl<'a> Timestamp<'a> {
 /// The same with an offset in minutes, east positive; `Z` when it is 0.
 pub(crate) fn format_with_offset(seconds: i64, nanosecond: u32, offset: i16) -> Option<String> {
     let local = seconds.checked_add(i64::from(offset).wrapping_mul(60))?;
-    let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
-    let (year, month, day) = civil_from_days(days)?;
-    if nanosecond >= 1_000_000_000 {
-        return None;
-    }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    match nanosecond {
-        0 => {}
-        n if n % 1_000_000 == 0 => text.push_str(&format!(".{:03}", n / 1_000_000)),
-        n if n % 1_000 == 0 => text.push_str(&format!(".{:06}", n / 1_000)),
-        n => text.push_str(&format!(".{n:09}")),
-    }
-    match offset {
-        0 => text.push('Z'),
-        _ => {
-            let sign = if offset < 0 { '-' } else { '+' };
-            let minutes = offset.unsigned_abs();
-            text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
-        }
+    let mut text = String::from(UtcText::of(local, nanosecond)?.as_str());
+    if offset != 0 {
+        text.pop();
+        let sign = if offset < 0 { '-' } else { '+' };
+        let minutes = offset.unsigned_abs();
+        text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
     }
     Some(text)
 }
@@ -268,23 +269,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
-}
-
-/// The inverse, for the years 0000 to 9999.
-#[allow(clippy::arithmetic_side_effects)]
-fn civil_from_days(days: i64) -> Option<(i64, i64, i64)> {
-    if !(-719_528..=2_932_896).contains(&days) {
-        return None;
-    }
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    Some((year_of_era + era * 400 + i64::from(month <= 2), month, day))
 }
 
 #[cold]

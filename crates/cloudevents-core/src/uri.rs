@@ -66,7 +66,7 @@ pub struct UriReference<'a>(&'a str);
 impl<'a> UriReference<'a> {
     /// Checks the text. Errors are of kind [`InvalidUriReference`](ErrorKind::InvalidUriReference) (clause CE-Type-System-k).
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        if is_plain_path(text) || fluent_uri::UriRef::parse(text).is_ok() {
+        if is_plain_path(text.as_bytes()) || fluent_uri::UriRef::parse(text).is_ok() {
             return Ok(Self(text));
         }
         Err(why_not_reference(text))
@@ -91,9 +91,20 @@ impl<'a> UriReference<'a> {
 /// Unreserved characters and slashes alone are always a valid reference (a path, or an authority and a path): the common
 /// spelling of a `source`, told without taking it apart.
 #[inline]
-fn is_plain_path(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~'))
+pub(crate) fn is_plain_path(text: &[u8]) -> bool {
+    text.iter().fold(true, |all, byte| all & PATH_CHARACTERS[usize::from(*byte)])
 }
+
+const PATH_CHARACTERS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~');
+        byte = byte.wrapping_add(1);
+    }
+    table
+};
 
 #[cold]
 fn why_not_uri(text: &str) -> Error {

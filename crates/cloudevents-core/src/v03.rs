@@ -21,11 +21,11 @@ pub(crate) fn core_name(specversion: SpecVersion, core: Core) -> &'static str {
 #[inline]
 pub(crate) fn core_from_name(specversion: SpecVersion, name: &str) -> Option<Core> {
     match specversion {
-        SpecVersion::V1 => Core::from_name(name),
+        SpecVersion::V1 => Core::from_name(name.as_bytes()),
         SpecVersion::V03 => match name {
             "schemaurl" => Some(Core::DataSchema),
             "dataschema" => None,
-            _ => Core::from_name(name),
+            _ => Core::from_name(name.as_bytes()),
         },
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
         (SpecVersion::V03, Core::DataSchema) => {
             UriReference::parse(value).map(drop).map_err(|error| error.with_attribute("schemaurl"))
         }
-        _ => parts::check_core(core, value, false),
+        _ => parts::check_core(core, value),
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
 pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, Error> {
     let dataschema = parts.core(Core::DataSchema);
     parts.set_core(Core::DataSchema, Default::default());
-    if let Ok(at) = parts.find("schemaurl") {
+    if let Ok(at) = parts.find(b"schemaurl") {
         let extension = parts.extensions.remove(at);
         if extension.kind != crate::attributes::ExtensionKind::Unset {
             let text = text_of(parts, extension, "schemaurl")?;
@@ -67,7 +67,7 @@ pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, 
         text::check(&text).map_err(|error| error.with_attribute("dataschema"))?;
         parts.put("dataschema", crate::Value::String(&text))?;
     }
-    let Ok(at) = parts.find("datacontentencoding") else { return Ok(None) };
+    let Ok(at) = parts.find(b"datacontentencoding") else { return Ok(None) };
     let extension = parts.extensions.remove(at);
     if extension.kind == crate::attributes::ExtensionKind::Unset {
         return Ok(None);

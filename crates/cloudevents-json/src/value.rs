@@ -54,7 +54,8 @@ pub(crate) fn piece(
     assembler: &mut Assembler<'_>,
 ) -> Result<Piece, Error> {
     if string.escaped {
-        return assembler.push_with(|side| scanner.unescape(string, side).map_err(syntax));
+        return assembler
+            .push_with(|side| scanner.unescape_with(string, |part| side.push_str(part)).map_err(syntax));
     }
     assembler.slice(string.range(), string.plain)
 }

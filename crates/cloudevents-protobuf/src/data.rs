@@ -2,7 +2,7 @@
 
 use crate::{
     value::place,
-    wire::{Content, Field, Reader, bytes_tag, field_length, put_bytes, put_length, wrong_wire_type},
+    wire::{Content, Field, Reader, Text, bytes_tag, field_length, put_bytes, put_length, wrong_wire_type},
 };
 use bytes::{Buf, Bytes};
 use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer};
@@ -39,7 +39,7 @@ impl Found {
         let (mut type_url, mut value) = ("", 0..0);
         while let Some(field) = message.field()? {
             match (field.number, field.content) {
-                (1, Content::Bytes(bytes)) => type_url = message.text(bytes, field.at)?,
+                (1, Content::Bytes(bytes)) => type_url = Text { bytes, at: field.at }.read()?,
                 (2, Content::Bytes(bytes)) => value = range(bytes, field.at, start),
                 (1, other) => return Err(wrong_wire_type("type_url", other, field.at)),
                 (2, other) => return Err(wrong_wire_type("value", other, field.at)),

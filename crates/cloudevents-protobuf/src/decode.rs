@@ -25,7 +25,7 @@ pub(crate) fn event(part: Bytes, start: usize, with: &Decoding, level: u32) -> R
     let end = start.saturating_add(part.len());
     let mut assembler = Assembler::new(with);
     let levels = with.limits.depth.saturating_sub(level);
-    let payload = attributes(Reader::with_texts(&part, start, levels), start, &mut assembler)?;
+    let payload = attributes(Reader::new(&part, start, levels), start, &mut assembler)?;
     assembler.complete().map_err(|error| place(error, end))?;
     let payload = match payload {
         Some(payload) => Some(payload.cut(part, start, assembler.content_type())?),
@@ -40,7 +40,7 @@ pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Opti
     let mut message = Reader::new(document, 0, with.limits.depth.saturating_sub(1));
     while let Some(field) = message.field()? {
         let Some(attribute) = attribute(&message, field)? else { continue };
-        if attribute.name == name {
+        if attribute.name.bytes == name.as_bytes() {
             return attribute.value.to_canonical().map_err(|error| attribute.located(error));
         }
     }
@@ -85,11 +85,11 @@ fn attributes(
 #[inline]
 fn attribute<'a>(message: &Reader<'a>, field: Field<'a>) -> Result<Option<Attribute<'a>>, Error> {
     Ok(Some(match (field.number, field.content) {
-        (1, _) => Attribute::field(message, "id", field)?,
-        (2, _) => Attribute::field(message, "source", field)?,
+        (1, _) => Attribute::field("id", field)?,
+        (2, _) => Attribute::field("source", field)?,
         (3, Content::Bytes(b"0.3")) => return Err(version_03(field.at)),
-        (3, _) => Attribute::field(message, "specversion", field)?,
-        (4, _) => Attribute::field(message, "type", field)?,
+        (3, _) => Attribute::field("specversion", field)?,
+        (4, _) => Attribute::field("type", field)?,
         (5, Content::Bytes(entry)) => Attribute::entry(message, entry, field.at)?,
         (5, other) => return Err(wrong_wire_type("attributes", other, field.at)),
         _ => return Ok(None),

@@ -1,7 +1,7 @@
 //! Timestamps: RFC 3339 text and the seconds and nanoseconds of `google.protobuf.Timestamp`.
 
 use crate::wire::{Content, Reader, put_varint, varint_length, varint_tag, wrong_wire_type};
-use cloudevents_core::{Error, Loss, Losses, Timestamp};
+use cloudevents_core::{Assembler, Error, Loss, Losses, Piece, Timestamp};
 
 /// The fields of a `google.protobuf.Timestamp` that is in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,71 +58,18 @@ impl Native {
     /// The length of the text.
     #[inline]
     pub(crate) fn text_length(self) -> usize {
-        match self.digits() {
-            0 => 20,
-            digits => digits.saturating_add(21),
-        }
+        Timestamp::utc_length(self.nanos)
     }
 
-    /// Appends the text: UTC, with the fewest of 0, 3, 6 or 9 digits that are exact.
-    pub(crate) fn write_text(self, out: &mut String) {
-        let text = self.digits_of();
-        let length = match self.digits() {
-            0 => 19,
-            digits => digits.saturating_add(20),
-        };
-        // All of it is ASCII.
-        out.push_str(text.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default());
-        out.push('Z');
+    /// The text: UTC, with the fewest of 0, 3, 6 or 9 digits that are exact.
+    pub(crate) fn to_text(self) -> Option<String> {
+        Timestamp::format_utc(self.seconds, self.nanos)
     }
 
-    /// Digits of the fraction.
+    /// The same as a piece of an event.
     #[inline]
-    fn digits(self) -> usize {
-        match self.nanos {
-            0 => 0,
-            n if n.is_multiple_of(1_000_000) => 3,
-            n if n.is_multiple_of(1_000) => 6,
-            _ => 9,
-        }
-    }
-
-    /// `YYYY-MM-DDThh:mm:ss.nnnnnnnnn`, by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    #[allow(clippy::arithmetic_side_effects)] // The seconds are in range, so nothing overflows.
-    #[inline]
-    fn digits_of(self) -> [u8; 29] {
-        // From 0000-03-01 on, which lies before the range, everything is positive and fits 32 bits.
-        let seconds = self.seconds + 719_468 * 86_400;
-        let (days, second) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_index = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-        let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-        let year = year_of_era + era * 400 + u32::from(month <= 2);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        // The remainder is a digit.
-        let digit = |number: u32, place: u32| b'0' + (number / place % 10) as u8;
-        let tens = |number| digit(number, 10);
-        let ones = |number| digit(number, 1);
-        let mut text = *b"0000-00-00T00:00:00.000000000";
-        text[0] = digit(year, 1000);
-        text[1] = digit(year, 100);
-        (text[2], text[3]) = (tens(year), ones(year));
-        (text[5], text[6]) = (tens(month), ones(month));
-        (text[8], text[9]) = (tens(day), ones(day));
-        (text[11], text[12]) = (tens(hour), ones(hour));
-        (text[14], text[15]) = (tens(minute), ones(minute));
-        (text[17], text[18]) = (tens(second), ones(second));
-        let mut nanos = self.nanos;
-        if nanos != 0 {
-            for place in text.iter_mut().skip(20).rev() {
-                *place = ones(nanos);
-                nanos /= 10;
-            }
-        }
-        text
+    pub(crate) fn push(self, assembler: &mut Assembler<'_>) -> Result<Option<Piece>, Error> {
+        assembler.push_utc(self.seconds, self.nanos)
     }
 }
 
@@ -181,29 +128,24 @@ impl Carried {
 mod tests {
     use super::*;
 
-    fn text(seconds: i64, nanos: u32) -> Option<String> {
-        let native = Native::new(seconds, nanos)?;
-        let mut text = String::new();
-        native.write_text(&mut text);
-        assert_eq!(text.len(), native.text_length());
-        assert_eq!(Carried::of(Timestamp::parse(&text).unwrap()).native, Some(native));
-        Some(text)
-    }
-
     #[test]
-    fn the_text_is_that_of_core() {
+    fn there_and_back() {
         let mut seconds = *RANGE.start();
         let mut step = 1;
         while RANGE.contains(&seconds) {
             for nanos in [0, 1, 120, 1_000, 123_456_000, 120_000_000, 999_999_999] {
-                assert_eq!(text(seconds, nanos), Timestamp::format_utc(seconds, nanos), "{seconds} {nanos}");
+                let native = Native::new(seconds, nanos).unwrap();
+                let text = native.to_text().unwrap();
+                assert_eq!(text.len(), native.text_length());
+                assert_eq!(Carried::of(Timestamp::parse(&text).unwrap()).native, Some(native), "{text}");
             }
             step = (step * 5 + 3) % 40_000_007;
             seconds += step + 86_399;
         }
-        assert_eq!(text(*RANGE.start(), 0).unwrap(), "0001-01-01T00:00:00Z");
-        assert_eq!(text(*RANGE.end(), 999_999_999).unwrap(), "9999-12-31T23:59:59.999999999Z");
-        assert_eq!(text(951_782_400, 0).unwrap(), "2000-02-29T00:00:00Z");
+        let text = |seconds, nanos| Native::new(seconds, nanos).unwrap().to_text().unwrap();
+        assert_eq!(text(*RANGE.start(), 0), "0001-01-01T00:00:00Z");
+        assert_eq!(text(*RANGE.end(), 999_999_999), "9999-12-31T23:59:59.999999999Z");
+        assert_eq!(text(951_782_400, 0), "2000-02-29T00:00:00Z");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     time::{Carried, Native},
     wire::{
-        Content, Field, Reader, bytes_tag, field_length, malformed, put_bytes, put_length, put_varint,
+        Content, Field, Reader, Text, bytes_tag, field_length, malformed, put_bytes, put_length, put_varint,
         varint_length, varint_tag, wrong_wire_type,
     },
 };
@@ -12,7 +12,7 @@ use cloudevents_core::{Assembler, Error, ErrorKind, Given, RepairKind, Value};
 /// An attribute as it was found.
 #[derive(Clone, Copy)]
 pub(crate) struct Attribute<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) name: Text<'a>,
     pub(crate) value: Found<'a>,
     /// The offset in the document.
     pub(crate) at: usize,
@@ -23,10 +23,10 @@ pub(crate) struct Attribute<'a> {
 pub(crate) enum Found<'a> {
     Boolean(bool),
     Integer(i32),
-    String(&'a str),
+    String(Text<'a>),
     Binary(&'a [u8]),
-    Uri(&'a str),
-    UriReference(&'a str),
+    Uri(Text<'a>),
+    UriReference(Text<'a>),
     Timestamp(Native),
     Unusable(Unusable),
 }
@@ -42,21 +42,21 @@ pub(crate) enum Unusable {
 
 /// An entry of the map, with the offset of its value.
 struct Entry<'a> {
-    name: &'a str,
+    name: Text<'a>,
     value: Option<(&'a [u8], usize)>,
 }
 
 impl<'a> Attribute<'a> {
     /// An attribute with a field of its own.
     #[inline]
-    pub(crate) fn field(message: &Reader<'a>, name: &'static str, field: Field<'a>) -> Result<Self, Error> {
-        let value = match field.content {
-            Content::Bytes(bytes) => message.text(bytes, field.at),
-            other => Err(wrong_wire_type(name, other, field.at)),
-        };
-        match value {
-            Ok(text) => Ok(Self { name, value: Found::String(text), at: field.at }),
-            Err(error) => Err(error.with_attribute(name)),
+    pub(crate) fn field(name: &'static str, field: Field<'a>) -> Result<Self, Error> {
+        match field.content {
+            Content::Bytes(bytes) => Ok(Self {
+                name: Text { bytes: name.as_bytes(), at: field.at },
+                value: Found::String(Text { bytes, at: field.at }),
+                at: field.at,
+            }),
+            other => Err(wrong_wire_type(name, other, field.at).with_attribute(name)),
         }
     }
 
@@ -64,12 +64,14 @@ impl<'a> Attribute<'a> {
     #[inline]
     pub(crate) fn entry(message: &Reader<'a>, entry: &'a [u8], at: usize) -> Result<Self, Error> {
         let Entry { name, value } = Entry::read(message.inner(entry, at))?;
-        if let "id" | "source" | "specversion" | "type" = name {
-            return Err(misplaced(name, at));
+        if let b"id" | b"source" | b"specversion" | b"type" = name.bytes {
+            return Err(misplaced(name.read()?, at));
         }
         let value = match value {
-            Some((bytes, start)) => Found::read(message.inner(entry, at).inner(bytes, start))
-                .map_err(|error| named(error, name))?,
+            Some((bytes, start)) => match Found::read(message.inner(entry, at).inner(bytes, start)) {
+                Ok(value) => value,
+                Err(error) => return Err(named(error, name)),
+            },
             None => Found::Unusable(Unusable::Unset),
         };
         Ok(Self { name, value, at })
@@ -79,16 +81,11 @@ impl<'a> Attribute<'a> {
     #[inline]
     pub(crate) fn text_length(&self) -> usize {
         let value = match self.value {
-            Found::String(text) | Found::Uri(text) | Found::UriReference(text) => text.len(),
+            Found::String(text) | Found::Uri(text) | Found::UriReference(text) => text.bytes.len(),
             Found::Timestamp(native) => native.text_length(),
             Found::Boolean(_) | Found::Integer(_) | Found::Binary(_) | Found::Unusable(_) => 0,
         };
-        match self.name {
-            // The assembler has a place for these.
-            "id" | "source" | "specversion" | "type" | "datacontenttype" | "dataschema" | "subject"
-            | "time" => value,
-            name => value.saturating_add(name.len()),
-        }
+        if Assembler::keeps(self.name.bytes) { value.saturating_add(self.name.bytes.len()) } else { value }
     }
 
     /// Gives it to the assembler.
@@ -97,25 +94,39 @@ impl<'a> Attribute<'a> {
         if assembler.decoding().leniency.allows(RepairKind::LowerCasedName) {
             self.check_place()?;
         }
-        let given = match self.value {
+        match self.given(assembler) {
+            Ok(Some(given)) => assembler.named(self.name.bytes, given).map_err(|error| self.located(error)),
+            Ok(None) => self.invalid(assembler),
+            Err(error) => Err(self.located(error)),
+        }
+    }
+
+    /// The value, its text taken over; `None` when it is none.
+    #[inline]
+    fn given(&self, assembler: &mut Assembler<'_>) -> Result<Option<Given<'a>>, Error> {
+        Ok(Some(match self.value {
             Found::Boolean(boolean) => Given::Boolean(boolean),
             Found::Integer(number) => Given::Integer(number),
-            Found::String(text) if is_plain(text) => Given::Text(assembler.push_plain(text)?),
-            Found::String(text) => Given::Text(assembler.push(text)?),
+            Found::String(text) => Given::Text(text.push(assembler)?),
             Found::Binary(bytes) => Given::Binary(bytes),
-            Found::Uri(text) => Given::Uri(assembler.push(text)?),
-            Found::UriReference(text) => Given::UriReference(assembler.push(text)?),
-            Found::Timestamp(native) => Given::Timestamp(assembler.push_with(|side| {
-                native.write_text(side);
-                Ok::<_, Error>(())
-            })?),
-            Found::Unusable(why) => {
-                let name = assembler.push(self.name)?;
-                let error = why.error().with_offset(self.at);
-                return assembler.invalid(name, error).map_err(|error| self.located(error));
-            }
+            Found::Uri(text) => Given::Uri(text.push(assembler)?),
+            Found::UriReference(text) => Given::UriReference(text.push(assembler)?),
+            Found::Timestamp(native) => match native.push(assembler)? {
+                Some(piece) => Given::Timestamp(piece),
+                None => return Ok(None),
+            },
+            Found::Unusable(_) => return Ok(None),
+        }))
+    }
+
+    #[cold]
+    fn invalid(&self, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+        let why = match self.value {
+            Found::Unusable(why) => why,
+            _ => Unusable::Timestamp,
         };
-        assembler.named(self.name, given).map_err(|error| self.located(error))
+        let name = self.name.push(assembler)?;
+        assembler.invalid(name, why.error().with_offset(self.at)).map_err(|error| self.located(error))
     }
 }
 
@@ -123,11 +134,10 @@ impl Attribute<'_> {
     /// Refuses the name of a required attribute that only lower-casing makes one.
     #[cold]
     fn check_place(&self) -> Result<(), Error> {
-        let lower = self.name.to_ascii_lowercase();
+        let name = self.name.read()?;
+        let lower = name.to_ascii_lowercase();
         match lower.as_str() {
-            "id" | "source" | "specversion" | "type" if lower != self.name => {
-                Err(misplaced(self.name, self.at))
-            }
+            "id" | "source" | "specversion" | "type" if lower != name => Err(misplaced(name, self.at)),
             _ => Ok(()),
         }
     }
@@ -142,10 +152,11 @@ impl Attribute<'_> {
 impl<'a> Entry<'a> {
     #[inline]
     fn read(mut entry: Reader<'a>) -> Result<Self, Error> {
+        let start = entry.position();
         let (mut name, mut value) = (None, None);
         while let Some(field) = entry.field()? {
             match (field.number, field.content) {
-                (1, Content::Bytes(bytes)) if name.is_none() => name = Some(entry.text(bytes, field.at)?),
+                (1, Content::Bytes(bytes)) if name.is_none() => name = Some(Text { bytes, at: field.at }),
                 (2, Content::Bytes(bytes)) if value.is_none() => value = Some((bytes, field.at)),
                 (1 | 2, Content::Bytes(_)) => {
                     let detail = "an entry of the attributes map has one key and one value";
@@ -156,7 +167,7 @@ impl<'a> Entry<'a> {
                 _ => {}
             }
         }
-        Ok(Self { name: name.unwrap_or_default(), value })
+        Ok(Self { name: name.unwrap_or(Text { bytes: b"", at: start }), value })
     }
 }
 
@@ -172,10 +183,10 @@ impl<'a> Found<'a> {
                     Ok(number) => Self::Integer(number),
                     Err(_) => Self::Unusable(Unusable::Integer),
                 },
-                (3, Content::Bytes(bytes)) => Self::String(message.text(bytes, field.at)?),
+                (3, Content::Bytes(bytes)) => Self::String(Text { bytes, at: field.at }),
                 (4, Content::Bytes(bytes)) => Self::Binary(bytes),
-                (5, Content::Bytes(bytes)) => Self::Uri(message.text(bytes, field.at)?),
-                (6, Content::Bytes(bytes)) => Self::UriReference(message.text(bytes, field.at)?),
+                (5, Content::Bytes(bytes)) => Self::Uri(Text { bytes, at: field.at }),
+                (6, Content::Bytes(bytes)) => Self::UriReference(Text { bytes, at: field.at }),
                 (7, Content::Bytes(bytes)) => match Native::read(message.inner(bytes, field.at))? {
                     Some(native) => Self::Timestamp(native),
                     None => Self::Unusable(Unusable::Timestamp),
@@ -197,12 +208,11 @@ impl<'a> Found<'a> {
             Self::Boolean(boolean) => Value::Boolean(boolean).to_canonical().into_owned(),
             Self::Integer(number) => Value::Integer(number).to_canonical().into_owned(),
             Self::Binary(bytes) => Value::Binary(bytes).to_canonical().into_owned(),
-            Self::String(text) | Self::Uri(text) | Self::UriReference(text) => text.to_owned(),
-            Self::Timestamp(native) => {
-                let mut text = String::with_capacity(native.text_length());
-                native.write_text(&mut text);
-                text
-            }
+            Self::String(text) | Self::Uri(text) | Self::UriReference(text) => text.read()?.to_owned(),
+            Self::Timestamp(native) => match native.to_text() {
+                Some(text) => text,
+                None => return Err(Unusable::Timestamp.error()),
+            },
             Self::Unusable(Unusable::Unset) => return Ok(None),
             Self::Unusable(why) => return Err(why.error()),
         }))
@@ -296,12 +306,6 @@ pub(crate) fn entry_length(name: &str, value: usize) -> usize {
     field_length(name.len()).saturating_add(field_length(value))
 }
 
-/// Whether all of it is printable ASCII, looked at without stopping, many bytes at a time.
-#[inline]
-fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte))
-}
-
 /// Adds the place where the error knows no better one.
 #[cold]
 pub(crate) fn place(error: Error, at: usize) -> Error {
@@ -321,9 +325,11 @@ fn branch(number: u32) -> &'static str {
 }
 
 #[cold]
-fn named(error: Error, name: &str) -> Error {
+fn named(error: Error, name: Text<'_>) -> Error {
     match error.attribute() {
-        None | Some("") if !name.is_empty() => error.with_attribute(name),
+        None | Some("") if !name.bytes.is_empty() => {
+            error.with_attribute(String::from_utf8_lossy(name.bytes).as_ref())
+        }
         _ => error,
     }
 }

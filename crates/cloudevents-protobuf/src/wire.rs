@@ -1,6 +1,6 @@
 //! The wire format of protobuf: tags, variable-length integers, lengths.
 
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Assembler, Error, ErrorKind, Piece};
 use smallvec::SmallVec;
 
 /// Reads the fields of one message.
@@ -10,20 +10,33 @@ pub(crate) struct Reader<'a> {
     end: usize,
     /// How deep groups may nest from here.
     levels: u32,
-    known: Known<'a>,
 }
 
-/// The beginning of a document as far as it happens to be UTF-8, tags, lengths and all: looking once costs less than looking at each
-/// of many short texts.
-#[derive(Clone, Copy, Default)]
-struct Known<'a> {
-    text: &'a str,
-    /// Its offset in the document.
-    start: usize,
+/// A text as it stands: it is to be UTF-8, as every `string` of protobuf is.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// The offset in the document.
+    pub(crate) at: usize,
 }
 
-/// How far to look: attributes are rarely longer.
-const LOOK: usize = 512;
+impl<'a> Text<'a> {
+    /// The text itself.
+    pub(crate) fn read(self) -> Result<&'a str, Error> {
+        core::str::from_utf8(self.bytes).map_err(|error| {
+            Error::new(ErrorKind::InvalidUtf8).with_offset(self.at.saturating_add(error.valid_up_to()))
+        })
+    }
+
+    /// The text as a piece of an event.
+    #[inline]
+    pub(crate) fn push(self, assembler: &mut Assembler<'_>) -> Result<Piece, Error> {
+        match assembler.push_bytes(self.bytes) {
+            Ok(piece) => Ok(piece),
+            Err(error) => Err(self.read().err().unwrap_or(error)),
+        }
+    }
+}
 
 /// One field as it stands.
 #[derive(Clone, Copy)]
@@ -57,40 +70,14 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn new(message: &'a [u8], start: usize, levels: u32) -> Self {
         let end = start.saturating_add(message.len());
-        Self { rest: message, end, levels, known: Known::default() }
-    }
-
-    /// The same, which will be asked for many texts.
-    #[inline]
-    pub(crate) fn with_texts(message: &'a [u8], start: usize, levels: u32) -> Self {
-        let head = message.get(..LOOK).unwrap_or(message);
-        let text = match core::str::from_utf8(head) {
-            Ok(text) => text,
-            Err(error) => head
-                .get(..error.valid_up_to())
-                .and_then(|valid| core::str::from_utf8(valid).ok())
-                .unwrap_or_default(),
-        };
-        Self { known: Known { text, start }, ..Self::new(message, start, levels) }
+        Self { rest: message, end, levels }
     }
 
     /// A message in a field of this one.
     #[inline]
     pub(crate) fn inner(&self, message: &'a [u8], start: usize) -> Self {
         let end = start.saturating_add(message.len());
-        Self { rest: message, end, levels: self.levels.saturating_sub(1), known: self.known }
-    }
-
-    /// A text in a field of this message, at this offset of the document: UTF-8, as every `string` of protobuf is.
-    #[inline]
-    pub(crate) fn text(&self, bytes: &'a [u8], at: usize) -> Result<&'a str, Error> {
-        let start = at.saturating_sub(self.known.start);
-        match self.known.text.get(start..start.saturating_add(bytes.len())) {
-            Some(text) => Ok(text),
-            None => core::str::from_utf8(bytes).map_err(|error| {
-                Error::new(ErrorKind::InvalidUtf8).with_offset(at.saturating_add(error.valid_up_to()))
-            }),
-        }
+        Self { rest: message, end, levels: self.levels.saturating_sub(1) }
     }
 
     /// The next field, `None` at the end.
@@ -121,8 +108,9 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, content, at }))
     }
 
+    /// The offset in the document of what comes next.
     #[inline]
-    fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.end.saturating_sub(self.rest.len())
     }
 

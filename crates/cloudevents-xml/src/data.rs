@@ -157,7 +157,7 @@ fn text(buffer: &TextBuffer, scanner: &mut Scanner<'_>, clause: &'static str) ->
         Some(run) => buffer.slice(run.range()).unwrap_or_default(),
         None => {
             let mut text = String::new();
-            scanner.gather(&mut text, clause)?;
+            scanner.gather(|part| text.push_str(part), clause)?;
             text.into()
         }
     };

@@ -130,7 +130,7 @@ fn specversion<'a>(scanner: &Scanner<'a>) -> Option<(Run, Cow<'a, str>)> {
 fn peeked(scanner: &mut Scanner<'_>) -> Result<String, Error> {
     let designator = value::designator(scanner)?;
     let mut text = String::new();
-    scanner.gather(&mut text, "XML-2-e")?;
+    scanner.gather(|part| text.push_str(part), "XML-2-e")?;
     match designator {
         Designator::Known(ty) => Ok(ty.parse(&text, &mut Vec::new())?.to_canonical().into_owned()),
         _ => Ok(text),

@@ -246,15 +246,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// All text up to the end tag of an element that has no child elements, as it is meant.
-    pub(crate) fn gather(&mut self, out: &mut String, clause: &'static str) -> Result<(), Error> {
+    pub(crate) fn gather(&mut self, mut out: impl FnMut(&str), clause: &'static str) -> Result<(), Error> {
         loop {
             match self.next()? {
                 Token::End => return Ok(()),
                 Token::Start => {
                     return Err(self.problem("this element has no child elements").with_clause(clause));
                 }
-                Token::Text(run) => self.expand(run, Place::Content, &mut |part| out.push_str(part))?,
-                Token::CData(run) => self.expand(run, Place::CData, &mut |part| out.push_str(part))?,
+                Token::Text(run) => self.expand(run, Place::Content, &mut out)?,
+                Token::CData(run) => self.expand(run, Place::CData, &mut out)?,
             }
         }
     }

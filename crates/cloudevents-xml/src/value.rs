@@ -141,7 +141,7 @@ fn text(scanner: &mut Scanner<'_>, tag: Tag, assembler: &mut Assembler<'_>) -> R
         None => {
             let piece = assembler.push_with(|side| {
                 scanner
-                    .gather(side, "XML-2-e")
+                    .gather(|part| side.push_str(part), "XML-2-e")
                     .map_err(|error| error.with_attribute(tag.name.local.of(scanner.text())))
             })?;
             (piece, assembler.text(piece).bytes().any(|byte| matches!(byte, b'\n' | b'\r')))

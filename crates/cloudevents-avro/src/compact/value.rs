@@ -52,32 +52,26 @@ pub(crate) fn canonical(entry: Entry<'_>, reader: &Reader<'_>) -> Result<Option<
 /// exact.
 #[inline]
 pub(crate) fn timestamp(name: &str, micros: i64, assembler: &mut Assembler<'_>) -> Result<(), Error> {
-    let Some(time) = Utc::of(micros) else {
-        let name = assembler.push(name)?;
-        return assembler.invalid(name, out_of_range());
-    };
-    let text = assembler.push_with(|side| -> Result<(), Error> {
-        time.write(side);
-        Ok(())
-    })?;
-    assembler.named(name, Given::Timestamp(text))
+    let (seconds, nanosecond) = split(micros);
+    match assembler.push_utc(seconds, nanosecond)? {
+        Some(text) => assembler.named(name, Given::Timestamp(text)),
+        None => {
+            let name = assembler.push(name)?;
+            assembler.invalid(name, out_of_range())
+        }
+    }
 }
 
 /// The length of a timestamp's text.
 #[inline]
 pub(crate) fn timestamp_length(micros: i64) -> usize {
-    match micros.rem_euclid(1_000_000) {
-        0 => 20,
-        fraction if fraction % 1000 == 0 => 24,
-        _ => 27,
-    }
+    Timestamp::utc_length(split(micros).1)
 }
 
 /// A timestamp's text.
 pub(crate) fn timestamp_text(micros: i64) -> Result<String, Error> {
-    let mut text = String::with_capacity(27);
-    Utc::of(micros).ok_or_else(out_of_range)?.write(&mut text);
-    Ok(text)
+    let (seconds, nanosecond) = split(micros);
+    Timestamp::format_utc(seconds, nanosecond).ok_or_else(out_of_range)
 }
 
 /// A point in time in microseconds since 1970-01-01T00:00:00Z, digits beyond cut off. `None` when it is, in UTC, outside of the
@@ -151,16 +145,16 @@ pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses)
 pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Losses) {
     let instant = time.instant();
     if time.offset_minutes() != 0 {
-        losses.push(Loss::new(name, "utc-offset", "the offset is not carried; the time is given in UTC"));
+        losses.push(Loss::new(name, "timestamp-offset", "the offset from UTC is not carried"));
     }
     if instant.is_finer_than(6) {
-        losses.push(Loss::new(name, "precision", "digits beyond the microsecond are cut off"));
+        losses.push(Loss::new(name, "timestamp-digits", "digits beyond microseconds are not carried"));
     }
     if instant.leap_second {
         losses.push(Loss::new(
             name,
             "leap-second",
-            "the leap second becomes the first second of the next minute",
+            "a leap second becomes the first second of the next minute",
         ));
     }
 }
@@ -168,86 +162,22 @@ pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Los
 /// `time`, when it cannot be carried.
 #[cold]
 pub(crate) fn time_lost() -> Loss {
-    Loss::new("time", "out-of-range", "in UTC the time is outside of the years 0000 to 9999; it is left out")
+    Loss::new(
+        "time",
+        "timestamp-out-of-range",
+        "in UTC the time is outside of the years 0000 to 9999; it is left out",
+    )
 }
 
 /// The microseconds of the years 0000 to 9999.
 const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
 
-/// The fields of a point in time.
-struct Utc {
-    year: i64,
-    month: i64,
-    day: i64,
-    second: i64,
-    micros: i64,
-}
-
-impl Utc {
-    #[inline]
-    fn of(micros: i64) -> Option<Self> {
-        if !YEARS.contains(&micros) {
-            return None;
-        }
-        let seconds = micros.div_euclid(1_000_000);
-        let (year, month, day) = civil(seconds.div_euclid(86_400));
-        Some(Self {
-            year,
-            month,
-            day,
-            second: seconds.rem_euclid(86_400),
-            micros: micros.rem_euclid(1_000_000),
-        })
-    }
-
-    #[inline]
-    fn write(&self, out: &mut String) {
-        digits(self.year, 4, out);
-        out.push('-');
-        digits(self.month, 2, out);
-        out.push('-');
-        digits(self.day, 2, out);
-        out.push('T');
-        digits(self.second / 3600, 2, out);
-        out.push(':');
-        digits(self.second / 60 % 60, 2, out);
-        out.push(':');
-        digits(self.second % 60, 2, out);
-        match self.micros {
-            0 => {}
-            micros => {
-                out.push('.');
-                if micros % 1000 == 0 { digits(micros / 1000, 3, out) } else { digits(micros, 6, out) }
-            }
-        }
-        out.push('Z');
-    }
-}
-
-/// Appends a number that is not negative with so many digits, which are six at most: nothing overflows, and no divisor is 0.
-#[allow(clippy::arithmetic_side_effects)]
+/// Seconds, and nanoseconds beyond them.
 #[inline]
-fn digits(number: i64, width: u32, out: &mut String) {
-    for place in (0..width).rev() {
-        let digit = number / 10_i64.pow(place) % 10;
-        out.push(char::from(b'0' + digit as u8));
-    }
-}
-
-/// The date of a day since 1970-01-01 in the years 0000 to 9999 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-/// The argument is in range, so nothing overflows.
-#[allow(clippy::arithmetic_side_effects)]
-#[inline]
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+fn split(micros: i64) -> (i64, u32) {
+    // The remainder is less than a million.
+    let nanosecond = (micros.rem_euclid(1_000_000) as u32).wrapping_mul(1000);
+    (micros.div_euclid(1_000_000), nanosecond)
 }
 
 #[cold]
