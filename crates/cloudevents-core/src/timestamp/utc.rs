@@ -1,0 +1,77 @@
+//! Points in time as text, without an allocation.
+
+/// A point in time in UTC: `YYYY-MM-DDThh:mm:ss`, then a fraction of the fewest of 0, 3, 6 or 9 digits that are exact, then `Z`.
+#[derive(Clone, Copy)]
+pub(crate) struct UtcText {
+    text: [u8; 30],
+    length: u8,
+}
+
+/// From 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+const RANGE: core::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
+impl UtcText {
+    /// `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000 or more.
+    ///
+    /// The calendar is that of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Checked to be in range: nothing overflows.
+    pub(crate) fn of(seconds: i64, nanosecond: u32) -> Option<Self> {
+        if !RANGE.contains(&seconds) || nanosecond >= 1_000_000_000 {
+            return None;
+        }
+        // One era of 400 years is added, so that everything is positive; then the range fits 32 bits, counted in days.
+        let seconds = seconds + (719_468 + 146_097) * 86_400;
+        let (days, second) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_index = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+        let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+        let year = year_of_era + era * 400 + u32::from(month <= 2) - 400;
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        // The remainder is a digit.
+        let digit = |number: u32| b'0' + (number % 10) as u8;
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        (text[0], text[1], text[2], text[3]) =
+            (digit(year / 1000), digit(year / 100), digit(year / 10), digit(year));
+        (text[5], text[6]) = (digit(month / 10), digit(month));
+        (text[8], text[9]) = (digit(day / 10), digit(day));
+        (text[11], text[12]) = (digit(hour / 10), digit(hour));
+        (text[14], text[15]) = (digit(minute / 10), digit(minute));
+        (text[17], text[18]) = (digit(second / 10), digit(second));
+        let length = Self::length(nanosecond);
+        if nanosecond != 0 {
+            let mut rest = nanosecond;
+            for place in text[20..29].iter_mut().rev() {
+                *place = digit(rest);
+                rest /= 10;
+            }
+        }
+        text[usize::from(length) - 1] = b'Z';
+        Some(Self { text, length })
+    }
+
+    /// The length of the text.
+    #[inline]
+    pub(crate) fn length(nanosecond: u32) -> u8 {
+        match nanosecond {
+            0 => 20,
+            n if n.is_multiple_of(1_000_000) => 24,
+            n if n.is_multiple_of(1_000) => 27,
+            _ => 30,
+        }
+    }
+
+    /// The text, which is ASCII.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length.into()).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
