@@ -1,3 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+mod decode;
+mod encode;
+#[cfg(feature = "fe2o3-amqp018")]
+pub mod fe2o3_amqp018;
+mod mode;
+mod name;
+mod options;
+mod value;
+mod wire;
+
+pub use decode::{decode, decode_message};
+pub use encode::{encode, encode_message};
+#[cfg(feature = "fe2o3-amqp018")]
+pub use fe2o3_amqp018::{
+    AmqpConnection, AmqpReceiver, AmqpReceiverOptions, AmqpRefusal, AmqpSender, AmqpSenderOptions, receiver,
+    sender,
+};
+pub use mode::is_cloudevent;
+pub use options::{Encoding, Separator};
+pub use wire::{AmqpMessage, AmqpValue, Body, Properties};

@@ -5,7 +5,7 @@ use crate::{
     decode::not_v1,
     value,
 };
-use cloudevents_core::{Data, Error, Event, Loss, Losses, MediaType, SpecVersion};
+use cloudevents_core::{Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion};
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
 const SPECVERSION: &[u8] = b"\x16specversion\x06\x061.0";
@@ -67,18 +67,14 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         value::tell_losses(name, value, &mut losses);
     }
     out.push(0);
-    write_payload(data, event.datacontenttype(), out, &mut losses);
+    write_payload(event, data, out, &mut losses);
     Ok(losses)
 }
 
 /// The field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as `string`.
 #[inline]
-fn write_payload(
-    data: Option<Data<'_>>,
-    content_type: Option<MediaType<'_>>,
-    out: &mut Vec<u8>,
-    losses: &mut Losses,
-) {
+fn write_payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>, losses: &mut Losses) {
+    let content_type = event.datacontenttype();
     let is_json = content_type.is_none_or(MediaType::is_json);
     match data {
         None => out.push(0x02),
@@ -98,9 +94,7 @@ fn write_payload(
         // The text of a JSON value under another content type is text like any other.
         Some(Data::Json(json)) if !is_json => string(json.as_str(), out),
         Some(data) => {
-            if let Data::Proto { .. } = data {
-                losses.push(type_url());
-            }
+            bytes_losses(event, data, losses);
             out.push(0x00);
             write_bytes(data.as_bytes(), out);
         }
@@ -119,7 +113,32 @@ fn text_as_json() -> Loss {
     Loss::new("data", "text-as-json", "text under a JSON content type, or none, becomes a JSON string")
 }
 
-#[cold]
-pub(crate) fn type_url() -> Loss {
-    Loss::new("data", "type-url", "the type URL of the protobuf message is not carried")
+/// What a payload is not any more, where all payloads are bytes and the content type says what they are.
+#[inline]
+pub(crate) fn bytes_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
+    match data {
+        Data::Text(_) | Data::Binary(_) => kind_losses(event, data, losses),
+        Data::Proto { .. } => {
+            losses.push(Loss::new("data", "type-url", "the type URL of the protobuf message is not carried"));
+        }
+        _ => {}
+    }
+}
+
+fn kind_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
+    let is_text = matches!(data, Data::Text(_));
+    let is_json = || std::str::from_utf8(data.as_bytes()).is_ok_and(|text| JsonText::parse(text).is_ok());
+    let is_cbor = || event.data_bytes().is_some_and(|bytes| Payload::cbor(bytes.clone()).is_ok());
+    let mut lost = |kind, detail| losses.push(Loss::new("data", kind, detail));
+    match event.datacontenttype() {
+        Some(content_type) if content_type.is_json() && is_json() => match is_text {
+            true => lost("text-as-json", "text under a JSON content type becomes JSON"),
+            false => lost("bytes-as-json", "bytes that are JSON, under a JSON content type, become JSON"),
+        },
+        Some(content_type) if content_type.is_cbor() && is_cbor() => {
+            lost("bytes-as-cbor", "bytes that are a CBOR item, under a CBOR content type, become one");
+        }
+        _ if is_text => lost("text-as-bytes", "text is carried as bytes"),
+        _ => {}
+    }
 }

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod allocations;
+mod amqp;
 mod gates;
 mod inputs;
 mod instructions;
+mod kafka;
+mod receive;
 mod report;
 mod rows;
 mod table;
@@ -22,6 +25,8 @@ static HEAP: allocations::Counting = allocations::Counting;
 const USAGE: &str = "\
 usage: benches [--quick] [--markdown]      measure every row and print it
        benches gates [--markdown]          check instructions and allocations; exit code 1 when a gate fails
+       benches receive [--quick] [--markdown]
+                                           requests over HTTP: handlers that take events, and one that takes bodies
        benches rows                        the names of the rows
        benches count ROW N [ours|peer|peer-extra]
                                            run one side of a row N times, for a profiler";
@@ -56,6 +61,11 @@ fn perform(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
         [] => {
             let effort = if flags.contains(&"--quick") { Effort::QUICK } else { Effort::FULL };
             report::print(&source, style, effort).map(|()| true)
+        }
+        ["receive"] => {
+            let quick = flags.contains(&"--quick");
+            let rounds = if quick { receive::Rounds::QUICK } else { receive::Rounds::FULL };
+            receive::print(&source, style, rounds).map(|()| true)
         }
         ["gates"] => gates::check(&source, style),
         ["rows"] => {

@@ -2,7 +2,9 @@
 
 use crate::{
     allocations::{self, Heap},
+    amqp,
     inputs::{self, Source},
+    kafka,
 };
 use bytes::Bytes;
 use cloudevents::binding::http::to_event;
@@ -24,8 +26,12 @@ pub(crate) const NAMES: &[&str] = &[
     "json-large encode",
     "json-bin32k encode",
     "json-batch-1000 encode",
+    "amqp-binary decode",
+    "amqp-binary encode",
     "http-binary decode",
     "http-binary encode",
+    "kafka-binary decode",
+    "kafka-binary encode",
     "attributes read",
 ];
 
@@ -47,9 +53,9 @@ pub(crate) struct Row {
 }
 
 type Peer = cloudevents::Event;
-type Failure = Box<dyn Error>;
+pub(crate) type Failure = Box<dyn Error>;
 
-fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
+pub(crate) fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
     Box::new(move |times| {
         for _ in 0..times {
             black_box(operation());
@@ -63,8 +69,12 @@ pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
         ("json-mixed-512", "decode") => mixed(source),
         (input @ "json-batch-1000", "decode") => decode_batch(&source.document(input)?),
         (input @ "json-batch-1000", "encode") => encode_batch(&source.document(input)?),
+        ("amqp-binary", "decode") => amqp::decode(source),
+        ("amqp-binary", "encode") => amqp::encode(source),
         ("http-binary", "decode") => decode_http(source),
         ("http-binary", "encode") => encode_http(source),
+        ("kafka-binary", "decode") => kafka::decode(source),
+        ("kafka-binary", "encode") => kafka::encode(source),
         ("attributes", "read") => read_attributes(&source.document("json-small")?),
         (input, "decode") => decode(&source.document(input)?),
         (input, "encode") => encode(&source.document(input)?),
@@ -199,7 +209,7 @@ fn encode_batch(document: &Bytes) -> Result<Row, Failure> {
     })
 }
 
-fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
+pub(crate) fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.insert(name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?);

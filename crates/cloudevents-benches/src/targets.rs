@@ -47,6 +47,11 @@ pub(crate) const TARGETS: &[Target] = &[
     promised(target("http-binary decode", (2.0, 2.8), 7_000, 2)),
     // Three, and one for each of the two extensions.
     target("http-binary encode", (2.0, 2.8), 10_000, 5),
+    // Here the peer is the toolkit's own HTTP binding.
+    promised(target("amqp-binary decode", (0.67, 1.0), 6_000, 2)),
+    promised(target("amqp-binary encode", (0.67, 1.5), 5_300, 4)),
+    promised(target("kafka-binary decode", (0.67, 1.0), 6_500, 1)),
+    promised(target("kafka-binary encode", (0.67, 1.5), 4_200, 3)),
 ];
 
 /// The bounds of this row, if it has any.

@@ -19,15 +19,17 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let (members, length) = measure(event, written);
     out.reserve(length);
     put_head(MAP, members, out);
+    let mut losses = written.losses(event, data);
     attributes(event, written, |name, value| {
         put_string(TEXT, name.as_bytes(), out);
         value::write(value, out);
+        value::tell_losses(name, value, &mut losses);
     });
     if data.is_some() {
         put_string(TEXT, b"data", out);
         written.write(out);
     }
-    Ok(written.losses(event, data))
+    Ok(losses)
 }
 
 /// How many members the document has, and its length.

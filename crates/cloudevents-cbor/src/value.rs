@@ -4,7 +4,7 @@ use crate::wire::{
     BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED, head_length, put_head,
     put_string, string_length,
 };
-use cloudevents_core::{Assembler, Error, ErrorKind, Given, Uri, Value};
+use cloudevents_core::{Assembler, Error, ErrorKind, Given, Loss, Losses, Uri, Value};
 use std::borrow::Cow;
 
 /// The name of a member as it was found.
@@ -265,6 +265,17 @@ pub(crate) fn write(value: Value<'_>, out: &mut Vec<u8>) {
             put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), out);
         }
         _ => put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), out),
+    }
+}
+
+/// The type that an extension loses: one tag stands for both.
+#[inline]
+pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
+    if let Value::UriReference(reference) = value
+        && name != "source"
+        && Uri::parse(reference.as_str()).is_ok()
+    {
+        losses.push(Loss::new(name, "attribute-type", "a URI-reference that is a URI becomes one"));
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     failure::{Failure, Status},
     report::Report,
     source::{Place, Source},
+    yaml,
 };
 use bytes::Bytes;
 use clap::Args;
@@ -23,7 +24,7 @@ use std::{
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
-    /// Read this format instead of looking at the input: a format, its batch, or lines.
+    /// Read this format instead of looking at the input: a format, its batch, lines, or YAML.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     pub(crate) from: Option<String>,
     /// Repair what can be repaired, and tell of each repair.
@@ -50,11 +51,16 @@ const LARGEST: usize = 1 << 30;
 /// The name of JSON Lines.
 pub(crate) const LINES: &str = "lines";
 
+/// The name of YAML: documents that say what those of the JSON format would.
+pub(crate) const YAML: &str = "yaml";
+
 /// A form that events are read from and written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// JSON Lines.
     Lines,
+    /// YAML documents, each with an event or a batch.
+    Yaml,
     /// A document with one event.
     Single(FormatId),
     /// A document with a batch.
@@ -66,6 +72,9 @@ impl Form {
     pub(crate) fn of(name: &str, formats: &Formats) -> Option<Self> {
         if name == LINES {
             return Some(Self::Lines);
+        }
+        if name == YAML {
+            return Some(Self::Yaml);
         }
         formats.iter().find_map(|format| {
             let id = format.id();
@@ -83,7 +92,7 @@ pub(crate) fn names() -> clap::builder::PossibleValuesParser {
         names.push(format.id().to_string());
         names.extend(format.batch_media_type().map(|_| format!("{}-batch", format.id())));
     }
-    names.push(LINES.to_owned());
+    names.extend([LINES.to_owned(), YAML.to_owned()]);
     names.into()
 }
 
@@ -139,6 +148,7 @@ pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let by_name = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     let form = match (form, by_name.as_deref()) {
         (None, Some("jsonl" | "ndjson")) => Some(Form::Lines),
+        (None, Some("yaml" | "yml")) => Some(Form::Yaml),
         (None, Some(extension)) if extension != "json" => {
             decoding.formats.iter().map(Format::id).find(|id| id.as_str() == extension).map(Form::Single)
         }
@@ -331,6 +341,8 @@ fn documents(
     Ok(match form {
         Some(Form::Single(id)) => vec![single(require(id)?, source.text.clone(), 0)],
         Some(Form::Batch(id)) => batch(require(id)?, source, source.text.clone(), 0, decoding),
+        Some(Form::Yaml) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
+        None if yaml::is_likely(&source.text) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
         _ => {
             let json = require(&FormatId::JSON)?;
             let mut all = Vec::new();
@@ -348,6 +360,69 @@ fn documents(
             all
         }
     })
+}
+
+/// The events of YAML documents, which are read as JSON documents. What is wrong is told where it stands in the YAML.
+fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
+    let located = |event, begin, index| Located {
+        event,
+        place: Place { source: Arc::clone(source), base: 0, begin, index },
+    };
+    let text = match str::from_utf8(&source.text) {
+        Ok(text) if text.len() <= yaml::LARGEST => text,
+        Ok(_) => {
+            let limit = format!("YAML is read up to {} MiB", yaml::LARGEST >> 20);
+            let error = Error::new(ErrorKind::TooLarge).with_detail(limit);
+            return vec![located(Err(error.with_help("convert it to JSON Lines")), 0, None)];
+        }
+        Err(error) => {
+            let error = Error::new(ErrorKind::InvalidUtf8).with_offset(error.valid_up_to());
+            return vec![located(Err(error), 0, None)];
+        }
+    };
+    let mut all = Vec::new();
+    for document in yaml::Documents::new(text) {
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => {
+                all.push(located(Err(error), 0, None));
+                break;
+            }
+        };
+        let moved = |error: Error| {
+            let Some(Ok(at)) = error.offset().map(usize::try_from) else { return error };
+            let is_number = matches!(document.json.as_bytes().get(at), Some(b'-' | b'0'..=b'9'));
+            let error = error.with_offset(document.place(at));
+            match error.help() {
+                None if is_number => {
+                    error.with_help("if it is text, put it in quotation marks: without, it is a number")
+                }
+                _ => error,
+            }
+        };
+        let placed = |event: Result<Decoded<Event>, Error>| match event {
+            Ok(mut decoded) => {
+                for repair in &mut decoded.repairs {
+                    if let Some(cause) = repair.cause().cloned() {
+                        *repair = repair.clone().with_cause(moved(cause));
+                    }
+                }
+                Ok(decoded)
+            }
+            Err(error) => Err(moved(error)),
+        };
+        let text = Bytes::copy_from_slice(document.json.as_bytes());
+        if text.first() != Some(&b'[') {
+            all.push(located(placed(json.decode(text, decoding)), document.begin, None));
+            continue;
+        }
+        let written = Arc::new(Source::new(source.name.clone(), text.clone(), 1));
+        for item in batch(json, &written, text, 0, decoding) {
+            let begin = document.place(item.place.begin);
+            all.push(located(placed(item.event), begin, item.place.index));
+        }
+    }
+    all
 }
 
 /// The JSON value at `base`, which moves to its begin; all the rest when it is none. `None` at the end of the text.

@@ -17,6 +17,7 @@ mod report;
 mod show;
 mod source;
 mod wire;
+mod yaml;
 
 use clap::Parser;
 use console::Console;

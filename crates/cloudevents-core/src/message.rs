@@ -221,6 +221,8 @@ pub enum Detected {
 pub fn detect(content_type: Option<&str>) -> Result<Detected, Error> {
     const TREE: &[u8] = b"application/cloudevents";
     match content_type {
+        // The most common spelling.
+        Some("application/cloudevents+json") => Ok(Detected::Structured(FormatId::JSON)),
         Some(text)
             if text.as_bytes().get(..TREE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TREE)) =>
         {

@@ -29,6 +29,7 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
 
 /// The bytes outside of printable ASCII.
 #[inline(always)]
+#[allow(clippy::arithmetic_side_effects)] // Lanes wrap.
 fn odd(chunk: [u8; 16]) -> u8x16 {
     let shifted = u8x16::new(chunk) - u8x16::splat(b' ');
     !shifted.min(u8x16::splat(b'~' - b' ')).simd_eq(shifted)

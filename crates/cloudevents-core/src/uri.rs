@@ -92,9 +92,10 @@ impl<'a> UriReference<'a> {
 /// spelling of a `source`, told without taking it apart.
 #[inline]
 pub(crate) fn is_plain_path(text: &[u8]) -> bool {
-    text.iter().fold(true, |all, byte| all & PATH_CHARACTERS[usize::from(*byte)])
+    text.iter().fold(true, |all, byte| all & PATH_CHARACTERS.get(usize::from(*byte)).is_some_and(|is| *is))
 }
 
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler.
 const PATH_CHARACTERS: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

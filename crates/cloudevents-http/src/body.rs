@@ -250,8 +250,11 @@ where
 
 /// The length that the message declares; 0 when it declares none.
 fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
-    let header = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let length = body.size_hint().lower().max(header.unwrap_or_default());
+    let hint = body.size_hint();
+    let length = hint.exact().unwrap_or_else(|| {
+        let header = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        hint.lower().max(header.unwrap_or_default())
+    });
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Error> {
             .with_clause("CE-Context-Attributes-d"));
     }
     match value.to_str() {
-        Ok(text) => Ok(Some(text.trim_matches([' ', '\t']))),
+        // Spaces and tabs: a text has no other white space.
+        Ok(text) => Ok(Some(text.trim_ascii())),
         Err(_) => Err(Error::new(ErrorKind::InvalidMediaType)
             .with_attribute("datacontenttype")
             .with_detail("the Content-Type header is not ASCII")

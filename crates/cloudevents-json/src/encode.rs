@@ -81,28 +81,54 @@ fn append_with(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Loss
         out.extend_from_slice(time.as_str().as_bytes());
     }
     out.push(b'"');
+    let mut keeps_types = true;
     for (name, value) in event.extensions() {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b"\":");
-        extension(value, out);
+        keeps_types &= extension(value, out);
     }
-    let losses = payload(event, data, out);
+    let mut losses = payload(event, data, out);
+    if !keeps_types {
+        type_losses(event, &mut losses);
+    }
     out.push(b'}');
     losses
 }
 
+/// Whether the type is carried (JSON format, section 2.2).
 #[inline]
-fn extension(value: Value<'_>, out: &mut Vec<u8>) {
+fn extension(value: Value<'_>, out: &mut Vec<u8>) -> bool {
     match value {
+        Value::String(text) => string(text, out),
         Value::Boolean(true) => out.extend_from_slice(b"true"),
         Value::Boolean(false) => out.extend_from_slice(b"false"),
         Value::Integer(number) => {
             // Writing to a vector does not fail.
             let _ = write!(out, "{number}");
         }
-        Value::Binary(bytes) => base64(bytes, out),
-        _ => string(value.as_str().unwrap_or_default(), out),
+        Value::Binary(bytes) => {
+            base64(bytes, out);
+            return false;
+        }
+        _ => {
+            string(value.as_str().unwrap_or_default(), out);
+            return false;
+        }
+    }
+    true
+}
+
+#[cold]
+fn type_losses(event: &Event, losses: &mut Losses) {
+    for (name, value) in event.extensions() {
+        if !matches!(value, Value::Boolean(_) | Value::Integer(_) | Value::String(_)) {
+            losses.push(Loss::new(
+                name.as_str(),
+                "attribute-type",
+                "the type is not carried; the attribute becomes a String",
+            ));
+        }
     }
 }
 

@@ -43,6 +43,11 @@ pub fn event() -> impl Strategy<Value = Event> {
         )
 }
 
+/// Any valid event of specversion 1.0: the only one that formats other than JSON have.
+pub fn event_of_1_0() -> impl Strategy<Value = Event> {
+    event().prop_filter_map("not to be upgraded", |event| event.upgrade().ok())
+}
+
 /// A String of at least so many characters, rich in those that carriers have to escape.
 pub fn string(least: usize) -> impl Strategy<Value = String> {
     let character = prop_oneof![

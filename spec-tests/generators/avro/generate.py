@@ -163,6 +163,15 @@ def body(document):
 # --- cases -------------------------------------------------------------------------------------------------------------------
 
 
+def with_any_refusal(expect):
+    """An outcome that states what is at fault is followed by one of any refusal: see "How outcomes are compared"."""
+    refusals = [at for at, outcome in enumerate(expect) if "error" in outcome]
+    if not refusals or any(expect[at]["error"] == {} for at in refusals):
+        return expect
+    after = refusals[-1] + 1
+    return [*expect[:after], {"error": {}}, *expect[after:]]
+
+
 class Topic:
     def __init__(self, area, topic, title):
         self.area, self.topic, self.title, self.cases = area, topic, title, []
@@ -174,7 +183,7 @@ class Topic:
         case |= {"draft": True} if self.draft else {}
         case |= {"traps": traps} if traps else {}
         case |= {"policy": True} if policy else {}
-        case |= {"request": request, "expect": expect}
+        case |= {"request": request, "expect": with_any_refusal(expect)}
         case |= {"note": note} if note else {}
         self.cases.append(case)
 

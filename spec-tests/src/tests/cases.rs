@@ -107,6 +107,22 @@ fn no_refusal_is_allowed_by_one_before_it() {
 }
 
 #[test]
+fn a_refusal_that_is_stated_is_followed_by_one_of_any() {
+    let any = ExpectedError::default();
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let mut refusals = case.expect.iter().filter_map(|outcome| match &outcome.expected {
+            Expected::Error(error) => Some(error),
+            Expected::Result(_) => None,
+        });
+        if refusals.next().is_some_and(|first| *first != any) && !refusals.any(|error| *error == any) {
+            complaints.push(case.id);
+        }
+    }
+    assert_none(&complaints, "refusals that prescribe what the specification does not");
+}
+
+#[test]
 fn a_refusal_allows_what_it_states_and_more() {
     let error = |text: &str| serde_json::from_str::<ExpectedError>(text).unwrap();
     let (any, time) = (error("{}"), error(r#"{"attribute": "time"}"#));

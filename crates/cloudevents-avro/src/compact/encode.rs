@@ -4,9 +4,9 @@ use super::value;
 use crate::{
     datum::{bytes_length, long_length, write_bytes, write_long},
     decode::not_v1,
-    encode::type_url,
+    encode::bytes_losses,
 };
-use cloudevents_core::{Data, Error, Event, Losses, MediaType, SpecVersion};
+use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -87,8 +87,8 @@ fn losses(event: &Event, micros: Option<i64>) -> Losses {
     for (name, value) in event.extensions() {
         value::tell_losses(name, value, &mut losses);
     }
-    if matches!(event.data(), Some(Data::Proto { .. })) {
-        losses.push(type_url());
+    if let Some(data) = event.data() {
+        bytes_losses(event, data, &mut losses);
     }
     losses
 }

@@ -5,7 +5,6 @@
 #[cfg(feature = "apacheavro022")]
 mod apacheavro022;
 mod bad_input;
-mod form;
 mod memory;
 mod oracle;
 mod roundtrip;

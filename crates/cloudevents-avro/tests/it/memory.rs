@@ -1,76 +1,12 @@
 //! What reading and writing ask of the heap, counted.
 
-#![allow(unsafe_code)] // A global allocator cannot be written without it.
-
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-thread_local! {
-    static COUNT: Cell<Option<Heap>> = const { Cell::new(None) };
-}
-
-/// What the heap was asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heap {
-    /// Calls that asked for memory.
-    pub(crate) calls: usize,
-    /// Bytes held at the end.
-    pub(crate) held: isize,
-    /// Bytes held at most.
-    pub(crate) peak: isize,
-}
-
-/// What running this asks of the heap; the answer is still alive when the count ends.
-pub(crate) fn of<T>(run: impl FnOnce() -> T) -> Heap {
-    COUNT.set(Some(Heap::default()));
-    let kept = run();
-    let heap = COUNT.take().unwrap();
-    drop(kept);
-    heap
-}
-
-/// A reallocation holds both, for it may have to copy.
-fn count(asked: usize, freed: usize) {
-    if let Some(mut heap) = COUNT.get() {
-        heap.calls += usize::from(asked > 0);
-        heap.held += asked as isize;
-        heap.peak = heap.peak.max(heap.held);
-        heap.held -= freed as isize;
-        COUNT.set(Some(heap));
-    }
-}
-
-// SAFETY: every call is passed on to the system's allocator as it came; counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size(), 0);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size, layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(old, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        count(0, layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(old, layout) }
-    }
-}
-
 use bytes::Bytes;
 use cloudevents_avro::{Avro, AvroCompact};
-use cloudevents_core::{Decoding, ErrorKind, Event, Format};
+use cloudevents_core::{Decoding, ErrorKind, Event, Format, Payload};
+use cloudevents_testkit::heap;
+
+#[global_allocator]
+static COUNTING: heap::Counting = heap::Counting;
 
 const FORMATS: [&dyn Format; 2] = [&Avro::new(), &AvroCompact::new()];
 
@@ -85,7 +21,7 @@ fn order() -> Event {
         .extension("partitionkey", "a")
         .extension("priority", 3)
         .extension("sampled", true)
-        .binary("application/json", br#"{"total": 1}"#.to_vec())
+        .payload("application/json", Payload::json(r#"{"total": 1}"#))
         .build()
         .unwrap()
 }
@@ -111,10 +47,10 @@ fn an_event_is_one_allocation_at_most_each_way() {
         (FORMATS[1], foreign, 1),
     ] {
         let mut document = Vec::new();
-        assert_eq!(of(|| format.encode(&event, &mut document).unwrap()).calls, 1);
+        assert_eq!(heap::of(|| format.encode(&event, &mut document).unwrap()).calls, 1);
         assert_eq!(document.capacity(), document.len());
         let document = shared(document);
-        let heap = of(|| format.decode(document.clone(), &Decoding::strict()).unwrap());
+        let heap = heap::of(|| format.decode(document.clone(), &Decoding::strict()).unwrap());
         assert_eq!(heap.calls, calls, "{heap:?}");
         assert!(heap.held < document.len() as isize, "{heap:?}");
     }
@@ -184,7 +120,7 @@ fn decoding_is_bounded_whatever_comes() {
         raised.limits.attributes = usize::MAX;
         for with in [Decoding::strict(), Decoding::lenient(), raised] {
             for format in FORMATS {
-                let heap = of(|| format.decode(document.clone(), &with));
+                let heap = heap::of(|| format.decode(document.clone(), &with));
                 let bound = 8 * size as isize + (64 << 10);
                 assert!(heap.peak <= bound, "{heap:?} for {size} bytes: {:x?}...", &document[..80.min(size)]);
             }

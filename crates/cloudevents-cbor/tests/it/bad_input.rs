@@ -1,6 +1,6 @@
 //! Bytes that a peer may send: every one an error with a kind and a place, and never a panic.
 
-use crate::form::cbor_form;
+use crate::roundtrip::form;
 use bytes::Bytes;
 use cloudevents_cbor::Cbor;
 use cloudevents_core::{Data, Decoding, Error, ErrorKind, Event, Format, RepairKind};
@@ -52,7 +52,7 @@ fn every_bit_flipped() {
             match decode(document.clone()) {
                 Ok(event) => {
                     let again = decode(cloudevents_cbor::encode(&event).unwrap()).unwrap();
-                    assert_eq!(again, cbor_form(&event));
+                    assert_eq!(again, form(&event));
                 }
                 Err(error) => {
                     refused += 1;

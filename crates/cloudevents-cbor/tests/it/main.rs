@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod bad_input;
-mod form;
 mod memory;
 mod oracle;
 mod roundtrip;

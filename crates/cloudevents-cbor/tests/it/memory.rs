@@ -1,59 +1,10 @@
 //! The memory that decoding takes, by a counting allocator.
 
 use cloudevents_core::Event;
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    HELD.set(HELD.get() + bytes);
-    MOST.set(MOST.get().max(HELD.get()));
-}
-
-#[allow(unsafe_code)] // There is no other way to count; the calls are handed on as they are.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.set(CALLS.get() + 1);
-        count(layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        CALLS.set(CALLS.get() + 1);
-        // Both may be held for a moment.
-        count(size.cast_signed());
-        count(-layout.size().cast_signed());
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use cloudevents_testkit::heap;
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// Calls of the allocator, and the most bytes held at a time.
-fn measured<T>(what: impl FnOnce() -> T) -> (usize, usize) {
-    CALLS.set(0);
-    HELD.set(0);
-    MOST.set(0);
-    let result = what();
-    let seen = (CALLS.get(), MOST.get().unsigned_abs());
-    drop(result);
-    seen
-}
+static COUNTING: heap::Counting = heap::Counting;
 
 fn plain() -> Event {
     Event::builder()
@@ -75,18 +26,18 @@ fn a_plain_event_takes_one_allocation_each_way() {
     let document = bytes::Bytes::from(cloudevents_cbor::encode(&event).unwrap());
     // A buffer that is shared already, as one from a connection is.
     let shared = document.clone();
-    let (calls, _) = measured(|| cloudevents_cbor::decode(document).unwrap());
-    assert_eq!(calls, 1);
+    let heap = heap::of(|| cloudevents_cbor::decode(document).unwrap());
+    assert_eq!(heap.calls, 1);
     drop(shared);
-    let (calls, _) = measured(|| cloudevents_cbor::encode(&event).unwrap());
-    assert_eq!(calls, 1);
+    let heap = heap::of(|| cloudevents_cbor::encode(&event).unwrap());
+    assert_eq!(heap.calls, 1);
 }
 
 #[test]
 fn a_document_of_its_own_costs_no_more() {
     let document = cloudevents_cbor::encode(&plain()).unwrap();
-    let (calls, _) = measured(|| cloudevents_cbor::decode(document).unwrap());
-    assert_eq!(calls, 1);
+    let heap = heap::of(|| cloudevents_cbor::decode(document).unwrap());
+    assert_eq!(heap.calls, 1);
 }
 
 #[test]
@@ -121,7 +72,8 @@ fn memory_is_bounded_by_the_input() {
         for with in [cloudevents_core::Decoding::strict(), cloudevents_core::Decoding::lenient()] {
             use cloudevents_core::Format;
             let input = bytes::Bytes::from(document.clone());
-            let (_, most) = measured(|| cloudevents_cbor::Cbor::new().decode(input, &with).map(drop));
+            let most =
+                heap::of(|| cloudevents_cbor::Cbor::new().decode(input, &with).map(drop)).peak.unsigned_abs();
             assert!(most <= document.len() * 8 + 65_536, "{most} for {}", document.len());
         }
     }

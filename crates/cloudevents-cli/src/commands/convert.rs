@@ -4,11 +4,13 @@ use crate::{
     console::Console,
     failure::{Failure, Status},
     input::{self, Form, LINES, Located, Reading},
+    json_view,
     progress::Progress,
     report::Report,
+    yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Event, Format, FormatId, Formats, json};
+use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, json};
 use std::{io::Write, path::PathBuf};
 
 /// Convert events between formats.
@@ -19,14 +21,15 @@ use std::{io::Write, path::PathBuf};
 Examples:
   ce convert --to json-batch one.json two.json > batch.json
   ce convert --to lines batch.json | grep order | ce convert --to json-batch
-  ce convert --keep-going --to lines events.jsonl > good.jsonl")]
+  ce convert --keep-going --to lines events.jsonl > good.jsonl
+  ce convert --to protobuf --exact event.yaml > event.bin")]
 pub(crate) struct Convert {
     /// Convert these files; `-` and none stand for standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
-    /// Write this format: a format, its batch, or lines.
+    /// Write this format: a format, its batch, lines, or YAML.
     #[arg(long, value_name = "FORMAT", value_parser = input::names(), default_value = LINES)]
     to: String,
     /// Leave out what is no event, tell of it, and go on.
@@ -99,7 +102,7 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn new(form: Form, formats: &'a Formats, console: &Console) -> Result<Self, Failure> {
         let id = match &form {
-            Form::Lines => &FormatId::JSON,
+            Form::Lines | Form::Yaml => &FormatId::JSON,
             Form::Single(id) | Form::Batch(id) => id,
         };
         let format = formats
@@ -118,6 +121,19 @@ impl<'a> Target<'a> {
         match self.form {
             Form::Lines => {
                 let losses = json::LineWriter::new(&mut self.out).write(&event)?;
+                tell(&losses, Some(located), command, console)
+            }
+            Form::Yaml => {
+                let refused = |error: &Error| Failure::Told(Status::No, Box::new(located.report(error)));
+                let mut document = Vec::new();
+                let losses = self.format.encode(&event, &mut document).map_err(|error| refused(&error))?;
+                let text = json_view::yaml(&String::from_utf8_lossy(&document));
+                // Halves of characters, and names that come twice in a payload, are JSON and no YAML.
+                if let Some(Err(error)) = yaml::Documents::new(&text).find(Result::is_err) {
+                    let detail = format!("YAML does not hold the payload: {}", error.detail());
+                    return Err(refused(&Error::new(ErrorKind::InvalidData).with_detail(detail)));
+                }
+                self.out.write_all(text.as_bytes())?;
                 tell(&losses, Some(located), command, console)
             }
             Form::Single(_) if !self.held.is_empty() => Err(Failure::usage(format!(
@@ -141,7 +157,7 @@ impl<'a> Target<'a> {
     fn finish(&mut self, command: &Convert, console: &Console) -> Result<(), Failure> {
         let mut document = Vec::new();
         let losses = match (&self.form, self.held.as_slice()) {
-            (Form::Lines, _) => return self.flush(),
+            (Form::Lines | Form::Yaml, _) => return self.flush(),
             (Form::Single(_), [event]) => self.format.encode(event, &mut document),
             (Form::Single(_), _) => {
                 return Err(Failure::new(Status::No, "there is no event to convert"));
@@ -151,9 +167,7 @@ impl<'a> Target<'a> {
         let losses = losses.map_err(|error| {
             let report = Report::of(&error);
             let report = match error.kind() {
-                cloudevents_kit::ErrorKind::MixedSpecversions => {
-                    report.help("convert older events with --upgrade")
-                }
+                ErrorKind::MixedSpecversions => report.help("convert older events with --upgrade"),
                 _ => report,
             };
             Failure::Told(Status::No, Box::new(report))

@@ -1,7 +1,7 @@
 //! `ce listen`: receives events.
 
 use crate::{
-    connect,
+    connect::{self, Opened},
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
@@ -18,16 +18,20 @@ use std::time::Duration;
 /// Receive events and print them.
 ///
 /// A message that is no event is told on standard error and refused; listening goes on, and the exit status remembers. Ctrl-C ends
-/// after the message in hand is settled.
+/// after the message in hand is settled. What is printed of an AMQP queue is gone from it. A Kafka URL without a group reads the whole
+/// topic in a group of its own, with offset=latest from now on; nothing changes for others.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce listen http://127.0.0.1:8080/events
   ce listen http://127.0.0.1:0/ --count 10 > events.jsonl      any free port; ten events
+  ce listen kafka://localhost:9092/orders --idle 5             all that is there
+  ce listen 'kafka://localhost:9092/orders?group=billing&dead-letter=orders.rejected'
+  ce listen amqp://guest:guest@localhost:5672/orders           AMQP 1.0
 
 Exit status: 0 done, 1 a message was no event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Listen {
-    /// Listen at this URL: http://ADDRESS:PORT/PATH.
+    /// Listen at this URL: http://ADDRESS:PORT/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS.
     url: String,
     /// End after so many events.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
@@ -49,8 +53,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if command.lenient {
         decoding.leniency = Leniency::all();
     }
-    let (mut receiver, url) = connect::receiver(&command.url, ReceiverOptions::from(decoding)).await?;
+    let Opened { mut receiver, url, notes } =
+        connect::receiver(&command.url, ReceiverOptions::from(decoding)).await?;
     let interrupt = Interrupt::watch();
+    notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
     let mut messages = 0_u64;
@@ -74,7 +80,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             Err(error) => {
                 return Err(Failure::Told(
                     connect::status_of(&error).max(Status::Network),
-                    Box::new(Report::of(&error)),
+                    Box::new(connect::report(&error)),
                 ));
             }
         };
@@ -152,7 +158,8 @@ fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usiz
     }
     let header = error.attribute().and_then(|attribute| {
         raw.headers.iter().find(|(name, _)| {
-            let name = name.strip_prefix("ce-").unwrap_or(name);
+            let prefixes = ["ce-", "ce_", "cloudEvents_", "cloudEvents:"];
+            let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
             name.eq_ignore_ascii_case(attribute)
                 || attribute == "datacontenttype" && name.eq_ignore_ascii_case("content-type")
         })

@@ -62,3 +62,95 @@ fn the_name_of_a_file_tells_lines() {
     let ran = ce_with(&["convert", "--keep-going", path.to_str().unwrap()], "");
     assert!(ran.err.contains("events.jsonl:1:2"), "{}", ran.err);
 }
+
+#[test]
+fn yaml_is_read() {
+    let yaml = "---\nspecversion: \"1.0\"\nid: a\nsource: /s\ntype: t\nn: 3\nok: true\ntime: 2018-04-05T17:31:00.10+02:00\n\
+                data:\n  price: 1.10\n  big: 12345678901234567890123\n---\n- {specversion: '1.0', id: b, source: /s, type: t}\n";
+    let lines = "{\"specversion\":\"1.0\",\"id\":\"a\",\"source\":\"/s\",\"type\":\"t\",\"time\":\"2018-04-05T17:31:00.10+02:00\",\"n\":3,\"ok\":true,\
+                 \"data\":{\"price\":1.10,\"big\":12345678901234567890123}}\n\
+                 {\"specversion\":\"1.0\",\"id\":\"b\",\"source\":\"/s\",\"type\":\"t\"}\n";
+    // By its content, by its name, and because it is said.
+    for ran in [
+        ce_with(&["convert"], yaml),
+        ce_with(&["convert", file("events.yaml", yaml).to_str().unwrap()], ""),
+        ce_with(&["convert", file("events.YML", yaml).to_str().unwrap()], ""),
+        ce_with(&["convert", "--from", "yaml"], yaml),
+    ] {
+        assert_eq!((ran.status, ran.err.as_str(), ran.out.as_str()), (0, "", lines));
+    }
+    // And back.
+    let written = ce_with(&["convert", "--to", "yaml"], lines);
+    assert!(written.out.starts_with("---\nspecversion: \"1.0\"\nid: \"a\"\n"), "{}", written.out);
+    assert_eq!(ce_with(&["convert"], &written.out).out, lines);
+    assert_eq!(ce_with(&["validate"], yaml).status, 0);
+    // What is JSON and no YAML.
+    for data in [r#""\ud800""#, r#"{"a":1,"a":2}"#] {
+        let ran = ce_with(
+            &["convert", "--to", "yaml"],
+            GOOD.replace("\"t\"}", &format!("\"t\",\"data\":{data}}}")),
+        );
+        assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{data}");
+        assert!(ran.err.contains("YAML does not hold the payload"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn mistakes_in_yaml_are_told_where_they_stand() {
+    let event = |time: &str| format!("specversion: \"1.0\"\nid: é\nsource: /s\ntype: t\ntime: {time}\n");
+    let place = |text: &str| {
+        let ran = ce_with(&["convert", "--error-format", "json"], text);
+        assert_eq!(ran.status, 1, "{}", ran.err);
+        let error = &ran.errors()[0];
+        (error["kind"].as_str().unwrap().to_owned(), error["line"].as_u64(), error["column"].as_u64())
+    };
+    assert_eq!(place(&event("yesterday")), ("invalid-timestamp".into(), Some(5), Some(7)));
+    assert_eq!(place(&event("[").replace('\n', "\n\n")).0, "invalid-document");
+    assert_eq!(place(&format!("---\n{}---\n{}", event("2018-04-05T17:31:00Z"), event("no"))).1, Some(12));
+    assert_eq!(place("- specversion: '1.0'\n  id: a\n  source: /s\n  type: ''\n").1, Some(4));
+    // A number is no text.
+    assert_eq!(place("specversion: 1.0\nid: a\nsource: /s\ntype: t\n").1, Some(1));
+    let error = ce_with(&["convert"], "specversion: 1.0\nid: a\nsource: /s\ntype: t\n").err;
+    assert!(error.contains("help: if it is text, put it in quotation marks"), "{error}");
+    let error = ce_with(&["convert"], event(".inf")).err;
+    assert!(error.contains("JSON has no such number") && error.contains("standard input:5:7"), "{error}");
+    let bomb = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(",");
+        format!("{text}a{level}: &a{level} [{aliases}]\n")
+    });
+    assert_eq!(place(&bomb).0, "too-large");
+    let ran = ce_with(
+        &["convert", "--keep-going"],
+        format!("{}---\n{}", event("no"), event("2018-04-05T17:31:00Z")),
+    );
+    assert_eq!((ran.status, ran.lines().len()), (1, 1));
+}
+
+#[test]
+fn exact_refuses_what_the_target_does_not_hold() {
+    let event = |members: &str| GOOD.replace("\"t\"}", &format!("\"t\",{members}}}"));
+    for (members, to, lost) in [
+        (r#""time":"2018-04-05T19:31:00+02:00""#, "protobuf", Some("timestamp-offset")),
+        (r#""time":"2018-04-05T19:31:00+02:00""#, "cbor", None),
+        (r#""time":"2018-04-05T17:31:00.123456789Z""#, "avro-compact", Some("timestamp-digits")),
+        (r#""time":"2018-04-05T17:31:00.123456789Z""#, "protobuf", None),
+        (r#""1st":"a""#, "xml", Some("attribute-name")),
+        (r#""1st":"a""#, "avro", None),
+        (r#""datacontenttype":"application/json","data_base64":"e30=""#, "avro", Some("bytes-as-json")),
+        (r#""datacontenttype":"application/json","data":{"a":1.10}"#, "avro", None),
+        (r#""datacontenttype":"text/plain","data":"a""#, "avro-compact", Some("text-as-bytes")),
+    ] {
+        let ran = ce_with(&["convert", "--to", to, "--exact", "--error-format", "json"], event(members));
+        let kinds: Vec<_> =
+            ran.errors().iter().map(|error| error["kind"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(
+            (ran.status, kinds.first().map(String::as_str)),
+            (i32::from(lost.is_some()), lost),
+            "{members} {to}"
+        );
+        assert_eq!(ran.out.is_empty(), lost.is_some());
+        // Without, it is only told.
+        let told = ce_with(&["convert", "--to", to], event(members));
+        assert_eq!((told.status, told.err.is_empty()), (0, lost.is_none()), "{}", told.err);
+    }
+}

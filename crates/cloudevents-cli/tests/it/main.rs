@@ -8,10 +8,14 @@
     clippy::string_slice
 )]
 
+#[cfg(feature = "amqp")]
+mod amqp;
 mod check;
 mod conformance;
 mod convert;
 mod errors;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod network;
 mod output;
 mod program;

@@ -174,7 +174,7 @@ fn when_nobody_is_there() {
     assert!(!ran.err.contains("s3cret") && !ran.err.contains("t0ken"), "{}", ran.err);
     // After the first there is no sense in a second.
     assert_eq!(ran.err.lines().filter(|line| line.starts_with("error:")).count(), 1, "{}", ran.err);
-    for url in ["kafka://host/topic", "not a url", "file:x"] {
+    for url in ["nats://host/subject", "not a url", "file:x"] {
         assert_eq!(ce_with(&["send", url], GOOD).status, 2, "{url}");
         assert_eq!(ce(&["listen", url]).status, 2, "{url}");
     }

@@ -64,7 +64,8 @@ pub(crate) fn ce_with(arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
     writer.join().unwrap();
     Ran {
         status: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
+        // Documents of most formats are bytes.
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
 }
@@ -81,24 +82,37 @@ pub(crate) fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// `ce listen` on a free port.
+/// `ce listen`.
 pub(crate) struct Listener {
     child: Child,
     errors: BufReader<ChildStderr>,
     pub(crate) url: String,
+    /// What was told before it listened.
+    pub(crate) notes: String,
 }
 
 impl Listener {
+    /// On a free port.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut all = vec!["listen", "http://127.0.0.1:0/events", "--idle", "30"];
+        Self::at("http://127.0.0.1:0/events", arguments)
+    }
+
+    pub(crate) fn at(url: &str, arguments: &[&str]) -> Self {
+        let mut all = vec!["listen", url, "--idle", "30"];
         all.extend(arguments);
         let mut child =
             command(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        errors.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("listening at ").expect(&line).to_owned();
-        Self { child, errors, url }
+        let mut notes = String::new();
+        let url = loop {
+            let mut line = String::new();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it does not listen: {notes}");
+            match line.trim().strip_prefix("listening at ") {
+                Some(url) => break url.to_owned(),
+                None => notes += &line,
+            }
+        };
+        Self { child, errors, url, notes }
     }
 
     #[cfg(unix)]

@@ -9,6 +9,11 @@ fn everything_comes_back() {
     assert!(ran.out.contains("Everything came back as it was sent."), "{}", ran.out);
     assert!(ran.out.contains("  | ce-type: com.example.weather.reading.v1\n"), "{}", ran.out);
     assert!(ran.out.contains("priority (Integer)"), "{}", ran.out);
+    if cfg!(all(feature = "kafka", feature = "amqp")) {
+        assert!(ran.out.contains("\nA relay: HTTP to Kafka to AMQP and home, "), "{}", ran.out);
+        assert!(ran.out.contains("  | ce_type: com.example.weather.reading.v1\n"), "{}", ran.out);
+        assert!(ran.out.contains("  | cloudEvents_type: com.example.weather.reading.v1\n"), "{}", ran.out);
+    }
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
 }
 
@@ -17,8 +22,18 @@ fn for_programs() {
     let ran = ce(&["tour"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, "Everything came back as it was sent.\n"));
     let lines = ran.lines();
-    for mode in ["binary", "structured", "batched"] {
-        assert!(lines.iter().any(|line| line["mode"] == mode), "{mode}");
+    let mut bindings = vec!["HTTP"];
+    bindings.extend(cfg!(feature = "kafka").then_some("Kafka"));
+    bindings.extend(cfg!(feature = "amqp").then_some("AMQP"));
+    if bindings.len() > 1 {
+        bindings.push("relay");
+    }
+    let has = |binding: &str, mode: &str| {
+        lines.iter().any(|line| line["binding"] == binding && line["mode"] == mode)
+    };
+    for binding in bindings {
+        let found = ["binary", "structured", "batched"].map(|mode| has(binding, mode));
+        assert_eq!(found, [true, true, binding == "HTTP"], "{binding}");
     }
     assert!(
         lines

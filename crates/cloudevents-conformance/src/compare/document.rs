@@ -3,7 +3,8 @@
 use cloudevents_vectors::JsonComparison;
 
 use crate::tree::json::{self, Json};
-use crate::tree::xml;
+use crate::tree::node::{self, Node};
+use crate::tree::{avro, cbor, protobuf, xml};
 
 use super::{Difference, How, Path, bytes, media_type};
 
@@ -14,6 +15,16 @@ pub(crate) enum Notation {
     Json,
     /// An event, or a batch of them, in the XML format.
     Xml,
+    /// An event in the Protobuf format.
+    Protobuf,
+    /// A batch of events in the Protobuf format.
+    ProtobufBatch,
+    /// An event in the Avro format.
+    Avro,
+    /// An event in the Avro compact format.
+    AvroCompact,
+    /// An event in the CBOR format.
+    Cbor,
     /// Bytes that mean nothing here: a payload, or a format without a tree of its own.
     Opaque,
 }
@@ -24,6 +35,11 @@ impl Notation {
         match name {
             "json" | "json-batch" => Notation::Json,
             "xml" | "xml-batch" => Notation::Xml,
+            "protobuf" => Notation::Protobuf,
+            "protobuf-batch" => Notation::ProtobufBatch,
+            "avro" => Notation::Avro,
+            "avro-compact" => Notation::AvroCompact,
+            "cbor" => Notation::Cbor,
             _ => Notation::Opaque,
         }
     }
@@ -31,12 +47,27 @@ impl Notation {
     /// The notation of a message with this content type.
     pub(crate) fn of_content_type(content_type: &str) -> Self {
         let essence = media_type::essence(content_type);
-        let format = ["application/cloudevents+", "application/cloudevents-batch+"]
-            .iter()
-            .find_map(|prefix| essence.strip_prefix(prefix));
-        format.map_or(Notation::Opaque, Notation::of_format)
+        if let Some(format) = essence.strip_prefix("application/cloudevents-batch+") {
+            return Notation::of_format(&format!("{format}-batch"));
+        }
+        essence.strip_prefix("application/cloudevents+").map_or(Notation::Opaque, Notation::of_format)
+    }
+
+    /// How documents are read whose notation is bytes.
+    fn reader(self) -> Option<Reader> {
+        match self {
+            Notation::Protobuf => Some(protobuf::parse),
+            Notation::ProtobufBatch => Some(protobuf::parse_batch),
+            Notation::Avro => Some(avro::parse),
+            Notation::AvroCompact => Some(avro::parse_compact),
+            Notation::Cbor => Some(cbor::parse),
+            Notation::Json | Notation::Xml | Notation::Opaque => None,
+        }
     }
 }
+
+/// Reads a document whose notation is bytes.
+type Reader = fn(&[u8]) -> Result<Node, String>;
 
 /// Notes where a body is not the wanted one.
 pub(crate) fn diff(
@@ -49,6 +80,20 @@ pub(crate) fn diff(
 ) {
     if notation == Notation::Xml {
         return diff_xml(path, wanted, got, differences);
+    }
+    if let Some(read) = notation.reader() {
+        return match (read(wanted), read(got)) {
+            // Also a document that is wanted although it is not of the format.
+            (Err(_), _) => bytes::diff(path, wanted, got, differences),
+            (Ok(wanted), Ok(mut got)) => {
+                how.spell_nodes_alike(&wanted, &mut got);
+                node::diff(path, &wanted, &got, differences);
+            }
+            (Ok(wanted), Err(reason)) => {
+                let got = format!("bytes that are not of the format ({reason}): {}", bytes::show(got));
+                differences.push(path.differs(wanted, got));
+            }
+        };
     }
     let wanted_document = (notation == Notation::Json).then(|| parse(wanted).ok()).flatten();
     match wanted_document {
@@ -126,6 +171,9 @@ mod tests {
         for json in ["application/cloudevents+json", "Application/CloudEvents-Batch+JSON ; charset=utf-8"] {
             assert_eq!(Notation::of_content_type(json), Notation::Json, "{json}");
         }
+        let batch = "application/cloudevents-batch+protobuf";
+        assert_eq!(Notation::of_content_type(batch), Notation::ProtobufBatch);
+        assert_eq!(Notation::of_content_type("application/cloudevents-batch+xml"), Notation::Xml);
         for opaque in ["application/json", "application/cloudevents+jsonx", "application/xml", ""] {
             assert_eq!(Notation::of_content_type(opaque), Notation::Opaque, "{opaque}");
         }
@@ -184,5 +232,103 @@ mod tests {
     fn a_wanted_body_that_is_not_json_compares_as_bytes() {
         assert_eq!(differences(Notation::Json, Value, "{oops", b"{oops"), [""; 0]);
         assert_eq!(differences(Notation::Json, Value, "{oops", b"{}").len(), 1);
+    }
+
+    #[test]
+    fn documents_of_bytes_compare_as_trees() {
+        let found = |notation, wanted: &[u8], got: &[u8]| {
+            let mut found = Vec::new();
+            diff(&Path::new("body"), notation, &How::default(), wanted, got, &mut found);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (one, other) = (&b"\xa2\x61a\x01\x61b\x02"[..], &b"\xbf\x61b\x02\x61a\x18\x01\xff"[..]);
+        assert_eq!(found(Notation::Cbor, one, other), [""; 0]);
+        assert_eq!(found(Notation::Opaque, one, other).len(), 1);
+        assert_eq!(
+            found(Notation::Cbor, one, b"\xa2\x61a\x02\x61c\x02"),
+            ["body.a: wanted 1, got 2", "body.b: wanted 2, got nothing", "body.c: wanted nothing, got 2"]
+        );
+        assert_eq!(
+            found(Notation::Protobuf, b"\x0a\x011", b"\x0a\x021"),
+            [
+                "body: wanted {\"id\": \"1\"}, got bytes that are not of the format (the document ends too early): \"\\n\\u{2}1\""
+            ]
+        );
+        // A document that is wanted although it is none compares as bytes.
+        assert_eq!(found(Notation::Avro, b"x", b"x"), [""; 0]);
+        assert_eq!(found(Notation::Avro, b"x", b"\0\x02").len(), 1);
+    }
+
+    #[test]
+    fn times_in_documents_of_bytes_compare_by_their_instants() {
+        let same = |notation, name: &str, [start, end]: [&[u8]; 2]| {
+            let how = How { timestamps: vec!["ext".to_owned()], ..How::default() };
+            let document = |time: &str| [start, name.as_bytes(), end, time.as_bytes()].concat();
+            let documents = (document("2018-04-05T17:31:00.0Z"), document("2018-04-05t17:31:00.0z"));
+            let mut found = Vec::new();
+            diff(&Path::new("body"), notation, &how, &documents.0, &documents.1, &mut found);
+            found.is_empty()
+        };
+        for (name, compares) in [("time", true), ("ext", true), ("id", false)] {
+            let length = name.len() as u8;
+            assert_eq!(same(Notation::Cbor, name, [&[0xa1, 0x60 + length], &[0x76]]), compares, "{name}");
+            assert_eq!(
+                same(Notation::Cbor, name, [&[0xa1, 0x60 + length], &[0xc0, 0x76]]),
+                compares,
+                "{name}"
+            );
+        }
+        let avro = |name: &str, time: &str| {
+            let text = |text: &str| [&[text.len() as u8 * 2], text.as_bytes()].concat();
+            [&b"\x02"[..], &text(name), b"\x06", &text(time), b"\0\x02"].concat()
+        };
+        for (name, differ) in [("time", 0), ("id", 1)] {
+            let mut found = Vec::new();
+            let (one, other) = (avro(name, "2018-04-05T17:31:00Z"), avro(name, "2018-04-05T18:31:00+01:00"));
+            diff(&Path::new("body"), Notation::Avro, &How::default(), &one, &other, &mut found);
+            assert_eq!(found.len(), differ, "{name}");
+        }
+    }
+
+    /// What the published cases want of a format whose notation is bytes.
+    fn published() -> Vec<(String, Notation, Vec<u8>)> {
+        let documents = cloudevents_vectors::load_documents().unwrap();
+        let mut all = Vec::new();
+        for case in documents.into_iter().flat_map(|document| document.cases) {
+            let to = case.request.get("to").unwrap_or(&serde_json::Value::Null);
+            let via = to.get("via").or_else(|| case.request.get("via")).and_then(|via| via.as_str());
+            let notation = Notation::of_format(via.unwrap_or_default());
+            for outcome in &case.expect {
+                let cloudevents_vectors::Expected::Result(result) = &outcome.expected else { continue };
+                let body = result.get("message").and_then(|message| message.get("body"));
+                if let (Some(_), Some(body)) = (notation.reader(), body) {
+                    all.push((case.id.clone(), notation, bytes::read(&Json::from(body)).unwrap()));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn published_documents_are_of_their_notation() {
+        let mut seen = std::collections::BTreeMap::new();
+        for (id, notation, document) in published() {
+            notation.reader().unwrap()(&document).unwrap_or_else(|error| panic!("{id}: {error}"));
+            *seen.entry(format!("{notation:?}")).or_insert(0) += 1;
+        }
+        assert_eq!(seen.len(), 5, "{seen:?}");
+    }
+
+    #[test]
+    fn every_byte_of_a_published_document_counts() {
+        for (id, notation, document) in published() {
+            for at in 0..document.len() {
+                let mut other = document.clone();
+                other[at] ^= 1;
+                let mut found = Vec::new();
+                diff(&Path::new("body"), notation, &How::default(), &document, &other, &mut found);
+                assert!(!found.is_empty(), "{id}: byte {at}");
+            }
+        }
     }
 }

@@ -1,6 +1,20 @@
-//! Trees that know their notation and nothing of CloudEvents, one module per notation.
+//! Trees that know their notation and nothing of CloudEvents but the schemas it publishes, one module per notation.
 //!
 //! They are written apart from the codecs of any implementation, so that a mistake in one cannot judge itself.
 
+pub(crate) mod avro;
+pub(crate) mod cbor;
+mod input;
 pub(crate) mod json;
+pub(crate) mod node;
+pub(crate) mod protobuf;
 pub(crate) mod xml;
+
+#[cfg(test)]
+mod tests {
+    /// The bytes of a text in hexadecimal, with spaces wherever they help.
+    pub(crate) fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
+        digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+}

@@ -1,11 +1,11 @@
-//! `decode(encode(event, carrier)) == carrier_form(event, carrier)`, for any event.
+//! `decode(encode(event)) == carrier_form(event)`, for any event, and what is lost is told.
 
 use bytes::Bytes;
 use cloudevents_core::{Decoding, Event, Format};
 use cloudevents_json::Json;
 use cloudevents_testkit::{
     any,
-    carrier::{Carrier, carrier_form},
+    carrier::{Carrier, carrier_form, changes, told},
     tagged,
 };
 use proptest::prelude::*;
@@ -15,6 +15,12 @@ proptest! {
     fn json(event in any::event()) {
         let document = cloudevents_json::encode(&event);
         prop_assert_eq!(cloudevents_json::decode(document)?, carrier_form(&event, Carrier::Json));
+    }
+
+    #[test]
+    fn what_changes_is_told(event in any::event()) {
+        let losses = Json::new().encode(&event, &mut Vec::new())?;
+        prop_assert_eq!(told(&losses), changes(&event, &carrier_form(&event, Carrier::Json)), "{:?}", losses);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bad_input;
-mod form;
 mod memory;
 mod oracle;
 mod roundtrip;

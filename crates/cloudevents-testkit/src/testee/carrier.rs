@@ -14,7 +14,9 @@ pub(crate) enum Carrier {
     Single(FormatName),
     /// A document with a batch.
     Batch(FormatName),
+    Amqp,
     Http,
+    Kafka,
 }
 
 /// The name of a format that is at hand.
@@ -32,9 +34,20 @@ impl Carrier {
             "protobuf-batch" => Self::Batch("protobuf"),
             "xml" => Self::Single("xml"),
             "xml-batch" => Self::Batch("xml"),
+            "amqp" => Self::Amqp,
             "http" => Self::Http,
+            "kafka" => Self::Kafka,
             _ => return None,
         })
+    }
+
+    /// The options of writing it.
+    pub(crate) fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Amqp => &["separator"],
+            Self::Kafka => &["key"],
+            _ => &[],
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! `decode`: a message to events.
 
 use super::{
-    Answer,
+    Answer, amqp_message,
     carrier::{Carrier, formats, id},
-    http_message,
+    http_message, kafka_record,
 };
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
@@ -73,9 +73,15 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
             mode: ContentMode::Batched,
             format: Some(format.into()),
         },
+        Carrier::Amqp => {
+            opened(cloudevents_amqp::decode_message(&amqp_message::read(message)?, &with)?, &with)?
+        }
         Carrier::Http => {
             let (headers, body) = http_message::read(message)?;
             opened(cloudevents_http::decode_message(&headers, body, &with)?, &with)?
+        }
+        Carrier::Kafka => {
+            opened(cloudevents_kafka::decode_message(&kafka_record::read(message)?, &with)?, &with)?
         }
     }))
 }

@@ -1,9 +1,9 @@
 //! `encode` and `transcode`: events to a message.
 
 use super::{
-    Answer,
+    Answer, amqp_message,
     carrier::{Carrier, formats, id},
-    decode, http_message,
+    decode, http_message, kafka_record,
 };
 use crate::tagged::{self, malformed};
 use cloudevents_core::{Error, ErrorKind, Event, Losses, Mode};
@@ -54,10 +54,9 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
     let text = |name| to.get(name).and_then(Json::as_str);
     let via = text("via").unwrap_or_default();
     let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };
-    // None of the carriers so far has options.
-    if let Some(option) =
-        to.get("options").and_then(Json::as_object).and_then(|options| options.keys().next())
-    {
+    let mut options =
+        to.get("options").and_then(Json::as_object).into_iter().flat_map(|options| options.keys());
+    if let Some(option) = options.find(|option| !carrier.options().contains(&option.as_str())) {
         return Ok(Err(format!("there is no option `{option}` for `{via}`")));
     }
     let formats = formats();
@@ -87,10 +86,12 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
             };
             Ok((http_message::write(&headers, &body), losses))
         }
+        Carrier::Amqp => return amqp_message::write(to, events, &formats),
+        Carrier::Kafka => return kafka_record::write(to, events, &formats),
     })
 }
 
-fn one(events: &[Event]) -> Result<&Event, Error> {
+pub(crate) fn one(events: &[Event]) -> Result<&Event, Error> {
     match events {
         [event] => Ok(event),
         _ => Err(Error::new(ErrorKind::Batched)

@@ -2,10 +2,12 @@
 //!
 //! Everything is answered through the public API of the crates.
 
+mod amqp_message;
 mod carrier;
 mod decode;
 mod encode;
 mod http_message;
+mod kafka_record;
 mod leaf;
 
 use crate::tagged;
@@ -55,7 +57,7 @@ fn start() -> Json {
             "formats": [
                 "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
             ],
-            "bindings": ["http"],
+            "bindings": ["amqp", "http", "kafka"],
             "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name"],
         },
     })

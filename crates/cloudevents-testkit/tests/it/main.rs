@@ -1,5 +1,8 @@
 //! Checks of the workspace as a whole.
 
-#![allow(clippy::unwrap_used)]
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod chain;
+mod losses;
 mod shape;

@@ -67,6 +67,8 @@ const SIBLINGS: &[Sibling] = &[
             ("server", "a client"),
         ],
     },
+    Sibling { name: "cloudevents-amqp", shape: BINDING, own: &[("fe2o3_amqp018", "a client")] },
+    Sibling { name: "cloudevents-kafka", shape: BINDING, own: &[("rdkafka039", "a client")] },
 ];
 
 #[test]

@@ -262,11 +262,15 @@ impl Intake for Consumer {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         drop(connection.stop.take());
         connection.incoming.close();
-        while let Ok(incoming) = connection.incoming.try_recv() {
-            drop(incoming);
-        }
-        match timeout(deadline, &mut connection.task).await {
-            Ok(_) => {
+        let ended = async {
+            // One that is being handed over in this moment still comes, and must not be left in the channel.
+            while let Some(incoming) = connection.incoming.recv().await {
+                drop(incoming);
+            }
+            let _ = (&mut connection.task).await;
+        };
+        match timeout(deadline, ended).await {
+            Ok(()) => {
                 self.connection = None;
                 Ok(())
             }

@@ -101,6 +101,11 @@ impl LogOptions {
         self
     }
 
+    /// Whether it was decided what becomes of rejected messages.
+    pub fn is_decided(&self) -> bool {
+        self.rejected.is_some()
+    }
+
     /// What was decided, or an error that names what there is to decide.
     pub(crate) fn rejected(&self) -> Result<Rejected, Error> {
         self.rejected.clone().ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! Receiving from a log.
 
-use super::ledger::Ledger;
+use super::ledger::{Epoch, Ledger};
 use crate::{Incoming, Intake, Partition, Raw};
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use futures_util::future::{Either, OptionFuture, select};
@@ -17,6 +17,8 @@ pub struct Record {
     pub(crate) offset: u64,
     pub(crate) message: Result<Decoded<Message>, Error>,
     pub(crate) raw: Arc<Raw>,
+    /// Where the client says so.
+    pub(crate) epoch: Option<Epoch>,
 }
 
 impl Record {
@@ -30,7 +32,14 @@ impl Record {
         raw.topic.get_or_insert_with(|| partition.topic().into());
         raw.partition = Some(partition.clone());
         raw.position = Some(offset);
-        Self { partition, offset, message, raw: Arc::new(raw) }
+        Self { partition, offset, message, raw: Arc::new(raw), epoch: None }
+    }
+
+    /// The same, fetched under this assignment of the partition: under another one, the [`Ledger`] refuses it. A client that hands
+    /// messages over from a thread of its own needs this.
+    pub fn under(mut self, epoch: Epoch) -> Self {
+        self.epoch = Some(epoch);
+        self
     }
 }
 

@@ -10,7 +10,7 @@ use cloudevents_core::{Error, ErrorKind};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -21,7 +21,7 @@ use tokio::{
 
 /// Keeps the books of one log receiver. Clones share them: the intake has one, the rebalance callbacks of the client another.
 ///
-/// No method waits for anything.
+/// No method but [`leave`](Self::leave) waits for anything.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -51,6 +51,8 @@ struct Shared {
     runtime: Handle,
     books: Mutex<Books>,
     changed: Notify,
+    /// The same for threads.
+    settled: Condvar,
 }
 
 #[derive(Default)]
@@ -70,17 +72,46 @@ struct Books {
 
 struct Account {
     /// The assignment that messages were taken under.
-    epoch: u64,
+    epoch: Epoch,
     watermark: Watermark,
     /// The watermark that the client knows of.
     marked: u64,
+    /// Delivered and not settled, or on the way to the sink.
+    outstanding: usize,
+    /// About to be revoked: nothing more is delivered.
+    leaving: bool,
 }
+
+/// One assignment of a partition. Messages that a client has fetched under an earlier one are refused, even when the partition has come
+/// back in the meantime: what lay before them may not have been fetched.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use cloudevents_core::{Error, ErrorKind};
+/// use cloudevents_transport::{Partition, Raw, log::{Ledger, LogOptions, Record}};
+///
+/// let ledger = Ledger::new(LogOptions::default().dropping_rejected())?;
+/// let partition = Partition::new("orders", 0);
+/// let record = |offset| {
+///     Record::new(partition.clone(), offset, Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default())
+/// };
+/// let before = ledger.assign(partition.clone(), 0);
+/// let late = record(5).under(before);
+/// ledger.revoke(&partition);
+/// let now = ledger.assign(partition.clone(), 0);
+/// assert!(ledger.take(late).is_none());
+/// assert!(ledger.take(record(0).under(now)).is_some());
+/// # Ok::<(), Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(u64);
 
 /// A message that was taken.
 #[derive(Debug)]
 struct Held {
     record: Record,
-    epoch: u64,
+    epoch: Epoch,
     attempt: u32,
 }
 
@@ -97,19 +128,56 @@ impl Ledger {
                 .with_source(error)
         })?;
         let books = Mutex::default();
-        Ok(Self(Arc::new(Shared { options, rejected, runtime, books, changed: Notify::new() })))
+        Ok(Self(Arc::new(Shared {
+            options,
+            rejected,
+            runtime,
+            books,
+            changed: Notify::new(),
+            settled: Condvar::new(),
+        })))
     }
 
-    /// Starts to receive a partition from this offset. What was taken of it before is revoked.
-    pub fn assign(&self, partition: Partition, offset: u64) {
+    /// Starts to receive a partition from this offset, or from wherever the client starts when it is 0: the watermark follows the first
+    /// message. What was taken of it before is revoked.
+    ///
+    /// The answer is for [`Record::under`].
+    pub fn assign(&self, partition: Partition, offset: u64) -> Epoch {
         let mut books = self.books();
         books.forget(&partition);
         books.sequence = books.sequence.saturating_add(1);
-        let account = Account { epoch: books.sequence, watermark: Watermark::at(offset), marked: offset };
+        let epoch = Epoch(books.sequence);
+        let watermark = Watermark::at(offset);
+        let account = Account { epoch, watermark, marked: offset, outstanding: 0, leaving: false };
         tracing::debug!(%partition, offset, "partition assigned");
         books.partitions.insert(partition, account);
         drop(books);
-        self.0.changed.notify_waiters();
+        self.0.notify();
+        epoch
+    }
+
+    /// Prepares partitions to be revoked: of these, nothing more is delivered, and what was retried or released does not come again
+    /// here. Waits so long for what is delivered to be settled; the answer is how many deliveries are still not.
+    ///
+    /// It blocks the thread: for the rebalance callbacks of a client on a thread of its own, never for a task.
+    pub fn leave(&self, partitions: &[Partition], limit: Duration) -> usize {
+        let mut books = self.books();
+        for partition in partitions {
+            books.forget_waiting(partition);
+            if let Some(account) = books.partitions.get_mut(partition) {
+                account.leaving = true;
+            }
+        }
+        let unsettled = |books: &Books| -> usize {
+            let of = |partition| {
+                books.partitions.get(partition).map_or(0, |account: &Account| account.outstanding)
+            };
+            partitions.iter().map(of).fold(0, usize::saturating_add)
+        };
+        let waited =
+            self.0.settled.wait_timeout_while(books, limit, |books| !books.closed && unsettled(books) > 0);
+        let (books, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        unsettled(&books)
     }
 
     /// Ends receiving a partition. The answer is the offset to commit before it is given up; `None` when it was not assigned.
@@ -118,15 +186,16 @@ impl Ledger {
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
         let offset = self.books().forget(partition)?;
         tracing::debug!(%partition, offset, "partition revoked");
-        self.0.changed.notify_waiters();
+        self.0.notify();
         Some(offset)
     }
 
-    /// Takes a message. `None` when its partition is not assigned, or when it was taken before.
+    /// Takes a message. `None` when its partition is not assigned, or not any more, or when it was taken before.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let mut books = self.books();
         let account = books.partitions.get_mut(&record.partition)?;
-        if !account.watermark.take(record.offset) {
+        let late = account.leaving || record.epoch.is_some_and(|epoch| epoch != account.epoch);
+        if late || !account.watermark.take(record.offset) {
             return None;
         }
         let epoch = account.epoch;
@@ -212,6 +281,8 @@ impl Ledger {
         books.closed = true;
         books.released.clear();
         books.delayed.clear();
+        drop(books);
+        self.0.notify();
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -219,7 +290,7 @@ impl Ledger {
     }
 
     fn deliver(&self, books: &mut Books, held: Held) -> Incoming {
-        books.outstanding = books.outstanding.saturating_add(1);
+        books.delivered(&held);
         let (message, raw, attempt) =
             (held.record.message.clone(), Arc::clone(&held.record.raw), held.attempt);
         Incoming::new(message, raw, Token::new(Ticket { ledger: self.clone(), held })).with_attempt(attempt)
@@ -230,7 +301,7 @@ impl Ledger {
         let result = books.check(&held);
         let outcome = match (result, how) {
             (Err(error), how) => {
-                books.returned();
+                books.returned(&held);
                 // What nobody wants to settle is nobody's mistake.
                 if how == Settlement::Release { Outcome::done() } else { Outcome::ready(Err(error)) }
             }
@@ -239,12 +310,12 @@ impl Ledger {
                 Outcome::done()
             }
             (Ok(()), Settlement::Release) => {
-                books.returned();
-                books.released.insert((held.record.partition.clone(), held.record.offset), held);
+                books.returned(&held);
+                books.release(held);
                 Outcome::done()
             }
             (Ok(()), Settlement::Retry { after }) if held.attempt < self.0.options.max_attempts => {
-                books.returned();
+                books.returned(&held);
                 books.delay(held, after);
                 Outcome::done()
             }
@@ -255,7 +326,7 @@ impl Ledger {
             (Ok(()), Settlement::Reject { reason }) => self.reject(&mut books, held, reason.into()),
         };
         drop(books);
-        self.0.changed.notify_waiters();
+        self.0.notify();
         outcome
     }
 
@@ -281,7 +352,7 @@ impl Ledger {
         let mut books = self.books();
         let result = match (books.check(&held), result) {
             (Err(error), _) => {
-                books.returned();
+                books.returned(&held);
                 Err(error)
             }
             (Ok(()), Ok(())) => {
@@ -290,14 +361,22 @@ impl Ledger {
             }
             (Ok(()), Err(error)) => {
                 tracing::warn!(partition = %held.record.partition, offset = held.record.offset, %error, "the dead-letter sink declined a message");
-                books.returned();
+                books.returned(&held);
                 books.delay(held, self.0.options.sink_backoff);
                 Err(error)
             }
         };
         drop(books);
-        self.0.changed.notify_waiters();
+        self.0.notify();
         resolver.resolve(result);
+    }
+}
+
+impl Shared {
+    /// Wakes whoever waits for a change.
+    fn notify(&self) {
+        self.changed.notify_waiters();
+        self.settled.notify_all();
     }
 }
 
@@ -305,9 +384,13 @@ impl Books {
     /// Takes a partition out, with what waits to come again.
     fn forget(&mut self, partition: &Partition) -> Option<u64> {
         let account = self.partitions.remove(partition)?;
+        self.forget_waiting(partition);
+        Some(account.watermark.offset())
+    }
+
+    fn forget_waiting(&mut self, partition: &Partition) {
         self.released.retain(|(other, _), _| other != partition);
         self.delayed.retain(|_, held| held.record.partition != *partition);
-        Some(account.watermark.offset())
     }
 
     /// Whether a message can still be settled.
@@ -325,20 +408,50 @@ impl Books {
 
     /// The message is done with.
     fn pass(&mut self, held: &Held) {
-        self.returned();
+        self.returned(held);
         if let Some(account) = self.partitions.get_mut(&held.record.partition) {
             account.watermark.settle(held.record.offset);
         }
     }
 
+    /// The message comes again at once; of a partition that is about to be revoked, its next owner has it.
+    fn release(&mut self, held: Held) {
+        if !self.is_leaving(&held.record.partition) {
+            self.released.insert((held.record.partition.clone(), held.record.offset), held);
+        }
+    }
+
+    /// The same after a while.
     fn delay(&mut self, held: Held, after: Duration) {
+        if self.is_leaving(&held.record.partition) {
+            return;
+        }
         self.sequence = self.sequence.saturating_add(1);
         let now = Instant::now();
         self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
     }
 
-    fn returned(&mut self) {
+    fn is_leaving(&self, partition: &Partition) -> bool {
+        self.partitions.get(partition).is_some_and(|account| account.leaving)
+    }
+
+    fn delivered(&mut self, held: &Held) {
+        self.outstanding = self.outstanding.saturating_add(1);
+        if let Some(account) = self.account(held) {
+            account.outstanding = account.outstanding.saturating_add(1);
+        }
+    }
+
+    fn returned(&mut self, held: &Held) {
         self.outstanding = self.outstanding.saturating_sub(1);
+        if let Some(account) = self.account(held) {
+            account.outstanding = account.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// The account that the message was taken under, if it is still there.
+    fn account(&mut self, held: &Held) -> Option<&mut Account> {
+        self.partitions.get_mut(&held.record.partition).filter(|account| account.epoch == held.epoch)
     }
 }
 
@@ -398,5 +511,53 @@ mod tests {
         assert_eq!((ledger.outstanding(), ledger.marks()), (0, vec![(partition.clone(), 6)]));
         ledger.marked(&partition, 6);
         assert!(ledger.marks().is_empty());
+    }
+
+    #[tokio::test]
+    async fn leaving_waits_for_what_is_delivered_and_delivers_nothing_more() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let (leaving, staying) = (Partition::new("t", 0), Partition::new("t", 1));
+        for partition in [&leaving, &staying] {
+            ledger.assign(partition.clone(), 0);
+        }
+        let take = |partition: &Partition, offset| {
+            let error = Error::new(ErrorKind::InvalidDocument);
+            ledger.take(Record::new(partition.clone(), offset, Err(error), Raw::default()))
+        };
+        let [zero, one, two, three] = [0, 1, 2, 3].map(|offset| take(&leaving, offset).unwrap());
+        let other = take(&staying, 0).unwrap();
+        three.token.settle(Settlement::Retry { after: Duration::ZERO }).await.unwrap();
+        assert_eq!(ledger.leave(std::slice::from_ref(&leaving), Duration::ZERO), 3);
+        assert!(take(&leaving, 4).is_none() && ledger.redeliver().is_none() && ledger.due().is_none());
+
+        let thread = std::thread::spawn({
+            let (ledger, leaving) = (ledger.clone(), leaving.clone());
+            move || ledger.leave(&[leaving], Duration::from_secs(60))
+        });
+        zero.token.settle(Settlement::Accept).await.unwrap();
+        one.token.settle(Settlement::Retry { after: Duration::ZERO }).await.unwrap();
+        drop(two);
+        assert_eq!(thread.join().unwrap(), 0);
+        assert!(ledger.redeliver().is_none());
+        assert_eq!(ledger.revoke(&leaving), Some(1));
+        other.token.settle(Settlement::Accept).await.unwrap();
+        assert_eq!(ledger.watermark(&staying), Some(1));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_receiver_that_is_gone() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let partition = Partition::new("t", 0);
+        ledger.assign(partition.clone(), 0);
+        let record =
+            Record::new(partition.clone(), 0, Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
+        let held = ledger.take(record).unwrap();
+        let thread = std::thread::spawn({
+            let (ledger, partition) = (ledger.clone(), partition.clone());
+            move || ledger.leave(&[partition], Duration::from_secs(60))
+        });
+        ledger.close();
+        assert_eq!(thread.join().unwrap(), 1);
+        drop(held);
     }
 }

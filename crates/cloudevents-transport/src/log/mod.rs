@@ -25,5 +25,5 @@ mod watermark;
 
 pub use dead_letter::{DeadLetter, DeadLetterSink, LogOptions};
 pub use intake::{LogIntake, LogSource, Record};
-pub use ledger::Ledger;
+pub use ledger::{Epoch, Ledger};
 pub use watermark::Watermark;

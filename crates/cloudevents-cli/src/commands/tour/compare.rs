@@ -48,6 +48,12 @@ impl Compared {
         self.differences.push(format!("what arrived instead of {events} events was refused: {error}"));
     }
 
+    /// The document, which was to be forwarded, is another one: then none of its events came back as it was sent.
+    pub(crate) fn rewritten(&mut self, events: usize) {
+        self.same = self.same.saturating_sub(events);
+        self.differences.push("the document came back with other bytes".to_owned());
+    }
+
     /// The type that was lost to, and the attributes with the types they had: `priority (Integer), checksum (Binary)`.
     pub(crate) fn lost(&self) -> (String, String) {
         let to: BTreeSet<&str> = self.types.iter().map(|lost| lost.to).collect();

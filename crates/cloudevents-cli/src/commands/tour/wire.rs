@@ -18,7 +18,11 @@ pub(crate) fn text(head: &str, raw: &Raw, paint: Paint) -> String {
     let bar = paint.text(style::FAINT, "  | ");
     let mut text = format!("{bar}{head}\n");
     for (name, value) in raw.headers.iter().filter(|(name, _)| !LEFT_OUT.contains(&&**name)) {
-        let value = value.as_ref().map(|value| plain(&String::from_utf8_lossy(value))).unwrap_or_default();
+        let value = match value.as_deref().map(std::str::from_utf8) {
+            Some(Ok(text)) => plain(text),
+            Some(Err(_)) => format!("{} that are no text", size(value.as_ref().map_or(0, bytes::Bytes::len))),
+            None => String::new(),
+        };
         let value = shortened(&value, WIDTH.saturating_sub(name.len()).saturating_sub(2));
         text += &format!("{bar}{}: {value}\n", paint.text(style::NAME, &plain(name)));
     }

@@ -1,0 +1,229 @@
+//! AMQP messages to messages and events.
+
+use crate::{AmqpMessage, AmqpValue, Body, mode::content_type, name, value};
+use bytes::Bytes;
+use cloudevents_core::{
+    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Format, FormatId, Given, Message,
+    Payload, Repair, RepairKind, TextBuffer, decode_base64, detect,
+};
+use cloudevents_json::Json;
+
+/// Reads the event of a message in binary or structured mode.
+///
+/// One data section is not copied; several are joined. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the
+/// message bears no mark of CloudEvents; [`Batched`](ErrorKind::Batched), that it says it is a batch, which AMQP does not have.
+/// JSON is understood without being in [`Decoding::formats`].
+///
+/// Attributes are read in AMQP's own types and as strings: integers of any width that fit 32 bits are Integers, symbols are Strings,
+/// timestamps are in UTC. Strings stay Strings but for the core attributes, whose types are known. A null value is an absent attribute.
+///
+/// ```
+/// use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
+/// use cloudevents_core::{Decoding, Value};
+///
+/// let mut message = AmqpMessage::default();
+/// message.properties.content_type = Some("application/json".into());
+/// for (name, value) in [("specversion", "1.0"), ("id", "1"), ("source", "/orders"), ("type", "com.example.order.placed")] {
+///     message.application_properties.push((format!("cloudEvents_{name}").into(), AmqpValue::String(value.into())));
+/// }
+/// message.application_properties.push(("cloudEvents_time".into(), AmqpValue::Timestamp(1_522_949_460_000)));
+/// message.application_properties.push(("cloudEvents_priority".into(), AmqpValue::Long(3)));
+/// message.body = Body::Data(bytes::Bytes::from_static(b"{\"total\":1.10}"));
+///
+/// let event = cloudevents_amqp::decode(&message, &Decoding::strict())?.value;
+/// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00Z");
+/// assert_eq!(event.extension("priority"), Some(Value::Integer(3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    match detect(content_type(message))? {
+        Detected::NotADocument => binary(message, with),
+        Detected::Structured(id) => format(&id, with)?.decode(document(message, with)?, with),
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+///
+/// Documents in formats that are not at hand are messages too (AMQP binding, clause AMQP-3-b).
+pub fn decode_message(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Message>, Error> {
+    match detect(content_type(message))? {
+        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
+        Detected::Structured(format) => {
+            Ok(Decoded::clean(Message::Structured { format, body: document(message, with)? }))
+        }
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// The format of this id. JSON, which the specification makes mandatory, is always at hand.
+fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Format, Error> {
+    const JSON: Json = Json::new();
+    match with.formats.get(id) {
+        Some(format) => Ok(format),
+        None if *id == FormatId::JSON => Ok(&JSON),
+        None => with.formats.require(id),
+    }
+}
+
+/// What is in the body.
+enum Content {
+    Bytes(Bytes),
+    Text(TextBuffer),
+}
+
+impl Content {
+    #[inline]
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Text(text) => text.as_bytes().clone(),
+        }
+    }
+}
+
+/// The body of a structured message.
+fn document(message: &AmqpMessage, with: &Decoding) -> Result<Bytes, Error> {
+    content(message, with).map(Content::into_bytes)
+}
+
+#[inline]
+fn content(message: &AmqpMessage, with: &Decoding) -> Result<Content, Error> {
+    if let Some(encoding) = &message.properties.content_encoding {
+        check_content_encoding(encoding)?;
+    }
+    let content = match &message.body {
+        Body::Data(bytes) => Content::Bytes(bytes.clone()),
+        other => unusual(other, with)?,
+    };
+    with.limits.check_bytes(match &content {
+        Content::Bytes(bytes) => bytes.len(),
+        Content::Text(text) => text.as_str().len(),
+    })?;
+    Ok(content)
+}
+
+/// A body other than the usual single data section.
+#[cold]
+fn unusual(body: &Body, with: &Decoding) -> Result<Content, Error> {
+    Ok(match body {
+        Body::Absent | Body::Value(AmqpValue::Null) => Content::Bytes(Bytes::new()),
+        Body::Data(bytes) | Body::Value(AmqpValue::Binary(bytes)) => Content::Bytes(bytes.clone()),
+        Body::DataSections(sections) => Content::Bytes(join(sections, with)?),
+        Body::Value(AmqpValue::String(text)) => Content::Text(text.clone()),
+        Body::Value(other) => return Err(no_payload(format!("an amqp-value of type {}", other.type_name()))),
+        Body::Sequence => return Err(no_payload("an amqp-sequence".into())),
+    })
+}
+
+fn join(sections: &[Bytes], with: &Decoding) -> Result<Bytes, Error> {
+    if let [section] = sections {
+        return Ok(section.clone());
+    }
+    let length = sections.iter().map(Bytes::len).fold(0, usize::saturating_add);
+    with.limits.check_bytes(length)?;
+    let mut joined = Vec::with_capacity(length);
+    sections.iter().for_each(|section| joined.extend_from_slice(section));
+    Ok(joined.into())
+}
+
+#[inline]
+fn binary(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    let media_type = content_type(message);
+    // One allocation, of the right size but for the names of core attributes.
+    let mut length = media_type.map_or(0, str::len);
+    let mut separator = None;
+    for (property, value) in &message.application_properties {
+        if let Some((name, found)) = name::attribute(property.as_str()) {
+            separator.get_or_insert(found);
+            length = length.saturating_add(name.len()).saturating_add(value::length(value));
+        }
+    }
+    let Some(separator) = separator else { return Err(not_a_cloudevent()) };
+    let content = content(message, with)?;
+    let mut assembler = Assembler::new(with);
+    assembler.reserve(length);
+    let mut mixed = None;
+    for (property, value) in &message.application_properties {
+        let Some((name, found)) = name::attribute(property.as_str()) else { continue };
+        if found != separator {
+            mixed = Some(name);
+        }
+        if name == "datacontenttype" {
+            prefixed_content_type(&mut assembler)?;
+        } else {
+            value::read(name, value, &mut assembler)?;
+        }
+    }
+    // Said last: an attribute in both spellings is a duplicate, which is the graver mistake.
+    if let Some(name) = mixed {
+        return Err(mixed_separators(name));
+    }
+    if let Some(media_type) = media_type {
+        let piece = assembler.push(media_type)?;
+        assembler.named("datacontenttype", Given::Text(piece))?;
+    }
+    let completed = assembler.complete()?;
+    let payload = match content {
+        Content::Bytes(bytes) if bytes.is_empty() => None,
+        Content::Text(text) if text.as_str().is_empty() => None,
+        content if completed.base64 => Some(Payload::body(decode_base64(content.into_bytes())?)),
+        Content::Bytes(bytes) => Some(Payload::body(bytes)),
+        Content::Text(text) => Some(Payload::characters(text, assembler.content_type())),
+    };
+    Ok(assembler.finish(payload))
+}
+
+#[cold]
+fn check_content_encoding(encoding: &TextBuffer) -> Result<(), Error> {
+    if encoding.as_str().eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ContentEncoding)
+        .with_help("undo the encoding before the event is read, and leave the property content-encoding out"))
+}
+
+#[cold]
+fn not_a_cloudevent() -> Error {
+    Error::new(ErrorKind::NotACloudEvent)
+        .with_detail(
+            "there is neither an application property that begins with `cloudEvents_` or `cloudEvents:` nor a media type under application/cloudevents",
+        )
+        .with_clause("AMQP-3-a")
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_detail("AMQP has no batched mode").with_clause("AMQP-1.3-a")
+}
+
+#[cold]
+fn no_payload(what: String) -> Error {
+    Error::new(ErrorKind::InvalidData)
+        .with_detail(format!("the body is {what}, and an event comes in data sections"))
+        .with_clause("AMQP-3.1.2-a")
+}
+
+#[cold]
+fn mixed_separators(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidName)
+        .with_attribute(name)
+        .with_detail("`cloudEvents_` and `cloudEvents:` are both in one message")
+        .with_clause("AMQP-3.1.3.1-c")
+}
+
+#[cold]
+fn prefixed_content_type(assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    let error = Error::new(ErrorKind::InvalidName)
+        .with_attribute("datacontenttype")
+        .with_detail(
+            "it travels as the property content-type and must not be among the application properties",
+        )
+        .with_clause("AMQP-3.1.1-a");
+    if !assembler.decoding().leniency.allows(RepairKind::IgnoredHeader) {
+        return Err(error);
+    }
+    assembler
+        .repaired(Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(error));
+    Ok(())
+}

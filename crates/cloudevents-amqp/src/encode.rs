@@ -1,0 +1,104 @@
+//! Events and messages to AMQP messages.
+
+use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator, name, value};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind, Event, Losses, Message, Mode, TextBuffer};
+
+/// Writes an event. The payload is not copied.
+///
+/// In binary mode attributes are written in AMQP's native types, an Integer as a long (AMQP binding, section 3.1.3.2). A Timestamp that
+/// a native timestamp cannot hold to the letter (offset, more digits than milliseconds, a leap second) is written as a string instead, so
+/// that nothing is lost. There is always one data section, of no bytes when there is no payload.
+///
+/// ```
+/// use cloudevents_amqp::AmqpValue;
+/// use cloudevents_core::{Event, Mode};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").build()?;
+/// let (message, _) = cloudevents_amqp::encode(&event, Mode::Binary)?;
+/// assert!(matches!(message.property("cloudEvents_time"), Some(AmqpValue::Timestamp(1_522_949_460_000))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpMessage, Losses), Error> {
+    let with = with.into();
+    match with.mode {
+        Mode::Structured(format) => {
+            let mut body = Vec::new();
+            let losses = format.encode(event, &mut body)?;
+            Ok((structured(format.media_type().as_str(), body.into()), losses))
+        }
+        _ => Ok((binary(event, with.separator), Losses::none())),
+    }
+}
+
+/// Writes a message: the document of a structured one moves as it is. The separator is that of a binary one.
+///
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported): AMQP has none.
+///
+/// ```
+/// use bytes::Bytes;
+/// use cloudevents_amqp::Separator;
+/// use cloudevents_core::{FormatId, Message};
+///
+/// let message = Message::Structured { format: FormatId::new("toml"), body: Bytes::from("id = 1") };
+/// let message = cloudevents_amqp::encode_message(&message, Separator::default())?;
+/// assert_eq!(message.properties.content_type.unwrap().as_str(), "application/cloudevents+toml");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn encode_message(message: &Message, separator: Separator) -> Result<AmqpMessage, Error> {
+    match message {
+        Message::Binary(event) => Ok(binary(event, separator)),
+        Message::Structured { format, body } => Ok(structured(&format.media_type(), body.clone())),
+        _ => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("AMQP has no batched mode")
+            .with_help("send the events one by one")
+            .with_clause("AMQP-1.3-a")),
+    }
+}
+
+fn structured(media_type: &str, body: Bytes) -> AmqpMessage {
+    let mut message = AmqpMessage::new(Body::Data(body));
+    message.properties.content_type = Some(content_type(media_type));
+    message
+}
+
+#[inline]
+fn binary(event: &Event, separator: Separator) -> AmqpMessage {
+    let (attributes, extensions) = (event.attributes(), event.extensions());
+    let core = attributes.len().saturating_sub(extensions.len());
+    let mut message = AmqpMessage {
+        application_properties: Vec::with_capacity(attributes.len().saturating_add(1)),
+        body: Body::Data(event.data_bytes().cloned().unwrap_or_default()),
+        ..AmqpMessage::default()
+    };
+    let properties = &mut message.application_properties;
+    let specversion = name::fixed(event.specversion().as_str());
+    properties.push((name::core("specversion", separator), AmqpValue::String(specversion)));
+    for (name, attribute) in attributes.take(core) {
+        if name.as_str() == "datacontenttype" {
+            let media_type = value::text(event, attribute.as_str().unwrap_or_default());
+            message.properties.content_type = Some(media_type);
+        } else {
+            properties.push((name::core(name.as_str(), separator), value::write(event, attribute)));
+        }
+    }
+    if extensions.len() > 0 {
+        for (property, (_, attribute)) in name::extensions(event, separator).zip(extensions) {
+            properties.push((property, value::write(event, attribute)));
+        }
+    }
+    if message.properties.content_type.is_none()
+        && let Some(implied) = event.content_type()
+    {
+        message.properties.content_type = Some(content_type(implied.as_str()));
+    }
+    message
+}
+
+fn content_type(media_type: &str) -> TextBuffer {
+    match media_type {
+        "application/json" => name::fixed("application/json"),
+        "application/cloudevents+json" => name::fixed("application/cloudevents+json"),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,138 @@
+//! What went wrong, in words, and what can be done about it.
+
+use cloudevents_core::{Error, ErrorKind};
+use fe2o3_amqp::{
+    connection::OpenError,
+    link::{
+        DetachError, IllegalLinkStateError, LinkStateError, ReceiverAttachError, RecvError, SendError,
+        SenderAttachError, SessionStopReason,
+    },
+    session::BeginError,
+};
+use fe2o3_amqp_types::{
+    definitions::{self, ErrorCondition},
+    primitives::Value,
+};
+use std::fmt::Display;
+
+pub(super) fn open(error: OpenError) -> Error {
+    match error {
+        OpenError::SaslError { .. } => transport("the broker did not let this user in")
+            .with_help("check user and password, and the option `sasl`"),
+        OpenError::InvalidSchemeForSaslExternal => {
+            Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: an `amqps` URL")
+        }
+        OpenError::InvalidDomain => {
+            Error::new(ErrorKind::InvalidUrl).with_detail("the host is no name for TLS")
+        }
+        OpenError::ProtocolHeaderMismatch(_) => {
+            disconnected("the peer does not speak AMQP 1.0, or wants another port or TLS")
+        }
+        OpenError::NotImplemented(Some(what)) => transport(what).with_help("check the option `sasl`"),
+        OpenError::RemoteClosedWithError(error) => transport(says(&error)),
+        OpenError::Io(error) => disconnected(&error).with_source(error),
+        other => disconnected(other),
+    }
+}
+
+pub(super) fn begin(error: BeginError) -> Error {
+    match error {
+        BeginError::RemoteEndedWithError(error) => transport(says(&error)),
+        other => disconnected(other),
+    }
+}
+
+pub(super) fn attach_sender(error: SenderAttachError) -> Error {
+    match error {
+        SenderAttachError::RemoteClosedWithError(error) => attach(&error),
+        SenderAttachError::SessionStopped(reason) => disconnected(stopped(&reason)),
+        other => transport(other),
+    }
+}
+
+pub(super) fn attach_receiver(error: ReceiverAttachError) -> Error {
+    match error {
+        ReceiverAttachError::RemoteClosedWithError(error) => attach(&error),
+        ReceiverAttachError::SessionStopped(reason) => disconnected(stopped(&reason)),
+        other => transport(other),
+    }
+}
+
+fn attach(error: &definitions::Error) -> Error {
+    transport(says(error)).with_help("the broker does not let this user use this address, or has none")
+}
+
+/// An error that is about the link, so that there has to be another one.
+pub(super) fn send(error: SendError) -> Error {
+    match error {
+        SendError::LinkStateError(error) => link(&error),
+        SendError::Detached(error) => disconnected(error),
+        other => transport(other),
+    }
+}
+
+pub(super) fn receive(error: RecvError) -> Error {
+    match error {
+        RecvError::LinkStateError(error) => link(&error),
+        RecvError::MessageSizeExceeded(error) => Error::new(ErrorKind::TooLarge)
+            .with_detail(format!("a message has more than {} bytes", error.max_size))
+            .with_help("raise AmqpReceiverOptions::max_message_size if messages of this size are expected"),
+        other => disconnected(other),
+    }
+}
+
+pub(super) fn dispose(error: IllegalLinkStateError) -> Error {
+    link(&error.into())
+}
+
+pub(super) fn detach(error: DetachError) -> Error {
+    link(&error.into())
+}
+
+fn link(error: &LinkStateError) -> Error {
+    match error {
+        LinkStateError::RemoteDetachedWithError(error) | LinkStateError::RemoteClosedWithError(error) => {
+            disconnected(says(error))
+        }
+        LinkStateError::SessionStopped(reason) => disconnected(stopped(reason)),
+        other => disconnected(other),
+    }
+}
+
+fn stopped(reason: &SessionStopReason) -> String {
+    use fe2o3_amqp::connection::ConnectionStopReason as Connection;
+    match reason {
+        SessionStopReason::EndedWithError(error)
+        | SessionStopReason::RemoteEndedWithError(error)
+        | SessionStopReason::ConnectionStopped(
+            Connection::ClosedWithError(error) | Connection::RemoteClosedWithError(error),
+        ) => says(error),
+        SessionStopReason::ConnectionStopped(_) => "the connection was closed".into(),
+        _ => "the session was ended".into(),
+    }
+}
+
+/// `amqp:not-found: no queue 'orders'`.
+pub(super) fn says(error: &definitions::Error) -> String {
+    let condition = condition(&error.condition);
+    match &error.description {
+        Some(description) if !description.is_empty() => format!("{condition}: {description}"),
+        _ => condition,
+    }
+}
+
+/// The symbol of the wire, whichever enum it is read into.
+pub(super) fn condition(condition: &ErrorCondition) -> String {
+    match serde_amqp::to_value(condition) {
+        Ok(Value::Symbol(symbol)) => symbol.0,
+        _ => "amqp:internal-error".into(),
+    }
+}
+
+pub(super) fn disconnected(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
+}
+
+pub(super) fn transport(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Transport).with_detail(detail.to_string())
+}

@@ -1,0 +1,262 @@
+//! Messages of fe2o3-amqp, from and to sections.
+
+use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
+use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Losses, Message, TextBuffer};
+use fe2o3_amqp_types::{
+    messaging::{self, ApplicationProperties, Data, MessageId},
+    primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
+};
+
+/// A message of fe2o3-amqp whose body may be anything: what to receive.
+pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
+
+/// The event of a message of fe2o3-amqp. As [`decode`](crate::decode), which says what the errors are; the payload is moved, not copied.
+///
+/// ```
+/// use cloudevents_amqp::fe2o3_amqp018::{decode, encode};
+/// use cloudevents_core::{Decoding, Event, Mode};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let (message, _) = encode(&event, Mode::Binary)?; // sender.send(message).await?
+/// assert_eq!(decode(message, &Decoding::strict())?.value, event); // receiver.recv::<Body<Value>>().await?.into_message()
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    crate::decode(&sections(message), with)
+}
+
+/// A message of fe2o3-amqp as far as decoding it costs nothing. As [`decode_message`](crate::decode_message), which says what the errors
+/// are.
+pub fn decode_message(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Message>, Error> {
+    crate::decode_message(&sections(message), with)
+}
+
+/// An event as a message of fe2o3-amqp, and what the format could not hold. As [`encode`](crate::encode), which says what the errors
+/// are; the payload is copied.
+pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3Message, Losses), Error> {
+    let (message, losses) = crate::encode(event, with)?;
+    Ok((from_sections(message)?, losses))
+}
+
+/// A message as one of fe2o3-amqp, documents untouched. As [`encode_message`](crate::encode_message), which says what the errors are.
+pub fn encode_message(message: &Message, separator: Separator) -> Result<Fe2o3Message, Error> {
+    from_sections(crate::encode_message(message, separator)?)
+}
+
+/// The sections of a message of fe2o3-amqp that this binding knows. The others (header, annotations, footer) are left out.
+pub fn sections(message: Fe2o3Message) -> AmqpMessage {
+    let mut sections = AmqpMessage::new(match message.body {
+        messaging::Body::Empty => Body::Absent,
+        messaging::Body::Sequence(_) => Body::Sequence,
+        messaging::Body::Value(value) => Body::Value(any(value.0)),
+        messaging::Body::Data(data) => {
+            let mut data = data.into_iter().map(|data| data.0.into_vec().into());
+            match (data.next(), data.len()) {
+                (None, _) => Body::Absent,
+                (Some(first), 0) => Body::Data(first),
+                (Some(first), _) => Body::DataSections(std::iter::once(first).chain(data).collect()),
+            }
+        }
+    });
+    if let Some(properties) = message.properties {
+        let into = &mut sections.properties;
+        into.content_type = properties.content_type.map(|symbol| symbol.0.into());
+        into.content_encoding = properties.content_encoding.map(|symbol| symbol.0.into());
+        into.message_id = properties.message_id.map(id);
+        into.to = properties.to.map(TextBuffer::from);
+        into.subject = properties.subject.map(TextBuffer::from);
+        into.correlation_id = properties.correlation_id.map(id);
+        into.reply_to = properties.reply_to.map(TextBuffer::from);
+        into.group_id = properties.group_id.map(TextBuffer::from);
+    }
+    if let Some(ApplicationProperties(properties)) = message.application_properties {
+        sections.application_properties =
+            properties.into_iter().map(|(name, value)| (name.into(), simple(value))).collect();
+    }
+    sections
+}
+
+/// A message of fe2o3-amqp with these sections. Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for what the sections do not
+/// hold themselves: [`AmqpValue::Other`] and [`Body::Sequence`].
+pub fn from_sections(sections: AmqpMessage) -> Result<Fe2o3Message, Error> {
+    let body = match sections.body {
+        Body::Absent => messaging::Body::Empty,
+        Body::Data(bytes) => messaging::Body::Data(vec![data(&bytes)].into()),
+        Body::DataSections(sections) => {
+            messaging::Body::Data(sections.iter().map(|bytes| data(bytes)).collect::<Vec<_>>().into())
+        }
+        Body::Value(value) => messaging::Body::Value(messaging::AmqpValue(to_simple(value)?.into())),
+        Body::Sequence => return Err(not_kept()),
+    };
+    let given = sections.properties;
+    let mut properties = messaging::Properties::new();
+    properties.content_type = given.content_type.map(|text| Symbol::from(text.as_str()));
+    properties.content_encoding = given.content_encoding.map(|text| Symbol::from(text.as_str()));
+    properties.message_id = given.message_id.map(to_id).transpose()?;
+    properties.to = given.to.map(owned);
+    properties.subject = given.subject.map(owned);
+    properties.correlation_id = given.correlation_id.map(to_id).transpose()?;
+    properties.reply_to = given.reply_to.map(owned);
+    properties.group_id = given.group_id.map(owned);
+    let mut map = OrderedMap::with_capacity(sections.application_properties.len());
+    for (name, value) in sections.application_properties {
+        map.insert(owned(name), to_simple(value)?);
+    }
+    let mut message = messaging::Message::from(body);
+    message.properties = (properties != messaging::Properties::new()).then_some(properties);
+    message.application_properties = (!map.is_empty()).then_some(ApplicationProperties(map));
+    Ok(message)
+}
+
+fn data(bytes: &[u8]) -> Data {
+    Data(Binary::from(bytes))
+}
+
+fn owned(text: TextBuffer) -> String {
+    text.as_str().to_owned()
+}
+
+fn simple(value: SimpleValue) -> AmqpValue {
+    match value {
+        SimpleValue::Null => AmqpValue::Null,
+        SimpleValue::Bool(value) => AmqpValue::Boolean(value),
+        SimpleValue::Ubyte(value) => AmqpValue::Ubyte(value),
+        SimpleValue::Ushort(value) => AmqpValue::Ushort(value),
+        SimpleValue::Uint(value) => AmqpValue::Uint(value),
+        SimpleValue::Ulong(value) => AmqpValue::Ulong(value),
+        SimpleValue::Byte(value) => AmqpValue::Byte(value),
+        SimpleValue::Short(value) => AmqpValue::Short(value),
+        SimpleValue::Int(value) => AmqpValue::Int(value),
+        SimpleValue::Long(value) => AmqpValue::Long(value),
+        SimpleValue::Float(value) => AmqpValue::Float(value.0),
+        SimpleValue::Double(value) => AmqpValue::Double(value.0),
+        SimpleValue::Char(value) => AmqpValue::Char(value),
+        SimpleValue::Timestamp(value) => AmqpValue::Timestamp(value.into_inner()),
+        SimpleValue::Uuid(value) => AmqpValue::Uuid(value.into_inner()),
+        SimpleValue::Binary(value) => AmqpValue::Binary(value.into_vec().into()),
+        SimpleValue::String(value) => AmqpValue::String(value.into()),
+        SimpleValue::Symbol(value) => AmqpValue::Symbol(value.0.into()),
+        _ => AmqpValue::Other,
+    }
+}
+
+fn any(value: Value) -> AmqpValue {
+    SimpleValue::try_from(value).map_or(AmqpValue::Other, simple)
+}
+
+fn to_simple(value: AmqpValue) -> Result<SimpleValue, Error> {
+    Ok(match value {
+        AmqpValue::Null => SimpleValue::Null,
+        AmqpValue::Boolean(value) => SimpleValue::Bool(value),
+        AmqpValue::Ubyte(value) => SimpleValue::Ubyte(value),
+        AmqpValue::Ushort(value) => SimpleValue::Ushort(value),
+        AmqpValue::Uint(value) => SimpleValue::Uint(value),
+        AmqpValue::Ulong(value) => SimpleValue::Ulong(value),
+        AmqpValue::Byte(value) => SimpleValue::Byte(value),
+        AmqpValue::Short(value) => SimpleValue::Short(value),
+        AmqpValue::Int(value) => SimpleValue::Int(value),
+        AmqpValue::Long(value) => SimpleValue::Long(value),
+        AmqpValue::Float(value) => SimpleValue::Float(value.into()),
+        AmqpValue::Double(value) => SimpleValue::Double(value.into()),
+        AmqpValue::Char(value) => SimpleValue::Char(value),
+        AmqpValue::Timestamp(value) => SimpleValue::Timestamp(Timestamp::from_milliseconds(value)),
+        AmqpValue::Uuid(value) => SimpleValue::Uuid(Uuid::from(value)),
+        AmqpValue::Binary(value) => SimpleValue::Binary(Binary::from(&*value)),
+        AmqpValue::String(value) => SimpleValue::String(owned(value)),
+        AmqpValue::Symbol(value) => SimpleValue::Symbol(Symbol::from(value.as_str())),
+        AmqpValue::Other => return Err(not_kept()),
+    })
+}
+
+fn id(id: MessageId) -> AmqpValue {
+    match id {
+        MessageId::Ulong(id) => AmqpValue::Ulong(id),
+        MessageId::Uuid(id) => AmqpValue::Uuid(id.into_inner()),
+        MessageId::Binary(id) => AmqpValue::Binary(id.into_vec().into()),
+        MessageId::String(id) => AmqpValue::String(id.into()),
+    }
+}
+
+fn to_id(value: AmqpValue) -> Result<MessageId, Error> {
+    Ok(match value {
+        AmqpValue::Ulong(id) => MessageId::Ulong(id),
+        AmqpValue::Uuid(id) => MessageId::Uuid(Uuid::from(id)),
+        AmqpValue::Binary(id) => MessageId::Binary(Binary::from(&*id)),
+        AmqpValue::String(id) => MessageId::String(owned(id)),
+        other => {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail(format!("a message id is no {}", other.type_name()))
+                .with_help("use a ulong, a uuid, binary or a string"));
+        }
+    })
+}
+
+#[cold]
+fn not_kept() -> Error {
+    Error::new(ErrorKind::Unsupported).with_detail("the value itself was not kept, and so cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    /// Every type of the wire, both ways.
+    #[test]
+    fn values_survive() {
+        let values = [
+            AmqpValue::Null,
+            AmqpValue::Boolean(true),
+            AmqpValue::Ubyte(1),
+            AmqpValue::Ushort(2),
+            AmqpValue::Uint(3),
+            AmqpValue::Ulong(4),
+            AmqpValue::Byte(-1),
+            AmqpValue::Short(-2),
+            AmqpValue::Int(-3),
+            AmqpValue::Long(-4),
+            AmqpValue::Float(1.5),
+            AmqpValue::Double(2.5),
+            AmqpValue::Char('ä'),
+            AmqpValue::Timestamp(-5),
+            AmqpValue::Uuid([7; 16]),
+            AmqpValue::Binary(Bytes::from_static(b"\x00\xff")),
+            AmqpValue::String("ä".into()),
+            AmqpValue::Symbol("a".into()),
+        ];
+        let mut message = AmqpMessage::new(Body::DataSections(vec!["a".into(), "b".into()]));
+        for (number, value) in values.iter().enumerate() {
+            message = message.with_property(number.to_string(), value.clone());
+        }
+        message.properties.content_type = Some("text/plain".into());
+        message.properties.message_id = Some(AmqpValue::Uuid([1; 16]));
+        message.properties.group_id = Some("g".into());
+        let bytes = serde_amqp::to_vec(&messaging::message::__private::Serializable(
+            from_sections(message.clone()).unwrap(),
+        ))
+        .unwrap();
+        let read: messaging::message::__private::Deserializable<Fe2o3Message> =
+            serde_amqp::from_slice(&bytes).unwrap();
+        assert_eq!(format!("{:?}", sections(read.0)), format!("{message:?}"));
+    }
+
+    #[test]
+    fn bodies_survive() {
+        for body in [
+            Body::Data(Bytes::from_static(b"x")),
+            Body::Data(Bytes::new()),
+            Body::Value(AmqpValue::String("x".into())),
+        ] {
+            let read = sections(from_sections(AmqpMessage::new(body.clone())).unwrap());
+            assert_eq!(format!("{:?}", read.body), format!("{body:?}"));
+        }
+        assert_eq!(
+            from_sections(AmqpMessage::new(Body::Sequence)).unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
+        assert_eq!(
+            from_sections(AmqpMessage::new(Body::Value(AmqpValue::Other))).unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! How to connect, and what a URL says of it.
+
+use super::token::Tokens;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Endpoint, Host, Secret};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How a sender or receiver connects. What the URL says goes before what is said here.
+///
+/// ```
+/// use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, Sasl};
+///
+/// let mut connection = AmqpConnection::default();
+/// connection.container = Some("billing".into());
+/// connection.sasl = Some(Sasl::Anonymous);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AmqpConnection {
+    /// The name of this container, in a URL `container`. Default: a random one.
+    pub container: Option<String>,
+    /// The host name that the broker is told, which selects a virtual host in some; in a URL `hostname`. Default: the host of the URL.
+    pub hostname: Option<String>,
+    /// Who is connecting, in a URL `sasl`; a user in the URL says [`Plain`](Sasl::Plain). Default: [`Anonymous`](Sasl::Anonymous).
+    pub sasl: Option<Sasl>,
+    /// Where tokens for claims-based security come from, which Azure asks for. A URL says with `sasl=cbs` that its user and password are
+    /// name and key of a shared access policy. Default: none.
+    pub tokens: Option<Arc<dyn Tokens>>,
+    /// How long connecting may take, until messages can be sent or received. Default: 30 seconds.
+    pub connect_timeout: Duration,
+    /// How long the connection may be silent: then it is lost. The broker is asked to say something more often than that. Default: 60
+    /// seconds.
+    pub idle_timeout: Duration,
+    /// Certificates, for `amqps` URLs. Default: the authorities that browsers know, and no identity.
+    #[cfg(feature = "tls")]
+    pub tls: super::Tls,
+}
+
+impl Default for AmqpConnection {
+    fn default() -> Self {
+        Self {
+            container: None,
+            hostname: None,
+            sasl: None,
+            tokens: None,
+            connect_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            #[cfg(feature = "tls")]
+            tls: super::Tls::default(),
+        }
+    }
+}
+
+/// Who is connecting, by SASL.
+///
+/// ```
+/// use cloudevents_amqp::fe2o3_amqp018::Sasl;
+///
+/// let sasl = Sasl::plain("guest", "hunter2");
+/// assert!(!format!("{sasl:?}").contains("hunter2"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Sasl {
+    /// ANONYMOUS: nobody in particular.
+    Anonymous,
+    /// PLAIN: user and password, which whoever sees the connection can read unless there is TLS.
+    Plain {
+        /// The user.
+        user: Secret,
+        /// The password.
+        password: Secret,
+    },
+    /// EXTERNAL: whoever the certificate of the TLS connection says.
+    External,
+}
+
+impl Sasl {
+    /// PLAIN with this user and password.
+    pub fn plain(user: impl Into<Box<str>>, password: impl Into<Box<str>>) -> Self {
+        Self::Plain { user: Secret::new(user), password: Secret::new(password) }
+    }
+}
+
+/// Where to connect to, and how.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) tls: bool,
+    pub(super) hosts: Vec<Host>,
+    pub(super) address: String,
+    pub(super) container: String,
+    pub(super) sasl: Sasl,
+    pub(super) options: AmqpConnection,
+}
+
+/// The options of a URL that say how to connect.
+const OPTIONS: &[&str] = &["container", "hostname", "sasl"];
+
+impl Target {
+    /// What the URL says, where the options say nothing. The URL may have these other options.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        mut options: AmqpConnection,
+        others: &[&str],
+    ) -> Result<Self, Error> {
+        endpoint.check_options(&[OPTIONS, others].concat())?;
+        let tls = match endpoint.scheme() {
+            "amqp" => false,
+            "amqps" if cfg!(feature = "tls") => true,
+            "amqps" => {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_detail("this build has no TLS")
+                    .with_help("turn on the feature `tls` of cloudevents-amqp"));
+            }
+            other => return Err(endpoint.invalid(format!("the scheme `{other}` is not `amqp` or `amqps`"))),
+        };
+        let host = endpoint.host()?;
+        let port = if tls { 5671 } else { 5672 };
+        let address = endpoint.segments().collect::<Vec<_>>().join("/");
+        if address.is_empty() {
+            return Err(endpoint.invalid("the address is missing, which is the path"));
+        }
+        let given = |name: &str| endpoint.option(name).map(str::to_owned);
+        let (user, password) = (endpoint.user(), endpoint.password());
+        let said = match (endpoint.option("sasl"), user, password) {
+            (None | Some("plain"), Some(user), password) => {
+                let password = password.cloned().unwrap_or_else(|| Secret::new(""));
+                Some(Sasl::Plain { user: user.clone(), password })
+            }
+            (None, None, _) => None,
+            (Some("plain"), None, _) => return Err(endpoint.invalid("`sasl=plain` needs a user")),
+            (Some("cbs"), Some(user), Some(key)) => {
+                options.tokens = Some(Arc::new(super::SasPolicy::new(user.expose(), key.expose())));
+                Some(Sasl::Anonymous)
+            }
+            (Some("cbs"), ..) if options.tokens.is_none() => {
+                return Err(endpoint.invalid("`sasl=cbs` needs the name of a policy and its key"));
+            }
+            (Some("anonymous" | "cbs"), ..) => Some(Sasl::Anonymous),
+            (Some("external"), ..) => Some(Sasl::External),
+            (Some(_), ..) => {
+                return Err(endpoint.invalid("`sasl` is not `plain`, `anonymous`, `external` or `cbs`"));
+            }
+        };
+        let container = given("container").or_else(|| options.container.clone());
+        options.hostname = given("hostname").or(options.hostname);
+        let hosts = match endpoint.hosts() {
+            [] => vec![host.with_port(port)],
+            hosts => hosts.iter().map(|host| host.with_port(port)).collect(),
+        };
+        Ok(Self {
+            tls,
+            hosts,
+            address,
+            container: container.unwrap_or_else(|| format!("cloudevents-{}", random())),
+            sasl: said.or_else(|| options.sasl.clone()).unwrap_or(Sasl::Anonymous),
+            options,
+        })
+    }
+}
+
+/// What is seen in logs: no user, no password.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls { "amqps://" } else { "amqp://" })?;
+        for (index, host) in self.hosts.iter().enumerate() {
+            write!(f, "{}{host}", if index > 0 { "," } else { "" })?;
+        }
+        write!(f, "/{}", self.address)
+    }
+}
+
+/// A name that no other has: not a secret.
+pub(super) fn random() -> String {
+    format!("{:016x}", RandomState::new().hash_one(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target, Error> {
+        Target::new(&Endpoint::parse(url)?, AmqpConnection::default(), &["mode"])
+    }
+
+    #[test]
+    fn what_a_url_says() {
+        let at = target("amqp://al%40ice:s%2Fp@one:7,[::1]//queue/a%20b?container=c&hostname=vhost:v&mode=x")
+            .unwrap();
+        assert_eq!((at.address.as_str(), at.container.as_str(), at.tls), ("/queue/a b", "c", false));
+        assert_eq!(at.to_string(), "amqp://one:7,[::1]:5672//queue/a b");
+        assert_eq!(at.options.hostname.as_deref(), Some("vhost:v"));
+        let Sasl::Plain { user, password } = &at.sasl else { panic!("{:?}", at.sasl) };
+        assert_eq!((user.expose(), password.expose()), ("al@ice", "s/p"));
+        assert!(!format!("{at:?} {at}").contains("s/p"));
+        assert!(matches!(target("amqp://h/q").unwrap().sasl, Sasl::Anonymous));
+        assert!(matches!(target("amqp://u:p@h/q?sasl=anonymous").unwrap().sasl, Sasl::Anonymous));
+        assert!(matches!(target("amqp://h/q?sasl=external").unwrap().sasl, Sasl::External));
+        assert!(target("amqp://policy:key@h/q?sasl=cbs").unwrap().options.tokens.is_some());
+    }
+
+    #[test]
+    fn the_url_goes_before_the_options() {
+        let with = |url: &str| {
+            let mut options = AmqpConnection::default();
+            (options.container, options.sasl) = (Some("options".into()), Some(Sasl::External));
+            Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
+        };
+        assert!(matches!(with("amqp://h/q").sasl, Sasl::External));
+        assert!(matches!(with("amqp://u:p@h/q").sasl, Sasl::Plain { .. }));
+        assert!(matches!(with("amqp://h/q?sasl=anonymous").sasl, Sasl::Anonymous));
+        assert_eq!(with("amqp://h/q").container, "options");
+        assert_eq!(with("amqp://h/q?container=url").container, "url");
+    }
+
+    #[test]
+    fn what_a_url_must_not_say() {
+        for url in [
+            "amqp:///q",
+            "amqp://h",
+            "amqp://h/",
+            "http://h/q",
+            "amqp://h/q?sasl=plain",
+            "amqp://h/q?sasl=cbs",
+            "amqp://u@h/q?sasl=cbs",
+            "amqp://h/q?sasl=kerberos",
+            "amqp://h/q?moed=x",
+        ] {
+            assert_eq!(target(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A sender to an address of a broker.
+
+use super::{
+    answers::{Answer, Pending, hear},
+    connection::{Connected, FAREWELL, runtime},
+    failure,
+    message::{Fe2o3Message, encode_message},
+    options::{AmqpConnection, Target, random},
+    writing::Writing,
+};
+use crate::Separator;
+use cloudevents_core::{Error, ErrorKind, Format, Formats, Message};
+use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Sender, Transmit};
+use fe2o3_amqp::{Sendable, link::SendError};
+use fe2o3_amqp_types::messaging::{self, Body};
+use serde_amqp::Value;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::{JoinHandle, coop::unconstrained},
+    time::timeout,
+};
+
+/// The options that the URL of a sender may have, besides those that say how to connect.
+const OPTIONS: &[&str] = &["mode", "format", "separator"];
+
+/// How long to wait for credit before looking again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How an [`AmqpSender`] sends.
+///
+/// ```
+/// use cloudevents_amqp::{Separator, fe2o3_amqp018::AmqpSenderOptions};
+/// use std::time::Duration;
+///
+/// let mut options = AmqpSenderOptions::default();
+/// options.separator = Separator::Colon;
+/// options.timeout = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AmqpSenderOptions {
+    /// How to connect.
+    pub connection: AmqpConnection,
+    /// The format that events are written in, as documents. The options `mode` and `format` of the URL go before it. Default: none, so that
+    /// events go in binary mode. Messages that are documents already go as they are.
+    pub format: Option<Arc<dyn Format>>,
+    /// The formats that the option `format` of a URL can name. JSON is understood without being among them.
+    pub formats: Formats,
+    /// What stands between `cloudEvents` and the name of an attribute. The option `separator` of the URL goes before it. Default: an
+    /// underscore.
+    pub separator: Separator,
+    /// What may be sent and not answered at once, besides what the broker itself allows. Default: 1,024 messages, 64 MiB.
+    pub in_flight: Bounds,
+    /// How long the broker may take to answer a message that was sent. Default: 60 seconds.
+    pub timeout: Duration,
+    /// Whether the broker is asked to keep messages when it stops (`durable` in the header). Default: yes.
+    pub durable: bool,
+}
+
+impl Default for AmqpSenderOptions {
+    fn default() -> Self {
+        Self {
+            connection: AmqpConnection::default(),
+            format: None,
+            formats: Formats::none(),
+            separator: Separator::default(),
+            in_flight: Bounds::default(),
+            timeout: Duration::from_secs(60),
+            durable: true,
+        }
+    }
+}
+
+/// A connected sender to this URL: see [`AmqpSender`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "amqp://guest:guest@localhost:5672/orders";
+/// let sender = cloudevents_amqp::fe2o3_amqp018::sender(url, Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: AmqpSenderOptions) -> Result<Sender, Error> {
+    AmqpSender::connect(url, options).await.map(Sender::new)
+}
+
+/// Sends to one address of a broker, over a connection of its own.
+///
+/// Messages are under way beside each other, as many as the broker's credit and [`AmqpSenderOptions::in_flight`] allow, and arrive in the
+/// order in which they were enqueued. The outcome is the broker's: accepted is success, anything else an error of kind
+/// [`Refused`](ErrorKind::Refused) whose source is an [`AmqpRefusal`](super::AmqpRefusal). A message larger than the broker's limit is an
+/// error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent.
+///
+/// When the connection is lost, what is under way ends with errors of kind [`Disconnected`](ErrorKind::Disconnected), which leave open
+/// whether the broker has it, and the next message connects again. Nothing is sent again by itself.
+pub struct AmqpSender {
+    target: Target,
+    writing: Writing,
+    options: AmqpSenderOptions,
+    in_flight: InFlight,
+    link: Mutex<Option<Link>>,
+    closed: AtomicBool,
+}
+
+impl AmqpSender {
+    /// Connects to `amqp://user:password@host:port/address`, or `amqps` with TLS. Options in the query: `mode` (`binary`, `structured`),
+    /// `format` (of structured mode: `json`, or another of [`AmqpSenderOptions::formats`]), `separator` (`underscore`, `colon`), and those of the connection: `container`, `hostname`, `sasl` (`plain`, `anonymous`, `external`,
+    /// `cbs`). The address is the path without its first slash, percent-decoded.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout)
+    /// when there is no connection, [`Transport`](ErrorKind::Transport) when the broker lets nobody in.
+    pub async fn connect(url: &str, mut options: AmqpSenderOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let target = Target::new(&endpoint, options.connection.clone(), OPTIONS)?;
+        let writing = Writing::new(&endpoint, &mut options)?;
+        let link = Link::open(&target, options.timeout).await?;
+        Ok(Self {
+            target,
+            in_flight: InFlight::new(options.in_flight),
+            writing,
+            options,
+            link: Mutex::new(Some(link)),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    fn encode(&self, message: &Message) -> Result<Fe2o3Message, Error> {
+        let mut encoded = match (message, self.writing.format()?) {
+            (Message::Binary(event), Some(format)) => {
+                encode_message(&Message::structured(event, format)?.0, self.writing.separator)
+            }
+            _ => encode_message(message, self.writing.separator),
+        }?;
+        if self.options.durable {
+            encoded.header = Some(messaging::Header { durable: true, ..messaging::Header::default() });
+        }
+        Ok(encoded)
+    }
+}
+
+impl Transmit for AmqpSender {
+    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
+        runtime()?;
+        let sendable = Sendable::from(self.encode(&message)?);
+        let mut permit = self.in_flight.room().await;
+        permit.charge(message.body_len());
+        drop(message);
+        let mut place = self.link.lock().await;
+        let mut reconnected = false;
+        loop {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed)); // before another connection is made
+            }
+            let link = match place.take().filter(Link::is_open) {
+                Some(link) => place.insert(link),
+                None => {
+                    reconnected = true;
+                    place.insert(Link::open(&self.target, self.options.timeout).await?)
+                }
+            };
+            match link.send(&sendable, &self.closed).await {
+                Ok(None) => return Err(Error::new(ErrorKind::Closed)),
+                Ok(Some(answer)) => {
+                    let (resolver, outcome) = Outcome::channel();
+                    link.watch(Pending { answer, resolver, permit });
+                    return Ok(outcome);
+                }
+                Err(SendError::MessageSizeExceeded(error)) => {
+                    return Err(Error::new(ErrorKind::TooLarge).with_detail(format!(
+                        "a message of {} bytes, and the broker takes no more than {}",
+                        error.size, error.max_size
+                    )));
+                }
+                Err(error) => {
+                    // The message was not sent: at most a part of it, which a broker throws away.
+                    *place = None;
+                    let error = failure::send(error);
+                    tracing::warn!(target = %self.target, %error, "the link was lost");
+                    if std::mem::replace(&mut reconnected, true) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.closed.store(true, Ordering::Release);
+        let runtime = runtime()?;
+        // It is closed by a task, so that it is closed even if nobody waits for it.
+        let closing = self.link.lock().await.take().map(|link| runtime.spawn(link.close()));
+        self.in_flight.idle().await;
+        match closing {
+            Some(closing) => closing.await.unwrap_or_else(|error| Err(failure::transport(error))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was enqueued goes its way.
+impl Drop for AmqpSender {
+    fn drop(&mut self) {
+        if let (Some(link), Ok(runtime)) = (self.link.get_mut().take(), runtime()) {
+            runtime.spawn(link.close());
+        }
+    }
+}
+
+impl fmt::Debug for AmqpSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmqpSender")
+            .field("target", &format_args!("{}", self.target))
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A link on a connection of its own.
+struct Link {
+    sender: fe2o3_amqp::Sender,
+    pending: mpsc::UnboundedSender<Pending>,
+    /// Hears the answers, and gives the connection back when there is nothing more to hear.
+    answers: JoinHandle<Connected>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Link {
+    async fn open(target: &Target, limit: Duration) -> Result<Self, Error> {
+        let (sender, connected) = Connected::open(target, async |session| {
+            let name = format!("{}-{}", target.address, random());
+            let attached = fe2o3_amqp::Sender::attach(session, name, target.address.clone()).await;
+            attached.map_err(failure::attach_sender)
+        })
+        .await?;
+        let (pending, under_way) = mpsc::unbounded_channel();
+        let ended = Arc::new(AtomicBool::new(false));
+        let answers = tokio::spawn(hear(under_way, limit, connected, Arc::clone(&ended)));
+        Ok(Self { sender, pending, answers, ended })
+    }
+
+    /// Whether the connection is not known to be lost.
+    fn is_open(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Waits for credit and sends; `None` when the sender was closed meanwhile, and nothing was sent.
+    ///
+    /// Dropped before it answers, it has sent nothing: what it waits for is credit, and nothing else. The channel behind it is longer
+    /// than what may be in flight, and it is not made to wait its turn there.
+    async fn send(
+        &mut self,
+        message: &Sendable<Body<Value>>,
+        closed: &AtomicBool,
+    ) -> Result<Option<Answer>, SendError> {
+        while !closed.load(Ordering::Acquire) {
+            let sending = unconstrained(self.sender.send_batchable_ref(message));
+            // The client looks whether there is credit and then begins to wait for it; credit that comes between the two wakes nobody.
+            if let Ok(sent) = timeout(LOOK_AGAIN, sending).await {
+                return sent.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn watch(&self, pending: Pending) {
+        // Should the task be gone, the resolver goes, and the outcome says so.
+        let _ = self.pending.send(pending);
+    }
+
+    /// Waits for every answer, then closes.
+    async fn close(self) -> Result<(), Error> {
+        let Self { sender, pending, answers, .. } = self;
+        drop(pending);
+        let connected = answers.await.map_err(failure::transport)?;
+        // Everything was answered: that a connection which is gone cannot be closed is no failure.
+        if let Ok(Err(error)) = timeout(FAREWELL, sender.close()).await {
+            tracing::debug!(%error, "the link was not closed properly");
+        }
+        connected.close().await;
+        Ok(())
+    }
+}

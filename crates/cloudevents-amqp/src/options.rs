@@ -1,0 +1,82 @@
+//! How messages are written: mode and spelling.
+
+use cloudevents_core::{Format, Mode};
+
+/// How to write an event as an AMQP message: in which mode, in which spelling of the names. A [`Mode`] alone will do where the default
+/// spelling is right.
+///
+/// ```
+/// use cloudevents_amqp::{Encoding, Separator};
+/// use cloudevents_core::{Event, Mode};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let (message, _) = cloudevents_amqp::encode(&event, Mode::Binary)?;
+/// assert!(message.property("cloudEvents_id").is_some());
+///
+/// // For consumers that know no other spelling:
+/// let (message, _) = cloudevents_amqp::encode(&event, Encoding::binary().with_separator(Separator::Colon))?;
+/// assert!(message.property("cloudEvents:id").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Encoding<'a> {
+    /// The content mode. Default: binary.
+    pub mode: Mode<'a>,
+    /// What stands between `cloudEvents` and the name of an attribute in binary mode. Default: `_`.
+    pub separator: Separator,
+}
+
+impl<'a> Encoding<'a> {
+    /// This mode, with `_`.
+    pub fn new(mode: Mode<'a>) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    /// Binary mode, with `_`.
+    pub fn binary() -> Self {
+        Self::new(Mode::Binary)
+    }
+
+    /// Structured mode in this format.
+    pub fn structured(format: &'a dyn Format) -> Self {
+        Self::new(Mode::Structured(format))
+    }
+
+    /// The same with this separator.
+    pub fn with_separator(mut self, separator: Separator) -> Self {
+        self.separator = separator;
+        self
+    }
+}
+
+impl<'a> From<Mode<'a>> for Encoding<'a> {
+    fn from(mode: Mode<'a>) -> Self {
+        Self::new(mode)
+    }
+}
+
+/// What stands between `cloudEvents` and the name of an attribute in that of an application property (AMQP binding, section 3.1.3.1).
+/// Both are read.
+///
+/// ```
+/// assert_eq!(cloudevents_amqp::Separator::default().as_str(), "_");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Separator {
+    /// `cloudEvents_id`: preferred, and the only one that JMS clients can select by.
+    #[default]
+    Underscore,
+    /// `cloudEvents:id`: the only one of release 1.0.2 and before.
+    Colon,
+}
+
+impl Separator {
+    /// `_` or `:`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Underscore => "_",
+            Self::Colon => ":",
+        }
+    }
+}

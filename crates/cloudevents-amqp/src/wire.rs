@@ -1,0 +1,174 @@
+//! The sections of an AMQP 1.0 message, as any client library can fill and read them.
+
+use bytes::Bytes;
+use cloudevents_core::TextBuffer;
+
+/// What this binding reads and writes of an AMQP 1.0 message: three of the sections of the bare message (AMQP 1.0, part 3, section
+/// 3.2). Texts and bytes are slices of shared buffers: a clone counts references.
+///
+/// ```
+/// use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
+///
+/// let mut message = AmqpMessage::new(Body::Data(bytes::Bytes::from_static(b"hello")))
+///     .with_property("cloudEvents_id", AmqpValue::String("1".into()));
+/// message.properties.content_type = Some("text/plain".into());
+/// assert!(matches!(message.property("cloudEvents_id"), Some(AmqpValue::String(_))));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AmqpMessage {
+    /// The section `properties`.
+    pub properties: Properties,
+    /// The section `application-properties`, in the order of the wire. AMQP maps have each key once; where a peer sends one twice, both
+    /// belong here.
+    pub application_properties: Vec<(TextBuffer, AmqpValue)>,
+    /// The sections of the body.
+    pub body: Body,
+}
+
+impl AmqpMessage {
+    /// A message with no properties of either sort.
+    pub fn new(body: Body) -> Self {
+        Self { body, ..Self::default() }
+    }
+
+    /// The same with one application property more.
+    pub fn with_property(mut self, name: impl Into<TextBuffer>, value: AmqpValue) -> Self {
+        self.application_properties.push((name.into(), value));
+        self
+    }
+
+    /// The value of the first application property of this name, in this case.
+    pub fn property(&self, name: &str) -> Option<&AmqpValue> {
+        self.application_properties.iter().find(|(found, _)| found.as_str() == name).map(|(_, value)| value)
+    }
+}
+
+/// The fields of the section `properties` that concern an event, and those that brokers act on. This binding reads and writes the first
+/// two and leaves the others to whoever sends the message.
+///
+/// ```
+/// let mut properties = cloudevents_amqp::Properties::default();
+/// properties.group_id = Some("session-1".into()); // a session of Azure Service Bus
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Properties {
+    /// `content-type`, a symbol: `datacontenttype` in binary mode, the format in structured mode.
+    pub content_type: Option<TextBuffer>,
+    /// `content-encoding`, a symbol. A message with one, `identity` apart, is refused: its body is not the payload yet.
+    pub content_encoding: Option<TextBuffer>,
+    /// `message-id`: a ulong, a uuid, binary or a string. Azure Service Bus finds duplicates by it.
+    pub message_id: Option<AmqpValue>,
+    /// `to`, the address of the node the message is for.
+    pub to: Option<TextBuffer>,
+    /// `subject`, which is not the attribute of that name.
+    pub subject: Option<TextBuffer>,
+    /// `correlation-id`, of the same types as `message-id`.
+    pub correlation_id: Option<AmqpValue>,
+    /// `reply-to`, the address of the node to send replies to.
+    pub reply_to: Option<TextBuffer>,
+    /// `group-id`: what Azure Service Bus calls a session.
+    pub group_id: Option<TextBuffer>,
+}
+
+/// The body of an AMQP message (AMQP 1.0, part 3, sections 3.2.6 to 3.2.8).
+///
+/// ```
+/// use cloudevents_amqp::Body;
+///
+/// assert!(matches!(Body::default(), Body::Absent));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Body {
+    /// No section. Peers leave it out though AMQP asks for one.
+    #[default]
+    Absent,
+    /// One data section.
+    Data(Bytes),
+    /// Any number of data sections, which together are the body.
+    DataSections(Vec<Bytes>),
+    /// An amqp-value section.
+    Value(AmqpValue),
+    /// One or more amqp-sequence sections, which no event comes in.
+    Sequence,
+}
+
+/// A value of AMQP's type system (AMQP 1.0, part 1, section 1.6).
+///
+/// ```
+/// use cloudevents_amqp::AmqpValue;
+///
+/// assert_eq!(AmqpValue::Long(5).type_name(), "long");
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AmqpValue {
+    /// `null`.
+    Null,
+    /// `boolean`.
+    Boolean(bool),
+    /// `ubyte`.
+    Ubyte(u8),
+    /// `ushort`.
+    Ushort(u16),
+    /// `uint`.
+    Uint(u32),
+    /// `ulong`.
+    Ulong(u64),
+    /// `byte`.
+    Byte(i8),
+    /// `short`.
+    Short(i16),
+    /// `int`.
+    Int(i32),
+    /// `long`: what an Integer is written as.
+    Long(i64),
+    /// `float`.
+    Float(f32),
+    /// `double`.
+    Double(f64),
+    /// `char`.
+    Char(char),
+    /// `timestamp`: milliseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// `uuid`.
+    Uuid([u8; 16]),
+    /// `binary`.
+    Binary(Bytes),
+    /// `string`.
+    String(TextBuffer),
+    /// `symbol`, which is ASCII.
+    Symbol(TextBuffer),
+    /// Anything else: a decimal, a list, a map, an array, a described value. No attribute and no payload comes as one, so the value
+    /// itself is not kept.
+    Other,
+}
+
+impl AmqpValue {
+    /// AMQP's name of the type: `long`. `compound` for what is none of the types above.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Ubyte(_) => "ubyte",
+            Self::Ushort(_) => "ushort",
+            Self::Uint(_) => "uint",
+            Self::Ulong(_) => "ulong",
+            Self::Byte(_) => "byte",
+            Self::Short(_) => "short",
+            Self::Int(_) => "int",
+            Self::Long(_) => "long",
+            Self::Float(_) => "float",
+            Self::Double(_) => "double",
+            Self::Char(_) => "char",
+            Self::Timestamp(_) => "timestamp",
+            Self::Uuid(_) => "uuid",
+            Self::Binary(_) => "binary",
+            Self::String(_) => "string",
+            Self::Symbol(_) => "symbol",
+            Self::Other => "compound",
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A consumer that is killed loses nothing: what it has not accepted comes again.
+
+use crate::tools::{PATIENCE, events, id, next, receiver_from, sender_to, strict, until, within};
+use cloudevents_amqp::fe2o3_amqp018::receiver;
+use cloudevents_core::Event;
+use cloudevents_testkit::amqp::Broker;
+use std::{
+    collections::BTreeSet,
+    env,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+/// The URL that the consumer's process is told.
+const URL: &str = "CE_KILL_URL";
+
+const EVENTS: usize = 200;
+
+/// `CE_KILL_ROUNDS` rounds, or three: as many events, and a consumer that is killed in the middle of them. What it has said it dealt
+/// with, and what is left in the end, is everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_consumer_loses_nothing() {
+    let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("kill");
+    let (mut sent, mut handled) = (BTreeSet::new(), BTreeSet::new());
+    for round in 0..rounds {
+        let batch: Vec<Event> = events(EVENTS)
+            .map(|event| {
+                let id = format!("{round}/{}", event.id());
+                event.into_builder().id(id).build().unwrap()
+            })
+            .collect();
+        sent.extend(batch.iter().map(|event| event.id().to_owned()));
+        within(sender_to(&broker, "kill").await.send_all(batch)).await.unwrap();
+        let kill_after = 1 + (round * 67) % (EVENTS - 20);
+        handled.extend(consume_and_kill(broker.url("kill"), kill_after).await);
+        until(&queue, |queue| queue.unsettled() == 0).await;
+    }
+    assert!(handled.len() < sent.len(), "nothing was left: nobody was killed in the middle");
+    let mut left = receiver_from(&broker, "kill").await;
+    let mut rest = queue.len();
+    println!("{rounds} rounds: {} of {} dealt with before the kill, {rest} left", handled.len(), sent.len());
+    while rest > 0 {
+        let delivery = next(&mut left).await;
+        handled.insert(id(&delivery));
+        within(delivery.accept()).await.unwrap();
+        rest -= 1;
+    }
+    assert_eq!(handled, sent);
+}
+
+/// What the consumer's process said it dealt with, at least so many, until it was killed.
+async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
+    let consuming = tokio::task::spawn_blocking(move || {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "kill::consumer", "--nocapture"])
+            .env(URL, url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut handled = Vec::new();
+        let mut killed = false;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            // What it wrote before it was killed is still in the pipe.
+            if let Some(id) = line.unwrap().strip_prefix("handled ") {
+                handled.push(id.to_owned());
+            }
+            if handled.len() == kill_after && !killed {
+                child.kill().unwrap(); // SIGKILL
+                killed = true;
+            }
+        }
+        assert!(!child.wait().unwrap().success());
+        handled
+    });
+    tokio::time::timeout(PATIENCE, consuming).await.unwrap().unwrap()
+}
+
+/// Not a test, but the process that is killed.
+#[tokio::test]
+async fn consumer() {
+    let Ok(url) = env::var(URL) else { return };
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    loop {
+        let delivery = next(&mut receiver).await;
+        println!("handled {}", id(&delivery));
+        drop(delivery.accept());
+    }
+}

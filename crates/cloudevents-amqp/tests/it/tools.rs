@@ -1,0 +1,70 @@
+//! What the tests of the client are written with.
+
+use cloudevents_amqp::fe2o3_amqp018::{
+    AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, receiver, sender,
+};
+use cloudevents_core::{Decoding, Event, Payload};
+use cloudevents_testkit::amqp::{Broker, Queue};
+use cloudevents_transport::{Delivery, Receiver, Sender};
+use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
+use std::time::Duration;
+
+/// How long something may take that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
+    (0..count).map(event)
+}
+
+/// An event whose payload has so many bytes.
+pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
+    let payload = Payload::binary(vec![b'x'; bytes]);
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
+}
+
+pub(crate) async fn sender_to(broker: &Broker, address: &str) -> Sender {
+    sender(&broker.url(address), AmqpSenderOptions::default()).await.unwrap()
+}
+
+pub(crate) async fn receiver_from(broker: &Broker, address: &str) -> Receiver {
+    receiver(&broker.url(address), strict()).await.unwrap()
+}
+
+pub(crate) fn strict() -> AmqpReceiverOptions {
+    Decoding::strict().into()
+}
+
+pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
+    within(receiver.next()).await.unwrap().unwrap()
+}
+
+pub(crate) fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
+    if tokio::time::timeout(PATIENCE, queue.until(wanted)).await.is_err() {
+        panic!("the queue stays {queue:?}");
+    }
+}
+
+/// Sends with nothing but the client library.
+pub(crate) async fn send_bare(url: &str, address: &str, message: Fe2o3Message) {
+    // A user in the URL goes before the profile.
+    let builder = Connection::builder().container_id("bare").sasl_profile(SaslProfile::Anonymous);
+    let mut connection = builder.open(url).await.unwrap();
+    let mut session = Session::begin(&mut connection).await.unwrap();
+    let mut sender = fe2o3_amqp::Sender::attach(&mut session, "bare", address).await.unwrap();
+    sender.send(message).await.unwrap();
+    // It was accepted; how the broker ends the rest is its own affair.
+    let _ = (sender.close().await, session.end().await, connection.close().await);
+}

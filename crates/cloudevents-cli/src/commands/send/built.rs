@@ -1,0 +1,251 @@
+//! Events that are built from flags.
+
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    input,
+    report::Report,
+    source::{Place, Source},
+};
+use clap::Args;
+use cloudevents_kit::{
+    AttributeType, BuilderConveniences, Error, ErrorKind, Event, EventBuilder, JsonText, MediaType, Payload,
+};
+use std::path::PathBuf;
+
+/// An event that is built from flags.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Building an event")]
+#[group(id = "attributes", multiple = true)]
+pub(super) struct Built {
+    /// Set the id.
+    #[arg(long, conflicts_with = "random_id")]
+    id: Option<String>,
+    /// Make up the id: a random UUID.
+    #[arg(long)]
+    random_id: bool,
+    /// Set the source, a URI-reference.
+    #[arg(long)]
+    source: Option<String>,
+    /// Set the type.
+    #[arg(long = "type", value_name = "TYPE")]
+    ty: Option<String>,
+    /// Set the subject.
+    #[arg(long)]
+    subject: Option<String>,
+    /// Set the time: 2018-04-05T17:31:00Z.
+    #[arg(long, conflicts_with = "now")]
+    time: Option<String>,
+    /// Make up the time: now.
+    #[arg(long)]
+    now: bool,
+    /// Set the URI of the payload's schema.
+    #[arg(long, value_name = "URI")]
+    dataschema: Option<String>,
+    /// Set the media type of the payload [default: by what the payload is].
+    #[arg(long, value_name = "MEDIA-TYPE")]
+    datacontenttype: Option<String>,
+    /// Set an extension, a String, or of another type: -e priority:Integer=3.
+    #[arg(long, short = 'e', value_name = "NAME[:TYPE]=VALUE")]
+    extension: Vec<String>,
+    /// Take this text as the payload.
+    #[arg(long, short, value_name = "TEXT", conflicts_with = "data_file", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// Take the contents of this file as the payload; `-` stands for standard input.
+    #[arg(long, value_name = "FILE")]
+    data_file: Option<PathBuf>,
+}
+
+impl Built {
+    /// The event that the flags build, if there are any.
+    pub(super) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
+        if !self.any() {
+            return Ok(None);
+        }
+        let mut builder = Event::builder();
+        builder = match &self.id {
+            Some(id) => builder.id(id),
+            None if self.random_id => builder.random_id(),
+            None => builder,
+        };
+        builder = match &self.time {
+            Some(time) => builder.time(time),
+            None if self.now => builder.time_now(),
+            None => builder,
+        };
+        builder = with(builder, self.source.as_deref(), |builder, text| builder.source(text));
+        builder = with(builder, self.ty.as_deref(), |builder, text| builder.ty(text));
+        builder = with(builder, self.subject.as_deref(), |builder, text| builder.subject(text));
+        builder = with(builder, self.dataschema.as_deref(), |builder, text| builder.dataschema(text));
+        for given in &self.extension {
+            builder = extension(builder, given)?;
+        }
+        builder = self.payload(builder)?;
+        match builder.build() {
+            Ok(event) => {
+                if self.random_id {
+                    console
+                        .report(&Report::note(format!("the id {} is made up", event.id())).kind("made-up"));
+                }
+                if let Some(time) = event.time().filter(|_| self.now) {
+                    console.report(&Report::note(format!("the time {time} is made up")).kind("made-up"));
+                }
+                let source = Source::new("command line", bytes::Bytes::new(), 0);
+                Ok(Some((event, Place::of(source))))
+            }
+            Err(mistakes) => {
+                let (last, others) = match mistakes.errors().split_last() {
+                    Some(split) => split,
+                    None => return Err(Failure::usage(mistakes.to_string())),
+                };
+                for error in others {
+                    console.report(&self.report(error));
+                }
+                Err(Failure::Told(Status::Usage, Box::new(self.report(last))))
+            }
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.random_id
+            || self.now
+            || !self.extension.is_empty()
+            || self.data_file.is_some()
+            || [
+                &self.id,
+                &self.source,
+                &self.ty,
+                &self.subject,
+                &self.time,
+                &self.dataschema,
+                &self.datacontenttype,
+                &self.data,
+            ]
+            .iter()
+            .any(|flag| flag.is_some())
+    }
+
+    /// The payload under its content type; what nobody said is told by what the payload is.
+    fn payload(&self, builder: EventBuilder) -> Result<EventBuilder, Failure> {
+        let bytes = match (&self.data, &self.data_file) {
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(path)) => input::read(path)?.1,
+            (None, None) => {
+                return Ok(match &self.datacontenttype {
+                    Some(media_type) => builder.datacontenttype(media_type),
+                    None => builder,
+                });
+            }
+        };
+        let text = std::str::from_utf8(&bytes).ok();
+        let found = match text {
+            Some(text) if JsonText::parse(text).is_ok() => "application/json",
+            Some(_) => "text/plain",
+            None => "application/octet-stream",
+        };
+        let media_type = self.datacontenttype.as_deref().unwrap_or(found);
+        let is_json = MediaType::parse(media_type).is_ok_and(MediaType::is_json);
+        let payload = match text.map(str::to_owned) {
+            _ if is_json => Payload::json(bytes),
+            Some(text) => Ok(Payload::text(text)),
+            None => Ok(Payload::binary(bytes)),
+        };
+        let payload = payload.map_err(|error| {
+            let detail = error.detail().to_owned();
+            Error::new(ErrorKind::InvalidData)
+                .with_detail(format!("it is no JSON: {detail}"))
+                .with_attribute("data")
+        });
+        Ok(builder.payload(media_type, payload))
+    }
+
+    /// An error with the flag it is about.
+    fn report(&self, error: &Error) -> Report {
+        let name = error.attribute().unwrap_or_default();
+        let extension = self
+            .extension
+            .iter()
+            .find(|given| given.split(['=', ':']).next().is_some_and(|found| found == name));
+        let line = match (name, extension) {
+            ("id", _) => self.id.as_ref().map(|value| ("--id ".to_owned(), value)),
+            ("source", _) => self.source.as_ref().map(|value| ("--source ".to_owned(), value)),
+            ("type", _) => self.ty.as_ref().map(|value| ("--type ".to_owned(), value)),
+            ("subject", _) => self.subject.as_ref().map(|value| ("--subject ".to_owned(), value)),
+            ("time", _) => self.time.as_ref().map(|value| ("--time ".to_owned(), value)),
+            ("dataschema", _) => self.dataschema.as_ref().map(|value| ("--dataschema ".to_owned(), value)),
+            ("datacontenttype", _) => {
+                self.datacontenttype.as_ref().map(|value| ("--datacontenttype ".to_owned(), value))
+            }
+            (_, Some(given)) => Some(("-e ".to_owned(), given)),
+            _ => None,
+        };
+        let report = Report::of(error);
+        let report = match (error.kind(), name) {
+            (ErrorKind::MissingAttribute, "id") => {
+                report.help("give it with --id, or have it made up with --random-id")
+            }
+            (ErrorKind::MissingAttribute, name) => report.help(format!("give it with --{name}")),
+            _ => report,
+        };
+        let (text, offset) = match line {
+            Some((flag, value)) => {
+                // Of an extension, the value; of a name that is none, all of it.
+                let name = match error.kind() {
+                    ErrorKind::InvalidName => 0,
+                    _ if flag == "-e " => value.find('=').map_or(0, |at| at.saturating_add(1)),
+                    _ => 0,
+                };
+                let offset = flag.len().saturating_add(name);
+                (format!("{flag}{value}"), Some(offset))
+            }
+            None => (String::new(), None),
+        };
+        let report = report.at(&Place::of(Source::new("command line", text, 0)));
+        match offset {
+            Some(offset) => report.up_to_end_of_line(offset),
+            None => report,
+        }
+    }
+}
+
+fn with(
+    builder: EventBuilder,
+    text: Option<&str>,
+    set: impl FnOnce(EventBuilder, &str) -> EventBuilder,
+) -> EventBuilder {
+    match text {
+        Some(text) => set(builder, text),
+        None => builder,
+    }
+}
+
+/// Sets `name=value` or `name:Type=value`.
+fn extension(builder: EventBuilder, given: &str) -> Result<EventBuilder, Failure> {
+    let Some((name, value)) = given.split_once('=') else {
+        return Err(Failure::usage(format!("the extension `{}` has no value", crate::plain::plain(given)))
+            .help("write -e name=value, or -e name:Type=value"));
+    };
+    let (name, ty) = match name.split_once(':') {
+        Some((name, ty)) => (name, ty),
+        None => (name, "String"),
+    };
+    let known = [
+        AttributeType::Boolean,
+        AttributeType::Integer,
+        AttributeType::String,
+        AttributeType::Binary,
+        AttributeType::Uri,
+        AttributeType::UriReference,
+        AttributeType::Timestamp,
+    ];
+    let Some(ty) = known.into_iter().find(|known| known.name().eq_ignore_ascii_case(ty)) else {
+        let names = known.map(AttributeType::name).join(", ");
+        return Err(Failure::usage(format!("`{}` is no type of attributes", crate::plain::plain(ty)))
+            .help(format!("the types are {names}")));
+    };
+    let mut scratch = Vec::new();
+    Ok(match ty.parse(value, &mut scratch) {
+        Ok(value) => builder.extension(name, value),
+        Err(error) => builder.payload_only(Err(error.with_attribute(name))),
+    })
+}

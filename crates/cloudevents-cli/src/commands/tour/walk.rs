@@ -1,0 +1,133 @@
+//! Walking one leg.
+
+use super::{compare::Compared, guide::Guide, legs::Leg, route::Route, samples::Sample};
+use crate::failure::Failure;
+use bytes::Bytes;
+use cloudevents_kit::{ContentMode, Delivery, Event, Format, Formats, Message, transport::Raw};
+use std::time::{Duration, Instant};
+
+/// What a leg came to.
+pub(super) struct Walked {
+    pub(super) leg: Leg,
+    pub(super) messages: usize,
+    pub(super) events: usize,
+    pub(super) same: usize,
+    pub(super) bytes: usize,
+    pub(super) elapsed: Duration,
+    /// How many attributes came back as another type.
+    pub(super) types: usize,
+    /// Whether anything came back different.
+    pub(super) differs: bool,
+}
+
+/// Sends every sample one way, and compares what comes back.
+pub(super) async fn walk(
+    leg: Leg,
+    samples: &[Sample],
+    routes: &mut [Route],
+    formats: &Formats,
+    guide: &mut Guide,
+) -> Result<Walked, Failure> {
+    guide.leg(&leg)?;
+    let format =
+        leg.format.as_deref().and_then(|name| formats.iter().find(|format| format.id().as_str() == name));
+    let begin = Instant::now();
+    let mut walked = Walked {
+        leg,
+        messages: 0,
+        events: 0,
+        same: 0,
+        bytes: 0,
+        elapsed: Duration::ZERO,
+        types: 0,
+        differs: false,
+    };
+    for sample in samples {
+        let batched = walked.leg.mode == ContentMode::Batched;
+        let messages: Vec<&[Event]> =
+            if batched { vec![&sample.events] } else { sample.events.chunks(1).collect() };
+        // A hundred small events one by one say no more than the first of them.
+        let some = if batched { 1 } else { 3 };
+        let mut compared = Compared::default();
+        let mut sent = 0_usize;
+        for (number, events) in messages.iter().take(some).enumerate() {
+            let message = message(events, format, &walked.leg)?;
+            let sent_as = document(&message).cloned();
+            let (delivery, raws) = along(message, &walked.leg.stops, routes).await?;
+            if number == 0 && guide.shows(&mut walked.leg) {
+                let stops = walked.leg.stops.iter().filter_map(|stop| routes.get(*stop));
+                let on_the_wire = stops.zip(&raws).map(|(route, raw)| ((route.binding.head)(raw), raw));
+                guide.wire(sample, on_the_wire)?;
+            }
+            walked.messages = walked.messages.saturating_add(1);
+            walked.bytes = raws.iter().map(Raw::size).fold(walked.bytes, usize::saturating_add);
+            match delivery.events() {
+                Ok(received) => compared.all(events, &received, format),
+                Err(error) => compared.refused(&error, events.len()),
+            }
+            if sent_as.as_ref() != delivery.message().ok().and_then(document) {
+                compared.rewritten(events.len());
+            }
+            sent = sent.saturating_add(events.len());
+            // The response is the sender's business, which has it already.
+            drop(delivery.accept());
+        }
+        walked.events = walked.events.saturating_add(sent);
+        walked.same = walked.same.saturating_add(compared.same);
+        walked.differs |= !compared.differences.is_empty();
+        walked.types = walked.types.saturating_add(compared.types.len());
+        guide.sample(&walked.leg, sample, sent, &compared)?;
+    }
+    walked.elapsed = begin.elapsed();
+    guide.walked(&walked, samples.len())?;
+    Ok(walked)
+}
+
+fn message(events: &[Event], format: Option<&dyn Format>, leg: &Leg) -> Result<Message, Failure> {
+    let message = match (leg.mode, format, events) {
+        (ContentMode::Structured, Some(format), [event]) => {
+            Message::structured(event, format).map(|(message, _)| message)
+        }
+        (ContentMode::Batched, Some(format), events) => {
+            Message::batched(events, format).map(|(message, _)| message)
+        }
+        (_, _, [event]) => Ok(Message::Binary(event.clone())),
+        _ => return Err(Failure::usage("a message of this mode holds one event")),
+    };
+    Ok(match message.map_err(Route::failed)? {
+        // As no encoder writes it, so that whoever decodes it and encodes it again is found out.
+        Message::Structured { format, body } if leg.is_relay() => {
+            Message::Structured { format, body: [b"\n ", &*body].concat().into() }
+        }
+        message => message,
+    })
+}
+
+/// Carries a message from stop to stop, as it is: nobody decodes a document or looks at a payload in between. What it was on the wire
+/// is given back for each.
+async fn along(
+    mut message: Message,
+    stops: &[usize],
+    routes: &mut [Route],
+) -> Result<(Delivery, Vec<Raw>), Failure> {
+    let mut raws = Vec::new();
+    loop {
+        let stop = stops.get(raws.len()).and_then(|stop| routes.get_mut(*stop));
+        let Some(route) = stop else { return Err(Failure::usage("a leg leads nowhere")) };
+        let delivery = route.carry(message).await?;
+        raws.push(delivery.raw().clone());
+        if raws.len() == stops.len() {
+            return Ok((delivery, raws));
+        }
+        message = delivery.message().map_err(Route::failed)?.clone();
+        drop(delivery.accept());
+    }
+}
+
+/// The document of a message that is one.
+fn document(message: &Message) -> Option<&Bytes> {
+    match message {
+        Message::Structured { body, .. } | Message::Batched { body, .. } => Some(body),
+        _ => None,
+    }
+}

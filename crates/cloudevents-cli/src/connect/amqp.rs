@@ -1,0 +1,40 @@
+//! `amqp` and `amqps` URLs: AMQP 1.0.
+
+use super::{Opened, Sending, check_sending, failed};
+use crate::failure::Failure;
+use cloudevents_kit::{
+    Error, Sender,
+    amqp::fe2o3_amqp018::{self, AmqpReceiverOptions, AmqpRefusal, AmqpSenderOptions},
+    transport::{Bounds, Endpoint, ReceiverOptions},
+};
+use std::error::Error as _;
+
+pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    check_sending(endpoint, sending)?;
+    check_tls(endpoint)?;
+    let mut options = AmqpSenderOptions::default();
+    options.timeout = sending.timeout;
+    options.connection.connect_timeout = sending.timeout;
+    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    fe2o3_amqp018::sender(endpoint.expose_url(), options).await.map_err(failed)
+}
+
+pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+    check_tls(endpoint)?;
+    let options = AmqpReceiverOptions::from(options);
+    let receiver = fe2o3_amqp018::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
+}
+
+/// Whether the broker may take it another time.
+pub(super) fn is_temporary(error: &Error) -> bool {
+    let refusal = error.source().and_then(|source| source.downcast_ref::<AmqpRefusal>());
+    refusal.is_some_and(AmqpRefusal::is_temporary)
+}
+
+fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {
+    if endpoint.scheme() == "amqps" && !cfg!(feature = "tls") {
+        return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `http` and `https` URLs.
+
+use super::{Opened, Sending, failed};
+use crate::failure::Failure;
+use cloudevents_kit::{
+    self as kit, Sender,
+    http::{HttpReceiver, HttpSenderOptions},
+    transport::{Bounds, Endpoint, ReceiverOptions},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use std::fs;
+
+pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    let headers = headers(sending)?;
+    if endpoint.scheme() == "https" && !cfg!(feature = "tls") {
+        return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
+    }
+    let mut options = HttpSenderOptions::default();
+    options.headers = headers;
+    if let Some(user) = endpoint.user()
+        && !options.headers.contains_key(AUTHORIZATION)
+    {
+        let password = endpoint.password().map_or("", |password| password.expose());
+        let basic = base64_simd::STANDARD.encode_to_string(format!("{}:{password}", user.expose()));
+        options.headers.extend(secret(&format!("Basic {basic}")).map(|value| (AUTHORIZATION, value)));
+    }
+    options.timeout = sending.timeout;
+    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    kit::http::sender(endpoint.expose_url(), options).map_err(failed)
+}
+
+/// The URL of the answer has the port that was free.
+pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+    let receiver = HttpReceiver::bind(endpoint.expose_url(), options.into()).await.map_err(failed)?;
+    let url = receiver.url();
+    Ok(Opened { receiver: receiver.into_receiver(), url, notes: Vec::new() })
+}
+
+fn headers(sending: &Sending) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    for given in &sending.headers {
+        match given.strip_prefix('@') {
+            None => header(given, "--header", &mut headers)?,
+            Some(path) => {
+                let text = fs::read_to_string(path)
+                    .map_err(|error| Failure::usage(format!("`{path}` cannot be read: {error}")))?;
+                for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                    header(line, &format!("{path}, line {}", number.saturating_add(1)), &mut headers)?;
+                }
+            }
+        }
+    }
+    if let Some(variable) = &sending.authorization {
+        let value = std::env::var(variable).map_err(|_| {
+            Failure::usage(format!("the environment variable `{variable}` is not set, or is not text"))
+        })?;
+        headers.insert(AUTHORIZATION, secret(&value).ok_or_else(|| not_a_header(variable))?);
+    }
+    Ok(headers)
+}
+
+/// Reads `Name: value`. What is wrong is told without the value.
+fn header(line: &str, place: &str, headers: &mut HeaderMap) -> Result<(), Failure> {
+    let (name, value) = line.split_once(':').ok_or_else(|| not_a_header(place))?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| not_a_header(place))?;
+    if name.as_str().starts_with("ce-") || name == http::header::CONTENT_TYPE {
+        return Err(
+            Failure::usage(format!("`{name}` belongs to the event")).help("set the attribute instead")
+        );
+    }
+    headers.append(name, secret(value.trim()).ok_or_else(|| not_a_header(place))?);
+    Ok(())
+}
+
+fn secret(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn not_a_header(place: &str) -> Failure {
+    Failure::usage(format!("{place}: this is no header")).help("write `Name: value`")
+}

@@ -1,0 +1,63 @@
+//! `kafka` URLs.
+
+use super::{Opened, Sending, check_sending, failed};
+use crate::{failure::Failure, report::Report};
+use cloudevents_kit::{
+    self as kit, Sender,
+    kafka::rdkafka039::{self, KafkaReceiverOptions, KafkaSenderOptions},
+    transport::{Bounds, Endpoint, ReceiverOptions},
+};
+use std::hash::{BuildHasher, RandomState};
+
+pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    check_sending(endpoint, sending)?;
+    check_tls(endpoint)?;
+    let mut options = KafkaSenderOptions::default();
+    options.formats = kit::formats();
+    options.timeout = sending.timeout;
+    options.connect_timeout = sending.timeout;
+    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    if sending.parallel == 1 {
+        // Nothing else would come that could go along.
+        options.config.set("linger.ms", "0");
+    }
+    rdkafka039::sender(endpoint.expose_url(), options).await.map_err(failed)
+}
+
+/// What the URL leaves open is decided so that listening disturbs nobody.
+pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+    check_tls(endpoint)?;
+    let mut options = KafkaReceiverOptions::from(options);
+    let mut notes = Vec::new();
+    if endpoint.option("group").is_none() {
+        let group = format!("ce-listen-{:016x}", RandomState::new().hash_one(std::process::id()));
+        let (from, help) = match endpoint.option("offset") {
+            Some("latest") => ("from now on", None),
+            Some(_) => ("from the beginning of the topic", None),
+            None => ("from the beginning of the topic", Some("`offset=latest` listens from now on")),
+        };
+        let words = format!("the URL names no `group`: listening {from}, in the group {group} of its own");
+        let note = Report::note(words).kind("own-group");
+        notes.push(match help {
+            Some(help) => note.help(help),
+            None => note,
+        });
+        options.config.set("group.id", group);
+    }
+    if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
+        options.log = std::mem::take(&mut options.log).dropping_rejected();
+        let words = "what is no event is told and dropped, as `reject=drop` in the URL says it";
+        let note = Report::note(words).kind("reject-drop");
+        notes.push(note.help("`dead-letter=TOPIC` in the URL keeps it in a topic"));
+    }
+    let receiver = rdkafka039::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes })
+}
+
+fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {
+    if matches!(endpoint.option("tls"), Some("" | "true")) && !cfg!(feature = "kafka-tls") {
+        let help = "build it with the feature `kafka-tls`";
+        return Err(Failure::usage("this build of ce has no TLS for Kafka").help(help));
+    }
+    Ok(())
+}

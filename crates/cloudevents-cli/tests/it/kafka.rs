@@ -1,0 +1,109 @@
+//! `ce send` and `ce listen` with a Kafka broker in this process.
+
+use crate::program::{GOOD, Listener, ce_with};
+use cloudevents_kit::{FormatId, Message};
+use cloudevents_testkit::kafka::Broker;
+use std::net::TcpListener;
+
+fn broker(topics: &[&str]) -> Broker {
+    let broker = Broker::start().unwrap();
+    for topic in topics {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    broker
+}
+
+/// Puts a document into a topic that is no event.
+fn put(url: &str, document: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sender = cloudevents_kit::connect_sender(url).await.unwrap();
+        let message = Message::Structured { format: FormatId::JSON, body: document.into() };
+        sender.send_message(message).await.unwrap();
+    });
+}
+
+#[test]
+fn from_one_to_the_other() {
+    let broker = broker(&["orders"]);
+    let url = broker.url("orders");
+    // Before anybody listens:
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
+    let listener = Listener::at(&url, &["--count", "5"]);
+    let keyed = broker.url("orders?key=partitionkey");
+    let with_key =
+        r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","partitionkey":"k","data":{"total":1.10}}"#;
+    assert_eq!(ce_with(&["send", &keyed], with_key).status, 0);
+    let input = format!("{GOOD}\n{GOOD}\n");
+    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], input).status, 0);
+    let ran = ce_with(&["send", &url, "--mode", "structured", "--format", "protobuf"], GOOD);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+
+    let wanted =
+        "note: the URL names no `group`: listening from the beginning of the topic, in the group ce-listen-";
+    assert!(listener.notes.starts_with(wanted), "{}", listener.notes);
+    assert!(
+        listener.notes.contains("as `reject=drop` in the URL says it [reject-drop]"),
+        "{}",
+        listener.notes
+    );
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "5 events received\n"));
+    let lines: Vec<_> = listened.out.lines().collect();
+    let with_type = with_key.replace(r#""type":"t","#, r#""type":"t","datacontenttype":"application/json","#);
+    assert_eq!(lines, [GOOD, &with_type, GOOD, GOOD, GOOD]);
+
+    let records = broker.messages("orders").unwrap();
+    let of =
+        |index: usize, name: &str| records[index].header(name).map(|value| String::from_utf8_lossy(value));
+    assert_eq!(of(0, "ce_id").unwrap(), "1");
+    assert_eq!(records[1].key.as_deref(), Some(&b"k"[..]));
+    assert_eq!(of(3, "content-type").unwrap(), "application/cloudevents+json");
+    assert_eq!(of(4, "content-type").unwrap(), "application/cloudevents+protobuf");
+}
+
+#[test]
+fn what_is_no_event_goes_to_the_dead_letters() {
+    let broker = broker(&["orders", "rejected"]);
+    let url = broker.url("orders");
+    put(&url, "{\"specversion\":\"1.0\",\n \"id\":7}");
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    let listener = Listener::at(&broker.url("orders?group=g&dead-letter=rejected"), &["--count", "1"]);
+    assert_eq!(listener.notes, "");
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
+    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7\n";
+    assert!(listened.err.starts_with(wanted), "{}", listened.err);
+    assert_eq!(broker.messages("rejected").unwrap().len(), 1);
+    assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
+}
+
+#[test]
+fn what_does_not_fit_is_wrong_usage() {
+    for arguments in [
+        ["send", "kafka://127.0.0.1:9/t", "--mode", "batched"],
+        ["send", "kafka://127.0.0.1:9/t", "--header", "a: b"],
+        ["send", "kafka://127.0.0.1:9/t", "--authorization-env", "HOME"],
+        ["send", "kafka://127.0.0.1:9/t?mode=structured", "--timeout", "1"],
+        ["send", "kafka://127.0.0.1:9/t?grup=g", "--timeout", "1"],
+        ["send", "kafka://127.0.0.1:9/", "--timeout", "1"],
+        ["listen", "kafka://127.0.0.1:9/t?offset=first", "--idle", "1"],
+        ["listen", "kafka://127.0.0.1:9/t?reject=keep", "--idle", "1"],
+    ] {
+        let ran = ce_with(&arguments, GOOD);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn when_nobody_is_there() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("kafka://me:s3cret@{free}/t");
+    for arguments in [vec!["send", &url, "--timeout", "1"], vec!["listen", &url]] {
+        let ran = ce_with(&arguments, GOOD);
+        assert_eq!((ran.status, ran.out.as_str()), (3, ""), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("\n  = help: "), "{}", ran.err);
+        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+    }
+}

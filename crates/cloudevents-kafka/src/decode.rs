@@ -1,0 +1,158 @@
+//! Records to messages and events.
+
+use crate::{
+    mode::Look,
+    name,
+    value::{self, text},
+    wire::RecordView,
+};
+use bytes::Bytes;
+use cloudevents_core::{
+    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Format, FormatId, Given, Message,
+    Payload, Repair, RepairKind, decode_base64,
+};
+use cloudevents_json::Json;
+
+/// Reads one event from a record, in binary or structured mode. The key is not looked at.
+///
+/// The value is not copied if the record shares it, as [`Record`](crate::Record) does. Errors of kind
+/// [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the record bears no mark of CloudEvents;
+/// [`Batched`](ErrorKind::Batched), that it says it is a batch, which Kafka does not have. JSON is understood without being in
+/// [`Decoding::formats`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use cloudevents_core::Decoding;
+/// use cloudevents_kafka::Record;
+///
+/// let record = Record::new(Bytes::from_static(b"{\"total\":1.10}"))
+///     .with_header("ce_specversion", Bytes::from("1.0"))
+///     .with_header("ce_id", Bytes::from("1"))
+///     .with_header("ce_source", Bytes::from("/orders"))
+///     .with_header("ce_type", Bytes::from("com.example.order.placed"))
+///     .with_header("ce_subject", Bytes::from("café"))
+///     .with_header("content-type", Bytes::from("application/json"));
+/// let event = cloudevents_kafka::decode(&record, &Decoding::strict())?.value;
+/// assert_eq!(event.subject(), Some("café"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(record: &impl RecordView, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    match open(record, with)? {
+        (look, media_type, None) => binary(record, &look, media_type, with),
+        (_, _, Some((id, document))) => format(&id, with)?.decode(document, with),
+    }
+}
+
+/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+///
+/// Documents in formats that are not at hand are messages too; batches are not.
+pub fn decode_message(record: &impl RecordView, with: &Decoding) -> Result<Decoded<Message>, Error> {
+    match open(record, with)? {
+        (look, media_type, None) => {
+            binary(record, &look, media_type, with).map(|decoded| decoded.map(Message::Binary))
+        }
+        (_, _, Some((format, body))) => Ok(Decoded::clean(Message::Structured { format, body })),
+    }
+}
+
+/// The format of this id. JSON, which the specification makes mandatory, is always at hand.
+fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Format, Error> {
+    const JSON: Json = Json::new();
+    match with.formats.get(id) {
+        Some(format) => Ok(format),
+        None if *id == FormatId::JSON => Ok(&JSON),
+        None => with.formats.require(id),
+    }
+}
+
+type Opened<'r> = (Look<'r>, Option<&'r str>, Option<(FormatId, Bytes)>);
+
+#[inline]
+fn open<'r>(record: &'r impl RecordView, with: &Decoding) -> Result<Opened<'r>, Error> {
+    with.limits.check_bytes(record.value().map_or(0, <[u8]>::len))?;
+    let look = Look::at(record);
+    let (media_type, detected) = look.detect()?;
+    let document = match detected {
+        Detected::NotADocument => None,
+        Detected::Structured(id) => Some((id, record.value_bytes().ok_or_else(tombstone)?)),
+        Detected::Batched(_) => return Err(batched()),
+    };
+    Ok((look, media_type, document))
+}
+
+#[inline]
+fn binary(
+    record: &impl RecordView,
+    look: &Look<'_>,
+    media_type: Option<&str>,
+    with: &Decoding,
+) -> Result<Decoded<Event>, Error> {
+    let mut assembler = Assembler::new(with);
+    assembler.reserve(look.length); // one allocation, of the right size
+    let mut prefixed = false;
+    for (header, value) in record.headers() {
+        let Some(name) = name::attribute(header) else { continue };
+        if name == "datacontenttype" && media_type.is_some() {
+            if std::mem::replace(&mut prefixed, true) {
+                return Err(twice());
+            }
+            prefixed_content_type(value, media_type, &mut assembler)?;
+        } else {
+            value::read(name, value, &mut assembler)?;
+        }
+    }
+    if let Some(media_type) = media_type {
+        let piece = assembler.push(media_type)?;
+        assembler.named("datacontenttype", Given::Text(piece))?;
+    }
+    let completed = assembler.complete()?;
+    let payload = match record.value_bytes() {
+        Some(text) if completed.base64 => Some(Payload::body(decode_base64(&text)?)),
+        Some(bytes) => Some(Payload::body(bytes)),
+        None => None,
+    };
+    Ok(assembler.finish(payload))
+}
+
+/// `ce_datacontenttype` beside `content-type`: the document maps every attribute to a `ce_` header and this one to `content-type`, so
+/// some write both. They must agree.
+#[cold]
+fn prefixed_content_type(
+    value: Option<&[u8]>,
+    media_type: Option<&str>,
+    assembler: &mut Assembler<'_>,
+) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    if text("datacontenttype", value)? == media_type.unwrap_or_default() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail("ce_datacontenttype and content-type differ")
+        .with_clause("KAFKA-3.2.1-a");
+    if !assembler.decoding().leniency.allows(RepairKind::IgnoredHeader) {
+        return Err(error);
+    }
+    assembler
+        .repaired(Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(error));
+    Ok(())
+}
+
+#[cold]
+fn twice() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_clause("CE-Context-Attributes-d")
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_detail("Kafka has no batched mode").with_clause("KAFKA-1.3-a")
+}
+
+#[cold]
+fn tombstone() -> Error {
+    Error::new(ErrorKind::InvalidDocument)
+        .with_detail("the content-type says that the value is a document, and the value is null")
+        .with_clause("KAFKA-3.3.2-a")
+}

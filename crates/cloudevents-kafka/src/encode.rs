@@ -1,0 +1,152 @@
+//! Events and messages to records.
+
+use crate::{
+    name::{self, CONTENT_TYPE, PREFIX},
+    options::Encoding,
+    value,
+    wire::{Header, HeaderName, Record},
+};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind, Event, Format, Losses, Message, Mode, TextBuffer, Value};
+
+/// Writes an event as a record. The payload is not copied; attributes are where the event shares its text.
+///
+/// Without a payload, a record in binary mode has a null value, which on a compacted topic is a tombstone: it deletes what was
+/// there under the key. In structured mode that never happens. The losses say what the format could not hold.
+///
+/// ```
+/// use cloudevents_core::{Event, Mode};
+/// use cloudevents_json::Json;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").subject("100 %").build()?;
+/// let (record, _) = cloudevents_kafka::encode(&event, Mode::Binary)?;
+/// assert_eq!(record.header("ce_subject"), Some(&b"100 %"[..]));
+/// assert_eq!(record.value, None);
+///
+/// let (record, losses) = cloudevents_kafka::encode(&event, Mode::structured(&Json::new()))?;
+/// assert_eq!(record.header("content-type"), Some(&b"application/cloudevents+json"[..]));
+/// assert!(losses.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Record, Losses), Error> {
+    let with = with.into();
+    let (mut record, losses) = match with.mode {
+        Mode::Structured(format) => structured(event, format)?,
+        _ => (binary(event), Losses::none()),
+    };
+    record.key = with.key.of_event(event);
+    Ok((record, losses))
+}
+
+/// Writes a message as a record without a key: the document of a structured one moves as it is.
+///
+/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). [`Key::of_message`](crate::Key::of_message) finds a key.
+///
+/// ```
+/// use bytes::Bytes;
+/// use cloudevents_core::{FormatId, Message};
+///
+/// let message = Message::Structured { format: FormatId::new("toml"), body: Bytes::from("id = 1") };
+/// let record = cloudevents_kafka::encode_message(&message)?;
+/// assert_eq!(record.header("content-type"), Some(&b"application/cloudevents+toml"[..]));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn encode_message(message: &Message) -> Result<Record, Error> {
+    match message {
+        Message::Binary(event) => Ok(binary(event)),
+        Message::Structured { format, body } => Ok(document(&format.media_type(), body.clone())),
+        _ => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("Kafka has no batched mode")
+            .with_help("send the events one by one")
+            .with_clause("KAFKA-1.3-a")),
+    }
+}
+
+fn structured(event: &Event, format: &dyn Format) -> Result<(Record, Losses), Error> {
+    let mut body = Vec::new();
+    let losses = format.encode(event, &mut body)?;
+    Ok((document(format.media_type().as_str(), body.into()), losses))
+}
+
+fn document(media_type: &str, body: Bytes) -> Record {
+    Record {
+        key: None,
+        headers: vec![Header::new(HeaderName::from_static(CONTENT_TYPE), content_type(media_type))],
+        value: Some(body),
+    }
+}
+
+#[inline]
+fn binary(event: &Event) -> Record {
+    let attributes = event.attributes();
+    let mut headers = Vec::with_capacity(attributes.len().saturating_add(2));
+    let version = Bytes::from_static(event.specversion().as_str().as_bytes());
+    headers.push(Header::new(HeaderName::from_static("ce_specversion"), version));
+    let names = Names::of(event);
+    let mut next = 0_usize;
+    for (name, attribute) in attributes {
+        let header = match name::core_header(name.as_str()) {
+            Some(header) if &*header == CONTENT_TYPE => continue,
+            Some(header) => header,
+            None => names.take(&mut next, name.as_str()),
+        };
+        headers.push(Header::new(header, text(event, attribute)));
+    }
+    if let Some(media_type) = event.content_type() {
+        let value = match event.share(media_type.as_str()) {
+            Some(shared) => shared,
+            None => content_type(media_type.as_str()), // implied by the payload
+        };
+        headers.push(Header::new(HeaderName::from_static(CONTENT_TYPE), value));
+    }
+    Record { key: None, headers, value: event.data_bytes().cloned() }
+}
+
+#[inline]
+fn text(event: &Event, attribute: Value<'_>) -> Bytes {
+    match attribute.as_str() {
+        Some(text) => value::write(event, text),
+        None => attribute.to_canonical().into_owned().into(),
+    }
+}
+
+/// The header names of the extensions, one after the other in one buffer.
+struct Names(TextBuffer);
+
+impl Names {
+    #[inline]
+    fn of(event: &Event) -> Self {
+        let own = || event.attributes().filter(|(name, _)| name::core_header(name.as_str()).is_none());
+        let length = own().fold(0_usize, |sum, (name, _)| {
+            sum.saturating_add(PREFIX.len()).saturating_add(name.as_str().len())
+        });
+        if length == 0 {
+            return Self(TextBuffer::default());
+        }
+        let mut names = String::with_capacity(length);
+        for (name, _) in own() {
+            names.push_str(PREFIX);
+            names.push_str(name.as_str());
+        }
+        Self(names.into())
+    }
+
+    /// The name at `next`, which is then behind it.
+    #[inline]
+    fn take(&self, next: &mut usize, name: &str) -> HeaderName {
+        let start = *next;
+        *next = start.saturating_add(PREFIX.len()).saturating_add(name.len());
+        match self.0.slice(start..*next) {
+            Some(shared) => shared.into(),
+            None => format!("{PREFIX}{name}").into(),
+        }
+    }
+}
+
+fn content_type(media_type: &str) -> Bytes {
+    match media_type {
+        "application/json" => Bytes::from_static(b"application/json"),
+        "application/cloudevents+json" => Bytes::from_static(b"application/cloudevents+json"),
+        other => Bytes::copy_from_slice(other.as_bytes()),
+    }
+}

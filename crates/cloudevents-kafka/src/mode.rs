@@ -1,0 +1,108 @@
+//! Which content mode a record is in.
+
+use crate::{
+    name::{self, CONTENT_TYPE},
+    value,
+    wire::RecordView,
+};
+use cloudevents_core::{Detected, Error, ErrorKind, detect};
+
+/// Whether a record bears a mark of CloudEvents: a `content-type` under `application/cloudevents`, or a `ce_` header.
+///
+/// A record without one is somebody else's, which on a mixed topic is no mistake; one that has a mark may still be malformed.
+///
+/// ```
+/// use bytes::Bytes;
+/// use cloudevents_kafka::Record;
+///
+/// let record = Record::new(None).with_header("ce_id", Bytes::from_static(b"1"));
+/// assert!(cloudevents_kafka::is_cloudevent(&record));
+/// assert!(!cloudevents_kafka::is_cloudevent(&Record::new(Bytes::from_static(b"{}"))));
+/// ```
+pub fn is_cloudevent(record: &impl RecordView) -> bool {
+    Look::at(record).is_marked()
+}
+
+/// What the first look at the headers finds.
+pub(crate) struct Look<'r> {
+    /// The value of `content-type`.
+    content_type: Option<&'r [u8]>,
+    /// Whether there is more than one `content-type`, null ones included.
+    twice: bool,
+    /// Whether one of them is under `application/cloudevents`.
+    document: bool,
+    /// Whether there is an attribute.
+    prefixed: bool,
+    /// Bytes of text that the attributes take, names of extensions included.
+    pub(crate) length: usize,
+}
+
+impl<'r> Look<'r> {
+    #[inline]
+    pub(crate) fn at(record: &'r impl RecordView) -> Self {
+        let mut look = Self { content_type: None, twice: false, document: false, prefixed: false, length: 0 };
+        let mut typed = false;
+        for (header, value) in record.headers() {
+            if let Some(name) = name::attribute(header) {
+                look.prefixed = true;
+                let kept = if name::is_core(name) { 0 } else { name.len() };
+                look.length = look.length.saturating_add(kept).saturating_add(value.map_or(0, <[u8]>::len));
+            } else if header == CONTENT_TYPE {
+                look.twice |= typed;
+                typed = true;
+                if let Some(value) = value {
+                    look.content_type = Some(value);
+                    look.document |= is_document(value);
+                    look.length = look.length.saturating_add(value.len());
+                }
+            }
+        }
+        look
+    }
+
+    #[inline]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.prefixed || self.document
+    }
+
+    /// The content type and what it says. Two of them, or one that is no text, say nothing that could be relied on.
+    #[inline]
+    pub(crate) fn detect(&self) -> Result<(Option<&'r str>, Detected), Error> {
+        if !self.is_marked() {
+            return Err(not_a_cloudevent());
+        }
+        if self.twice {
+            return Err(two_content_types());
+        }
+        let media_type = match self.content_type {
+            Some(value) => Some(value::text("datacontenttype", value)?),
+            None => None,
+        };
+        match self.document {
+            false => Ok((media_type, Detected::NotADocument)),
+            true => Ok((media_type, detect(media_type)?)),
+        }
+    }
+}
+
+/// Whether a content type is under `application/cloudevents`, in any case.
+#[inline]
+fn is_document(content_type: &[u8]) -> bool {
+    const TREE: &[u8] = b"application/cloudevents";
+    content_type.get(..TREE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TREE))
+}
+
+#[cold]
+fn not_a_cloudevent() -> Error {
+    Error::new(ErrorKind::NotACloudEvent)
+        .with_detail("there is neither a `ce_` header nor a content-type under application/cloudevents")
+        .with_clause("KAFKA-3-a")
+}
+
+#[cold]
+fn two_content_types() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail("there are two content-type headers")
+        .with_clause("CE-Context-Attributes-d")
+}

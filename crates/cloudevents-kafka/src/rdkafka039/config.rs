@@ -1,0 +1,214 @@
+//! Settings of librdkafka, what it says, and what its errors mean.
+
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Endpoint;
+use rdkafka::{
+    ClientConfig,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use std::time::Duration;
+
+const PORT: u16 = 9092;
+
+/// Brokers, user and TLS of a URL.
+///
+/// A user is told by SASL, with the mechanism that the option `sasl` names: `plain` (the default), `scram-sha-256` or `scram-sha-512`.
+/// The option `tls` encrypts the connection. An option with a dot in its name is a setting of librdkafka.
+pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
+    if endpoint.scheme() != "kafka" {
+        return Err(endpoint.invalid("the scheme is not `kafka`"));
+    }
+    endpoint.host()?;
+    let hosts: Vec<_> = endpoint.hosts().iter().map(|host| host.with_port(PORT).to_string()).collect();
+    config.set("bootstrap.servers", hosts.join(","));
+    // What is of no interest is for the subscriber of `tracing` to leave out.
+    if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
+        config.set_log_level(RDKafkaLogLevel::Info);
+    }
+    let tls = match endpoint.option("tls") {
+        None | Some("false") => false,
+        Some("" | "true") => true,
+        Some(_) => return Err(endpoint.invalid("the option `tls` is neither `true` nor `false`")),
+    };
+    if tls && !cfg!(feature = "tls") {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("this build has no TLS for Kafka")
+            .with_help("turn on the feature `tls` of cloudevents-kafka"));
+    }
+    let sasl = endpoint.user().is_some();
+    match (sasl, tls) {
+        (false, false) => {}
+        (false, true) => _ = config.set("security.protocol", "ssl"),
+        (true, false) => _ = config.set("security.protocol", "sasl_plaintext"),
+        (true, true) => _ = config.set("security.protocol", "sasl_ssl"),
+    }
+    if let Some(user) = endpoint.user() {
+        let mechanism = match endpoint.option("sasl").unwrap_or("plain") {
+            "plain" => "PLAIN",
+            "scram-sha-256" => "SCRAM-SHA-256",
+            "scram-sha-512" => "SCRAM-SHA-512",
+            _ => {
+                return Err(endpoint
+                    .invalid("the option `sasl` names no mechanism")
+                    .with_help("the mechanisms are `plain`, `scram-sha-256`, `scram-sha-512`"));
+            }
+        };
+        config.set("sasl.mechanism", mechanism).set("sasl.username", user.expose());
+        config.set("sasl.password", endpoint.password().map_or("", |password| password.expose()));
+    } else if endpoint.option("sasl").is_some() {
+        return Err(endpoint.invalid("the option `sasl` needs a user"));
+    }
+    for (name, value) in endpoint.options().filter(|(name, _)| name.contains('.')) {
+        config.set(name, value);
+    }
+    Ok(())
+}
+
+/// Refuses options that nobody knows; those with a dot are librdkafka's to refuse.
+pub(super) fn check_options(endpoint: &Endpoint, known: &[&str]) -> Result<(), Error> {
+    let dotted = endpoint.options().map(|(name, _)| name).filter(|name| name.contains('.'));
+    let all: Vec<_> = known.iter().copied().chain(dotted).collect();
+    endpoint.check_options(&all)
+}
+
+/// Sets what the user has not set.
+pub(super) fn default(config: &mut ClientConfig, name: &str, value: impl Into<String>) {
+    if config.get(name).is_none() {
+        config.set(name, value);
+    }
+}
+
+/// Milliseconds, as settings have them.
+pub(super) fn millis(duration: Duration) -> String {
+    duration.as_millis().min(i32::MAX as u128).max(1).to_string()
+}
+
+/// Passes the log of librdkafka on to `tracing`.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
+            tracing::error!(target: "cloudevents_kafka::librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning => {
+            tracing::warn!(target: "cloudevents_kafka::librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "cloudevents_kafka::librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => {
+            tracing::debug!(target: "cloudevents_kafka::librdkafka", facility, "{message}");
+        }
+    }
+}
+
+/// An error of rdkafka as one of ours. Values of settings, some of which are secret, are left out.
+#[cold]
+pub(super) fn failed(error: KafkaError) -> Error {
+    use RDKafkaErrorCode as Code;
+    if let KafkaError::ClientConfig(_, _, name, _) = &error {
+        return Error::new(ErrorKind::Unsupported)
+            .with_detail(format!("librdkafka does not take this setting, or not with this value: {name}"));
+    }
+    let (kind, help) = match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) => (
+            ErrorKind::TooLarge,
+            "send less, or raise `message.max.bytes` here and `max.message.bytes` of the topic",
+        ),
+        Some(
+            Code::MessageTimedOut
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::TimedOutQueue
+            | Code::WaitingForCoordinator,
+        ) => (ErrorKind::Timeout, ""),
+        Some(
+            Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::NetworkException
+            | Code::BrokerNotAvailable
+            | Code::LeaderNotAvailable
+            | Code::CoordinatorNotAvailable
+            | Code::NodeUpdate
+            | Code::Resolve,
+        ) => (ErrorKind::Disconnected, ""),
+        Some(Code::Fatal | Code::Fenced | Code::ProducerFenced) => {
+            (ErrorKind::Closed, "open another one: librdkafka has given this one up")
+        }
+        Some(Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy) => (ErrorKind::Closed, ""),
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+            (ErrorKind::Refused, "create the topic, or check its name")
+        }
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::PolicyViolation
+            | Code::InvalidTopic
+            | Code::InvalidRecord
+            | Code::InvalidMessage
+            | Code::UnknownPartition
+            | Code::UnsupportedForMessageFormat,
+        ) => (ErrorKind::Refused, ""),
+        _ => (ErrorKind::Transport, ""),
+    };
+    let mut detail = error.to_string();
+    if let Some(code) = error.rdkafka_error_code() {
+        detail = format!("{code}");
+    }
+    let failed = Error::new(kind).with_detail(detail);
+    let failed = if help.is_empty() { failed } else { failed.with_help(help) };
+    failed.with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> Result<ClientConfig, Error> {
+        let mut config = ClientConfig::new();
+        from_endpoint(&Endpoint::parse(url)?, &mut config)?;
+        Ok(config)
+    }
+
+    #[test]
+    fn urls() {
+        let plain = config("kafka://one,two:1/t?linger.ms=7").unwrap();
+        assert_eq!(plain.get("bootstrap.servers"), Some("one:9092,two:1"));
+        assert_eq!((plain.get("linger.ms"), plain.get("security.protocol")), (Some("7"), None));
+        let user = config("kafka://me:p%40w@one/t?sasl=scram-sha-256").unwrap();
+        let get = |name| user.get(name);
+        assert_eq!((get("sasl.username"), get("sasl.password")), (Some("me"), Some("p@w")));
+        assert_eq!(
+            (get("security.protocol"), get("sasl.mechanism")),
+            (Some("sasl_plaintext"), Some("SCRAM-SHA-256"))
+        );
+        for url in [
+            "kafka:///t",
+            "nats://one/t",
+            "kafka://one/t?tls=maybe",
+            "kafka://a:b@one/t?sasl=x",
+            "kafka://one/t?sasl=plain",
+        ] {
+            assert_eq!(config(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+        }
+        if !cfg!(feature = "tls") {
+            assert_eq!(config("kafka://one/t?tls").unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_refused_is_named_and_its_value_is_not() {
+        let error = ClientConfig::new()
+            .set("sasl.mechanism", "s3cret")
+            .set("linger.ms", "s3cret")
+            .create_native_config();
+        let error = failed(error.err().unwrap());
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("linger.ms") && !text.contains("s3cret"), "{text}");
+    }
+}

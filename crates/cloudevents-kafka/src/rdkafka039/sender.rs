@@ -1,0 +1,208 @@
+//! A sender to a topic.
+
+use super::{
+    config::{self, default, millis},
+    producer::Producer,
+};
+use crate::{Key, Record, encode_message};
+use cloudevents_core::{Decoding, Error, Format, FormatId, Formats, Message};
+use cloudevents_json::Json;
+use cloudevents_transport::{Bounds, Endpoint, Outcome, Sender, Transmit};
+use rdkafka::ClientConfig;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// How a [`KafkaSender`] sends.
+///
+/// ```
+/// use cloudevents_kafka::{Key, rdkafka039::KafkaSenderOptions};
+///
+/// let mut options = KafkaSenderOptions::default();
+/// options.key = Key::partition_key();
+/// options.config.set("compression.type", "lz4").set("linger.ms", "20");
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct KafkaSenderOptions {
+    /// The format that events are written in, as documents. Default: none, so that they go in binary mode. Messages that are documents
+    /// already go as they are.
+    pub format: Option<Arc<dyn Format>>,
+    /// Where the key comes from, which decides on the partition: events of the same key stay in order. Default: no key, so that
+    /// events go to any partition.
+    pub key: Key,
+    /// The formats that the option `format` of a URL can name, and that a key is looked up with in documents. JSON is understood
+    /// without being among them.
+    pub formats: Formats,
+    /// How long a message may take to be delivered, all attempts included. Default: 30 seconds (`message.timeout.ms`).
+    pub timeout: Duration,
+    /// How long the first answer of a broker may take. Default: 10 seconds.
+    pub connect_timeout: Duration,
+    /// What may be under way at once. Default: 10,000 messages, 64 MiB.
+    pub in_flight: Bounds,
+    /// Settings of librdkafka, which go before those made here; those of the URL go before these. Default: none.
+    pub config: ClientConfig,
+}
+
+impl Default for KafkaSenderOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            key: Key::None,
+            formats: Formats::none(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            in_flight: Bounds { messages: 10_000, ..Bounds::default() },
+            config: ClientConfig::new(),
+        }
+    }
+}
+
+/// Leaves out the settings, some of which are secret.
+impl fmt::Debug for KafkaSenderOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSenderOptions")
+            .field("format", &self.format)
+            .field("key", &self.key)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sender to the topic of this URL: see [`KafkaSender::connect`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "kafka://one:9092,two:9092/orders?key=partitionkey";
+/// let sender = cloudevents_kafka::rdkafka039::sender(url, Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: KafkaSenderOptions) -> Result<Sender, Error> {
+    KafkaSender::connect(url, options).await.map(Sender::new)
+}
+
+/// Produces one record per message, to one topic.
+///
+/// The producer is idempotent: librdkafka sends again what was not confirmed, without duplicates and without changing the order
+/// within a partition. The outcome is that of the delivery report. See [the module](super#guarantees) for what is guaranteed.
+///
+/// It has a thread of its own. Dropped without being closed, it still delivers what was handed over, as long as the process lives.
+#[derive(Debug)]
+pub struct KafkaSender {
+    producer: Producer,
+    topic: String,
+    writing: Writing,
+}
+
+impl KafkaSender {
+    /// Connects to `kafka://user:password@host:port,host:port/topic?options`. Without a port, it is 9092.
+    ///
+    /// | option | |
+    /// |---|---|
+    /// | `mode` | `binary`, the default, or `structured` |
+    /// | `format` | the format of structured mode: `json`, the default, or another of [`KafkaSenderOptions::formats`] |
+    /// | `key` | the attribute whose text is the key: `partitionkey`, `subject` |
+    /// | `sasl` | with a user: `plain`, the default, `scram-sha-256`, `scram-sha-512` |
+    /// | `tls` | encrypts the connection, with the feature `tls` |
+    /// | `linger.ms` and others with a dot | settings of librdkafka |
+    ///
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not
+    /// take; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker answers in time. Dropping
+    /// the future opens nothing.
+    pub async fn connect(url: &str, options: KafkaSenderOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        config::check_options(&endpoint, &["mode", "format", "key", "sasl", "tls"])?;
+        let mut segments = endpoint.segments();
+        let topic = match (segments.next(), segments.next()) {
+            (Some(topic), None) if !topic.is_empty() => topic.into_string(),
+            _ => return Err(endpoint.invalid("the path is not the name of a topic")),
+        };
+        let writing = Writing::new(&endpoint, &options)?;
+        let mut config = options.config.clone();
+        config::from_endpoint(&endpoint, &mut config)?;
+        default(&mut config, "enable.idempotence", "true");
+        default(&mut config, "message.timeout.ms", millis(options.timeout));
+        let producer =
+            Producer::connect(config, topic.clone(), options.in_flight, options.connect_timeout).await?;
+        tracing::debug!(topic, "producing");
+        Ok(Self { producer, topic, writing })
+    }
+}
+
+impl Transmit for KafkaSender {
+    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
+        let record = self.writing.record(&message)?;
+        drop(message);
+        self.producer.enqueue(&self.topic, &record).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.producer.close().await;
+        Ok(())
+    }
+}
+
+/// How messages become records.
+#[derive(Debug)]
+struct Writing {
+    format: Option<FormatOf>,
+    key: Key,
+    decoding: Decoding,
+}
+
+#[derive(Debug)]
+enum FormatOf {
+    Given(Arc<dyn Format>),
+    /// One of the formats of `decoding`.
+    Named(FormatId),
+}
+
+impl Writing {
+    fn new(endpoint: &Endpoint, options: &KafkaSenderOptions) -> Result<Self, Error> {
+        let mut formats = options.formats.clone();
+        if formats.get(&FormatId::JSON).is_none() {
+            formats = formats.with(Json::new());
+        }
+        let named = match endpoint.option("format") {
+            Some(name) => formats
+                .iter()
+                .map(Format::id)
+                .find(|id| id.as_str() == name)
+                .ok_or_else(|| endpoint.invalid("the option `format` names no format that is at hand"))?,
+            None => FormatId::JSON,
+        };
+        let format = match endpoint.option("mode") {
+            Some("structured") => Some(FormatOf::Named(named)),
+            Some("binary") | None if endpoint.option("format").is_some() => {
+                return Err(endpoint.invalid("the option `format` goes with `mode=structured`"));
+            }
+            Some("binary") => None,
+            None => options.format.clone().map(FormatOf::Given),
+            Some(_) => return Err(endpoint.invalid("the option `mode` is neither `binary` nor `structured`")),
+        };
+        let key = match endpoint.option("key") {
+            Some("") => return Err(endpoint.invalid("the option `key` names no attribute")),
+            Some(name) => Key::attribute(name.to_owned()),
+            None => options.key.clone(),
+        };
+        Ok(Self { format, key, decoding: Decoding::strict().with_formats(formats) })
+    }
+
+    fn record(&self, message: &Message) -> Result<Record, Error> {
+        let record = match (message, &self.format) {
+            (Message::Binary(event), Some(format)) => {
+                let format = match format {
+                    FormatOf::Given(format) => &**format,
+                    FormatOf::Named(id) => self.decoding.formats.require(id)?,
+                };
+                encode_message(&Message::structured(event, format)?.0)
+            }
+            _ => encode_message(message),
+        }?;
+        Ok(record.with_key(self.key.of_message(message, &self.decoding)?))
+    }
+}

@@ -1,0 +1,391 @@
+//! A registry behind HTTP, asked with reqwest 0.13.
+
+use super::{Reference, RegistryRefusal, Schema, SchemaKind, SchemaRegistry};
+use cloudevents_core::{Error, ErrorKind};
+use reqwest::{
+    Client, Method, Response, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap},
+    redirect::Policy,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
+
+/// The media type of the API.
+const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+
+/// How an [`HttpRegistry`] asks.
+///
+/// ```
+/// use cloudevents_kafka::registry::{Authorization, HttpRegistryOptions};
+///
+/// let mut options = HttpRegistryOptions::default();
+/// options.authorization = Authorization::Basic { user: "key".into(), password: "secret".into() };
+/// options.register = true;
+/// assert!(!format!("{options:?}").contains("secret"));
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HttpRegistryOptions {
+    /// Who asks. Default: [`None`](Authorization::None), or the user and password of the URL.
+    pub authorization: Authorization,
+    /// Headers of every request, such as those that name a cluster or an identity pool.
+    pub headers: HeaderMap,
+    /// How long one exchange may take, connecting and the body included. Default: 10 seconds.
+    pub timeout: Duration,
+    /// How long connecting may take. Default: 5 seconds. Not for a client of one's own.
+    pub connect_timeout: Duration,
+    /// The most bytes of an answer. Default: 1 MiB.
+    pub max_bytes: usize,
+    /// Whether schemas that are not registered under their subject are. Default: no, so that they are refused.
+    pub register: bool,
+    /// Whether the registry normalizes schemas before it compares them. Default: no.
+    pub normalize: bool,
+    /// A client of one's own, with its proxies and certificates. It should follow no redirects.
+    pub client: Option<Client>,
+}
+
+impl Default for HttpRegistryOptions {
+    fn default() -> Self {
+        Self {
+            authorization: Authorization::None,
+            headers: HeaderMap::new(),
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            max_bytes: 1 << 20,
+            register: false,
+            normalize: false,
+            client: None,
+        }
+    }
+}
+
+/// Shows the names of the headers, not their values.
+impl fmt::Debug for HttpRegistryOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRegistryOptions")
+            .field("authorization", &self.authorization)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_bytes", &self.max_bytes)
+            .field("register", &self.register)
+            .field("normalize", &self.normalize)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Authorization {
+    /// Nobody in particular.
+    #[default]
+    None,
+    /// A user with a password, or a key with a secret.
+    Basic {
+        /// The user or key.
+        user: String,
+        /// The password or secret.
+        password: String,
+    },
+    /// The bearer of a token that does not expire: who has tokens that do implements [`SchemaRegistry`] around this one.
+    Bearer(String),
+}
+
+/// Shows no secrets.
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Basic { .. } => "Basic",
+            Self::Bearer(_) => "Bearer",
+        })
+    }
+}
+
+/// A registry behind the [API of Confluent's](https://docs.confluent.io/platform/current/schema-registry/develop/api.html), which
+/// Karapace and Redpanda have too, and Apicurio under `/apis/ccompat/v7`.
+///
+/// | error | when |
+/// |---|---|
+/// | [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) | it could not be reached, or did not answer: try again later |
+/// | [`Transport`](ErrorKind::Transport) | it answered 429, 5xx and the like: try again later |
+/// | [`InvalidData`](ErrorKind::InvalidData) | it knows no schema of this number, no version of this subject |
+/// | [`Refused`](ErrorKind::Refused) | it does not know the schema whose number was asked for, or declined (401, 403, 409, 422) |
+/// | [`InvalidUrl`](ErrorKind::InvalidUrl) | there is something else at the URL |
+/// | [`TooLarge`](ErrorKind::TooLarge), [`InvalidDocument`](ErrorKind::InvalidDocument) | the answer is |
+///
+/// The source of errors by status is a [`RegistryRefusal`]; [`is_temporary`](super::is_temporary) tells the first two rows from the
+/// others. Nothing is asked twice by itself, and redirects are not followed. `https` needs one of the TLS features of reqwest, which
+/// the program turns on.
+///
+/// It remembers nothing: put it into a [`Cached`](super::Cached).
+pub struct HttpRegistry {
+    client: Client,
+    /// Without a slash at its end.
+    base: Url,
+    options: HttpRegistryOptions,
+}
+
+impl HttpRegistry {
+    /// For the registry at this URL, `http` or `https`, below which are `schemas` and `subjects`.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or [`Transport`](ErrorKind::Transport) when there can be no client.
+    pub fn new(url: &str, options: HttpRegistryOptions) -> Result<Self, Error> {
+        let base = Url::parse(url)
+            .map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(Error::new(ErrorKind::InvalidUrl)
+                .with_detail("schema registries have `http` and `https` URLs"));
+        }
+        let client = match options.client.clone() {
+            Some(client) => client,
+            None => Client::builder()
+                .redirect(Policy::none())
+                .connect_timeout(options.connect_timeout)
+                .build()
+                .map_err(|error| failed(ErrorKind::Transport, error))?,
+        };
+        Ok(Self { client, base, options })
+    }
+
+    /// Asks, and reads the answer.
+    async fn ask<A: for<'de> Deserialize<'de>>(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        question: Option<&Document<'_>>,
+    ) -> Result<A, Error> {
+        let mut url = self.base.clone();
+        let root = self.base.path().trim_end_matches('/');
+        url.set_path(&format!("{root}{path}"));
+        url.set_query(query);
+        let method = if question.is_some() { Method::POST } else { Method::GET };
+        let mut request = self
+            .client
+            .request(method, url)
+            .timeout(self.options.timeout)
+            .header(ACCEPT, MEDIA_TYPE)
+            .headers(self.options.headers.clone());
+        request = match &self.options.authorization {
+            Authorization::None => request,
+            Authorization::Basic { user, password } => request.basic_auth(user, Some(password)),
+            Authorization::Bearer(token) => request.bearer_auth(token),
+        };
+        if let Some(question) = question {
+            let body = serde_json::to_vec(question).map_err(|error| {
+                Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string())
+            })?;
+            request = request.header(CONTENT_TYPE, MEDIA_TYPE).body(body);
+        }
+        let response = request.send().await.map_err(|error| failed(ErrorKind::Disconnected, error))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refused(status.as_u16(), response, self.options.max_bytes).await);
+        }
+        let body = read(response, self.options.max_bytes).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            Error::new(ErrorKind::InvalidDocument)
+                .with_detail(format!("the registry's answer is not the one expected: {error}"))
+                .with_help("check that the URL is that of a schema registry's API")
+        })
+    }
+}
+
+impl SchemaRegistry for HttpRegistry {
+    async fn schema(&self, id: u32) -> Result<Schema, Error> {
+        let answer: Answer = self.ask(&format!("/schemas/ids/{id}"), None, None).await?;
+        Ok(answer.into_schema())
+    }
+
+    async fn referenced(&self, reference: &Reference) -> Result<Schema, Error> {
+        let path = format!("/subjects/{}/versions/{}", segment(&reference.subject)?, reference.version);
+        let answer: Answer = self.ask(&path, None, None).await?;
+        Ok(answer.into_schema())
+    }
+
+    async fn id_of(&self, subject: &str, schema: &Schema) -> Result<u32, Error> {
+        let versions = if self.options.register { "/versions" } else { "" };
+        let path = format!("/subjects/{}{versions}", segment(subject)?);
+        let query = self.options.normalize.then_some("normalize=true");
+        let answer: Result<Numbered, Error> = self.ask(&path, query, Some(&Document::of(schema))).await;
+        match answer {
+            Ok(numbered) => Ok(numbered.id),
+            // Not a mistake of a payload: the value is there, and the registry lacks its schema.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let detail = format!("the schema is not registered under `{subject}`: {}", error.detail());
+                let refusal = std::error::Error::source(&error)
+                    .and_then(|source| source.downcast_ref::<RegistryRefusal>())
+                    .cloned();
+                let refused = Error::new(ErrorKind::Refused)
+                    .with_detail(detail)
+                    .with_help("register it, or set `HttpRegistryOptions::register`");
+                Err(match refusal {
+                    Some(refusal) => refused.with_source(refusal),
+                    None => refused,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Debug for HttpRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A URL may have a password in it.
+        f.debug_struct("HttpRegistry").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// A schema in a request.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema: &'a str,
+    /// Left out for Avro: registries that know nothing else do not know the member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    references: Vec<ReferenceDocument>,
+}
+
+impl<'a> Document<'a> {
+    fn of(schema: &'a Schema) -> Self {
+        let references = schema.references().iter().cloned().map(|reference| ReferenceDocument {
+            name: reference.name,
+            subject: reference.subject,
+            version: reference.version,
+        });
+        Self {
+            schema: schema.text(),
+            schema_type: Some(schema.kind()).filter(|kind| **kind != SchemaKind::Avro).map(SchemaKind::as_str),
+            references: references.collect(),
+        }
+    }
+}
+
+/// A schema in an answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    schema: String,
+    schema_type: Option<String>,
+    references: Option<Vec<ReferenceDocument>>,
+}
+
+impl Answer {
+    fn into_schema(self) -> Schema {
+        let kind = self.schema_type.map_or(SchemaKind::Avro, |name| SchemaKind::from_name(&name));
+        let references = self.references.unwrap_or_default().into_iter().map(|document| Reference {
+            name: document.name,
+            subject: document.subject,
+            version: document.version,
+        });
+        Schema::new(kind, self.schema).with_references(references.collect::<Vec<_>>())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReferenceDocument {
+    name: String,
+    subject: String,
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error_code: u32,
+    #[serde(default)]
+    message: String,
+}
+
+/// A subject as a segment of a path.
+fn segment(subject: &str) -> Result<String, Error> {
+    if matches!(subject, "" | "." | "..") {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_detail(format!("`{subject}` cannot be the name of a subject in a URL")));
+    }
+    let mut segment = String::with_capacity(subject.len());
+    for byte in subject.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => segment.push(byte.into()),
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(segment)
+}
+
+/// The body, within the limit. The deadline is that of the exchange.
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
+    let declared = response.content_length().unwrap_or_default();
+    if usize::try_from(declared).map_or(true, |declared| declared > limit) {
+        return Err(too_large(limit));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(ErrorKind::Disconnected, error))? {
+        if body.len().saturating_add(chunk.len()) > limit {
+            return Err(too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+#[cold]
+fn too_large(limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge)
+        .with_detail(format!("the registry's answer has more than {limit} bytes"))
+        .with_help("raise `HttpRegistryOptions::max_bytes`")
+}
+
+/// What a status says. The body is looked at for the registry's own words.
+async fn refused(status: u16, response: Response, limit: usize) -> Error {
+    let document = match read(response, limit).await {
+        Ok(body) => serde_json::from_slice::<Refused>(&body).ok(),
+        Err(_) => None,
+    };
+    let refusal = match &document {
+        Some(document) => RegistryRefusal::new(status, Some(document.error_code), &document.message),
+        None => RegistryRefusal::new(status, None, ""),
+    };
+    let (kind, help) = match (status, refusal.code()) {
+        _ if refusal.is_temporary() => (ErrorKind::Transport, "try again later"),
+        (404, Some(_)) => {
+            (ErrorKind::InvalidData, "check that this is the registry that the producer registers schemas with")
+        }
+        (300..=399 | 404 | 405, _) => {
+            (ErrorKind::InvalidUrl, "check the URL: this is not what a schema registry answers")
+        }
+        (401 | 403, _) => (ErrorKind::Refused, "check the authorization"),
+        (409, _) => (ErrorKind::Refused, "change the schema so that it is compatible with those of its subject"),
+        (422, _) => (ErrorKind::Refused, "check the schema and its references"),
+        _ => (ErrorKind::Refused, "ask who runs the registry"),
+    };
+    Error::new(kind)
+        .with_detail(format!("the registry answered {refusal}"))
+        .with_help(help)
+        .with_source(refusal)
+}
+
+/// An error of reqwest, without the URL, in which there may be secrets.
+#[cold]
+fn failed(otherwise: ErrorKind, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let kind = match () {
+        () if error.is_timeout() => ErrorKind::Timeout,
+        () if error.is_builder() => ErrorKind::InvalidUrl,
+        () => otherwise,
+    };
+    let mut detail = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        detail = format!("{detail}: {cause}");
+        source = cause.source();
+    }
+    Error::new(kind).with_detail(detail).with_source(error)
+}

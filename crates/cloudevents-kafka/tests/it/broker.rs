@@ -1,0 +1,170 @@
+//! A broker for the tests: the embedded one, or a real one.
+
+use bytes::Bytes;
+use cloudevents_core::{Error, Event};
+use cloudevents_kafka::{
+    Record,
+    rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, RecordExt, receiver, sender},
+};
+use cloudevents_testkit::kafka::Broker;
+use cloudevents_transport::{Delivery, Receiver, Sender, log::LogOptions};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    producer::FutureProducer,
+};
+use std::{
+    future::Future,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// How long something may take that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What must happen soon.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+/// The embedded broker that tests share which do it no harm.
+pub(crate) static SHARED: LazyLock<Broker> = LazyLock::new(|| Broker::start().unwrap());
+
+/// A topic of its own, and a group.
+#[derive(Clone)]
+pub(crate) struct Topic {
+    pub(crate) servers: String,
+    pub(crate) name: String,
+}
+
+impl Topic {
+    /// On the shared broker.
+    pub(crate) fn new(partitions: u16) -> Self {
+        Self::on(&SHARED, partitions)
+    }
+
+    pub(crate) fn on(broker: &Broker, partitions: u16) -> Self {
+        let name = fresh("topic");
+        broker.create_topic(&name, partitions).unwrap();
+        Self { servers: broker.bootstrap_servers().into(), name }
+    }
+
+    /// On the broker of `CE_TEST_KAFKA_URL` (`kafka://host:port`), where that is set.
+    pub(crate) async fn real(partitions: u16) -> Option<Self> {
+        let url = std::env::var("CE_TEST_KAFKA_URL").ok()?;
+        let servers = url.trim_start_matches("kafka://").trim_end_matches('/').to_owned();
+        // A real broker remembers topics and groups of earlier runs.
+        let name = format!("{}-{}-{}", fresh("topic"), std::process::id(), since_epoch());
+        let admin: AdminClient<DefaultClientContext> = config(&servers).create().unwrap();
+        let topic = NewTopic::new(&name, partitions.into(), TopicReplication::Fixed(1));
+        let created = soon(admin.create_topics([&topic], &AdminOptions::new())).await.unwrap();
+        created.into_iter().for_each(|topic| _ = topic.unwrap());
+        Some(Self { servers, name })
+    }
+
+    /// One on the embedded broker, and one on a real broker where there is one.
+    pub(crate) async fn both(partitions: u16) -> Vec<Self> {
+        [Some(Self::new(partitions)), Self::real(partitions).await].into_iter().flatten().collect()
+    }
+
+    /// What the group of the topic has committed, partition by partition, and the ends of the partitions.
+    pub(crate) async fn committed_and_ends(&self) -> (Vec<Option<i64>>, Vec<i64>) {
+        let topic = self.clone();
+        let read = move || {
+            let client: BaseConsumer =
+                config(&topic.servers).set("group.id", topic.group()).create().unwrap();
+            let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
+            let mut numbers: Vec<_> = metadata.topics()[0].partitions().iter().map(|known| known.id()).collect();
+            numbers.sort_unstable();
+            let mut list = TopicPartitionList::new();
+            numbers.iter().for_each(|number| _ = list.add_partition(&topic.name, *number));
+            let list = client.committed_offsets(list, PATIENCE).unwrap();
+            let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+            let committed = list.elements().iter().map(|element| offset(element.offset())).collect();
+            let end = |number: &i32| client.fetch_watermarks(&topic.name, *number, PATIENCE).unwrap().1;
+            (committed, numbers.iter().map(end).collect())
+        };
+        tokio::task::spawn_blocking(read).await.unwrap()
+    }
+
+    /// The URL with these options.
+    pub(crate) fn url(&self, options: &str) -> String {
+        format!("kafka://{}/{}?{options}", self.servers, self.name)
+    }
+
+    pub(crate) fn group(&self) -> String {
+        format!("group-of-{}", self.name)
+    }
+
+    pub(crate) async fn sender(&self) -> Sender {
+        self.sender_with(KafkaSenderOptions::default()).await.unwrap()
+    }
+
+    pub(crate) async fn sender_with(&self, options: KafkaSenderOptions) -> Result<Sender, Error> {
+        soon(sender(&self.url("key=partitionkey"), options)).await
+    }
+
+    pub(crate) async fn receiver(&self) -> Receiver {
+        self.receiver_with("", KafkaReceiverOptions::default()).await
+    }
+
+    /// A receiver in the group of the topic, which drops what is rejected.
+    pub(crate) async fn receiver_with(&self, more: &str, mut options: KafkaReceiverOptions) -> Receiver {
+        options.log = LogOptions::default().dropping_rejected();
+        let url = self.url(&format!("group={}{more}", self.group()));
+        soon(receiver(&url, options)).await.unwrap()
+    }
+
+    /// Produces a record as it is, with the client alone.
+    pub(crate) async fn produce(&self, record: &Record) {
+        let producer: FutureProducer = config(&self.servers).create().unwrap();
+        soon(producer.send_result(record.to_future(&self.name)).unwrap()).await.unwrap().unwrap();
+    }
+}
+
+pub(crate) fn config(servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers);
+    config
+}
+
+fn fresh(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn since_epoch() -> u128 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()
+}
+
+/// An event of this number, with a `partitionkey`.
+pub(crate) fn event(number: usize, key: &str) -> Event {
+    event_with(number, key, format!("payload {number}"))
+}
+
+pub(crate) fn event_with(number: usize, key: &str, payload: String) -> Event {
+    let builder = Event::builder().id(number.to_string()).source("/tests").ty("com.example.test");
+    builder.extension("partitionkey", key).text(payload).build().unwrap()
+}
+
+/// A record with these headers.
+pub(crate) fn record(headers: &[(&'static str, &'static str)], value: &[u8]) -> Record {
+    headers.iter().fold(Record::new(Bytes::copy_from_slice(value)), |record, (name, value)| {
+        record.with_header(*name, Bytes::from(*value))
+    })
+}
+
+/// The next delivery, which must come.
+pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
+    soon(receiver.next()).await.unwrap().expect("the receiver ended")
+}
+
+pub(crate) fn number(delivery: &Delivery) -> usize {
+    delivery.event().unwrap().id().parse().unwrap()
+}

@@ -1,0 +1,397 @@
+//! The sender and the receiver, on the embedded broker.
+
+use crate::broker::{PATIENCE, SHARED, Topic, config, event, event_with, next, number, record, soon};
+use bytes::Bytes;
+use cloudevents_core::{Decoding, ErrorKind, Message, Mode};
+use cloudevents_json::Json;
+use cloudevents_kafka::{
+    Record,
+    rdkafka039::{
+        self, KafkaReceiverOptions, KafkaSenderOptions, ProducerRecordExt, RecordExt, receiver, sender,
+    },
+};
+use cloudevents_testkit::kafka::Broker;
+use cloudevents_transport::{Bounds, Delivery, ReceiverOptions};
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer},
+    message::{Header, Message as _, OwnedHeaders},
+    producer::{BaseProducer, FutureProducer, FutureRecord, Producer},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Short sessions: the embedded broker makes whoever joins a group again wait for as long, less a second.
+const SHORT: &str = "&session.timeout.ms=2500&heartbeat.interval.ms=300";
+
+#[tokio::test]
+async fn with_a_client_of_ones_own() {
+    let topic = Topic::new(1);
+    let producer: FutureProducer = config(&topic.servers).create().unwrap();
+    let sent = event(1, "k");
+    let trace = OwnedHeaders::new().insert(Header { key: "trace", value: Some("7") });
+    let binary = FutureRecord::to(&topic.name).key("42").headers(trace).event(&sent);
+    soon(producer.send_result(binary).unwrap()).await.unwrap().unwrap();
+    let (structured, _) = cloudevents_kafka::encode(&sent, Mode::structured(&Json::new())).unwrap();
+    soon(producer.send_result(structured.to_future(&topic.name)).unwrap()).await.unwrap().unwrap();
+    let base: BaseProducer = config(&topic.servers).create().unwrap();
+    base.send(structured.to_base(&topic.name)).unwrap();
+    base.flush(PATIENCE).unwrap();
+    topic.produce(&record(&[("foreign", "yes")], b"x")).await;
+
+    let consumer: BaseConsumer = config(&topic.servers).set("group.id", topic.group()).create().unwrap();
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(&topic.name, 0, rdkafka::Offset::Beginning).unwrap();
+    consumer.assign(&list).unwrap();
+    let with = Decoding::strict();
+    for expected in 0..3 {
+        let message = consumer.poll(PATIENCE).unwrap().unwrap();
+        let event = rdkafka039::decode(&message, &with).unwrap().value;
+        assert_eq!((event.id(), event.data_bytes()), (sent.id(), sent.data_bytes()));
+        let decoded = rdkafka039::decode_message(&message.detach(), &with).unwrap().value;
+        match (expected, decoded) {
+            (0, Message::Binary(event)) => {
+                assert_eq!((event.ty(), message.key()), (sent.ty(), Some(&b"42"[..])));
+                let kept = rdkafka039::record(&message);
+                assert_eq!((kept.header("trace"), kept.key.as_deref()), (Some(&b"7"[..]), Some(&b"42"[..])));
+            }
+            (1 | 2, Message::Structured { .. }) => assert_eq!(message.key(), None),
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+    let foreign = consumer.poll(PATIENCE).unwrap().unwrap();
+    assert_eq!(rdkafka039::decode(&foreign, &with).unwrap_err().kind(), ErrorKind::NotACloudEvent);
+}
+
+#[tokio::test]
+async fn modes_and_keys() {
+    let topic = Topic::new(1);
+    let sent = event(1, "42");
+    let structured =
+        soon(sender(&topic.url("mode=structured&key=subject"), Default::default())).await.unwrap();
+    soon(structured.send(&sent)).await.unwrap();
+    let mut options = KafkaSenderOptions::default();
+    options.format = Some(Arc::new(Json::new()));
+    soon(topic.sender_with(options).await.unwrap().send(&sent)).await.unwrap();
+    let document = Message::structured(&sent, &Json::new()).unwrap().0;
+    soon(topic.sender().await.send_message(document)).await.unwrap();
+    let batch = Message::batched(std::slice::from_ref(&sent), &Json::new()).unwrap().0;
+    let error = soon(topic.sender().await.send_message(batch)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let kept = SHARED.messages(&topic.name).unwrap();
+    let keys: Vec<_> = kept.iter().map(|message| message.key.as_deref()).collect();
+    assert_eq!(keys, [None, Some(&b"42"[..]), Some(&b"42"[..])]); // the first has no subject
+    for message in kept {
+        assert_eq!(message.header("content-type"), Some(&b"application/cloudevents+json"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_is_waited_for_and_keeps_the_order() {
+    let topic = Topic::new(1);
+    let url = topic.url("queue.buffering.max.messages=5");
+    let sender = soon(sender(&url, Default::default())).await.unwrap();
+    soon(sender.send_all((0..300).map(|number| event(number, "k")))).await.unwrap();
+    let kept = SHARED.messages(&topic.name).unwrap();
+    let ids: Vec<_> = kept.iter().map(|message| message.header("ce_id").unwrap().to_vec()).collect();
+    assert_eq!(ids, (0..300).map(|number| number.to_string().into_bytes()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_bounded_and_dropping_who_waits_sends_nothing() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let mut options = KafkaSenderOptions::default();
+    options.in_flight.messages = 2;
+    let sender = topic.sender_with(options).await.unwrap();
+    soon(sender.send(&event(0, "k"))).await.unwrap();
+    broker.go_away().unwrap();
+    let outcomes = [
+        sender.enqueue(event(1, "k").into()).await.unwrap(),
+        sender.enqueue(event(2, "k").into()).await.unwrap(),
+    ];
+    let waiting = timeout(Duration::from_millis(50), sender.enqueue(event(3, "k").into()));
+    assert!(waiting.await.is_err());
+    broker.come_back().unwrap();
+    for outcome in outcomes {
+        soon(outcome).await.unwrap();
+    }
+    soon(sender.close()).await.unwrap();
+    assert_eq!(sender.send(&event(4, "k")).await.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(broker.ends(&topic.name).unwrap(), [3]);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_and_blocks_nothing() {
+    let topic = Topic::new(1);
+    let sender = topic.sender().await;
+    let large = event_with(1, "k", "x".repeat(1_000_001));
+    let error = soon(sender.send(&large)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    assert!(error.help().unwrap().contains("message.max.bytes"));
+    let small_queue = topic.url("queue.buffering.max.kbytes=1");
+    let small = soon(cloudevents_kafka::rdkafka039::sender(&small_queue, Default::default())).await.unwrap();
+    let error = soon(small.send(&event_with(1, "k", "x".repeat(1025)))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    soon(sender.send(&event(2, "k"))).await.unwrap();
+    soon(small.send(&event(3, "k"))).await.unwrap();
+    assert_eq!(SHARED.ends(&topic.name).unwrap(), [2]);
+}
+
+#[tokio::test]
+async fn nobody_answers() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("kafka://me:s3cret@{}/t", unused.local_addr().unwrap());
+    let mut options = KafkaSenderOptions::default();
+    options.connect_timeout = Duration::from_millis(200);
+    let error = soon(sender(&url, options.clone())).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout), "{error}");
+    assert!(!format!("{error} {error:?} {options:?}").contains("s3cret"));
+    let mut options = KafkaReceiverOptions::default();
+    options.connect_timeout = Duration::from_millis(200);
+    let error = soon(receiver(&format!("{url}?group=g&reject=drop"), options)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_not_delivered_in_time_is_given_up() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let mut options = KafkaSenderOptions::default();
+    options.timeout = Duration::from_secs(1);
+    let sender = topic.sender_with(options).await.unwrap();
+    broker.go_away().unwrap();
+    assert_eq!(soon(sender.send(&event(1, "k"))).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(sender.metrics().failed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_is_dropped_sends_what_it_has() {
+    let topic = Topic::new(1);
+    let sender = topic.sender().await;
+    for number in 0..100 {
+        drop(sender.enqueue(event(number, "k").into()).await.unwrap());
+    }
+    drop(sender);
+    let mut receiver = topic.receiver().await;
+    for expected in 0..100 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_broker_goes_away_and_comes_back() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 2);
+    let sender = topic.sender().await;
+    let mut receiver = topic.receiver().await;
+    soon(sender.send(&event(0, "k"))).await.unwrap();
+    let held = next(&mut receiver).await;
+    broker.go_away().unwrap();
+    let mut outcomes = Vec::new();
+    for number in 1..20 {
+        outcomes.push(sender.enqueue(event(number, &number.to_string()).into()).await.unwrap());
+    }
+    held.accept().await.unwrap(); // recorded; committed when the broker is back
+    broker.come_back().unwrap();
+    for outcome in outcomes {
+        soon(outcome).await.unwrap();
+    }
+    let mut seen = BTreeSet::from([0]);
+    while seen.len() < 20 {
+        let delivery = next(&mut receiver).await;
+        seen.insert(number(&delivery));
+        delivery.accept().await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    let committed = broker.committed(&topic.group(), &topic.name).unwrap();
+    let ends: Vec<_> =
+        broker.ends(&topic.name).unwrap().into_iter().map(|end| (end > 0).then_some(end)).collect();
+    assert_eq!((committed, seen.len()), (ends, 20));
+}
+
+/// Longer than `max.poll.interval.ms`, after which a consumer that does not poll is thrown out of its group.
+#[tokio::test]
+async fn a_stalled_receiver_stays_in_its_group() {
+    let topic = Topic::new(1);
+    let mut options = KafkaReceiverOptions::from(ReceiverOptions::default());
+    options.prefetch = Bounds { messages: 10, bytes: 1 << 20 };
+    let mut receiver = topic.receiver_with(&format!("{SHORT}&max.poll.interval.ms=2500"), options).await;
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..500).map(|number| event(number, "k")))).await.unwrap();
+    let first = next(&mut receiver).await;
+    sleep(Duration::from_millis(4000)).await; // the time itself is what is tested
+    first.accept().await.unwrap();
+    for expected in 1..500 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((number(&delivery), delivery.attempt()), (expected, 1));
+        delivery.accept().await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(500)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebalance_hands_partitions_over() {
+    for topic in Topic::both(4).await {
+        handing_over(topic, SHORT).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cooperative_rebalance_hands_partitions_over() {
+    for topic in Topic::both(4).await {
+        handing_over(topic, &format!("{SHORT}&partition.assignment.strategy=cooperative-sticky")).await;
+    }
+}
+
+/// A second receiver joins while the first holds everything.
+async fn handing_over(topic: Topic, more: &str) {
+    const COUNT: usize = 40;
+    let mut options = KafkaReceiverOptions::default();
+    options.rebalance_wait = Duration::from_millis(50);
+    let mut first = topic.receiver_with(more, options.clone()).await;
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..COUNT).map(|number| event(number, &number.to_string())))).await.unwrap();
+    let mut held = Vec::new();
+    while held.len() < COUNT {
+        held.push(next(&mut first).await);
+    }
+    let mut second = topic.receiver_with(more, options).await;
+    let handed_over = next(&mut second).await;
+    assert_eq!(handed_over.attempt(), 1);
+
+    let (mut done, mut revoked) = (BTreeSet::new(), BTreeSet::new());
+    for delivery in held {
+        let number = number(&delivery);
+        match delivery.accept().await {
+            Ok(()) => assert!(done.insert(number)),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Revoked, "{error}");
+                revoked.insert(number);
+            }
+        }
+    }
+    assert!(revoked.contains(&number(&handed_over)));
+    done.insert(number(&handed_over));
+    handed_over.accept().await.unwrap();
+    // Whoever owns the partitions now receives what was not settled, and nobody receives it twice.
+    let mut by_second = 1;
+    while done.len() < COUNT {
+        let delivery: Delivery = tokio::select! {
+            delivery = soon(first.next()) => delivery.unwrap().unwrap(),
+            delivery = soon(second.next()) => {
+                by_second += 1;
+                delivery.unwrap().unwrap()
+            }
+        };
+        let number = number(&delivery);
+        assert!(done.insert(number), "{number} came again");
+        delivery.accept().await.unwrap();
+    }
+    assert!(by_second < COUNT, "the first receiver kept nothing");
+    soon(first.drain(PATIENCE)).await.unwrap();
+    soon(second.drain(PATIENCE)).await.unwrap();
+    let (committed, ends) = topic.committed_and_ends().await;
+    assert_eq!(committed, ends.into_iter().map(Some).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn dead_letters_keep_everything_and_say_why() {
+    let (topic, rejected) = (Topic::new(1), Topic::new(1));
+    let url = topic.url(&format!("group=g&dead-letter={}", rejected.name));
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let sent = Record::new(Bytes::from("value"))
+        .with_key(Bytes::from("key"))
+        .with_header("ce_specversion", Bytes::from("1.0"))
+        .with_header("ce_id", Bytes::from("1"))
+        .with_header("ce_source", Bytes::from("/s"))
+        .with_header("ce_type", Bytes::from("t"))
+        .with_header("trace", None)
+        .with_header("trace", Bytes::from("2"));
+    topic.produce(&sent).await;
+    topic.produce(&record(&[("ce_id", "2")], b"malformed")).await;
+    let delivery = next(&mut receiver).await;
+    soon(delivery.retry(Duration::ZERO)).await.unwrap();
+    let mut deliveries = vec![next(&mut receiver).await, next(&mut receiver).await];
+    deliveries.sort_by_key(|delivery| delivery.raw().position);
+    for (delivery, reason) in deliveries.into_iter().zip(["too late", "no event"]) {
+        soon(delivery.reject(reason)).await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!(SHARED.committed("g", &topic.name).unwrap(), [Some(2)]);
+
+    let kept = SHARED.messages(&rejected.name).unwrap();
+    let kept = |id: &[u8]| kept.iter().find(|message| message.header("ce_id") == Some(id)).unwrap();
+    let first = kept(b"1");
+    assert_eq!((first.key.as_deref(), first.value.as_deref()), (Some(&b"key"[..]), Some(&b"value"[..])));
+    let text = |value: &'static str| Some(value.as_bytes().to_vec());
+    let expected = [
+        ("ce_specversion", text("1.0")),
+        ("ce_id", text("1")),
+        ("ce_source", text("/s")),
+        ("ce_type", text("t")),
+        ("trace", None),
+        ("trace", text("2")),
+        ("dead-letter-reason", text("too late")),
+        ("dead-letter-topic", Some(topic.name.clone().into_bytes())),
+        ("dead-letter-partition", text("0")),
+        ("dead-letter-offset", text("0")),
+        ("dead-letter-attempt", text("2")),
+    ];
+    assert_eq!(first.headers, expected.map(|(name, value)| (name.to_owned(), value)));
+    let second = kept(b"2");
+    assert_eq!((second.key.as_deref(), second.value.as_deref()), (None, Some(&b"malformed"[..])));
+    assert_eq!(second.header("dead-letter-error"), Some(&b"missing-attribute"[..]));
+    assert_eq!(second.header("dead-letter-reason"), Some(&b"no event"[..]));
+}
+
+#[tokio::test]
+async fn undecided_about_rejected_messages_it_does_not_start() {
+    let topic = Topic::new(1);
+    let error = soon(receiver(&topic.url("group=g"), KafkaReceiverOptions::default())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let help = error.help().unwrap();
+    assert!(help.contains("dead-letter=") && help.contains("reject=drop"), "{help}");
+}
+
+#[tokio::test]
+async fn urls() {
+    for options in [
+        "mode=batched",
+        "format=json",
+        "mode=structured&format=toml",
+        "key=",
+        "topic=t",
+        "group=g",
+        "sasl=plain",
+    ] {
+        let error = sender(&format!("kafka://localhost/t?{options}"), Default::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{options}");
+    }
+    for options in [
+        "",
+        "group=",
+        "group=g&offset=first",
+        "group=g&reject=keep",
+        "group=g&reject=drop&dead-letter=d",
+        "group=g&dead-letter=",
+        "key=k",
+    ] {
+        let url = format!("kafka://localhost/t?{options}");
+        let mut with = KafkaReceiverOptions::default();
+        with.log = cloudevents_transport::log::LogOptions::default().dropping_rejected();
+        with.connect_timeout = Duration::from_millis(1);
+        assert_eq!(receiver(&url, with).await.unwrap_err().kind(), ErrorKind::InvalidUrl, "{options}");
+    }
+    for url in ["kafka://localhost", "kafka://localhost/a/b", "kafka:///t", "amqp://localhost/t"] {
+        assert_eq!(sender(url, Default::default()).await.unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+    }
+    let error = sender("kafka://localhost/t?no.such.setting=s3cret", Default::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error.to_string().contains("no.such.setting") && !format!("{error:?}").contains("s3cret"),
+        "{error:?}"
+    );
+}

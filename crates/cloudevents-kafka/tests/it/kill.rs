@@ -1,0 +1,121 @@
+//! A consumer that is killed in the middle loses nothing. The broker lives here, and another time is a real one where
+//! `CE_TEST_KAFKA_URL` names it; the consumer is this program again, in a process
+//! of its own, which is killed with SIGKILL.
+//!
+//! `CE_KILL_ROUNDS` says how often; 3 times by default.
+
+use crate::broker::{Topic, event, next, number, soon};
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver};
+use cloudevents_testkit::kafka::Broker;
+use cloudevents_transport::Receiver;
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+/// Where the process consumes; without it, it is the test.
+const URL: &str = "CE_TEST_KILL_URL";
+
+/// Events of one round.
+const EVENTS: usize = 200;
+
+/// Deliveries that are held at once, and settled backwards.
+const HELD: usize = 7;
+
+async fn open(url: &str) -> Receiver {
+    let mut options = KafkaReceiverOptions::default();
+    options.commit_interval = Duration::from_millis(5);
+    soon(receiver(url, options)).await.unwrap()
+}
+
+/// Says which events it handles, then accepts them. Until it is killed.
+#[tokio::test]
+async fn consumer() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let mut receiver = open(&url).await;
+    loop {
+        let mut held = Vec::new();
+        while held.len() < HELD {
+            match tokio::time::timeout(Duration::from_millis(50), receiver.next()).await {
+                Ok(delivery) => held.push(delivery.unwrap().unwrap()),
+                Err(_) if held.is_empty() => {}
+                Err(_) => break,
+            }
+        }
+        while let Some(delivery) = held.pop() {
+            // The work, which takes long enough for commits to happen in between.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "handled {}", number(&delivery)).unwrap();
+            out.flush().unwrap();
+            drop(out);
+            // On a slow machine the session may end in the middle; then it comes again.
+            drop(delivery.accept());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_is_killed_loses_nothing() {
+    let broker = Broker::start().unwrap();
+    loses_nothing(Topic::on(&broker, 3)).await;
+    if let Some(topic) = Topic::real(3).await {
+        loses_nothing(topic).await;
+    }
+}
+
+async fn loses_nothing(topic: Topic) {
+    let rounds: usize = std::env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    // A process that is killed stays in the group until its session ends.
+    let url = topic.url("group=g&reject=drop&session.timeout.ms=1500&heartbeat.interval.ms=200");
+    let sender = topic.sender().await;
+    let mut handled = BTreeMap::<usize, usize>::new();
+    for round in 0..rounds {
+        let events = (0..EVENTS).map(|number| round * EVENTS + number);
+        soon(sender.send_all(events.map(|number| event(number, &number.to_string())))).await.unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["kill::consumer", "--exact", "--nocapture"])
+            .env(URL, &url)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        // Killed somewhere in the middle, in another place every time.
+        let until = EVENTS / 4 + (round * 37) % (EVENTS / 2);
+        let (killed, lines) = tokio::task::spawn_blocking(move || {
+            let mut lines = Vec::new();
+            let mut killed = false;
+            for line in output.lines() {
+                let Ok(line) = line else { break };
+                lines.extend(line.strip_prefix("handled ").map(str::to_owned));
+                if lines.len() == until && !killed {
+                    child.kill().unwrap();
+                    killed = true;
+                }
+            }
+            child.wait().unwrap();
+            (killed, lines)
+        })
+        .await
+        .unwrap();
+        assert!(killed, "the consumer ended by itself after {} events", lines.len());
+        for line in lines {
+            // The last line may be broken off, and then names another event at most that was sent: it is not counted.
+            if let Ok(number) = line.parse() {
+                *handled.entry(number).or_default() += 1;
+            }
+        }
+    }
+    let mut last = open(&url).await;
+    let missing = |handled: &BTreeMap<usize, usize>| rounds * EVENTS - handled.len();
+    while missing(&handled) > 0 {
+        let delivery = next(&mut last).await;
+        *handled.entry(number(&delivery)).or_default() += 1;
+        delivery.accept().await.unwrap();
+    }
+    let again: usize = handled.values().map(|times| times - 1).sum();
+    println!("{rounds} rounds: {} events were handled, {again} of them again", handled.len());
+}

@@ -1,0 +1,175 @@
+//! The broker: a thread with a runtime of its own.
+
+use super::{
+    cbs::{self, PutToken},
+    connection,
+    queue::Queue,
+};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::oneshot;
+
+/// How a [`Broker`] behaves.
+///
+/// ```
+/// use cloudevents_testkit::amqp::{Broker, BrokerOptions};
+///
+/// let mut options = BrokerOptions::default();
+/// options.users.push(("alice".into(), "secret".into()));
+/// options.max_message_size = Some(1024);
+/// let broker = Broker::with_options(options)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BrokerOptions {
+    /// Users and passwords of SASL PLAIN. Default: none. Without any, SASL ANONYMOUS is let in; with some, it is only let in when
+    /// [`tokens`](Self::tokens) are asked for.
+    pub users: Vec<(String, String)>,
+    /// Whether SASL EXTERNAL is let in; who it is was somebody else's to find out. Default: no.
+    pub external: bool,
+    /// The credit that a sender has: messages it may send before any is answered. Default: 500. One of less than 200 is known to the
+    /// sender when its first message is answered; who sends more than that before, loses the link.
+    pub credit: u32,
+    /// The size of the largest message that is taken, in bytes. Default: none.
+    pub max_message_size: Option<u64>,
+    /// Whether a token for an address has to be put on the node `$cbs` before a link to it is attached, and renewed before it expires.
+    /// Default: no. Signatures are not checked.
+    pub tokens: bool,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self { users: Vec::new(), external: false, credit: 500, max_message_size: None, tokens: false }
+    }
+}
+
+/// An AMQP 1.0 broker on a port of 127.0.0.1: see the [module](super). Dropping it stops it.
+///
+/// It has a thread and a runtime of its own, so it is started and looked at from any code, async or not.
+pub struct Broker {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What outlives a restart.
+pub(super) struct Shared {
+    pub(super) options: BrokerOptions,
+    queues: Mutex<HashMap<String, Queue>>,
+    pub(super) tokens: Mutex<Vec<PutToken>>,
+    pub(super) changed: tokio::sync::Notify,
+}
+
+impl Broker {
+    /// Starts a broker on a free port.
+    pub fn start() -> io::Result<Self> {
+        Self::with_options(BrokerOptions::default())
+    }
+
+    /// The same with these options.
+    pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            options,
+            queues: Mutex::default(),
+            tokens: Mutex::default(),
+            changed: tokio::sync::Notify::new(),
+        });
+        let mut broker = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// The URL of an address on this broker: `amqp://127.0.0.1:40123/orders`. The address is put there as it is.
+    pub fn url(&self, address: &str) -> String {
+        format!("amqp://{}/{address}", self.address)
+    }
+
+    /// The port, which stays the same when the broker is stopped and started again.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The queue of this address, which is made if there is none.
+    pub fn queue(&self, address: &str) -> Queue {
+        self.shared.queue(address)
+    }
+
+    /// The tokens that were put on `$cbs` and let in, in their order.
+    pub fn tokens(&self) -> Vec<PutToken> {
+        lock(&self.shared.tokens).clone()
+    }
+
+    /// Waits until so many tokens were put on `$cbs`. Give it a deadline.
+    pub async fn has_tokens(&self, count: usize) {
+        cbs::has_tokens(&self.shared, count).await;
+    }
+
+    /// Stops listening and cuts every connection, as a broker that crashes does, and keeps the queues. What was given out and not
+    /// settled is ready again. It answers when nothing runs any more.
+    pub fn stop(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+
+    /// Starts it again, on the same port. Does nothing when it runs.
+    pub fn restart(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        self.address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name("amqp-broker".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = connection::listen(shared, listener) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Dropping the runtime drops the tasks, and with them the sockets.
+        })?;
+        self.running = Some(Running { stop, thread });
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("address", &self.address)
+            .field("running", &self.running.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn queue(&self, address: &str) -> Queue {
+        lock(&self.queues).entry(address.to_owned()).or_default().clone()
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,104 @@
+//! Connections, sessions and links.
+
+use super::{
+    broker::Shared,
+    cbs::{self, Tokens},
+    give, sasl, take,
+};
+use fe2o3_amqp::acceptor::{
+    ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
+};
+use fe2o3_amqp_types::{
+    definitions::{AmqpError, Error},
+    messaging::Address,
+};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// The node for tokens.
+pub(super) const CBS: &str = "$cbs";
+
+pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(serve(Arc::clone(&shared), stream));
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    let acceptor = ConnectionAcceptor::builder()
+        .container_id("testkit")
+        .sasl_acceptor(sasl::Door::new(shared.options.clone()))
+        .build();
+    let Ok(mut connection) = acceptor.accept(stream).await else { return };
+    let tokens = Tokens::default();
+    let sessions = SessionAcceptor::new();
+    while let Ok(session) = sessions.accept(&mut connection).await {
+        tokio::spawn(serve_session(Arc::clone(&shared), tokens.clone(), session));
+    }
+}
+
+async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: ListenerSessionHandle) {
+    let links =
+        LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0)).build();
+    while let Ok(link) = links.accept(&mut session).await {
+        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link));
+    }
+}
+
+async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
+    let address = match &link {
+        LinkEndpoint::Sender(link) => link.source().as_ref().and_then(|source| source.address.clone()),
+        LinkEndpoint::Receiver(link) => link.target().as_ref().and_then(|target| target.address.clone()),
+    };
+    let address: Address = address.unwrap_or_default();
+    if address.is_empty() {
+        return close(link, Error::new(AmqpError::NotFound, "there is no address".to_owned(), None)).await;
+    }
+    let open = !shared.options.tokens || address == CBS;
+    if !open && !tokens.allow(&address) {
+        return close(link, unauthorized()).await;
+    }
+    let expired = async { if open { std::future::pending().await } else { tokens.expired(&address).await } };
+    match link {
+        LinkEndpoint::Receiver(link) if address == CBS => cbs::serve(&shared, &tokens, link).await,
+        LinkEndpoint::Receiver(mut link) => {
+            let ended = tokio::select! {
+                () = take::serve(&shared, &address, &mut link) => false,
+                () = expired => true,
+            };
+            if ended {
+                let _ = link.close_with_error(unauthorized()).await;
+            }
+        }
+        LinkEndpoint::Sender(mut link) => {
+            let address = match link.target().as_ref().and_then(|target| target.address.clone()) {
+                Some(reply_to) if address == CBS => cbs::replies(&reply_to),
+                _ => address.clone(),
+            };
+            let queue = shared.queue(&address);
+            let ended = tokio::select! {
+                () = give::serve(&queue, &mut link) => false,
+                () = expired => true,
+            };
+            if ended {
+                let _ = link.close_with_error(unauthorized()).await;
+            }
+        }
+    }
+}
+
+fn unauthorized() -> Error {
+    let says = "a token for this address has to be put on $cbs";
+    Error::new(AmqpError::UnauthorizedAccess, says.to_owned(), None)
+}
+
+async fn close(link: LinkEndpoint, error: Error) {
+    let _ = match link {
+        LinkEndpoint::Sender(link) => link.close_with_error(error).await,
+        LinkEndpoint::Receiver(link) => link.close_with_error(error).await,
+    };
+}

@@ -1,0 +1,85 @@
+//! Giving messages to who receives them.
+
+use super::queue::{Held, Queue};
+use fe2o3_amqp::{
+    Sender,
+    link::{SendError, delivery::DeliveryFut},
+};
+use fe2o3_amqp_types::{
+    definitions::{Error, LinkError},
+    messaging::Outcome,
+};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use std::time::Duration;
+use tokio::task::coop::unconstrained;
+
+/// How long a receiver without credit leaves messages to others.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+type Settled = (Held, Result<Outcome, SendError>);
+
+type Out = FuturesUnordered<BoxFuture<'static, Settled>>;
+
+/// Until the link ends. What is not settled then, or when this is dropped, is given back.
+pub(super) async fn serve(queue: &Queue, link: &mut Sender) {
+    let mut out = Out::new();
+    give(queue, link, &mut out).await;
+    // The receiver's last words came before it detached. Each look at what is not settled may end the looking.
+    for _ in 0..out.len().saturating_mul(2).saturating_add(2) {
+        if let Some(Some(settled)) = out.next().now_or_never() {
+            settle(settled);
+        }
+    }
+}
+
+async fn give(queue: &Queue, link: &mut Sender, out: &mut Out) {
+    loop {
+        let Some(mut held) = queue.pop() else {
+            let hungry = queue.hungry();
+            let fed = queue.until(Queue::has_ready);
+            tokio::select! {
+                Some(settled) = out.next() => settle(settled),
+                () = fed => {}
+                _ = link.on_detach() => return,
+            }
+            drop(hungry);
+            continue;
+        };
+        let message = held.message().into();
+        tokio::select! {
+            biased;
+            Some(settled) = out.next() => settle(settled),
+            // It is pending as long as there is no credit. Dropped then, it has sent nothing; it cannot be pending later, for the
+            // channel behind it is long, and its turn does not end.
+            sent = unconstrained(link.send_batchable_ref(&message)) => match sent {
+                Ok(outcome) => {
+                    held.give();
+                    out.push(watch(held, outcome).boxed());
+                }
+                Err(SendError::MessageSizeExceeded(error)) => {
+                    held.bury(Some(Error::new(LinkError::MessageSizeExceeded, error.to_string(), None)));
+                }
+                Err(_) => return,
+            },
+            () = queue.until(Queue::is_wanted) => {
+                drop(held);
+                tokio::time::sleep(PATIENCE).await;
+            }
+        }
+    }
+}
+
+async fn watch(held: Held, outcome: DeliveryFut<Result<Outcome, SendError>>) -> Settled {
+    let outcome = outcome.await;
+    (held, outcome)
+}
+
+fn settle((held, outcome): Settled) {
+    match outcome {
+        Ok(Outcome::Accepted(_)) => held.accept(),
+        Ok(Outcome::Rejected(rejected)) => held.bury(rejected.error),
+        Ok(Outcome::Modified(modified)) if modified.undeliverable_here == Some(true) => held.bury(None),
+        Ok(Outcome::Modified(modified)) if modified.delivery_failed == Some(true) => held.fail(),
+        _ => drop(held),
+    }
+}

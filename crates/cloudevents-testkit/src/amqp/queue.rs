@@ -1,0 +1,302 @@
+//! A queue, and what can be seen of it.
+
+use super::broker::lock;
+use bytes::Bytes;
+use fe2o3_amqp_types::{
+    definitions::{self, ErrorCondition},
+    messaging::{Body, Message},
+    primitives::Value,
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::Notify;
+
+/// The queue of an address. Clones are the same queue.
+#[derive(Clone, Default)]
+pub struct Queue(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    /// Something of the state changed.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    sequence: u64,
+    /// By their sequence.
+    ready: VecDeque<Stored>,
+    /// Taken out for a receiver whose credit is awaited.
+    waiting: usize,
+    /// Given out and not settled.
+    unsettled: usize,
+    dead: Vec<DeadLetter>,
+    answer: Answer,
+    /// Receivers that found nothing.
+    hungry: usize,
+}
+
+/// A message in the queue.
+#[derive(Clone)]
+pub(super) struct Stored {
+    sequence: u64,
+    pub(super) message: Message<Body<Value>>,
+    pub(super) failures: u32,
+}
+
+/// What the broker answers to who sends to a queue.
+///
+/// ```
+/// use cloudevents_testkit::amqp::Answer;
+///
+/// assert_eq!(Answer::default(), Answer::Accept);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// The message is taken.
+    #[default]
+    Accept,
+    /// The message is not taken, with a reason.
+    Reject {
+        /// The condition, a symbol: `amqp:not-allowed`.
+        condition: String,
+        /// What it says.
+        description: String,
+    },
+    /// The message is not taken, nothing is wrong with it.
+    Release,
+    /// The message is not taken: the delivery failed.
+    Modify,
+    /// Nothing for now: the message is taken when there is another answer.
+    Withhold,
+}
+
+impl Answer {
+    /// [`Reject`](Self::Reject) with this condition and description.
+    pub fn reject(condition: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::Reject { condition: condition.into(), description: description.into() }
+    }
+}
+
+/// A message that was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The data sections, together; none for another kind of body.
+    pub body: Option<Bytes>,
+    /// The condition of the rejection.
+    pub condition: Option<String>,
+    /// What it says.
+    pub description: Option<String>,
+    /// Failed deliveries before.
+    pub failures: u32,
+}
+
+impl Queue {
+    /// How many messages are ready to be given to a receiver. One that waits for a receiver's credit is.
+    pub fn len(&self) -> usize {
+        let state = lock(&self.0.state);
+        state.ready.len().saturating_add(state.waiting)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages were given to receivers and are not settled.
+    pub fn unsettled(&self) -> usize {
+        lock(&self.0.state).unsettled
+    }
+
+    /// The bodies of what is ready and waits for nobody's credit: data sections, together; none for other kinds of bodies.
+    pub fn bodies(&self) -> Vec<Option<Bytes>> {
+        lock(&self.0.state).ready.iter().map(|stored| data(&stored.message)).collect()
+    }
+
+    /// What was rejected, in that order.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        lock(&self.0.state).dead.clone()
+    }
+
+    /// What senders hear from now on. Messages that were withheld are answered, too.
+    pub fn answer(&self, answer: Answer) {
+        self.change(|state| state.answer = answer);
+    }
+
+    /// Puts a message with this body there, which is no CloudEvent.
+    pub fn put(&self, body: &[u8]) {
+        let data = fe2o3_amqp_types::messaging::Data::from(body);
+        self.push(Message::builder().body(Body::Data(vec![data].into())).build());
+    }
+
+    /// Waits until the queue is as wanted. Give it a deadline.
+    ///
+    /// ```
+    /// # use cloudevents_testkit::amqp::Broker;
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let queue = Broker::start()?.queue("orders");
+    /// queue.put(b"hello");
+    /// queue.until(|queue| queue.len() == 1).await;
+    /// # Ok::<(), std::io::Error>(()) })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn until(&self, wanted: impl Fn(&Self) -> bool) {
+        loop {
+            // Made before the look, so that a change in between is not missed.
+            let changed = self.changed();
+            if wanted(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.changed.notified()
+    }
+
+    pub(super) fn current_answer(&self) -> Answer {
+        lock(&self.0.state).answer.clone()
+    }
+
+    pub(super) fn push(&self, message: Message<Body<Value>>) {
+        self.change(|state| {
+            state.sequence = state.sequence.saturating_add(1);
+            let failures = message.header.as_ref().map_or(0, |header| header.delivery_count);
+            state.ready.push_back(Stored { sequence: state.sequence, message, failures });
+        });
+    }
+
+    /// The first message, to be given out.
+    pub(super) fn pop(&self) -> Option<Held> {
+        let mut state = lock(&self.0.state);
+        let stored = state.ready.pop_front()?;
+        state.waiting = state.waiting.saturating_add(1);
+        Some(Held { queue: self.clone(), stored: Some(stored), given: false })
+    }
+
+    /// Whether there is one to [`pop`](Self::pop).
+    pub(super) fn has_ready(&self) -> bool {
+        !lock(&self.0.state).ready.is_empty()
+    }
+
+    /// Whether somebody who found nothing would have it.
+    pub(super) fn is_wanted(&self) -> bool {
+        lock(&self.0.state).hungry > 0
+    }
+
+    /// Counts as hungry until it is dropped.
+    pub(super) fn hungry(&self) -> Hungry {
+        self.change(|state| state.hungry = state.hungry.saturating_add(1));
+        Hungry(self.clone())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut lock(&self.0.state));
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = lock(&self.0.state);
+        f.debug_struct("Queue")
+            .field("ready", &state.ready.len())
+            .field("unsettled", &state.unsettled)
+            .field("dead", &state.dead.len())
+            .field("answer", &state.answer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// See [`Queue::hungry`].
+pub(super) struct Hungry(Queue);
+
+impl Drop for Hungry {
+    fn drop(&mut self) {
+        self.0.change(|state| state.hungry = state.hungry.saturating_sub(1));
+    }
+}
+
+/// A message in the hands of a receiver, or about to be. Dropped, it is ready again, at its place.
+pub(super) struct Held {
+    queue: Queue,
+    stored: Option<Stored>,
+    given: bool,
+}
+
+impl Held {
+    /// The message as it goes out.
+    pub(super) fn message(&self) -> Message<Body<Value>> {
+        let Some(stored) = &self.stored else { return Message::from(Body::Empty) };
+        let mut message = stored.message.clone();
+        if stored.failures > 0 {
+            message.header.get_or_insert_with(Default::default).delivery_count = stored.failures;
+        }
+        message
+    }
+
+    /// It has gone out.
+    pub(super) fn give(&mut self) {
+        if !std::mem::replace(&mut self.given, true) {
+            self.queue.change(|state| {
+                state.waiting = state.waiting.saturating_sub(1);
+                state.unsettled = state.unsettled.saturating_add(1);
+            });
+        }
+    }
+
+    /// It was dealt with.
+    pub(super) fn accept(mut self) {
+        self.stored = None;
+    }
+
+    /// Dealing with it failed; it comes again.
+    pub(super) fn fail(mut self) {
+        if let Some(stored) = &mut self.stored {
+            stored.failures = stored.failures.saturating_add(1);
+        }
+    }
+
+    /// It can never be dealt with.
+    pub(super) fn bury(mut self, error: Option<definitions::Error>) {
+        let Some(Stored { message, failures, .. }) = self.stored.take() else { return };
+        let (condition, description) = match error {
+            Some(error) => (symbol(&error.condition), error.description),
+            None => (None, None),
+        };
+        let letter = DeadLetter { body: data(&message), condition, description, failures };
+        self.queue.change(|state| state.dead.push(letter));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (stored, given) = (self.stored.take(), self.given);
+        self.queue.change(|state| {
+            let place = if given { &mut state.unsettled } else { &mut state.waiting };
+            *place = place.saturating_sub(1);
+            if let Some(stored) = stored {
+                let place = state.ready.partition_point(|other| other.sequence < stored.sequence);
+                state.ready.insert(place, stored);
+            }
+        });
+    }
+}
+
+/// On the wire, every condition is a symbol; the types have no other way to say which.
+fn symbol(condition: &ErrorCondition) -> Option<String> {
+    serde_json::to_value(condition).ok()?.as_str().map(str::to_owned)
+}
+
+fn data(message: &Message<Body<Value>>) -> Option<Bytes> {
+    let Body::Data(sections) = &message.body else { return None };
+    let sections: Vec<&[u8]> = sections.iter().map(|section| section.0.as_slice()).collect();
+    Some(sections.concat().into())
+}

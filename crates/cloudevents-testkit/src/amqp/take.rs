@@ -1,0 +1,85 @@
+//! Taking messages from who sends them.
+
+use super::{
+    broker::Shared,
+    queue::{Answer, Queue},
+};
+use fe2o3_amqp::{
+    Receiver,
+    link::{
+        RecvError,
+        delivery::{Delivery, DeliveryInfo},
+        receiver::CreditMode,
+    },
+};
+use fe2o3_amqp_types::{
+    definitions::{AmqpError, Error, ErrorCondition},
+    messaging::{Body, Message, Modified},
+    primitives::{Symbol, Value},
+};
+use std::collections::VecDeque;
+
+/// Until the link ends.
+pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
+    let queue = shared.queue(address);
+    let credit = shared.options.credit.max(1);
+    link.set_credit_mode(CreditMode::Auto(credit));
+    if link.set_credit(credit).await.is_err() {
+        return;
+    }
+    let mut waiting = VecDeque::new();
+    loop {
+        let changed = queue.changed();
+        let answer = queue.current_answer();
+        if answer != Answer::Withhold
+            && let Some((info, message)) = waiting.pop_front()
+        {
+            if reply(&queue, link, info, message, answer).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        tokio::select! {
+            delivery = link.recv::<Body<Value>>() => match delivery {
+                Ok(delivery) => waiting.push_back(apart(delivery)),
+                Err(RecvError::MessageDecode(error)) => {
+                    let says = error.source.to_string();
+                    if link.reject(error.info, Error::new(AmqpError::DecodeError, says, None)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            },
+            () = changed => {}
+        }
+    }
+}
+
+fn apart(delivery: Delivery<Body<Value>>) -> (DeliveryInfo, Message<Body<Value>>) {
+    delivery.into_parts()
+}
+
+async fn reply(
+    queue: &Queue,
+    link: &Receiver,
+    info: DeliveryInfo,
+    message: Message<Body<Value>>,
+    answer: Answer,
+) -> Result<(), fe2o3_amqp::link::DispositionError> {
+    match answer {
+        Answer::Accept | Answer::Withhold => {
+            queue.push(message);
+            link.accept(info).await
+        }
+        Answer::Reject { condition, description } => {
+            let error = Error::new(ErrorCondition::Custom(Symbol::from(condition)), description, None);
+            link.reject(info, error).await
+        }
+        Answer::Release => link.release(info).await,
+        Answer::Modify => {
+            let modified =
+                Modified { delivery_failed: Some(true), undeliverable_here: None, message_annotations: None };
+            link.modify(info, modified).await
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The broker.
+
+use cloudevents_core::{Error, ErrorKind};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms},
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::{Headers, Message},
+    mocking::MockCluster,
+    producer::{BaseProducer, DefaultProducerContext, Producer},
+};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// How long the broker's own clients wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A Kafka cluster of one broker, in memory, for any client of this process or another one: it listens on a port of the
+/// loopback interface and ends when it is dropped.
+///
+/// It knows topics, partitions, headers, idempotent producers, consumer groups with every assignment strategy, and commits. It is
+/// not Kafka: a partition keeps 5 MiB or 100,000 messages, the older ones are dropped; the size of messages is not checked; topics are
+/// made by [`create_topic`](Self::create_topic), not by an admin client. The first member of a new group gets its partitions at once,
+/// without the three seconds that Kafka waits for more; who joins a group that is not new waits for the `session.timeout.ms` of the
+/// consumers, less a second, so tests set it to two or three seconds. While a group is rebalanced, commits are refused.
+///
+/// ```
+/// use cloudevents_testkit::kafka::Broker;
+///
+/// let broker = Broker::start()?;
+/// broker.create_topic("orders", 3)?;
+/// assert!(broker.url("orders?group=billing").starts_with("kafka://127.0.0.1:"));
+/// assert_eq!(broker.committed("billing", "orders")?, [None, None, None]);
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub struct Broker {
+    /// The mock cluster lives in this client and ends with it.
+    host: BaseProducer,
+    servers: String,
+}
+
+impl Broker {
+    /// Starts one. Errors are of kind [`Transport`](ErrorKind::Transport).
+    pub fn start() -> Result<Self, Error> {
+        let host: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", "1")
+            .set_log_level(RDKafkaLogLevel::Emerg)
+            .create()
+            .map_err(failed)?;
+        let servers = cluster(&host)?.bootstrap_servers();
+        without_rebalance_delay(&host);
+        Ok(Self { host, servers })
+    }
+
+    /// What clients connect to: `127.0.0.1:49152`.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.servers
+    }
+
+    /// The connection URL of a topic, with options as they are given: `kafka://127.0.0.1:49152/orders?group=billing` for
+    /// `orders?group=billing`.
+    pub fn url(&self, topic: &str) -> String {
+        format!("kafka://{}/{topic}", self.servers)
+    }
+
+    /// Makes a topic of so many partitions.
+    pub fn create_topic(&self, topic: &str, partitions: u16) -> Result<(), Error> {
+        cluster(&self.host)?.create_topic(topic, partitions.into(), 1).map_err(failed)
+    }
+
+    /// Closes every connection and accepts none, until [`come_back`](Self::come_back). What it keeps, it keeps.
+    pub fn go_away(&self) -> Result<(), Error> {
+        cluster(&self.host)?.broker_down(-1).map_err(failed)
+    }
+
+    /// Accepts connections again.
+    pub fn come_back(&self) -> Result<(), Error> {
+        cluster(&self.host)?.broker_up(-1).map_err(failed)
+    }
+
+    /// Answers every request after this time.
+    pub fn answer_after(&self, delay: Duration) -> Result<(), Error> {
+        cluster(&self.host)?.broker_round_trip_time(-1, delay).map_err(failed)
+    }
+
+    /// What a group has committed for each partition of a topic: everything before it is done. It blocks until the broker answers.
+    pub fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
+        let client = self.client(group)?;
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(&client, topic)? {
+            list.add_partition(topic, partition);
+        }
+        let list = client.committed_offsets(list, PATIENCE).map_err(failed)?;
+        let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        Ok(list.elements().iter().map(|element| offset(element.offset())).collect())
+    }
+
+    /// The offsets behind the last message of each partition of a topic. It blocks until the broker answers.
+    pub fn ends(&self, topic: &str) -> Result<Vec<i64>, Error> {
+        let client = self.client("testkit")?;
+        let end = |partition| client.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end);
+        self.partitions(&client, topic)?.into_iter().map(|partition| end(partition).map_err(failed)).collect()
+    }
+
+    /// Every message that a topic has now, partition by partition. It blocks until the broker answers.
+    pub fn messages(&self, topic: &str) -> Result<Vec<Kept>, Error> {
+        let client = self.client("testkit")?;
+        let mut list = TopicPartitionList::new();
+        let mut missing = BTreeMap::new();
+        for (partition, end) in self.partitions(&client, topic)?.into_iter().zip(self.ends(topic)?) {
+            if end > 0 {
+                list.add_partition_offset(topic, partition, Offset::Beginning).map_err(failed)?;
+                missing.insert(partition, end);
+            }
+        }
+        client.assign(&list).map_err(failed)?;
+        let mut messages = Vec::new();
+        while !missing.is_empty() {
+            let Some(message) = client.poll(PATIENCE) else {
+                return Err(Error::new(ErrorKind::Timeout).with_detail("a message does not come"));
+            };
+            let message = message.map_err(failed)?.detach();
+            if missing.get(&message.partition()).is_some_and(|end| message.offset().saturating_add(1) >= *end)
+            {
+                missing.remove(&message.partition());
+            }
+            messages.push(Kept::new(&message));
+        }
+        messages.sort_by_key(|message: &Kept| (message.partition, message.offset));
+        Ok(messages)
+    }
+
+    fn client(&self, group: &str) -> Result<BaseConsumer, Error> {
+        ClientConfig::new()
+            .set("bootstrap.servers", &self.servers)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .create()
+            .map_err(failed)
+    }
+
+    fn partitions(&self, client: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Error> {
+        let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(failed)?;
+        let topics = metadata.topics().iter().filter(|known| known.name() == topic);
+        let mut partitions: Vec<_> = topics
+            .flat_map(|known| known.partitions())
+            .map(rdkafka::metadata::MetadataPartition::id)
+            .collect();
+        partitions.sort_unstable();
+        Ok(partitions)
+    }
+}
+
+/// A message that a [`Broker`] has.
+///
+/// ```
+/// let broker = cloudevents_testkit::kafka::Broker::start()?;
+/// broker.create_topic("orders", 1)?;
+/// // ... a program sends ...
+/// for message in broker.messages("orders")? {
+///     println!("{}: {:?}", message.offset, message.header("ce_id"));
+/// }
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// The number of the partition.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+    /// The key; `None` is null.
+    pub key: Option<Vec<u8>>,
+    /// The headers in order; a value of `None` is null.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The value; `None` is null.
+    pub value: Option<Vec<u8>>,
+}
+
+impl Kept {
+    fn new(message: &impl Message) -> Self {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().map(<[u8]>::to_vec),
+            headers: headers
+                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect(),
+            value: message.payload().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// The value of the first header of this name that is not null.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().filter(|(known, _)| known == name).find_map(|(_, value)| value.as_deref())
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+fn cluster(host: &BaseProducer) -> Result<MockCluster<'_, DefaultProducerContext>, Error> {
+    host.client()
+        .mock_cluster()
+        .ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("the client has no mock cluster"))
+}
+
+/// A group's first member waits for no others. rdkafka has no safe function for it.
+#[allow(unsafe_code)]
+fn without_rebalance_delay(host: &BaseProducer) {
+    // SAFETY: the pointer is that of a live client, which `host` keeps alive for the duration of both calls. The first answers with the
+    // client's mock cluster or null; the second is told of the cluster only when there is one, takes no ownership of it, and hands the
+    // number to the cluster's own thread.
+    unsafe {
+        let cluster = rd_kafka_handle_mock_cluster(host.client().native_ptr());
+        if !cluster.is_null() {
+            rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
+    }
+}
+
+#[cold]
+fn failed(error: KafkaError) -> Error {
+    Error::new(ErrorKind::Transport).with_detail(error.to_string()).with_source(error)
+}

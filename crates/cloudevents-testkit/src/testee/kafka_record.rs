@@ -1,0 +1,63 @@
+//! Kafka records as the protocol writes them.
+
+use super::encode::one;
+use crate::tagged::{self, malformed};
+use bytes::Bytes;
+use cloudevents_core::{Error, Event, Formats, Losses, Message, Mode};
+use cloudevents_kafka::{Encoding, Key, Record};
+use serde_json::{Value as Json, json};
+
+pub(crate) fn read(message: &Json) -> Result<Record, Error> {
+    let mut record = Record::new(bytes(message.get("value"))?).with_key(bytes(message.get("key"))?);
+    for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
+        let Some(name) = pair.get(0).and_then(Json::as_str) else {
+            return Err(malformed("a header is a pair of a text and bytes or null"));
+        };
+        record = record.with_header(name.to_owned(), bytes(pair.get(1))?);
+    }
+    Ok(record)
+}
+
+/// Writes events as `to` says. The inner error says what the toolkit does not have.
+pub(crate) fn write(
+    to: &Json,
+    events: &[Event],
+    formats: &Formats,
+) -> Result<Result<(Json, Losses), String>, Error> {
+    let text = |name| to.get(name).and_then(Json::as_str);
+    let key = match to.get("options").and_then(|options| options.get("key")) {
+        None => Key::None,
+        Some(Json::String(name)) if name == "partitionkey" => Key::partition_key(),
+        Some(literal @ Json::Object(_)) => Key::literal(tagged::to_bytes(literal)?),
+        Some(other) => return Ok(Err(format!("there is no key mapping {other}"))),
+    };
+    let name = text("format").unwrap_or("json");
+    let Some(format) = formats.iter().find(|known| known.id().as_str() == name) else {
+        return Ok(Err(format!("there is no format `{name}`")));
+    };
+    let mode = match text("mode").unwrap_or("binary") {
+        "binary" => Mode::Binary,
+        "structured" => Mode::Structured(format),
+        "batched" => {
+            let (message, losses) = Message::batched(events, format)?;
+            return Ok(Ok((written(&cloudevents_kafka::encode_message(&message)?), losses)));
+        }
+        mode => return Ok(Err(format!("there is no mode `{mode}`"))),
+    };
+    let (record, losses) = cloudevents_kafka::encode(one(events)?, Encoding::new(mode).with_key(key))?;
+    Ok(Ok((written(&record), losses)))
+}
+
+fn written(record: &Record) -> Json {
+    let bytes = |bytes: &Option<Bytes>| bytes.as_deref().map(tagged::from_bytes);
+    let headers: Vec<Json> =
+        record.headers.iter().map(|header| json!([header.name.as_str(), bytes(&header.value)])).collect();
+    json!({"key": bytes(&record.key), "headers": headers, "value": bytes(&record.value)})
+}
+
+fn bytes(tagged: Option<&Json>) -> Result<Option<Bytes>, Error> {
+    match tagged {
+        None | Some(Json::Null) => Ok(None),
+        Some(tagged) => Ok(Some(tagged::to_bytes(tagged)?.into())),
+    }
+}
