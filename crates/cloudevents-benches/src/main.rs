@@ -2,6 +2,7 @@
 
 mod allocations;
 mod amqp;
+mod formats;
 mod gates;
 mod inputs;
 mod instructions;

@@ -2,7 +2,7 @@
 
 use crate::{
     allocations::{self, Heap},
-    amqp,
+    amqp, formats,
     inputs::{self, Source},
     kafka,
 };
@@ -26,6 +26,28 @@ pub(crate) const NAMES: &[&str] = &[
     "json-large encode",
     "json-bin32k encode",
     "json-batch-1000 encode",
+    "avro-small decode",
+    "avro-small encode",
+    "avro-256k decode",
+    "avro-256k encode",
+    "avro-compact-small decode",
+    "avro-compact-small encode",
+    "cbor-small decode",
+    "cbor-small encode",
+    "cbor-256k decode",
+    "cbor-256k encode",
+    "protobuf-small decode",
+    "protobuf-small encode",
+    "protobuf-batch-1000 decode",
+    "protobuf-batch-1000 encode",
+    "protobuf-256k decode",
+    "protobuf-256k encode",
+    "xml-small decode",
+    "xml-small encode",
+    "xml-batch-1000 decode",
+    "xml-batch-1000 encode",
+    "xml-256k decode",
+    "xml-256k encode",
     "amqp-binary decode",
     "amqp-binary encode",
     "http-binary decode",
@@ -65,7 +87,11 @@ pub(crate) fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
 
 /// The row of this name.
 pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
-    match name.split_once(' ').unwrap_or_default() {
+    let (input, direction) = name.split_once(' ').unwrap_or_default();
+    if let Some(row) = formats::row(input, direction, source) {
+        return row;
+    }
+    match (input, direction) {
         ("json-mixed-512", "decode") => mixed(source),
         (input @ "json-batch-1000", "decode") => decode_batch(&source.document(input)?),
         (input @ "json-batch-1000", "encode") => encode_batch(&source.document(input)?),
@@ -89,7 +115,7 @@ pub(crate) fn of_size(bytes: usize) -> Result<(Row, Row), Failure> {
 }
 
 /// A copy into a new buffer of the right size.
-fn copy(bytes: &[u8]) -> (&'static str, Run) {
+pub(crate) fn copy(bytes: &[u8]) -> (&'static str, Run) {
     let bytes = bytes.to_vec();
     ("copy", run(move || black_box(&bytes).clone()))
 }

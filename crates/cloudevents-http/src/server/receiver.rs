@@ -144,9 +144,6 @@ impl Intake for HttpReceiver {
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.queue.close();
-        while let Ok(incoming) = self.queue.try_recv() {
-            drop(incoming);
-        }
         // Of a drain that was dropped, the phase stays.
         self.phase.send_if_modified(|phase| {
             let open = *phase == Phase::Open;
@@ -154,6 +151,8 @@ impl Intake for HttpReceiver {
             open
         });
         let settled = async {
+            // Until there is none: one may be on its way into the queue right now.
+            while self.queue.recv().await.is_some() {}
             self.in_flight.idle().await;
             ended(&mut self.server).await;
         };

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod chain;
+mod guarantees;
 mod losses;
 mod shape;

@@ -1,0 +1,153 @@
+//! The rows of the event formats besides JSON, held against the libraries that read and write their notations.
+
+mod avro;
+mod cbor;
+mod protobuf;
+mod xml;
+
+use crate::{
+    allocations,
+    inputs::Source,
+    rows::{Failure, Row, Run, copy, run},
+};
+use bytes::Bytes;
+use cloudevents_core::{Decoding, Event, Format, Payload};
+use std::{hint::black_box, rc::Rc};
+
+/// The row of this input in this direction; `None` when it is none of these.
+pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Result<Row, Failure>> {
+    let (name, size) = match input.strip_suffix("-batch-1000") {
+        Some(name) => (name, "batch-1000"),
+        None => input.rsplit_once('-')?,
+    };
+    let sides: fn(&Input) -> Result<Sides, Failure> = match name {
+        "avro" => avro::sides,
+        "avro-compact" => avro::compact_sides,
+        "cbor" => cbor::sides,
+        "protobuf" => protobuf::sides,
+        "xml" => xml::sides,
+        _ => return None,
+    };
+    Some(Input::of(name, size, source).and_then(|input| {
+        let sides = sides(&input)?;
+        match direction {
+            "decode" => input.decode(sides.decode),
+            "encode" => input.encode(sides.encode),
+            _ => Err(format!("there is no direction `{direction}`").into()),
+        }
+    }))
+}
+
+/// What a library does with an input.
+struct Sides {
+    decode: Run,
+    encode: Side,
+}
+
+/// An operation, and work that it needs and that does not count.
+struct Side {
+    run: Run,
+    extra: Option<Run>,
+}
+
+/// Events, their document, and the format.
+struct Input {
+    format: &'static dyn Format,
+    events: Vec<Event>,
+    document: Bytes,
+    batch: bool,
+}
+
+impl Input {
+    fn of(name: &str, size: &str, source: &Source) -> Result<Self, Failure> {
+        const PAYLOAD: usize = 256 << 10;
+        let small = cloudevents_json::decode(source.document("json-small")?)?;
+        let events = match size {
+            "small" => vec![small],
+            "batch-1000" => cloudevents_json::decode_batch(source.document("json-batch-1000")?)?,
+            "256k" if name == "xml" => {
+                let text = "what XML holds without escapes, ".repeat(PAYLOAD / 32);
+                vec![small.into_builder().payload("text/plain", Ok(Payload::text(text.as_str()))).build()?]
+            }
+            "256k" => {
+                let bytes: Vec<u8> = (0..PAYLOAD).map(|at| (at * 31 % 251) as u8).collect();
+                vec![
+                    small
+                        .into_builder()
+                        .payload("application/octet-stream", Ok(Payload::binary(bytes)))
+                        .build()?,
+                ]
+            }
+            _ => return Err(format!("there is no size `{size}`").into()),
+        };
+        let format: &'static dyn Format = match name {
+            "avro" => const { &cloudevents_avro::Avro::new() },
+            "avro-compact" => const { &cloudevents_avro::AvroCompact::new() },
+            "cbor" => const { &cloudevents_cbor::Cbor::new() },
+            "protobuf" => const { &cloudevents_protobuf::Protobuf::new() },
+            _ => const { &cloudevents_xml::Xml::new() },
+        };
+        let mut document = Vec::new();
+        let batch = size == "batch-1000";
+        match events.as_slice() {
+            events if batch => format.encode_batch(events, &mut document)?,
+            [event, ..] => format.encode(event, &mut document)?,
+            [] => return Err("there is no event".into()),
+        };
+        Ok(Self { format, events, document: document.into(), batch })
+    }
+
+    fn event(&self) -> Result<&Event, Failure> {
+        self.events.first().ok_or_else(|| "there is no event".into())
+    }
+
+    fn decode(self, peer: Run) -> Result<Row, Failure> {
+        let decoding = Rc::new(Decoding::strict());
+        let (document, format, batch) = (self.document.clone(), self.format, self.batch);
+        let floors = vec![copy(&document)];
+        let promise = if batch {
+            Ok("")
+        } else {
+            let event = format.decode(document.clone(), &decoding)?.value;
+            let shared =
+                event.data_bytes().is_some_and(|data| document.as_ptr_range().contains(&data.as_ptr()));
+            if shared { Ok("shares the payload") } else { Err("shares the payload: it was copied".into()) }
+        };
+        let ours = run(move || {
+            let document = black_box(&document).clone();
+            match batch {
+                true => drop(black_box(format.decode_batch(document, &decoding))),
+                false => drop(black_box(format.decode(document, &decoding))),
+            }
+        });
+        Ok(Row { per: 1, ours, peer, peer_extra: None, floors, promise })
+    }
+
+    fn encode(self, peer: Side) -> Result<Row, Failure> {
+        let (events, format, batch) = (self.events, self.format, self.batch);
+        let length = self.document.len() as u64;
+        let write = move |events: &[Event]| {
+            let mut document = Vec::new();
+            let losses = match events {
+                events if batch => format.encode_batch(events, &mut document),
+                [event, ..] => format.encode(event, &mut document),
+                [] => return None,
+            };
+            losses.ok().map(|losses| (document, losses))
+        };
+        let heap = allocations::of(|| write(&events).map(|(document, _)| document));
+        let promise = "allocates as many bytes as the output has";
+        Ok(Row {
+            per: 1,
+            ours: run(move || write(black_box(&events))),
+            peer: peer.run,
+            peer_extra: peer.extra,
+            floors: vec![copy(&self.document)],
+            promise: if heap.bytes <= length {
+                Ok(promise)
+            } else {
+                Err(format!("{promise}: {} for {length}", heap.bytes))
+            },
+        })
+    }
+}

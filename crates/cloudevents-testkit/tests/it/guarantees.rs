@@ -1,0 +1,35 @@
+//! What `docs/guarantees.md` promises is shown by the tests that it names.
+
+use std::{fs, path::Path};
+
+/// The columns of the tables: the crates whose tests are named there.
+const COLUMNS: [&str; 3] = ["cloudevents-http", "cloudevents-kafka", "cloudevents-amqp"];
+
+#[test]
+fn every_cell_is_backed_by_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
+    let suite = fs::read_to_string(root.join("crates/cloudevents-transport/src/contract/mod.rs")).unwrap();
+    let checks = suite.split("all! {").nth(1).unwrap();
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| | ")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert_eq!(cells.len(), 4, "{row}");
+        for (cell, name) in cells[1..].iter().zip(COLUMNS).filter(|(cell, _)| **cell != "-") {
+            let tests: Vec<(&str, &str)> =
+                cell.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+            assert!(!tests.is_empty(), "no test backs: {cell}");
+            for (file, test) in tests {
+                let path = root.join("crates").join(name).join("tests/it").join(file).with_extension("rs");
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let is_check = file == "contract" && checks.lines().any(|line| line.trim() == test);
+                assert!(
+                    is_check && !text.is_empty() || text.contains(&format!("fn {test}(")),
+                    "{name} has no test {file}::{test}"
+                );
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "the tables were not read: {named} tests");
+}
