@@ -1,6 +1,6 @@
 //! `amqp` and `amqps` URLs: AMQP 1.0.
 
-use super::{Opened, Sending, check_sending, failed};
+use super::{Opened, Sending, check_options, failed};
 use crate::failure::Failure;
 use cloudevents_kit::{
     Error, Sender,
@@ -10,7 +10,7 @@ use cloudevents_kit::{
 use std::error::Error as _;
 
 pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
-    check_sending(endpoint, sending)?;
+    check_options(endpoint)?;
     check_tls(endpoint)?;
     let mut options = AmqpSenderOptions::default();
     options.timeout = sending.timeout;

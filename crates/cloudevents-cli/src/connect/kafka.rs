@@ -1,6 +1,6 @@
 //! `kafka` URLs.
 
-use super::{Opened, Sending, check_sending, failed};
+use super::{Opened, Sending, check_options, failed};
 use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
     self as kit, Sender,
@@ -10,7 +10,7 @@ use cloudevents_kit::{
 use std::hash::{BuildHasher, RandomState};
 
 pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
-    check_sending(endpoint, sending)?;
+    check_options(endpoint)?;
     check_tls(endpoint)?;
     let mut options = KafkaSenderOptions::default();
     options.formats = kit::formats();
@@ -46,7 +46,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
     }
     if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
         options.log = std::mem::take(&mut options.log).dropping_rejected();
-        let words = "what is no event is told and dropped, as `reject=drop` in the URL says it";
+        let words = "what is no event is told and dropped, as with `reject=drop` in the URL";
         let note = Report::note(words).kind("reject-drop");
         notes.push(note.help("`dead-letter=TOPIC` in the URL keeps it in a topic"));
     }

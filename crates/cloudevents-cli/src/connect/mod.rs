@@ -55,9 +55,7 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
     if matches!(scheme, "http" | "https") {
         return http::sender(&endpoint, sending);
     }
-    if !sending.headers.is_empty() || sending.authorization.is_some() {
-        return Err(Failure::usage("headers can be given for `http` and `https` URLs only"));
-    }
+    check_broker(scheme, sending)?;
     match scheme {
         #[cfg(feature = "amqp")]
         "amqp" | "amqps" => amqp::sender(&endpoint, sending).await,
@@ -110,13 +108,21 @@ const FEATURES: [(&str, &[&str]); 2] = [
     ("kafka", if cfg!(feature = "kafka") { &[] } else { &["kafka"] }),
 ];
 
-/// Refuses what brokers have no place for, and options of the URL that flags of the command stand for.
-#[cfg(any(feature = "amqp", feature = "kafka"))]
-fn check_sending(endpoint: &Endpoint, sending: &Sending) -> Result<(), Failure> {
+/// Refuses what HTTP alone has.
+fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
+    if !sending.headers.is_empty() || sending.authorization.is_some() {
+        return Err(Failure::usage("headers can be given for `http` and `https` URLs only"));
+    }
     if sending.batches {
-        let words = format!("there are no batches with `{}` URLs", endpoint.scheme());
+        let words = format!("there are no batches with `{}` URLs", crate::plain::plain(scheme));
         return Err(Failure::usage(words).help("--mode binary and --mode structured send each event alone"));
     }
+    Ok(())
+}
+
+/// Refuses options of the URL that flags of the command stand for.
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+fn check_options(endpoint: &Endpoint) -> Result<(), Failure> {
     for name in ["mode", "format"] {
         if endpoint.option(name).is_some() {
             let words = format!("the option `{name}` of the URL is for programs");

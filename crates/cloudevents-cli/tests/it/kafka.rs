@@ -43,11 +43,7 @@ fn from_one_to_the_other() {
     let wanted =
         "note: the URL names no `group`: listening from the beginning of the topic, in the group ce-listen-";
     assert!(listener.notes.starts_with(wanted), "{}", listener.notes);
-    assert!(
-        listener.notes.contains("as `reject=drop` in the URL says it [reject-drop]"),
-        "{}",
-        listener.notes
-    );
+    assert!(listener.notes.contains("as with `reject=drop` in the URL [reject-drop]"), "{}", listener.notes);
     let listened = listener.end();
     assert_eq!((listened.status, listened.err.as_str()), (0, "5 events received\n"));
     let lines: Vec<_> = listened.out.lines().collect();

@@ -84,7 +84,8 @@ impl<'a> Framed<'a> {
 
 /// The way to a message in a Protobuf schema: its place among the messages of the file, then the place of the nested one in that, and
 /// so on. All count from 0. Map entries and groups, which are messages in descriptors, do not count: Confluent's Java serializer,
-/// which goes by the text of the schema, does not count them.
+/// which goes by the text of the schema, does not count them. Its Python serializer does: in messages of it that are nested beside map
+/// fields, the place is another.
 ///
 /// ```
 /// use cloudevents_kafka::registry::{Framed, MessageIndexes};

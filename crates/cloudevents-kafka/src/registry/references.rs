@@ -34,8 +34,7 @@ pub async fn referenced_schemas<R: SchemaRegistry>(
                         .with_detail(format!("the schema refers to more than {MOST} others")));
                 }
                 let schema = registry.referenced(&reference).await?;
-                let further: Vec<Step> =
-                    schema.references().iter().rev().cloned().map(Step::Fetch).collect();
+                let further: Vec<Step> = schema.references().iter().rev().cloned().map(Step::Fetch).collect();
                 steps.push(Step::Done(reference, schema));
                 steps.extend(further);
             }

@@ -173,9 +173,8 @@ impl HttpRegistry {
             Authorization::Bearer(token) => request.bearer_auth(token),
         };
         if let Some(question) = question {
-            let body = serde_json::to_vec(question).map_err(|error| {
-                Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string())
-            })?;
+            let body = serde_json::to_vec(question)
+                .map_err(|error| Error::new(ErrorKind::InvalidDocument).with_detail(error.to_string()))?;
             request = request.header(CONTENT_TYPE, MEDIA_TYPE).body(body);
         }
         let response = request.send().await.map_err(|error| failed(ErrorKind::Disconnected, error))?;
@@ -258,7 +257,9 @@ impl<'a> Document<'a> {
         });
         Self {
             schema: schema.text(),
-            schema_type: Some(schema.kind()).filter(|kind| **kind != SchemaKind::Avro).map(SchemaKind::as_str),
+            schema_type: Some(schema.kind())
+                .filter(|kind| **kind != SchemaKind::Avro)
+                .map(SchemaKind::as_str),
             references: references.collect(),
         }
     }
@@ -355,14 +356,17 @@ async fn refused(status: u16, response: Response, limit: usize) -> Error {
     };
     let (kind, help) = match (status, refusal.code()) {
         _ if refusal.is_temporary() => (ErrorKind::Transport, "try again later"),
-        (404, Some(_)) => {
-            (ErrorKind::InvalidData, "check that this is the registry that the producer registers schemas with")
-        }
+        (404, Some(_)) => (
+            ErrorKind::InvalidData,
+            "check that this is the registry that the producer registers schemas with",
+        ),
         (300..=399 | 404 | 405, _) => {
             (ErrorKind::InvalidUrl, "check the URL: this is not what a schema registry answers")
         }
         (401 | 403, _) => (ErrorKind::Refused, "check the authorization"),
-        (409, _) => (ErrorKind::Refused, "change the schema so that it is compatible with those of its subject"),
+        (409, _) => {
+            (ErrorKind::Refused, "change the schema so that it is compatible with those of its subject")
+        }
         (422, _) => (ErrorKind::Refused, "check the schema and its references"),
         _ => (ErrorKind::Refused, "ask who runs the registry"),
     };

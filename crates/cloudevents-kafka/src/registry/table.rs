@@ -44,10 +44,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(options: CacheOptions) -> Arc<Self> {
-        Arc::new(Self {
-            options,
-            entries: Mutex::new(Entries { by_key: HashMap::new(), clock: 0 }),
-        })
+        Arc::new(Self { options, entries: Mutex::new(Entries { by_key: HashMap::new(), clock: 0 }) })
     }
 
     /// The answer to this question: the one that is kept, or that of `ask`, which is called when nobody is asking already.

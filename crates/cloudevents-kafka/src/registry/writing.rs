@@ -53,7 +53,9 @@ impl Writing {
         let Some(writing) = writing else {
             return Err(Error::new(ErrorKind::Unsupported)
                 .with_detail("this codec reads, and was not told what to write with")
-                .with_help("give it a schema: `.writing(Writing::id(…))` or `.writing(Writing::schema(…))`"));
+                .with_help(
+                    "give it a schema: `.writing(Writing::id(…))` or `.writing(Writing::schema(…))`",
+                ));
         };
         match &writing.source {
             Source::Id(id) => Ok(*id),

@@ -68,11 +68,6 @@ impl Topic {
         Some(Self { servers, name })
     }
 
-    /// One on the embedded broker, and one on a real broker where there is one.
-    pub(crate) async fn both(partitions: u16) -> Vec<Self> {
-        [Some(Self::new(partitions)), Self::real(partitions).await].into_iter().flatten().collect()
-    }
-
     /// What the group of the topic has committed, partition by partition, and the ends of the partitions.
     pub(crate) async fn committed_and_ends(&self) -> (Vec<Option<i64>>, Vec<i64>) {
         let topic = self.clone();
@@ -80,7 +75,8 @@ impl Topic {
             let client: BaseConsumer =
                 config(&topic.servers).set("group.id", topic.group()).create().unwrap();
             let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
-            let mut numbers: Vec<_> = metadata.topics()[0].partitions().iter().map(|known| known.id()).collect();
+            let mut numbers: Vec<_> =
+                metadata.topics()[0].partitions().iter().map(|known| known.id()).collect();
             numbers.sort_unstable();
             let mut list = TopicPartitionList::new();
             numbers.iter().for_each(|number| _ = list.add_partition(&topic.name, *number));

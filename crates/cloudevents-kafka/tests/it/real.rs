@@ -1,11 +1,37 @@
-//! What a real broker does and the embedded one does not: it takes commits while a group is rebalanced. These run where
-//! `CE_TEST_KAFKA_URL` names one.
+//! Apache Kafka, where `CE_TEST_KAFKA_URL` names one: what the embedded broker has shown, and what it does not do. It takes no commits
+//! while a group is rebalanced; Kafka does.
 
-use crate::broker::{PATIENCE, Topic, event, next, number, soon};
+use crate::{
+    broker::{PATIENCE, Topic, event, next, number, soon},
+    client::handing_over,
+    hostile::left_out,
+    kill::loses_nothing,
+};
 use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
 use std::{collections::BTreeSet, time::Duration};
 
-const STRATEGIES: [&str; 3] = ["", "&partition.assignment.strategy=cooperative-sticky", "&group.protocol=consumer"];
+const STRATEGIES: [&str; 3] =
+    ["", "&partition.assignment.strategy=cooperative-sticky", "&group.protocol=consumer"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebalance_hands_partitions_over() {
+    for strategy in &STRATEGIES[..2] {
+        let Some(topic) = Topic::real(4).await else { return skipped() };
+        handing_over(topic, strategy).await;
+    }
+}
+
+#[tokio::test]
+async fn a_header_whose_name_is_not_utf8_is_left_out() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    left_out(&topic);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_is_killed_loses_nothing() {
+    let Some(topic) = Topic::real(3).await else { return skipped() };
+    loses_nothing(topic).await;
+}
 
 /// So that nothing is committed because it is time.
 fn never_by_time() -> KafkaReceiverOptions {

@@ -1,29 +1,35 @@
 //! Avro payloads by `apache-avro` 0.22, with schemas of a registry.
 
+mod avro_schema;
+mod default;
+mod resolve;
 mod shape;
-mod writer_schema;
+mod walk;
+mod write;
 
 use super::{
     CacheOptions, Framed, Schema, SchemaRegistry, Writing, content_type::is_one_of, table::Table,
     writing::invalid,
 };
+use avro_schema::AvroSchema;
 use cloudevents_core::{CodecContext, Data, Error, MediaType, Payload};
 use cloudevents_transport::AsyncCodec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
-use writer_schema::WriterSchema;
 
 /// Avro from and to serde types, framed with the number of an Avro schema.
 ///
+/// The name of the Rust type must be that of the record, enumeration or fixed; serde's `rename` gives it one.
+///
 /// A payload is read with the schema it was written with, the one of its number. Without a reader schema, the fields of the
 /// Rust type are looked up in it by name. With one, Avro's rules of schema resolution come between: fields that the writer did not know
-/// get their defaults, numbers are widened.
+/// get their defaults, numbers are widened. Records may have another name, as in Java; enumerations and fixeds may not.
 ///
 /// It writes `application/avro`, and reads that, `avro/binary`, `application/vnd.apache.avro`, `application/vnd.confluent.avro`, and
 /// subtypes that end in `+avro` or `.avro+binary`.
 ///
 /// Payloads are checked against the shape of their schema before anything is made of them: one that is cut off, that claims lengths it
-/// does not have, or that is nested deeper than 128 levels is refused.
+/// does not have, or that is nested deeper than 64 levels is refused.
 ///
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,9 +55,9 @@ use writer_schema::WriterSchema;
 pub struct RegistryAvro<R> {
     registry: Arc<R>,
     writing: Option<Writing>,
-    reader: Option<WriterSchema>,
+    reader: Option<AvroSchema>,
     content_type: Cow<'static, str>,
-    schemas: Arc<Table<u32, Arc<WriterSchema>>>,
+    schemas: Arc<Table<u32, Arc<AvroSchema>>>,
 }
 
 impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
@@ -76,7 +82,7 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro schema.
     pub fn with_reader_schema(mut self, text: &str) -> Result<Self, Error> {
-        self.reader = Some(WriterSchema::parse(&Schema::avro(text), &[])?);
+        self.reader = Some(AvroSchema::parse(&Schema::avro(text), &[])?);
         Ok(self)
     }
 
@@ -86,10 +92,10 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
         self
     }
 
-    async fn schema(&self, id: u32) -> Result<Arc<WriterSchema>, Error> {
+    async fn schema(&self, id: u32) -> Result<Arc<AvroSchema>, Error> {
         let ask = || {
             let registry = Arc::clone(&self.registry);
-            async move { WriterSchema::fetch(&*registry, id).await.map(Arc::new) }
+            async move { AvroSchema::fetch(&*registry, id).await.map(Arc::new) }
         };
         self.schemas.get(id, ask).await
     }

@@ -114,7 +114,9 @@ impl<R: SchemaRegistry + 'static> RegistryProtobuf<R> {
             if expected == indexes {
                 return Ok(());
             }
-            return Err(invalid(format!("the message at {indexes:?} is not the expected one at {expected:?}")));
+            return Err(invalid(format!(
+                "the message at {indexes:?} is not the expected one at {expected:?}"
+            )));
         }
         match self.messages(id).await?.name(indexes) {
             Some(found) if found == name => Ok(()),

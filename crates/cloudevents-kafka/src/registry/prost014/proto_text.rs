@@ -213,7 +213,15 @@ mod tests {
 
     #[test]
     fn what_is_no_schema_is_refused() {
-        for text in ["", "CgVhLnByb3Rv", "message A {", "}", "/* message A {}", "message A {} \"", "message A {} '\\'"] {
+        for text in [
+            "",
+            "CgVhLnByb3Rv",
+            "message A {",
+            "}",
+            "/* message A {}",
+            "message A {} \"",
+            "message A {} '\\'",
+        ] {
             assert!(Messages::parse(text).is_err(), "{text}");
         }
         let deep = "message A {".repeat(100_000);
