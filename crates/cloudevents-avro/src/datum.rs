@@ -1,7 +1,6 @@
 //! The binary encoding of Avro, as far as the two schemas need it (Avro 1.9.0, "Binary Encoding").
 
-use bytes::Bytes;
-use cloudevents_core::{Assembler, Error, ErrorKind, Piece, TextBuffer};
+use cloudevents_core::{Assembler, Error, ErrorKind, Piece};
 use std::str::Utf8Error;
 
 /// A cursor over a datum. Every method leaves it after what it read, or answers with the error that names the place.
@@ -173,47 +172,23 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How much of a document is looked at to find out whether it is text.
-const LOOK: usize = 512;
-
-/// The beginning of the document as far as it is UTF-8: lengths and branches below 64 are, so that often all strings of the
-/// attributes lie in it, and none has to be copied.
-#[inline]
-pub(crate) fn text_at_the_beginning(document: &Bytes) -> Result<TextBuffer, Error> {
-    let beginning = document.get(..LOOK).unwrap_or(document);
-    let length = match std::str::from_utf8(beginning) {
-        Ok(text) => text.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    TextBuffer::new(document.slice(..length))
-}
-
-/// A string that ends here: a piece of the document where that is known to be text, else a copy.
+/// A string that ends here, as a piece of an event.
 #[inline]
 pub(crate) fn piece(
     bytes: &[u8],
     end: usize,
-    text: &str,
     reader: &Reader<'_>,
     assembler: &mut Assembler<'_>,
 ) -> Result<Piece, Error> {
-    let start = end.wrapping_sub(bytes.len());
-    if text.get(start..end).is_some() {
-        return assembler.slice(start..end, false);
-    }
-    copied(bytes, end, reader, assembler)
+    assembler.push_bytes(bytes).map_err(|error| text_error(error, end, bytes, reader))
 }
 
-#[inline(never)]
-fn copied(
-    bytes: &[u8],
-    end: usize,
-    reader: &Reader<'_>,
-    assembler: &mut Assembler<'_>,
-) -> Result<Piece, Error> {
+/// The error with its place when it is that of a string that is none. The string ends here.
+#[cold]
+pub(crate) fn text_error(error: Error, end: usize, bytes: &[u8], reader: &Reader<'_>) -> Error {
     match std::str::from_utf8(bytes) {
-        Ok(text) => assembler.push(text),
-        Err(error) => Err(not_utf8(error, end, bytes, reader)),
+        Ok(_) => error,
+        Err(error) => not_utf8(error, end, bytes, reader),
     }
 }
 

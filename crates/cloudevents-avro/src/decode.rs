@@ -2,7 +2,7 @@
 
 use crate::{
     data,
-    datum::{Items, Reader, text_at_the_beginning},
+    datum::{Items, Reader},
     value::{BRANCHES, Entry, place},
 };
 use bytes::Bytes;
@@ -51,19 +51,10 @@ pub(crate) fn not_v1(clause: &'static str) -> Error {
 #[inline]
 fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     let mut reader = Reader::new(document, CLAUSE);
-    let buffer = text_at_the_beginning(document)?;
-    let text = buffer.as_str();
-    let mut assembler = Assembler::in_buffer(buffer.clone(), with);
-    let mut measured = false;
+    let mut assembler = Assembler::new(with);
     let mut entries = Items::default();
     while entries.next(&mut reader)? {
-        let entry = Entry::read(&mut reader, &BRANCHES)?;
-        if reader.position() > text.len() && !measured {
-            measured = true;
-            let length = entry.text_length().saturating_add(text_length(reader, entries, with)?);
-            assembler.reserve(length);
-        }
-        entry.give(text, &reader, &mut assembler)?;
+        Entry::read(&mut reader, &BRANCHES)?.give(&reader, &mut assembler)?;
     }
     let end = reader.position();
     let completed = assembler.complete().map_err(|error| place(error, end))?;
@@ -73,19 +64,6 @@ fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     let payload = data::read(&mut reader, document, &mut assembler)?;
     reader.end()?;
     Ok(assembler.finish(payload))
-}
-
-/// How much text of the entries that are left the assembler is going to copy, so that it takes one allocation.
-fn text_length(mut reader: Reader<'_>, mut entries: Items, with: &Decoding) -> Result<usize, Error> {
-    let mut length = 0_usize;
-    // More attributes than allowed are for the assembler to refuse.
-    for _ in 0..with.limits.attributes {
-        if !entries.next(&mut reader)? {
-            break;
-        }
-        length = length.saturating_add(Entry::read(&mut reader, &BRANCHES)?.text_length());
-    }
-    Ok(length)
 }
 
 fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {

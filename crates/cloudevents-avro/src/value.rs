@@ -1,7 +1,7 @@
 //! Attribute values as entries of a map: name, branch of a union, value.
 
-use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, write_bytes, write_long};
-use cloudevents_core::{Assembler, Error, ErrorKind, Given, Loss, Losses, Name, Value};
+use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, text_error, write_bytes, write_long};
+use cloudevents_core::{Assembler, AttributeName, Error, ErrorKind, Given, Loss, Losses, Name, Value};
 
 /// What a branch of a map's union holds.
 #[derive(Clone, Copy)]
@@ -49,49 +49,27 @@ impl<'a> Entry<'a> {
         Ok(Self { name, kind, bytes, number, branch, end: reader.position() })
     }
 
-    /// How much text the assembler copies, unless it lies in the part of the document that is known to be text.
+    /// Gives the attribute to the assembler.
     #[inline]
-    pub(crate) fn text_length(&self) -> usize {
-        match self.kind {
-            Kind::Null => self.name.len(),
-            Kind::String if is_known(self.name) => self.bytes.len(),
-            Kind::String => self.name.len().saturating_add(self.bytes.len()),
-            _ if is_known(self.name) => 0,
-            _ => self.name.len(),
-        }
-    }
-
-    /// Gives the attribute to the assembler, whose document begins with `text`.
-    #[inline]
-    pub(crate) fn give(
-        &self,
-        text: &str,
-        reader: &Reader<'_>,
-        assembler: &mut Assembler<'_>,
-    ) -> Result<(), Error> {
-        let start = self.branch.wrapping_sub(self.name.len());
-        // All of the entry lies in the text, or all of it is copied: so it was measured.
-        let text = if self.end <= text.len() { text } else { "" };
-        let given = match self.kind {
-            Kind::Null => {
-                let name = piece(self.name, self.branch, text, reader, assembler)?;
-                return assembler.unset(name).map_err(|error| self.place(error));
+    pub(crate) fn give(&self, reader: &Reader<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+        let taken = match self.kind {
+            Kind::String => {
+                return assembler
+                    .text_named(AttributeName::of(self.name), self.bytes)
+                    .map_err(|error| self.explain(error, reader));
             }
-            Kind::Boolean => Given::Boolean(self.number != 0),
+            Kind::Null => {
+                let name = piece(self.name, self.branch, reader, assembler)?;
+                assembler.unset(name)
+            }
+            Kind::Boolean => assembler.named(self.name, Given::Boolean(self.number != 0)),
             Kind::Int | Kind::Timestamp => match self.int() {
-                Ok(number) => Given::Integer(number),
-                Err(error) => return self.invalid(error, text, reader, assembler),
+                Ok(number) => assembler.named(self.name, Given::Integer(number)),
+                Err(error) => return self.invalid(error, reader, assembler),
             },
-            Kind::String => Given::Text(piece(self.bytes, self.end, text, reader, assembler)?),
-            Kind::Bytes => Given::Binary(self.bytes),
+            Kind::Bytes => assembler.named(self.name, Given::Binary(self.bytes)),
         };
-        let taken = if text.get(start..self.branch).is_some() {
-            let name = assembler.slice(start..self.branch, false)?;
-            assembler.attribute(name, given)
-        } else {
-            assembler.named(self.name(reader)?, given)
-        };
-        taken.map_err(|error| self.place(error))
+        taken.map_err(|error| self.explain(error, reader))
     }
 
     /// Gives an attribute to the assembler whose value is none.
@@ -99,11 +77,10 @@ impl<'a> Entry<'a> {
     pub(crate) fn invalid(
         &self,
         error: Error,
-        text: &str,
         reader: &Reader<'_>,
         assembler: &mut Assembler<'_>,
     ) -> Result<(), Error> {
-        let name = piece(self.name, self.branch, text, reader, assembler)?;
+        let name = piece(self.name, self.branch, reader, assembler)?;
         assembler.invalid(name, error).map_err(|error| self.place(error))
     }
 
@@ -134,6 +111,17 @@ impl<'a> Entry<'a> {
                 .with_detail("it is outside -2147483648 to 2147483647")
                 .with_clause("CE-Type-System-d")
         })
+    }
+
+    /// The error with its place, which for strings that are none is the place within.
+    #[cold]
+    pub(crate) fn explain(&self, error: Error, reader: &Reader<'_>) -> Error {
+        if error.kind() != ErrorKind::InvalidUtf8 {
+            return self.place(error);
+        }
+        let error =
+            text_error(error, self.end, if let Kind::String = self.kind { self.bytes } else { &[] }, reader);
+        text_error(error, self.branch, self.name, reader)
     }
 
     /// Adds the place: the name, or the value with its branch.
@@ -195,20 +183,4 @@ pub(crate) fn type_lost(name: Name<'_>) -> Loss {
 #[cold]
 pub(crate) fn place(error: Error, offset: usize) -> Error {
     if error.offset().is_some() { error } else { error.with_offset(offset) }
-}
-
-/// Whether the assembler knows the name by heart.
-#[inline]
-fn is_known(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"id"
-            | b"source"
-            | b"type"
-            | b"specversion"
-            | b"datacontenttype"
-            | b"dataschema"
-            | b"subject"
-            | b"time"
-    )
 }

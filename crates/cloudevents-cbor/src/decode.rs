@@ -2,12 +2,11 @@
 
 use crate::{
     data,
-    value::{Attribute, Found, Name},
+    value::{self, Attribute, Found, Name},
     wire::{Left, MAP, MOST_LEVELS, Reader, TAG, TEXT, malformed},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
-use smallvec::SmallVec;
+use cloudevents_core::{Assembler, AttributeName, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
 
 /// A document with one event and nothing else.
 #[inline]
@@ -51,17 +50,15 @@ pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Opti
 
 /// Reads all members and gives the attributes to the assembler. The answer is the payload.
 #[inline]
-fn members<'a>(document: &'a [u8], assembler: &mut Assembler<'_>) -> Result<Option<data::Found>, Error> {
-    let with = assembler.decoding();
-    let levels = levels(with);
-    // The assembler refuses what is beyond the limit, so no more than one beyond is kept.
-    let most = with.limits.attributes.saturating_add(1);
-    let mut found: SmallVec<[Attribute<'a>; 16]> = SmallVec::new();
+fn members(document: &[u8], assembler: &mut Assembler<'_>) -> Result<Option<data::Found>, Error> {
+    let levels = levels(assembler.decoding());
     let mut payload = None;
-    let mut text = 0_usize;
     let mut reader = Reader::new(document);
     let mut left = open(&mut reader)?;
     while reader.more(&mut left) {
+        if give_usual(&mut reader, levels, assembler)? {
+            continue;
+        }
         let (name, at) = key(&mut reader)?;
         if let Name::Data = name {
             if payload.is_some() {
@@ -70,20 +67,37 @@ fn members<'a>(document: &'a [u8], assembler: &mut Assembler<'_>) -> Result<Opti
             payload = Some(data::Found::read(&mut reader, levels)?);
             continue;
         }
-        let attribute = attribute(name, at, &mut reader, levels)?;
-        if found.len() < most {
-            text = text.saturating_add(attribute.text_length());
-            found.push(attribute);
-        }
+        attribute(name, at, &mut reader, levels)?.assemble(assembler)?;
     }
     if !reader.is_at_end() {
         return Err(malformed("bytes follow the document", reader.position()));
     }
-    assembler.reserve(text);
-    for attribute in &found {
-        attribute.assemble(assembler)?;
-    }
     Ok(payload)
+}
+
+/// Gives the attribute at the reader to the assembler when it is as usual. Otherwise the reader stays where it is.
+#[inline]
+fn give_usual(reader: &mut Reader<'_>, levels: u32, assembler: &mut Assembler<'_>) -> Result<bool, Error> {
+    let mut ahead = *reader;
+    let Some(name) = ahead.short_text().filter(|name| *name != b"data") else { return Ok(false) };
+    let name = AttributeName::of(name);
+    let Some(text) = value::usual_text(&mut ahead, name.core()) else { return Ok(false) };
+    if let Err(error) = assembler.text_named(name, text) {
+        return Err(located(*reader, levels, error));
+    }
+    *reader = ahead;
+    Ok(true)
+}
+
+/// The error of the member at the reader, with its place.
+#[cold]
+fn located(mut reader: Reader<'_>, levels: u32, error: Error) -> Error {
+    let attribute = key(&mut reader).and_then(|(name, at)| attribute(name, at, &mut reader, levels));
+    match attribute {
+        Ok(attribute) => attribute.located(error),
+        // The text is none.
+        Err(error) => error,
+    }
 }
 
 /// Steps into the map.

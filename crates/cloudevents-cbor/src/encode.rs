@@ -6,7 +6,7 @@ use crate::{
     value,
     wire::{MAP, TEXT, head_length, put_head, put_string, string_length},
 };
-use cloudevents_core::{Error, Event, Losses, SpecVersion, Value};
+use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, Timestamp, Uri};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -16,57 +16,73 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     }
     let data = event.data();
     let written = Written::of(event, data);
-    let (members, length) = measure(event, written);
+    let texts = [
+        (ID, Some(event.id())),
+        (SOURCE, Some(event.source().as_str())),
+        (TYPE, Some(event.ty())),
+        // What is not said otherwise is made explicit.
+        (DATACONTENTTYPE, written.content_type(event).map(MediaType::as_str)),
+        (DATASCHEMA, event.dataschema().map(Uri::as_str)),
+        (SUBJECT, event.subject()),
+        (TIME, event.time().map(Timestamp::as_str)),
+    ];
+    let (members, length) = measure(event, &texts, written);
     out.reserve(length);
     put_head(MAP, members, out);
     let mut losses = written.losses(event, data);
-    attributes(event, written, |name, value| {
-        put_string(TEXT, name.as_bytes(), out);
+    out.extend_from_slice(SPECVERSION);
+    for (name, text) in texts {
+        if let Some(text) = text {
+            out.extend_from_slice(name);
+            put_string(TEXT, text.as_bytes(), out);
+        }
+    }
+    // The time is the last of them.
+    if let [.., (_, Some(time))] = texts {
+        value::upper_case_timestamp(time, out);
+    }
+    for (name, value) in event.extensions() {
+        put_string(TEXT, name.as_str().as_bytes(), out);
         value::write(value, out);
-        value::tell_losses(name, value, &mut losses);
-    });
+        value::tell_losses(name.as_str(), value, &mut losses);
+    }
     if data.is_some() {
-        put_string(TEXT, b"data", out);
+        out.extend_from_slice(DATA);
         written.write(out);
     }
     Ok(losses)
 }
 
+/// The member for the version, the only one there is.
+const SPECVERSION: &[u8] = b"\x6bspecversion\x631.0";
+/// Names, and the tags of their values.
+const ID: &[u8] = b"\x62id";
+const SOURCE: &[u8] = b"\x66source\xd8\x20";
+const TYPE: &[u8] = b"\x64type";
+const DATACONTENTTYPE: &[u8] = b"\x6fdatacontenttype";
+const DATASCHEMA: &[u8] = b"\x6adataschema\xd8\x20";
+const SUBJECT: &[u8] = b"\x67subject";
+const TIME: &[u8] = b"\x64time\xc0";
+const DATA: &[u8] = b"\x64data";
+
 /// How many members the document has, and its length.
 #[inline]
-fn measure(event: &Event, written: Written<'_>) -> (u64, usize) {
-    let (mut members, mut length) = (0_u64, 0_usize);
-    let mut add = |name: &str, value: usize| {
+fn measure(event: &Event, texts: &[(&[u8], Option<&str>)], written: Written<'_>) -> (u64, usize) {
+    let (mut members, mut length) = (1_u64, SPECVERSION.len());
+    let mut add = |name: usize, value: usize| {
         members = members.saturating_add(1);
-        length = length.saturating_add(string_length(name.len())).saturating_add(value);
+        length = length.saturating_add(name).saturating_add(value);
     };
-    attributes(event, written, |name, value| add(name, value::length(value)));
-    if !matches!(written, Written::Nothing) {
-        add("data", written.length());
-    }
-    (members, length.saturating_add(head_length(members)))
-}
-
-/// The attributes in a fixed order: `specversion`, those of the specification, the extensions by name.
-#[inline]
-fn attributes(event: &Event, written: Written<'_>, mut visit: impl FnMut(&str, Value<'_>)) {
-    visit("specversion", Value::String("1.0"));
-    visit("id", Value::String(event.id()));
-    visit("source", Value::UriReference(event.source()));
-    visit("type", Value::String(event.ty()));
-    if let Some(content_type) = written.content_type(event) {
-        visit("datacontenttype", Value::String(content_type.as_str()));
-    }
-    if let Some(schema) = event.dataschema() {
-        visit("dataschema", Value::Uri(schema));
-    }
-    if let Some(subject) = event.subject() {
-        visit("subject", Value::String(subject));
-    }
-    if let Some(time) = event.time() {
-        visit("time", Value::Timestamp(time));
+    for (name, text) in texts {
+        if let Some(text) = text {
+            add(name.len(), string_length(text.len()));
+        }
     }
     for (name, value) in event.extensions() {
-        visit(name.as_str(), value);
+        add(string_length(name.as_str().len()), value::length(value));
     }
+    if !matches!(written, Written::Nothing) {
+        add(DATA.len(), written.length());
+    }
+    (members, length.saturating_add(head_length(members)))
 }

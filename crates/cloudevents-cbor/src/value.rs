@@ -4,7 +4,7 @@ use crate::wire::{
     BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED, head_length, put_head,
     put_string, string_length,
 };
-use cloudevents_core::{Assembler, Error, ErrorKind, Given, Loss, Losses, Uri, Value};
+use cloudevents_core::{Assembler, CoreName, Error, ErrorKind, Given, Loss, Losses, Uri, Value};
 use std::borrow::Cow;
 
 /// The name of a member as it was found.
@@ -54,6 +54,21 @@ impl<'a> Name<'a> {
             Self::Core(name) => name,
             Self::Other(name) => name,
         }
+    }
+}
+
+/// The value of an attribute as it usually is, at a reader behind the name: the text is short and in one piece, and a tag says no
+/// more than the name does.
+#[inline]
+pub(crate) fn usual_text<'a>(reader: &mut Reader<'a>, name: Option<CoreName>) -> Option<&'a [u8]> {
+    match (reader.short_text(), name) {
+        (Some(b"0.3"), Some(CoreName::SpecVersion)) => None,
+        (Some(text), _) => Some(text),
+        (None, Some(CoreName::Time)) => reader.short_tagged(&[TAG << 5 | TIMESTAMP_TAG as u8]),
+        (None, Some(CoreName::Source | CoreName::DataSchema)) => {
+            reader.short_tagged(&[TAG << 5 | 24, URI_TAG as u8])
+        }
+        _ => None,
     }
 }
 
@@ -136,20 +151,6 @@ impl<'a> Found<'a> {
 }
 
 impl Attribute<'_> {
-    /// How much text goes into the event.
-    #[inline]
-    pub(crate) fn text_length(&self) -> usize {
-        let value = match &self.value {
-            Found::Text(text) | Found::Timestamp(text) | Found::Uri(text) => text.len(),
-            Found::Boolean(_) | Found::Integer(_) | Found::Binary(_) | Found::Null | Found::Unusable(_) => 0,
-        };
-        match &self.name {
-            // The assembler has a place for it.
-            Name::Core(_) | Name::Data => value,
-            Name::Other(name) => value.saturating_add(name.len()),
-        }
-    }
-
     /// Gives it to the assembler.
     #[inline]
     pub(crate) fn assemble(&self, assembler: &mut Assembler<'_>) -> Result<(), Error> {
@@ -159,8 +160,11 @@ impl Attribute<'_> {
             Found::Text(text) => Given::Text(assembler.push(text)?),
             Found::Binary(bytes) => Given::Binary(bytes),
             Found::Timestamp(text) => Given::Timestamp(assembler.push(text)?),
-            // The tag stands for both types; what can be the narrower one is.
-            Found::Uri(text) if Uri::parse(text).is_ok() => Given::Uri(assembler.push(text)?),
+            // The tag stands for both types, which are one where the specification knows the attribute; else what can be the
+            // narrower one is.
+            Found::Uri(text) if matches!(self.name, Name::Other(_)) && Uri::parse(text).is_ok() => {
+                Given::Uri(assembler.push(text)?)
+            }
             Found::Uri(text) => Given::UriReference(assembler.push(text)?),
             Found::Null => {
                 let name = assembler.push(self.name.as_str())?;
@@ -189,7 +193,7 @@ impl Attribute<'_> {
 
     /// The error with its place.
     #[cold]
-    fn located(&self, error: Error) -> Error {
+    pub(crate) fn located(&self, error: Error) -> Error {
         let error = match error.attribute() {
             None | Some("") if !self.name.as_str().is_empty() => error.with_attribute(self.name.as_str()),
             _ => error,
@@ -255,10 +259,8 @@ pub(crate) fn write(value: Value<'_>, out: &mut Vec<u8>) {
         Value::Binary(bytes) => put_string(BYTES, bytes, out),
         Value::Timestamp(timestamp) => {
             put_head(TAG, TIMESTAMP_TAG, out);
-            let text = timestamp.as_str().as_bytes();
-            put_head(TEXT, text.len() as u64, out);
-            // Tag 0 has an upper-case T and Z (RFC 8949 section 3.4.1, by RFC 4287 section 3.3).
-            out.extend(text.iter().map(u8::to_ascii_uppercase));
+            put_string(TEXT, timestamp.as_str().as_bytes(), out);
+            upper_case_timestamp(timestamp.as_str(), out);
         }
         Value::Uri(_) | Value::UriReference(_) => {
             put_head(TAG, URI_TAG, out);
@@ -272,10 +274,18 @@ pub(crate) fn write(value: Value<'_>, out: &mut Vec<u8>) {
 #[inline]
 pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
     if let Value::UriReference(reference) = value
-        && name != "source"
         && Uri::parse(reference.as_str()).is_ok()
     {
         losses.push(Loss::new(name, "attribute-type", "a URI-reference that is a URI becomes one"));
+    }
+}
+
+/// Puts the timestamp that was appended last into upper case: tag 0 has an upper-case T and Z (RFC 8949 section 3.4.1, by RFC
+/// 4287 section 3.3).
+#[inline]
+pub(crate) fn upper_case_timestamp(text: &str, out: &mut [u8]) {
+    if let Some((_, text)) = out.split_at_mut_checked(out.len().wrapping_sub(text.len())) {
+        text.make_ascii_uppercase();
     }
 }
 

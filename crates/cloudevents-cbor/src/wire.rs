@@ -145,6 +145,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A text string of less than 256 bytes, in one piece. The reader stays where it is when the next item is another.
+    #[inline]
+    pub(crate) fn short_text(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = match self.rest {
+            [initial @ 0x60..=0x77, rest @ ..] => (initial & 0x1f, rest),
+            [0x78, length, rest @ ..] => (*length, rest),
+            _ => return None,
+        };
+        let (text, rest) = rest.split_at_checked(length.into())?;
+        self.rest = rest;
+        Some(text)
+    }
+
+    /// The same behind a tag, which has to be written this way, and text that is not empty.
+    #[inline]
+    pub(crate) fn short_tagged(&mut self, tag: &[u8]) -> Option<&'a [u8]> {
+        let mut inside = Self { rest: self.rest.strip_prefix(tag)?, end: self.end };
+        let text = inside.short_text().filter(|text| !text.is_empty())?;
+        *self = inside;
+        Some(text)
+    }
+
     /// The bytes of a string of definite length, whose head was read.
     #[inline]
     fn take(&mut self, length: u64, at: usize) -> Result<&'a [u8], Error> {
@@ -280,12 +302,18 @@ pub(crate) fn is_byte_string(item: &[u8]) -> bool {
 #[inline]
 pub(crate) fn put_head(major: u8, argument: u64, out: &mut Vec<u8>) {
     let initial = major << 5;
+    match u8::try_from(argument) {
+        Ok(argument @ ..24) => out.push(initial | argument),
+        Ok(argument) => out.extend_from_slice(&[initial | 24, argument]),
+        Err(_) => put_long_head(initial, argument, out),
+    }
+}
+
+#[inline(never)]
+fn put_long_head(initial: u8, argument: u64, out: &mut Vec<u8>) {
     let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
     match argument {
-        // The masks change nothing.
-        ..24 => out.push(initial | h & 0x1f),
-        24..0x100 => out.extend_from_slice(&[initial | 24, h]),
-        0x100..0x1_0000 => out.extend_from_slice(&[initial | 25, g, h]),
+        ..0x1_0000 => out.extend_from_slice(&[initial | 25, g, h]),
         0x1_0000..0x1_0000_0000 => out.extend_from_slice(&[initial | 26, e, f, g, h]),
         _ => out.extend_from_slice(&[initial | 27, a, b, c, d, e, f, g, h]),
     }

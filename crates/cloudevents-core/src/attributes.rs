@@ -1,8 +1,9 @@
 //! The attribute store: spans of two text buffers.
 
-use crate::{Name, TextBuffer, Timestamp, Uri, UriReference, Value};
+use crate::{CoreName, Name, TextBuffer, Timestamp, Uri, UriReference, Value};
 use alloc::sync::Arc;
 use bytes::Bytes;
+use core::ops::Range;
 
 /// The attributes every specversion 1.0 event has or may have, but for `specversion` itself, in the order they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +36,7 @@ impl Core {
 
     #[inline]
     pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"id" => Self::Id,
-            b"source" => Self::Source,
-            b"type" => Self::Type,
-            b"datacontenttype" => Self::DataContentType,
-            b"dataschema" => Self::DataSchema,
-            b"subject" => Self::Subject,
-            b"time" => Self::Time,
-            _ => return None,
-        })
+        CoreName::of(name)?.core()
     }
 }
 
@@ -63,12 +55,11 @@ impl Span {
         self.length == 0
     }
 
-    /// The bytes of the text; otherwise as [`of`](Self::of).
+    /// The range of the buffer of the span.
     #[inline]
-    pub(crate) fn bytes_of<'a>(self, text: &'a [u8], side: &'a [u8]) -> &'a [u8] {
-        let buffer = if self.is_in_side() { side } else { text };
+    pub(crate) fn range(self) -> Range<usize> {
         let start = (self.offset & !SIDE) as usize;
-        buffer.get(start..start.wrapping_add(self.length as usize)).unwrap_or_default()
+        start..start.wrapping_add(self.length as usize)
     }
 
     #[inline]
@@ -80,8 +71,7 @@ impl Span {
     #[inline]
     pub(crate) fn of<'a>(self, text: &'a str, side: &'a str) -> &'a str {
         let buffer = if self.is_in_side() { side } else { text };
-        let start = (self.offset & !SIDE) as usize;
-        buffer.get(start..start.wrapping_add(self.length as usize)).unwrap_or_default()
+        buffer.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -115,7 +105,7 @@ impl Extension {
         Span { offset: self.name_offset, length: self.name_length.into() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value<'a>(self, text: &'a str, side: &'a str, binary: &'a [u8]) -> Value<'a> {
         let written = || self.value.of(text, side);
         match self.kind {
@@ -145,11 +135,14 @@ pub(crate) enum Extensions {
 pub(crate) const FEW: usize = 4;
 
 impl Extensions {
+    #[inline]
     pub(crate) fn new(list: &[Extension], binary: Bytes) -> Self {
         match u8::try_from(list.len()) {
             Ok(length) if list.len() <= FEW && binary.is_empty() => {
                 let mut few = [Extension::default(); FEW];
-                few.iter_mut().zip(list).for_each(|(to, from)| *to = *from);
+                if let Some(few) = few.get_mut(..list.len()) {
+                    few.copy_from_slice(list);
+                }
                 Self::Few { length, list: few }
             }
             _ => Self::Many { list: list.into(), binary },

@@ -388,7 +388,7 @@ impl Event {
         Some((Name::known(v03::core_name(self.specversion, core)), value))
     }
 
-    #[inline]
+    #[inline(always)] // Encoders have a loop or two over extensions.
     pub(crate) fn extension_at(&self, index: usize) -> Option<(Name<'_>, Value<'_>)> {
         let extension = self.extensions.list().get(index)?;
         let (text, side) = (self.buffers.text.as_str(), self.buffers.side.as_str());

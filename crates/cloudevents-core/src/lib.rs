@@ -23,6 +23,7 @@ mod name;
 mod parts;
 mod payload;
 pub mod scan;
+mod side;
 mod specversion;
 mod text;
 mod text_buffer;
@@ -32,7 +33,7 @@ mod uri;
 mod v03;
 mod value;
 
-pub use assemble::{Assembler, Completed, Given, Piece, TextWriter};
+pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, Piece, TextWriter};
 pub use attributes::Attributes;
 pub use builder::{BuildError, EventBuilder};
 pub use decoding::{Decoded, Decoding, Leniency, Limits, Repair, RepairKind};

@@ -95,8 +95,9 @@ impl<'a> MediaType<'a> {
     }
 
     /// Whether the content is CBOR: the subtype is `cbor` or ends in `+cbor` (CBOR format, section 3.1.1).
+    #[inline]
     pub fn is_cbor(self) -> bool {
-        self.has_suffix("cbor", "+cbor")
+        self.text != Self::JSON.text && self.has_suffix("cbor", "+cbor")
     }
 
     /// Whether the content is XML: the subtype is `xml` or ends in `+xml` (RFC 7303).

@@ -38,10 +38,30 @@ impl<'a> Name<'a> {
 /// Whether a text is the name of a context attribute.
 #[inline]
 pub(crate) fn is_name(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text.iter().fold(true, |all, byte| all & matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
-        && text != b"data"
-        && text.len() <= MAX
+    !text.is_empty() && has_name_characters(text) && text != b"data" && text.len() <= MAX
+}
+
+/// Up to 16 bytes are looked at as two halves, which may overlap.
+#[inline]
+fn has_name_characters(text: &[u8]) -> bool {
+    if text.len() <= 16
+        && let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>())
+    {
+        return is_of_name(*first) & is_of_name(*last);
+    }
+    text.iter().fold(true, |all, byte| all & matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
+}
+
+/// Whether all of eight bytes are `a` to `z` or `0` to `9`.
+#[inline(always)]
+fn is_of_name(eight: [u8; 8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // With the highest bit of each byte out of the way, that bit tells in a sum whether a byte reaches a number.
+    let (word, splat) = (u64::from_le_bytes(eight), |byte: u8| u64::from_le_bytes([byte; 8]));
+    let reaches = |byte: u8| (word & !HIGH).wrapping_add(splat(0x80_u8.wrapping_sub(byte)));
+    let letters = reaches(b'a') & !reaches(b'z'.wrapping_add(1));
+    let digits = reaches(b'0') & !reaches(b'9'.wrapping_add(1));
+    (letters | digits) & !word & HIGH == HIGH
 }
 
 /// Event keeps lengths of names in 16 bits. Nobody has come near.
@@ -87,5 +107,26 @@ impl PartialEq<str> for Name<'_> {
 impl PartialEq<&str> for Name<'_> {
     fn eq(&self, other: &&str) -> bool {
         self.0 == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn every_byte_in_every_place() {
+        for length in 1..24 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    for other in [b'a', b'z', b'0', b'9'] {
+                        let mut name = alloc::vec![other; length];
+                        name[at] = byte;
+                        let good = byte.is_ascii_lowercase() || byte.is_ascii_digit();
+                        assert_eq!(is_name(&name), good, "{byte} at {at} of {length}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -4,18 +4,19 @@ use crate::{
     Error, ErrorKind, Event, MediaType, SpecVersion, TextBuffer, Timestamp, Uri, UriReference, Value,
     attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
     event::Body,
+    side::Side,
     text,
     uri::is_plain_path,
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::mem::take;
 use smallvec::SmallVec;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Parts {
+pub(crate) struct Parts<S = Vec<u8>> {
     pub(crate) text: TextBuffer,
-    /// UTF-8: only text is appended.
-    pub(crate) side: Vec<u8>,
+    pub(crate) side: S,
     pub(crate) core: [Span; 7],
     /// Sorted by name.
     pub(crate) extensions: SmallVec<[Extension; 8]>,
@@ -23,10 +24,14 @@ pub(crate) struct Parts {
     pub(crate) type_url: Span,
 }
 
-impl Parts {
+impl<S: Side> Parts<S> {
     #[inline]
     pub(crate) fn bytes(&self, span: Span) -> &[u8] {
-        span.bytes_of(self.text.as_bytes(), &self.side)
+        if span.is_in_side() {
+            self.side.part(span.range())
+        } else {
+            self.text.as_bytes().get(span.range()).unwrap_or_default()
+        }
     }
 
     /// The text of a span. That of the side buffer is checked again: where it matters, look at the bytes.
@@ -41,28 +46,9 @@ impl Parts {
     /// Appends a text to the side buffer.
     #[inline]
     pub(crate) fn push(&mut self, text: &str) -> Result<Span, Error> {
-        let start = self.side.len();
-        self.side.extend_from_slice(text.as_bytes());
-        self.side_span(start)
-    }
-
-    /// The span of what was appended to the side buffer since it had this length.
-    #[inline]
-    pub(crate) fn side_span(&self, start: usize) -> Result<Span, Error> {
-        let span = Self::text_span(start..self.side.len())?;
-        Ok(Span { offset: span.offset | SIDE, ..span })
-    }
-
-    /// The span of a range of the text buffer.
-    #[inline]
-    pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
-        // What ends within reach begins there.
-        match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
-            (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
-                Ok(Span { offset, length })
-            }
-            _ => Err(beyond_reach()),
-        }
+        let start = self.side.length();
+        self.side.append(text.as_bytes());
+        side_span(start, text.len())
     }
 
     #[inline]
@@ -81,10 +67,9 @@ impl Parts {
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Result<usize, usize> {
         // From the end: messages that are sorted already, as ours are, cost one comparison per name.
-        let (text, side) = (self.text.as_bytes(), self.side.as_slice());
         let mut at = self.extensions.len();
         for extension in self.extensions.iter().rev() {
-            match extension.name().bytes_of(text, side).cmp(name) {
+            match self.bytes(extension.name()).cmp(name) {
                 core::cmp::Ordering::Less => return Err(at),
                 core::cmp::Ordering::Equal => return Ok(at.wrapping_sub(1)),
                 core::cmp::Ordering::Greater => at = at.wrapping_sub(1),
@@ -122,7 +107,7 @@ impl Parts {
             Value::Binary(bytes) => {
                 let start = self.binary.len();
                 self.binary.extend_from_slice(bytes);
-                return Ok((ExtensionKind::Binary, Self::text_span(start..self.binary.len())?));
+                return Ok((ExtensionKind::Binary, text_span(start..self.binary.len())?));
             }
             Value::String(_) => ExtensionKind::String,
             Value::Uri(_) => ExtensionKind::Uri,
@@ -132,6 +117,22 @@ impl Parts {
         Ok((kind, self.push(value.as_str().unwrap_or_default())?))
     }
 
+    /// Freezes the parts, of which nothing useful is left. The payload stays what it was said to be.
+    #[inline]
+    pub(crate) fn freeze(&mut self, specversion: SpecVersion, body: Option<Body>) -> Event {
+        let binary = if self.binary.is_empty() { Bytes::new() } else { take(&mut self.binary).into() };
+        Event {
+            buffers: crate::attributes::Buffers { text: take(&mut self.text), side: self.side.freeze() },
+            core: self.core,
+            extensions: Extensions::new(&self.extensions, binary),
+            type_url: self.type_url,
+            body,
+            specversion,
+        }
+    }
+}
+
+impl Parts {
     /// Takes an event apart. Its text stays where it is; what was unescaped is copied.
     pub(crate) fn thaw(mut event: Event) -> (Self, SpecVersion, Option<Body>) {
         // What the content type makes of the payload is settled before the content type may change.
@@ -146,26 +147,25 @@ impl Parts {
         };
         (parts, event.specversion, body)
     }
-
-    /// Freezes the parts. The payload stays what it was said to be.
-    #[inline]
-    pub(crate) fn freeze(self, specversion: SpecVersion, body: Option<Body>) -> Event {
-        let binary = if self.binary.is_empty() { Bytes::new() } else { self.binary.into() };
-        Event {
-            buffers: crate::attributes::Buffers { text: self.text, side: side_buffer(self.side) },
-            core: self.core,
-            extensions: Extensions::new(&self.extensions, binary),
-            type_url: self.type_url,
-            body,
-            specversion,
-        }
-    }
 }
 
+/// The span of what was appended to the side buffer when it had the length `start`.
 #[inline]
-fn side_buffer(side: Vec<u8>) -> TextBuffer {
-    // It is UTF-8, and checked as a whole, once, because nothing but bytes can be appended without a check.
-    if side.is_empty() { TextBuffer::default() } else { TextBuffer::new(side.into()).unwrap_or_default() }
+pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
+    let span = text_span(start..start.wrapping_add(length))?;
+    Ok(Span { offset: span.offset | SIDE, ..span })
+}
+
+/// The span of a range of the text buffer.
+#[inline]
+pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
+    // What ends within reach begins there.
+    match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
+        (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
+            Ok(Span { offset, length })
+        }
+        _ => Err(beyond_reach()),
+    }
 }
 
 #[inline]
@@ -176,7 +176,7 @@ pub(crate) fn extension(name: Span, kind: ExtensionKind, value: Span) -> Extensi
 }
 
 /// Whether a text follows the rules of a core attribute at first sight. `plain` says that it is known to be printable ASCII.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_plain_core(core: Core, value: &[u8], plain: bool) -> bool {
     !value.is_empty()
         && match core {

@@ -27,6 +27,55 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte))
 }
 
+/// Copies bytes to a place of the same length, and tells whether all of them are printable ASCII and spaces.
+///
+/// Bytes that are few are copied as two halves, which may overlap.
+#[inline]
+pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
+    if from.len() > 64 {
+        to.copy_from_slice(from);
+        return is_plain(from);
+    }
+    if let Some((first, last)) = copy_halves::<32>(from, to) {
+        return [first, last]
+            .iter()
+            .fold(u8x16::ZERO, |all, half| {
+                all | half.as_chunks().0.iter().fold(all, |all, chunk| all | odd(*chunk))
+            })
+            .to_bitmask()
+            == 0;
+    }
+    if let Some((first, last)) = copy_halves::<16>(from, to) {
+        return (odd(first) | odd(last)).to_bitmask() == 0;
+    }
+    if let Some((first, last)) = copy_halves::<8>(from, to) {
+        return !has_odd(u64::from_le_bytes(first)) && !has_odd(u64::from_le_bytes(last));
+    }
+    if let Some((first, last)) = copy_halves::<4>(from, to) {
+        let (first, last) = (u32::from_le_bytes(first), u32::from_le_bytes(last));
+        return !has_odd(u64::from(first) << 32 | u64::from(last));
+    }
+    // Three at most.
+    let middle = from.len() / 2;
+    if let (Some((&[first], &[last])), Some(&middle), Some(to_middle)) =
+        (from.first_chunk().zip(from.last_chunk()), from.get(middle), to.get_mut(middle))
+    {
+        *to_middle = middle;
+        copy_halves::<1>(from, to);
+        return [first, middle, last].iter().all(|byte| (b' '..0x7f).contains(byte));
+    }
+    true
+}
+
+/// Copies as many bytes of the beginning and of the end, when there are as many. The answer is those bytes.
+#[inline(always)]
+fn copy_halves<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<([u8; N], [u8; N])> {
+    let (first, last) = (*from.first_chunk()?, *from.last_chunk()?);
+    *to.first_chunk_mut()? = first;
+    *to.last_chunk_mut()? = last;
+    Some((first, last))
+}
+
 /// The bytes outside of printable ASCII.
 #[inline(always)]
 #[allow(clippy::arithmetic_side_effects)] // Lanes wrap.
@@ -71,7 +120,7 @@ fn refuse(what: &str, character: char, at: usize) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, is_plain};
+    use super::{check, copy_plain, is_plain};
 
     #[test]
     fn every_byte_in_every_place() {
@@ -82,6 +131,9 @@ mod tests {
                     let mut bytes = alloc::vec![b'x'; length];
                     bytes[at] = byte;
                     assert_eq!(is_plain(&bytes), (b' '..=b'~').contains(&byte), "{byte} at {at} of {length}");
+                    let mut copy = alloc::vec![0; length];
+                    assert_eq!(copy_plain(&bytes, &mut copy), is_plain(&bytes), "{byte} at {at} of {length}");
+                    assert_eq!(copy, bytes);
                 }
             }
         }

@@ -53,12 +53,17 @@ pub struct Instant<'a> {
 
 impl Instant<'_> {
     /// The fraction in nanoseconds, further digits cut off: 0 to 999,999,999.
+    #[inline]
     pub fn nanosecond(self) -> u32 {
-        self.fraction
-            .bytes()
-            .chain(core::iter::repeat(b'0'))
-            .take(9)
-            .fold(0, |n: u32, digit| n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0'))))
+        // The nine digits at most that count, then the zeros that are not written.
+        const ZEROS: [u32; 10] =
+            [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+        let digits = self.fraction.len().min(9);
+        let number =
+            self.fraction.bytes().take(9).fold(0, |n: u32, digit| {
+                n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0')))
+            });
+        number.wrapping_mul(ZEROS.get(digits).copied().unwrap_or_default())
     }
 
     /// Whether the fraction has digits other than 0 beyond this many places.
@@ -125,8 +130,9 @@ impl<'a> Timestamp<'a> {
         read(text).is_ok()
     }
 
+    #[inline]
     fn fields(self) -> Fields {
-        read(self.0.as_bytes()).unwrap_or_default()
+        read_known(self.0.as_bytes()).unwrap_or_default()
     }
 }
 
@@ -143,7 +149,7 @@ pub(crate) fn format_with_offset(seconds: i64, nanosecond: u32, offset: i16) -> 
     Some(text)
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Fields {
     year: u16,
     month: u8,
@@ -186,14 +192,16 @@ fn read(text: &[u8]) -> Result<Fields, &'static str> {
     else {
         return Err(SHAPE);
     };
-    let century = two(y0, y1)?;
+    if !all_digits([y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1]) {
+        return Err(SHAPE);
+    }
     let fields = Fields {
-        year: u16::from(century).wrapping_mul(100).wrapping_add(two(y2, y3)?.into()),
-        month: two(m0, m1)?,
-        day: two(d0, d1)?,
-        hour: two(h0, h1)?,
-        minute: two(n0, n1)?,
-        second: two(s0, s1)?,
+        year: u16::from(two(y0, y1)).wrapping_mul(100).wrapping_add(two(y2, y3).into()),
+        month: two(m0, m1),
+        day: two(d0, d1),
+        hour: two(h0, h1),
+        minute: two(n0, n1),
+        second: two(s0, s1),
         fraction_digits: 0,
         offset: 0,
     };
@@ -220,7 +228,10 @@ fn read(text: &[u8]) -> Result<Fields, &'static str> {
     let offset = match *zone {
         [b'Z' | b'z'] => 0,
         [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
-            let (hours, minutes) = (two(h0, h1)?, two(m0, m1)?);
+            if !all_digits([h0, h1, m0, m1]) {
+                return Err(SHAPE);
+            }
+            let (hours, minutes) = (two(h0, h1), two(m0, m1));
             if hours > 23 || minutes > 59 {
                 return Err("the offset does not exist");
             }
@@ -236,6 +247,32 @@ fn read(text: &[u8]) -> Result<Fields, &'static str> {
     Ok(Fields { fraction_digits, offset, ..fields })
 }
 
+/// The fields of a text that is known to be a timestamp.
+#[inline]
+fn read_known(text: &[u8]) -> Option<Fields> {
+    let &[y0, y1, y2, y3, _, m0, m1, _, d0, d1, _, h0, h1, _, n0, n1, _, s0, s1, ref rest @ ..] = text else {
+        return None;
+    };
+    let (offset, zone) = match *rest {
+        [.., sign @ (b'+' | b'-'), h0, h1, _, m0, m1] => {
+            let offset = i16::from(two(h0, h1)).wrapping_mul(60).wrapping_add(two(m0, m1).into());
+            (if sign == b'-' { offset.wrapping_neg() } else { offset }, 6)
+        }
+        _ => (0, 1),
+    };
+    Some(Fields {
+        year: u16::from(two(y0, y1)).wrapping_mul(100).wrapping_add(two(y2, y3).into()),
+        month: two(m0, m1),
+        day: two(d0, d1),
+        hour: two(h0, h1),
+        minute: two(n0, n1),
+        second: two(s0, s1),
+        // What is left without the zone and the decimal point.
+        fraction_digits: rest.len().saturating_sub(zone).saturating_sub(1),
+        offset,
+    })
+}
+
 const MONTH: &str = "the day does not exist in that month";
 
 /// Leap seconds are added at the end of a UTC day.
@@ -244,10 +281,15 @@ fn ends_a_utc_day_minute(fields: &Fields, offset: i16) -> bool {
     local.wrapping_sub(offset.into()).rem_euclid(1440) == 1439
 }
 
-#[inline]
-fn two(tens: u8, ones: u8) -> Result<u8, &'static str> {
-    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    if tens > 9 || ones > 9 { Err(SHAPE) } else { Ok(tens.wrapping_mul(10).wrapping_add(ones)) }
+#[inline(always)]
+fn all_digits<const N: usize>(bytes: [u8; N]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & byte.is_ascii_digit())
+}
+
+/// The number that two digits are.
+#[inline(always)]
+fn two(tens: u8, ones: u8) -> u8 {
+    tens.wrapping_sub(b'0').wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'))
 }
 
 fn days_in_month(year: u16, month: u8) -> u8 {
@@ -259,16 +301,17 @@ fn days_in_month(year: u16, month: u8) -> u8 {
     }
 }
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms"). The arguments are in range, so nothing overflows.
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, of the years 0 to 9999 (Howard Hinnant,
+/// "chrono-Compatible Low-Level Date Algorithms"). The arguments are in range, so nothing overflows.
 #[allow(clippy::arithmetic_side_effects)]
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+#[inline]
+fn days_from_civil(year: u32, month: u32, day: u32) -> i64 {
+    // Years begin in March. One era of 400 years is added, so that everything is positive.
+    let (year, month) = if month <= 2 { (year + 399, month + 9) } else { (year + 400, month - 3) };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    i64::from(era * 146_097 + day_of_era) - (719_468 + 146_097)
 }
 
 #[cold]
@@ -386,6 +429,7 @@ mod tests {
             "9999-12-31T23:59:59.9999999999999Z",
         ] {
             assert_eq!(Timestamp::parse(good).unwrap().as_str(), good);
+            assert_eq!(read_known(good.as_bytes()), read(good.as_bytes()).ok(), "{good}");
         }
         for bad in [
             "",

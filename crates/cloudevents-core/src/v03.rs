@@ -4,6 +4,7 @@ use crate::{
     BuildError, Error, ErrorKind, Event, SpecVersion, Uri, UriReference,
     attributes::Core,
     parts::{self, Parts, empty, reserved},
+    side::Side,
     text,
 };
 use alloc::vec::Vec;
@@ -51,7 +52,7 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
 /// Moves what was read under 1.0 names to where 0.3 has it: `schemaurl` to its slot, `dataschema`, which 0.3 does not know, to
 /// the extensions. The answer is the `datacontentencoding`, which is consumed.
 #[cold]
-pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, Error> {
+pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<Option<alloc::string::String>, Error> {
     let dataschema = parts.core(Core::DataSchema);
     parts.set_core(Core::DataSchema, Default::default());
     if let Ok(at) = parts.find(b"schemaurl") {
@@ -82,7 +83,7 @@ pub(crate) fn adopt(parts: &mut Parts) -> Result<Option<alloc::string::String>, 
 }
 
 fn text_of(
-    parts: &Parts,
+    parts: &Parts<impl Side>,
     extension: crate::attributes::Extension,
     name: &str,
 ) -> Result<alloc::string::String, Error> {
@@ -114,6 +115,6 @@ pub(crate) fn upgrade(event: Event) -> Result<Event, BuildError> {
     if let Some(first) = mistakes.next() {
         return Err(BuildError::new(first, mistakes));
     }
-    let (parts, _, body) = Parts::thaw(event);
+    let (mut parts, _, body) = Parts::thaw(event);
     Ok(parts.freeze(SpecVersion::V1, body))
 }

@@ -49,14 +49,6 @@ impl Found {
         Ok(Self::Any { type_url: type_url.to_owned(), value })
     }
 
-    /// How much text goes into the event beside the payload itself.
-    pub(crate) fn text_length(&self) -> usize {
-        match self {
-            Self::Any { type_url, .. } => type_url.len(),
-            Self::Binary(_) | Self::Text(_) => 0,
-        }
-    }
-
     /// The payload, cut out of the event's part of the document. A text is told by the content type.
     #[inline]
     pub(crate) fn cut(
@@ -85,14 +77,13 @@ pub(crate) fn conflicting(at: usize) -> Error {
         .with_offset(at)
 }
 
-/// `datacontenttype` as stated, or made explicit where the document would otherwise not say what the payload is.
-#[inline]
-pub(crate) fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
-    event.datacontenttype().or_else(|| match data {
+/// The `datacontenttype` that is made explicit where none is stated and the document would otherwise not say what the payload is.
+pub(crate) fn implied<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
+    match data {
         // The branch says it.
         Some(Data::Proto { .. }) => None,
         _ => event.content_type(),
-    })
+    }
 }
 
 /// The length of the field.

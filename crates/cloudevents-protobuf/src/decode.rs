@@ -2,12 +2,11 @@
 
 use crate::{
     data,
-    value::{Attribute, place},
+    value::{self, Attribute, Usual, place},
     wire::{Content, Field, Reader, wrong_wire_type},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event};
-use smallvec::SmallVec;
+use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, ErrorKind, Event, Given, Leniency};
 
 /// A document with one event.
 #[inline]
@@ -54,42 +53,69 @@ fn attributes(
     start: usize,
     assembler: &mut Assembler<'_>,
 ) -> Result<Option<data::Found>, Error> {
-    // The assembler refuses what is beyond the limit, so no more than one beyond is kept.
-    let most = assembler.decoding().limits.attributes.saturating_add(1);
-    let mut found: SmallVec<[Attribute<'_>; 16]> = SmallVec::new();
     let mut payload: Option<data::Found> = None;
-    let mut text = 0_usize;
     while let Some(field) = message.field()? {
         if let 6..=8 = field.number {
             if payload.is_some() {
                 return Err(data::conflicting(field.at));
             }
-            let read = data::Found::read(&message, field, start)?;
-            text = text.saturating_add(read.text_length());
-            payload = Some(read);
-        } else if let Some(attribute) = attribute(&message, field)?
-            && found.len() < most
-        {
-            text = text.saturating_add(attribute.text_length());
-            found.push(attribute);
+            payload = Some(data::Found::read(&message, field, start)?);
+        } else {
+            give(&message, field, assembler)?;
         }
     }
-    assembler.reserve(text);
-    for attribute in &found {
-        attribute.assemble(assembler)?;
-    }
     Ok(payload)
+}
+
+/// Gives the attribute that a field is to the assembler, if it is one.
+#[inline]
+fn give(message: &Reader<'_>, field: Field<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    let taken = match (field.number, field.content) {
+        (1, Content::Bytes(text)) => assembler.core_text(CoreName::Id, text),
+        (2, Content::Bytes(text)) => assembler.core_text(CoreName::Source, text),
+        (3, Content::Bytes(text)) if text != b"0.3" => assembler.core_text(CoreName::SpecVersion, text),
+        (4, Content::Bytes(text)) => assembler.core_text(CoreName::Type, text),
+        (5, Content::Bytes(entry)) if assembler.decoding().leniency == Leniency::strict() => {
+            match value::usual(entry) {
+                Some(Usual::String(name, text)) => assembler.text_named(name, text),
+                Some(Usual::Timestamp(name, native)) => match native.push(assembler)? {
+                    Some(piece) => assembler.named(name, Given::Timestamp(piece)),
+                    None => return give_any(message, field, assembler),
+                },
+                None => return give_any(message, field, assembler),
+            }
+        }
+        (1..=5, _) => return give_any(message, field, assembler),
+        _ => return Ok(()),
+    };
+    taken.map_err(|error| located(message, field, error))
+}
+
+fn give_any(message: &Reader<'_>, field: Field<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    match attribute(message, field)? {
+        Some(attribute) => attribute.assemble(assembler),
+        None => Ok(()),
+    }
+}
+
+/// The error of a text with its place.
+#[cold]
+fn located(message: &Reader<'_>, field: Field<'_>, error: Error) -> Error {
+    match attribute(message, field) {
+        Ok(Some(attribute)) => attribute.located(attribute.check_text().err().unwrap_or(error)),
+        _ => error,
+    }
 }
 
 /// The attribute that a field is, if it is one.
 #[inline]
 fn attribute<'a>(message: &Reader<'a>, field: Field<'a>) -> Result<Option<Attribute<'a>>, Error> {
     Ok(Some(match (field.number, field.content) {
-        (1, _) => Attribute::field("id", field)?,
-        (2, _) => Attribute::field("source", field)?,
+        (1, _) => Attribute::field(CoreName::Id, field)?,
+        (2, _) => Attribute::field(CoreName::Source, field)?,
         (3, Content::Bytes(b"0.3")) => return Err(version_03(field.at)),
-        (3, _) => Attribute::field("specversion", field)?,
-        (4, _) => Attribute::field("type", field)?,
+        (3, _) => Attribute::field(CoreName::SpecVersion, field)?,
+        (4, _) => Attribute::field(CoreName::Type, field)?,
         (5, Content::Bytes(entry)) => Attribute::entry(message, entry, field.at)?,
         (5, other) => return Err(wrong_wire_type("attributes", other, field.at)),
         _ => return Ok(None),

@@ -3,18 +3,26 @@
 use crate::{
     data,
     decode::version_error,
-    time::Carried,
-    value::{Written, entry_length},
+    time::{Carried, Message},
+    value::{TIMESTAMP, Written, entry_length, put_entry},
     wire::{bytes_tag, field_length, put_bytes},
 };
-use cloudevents_core::{Data, Error, Event, Losses, MediaType, SpecVersion, Value};
+use cloudevents_core::{CoreName, Data, Error, Event, Losses, MediaType, SpecVersion, Uri, Value};
+use smallvec::SmallVec;
+use std::cmp::Ordering;
 
 /// Appends the document of an event, in one allocation.
 #[inline]
 pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     check_version(event)?;
     let plan = Plan::of(event);
-    out.reserve(plan.length());
+    let length = plan.length();
+    if out.capacity() == 0 {
+        // Takes less than to make an allocation larger that is not there.
+        *out = Vec::with_capacity(length);
+    } else {
+        out.reserve(length);
+    }
     Ok(plan.append(out))
 }
 
@@ -31,36 +39,70 @@ pub(crate) fn check_version(event: &Event) -> Result<(), Error> {
 pub(crate) struct Plan<'a> {
     event: &'a Event,
     data: Option<Data<'a>>,
-    content_type: Option<MediaType<'a>>,
+    /// The attributes with a field of their own.
+    texts: [&'a str; 4],
+    content_type: Option<&'a str>,
+    schema: Option<&'a str>,
+    subject: Option<&'a str>,
     time: Option<Carried>,
+    time_message: Option<Message>,
+    /// By name, as far as the format holds them.
+    extensions: SmallVec<[(&'a str, Written<'a>); 4]>,
+    /// Whether a timestamp is among the extensions, which may not be carried exactly.
+    timestamps: bool,
 }
 
 impl<'a> Plan<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(event: &'a Event) -> Self {
         let data = event.data();
-        let content_type = data::content_type(event, data);
-        Self { event, data, content_type, time: event.time().map(Carried::of) }
+        let content_type = event.datacontenttype().or_else(|| data::implied(event, data));
+        let time = event.time().map(Carried::of);
+        let (mut extensions, mut timestamps) = (SmallVec::new(), false);
+        for (name, value) in event.extensions() {
+            timestamps |= matches!(value, Value::Timestamp(_));
+            if let Some(value) = Written::of(value) {
+                extensions.push((name.as_str(), value));
+            }
+        }
+        Self {
+            event,
+            data,
+            texts: [event.id(), event.source().as_str(), VERSION, event.ty()],
+            content_type: content_type.map(MediaType::as_str),
+            schema: event.dataschema().map(Uri::as_str),
+            subject: event.subject(),
+            time,
+            time_message: time.and_then(|time| Some(time.native?.message())),
+            extensions,
+            timestamps,
+        }
     }
 
     /// The length of the document.
     #[inline]
     pub(crate) fn length(&self) -> usize {
-        let mut length = [self.event.id(), self.event.source().as_str(), VERSION, self.event.ty()]
-            .into_iter()
-            .fold(0_usize, |length, text| length.saturating_add(field_length(text.len())));
-        let mut add = |name: &str, value: Option<Written<'_>>| {
-            if let Some(value) = value {
-                length = length.saturating_add(field_length(entry_length(name, value.length())));
-            }
+        let mut length = self.data.map_or(0, data::length);
+        for text in self.texts {
+            length = length.saturating_add(field_length(text.len()));
+        }
+        let mut add = |name: &str, value: usize| {
+            length = length.saturating_add(field_length(entry_length(name, value)));
         };
-        for (name, value) in self.core() {
-            add(name, value);
+        for (name, text) in
+            [("datacontenttype", self.content_type), ("dataschema", self.schema), ("subject", self.subject)]
+        {
+            if let Some(text) = text {
+                add(name, field_length(text.len()));
+            }
         }
-        for (name, value) in self.event.extensions() {
-            add(name.as_str(), Written::of(value));
+        if let Some(message) = &self.time_message {
+            add("time", field_length(message.bytes().len()));
         }
-        length.saturating_add(self.data.map_or(0, data::length))
+        for (name, value) in &self.extensions {
+            add(name, value.length());
+        }
+        length
     }
 
     /// Appends the document to a buffer that has room. The order is that of the field numbers, and within the map that of the
@@ -68,23 +110,26 @@ impl<'a> Plan<'a> {
     #[inline]
     pub(crate) fn append(&self, out: &mut Vec<u8>) -> Losses {
         let mut losses = Losses::none();
-        put_bytes(bytes_tag(1), self.event.id().as_bytes(), out);
-        put_bytes(bytes_tag(2), self.event.source().as_str().as_bytes(), out);
-        put_bytes(bytes_tag(3), VERSION.as_bytes(), out);
-        put_bytes(bytes_tag(4), self.event.ty().as_bytes(), out);
-        let mut core = self.core().into_iter().peekable();
-        for (name, value) in self.event.extensions() {
-            let name = name.as_str();
-            while let Some((before, value)) = core.next_if(|(core, _)| *core < name) {
-                write_entry(before, value, out);
+        let [id, source, version, ty] = self.texts.map(str::as_bytes);
+        put_bytes(bytes_tag(1), id, out);
+        put_bytes(bytes_tag(2), source, out);
+        put_bytes(bytes_tag(3), version, out);
+        put_bytes(bytes_tag(4), ty, out);
+        let mut core = CORE.as_slice();
+        for (name, value) in &self.extensions {
+            while let Some((before, rest)) = core.split_first()
+                && is_before(before.as_str(), name)
+            {
+                self.append_core(*before, out);
+                core = rest;
             }
-            if let Value::Timestamp(timestamp) = value {
-                Carried::of(timestamp).losses(name, timestamp, &mut losses);
-            }
-            write_entry(name, Written::of(value), out);
+            value.write_entry(name, out);
         }
-        for (name, value) in core {
-            write_entry(name, value, out);
+        for name in core {
+            self.append_core(*name, out);
+        }
+        if self.timestamps {
+            self.extension_losses(&mut losses);
         }
         if let (Some(time), Some(carried)) = (self.event.time(), self.time) {
             carried.losses("time", time, &mut losses);
@@ -96,22 +141,40 @@ impl<'a> Plan<'a> {
         losses
     }
 
-    /// The attributes of the specification that are entries of the map, by name.
+    #[cold]
+    fn extension_losses(&self, losses: &mut Losses) {
+        for (name, value) in self.event.extensions() {
+            if let Value::Timestamp(timestamp) = value {
+                Carried::of(timestamp).losses(name.as_str(), timestamp, losses);
+            }
+        }
+    }
+
     #[inline]
-    fn core(&self) -> [(&'static str, Option<Written<'_>>); 4] {
-        [
-            ("datacontenttype", self.content_type.map(|content_type| Written::text(content_type.as_str()))),
-            ("dataschema", self.event.dataschema().and_then(|uri| Written::of(Value::Uri(uri)))),
-            ("subject", self.event.subject().map(Written::text)),
-            ("time", self.time.and_then(|time| time.native).map(Written::Timestamp)),
-        ]
+    fn append_core(&self, name: CoreName, out: &mut Vec<u8>) {
+        let (value, tag) = match name {
+            CoreName::DataContentType => (self.content_type.map(str::as_bytes), bytes_tag(3)),
+            CoreName::DataSchema => (self.schema.map(str::as_bytes), bytes_tag(5)),
+            CoreName::Subject => (self.subject.map(str::as_bytes), bytes_tag(3)),
+            CoreName::Time => (self.time_message.as_ref().map(Message::bytes), TIMESTAMP),
+            CoreName::Id | CoreName::Source | CoreName::SpecVersion | CoreName::Type => return,
+        };
+        if let Some(value) = value {
+            put_entry(name.as_str(), tag, value, out);
+        }
     }
 }
 
+/// The attributes of the specification that are entries of the map, by name.
+const CORE: [CoreName; 4] =
+    [CoreName::DataContentType, CoreName::DataSchema, CoreName::Subject, CoreName::Time];
+
+/// The order of names. Most differ in the first byte.
 #[inline]
-fn write_entry(name: &str, value: Option<Written<'_>>, out: &mut Vec<u8>) {
-    if let Some(value) = value {
-        value.write_entry(name, out);
+fn is_before(one: &str, other: &str) -> bool {
+    match one.as_bytes().first().cmp(&other.as_bytes().first()) {
+        Ordering::Equal => one < other,
+        order => order == Ordering::Less,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Attribute values as messages of the type `CloudEventAttributeValue`, and the entries of the map they are in.
 
 use crate::{
-    time::{Carried, Native},
+    time::{Carried, Message, Native},
     wire::{
         Content, Field, Reader, Text, bytes_tag, field_length, malformed, put_bytes, put_length, put_varint,
-        varint_length, varint_tag, wrong_wire_type,
+        short, varint_length, varint_tag, wrong_wire_type,
     },
 };
-use cloudevents_core::{Assembler, Error, ErrorKind, Given, RepairKind, Value};
+use cloudevents_core::{Assembler, AttributeName, CoreName, Error, ErrorKind, Given, RepairKind, Value};
 
 /// An attribute as it was found.
 #[derive(Clone, Copy)]
@@ -49,14 +49,14 @@ struct Entry<'a> {
 impl<'a> Attribute<'a> {
     /// An attribute with a field of its own.
     #[inline]
-    pub(crate) fn field(name: &'static str, field: Field<'a>) -> Result<Self, Error> {
+    pub(crate) fn field(name: CoreName, field: Field<'a>) -> Result<Self, Error> {
         match field.content {
             Content::Bytes(bytes) => Ok(Self {
-                name: Text { bytes: name.as_bytes(), at: field.at },
+                name: Text { bytes: name.as_str().as_bytes(), at: field.at },
                 value: Found::String(Text { bytes, at: field.at }),
                 at: field.at,
             }),
-            other => Err(wrong_wire_type(name, other, field.at).with_attribute(name)),
+            other => Err(wrong_wire_type(name.as_str(), other, field.at).with_attribute(name.as_str())),
         }
     }
 
@@ -64,28 +64,16 @@ impl<'a> Attribute<'a> {
     #[inline]
     pub(crate) fn entry(message: &Reader<'a>, entry: &'a [u8], at: usize) -> Result<Self, Error> {
         let Entry { name, value } = Entry::read(message.inner(entry, at))?;
-        if let b"id" | b"source" | b"specversion" | b"type" = name.bytes {
+        let value = value.map_or(Ok(Found::Unusable(Unusable::Unset)), |(bytes, start)| {
+            Found::read(message.inner(entry, at).inner(bytes, start))
+        });
+        if has_field(CoreName::of(name.bytes)) {
             return Err(misplaced(name.read()?, at));
         }
-        let value = match value {
-            Some((bytes, start)) => match Found::read(message.inner(entry, at).inner(bytes, start)) {
-                Ok(value) => value,
-                Err(error) => return Err(named(error, name)),
-            },
-            None => Found::Unusable(Unusable::Unset),
-        };
-        Ok(Self { name, value, at })
-    }
-
-    /// How much text goes into the event.
-    #[inline]
-    pub(crate) fn text_length(&self) -> usize {
-        let value = match self.value {
-            Found::String(text) | Found::Uri(text) | Found::UriReference(text) => text.bytes.len(),
-            Found::Timestamp(native) => native.text_length(),
-            Found::Boolean(_) | Found::Integer(_) | Found::Binary(_) | Found::Unusable(_) => 0,
-        };
-        if Assembler::keeps(self.name.bytes) { value.saturating_add(self.name.bytes.len()) } else { value }
+        match value {
+            Ok(value) => Ok(Self { name, value, at }),
+            Err(error) => Err(named(error, name)),
+        }
     }
 
     /// Gives it to the assembler.
@@ -142,11 +130,58 @@ impl Attribute<'_> {
         }
     }
 
+    /// Checks that name and text are UTF-8, the text first.
+    #[cold]
+    pub(crate) fn check_text(&self) -> Result<(), Error> {
+        if let Found::String(text) = self.value {
+            text.read()?;
+        }
+        self.name.read().map(drop)
+    }
+
     /// The error with its place.
     #[cold]
     pub(crate) fn located(&self, error: Error) -> Error {
         named(place(error, self.at), self.name)
     }
+}
+
+/// An entry as it usually is: a name and a value of one of these types in this order, lengths of one byte, nothing else. The name
+/// is none of those that have a field of their own.
+pub(crate) enum Usual<'a> {
+    String(AttributeName<'a>, &'a [u8]),
+    Timestamp(&'a [u8], Native),
+}
+
+/// The entry, when it is as usual.
+#[inline]
+pub(crate) fn usual(entry: &[u8]) -> Option<Usual<'_>> {
+    let [KEY, length @ ..0x80, rest @ ..] = entry else { return None };
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [VALUE, value_length @ ..0x80, tag, length @ ..0x80, content @ ..] = rest else { return None };
+    let is_whole =
+        usize::from(*length) == content.len() && usize::from(*value_length) == content.len().wrapping_add(2);
+    let looked_up = AttributeName::of(name);
+    if !is_whole || has_field(looked_up.core()) {
+        return None;
+    }
+    match *tag {
+        STRING => Some(Usual::String(looked_up, content)),
+        TIMESTAMP => Some(Usual::Timestamp(name, Native::usual(content)?)),
+        _ => None,
+    }
+}
+
+const ENTRY: u8 = bytes_tag(5);
+const KEY: u8 = bytes_tag(1);
+const VALUE: u8 = bytes_tag(2);
+const STRING: u8 = bytes_tag(3);
+pub(crate) const TIMESTAMP: u8 = bytes_tag(7);
+
+/// Whether the attribute has a field of its own.
+#[inline]
+fn has_field(name: Option<CoreName>) -> bool {
+    matches!(name, Some(CoreName::Id | CoreName::Source | CoreName::SpecVersion | CoreName::Type))
 }
 
 impl<'a> Entry<'a> {
@@ -240,7 +275,7 @@ impl Unusable {
 pub(crate) enum Written<'a> {
     Number(u8, u64),
     Bytes(u8, &'a [u8]),
-    Timestamp(Native),
+    Timestamp(Message),
 }
 
 impl<'a> Written<'a> {
@@ -255,15 +290,9 @@ impl<'a> Written<'a> {
             Value::Binary(bytes) => Self::Bytes(bytes_tag(4), bytes),
             Value::Uri(_) => text(5),
             Value::UriReference(_) => text(6),
-            Value::Timestamp(timestamp) => Self::Timestamp(Carried::of(timestamp).native?),
+            Value::Timestamp(timestamp) => Self::Timestamp(Carried::of(timestamp).native?.message()),
             _ => text(3),
         })
-    }
-
-    /// A text in the branch `ce_string`.
-    #[inline]
-    pub(crate) fn text(text: &'a str) -> Self {
-        Self::Bytes(bytes_tag(3), text.as_bytes())
     }
 
     /// The length of the message `CloudEventAttributeValue`.
@@ -272,38 +301,62 @@ impl<'a> Written<'a> {
         match self {
             Self::Number(_, number) => varint_length(number).saturating_add(1),
             Self::Bytes(_, bytes) => field_length(bytes.len()),
-            Self::Timestamp(native) => field_length(native.length()),
+            Self::Timestamp(message) => field_length(message.bytes().len()),
         }
     }
 
     /// Appends the entry of the map with this name.
     #[inline]
-    pub(crate) fn write_entry(self, name: &str, out: &mut Vec<u8>) {
-        let length = self.length();
-        out.push(bytes_tag(5));
-        put_length(entry_length(name, length), out);
-        put_bytes(bytes_tag(1), name.as_bytes(), out);
-        out.push(bytes_tag(2));
-        put_length(length, out);
-        match self {
+    pub(crate) fn write_entry(&self, name: &str, out: &mut Vec<u8>) {
+        match *self {
+            Self::Bytes(tag, bytes) => put_entry(name, tag, bytes, out),
+            Self::Timestamp(message) => put_entry(name, TIMESTAMP, message.bytes(), out),
             Self::Number(tag, number) => {
+                let length = self.length();
+                out.push(ENTRY);
+                put_length(entry_length(name, length), out);
+                put_bytes(KEY, name.as_bytes(), out);
+                out.push(VALUE);
+                put_length(length, out);
                 out.push(tag);
                 put_varint(number, out);
-            }
-            Self::Bytes(tag, bytes) => put_bytes(tag, bytes, out),
-            Self::Timestamp(native) => {
-                out.push(bytes_tag(7));
-                put_length(native.length(), out);
-                native.write(out);
             }
         }
     }
 }
 
+/// Appends an entry with a text or bytes of any length.
+#[cold]
+fn put_long_entry(name: &str, tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    let length = field_length(bytes.len());
+    out.push(ENTRY);
+    put_length(entry_length(name, length), out);
+    put_bytes(KEY, name.as_bytes(), out);
+    out.push(VALUE);
+    put_length(length, out);
+    put_bytes(tag, bytes, out);
+}
+
+/// Appends an entry of the map whose value is text, bytes or a message.
+#[inline(always)] // Where the name is known, its bytes are part of the code.
+pub(crate) fn put_entry(name: &str, tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    // An entry has two bytes around each of name, value and text.
+    let value = bytes.len().wrapping_add(2);
+    let Some(entry) = short(name.len().wrapping_add(value).wrapping_add(4)) else {
+        return put_long_entry(name, tag, bytes, out);
+    };
+    // What is within is as short.
+    let [name_length, value, length] = [name.len(), value, bytes.len()].map(|length| length as u8);
+    out.extend_from_slice(&[ENTRY, entry, KEY, name_length]);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(&[VALUE, value, tag, length]);
+    out.extend_from_slice(bytes);
+}
+
 /// The length of an entry of the map, for a value of this length.
 #[inline]
 pub(crate) fn entry_length(name: &str, value: usize) -> usize {
-    field_length(name.len()).saturating_add(field_length(value))
+    field_length(name.len()).wrapping_add(field_length(value))
 }
 
 /// Adds the place where the error knows no better one.

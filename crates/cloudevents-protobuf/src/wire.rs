@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             && let Some((bytes, rest)) = rest.split_at_checked(usize::from(*length))
         {
             self.rest = rest;
-            let at = self.position().saturating_sub(bytes.len());
+            let at = self.position().wrapping_sub(bytes.len());
             return Ok(Some(Field { number: u32::from(tag >> 3), content: Content::Bytes(bytes), at }));
         }
         self.any_field()
@@ -111,7 +111,8 @@ impl<'a> Reader<'a> {
     /// The offset in the document of what comes next.
     #[inline]
     pub(crate) fn position(&self) -> usize {
-        self.end.saturating_sub(self.rest.len())
+        // What is left is no longer than the document.
+        self.end.wrapping_sub(self.rest.len())
     }
 
     /// Field number and wire type.
@@ -236,6 +237,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A number of at most five bytes, and what follows it.
+#[inline]
+pub(crate) fn short_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    for (at, byte) in bytes.iter().take(5).enumerate() {
+        value |= u64::from(byte & 0x7f) << at.wrapping_mul(7);
+        if *byte < 0x80 {
+            return Some((value, bytes.get(at.wrapping_add(1)..)?));
+        }
+    }
+    None
+}
+
 /// Appends a number.
 #[inline]
 pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -254,24 +268,38 @@ pub(crate) fn put_length(length: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends a field that has a length. `tag` is a tag of one byte.
-#[inline]
+#[inline(always)] // It is known where this is called.
 pub(crate) fn put_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(tag);
-    put_length(bytes.len(), out);
+    match short(bytes.len()) {
+        Some(length) => out.extend_from_slice(&[tag, length]),
+        None => {
+            out.push(tag);
+            put_length(bytes.len(), out);
+        }
+    }
     out.extend_from_slice(bytes);
+}
+
+/// A length that takes one byte.
+#[inline]
+pub(crate) fn short(length: usize) -> Option<u8> {
+    u8::try_from(length).ok().filter(|length| *length < 0x80)
 }
 
 /// Bytes that a number takes.
 #[inline]
 pub(crate) fn varint_length(value: u64) -> usize {
-    let bits = 64_u32.saturating_sub((value | 1).leading_zeros());
-    bits.div_ceil(7) as usize
+    if value < 0x80 {
+        return 1;
+    }
+    64_u32.saturating_sub(value.leading_zeros()).div_ceil(7) as usize
 }
 
 /// Bytes that a content of this length takes together with its length, and a tag of one byte.
 #[inline]
 pub(crate) fn field_length(content: usize) -> usize {
-    varint_length(content as u64).saturating_add(content).saturating_add(1)
+    // What lies in memory has no length that overflows.
+    varint_length(content as u64).wrapping_add(content).wrapping_add(1)
 }
 
 /// The one-byte tag of a field that has a length.

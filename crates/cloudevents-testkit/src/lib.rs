@@ -6,10 +6,14 @@ pub mod amqp;
 pub mod any;
 #[cfg(feature = "proptest")]
 pub mod carrier;
+#[cfg(feature = "crosslang")]
+pub mod crosslang;
 #[cfg(feature = "heap")]
 pub mod heap;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "speed")]
+pub mod speed;
 pub mod tagged;
 #[cfg(feature = "testee")]
 pub mod testee;

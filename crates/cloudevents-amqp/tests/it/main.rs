@@ -12,6 +12,7 @@ mod azure;
 mod bad_input;
 mod client;
 mod contract;
+mod crosslang;
 mod kill;
 mod memory;
 mod regression;

@@ -2,24 +2,24 @@
 
 use super::value::{self, BRANCHES};
 use crate::{
-    datum::{Items, Reader, piece, text_at_the_beginning},
+    datum::{Items, Reader, text_error},
     decode::explain,
     value::{Entry, place},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, Event, Given, Payload};
+use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, Event, Payload};
 
 /// The clause of every datum: its encoding is that of the schema.
 const CLAUSE: &str = "AVROC-2.2-a";
 
 /// The fields that are text, in the order of the schema, and whether they may be null.
-const TEXTS: [(&str, bool); 6] = [
-    ("id", false),
-    ("source", false),
-    ("type", false),
-    ("datacontenttype", true),
-    ("dataschema", true),
-    ("subject", true),
+const TEXTS: [(CoreName, bool); 6] = [
+    (CoreName::Id, false),
+    (CoreName::Source, false),
+    (CoreName::Type, false),
+    (CoreName::DataContentType, true),
+    (CoreName::DataSchema, true),
+    (CoreName::Subject, true),
 ];
 
 /// A document with one event and nothing else.
@@ -38,20 +38,17 @@ pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Opti
 #[inline]
 fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     let mut reader = Reader::new(document, CLAUSE);
-    let buffer = text_at_the_beginning(document)?;
-    let text = buffer.as_str();
-    let mut assembler = Assembler::in_buffer(buffer.clone(), with);
-    assembler.reserve(text_length(reader, text, with)?);
-    let version = assembler.push_plain("1.0")?;
-    assembler.named("specversion", Given::Text(version))?;
+    let mut assembler = Assembler::new(with);
+    assembler.core_text(CoreName::SpecVersion, b"1.0")?;
     for (name, optional) in TEXTS {
         if optional && !is_there(&mut reader)? {
             continue;
         }
         let at = reader.position();
         let bytes = reader.bytes()?;
-        let value = piece(bytes, reader.position(), text, &reader, &mut assembler)?;
-        assembler.named(name, Given::Text(value)).map_err(|error| error.with_offset(at))?;
+        if let Err(error) = assembler.core_text(name, bytes) {
+            return Err(text_error(error.with_offset(at), reader.position(), bytes, &reader));
+        }
     }
     if is_there(&mut reader)? {
         let at = reader.position();
@@ -59,7 +56,7 @@ fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     }
     let mut entries = Items::default();
     while entries.next(&mut reader)? {
-        value::attribute(Entry::read(&mut reader, &BRANCHES)?, text, &reader, &mut assembler)?;
+        value::attribute(Entry::read(&mut reader, &BRANCHES)?, &reader, &mut assembler)?;
     }
     let end = reader.position();
     assembler.complete().map_err(|error| place(error, end))?;
@@ -78,33 +75,6 @@ fn is_there(reader: &mut Reader<'_>) -> Result<bool, Error> {
     Ok(reader.branch(2)? == 1)
 }
 
-/// How much text the assembler is going to copy, so that it takes one allocation.
-#[inline]
-fn text_length(mut reader: Reader<'_>, text: &str, with: &Decoding) -> Result<usize, Error> {
-    let mut length = "1.0".len();
-    for (_, optional) in TEXTS {
-        if !optional || is_there(&mut reader)? {
-            let bytes = reader.bytes()?.len();
-            if reader.position() > text.len() {
-                length = length.saturating_add(bytes);
-            }
-        }
-    }
-    if is_there(&mut reader)? {
-        length = length.saturating_add(value::timestamp_length(reader.long()?));
-    }
-    let mut entries = Items::default();
-    // More attributes than allowed are for the assembler to refuse.
-    for _ in 0..with.limits.attributes {
-        if !entries.next(&mut reader)? {
-            break;
-        }
-        let entry = Entry::read(&mut reader, &BRANCHES)?;
-        length = length.saturating_add(value::text_length(entry, &reader, text));
-    }
-    Ok(length)
-}
-
 fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {
     if name == "specversion" {
         return Ok(Some("1.0".to_owned()));
@@ -113,7 +83,7 @@ fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {
     for (field, optional) in TEXTS {
         if !optional || is_there(&mut reader)? {
             let text = reader.text()?;
-            if field == name {
+            if field.as_str() == name {
                 return Ok(Some(text.to_owned()));
             }
         }

@@ -13,11 +13,10 @@ pub(crate) const BRANCHES: [Kind; 5] = [Kind::Boolean, Kind::Int, Kind::Timestam
 const FIELDS: [&str; 8] =
     ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time", "specversion"];
 
-/// Gives an extension to the assembler, whose document begins with `text`.
+/// Gives an extension to the assembler.
 #[inline]
 pub(crate) fn attribute(
     entry: Entry<'_>,
-    text: &str,
     reader: &Reader<'_>,
     assembler: &mut Assembler<'_>,
 ) -> Result<(), Error> {
@@ -27,17 +26,7 @@ pub(crate) fn attribute(
     if let Kind::Timestamp = entry.kind {
         return timestamp(entry.name(reader)?, entry.number, assembler).map_err(|error| entry.place(error));
     }
-    entry.give(text, reader, assembler)
-}
-
-/// How much text the assembler copies of an entry that ends at the reader.
-#[inline]
-pub(crate) fn text_length(entry: Entry<'_>, reader: &Reader<'_>, text: &str) -> usize {
-    match entry.kind {
-        Kind::Timestamp => entry.name.len().saturating_add(timestamp_length(entry.number)),
-        _ if reader.position() <= text.len() => 0,
-        _ => entry.text_length(),
-    }
+    entry.give(reader, assembler)
 }
 
 /// The value in its canonical string.
@@ -60,12 +49,6 @@ pub(crate) fn timestamp(name: &str, micros: i64, assembler: &mut Assembler<'_>) 
             assembler.invalid(name, out_of_range())
         }
     }
-}
-
-/// The length of a timestamp's text.
-#[inline]
-pub(crate) fn timestamp_length(micros: i64) -> usize {
-    Timestamp::utc_length(split(micros).1)
 }
 
 /// A timestamp's text.
@@ -210,7 +193,6 @@ mod tests {
             let micros = second * 1_000_000 + fraction;
             let text = timestamp_text(micros).unwrap();
             assert_eq!(Some(&text), Timestamp::format_utc(second, fraction as u32 * 1000).as_ref());
-            assert_eq!(text.len(), timestamp_length(micros));
             assert_eq!(to_micros(Timestamp::parse(&text).unwrap()), Some(micros));
         }
         for (micros, text) in [

@@ -21,6 +21,7 @@ fn post(url: &str, headers: &str, body: &str) -> String {
 #[test]
 fn from_one_to_the_other() {
     let listener = Listener::start(&["--count", "5"]);
+    assert_eq!(listener.notes, "");
     let batch = file("batch.json", format!("[{GOOD},{GOOD}]"));
     let ran = ce(&["send", "--mode", "batched", &listener.url, batch.to_str().unwrap()]);
     assert_eq!((ran.status, ran.out.as_str()), (0, ""));

@@ -7,6 +7,18 @@ pub(crate) struct UtcText {
     length: u8,
 }
 
+/// All numbers of two digits.
+#[allow(clippy::indexing_slicing)] // A constant: what is out of bounds does not compile.
+const DIGITS: [[u8; 2]; 100] = {
+    let mut digits = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100_u8 {
+        digits[number as usize] = [b'0'.wrapping_add(number / 10), b'0'.wrapping_add(number % 10)];
+        number = number.wrapping_add(1);
+    }
+    digits
+};
+
 /// From 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
 const RANGE: core::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
@@ -31,23 +43,23 @@ impl UtcText {
         let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
         let year = year_of_era + era * 400 + u32::from(month <= 2) - 400;
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        // The remainder is a digit.
-        let digit = |number: u32| b'0' + (number % 10) as u8;
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        (text[0], text[1], text[2], text[3]) =
-            (digit(year / 1000), digit(year / 100), digit(year / 10), digit(year));
-        (text[5], text[6]) = (digit(month / 10), digit(month));
-        (text[8], text[9]) = (digit(day / 10), digit(day));
-        (text[11], text[12]) = (digit(hour / 10), digit(hour));
-        (text[14], text[15]) = (digit(minute / 10), digit(minute));
-        (text[17], text[18]) = (digit(second / 10), digit(second));
+        let mut put = |at: usize, number: u32| [text[at], text[at + 1]] = DIGITS[(number % 100) as usize];
+        put(0, year / 100);
+        put(2, year);
+        put(5, month);
+        put(8, day);
+        put(11, hour);
+        put(14, minute);
+        put(17, second);
         let length = Self::length(nanosecond);
         if nanosecond != 0 {
-            let mut rest = nanosecond;
-            for place in text[20..29].iter_mut().rev() {
-                *place = digit(rest);
-                rest /= 10;
-            }
+            put(20, nanosecond / 10_000_000);
+            put(22, nanosecond / 100_000);
+            put(24, nanosecond / 1_000);
+            put(26, nanosecond / 10);
+            // The remainder is a digit.
+            text[28] = b'0' + (nanosecond % 10) as u8;
         }
         text[usize::from(length) - 1] = b'Z';
         Some(Self { text, length })

@@ -258,6 +258,8 @@ fn consuming(
     let message = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
     let fetch = options.prefetch.bytes.clamp(1, 50 << 20).max(message);
     default(config, "fetch.max.bytes", fetch.to_string());
+    // With its queue full, librdkafka looks again after a second, and so little is fetched ahead here that the queue is empty long before.
+    default(config, "fetch.queue.backoff.ms", "10");
     Ok(())
 }
 

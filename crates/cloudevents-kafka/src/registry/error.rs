@@ -24,8 +24,8 @@ pub struct RegistryRefusal {
 impl RegistryRefusal {
     /// For registries of one's own: the HTTP status, the registry's error code, and its words, of which the first KiB is kept.
     pub fn new(status: u16, code: Option<u32>, message: &str) -> Self {
-        let end = message.floor_char_boundary(1024);
-        Self { status, code, message: message.get(..end).unwrap_or_default().into() }
+        let kept = (0..=message.len().min(1024)).rev().find_map(|end| message.get(..end));
+        Self { status, code, message: kept.unwrap_or_default().into() }
     }
 
     /// The HTTP status.

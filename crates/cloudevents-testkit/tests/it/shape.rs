@@ -68,7 +68,14 @@ const SIBLINGS: &[Sibling] = &[
         ],
     },
     Sibling { name: "cloudevents-amqp", shape: BINDING, own: &[("fe2o3_amqp018", "a client")] },
-    Sibling { name: "cloudevents-kafka", shape: BINDING, own: &[("rdkafka039", "a client")] },
+    Sibling {
+        name: "cloudevents-kafka",
+        shape: BINDING,
+        own: &[
+            ("rdkafka039", "a client"),
+            ("registry", "payloads that are framed with the ids of their schemas"),
+        ],
+    },
 ];
 
 #[test]

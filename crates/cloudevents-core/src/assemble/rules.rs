@@ -1,0 +1,310 @@
+//! The rules of attributes.
+
+use super::{
+    Assembler,
+    given::{Given, Known, NO_NAME, Piece},
+};
+use crate::{
+    Error, ErrorKind, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
+    attributes::{Core, ExtensionKind, SIDE, Span},
+    name::is_name,
+    parts::{self, check_core, is_plain_core, wrong_type},
+    side::Side,
+    text,
+};
+use alloc::string::String;
+
+impl Assembler<'_> {
+    #[inline]
+    pub(super) fn core(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
+        let piece = match (core, value) {
+            (Core::DataSchema, Given::Text(piece)) if piece.span.length == 0 => {
+                return self.odd_dataschema(value);
+            }
+            (_, Given::Text(piece))
+            | (Core::Time, Given::Timestamp(piece))
+            | (Core::Source | Core::DataSchema, Given::Uri(piece) | Given::UriReference(piece)) => piece,
+            (Core::DataSchema, _) => return self.odd_dataschema(value),
+            _ => return self.wrong_type(core, value),
+        };
+        self.see(1 << core as u8, core.name(), piece)?;
+        // What `dataschema` may be depends on the version, which may not be known yet.
+        let checked = match core {
+            Core::DataSchema => Ok(()),
+            Core::Time if piece.known == Known::Timestamp => Ok(()),
+            _ if is_plain_core(core, self.parts.bytes(piece.span), piece.known == Known::Plain) => Ok(()),
+            _ => check_core(core, self.parts.str(piece.span)),
+        };
+        match checked {
+            Ok(()) => {
+                self.parts.set_core(core, piece.span);
+                Ok(())
+            }
+            Err(error) => {
+                let required = matches!(core, Core::Id | Core::Source | Core::Type);
+                self.drop_or_refuse(core.name(), required, at(error, piece))
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn other(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
+        let Some(name) = self.extension_name(name)? else { return Ok(()) };
+        if name.repaired {
+            // A core attribute in another case is that attribute.
+            if let Some(core) = Core::from_name(self.parts.bytes(name.piece.span)) {
+                return self.core(core, value);
+            }
+            if self.parts.bytes(name.piece.span) == b"specversion" {
+                return self.version(name.piece, value);
+            }
+        }
+        let name = name.piece;
+        let (kind, span, checked) = match value {
+            Given::Boolean(boolean) => {
+                (ExtensionKind::Boolean, Span { offset: boolean.into(), length: 0 }, Ok(()))
+            }
+            Given::Integer(number) => {
+                (ExtensionKind::Integer, Span { offset: number.cast_unsigned(), length: 0 }, Ok(()))
+            }
+            Given::Binary(bytes) => {
+                let (kind, span) = self.parts.store(Value::Binary(bytes))?;
+                (kind, span, Ok(()))
+            }
+            Given::Text(piece) if piece.known == Known::Plain => (ExtensionKind::String, piece.span, Ok(())),
+            Given::Text(piece) => (ExtensionKind::String, piece.span, self.check(piece, text::check)),
+            Given::Uri(piece) => {
+                (ExtensionKind::Uri, piece.span, self.check(piece, |text| Uri::parse(text).map(drop)))
+            }
+            Given::UriReference(piece) => (
+                ExtensionKind::UriReference,
+                piece.span,
+                self.check(piece, |text| UriReference::parse(text).map(drop)),
+            ),
+            Given::Timestamp(piece) if piece.known == Known::Timestamp => {
+                (ExtensionKind::Timestamp, piece.span, Ok(()))
+            }
+            Given::Timestamp(piece) => (
+                ExtensionKind::Timestamp,
+                piece.span,
+                self.check(piece, |text| Timestamp::parse(text).map(drop)),
+            ),
+        };
+        match checked {
+            Ok(()) => self.insert(name, kind, span),
+            Err(error) => {
+                self.insert(name, ExtensionKind::Unset, Span::default())?;
+                let shown = String::from(self.parts.str(name.span));
+                self.drop_or_refuse(&shown, false, error)
+            }
+        }
+    }
+
+    pub(super) fn version(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
+        self.see(1 << 7, "specversion", name)?;
+        let Given::Text(piece) = value else {
+            return Err(at(
+                Error::new(ErrorKind::InvalidType)
+                    .with_attribute("specversion")
+                    .with_detail("String is expected")
+                    .with_clause("CE-specversion-b"),
+                name,
+            ));
+        };
+        self.specversion = Some(match self.parts.bytes(piece.span) {
+            b"1.0" => SpecVersion::V1,
+            _ => SpecVersion::parse(self.parts.str(piece.span)).map_err(|error| at(error, piece))?,
+        });
+        Ok(())
+    }
+
+    /// A name that is one, repaired where that is allowed; `None`: the attribute is left out.
+    #[inline]
+    pub(super) fn extension_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
+        if is_name(self.parts.bytes(name.span)) {
+            return Ok(Some(FoundName { piece: name, repaired: false }));
+        }
+        self.repair_name(name)
+    }
+
+    #[cold]
+    pub(super) fn repair_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
+        let text = String::from(self.parts.str(name.span));
+        let lower = text.to_ascii_lowercase();
+        if self.decoding.leniency.allows(RepairKind::LowerCasedName)
+            && lower != text
+            && is_name(lower.as_bytes())
+        {
+            self.repairs.push(Repair::new(RepairKind::LowerCasedName).with_attribute(lower.as_str()));
+            return Ok(Some(FoundName { piece: self.push(&lower)?, repaired: true }));
+        }
+        let error = Name::parse(&text).err().unwrap_or_else(|| Error::new(ErrorKind::InvalidName));
+        if self.decoding.leniency.allows(RepairKind::DroppedName) {
+            self.repairs.push(Repair::new(RepairKind::DroppedName).with_attribute(text).with_cause(error));
+            return Ok(None);
+        }
+        Err(at(error, name))
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, name: Piece, kind: ExtensionKind, value: Span) -> Result<(), Error> {
+        match self.parts.find(self.parts.bytes(name.span)) {
+            Err(place) => {
+                let extension = parts::extension(name.span, kind, value);
+                if place == self.parts.extensions.len() {
+                    self.parts.extensions.push(extension);
+                } else {
+                    self.parts.extensions.insert(place, extension);
+                }
+                Ok(())
+            }
+            Ok(_) => Err(duplicate(self.parts.str(name.span), name)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn check(
+        &self,
+        piece: Piece,
+        rule: impl FnOnce(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        rule(self.parts.str(piece.span)).map_err(|error| at(error, piece))
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, bit: u8, name: &'static str, piece: Piece) -> Result<(), Error> {
+        if self.seen & bit != 0 {
+            return Err(duplicate(name, piece));
+        }
+        self.seen |= bit;
+        Ok(())
+    }
+
+    pub(super) fn check_dataschema(&mut self) -> Result<(), Error> {
+        let piece = Piece { span: self.parts.core(Core::DataSchema), known: Known::Text };
+        let text = self.parts.str(piece.span);
+        let Err(error) = Uri::parse(text) else { return Ok(()) };
+        if let Ok((_, true)) = Uri::parse_with_fragment(text)
+            && self.decoding.leniency.allows(RepairKind::UriFragment)
+        {
+            self.repairs.push(Repair::new(RepairKind::UriFragment).with_attribute("dataschema"));
+            return Ok(());
+        }
+        self.parts.set_core(Core::DataSchema, Span::default());
+        self.drop_or_refuse("dataschema", false, at(error, piece))
+    }
+
+    /// A `dataschema` that is no text, or empty: wrong in 1.0, and an extension like any other in 0.3. Which it is, the version
+    /// tells.
+    #[cold]
+    pub(super) fn odd_dataschema(&mut self, value: Given<'_>) -> Result<(), Error> {
+        self.see(1 << Core::DataSchema as u8, "dataschema", NO_NAME)?;
+        let name = self.push("dataschema")?;
+        self.other(name, value)
+    }
+
+    #[cold]
+    pub(super) fn refuse_odd_dataschema(&mut self, at: usize) -> Result<(), Error> {
+        let extension = self.parts.extensions.remove(at);
+        let error = match extension.kind {
+            ExtensionKind::Unset => return Ok(()),
+            ExtensionKind::String => parts::empty("dataschema"),
+            _ => {
+                let side = core::str::from_utf8(self.parts.side.bytes()).unwrap_or_default();
+                wrong_type(
+                    Core::DataSchema,
+                    extension.value(self.parts.text.as_str(), side, &self.parts.binary),
+                )
+            }
+        };
+        self.drop_or_refuse("dataschema", false, error)
+    }
+
+    #[cold]
+    pub(super) fn wrong_type(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
+        self.see(1 << core as u8, core.name(), NO_NAME)?;
+        let shown = match value {
+            Given::Text(_) => Value::String(""),
+            Given::Boolean(boolean) => Value::Boolean(boolean),
+            Given::Integer(number) => Value::Integer(number),
+            Given::Binary(bytes) => Value::Binary(bytes),
+            Given::Uri(_) => Value::Uri(Uri::known("")),
+            Given::UriReference(_) => Value::UriReference(UriReference::known("")),
+            Given::Timestamp(_) => Value::Timestamp(Timestamp::known("")),
+        };
+        let required = matches!(core, Core::Id | Core::Source | Core::Type);
+        self.drop_or_refuse(core.name(), required, wrong_type(core, shown))
+    }
+
+    #[cold]
+    pub(super) fn drop_or_refuse(&mut self, name: &str, required: bool, error: Error) -> Result<(), Error> {
+        let error = if error.attribute().is_none() { error.with_attribute(name) } else { error };
+        if required || !self.decoding.leniency.allows(RepairKind::DroppedAttribute) {
+            return Err(error);
+        }
+        self.repairs.push(Repair::new(RepairKind::DroppedAttribute).with_attribute(name).with_cause(error));
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn check_size(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
+        let limits = &self.decoding.limits;
+        self.count = self.count.wrapping_add(1);
+        let length = match value {
+            Given::Text(piece) | Given::Uri(piece) | Given::UriReference(piece) | Given::Timestamp(piece) => {
+                piece.span.length as usize
+            }
+            Given::Binary(bytes) => bytes.len(),
+            Given::Boolean(_) | Given::Integer(_) => 0,
+        };
+        if self.count > limits.attributes || name.span.length as usize > limits.name || length > limits.value
+        {
+            return Err(self.oversize(name, length));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn oversize(&self, name: Piece, length: usize) -> Error {
+        let limits = &self.decoding.limits;
+        if self.count > limits.attributes {
+            let detail = alloc::format!("the limit is {} attributes", limits.attributes);
+            return at(Error::new(ErrorKind::TooMany).with_detail(detail), name);
+        }
+        let (detail, shown) = if name.span.length as usize > limits.name {
+            (alloc::format!("a name of {} bytes, and the limit is {}", name.span.length, limits.name), None)
+        } else {
+            (
+                alloc::format!("a value of {length} bytes, and the limit is {}", limits.value),
+                Some(self.parts.str(name.span)),
+            )
+        };
+        let error = Error::new(ErrorKind::TooLarge).with_detail(detail);
+        at(shown.map_or(error.clone(), |name| error.with_attribute(name)), name)
+    }
+}
+
+/// The name of an attribute that is no core attribute as it is spelled.
+#[derive(Clone, Copy)]
+pub(super) struct FoundName {
+    pub(super) piece: Piece,
+    /// Whether lower-casing made it one.
+    repaired: bool,
+}
+
+/// Adds the offset of a piece of the document, when it is one.
+#[cold]
+pub(super) fn at(error: Error, piece: Piece) -> Error {
+    if piece.span.offset & SIDE == 0 && error.offset().is_none() {
+        return error.with_offset(piece.span.offset as usize);
+    }
+    error
+}
+
+#[cold]
+fn duplicate(name: &str, piece: Piece) -> Error {
+    at(
+        Error::new(ErrorKind::DuplicateAttribute).with_attribute(name).with_clause("CE-Context-Attributes-d"),
+        piece,
+    )
+}

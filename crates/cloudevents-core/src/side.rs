@@ -1,0 +1,216 @@
+//! Text that is collected for an event, beside that of its document.
+
+use crate::{TextBuffer, text};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::ops::Range;
+
+/// Where the text is collected. It is UTF-8: only text is appended.
+pub(crate) trait Side {
+    fn bytes(&self) -> &[u8];
+
+    /// The length of the text.
+    fn length(&self) -> usize;
+
+    /// A part of the text, empty when there is no such part.
+    fn part(&self, range: Range<usize>) -> &[u8];
+
+    /// Appends a text.
+    fn append(&mut self, text: &[u8]);
+
+    /// Takes the text out, in a buffer of its own size.
+    fn freeze(&mut self) -> TextBuffer;
+}
+
+impl Side for Vec<u8> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        self.get(range).unwrap_or_default()
+    }
+
+    #[inline]
+    fn append(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
+    }
+
+    #[inline]
+    fn freeze(&mut self) -> TextBuffer {
+        buffer(core::mem::take(self).into())
+    }
+}
+
+/// The text that most events have fits in here.
+const NEAR: usize = 512;
+
+/// Text that lies on the stack, as long as it fits there: so there is one allocation, of the right size, in the end.
+// In this order, so that the compiler makes zeros in place instead of copying them there.
+#[repr(C)]
+#[derive(Clone, Debug)]
+pub(crate) struct NearSide {
+    near: [u8; NEAR],
+    length: usize,
+    /// All of the text, once it does not fit.
+    far: Option<Vec<u8>>,
+}
+
+impl Side for NearSide {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match &self.far {
+            None => self.near.get(..self.length).unwrap_or_default(),
+            Some(far) => far,
+        }
+    }
+
+    #[inline]
+    fn length(&self) -> usize {
+        match &self.far {
+            None => self.length,
+            Some(far) => far.len(),
+        }
+    }
+
+    #[inline]
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        let buffer = match &self.far {
+            None => self.near.as_slice(),
+            Some(far) => far,
+        };
+        buffer.get(range).unwrap_or_default()
+    }
+
+    #[inline]
+    fn append(&mut self, text: &[u8]) {
+        match self.room(text.len()) {
+            Some(room) => room.copy_from_slice(text),
+            None => self.far(text.len()).extend_from_slice(text),
+        }
+    }
+
+    #[inline]
+    fn freeze(&mut self) -> TextBuffer {
+        match self.far.take() {
+            None if self.length == 0 => TextBuffer::default(),
+            None => match self.near_text() {
+                Some(text) => text.into(),
+                None => buffer(Bytes::copy_from_slice(self.bytes())),
+            },
+            Some(far) => buffer(far.into()),
+        }
+    }
+}
+
+impl NearSide {
+    #[inline(always)] // It is not moved once it is there.
+    pub(crate) const fn new() -> Self {
+        Self { near: [0; NEAR], length: 0, far: None }
+    }
+
+    /// Appends bytes, which may turn out to be no text. The answer is where, and whether they are printable ASCII.
+    #[inline]
+    pub(crate) fn append_and_look(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let start = self.length;
+        if let Some(room) = self.room(bytes.len()) {
+            return (start, text::copy_plain(bytes, room));
+        }
+        let far = self.far(bytes.len());
+        let start = far.len();
+        far.extend_from_slice(bytes);
+        (start, text::is_plain(bytes))
+    }
+
+    /// The text that lies here, checked in whole blocks, which takes less than to the byte. What follows it usually is zeros.
+    #[inline]
+    fn near_text(&self) -> Option<&str> {
+        let blocks = self.near.get(..self.length.next_multiple_of(64))?;
+        core::str::from_utf8(blocks).ok()?.get(..self.length)
+    }
+
+    /// Takes away what is beyond this length.
+    #[cold]
+    pub(crate) fn truncate(&mut self, length: usize) {
+        match &mut self.far {
+            None => self.length = length,
+            Some(far) => far.truncate(length),
+        }
+    }
+
+    /// Makes room for so much more text.
+    #[inline]
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        if self.far.is_some() || self.length.saturating_add(bytes) > NEAR {
+            self.far(bytes).reserve_exact(bytes);
+        }
+    }
+
+    /// The place for so many bytes, if they fit.
+    #[inline(always)]
+    fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        if self.far.is_some() {
+            return None;
+        }
+        let end = self.length.wrapping_add(bytes);
+        let room = self.near.get_mut(self.length..end)?;
+        self.length = end;
+        Some(room)
+    }
+
+    /// The text on the heap, where so many bytes are going to be appended.
+    #[cold]
+    fn far(&mut self, bytes: usize) -> &mut Vec<u8> {
+        let near = self.near.get(..self.length).unwrap_or_default();
+        self.far.get_or_insert_with(|| {
+            let mut far = Vec::with_capacity(near.len().saturating_add(bytes));
+            far.extend_from_slice(near);
+            far
+        })
+    }
+}
+
+#[inline]
+fn buffer(text: Bytes) -> TextBuffer {
+    // It is UTF-8, and checked as a whole, once, because nothing but bytes can be appended without a check.
+    if text.is_empty() { TextBuffer::default() } else { TextBuffer::new(text).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_and_far() {
+        for first in [0, 1, NEAR - 1, NEAR, NEAR + 1] {
+            for second in [0, 1, 2, NEAR + 1] {
+                let mut side = NearSide::new();
+                let (one, two) = ("a".repeat(first), "b".repeat(second));
+                side.append(one.as_bytes());
+                assert_eq!(side.append_and_look(two.as_bytes()), (first, true));
+                assert_eq!(side.append_and_look("ä".as_bytes()), (first + second, false));
+                let whole = alloc::format!("{one}{two}ä");
+                assert_eq!((side.bytes(), side.length()), (whole.as_bytes(), whole.len()));
+                side.truncate(first + second);
+                assert_eq!(side.freeze().as_str(), one + &two);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_is_allocated_once() {
+        let mut side = NearSide::new();
+        side.append(b"abc");
+        side.reserve(NEAR);
+        let capacity = side.far.as_ref().map(Vec::capacity);
+        side.append(&[b'x'; NEAR]);
+        assert_eq!((capacity, side.far.as_ref().map(Vec::len)), (Some(NEAR + 3), Some(NEAR + 3)));
+    }
+}

@@ -1,0 +1,82 @@
+//! Defaults of fields, which stand in schemas as JSON.
+
+use super::{
+    shape::{Node, Shape},
+    write,
+};
+use serde_json::Value as Json;
+
+/// Defaults of records may have records in them, whose defaults may have …
+const DEEPEST: u32 = 32;
+
+/// A default as a datum of this node; `None` when it does not fit.
+pub(super) fn default_bytes(shape: &Shape, node: usize, default: &Json) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    put(shape, node, default, &mut bytes, 0)?;
+    Some(bytes)
+}
+
+fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> Option<()> {
+    let deeper = depth.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
+    match (shape.node(at)?, json) {
+        (Node::Null, Json::Null) => {}
+        (Node::Boolean, Json::Bool(value)) => out.push(u8::from(*value)),
+        (Node::Int, Json::Number(number)) => write::long(i32::try_from(number.as_i64()?).ok()?.into(), out),
+        (Node::Long, Json::Number(number)) => write::long(number.as_i64()?, out),
+        (Node::Float, Json::Number(number)) => out.extend((number.as_f64()? as f32).to_le_bytes()),
+        (Node::Double, Json::Number(number)) => out.extend(number.as_f64()?.to_le_bytes()),
+        (Node::String, Json::String(text)) => write::bytes(text.as_bytes(), out),
+        (Node::Bytes, Json::String(text)) => write::bytes(&latin(text)?, out),
+        (Node::Fixed { size, .. }, Json::String(text)) => {
+            out.extend(Some(latin(text)?).filter(|bytes| bytes.len() == *size)?);
+        }
+        (Node::Enum { symbols, .. }, Json::String(text)) => {
+            write::index(symbols.iter().position(|symbol| symbol == text)?, out);
+        }
+        (Node::Array(item), Json::Array(items)) => {
+            if !items.is_empty() {
+                write::index(items.len(), out);
+            }
+            for json in items {
+                put(shape, *item, json, out, deeper)?;
+            }
+            out.push(0);
+        }
+        (Node::Map(value), Json::Object(members)) => {
+            if !members.is_empty() {
+                write::index(members.len(), out);
+            }
+            for (key, json) in members {
+                write::bytes(key.as_bytes(), out);
+                put(shape, *value, json, out, deeper)?;
+            }
+            out.push(0);
+        }
+        (Node::Record { fields, .. }, Json::Object(members)) => {
+            for field in fields {
+                let json = members.get(&field.name).or(field.default.as_ref())?;
+                put(shape, field.node, json, out, deeper)?;
+            }
+        }
+        // The first variant that it fits; before Avro 1.12 it had to be the first of all.
+        (Node::Union(variants), json) => {
+            let length = out.len();
+            let fits = variants.iter().enumerate().any(|(index, variant)| {
+                write::index(index, out);
+                let fits = put(shape, *variant, json, out, deeper).is_some();
+                if !fits {
+                    out.truncate(length);
+                }
+                fits
+            });
+            return fits.then_some(());
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Bytes in JSON are the code points up to 255.
+fn latin(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+}

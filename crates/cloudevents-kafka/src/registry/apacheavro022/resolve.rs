@@ -1,0 +1,207 @@
+//! A datum of the writer's schema as one of the reader's: Avro's schema resolution, on bytes.
+//!
+//! The library resolves values, looks twice at all that is below a union, and so takes time that doubles with every nested one. Here, the
+//! variant of a union is chosen by the types alone, and every byte is read once.
+
+use super::{
+    shape::{Field, Node, Shape},
+    walk::{Walk, deeper},
+    write,
+};
+use crate::registry::writing::invalid;
+use cloudevents_core::{Error, ErrorKind};
+
+/// The most bytes of defaults in a datum: every item of an array may have its own.
+const MOST_DEFAULTS: usize = 16 << 20;
+
+/// The datum as the reader has it.
+///
+/// Errors are of kind [`InvalidData`](ErrorKind::InvalidData) when it cannot be resolved, and [`TooLarge`](ErrorKind::TooLarge) when
+/// there are more than 16 MiB of defaults.
+pub(super) fn resolve(writer: &Shape, reader: &Shape, datum: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut resolver = Resolver { walk: Walk::new(writer, datum), reader, most: MOST_DEFAULTS };
+    let mut out = Vec::with_capacity(datum.len());
+    resolver.put(writer.root(), reader.root(), &mut out, 0)?;
+    Ok(out)
+}
+
+struct Resolver<'a> {
+    walk: Walk<'a>,
+    reader: &'a Shape,
+    /// How many bytes of defaults there may still be.
+    most: usize,
+}
+
+impl<'a> Resolver<'a> {
+    fn put(&mut self, from: usize, to: usize, out: &mut Vec<u8>, depth: u32) -> Result<(), Error> {
+        let deeper = deeper(depth)?;
+        let (writer, reader): (&'a Shape, &'a Shape) = (self.walk.shape, self.reader);
+        let (Some(written), Some(read)) = (writer.node(from), reader.node(to)) else {
+            return Err(invalid("the schema is not whole"));
+        };
+        match (written, read) {
+            (Node::Union(variants), _) => {
+                let variant = self.walk.variant(variants)?;
+                return self.put(variant, to, out, deeper);
+            }
+            (_, Node::Union(variants)) => {
+                let best = best(reader, written, variants).ok_or_else(|| mismatch(written, read))?;
+                write::index(best.0, out);
+                return self.put(from, best.1, out, deeper);
+            }
+            (Node::Null, Node::Null) => {}
+            (Node::Boolean, Node::Boolean) => out.push(self.walk.boolean()?),
+            (Node::Int, Node::Int | Node::Long) => write::long(self.walk.integer(32)?, out),
+            (Node::Long, Node::Long) => write::long(self.walk.integer(64)?, out),
+            (Node::Int | Node::Long, Node::Float) => {
+                out.extend((self.walk.integer(bits(written))? as f32).to_le_bytes());
+            }
+            (Node::Int | Node::Long, Node::Double) => {
+                out.extend((self.walk.integer(bits(written))? as f64).to_le_bytes());
+            }
+            (Node::Float, Node::Float) => out.extend(self.walk.array::<4>()?),
+            (Node::Float, Node::Double) => {
+                out.extend(f64::from(f32::from_le_bytes(self.walk.array()?)).to_le_bytes());
+            }
+            (Node::Double, Node::Double) => out.extend(self.walk.array::<8>()?),
+            (Node::Bytes | Node::String, Node::Bytes | Node::String) => write::bytes(self.walk.bytes()?, out),
+            (Node::Fixed { size, names }, Node::Fixed { size: other, names: others })
+                if size == other && others.read(names) =>
+            {
+                out.extend(self.walk.take(*size)?);
+            }
+            (
+                Node::Enum { symbols, names, .. },
+                Node::Enum { symbols: others, names: other_names, default },
+            ) if other_names.read(names) => {
+                let symbol = symbols.get(self.walk.index(symbols.len())?);
+                let index = others.iter().position(|other| Some(other) == symbol).or(*default);
+                let index = index.ok_or_else(|| {
+                    invalid(format!(
+                        "the reader's schema has no symbol `{}`",
+                        symbol.map_or("", String::as_str)
+                    ))
+                })?;
+                write::index(index, out);
+            }
+            (Node::Array(item), Node::Array(other)) => {
+                self.blocks(out, |resolver, out| resolver.put(*item, *other, out, deeper))?
+            }
+            (Node::Map(value), Node::Map(other)) => self.blocks(out, |resolver, out| {
+                write::bytes(resolver.walk.bytes()?, out);
+                resolver.put(*value, *other, out, deeper)
+            })?,
+            (Node::Record { fields, .. }, Node::Record { fields: others, .. }) => {
+                self.record(fields, others, out, deeper)?;
+            }
+            _ => return Err(mismatch(written, read)),
+        }
+        Ok(())
+    }
+
+    /// Blocks stay blocks; sizes in bytes, which readers need not have, are left out.
+    fn blocks(
+        &mut self,
+        out: &mut Vec<u8>,
+        mut item: impl FnMut(&mut Self, &mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while let Some(count) = self.walk.block()? {
+            write::index(count, out);
+            for _ in 0..count {
+                item(self, out)?;
+            }
+        }
+        out.push(0);
+        Ok(())
+    }
+
+    /// Fields come in the writer's order, and go in the reader's.
+    fn record(
+        &mut self,
+        fields: &'a [Field],
+        others: &'a [Field],
+        out: &mut Vec<u8>,
+        depth: u32,
+    ) -> Result<(), Error> {
+        let mut found: Vec<Option<Vec<u8>>> = vec![None; others.len()];
+        for field in fields {
+            let named = others.iter().position(|other| other.name == field.name);
+            let at = named.or_else(|| others.iter().position(|other| other.aliases.contains(&field.name)));
+            match at.and_then(|at| Some((others.get(at)?, found.get_mut(at)?))) {
+                Some((other, slot @ None)) => {
+                    let mut bytes = Vec::new();
+                    self.put(field.node, other.node, &mut bytes, depth)?;
+                    *slot = Some(bytes);
+                }
+                _ => self.walk.skip(field.node, depth)?,
+            }
+        }
+        for (other, bytes) in others.iter().zip(&found) {
+            out.extend_from_slice(match bytes {
+                Some(bytes) => bytes,
+                None => self.default(other)?,
+            });
+        }
+        Ok(())
+    }
+
+    fn default(&mut self, field: &'a Field) -> Result<&'a [u8], Error> {
+        let Some(bytes) = &field.default_bytes else {
+            return Err(invalid(format!(
+                "the writer's schema has no field `{}`, and the reader's no default that fits",
+                field.name
+            )));
+        };
+        self.most = self.most.checked_sub(bytes.len()).ok_or_else(|| {
+            Error::new(ErrorKind::TooLarge)
+                .with_detail("the defaults of the reader's schema make the datum too large")
+        })?;
+        Ok(bytes)
+    }
+}
+
+/// The variant for what was written: one of the same type, else one that it can be promoted to. With its index.
+fn best(reader: &Shape, written: &Node, variants: &[usize]) -> Option<(usize, usize)> {
+    let fit = |fits: fn(&Node, &Node) -> bool| {
+        variants
+            .iter()
+            .enumerate()
+            .find(|(_, variant)| reader.node(**variant).is_some_and(|read| fits(written, read)))
+            .map(|(index, variant)| (index, *variant))
+    };
+    fit(is_same).or_else(|| fit(is_promoted))
+}
+
+fn is_same(written: &Node, read: &Node) -> bool {
+    match (written, read) {
+        (Node::Fixed { names, size }, Node::Fixed { names: others, size: other }) => {
+            size == other && others.read(names)
+        }
+        (Node::Enum { names, .. }, Node::Enum { names: others, .. })
+        | (Node::Record { names, .. }, Node::Record { names: others, .. }) => others.read(names),
+        _ => std::mem::discriminant(written) == std::mem::discriminant(read),
+    }
+}
+
+fn is_promoted(written: &Node, read: &Node) -> bool {
+    matches!(
+        (written, read),
+        (Node::Int, Node::Long | Node::Float | Node::Double)
+            | (Node::Long, Node::Float | Node::Double)
+            | (Node::Float, Node::Double)
+            | (Node::String, Node::Bytes)
+            | (Node::Bytes, Node::String)
+            // As Java has it, the names of records do not matter when nothing else fits.
+            | (Node::Record { .. }, Node::Record { .. })
+    )
+}
+
+fn bits(node: &Node) -> u32 {
+    if matches!(node, Node::Int) { 32 } else { 64 }
+}
+
+#[cold]
+fn mismatch(written: &Node, read: &Node) -> Error {
+    invalid(format!("what was written as {} is not {} of the reader's schema", written.kind(), read.kind()))
+        .with_help("check that the reader's schema is compatible with the writer's")
+}

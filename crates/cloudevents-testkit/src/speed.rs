@@ -1,0 +1,144 @@
+//! Two ways to do the same work, side by side: rates, processor time and allocations.
+
+#![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    fmt::Write as _,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+/// An allocator that counts what all threads ask for, to be made the global one of a program that uses [`Run`].
+#[derive(Clone, Copy, Debug)]
+pub struct CountingAll;
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed on as it came; counting does not allocate.
+unsafe impl GlobalAlloc for CountingAll {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(old, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+/// What is measured, since it was started.
+#[derive(Debug)]
+pub struct Run {
+    begin: Instant,
+    cpu: f64,
+    calls: usize,
+}
+
+/// What an event cost.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Cost {
+    /// Events per second.
+    pub rate: f64,
+    /// Microseconds of processor time of all threads of this process, for each event; 0 where there is no `/proc`.
+    pub cpu: f64,
+    /// Allocations of all threads for each event, reallocations among them; 0 without [`CountingAll`].
+    pub allocations: f64,
+}
+
+impl Run {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { begin: Instant::now(), cpu: processor_seconds(), calls: CALLS.load(Ordering::Relaxed) }
+    }
+
+    /// What each of so many events has cost.
+    pub fn end(&self, events: usize) -> Cost {
+        let events = events as f64;
+        Cost {
+            rate: events / self.begin.elapsed().as_secs_f64(),
+            cpu: (processor_seconds() - self.cpu) * 1e6 / events,
+            allocations: CALLS.load(Ordering::Relaxed).saturating_sub(self.calls) as f64 / events,
+        }
+    }
+}
+
+/// By Linux's count of hundredths.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Costs of several rounds, under the names of who had them.
+///
+/// ```
+/// use cloudevents_testkit::speed::{Run, Table};
+///
+/// let mut table = Table::default();
+/// for round in 0..3 {
+///     for name in ["ours", "bare"] {
+///         table.note(name, Run::start().end(1000));
+///     }
+/// }
+/// assert!(table.write("bare").contains("| bare |"));
+/// ```
+#[derive(Debug, Default)]
+pub struct Table(Vec<(String, Vec<Cost>)>);
+
+impl Table {
+    /// One round of one of them.
+    pub fn note(&mut self, name: &str, cost: Cost) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, all)) => all.push(cost),
+            None => self.0.push((name.to_owned(), vec![cost])),
+        }
+    }
+
+    /// The medians as a table in Markdown, the rates also relative to this one: the median of the ratios of the rounds.
+    pub fn write(&self, relative_to: &str) -> String {
+        let none = Vec::new();
+        let base = self.0.iter().find(|(name, _)| name == relative_to).map_or(&none, |(_, all)| all);
+        let mut text = format!(
+            "| what | events/s | of {relative_to} | CPU us/event | allocations/event |\n|---|---:|---:|---:|---:|\n"
+        );
+        for (name, all) in &self.0 {
+            let of = |what: fn(&Cost) -> f64| median(all.iter().map(what).collect());
+            let ratio = median(all.iter().zip(base).map(|(one, base)| one.rate / base.rate).collect());
+            let (rate, cpu, allocations) = (of(|one| one.rate), of(|one| one.cpu), of(|one| one.allocations));
+            let _ = writeln!(text, "| {name} | {rate:.0} | {ratio:.2} | {cpu:.2} | {allocations:.1} |");
+        }
+        text
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_those_of_the_rounds() {
+        let mut table = Table::default();
+        for (ours, bare) in [(9.0, 10.0), (50.0, 100.0), (80.0, 100.0)] {
+            table.note("ours", Cost { rate: ours, ..Cost::default() });
+            table.note("bare", Cost { rate: bare, ..Cost::default() });
+        }
+        let text = table.write("bare");
+        assert!(text.contains("| ours | 50 | 0.80 | 0.00 | 0.0 |"), "{text}");
+        assert!(text.contains("| bare | 100 | 1.00 |"), "{text}");
+    }
+}

@@ -1,0 +1,32 @@
+//! A worker on an AMQP 1.0 queue: takes texts, counts their words, several at once, and puts the counts into another queue. A
+//! text is taken off its queue when its count has arrived, so a worker that dies loses nothing.
+//!
+//! ```text
+//! cargo run -p example-amqp-worker          # against a broker in this process, with texts of its own
+//! cargo run -p example-amqp-worker -- amqp://guest:guest@localhost:5672/texts amqp://guest:guest@localhost:5672/counts
+//! ```
+//!
+//! Start as many workers as there is work: the broker gives each text to one of them.
+
+mod trial;
+mod worker;
+
+use cloudevents_kit::{connect_receiver, connect_sender};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let Some(texts) = arguments.next() else { return trial::run().await };
+    let counts = arguments.next().ok_or("give the URL of the queue for the counts, too")?;
+    let mut receiver = connect_receiver(&texts).await?;
+    let sender = connect_sender(&counts).await?;
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    worker::run(&mut receiver, &sender, interrupted).await?;
+    println!("{}", receiver.metrics());
+    sender.close().await?;
+    Ok(())
+}

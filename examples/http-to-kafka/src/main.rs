@@ -1,0 +1,33 @@
+//! Takes events by HTTP and puts them into a Kafka topic, without decoding them: documents, and payloads, move as they came, also
+//! in formats that this program does not know. Who posts has its answer when the brokers have the record.
+//!
+//! ```text
+//! cargo run -p example-http-to-kafka        # against a broker in this process, with events of its own
+//! cargo run -p example-http-to-kafka -- 'kafka://localhost:9092/events?key=partitionkey' http://127.0.0.1:8080/
+//! ```
+
+mod forward;
+mod trial;
+
+use cloudevents_kit::{connect_sender, http::HttpReceiver, transport::ReceiverOptions};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let Some(topic) = arguments.next() else { return trial::run().await };
+    let listen = arguments.next().unwrap_or_else(|| "http://127.0.0.1:8080/".to_owned());
+    let sender = connect_sender(&topic).await?;
+    let server =
+        HttpReceiver::bind(&listen, ReceiverOptions::from(cloudevents_kit::decoding()).into()).await?;
+    println!("listening at {}", server.url());
+    let mut receiver = server.into_receiver();
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    forward::run(&mut receiver, &sender, interrupted).await?;
+    println!("{}", receiver.metrics());
+    sender.close().await?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+"""Qpid Proton, with no SDK: messages by the text of the binding alone. `peer.py URL`; see the README for the lines it reads and
+writes."""
+
+import base64
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+from proton import Message, symbol, timestamp
+from proton.utils import BlockingConnection
+
+URL = sys.argv[1]
+PATIENCE = 30
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def send(address, mode, events):
+    connection = BlockingConnection(URL, timeout=PATIENCE)
+    sender, answers = connection.create_sender(address), []
+    for tagged in events:
+        try:
+            sender.send({"binary": binary, "text": text, "structured": structured}[mode](**tagged))
+            answers.append(None)
+        except Exception as error:  # a refusal is an answer
+            answers.append(repr(error))
+    connection.close()
+    return answers
+
+
+def receive(address, count):
+    connection = BlockingConnection(URL, timeout=PATIENCE)
+    receiver, answers = connection.create_receiver(address, credit=count), []
+    for _ in range(count):
+        message = receiver.receive()
+        try:
+            answers.append(read(message))
+        except Exception as error:
+            answers.append({"error": repr(error)})
+        receiver.accept()
+    connection.close()
+    return answers
+
+
+def binary(specversion, attributes, data=None):
+    """Section 3.1, with native types and underscores."""
+    properties = {"cloudEvents_specversion": specversion}
+    for name, typed in attributes.items():
+        if name != "datacontenttype":
+            properties["cloudEvents_" + name] = native(**typed)
+    return message(attributes, properties, payload(data))
+
+
+def text(specversion, attributes, data=None):
+    """Section 3.1, with canonical strings and colons, and text as an amqp-value, as some producers write it."""
+    properties = {"cloudEvents:specversion": specversion}
+    for name, typed in attributes.items():
+        if name != "datacontenttype":
+            properties["cloudEvents:" + name] = canonical(**typed)
+    body = data["text"] if data and "text" in data else payload(data)
+    return message(attributes, properties, body, isinstance(body, bytes) or body is None)
+
+
+def message(attributes, properties, body, inferred=True):
+    made = Message(body=body, properties=properties, inferred=inferred)
+    if "datacontenttype" in attributes:
+        made.content_type = symbol(attributes["datacontenttype"]["value"])
+    return made
+
+
+def structured(specversion, attributes, data=None):
+    """Section 3.2, with the JSON format. The text of JSON payloads stays as it is."""
+    document = {"specversion": specversion, **{name: typed["value"] for name, typed in attributes.items()}}
+    rendered = json.dumps(document, ensure_ascii=False)
+    if data:
+        [(kind, value)] = data.items()
+        if kind == "binary":
+            rendered = f'{rendered[:-1]}, "data_base64": {json.dumps(value)}}}'
+        else:
+            rendered = f'{rendered[:-1]}, "data": {value if kind == "json" else json.dumps(value, ensure_ascii=False)}}}'
+    made = Message(body=rendered.encode(), inferred=True)
+    made.content_type = symbol("application/cloudevents+json")
+    return made
+
+
+def payload(data):
+    if data is None:
+        return None
+    [(kind, value)] = data.items()
+    return base64.b64decode(value) if kind == "binary" else value.encode()
+
+
+def native(type, value):
+    if type == "Binary":
+        return base64.b64decode(value)
+    if type == "Timestamp":
+        return timestamp((datetime.fromisoformat(value) - EPOCH) // timedelta(milliseconds=1))
+    return value  # str is string, int is long, bool is boolean
+
+
+def canonical(type, value):
+    return str(value).lower() if type == "Boolean" else str(value)
+
+
+def read(message):
+    """What the binding says of each type, and nothing else."""
+    if (message.content_type or "").lower().startswith("application/cloudevents"):
+        return read_document(json.loads(bytes(message.body)))
+    names = [name for name in message.properties if name.startswith(("cloudEvents_", "cloudEvents:"))]
+    assert len({name[11] for name in names}) == 1, "both separators in one message"
+    attributes = {name[12:]: string_of(message.properties[name]) for name in names}
+    if message.content_type:
+        attributes["datacontenttype"] = message.content_type
+    assert message.inferred or message.body is None, "the body is no data section"
+    return {"attributes": attributes, "data": None if message.body is None else base64.b64encode(message.body).decode()}
+
+
+def string_of(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, timestamp):
+        return (EPOCH + timedelta(milliseconds=int(value))).isoformat().replace("+00:00", "Z")
+    if isinstance(value, (bytes, memoryview)):
+        return base64.b64encode(value).decode()
+    assert type(value) in (str, int), f"a value of type {type(value)}, which is none of the binding's"
+    return str(value)
+
+
+def read_document(document):
+    data = None
+    if "data_base64" in document:
+        data = document.pop("data_base64")
+    elif "data" in document:
+        value = document.pop("data")
+        is_json = "json" in document.get("datacontenttype", "application/json")
+        rendered = json.dumps(value, separators=(",", ":"), ensure_ascii=False) if is_json or not isinstance(value, str) else value
+        data = base64.b64encode(rendered.encode()).decode()
+    attributes = {name: canonical("Boolean" if isinstance(value, bool) else "", value) for name, value in document.items()}
+    return {"attributes": attributes, "data": data}
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    answer = (send if "events" in request else receive)(**request)
+    print(json.dumps(answer), flush=True)
