@@ -131,7 +131,9 @@ impl<'a> Plan<'a> {
         if self.timestamps {
             self.extension_losses(&mut losses);
         }
-        if let (Some(time), Some(carried)) = (self.event.time(), self.time) {
+        if let Some(carried) = self.time.filter(|carried| !carried.is_exact())
+            && let Some(time) = self.event.time()
+        {
             carried.losses("time", time, &mut losses);
         }
         if let Some(data) = self.data {

@@ -122,10 +122,16 @@ impl Carried {
         let nanos = if instant.fraction.is_empty() { 0 } else { instant.nanosecond() };
         let native = Native::new(instant.seconds, nanos);
         let exact = native.is_some()
-            && timestamp.as_str().ends_with(['Z', 'z'])
+            && matches!(timestamp.as_str().as_bytes().last(), Some(b'Z' | b'z'))
             && instant.fraction.len() <= 9
             && !instant.leap_second;
         Self { native, exact }
+    }
+
+    /// Whether the message holds all of it.
+    #[inline]
+    pub(crate) fn is_exact(self) -> bool {
+        self.exact
     }
 
     /// Tells what is not carried of the timestamp of this attribute.
