@@ -3,10 +3,10 @@
 use crate::{AmqpMessage, AmqpValue, Body, mode::content_type, name, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Format, FormatId, Given, Message,
-    Payload, Repair, RepairKind, TextBuffer, decode_base64, detect,
+    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Given, Message, Payload, Repair,
+    RepairKind, TextBuffer, decode_base64, detect,
 };
-use cloudevents_json::Json;
+use cloudevents_json::format_of;
 
 /// Reads the event of a message in binary or structured mode.
 ///
@@ -38,7 +38,7 @@ use cloudevents_json::Json;
 pub fn decode(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
     match detect(content_type(message))? {
         Detected::NotADocument => binary(message, with),
-        Detected::Structured(id) => format(&id, with)?.decode(document(message, with)?, with),
+        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(document(message, with)?, with),
         Detected::Batched(_) => Err(batched()),
     }
 }
@@ -53,16 +53,6 @@ pub fn decode_message(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<
             Ok(Decoded::clean(Message::Structured { format, body: document(message, with)? }))
         }
         Detected::Batched(_) => Err(batched()),
-    }
-}
-
-/// The format of this id. JSON, which the specification makes mandatory, is always at hand.
-fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Format, Error> {
-    const JSON: Json = Json::new();
-    match with.formats.get(id) {
-        Some(format) => Ok(format),
-        None if *id == FormatId::JSON => Ok(&JSON),
-        None => with.formats.require(id),
     }
 }
 

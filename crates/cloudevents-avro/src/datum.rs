@@ -24,6 +24,12 @@ impl<'a> Reader<'a> {
         self.length.wrapping_sub(self.rest.len())
     }
 
+    /// How many bytes are left.
+    #[cfg(feature = "apacheavro022")]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The bytes between two places of the document, neither of which was read yet.
     #[inline]
     pub(crate) fn ahead(&self, start: usize, end: usize) -> &'a [u8] {
@@ -115,6 +121,14 @@ impl<'a> Reader<'a> {
             }
             None => Err(self.too_long(before, length)),
         }
+    }
+
+    /// A `fixed` of this size, and whatever else has one.
+    #[cfg(feature = "apacheavro022")]
+    pub(crate) fn take(&mut self, size: usize) -> Result<&'a [u8], Error> {
+        let Some((bytes, rest)) = self.rest.split_at_checked(size) else { return Err(self.at_end()) };
+        self.rest = rest;
+        Ok(bytes)
     }
 
     #[cold]

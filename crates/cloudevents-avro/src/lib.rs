@@ -13,6 +13,6 @@ mod format;
 mod value;
 
 #[cfg(feature = "apacheavro022")]
-pub use apacheavro022::{AvroBuilderExt, AvroEventExt};
+pub use apacheavro022::{AvroBuilderExt, AvroEventExt, CheckedSchema};
 pub use compact::AvroCompact;
 pub use format::{Avro, decode, encode};

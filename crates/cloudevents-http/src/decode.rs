@@ -3,10 +3,10 @@
 use crate::{mode::content_type, name, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Format, FormatId, Given, Message,
-    Payload, Repair, RepairKind, decode_base64, detect,
+    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Given, Message, Payload, Repair,
+    RepairKind, decode_base64, detect,
 };
-use cloudevents_json::Json;
+use cloudevents_json::format_of;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
 /// Reads one event from the headers and the body of a request or response, in binary or structured mode.
@@ -35,7 +35,7 @@ pub fn decode(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decod
     let (media_type, detected) = open(headers, &body, with)?;
     match detected {
         Detected::NotADocument => binary(headers, media_type, body, with),
-        Detected::Structured(id) => format(&id, with)?.decode(body, with),
+        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(body, with),
         Detected::Batched(_) => Err(Error::new(ErrorKind::Batched).with_clause("HTTP-3-c")),
     }
 }
@@ -47,7 +47,7 @@ pub fn decode_events(
     with: &Decoding,
 ) -> Result<Decoded<Vec<Event>>, Error> {
     match open(headers, &body, with)?.1 {
-        Detected::Batched(id) => format(&id, with)?.decode_batch(body, with),
+        Detected::Batched(id) => format_of(&id, &with.formats)?.decode_batch(body, with),
         _ => decode(headers, body, with).map(|decoded| decoded.map(|event| vec![event])),
     }
 }
@@ -63,16 +63,6 @@ pub fn decode_message(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Resu
         }
         Detected::Structured(format) => Ok(Decoded::clean(Message::Structured { format, body })),
         Detected::Batched(format) => Ok(Decoded::clean(Message::Batched { format, body })),
-    }
-}
-
-/// The format of this id. JSON, which the specification makes mandatory, is always at hand.
-pub(crate) fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Format, Error> {
-    const JSON: Json = Json::new();
-    match with.formats.get(id) {
-        Some(format) => Ok(format),
-        None if *id == FormatId::JSON => Ok(&JSON),
-        None => with.formats.require(id),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Content negotiation: which formats a peer takes.
 
-use cloudevents_core::{Format, FormatId, Formats, MediaType};
-use cloudevents_json::Json;
+use cloudevents_core::{Format, Formats, MediaType};
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
 /// The value of an `Accept` header that asks for events in these formats, single or batched, in this order of preference.
@@ -26,10 +25,7 @@ pub fn accepts(formats: &Formats, batches: bool) -> HeaderValue {
 /// The same for what decoding with these formats understands: JSON is among it.
 #[cold]
 pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
-    match formats.get(&FormatId::JSON) {
-        Some(_) => accepts(formats, batches),
-        None => accepts(&formats.clone().with(Json::new()), batches),
-    }
+    accepts(&cloudevents_json::among(formats.clone()), batches)
 }
 
 /// The first of our formats, in our order, among those that the peer gives the most weight in its `Accept` headers. `batch` asks for
@@ -101,6 +97,7 @@ fn thousandths(q: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_json::Json;
 
     #[test]
     fn weights() {

@@ -2,7 +2,7 @@
 
 use crate::{batch, decode as read, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Item, Losses, MediaType};
+use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Formats, Item, Losses, MediaType};
 
 /// The JSON event format, and the codec of JSON payloads for [`EventData`](cloudevents_core::EventData).
 ///
@@ -62,6 +62,45 @@ impl Format for Json {
 
     fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
         read::peek(document, name, with)
+    }
+}
+
+/// These formats, and JSON with them when no format of its id is: the specification makes it mandatory for every implementation
+/// (CloudEvents specification, "Overview").
+///
+/// ```
+/// use cloudevents_core::{FormatId, Formats};
+///
+/// let formats = cloudevents_json::among(Formats::none());
+/// assert!(formats.get(&FormatId::JSON).is_some());
+/// ```
+pub fn among(formats: Formats) -> Formats {
+    match formats.get(&FormatId::JSON) {
+        Some(_) => formats,
+        None => formats.with(Json::new()),
+    }
+}
+
+/// The format of this id among these, as if JSON were [`among`] them.
+///
+/// An error is of kind [`UnknownFormat`](cloudevents_core::ErrorKind::UnknownFormat).
+///
+/// ```
+/// use cloudevents_core::{ErrorKind, FormatId, Formats};
+///
+/// let none = Formats::none();
+/// assert_eq!(cloudevents_json::format_of(&FormatId::JSON, &none)?.id(), FormatId::JSON);
+/// let error = cloudevents_json::format_of(&FormatId::new("avro"), &none).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::UnknownFormat);
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[inline]
+pub fn format_of<'a>(id: &FormatId, formats: &'a Formats) -> Result<&'a dyn Format, Error> {
+    const JSON: Json = Json::new();
+    match formats.get(id) {
+        Some(format) => Ok(format),
+        None if *id == FormatId::JSON => Ok(&JSON),
+        None => formats.require(id),
     }
 }
 

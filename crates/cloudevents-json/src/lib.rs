@@ -12,6 +12,6 @@ mod stream;
 mod value;
 
 pub use data::{JsonBuilderExt, JsonEventExt, from_data};
-pub use format::{Json, decode, decode_batch, encode, encode_batch};
+pub use format::{Json, among, decode, decode_batch, encode, encode_batch, format_of};
 pub use lines::{LineReader, LineWriter};
 pub use stream::{BatchReader, BatchSplitter, BatchWriter};

@@ -8,10 +8,10 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Format, FormatId, Given, Message,
-    Payload, Repair, RepairKind, decode_base64,
+    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, FormatId, Given, Message, Payload,
+    Repair, RepairKind, decode_base64,
 };
-use cloudevents_json::Json;
+use cloudevents_json::format_of;
 
 /// Reads one event from a record, in binary or structured mode. The key is not looked at.
 ///
@@ -39,7 +39,7 @@ use cloudevents_json::Json;
 pub fn decode(record: &impl RecordView, with: &Decoding) -> Result<Decoded<Event>, Error> {
     match open(record, with)? {
         (look, media_type, None) => binary(record, &look, media_type, with),
-        (_, _, Some((id, document))) => format(&id, with)?.decode(document, with),
+        (_, _, Some((id, document))) => format_of(&id, &with.formats)?.decode(document, with),
     }
 }
 
@@ -52,16 +52,6 @@ pub fn decode_message(record: &impl RecordView, with: &Decoding) -> Result<Decod
             binary(record, &look, media_type, with).map(|decoded| decoded.map(Message::Binary))
         }
         (_, _, Some((format, body))) => Ok(Decoded::clean(Message::Structured { format, body })),
-    }
-}
-
-/// The format of this id. JSON, which the specification makes mandatory, is always at hand.
-fn format<'a>(id: &FormatId, with: &'a Decoding) -> Result<&'a dyn Format, Error> {
-    const JSON: Json = Json::new();
-    match with.formats.get(id) {
-        Some(format) => Ok(format),
-        None if *id == FormatId::JSON => Ok(&JSON),
-        None => with.formats.require(id),
     }
 }
 

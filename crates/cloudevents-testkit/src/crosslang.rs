@@ -4,7 +4,7 @@
 
 use crate::tagged;
 use cloudevents_core::{Event, Timestamp, Value};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -12,37 +12,100 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Who, which way, in which mode, with which event, and what is different.
-pub type Difference = [String; 5];
+/// What is different of each event, by its name.
+pub type Differing<'e> = Vec<(&'e str, Vec<String>)>;
 
-/// The name and the program with its arguments of each peer, from lines of `NAME=PROGRAM`.
+/// Who, which way, in which mode, with which event, and what is different.
+type Difference = [String; 5];
+
+/// A program in another language, which is started with a broker as its last argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'l> {
+    /// The name in the list of what is known.
+    pub name: &'l str,
+    program: &'l str,
+}
+
+/// The peers of lines of `NAME=PROGRAM`, the program with its arguments.
 ///
 /// ```
 /// let peers = cloudevents_testkit::crosslang::peers("go=/opt/peer\npython=python3 peer.py\n");
-/// assert_eq!(peers, [("go", "/opt/peer"), ("python", "python3 peer.py")]);
+/// assert_eq!(peers.iter().map(|peer| peer.name).collect::<Vec<_>>(), ["go", "python"]);
 /// ```
-pub fn peers(lines: &str) -> Vec<(&str, &str)> {
-    lines.lines().filter_map(|line| line.split_once('=')).collect()
+pub fn peers(lines: &str) -> Vec<Peer<'_>> {
+    lines
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, program)| Peer { name, program })
+        .collect()
 }
 
-/// Starts the program with this argument, asks it, and answers what it answers: an array.
-pub fn ask(program: &str, argument: &str, request: &Json) -> io::Result<Vec<Json>> {
-    let mut words = program.split(' ');
-    let mut process = Command::new(words.next().unwrap_or_default())
-        .args(words)
-        .arg(argument)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    if let Some(mut input) = process.stdin.take() {
-        writeln!(input, "{request}")?; // and then its end, which ends the program
+impl Peer<'_> {
+    /// Has the peer send these events to an address, in this mode. Answers whether it has sent each; why not, is printed.
+    pub fn send(
+        &self,
+        broker: &str,
+        address: &str,
+        mode: &str,
+        events: &[(String, Event)],
+    ) -> io::Result<Vec<bool>> {
+        let tagged: Vec<_> = events.iter().map(|(_, event)| tagged::from_event(event)).collect();
+        let request = json!({"address": address, "mode": mode, "events": tagged});
+        let answers = self.ask(broker, &request, events.len())?;
+        let is_sent = |((name, _), answer): (&(String, Event), Json)| {
+            if !answer.is_null() {
+                println!("{name}, {mode}: does not write it: {answer}");
+            }
+            answer.is_null()
+        };
+        Ok(events.iter().zip(answers).map(is_sent).collect())
     }
-    let mut line = String::new();
-    if let Some(output) = process.stdout.take() {
-        BufReader::new(output).read_line(&mut line)?;
+
+    /// Has the peer read what an address holds, which are these events, and compares what it makes of them.
+    pub fn read<'e>(
+        &self,
+        broker: &str,
+        address: &str,
+        expected: Vec<(&'e str, Event)>,
+    ) -> io::Result<Differing<'e>> {
+        let request = json!({"address": address, "count": expected.len()});
+        let answers = self.ask(broker, &request, expected.len())?;
+        let differ = |((name, event), answer): ((&'e str, Event), Json)| {
+            if let Some(error) = answer.get("error") {
+                println!("{name}: does not read it: {error}");
+                return Ok((name, vec!["does not read it".to_owned()]));
+            }
+            let got = serde_json::from_value(answer.get("attributes").cloned().unwrap_or_default())?;
+            let data = answer.get("data").filter(|data| !data.is_null());
+            let data = data.map(|data| tagged::to_bytes(&json!({"base64": data})));
+            Ok((name, differences(&event, &got, data.transpose().map_err(io::Error::other)?.as_deref())))
+        };
+        expected.into_iter().zip(answers).map(differ).collect()
     }
-    process.wait()?;
-    Ok(serde_json::from_str(&line)?)
+
+    /// Starts the program, asks it, and answers what it answers: an array of this length.
+    fn ask(&self, broker: &str, request: &Json, length: usize) -> io::Result<Vec<Json>> {
+        let mut words = self.program.split(' ');
+        let mut process = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .arg(broker)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = process.stdin.take() {
+            writeln!(input, "{request}")?; // and then its end, which ends the program
+        }
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        process.wait()?;
+        let answers: Vec<Json> = serde_json::from_str(&line)?;
+        if answers.len() == length {
+            return Ok(answers);
+        }
+        Err(io::Error::other(format!("{} answered {} times instead of {length}", self.name, answers.len())))
+    }
 }
 
 /// The sample events, with their names. None are left out.
@@ -97,11 +160,11 @@ pub fn differences(event: &Event, got: &BTreeMap<String, String>, data: Option<&
         (None, Some(data)) => items.push(format!("+data of {} bytes", data.len())),
         (Some(data), None) => items.push(format!("-data of {} bytes", data.len())),
         (Some(sent), Some(got)) if *sent == *got => {}
-        (Some(sent), Some(got)) if json(&sent).is_some() && json(&sent) == json(got) => {
+        (Some(sent), Some(got)) if json(sent).is_some() && json(sent) == json(got) => {
             items.push("data rewritten".into());
         }
         (Some(sent), Some(got)) => {
-            println!("{:?} became {:?}", String::from_utf8_lossy(&sent), String::from_utf8_lossy(got));
+            println!("{:?} became {:?}", String::from_utf8_lossy(sent), String::from_utf8_lossy(got));
             items.push("~data".into());
         }
     }
@@ -117,36 +180,70 @@ fn is_same(event: &Event, name: &str, sent: &str, got: &str) -> bool {
     sent == got || (is_time && instant(sent).is_some_and(|sent| Some(sent) == instant(got)))
 }
 
-/// The table of what differs, if that is what is known to, of these peers. The error says what is new and what is gone.
+/// What differs, of all peers.
 ///
-/// What is known has a line for each difference: `who | who writes | mode | events | what is different | clause | verdict`, in which `*` is
-/// all, and several events have spaces between them. Lines that begin with `#` are comments.
-pub fn compare(
-    found: &BTreeSet<Difference>,
-    known: &str,
-    peers: &BTreeSet<String>,
-) -> Result<String, String> {
-    let lines: Vec<Known<'_>> =
-        known.lines().filter_map(Known::read).filter(|line| peers.contains(line.who)).collect();
-    let mut counts = vec![0_usize; lines.len()];
-    let mut wrong = String::new();
-    for difference in found {
-        match lines.iter().zip(&mut counts).find(|(line, _)| line.fits(difference)) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => wrong.push_str(&format!("not on the list: {}\n", difference.join(" | "))),
+/// ```
+/// use cloudevents_testkit::crosslang::Findings;
+///
+/// let known = "go | we write | * | one two | ~time | CE-time-a | both: nobody is perfect";
+/// let mut findings = Findings::default();
+/// findings.note("go", "we write", "binary", vec![("one", vec!["~time".into()])]);
+/// assert!(findings.compare(known)?.contains("1 x  CE-time-a"));
+/// findings.note("go", "they write", "binary", vec![("one", vec!["~time".into()])]);
+/// assert!(findings.compare(known).is_err());
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    found: BTreeSet<Difference>,
+    peers: BTreeSet<String>,
+}
+
+impl Findings {
+    /// What differs with this peer, when this one of us writes, in this mode; nothing of it is said as well.
+    pub fn note(&mut self, peer: &str, way: &str, mode: &str, differing: Differing<'_>) {
+        self.peers.insert(peer.to_owned());
+        for (event, items) in differing {
+            self.found.extend(items.iter().map(|item| [peer, way, mode, event, item].map(str::to_owned)));
         }
     }
-    let mut table = String::new();
-    for (line, count) in lines.iter().zip(counts) {
-        let Known { who, way, mode, what, clause, verdict, .. } = line;
-        let _ =
-            writeln!(table, "{who:<7} {way:<10} {mode:<10} {what:<22} {count:>2} x  {clause:<17} {verdict}");
-        if count == 0 {
-            let _ =
-                writeln!(wrong, "on the list, but no difference any more: {who} | {way} | {mode} | {what}");
+
+    /// The table of what differs, if that is what is known to, of these peers. The error says what is new, what is gone, and which clauses
+    /// there are not.
+    ///
+    /// What is known has a line for each difference: `who | who writes | mode | events | what is different | clause | verdict`, in which
+    /// `*` is all, and several modes or events have spaces between them. Lines that begin with `#` are comments.
+    pub fn compare(&self, known: &str) -> Result<String, String> {
+        let lines: Vec<Known<'_>> =
+            known.lines().filter_map(Known::read).filter(|line| self.peers.contains(line.who)).collect();
+        let mut counts = vec![0_usize; lines.len()];
+        let mut wrong = String::new();
+        for difference in &self.found {
+            match lines.iter().zip(&mut counts).find(|(line, _)| line.fits(difference)) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => wrong.push_str(&format!("not on the list: {}\n", difference.join(" | "))),
+            }
         }
+        let clauses: String = cloudevents_vectors::requirements().map(|(_, text)| text).collect();
+        let mut table = String::new();
+        for (line, count) in lines.iter().zip(counts) {
+            let Known { who, way, mode, what, clause, verdict, .. } = line;
+            let _ = writeln!(
+                table,
+                "{who:<7} {way:<10} {mode:<10} {what:<22} {count:>2} x  {clause:<17} {verdict}"
+            );
+            if count == 0 {
+                let _ = writeln!(
+                    wrong,
+                    "on the list, but no difference any more: {who} | {way} | {mode} | {what}"
+                );
+            }
+            if !clauses.contains(&format!("\"id\": \"{clause}\"")) {
+                let _ = writeln!(wrong, "there is no clause {clause}");
+            }
+        }
+        if wrong.is_empty() { Ok(table) } else { Err(wrong) }
     }
-    if wrong.is_empty() { Ok(table) } else { Err(wrong) }
 }
 
 struct Known<'k> {
@@ -183,25 +280,44 @@ mod tests {
     use super::*;
 
     const KNOWN: &str = "# a comment | with | bars | in | it | and | more\n\
-                         go | we write | * | one two | ~time | X-1-a | both\n\
+                         go | we write | * | one two | ~time | CE-time-a | both\n\
                          other | we write | * | * | ~id | X-1-b | nobody asked\n";
 
-    fn found(what: &[[&str; 5]]) -> BTreeSet<Difference> {
-        what.iter().map(|difference| difference.map(str::to_owned)).collect()
+    fn findings(what: &[[&str; 3]]) -> Findings {
+        let mut findings = Findings::default();
+        findings.note("go", "they write", "binary", Vec::new());
+        for [mode, event, item] in what {
+            findings.note("go", "we write", mode, vec![(event, vec![(*item).to_owned()])]);
+        }
+        findings
     }
 
     #[test]
     fn the_list_has_to_be_exact() {
-        let peers = BTreeSet::from(["go".to_owned()]);
-        let one = ["go", "we write", "binary", "one", "~time"];
-        let table =
-            compare(&found(&[one, ["go", "we write", "structured", "two", "~time"]]), KNOWN, &peers).unwrap();
-        assert!(table.contains("2 x  X-1-a") && !table.contains("nobody"), "{table}");
-        let new = compare(&found(&[one, ["go", "we write", "binary", "three", "~time"]]), KNOWN, &peers)
-            .unwrap_err();
+        let one = ["binary", "one", "~time"];
+        let table = findings(&[one, ["structured", "two", "~time"]]).compare(KNOWN).unwrap();
+        assert!(table.contains("2 x  CE-time-a") && !table.contains("nobody"), "{table}");
+        let new = findings(&[one, ["binary", "three", "~time"]]).compare(KNOWN).unwrap_err();
         assert_eq!(new, "not on the list: go | we write | binary | three | ~time\n");
-        let gone = compare(&found(&[]), KNOWN, &peers).unwrap_err();
+        let gone = findings(&[]).compare(KNOWN).unwrap_err();
         assert!(gone.contains("no difference any more: go | we write"), "{gone}");
+        let unfounded = findings(&[one]).compare(&KNOWN.replace("CE-time-a", "CE-time-")).unwrap_err();
+        assert_eq!(unfounded, "there is no clause CE-time-\n");
+    }
+
+    #[test]
+    fn answers_have_to_be_complete() {
+        let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        // It reads the line, of the file that stands for the broker: the standard input.
+        let peer = |program| Peer { name: "awk", program };
+        let read = |program| peer(program).read("-", "y", vec![("one", event.clone())]);
+        assert!(read("awk {print\"[]\"}").unwrap_err().to_string().contains("0 times instead of 1"));
+        let refused = read(r#"awk {print"[{\"error\":\"no\"}]"}"#).unwrap();
+        assert_eq!(refused, [("one", vec!["does not read it".to_owned()])]);
+        let events = [("one".to_owned(), event.clone())];
+        let send = |program| peer(program).send("-", "y", "binary", &events).unwrap();
+        assert_eq!(send("awk {print\"[null]\"}"), [true]);
+        assert_eq!(send(r#"awk {print"[\"no\"]"}"#), [false]);
     }
 
     #[test]

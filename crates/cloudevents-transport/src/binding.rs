@@ -77,6 +77,14 @@ pub trait Intake: Send + 'static {
     /// [`Closed`](cloudevents_core::ErrorKind::Closed).
     fn next(&mut self) -> impl Future<Output = Result<Option<Incoming>, Error>> + Send;
 
+    /// What [`next`](Self::next) would answer with at once; `None` when it would have to wait, or may have to. It never waits.
+    ///
+    /// It is asked first, and saves the future where messages come faster than they are taken. A binding that has none ready without one
+    /// leaves it out: then `next` is asked each time.
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        None
+    }
+
     /// Takes nothing more, releases what was prefetched, and answers when every token is settled and the settlements are
     /// with the broker. At the deadline it answers with an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout), having
     /// passed on what was settled until then; the rest comes again.
@@ -135,12 +143,17 @@ impl<T: Transmit> DynTransmit for T {
 /// [`Intake`], dynamic.
 pub(crate) trait DynIntake: Send {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>>;
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>>;
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
 }
 
 impl<T: Intake> DynIntake for T {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>> {
         Box::pin(Intake::next(self))
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        Intake::try_next(self)
     }
 
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>> {

@@ -47,8 +47,14 @@ pub struct InFlight(Arc<Shared>);
 
 struct Shared {
     bounds: Bounds,
-    used: Mutex<Bounds>,
+    state: Mutex<State>,
     changed: Notify,
+}
+
+struct State {
+    used: Bounds,
+    /// Somebody may wait for a change: waking costs nothing when nobody does.
+    watched: bool,
 }
 
 impl InFlight {
@@ -56,7 +62,7 @@ impl InFlight {
     pub fn new(bounds: Bounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
-            used: Mutex::new(Bounds { messages: 0, bytes: 0 }),
+            state: Mutex::new(State { used: Bounds { messages: 0, bytes: 0 }, watched: false }),
             changed: Notify::new(),
         }))
     }
@@ -68,7 +74,12 @@ impl InFlight {
 
     /// What is in flight now.
     pub fn used(&self) -> Bounds {
-        *self.0.used()
+        self.0.state().used
+    }
+
+    /// Whether there is room now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.has_room(self.used())
     }
 
     /// Waits for room for one message and takes it. Its bytes are charged when they are known.
@@ -85,12 +96,12 @@ impl InFlight {
 
     /// The room for one message, when there is.
     pub fn try_room(&self) -> Option<Permit> {
-        let mut used = self.0.used();
-        if !self.0.has_room(*used) {
+        let mut state = self.0.state();
+        if !self.0.has_room(state.used) {
             return None;
         }
-        used.messages = used.messages.saturating_add(1);
-        drop(used);
+        state.used.add(0);
+        drop(state);
         Some(Permit { shared: Arc::clone(&self.0), bytes: 0 })
     }
 
@@ -101,10 +112,7 @@ impl InFlight {
 
     /// Counts a message of so many bytes, room or not: for one that has come in already.
     pub fn take(&self, bytes: usize) -> Permit {
-        let mut used = self.0.used();
-        used.messages = used.messages.saturating_add(1);
-        used.bytes = used.bytes.saturating_add(bytes);
-        drop(used);
+        self.0.state().used.add(bytes);
         Permit { shared: Arc::clone(&self.0), bytes }
     }
 
@@ -117,8 +125,12 @@ impl InFlight {
         loop {
             // Made before the look, so that a change in between is not missed.
             let changed = self.0.changed.notified();
-            if condition(self.used()) {
-                return;
+            {
+                let mut state = self.0.state();
+                if condition(state.used) {
+                    return;
+                }
+                state.watched = true;
             }
             changed.await;
         }
@@ -144,8 +156,22 @@ impl Shared {
         used.messages == 0 || (used.messages < messages && used.bytes < bytes)
     }
 
-    fn used(&self) -> MutexGuard<'_, Bounds> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bounds {
+    /// One message more, of so many bytes.
+    fn add(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// One message less.
+    fn remove(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
@@ -159,9 +185,9 @@ pub struct Permit {
 impl Permit {
     /// Adds bytes to the message. It never waits: the next message does.
     pub fn charge(&mut self, bytes: usize) {
-        let mut used = self.shared.used();
-        used.bytes = used.bytes.saturating_add(bytes);
-        drop(used);
+        let mut state = self.shared.state();
+        state.used.bytes = state.used.bytes.saturating_add(bytes);
+        drop(state);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
@@ -173,11 +199,13 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut used = self.shared.used();
-        used.messages = used.messages.saturating_sub(1);
-        used.bytes = used.bytes.saturating_sub(self.bytes);
-        drop(used);
-        self.shared.changed.notify_waiters();
+        let mut state = self.shared.state();
+        state.used.remove(self.bytes);
+        let watched = std::mem::take(&mut state.watched);
+        drop(state);
+        if watched {
+            self.shared.changed.notify_waiters();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod receiver;
 mod sender;
 mod settle;
 mod transports;
+mod writing;
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -38,3 +39,4 @@ pub use receiver::{Receiver, Stopper};
 pub use sender::{SendAllError, Sender};
 pub use settle::{Settle, Settlement, Token};
 pub use transports::Transports;
+pub use writing::Writing;

@@ -64,17 +64,9 @@ impl Receiver {
     /// [`Closed`](ErrorKind::Closed).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         loop {
-            // Made before the look, so that a stop in between is not missed.
-            let mut stopped = pin!(self.stop.notify.notified());
-            if self.stop.is_stopped() {
-                return Ok(None);
-            }
-            if let Either::Right(_) = select(pin!(self.in_flight.ready()), stopped.as_mut()).await {
-                return Ok(None);
-            }
-            let incoming = match select(self.intake.next(), stopped).await {
-                Either::Left((incoming, _)) => incoming?,
-                Either::Right(_) => return Ok(None),
+            let incoming = match self.ready() {
+                Some(incoming) => incoming?,
+                None => self.wait().await?,
             };
             let Some(mut incoming) = incoming else { return Ok(None) };
             let size = incoming.size();
@@ -83,6 +75,30 @@ impl Receiver {
             if let Some(incoming) = self.judge(incoming) {
                 return Ok(Some(Delivery::new(incoming, Arc::clone(&self.context))));
             }
+        }
+    }
+
+    /// What can be had without waiting.
+    fn ready(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        if self.stop.is_stopped() {
+            return Some(Ok(None));
+        }
+        if self.in_flight.has_room() { self.intake.try_next() } else { None }
+    }
+
+    /// Waits for room, and then for the source.
+    async fn wait(&mut self) -> Result<Option<Incoming>, Error> {
+        // Made before the look, so that a stop in between is not missed.
+        let mut stopped = pin!(self.stop.notify.notified());
+        if self.stop.is_stopped() {
+            return Ok(None);
+        }
+        if let Either::Right(_) = select(pin!(self.in_flight.ready()), stopped.as_mut()).await {
+            return Ok(None);
+        }
+        match select(self.intake.next(), stopped).await {
+            Either::Left((incoming, _)) => incoming,
+            Either::Right(_) => Ok(None),
         }
     }
 

@@ -5,20 +5,21 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Permit, Resolver};
 use fe2o3_amqp::link::{SendError, delivery::DeliveryFut};
 use fe2o3_amqp_types::messaging::Outcome;
-use futures_util::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, Either, select},
-    stream::FuturesUnordered,
-};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// What the client says of a message that was sent. It is silent when the connection is lost.
 pub(super) type Answer = DeliveryFut<Result<Outcome, SendError>>;
@@ -39,13 +40,21 @@ pub(super) async fn hear(
     ended: Arc<AtomicBool>,
 ) -> Connected {
     let (mut open, mut more) = (Open::default(), true);
-    while more || !open.answers.is_empty() {
+    // One timer for all: they are due in the order in which they were sent.
+    let timer = sleep_until(Instant::now());
+    tokio::pin!(timer);
+    while more || !open.resolvers.is_empty() {
+        let due = open.due();
+        if let Some(due) = due.filter(|due| timer.deadline() < *due && timer.is_elapsed()) {
+            timer.as_mut().reset(due);
+        }
         tokio::select! {
             pending = under_way.recv(), if more => match pending {
                 Some(pending) => open.add(pending, limit),
                 None => more = false,
             },
             Some(answer) = open.answers.next() => open.resolve(answer),
+            () = &mut timer, if due.is_some() => open.expire(limit),
             () = connected.ended(), if !ended.load(Ordering::Relaxed) => ended.store(true, Ordering::Release),
         }
         if ended.load(Ordering::Relaxed) {
@@ -58,23 +67,52 @@ pub(super) async fn hear(
 #[derive(Default)]
 struct Open {
     number: u64,
-    answers: FuturesUnordered<BoxFuture<'static, (u64, Result<(), Error>)>>,
+    answers: FuturesUnordered<Numbered>,
+    /// What is not answered and not given up.
     resolvers: HashMap<u64, (Resolver, Permit)>,
+    /// When to give up, in that order; some are answered already.
+    deadlines: VecDeque<(Instant, u64)>,
 }
 
 impl Open {
     fn add(&mut self, pending: Pending, limit: Duration) {
         let Pending { answer, resolver, permit } = pending;
         self.number = self.number.wrapping_add(1);
-        let number = self.number;
-        self.resolvers.insert(number, (resolver, permit));
-        self.answers.push(answered(answer, limit).map(move |answer| (number, answer)).boxed());
+        self.resolvers.insert(self.number, (resolver, permit));
+        self.answers.push(Numbered { number: self.number, answer });
+        if let Some(deadline) = Instant::now().checked_add(limit) {
+            self.deadlines.push_back((deadline, self.number));
+        }
     }
 
-    fn resolve(&mut self, (number, answer): (u64, Result<(), Error>)) {
+    fn resolve(&mut self, (number, answer): (u64, Result<Outcome, SendError>)) {
         if let Some((resolver, permit)) = self.resolvers.remove(&number) {
             drop(permit);
-            resolver.resolve(answer);
+            resolver.resolve(answer.map_err(failure::send).and_then(refused));
+        }
+    }
+
+    /// When to give up the first that is not answered.
+    fn due(&mut self) -> Option<Instant> {
+        while let Some((due, number)) = self.deadlines.front() {
+            if self.resolvers.contains_key(number) {
+                return Some(*due);
+            }
+            self.deadlines.pop_front();
+        }
+        None
+    }
+
+    /// Gives up what is due.
+    fn expire(&mut self, limit: Duration) {
+        while self.due().is_some_and(|due| due <= Instant::now()) {
+            if let Some((_, number)) = self.deadlines.pop_front()
+                && let Some((resolver, permit)) = self.resolvers.remove(&number)
+            {
+                drop(permit);
+                resolver.resolve(Err(Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("no answer of the broker within {limit:?}"))));
+            }
         }
     }
 
@@ -94,13 +132,17 @@ impl Open {
     }
 }
 
-async fn answered(answer: Answer, limit: Duration) -> Result<(), Error> {
-    match select(answer, Box::pin(sleep(limit))).await {
-        Either::Left((Ok(outcome), _)) => refused(outcome),
-        Either::Left((Err(error), _)) => Err(failure::send(error)),
-        Either::Right(_) => {
-            Err(Error::new(ErrorKind::Timeout)
-                .with_detail(format!("no answer of the broker within {limit:?}")))
-        }
+/// An answer, and whose it is.
+struct Numbered {
+    number: u64,
+    answer: Answer,
+}
+
+impl Future for Numbered {
+    type Output = (u64, Result<Outcome, SendError>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.poll_unpin(context));
+        Poll::Ready((self.number, answer))
     }
 }

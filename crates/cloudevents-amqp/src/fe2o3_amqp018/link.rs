@@ -108,7 +108,8 @@ impl Owner {
             if stopping && self.unsettled == 0 {
                 return self.close().await;
             }
-            if !stopping && let Err(error) = self.grant().await {
+            let ahead = out.max_capacity().saturating_sub(out.capacity());
+            if !stopping && let Err(error) = self.grant(ahead).await {
                 break error;
             }
             let due = self.later.first_key_value().map(|((due, _), _)| *due);
@@ -163,11 +164,14 @@ impl Owner {
 
     /// Gives credit again when half of it is used. What was given is never taken back: the client cannot bear a message that comes
     /// without credit.
-    async fn grant(&mut self) -> Result<(), Error> {
+    async fn grant(&mut self, ahead: usize) -> Result<(), Error> {
         let bounds = self.shared.options.in_flight;
         let room = if self.bytes < bounds.bytes { bounds.messages.max(1) } else { 1 };
         let room = u32::try_from(room.saturating_sub(self.unsettled)).unwrap_or(u32::MAX);
-        let (wanted, left) = (room.min(self.shared.prefetch), self.link.credit());
+        // What was handed over and not taken is prefetched, too, all but one: nobody says when it is taken, and credit must not end.
+        let ahead = u32::try_from(ahead.saturating_sub(1)).unwrap_or(u32::MAX);
+        let prefetch = self.shared.prefetch.saturating_sub(ahead);
+        let (wanted, left) = (room.min(prefetch), self.link.credit());
         if wanted > left && left <= wanted / 2 {
             self.link.set_credit(wanted).await.map_err(failure::dispose)?;
         }

@@ -45,7 +45,7 @@
 //! # What is guaranteed
 //!
 //! The tests named here are in `tests/it`; those of the contract are in `cloudevents_transport::contract` and run there against the broker
-//! of the testkit, or against the one that `CE_TEST_AMQP_URL` names.
+//! of the testkit, or against the one that `CE_TEST_AMQP_URL` names: `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and one on rhea.
 //!
 //! | | what | shown by |
 //! |---|---|---|
@@ -57,6 +57,7 @@
 //! | cancelled | an `enqueue` that is dropped before it answers sent nothing; a dropped outcome undoes nothing | `client::the_brokers_credit_is_the_room_for_sending`, contract `an_unwatched_outcome_settles` |
 //! | size | larger than the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the link stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
 //! | settlement | accepted, rejected with the reason, released, modified; see [`AmqpReceiver`] for when its outcome answers | contract, `client::rejected_messages_keep_their_reason` |
+//! | unreadable | a message that the client cannot read surfaces as an error, to be settled, and blocks nothing | `client::what_is_no_message_surfaces_and_blocks_nothing` |
 //! | retry | after its delay, kept here until then, as another attempt | contract `what_is_retried_comes_again` |
 //! | memory | a receiver is given no more than its bounds by count; by bytes, its bounds, one message and what is prefetched | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
 //! | dropped | a dropped delivery, and a dropped receiver with all it prefetched, is released | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
@@ -83,7 +84,6 @@ mod sender;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;
-mod writing;
 
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};
 pub use options::{AmqpConnection, Sasl};

@@ -6,8 +6,7 @@ use super::{
     link::Owner,
     options::{AmqpConnection, Target},
 };
-use cloudevents_core::{Decoding, Error, ErrorKind, FormatId};
-use cloudevents_json::Json;
+use cloudevents_core::{Decoding, Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Incoming, Intake, Receiver, ReceiverOptions};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -18,6 +17,9 @@ use tokio::{
 
 /// The options that the URL of a receiver may have, besides those that say how to connect.
 const OPTIONS: &[&str] = &["prefetch"];
+
+/// What is handed over ahead at most, within what is prefetched: so that the task and the user do not take turns at each message.
+const AHEAD: usize = 64;
 
 /// Bytes of a message besides its body.
 const ENVELOPE: usize = 1 << 20;
@@ -77,9 +79,7 @@ impl From<Decoding> for AmqpReceiverOptions {
 pub async fn receiver(url: &str, mut options: AmqpReceiverOptions) -> Result<Receiver, Error> {
     // A receiver reads documents with the formats it is given.
     let formats = &mut options.receiver.decoding.formats;
-    if formats.get(&FormatId::JSON).is_none() {
-        *formats = std::mem::take(formats).with(Json::new());
-    }
+    *formats = cloudevents_json::among(std::mem::take(formats));
     let receiver = options.receiver.clone();
     Ok(Receiver::new(AmqpReceiver::connect(url, options).await?, receiver))
 }
@@ -200,7 +200,9 @@ impl Link {
     /// Starts the task: with this owner of a link, or after a pause with a new one.
     fn start(shared: &Arc<Shared>, owner: Option<Owner>, pause: Duration) -> Result<Self, Error> {
         let runtime = runtime()?;
-        let (out, incoming) = mpsc::channel(1);
+        // Less than what is prefetched, so that there is always credit to give.
+        let ahead = usize::try_from(shared.prefetch / 4).map_or(AHEAD, |part| part.clamp(1, AHEAD));
+        let (out, incoming) = mpsc::channel(ahead);
         let (stop, mut stopped) = oneshot::channel();
         let shared = Arc::clone(shared);
         let task = runtime.spawn(async move {

@@ -6,11 +6,10 @@ use super::{
     failure,
     message::{Fe2o3Message, encode_message},
     options::{AmqpConnection, Target, random},
-    writing::Writing,
 };
 use crate::Separator;
 use cloudevents_core::{Error, ErrorKind, Format, Formats, Message};
-use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Sender, Transmit};
+use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Sender, Transmit, Writing};
 use fe2o3_amqp::{Sendable, link::SendError};
 use fe2o3_amqp_types::messaging::{self, Body};
 use serde_amqp::Value;
@@ -123,7 +122,16 @@ impl AmqpSender {
     pub async fn connect(url: &str, mut options: AmqpSenderOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
         let target = Target::new(&endpoint, options.connection.clone(), OPTIONS)?;
-        let writing = Writing::new(&endpoint, &mut options)?;
+        let formats = cloudevents_json::among(std::mem::take(&mut options.formats));
+        let writing = Writing::new(&endpoint, options.format.take(), formats)?;
+        options.separator = match endpoint.option("separator") {
+            None => options.separator,
+            Some("underscore") => Separator::Underscore,
+            Some("colon") => Separator::Colon,
+            Some(_) => {
+                return Err(endpoint.invalid("the option `separator` is neither `underscore` nor `colon`"));
+            }
+        };
         let link = Link::open(&target, options.timeout).await?;
         Ok(Self {
             target,
@@ -136,12 +144,8 @@ impl AmqpSender {
     }
 
     fn encode(&self, message: &Message) -> Result<Fe2o3Message, Error> {
-        let mut encoded = match (message, self.writing.format()?) {
-            (Message::Binary(event), Some(format)) => {
-                encode_message(&Message::structured(event, format)?.0, self.writing.separator)
-            }
-            _ => encode_message(message, self.writing.separator),
-        }?;
+        let message = self.writing.message(message)?;
+        let mut encoded = encode_message(&message, self.options.separator)?;
         if self.options.durable {
             encoded.header = Some(messaging::Header { durable: true, ..messaging::Header::default() });
         }

@@ -210,6 +210,29 @@ async fn what_is_too_large_for_the_receiver_does_not_come() {
     assert_eq!(dead[0].condition.as_deref(), Some("amqp:link:message-size-exceeded"));
 }
 
+/// What the client library cannot read surfaces once, is rejected, and does not block what comes after it.
+#[tokio::test]
+async fn what_is_no_message_surfaces_and_blocks_nothing() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    queue.put_undecodable();
+    within(sender_to(&broker, "orders").await.send(&event("after"))).await.unwrap();
+    let mut receiver = receiver_from(&broker, "orders").await;
+    let broken = next(&mut receiver).await;
+    let error = broken.event().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{error}");
+    assert!(error.to_string().contains("no AMQP message"), "{error}");
+    assert_eq!(broken.raw().topic.as_deref(), Some("orders"));
+    assert_eq!(broken.raw().body, None);
+    within(broken.reject("unreadable")).await.unwrap();
+    let after = next(&mut receiver).await;
+    assert_eq!(id(&after), "after");
+    within(after.accept()).await.unwrap();
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((queue.len(), queue.unsettled()), (0, 0));
+    assert_eq!(queue.dead_letters()[0].description.as_deref(), Some("unreadable"));
+}
+
 /// What is given out never exceeds the bounds, though nobody calls the receiver.
 #[tokio::test]
 async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {

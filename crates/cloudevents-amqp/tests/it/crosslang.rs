@@ -6,21 +6,18 @@ use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
 use cloudevents_core::{AttributeType, Event, Message, Mode};
 use cloudevents_testkit::{
     amqp::Broker,
-    crosslang::{ask, attributes, compare, differences, peers, samples},
-    tagged,
+    crosslang::{Differing, Findings, Peer, attributes, differences, peers, samples},
 };
-use serde_json::{Value as Tree, json};
 use std::{
-    collections::BTreeSet,
     env, process,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 /// `NAME=PROGRAM`, one a line.
-const PEERS: &str = "CE_TEST_AMQP_PEERS";
+const PEERS: &str = "CE_TEST_PEERS";
 
 /// The file of known differences.
-const KNOWN: &str = "CE_TEST_AMQP_DIFFERENCES";
+const KNOWN: &str = "CE_TEST_DIFFERENCES";
 
 /// What peers write. `text` is binary mode as it may be, too: colons, canonical strings, and an amqp-value where that holds the payload.
 fn they_write_in(peer: &str) -> &'static [&'static str] {
@@ -30,8 +27,6 @@ fn they_write_in(peer: &str) -> &'static [&'static str] {
 /// What we write. `colon` is binary mode with the other separator.
 const WE_WRITE_IN: [&str; 3] = ["binary", "colon", "structured"];
 
-type Found<'e> = Vec<(&'e str, Vec<String>)>;
-
 /// The broker: one in memory unless `CE_TEST_AMQP_URL` names one without a user.
 struct Place {
     url: String,
@@ -39,7 +34,7 @@ struct Place {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn other_languages() {
+async fn over_amqp() {
     let (Ok(lines), Ok(known)) = (env::var(PEERS), env::var(KNOWN)) else {
         println!("skipped: {PEERS} is not set; spec-tests/crosslang/amqp/run.sh sets it");
         return;
@@ -52,44 +47,34 @@ async fn other_languages() {
             Place { url: broker.url(""), _memory: Some(broker) }
         }
     };
-    let (mut found, mut names) = (BTreeSet::new(), BTreeSet::new());
-    for (name, program) in peers(&lines) {
-        names.insert(name.to_owned());
-        let mut note = |way: &str, mode: &str, differing: Found<'_>| {
-            for (event, items) in differing {
-                found.extend(items.iter().map(|item| [name, way, mode, event, item].map(str::to_owned)));
-            }
-        };
-        for mode in they_write_in(name) {
-            note("they write", mode, they_write(program, &place, mode, &samples).await);
+    let mut findings = Findings::default();
+    for peer in peers(&lines) {
+        for mode in they_write_in(peer.name) {
+            findings.note(peer.name, "they write", mode, they_write(&peer, &place, mode, &samples).await);
         }
         for mode in WE_WRITE_IN {
-            note("we write", mode, we_write(program, &place, mode, &samples).await);
+            findings.note(peer.name, "we write", mode, we_write(&peer, &place, mode, &samples).await);
         }
-        println!("{name}: {} events each way in each mode", samples.len());
+        println!("{}: {} events each way in each mode", peer.name, samples.len());
     }
-    match compare(&found, &std::fs::read_to_string(known).unwrap(), &names) {
+    match findings.compare(&std::fs::read_to_string(known).unwrap()) {
         Ok(table) => println!("{table}"),
         Err(wrong) => panic!("\n{wrong}"),
     }
 }
 
 async fn they_write<'e>(
-    program: &str,
+    peer: &Peer<'_>,
     place: &Place,
     mode: &str,
     samples: &'e [(String, Event)],
-) -> Found<'e> {
+) -> Differing<'e> {
     let address = address();
-    let events: Vec<_> = samples.iter().map(|(_, event)| tagged::from_event(event)).collect();
-    let answers =
-        ask(program, &place.url, &json!({"address": address, "mode": mode, "events": events})).unwrap();
-    assert_eq!(answers.len(), samples.len());
+    let sent = peer.send(&place.url, &address, mode, samples).unwrap();
     let mut receiver = receiver(&format!("{}{address}", place.url), strict()).await.unwrap();
     let mut found = Vec::new();
-    for ((name, event), answer) in samples.iter().zip(answers) {
-        if !answer.is_null() {
-            println!("{name}, {mode}: does not write it: {answer}");
+    for ((name, event), is_sent) in samples.iter().zip(sent) {
+        if !is_sent {
             found.push((&**name, vec!["does not write it".into()]));
             continue;
         }
@@ -118,7 +103,12 @@ async fn they_write<'e>(
     found
 }
 
-async fn we_write<'e>(program: &str, place: &Place, mode: &str, samples: &'e [(String, Event)]) -> Found<'e> {
+async fn we_write<'e>(
+    peer: &Peer<'_>,
+    place: &Place,
+    mode: &str,
+    samples: &'e [(String, Event)],
+) -> Differing<'e> {
     let address = address();
     let option = match mode {
         "structured" => "?mode=structured",
@@ -131,21 +121,8 @@ async fn we_write<'e>(program: &str, place: &Place, mode: &str, samples: &'e [(S
         within(sender.send(event)).await.unwrap();
     }
     within(sender.close()).await.unwrap();
-    let answers = ask(program, &place.url, &json!({"address": address, "count": samples.len()})).unwrap();
-    assert_eq!(answers.len(), samples.len(), "messages did not arrive");
-    let mut found = Vec::new();
-    for ((name, event), answer) in samples.iter().zip(answers) {
-        if let Some(error) = answer.get("error").and_then(Tree::as_str) {
-            println!("{name}, {mode}: does not read it: {error}");
-            found.push((&**name, vec!["does not read it".into()]));
-            continue;
-        }
-        let data = answer["data"].as_str().map(|data| tagged::to_bytes(&json!({"base64": data})).unwrap());
-        let got = answer["attributes"].as_object().unwrap().iter();
-        let got = got.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_owned())).collect();
-        found.push((&**name, differences(&carried(event, mode), &got, data.as_deref())));
-    }
-    found
+    let expected = samples.iter().map(|(name, event)| (&**name, carried(event, mode))).collect();
+    peer.read(&place.url, &address, expected).unwrap()
 }
 
 /// The event as the message has it: binary mode says which content type JSON has that has none, and has a payload where there is none.

@@ -1,9 +1,18 @@
 //! Typed payloads through apache-avro.
 
-use apache_avro::Schema;
-use cloudevents_avro::{AvroBuilderExt, AvroEventExt};
-use cloudevents_core::{ErrorKind, Event, EventBuilder};
-use serde::{Deserialize, Serialize};
+use crate::memory::long;
+use apache_avro::{BigDecimal, Schema};
+use cloudevents_avro::{AvroBuilderExt, AvroEventExt, CheckedSchema};
+use cloudevents_core::{Error, ErrorKind, Event, EventBuilder};
+use cloudevents_testkit::heap;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, SeqAccess, Visitor},
+};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug, Formatter},
+};
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Order {
@@ -55,4 +64,326 @@ fn what_is_refused() {
         (mistakes.errors()[0].kind(), mistakes.errors()[0].attribute()),
         (ErrorKind::InvalidData, Some("data"))
     );
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+enum Size {
+    S,
+    M,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct All {
+    truth: bool,
+    int: i32,
+    long: i64,
+    float: f32,
+    double: f64,
+    #[serde(with = "apache_avro::serde::bytes")]
+    bytes: Vec<u8>,
+    #[serde(with = "apache_avro::serde::fixed")]
+    fixed: [u8; 2],
+    size: Size,
+    array: Vec<i32>,
+    map: BTreeMap<String, bool>,
+    note: Option<String>,
+    flag: Option<bool>,
+    text: String,
+}
+
+const ALL: &str = r#"{"type": "record", "name": "All", "fields": [
+    {"name": "truth", "type": "boolean"},
+    {"name": "int", "type": "int"},
+    {"name": "long", "type": "long"},
+    {"name": "float", "type": "float"},
+    {"name": "double", "type": "double"},
+    {"name": "bytes", "type": "bytes"},
+    {"name": "fixed", "type": {"type": "fixed", "name": "Two", "size": 2}},
+    {"name": "size", "type": {"type": "enum", "name": "Size", "symbols": ["S", "M"]}},
+    {"name": "array", "type": {"type": "array", "items": "int"}},
+    {"name": "map", "type": {"type": "map", "values": "boolean"}},
+    {"name": "note", "type": ["null", "string"]},
+    {"name": "flag", "type": ["null", "boolean"]},
+    {"name": "text", "type": "string"}]}"#;
+
+/// Written by hand, after Avro's "Binary Encoding"; the array in two blocks, of which one has its size before it.
+fn all() -> (All, Vec<u8>) {
+    let value = All {
+        truth: true,
+        int: -65,
+        long: 8192,
+        float: 1.0,
+        double: -2.0,
+        bytes: vec![0, 0xff],
+        fixed: [1, 2],
+        size: Size::M,
+        array: vec![1, 2, 3],
+        map: BTreeMap::from([("a".to_owned(), true)]),
+        note: Some("né".to_owned()),
+        flag: Some(false),
+        text: "end".to_owned(),
+    };
+    let datum: [&[u8]; 13] = [
+        &[1],
+        &[0x81, 0x01],
+        &[0x80, 0x80, 0x01],
+        &[0, 0, 0x80, 0x3f],
+        &[0, 0, 0, 0, 0, 0, 0, 0xc0],
+        &[4, 0, 0xff],
+        &[1, 2],
+        &[2],
+        &[3, 4, 2, 4, 2, 6, 0],
+        &[2, 2, b'a', 1, 0],
+        b"\x02\x06n\xc3\xa9",
+        &[2, 0],
+        b"\x06end",
+    ];
+    (value, datum.concat())
+}
+
+fn payload(datum: &[u8]) -> Event {
+    builder().binary("application/avro", datum.to_vec()).build().unwrap()
+}
+
+fn refused<T: DeserializeOwned + Debug>(schema: &str, datum: &[u8]) -> Error {
+    payload(datum).data_as_avro::<T>(&Schema::parse_str(schema).unwrap()).unwrap_err()
+}
+
+#[test]
+fn what_is_cut_off_is_refused_at_every_byte() {
+    let (value, datum) = all();
+    let schema = Schema::parse_str(ALL).unwrap();
+    let event = payload(&datum);
+    assert_eq!(event.data_as_avro::<All>(&schema).unwrap(), value);
+    let again = builder().avro(&schema, &value).build().unwrap();
+    assert_eq!(again.data_as_avro::<All>(&schema).unwrap(), value);
+    for length in 0..datum.len() {
+        let error = payload(&datum[..length]).data_as_avro::<All>(&schema).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{length}: {error}");
+        assert!(error.offset().unwrap() <= length as u64, "{length}: {error}");
+    }
+    let more = payload(&[&datum[..], &[0]].concat()).data_as_avro::<All>(&schema).unwrap_err();
+    assert_eq!((more.kind(), more.offset()), (ErrorKind::InvalidData, Some(datum.len() as u64)));
+
+    // Alone, each of these is a null to the library.
+    for (schema, datum) in [
+        ("\"string\"", &b"\x06ab"[..]),
+        ("\"boolean\"", b""),
+        (r#"["null", "string"]"#, b""),
+        (r#"["null", "string"]"#, b"\x02\x06ab"),
+        (r#"["null", "boolean"]"#, b"\x02"),
+    ] {
+        assert_eq!(refused::<Option<String>>(schema, datum).kind(), ErrorKind::InvalidData, "{schema}");
+        let schema = CheckedSchema::parse(schema, []).unwrap();
+        assert_eq!(schema.check(datum).unwrap_err().kind(), ErrorKind::InvalidData, "{datum:x?}");
+    }
+}
+
+#[test]
+fn what_is_no_value_of_its_type_is_refused() {
+    for (schema, datum) in [
+        ("\"boolean\"", &b"\x02"[..]),
+        ("\"int\"", b"\x80\x80\x80\x80\x20"), // 2^32
+        ("\"long\"", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+        ("\"bytes\"", b"\x01"), // a length of -1
+        (r#"{"type": "enum", "name": "Size", "symbols": ["S", "M"]}"#, b"\x04"),
+        (r#"["null", "int"]"#, b"\x04"),
+        (r#"["null", "int"]"#, b"\x01"),
+        // A block of one item in two bytes, and of a size that is none.
+        (r#"{"type": "array", "items": "int"}"#, b"\x01\x04\x02\0"),
+        (r#"{"type": "array", "items": "int"}"#, b"\x01\x01\x02\0"),
+        (r#"{"type": "map", "values": "int"}"#, b"\x01\x02\x02a\x02\0"),
+    ] {
+        let error = CheckedSchema::parse(schema, []).unwrap().check(datum).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{schema}: {error}");
+    }
+    // Text that is not UTF-8 is found by who makes text of it.
+    assert_eq!(refused::<String>("\"string\"", b"\x02\xff").kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn what_a_length_claims_is_not_allocated() {
+    let claimed = long(400_000_000); // less than the library's own limit
+    let array = r#"{"type": "array", "items": "null"}"#;
+    let map = r#"{"type": "map", "values": "null"}"#;
+    let fixed = r#"{"type": "fixed", "name": "Big", "size": 400000000}"#;
+    for (schema, datum) in [
+        ("\"string\"", claimed.clone()),
+        ("\"bytes\"", claimed.clone()),
+        (r#"["null", "string"]"#, [&[2], &claimed[..]].concat()),
+        (fixed, vec![0; 10]),
+        (array, claimed.clone()),
+        (array, long(i64::MIN)),
+        (array, [long(-400_000_000), long(0), long(0)].concat()),
+        (map, claimed.clone()),
+        (map, [&long(1)[..], &claimed].concat()),
+    ] {
+        let schema = Schema::parse_str(schema).unwrap();
+        let event = payload(&datum);
+        let heap = heap::of(|| match &schema {
+            Schema::Array(_) => event.data_as_avro::<Vec<()>>(&schema).unwrap_err(),
+            Schema::Map(_) => event.data_as_avro::<BTreeMap<String, ()>>(&schema).unwrap_err(),
+            Schema::Union(_) => event.data_as_avro::<Option<String>>(&schema).unwrap_err(),
+            _ => event.data_as_avro::<String>(&schema).unwrap_err(),
+        });
+        assert!(heap.peak > 0 && heap.peak < 10_000, "{heap:?} for {schema:?}");
+    }
+}
+
+#[test]
+fn nesting_has_an_end() {
+    #[derive(Deserialize, Debug)]
+    struct List {
+        next: Option<Box<List>>,
+    }
+    let text =
+        r#"{"type": "record", "name": "List", "fields": [{"name": "next", "type": ["null", "List"]}]}"#;
+    let nested = |links: usize| [&vec![2; links][..], &[0]].concat();
+    let schema = Schema::parse_str(text).unwrap();
+    let mut list = payload(&nested(20)).data_as_avro::<List>(&schema).unwrap();
+    let mut links = 0;
+    while let Some(next) = list.next {
+        list = *next;
+        links += 1;
+    }
+    assert_eq!(links, 20);
+    assert_eq!(refused::<List>(text, &nested(1_000_000)).kind(), ErrorKind::TooDeep);
+
+    // A record of itself takes no bytes at all.
+    #[derive(Deserialize, Debug)]
+    struct Loop {
+        #[expect(dead_code, reason = "there is none")]
+        next: Box<Loop>,
+    }
+    let text = r#"{"type": "record", "name": "Loop", "fields": [{"name": "next", "type": "Loop"}]}"#;
+    assert_eq!(refused::<Loop>(text, b"").kind(), ErrorKind::TooDeep);
+}
+
+#[test]
+fn what_takes_no_bytes_has_an_end() {
+    // 2^30 nulls in no bytes.
+    let mut text = "\"null\"".to_owned();
+    for level in 0..30 {
+        text = match level {
+            0 => {
+                format!(r#"{{"type": "record", "name": "R0", "fields": [{{"name": "a", "type": {text}}}]}}"#)
+            }
+            _ => format!(
+                r#"{{"type": "record", "name": "R{level}", "fields": [{{"name": "a", "type": {text}}}, {{"name": "b", "type": "R{}"}}]}}"#,
+                level - 1
+            ),
+        };
+    }
+    let schema = CheckedSchema::parse(&text, []).unwrap();
+    assert_eq!(schema.check(b"").unwrap_err().kind(), ErrorKind::TooMany);
+
+    let nulls = CheckedSchema::parse(r#"{"type": "array", "items": "null"}"#, []).unwrap();
+    assert_eq!(nulls.read::<Vec<()>>(&[long(1000), long(0)].concat()).unwrap().len(), 1000);
+    assert_eq!(nulls.check(&[long(100_000), long(0)].concat()).unwrap_err().kind(), ErrorKind::TooMany);
+}
+
+#[test]
+fn a_type_that_leaves_bytes_is_refused() {
+    /// Takes the first item only.
+    #[derive(Debug)]
+    struct First;
+    impl<'de> Deserialize<'de> for First {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Items;
+            impl<'de> Visitor<'de> for Items {
+                type Value = First;
+                fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                    f.write_str("items")
+                }
+                fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<First, A::Error> {
+                    items.next_element::<i32>().map(|_| First)
+                }
+            }
+            deserializer.deserialize_seq(Items)
+        }
+    }
+    let error = refused::<First>(r#"{"type": "array", "items": "int"}"#, b"\x04\x02\x04\0");
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_schema_may_refer_to_others() {
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Line {
+        sku: String,
+    }
+    let line = r#"{"type": "record", "name": "Line", "namespace": "shop", "fields": [{"name": "sku", "type": "string"}]}"#;
+    let schema = CheckedSchema::parse(r#"{"type": "array", "items": "shop.Line"}"#, [line]).unwrap();
+    let lines = vec![Line { sku: "a".into() }];
+    let datum = schema.write(&lines).unwrap();
+    assert_eq!(datum, b"\x02\x02a\0");
+    assert_eq!(schema.read::<Vec<Line>>(&datum).unwrap(), lines);
+    for length in 0..datum.len() {
+        assert!(schema.read::<Vec<Line>>(&datum[..length]).is_err(), "{length}");
+    }
+    for (text, others) in [("{", vec![]), (r#"{"type": "array", "items": "shop.Line"}"#, vec![])] {
+        assert_eq!(CheckedSchema::parse(text, others).unwrap_err().kind(), ErrorKind::InvalidData, "{text}");
+    }
+}
+
+#[test]
+fn a_reader_has_a_schema_of_its_own() {
+    #[derive(Deserialize, PartialEq, Debug)]
+    #[serde(rename = "Order")]
+    struct New {
+        number: i64,
+        currency: String,
+    }
+    let writer = CheckedSchema::parse(
+        r#"{"type": "record", "name": "Order", "fields": [
+            {"name": "old", "type": "string"}, {"name": "number", "type": "int"}]}"#,
+        [],
+    )
+    .unwrap();
+    let reader = CheckedSchema::parse(
+        r#"{"type": "record", "name": "Order", "fields": [
+            {"name": "number", "type": "long"}, {"name": "currency", "type": "string", "default": "EUR"}]}"#,
+        [],
+    )
+    .unwrap();
+    let new: New = writer.read_as(b"\x02x\x54", &reader).unwrap();
+    assert_eq!(new, New { number: 42, currency: "EUR".into() });
+    assert_eq!(writer.read_as::<New>(b"\x02x", &reader).unwrap_err().kind(), ErrorKind::InvalidData);
+    // The other way round, `old` has no default.
+    assert_eq!(reader.read_as::<New>(b"\x54\0", &writer).unwrap_err().kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn the_length_in_a_big_decimal_is_not_trusted() {
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Price {
+        amount: Number,
+    }
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    #[serde(transparent)]
+    struct Number(#[serde(with = "apache_avro::serde::bigdecimal")] BigDecimal);
+
+    let of = |logical: &str| {
+        let amount = format!(r#"{{"type": "bytes"{logical}}}"#);
+        format!(
+            r#"{{"type": "record", "name": "Price", "fields": [{{"name": "amount", "type": {amount}}}]}}"#
+        )
+    };
+    let big = CheckedSchema::parse(&of(r#", "logicalType": "big-decimal""#), []).unwrap();
+    let plain = CheckedSchema::parse(&of(""), []).unwrap();
+    // 1.10: the digits 110 in one byte, and a scale of 2.
+    let price = Price { amount: Number("1.10".parse().unwrap()) };
+    assert_eq!(big.write(&price).unwrap(), b"\x06\x02\x6e\x04");
+    assert_eq!(big.read::<Price>(b"\x06\x02\x6e\x04").unwrap(), price);
+    assert_eq!(plain.read_as::<Price>(b"\x06\x02\x6e\x04", &big).unwrap(), price);
+
+    let claimed = long(400_000_000);
+    let datum = [&long(claimed.len() as i64)[..], &claimed].concat();
+    for writer in [&big, &plain] {
+        let heap = heap::of(|| writer.read_as::<Price>(&datum, &big).unwrap_err());
+        assert!(heap.peak > 0 && heap.peak < 10_000, "{heap:?}");
+    }
+    for datum in [&b"\x04\x02\x6e"[..], b"\x08\x02\x6e\x04\0"] {
+        assert_eq!(big.read::<Price>(datum).unwrap_err().kind(), ErrorKind::InvalidData, "{datum:x?}");
+    }
 }

@@ -5,8 +5,7 @@ use super::{
     exchange::{Phase, Shared},
     options::HttpReceiverOptions,
 };
-use cloudevents_core::{Error, ErrorKind, FormatId};
-use cloudevents_json::Json;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, InFlight, Incoming, Intake, Receiver, ReceiverOptions};
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -102,9 +101,7 @@ impl HttpReceiver {
     ) -> Self {
         // A receiver reads documents with the formats it is given.
         let formats = &mut options.receiver.decoding.formats;
-        if formats.get(&FormatId::JSON).is_none() {
-            *formats = std::mem::take(formats).with(Json::new());
-        }
+        *formats = cloudevents_json::among(std::mem::take(formats));
         let in_flight = InFlight::new(options.receiver.in_flight);
         let (into_queue, queue) = mpsc::unbounded_channel();
         let (phase, watched) = watch::channel(Phase::Open);

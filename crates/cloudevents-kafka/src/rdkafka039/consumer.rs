@@ -2,15 +2,15 @@
 
 use super::{
     config::failed,
-    handover::Handover,
+    handover::{Fetched, Handover},
     rebalance::{Group, add},
     record::{RawView, place, raw},
 };
 use crate::decode_message;
 use cloudevents_core::{Decoding, Error, ErrorKind};
-use cloudevents_transport::{Partition, log::Record};
+use cloudevents_transport::{Bounds, Partition, log::Record};
 use rdkafka::{
-    TopicPartitionList,
+    Message as _, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
@@ -30,8 +30,8 @@ const TURN: Duration = Duration::from_millis(100);
 /// ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
-/// How many events are taken before commits get their turn.
-const EVENTS: usize = 256;
+/// How many events are taken before they are handed over, and commits get their turn.
+const EVENTS: usize = 64;
 
 /// How soon a commit is tried again that failed.
 const COMMIT_AGAIN: Duration = Duration::from_millis(100);
@@ -176,36 +176,53 @@ impl Polling {
         }
     }
 
-    /// Takes what is in the client's queue, as long as there is room, but not for ever.
+    /// Takes what is in the client's queue, as long as there is room, but not for ever, and hands it over.
     fn poll_some(&self, turns: &mut Turns) -> Result<More, Ended> {
+        let handover = &self.client.context().handover;
+        let room = if turns.paused { None } else { Some(handover.room()) };
+        let more = self.fetch(room);
+        self.client.context().hand_over();
+        if turns.paused || handover.has_room() {
+            return more;
+        }
+        turns.full_since.get_or_insert_with(Instant::now);
+        more.map(|_| More::No)
+    }
+
+    /// Takes no more than there is room for, by as much as one message.
+    fn fetch(&self, room: Option<Bounds>) -> Result<More, Ended> {
         let group = self.client.context();
+        let (mut messages, mut bytes) = (0_usize, 0_usize);
         for _ in 0..EVENTS {
             match self.client.poll(Duration::ZERO) {
-                Some(Ok(message)) => self.hand_over(&message),
+                Some(Ok(message)) => {
+                    messages = messages.saturating_add(1);
+                    bytes = bytes.saturating_add(self.read(&message));
+                }
                 Some(Err(error)) => self.report(error)?,
                 None if group.was_busy() => {}
                 None => return Ok(More::No),
             }
-            if !turns.paused && !group.handover.has_room() {
-                turns.full_since.get_or_insert_with(Instant::now);
-                return Ok(More::No);
+            if room.is_some_and(|room| messages >= room.messages || bytes >= room.bytes) {
+                break;
             }
         }
         Ok(More::Perhaps)
     }
 
-    fn hand_over(&self, message: &BorrowedMessage<'_>) {
-        let group = self.client.context();
-        let Some((partition, offset)) = place(message) else { return };
-        let Some(epoch) = group.books().epochs.get(&partition).copied() else { return };
+    /// Copies and decodes a message, to be handed over. The answer is its size.
+    fn read(&self, message: &BorrowedMessage<'_>) -> usize {
+        let Some((number, offset)) = place(message) else { return 0 };
+        let mut books = self.client.context().books();
+        let Some((partition, epoch)) = books.assigned.find(message.topic(), number).cloned() else {
+            return 0;
+        };
         let raw = raw(message);
         let size = raw.size();
         let decoded = decode_message(&RawView(&raw), &self.decoding);
-        group.handover.add(
-            partition.clone(),
-            size,
-            Record::new(partition, offset, decoded, raw).under(epoch),
-        );
+        let record = Record::new(partition, offset, decoded, raw).under(epoch);
+        books.fetched.push(Fetched { epoch, size, record });
+        size
     }
 
     /// Tells the receiver what it can do something about. What librdkafka mends by itself is logged.
@@ -253,13 +270,13 @@ impl Polling {
         }
         let mut books = group.books();
         for (partition, offset) in group.handover.take_marks() {
-            if books.epochs.contains_key(&partition) {
+            if books.assigned.contains(&partition) {
                 books.marked.insert(partition, offset);
             }
         }
         for (partition, offset) in group.ledger.marks() {
             group.ledger.marked(&partition, offset);
-            if books.epochs.contains_key(&partition) {
+            if books.assigned.contains(&partition) {
                 books.marked.insert(partition, offset);
             }
         }
@@ -306,7 +323,7 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Part
             Ok(()) => {
                 tracing::trace!(partitions = marks.len(), "committed");
                 for (partition, offset) in marks {
-                    if books.epochs.contains_key(&partition) {
+                    if books.assigned.contains(&partition) {
                         books.committed.insert(partition, offset);
                     }
                 }

@@ -1,7 +1,10 @@
 //! What lies between the consumer's thread and the receiver.
 
 use cloudevents_core::Error;
-use cloudevents_transport::{Bounds, Partition, log::Record};
+use cloudevents_transport::{
+    Bounds, Partition,
+    log::{Epoch, Record},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
@@ -11,6 +14,17 @@ use std::{
     thread::Thread,
 };
 use tokio::sync::{Notify, oneshot};
+
+/// The most messages that the receiver takes at once. Until it takes more, they count as being here.
+const AT_ONCE: usize = 64;
+
+/// One message, the assignment it was fetched under, and its size.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) epoch: Epoch,
+    pub(super) size: usize,
+    pub(super) record: Record,
+}
 
 /// Messages on their way to the receiver, settlements and wishes on their way back. Nobody waits for its lock.
 #[derive(Debug)]
@@ -22,10 +36,12 @@ pub(super) struct Handover {
     stop: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    records: VecDeque<(Partition, usize, Record)>,
-    bytes: usize,
+    records: VecDeque<Fetched>,
+    /// All that counts: these, and what the receiver took last.
+    used: Bounds,
+    taken: Bounds,
     error: Option<Error>,
     /// The thread has ended, and nothing comes any more.
     ended: bool,
@@ -37,7 +53,7 @@ impl Handover {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            state: Mutex::default(),
+            state: Mutex::new(State::new()),
             arrived: Notify::new(),
             thread: OnceLock::new(),
             stop: AtomicBool::new(false),
@@ -53,8 +69,17 @@ impl Handover {
 
     /// Whether another message may be added. One that is added all the same is kept.
     pub(super) fn has_room(&self) -> bool {
-        let state = self.state();
-        state.records.len() < self.bounds.messages.max(1) && state.bytes < self.bounds.bytes.max(1)
+        let room = self.room();
+        room.messages > 0 && room.bytes > 0
+    }
+
+    /// How much more may be added.
+    pub(super) fn room(&self) -> Bounds {
+        let used = self.state().used;
+        Bounds {
+            messages: self.bounds.messages.max(1).saturating_sub(used.messages),
+            bytes: self.bounds.bytes.max(1).saturating_sub(used.bytes),
+        }
     }
 
     /// Whether it is half empty: time to fetch again.
@@ -62,10 +87,16 @@ impl Handover {
         self.state().is_low(self.bounds)
     }
 
-    pub(super) fn add(&self, partition: Partition, size: usize, record: Record) {
+    /// Adds all of these, in their order.
+    pub(super) fn add(&self, fetched: &mut Vec<Fetched>) {
+        if fetched.is_empty() {
+            return;
+        }
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_add(size);
-        state.records.push_back((partition, size, record));
+        for one in fetched.drain(..) {
+            add(&mut state.used, one.size);
+            state.records.push_back(one);
+        }
         drop(state);
         self.arrived.notify_one();
     }
@@ -76,11 +107,14 @@ impl Handover {
         self.arrived.notify_one();
     }
 
-    /// Drops what is there of partitions that are revoked.
-    pub(super) fn discard(&self, partitions: &[Partition]) {
+    /// Drops what is there of partitions that are revoked, and of these assignments of them. What the receiver took last is refused by
+    /// the ledger.
+    pub(super) fn discard(&self, partitions: &[Partition], epochs: &[Epoch]) {
         let mut state = self.state();
-        state.records.retain(|(partition, _, _)| !partitions.contains(partition));
-        state.bytes = state.records.iter().fold(0, |bytes, (_, size, _)| bytes.saturating_add(*size));
+        let State { records, used, taken, .. } = &mut *state;
+        records.retain(|one| !epochs.contains(&one.epoch));
+        *used = *taken;
+        records.iter().for_each(|one| add(used, one.size));
         state.marks.retain(|partition, _| !partitions.contains(partition));
     }
 
@@ -107,24 +141,34 @@ impl Handover {
 
     // The receiver's side.
 
-    /// The next message or error; `None` when there is none now, and the end as an error of its own.
-    pub(super) fn take(&self) -> Option<Result<Record, Error>> {
+    /// Moves the next messages to the receiver, which is done with those it took before. None are there when none come; the end is an
+    /// error of its own.
+    pub(super) fn take(&self, records: &mut VecDeque<Record>) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {
-            return Some(Err(error));
+            return Err(error);
         }
-        let Some((_, size, record)) = state.records.pop_front() else {
-            return state.ended.then(|| Err(ended()));
-        };
         let was_low = state.is_low(self.bounds);
-        state.bytes = state.bytes.saturating_sub(size);
+        let done = std::mem::replace(&mut state.taken, NOTHING);
+        state.used.messages = state.used.messages.saturating_sub(done.messages);
+        state.used.bytes = state.used.bytes.saturating_sub(done.bytes);
         // Of this, the thread has to hear once.
         let wake = !was_low && state.is_low(self.bounds);
+        // A part only, so that the thread has something to do, too.
+        let most = Bounds { messages: (self.bounds.messages / 4).min(AT_ONCE), bytes: self.bounds.bytes / 4 };
+        while let Some(Fetched { size, record, .. }) = state.records.pop_front() {
+            records.push_back(record);
+            add(&mut state.taken, size);
+            if state.taken.messages >= most.messages || state.taken.bytes >= most.bytes {
+                break;
+            }
+        }
+        let ends = state.ended && state.taken.messages == 0;
         drop(state);
         if wake {
             self.wake();
         }
-        Some(Ok(record))
+        if ends { Err(ended()) } else { Ok(()) }
     }
 
     /// Answers when something was added since it was last asked.
@@ -170,9 +214,29 @@ impl Handover {
 }
 
 impl State {
-    fn is_low(&self, bounds: Bounds) -> bool {
-        self.records.len() <= bounds.messages / 2 && self.bytes <= bounds.bytes / 2
+    fn new() -> Self {
+        Self {
+            records: VecDeque::new(),
+            used: NOTHING,
+            taken: NOTHING,
+            error: None,
+            ended: false,
+            marks: BTreeMap::new(),
+            commits: Vec::new(),
+        }
     }
+
+    fn is_low(&self, bounds: Bounds) -> bool {
+        self.used.messages <= bounds.messages / 2 && self.used.bytes <= bounds.bytes / 2
+    }
+}
+
+const NOTHING: Bounds = Bounds { messages: 0, bytes: 0 };
+
+/// One message more, of this size.
+fn add(used: &mut Bounds, size: usize) {
+    used.messages = used.messages.saturating_add(1);
+    used.bytes = used.bytes.saturating_add(size);
 }
 
 #[cold]
@@ -184,63 +248,98 @@ pub(super) fn ended() -> Error {
 mod tests {
     use super::*;
     use cloudevents_core::ErrorKind;
-    use cloudevents_transport::Raw;
+    use cloudevents_transport::{
+        Raw,
+        log::{Ledger, LogOptions},
+    };
 
-    fn add(handover: &Handover, number: u32, offset: u64) {
-        let partition = Partition::new("t", number);
-        let record = Record::new(
-            partition.clone(),
-            offset,
-            Err(Error::new(ErrorKind::NotACloudEvent)),
-            Raw::default(),
-        );
-        handover.add(partition, 100, record);
+    fn partitions() -> (Ledger, [(Partition, Epoch); 2]) {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let both = [0, 1].map(|number| Partition::new("t", number));
+        let assigned = both.map(|partition| (partition.clone(), ledger.assign(partition, 0)));
+        (ledger, assigned)
     }
 
-    #[test]
-    fn bounded_by_count_and_by_bytes() {
+    fn add(handover: &Handover, (partition, epoch): &(Partition, Epoch), offset: u64) {
+        let message = Err(Error::new(ErrorKind::NotACloudEvent));
+        let record = Record::new(partition.clone(), offset, message, Raw::default());
+        handover.add(&mut vec![Fetched { epoch: *epoch, size: 100, record }]);
+    }
+
+    /// How many were taken.
+    fn take(handover: &Handover) -> usize {
+        let mut records = VecDeque::new();
+        handover.take(&mut records).unwrap();
+        records.len()
+    }
+
+    #[tokio::test]
+    async fn bounded_by_count_and_by_bytes() {
+        let (_, [partition, _]) = partitions();
         let handover = Handover::new(Bounds { messages: 4, bytes: 1000 });
         for offset in 0..4 {
             assert!(handover.has_room());
-            add(&handover, 0, offset);
+            add(&handover, &partition, offset);
         }
         assert!(!handover.has_room() && !handover.is_low());
-        assert!(handover.take().unwrap().is_ok());
+        assert_eq!(take(&handover), 1);
+        assert!(!handover.has_room()); // the receiver has it, and may not be done with it
+        assert_eq!(take(&handover), 1);
         assert!(handover.has_room() && !handover.is_low()); // not worth starting again
-        assert!(handover.take().unwrap().is_ok());
+        assert_eq!(take(&handover), 1);
         assert!(handover.is_low());
 
         let handover = Handover::new(Bounds { messages: 100, bytes: 150 });
-        add(&handover, 0, 0);
+        add(&handover, &partition, 0);
         assert!(handover.has_room());
-        add(&handover, 0, 1);
+        add(&handover, &partition, 1);
         assert!(!handover.has_room());
     }
 
-    #[test]
-    fn a_revoked_partition_is_discarded() {
-        let handover = Handover::new(Bounds { messages: 3, bytes: 1000 });
-        for (number, offset) in [(0, 0), (1, 0), (0, 1)] {
-            add(&handover, number, offset);
+    #[tokio::test]
+    async fn a_part_is_taken_at_once_by_count_and_by_bytes() {
+        let (_, [partition, _]) = partitions();
+        for (bounds, expected) in [
+            (Bounds { messages: 12, bytes: 10_000 }, 3),
+            (Bounds { messages: 1000, bytes: 800 }, 2),
+            (Bounds { messages: 1, bytes: 1 }, 1),
+            (Bounds { messages: 1000, bytes: 1_000_000 }, AT_ONCE),
+        ] {
+            let handover = Handover::new(bounds);
+            for offset in 0..100 {
+                add(&handover, &partition, offset);
+            }
+            assert_eq!(take(&handover), expected, "{bounds:?}");
         }
-        handover.mark(&Partition::new("t", 0), 1);
-        handover.mark(&Partition::new("t", 1), 1);
-        handover.discard(&[Partition::new("t", 0)]);
-        assert!(handover.has_room());
-        assert!(handover.take().unwrap().is_ok());
-        assert!(handover.take().is_none());
-        assert_eq!(handover.take_marks(), BTreeMap::from([(Partition::new("t", 1), 1)]));
     }
 
-    #[test]
-    fn the_end_is_told_after_what_was_there() {
+    #[tokio::test]
+    async fn a_revoked_partition_is_discarded() {
+        let (_, [revoked, kept]) = partitions();
+        let handover = Handover::new(Bounds { messages: 4, bytes: 1000 });
+        for (partition, offset) in [(&kept, 0), (&revoked, 0), (&kept, 1), (&revoked, 1)] {
+            add(&handover, partition, offset);
+        }
+        handover.mark(&revoked.0, 1);
+        handover.mark(&kept.0, 1);
+        assert_eq!(take(&handover), 1);
+        handover.discard(std::slice::from_ref(&revoked.0), &[revoked.1]);
+        assert_eq!(handover.room(), Bounds { messages: 2, bytes: 800 }); // one is here, and one was taken
+        assert_eq!((take(&handover), take(&handover)), (1, 0));
+        assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
+        assert_eq!(handover.take_marks(), BTreeMap::from([(kept.0, 1)]));
+    }
+
+    #[tokio::test]
+    async fn the_end_is_told_after_what_was_there() {
+        let (_, [partition, _]) = partitions();
         let handover = Handover::new(Bounds::default());
-        add(&handover, 0, 0);
+        add(&handover, &partition, 0);
         let mut open = handover.commit();
         handover.end();
         assert!(open.try_recv().is_err());
         assert!(handover.commit().try_recv().is_err());
-        assert!(handover.take().unwrap().is_ok());
-        assert_eq!(handover.take().unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(take(&handover), 1);
+        assert_eq!(handover.take(&mut VecDeque::new()).unwrap_err().kind(), ErrorKind::Closed);
     }
 }

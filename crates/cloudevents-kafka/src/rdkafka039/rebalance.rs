@@ -1,6 +1,9 @@
 //! What happens when a consumer group is rebalanced.
 
-use super::{config, handover::Handover};
+use super::{
+    config,
+    handover::{Fetched, Handover},
+};
 use cloudevents_transport::{
     Partition,
     log::{Epoch, Ledger},
@@ -36,7 +39,9 @@ pub(super) struct Group {
 /// What the consumer's thread knows of its partitions.
 #[derive(Default)]
 pub(super) struct Books {
-    pub(super) epochs: BTreeMap<Partition, Epoch>,
+    pub(super) assigned: Assigned,
+    /// Messages that the receiver has not got yet.
+    pub(super) fetched: Vec<Fetched>,
     /// What is to be committed.
     pub(super) marked: BTreeMap<Partition, u64>,
     pub(super) committed: BTreeMap<Partition, u64>,
@@ -44,6 +49,42 @@ pub(super) struct Books {
     pub(super) under_way: bool,
     /// What went wrong with the last commit.
     pub(super) commit_error: Option<KafkaError>,
+}
+
+/// The partitions that are assigned, in their order. One is looked up per message, by the name that the client has.
+#[derive(Default)]
+pub(super) struct Assigned(Vec<(Partition, Epoch)>);
+
+impl Assigned {
+    pub(super) fn find(&self, topic: &str, number: u32) -> Option<&(Partition, Epoch)> {
+        self.0.get(self.place(topic, number).ok()?)
+    }
+
+    pub(super) fn contains(&self, partition: &Partition) -> bool {
+        self.epoch(partition).is_some()
+    }
+
+    fn epoch(&self, partition: &Partition) -> Option<Epoch> {
+        self.find(partition.topic(), partition.number()).map(|(_, epoch)| *epoch)
+    }
+
+    fn insert(&mut self, partition: Partition, epoch: Epoch) {
+        self.remove(&partition);
+        if let Err(place) = self.place(partition.topic(), partition.number()) {
+            self.0.insert(place, (partition, epoch));
+        }
+    }
+
+    fn remove(&mut self, partition: &Partition) {
+        if let Ok(place) = self.place(partition.topic(), partition.number()) {
+            self.0.remove(place);
+        }
+    }
+
+    /// Where it is, or where it would be.
+    fn place(&self, topic: &str, number: u32) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (known.topic(), known.number()).cmp(&(topic, number)))
+    }
 }
 
 impl Group {
@@ -62,6 +103,11 @@ impl Group {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Hands over what was fetched.
+    pub(super) fn hand_over(&self) {
+        self.handover.add(&mut self.books().fetched);
+    }
+
     /// Whether there was something other than a message since this was last asked.
     pub(super) fn was_busy(&self) -> bool {
         self.busy.swap(false, Ordering::AcqRel)
@@ -78,14 +124,20 @@ impl Group {
         for partition in partitions(list) {
             // Where it starts is librdkafka's to find out.
             let epoch = self.ledger.assign(partition.clone(), 0);
-            books.epochs.insert(partition, epoch);
+            books.assigned.insert(partition, epoch);
         }
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let revoked: Vec<_> = partitions(list).collect();
         let lost = consumer.assignment_lost();
-        self.handover.discard(&revoked);
+        let epochs: Vec<_> = {
+            let books = self.books();
+            revoked.iter().filter_map(|partition| books.assigned.epoch(partition)).collect()
+        };
+        // What came of other partitions does not have to wait.
+        self.hand_over();
+        self.handover.discard(&revoked, &epochs);
         if !lost {
             let unsettled = self.ledger.leave(&revoked, self.patience);
             if unsettled > 0 {
@@ -95,7 +147,7 @@ impl Group {
         let mut books = self.books();
         let mut done = TopicPartitionList::new();
         for partition in &revoked {
-            books.epochs.remove(partition);
+            books.assigned.remove(partition);
             books.marked.remove(partition);
             let committed = books.committed.remove(partition).unwrap_or_default();
             if let Some(offset) = self.ledger.revoke(partition).filter(|offset| *offset > committed) {
@@ -103,7 +155,7 @@ impl Group {
             }
         }
         // What settled between leaving and revoking may have been marked.
-        self.handover.discard(&revoked);
+        self.handover.discard(&revoked, &epochs);
         if lost {
             tracing::warn!(
                 partitions = revoked.len(),
@@ -158,4 +210,32 @@ fn partitions(list: &TopicPartitionList) -> impl Iterator<Item = Partition> {
 
 fn partition(element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>) -> Option<Partition> {
     Some(Partition::new(element.topic(), u32::try_from(element.partition()).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::log::LogOptions;
+
+    #[tokio::test]
+    async fn partitions_are_found_by_topic_and_number() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let mut assigned = Assigned::default();
+        let all = [("b", 1), ("a", 10), ("b", 0), ("a", 2), ("ab", 2)];
+        let epochs = all.map(|(topic, number)| {
+            let partition = Partition::new(topic, number);
+            let epoch = ledger.assign(partition.clone(), 0);
+            assigned.insert(partition, epoch);
+            epoch
+        });
+        for ((topic, number), epoch) in all.into_iter().zip(epochs) {
+            assert_eq!(assigned.find(topic, number), Some(&(Partition::new(topic, number), epoch)));
+        }
+        assert_eq!((assigned.find("a", 1), assigned.find("c", 0)), (None, None));
+        let again = ledger.assign(Partition::new("a", 2), 0);
+        assigned.insert(Partition::new("a", 2), again);
+        assert_eq!(assigned.find("a", 2), Some(&(Partition::new("a", 2), again)));
+        assigned.remove(&Partition::new("a", 2));
+        assert!(!assigned.contains(&Partition::new("a", 2)) && assigned.contains(&Partition::new("ab", 2)));
+    }
 }

@@ -7,14 +7,13 @@ use super::{
     handover::{Handover, ended},
     rebalance::Group,
 };
-use cloudevents_core::{Decoding, Error, ErrorKind, FormatId};
-use cloudevents_json::Json;
+use cloudevents_core::{Decoding, Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Endpoint, Incoming, Intake, Partition, Receiver, ReceiverOptions,
     log::{Ledger, LogIntake, LogOptions, LogSource, Record},
 };
 use rdkafka::{ClientConfig, consumer::BaseConsumer};
-use std::{fmt, sync::Arc, thread, time::Duration};
+use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
 /// How a [`KafkaReceiver`] receives.
@@ -148,9 +147,7 @@ impl KafkaReceiver {
         consuming(&endpoint, &options, &mut config)?;
         // A receiver reads documents with the formats it is given.
         let formats = &mut options.receiver.decoding.formats;
-        if formats.get(&FormatId::JSON).is_none() {
-            *formats = std::mem::take(formats).with(Json::new());
-        }
+        *formats = cloudevents_json::among(std::mem::take(formats));
         let ledger = Ledger::new(log)?;
         let handover = Arc::new(Handover::new(options.prefetch));
         let group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
@@ -162,7 +159,7 @@ impl KafkaReceiver {
             topics,
         };
         // From here on, dropping ends the thread.
-        let intake = LogIntake::new(ledger, Source { handover });
+        let intake = LogIntake::new(ledger, Source { handover, taken: VecDeque::new() });
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
         thread::Builder::new()
@@ -186,6 +183,10 @@ impl KafkaReceiver {
 impl Intake for KafkaReceiver {
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         self.intake.next().await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.intake.try_next()
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
@@ -267,16 +268,27 @@ fn consuming(
 #[derive(Debug)]
 struct Source {
     handover: Arc<Handover>,
+    /// What was taken at once, and is not asked for yet.
+    taken: VecDeque<Record>,
 }
 
 impl LogSource for Source {
     async fn next(&mut self) -> Result<Record, Error> {
         loop {
-            if let Some(record) = self.handover.take() {
+            if let Some(record) = self.try_next() {
                 return record;
             }
             self.handover.arrived().await;
         }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Record, Error>> {
+        if self.taken.is_empty()
+            && let Err(error) = self.handover.take(&mut self.taken)
+        {
+            return Some(Err(error));
+        }
+        self.taken.pop_front().map(Ok)
     }
 
     fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {

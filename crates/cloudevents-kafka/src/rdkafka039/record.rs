@@ -4,7 +4,7 @@ use super::headers::ClientMessage;
 use crate::{Header, Record, RecordView};
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage, Mode};
-use cloudevents_transport::{Partition, Raw};
+use cloudevents_transport::Raw;
 use rdkafka::{
     Message,
     message::{Header as ClientHeader, OwnedHeaders, ToBytes},
@@ -153,35 +153,44 @@ impl<M: ClientMessage> RecordView for View<'_, M> {
 
 /// Everything of a message, in one buffer.
 pub(super) fn raw(message: &impl ClientMessage) -> Raw {
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let values = message.each_header().map(|(_, value)| length(value));
-    let total =
-        values.chain([length(message.payload()), length(message.key())]).fold(0, usize::saturating_add);
-    let mut buffer = Vec::with_capacity(total);
-    for bytes in [message.payload(), message.key()].into_iter().flatten() {
-        buffer.extend_from_slice(bytes);
+    let count = message.header_count();
+    // The client is asked once for each header.
+    let mut few = [("", None); FEW];
+    if let Some(headers) = few.get_mut(..count) {
+        let mut filled = 0_usize;
+        for (place, header) in headers.iter_mut().zip(message.each_header()) {
+            *place = header;
+            filled = filled.saturating_add(1);
+        }
+        return copied(message, headers.get(..filled).unwrap_or_default());
     }
-    for (_, value) in message.each_header() {
-        buffer.extend_from_slice(value.unwrap_or_default());
-    }
+    copied(message, &message.each_header().collect::<Vec<_>>())
+}
+
+/// So many headers need no memory of their own while they are copied.
+const FEW: usize = 16;
+
+fn copied(message: &impl ClientMessage, headers: &[(&str, Option<&[u8]>)]) -> Raw {
+    let (payload, key) = (message.payload(), message.key());
+    let values = || headers.iter().map(|(_, value)| *value);
+    let parts = || [payload, key].into_iter().chain(values()).flatten();
+    let mut buffer = Vec::with_capacity(parts().map(<[u8]>::len).fold(0, usize::saturating_add));
+    parts().for_each(|part| buffer.extend_from_slice(part));
     let mut rest = Bytes::from(buffer);
     let mut take = |bytes: Option<&[u8]>| bytes.map(|bytes| rest.split_to(bytes.len()));
     let mut raw = Raw::default();
-    raw.body = take(message.payload());
-    raw.key = take(message.key());
-    raw.headers = Vec::with_capacity(message.header_count());
-    raw.headers.extend(message.each_header().map(|(name, value)| (spelled(name), take(value))));
+    raw.body = take(payload);
+    raw.key = take(key);
+    raw.headers = headers.iter().map(|(name, value)| (spelled(name), take(*value))).collect();
     raw
 }
 
-/// Where a message came from, unless the numbers are none.
-pub(super) fn place(message: &impl Message) -> Option<(Partition, u64)> {
-    let partition = u32::try_from(message.partition()).ok()?;
-    let offset = u64::try_from(message.offset()).ok()?;
-    Some((Partition::new(message.topic(), partition), offset))
+/// The partition's number and the offset of a message, unless they are none.
+pub(super) fn place(message: &impl Message) -> Option<(u32, u64)> {
+    Some((u32::try_from(message.partition()).ok()?, u64::try_from(message.offset()).ok()?))
 }
 
-/// Names that every event has cost nothing.
+/// Names that many events have cost nothing.
 fn spelled(name: &str) -> Cow<'static, str> {
     const KNOWN: &[&str] = &[
         "ce_specversion",
@@ -193,6 +202,10 @@ fn spelled(name: &str) -> Cow<'static, str> {
         "ce_dataschema",
         "ce_partitionkey",
         "content-type",
+        "ce_traceparent",
+        "ce_tracestate",
+        "ce_sequence",
+        "ce_dataref",
     ];
     match KNOWN.iter().find(|known| **known == name) {
         Some(known) => Cow::Borrowed(known),
@@ -250,7 +263,7 @@ mod tests {
         );
         assert_eq!([value(0), value(1), value(2), value(3)], [Some(&b"1"[..]), None, Some(b""), Some(b"2")]);
         assert_eq!((raw.key.as_deref(), raw.body.as_deref()), (Some(&b"key"[..]), Some(&b"payload"[..])));
-        assert_eq!(place(&message), Some((Partition::new("topic", 3), 7)));
+        assert_eq!(place(&message), Some((3, 7)));
         let sent = record(&message);
         let back = sent.to_base("topic");
         assert_eq!((back.key, back.payload), (Some(&b"key"[..]), Some(&b"payload"[..])));

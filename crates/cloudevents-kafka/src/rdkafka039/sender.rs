@@ -5,9 +5,8 @@ use super::{
     producer::Producer,
 };
 use crate::{Key, Record, encode_message};
-use cloudevents_core::{Decoding, Error, Format, FormatId, Formats, Message};
-use cloudevents_json::Json;
-use cloudevents_transport::{Bounds, Endpoint, Outcome, Sender, Transmit};
+use cloudevents_core::{Decoding, Error, Format, Formats, Message};
+use cloudevents_transport::{Bounds, Endpoint, Outcome, Sender, Transmit, Writing};
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -96,6 +95,9 @@ pub struct KafkaSender {
     producer: Producer,
     topic: String,
     writing: Writing,
+    key: Key,
+    /// What the key is looked up with in documents.
+    decoding: Decoding,
 }
 
 impl KafkaSender {
@@ -121,7 +123,13 @@ impl KafkaSender {
             (Some(topic), None) if !topic.is_empty() => topic.into_string(),
             _ => return Err(endpoint.invalid("the path is not the name of a topic")),
         };
-        let writing = Writing::new(&endpoint, &options)?;
+        let key = match endpoint.option("key") {
+            Some("") => return Err(endpoint.invalid("the option `key` names no attribute")),
+            Some(name) => Key::attribute(name.to_owned()),
+            None => options.key.clone(),
+        };
+        let formats = cloudevents_json::among(options.formats.clone());
+        let writing = Writing::new(&endpoint, options.format.clone(), formats.clone())?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
         default(&mut config, "enable.idempotence", "true");
@@ -129,13 +137,19 @@ impl KafkaSender {
         let producer =
             Producer::connect(config, topic.clone(), options.in_flight, options.connect_timeout).await?;
         tracing::debug!(topic, "producing");
-        Ok(Self { producer, topic, writing })
+        Ok(Self { producer, topic, writing, key, decoding: Decoding::strict().with_formats(formats) })
+    }
+
+    fn record(&self, message: &Message) -> Result<Record, Error> {
+        let written = self.writing.message(message)?;
+        let record = encode_message(&written)?;
+        Ok(record.with_key(self.key.of_message(message, &self.decoding)?))
     }
 }
 
 impl Transmit for KafkaSender {
     async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        let record = self.writing.record(&message)?;
+        let record = self.record(&message)?;
         drop(message);
         self.producer.enqueue(&self.topic, &record).await
     }
@@ -143,66 +157,5 @@ impl Transmit for KafkaSender {
     async fn close(&self) -> Result<(), Error> {
         self.producer.close().await;
         Ok(())
-    }
-}
-
-/// How messages become records.
-#[derive(Debug)]
-struct Writing {
-    format: Option<FormatOf>,
-    key: Key,
-    decoding: Decoding,
-}
-
-#[derive(Debug)]
-enum FormatOf {
-    Given(Arc<dyn Format>),
-    /// One of the formats of `decoding`.
-    Named(FormatId),
-}
-
-impl Writing {
-    fn new(endpoint: &Endpoint, options: &KafkaSenderOptions) -> Result<Self, Error> {
-        let mut formats = options.formats.clone();
-        if formats.get(&FormatId::JSON).is_none() {
-            formats = formats.with(Json::new());
-        }
-        let named = match endpoint.option("format") {
-            Some(name) => formats
-                .iter()
-                .map(Format::id)
-                .find(|id| id.as_str() == name)
-                .ok_or_else(|| endpoint.invalid("the option `format` names no format that is at hand"))?,
-            None => FormatId::JSON,
-        };
-        let format = match endpoint.option("mode") {
-            Some("structured") => Some(FormatOf::Named(named)),
-            Some("binary") | None if endpoint.option("format").is_some() => {
-                return Err(endpoint.invalid("the option `format` goes with `mode=structured`"));
-            }
-            Some("binary") => None,
-            None => options.format.clone().map(FormatOf::Given),
-            Some(_) => return Err(endpoint.invalid("the option `mode` is neither `binary` nor `structured`")),
-        };
-        let key = match endpoint.option("key") {
-            Some("") => return Err(endpoint.invalid("the option `key` names no attribute")),
-            Some(name) => Key::attribute(name.to_owned()),
-            None => options.key.clone(),
-        };
-        Ok(Self { format, key, decoding: Decoding::strict().with_formats(formats) })
-    }
-
-    fn record(&self, message: &Message) -> Result<Record, Error> {
-        let record = match (message, &self.format) {
-            (Message::Binary(event), Some(format)) => {
-                let format = match format {
-                    FormatOf::Given(format) => &**format,
-                    FormatOf::Named(id) => self.decoding.formats.require(id)?,
-                };
-                encode_message(&Message::structured(event, format)?.0)
-            }
-            _ => encode_message(message),
-        }?;
-        Ok(record.with_key(self.key.of_message(message, &self.decoding)?))
     }
 }

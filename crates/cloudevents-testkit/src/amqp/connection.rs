@@ -10,7 +10,7 @@ use fe2o3_amqp::acceptor::{
 };
 use fe2o3_amqp_types::{
     definitions::{AmqpError, Error},
-    messaging::Address,
+    messaging::{Address, Target},
 };
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -44,7 +44,11 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: ListenerSessionHandle) {
     let links =
         LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0)).build();
-    while let Ok(link) = links.accept(&mut session).await {
+    while let Some(mut attach) = session.next_incoming_attach().await {
+        // Clients may say nothing of their own end of a link: go-amqp has no source when it sends, and no target when it receives.
+        attach.source.get_or_insert_default();
+        attach.target.get_or_insert_with(|| Box::new(Target::default().into()));
+        let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };
         tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link));
     }
 }

@@ -4,7 +4,7 @@ use super::broker::lock;
 use bytes::Bytes;
 use fe2o3_amqp_types::{
     definitions::{self, ErrorCondition},
-    messaging::{Body, Message},
+    messaging::{AmqpValue, Body, Message},
     primitives::Value,
 };
 use std::{
@@ -133,6 +133,12 @@ impl Queue {
     pub fn put(&self, body: &[u8]) {
         let data = fe2o3_amqp_types::messaging::Data::from(body);
         self.push(Message::builder().body(Body::Data(vec![data].into())).build());
+    }
+
+    /// Puts a message there whose body is no AMQP value: an array whose second element has not the type that the array says.
+    pub fn put_undecodable(&self) {
+        let mixed = vec![Value::Uint(1), Value::String("two".into())];
+        self.push(Message::builder().body(Body::Value(AmqpValue(Value::Array(mixed.into())))).build());
     }
 
     /// Waits until the queue is as wanted. Give it a deadline.

@@ -238,6 +238,10 @@ impl LogSource for Consumer {
         }
     }
 
+    fn try_next(&mut self) -> Option<Result<Record, Error>> {
+        self.read().map(Ok)
+    }
+
     fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {
         self.marked.insert(partition.number(), offset);
         Ok(())

@@ -1,11 +1,14 @@
 //! Receiving from a log.
 
-use super::ledger::{Epoch, Ledger};
+use super::ledger::{Epoch, Ledger, Turn};
 use crate::{Incoming, Intake, Partition, Raw};
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use futures_util::future::{Either, OptionFuture, select};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// How many messages are taken before watermarks are passed on that nobody waited for.
+const MARK_EVERY: usize = 64;
 
 /// How long committing may take, beyond the deadline if need be.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
@@ -51,6 +54,14 @@ pub trait LogSource: Send + 'static {
     /// that must be polled to stay alive takes care of that by itself.
     fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
 
+    /// What [`next`](Self::next) would answer with at once; `None` when it would have to wait, or may have to. It never waits.
+    ///
+    /// It is asked first, and saves the future where messages come faster than they are taken. A client that has none ready without one
+    /// leaves it out.
+    fn try_next(&mut self) -> Option<Result<Record, Error>> {
+        None
+    }
+
     /// Everything before this offset is done, to be committed when it suits. It does not wait. That the partition was revoked in the
     /// meantime is no error; an error comes out of [`Receiver::next`](crate::Receiver::next).
     fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error>;
@@ -61,20 +72,24 @@ pub trait LogSource: Send + 'static {
 
 /// Makes a [`LogSource`] an [`Intake`]: watermarks, redelivery and rejection are those of the [`Ledger`].
 ///
-/// Watermarks are passed on to the source by `next` and `drain`. Dropped without draining, what was not passed on comes again.
+/// Watermarks are passed on to the source by `next` and `drain`: when it waits, and now and then while it does not. Dropped without
+/// draining, what was not passed on comes again.
 #[derive(Debug)]
 pub struct LogIntake<S> {
     ledger: Ledger,
     source: S,
+    /// Messages taken since watermarks were passed on.
+    unmarked: usize,
 }
 
 impl<S: LogSource> LogIntake<S> {
     /// Receives from this source, and keeps these books.
     pub fn new(ledger: Ledger, source: S) -> Self {
-        Self { ledger, source }
+        Self { ledger, source, unmarked: 0 }
     }
 
     fn mark(&mut self) -> Result<(), Error> {
+        self.unmarked = 0;
         for (partition, offset) in self.ledger.marks() {
             self.source.mark(&partition, offset)?;
             self.ledger.marked(&partition, offset);
@@ -106,11 +121,8 @@ impl<S: LogSource> Intake for LogIntake<S> {
             // Made before the look, so that a change in between is not missed.
             let changed = ledger.changed();
             self.mark()?;
-            if ledger.is_draining() {
-                return Ok(None);
-            }
-            if let Some(incoming) = ledger.redeliver() {
-                return Ok(Some(incoming));
+            if let Some(ready) = self.try_next() {
+                return ready;
             }
             let full = ledger.is_full();
             let due = OptionFuture::from(ledger.due().map(sleep_until));
@@ -128,6 +140,30 @@ impl<S: LogSource> Intake for LogIntake<S> {
                     }
                 }
                 Either::Right(_) => {}
+            }
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        if self.unmarked >= MARK_EVERY
+            && let Err(error) = self.mark()
+        {
+            return Some(Err(error));
+        }
+        loop {
+            match self.ledger.turn() {
+                Turn::Over => return Some(Ok(None)),
+                Turn::Again(incoming) => return Some(Ok(Some(incoming))),
+                Turn::Full => return None,
+                Turn::Free => {}
+            }
+            let record = match self.source.try_next()? {
+                Ok(record) => record,
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(incoming) = self.ledger.take(record) {
+                self.unmarked = self.unmarked.saturating_add(1);
+                return Some(Ok(Some(incoming)));
             }
         }
     }

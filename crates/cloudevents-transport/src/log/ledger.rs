@@ -68,6 +68,9 @@ struct Books {
     sequence: u64,
     draining: bool,
     closed: bool,
+    /// Somebody may wait for a change, and so many threads do: waking costs nothing when nobody does.
+    watched: bool,
+    threads: usize,
 }
 
 struct Account {
@@ -106,6 +109,19 @@ struct Account {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(u64);
+
+/// What a receiver does next.
+#[allow(clippy::large_enum_variant)] // it is taken apart at once
+pub(crate) enum Turn {
+    /// Nothing more: it is drained.
+    Over,
+    /// This message comes again.
+    Again(Incoming),
+    /// Wait: so many messages wait to come again that nothing else is taken.
+    Full,
+    /// Take what is new.
+    Free,
+}
 
 /// A message that was taken.
 #[derive(Debug)]
@@ -151,8 +167,7 @@ impl Ledger {
         let account = Account { epoch, watermark, marked: offset, outstanding: 0, leaving: false };
         tracing::debug!(%partition, offset, "partition assigned");
         books.partitions.insert(partition, account);
-        drop(books);
-        self.0.notify();
+        self.0.notify(books);
         epoch
     }
 
@@ -174,9 +189,11 @@ impl Ledger {
             };
             partitions.iter().map(of).fold(0, usize::saturating_add)
         };
+        books.threads = books.threads.saturating_add(1);
         let waited =
             self.0.settled.wait_timeout_while(books, limit, |books| !books.closed && unsettled(books) > 0);
-        let (books, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (mut books, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        books.threads = books.threads.saturating_sub(1);
         unsettled(&books)
     }
 
@@ -184,9 +201,10 @@ impl Ledger {
     ///
     /// From now on, settling what was taken of it is an error of kind [`Revoked`](ErrorKind::Revoked).
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
-        let offset = self.books().forget(partition)?;
+        let mut books = self.books();
+        let offset = books.forget(partition)?;
         tracing::debug!(%partition, offset, "partition revoked");
-        self.0.notify();
+        self.0.notify(books);
         Some(offset)
     }
 
@@ -199,22 +217,29 @@ impl Ledger {
             return None;
         }
         let epoch = account.epoch;
-        Some(self.deliver(&mut books, Held { record, epoch, attempt: 1 }))
+        account.outstanding = account.outstanding.saturating_add(1);
+        books.outstanding = books.outstanding.saturating_add(1);
+        drop(books);
+        Some(self.deliver(Held { record, epoch, attempt: 1 }))
     }
 
     /// The next message that comes again now.
     pub fn redeliver(&self) -> Option<Incoming> {
+        let held = self.books().again()?;
+        Some(self.deliver(held))
+    }
+
+    /// What to do next, in one look.
+    pub(crate) fn turn(&self) -> Turn {
         let mut books = self.books();
-        if let Some((_, held)) = books.released.pop_first() {
-            return Some(self.deliver(&mut books, held));
+        if books.draining {
+            return Turn::Over;
         }
-        let first = books.delayed.first_entry()?;
-        if first.key().0 > Instant::now() {
-            return None;
+        if let Some(held) = books.again() {
+            drop(books);
+            return Turn::Again(self.deliver(held));
         }
-        let mut held = first.remove();
-        held.attempt = held.attempt.saturating_add(1);
-        Some(self.deliver(&mut books, held))
+        if self.0.is_full(&books) { Turn::Full } else { Turn::Free }
     }
 
     /// When the next message comes again, as far as is known now.
@@ -224,8 +249,7 @@ impl Ledger {
 
     /// Whether so many messages wait to come again that nothing else should be taken.
     pub fn is_full(&self) -> bool {
-        let books = self.books();
-        books.delayed.len().saturating_add(books.released.len()) >= self.0.options.max_waiting.max(1)
+        self.0.is_full(&self.books())
     }
 
     /// The watermarks that moved since they were last [`marked`](Self::marked).
@@ -264,15 +288,13 @@ impl Ledger {
 
     /// Answers when anything in the books has changed since this was called.
     pub(crate) fn changed(&self) -> Notified<'_> {
-        self.0.changed.notified()
+        let changed = self.0.changed.notified();
+        self.books().watched = true;
+        changed
     }
 
     pub(crate) fn start_draining(&self) {
         self.books().draining = true;
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.books().draining
     }
 
     /// Nobody is left to commit anything.
@@ -281,16 +303,15 @@ impl Ledger {
         books.closed = true;
         books.released.clear();
         books.delayed.clear();
-        drop(books);
-        self.0.notify();
+        self.0.notify(books);
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn deliver(&self, books: &mut Books, held: Held) -> Incoming {
-        books.delivered(&held);
+    /// It is in the books already.
+    fn deliver(&self, held: Held) -> Incoming {
         let (message, raw, attempt) =
             (held.record.message.clone(), Arc::clone(&held.record.raw), held.attempt);
         Incoming::new(message, raw, Token::new(Ticket { ledger: self.clone(), held })).with_attempt(attempt)
@@ -298,42 +319,39 @@ impl Ledger {
 
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
         let mut books = self.books();
-        let result = books.check(&held);
-        let outcome = match (result, how) {
-            (Err(error), how) => {
-                books.returned(&held);
+        let outcome = match how {
+            Settlement::Accept => Outcome::ready(books.pass(&held)),
+            Settlement::Release => {
                 // What nobody wants to settle is nobody's mistake.
-                if how == Settlement::Release { Outcome::done() } else { Outcome::ready(Err(error)) }
-            }
-            (Ok(()), Settlement::Accept) => {
-                books.pass(&held);
+                if books.take_back(&held).is_ok() {
+                    books.release(held);
+                }
                 Outcome::done()
             }
-            (Ok(()), Settlement::Release) => {
-                books.returned(&held);
-                books.release(held);
-                Outcome::done()
+            Settlement::Retry { after } if held.attempt < self.0.options.max_attempts => {
+                let result = books.take_back(&held);
+                if result.is_ok() {
+                    books.delay(held, after);
+                }
+                Outcome::ready(result)
             }
-            (Ok(()), Settlement::Retry { after }) if held.attempt < self.0.options.max_attempts => {
-                books.returned(&held);
-                books.delay(held, after);
-                Outcome::done()
-            }
-            (Ok(()), Settlement::Retry { .. }) => {
+            Settlement::Retry { .. } => {
                 let reason = format!("given up after {} attempts", held.attempt);
                 self.reject(&mut books, held, reason.into())
             }
-            (Ok(()), Settlement::Reject { reason }) => self.reject(&mut books, held, reason.into()),
+            Settlement::Reject { reason } => self.reject(&mut books, held, reason.into()),
         };
-        drop(books);
-        self.0.notify();
+        self.0.notify(books);
         outcome
     }
 
     fn reject(&self, books: &mut Books, held: Held, reason: Arc<str>) -> Outcome {
+        if let Err(error) = books.check(&held) {
+            books.returned(&held);
+            return Outcome::ready(Err(error));
+        }
         let Rejected::Sink(sink) = &self.0.rejected else {
-            books.pass(&held);
-            return Outcome::done();
+            return Outcome::ready(books.pass(&held));
         };
         tracing::debug!(partition = %held.record.partition, offset = held.record.offset, %reason, "to the dead-letter sink");
         let letter =
@@ -350,33 +368,35 @@ impl Ledger {
     /// The sink has answered.
     fn rejected(&self, held: Held, result: Result<(), Error>, resolver: Resolver) {
         let mut books = self.books();
-        let result = match (books.check(&held), result) {
-            (Err(error), _) => {
-                books.returned(&held);
-                Err(error)
-            }
-            (Ok(()), Ok(())) => {
-                books.pass(&held);
-                Ok(())
-            }
-            (Ok(()), Err(error)) => {
+        let result = match result {
+            Ok(()) => books.pass(&held),
+            Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(partition = %held.record.partition, offset = held.record.offset, %error, "the dead-letter sink declined a message");
-                books.returned(&held);
                 books.delay(held, self.0.options.sink_backoff);
                 Err(error)
-            }
+            }),
         };
-        drop(books);
-        self.0.notify();
+        self.0.notify(books);
         resolver.resolve(result);
     }
 }
 
 impl Shared {
-    /// Wakes whoever waits for a change.
-    fn notify(&self) {
-        self.changed.notify_waiters();
-        self.settled.notify_all();
+    /// Gives the books back, and wakes whoever waits for a change.
+    fn notify(&self, mut books: MutexGuard<'_, Books>) {
+        let watched = std::mem::take(&mut books.watched);
+        let threads = books.threads;
+        drop(books);
+        if watched {
+            self.changed.notify_waiters();
+        }
+        if threads > 0 {
+            self.settled.notify_all();
+        }
+    }
+
+    fn is_full(&self, books: &Books) -> bool {
+        books.delayed.len().saturating_add(books.released.len()) >= self.options.max_waiting.max(1)
     }
 }
 
@@ -396,22 +416,56 @@ impl Books {
     /// Whether a message can still be settled.
     fn check(&self, held: &Held) -> Result<(), Error> {
         if self.closed {
-            return Err(
-                Error::new(ErrorKind::Closed).with_detail("the receiver is gone; the message comes again")
-            );
+            return Err(gone());
         }
         match self.partitions.get(&held.record.partition) {
             Some(account) if account.epoch == held.epoch => Ok(()),
-            _ => Err(Error::new(ErrorKind::Revoked).with_detail(held.record.partition.to_string())),
+            _ => Err(revoked(held)),
         }
     }
 
-    /// The message is done with.
-    fn pass(&mut self, held: &Held) {
+    /// The message is not delivered any more; whether it can still be settled.
+    fn take_back(&mut self, held: &Held) -> Result<(), Error> {
+        let result = self.check(held);
         self.returned(held);
-        if let Some(account) = self.partitions.get_mut(&held.record.partition) {
-            account.watermark.settle(held.record.offset);
+        result
+    }
+
+    /// The same, and it is done with. It looks once, for nearly every message comes here.
+    fn pass(&mut self, held: &Held) -> Result<(), Error> {
+        let closed = self.closed;
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let account = self.account(held);
+        let known = account.is_some();
+        if let Some(account) = account {
+            account.outstanding = account.outstanding.saturating_sub(1);
+            if !closed {
+                account.watermark.settle(held.record.offset);
+            }
         }
+        match (closed, known) {
+            (true, _) => Err(gone()),
+            (false, true) => Ok(()),
+            (false, false) => Err(revoked(held)),
+        }
+    }
+
+    /// The next message that comes again now, which is delivered.
+    fn again(&mut self) -> Option<Held> {
+        let held = match self.released.pop_first() {
+            Some((_, held)) => held,
+            None => {
+                let first = self.delayed.first_entry()?;
+                if first.key().0 > Instant::now() {
+                    return None;
+                }
+                let mut held = first.remove();
+                held.attempt = held.attempt.saturating_add(1);
+                held
+            }
+        };
+        self.delivered(&held);
+        Some(held)
     }
 
     /// The message comes again at once; of a partition that is about to be revoked, its next owner has it.
@@ -453,6 +507,16 @@ impl Books {
     fn account(&mut self, held: &Held) -> Option<&mut Account> {
         self.partitions.get_mut(&held.record.partition).filter(|account| account.epoch == held.epoch)
     }
+}
+
+#[cold]
+fn gone() -> Error {
+    Error::new(ErrorKind::Closed).with_detail("the receiver is gone; the message comes again")
+}
+
+#[cold]
+fn revoked(held: &Held) -> Error {
+    Error::new(ErrorKind::Revoked).with_detail(held.record.partition.to_string())
 }
 
 /// A time that does not come: for delays that cannot be added to now.

@@ -22,7 +22,9 @@ use std::collections::BTreeSet;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Watermark {
-    unsettled: BTreeSet<u64>,
+    /// The first that is not settled. Where one is handled after the other, there are no others.
+    first: Option<u64>,
+    others: BTreeSet<u64>,
     /// Behind the last offset that was taken.
     next: u64,
 }
@@ -30,7 +32,7 @@ pub struct Watermark {
 impl Watermark {
     /// Everything before this offset is done.
     pub fn at(offset: u64) -> Self {
-        Self { unsettled: BTreeSet::new(), next: offset }
+        Self { first: None, others: BTreeSet::new(), next: offset }
     }
 
     /// Notes that a message is being handled. Within a partition offsets only grow; one that does not was taken before, and the
@@ -38,7 +40,10 @@ impl Watermark {
     pub fn take(&mut self, offset: u64) -> bool {
         let new = offset >= self.next;
         if new {
-            self.unsettled.insert(offset);
+            match self.first {
+                None => self.first = Some(offset),
+                Some(_) => _ = self.others.insert(offset),
+            }
             self.next = offset.saturating_add(1);
         }
         new
@@ -46,12 +51,16 @@ impl Watermark {
 
     /// Notes that a message is done with; whether it was being handled.
     pub fn settle(&mut self, offset: u64) -> bool {
-        self.unsettled.remove(&offset)
+        if self.first != Some(offset) {
+            return self.others.remove(&offset);
+        }
+        self.first = self.others.pop_first();
+        true
     }
 
     /// What can be committed: the offset of the first message that is not done with.
     pub fn offset(&self) -> u64 {
-        self.unsettled.first().copied().unwrap_or(self.next)
+        self.first.unwrap_or(self.next)
     }
 
     /// Behind the last message that was taken: where to read on.

@@ -10,6 +10,7 @@ mod queue;
 mod receiver;
 mod sender;
 mod transports;
+mod writing;
 
 use cloudevents_core::Event;
 use cloudevents_transport::Delivery;

@@ -3,6 +3,7 @@ module peer
 go 1.23.0
 
 require (
+	crosslang v0.0.0
 	github.com/IBM/sarama v1.45.2
 	github.com/cloudevents/sdk-go/protocol/kafka_sarama/v2 v2.16.2
 	github.com/cloudevents/sdk-go/v2 v2.16.2
@@ -34,3 +35,5 @@ require (
 	golang.org/x/crypto v0.41.0 // indirect
 	golang.org/x/net v0.43.0 // indirect
 )
+
+replace crosslang => ../../go

@@ -15,14 +15,14 @@ PATIENCE = 30
 WRITERS = {"binary": kafka.to_binary_event, "structured": kafka.to_structured_event}
 
 
-def send(topic, mode, events):
+def send(address, mode, events):
     producer, answers = Producer({"bootstrap.servers": SERVERS}), []
     for tagged in events:
         try:
             attributes = {name: attribute(**typed) for name, typed in tagged["attributes"].items()}
             event = CloudEvent({**attributes, "specversion": tagged["specversion"]}, payload(tagged.get("data")))
             message = WRITERS[mode](event)
-            producer.produce(topic, message.value, message.key, headers=list(message.headers.items()))
+            producer.produce(address, message.value, message.key, headers=list(message.headers.items()))
             answers.append(None)
         except Exception as error:  # a refusal is an answer
             answers.append(repr(error))
@@ -31,9 +31,9 @@ def send(topic, mode, events):
     return answers
 
 
-def receive(topic, count):
+def receive(address, count):
     consumer = Consumer({"bootstrap.servers": SERVERS, "group.id": "python", "enable.auto.commit": False})
-    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    consumer.assign([TopicPartition(address, 0, OFFSET_BEGINNING)])
     answers, end = [], time.monotonic() + PATIENCE
     while len(answers) < count and time.monotonic() < end:
         message = consumer.poll(1)

@@ -4,11 +4,11 @@
 //! variant of a union is chosen by the types alone, and every byte is read once.
 
 use super::{
+    invalid,
     shape::{Field, Node, Shape},
-    walk::{Walk, deeper},
-    write,
+    walk::{Walk, check_big_decimal, deeper},
 };
-use crate::registry::writing::invalid;
+use crate::datum::{write_bytes, write_long};
 use cloudevents_core::{Error, ErrorKind};
 
 /// The most bytes of defaults in a datum: every item of an array may have its own.
@@ -21,8 +21,10 @@ const MOST_DEFAULTS: usize = 16 << 20;
 pub(super) fn resolve(writer: &Shape, reader: &Shape, datum: &[u8]) -> Result<Vec<u8>, Error> {
     let mut resolver = Resolver { walk: Walk::new(writer, datum), reader, most: MOST_DEFAULTS };
     let mut out = Vec::with_capacity(datum.len());
-    resolver.put(writer.root(), reader.root(), &mut out, 0)?;
-    Ok(out)
+    match resolver.put(writer.root(), reader.root(), &mut out, 0) {
+        Ok(()) => Ok(out),
+        Err(error) => Err(resolver.walk.located(error)),
+    }
 }
 
 struct Resolver<'a> {
@@ -41,54 +43,56 @@ impl<'a> Resolver<'a> {
         };
         match (written, read) {
             (Node::Union(variants), _) => {
-                let variant = self.walk.variant(variants)?;
+                let variant = self.walk.datum.branch_of(variants)?;
                 return self.put(variant, to, out, deeper);
             }
             (_, Node::Union(variants)) => {
                 let best = best(reader, written, variants).ok_or_else(|| mismatch(written, read))?;
-                write::index(best.0, out);
+                write_long(best.0 as i64, out);
                 return self.put(from, best.1, out, deeper);
             }
             (Node::Null, Node::Null) => {}
-            (Node::Boolean, Node::Boolean) => out.push(self.walk.boolean()?),
-            (Node::Int, Node::Int | Node::Long) => write::long(self.walk.integer(32)?, out),
-            (Node::Long, Node::Long) => write::long(self.walk.integer(64)?, out),
+            (Node::Boolean, Node::Boolean) => out.push(self.walk.datum.boolean()?.into()),
+            (Node::Int, Node::Int | Node::Long) => write_long(self.walk.int()?.into(), out),
+            (Node::Long, Node::Long) => write_long(self.walk.datum.long()?, out),
             (Node::Int | Node::Long, Node::Float) => {
-                out.extend((self.walk.integer(bits(written))? as f32).to_le_bytes());
+                out.extend((self.number(written)? as f32).to_le_bytes());
             }
             (Node::Int | Node::Long, Node::Double) => {
-                out.extend((self.walk.integer(bits(written))? as f64).to_le_bytes());
+                out.extend((self.number(written)? as f64).to_le_bytes());
             }
-            (Node::Float, Node::Float) => out.extend(self.walk.array::<4>()?),
+            (Node::Float, Node::Float) => out.extend(self.walk.datum.take(4)?),
             (Node::Float, Node::Double) => {
-                out.extend(f64::from(f32::from_le_bytes(self.walk.array()?)).to_le_bytes());
+                out.extend(f64::from(self.float()?).to_le_bytes());
             }
-            (Node::Double, Node::Double) => out.extend(self.walk.array::<8>()?),
-            (Node::Bytes | Node::String, Node::Bytes | Node::String) => write::bytes(self.walk.bytes()?, out),
+            (Node::Double, Node::Double) => out.extend(self.walk.datum.take(8)?),
+            (Node::Bytes { .. } | Node::String, Node::Bytes { .. } | Node::String) => {
+                let bytes = self.walk.datum.bytes()?;
+                if let Node::Bytes { is_big_decimal: true } = read {
+                    check_big_decimal(bytes)?;
+                }
+                write_bytes(bytes, out);
+            }
             (Node::Fixed { size, names }, Node::Fixed { size: other, names: others })
                 if size == other && others.read(names) =>
             {
-                out.extend(self.walk.take(*size)?);
+                out.extend(self.walk.datum.take(*size)?);
             }
             (
                 Node::Enum { symbols, names, .. },
                 Node::Enum { symbols: others, names: other_names, default },
             ) if other_names.read(names) => {
-                let symbol = symbols.get(self.walk.index(symbols.len())?);
-                let index = others.iter().position(|other| Some(other) == symbol).or(*default);
-                let index = index.ok_or_else(|| {
-                    invalid(format!(
-                        "the reader's schema has no symbol `{}`",
-                        symbol.map_or("", String::as_str)
-                    ))
-                })?;
-                write::index(index, out);
+                let symbol = self.walk.symbol(symbols)?;
+                let index = others.iter().position(|other| other == symbol).or(*default);
+                let index =
+                    index.ok_or_else(|| invalid(format!("the reader's schema has no symbol `{symbol}`")))?;
+                write_long(index as i64, out);
             }
             (Node::Array(item), Node::Array(other)) => {
                 self.blocks(out, |resolver, out| resolver.put(*item, *other, out, deeper))?
             }
             (Node::Map(value), Node::Map(other)) => self.blocks(out, |resolver, out| {
-                write::bytes(resolver.walk.bytes()?, out);
+                write_bytes(resolver.walk.datum.bytes()?, out);
                 resolver.put(*value, *other, out, deeper)
             })?,
             (Node::Record { fields, .. }, Node::Record { fields: others, .. }) => {
@@ -99,17 +103,28 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
+    /// An `int` or a `long`.
+    fn number(&mut self, written: &Node) -> Result<i64, Error> {
+        if matches!(written, Node::Int) { self.walk.int().map(i64::from) } else { self.walk.datum.long() }
+    }
+
+    fn float(&mut self) -> Result<f32, Error> {
+        let bytes = self.walk.datum.take(4)?;
+        Ok(bytes.first_chunk().copied().map_or(0.0, f32::from_le_bytes)) // There are four.
+    }
+
     /// Blocks stay blocks; sizes in bytes, which readers need not have, are left out.
     fn blocks(
         &mut self,
         out: &mut Vec<u8>,
         mut item: impl FnMut(&mut Self, &mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        while let Some(count) = self.walk.block()? {
-            write::index(count, out);
-            for _ in 0..count {
+        while let Some(block) = self.walk.block()? {
+            write_long(block.count as i64, out);
+            for _ in 0..block.count {
                 item(self, out)?;
             }
+            self.walk.end_of(&block)?;
         }
         out.push(0);
         Ok(())
@@ -146,7 +161,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn default(&mut self, field: &'a Field) -> Result<&'a [u8], Error> {
-        let Some(bytes) = &field.default_bytes else {
+        let Some(bytes) = field.default_bytes(self.reader) else {
             return Err(invalid(format!(
                 "the writer's schema has no field `{}`, and the reader's no default that fits",
                 field.name
@@ -189,15 +204,11 @@ fn is_promoted(written: &Node, read: &Node) -> bool {
         (Node::Int, Node::Long | Node::Float | Node::Double)
             | (Node::Long, Node::Float | Node::Double)
             | (Node::Float, Node::Double)
-            | (Node::String, Node::Bytes)
-            | (Node::Bytes, Node::String)
+            | (Node::String, Node::Bytes { .. })
+            | (Node::Bytes { .. }, Node::String)
             // As Java has it, the names of records do not matter when nothing else fits.
             | (Node::Record { .. }, Node::Record { .. })
     )
-}
-
-fn bits(node: &Node) -> u32 {
-    if matches!(node, Node::Int) { 32 } else { 64 }
 }
 
 #[cold]

@@ -1,17 +1,13 @@
 //! Avro payloads by `apache-avro` 0.22, with schemas of a registry.
 
-mod avro_schema;
-mod default;
-mod resolve;
-mod shape;
-mod walk;
-mod write;
-
 use super::{
-    CacheOptions, Framed, Schema, SchemaRegistry, Writing, content_type::is_one_of, table::Table,
-    writing::invalid,
+    CacheOptions, Framed, SchemaKind, SchemaRegistry, Writing,
+    content_type::is_one_of,
+    referenced_schemas,
+    table::Table,
+    writing::{invalid, schema_of_kind},
 };
-use avro_schema::AvroSchema;
+use cloudevents_avro::CheckedSchema;
 use cloudevents_core::{CodecContext, Data, Error, MediaType, Payload};
 use cloudevents_transport::AsyncCodec;
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,7 +25,7 @@ use std::{borrow::Cow, sync::Arc};
 /// subtypes that end in `+avro` or `.avro+binary`.
 ///
 /// Payloads are checked against the shape of their schema before anything is made of them: one that is cut off, that claims lengths it
-/// does not have, or that is nested deeper than 64 levels is refused.
+/// does not have, or that is nested deeper than 64 levels is refused, by [`CheckedSchema`].
 ///
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,9 +51,9 @@ use std::{borrow::Cow, sync::Arc};
 pub struct RegistryAvro<R> {
     registry: Arc<R>,
     writing: Option<Writing>,
-    reader: Option<AvroSchema>,
+    reader: Option<CheckedSchema>,
     content_type: Cow<'static, str>,
-    schemas: Arc<Table<u32, Arc<AvroSchema>>>,
+    schemas: Arc<Table<u32, Arc<CheckedSchema>>>,
 }
 
 impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
@@ -82,7 +78,7 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
     ///
     /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro schema.
     pub fn with_reader_schema(mut self, text: &str) -> Result<Self, Error> {
-        self.reader = Some(AvroSchema::parse(&Schema::avro(text), &[])?);
+        self.reader = Some(CheckedSchema::parse(text, [])?);
         Ok(self)
     }
 
@@ -92,10 +88,10 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
         self
     }
 
-    async fn schema(&self, id: u32) -> Result<Arc<AvroSchema>, Error> {
+    async fn schema(&self, id: u32) -> Result<Arc<CheckedSchema>, Error> {
         let ask = || {
             let registry = Arc::clone(&self.registry);
-            async move { AvroSchema::fetch(&*registry, id).await.map(Arc::new) }
+            async move { fetch(&*registry, id).await.map(Arc::new) }
         };
         self.schemas.get(id, ask).await
     }
@@ -126,7 +122,7 @@ where
         let id = Writing::resolve(self.writing.as_ref(), &*self.registry, context, None).await?;
         let schema = self.schema(id).await?;
         let datum = schema.write(value).map_err(|error| {
-            invalid(format!("it cannot be written with schema {id}: {error}")).with_attribute("data")
+            invalid(format!("with schema {id}, {}", error.detail())).with_attribute("data")
         })?;
         Ok(Payload::binary(Framed::new(id, &datum).to_vec()))
     }
@@ -134,6 +130,15 @@ where
     async fn decode(&self, data: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> {
         let framed = Framed::parse(data.as_bytes())?;
         let schema = self.schema(framed.schema_id).await?;
-        schema.read(framed.payload, self.reader.as_ref())
+        match &self.reader {
+            None => schema.read(framed.payload),
+            Some(reader) => schema.read_as(framed.payload, reader),
+        }
     }
+}
+
+async fn fetch<R: SchemaRegistry>(registry: &R, id: u32) -> Result<CheckedSchema, Error> {
+    let schema = schema_of_kind(registry, id, SchemaKind::Avro).await?;
+    let references = referenced_schemas(registry, &schema).await?;
+    CheckedSchema::parse(schema.text(), references.iter().map(|(_, schema)| schema.text()))
 }

@@ -1,8 +1,17 @@
 //! Avro payloads from and to serde types, with schemas of `apache-avro` 0.22.
 
-use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+mod default;
+mod resolve;
+mod schema;
+mod shape;
+mod walk;
+
+pub use schema::CheckedSchema;
+
+use apache_avro::Schema;
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 use serde::{Serialize, de::DeserializeOwned};
+use std::borrow::Cow;
 
 /// The content type of Avro payloads.
 const CONTENT_TYPE: &str = "application/avro";
@@ -37,7 +46,7 @@ pub trait AvroBuilderExt: Sized {
 
 impl AvroBuilderExt for EventBuilder {
     fn avro<T: Serialize>(self, schema: &Schema, value: &T) -> Self {
-        self.payload(CONTENT_TYPE, to_payload(schema, value))
+        self.payload(CONTENT_TYPE, schema::write(schema, value).map(Payload::binary))
     }
 }
 
@@ -45,9 +54,13 @@ impl AvroBuilderExt for EventBuilder {
 pub trait AvroEventExt {
     /// The payload, one datum that was written with this schema, as a value of this type.
     ///
+    /// It is checked before the library reads it, as [`CheckedSchema`] does, which is for schemas that refer to others, that are to be
+    /// resolved to a reader's, or that read many payloads.
+    ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro
     /// (`application/avro`, `avro/binary`, or a subtype that ends in `+avro`), and [`InvalidData`](ErrorKind::InvalidData)
-    /// when there is no payload, when it is not a datum of the schema, when something follows it, or when it is not a `T`.
+    /// when there is no payload, when it is not a datum of the schema, when something follows it, or when it is not a `T`. Those of
+    /// [`CheckedSchema::check`] come besides.
     fn data_as_avro<T: DeserializeOwned>(&self, schema: &Schema) -> Result<T, Error>;
 }
 
@@ -58,26 +71,9 @@ impl AvroEventExt for Event {
                 .with_attribute("datacontenttype")
                 .with_detail(format!("Avro is expected, and this is `{content_type}`")));
         }
-        let Some(bytes) = self.data_bytes() else { return Err(invalid("there is no payload".to_owned())) };
-        let mut rest = bytes.as_ref();
-        let value = GenericDatumReader::builder(schema)
-            .build()
-            .and_then(|reader| reader.read_deser(&mut rest))
-            .map_err(|error| invalid(format!("the payload is not the Avro asked for: {error}")))?;
-        if rest.is_empty() {
-            Ok(value)
-        } else {
-            Err(invalid(format!("{} bytes follow the datum", rest.len())))
-        }
+        let Some(bytes) = self.data_bytes() else { return Err(invalid("there is no payload")) };
+        schema::read(schema, bytes)
     }
-}
-
-fn to_payload<T: Serialize>(schema: &Schema, value: &T) -> Result<Payload, Error> {
-    GenericDatumWriter::builder(schema)
-        .build()
-        .and_then(|writer| writer.write_ser_to_vec(value))
-        .map(Payload::binary)
-        .map_err(|error| invalid(format!("it cannot be written as Avro: {error}")).with_attribute("data"))
 }
 
 fn is_avro(content_type: MediaType<'_>) -> bool {
@@ -92,6 +88,6 @@ fn is_avro(content_type: MediaType<'_>) -> bool {
 }
 
 #[cold]
-fn invalid(detail: String) -> Error {
+fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)
 }

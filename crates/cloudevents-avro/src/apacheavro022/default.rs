@@ -1,9 +1,7 @@
 //! Defaults of fields, which stand in schemas as JSON.
 
-use super::{
-    shape::{Node, Shape},
-    write,
-};
+use super::shape::{Node, Shape};
+use crate::datum::{write_bytes, write_long};
 use serde_json::Value as Json;
 
 /// Defaults of records may have records in them, whose defaults may have …
@@ -21,21 +19,21 @@ fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> 
     match (shape.node(at)?, json) {
         (Node::Null, Json::Null) => {}
         (Node::Boolean, Json::Bool(value)) => out.push(u8::from(*value)),
-        (Node::Int, Json::Number(number)) => write::long(i32::try_from(number.as_i64()?).ok()?.into(), out),
-        (Node::Long, Json::Number(number)) => write::long(number.as_i64()?, out),
+        (Node::Int, Json::Number(number)) => write_long(i32::try_from(number.as_i64()?).ok()?.into(), out),
+        (Node::Long, Json::Number(number)) => write_long(number.as_i64()?, out),
         (Node::Float, Json::Number(number)) => out.extend((number.as_f64()? as f32).to_le_bytes()),
         (Node::Double, Json::Number(number)) => out.extend(number.as_f64()?.to_le_bytes()),
-        (Node::String, Json::String(text)) => write::bytes(text.as_bytes(), out),
-        (Node::Bytes, Json::String(text)) => write::bytes(&latin(text)?, out),
+        (Node::String, Json::String(text)) => write_bytes(text.as_bytes(), out),
+        (Node::Bytes { .. }, Json::String(text)) => write_bytes(&latin(text)?, out),
         (Node::Fixed { size, .. }, Json::String(text)) => {
             out.extend(Some(latin(text)?).filter(|bytes| bytes.len() == *size)?);
         }
         (Node::Enum { symbols, .. }, Json::String(text)) => {
-            write::index(symbols.iter().position(|symbol| symbol == text)?, out);
+            write_long(symbols.iter().position(|symbol| symbol == text)? as i64, out);
         }
         (Node::Array(item), Json::Array(items)) => {
             if !items.is_empty() {
-                write::index(items.len(), out);
+                write_long(items.len() as i64, out);
             }
             for json in items {
                 put(shape, *item, json, out, deeper)?;
@@ -44,10 +42,10 @@ fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> 
         }
         (Node::Map(value), Json::Object(members)) => {
             if !members.is_empty() {
-                write::index(members.len(), out);
+                write_long(members.len() as i64, out);
             }
             for (key, json) in members {
-                write::bytes(key.as_bytes(), out);
+                write_bytes(key.as_bytes(), out);
                 put(shape, *value, json, out, deeper)?;
             }
             out.push(0);
@@ -62,7 +60,7 @@ fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> 
         (Node::Union(variants), json) => {
             let length = out.len();
             let fits = variants.iter().enumerate().any(|(index, variant)| {
-                write::index(index, out);
+                write_long(index as i64, out);
                 let fits = put(shape, *variant, json, out, deeper).is_some();
                 if !fits {
                     out.truncate(length);

@@ -1,11 +1,10 @@
 //! A schema with its names resolved, as far as bytes and schema resolution are concerned.
 
-use super::default::default_bytes;
-use crate::registry::writing::invalid;
+use super::{default::default_bytes, invalid};
 use apache_avro::schema::{Alias, InnerDecimalSchema, Name, Schema, UuidSchema};
 use cloudevents_core::Error;
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -22,7 +21,10 @@ pub(super) enum Node {
     Long,
     Float,
     Double,
-    Bytes,
+    Bytes {
+        /// A length of their own and a scale are in them, which the library would trust as well.
+        is_big_decimal: bool,
+    },
     String,
     Fixed {
         names: Names,
@@ -54,8 +56,8 @@ pub(super) struct Field {
     pub(super) aliases: Vec<String>,
     pub(super) node: usize,
     pub(super) default: Option<Json>,
-    /// The default as a datum; `None` when there is none, or it does not fit.
-    pub(super) default_bytes: Option<Vec<u8>>,
+    /// The default as a datum, once somebody wants it.
+    written: OnceLock<Option<Vec<u8>>>,
 }
 
 impl Shape {
@@ -73,9 +75,7 @@ impl Shape {
                 *slot = Node::Same(*target);
             }
         }
-        let mut shape = Self { nodes: builder.nodes, root };
-        shape.write_defaults();
-        Ok(shape)
+        Ok(Self { nodes: builder.nodes, root })
     }
 
     pub(super) fn root(&self) -> usize {
@@ -93,17 +93,13 @@ impl Shape {
         }
         self.nodes.get(at)
     }
+}
 
-    fn write_defaults(&mut self) {
-        for at in 0..self.nodes.len() {
-            let Some(Node::Record { fields, .. }) = self.nodes.get(at) else { continue };
-            let written: Vec<_> =
-                fields.iter().map(|field| default_bytes(self, field.node, field.default.as_ref()?)).collect();
-            let Some(Node::Record { fields, .. }) = self.nodes.get_mut(at) else { continue };
-            for (field, bytes) in fields.iter_mut().zip(written) {
-                field.default_bytes = bytes;
-            }
-        }
+impl Field {
+    /// The default as a datum of this shape, whose field it is; `None` when there is none, or it does not fit.
+    pub(super) fn default_bytes(&self, shape: &Shape) -> Option<&[u8]> {
+        let write = || default_bytes(shape, self.node, self.default.as_ref()?);
+        self.written.get_or_init(write).as_deref()
     }
 }
 
@@ -117,7 +113,7 @@ impl Node {
             Self::Long => "long",
             Self::Float => "float",
             Self::Double => "double",
-            Self::Bytes => "bytes",
+            Self::Bytes { .. } => "bytes",
             Self::String => "string",
             Self::Fixed { .. } => "this fixed",
             Self::Enum { .. } => "this enum",
@@ -172,10 +168,11 @@ impl Builder {
             | Schema::LocalTimestampNanos => Node::Long,
             Schema::Float => Node::Float,
             Schema::Double => Node::Double,
-            Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => Node::Bytes,
+            Schema::Bytes | Schema::Uuid(UuidSchema::Bytes) => Node::Bytes { is_big_decimal: false },
+            Schema::BigDecimal => Node::Bytes { is_big_decimal: true },
             Schema::String | Schema::Uuid(UuidSchema::String) => Node::String,
             Schema::Decimal(decimal) => match &decimal.inner {
-                InnerDecimalSchema::Bytes => Node::Bytes,
+                InnerDecimalSchema::Bytes => Node::Bytes { is_big_decimal: false },
                 InnerDecimalSchema::Fixed(inner) => fixed(inner.size),
             },
             Schema::Fixed(inner) | Schema::Duration(inner) | Schema::Uuid(UuidSchema::Fixed(inner)) => {
@@ -198,7 +195,7 @@ impl Builder {
                     aliases: field.aliases.clone(),
                     node: self.add(&field.schema, namespace),
                     default: field.default.clone(),
-                    default_bytes: None,
+                    written: OnceLock::new(),
                 });
                 Node::Record { fields: fields.collect(), names: Names::of(schema) }
             }
