@@ -134,7 +134,7 @@ impl<'d> Assembler<'d> {
         Ok(Piece { span: side_span(start, length)?, known: Known::Text })
     }
 
-    /// Writes the text of a point in time, in UTC: what [`Timestamp::format_utc`] writes. `None` when that has none.
+    /// Writes the text of a point in time, in UTC: what [`Timestamp::format_utc`](crate::Timestamp::format_utc) writes. `None` when that has none.
     #[inline]
     pub fn push_utc(&mut self, seconds: i64, nanosecond: u32) -> Result<Option<Piece>, Error> {
         let Some(text) = UtcText::of(seconds, nanosecond) else { return Ok(None) };

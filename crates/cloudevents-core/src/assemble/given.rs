@@ -164,7 +164,7 @@ pub enum Given<'a> {
     Timestamp(Piece),
 }
 
-/// Takes text that is written bit by bit: see [`Assembler::push_with`].
+/// Takes text that is written bit by bit: see [`Assembler::push_with`](crate::Assembler::push_with).
 ///
 /// ```
 /// use cloudevents_core::{Assembler, Decoding, Error};

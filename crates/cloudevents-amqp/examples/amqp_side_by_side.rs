@@ -1,7 +1,7 @@
 //! How fast the sender and the receiver are beside fe2o3-amqp alone, with the same messages, pipelining and credit, in turns.
 //!
 //! ```text
-//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --release -p cloudevents-amqp --example side_by_side -- [EVENTS] [ROUNDS]
+//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --release -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
 //! Without `CE_TEST_AMQP_URL`, it is the broker in memory, whose time and allocations are counted with both sides.
