@@ -92,11 +92,15 @@ pub(crate) fn xsi_type(scanner: &Scanner<'_>) -> Option<Quoted> {
 }
 
 /// A qualified name in a value. `ce` stands for the namespace of the format where it is not declared, as in the examples of the
-/// specification; a prefix that is not declared otherwise has no namespace.
+/// specification; a prefix that is not declared otherwise, or that is empty before a colon, has no namespace.
 #[inline]
 pub(crate) fn qualified<'t>(scanner: &Scanner<'_>, written: &'t str) -> (Namespace, &'t str) {
     let name = written.trim_ascii();
-    let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+    let (prefix, local) = match name.split_once(':') {
+        Some(("", _)) => return (Namespace::None, name),
+        Some(split) => split,
+        None => ("", name),
+    };
     let namespace = match scanner.bindings.resolve(prefix.as_bytes(), scanner.text()) {
         Some(namespace) => namespace,
         None if prefix == "ce" => Namespace::Ce,

@@ -143,7 +143,7 @@ for attribute, designator, value in [("time", "string", "2018-04-05T17:31:00Z"),
 refused(cases, "typed-core-wrong-source", "The source is a URI-reference, not a URI", ["XML-2-d"],
         f'{HEAD}<event {ALL} specversion="1.0"><id>1</id><source xsi:type="ce:uri">urn:x</source><type>t</type></event>', {"attribute": "source"}, traps=["X6"])
 refused(cases, "extension-without-type", "An extension without a type is refused", ["XML-2-b"], document("<e>x</e>"), {"attribute": "e"}, traps=["X3"])
-for name, designator in [("unknown", "ce:text"), ("xml-schema", "xs:string"), ("unprefixed-spelling", "uriReference"), ("case", "ce:String"), ("empty", "")]:
+for name, designator in [("unknown", "ce:text"), ("xml-schema", "xs:string"), ("unprefixed-spelling", "uriReference"), ("case", "ce:String"), ("empty", ""), ("empty-prefix", ":string")]:
     refused(cases, f"extension-type-{name}", "A type the format does not have is refused", ["XML-2-i"],
             document(f'<e xsi:type="{designator}">x</e>'), {"attribute": "e"}, traps=["X3"])
 for name, text in [("yes", "yes"), ("upper-case", "TRUE"), ("number", "1"), ("space", " true"), ("empty", "")]:

@@ -180,7 +180,9 @@ def type_of(element):
     written = element.get(f"{{{XSI}}}type")
     if written is None:
         return None, None
-    prefix, _, local = written.strip(WHITE).rpartition(":")
+    prefix, colon, local = written.strip(WHITE).rpartition(":")
+    if colon and not prefix:
+        raise Refused(f"{written} is no qualified name")
     namespace = element.nsmap.get(prefix or None)
     if namespace is None and prefix == "ce":
         namespace = CE
