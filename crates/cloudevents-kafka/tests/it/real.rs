@@ -1,6 +1,8 @@
 //! Apache Kafka, where `CE_TEST_KAFKA_URL` names one: what the embedded broker has shown, and what it does not do. It takes no commits
 //! while a group is rebalanced; Kafka does.
 
+mod security;
+
 use crate::{
     broker::{PATIENCE, Topic, event, next, number, soon},
     client::handing_over,
