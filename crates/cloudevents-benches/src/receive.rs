@@ -3,6 +3,10 @@
 //! The server has a thread of its own. What counts is the processor time of that thread, which a route of the server tells: so
 //! the load that is made beside it, and other programs, take no part.
 
+mod in_memory;
+
+pub(crate) use in_memory::row;
+
 use crate::{
     inputs::Source,
     table::{Style, Table, short, whole},
@@ -35,6 +39,8 @@ const CONNECTIONS: usize = 16;
 /// A kind of request, and the least relative rate of a handler that takes an event.
 struct Case {
     name: &'static str,
+    /// What its rows are called by.
+    short: &'static str,
     head: String,
     body: Bytes,
     gate: f64,
@@ -87,11 +93,11 @@ fn cases(source: &Source) -> Result<Vec<Case>, Box<dyn Error>> {
     let structured = "content-type: application/cloudevents+json\r\n";
     let binary = source.http()?;
     let headers = binary.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let case = |name, head: &str, body, gate| Case { name, head: head.to_owned(), body, gate };
+    let case = |name, short, head: &str, body, gate| Case { name, short, head: head.to_owned(), body, gate };
     Ok(vec![
-        case("structured, 465 bytes", structured, source.document("json-small")?, 0.90),
-        case("structured, 4.4 KB", structured, source.document("json-medium")?, 0.70),
-        Case { head: headers, ..case("binary mode, 1 KiB", "", binary.body, 0.90) },
+        case("structured, 465 bytes", "small", structured, source.document("json-small")?, 0.90),
+        case("structured, 4.4 KB", "medium", structured, source.document("json-medium")?, 0.70),
+        Case { head: headers, ..case("binary mode, 1 KiB", "binary", "", binary.body, 0.90) },
     ])
 }
 

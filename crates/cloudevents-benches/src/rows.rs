@@ -4,7 +4,7 @@ use crate::{
     allocations::{self, Heap},
     amqp, formats,
     inputs::{self, Source},
-    kafka,
+    kafka, receive,
 };
 use bytes::Bytes;
 use cloudevents::binding::http::to_event;
@@ -88,6 +88,9 @@ pub(crate) fn run<T>(operation: impl Fn() -> T + 'static) -> Run {
 /// The row of this name.
 pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
     let (input, direction) = name.split_once(' ').unwrap_or_default();
+    if let Some(case) = input.strip_prefix("receive-") {
+        return receive::row(case, direction, source);
+    }
     if let Some(row) = formats::row(input, direction, source) {
         return row;
     }
@@ -380,7 +383,13 @@ mod tests {
                 run(1);
             }
         }
+        for name in ["receive-small event", "receive-medium layer", "receive-binary message"] {
+            let row = row(name, &Source::Generated).unwrap();
+            (row.ours)(2);
+            (row.peer)(2);
+        }
         assert!(row("json-small write", &Source::Generated).is_err());
+        assert!(row("receive-small nothing", &Source::Generated).is_err());
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub async fn read_body<B>(headers: &HeaderMap, body: B, with: impl Into<Reading<
 where
     B: Body<Error: Into<BoxError>>,
 {
-    collect(headers, body, with.into(), |_| Ok(())).await
+    collect(headers, pin!(body), with.into(), |_| Ok(())).await
 }
 
 /// Reads a request as a message, without looking into its document or its payload: see [`decode_message`].
@@ -175,8 +175,7 @@ where
 /// One of the functions that decode headers and a body.
 pub(crate) type Decode<T> = fn(&HeaderMap, Bytes, &Decoding) -> Result<Decoded<T>, Error>;
 
-#[inline]
-pub(crate) async fn read<T, B>(
+async fn read<T, B>(
     headers: &HeaderMap,
     body: B,
     with: Reading<'_>,
@@ -185,7 +184,7 @@ pub(crate) async fn read<T, B>(
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let body = collect(headers, body, with, |_| Ok(())).await?;
+    let body = collect(headers, pin!(body), with, |_| Ok(())).await?;
     decode(headers, body, with.decoding)
 }
 
@@ -195,10 +194,11 @@ const FRAMES_UNTIMED: usize = 16;
 /// What is set aside at first for a body of several frames; from there on it doubles.
 const FIRST_RESERVE: usize = 64 << 10;
 
-/// Collects a body. `admit` is told the size of every frame, and may refuse.
+/// Collects a body, which stays where it is, so that futures do not hold it more than once. `admit` is told the size of every frame,
+/// and may refuse.
 pub(crate) async fn collect<B>(
     headers: &HeaderMap,
-    body: B,
+    mut body: Pin<&mut B>,
     with: Reading<'_>,
     mut admit: impl FnMut(usize) -> Result<(), Error>,
 ) -> Result<Bytes, Error>
@@ -206,23 +206,22 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     let limits = &with.decoding.limits;
-    let declared = declared(headers, &body);
+    let declared = declared(headers, &*body);
     limits.check_bytes(declared)?;
-    let mut body = pin!(body);
-    let mut timer = pin!(None);
+    let mut timer = None;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
     let mut frames = 0_usize;
     while !body.is_end_stream() {
-        let frame = match next(body.as_mut(), timer.as_mut(), with.deadline).await {
+        let frame = match next(body.as_mut(), &mut timer, with.deadline).await {
             Next::Frame(Some(Ok(frame))) => frame,
             Next::Frame(None) => break,
             Next::Frame(Some(Err(error))) => return Err(broken(error.into(), received)),
             Next::Late => return Err(late(with.deadline, received)),
         };
         frames = frames.saturating_add(1);
-        if frames > FRAMES_UNTIMED && is_late(timer.as_mut(), with.deadline) {
+        if frames > FRAMES_UNTIMED && is_late(&mut timer, with.deadline) {
             return Err(late(with.deadline, received));
         }
         let Ok(mut data) = frame.into_data() else { continue }; // trailers
@@ -258,6 +257,9 @@ fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 
+/// The clock of a body that is waited for. Most are not, and need no room for it.
+type Timer = Option<Pin<Box<Sleep>>>;
+
 enum Next<D, E> {
     Frame(Option<Result<Frame<D>, E>>),
     Late,
@@ -267,7 +269,7 @@ enum Next<D, E> {
 /// come right behind their headers.
 async fn next<B: Body>(
     mut body: Pin<&mut B>,
-    mut timer: Pin<&mut Option<Sleep>>,
+    timer: &mut Timer,
     deadline: Duration,
 ) -> Next<B::Data, B::Error> {
     let mut looked = false;
@@ -275,28 +277,19 @@ async fn next<B: Body>(
         if let Poll::Ready(frame) = body.as_mut().poll_frame(context) {
             return Poll::Ready(Next::Frame(frame));
         }
-        if timer.is_none() {
-            if !looked {
-                looked = true;
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            timer.set(Some(sleep(deadline)));
+        if timer.is_none() && !looked {
+            looked = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(context).map(|()| Next::Late),
-            None => Poll::Pending,
-        }
+        timer.get_or_insert_with(|| Box::pin(sleep(deadline))).as_mut().poll(context).map(|()| Next::Late)
     })
     .await
 }
 
 /// Whether the deadline has passed, for a body that never keeps anybody waiting.
-fn is_late(mut timer: Pin<&mut Option<Sleep>>, deadline: Duration) -> bool {
-    if timer.is_none() {
-        timer.set(Some(sleep(deadline)));
-    }
-    timer.as_ref().as_pin_ref().is_some_and(|timer| timer.deadline() <= Instant::now())
+fn is_late(timer: &mut Timer, deadline: Duration) -> bool {
+    timer.get_or_insert_with(|| Box::pin(sleep(deadline))).deadline() <= Instant::now()
 }
 
 #[cold]

@@ -18,6 +18,9 @@ pub fn is_cloudevent(headers: &HeaderMap) -> bool {
         || headers.keys().any(|name| name::attribute(name).is_some())
 }
 
+/// Media types that need no look at their characters.
+const COMMON: [&str; 2] = ["application/cloudevents+json", "application/json"];
+
 /// What the content type says; two of them, or one that is no text, say nothing that could be relied on.
 #[inline]
 pub(crate) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Error> {
@@ -28,6 +31,9 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Error> {
             .with_attribute("datacontenttype")
             .with_detail("there are two Content-Type headers")
             .with_clause("CE-Context-Attributes-d"));
+    }
+    if let Some(common) = COMMON.into_iter().find(|common| common.as_bytes() == value.as_bytes()) {
+        return Ok(Some(common));
     }
     match value.to_str() {
         // Spaces and tabs: a text has no other white space.

@@ -1,6 +1,7 @@
 //! Payloads: the `data` element.
 
 use crate::{
+    glance::Glance,
     namespaces::Namespace,
     scan::{Run, Scanner, Tag, Token},
     value::{qualified, xsi_type},
@@ -56,8 +57,8 @@ impl Member {
 #[derive(Clone, Copy)]
 pub(crate) enum Written<'a> {
     Nothing,
-    /// As `xs:string`.
-    Characters(&'a str),
+    /// As `xs:string`; whether there is something to escape.
+    Characters(&'a str, bool),
     /// As `xs:base64Binary`.
     Bytes(&'a [u8]),
     /// As `xs:any`.
@@ -102,12 +103,8 @@ impl<'a> Written<'a> {
 /// Text, unless a character of it does not exist in XML.
 #[inline]
 fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
-    let mut odd = false;
-    for &byte in text.as_bytes() {
-        odd |= byte < b' ' && byte != b'\t' && byte != b'\n' && byte != b'\r';
-        odd |= byte == 0xEF;
-    }
-    if odd && !text.chars().all(crate::scan::is_character) {
+    let glance = Glance::of(text);
+    if glance.foreign(text).is_some() {
         losses.push(Loss::new(
             "data",
             "text-as-bytes",
@@ -115,7 +112,7 @@ fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
         ));
         return (Written::Bytes(text.as_bytes()), losses);
     }
-    (Written::Characters(text), losses)
+    (Written::Characters(text, glance.special(text)), losses)
 }
 
 /// Text that is JSON, under a JSON content type, comes out as JSON.
@@ -167,12 +164,13 @@ fn text(buffer: &TextBuffer, scanner: &mut Scanner<'_>, clause: &'static str) ->
 
 /// The bytes of `xs:base64Binary`, which may have white space anywhere.
 fn binary(text: &str) -> Result<Payload, Error> {
-    let is_white = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-    if !text.bytes().any(is_white) {
-        return decode_base64(text).map(Payload::binary);
-    }
-    let packed: Vec<u8> = text.bytes().filter(|byte| !is_white(*byte)).collect();
-    decode_base64(packed).map(Payload::binary)
+    let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    // The decoder checks the alphabet, to which white space does not belong.
+    let decoded = decode_base64(text).or_else(|error| {
+        let packed: Vec<u8> = text.bytes().filter(|byte| !is_white(byte)).collect();
+        if packed.len() == text.len() { Err(error) } else { decode_base64(packed) }
+    });
+    decoded.map(Payload::binary)
 }
 
 /// The one child element of a `data` element of type `xs:any`; the end tag is read.

@@ -1,6 +1,11 @@
 //! Events to XML text.
 
-use crate::{data::Written, decode::no_03, value::name_of};
+use crate::{
+    data::Written,
+    decode::no_03,
+    glance::{has_special, specials},
+    value::name_of,
+};
 use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value};
 use std::io::Write;
 
@@ -129,9 +134,13 @@ fn extension(name: &str, value: Value<'_>, out: &mut Vec<u8>) {
 fn payload(written: Written<'_>, out: &mut Vec<u8>) {
     match written {
         Written::Nothing => {}
-        Written::Characters(characters) => {
+        Written::Characters(characters, special) => {
             out.extend_from_slice(b"<data xsi:type=\"xs:string\">");
-            text(characters, out);
+            if special {
+                escaped(characters, out)
+            } else {
+                out.extend_from_slice(characters.as_bytes())
+            }
             out.extend_from_slice(b"</data>");
         }
         Written::Bytes(bytes) => {
@@ -160,35 +169,39 @@ fn unnameable(name: &str) -> Loss {
 /// Character data. All of its characters exist in XML.
 #[inline]
 fn text(value: &str, out: &mut Vec<u8>) {
-    let mut special = false;
-    for &byte in value.as_bytes() {
-        special |= is_special(byte);
-    }
-    if special { escaped(value, out) } else { out.extend_from_slice(value.as_bytes()) }
+    if has_special(value.as_bytes()) { escaped(value, out) } else { out.extend_from_slice(value.as_bytes()) }
 }
 
-/// A carriage return that stands for itself would be read as a line feed.
-#[inline]
-fn is_special(byte: u8) -> bool {
-    byte == b'<' || byte == b'>' || byte == b'&' || byte == b'\r'
-}
-
+/// Copies what stands for itself in runs. A carriage return that stood for itself would be read as a line feed.
 #[cold]
 fn escaped(value: &str, out: &mut Vec<u8>) {
-    let mut rest = value.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| is_special(byte)) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((&byte, after)) = special.split_first() else { return };
-        out.extend_from_slice(match byte {
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            b'&' => b"&amp;",
-            _ => b"&#13;",
-        });
-        rest = after;
+    const BLOCK: usize = 64;
+    let bytes = value.as_bytes();
+    let (mut block, mut written) = (0_usize, 0_usize);
+    for chunk in bytes.chunks(BLOCK) {
+        let mut marks = match chunk.first_chunk() {
+            Some(whole) => specials(whole),
+            None => {
+                let mut last = [0; BLOCK];
+                last.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+                specials(&last)
+            }
+        };
+        while marks != 0 {
+            let at = block.wrapping_add(marks.trailing_zeros() as usize);
+            marks &= marks.wrapping_sub(1);
+            out.extend_from_slice(bytes.get(written..at).unwrap_or_default());
+            out.extend_from_slice(match bytes.get(at) {
+                Some(b'<') => b"&lt;",
+                Some(b'>') => b"&gt;",
+                Some(b'&') => b"&amp;",
+                _ => b"&#13;",
+            });
+            written = at.wrapping_add(1);
+        }
+        block = block.wrapping_add(BLOCK);
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(bytes.get(written..).unwrap_or_default());
 }
 
 fn payload_length(event: &Event, length: usize) -> usize {

@@ -7,6 +7,7 @@ mod data;
 mod decode;
 mod encode;
 mod format;
+mod glance;
 mod namespaces;
 mod scan;
 mod value;

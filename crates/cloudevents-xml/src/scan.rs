@@ -7,12 +7,13 @@ mod characters;
 mod prolog;
 mod tags;
 
-pub(crate) use characters::is_character;
-
-use crate::namespaces::{Bindings, Namespace};
-use characters::{BREAK, END, HIGH, ODD, character, class, is_ncname, is_white, survey, until};
+use crate::{
+    glance::Glance,
+    namespaces::{Bindings, Namespace},
+};
+use characters::{BREAK, END, HIGH, ODD, character, class, is_ncname, is_white, until};
 use cloudevents_core::{Error, ErrorKind, Limits};
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memchr3, memmem};
 use smallvec::SmallVec;
 
 /// A range of the document.
@@ -125,8 +126,6 @@ pub(crate) struct Scanner<'a> {
     empty: bool,
     /// Whether there is a carriage return anywhere, which is read as a line feed.
     returns: bool,
-    /// Whether there is `]]>` anywhere.
-    brackets: bool,
     /// Levels of elements.
     depth: u32,
     /// Attributes of one element, and namespace declarations in scope.
@@ -139,7 +138,12 @@ impl<'a> Scanner<'a> {
         if i32::try_from(text.len()).is_err() {
             return Err(Error::new(ErrorKind::TooLarge).with_detail("documents are limited to 2 GiB"));
         }
-        let survey = survey(text)?;
+        let glance = Glance::of(text);
+        if let Some((at, character)) = glance.foreign(text) {
+            return Err(Error::new(ErrorKind::InvalidDocument)
+                .with_detail(format!("XML does not have the character U+{:04X}", u32::from(character)))
+                .with_offset(at));
+        }
         Ok(Self {
             text,
             at: 0,
@@ -147,8 +151,7 @@ impl<'a> Scanner<'a> {
             bindings: Bindings::default(),
             attributes: SmallVec::new(),
             empty: false,
-            returns: survey.returns,
-            brackets: survey.brackets,
+            returns: glance.returns,
             depth: limits.depth,
             count: limits.attributes,
         })
@@ -214,7 +217,9 @@ impl<'a> Scanner<'a> {
         }
         let bytes = self.text.as_bytes().get(self.at..)?;
         let (length, seen) = until(bytes, b'&')?;
-        if !bytes.get(length..)?.starts_with(b"</") || self.brackets && seen & ODD != 0 {
+        if !bytes.get(length..)?.starts_with(b"</")
+            || seen & ODD != 0 && ends_section(bytes.get(..length)?).is_some()
+        {
             return None;
         }
         let run = Run::new(self.at, self.at.wrapping_add(length));
@@ -232,11 +237,17 @@ impl<'a> Scanner<'a> {
             return Some(Run::new(self.at, self.at));
         }
         let bytes = self.text.as_bytes().get(self.at..)?;
-        let length = memchr2(b'<', b'&', bytes)?;
-        let found = bytes.get(..length)?;
+        let mut length = memchr3(b'<', b'&', b']', bytes)?;
+        if bytes.get(length) == Some(&b']') {
+            let rest = bytes.get(length..)?;
+            let more = memchr2(b'<', b'&', rest)?;
+            if ends_section(rest.get(..more)?).is_some() {
+                return None;
+            }
+            length = length.wrapping_add(more);
+        }
         if !bytes.get(length..)?.starts_with(b"</")
-            || self.returns && memchr(b'\r', found).is_some()
-            || self.brackets && memmem::find(found, b"]]>").is_some()
+            || self.returns && memchr(b'\r', bytes.get(..length)?).is_some()
         {
             return None;
         }
@@ -299,12 +310,13 @@ impl<'a> Scanner<'a> {
         loop {
             let rest = Run::new(start, run.end());
             let bytes = rest.bytes(self.text);
-            let special = bytes.iter().position(|&byte| match byte {
-                b'&' => place != Place::CData,
-                b'\r' => true,
-                b'\n' | b'\t' => place == Place::Attribute,
-                _ => false,
-            });
+            let special = match place {
+                Place::Content => memchr2(b'&', b'\r', bytes),
+                Place::CData => memchr(b'\r', bytes),
+                Place::Attribute => {
+                    bytes.iter().position(|byte| matches!(byte, b'&' | b'\r' | b'\n' | b'\t'))
+                }
+            };
             let Some(length) = special else {
                 out(rest.of(self.text));
                 return Ok(());
@@ -388,9 +400,7 @@ impl<'a> Scanner<'a> {
             return Err(self.ends());
         };
         let run = Run::new(self.at, self.at.wrapping_add(length));
-        if self.brackets
-            && let Some(found) = memmem::find(run.bytes(self.text), b"]]>")
-        {
+        if let Some(found) = ends_section(run.bytes(self.text)) {
             return Err(self.problem_at(run.start().wrapping_add(found), "`]]>` must be escaped in text"));
         }
         self.at = run.end();
@@ -479,6 +489,13 @@ impl<'a> Scanner<'a> {
     fn ends(&self) -> Error {
         self.problem_at(self.text.len(), "the document ends too early")
     }
+}
+
+/// Where `]]>` is, which may not stand in text. Most text has no bracket at all.
+#[inline]
+fn ends_section(text: &[u8]) -> Option<usize> {
+    let first = memchr(b']', text)?;
+    memmem::find(text.get(first..)?, b"]]>").map(|found| found.wrapping_add(first))
 }
 
 /// Where text stands decides what is read otherwise than it is written.

@@ -13,7 +13,7 @@ use http::{
     header::{ALLOW, CONNECTION},
 };
 use http_body::Body;
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, pin::pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How far draining is.
@@ -119,7 +119,7 @@ impl Shared {
         let mut counted = declared.filter(|length| *length <= decoding.limits.bytes).unwrap_or_default();
         permit.charge(counted);
         let mut came = 0_usize;
-        collect(headers, body, with, |length| {
+        collect(headers, pin!(body), with, |length| {
             came = came.saturating_add(length);
             if came > counted {
                 permit.charge(came.saturating_sub(counted));

@@ -1,7 +1,12 @@
 //! What the extractors of axum take, and how they refuse.
 
 use crate::tools::{Answer, client, event, post, serve};
-use axum::{Router, routing};
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequest, Request},
+    routing,
+};
 use cloudevents_core::{Decoding, Event, EventData, RepairKind, SpecVersion};
 use cloudevents_http::{
     axum08::{CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer, RepairedCloudEvent, Typed},
@@ -156,6 +161,14 @@ async fn the_place_in_a_batch_is_told() {
     let request =
         client.post(format!("http://{address}/events")).events(&[event("1"), event("2")], &Json::new());
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "2");
+}
+
+#[test]
+fn what_waits_for_a_body_is_small() {
+    // A server boxes and moves it for every request.
+    let request = Request::new(Body::empty());
+    let event = <CloudEvent as FromRequest<()>>::from_request(request, &());
+    assert!(size_of_val(&event) <= 512, "{} bytes", size_of_val(&event));
 }
 
 #[test]

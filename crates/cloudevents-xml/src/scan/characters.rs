@@ -1,7 +1,6 @@
-//! Characters: which exist, which may be part of names, and fast looks at many of them.
+//! Characters: which may be part of names, and how far it is to one.
 
-use cloudevents_core::{Error, ErrorKind};
-use memchr::memmem;
+use crate::glance::is_character;
 use wide::u8x16;
 
 /// What [`Scanner::peek`] answers at the end. No document has such a byte.
@@ -95,55 +94,6 @@ pub(super) fn until(bytes: &[u8], stop: u8) -> Option<(usize, u8)> {
         return Some((length, 0));
     }
     Some((length, bytes.get(..length)?.iter().fold(0, |seen, &byte| seen | class(byte))))
-}
-
-/// What a look at all bytes tells.
-pub(super) struct Survey {
-    pub(super) returns: bool,
-    pub(super) brackets: bool,
-}
-
-/// Refuses characters that XML 1.0 does not have.
-#[inline(never)]
-pub(super) fn survey(text: &str) -> Result<Survey, Error> {
-    let bytes = text.as_bytes();
-    // Most documents have nothing to look at closely. The compiler makes SIMD of both loops.
-    let mut unusual = 0_u8;
-    for &byte in bytes {
-        unusual |=
-            u8::from((byte < b' ') & (byte != b'\n')) | u8::from(byte == 0xEF) | u8::from(byte == b']');
-    }
-    if unusual == 0 {
-        return Ok(Survey { returns: false, brackets: false });
-    }
-    survey_closely(text)
-}
-
-#[inline(never)]
-pub(super) fn survey_closely(text: &str) -> Result<Survey, Error> {
-    let bytes = text.as_bytes();
-    let (mut controls, mut high, mut returns, mut brackets) = (0_u8, 0_u8, 0_u8, 0_u8);
-    for &byte in bytes {
-        controls |= u8::from((byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r'));
-        high |= u8::from(byte == 0xEF);
-        returns |= u8::from(byte == b'\r');
-        brackets |= u8::from(byte == b']');
-    }
-    let odd = controls != 0 || high != 0 && memmem::find(bytes, b"\xEF\xBF").is_some();
-    let returns = returns != 0;
-    let brackets = brackets != 0 && memmem::find(bytes, b"]]>").is_some();
-    if odd && let Some((at, character)) = text.char_indices().find(|(_, character)| !is_character(*character))
-    {
-        return Err(Error::new(ErrorKind::InvalidDocument)
-            .with_detail(format!("XML does not have the character U+{:04X}", u32::from(character)))
-            .with_offset(at));
-    }
-    Ok(Survey { returns, brackets })
-}
-
-/// The characters of XML 1.0 (production 2).
-pub(crate) fn is_character(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// The character of a numeric reference: `10`, `x1F600`.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod bad_input;
+mod edges;
 mod infoset;
 mod oracle;
 mod roundtrip;

@@ -42,7 +42,7 @@ fn attributes(event: &Element) -> Json {
 }
 
 /// Panics unless the tree says of the event what was decoded.
-fn agree(tree: &Element, event: &Event) {
+pub(crate) fn agree(tree: &Element, event: &Event) {
     assert_eq!(tree.name, format!("{CE}event"));
     assert_eq!(tree.attributes.get("specversion").map(String::as_str), Some("1.0"));
     assert_eq!(attributes(tree), tagged::from_event(event)["attributes"]);
