@@ -4,6 +4,7 @@ mod answer;
 mod capabilities;
 mod compare;
 mod conversation;
+pub mod infoset;
 mod known_failing;
 mod pattern;
 mod report;

@@ -1,33 +1,64 @@
-//! quick-xml: its events, names and texts borrowed from the document; and its writer, given the same events.
+//! quick-xml: its events, names and texts borrowed from the document; and its writer, given the same tags, and the texts as they
+//! are before escaping.
 
 use super::{Input, Side, Sides};
 use crate::rows::{Failure, run};
-use quick_xml::{Reader, Writer, events::Event};
+use quick_xml::{
+    Reader, Writer,
+    escape::resolve_predefined_entity,
+    events::{BytesText, Event},
+};
 use std::hint::black_box;
 
 pub(super) fn sides(input: &Input) -> Result<Sides, Failure> {
     let document: &'static str = Box::leak(str::from_utf8(&input.document)?.to_owned().into_boxed_str());
-    let mut events = Vec::new();
-    let mut reader = Reader::from_str(document);
-    loop {
-        match reader.read_event()? {
-            Event::Eof => break,
-            event => events.push(event),
-        }
-    }
+    let pieces = pieces(document)?;
     Ok(Sides {
         decode: run(move || scan(black_box(document))),
         encode: Side {
             run: run(move || {
                 let mut writer = Writer::new(Vec::with_capacity(document.len()));
-                for event in black_box(&events) {
-                    let _ = writer.write_event(event.borrow());
+                for piece in black_box(&pieces) {
+                    let _ = match piece {
+                        Piece::Text(text) => writer.write_event(Event::Text(BytesText::new(text))),
+                        Piece::Tag(event) => writer.write_event(event.borrow()),
+                    };
                 }
                 writer.into_inner()
             }),
             extra: None,
         },
     })
+}
+
+/// What is written.
+enum Piece {
+    Text(String),
+    Tag(Event<'static>),
+}
+
+fn pieces(document: &'static str) -> Result<Vec<Piece>, Failure> {
+    let mut pieces = Vec::new();
+    let mut reader = Reader::from_str(document);
+    loop {
+        let event = reader.read_event()?;
+        let text = match &event {
+            Event::Eof => return Ok(pieces),
+            Event::Text(text) => text.to_string(),
+            Event::GeneralRef(name) => match name.resolve_char_ref()? {
+                Some(character) => character.to_string(),
+                None => resolve_predefined_entity(name).ok_or("an entity")?.to_owned(),
+            },
+            _ => {
+                pieces.push(Piece::Tag(event));
+                continue;
+            }
+        };
+        match pieces.last_mut() {
+            Some(Piece::Text(before)) => before.push_str(&text),
+            _ => pieces.push(Piece::Text(text)),
+        }
+    }
 }
 
 /// Looks at everything, attributes too, and keeps where the texts are.

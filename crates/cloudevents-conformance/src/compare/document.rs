@@ -2,9 +2,10 @@
 
 use cloudevents_vectors::JsonComparison;
 
+use crate::infoset;
 use crate::tree::json::{self, Json};
 use crate::tree::node::{self, Node};
-use crate::tree::{avro, cbor, protobuf, xml};
+use crate::tree::{avro, cbor, protobuf};
 
 use super::{Difference, How, Path, bytes, media_type};
 
@@ -118,7 +119,7 @@ pub(crate) fn diff(
 fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
     let read = |body: &[u8]| {
         let text = str::from_utf8(body).map_err(|error| error.to_string())?;
-        xml::parse(text).map(xml::normalized)
+        infoset::parse(text).map(infoset::normalized)
     };
     match (read(wanted), read(got)) {
         // Also a document that is wanted although it is not of the format.

@@ -8,7 +8,6 @@ mod input;
 pub(crate) mod json;
 pub(crate) mod node;
 pub(crate) mod protobuf;
-pub(crate) mod xml;
 
 #[cfg(test)]
 mod tests {

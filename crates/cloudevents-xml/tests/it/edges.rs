@@ -1,7 +1,8 @@
 //! Text is looked at in steps of many bytes: what is special must be found at every place of every step.
 
-use crate::{infoset, oracle::agree};
+use crate::oracle::agree;
 use base64_simd::STANDARD;
+use cloudevents_conformance::infoset;
 use cloudevents_core::{Data, Error, ErrorKind, Event, Format, Payload};
 use cloudevents_xml::Xml;
 

@@ -4,7 +4,6 @@
 
 mod bad_input;
 mod edges;
-mod infoset;
 mod oracle;
 mod roundtrip;
 mod vectors;

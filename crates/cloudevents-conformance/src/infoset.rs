@@ -1,4 +1,15 @@
-//! XML: elements with their namespaces, and what two documents of a format may differ in.
+//! XML documents as trees of elements with their namespaces, read by quick-xml, and what two documents of the XML format may differ in:
+//! what an implementation of the format can be held against.
+//!
+//! ```
+//! use cloudevents_conformance::infoset::{normalized, parse};
+//!
+//! let one = parse("<e:event xmlns:e='http://cloudevents.io/xmlformat/V1'><e:id>1</e:id></e:event>")?;
+//! let other = parse("<event xmlns='http://cloudevents.io/xmlformat/V1'>\n  <id><![CDATA[1]]></id></event>")?;
+//! assert_ne!(one, other);
+//! assert_eq!(normalized(one), normalized(other));
+//! # Ok::<(), String>(())
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -14,23 +25,49 @@ const DEPTH: usize = 256;
 
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Node {
+pub enum Node {
+    /// An element.
     Element(Element),
+    /// Text between tags, with its references resolved.
     Text(String),
+    /// The text of a CDATA section.
     CData(String),
+    /// A comment.
     Comment(String),
 }
 
-/// An element: names are `{namespace}local`.
+/// An element: names are `{namespace}local`, or the local name alone where there is no namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Element {
-    pub(crate) name: String,
-    pub(crate) attributes: BTreeMap<String, String>,
-    pub(crate) children: Vec<Node>,
+pub struct Element {
+    /// The name.
+    pub name: String,
+    /// Attributes by name, without declarations of namespaces. The value of `xsi:type` is a name, too.
+    pub attributes: BTreeMap<String, String>,
+    /// What is between its tags.
+    pub children: Vec<Node>,
 }
 
-/// The document element.
-pub(crate) fn parse(document: &str) -> Result<Element, String> {
+impl Element {
+    /// The child elements.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children
+            .iter()
+            .filter_map(|node| if let Node::Element(child) = node { Some(child) } else { None })
+    }
+
+    /// The text directly in the element, CDATA sections included.
+    pub fn text(&self) -> String {
+        let texts = self.children.iter().filter_map(|node| match node {
+            Node::Text(text) | Node::CData(text) => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+}
+
+/// The document element. The error says why this is no document, or not one to read: with a document type declaration, or with more
+/// than 256 levels of elements.
+pub fn parse(document: &str) -> Result<Element, String> {
     let mut reader = NsReader::from_str(document.strip_prefix('\u{feff}').unwrap_or(document));
     reader.config_mut().check_end_names = true;
     let mut open = vec![Element::default()];
@@ -89,17 +126,15 @@ pub(crate) fn parse(document: &str) -> Result<Element, String> {
 
 /// The same for all documents that say the same in the XML format: whatever the order of attributes, comments, white space between
 /// elements, CDATA, and the type of an attribute of which the format knows it.
-pub(crate) fn normalized(mut element: Element) -> Element {
+pub fn normalized(mut element: Element) -> Element {
     match element.name.strip_prefix(&format!("{{{CE}}}")) {
         Some("batch") => {
             element.children =
-                children(&element).into_iter().map(|child| Node::Element(normalized(child))).collect()
+                element.elements().map(|child| Node::Element(normalized(child.clone()))).collect();
         }
         Some("event") => {
-            let mut list: Vec<Node> = children(&element)
-                .into_iter()
-                .map(|child| Node::Element(untyped(normalized(child))))
-                .collect();
+            let mut list: Vec<Node> =
+                element.elements().map(|child| Node::Element(untyped(normalized(child.clone())))).collect();
             list.sort();
             element.children = list;
         }
@@ -108,9 +143,9 @@ pub(crate) fn normalized(mut element: Element) -> Element {
             .get(&format!("{{{XSI}}}type"))
             .is_some_and(|ty| ty.ends_with("XMLSchema}any")) =>
         {
-            element.children = children(&element).into_iter().map(Node::Element).collect();
+            element.children = element.elements().cloned().map(Node::Element).collect();
         }
-        _ => element.children = vec![Node::Text(text(&element))],
+        _ => element.children = vec![Node::Text(element.text())],
     }
     element
 }
@@ -123,27 +158,6 @@ fn untyped(mut element: Element) -> Element {
         element.attributes.remove(&format!("{{{XSI}}}type"));
     }
     element
-}
-
-/// The child elements.
-fn children(element: &Element) -> Vec<Element> {
-    element
-        .children
-        .iter()
-        .filter_map(|node| if let Node::Element(child) = node { Some(child.clone()) } else { None })
-        .collect()
-}
-
-/// The text of an element.
-fn text(element: &Element) -> String {
-    element
-        .children
-        .iter()
-        .filter_map(|node| match node {
-            Node::Text(text) | Node::CData(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect()
 }
 
 fn element(reader: &NsReader<&[u8]>, start: &BytesStart<'_>) -> Result<Element, String> {
