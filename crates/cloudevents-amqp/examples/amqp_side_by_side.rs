@@ -1,10 +1,24 @@
 //! How fast the sender and the receiver are beside fe2o3-amqp alone, with the same messages, pipelining and credit, in turns.
 //!
 //! ```text
+//! cargo run --release -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --release -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
-//! Without `CE_TEST_AMQP_URL`, it is the broker in memory, whose time and allocations are counted with both sides.
+//! Without `CE_TEST_AMQP_URL`, the broker is the testkit's, in a process of its own: processor time and allocations are the client's
+//! alone. The rates are those of client and broker together, whichever of them is slower.
+//!
+//! What is compared, always with one receiver on a connection of its own, a credit of 256 that is given again when half of it is used,
+//! unsettled deliveries that the receiver settles first, and the clock from the first delivery on until the last acceptance is with the
+//! session:
+//!
+//! - `Receiver`: `next`, the event, `accept`, as a program does it. Acceptances that come while another is on its way share a
+//!   disposition.
+//! - `recv, accept`: the message as fe2o3-amqp gives it, with all its sections in owned values, accepted one by one, as a program on
+//!   fe2o3-amqp does it.
+//! - `recv, accept_all`: the same, but accepted in groups, with one disposition for each: of what is there without waiting, and of 64 at
+//!   most.
+//! - `recv, decode, ...`: the same with the event, by this crate's `decode`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -16,11 +30,20 @@ use cloudevents_testkit::{
     speed::{Cost, CountingAll, Run, Table},
 };
 use fe2o3_amqp::{
-    Connection, Sendable, Session, connection::ConnectionHandle, link::receiver::CreditMode,
-    sasl_profile::SaslProfile, session::SessionHandle,
+    Connection, Sendable, Session,
+    connection::ConnectionHandle,
+    link::{delivery::DeliveryInfo, receiver::CreditMode},
+    sasl_profile::SaslProfile,
+    session::SessionHandle,
 };
 use fe2o3_amqp_types::{messaging, primitives::Value};
-use std::{collections::VecDeque, time::Duration};
+use futures_util::FutureExt;
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 #[global_allocator]
 static HEAP: CountingAll = CountingAll;
@@ -32,44 +55,84 @@ const CREDIT: u32 = 256;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SEND: [&str; 3] = ["Sender::send_all", "send_batchable", "send_batchable, encoded on the way"];
-const RECEIVE: [&str; 3] = ["Receiver", "recv and accept", "recv and accept, decoded on the way"];
+const RECEIVE: [&str; 5] =
+    ["Receiver", "recv, accept", "recv, accept_all", "recv, decode, accept", "recv, decode, accept_all"];
+/// What is accepted with one call at most, where several are.
+const GROUP: usize = 64;
+/// The first argument of the process that is the broker.
+const BROKER: &str = "broker";
 
-#[tokio::main(worker_threads = 2)]
-async fn main() {
-    let mut numbers = std::env::args().skip(1).map(|number| number.parse::<usize>().unwrap());
-    let (count, rounds) = (numbers.next().unwrap_or(20_000), numbers.next().unwrap_or(7));
-    let broker = Broker::start().unwrap();
-    let (url, which) = match std::env::var("CE_TEST_AMQP_URL") {
-        Ok(url) => (url, std::env::var("CE_TEST_AMQP_BROKER").unwrap_or_else(|_| "a broker".into())),
-        Err(_) => (broker.url(""), "the broker in memory".into()),
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == BROKER) {
+        return be_the_broker();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(compare(&arguments));
+}
+
+async fn compare(arguments: &[String]) {
+    let number = |at: usize, unless| arguments.get(at).map_or(unless, |number| number.parse().unwrap());
+    let (count, rounds) = (number(0, 20_000), number(1, 7));
+    let wanted = |name: &&str| arguments.get(2).is_none_or(|part| name.contains(part.as_str()));
+    let (url, which, mut broker) = match std::env::var("CE_TEST_AMQP_URL") {
+        Ok(url) => (url, std::env::var("CE_TEST_AMQP_BROKER").unwrap_or_else(|_| "a broker".into()), None),
+        Err(_) => {
+            let (url, broker) = start_broker();
+            (url, "the broker in memory, in another process".into(), Some(broker))
+        }
     };
     let events: Vec<Event> = (0..count).map(event).collect();
     let prepared: Vec<_> = events.iter().map(|event| Sendable::from(message(event))).collect();
+    let (send, receive): (Vec<_>, Vec<_>) =
+        (SEND.into_iter().filter(wanted).collect(), RECEIVE.into_iter().filter(wanted).collect());
 
     let (mut sent, mut received) = (Table::default(), Table::default());
     for round in 0..=rounds {
-        let address = |turn: usize| format!("speed-{}-{round}-{turn}", std::process::id());
+        let address = |kind: &str, turn: usize| format!("speed-{}-{kind}-{round}-{turn}", std::process::id());
         // The order changes, so that nobody is always first. The first round is for getting warm.
-        for turn in 0..SEND.len() {
-            let kind = (turn + round) % SEND.len();
-            let cost = match kind {
-                0 => send_ours(&url, &address(turn), &events).await,
-                1 => send_bare(&url, &address(turn), &prepared).await,
-                _ => send_encoding(&url, &address(turn), &events).await,
+        for turn in 0..send.len() {
+            let (name, address) = (send[(turn + round) % send.len()], address("send", turn));
+            let cost = match SEND.iter().position(|known| *known == name) {
+                Some(0) => send_ours(&url, &address, &events).await,
+                Some(1) => send_bare(&url, &address, &prepared).await,
+                _ => send_encoding(&url, &address, &events).await,
             };
-            note(&mut sent, round, SEND[kind], cost);
+            note(&mut sent, round, name, cost);
+            receive_bare(&url, &address, count, false, GROUP).await; // a broker may keep things in memory
         }
-        for turn in 0..RECEIVE.len() {
-            let kind = (turn + round) % RECEIVE.len();
-            let cost = match kind {
-                0 => receive_ours(&url, &address(turn), count).await,
-                _ => receive_bare(&url, &address(turn), count, kind == 2).await,
+        for turn in 0..receive.len() {
+            let (name, address) = (receive[(turn + round) % receive.len()], address("receive", turn));
+            send_bare(&url, &address, &prepared).await;
+            let (decoded, group) = (name.contains("decode"), if name.ends_with("all") { GROUP } else { 1 });
+            let cost = match name {
+                "Receiver" => receive_ours(&url, &address, count).await,
+                _ => receive_bare(&url, &address, count, decoded, group).await,
             };
-            note(&mut received, round, RECEIVE[kind], cost);
+            note(&mut received, round, name, cost);
         }
     }
     println!("\n{count} events of {PAYLOAD} bytes, medians of {rounds} rounds, {which}\n");
     println!("{}\n{}", sent.write(SEND[1]), received.write(RECEIVE[1]));
+    if let Some(broker) = &mut broker {
+        broker.kill().unwrap();
+        broker.wait().unwrap();
+    }
+}
+
+/// Says where it is, and lives as long as whoever started it.
+fn be_the_broker() {
+    let broker = Broker::start().unwrap();
+    println!("{}", broker.url(""));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+fn start_broker() -> (String, Child) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut broker = command.arg(BROKER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(broker.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (url.trim_end().to_owned(), broker)
 }
 
 fn note(table: &mut Table, round: usize, name: &str, cost: Cost) {
@@ -152,22 +215,22 @@ async fn accepted(outcome: impl Future<Output = Result<messaging::Outcome, fe2o3
     assert!(matches!(outcome.await.unwrap(), messaging::Outcome::Accepted(_)));
 }
 
-/// The clock runs from the first message on, as with the others.
 async fn receive_ours(url: &str, address: &str, count: usize) -> Cost {
     let mut receiver = receiver(&format!("{url}{address}"), Decoding::strict().into()).await.unwrap();
-    let mut run = None;
+    let (mut run, mut last) = (None, None);
     for _ in 0..count {
         let delivery = receiver.next().await.unwrap().unwrap();
         run.get_or_insert_with(Run::start);
         assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
-        drop(delivery.accept());
+        last = Some(delivery.accept());
     }
+    last.unwrap().await.unwrap(); // they go their way in this order
     let cost = run.unwrap().end(count);
     receiver.drain(PATIENCE).await.unwrap();
     cost
 }
 
-async fn receive_bare(url: &str, address: &str, count: usize, decoded: bool) -> Cost {
+async fn receive_bare(url: &str, address: &str, count: usize, decoded: bool, group: usize) -> Cost {
     let mut open = Open::new(url).await;
     let mut receiver = fe2o3_amqp::Receiver::builder()
         .name("speed")
@@ -178,22 +241,41 @@ async fn receive_bare(url: &str, address: &str, count: usize, decoded: bool) -> 
         .unwrap();
     let with = Decoding::strict();
     let mut run = None;
+    let mut accepted: Vec<DeliveryInfo> = Vec::with_capacity(group);
     for _ in 0..count {
-        let delivery = receiver.recv::<messaging::Body<Value>>().await.unwrap();
+        let delivery = match receiver.recv::<messaging::Body<Value>>().now_or_never() {
+            Some(delivery) => delivery,
+            None => {
+                accept(&receiver, &mut accepted).await; // before it waits
+                receiver.recv().await
+            }
+        };
         run.get_or_insert_with(Run::start);
-        receiver.accept(&delivery).await.unwrap();
-        let message = delivery.into_message();
+        let (info, message) = delivery.unwrap().into_parts();
         if decoded {
             let event = fe2o3_amqp018::decode(message, &with).unwrap().value;
             assert_eq!(event.data_bytes().map(Bytes::len), Some(PAYLOAD));
         } else {
             assert!(matches!(&message.body, messaging::Body::Data(data) if data[0].0.len() == PAYLOAD));
         }
+        accepted.push(info);
+        if accepted.len() == group {
+            accept(&receiver, &mut accepted).await;
+        }
     }
+    accept(&receiver, &mut accepted).await;
     let cost = run.unwrap().end(count);
     let _ = receiver.close().await;
     open.close().await;
     cost
+}
+
+async fn accept(receiver: &fe2o3_amqp::Receiver, deliveries: &mut Vec<DeliveryInfo>) {
+    match deliveries.len() {
+        0 => {}
+        1 => receiver.accept(deliveries.remove(0)).await.unwrap(),
+        _ => receiver.accept_all(deliveries.drain(..)).await.unwrap(),
+    }
 }
 
 struct Open {

@@ -1,6 +1,6 @@
 //! AMQP messages to messages and events.
 
-use crate::{AmqpMessage, AmqpValue, Body, mode::content_type, name, value};
+use crate::{AmqpMessage, AmqpValue, Body, name, sections::Sections, value};
 use bytes::Bytes;
 use cloudevents_core::{
     Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Given, Message, Payload, Repair,
@@ -36,18 +36,30 @@ use cloudevents_json::format_of;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    match detect(content_type(message))? {
-        Detected::NotADocument => binary(message, with),
-        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(document(message, with)?, with),
-        Detected::Batched(_) => Err(batched()),
-    }
+    event(message, with)
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
 /// Documents in formats that are not at hand are messages too (AMQP binding, clause AMQP-3-b).
 pub fn decode_message(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Message>, Error> {
-    match detect(content_type(message))? {
+    self::message(message, with)
+}
+
+/// [`decode`], of any types.
+#[inline]
+pub(crate) fn event(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    match detect(message.content_type())? {
+        Detected::NotADocument => binary(message, with),
+        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(document(message, with)?, with),
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// [`decode_message`], of any types.
+#[inline]
+pub(crate) fn message(message: &impl Sections, with: &Decoding) -> Result<Decoded<Message>, Error> {
+    match detect(message.content_type())? {
         Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
         Detected::Structured(format) => {
             Ok(Decoded::clean(Message::Structured { format, body: document(message, with)? }))
@@ -73,16 +85,16 @@ impl Content {
 }
 
 /// The body of a structured message.
-fn document(message: &AmqpMessage, with: &Decoding) -> Result<Bytes, Error> {
+fn document(message: &impl Sections, with: &Decoding) -> Result<Bytes, Error> {
     content(message, with).map(Content::into_bytes)
 }
 
 #[inline]
-fn content(message: &AmqpMessage, with: &Decoding) -> Result<Content, Error> {
-    if let Some(encoding) = &message.properties.content_encoding {
+fn content(message: &impl Sections, with: &Decoding) -> Result<Content, Error> {
+    if let Some(encoding) = message.content_encoding() {
         check_content_encoding(encoding)?;
     }
-    let content = match &message.body {
+    let content = match message.body() {
         Body::Data(bytes) => Content::Bytes(bytes.clone()),
         other => unusual(other, with)?,
     };
@@ -118,13 +130,13 @@ fn join(sections: &[Bytes], with: &Decoding) -> Result<Bytes, Error> {
 }
 
 #[inline]
-fn binary(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    let media_type = content_type(message);
+fn binary(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    let media_type = message.content_type();
     // One allocation, of the right size but for the names of core attributes.
     let mut length = media_type.map_or(0, str::len);
     let mut separator = None;
-    for (property, value) in &message.application_properties {
-        if let Some((name, found)) = name::attribute(property.as_str()) {
+    for (property, value) in message.application_properties() {
+        if let Some((name, found)) = name::attribute(property) {
             separator.get_or_insert(found);
             length = length.saturating_add(name.len()).saturating_add(value::length(value));
         }
@@ -134,8 +146,8 @@ fn binary(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Erro
     let mut assembler = Assembler::new(with);
     assembler.reserve(length);
     let mut mixed = None;
-    for (property, value) in &message.application_properties {
-        let Some((name, found)) = name::attribute(property.as_str()) else { continue };
+    for (property, value) in message.application_properties() {
+        let Some((name, found)) = name::attribute(property) else { continue };
         if found != separator {
             mixed = Some(name);
         }
@@ -165,8 +177,8 @@ fn binary(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Erro
 }
 
 #[cold]
-fn check_content_encoding(encoding: &TextBuffer) -> Result<(), Error> {
-    if encoding.as_str().eq_ignore_ascii_case("identity") {
+fn check_content_encoding(encoding: &str) -> Result<(), Error> {
+    if encoding.eq_ignore_ascii_case("identity") {
         return Ok(());
     }
     Err(Error::new(ErrorKind::ContentEncoding)

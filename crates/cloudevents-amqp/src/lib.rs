@@ -9,6 +9,7 @@ pub mod fe2o3_amqp018;
 mod mode;
 mod name;
 mod options;
+mod sections;
 mod value;
 mod wire;
 

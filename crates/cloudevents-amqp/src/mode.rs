@@ -1,7 +1,7 @@
 //! Which content mode a message is in.
 
-use crate::{AmqpMessage, name};
-use cloudevents_core::{Detected, TextBuffer, detect};
+use crate::{AmqpMessage, name, sections::Sections};
+use cloudevents_core::{Detected, detect};
 
 /// Whether a message bears a mark of CloudEvents: a media type under `application/cloudevents`, or an application property whose name
 /// begins with `cloudEvents_` or `cloudEvents:`.
@@ -17,12 +17,6 @@ use cloudevents_core::{Detected, TextBuffer, detect};
 /// assert!(is_cloudevent(&message));
 /// ```
 pub fn is_cloudevent(message: &AmqpMessage) -> bool {
-    !matches!(detect(content_type(message)), Ok(Detected::NotADocument))
+    !matches!(detect(message.content_type()), Ok(Detected::NotADocument))
         || message.application_properties.iter().any(|(name, _)| name::attribute(name.as_str()).is_some())
-}
-
-/// What the property `content-type` says.
-#[inline]
-pub(crate) fn content_type(message: &AmqpMessage) -> Option<&str> {
-    message.properties.content_type.as_ref().map(TextBuffer::as_str)
 }

@@ -1,46 +1,35 @@
 //! Attribute values as AMQP values.
 
-use crate::AmqpValue;
+use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{Assembler, Error, ErrorKind, Event, Given, TextBuffer, Timestamp, Value};
 
 /// Reads a property as the attribute of this name and gives it to the assembler.
 #[inline]
-pub(crate) fn read(name: &str, value: &AmqpValue, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+pub(crate) fn read(name: &str, value: Property<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     match value {
-        AmqpValue::String(text) | AmqpValue::Symbol(text) => {
-            let piece = assembler.push(text.as_str())?;
+        Property::Text(text) => {
+            let piece = assembler.push(text)?;
             assembler.named(name, Given::Text(piece))
         }
-        AmqpValue::Timestamp(milliseconds) => timestamp(name, *milliseconds, assembler),
-        AmqpValue::Boolean(boolean) => assembler.named(name, Given::Boolean(*boolean)),
-        AmqpValue::Binary(bytes) => assembler.named(name, Given::Binary(bytes)),
-        AmqpValue::Long(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Ubyte(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Ushort(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Uint(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Ulong(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Byte(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Short(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Int(number) => integer(name, (*number).into(), assembler),
-        AmqpValue::Null => {
+        Property::Timestamp(milliseconds) => timestamp(name, milliseconds, assembler),
+        Property::Boolean(boolean) => assembler.named(name, Given::Boolean(boolean)),
+        Property::Binary(bytes) => assembler.named(name, Given::Binary(bytes)),
+        Property::Integer(number) => integer(name, number, assembler),
+        Property::Null => {
             let name = assembler.push(name)?;
             assembler.unset(name)
         }
-        AmqpValue::Float(_)
-        | AmqpValue::Double(_)
-        | AmqpValue::Char(_)
-        | AmqpValue::Uuid(_)
-        | AmqpValue::Other => no_attribute_type(name, value, assembler),
+        Property::Other(type_name) => no_attribute_type(name, type_name, assembler),
     }
 }
 
 /// The length of what [`read`] will push for the value.
 #[inline]
-pub(crate) fn length(value: &AmqpValue) -> usize {
+pub(crate) fn length(value: Property<'_>) -> usize {
     match value {
-        AmqpValue::String(text) | AmqpValue::Symbol(text) => text.as_str().len(),
-        AmqpValue::Timestamp(_) => "2018-04-05T17:31:00.000Z".len(),
+        Property::Text(text) => text.len(),
+        Property::Timestamp(_) => "2018-04-05T17:31:00.000Z".len(),
         _ => 0,
     }
 }
@@ -119,9 +108,9 @@ fn out_of_range(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Resu
 }
 
 #[cold]
-fn no_attribute_type(name: &str, value: &AmqpValue, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+fn no_attribute_type(name: &str, type_name: &str, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let error = Error::new(ErrorKind::InvalidType)
-        .with_detail(format!("no attribute comes as an AMQP {}", value.type_name()))
+        .with_detail(format!("no attribute comes as an AMQP {type_name}"))
         .with_clause("AMQP-3.1.3.2-b");
     invalid(name, error, assembler)
 }

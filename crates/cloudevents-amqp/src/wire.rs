@@ -172,3 +172,32 @@ impl AmqpValue {
         }
     }
 }
+
+#[cfg(all(test, feature = "fe2o3-amqp018"))]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A value of each type of the wire.
+    pub(crate) fn every_value() -> Vec<AmqpValue> {
+        vec![
+            AmqpValue::Null,
+            AmqpValue::Boolean(true),
+            AmqpValue::Ubyte(1),
+            AmqpValue::Ushort(2),
+            AmqpValue::Uint(3),
+            AmqpValue::Ulong(4),
+            AmqpValue::Byte(-1),
+            AmqpValue::Short(-2),
+            AmqpValue::Int(-3),
+            AmqpValue::Long(-4),
+            AmqpValue::Float(1.5),
+            AmqpValue::Double(2.5),
+            AmqpValue::Char('ä'),
+            AmqpValue::Timestamp(-5),
+            AmqpValue::Uuid([7; 16]),
+            AmqpValue::Binary(Bytes::from_static(b"\x00\xff")),
+            AmqpValue::String("ä".into()),
+            AmqpValue::Symbol("a".into()),
+        ]
+    }
+}

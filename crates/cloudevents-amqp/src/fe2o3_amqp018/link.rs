@@ -3,12 +3,12 @@
 use super::{
     connection::Connected,
     failure,
-    message::{Fe2o3Message, sections},
+    message::Fe2o3Message,
     options::random,
+    received::ReceivedMessage,
     receiver::{Handover, Shared},
 };
-use crate::{AmqpMessage, AmqpValue, Body};
-use bytes::Bytes;
+use crate::decode;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Incoming, Outcome, Raw, Resolver, Settle, Settlement, Token};
 use fe2o3_amqp::link::{
@@ -29,12 +29,20 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+/// Settlements that are dealt with before the next look at what has come in.
+const TOGETHER: usize = 256;
+
+/// Messages that are handed over together at most, besides the first: more would make the first wait for long.
+const BURST: usize = 31;
+
 /// What of the reason of a rejection is said, in bytes: a disposition has to fit into a frame.
 const REASON: usize = 1024;
 
 /// Owns the link: nobody else reads from it or writes to it.
 pub(super) struct Owner {
     shared: Arc<Shared>,
+    /// The address.
+    topic: Arc<str>,
     link: fe2o3_amqp::Receiver,
     connected: Connected,
     ask: mpsc::UnboundedSender<Ask>,
@@ -47,7 +55,7 @@ pub(super) struct Owner {
     /// Whether the broker knows the outcome `modified`.
     modifies: bool,
     /// To be retried, but not yet.
-    later: BTreeMap<(Instant, u64), (DeliveryInfo, usize)>,
+    later: BTreeMap<(Instant, u64), DeliveryInfo>,
     number: u64,
 }
 
@@ -58,14 +66,16 @@ struct Ask {
     resolver: Resolver,
 }
 
+type Handed = Result<Incoming, Error>;
+
 type Received = Result<Delivery<messaging::Body<Value>>, RecvError>;
 
 /// What happened first.
 enum Step<'a> {
-    Ask(Ask),
+    Asked,
     Stop(Option<Handover>),
     Due,
-    Received(Option<mpsc::Permit<'a, Result<Incoming, Error>>>, Box<Received>),
+    Received(Option<mpsc::Permit<'a, Handed>>, Box<Received>),
 }
 
 impl Owner {
@@ -84,6 +94,7 @@ impl Owner {
         let (ask, asks) = mpsc::unbounded_channel();
         let modifies = knows_modified(link.source().as_ref());
         Ok(Self {
+            topic: shared.target.address.as_str().into(),
             shared,
             modifies,
             link,
@@ -100,10 +111,11 @@ impl Owner {
     /// Answers when it was stopped and everything is settled, with the broker's confirmation; or when the link is lost.
     pub(super) async fn run(
         mut self,
-        out: mpsc::Sender<Result<Incoming, Error>>,
+        out: mpsc::Sender<Handed>,
         mut stopped: oneshot::Receiver<Handover>,
     ) -> Result<(), Error> {
         let mut stopping = false;
+        let mut asked = Vec::new();
         let error = loop {
             if stopping && self.unsettled == 0 {
                 return self.close().await;
@@ -125,23 +137,22 @@ impl Owner {
             };
             let step = tokio::select! {
                 biased;
-                Some(ask) = self.asks.recv() => Step::Ask(ask),
+                _ = self.asks.recv_many(&mut asked, TOGETHER) => Step::Asked,
                 handover = &mut stopped, if !stopping => Step::Stop(handover.ok()),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Step::Due,
                 (place, received) = receiving => Step::Received(place, Box::new(received)),
             };
             let result = match step {
-                Step::Ask(ask) => self.settle(ask).await,
+                Step::Asked => self.settle(&mut asked).await,
                 Step::Due => self.retry_before(Some(Instant::now())).await,
                 Step::Stop(handover) => {
                     stopping = true;
                     drop(handover); // and with it what nobody has taken, whose tokens ask for its release
                     self.retry_before(None).await
                 }
-                Step::Received(place, received) => self.take(*received).map(|incoming| match place {
-                    Some(place) => place.send(Ok(incoming)),
-                    None => drop(incoming), // nobody is to have it: its token asks for its release
-                }),
+                Step::Received(Some(place), received) => self.hand_over(*received, place, &out),
+                // Nobody is to have it: its token asks for its release.
+                Step::Received(None, received) => self.take(*received).map(drop),
             };
             if let Err(error) = result {
                 break error;
@@ -162,8 +173,9 @@ impl Owner {
         }
     }
 
-    /// Gives credit again when half of it is used. What was given is never taken back: the client cannot bear a message that comes
-    /// without credit.
+    /// Gives credit again when half of it is used, or all of it where the bounds are what limits it: RabbitMQ before 4.0 may send more
+    /// than what is left when it hears of more while a message is under way. What was given is never taken back: the client cannot
+    /// bear a message that comes without credit.
     async fn grant(&mut self, ahead: usize) -> Result<(), Error> {
         let bounds = self.shared.options.in_flight;
         let room = if self.bytes < bounds.bytes { bounds.messages.max(1) } else { 1 };
@@ -172,10 +184,40 @@ impl Owner {
         let ahead = u32::try_from(ahead.saturating_sub(1)).unwrap_or(u32::MAX);
         let prefetch = self.shared.prefetch.saturating_sub(ahead);
         let (wanted, left) = (room.min(prefetch), self.link.credit());
-        if wanted > left && left <= wanted / 2 {
+        let is_due = if room < prefetch { left == 0 } else { left <= wanted / 2 };
+        if wanted > left && is_due {
             self.link.set_credit(wanted).await.map_err(failure::dispose)?;
         }
         Ok(())
+    }
+
+    /// Hands over what was received, with what else is there already: whoever waits for it is woken once, and not for each.
+    fn hand_over(
+        &mut self,
+        received: Received,
+        place: mpsc::Permit<'_, Handed>,
+        out: &mpsc::Sender<Handed>,
+    ) -> Result<(), Error> {
+        let room = out.capacity().min(BURST);
+        let mut ready = vec![self.take(received)?];
+        let mut result = Ok(());
+        while ready.len() <= room
+            && let Some(received) = unconstrained(self.link.recv()).now_or_never()
+        {
+            match self.take(received) {
+                Ok(incoming) => ready.push(incoming),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        drop(place);
+        for incoming in ready {
+            // There is room, for nobody else sends. Where nobody is to have it, its token asks for its release.
+            let _ = out.try_send(Ok(incoming));
+        }
+        result
     }
 
     fn take(&mut self, received: Received) -> Result<Incoming, Error> {
@@ -189,7 +231,7 @@ impl Owner {
                 let said = Error::new(ErrorKind::InvalidDocument)
                     .with_detail(format!("it is no AMQP message: {}", error.source));
                 let mut raw = Raw::default();
-                raw.topic = Some(self.shared.target.address.as_str().into());
+                raw.topic = Some(Arc::clone(&self.topic));
                 Ok(Incoming::new(Err(said), raw, self.token(error.info, 0)))
             }
             Err(error) => Err(failure::receive(error)),
@@ -198,10 +240,9 @@ impl Owner {
 
     fn incoming(&mut self, info: DeliveryInfo, message: Fe2o3Message) -> Incoming {
         let failed = message.header.as_ref().map_or(0, |header| header.delivery_count);
-        let message = sections(message);
-        let decoded = crate::decode_message(&message, &self.shared.options.decoding);
-        let mut raw = raw(message);
-        raw.topic = Some(self.shared.target.address.as_str().into());
+        let message = ReceivedMessage::from(message);
+        let decoded = decode::message(&message, &self.shared.options.decoding);
+        let raw = message.into_raw(&self.topic);
         let token = self.token(info, raw.size());
         Incoming::new(decoded, raw, token).with_attempt(failed.saturating_add(1))
     }
@@ -212,50 +253,61 @@ impl Owner {
         Token::new(Ticket { info, size, ask: self.ask.clone() })
     }
 
-    async fn settle(&mut self, ask: Ask) -> Result<(), Error> {
-        let Ask { info, size, how, resolver } = ask;
-        if let Settlement::Retry { after } = how
-            && let Some(due) = Instant::now().checked_add(after).filter(|_| !after.is_zero())
-        {
-            self.number = self.number.wrapping_add(1);
-            self.later.insert((due, self.number), (info, size));
+    /// Passes on what was asked, in this order: the same outcome, several times in a row, with one call.
+    async fn settle(&mut self, asked: &mut Vec<Ask>) -> Result<(), Error> {
+        let mut asked = asked.drain(..).peekable();
+        while let Some(Ask { info, size, how, resolver }) = asked.next() {
             self.bytes = self.bytes.saturating_sub(size);
-            resolver.resolve(Ok(()));
-            return Ok(());
-        }
-        self.bytes = self.bytes.saturating_sub(size);
-        let disposed = match how {
-            Settlement::Accept => self.link.accept(info).await,
-            Settlement::Reject { reason } => self.link.reject(info, rejection(&reason)).await,
-            Settlement::Retry { .. } => self.failed(info).await,
-            _ => self.link.release(info).await,
-        };
-        self.unsettled = self.unsettled.saturating_sub(1);
-        let disposed = disposed.map_err(failure::dispose);
-        resolver.resolve(disposed.clone());
-        disposed
-    }
-
-    /// Passes on the retries that are due by then, or all.
-    async fn retry_before(&mut self, now: Option<Instant>) -> Result<(), Error> {
-        while let Some(first) = self.later.first_entry() {
-            if now.is_some_and(|now| first.key().0 > now) {
-                break;
+            if let Settlement::Retry { after } = how
+                && let Some(due) = Instant::now().checked_add(after).filter(|_| !after.is_zero())
+            {
+                self.number = self.number.wrapping_add(1);
+                self.later.insert((due, self.number), info);
+                resolver.resolve(Ok(()));
+                continue;
             }
-            let (info, _) = first.remove();
-            self.unsettled = self.unsettled.saturating_sub(1);
-            self.failed(info).await.map_err(failure::dispose)?;
+            let (mut infos, mut resolvers) = (vec![info], vec![resolver]);
+            while let Some(ask) = asked.next_if(|ask| ask.how == how) {
+                self.bytes = self.bytes.saturating_sub(ask.size);
+                infos.push(ask.info);
+                resolvers.push(ask.resolver);
+            }
+            self.unsettled = self.unsettled.saturating_sub(infos.len());
+            let disposed = match how {
+                Settlement::Accept => self.link.accept_all(infos).await,
+                Settlement::Reject { reason } => self.link.reject_all(infos, rejection(&reason)).await,
+                Settlement::Retry { .. } => self.failed(infos).await,
+                _ => self.link.release_all(infos).await,
+            };
+            let disposed = disposed.map_err(failure::dispose);
+            for resolver in resolvers {
+                resolver.resolve(disposed.clone());
+            }
+            disposed?;
         }
         Ok(())
     }
 
-    async fn failed(&self, info: DeliveryInfo) -> Result<(), IllegalLinkStateError> {
+    /// Passes on the retries that are due by then, or all.
+    async fn retry_before(&mut self, now: Option<Instant>) -> Result<(), Error> {
+        let mut due = Vec::new();
+        while let Some(first) = self.later.first_entry() {
+            if now.is_some_and(|now| first.key().0 > now) {
+                break;
+            }
+            due.push(first.remove());
+        }
+        self.unsettled = self.unsettled.saturating_sub(due.len());
+        self.failed(due).await.map_err(failure::dispose)
+    }
+
+    async fn failed(&self, infos: Vec<DeliveryInfo>) -> Result<(), IllegalLinkStateError> {
         if !self.modifies {
-            return self.link.release(info).await;
+            return self.link.release_all(infos).await;
         }
         let modified =
             Modified { delivery_failed: Some(true), undeliverable_here: None, message_annotations: None };
-        self.link.modify(info, modified).await
+        self.link.modify_all(infos, modified).await
     }
 
     /// Releases what has come in meanwhile, and waits for the broker to end the link, having read every settlement.
@@ -309,46 +361,6 @@ fn rejection(reason: &str) -> definitions::Error {
     definitions::Error::new(AmqpError::PreconditionFailed, Some(reason.to_owned()), Some(fields))
 }
 
-fn raw(message: AmqpMessage) -> Raw {
-    let mut raw = Raw::default();
-    raw.headers.reserve(message.application_properties.len().saturating_add(1));
-    if let Some(content_type) = &message.properties.content_type {
-        raw.headers.push(("content-type".into(), Some(content_type.as_bytes().clone())));
-    }
-    for (name, value) in &message.application_properties {
-        raw.headers.push((name.as_str().to_owned().into(), text(value)));
-    }
-    raw.body = match message.body {
-        Body::Data(bytes) => Some(bytes),
-        Body::DataSections(sections) => Some(sections.concat().into()),
-        Body::Value(value) => text(&value),
-        Body::Absent | Body::Sequence => None,
-    };
-    raw
-}
-
-/// A value for people and for forwarding: text as it is, the others as they would be written.
-fn text(value: &AmqpValue) -> Option<Bytes> {
-    Some(match value {
-        AmqpValue::Null | AmqpValue::Other => return None,
-        AmqpValue::Binary(bytes) => bytes.clone(),
-        AmqpValue::String(text) | AmqpValue::Symbol(text) => text.as_bytes().clone(),
-        AmqpValue::Boolean(value) => value.to_string().into(),
-        AmqpValue::Ubyte(value) => value.to_string().into(),
-        AmqpValue::Ushort(value) => value.to_string().into(),
-        AmqpValue::Uint(value) => value.to_string().into(),
-        AmqpValue::Ulong(value) => value.to_string().into(),
-        AmqpValue::Byte(value) => value.to_string().into(),
-        AmqpValue::Short(value) => value.to_string().into(),
-        AmqpValue::Int(value) => value.to_string().into(),
-        AmqpValue::Long(value) | AmqpValue::Timestamp(value) => value.to_string().into(),
-        AmqpValue::Float(value) => value.to_string().into(),
-        AmqpValue::Double(value) => value.to_string().into(),
-        AmqpValue::Char(value) => value.to_string().into(),
-        AmqpValue::Uuid(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,18 +384,5 @@ mod tests {
         let error = rejection(&"ä".repeat(1000));
         assert_eq!(error.description.unwrap(), "ä".repeat(512));
         assert_eq!(rejection("short").description.unwrap(), "short");
-    }
-
-    #[test]
-    fn a_raw_message_has_everything() {
-        let mut message = AmqpMessage::new(Body::DataSections(vec!["a".into(), "b".into()]))
-            .with_property("n", AmqpValue::Int(-5))
-            .with_property("absent", AmqpValue::Null);
-        message.properties.content_type = Some("text/plain".into());
-        let raw = raw(message);
-        assert_eq!(raw.header("content-type").unwrap(), "text/plain");
-        assert_eq!(raw.header("n").unwrap(), "-5");
-        assert_eq!(raw.header("absent"), None);
-        assert_eq!(raw.body.unwrap(), "ab");
     }
 }

@@ -1,5 +1,6 @@
 //! Messages of fe2o3-amqp, from and to sections.
 
+use super::received::ReceivedMessage;
 use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
 use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Losses, Message, TextBuffer};
 use fe2o3_amqp_types::{
@@ -22,13 +23,13 @@ pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    crate::decode(&sections(message), with)
+    crate::decode::event(&ReceivedMessage::from(message), with)
 }
 
 /// A message of fe2o3-amqp as far as decoding it costs nothing. As [`decode_message`](crate::decode_message), which says what the errors
 /// are.
 pub fn decode_message(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Message>, Error> {
-    crate::decode_message(&sections(message), with)
+    crate::decode::message(&ReceivedMessage::from(message), with)
 }
 
 /// An event as a message of fe2o3-amqp, and what the format could not hold. As [`encode`](crate::encode), which says what the errors
@@ -45,19 +46,7 @@ pub fn encode_message(message: &Message, separator: Separator) -> Result<Fe2o3Me
 
 /// The sections of a message of fe2o3-amqp that this binding knows. The others (header, annotations, footer) are left out.
 pub fn sections(message: Fe2o3Message) -> AmqpMessage {
-    let mut sections = AmqpMessage::new(match message.body {
-        messaging::Body::Empty => Body::Absent,
-        messaging::Body::Sequence(_) => Body::Sequence,
-        messaging::Body::Value(value) => Body::Value(any(value.0)),
-        messaging::Body::Data(data) => {
-            let mut data = data.into_iter().map(|data| data.0.into_vec().into());
-            match (data.next(), data.len()) {
-                (None, _) => Body::Absent,
-                (Some(first), 0) => Body::Data(first),
-                (Some(first), _) => Body::DataSections(std::iter::once(first).chain(data).collect()),
-            }
-        }
-    });
+    let mut sections = AmqpMessage::new(body(message.body));
     if let Some(properties) = message.properties {
         let into = &mut sections.properties;
         into.content_type = properties.content_type.map(|symbol| symbol.0.into());
@@ -74,6 +63,23 @@ pub fn sections(message: Fe2o3Message) -> AmqpMessage {
             properties.into_iter().map(|(name, value)| (name.into(), simple(value))).collect();
     }
     sections
+}
+
+/// The body; data sections move.
+pub(super) fn body(body: messaging::Body<Value>) -> Body {
+    match body {
+        messaging::Body::Empty => Body::Absent,
+        messaging::Body::Sequence(_) => Body::Sequence,
+        messaging::Body::Value(value) => Body::Value(any(value.0)),
+        messaging::Body::Data(data) => {
+            let mut data = data.into_iter().map(|data| data.0.into_vec().into());
+            match (data.next(), data.len()) {
+                (None, _) => Body::Absent,
+                (Some(first), 0) => Body::Data(first),
+                (Some(first), _) => Body::DataSections(std::iter::once(first).chain(data).collect()),
+            }
+        }
+    }
 }
 
 /// A message of fe2o3-amqp with these sections. Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for what the sections do not
@@ -116,7 +122,7 @@ fn owned(text: TextBuffer) -> String {
     text.as_str().to_owned()
 }
 
-fn simple(value: SimpleValue) -> AmqpValue {
+pub(super) fn simple(value: SimpleValue) -> AmqpValue {
     match value {
         SimpleValue::Null => AmqpValue::Null,
         SimpleValue::Bool(value) => AmqpValue::Boolean(value),
@@ -204,29 +210,9 @@ mod tests {
     /// Every type of the wire, both ways.
     #[test]
     fn values_survive() {
-        let values = [
-            AmqpValue::Null,
-            AmqpValue::Boolean(true),
-            AmqpValue::Ubyte(1),
-            AmqpValue::Ushort(2),
-            AmqpValue::Uint(3),
-            AmqpValue::Ulong(4),
-            AmqpValue::Byte(-1),
-            AmqpValue::Short(-2),
-            AmqpValue::Int(-3),
-            AmqpValue::Long(-4),
-            AmqpValue::Float(1.5),
-            AmqpValue::Double(2.5),
-            AmqpValue::Char('ä'),
-            AmqpValue::Timestamp(-5),
-            AmqpValue::Uuid([7; 16]),
-            AmqpValue::Binary(Bytes::from_static(b"\x00\xff")),
-            AmqpValue::String("ä".into()),
-            AmqpValue::Symbol("a".into()),
-        ];
         let mut message = AmqpMessage::new(Body::DataSections(vec!["a".into(), "b".into()]));
-        for (number, value) in values.iter().enumerate() {
-            message = message.with_property(number.to_string(), value.clone());
+        for (number, value) in crate::wire::tests::every_value().into_iter().enumerate() {
+            message = message.with_property(number.to_string(), value);
         }
         message.properties.content_type = Some("text/plain".into());
         message.properties.message_id = Some(AmqpValue::Uuid([1; 16]));

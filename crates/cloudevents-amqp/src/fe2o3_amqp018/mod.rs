@@ -78,6 +78,7 @@ mod failure;
 mod link;
 mod message;
 mod options;
+mod received;
 mod receiver;
 mod refusal;
 mod sender;

@@ -8,6 +8,7 @@ use super::{
 };
 use cloudevents_core::{Decoding, Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Incoming, Intake, Receiver, ReceiverOptions};
+use futures_util::FutureExt;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -87,7 +88,8 @@ pub async fn receiver(url: &str, mut options: AmqpReceiverOptions) -> Result<Rec
 /// Receives from one address of a broker, over a connection of its own, which a task owns.
 ///
 /// Settlements are the protocol's: accept is `accepted`, reject `rejected` with the reason as its description, release `released`, and retry
-/// `modified` with `delivery-failed` (or `released`, where the broker knows no other), when its delay is over; AMQP has no delays, so until then the message stays unsettled here. The
+/// `modified` with `delivery-failed` (or `released`, where the broker knows no other), when its delay is over; AMQP has no delays, so until then the message stays unsettled here. Those
+/// that are submitted in a row, of neighbouring messages and with the same result, share a frame; none waits for another. The
 /// outcome of a settlement answers when it is on its way to the broker, that of a retry at once. The connection can be lost on that way,
 /// and then the message comes again: AMQP confirms no settlement of a receiver. [`drain`](Receiver::drain) answers when the broker has
 /// ended the link, which it does having read them all.
@@ -149,6 +151,13 @@ impl AmqpReceiver {
         };
         Ok(self.link.insert(link))
     }
+
+    /// The next call connects anew.
+    fn lost(&mut self, error: Error) -> Error {
+        self.link = None;
+        self.failures = self.failures.saturating_add(1);
+        error
+    }
 }
 
 impl Intake for AmqpReceiver {
@@ -162,12 +171,19 @@ impl Intake for AmqpReceiver {
                 self.failures = 0;
                 Ok(Some(incoming))
             }
-            Some(Err(error)) => {
-                self.link = None; // the next call connects anew
-                self.failures = self.failures.saturating_add(1);
-                Err(error)
-            }
+            Some(Err(error)) => Err(self.lost(error)),
             None => Ok(None),
+        }
+    }
+
+    /// Polled, and not merely looked at, so that a task that finds a message each time still ends its turn now and then.
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        match self.link.as_mut()?.incoming.as_mut()?.recv().now_or_never()?? {
+            Ok(incoming) => {
+                self.failures = 0;
+                Some(Ok(Some(incoming)))
+            }
+            Err(error) => Some(Err(self.lost(error))),
         }
     }
 

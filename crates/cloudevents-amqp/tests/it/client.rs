@@ -393,6 +393,45 @@ async fn a_receiver_outlives_its_broker() {
     assert_eq!((queue.len(), queue.unsettled()), (0, 0));
 }
 
+/// The task has no turn between them, and so finds all of them at once.
+#[tokio::test]
+async fn settlements_that_are_asked_together_stay_apart() {
+    let broker = Broker::start().unwrap();
+    let queue = filled(&broker, "orders", 9).await;
+    let mut receiver = receiver_from(&broker, "orders").await;
+    let mut held = Vec::new();
+    for _ in 0..9 {
+        held.push(next(&mut receiver).await);
+    }
+    let mut outcomes = Vec::new();
+    for (number, delivery) in held.into_iter().enumerate() {
+        outcomes.push(match number {
+            0 | 1 | 4 | 8 => delivery.accept(),
+            2 => delivery.reject("one"),
+            3 => delivery.reject("other"),
+            5 => delivery.release(),
+            6 => delivery.retry(Duration::ZERO),
+            _ => delivery.retry(PATIENCE),
+        });
+    }
+    for outcome in outcomes {
+        within(outcome).await.unwrap();
+    }
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((queue.len(), queue.unsettled()), (3, 0));
+    let reasons: Vec<_> = queue.dead_letters().into_iter().map(|dead| dead.description.unwrap()).collect();
+    assert_eq!(reasons, ["one", "other"]);
+    let mut receiver = receiver_from(&broker, "orders").await;
+    let mut again = Vec::new();
+    for _ in 0..3 {
+        let delivery = next(&mut receiver).await;
+        again.push((id(&delivery), delivery.attempt()));
+        within(delivery.accept()).await.unwrap();
+    }
+    again.sort_unstable();
+    assert_eq!(again, [("5".to_owned(), 1), ("6".to_owned(), 2), ("7".to_owned(), 2)]);
+}
+
 /// Dropping the receiver ends its task, and releases what was prefetched; what is still held can still be settled.
 #[tokio::test]
 async fn a_dropped_receiver_releases() {
