@@ -8,7 +8,7 @@ use super::{
 };
 use cloudevents_core::{Decoding, Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Incoming, Intake, Receiver, ReceiverOptions};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -81,8 +81,14 @@ pub async fn receiver(url: &str, mut options: AmqpReceiverOptions) -> Result<Rec
     // A receiver reads documents with the formats it is given.
     let formats = &mut options.receiver.decoding.formats;
     *formats = cloudevents_json::among(std::mem::take(formats));
+    open(url, options).await
+}
+
+/// Compiled with this crate, and not once more with each that awaits it: there is much of the client in it.
+#[inline(never)]
+fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
     let receiver = options.receiver.clone();
-    Ok(Receiver::new(AmqpReceiver::connect(url, options).await?, receiver))
+    AmqpReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).boxed()
 }
 
 /// Receives from one address of a broker, over a connection of its own, which a task owns.

@@ -12,6 +12,7 @@ use cloudevents_core::{Error, ErrorKind, Format, Formats, Message};
 use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Sender, Transmit, Writing};
 use fe2o3_amqp::{Sendable, link::SendError};
 use fe2o3_amqp_types::messaging::{self, Body};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use serde_amqp::Value;
 use std::{
     fmt,
@@ -91,7 +92,13 @@ impl Default for AmqpSenderOptions {
 /// # Ok(()) }
 /// ```
 pub async fn sender(url: &str, options: AmqpSenderOptions) -> Result<Sender, Error> {
-    AmqpSender::connect(url, options).await.map(Sender::new)
+    open(url, options).await
+}
+
+/// Compiled with this crate, and not once more with each that awaits it: there is much of the client in it.
+#[inline(never)]
+fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
+    AmqpSender::connect(url, options).map_ok(Sender::new).boxed()
 }
 
 /// Sends to one address of a broker, over a connection of its own.
