@@ -11,7 +11,7 @@ use crate::{
     source::{Place, Source},
 };
 use clap::Args;
-use cloudevents_kit::{Delivery, Error, Leniency, transport::ReceiverOptions};
+use cloudevents_kit::{Delivery, Error, ErrorKind, Leniency, transport::ReceiverOptions};
 use serde_json::json;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use std::time::Duration;
 ///
 /// A message that is no event is told on standard error and refused; listening goes on, and the exit status remembers. Ctrl-C ends
 /// after the message in hand is settled. What is printed of an AMQP queue is gone from it. A Kafka URL without a group reads the whole
-/// topic in a group of its own, with offset=latest from now on; nothing changes for others.
+/// topic in a group of its own, with offset=latest from now on; nothing changes for others. When a broker goes away, listening goes
+/// on as soon as it is back; after ten failures in a row it ends.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -44,6 +45,9 @@ pub(crate) struct Listen {
     lenient: bool,
 }
 
+/// So many times in a row a connection may be lost or not be had again: at the pauses of a receiver, half a minute.
+const FAILURES: u32 = 10;
+
 pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure> {
     connect::runtime()?.block_on(listen(command, console))
 }
@@ -61,6 +65,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     let mut emit = Emit::new(console);
     let mut messages = 0_u64;
     let mut events = 0_u64;
+    let mut failures = 0_u32;
     while command.count.is_none_or(|count| events < count) {
         let delivery = tokio::select! {
             biased;
@@ -75,8 +80,19 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
         };
         let delivery = match delivery {
-            Ok(Some(delivery)) => delivery,
+            Ok(Some(delivery)) => {
+                failures = 0;
+                delivery
+            }
             Ok(None) => break,
+            Err(error) if is_passing(&error) && failures < FAILURES => {
+                if failures == 0 {
+                    let words = "the connection was lost; connecting again";
+                    console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
+                }
+                failures = failures.saturating_add(1);
+                continue;
+            }
             Err(error) => {
                 return Err(Failure::Told(
                     connect::status_of(&error).max(Status::Network),
@@ -114,6 +130,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
+/// Whether the next call may succeed: receivers connect again by themselves.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout)
+}
+
 async fn idle(seconds: Option<u64>) {
     match seconds {
         Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -127,10 +148,7 @@ fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) {
         let report = Report::repair(repair);
         console.report(&match repair.cause() {
             Some(cause) => report.at(&place(cause, delivery, number).0),
-            None => {
-                report
-                    .at(&place(&Error::new(cloudevents_kit::ErrorKind::InvalidDocument), delivery, number).0)
-            }
+            None => report.at(&place(&Error::new(ErrorKind::InvalidDocument), delivery, number).0),
         });
     }
 }

@@ -44,6 +44,25 @@ fn what_is_no_event_is_rejected() {
 }
 
 #[test]
+fn listening_goes_on_when_the_broker_is_back() {
+    let mut broker = Broker::start().unwrap();
+    let url = broker.url("orders");
+    let listener = Listener::at(&url, &["--count", "1"]);
+    broker.stop();
+    broker.restart().unwrap();
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    let listened = listener.end();
+    assert_eq!(
+        (listened.status, listened.out.as_str()),
+        (0, format!("{GOOD}\n").as_str()),
+        "{}",
+        listened.err
+    );
+    let wanted = "warning: the connection was lost; connecting again";
+    assert_eq!(listened.err.matches(wanted).count(), 1, "{}", listened.err);
+}
+
+#[test]
 fn refusals_and_failures_are_told_apart() {
     let broker = Broker::start().unwrap();
     let orders = broker.queue("orders");
