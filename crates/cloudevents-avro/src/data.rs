@@ -6,30 +6,51 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Error, ErrorKind, MediaType, Payload, Repair, RepairKind, TextBuffer, scan::needs_escape,
+    Assembler, Error, ErrorKind, MediaType, Payload, Repair, RepairKind, TextBuffer, cut, scan::needs_escape,
 };
+use std::ops::Range;
 
-/// Reads the field `data`, now that the attributes are known.
-#[inline]
-pub(crate) fn read(
-    reader: &mut Reader<'_>,
-    document: &Bytes,
-    assembler: &mut Assembler<'_>,
-) -> Result<Option<Payload>, Error> {
-    let value = *reader;
-    match reader.branch(7)? {
-        // The bytes lie in the document.
-        0 => Ok(Some(Payload::body(document.slice_ref(reader.bytes()?)))),
-        1 => Ok(None),
-        6 if assembler.content_type().is_some_and(|content_type| !content_type.is_json()) => {
-            let text = reader.bytes()?;
-            let start = reader.position().wrapping_sub(text.len());
-            TextBuffer::new(document.slice_ref(text)).map(|text| Some(Payload::text(text))).map_err(|error| {
-                let offset = usize::try_from(error.offset().unwrap_or_default()).unwrap_or_default();
-                error.with_offset(start.saturating_add(offset)).with_clause(CLAUSE)
-            })
+/// The field `data` as it was found.
+pub(crate) enum Found {
+    Nothing,
+    /// Bytes, where they lie in the document.
+    Body(Range<usize>),
+    /// Text, where it lies in the document; whether it is UTF-8 is not known yet.
+    Text(Range<usize>),
+    Written(Payload),
+}
+
+impl Found {
+    /// The field at the reader, now that the attributes are known.
+    #[inline]
+    pub(crate) fn read(reader: &mut Reader<'_>, assembler: &mut Assembler<'_>) -> Result<Self, Error> {
+        let value = *reader;
+        Ok(match reader.branch(7)? {
+            0 => Self::Body(reader.range()?),
+            1 => Self::Nothing,
+            6 if assembler.content_type().is_some_and(|content_type| !content_type.is_json()) => {
+                Self::Text(reader.range()?)
+            }
+            _ => Self::Written(json(value, reader, assembler)?),
+        })
+    }
+
+    /// The payload, which shares the document.
+    #[inline]
+    pub(crate) fn cut(self, document: Bytes) -> Result<Option<Payload>, Error> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Body(range) => Ok(Some(Payload::body(cut(document, range)))),
+            Self::Text(range) => {
+                let start = range.start;
+                let text = TextBuffer::new(cut(document, range)).map_err(|error| {
+                    let offset = usize::try_from(error.offset().unwrap_or_default()).unwrap_or_default();
+                    error.with_offset(start.saturating_add(offset)).with_clause(CLAUSE)
+                })?;
+                Ok(Some(Payload::text(text)))
+            }
+            Self::Written(payload) => Ok(Some(payload)),
         }
-        _ => json(value, reader, assembler).map(Some),
     }
 }
 

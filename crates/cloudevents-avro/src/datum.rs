@@ -1,7 +1,7 @@
 //! The binary encoding of Avro, as far as the two schemas need it (Avro 1.9.0, "Binary Encoding").
 
 use cloudevents_core::{Assembler, Error, ErrorKind, Piece};
-use std::str::Utf8Error;
+use std::{ops::Range, str::Utf8Error};
 
 /// A cursor over a datum. Every method leaves it after what it read, or answers with the error that names the place.
 #[derive(Clone, Copy)]
@@ -35,6 +35,23 @@ impl<'a> Reader<'a> {
     pub(crate) fn ahead(&self, start: usize, end: usize) -> &'a [u8] {
         let read = self.position();
         self.rest.get(start.wrapping_sub(read)..end.wrapping_sub(read)).unwrap_or_default()
+    }
+
+    /// An entry of a map as it usually is: a name, this byte for the branch of strings, a string, both shorter than 64 bytes. The
+    /// reader stays where it is when the next entry is another.
+    #[inline]
+    pub(crate) fn short_entry(&mut self, branch: u8) -> Option<(&'a [u8], &'a [u8])> {
+        let short = |bytes: &'a [u8]| match bytes {
+            // Odd ones are negative.
+            [length @ ..0x80, rest @ ..] if length & 1 == 0 => {
+                rest.split_at_checked(usize::from(length >> 1))
+            }
+            _ => None,
+        };
+        let (name, rest) = short(self.rest)?;
+        let (text, rest) = short(rest.strip_prefix(&[branch])?)?;
+        self.rest = rest;
+        Some((name, text))
     }
 
     /// Checks that nothing is left.
@@ -121,6 +138,13 @@ impl<'a> Reader<'a> {
             }
             None => Err(self.too_long(before, length)),
         }
+    }
+
+    /// The same as a range of the document.
+    #[inline]
+    pub(crate) fn range(&mut self) -> Result<Range<usize>, Error> {
+        let length = self.bytes()?.len();
+        Ok(self.position().wrapping_sub(length)..self.position())
     }
 
     /// A `fixed` of this size, and whatever else has one.
@@ -278,8 +302,11 @@ pub(crate) fn write_long(number: i64, out: &mut Vec<u8>) {
 /// The length of a `long` or an `int`.
 #[inline]
 pub(crate) fn long_length(number: i64) -> usize {
-    let bits = 64_u32.wrapping_sub((zigzag(number) | 1).leading_zeros());
-    bits.div_ceil(7) as usize
+    match zigzag(number) {
+        ..0x80 => 1,
+        0x80..0x4000 => 2,
+        number => (64_u32.wrapping_sub(number.leading_zeros())).div_ceil(7) as usize,
+    }
 }
 
 /// Appends `bytes`, or a `string` as its bytes.

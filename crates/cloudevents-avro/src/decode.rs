@@ -3,10 +3,10 @@
 use crate::{
     data,
     datum::{Items, Reader},
-    value::{BRANCHES, Entry, place},
+    value::{BRANCHES, Entry, STRING, place},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
+use cloudevents_core::{Assembler, AttributeName, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
 
 /// The clause of every datum: its encoding is that of the schema.
 pub(crate) const CLAUSE: &str = "AVRO-2.4-a";
@@ -15,7 +15,14 @@ pub(crate) const CLAUSE: &str = "AVRO-2.4-a";
 #[inline]
 pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
-    event(&document, with).map_err(|error| explain(error, &document))
+    let beginning = beginning(&document);
+    event(document, with).map_err(|error| explain(error, &beginning))
+}
+
+/// What tells whether a document is no bare datum, as far as it goes.
+#[inline]
+pub(crate) fn beginning(document: &[u8]) -> [u8; 4] {
+    std::array::from_fn(|at| document.get(at).copied().unwrap_or_default())
 }
 
 /// One attribute of the event, as text, without reading what comes after it.
@@ -49,21 +56,38 @@ pub(crate) fn not_v1(clause: &'static str) -> Error {
 }
 
 #[inline]
-fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    let mut reader = Reader::new(document, CLAUSE);
+fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    let mut reader = Reader::new(&document, CLAUSE);
     let mut assembler = Assembler::new(with);
     let mut entries = Items::default();
     while entries.next(&mut reader)? {
-        Entry::read(&mut reader, &BRANCHES)?.give(&reader, &mut assembler)?;
+        let at = reader;
+        match reader.short_entry(STRING) {
+            Some((name, text)) => {
+                assembler.text_named(AttributeName::of(name), text).map_err(|error| located(at, error))?
+            }
+            None => Entry::read(&mut reader, &BRANCHES)?.give(&reader, &mut assembler)?,
+        }
     }
     let end = reader.position();
     let completed = assembler.complete().map_err(|error| place(error, end))?;
     if completed.specversion != SpecVersion::V1 {
         return Err(not_v1("CE-specversion-c").with_offset(end));
     }
-    let payload = data::read(&mut reader, document, &mut assembler)?;
-    reader.end()?;
+    let payload = data::Found::read(&mut reader, &mut assembler)?;
+    let ended = reader.end();
+    let payload = payload.cut(document)?;
+    ended?;
     Ok(assembler.finish(payload))
+}
+
+/// The error of the entry at the reader, with its place.
+#[cold]
+fn located(mut reader: Reader<'_>, error: Error) -> Error {
+    match Entry::read(&mut reader, &BRANCHES) {
+        Ok(entry) => entry.explain(error, &reader),
+        Err(error) => error,
+    }
 }
 
 fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {

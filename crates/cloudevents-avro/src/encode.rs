@@ -5,7 +5,9 @@ use crate::{
     decode::not_v1,
     value,
 };
-use cloudevents_core::{Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion};
+use cloudevents_core::{
+    Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion, Timestamp, Uri,
+};
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
 const SPECVERSION: &[u8] = b"\x16specversion\x06\x061.0";
@@ -28,14 +30,21 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let data = event.data();
     // What a native payload implies is made explicit: the format itself implies nothing.
     let content_type = event.content_type();
+    let id = Some(event.id());
+    let source = Some(event.source().as_str());
+    let ty = Some(event.ty());
+    let content_type = content_type.map(MediaType::as_str);
+    let schema = event.dataschema().map(Uri::as_str);
+    let subject = event.subject();
+    let time = event.time().map(Timestamp::as_str);
     let entries = [
-        (ID, Some(event.id())),
-        (SOURCE, Some(event.source().as_str())),
-        (TYPE, Some(event.ty())),
-        (DATACONTENTTYPE, content_type.map(MediaType::as_str)),
-        (DATASCHEMA, event.dataschema().map(|uri| uri.as_str())),
-        (SUBJECT, event.subject()),
-        (TIME, event.time().map(|time| time.as_str())),
+        (ID, id),
+        (SOURCE, source),
+        (TYPE, ty),
+        (DATACONTENTTYPE, content_type),
+        (DATASCHEMA, schema),
+        (SUBJECT, subject),
+        (TIME, time),
     ];
 
     let mut count = 1_i64;
@@ -51,17 +60,18 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         length = length.saturating_add(value::length(name, value));
     }
     let payload = data.map_or(0, |data| bytes_length(data.as_bytes().len()));
-    out.reserve(long_length(count).saturating_add(length).saturating_add(2).saturating_add(payload));
+    reserve(long_length(count).saturating_add(length).saturating_add(2).saturating_add(payload), out);
 
     let mut losses = Losses::none();
     write_long(count, out);
     out.extend_from_slice(SPECVERSION);
-    for (head, text) in entries {
-        if let Some(text) = text {
-            out.extend_from_slice(head);
-            write_bytes(text.as_bytes(), out);
-        }
-    }
+    write_entry(ID, id, out);
+    write_entry(SOURCE, source, out);
+    write_entry(TYPE, ty, out);
+    write_entry(DATACONTENTTYPE, content_type, out);
+    write_entry(DATASCHEMA, schema, out);
+    write_entry(SUBJECT, subject, out);
+    write_entry(TIME, time, out);
     for (name, value) in event.extensions() {
         value::write(name, value, out);
         value::tell_losses(name, value, &mut losses);
@@ -69,6 +79,26 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     out.push(0);
     write_payload(event, data, out, &mut losses);
     Ok(losses)
+}
+
+/// Makes room for a document.
+#[inline]
+pub(crate) fn reserve(length: usize, out: &mut Vec<u8>) {
+    if out.capacity() == 0 {
+        // Takes less than to make an allocation larger that is not there.
+        *out = Vec::with_capacity(length);
+    } else {
+        out.reserve(length);
+    }
+}
+
+/// Appends an entry, if there is one.
+#[inline(always)] // The head is known where this is called, and so need not be copied by a call.
+fn write_entry(head: &'static [u8], text: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(text) = text {
+        out.extend_from_slice(head);
+        write_bytes(text.as_bytes(), out);
+    }
 }
 
 /// The field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as `string`.

@@ -18,6 +18,9 @@ pub(crate) enum Kind {
 /// The branches of an attribute: `["null", "boolean", "int", "string", "bytes"]`.
 pub(crate) const BRANCHES: [Kind; 5] = [Kind::Null, Kind::Boolean, Kind::Int, Kind::String, Kind::Bytes];
 
+/// The byte that says which of them a string is.
+pub(crate) const STRING: u8 = 0x06;
+
 /// An entry of a map, not looked at any closer.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {

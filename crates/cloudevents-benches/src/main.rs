@@ -25,6 +25,8 @@ static HEAP: allocations::Counting = allocations::Counting;
 
 const USAGE: &str = "\
 usage: benches [--quick] [--markdown]      measure every row and print it
+       benches time [--quick] [--markdown] ROW...
+                                           measure the time of these rows
        benches gates [--markdown]          check instructions and allocations; exit code 1 when a gate fails
        benches receive [--quick] [--markdown]
                                            requests over HTTP: handlers that take events, and one that takes bodies
@@ -58,11 +60,10 @@ fn perform(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
         return Err(format!("there is no option `{unknown}`\n{USAGE}").into());
     }
     let style = if flags.contains(&"--markdown") { Style::Markdown } else { Style::Text };
+    let effort = if flags.contains(&"--quick") { Effort::QUICK } else { Effort::FULL };
     match words.as_slice() {
-        [] => {
-            let effort = if flags.contains(&"--quick") { Effort::QUICK } else { Effort::FULL };
-            report::print(&source, style, effort).map(|()| true)
-        }
+        ["time", rows @ ..] => report::print_time(rows, &source, style, effort).map(|()| true),
+        [] => report::print(&source, style, effort).map(|()| true),
         ["receive"] => {
             let quick = flags.contains(&"--quick");
             let rounds = if quick { receive::Rounds::QUICK } else { receive::Rounds::FULL };

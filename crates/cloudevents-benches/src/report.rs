@@ -20,13 +20,19 @@ pub(crate) fn print(source: &Source, style: Style, effort: Effort) -> Outcome<()
     if left_out > 0 {
         println!("json-mixed-512: {left_out} documents are left out, which strict decoding refuses\n");
     }
-    println!("{}", time(source, style, effort)?.write(style));
+    println!("{}", time(rows::NAMES, source, style, effort)?.write(style));
     println!("{}", cost(source)?.write(style));
     if !instructions::are_countable() {
         println!("SKIPPED: instructions, because valgrind is not installed\n");
     }
     println!("{}", held(source)?.write(style));
     println!("{}", sizes(effort)?.write(style));
+    Ok(())
+}
+
+/// Measures the time of these rows only.
+pub(crate) fn print_time(names: &[&str], source: &Source, style: Style, effort: Effort) -> Outcome<()> {
+    println!("{}", time(names, source, style, effort)?.write(style));
     Ok(())
 }
 
@@ -45,14 +51,14 @@ fn times(row: &Row, effort: Effort) -> (Times, Times, Vec<Times>) {
     (ours, peer, floors)
 }
 
-fn time(source: &Source, style: Style, effort: Effort) -> Outcome<Table> {
+fn time(names: &[&str], source: &Source, style: Style, effort: Effort) -> Outcome<Table> {
     let mut columns = vec!["row", "times faster than the peer", "gate", "wish", "of plain work"];
     // Nanoseconds are of the machine at hand: nothing to publish.
     if style == Style::Text {
         columns.push("ns");
     }
     let mut table = Table::new("Time, as ratios", &columns);
-    for name in rows::NAMES {
+    for name in names {
         let row = rows::row(name, source)?;
         let (ours, peer, floors) = times(&row, effort);
         let bounds = targets::of(name).map(|target| target.peer);

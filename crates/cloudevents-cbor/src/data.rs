@@ -1,10 +1,10 @@
 //! Payloads: the member `data`.
 
 use crate::wire::{BYTES, Head, Reader, TEXT, is_byte_string, is_valid, not_utf8, put_string, string_length};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use cloudevents_core::{
     Assembler, Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
-    TextBuffer,
+    TextBuffer, cut,
 };
 use std::{borrow::Cow, ops::Range};
 
@@ -60,11 +60,15 @@ impl Found {
     /// The payload, now that the content type is known.
     #[inline]
     pub(crate) fn decide(self, document: Bytes, assembler: &mut Assembler<'_>) -> Result<Payload, Error> {
+        // Bytes are bytes, whatever the content type is.
+        match self.kind {
+            Kind::Bytes(range) => return Ok(Payload::binary(cut(document, range))),
+            Kind::BytesInChunks(bytes) => return Ok(Payload::binary(bytes)),
+            _ => {}
+        }
         let content_type = assembler.content_type();
         let is_cbor = content_type.is_none_or(MediaType::is_cbor);
         match self.kind {
-            Kind::Bytes(range) => Ok(Payload::binary(cut(document, range))),
-            Kind::BytesInChunks(bytes) => Ok(Payload::binary(bytes)),
             Kind::Text(range) if !is_cbor => {
                 let at = range.start;
                 let text = TextBuffer::new(cut(document, range)).map_err(|error| {
@@ -79,9 +83,8 @@ impl Found {
                 item(document, self.item)
             }
             Kind::TextInChunks(text) if !is_cbor => Ok(Payload::characters(text, content_type)),
-            Kind::TextInChunks(_) => item(document, self.item),
-            Kind::Other if is_cbor => item(document, self.item),
-            Kind::Other => item_as_bytes(document, self.item, assembler),
+            Kind::Other if !is_cbor => item_as_bytes(document, self.item, assembler),
+            _ => item(document, self.item),
         }
     }
 }
@@ -214,15 +217,4 @@ fn item_as_bytes(
 #[inline]
 fn last(reader: &Reader<'_>, length: usize) -> Range<usize> {
     reader.position().saturating_sub(length)..reader.position()
-}
-
-/// The range of the document, which shares its buffer. Nothing is held on to for an empty one.
-#[inline]
-fn cut(mut document: Bytes, range: Range<usize>) -> Bytes {
-    if range.is_empty() {
-        return Bytes::new();
-    }
-    document.truncate(range.end);
-    document.advance(range.start.min(document.len()));
-    document
 }

@@ -56,18 +56,25 @@ fn members(document: &[u8], assembler: &mut Assembler<'_>) -> Result<Option<data
     let mut reader = Reader::new(document);
     let mut left = open(&mut reader)?;
     while reader.more(&mut left) {
-        if give_usual(&mut reader, levels, assembler)? {
-            continue;
-        }
-        let (name, at) = key(&mut reader)?;
-        if let Name::Data = name {
+        let at = reader.position();
+        let is_data = match usual(&mut reader, levels, assembler)? {
+            Usual::Given => continue,
+            Usual::Data => true,
+            Usual::Other => {
+                let (name, at) = key(&mut reader)?;
+                let is_data = matches!(name, Name::Data);
+                if !is_data {
+                    attribute(name, at, &mut reader, levels)?.assemble(assembler)?;
+                }
+                is_data
+            }
+        };
+        if is_data {
             if payload.is_some() {
                 return Err(data::duplicate(at));
             }
             payload = Some(data::Found::read(&mut reader, levels)?);
-            continue;
         }
-        attribute(name, at, &mut reader, levels)?.assemble(assembler)?;
     }
     if !reader.is_at_end() {
         return Err(malformed("bytes follow the document", reader.position()));
@@ -75,18 +82,32 @@ fn members(document: &[u8], assembler: &mut Assembler<'_>) -> Result<Option<data
     Ok(payload)
 }
 
-/// Gives the attribute at the reader to the assembler when it is as usual. Otherwise the reader stays where it is.
+/// What became of a member that may be as usual.
+enum Usual {
+    /// An attribute, which the assembler has.
+    Given,
+    /// The reader is behind the name, which is that of the payload.
+    Data,
+    /// The reader stayed where it is.
+    Other,
+}
+
+/// Gives the attribute at the reader to the assembler when it is as usual.
 #[inline]
-fn give_usual(reader: &mut Reader<'_>, levels: u32, assembler: &mut Assembler<'_>) -> Result<bool, Error> {
+fn usual(reader: &mut Reader<'_>, levels: u32, assembler: &mut Assembler<'_>) -> Result<Usual, Error> {
     let mut ahead = *reader;
-    let Some(name) = ahead.short_text().filter(|name| *name != b"data") else { return Ok(false) };
+    let Some(name) = ahead.short_text() else { return Ok(Usual::Other) };
+    if name == b"data" {
+        *reader = ahead;
+        return Ok(Usual::Data);
+    }
     let name = AttributeName::of(name);
-    let Some(text) = value::usual_text(&mut ahead, name.core()) else { return Ok(false) };
+    let Some(text) = value::usual_text(&mut ahead, name.core()) else { return Ok(Usual::Other) };
     if let Err(error) = assembler.text_named(name, text) {
         return Err(located(*reader, levels, error));
     }
     *reader = ahead;
-    Ok(true)
+    Ok(Usual::Given)
 }
 
 /// The error of the member at the reader, with its place.

@@ -16,29 +16,41 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     }
     let data = event.data();
     let written = Written::of(event, data);
+    let id = Some(event.id());
+    let source = Some(event.source().as_str());
+    let ty = Some(event.ty());
+    // What is not said otherwise is made explicit.
+    let content_type = written.content_type(event).map(MediaType::as_str);
+    let schema = event.dataschema().map(Uri::as_str);
+    let subject = event.subject();
+    let time = event.time().map(Timestamp::as_str);
     let texts = [
-        (ID, Some(event.id())),
-        (SOURCE, Some(event.source().as_str())),
-        (TYPE, Some(event.ty())),
-        // What is not said otherwise is made explicit.
-        (DATACONTENTTYPE, written.content_type(event).map(MediaType::as_str)),
-        (DATASCHEMA, event.dataschema().map(Uri::as_str)),
-        (SUBJECT, event.subject()),
-        (TIME, event.time().map(Timestamp::as_str)),
+        (ID, id),
+        (SOURCE, source),
+        (TYPE, ty),
+        (DATACONTENTTYPE, content_type),
+        (DATASCHEMA, schema),
+        (SUBJECT, subject),
+        (TIME, time),
     ];
     let (members, length) = measure(event, &texts, written);
-    out.reserve(length);
+    if out.capacity() == 0 {
+        // Takes less than to make an allocation larger that is not there.
+        *out = Vec::with_capacity(length);
+    } else {
+        out.reserve(length);
+    }
     put_head(MAP, members, out);
     let mut losses = written.losses(event, data);
     out.extend_from_slice(SPECVERSION);
-    for (name, text) in texts {
-        if let Some(text) = text {
-            out.extend_from_slice(name);
-            put_string(TEXT, text.as_bytes(), out);
-        }
-    }
-    // The time is the last of them.
-    if let [.., (_, Some(time))] = texts {
+    put_text(ID, id, out);
+    put_text(SOURCE, source, out);
+    put_text(TYPE, ty, out);
+    put_text(DATACONTENTTYPE, content_type, out);
+    put_text(DATASCHEMA, schema, out);
+    put_text(SUBJECT, subject, out);
+    put_text(TIME, time, out);
+    if let Some(time) = time {
         value::upper_case_timestamp(time, out);
     }
     for (name, value) in event.extensions() {
@@ -64,6 +76,15 @@ const DATASCHEMA: &[u8] = b"\x6adataschema\xd8\x20";
 const SUBJECT: &[u8] = b"\x67subject";
 const TIME: &[u8] = b"\x64time\xc0";
 const DATA: &[u8] = b"\x64data";
+
+/// Appends a member, if there is one.
+#[inline(always)] // The name is known where this is called, and so need not be copied by a call.
+fn put_text(name: &'static [u8], text: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(text) = text {
+        out.extend_from_slice(name);
+        put_string(TEXT, text.as_bytes(), out);
+    }
+}
 
 /// How many members the document has, and its length.
 #[inline]

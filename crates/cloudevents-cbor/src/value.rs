@@ -284,6 +284,11 @@ pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
 /// 4287 section 3.3).
 #[inline]
 pub(crate) fn upper_case_timestamp(text: &str, out: &mut [u8]) {
+    let text = text.as_bytes();
+    // Those are the only letters there are.
+    if text.get(10) != Some(&b't') && text.last() != Some(&b'z') {
+        return;
+    }
     if let Some((_, text)) = out.split_at_mut_checked(out.len().wrapping_sub(text.len())) {
         text.make_ascii_uppercase();
     }

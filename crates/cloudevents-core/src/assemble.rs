@@ -3,7 +3,7 @@
 mod given;
 mod rules;
 
-pub use given::{AttributeName, Completed, CoreName, Given, Piece, TextWriter};
+pub use given::{AttributeName, Completed, CoreName, Given, TextWriter};
 
 use crate::{
     Decoded, Decoding, Error, ErrorKind, Event, MediaType, Payload, Repair, SpecVersion, TextBuffer,
@@ -11,13 +11,14 @@ use crate::{
     event::Body,
     name::is_name,
     parts::{Parts, is_plain_core, missing, side_span, text_span},
+    piece::Piece,
     side::{NearSide, Side},
     timestamp::UtcText,
     v03,
 };
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
-use given::{Known, NO_NAME};
+use given::NO_NAME;
 use rules::at;
 use smallvec::SmallVec;
 
@@ -48,6 +49,8 @@ pub struct Assembler<'d> {
     specversion: Option<SpecVersion>,
     seen: u8,
     count: usize,
+    /// What [`push_utc`](Self::push_utc) wrote last, which need not be looked at.
+    utc: Span,
 }
 
 impl<'d> Assembler<'d> {
@@ -75,6 +78,7 @@ impl<'d> Assembler<'d> {
             specversion: None,
             seen: 0,
             count: 0,
+            utc: Span::default(),
         }
     }
 
@@ -88,38 +92,39 @@ impl<'d> Assembler<'d> {
     /// A piece of the document. `plain` says that it is known to be printable ASCII, which saves looking.
     #[inline]
     pub fn slice(&self, range: Range<usize>, plain: bool) -> Result<Piece, Error> {
-        Ok(Piece { span: text_span(range)?, known: if plain { Known::Plain } else { Known::Text } })
+        Ok(Piece::new(text_span(range)?, plain))
     }
 
     /// Copies a text that is known to be printable ASCII.
     #[inline]
     pub fn push_plain(&mut self, text: &str) -> Result<Piece, Error> {
-        Ok(Piece { span: self.parts.push(text)?, known: Known::Plain })
+        Ok(Piece::new(self.parts.push(text)?, true))
     }
 
     /// Copies a text.
     #[inline]
     pub fn push(&mut self, text: &str) -> Result<Piece, Error> {
-        let (start, plain) = self.parts.side.append_and_look(text.as_bytes());
-        let span = side_span(start, text.len())?;
-        Ok(Piece { span, known: if plain { Known::Plain } else { Known::Text } })
+        self.append(text.as_bytes())
     }
 
     /// Copies bytes that are to be a text. Errors are of kind [`InvalidUtf8`](ErrorKind::InvalidUtf8), without a place.
     ///
     /// For most texts this is one look, at many bytes at a time.
+    #[inline]
     pub fn push_bytes(&mut self, text: &[u8]) -> Result<Piece, Error> {
-        self.copy(text)
+        let piece = self.append(text)?;
+        self.check_text(piece, text)
     }
 
+    #[inline(never)] // Where it matters, the body is taken in.
+    fn append(&mut self, text: &[u8]) -> Result<Piece, Error> {
+        self.parts.side.append_and_look(text)
+    }
+
+    /// The piece, if the bytes that were copied are text.
     #[inline(always)]
-    fn copy(&mut self, text: &[u8]) -> Result<Piece, Error> {
-        let (start, plain) = self.parts.side.append_and_look(text);
-        if !plain {
-            self.check_utf8(start, text)?;
-        }
-        let span = side_span(start, text.len())?;
-        Ok(Piece { span, known: if plain { Known::Plain } else { Known::Text } })
+    fn check_text(&mut self, piece: Piece, text: &[u8]) -> Result<Piece, Error> {
+        if piece.is_plain() { Ok(piece) } else { self.check_utf8(piece, text) }
     }
 
     /// Has a text written, by a function that appends it: an unescaped string, for example.
@@ -131,16 +136,19 @@ impl<'d> Assembler<'d> {
         let start = self.parts.side.length();
         write(&mut TextWriter(&mut self.parts.side))?;
         let length = self.parts.side.length().wrapping_sub(start);
-        Ok(Piece { span: side_span(start, length)?, known: Known::Text })
+        Ok(Piece::new(side_span(start, length)?, false))
     }
 
     /// Writes the text of a point in time, in UTC: what [`Timestamp::format_utc`](crate::Timestamp::format_utc) writes. `None` when that has none.
     #[inline]
     pub fn push_utc(&mut self, seconds: i64, nanosecond: u32) -> Result<Option<Piece>, Error> {
-        let Some(text) = UtcText::of(seconds, nanosecond) else { return Ok(None) };
         let start = self.parts.side.length();
-        self.parts.side.append(text.as_bytes());
-        Ok(Some(Piece { span: side_span(start, text.as_bytes().len())?, known: Known::Timestamp }))
+        let written = self.parts.side.append_written(|text| UtcText::write(seconds, nanosecond, text));
+        if written.is_none() {
+            return Ok(None);
+        }
+        self.utc = side_span(start, self.parts.side.length().wrapping_sub(start))?;
+        Ok(Some(Piece::new(self.utc, true)))
     }
 
     /// Takes an attribute, `specversion` included.
@@ -149,7 +157,7 @@ impl<'d> Assembler<'d> {
     #[inline]
     pub fn attribute(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
         self.check_size(name, value)?;
-        let text = self.parts.bytes(name.span);
+        let text = self.parts.bytes(name.span());
         match Core::from_name(text) {
             Some(core) => self.core(core, value),
             None if text == b"specversion" => self.version(name, value),
@@ -165,7 +173,7 @@ impl<'d> Assembler<'d> {
         match CoreName::of(name) {
             Some(name) => self.core_named(name, value),
             None => {
-                let name = self.copy(name)?;
+                let name = self.push_bytes(name)?;
                 self.check_size(name, value)?;
                 self.other(name, value)
             }
@@ -187,18 +195,36 @@ impl<'d> Assembler<'d> {
     /// Takes an attribute of the specification that came as text, which is copied: [`push_bytes`](Self::push_bytes) and
     /// [`core_named`](Self::core_named) in one.
     pub fn core_text(&mut self, name: CoreName, text: &[u8]) -> Result<(), Error> {
-        let piece = self.copy(text)?;
-        if let Some(core) = name.core()
-            && self.seen & 1 << core as u8 == 0
+        let bit = name.bit();
+        let is_usual = self.seen & bit == 0
             && self.count < self.decoding.limits.attributes
-            && text.len() <= self.decoding.limits.value
-            && is_plain_core(core, text, piece.known == Known::Plain)
-        {
-            self.seen |= 1 << core as u8;
+            && text.len() <= self.decoding.limits.value;
+        let Some(core) = name.core() else {
+            if is_usual && text == b"1.0" {
+                self.seen |= bit;
+                self.count = self.count.wrapping_add(1);
+                self.specversion = Some(SpecVersion::V1);
+                return Ok(());
+            }
+            return self.unusual_text(name, text);
+        };
+        if !is_usual {
+            return self.unusual_text(name, text);
+        }
+        let piece = self.parts.side.append_and_look(text)?;
+        if is_plain_core(core, text, piece.is_plain()) {
+            self.seen |= bit;
             self.count = self.count.wrapping_add(1);
-            self.parts.set_core(core, piece.span);
+            self.parts.set_core(core, piece.span());
             return Ok(());
         }
+        let piece = self.check_text(piece, text)?;
+        self.core_named(name, Given::Text(piece))
+    }
+
+    #[inline(never)]
+    fn unusual_text(&mut self, name: CoreName, text: &[u8]) -> Result<(), Error> {
+        let piece = self.push_bytes(text)?;
         self.core_named(name, Given::Text(piece))
     }
 
@@ -212,10 +238,11 @@ impl<'d> Assembler<'d> {
     }
 
     fn extension_text(&mut self, name: &[u8], text: &[u8]) -> Result<(), Error> {
-        let (value, piece) = (self.copy(text)?, self.copy(name)?);
+        let value = self.push_bytes(text)?;
+        let piece = self.push_bytes(name)?;
         self.check_size(piece, Given::Text(value))?;
-        if value.known == Known::Plain && is_name(name) {
-            return self.insert(piece, ExtensionKind::String, value.span);
+        if value.is_plain() && is_name(name) {
+            return self.insert_named(piece, name, ExtensionKind::String, value.span());
         }
         self.other(piece, Given::Text(value))
     }
@@ -229,7 +256,7 @@ impl<'d> Assembler<'d> {
     /// Takes an attribute that the carrier names but says has no value. It is absent, and must not come again.
     pub fn unset(&mut self, name: Piece) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
-        let text = self.parts.bytes(name.span);
+        let text = self.parts.bytes(name.span());
         match Core::from_name(text) {
             Some(core @ (Core::Id | Core::Source | Core::Type)) => Err(at(missing(core.name()), name)),
             Some(core) => self.see(1 << core as u8, core.name(), name),
@@ -246,7 +273,7 @@ impl<'d> Assembler<'d> {
     #[cold]
     pub fn invalid(&mut self, name: Piece, error: Error) -> Result<(), Error> {
         self.check_size(name, Given::Boolean(false))?;
-        let text = String::from(self.parts.str(name.span));
+        let text = String::from(self.parts.str(name.span()));
         let core = Core::from_name(text.as_bytes());
         if let Some(core) = core {
             self.see(1 << core as u8, core.name(), name)?;
@@ -266,7 +293,13 @@ impl<'d> Assembler<'d> {
     /// The text of a piece.
     #[inline]
     pub fn text(&self, piece: Piece) -> &str {
-        self.parts.str(piece.span)
+        self.parts.str(piece.span())
+    }
+
+    /// The same as bytes, which takes less.
+    #[inline]
+    pub fn bytes(&self, piece: Piece) -> &[u8] {
+        self.parts.bytes(piece.span())
     }
 
     /// The options.
@@ -325,11 +358,11 @@ impl<'d> Assembler<'d> {
 
     /// Takes bytes away again that are no text.
     #[cold]
-    fn check_utf8(&mut self, start: usize, text: &[u8]) -> Result<(), Error> {
+    fn check_utf8(&mut self, piece: Piece, text: &[u8]) -> Result<Piece, Error> {
         if core::str::from_utf8(text).is_ok() {
-            return Ok(());
+            return Ok(piece);
         }
-        self.parts.side.truncate(start);
+        self.parts.side.truncate(piece.span().range().start);
         Err(Error::new(ErrorKind::InvalidUtf8))
     }
 }

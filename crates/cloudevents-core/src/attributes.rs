@@ -40,31 +40,47 @@ impl Core {
     }
 }
 
-/// A piece of one of the two buffers; the top bit of the offset says which. Length 0: absent.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Span {
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-}
+/// A piece of one of the two buffers: offset and length, of 32 bits each, the offset above. The top bit says which buffer. Length
+/// 0: absent.
+///
+/// It is one word, because what is stored in halves and loaded as a whole, as copies do, has to wait for the stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span(u64);
 
 pub(crate) const SIDE: u32 = 1 << 31;
 
 impl Span {
     #[inline]
+    pub(crate) const fn new(offset: u32, length: u32) -> Self {
+        Self((offset as u64) << 32 | length as u64)
+    }
+
+    /// With the bit that says which buffer.
+    #[inline]
+    pub(crate) const fn offset(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline]
+    pub(crate) const fn length(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
     pub(crate) fn is_absent(self) -> bool {
-        self.length == 0
+        self.length() == 0
     }
 
     /// The range of the buffer of the span.
     #[inline]
     pub(crate) fn range(self) -> Range<usize> {
-        let start = (self.offset & !SIDE) as usize;
-        start..start.wrapping_add(self.length as usize)
+        let start = (self.offset() & !SIDE) as usize;
+        start..start.wrapping_add(self.length() as usize)
     }
 
     #[inline]
     pub(crate) fn is_in_side(self) -> bool {
-        self.offset & SIDE != 0
+        self.offset() & SIDE != 0
     }
 
     /// The text, from the buffer of the span. Empty for a span that does not fit, which no constructor makes.
@@ -102,7 +118,7 @@ pub(crate) enum ExtensionKind {
 impl Extension {
     #[inline]
     pub(crate) fn name(self) -> Span {
-        Span { offset: self.name_offset, length: self.name_length.into() }
+        Span::new(self.name_offset, self.name_length.into())
     }
 
     #[inline(always)]
@@ -110,12 +126,12 @@ impl Extension {
         let written = || self.value.of(text, side);
         match self.kind {
             ExtensionKind::Unset | ExtensionKind::String => Value::String(written()),
-            ExtensionKind::Boolean => Value::Boolean(self.value.offset != 0),
-            ExtensionKind::Integer => Value::Integer(self.value.offset.cast_signed()),
+            ExtensionKind::Boolean => Value::Boolean(self.value.offset() != 0),
+            ExtensionKind::Integer => Value::Integer(self.value.offset().cast_signed()),
             ExtensionKind::Binary => {
-                let start = self.value.offset as usize;
+                let start = self.value.offset() as usize;
                 Value::Binary(
-                    binary.get(start..start.wrapping_add(self.value.length as usize)).unwrap_or_default(),
+                    binary.get(start..start.wrapping_add(self.value.length() as usize)).unwrap_or_default(),
                 )
             }
             ExtensionKind::Uri => Value::Uri(Uri::known(written())),
@@ -126,9 +142,11 @@ impl Extension {
 }
 
 /// The extensions of an event, by name. Few lie in the event itself; clone never copies more than that.
+// The tag is as wide as what is next to it, so that moves are made of whole words (see `Span`).
 #[derive(Clone, Debug)]
+#[repr(u32)]
 pub(crate) enum Extensions {
-    Few { length: u8, list: [Extension; FEW] },
+    Few { length: u32, list: [Extension; FEW] },
     Many { list: Arc<[Extension]>, binary: Bytes },
 }
 
@@ -137,22 +155,17 @@ pub(crate) const FEW: usize = 4;
 impl Extensions {
     #[inline]
     pub(crate) fn new(list: &[Extension], binary: Bytes) -> Self {
-        match u8::try_from(list.len()) {
-            Ok(length) if list.len() <= FEW && binary.is_empty() => {
-                let mut few = [Extension::default(); FEW];
-                if let Some(few) = few.get_mut(..list.len()) {
-                    few.copy_from_slice(list);
-                }
-                Self::Few { length, list: few }
-            }
-            _ => Self::Many { list: list.into(), binary },
+        if list.len() <= FEW && binary.is_empty() {
+            let few = core::array::from_fn(|at| list.get(at).copied().unwrap_or_default());
+            return Self::Few { length: list.len() as u32, list: few };
         }
+        Self::Many { list: list.into(), binary }
     }
 
     #[inline]
     pub(crate) fn list(&self) -> &[Extension] {
         match self {
-            Self::Few { length, list } => list.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Few { length, list } => list.get(..*length as usize).unwrap_or_default(),
             Self::Many { list, .. } => list,
         }
     }

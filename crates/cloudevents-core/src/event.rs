@@ -172,7 +172,7 @@ impl Event {
         let mut size = 0_usize;
         for (span, core) in self.core.iter().zip(CORE) {
             if !span.is_absent() {
-                size = size.saturating_add(span.length as usize).saturating_add(core.name().len());
+                size = size.saturating_add(span.length() as usize).saturating_add(core.name().len());
             }
         }
         for extension in self.extensions.list() {
@@ -341,7 +341,7 @@ impl Event {
             let start = side.len();
             side.push_str(span.of(text.as_str(), old_side.as_str()));
             // What was within reach before still is.
-            Span { offset: u32::try_from(start).unwrap_or(u32::MAX), length: span.length }
+            Span::new(u32::try_from(start).unwrap_or(u32::MAX), span.length())
         };
         self.core = self.core.map(|span| if span.is_absent() { span } else { move_span(span) });
         self.type_url = move_span(self.type_url);
@@ -350,7 +350,7 @@ impl Event {
             .list()
             .iter()
             .map(|old| {
-                let name_offset = move_span(old.name()).offset;
+                let name_offset = move_span(old.name()).offset();
                 let value = if old.is_text() { move_span(old.value) } else { old.value };
                 Extension { name_offset, value, ..*old }
             })
@@ -545,8 +545,8 @@ impl Extension {
         use crate::attributes::ExtensionKind as Is;
         match self.kind {
             Is::Boolean | Is::Integer => "-2147483648".len(),
-            Is::Binary => (self.value.length as usize).div_ceil(3).saturating_mul(4),
-            _ => self.value.length as usize,
+            Is::Binary => (self.value.length() as usize).div_ceil(3).saturating_mul(4),
+            _ => self.value.length() as usize,
         }
     }
 }

@@ -110,6 +110,16 @@ impl<'a> MediaType<'a> {
         self.essence().eq_ignore_ascii_case(essence)
     }
 
+    /// Whether a text is a media type without parameters.
+    #[inline]
+    pub(crate) fn is_plain(text: &[u8]) -> bool {
+        let slash = token_length(text);
+        let subtype = text.get(slash..).and_then(|rest| rest.strip_prefix(b"/"));
+        slash > 0
+            && subtype
+                .is_some_and(|subtype| !subtype.is_empty() && subtype.iter().all(|&byte| is_token(byte)))
+    }
+
     /// For the text of an event's attribute, which was checked when it came in.
     #[inline]
     pub(crate) fn known(text: &'a str) -> Self {
@@ -225,9 +235,38 @@ fn token_length(bytes: &[u8]) -> usize {
 }
 
 /// The `tchar` of RFC 9110.
+#[inline]
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKEN.get(usize::from(byte)).is_some_and(|is| *is)
 }
+
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        byte = byte.wrapping_add(1);
+    }
+    table
+};
 
 #[cold]
 fn refuse(text: &str) -> Error {

@@ -99,10 +99,10 @@ impl<S: Side> Parts<S> {
     pub(crate) fn store(&mut self, value: Value<'_>) -> Result<(ExtensionKind, Span), Error> {
         let kind = match value {
             Value::Boolean(boolean) => {
-                return Ok((ExtensionKind::Boolean, Span { offset: boolean.into(), length: 0 }));
+                return Ok((ExtensionKind::Boolean, Span::new(boolean.into(), 0)));
             }
             Value::Integer(number) => {
-                return Ok((ExtensionKind::Integer, Span { offset: number.cast_unsigned(), length: 0 }));
+                return Ok((ExtensionKind::Integer, Span::new(number.cast_unsigned(), 0)));
             }
             Value::Binary(bytes) => {
                 let start = self.binary.len();
@@ -153,7 +153,7 @@ impl Parts {
 #[inline]
 pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
     let span = text_span(start..start.wrapping_add(length))?;
-    Ok(Span { offset: span.offset | SIDE, ..span })
+    Ok(Span::new(span.offset() | SIDE, span.length()))
 }
 
 /// The span of a range of the text buffer.
@@ -162,7 +162,7 @@ pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
     // What ends within reach begins there.
     match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
         (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
-            Ok(Span { offset, length })
+            Ok(Span::new(offset, length))
         }
         _ => Err(beyond_reach()),
     }
@@ -171,8 +171,8 @@ pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
 #[inline]
 pub(crate) fn extension(name: Span, kind: ExtensionKind, value: Span) -> Extension {
     // Names are no longer than 65535 bytes (see `name`).
-    let name_length = u16::try_from(name.length).unwrap_or(u16::MAX);
-    Extension { name_offset: name.offset, name_length, kind, value }
+    let name_length = u16::try_from(name.length()).unwrap_or(u16::MAX);
+    Extension { name_offset: name.offset(), name_length, kind, value }
 }
 
 /// Whether a text follows the rules of a core attribute at first sight. `plain` says that it is known to be printable ASCII.
@@ -182,7 +182,9 @@ pub(crate) fn is_plain_core(core: Core, value: &[u8], plain: bool) -> bool {
         && match core {
             Core::Id | Core::Type | Core::Subject => plain,
             Core::Source => is_plain_path(value),
-            Core::DataContentType => value == MediaType::JSON.as_str().as_bytes(),
+            Core::DataContentType => {
+                value == MediaType::JSON.as_str().as_bytes() || MediaType::is_plain(value)
+            }
             Core::DataSchema => false,
             Core::Time => Timestamp::is(value),
         }

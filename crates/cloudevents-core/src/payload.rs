@@ -2,8 +2,8 @@
 
 use crate::{Error, JsonText, MediaType, TextBuffer, cbor_item::is_cbor_item};
 use alloc::string::String;
-use bytes::Bytes;
-use core::fmt;
+use bytes::{Buf, Bytes};
+use core::{fmt, ops::Range};
 
 /// The payload of an event, as [`Event::data`](crate::Event::data) shows it: a view that is free to copy.
 ///
@@ -82,7 +82,9 @@ pub struct Payload {
 }
 
 /// How the bytes are held: text is known to be UTF-8.
+// The tag is a word, so that moves are made of whole words (see `Span`).
 #[derive(Clone, Debug)]
+#[repr(usize)]
 pub(crate) enum Content {
     Text(TextBuffer),
     Bytes(Bytes),
@@ -139,17 +141,20 @@ impl Payload {
 
     /// Character data of a format that does not tell JSON from other text: JSON under a JSON content type when it is JSON, else
     /// text. It is looked at when somebody asks which, and not before.
+    #[inline]
     pub fn characters(text: impl Into<TextBuffer>, content_type: Option<MediaType<'_>>) -> Self {
         let kind = if content_type.is_some_and(MediaType::is_json) { Kind::Characters } else { Kind::Text };
         Self::of(Content::Text(text.into()), kind)
     }
 
     /// Bytes, which stay bytes whatever the content type says: JSON documents carry them as `data_base64`.
+    #[inline]
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::of(Content::Bytes(bytes.into()), Kind::Binary)
     }
 
     /// The body of a message whose carrier knows only bytes: the content type says what it is.
+    #[inline]
     pub fn body(bytes: impl Into<Bytes>) -> Self {
         Self::of(Content::Bytes(bytes.into()), Kind::Body)
     }
@@ -185,6 +190,23 @@ impl Payload {
     fn of(content: Content, kind: Kind) -> Self {
         Self { content, kind, type_url: String::new() }
     }
+}
+
+/// The part of a document that a payload is: it shares the document's buffer, and counts no reference more. Nothing is held on to
+/// for an empty one. Beyond the end there is nothing.
+///
+/// ```
+/// let document = bytes::Bytes::from_static(b"[payload]");
+/// assert_eq!(cloudevents_core::cut(document, 1..8), "payload");
+/// ```
+#[inline]
+pub fn cut(mut document: Bytes, part: Range<usize>) -> Bytes {
+    if part.is_empty() {
+        return Bytes::new();
+    }
+    document.truncate(part.end);
+    document.advance(part.start.min(document.len()));
+    document
 }
 
 impl fmt::Debug for Payload {

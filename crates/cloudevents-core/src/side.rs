@@ -1,6 +1,12 @@
 //! Text that is collected for an event, beside that of its document.
 
-use crate::{TextBuffer, text};
+use crate::{
+    Error, TextBuffer,
+    attributes::{SIDE, Span},
+    parts::side_span,
+    piece::Piece,
+    text,
+};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
@@ -58,10 +64,13 @@ const NEAR: usize = 512;
 #[derive(Clone, Debug)]
 pub(crate) struct NearSide {
     near: [u8; NEAR],
+    /// The length of the text that lies here; [`FAR`] once it does not fit, so that there is no room either.
     length: usize,
     /// All of the text, once it does not fit.
     far: Option<Vec<u8>>,
 }
+
+const FAR: usize = NEAR + 1;
 
 impl Side for NearSide {
     #[inline]
@@ -116,17 +125,43 @@ impl NearSide {
         Self { near: [0; NEAR], length: 0, far: None }
     }
 
-    /// Appends bytes, which may turn out to be no text. The answer is where, and whether they are printable ASCII.
-    #[inline]
-    pub(crate) fn append_and_look(&mut self, bytes: &[u8]) -> (usize, bool) {
+    /// Appends bytes, which may turn out to be no text when they are not plain.
+    #[inline(always)]
+    pub(crate) fn append_and_look(&mut self, bytes: &[u8]) -> Result<Piece, Error> {
         let start = self.length;
-        if let Some(room) = self.room(bytes.len()) {
-            return (start, text::copy_plain(bytes, room));
+        match self.room(bytes.len()) {
+            // What lies here is within reach of a span.
+            Some(room) => {
+                let span = Span::new(start as u32 | SIDE, room.len() as u32);
+                Ok(Piece::new(span, text::copy_plain(bytes, room)))
+            }
+            None => self.append_far(bytes),
         }
+    }
+
+    #[cold]
+    fn append_far(&mut self, bytes: &[u8]) -> Result<Piece, Error> {
         let far = self.far(bytes.len());
         let start = far.len();
         far.extend_from_slice(bytes);
-        (start, text::is_plain(bytes))
+        Ok(Piece::new(side_span(start, bytes.len())?, text::is_plain(bytes)))
+    }
+
+    /// Appends a text that is written in place, no longer than this. `None`: there is none after all.
+    #[inline]
+    pub(crate) fn append_written<const LONGEST: usize>(
+        &mut self,
+        write: impl FnOnce(&mut [u8; LONGEST]) -> Option<u8>,
+    ) -> Option<()> {
+        let rest = self.near.get_mut(self.length..).unwrap_or_default();
+        if let Some(place) = rest.first_chunk_mut() {
+            self.length = self.length.wrapping_add(write(place)?.into());
+        } else {
+            let mut text = [0; LONGEST];
+            let length = write(&mut text)?;
+            self.append(text.get(..length.into()).unwrap_or_default());
+        }
+        Some(())
     }
 
     /// The text that lies here, checked in whole blocks, which takes less than to the byte. What follows it usually is zeros.
@@ -156,9 +191,6 @@ impl NearSide {
     /// The place for so many bytes, if they fit.
     #[inline(always)]
     fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        if self.far.is_some() {
-            return None;
-        }
         let end = self.length.wrapping_add(bytes);
         let room = self.near.get_mut(self.length..end)?;
         self.length = end;
@@ -169,6 +201,7 @@ impl NearSide {
     #[cold]
     fn far(&mut self, bytes: usize) -> &mut Vec<u8> {
         let near = self.near.get(..self.length).unwrap_or_default();
+        self.length = FAR;
         self.far.get_or_insert_with(|| {
             let mut far = Vec::with_capacity(near.len().saturating_add(bytes));
             far.extend_from_slice(near);
@@ -194,8 +227,11 @@ mod tests {
                 let mut side = NearSide::new();
                 let (one, two) = ("a".repeat(first), "b".repeat(second));
                 side.append(one.as_bytes());
-                assert_eq!(side.append_and_look(two.as_bytes()), (first, true));
-                assert_eq!(side.append_and_look("ä".as_bytes()), (first + second, false));
+                for (text, at, plain) in [(two.as_str(), first, true), ("ä", first + second, false)] {
+                    let piece = side.append_and_look(text.as_bytes()).unwrap();
+                    assert_eq!((piece.span().range(), piece.is_plain()), (at..at + text.len(), plain));
+                    assert!(piece.span().is_in_side());
+                }
                 let whole = alloc::format!("{one}{two}ä");
                 assert_eq!((side.bytes(), side.length()), (whole.as_bytes(), whole.len()));
                 side.truncate(first + second);

@@ -15,6 +15,8 @@ use core::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+// A word, though a byte would do: moves of an event are made of whole words then (see `Span`).
+#[repr(usize)]
 pub enum SpecVersion {
     /// 0.3, which [`Event::upgrade`](crate::Event::upgrade) turns into 1.0.
     V03,

@@ -30,7 +30,7 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
 /// Copies bytes to a place of the same length, and tells whether all of them are printable ASCII and spaces.
 ///
 /// Bytes that are few are copied as two halves, which may overlap.
-#[inline]
+#[inline(always)]
 pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
     if from.len() > 64 {
         to.copy_from_slice(from);

@@ -58,6 +58,7 @@ impl From<String> for TextBuffer {
 }
 
 impl From<&str> for TextBuffer {
+    #[inline]
     fn from(text: &str) -> Self {
         Self(text.into())
     }

@@ -6,6 +6,7 @@ mod chrono04;
 mod jiff02;
 #[cfg(feature = "time03")]
 mod time03;
+mod usual;
 mod utc;
 
 pub(crate) use utc::UtcText;
@@ -127,7 +128,7 @@ impl<'a> Timestamp<'a> {
     /// Whether a text is a timestamp.
     #[inline]
     pub(crate) fn is(text: &[u8]) -> bool {
-        read(text).is_ok()
+        usual::is_usual(text) || read(text).is_ok()
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use crate::{Error, ErrorKind};
 use alloc::format;
 use core::fmt;
+use wide::u8x16;
 
 /// An absolute URI of RFC 3986, section 4.3: a scheme is required, a fragment is not allowed.
 ///
@@ -92,20 +93,27 @@ impl<'a> UriReference<'a> {
 /// spelling of a `source`, told without taking it apart.
 #[inline]
 pub(crate) fn is_plain_path(text: &[u8]) -> bool {
-    text.iter().fold(true, |all, byte| all & PATH_CHARACTERS.get(usize::from(*byte)).is_some_and(|is| *is))
+    if let Some(last) = text.last_chunk::<16>() {
+        // Whole chunks, then the last 16 bytes, which may overlap them.
+        let chunks = text.as_chunks::<16>().0.iter();
+        return chunks.fold(of_path(*last), |all, chunk| all & of_path(*chunk)).to_bitmask() == 0xffff;
+    }
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~'))
 }
 
-#[allow(clippy::indexing_slicing)] // Evaluated by the compiler.
-const PATH_CHARACTERS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128_u8 {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~');
-        byte = byte.wrapping_add(1);
-    }
-    table
-};
+/// The bytes that are unreserved characters or slashes.
+#[inline(always)]
+#[allow(clippy::arithmetic_side_effects)] // Lanes wrap.
+fn of_path(chunk: [u8; 16]) -> u8x16 {
+    let chunk = u8x16::new(chunk);
+    let within = |bytes: u8x16, least: u8, greatest: u8| {
+        let above = bytes - u8x16::splat(least);
+        above.min(u8x16::splat(greatest.wrapping_sub(least))).simd_eq(above)
+    };
+    let is = |byte: u8| chunk.simd_eq(u8x16::splat(byte));
+    // The hyphen, the full stop, the slash and the digits stand side by side.
+    within(chunk, b'-', b'9') | within(chunk | u8x16::splat(b' '), b'a', b'z') | is(b'_') | is(b'~')
+}
 
 #[cold]
 fn why_not_uri(text: &str) -> Error {
@@ -174,6 +182,20 @@ impl<'a> From<Uri<'a>> for UriReference<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_paths() {
+        for length in [1, 15, 16, 17, 31, 32, 40] {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = alloc::vec![b'a'; length];
+                    text[at] = byte;
+                    let plain = byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+                    assert_eq!(is_plain_path(&text), plain, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn references() {

@@ -112,11 +112,11 @@ fn member(
     scanner.expect(b':', "`:`").map_err(syntax)?;
     scanner.white_space();
     let name = value::piece(scanner, key, assembler)?;
-    match assembler.text(name) {
-        "data" => {
+    match assembler.bytes(name) {
+        b"data" => {
             payload.data(buffer, scanner, assembler.decoding().limits.depth.saturating_sub(level), key.start)
         }
-        "data_base64" => payload.data_base64(scanner, key.start),
+        b"data_base64" => payload.data_base64(scanner, key.start),
         _ => value::attribute(scanner, name, assembler),
     }
 }

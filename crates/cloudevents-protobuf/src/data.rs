@@ -4,8 +4,8 @@ use crate::{
     value::place,
     wire::{Content, Field, Reader, Text, bytes_tag, field_length, put_bytes, put_length, wrong_wire_type},
 };
-use bytes::{Buf, Bytes};
-use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer};
+use bytes::Bytes;
+use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer, cut};
 use core::ops::Range;
 
 /// A payload that was found; ranges are those of the event's part of the document.
@@ -134,17 +134,6 @@ fn any_length(type_url: &str, value: &[u8]) -> usize {
 fn range(bytes: &[u8], at: usize, start: usize) -> Range<usize> {
     let begin = at.saturating_sub(start);
     begin..begin.saturating_add(bytes.len())
-}
-
-/// The range of the bytes, which share their buffer. Nothing is held on to for an empty one.
-#[inline]
-fn cut(mut part: Bytes, range: Range<usize>) -> Bytes {
-    if range.is_empty() {
-        return Bytes::new();
-    }
-    part.truncate(range.end);
-    part.advance(range.start.min(part.len()));
-    part
 }
 
 #[cold]

@@ -154,16 +154,27 @@ impl<'a> Plan<'a> {
 
     #[inline]
     fn append_core(&self, name: CoreName, out: &mut Vec<u8>) {
-        let (value, tag) = match name {
-            CoreName::DataContentType => (self.content_type.map(str::as_bytes), bytes_tag(3)),
-            CoreName::DataSchema => (self.schema.map(str::as_bytes), bytes_tag(5)),
-            CoreName::Subject => (self.subject.map(str::as_bytes), bytes_tag(3)),
-            CoreName::Time => (self.time_message.as_ref().map(Message::bytes), TIMESTAMP),
-            CoreName::Id | CoreName::Source | CoreName::SpecVersion | CoreName::Type => return,
-        };
-        if let Some(value) = value {
-            put_entry(name.as_str(), tag, value, out);
+        let text = str::as_bytes;
+        // Where the names are known, they need not be copied by a call.
+        match name {
+            CoreName::DataContentType => {
+                put_core("datacontenttype", bytes_tag(3), self.content_type.map(text), out);
+            }
+            CoreName::DataSchema => put_core("dataschema", bytes_tag(5), self.schema.map(text), out),
+            CoreName::Subject => put_core("subject", bytes_tag(3), self.subject.map(text), out),
+            CoreName::Time => {
+                put_core("time", TIMESTAMP, self.time_message.as_ref().map(Message::bytes), out)
+            }
+            CoreName::Id | CoreName::Source | CoreName::SpecVersion | CoreName::Type => {}
         }
+    }
+}
+
+/// Appends the entry of an attribute, if there is one.
+#[inline(always)]
+fn put_core(name: &'static str, tag: u8, value: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        put_entry(name, tag, value, out);
     }
 }
 

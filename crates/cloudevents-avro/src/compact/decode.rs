@@ -3,11 +3,11 @@
 use super::value::{self, BRANCHES};
 use crate::{
     datum::{Items, Reader, text_error},
-    decode::explain,
+    decode::{beginning, explain},
     value::{Entry, place},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, Event, Payload};
+use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, Event, Payload, cut};
 
 /// The clause of every datum: its encoding is that of the schema.
 const CLAUSE: &str = "AVROC-2.2-a";
@@ -26,7 +26,8 @@ const TEXTS: [(CoreName, bool); 6] = [
 #[inline]
 pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
-    event(&document, with).map_err(|error| explain(error, &document))
+    let beginning = beginning(&document);
+    event(document, with).map_err(|error| explain(error, &beginning))
 }
 
 /// One attribute of the event, as text, without reading what comes after it.
@@ -36,8 +37,8 @@ pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Opti
 }
 
 #[inline]
-fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    let mut reader = Reader::new(document, CLAUSE);
+fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    let mut reader = Reader::new(&document, CLAUSE);
     let mut assembler = Assembler::new(with);
     assembler.core_text(CoreName::SpecVersion, b"1.0")?;
     for (name, optional) in TEXTS {
@@ -61,12 +62,12 @@ fn event(document: &Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     let end = reader.position();
     assembler.complete().map_err(|error| place(error, end))?;
     let payload = match reader.branch(2)? {
-        // The bytes lie in the document.
-        0 => Some(Payload::body(document.slice_ref(reader.bytes()?))),
+        0 => Some(reader.range()?),
         _ => None,
     };
     reader.end()?;
-    Ok(assembler.finish(payload))
+    // The bytes lie in the document.
+    Ok(assembler.finish(payload.map(|range| Payload::body(cut(document, range)))))
 }
 
 /// Whether an optional field is there.

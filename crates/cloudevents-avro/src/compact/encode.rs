@@ -4,7 +4,7 @@ use super::value;
 use crate::{
     datum::{bytes_length, long_length, write_bytes, write_long},
     decode::not_v1,
-    encode::bytes_losses,
+    encode::{bytes_losses, reserve},
 };
 use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion};
 
@@ -38,7 +38,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         length = length.saturating_add(value::length(name, value));
     }
     let payload_length = payload.map_or(0, |bytes| bytes_length(bytes.len()));
-    out.reserve(length.saturating_add(time.map_or(0, long_length)).saturating_add(payload_length));
+    reserve(length.saturating_add(time.map_or(0, long_length)).saturating_add(payload_length), out);
 
     for text in required {
         write_bytes(text.as_bytes(), out);

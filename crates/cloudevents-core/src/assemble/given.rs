@@ -3,33 +3,9 @@
 use crate::{
     SpecVersion,
     attributes::{Core, SIDE, Span},
+    piece::Piece,
     side::{NearSide, Side},
 };
-
-/// A piece of text: of the document, or of what was pushed.
-///
-/// ```
-/// let decoding = cloudevents_core::Decoding::strict();
-/// let mut assembler = cloudevents_core::Assembler::new(&decoding);
-/// let piece = assembler.push("text")?;
-/// assert_eq!(assembler.text(piece), "text");
-/// # Ok::<(), cloudevents_core::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Piece {
-    pub(super) span: Span,
-    pub(super) known: Known,
-}
-
-/// What is known of a piece without looking at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    Text,
-    /// It is printable ASCII.
-    Plain,
-    /// It is the text of a point in time.
-    Timestamp,
-}
 
 /// The name of an attribute of the specification (1.0), looked up once.
 ///
@@ -86,6 +62,15 @@ impl CoreName {
         })
     }
 
+    /// The bit that tells whether the attribute has come.
+    #[inline]
+    pub(super) const fn bit(self) -> u8 {
+        match self.core() {
+            Some(core) => 1 << core as u8,
+            None => 1 << 7,
+        }
+    }
+
     /// The slot of the attribute; the version has none.
     #[inline]
     pub(crate) const fn core(self) -> Option<Core> {
@@ -131,7 +116,7 @@ impl<'a> AttributeName<'a> {
 }
 
 /// Stands for a name that is known and has no place.
-pub(super) const NO_NAME: Piece = Piece { span: Span { offset: SIDE, length: 0 }, known: Known::Plain };
+pub(super) const NO_NAME: Piece = Piece::new(Span::new(SIDE, 0), true);
 
 /// The value of an attribute as a carrier gives it. Carriers of text give [`Text`](Self::Text) for everything; typed carriers
 /// name the type. Core attributes are read as their own type in either case.

@@ -2,13 +2,14 @@
 
 use super::{
     Assembler,
-    given::{Given, Known, NO_NAME, Piece},
+    given::{CoreName, Given, NO_NAME},
 };
 use crate::{
     Error, ErrorKind, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
-    attributes::{Core, ExtensionKind, SIDE, Span},
+    attributes::{Core, ExtensionKind, Span},
     name::is_name,
     parts::{self, check_core, is_plain_core, wrong_type},
+    piece::Piece,
     side::Side,
     text,
 };
@@ -18,7 +19,7 @@ impl Assembler<'_> {
     #[inline]
     pub(super) fn core(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
         let piece = match (core, value) {
-            (Core::DataSchema, Given::Text(piece)) if piece.span.length == 0 => {
+            (Core::DataSchema, Given::Text(piece)) if piece.span().length() == 0 => {
                 return self.odd_dataschema(value);
             }
             (_, Given::Text(piece))
@@ -31,13 +32,13 @@ impl Assembler<'_> {
         // What `dataschema` may be depends on the version, which may not be known yet.
         let checked = match core {
             Core::DataSchema => Ok(()),
-            Core::Time if piece.known == Known::Timestamp => Ok(()),
-            _ if is_plain_core(core, self.parts.bytes(piece.span), piece.known == Known::Plain) => Ok(()),
-            _ => check_core(core, self.parts.str(piece.span)),
+            Core::Time if self.is_utc(piece) => Ok(()),
+            _ if is_plain_core(core, self.parts.bytes(piece.span()), piece.is_plain()) => Ok(()),
+            _ => check_core(core, self.parts.str(piece.span())),
         };
         match checked {
             Ok(()) => {
-                self.parts.set_core(core, piece.span);
+                self.parts.set_core(core, piece.span());
                 Ok(())
             }
             Err(error) => {
@@ -52,41 +53,35 @@ impl Assembler<'_> {
         let Some(name) = self.extension_name(name)? else { return Ok(()) };
         if name.repaired {
             // A core attribute in another case is that attribute.
-            if let Some(core) = Core::from_name(self.parts.bytes(name.piece.span)) {
+            if let Some(core) = Core::from_name(self.parts.bytes(name.piece.span())) {
                 return self.core(core, value);
             }
-            if self.parts.bytes(name.piece.span) == b"specversion" {
+            if self.parts.bytes(name.piece.span()) == b"specversion" {
                 return self.version(name.piece, value);
             }
         }
         let name = name.piece;
         let (kind, span, checked) = match value {
-            Given::Boolean(boolean) => {
-                (ExtensionKind::Boolean, Span { offset: boolean.into(), length: 0 }, Ok(()))
-            }
-            Given::Integer(number) => {
-                (ExtensionKind::Integer, Span { offset: number.cast_unsigned(), length: 0 }, Ok(()))
-            }
+            Given::Boolean(boolean) => (ExtensionKind::Boolean, Span::new(boolean.into(), 0), Ok(())),
+            Given::Integer(number) => (ExtensionKind::Integer, Span::new(number.cast_unsigned(), 0), Ok(())),
             Given::Binary(bytes) => {
                 let (kind, span) = self.parts.store(Value::Binary(bytes))?;
                 (kind, span, Ok(()))
             }
-            Given::Text(piece) if piece.known == Known::Plain => (ExtensionKind::String, piece.span, Ok(())),
-            Given::Text(piece) => (ExtensionKind::String, piece.span, self.check(piece, text::check)),
+            Given::Text(piece) if piece.is_plain() => (ExtensionKind::String, piece.span(), Ok(())),
+            Given::Text(piece) => (ExtensionKind::String, piece.span(), self.check(piece, text::check)),
             Given::Uri(piece) => {
-                (ExtensionKind::Uri, piece.span, self.check(piece, |text| Uri::parse(text).map(drop)))
+                (ExtensionKind::Uri, piece.span(), self.check(piece, |text| Uri::parse(text).map(drop)))
             }
             Given::UriReference(piece) => (
                 ExtensionKind::UriReference,
-                piece.span,
+                piece.span(),
                 self.check(piece, |text| UriReference::parse(text).map(drop)),
             ),
-            Given::Timestamp(piece) if piece.known == Known::Timestamp => {
-                (ExtensionKind::Timestamp, piece.span, Ok(()))
-            }
+            Given::Timestamp(piece) if self.is_utc(piece) => (ExtensionKind::Timestamp, piece.span(), Ok(())),
             Given::Timestamp(piece) => (
                 ExtensionKind::Timestamp,
-                piece.span,
+                piece.span(),
                 self.check(piece, |text| Timestamp::parse(text).map(drop)),
             ),
         };
@@ -94,14 +89,20 @@ impl Assembler<'_> {
             Ok(()) => self.insert(name, kind, span),
             Err(error) => {
                 self.insert(name, ExtensionKind::Unset, Span::default())?;
-                let shown = String::from(self.parts.str(name.span));
+                let shown = String::from(self.parts.str(name.span()));
                 self.drop_or_refuse(&shown, false, error)
             }
         }
     }
 
+    /// Whether it is known, without looking, to be the text of a point in time.
+    #[inline]
+    fn is_utc(&self, piece: Piece) -> bool {
+        !piece.span().is_absent() && piece.span() == self.utc
+    }
+
     pub(super) fn version(&mut self, name: Piece, value: Given<'_>) -> Result<(), Error> {
-        self.see(1 << 7, "specversion", name)?;
+        self.see(CoreName::SpecVersion.bit(), "specversion", name)?;
         let Given::Text(piece) = value else {
             return Err(at(
                 Error::new(ErrorKind::InvalidType)
@@ -111,9 +112,9 @@ impl Assembler<'_> {
                 name,
             ));
         };
-        self.specversion = Some(match self.parts.bytes(piece.span) {
+        self.specversion = Some(match self.parts.bytes(piece.span()) {
             b"1.0" => SpecVersion::V1,
-            _ => SpecVersion::parse(self.parts.str(piece.span)).map_err(|error| at(error, piece))?,
+            _ => SpecVersion::parse(self.parts.str(piece.span())).map_err(|error| at(error, piece))?,
         });
         Ok(())
     }
@@ -121,7 +122,7 @@ impl Assembler<'_> {
     /// A name that is one, repaired where that is allowed; `None`: the attribute is left out.
     #[inline]
     pub(super) fn extension_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
-        if is_name(self.parts.bytes(name.span)) {
+        if is_name(self.parts.bytes(name.span())) {
             return Ok(Some(FoundName { piece: name, repaired: false }));
         }
         self.repair_name(name)
@@ -129,7 +130,7 @@ impl Assembler<'_> {
 
     #[cold]
     pub(super) fn repair_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
-        let text = String::from(self.parts.str(name.span));
+        let text = String::from(self.parts.str(name.span()));
         let lower = text.to_ascii_lowercase();
         if self.decoding.leniency.allows(RepairKind::LowerCasedName)
             && lower != text
@@ -148,9 +149,34 @@ impl Assembler<'_> {
 
     #[inline]
     pub(super) fn insert(&mut self, name: Piece, kind: ExtensionKind, value: Span) -> Result<(), Error> {
-        match self.parts.find(self.parts.bytes(name.span)) {
+        let place = self.parts.find(self.parts.bytes(name.span()));
+        self.insert_at(place, name, kind, value)
+    }
+
+    /// The same with a name that is at hand.
+    #[inline]
+    pub(super) fn insert_named(
+        &mut self,
+        piece: Piece,
+        name: &[u8],
+        kind: ExtensionKind,
+        value: Span,
+    ) -> Result<(), Error> {
+        let place = self.parts.find(name);
+        self.insert_at(place, piece, kind, value)
+    }
+
+    #[inline]
+    fn insert_at(
+        &mut self,
+        place: Result<usize, usize>,
+        name: Piece,
+        kind: ExtensionKind,
+        value: Span,
+    ) -> Result<(), Error> {
+        match place {
             Err(place) => {
-                let extension = parts::extension(name.span, kind, value);
+                let extension = parts::extension(name.span(), kind, value);
                 if place == self.parts.extensions.len() {
                     self.parts.extensions.push(extension);
                 } else {
@@ -158,7 +184,7 @@ impl Assembler<'_> {
                 }
                 Ok(())
             }
-            Ok(_) => Err(duplicate(self.parts.str(name.span), name)),
+            Ok(_) => Err(duplicate(self.parts.str(name.span()), name)),
         }
     }
 
@@ -168,7 +194,7 @@ impl Assembler<'_> {
         piece: Piece,
         rule: impl FnOnce(&str) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        rule(self.parts.str(piece.span)).map_err(|error| at(error, piece))
+        rule(self.parts.str(piece.span())).map_err(|error| at(error, piece))
     }
 
     #[inline]
@@ -181,8 +207,8 @@ impl Assembler<'_> {
     }
 
     pub(super) fn check_dataschema(&mut self) -> Result<(), Error> {
-        let piece = Piece { span: self.parts.core(Core::DataSchema), known: Known::Text };
-        let text = self.parts.str(piece.span);
+        let piece = Piece::new(self.parts.core(Core::DataSchema), false);
+        let text = self.parts.str(piece.span());
         let Err(error) = Uri::parse(text) else { return Ok(()) };
         if let Ok((_, true)) = Uri::parse_with_fragment(text)
             && self.decoding.leniency.allows(RepairKind::UriFragment)
@@ -252,12 +278,14 @@ impl Assembler<'_> {
         self.count = self.count.wrapping_add(1);
         let length = match value {
             Given::Text(piece) | Given::Uri(piece) | Given::UriReference(piece) | Given::Timestamp(piece) => {
-                piece.span.length as usize
+                piece.span().length() as usize
             }
             Given::Binary(bytes) => bytes.len(),
             Given::Boolean(_) | Given::Integer(_) => 0,
         };
-        if self.count > limits.attributes || name.span.length as usize > limits.name || length > limits.value
+        if self.count > limits.attributes
+            || name.span().length() as usize > limits.name
+            || length > limits.value
         {
             return Err(self.oversize(name, length));
         }
@@ -271,12 +299,15 @@ impl Assembler<'_> {
             let detail = alloc::format!("the limit is {} attributes", limits.attributes);
             return at(Error::new(ErrorKind::TooMany).with_detail(detail), name);
         }
-        let (detail, shown) = if name.span.length as usize > limits.name {
-            (alloc::format!("a name of {} bytes, and the limit is {}", name.span.length, limits.name), None)
+        let (detail, shown) = if name.span().length() as usize > limits.name {
+            (
+                alloc::format!("a name of {} bytes, and the limit is {}", name.span().length(), limits.name),
+                None,
+            )
         } else {
             (
                 alloc::format!("a value of {length} bytes, and the limit is {}", limits.value),
-                Some(self.parts.str(name.span)),
+                Some(self.parts.str(name.span())),
             )
         };
         let error = Error::new(ErrorKind::TooLarge).with_detail(detail);
@@ -295,8 +326,8 @@ pub(super) struct FoundName {
 /// Adds the offset of a piece of the document, when it is one.
 #[cold]
 pub(super) fn at(error: Error, piece: Piece) -> Error {
-    if piece.span.offset & SIDE == 0 && error.offset().is_none() {
-        return error.with_offset(piece.span.offset as usize);
+    if !piece.span().is_in_side() && error.offset().is_none() {
+        return error.with_offset(piece.span().range().start);
     }
     error
 }

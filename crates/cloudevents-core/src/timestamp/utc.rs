@@ -3,7 +3,7 @@
 /// A point in time in UTC: `YYYY-MM-DDThh:mm:ss`, then a fraction of the fewest of 0, 3, 6 or 9 digits that are exact, then `Z`.
 #[derive(Clone, Copy)]
 pub(crate) struct UtcText {
-    text: [u8; 30],
+    text: [u8; Self::LONGEST],
     length: u8,
 }
 
@@ -23,12 +23,23 @@ const DIGITS: [[u8; 2]; 100] = {
 const RANGE: core::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 impl UtcText {
+    /// The length of the longest.
+    pub(crate) const LONGEST: usize = 30;
+
     /// `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000 or more.
     ///
     /// The calendar is that of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     #[inline]
-    #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Checked to be in range: nothing overflows.
     pub(crate) fn of(seconds: i64, nanosecond: u32) -> Option<Self> {
+        let mut text = [0; Self::LONGEST];
+        let length = Self::write(seconds, nanosecond, &mut text)?;
+        Some(Self { text, length })
+    }
+
+    /// Writes the text to a place that may be longer, and answers with its length.
+    #[inline]
+    #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Checked to be in range: nothing overflows.
+    pub(crate) fn write(seconds: i64, nanosecond: u32, text: &mut [u8; Self::LONGEST]) -> Option<u8> {
         if !RANGE.contains(&seconds) || nanosecond >= 1_000_000_000 {
             return None;
         }
@@ -43,7 +54,7 @@ impl UtcText {
         let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
         let year = year_of_era + era * 400 + u32::from(month <= 2) - 400;
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        *text = *b"0000-00-00T00:00:00.000000000Z";
         let mut put = |at: usize, number: u32| [text[at], text[at + 1]] = DIGITS[(number % 100) as usize];
         put(0, year / 100);
         put(2, year);
@@ -62,7 +73,7 @@ impl UtcText {
             text[28] = b'0' + (nanosecond % 10) as u8;
         }
         text[usize::from(length) - 1] = b'Z';
-        Some(Self { text, length })
+        Some(length)
     }
 
     /// The length of the text.

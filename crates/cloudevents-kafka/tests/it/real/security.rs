@@ -13,7 +13,8 @@ const USER: &str = "orders:p%40ss%20w%3Ard%2F1";
 /// An event there and back. `options` begin with `&`.
 async fn there_and_back(topic: &Topic, listener: &str, options: &str) {
     let url = format!("kafka://{USER}@{listener}/{}", topic.name);
-    let sender = soon(sender(&format!("{url}?{}", &options[1..]), KafkaSenderOptions::default())).await.unwrap();
+    let sender =
+        soon(sender(&format!("{url}?{}", &options[1..]), KafkaSenderOptions::default())).await.unwrap();
     soon(sender.send(&event(7, "k"))).await.unwrap();
     let mut receiving = KafkaReceiverOptions::default();
     receiving.log = LogOptions::default().dropping_rejected();
@@ -57,7 +58,8 @@ async fn connections_are_encrypted() {
     };
     let authority = env::var("CE_TEST_KAFKA_CA").unwrap();
     for mechanism in ["plain", "scram-sha-256", "scram-sha-512"] {
-        there_and_back(&topic, &listener, &format!("&tls&ssl.ca.location={authority}&sasl={mechanism}")).await;
+        there_and_back(&topic, &listener, &format!("&tls&ssl.ca.location={authority}&sasl={mechanism}"))
+            .await;
     }
     // An authority that the system does not trust.
     let mut options = KafkaSenderOptions::default();

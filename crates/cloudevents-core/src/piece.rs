@@ -1,0 +1,37 @@
+//! Text that an assembler was given.
+
+use crate::attributes::Span;
+
+/// A piece of text: of the document, or of what was pushed.
+///
+/// ```
+/// let decoding = cloudevents_core::Decoding::strict();
+/// let mut assembler = cloudevents_core::Assembler::new(&decoding);
+/// let piece = assembler.push("text")?;
+/// assert_eq!(assembler.text(piece), "text");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+// One word, so that results of pieces are passed in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece(Span);
+
+/// In the length, which is less: whether the text is known to be printable ASCII.
+const PLAIN: u32 = 1 << 31;
+
+impl Piece {
+    #[inline]
+    pub(crate) const fn new(span: Span, plain: bool) -> Self {
+        Self(Span::new(span.offset(), span.length() | if plain { PLAIN } else { 0 }))
+    }
+
+    #[inline]
+    pub(crate) const fn span(self) -> Span {
+        Span::new(self.0.offset(), self.0.length() & !PLAIN)
+    }
+
+    /// Whether it is known, without looking, to be printable ASCII.
+    #[inline]
+    pub(crate) const fn is_plain(self) -> bool {
+        self.0.length() & PLAIN != 0
+    }
+}
