@@ -1,10 +1,29 @@
-//! How fast the sender and the receiver are beside rdkafka alone, with the same records and settings, in turns.
+//! How fast the sender and the receiver are beside rdkafka alone: the same records, the same settings, one process, in turns.
 //!
 //! ```text
-//! .ci/brokers/kafka cargo run --release -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS]
+//! .ci/brokers/kafka cargo run --release -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
 //! ```
 //!
-//! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would be counted with ours.
+//! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would be counted with ours. Of
+//! several rows, a text that their names have in common measures these only.
+//!
+//! **Receiving.** All read the whole topic, with the fetch settings that a receiver makes, and commit once a second. The clock runs from
+//! the first message to the last.
+//!
+//! - *Receiver*: `next`, the event, `accept`.
+//! - *owned*: `StreamConsumer::recv`; key, payload, topic and headers in rdkafka's own owned form (`detach`), of which every header's name
+//!   and value is looked at; the offset stored (`store_offset_from_message`, for the automatic commit). What a program does that uses
+//!   the data and forgets no message.
+//! - *owned, decoded*: the same, and `decode` of the message: what a program does that wants what a receiver gives, the event and the
+//!   message as it came. The receiver is compared with this one.
+//! - *decoded*: only `decode`, and a table of offsets in the place of librdkafka's: nothing is left of the message but the event.
+//! - *nothing*: `BaseConsumer::poll` and the table of offsets. Not even the headers are read, which librdkafka does when asked.
+//!
+//! **Sending.** Idempotent, librdkafka's batching, at most 1,024 messages without a report, of which the oldest is awaited. The clock runs
+//! from the first message to the last report.
+//!
+//! - *Sender*: `send_all` of events.
+//! - *records*: `FutureProducer::send_result` of records whose headers are text already; rdkafka's list of headers is made per message.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,21 +45,31 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, CommitMode, Consumer, StreamConsumer},
-    error::{KafkaError, RDKafkaErrorCode},
-    producer::FutureProducer,
+    message::Headers,
+    producer::{FutureProducer, Producer},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     collections::VecDeque,
+    hint::black_box,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 const PARTITIONS: i32 = 4;
 const PAYLOAD: usize = 1024;
-/// As many as the sender has under way.
-const UNDER_WAY: usize = 10_000;
+/// As many outcomes as `Sender::send_all` has open.
+const UNDER_WAY: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
+const COMMIT_MILLIS: u64 = 1000;
+
+const SENDER: &str = "send: Sender";
+const RECORDS: &str = "send: records";
+const RECEIVER: &str = "receive: Receiver";
+const OWNED: &str = "receive: owned";
+const OWNED_DECODED: &str = "receive: owned, decoded";
+const DECODED: &str = "receive: decoded";
+const NOTHING: &str = "receive: nothing";
 
 #[tokio::main]
 async fn main() {
@@ -49,8 +78,10 @@ async fn main() {
         return;
     };
     let servers = url.trim_start_matches("kafka://").to_owned();
-    let mut numbers = std::env::args().skip(1).map(|number| number.parse::<usize>().unwrap());
-    let (count, rounds) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(5));
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default| arguments.next().map_or(default, |number| number.parse::<usize>().unwrap());
+    let (count, rounds) = (number(100_000), number(5));
+    let wanted = arguments.next().unwrap_or_default();
     let events: Vec<Event> = (0..count).map(event).collect();
     let records: Vec<Record> = events.iter().map(|event| encode(event, Mode::Binary).unwrap().0).collect();
 
@@ -58,31 +89,33 @@ async fn main() {
     for round in 0..=rounds {
         let topic = topic(&servers, round).await;
         // The order changes, so that nobody is always first. The first round is for getting warm.
-        let turns = if round % 2 == 0 { [true, false] } else { [false, true] };
-        for ours in turns {
-            let name = if ours { "send: Sender::send_all" } else { "send: send_result" };
-            let run = Run::start();
-            if ours {
-                send_ours(&servers, &topic, &events).await;
-            } else {
-                send_bare(&servers, &topic, &records).await;
-            }
-            table.note(round, name, &run.end(count));
+        let kinds = |all: &[&'static str]| {
+            let mut kinds: Vec<_> = all.iter().copied().filter(|kind| kind.contains(&wanted)).collect();
+            let turns = kinds.len().max(1);
+            kinds.rotate_left(round % turns);
+            kinds
+        };
+        let sending = kinds(&[SENDER, RECORDS]);
+        for kind in &sending {
+            let measured = match *kind {
+                SENDER => send_ours(&servers, &topic, &events).await,
+                _ => send_bare(&servers, &topic, &records).await,
+            };
+            table.note(round, kind, &measured);
         }
-        let reading = 2 * count;
-        let kinds: [&str; 4] = [
-            "receive: Receiver",
-            "receive: StreamConsumer",
-            "receive: BaseConsumer",
-            "receive: StreamConsumer, decoded",
-        ];
-        for turn in 0..kinds.len() {
-            let kind = kinds[(turn + round) % kinds.len()];
+        if sending.is_empty() {
+            send_bare(&servers, &topic, &records).await;
+        }
+        let reading = sending.len().max(1) * count;
+        let receiving = kinds(&[RECEIVER, OWNED, OWNED_DECODED, DECODED, NOTHING]);
+        for (turn, kind) in receiving.into_iter().enumerate() {
             let group = format!("{topic}-{turn}");
             let measured = match kind {
-                "receive: Receiver" => receive_ours(&servers, &topic, &group, reading).await,
-                "receive: BaseConsumer" => receive_base(&servers, &topic, &group, reading),
-                _ => receive_stream(&servers, &topic, &group, reading, kind.ends_with("decoded")).await,
+                RECEIVER => receive_ours(&servers, &topic, &group, reading).await,
+                OWNED => receive_owned(&servers, &topic, &group, reading, false).await,
+                OWNED_DECODED => receive_owned(&servers, &topic, &group, reading, true).await,
+                DECODED => receive_decoded(&servers, &topic, &group, reading).await,
+                _ => receive_nothing(&servers, &topic, &group, reading),
             };
             table.note(round, kind, &measured);
         }
@@ -117,32 +150,30 @@ fn config(servers: &str) -> ClientConfig {
     config
 }
 
-async fn send_ours(servers: &str, topic: &str, events: &[Event]) {
+async fn send_ours(servers: &str, topic: &str, events: &[Event]) -> Measured {
     let sender = sender(&format!("kafka://{servers}/{topic}"), Default::default()).await.unwrap();
+    let run = Run::start();
     sender.send_all(events.iter().cloned()).await.unwrap();
+    let measured = run.end(events.len());
     sender.close().await.unwrap();
+    measured
 }
 
-async fn send_bare(servers: &str, topic: &str, records: &[Record]) {
+async fn send_bare(servers: &str, topic: &str, records: &[Record]) -> Measured {
     let producer: FutureProducer = config(servers).set("enable.idempotence", "true").create().unwrap();
+    producer.client().fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let run = Run::start();
     let mut open = VecDeque::new();
     for record in records {
         if open.len() >= UNDER_WAY {
             confirmed(open.pop_front().unwrap()).await;
         }
-        loop {
-            match producer.send_result(record.to_future(topic)) {
-                Ok(report) => break open.push_back(report),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    confirmed(open.pop_front().unwrap()).await;
-                }
-                Err((error, _)) => panic!("{error}"),
-            }
-        }
+        open.push_back(producer.send_result(record.to_future(topic)).map_err(|(error, _)| error).unwrap());
     }
     for report in open {
         confirmed(report).await;
     }
+    run.end(records.len())
 }
 
 async fn confirmed(report: rdkafka::producer::DeliveryFuture) {
@@ -163,16 +194,16 @@ fn consuming(servers: &str, group: &str) -> ClientConfig {
     config
 }
 
-/// The clock runs from the first message on: before it, the group is joined.
 async fn receive_ours(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
     let mut options = KafkaReceiverOptions::default();
     options.log = LogOptions::default().dropping_rejected();
+    options.commit_interval = Duration::from_millis(COMMIT_MILLIS);
     let mut receiver = receiver(&format!("kafka://{servers}/{topic}?group={group}"), options).await.unwrap();
     let mut run = None;
     for _ in 0..count {
         let delivery = receiver.next().await.unwrap().unwrap();
         run.get_or_insert_with(Run::start);
-        assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
+        assert_eq!(length(&delivery.event().unwrap()), Some(PAYLOAD));
         drop(delivery.accept());
     }
     let measured = run.unwrap().end(count);
@@ -180,7 +211,31 @@ async fn receive_ours(servers: &str, topic: &str, group: &str, count: usize) -> 
     measured
 }
 
-async fn receive_stream(servers: &str, topic: &str, group: &str, count: usize, decoded: bool) -> Measured {
+async fn receive_owned(servers: &str, topic: &str, group: &str, count: usize, decoded: bool) -> Measured {
+    let mut config = consuming(servers, group);
+    config.set("enable.auto.commit", "true").set("auto.commit.interval.ms", COMMIT_MILLIS.to_string());
+    let consumer: StreamConsumer = config.create().unwrap();
+    consumer.subscribe(&[topic]).unwrap();
+    let with = Decoding::strict();
+    let mut run = None;
+    for _ in 0..count {
+        let message = consumer.recv().await.unwrap();
+        run.get_or_insert_with(Run::start);
+        let owned = message.detach();
+        assert_eq!(owned.payload().map(<[u8]>::len), Some(PAYLOAD));
+        for header in owned.headers().unwrap().iter() {
+            black_box((header.key, header.value));
+        }
+        if decoded {
+            assert_eq!(length(&rdkafka039::decode(&message, &with).unwrap().value), Some(PAYLOAD));
+        }
+        consumer.store_offset_from_message(&message).unwrap();
+        drop(owned);
+    }
+    run.unwrap().end(count)
+}
+
+async fn receive_decoded(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
     let consumer: StreamConsumer = consuming(servers, group).create().unwrap();
     consumer.subscribe(&[topic]).unwrap();
     let with = Decoding::strict();
@@ -189,19 +244,13 @@ async fn receive_stream(servers: &str, topic: &str, group: &str, count: usize, d
     for _ in 0..count {
         let message = consumer.recv().await.unwrap();
         run.get_or_insert_with(Run::start);
-        assert_eq!(message.payload().map(<[u8]>::len), Some(PAYLOAD));
-        if decoded {
-            assert_eq!(
-                rdkafka039::decode(&message, &with).unwrap().value.data_bytes().map(Bytes::len),
-                Some(PAYLOAD)
-            );
-        }
+        assert_eq!(length(&rdkafka039::decode(&message, &with).unwrap().value), Some(PAYLOAD));
         done.note(&message, |list| consumer.commit(list, CommitMode::Async).unwrap());
     }
     run.unwrap().end(count)
 }
 
-fn receive_base(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
+fn receive_nothing(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
     let consumer: BaseConsumer = consuming(servers, group).create().unwrap();
     consumer.subscribe(&[topic]).unwrap();
     let mut run = None;
@@ -214,6 +263,10 @@ fn receive_base(servers: &str, topic: &str, group: &str, count: usize) -> Measur
         done.note(&message, |list| consumer.commit(list, CommitMode::Async).unwrap());
     }
     run.unwrap().end(count)
+}
+
+fn length(event: &Event) -> Option<usize> {
+    event.data_bytes().map(Bytes::len)
 }
 
 /// What a program has to remember that commits once a second.
@@ -230,7 +283,7 @@ impl<'t> Done<'t> {
 
     fn note(&mut self, message: &impl Message, commit: impl FnOnce(&TopicPartitionList)) {
         self.offsets[message.partition() as usize] = message.offset() + 1;
-        if self.last.elapsed() >= Duration::from_secs(1) {
+        if self.last.elapsed() >= Duration::from_millis(COMMIT_MILLIS) {
             self.last = Instant::now();
             let mut list = TopicPartitionList::new();
             for (partition, offset) in (0..).zip(self.offsets) {
@@ -282,7 +335,10 @@ struct Table(Vec<(&'static str, Vec<Measured>)>);
 
 impl Table {
     fn note(&mut self, round: usize, name: &'static str, measured: &Measured) {
-        println!("round {round}: {name:<34} {:>9.0}/s {:>6.2} us", measured.rate, measured.cpu);
+        println!(
+            "round {round}: {name:<34} {:>9.0}/s {:>6.2} us {:>5.1} allocations",
+            measured.rate, measured.cpu, measured.allocations
+        );
         if round == 0 {
             return;
         }
@@ -296,32 +352,34 @@ impl Table {
     fn print(&mut self, count: usize, rounds: usize) {
         println!("\n{count} events of {PAYLOAD} bytes, medians of {rounds} rounds\n");
         println!(
-            "| what | events/s | of the same by rdkafka alone | CPU us/event | Rust allocations/event |"
+            "| what | events/s | of rdkafka alone | CPU us/event | of rdkafka alone | Rust allocations/event |"
         );
-        println!("|---|---:|---:|---:|---:|");
+        println!("|---|---:|---:|---:|---:|---:|");
         self.0.sort_by_key(|(name, _)| *name);
-        let median = |all: &[Measured], of: fn(&Measured) -> f64| {
-            let mut values: Vec<f64> = all.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        let rate = |bare: &str| {
-            let (_, all) = self.0.iter().find(|(name, _)| *name == bare).unwrap();
-            median(all, |one| one.rate)
-        };
-        // What decodes is compared with what decodes. The others only look at the length of the payload.
-        let (sent, received) = (rate("send: send_result"), rate("receive: StreamConsumer, decoded"));
         for (name, all) in &self.0 {
-            let bare = if name.starts_with("send") { sent } else { received };
-            let rate = median(all, |one| one.rate);
+            let bare = if name.starts_with("send") { RECORDS } else { OWNED_DECODED };
+            // Within a round, so that what else the machine does counts for both.
+            let bare = self.0.iter().find(|(known, _)| *known == bare);
+            let ratio = |of: fn(&Measured) -> f64| match bare {
+                Some((_, bare)) => median(all.iter().zip(bare).map(|(one, bare)| of(one) / of(bare))),
+                None => f64::NAN,
+            };
             println!(
-                "| {name} | {rate:.0} | {:.2} | {:.2} | {:.1} |",
-                rate / bare,
-                median(all, |one| one.cpu),
-                median(all, |one| one.allocations)
+                "| {name} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} |",
+                median(all.iter().map(|one| one.rate)),
+                ratio(|one| one.rate),
+                median(all.iter().map(|one| one.cpu)),
+                ratio(|one| one.cpu),
+                median(all.iter().map(|one| one.allocations))
             );
         }
     }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Counts what all threads ask for. librdkafka asks elsewhere.

@@ -3,11 +3,11 @@
 use crate::{
     name::{self, CONTENT_TYPE, PREFIX},
     options::Encoding,
-    value,
     wire::{Header, HeaderName, Record},
 };
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind, Event, Format, Losses, Message, Mode, TextBuffer, Value};
+use cloudevents_core::{Error, ErrorKind, Event, Format, Losses, Message, Mode, TextBuffer};
+use std::borrow::Cow;
 
 /// Writes an event as a record. The payload is not copied; attributes are where the event shares its text.
 ///
@@ -71,42 +71,63 @@ fn structured(event: &Event, format: &dyn Format) -> Result<(Record, Losses), Er
 fn document(media_type: &str, body: Bytes) -> Record {
     Record {
         key: None,
-        headers: vec![Header::new(HeaderName::from_static(CONTENT_TYPE), content_type(media_type))],
+        headers: vec![Header::new(HeaderName::from_static(CONTENT_TYPE), copied(media_type))],
         value: Some(body),
     }
 }
 
 #[inline]
 fn binary(event: &Event) -> Record {
-    let attributes = event.attributes();
-    let mut headers = Vec::with_capacity(attributes.len().saturating_add(2));
+    let mut headers = Vec::with_capacity(event.attributes().len().saturating_add(2));
     let version = Bytes::from_static(event.specversion().as_str().as_bytes());
-    headers.push(Header::new(HeaderName::from_static("ce_specversion"), version));
+    headers.push(Header::new(HeaderName::from_static(VERSION), version));
     let names = Names::of(event);
     let mut next = 0_usize;
-    for (name, attribute) in attributes {
-        let header = match name::core_header(name.as_str()) {
-            Some(header) if &*header == CONTENT_TYPE => continue,
-            Some(header) => header,
-            None => names.take(&mut next, name.as_str()),
+    each_header(event, |name, text| {
+        let name = match name {
+            Name::Header(name) => HeaderName::from_static(name),
+            Name::Extension(name) => names.take(&mut next, name),
         };
-        headers.push(Header::new(header, text(event, attribute)));
-    }
-    if let Some(media_type) = event.content_type() {
-        let value = match event.share(media_type.as_str()) {
-            Some(shared) => shared,
-            None => content_type(media_type.as_str()), // implied by the payload
-        };
-        headers.push(Header::new(HeaderName::from_static(CONTENT_TYPE), value));
-    }
+        headers.push(Header::new(name, shared(event, text)));
+    });
     Record { key: None, headers, value: event.data_bytes().cloned() }
 }
 
+/// The name of a header.
+pub(crate) enum Name<'e> {
+    Header(&'static str),
+    /// Of this extension: it has to be put together.
+    Extension(&'e str),
+}
+
+/// The header of `specversion`, which is the first.
+pub(crate) const VERSION: &str = "ce_specversion";
+
+/// The other headers of an event in binary mode, in their order.
 #[inline]
-fn text(event: &Event, attribute: Value<'_>) -> Bytes {
-    match attribute.as_str() {
-        Some(text) => value::write(event, text),
-        None => attribute.to_canonical().into_owned().into(),
+pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, Cow<'e, str>)) {
+    for (name, attribute) in event.attributes() {
+        let name = match name::core_header(name.as_str()) {
+            Some(CONTENT_TYPE) => continue,
+            Some(header) => Name::Header(header),
+            None => Name::Extension(name.as_str()),
+        };
+        match attribute.as_str() {
+            Some(text) => each(name, text.into()),
+            None => each(name, attribute.to_canonical()),
+        }
+    }
+    if let Some(media_type) = event.content_type() {
+        each(Name::Header(CONTENT_TYPE), media_type.as_str().into());
+    }
+}
+
+/// A text of this event as the value of a header: shared where it lies there.
+#[inline]
+fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
+    match text {
+        Cow::Borrowed(text) => event.share(text).unwrap_or_else(|| copied(text)),
+        Cow::Owned(text) => text.into(),
     }
 }
 
@@ -143,8 +164,9 @@ impl Names {
     }
 }
 
-fn content_type(media_type: &str) -> Bytes {
-    match media_type {
+/// A text that lies in no event. What many records have costs nothing.
+fn copied(text: &str) -> Bytes {
+    match text {
         "application/json" => Bytes::from_static(b"application/json"),
         "application/cloudevents+json" => Bytes::from_static(b"application/cloudevents+json"),
         other => Bytes::copy_from_slice(other.as_bytes()),

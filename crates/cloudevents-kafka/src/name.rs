@@ -1,7 +1,5 @@
 //! Attribute names as header names.
 
-use crate::wire::HeaderName;
-
 /// What carries `datacontenttype`, or the media type of a document.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
 
@@ -16,8 +14,8 @@ pub(crate) fn attribute(header: &str) -> Option<&str> {
 
 /// The header of an attribute that the specification names. Those of extensions have to be put together.
 #[inline]
-pub(crate) fn core_header(name: &str) -> Option<HeaderName> {
-    Some(HeaderName::from_static(match name {
+pub(crate) fn core_header(name: &str) -> Option<&'static str> {
+    Some(match name {
         "id" => "ce_id",
         "source" => "ce_source",
         "type" => "ce_type",
@@ -26,7 +24,7 @@ pub(crate) fn core_header(name: &str) -> Option<HeaderName> {
         "subject" => "ce_subject",
         "time" => "ce_time",
         _ => return None,
-    }))
+    })
 }
 
 /// Whether this is an attribute that is kept without its name.

@@ -1,6 +1,6 @@
 //! What a binding implements, and the private mirror that makes it dynamic.
 
-use crate::{Outcome, Raw, Token};
+use crate::{Outcome, Raw, Token, content::Content};
 use cloudevents_core::{Decoded, Error, Message};
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -25,6 +25,14 @@ pub trait Transmit: Send + Sync + 'static {
     /// Dropped before it answers, nothing was sent. An error says that this message was not handed over; whether the next one
     /// can be is told by trying.
     fn enqueue(&self, message: Message) -> impl Future<Output = Result<Outcome, Error>> + Send;
+
+    /// What [`enqueue`](Self::enqueue) would answer with at once; the message when it would have to wait, or may have to. It never waits.
+    ///
+    /// It is asked first, and saves the future. A binding that always has to wait leaves it out: then `enqueue` is asked each time.
+    #[allow(clippy::result_large_err)] // the message is given back
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        Err(message)
+    }
 
     /// Waits for every pending outcome, then closes. Dropped before it answers, the outcomes go their way.
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
@@ -96,8 +104,7 @@ pub trait Intake: Send + 'static {
 /// A message as a binding hands it over: one per *transport* message.
 #[derive(Debug)]
 pub struct Incoming {
-    pub(crate) message: Result<Decoded<Message>, Error>,
-    pub(crate) raw: Arc<Raw>,
+    pub(crate) content: Content,
     pub(crate) attempt: u32,
     pub(crate) token: Token,
 }
@@ -108,7 +115,7 @@ impl Incoming {
     /// The error is of kind [`NotACloudEvent`](cloudevents_core::ErrorKind::NotACloudEvent) exactly when nothing about the message
     /// claims to be a CloudEvent.
     pub fn new(message: Result<Decoded<Message>, Error>, raw: impl Into<Arc<Raw>>, token: Token) -> Self {
-        Self { message, raw: raw.into(), attempt: 1, token }
+        Self { content: Content::Own { message, raw: raw.into() }, attempt: 1, token }
     }
 
     /// The same as this attempt, counted from 1, as far as the protocol knows.
@@ -116,23 +123,23 @@ impl Incoming {
         self.attempt = attempt.max(1);
         self
     }
-
-    /// The bytes that count as in flight.
-    pub(crate) fn size(&self) -> usize {
-        let message = self.message.as_ref().map_or(0, |message| message.value.body_len());
-        self.raw.size().max(message)
-    }
 }
 
 /// [`Transmit`], dynamic.
 pub(crate) trait DynTransmit: Send + Sync {
     fn enqueue(&self, message: Message) -> BoxFuture<'_, Result<Outcome, Error>>;
+    #[allow(clippy::result_large_err)]
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message>;
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
 impl<T: Transmit> DynTransmit for T {
     fn enqueue(&self, message: Message) -> BoxFuture<'_, Result<Outcome, Error>> {
         Box::pin(Transmit::enqueue(self, message))
+    }
+
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        Transmit::try_enqueue(self, message)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

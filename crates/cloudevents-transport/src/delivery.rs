@@ -1,6 +1,8 @@
 //! A received message, and what becomes of it.
 
-use crate::{Counters, Outcome, Partition, Raw, Settlement, Token, binding::Incoming};
+use crate::{
+    Counters, InFlight, Outcome, Partition, Raw, Settlement, Token, binding::Incoming, content::Content,
+};
 use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Message};
 use std::{
     fmt,
@@ -40,8 +42,7 @@ use std::{
 /// ```
 #[must_use = "dropping a delivery releases it"]
 pub struct Delivery {
-    message: Result<Decoded<Message>, Error>,
-    raw: Arc<Raw>,
+    content: Content,
     attempt: u32,
     token: Token,
     context: Arc<Context>,
@@ -54,12 +55,13 @@ pub struct Delivery {
 pub(crate) struct Context {
     pub(crate) decoding: Decoding,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) in_flight: InFlight,
 }
 
 impl Delivery {
     pub(crate) fn new(incoming: Incoming, context: Arc<Context>) -> Self {
-        let Incoming { message, raw, attempt, token } = incoming;
-        Self { message, raw, attempt, token, context, events: OnceLock::new() }
+        let Incoming { content, attempt, token } = incoming;
+        Self { content, attempt, token, context, events: OnceLock::new() }
     }
 
     /// The event, or why there is none. It is the caller's own, which costs a count of references.
@@ -88,7 +90,7 @@ impl Delivery {
     pub fn decoded(&self) -> Result<Decoded<Event>, Error> {
         let event = self.event()?;
         let mut repairs =
-            self.message.as_ref().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
+            self.content.message().as_ref().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
         if let Some(Ok(events)) = self.events.get().map(|events| &**events) {
             repairs.extend_from_slice(&events.repairs);
         }
@@ -97,7 +99,7 @@ impl Delivery {
 
     /// The message, decoded as far as it cost nothing: what a forwarder moves on.
     pub fn message(&self) -> Result<&Message, Error> {
-        self.message.as_ref().map(|decoded| &decoded.value).map_err(Clone::clone)
+        self.content.message().as_ref().map(|decoded| &decoded.value).map_err(Clone::clone)
     }
 
     /// One attribute in its canonical string, without decoding the rest; as [`Message::attribute`].
@@ -107,7 +109,7 @@ impl Delivery {
 
     /// The message as it came.
     pub fn raw(&self) -> &Raw {
-        &self.raw
+        self.content.raw()
     }
 
     /// The how-manyeth attempt this is, counted from 1, as far as the protocol knows.
@@ -117,12 +119,16 @@ impl Delivery {
 
     /// The partition it came from, where the protocol has partitions.
     pub fn partition(&self) -> Option<&Partition> {
-        self.raw.partition.as_ref()
+        self.content.partition()
     }
 
     /// The topic, subject, queue or path it came from.
     pub fn topic(&self) -> Option<&str> {
-        self.raw.topic.as_deref()
+        self.content.topic()
+    }
+
+    pub(crate) fn position(&self) -> Option<u64> {
+        self.content.position()
     }
 
     /// It was dealt with, and does not come again.
@@ -148,7 +154,8 @@ impl Delivery {
 
     /// The delivery taken apart, for who settles it elsewhere.
     pub fn into_parts(self) -> (Result<Decoded<Message>, Error>, Arc<Raw>, Token) {
-        (self.message, self.raw, self.token)
+        let (message, raw) = self.content.into_parts();
+        (message, raw, self.token)
     }
 
     /// Something of the events of a document, which is read once.
@@ -174,7 +181,7 @@ impl fmt::Debug for Delivery {
         f.debug_struct("Delivery")
             .field("mode", &self.message().map(Message::mode))
             .field("attempt", &self.attempt)
-            .field("raw", &self.raw)
+            .field("raw", self.raw())
             .finish_non_exhaustive()
     }
 }

@@ -114,7 +114,7 @@ impl Receiver {
                 let span = tracing::debug_span!(
                     "delivery",
                     attempt = delivery.attempt(),
-                    position = delivery.raw().position
+                    position = delivery.position()
                 );
                 let handled = handler(delivery).instrument(span);
                 running.push(handled.map(|handled| {

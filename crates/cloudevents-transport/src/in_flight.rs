@@ -77,8 +77,8 @@ impl InFlight {
         self.0.state().used
     }
 
-    /// Whether there is room now.
-    pub(crate) fn has_room(&self) -> bool {
+    /// Whether there is room for one message now.
+    pub fn has_room(&self) -> bool {
         self.0.has_room(self.used())
     }
 
@@ -96,13 +96,18 @@ impl InFlight {
 
     /// The room for one message, when there is.
     pub fn try_room(&self) -> Option<Permit> {
+        self.try_take(0)
+    }
+
+    /// The room for one message of so many bytes, when there is room for one.
+    pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.0.state();
         if !self.0.has_room(state.used) {
             return None;
         }
-        state.used.add(0);
+        state.used.add(bytes);
         drop(state);
-        Some(Permit { shared: Arc::clone(&self.0), bytes: 0 })
+        Some(Permit { shared: Arc::clone(&self.0), bytes })
     }
 
     /// Waits until there is room, and does not take it. Dropping the future changes nothing.
@@ -112,8 +117,18 @@ impl InFlight {
 
     /// Counts a message of so many bytes, room or not: for one that has come in already.
     pub fn take(&self, bytes: usize) -> Permit {
-        self.0.state().used.add(bytes);
+        self.count(bytes);
         Permit { shared: Arc::clone(&self.0), bytes }
+    }
+
+    /// Counts a message of so many bytes, room or not, that is given back by name.
+    pub(crate) fn count(&self, bytes: usize) {
+        self.0.state().used.add(bytes);
+    }
+
+    /// One message of so many bytes is not in flight any more.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.0.give_back(bytes);
     }
 
     /// Waits until nothing is in flight. Dropping the future changes nothing.
@@ -154,6 +169,16 @@ impl Shared {
     fn has_room(&self, used: Bounds) -> bool {
         let Bounds { messages, bytes } = self.bounds;
         used.messages == 0 || (used.messages < messages && used.bytes < bytes)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let mut state = self.state();
+        state.used.remove(bytes);
+        let watched = std::mem::take(&mut state.watched);
+        drop(state);
+        if watched {
+            self.changed.notify_waiters();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -199,13 +224,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.used.remove(self.bytes);
-        let watched = std::mem::take(&mut state.watched);
-        drop(state);
-        if watched {
-            self.shared.changed.notify_waiters();
-        }
+        self.shared.give_back(self.bytes);
     }
 }
 
@@ -228,11 +247,14 @@ mod tests {
         let mut second = limiter.try_room().unwrap();
         second.charge(60); // the message that reaches the bound
         assert_eq!(limiter.used(), Bounds { messages: 2, bytes: 120 });
-        assert!(limiter.try_room().is_none());
+        assert!(limiter.try_room().is_none() && limiter.try_take(1).is_none() && !limiter.has_room());
         drop(first);
         let (third, fourth) = (limiter.try_room().unwrap(), limiter.try_room().unwrap());
         assert!(limiter.try_room().is_none());
         drop((second, third, fourth));
+        let large = limiter.try_take(1000).unwrap(); // the message that reaches the bound
+        assert_eq!((limiter.used(), limiter.has_room()), (Bounds { messages: 1, bytes: 1000 }, false));
+        drop(large);
         assert_eq!(limiter.used(), Bounds { messages: 0, bytes: 0 });
     }
 

@@ -4,12 +4,14 @@
 
 mod binding;
 mod codec;
+mod content;
 mod delivery;
 mod endpoint;
 mod for_each;
 mod in_flight;
 mod metrics;
 mod outcome;
+mod packed;
 mod policy;
 mod raw;
 mod receiver;
@@ -33,6 +35,7 @@ pub use for_each::{Handled, OrderBy};
 pub use in_flight::{Bounds, InFlight, Permit};
 pub use metrics::{Counters, Metrics};
 pub use outcome::{Outcome, Resolver};
+pub use packed::Packed;
 pub use policy::{Policy, ReceiverOptions};
 pub use raw::{Partition, Raw};
 pub use receiver::{Receiver, Stopper};

@@ -86,6 +86,12 @@ impl Partition {
         &self.topic
     }
 
+    /// The topic, shared.
+    #[cfg(feature = "log")]
+    pub(crate) fn shared_topic(&self) -> Arc<str> {
+        Arc::clone(&self.topic)
+    }
+
     /// The number.
     pub fn number(&self) -> u32 {
         self.number

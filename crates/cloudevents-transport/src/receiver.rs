@@ -31,7 +31,6 @@ pub struct Receiver {
     intake: Box<dyn DynIntake>,
     context: Arc<Context>,
     policy: Policy,
-    in_flight: InFlight,
     stop: Arc<Stop>,
 }
 
@@ -41,9 +40,12 @@ impl Receiver {
         let ReceiverOptions { decoding, policy, in_flight } = options.into();
         Self {
             intake: Box::new(binding),
-            context: Arc::new(Context { decoding, counters: Arc::default() }),
+            context: Arc::new(Context {
+                decoding,
+                counters: Arc::default(),
+                in_flight: InFlight::new(in_flight),
+            }),
             policy,
-            in_flight: InFlight::new(in_flight),
             stop: Arc::default(),
         }
     }
@@ -51,7 +53,9 @@ impl Receiver {
     /// The same within a limit that it shares with others, in place of [`ReceiverOptions::in_flight`]. Receivers that wait at the same
     /// time may each go one message beyond it.
     pub fn sharing(mut self, in_flight: InFlight) -> Self {
-        self.in_flight = in_flight;
+        let Context { decoding, counters, .. } = &*self.context;
+        let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
+        self.context = Arc::new(Context { decoding, counters, in_flight });
         self
     }
 
@@ -69,12 +73,16 @@ impl Receiver {
                 None => self.wait().await?,
             };
             let Some(mut incoming) = incoming else { return Ok(None) };
-            let size = incoming.size();
+            let size = incoming.content.size();
             self.context.counters.received(size);
-            incoming.token = incoming.token.received(self.in_flight.take(size), self.counters());
-            if let Some(incoming) = self.judge(incoming) {
-                return Ok(Some(Delivery::new(incoming, Arc::clone(&self.context))));
+            incoming.token.receive(&self.context, size);
+            if let Err(error) = incoming.content.message()
+                && let Some(how) = self.judge(error, &incoming)
+            {
+                drop(incoming.token.settle(how));
+                continue;
             }
+            return Ok(Some(Delivery::new(incoming, Arc::clone(&self.context))));
         }
     }
 
@@ -83,7 +91,7 @@ impl Receiver {
         if self.stop.is_stopped() {
             return Some(Ok(None));
         }
-        if self.in_flight.has_room() { self.intake.try_next() } else { None }
+        if self.context.in_flight.has_room() { self.intake.try_next() } else { None }
     }
 
     /// Waits for room, and then for the source.
@@ -93,7 +101,7 @@ impl Receiver {
         if self.stop.is_stopped() {
             return Ok(None);
         }
-        if let Either::Right(_) = select(pin!(self.in_flight.ready()), stopped.as_mut()).await {
+        if let Either::Right(_) = select(pin!(self.context.in_flight.ready()), stopped.as_mut()).await {
             return Ok(None);
         }
         match select(self.intake.next(), stopped).await {
@@ -102,25 +110,23 @@ impl Receiver {
         }
     }
 
-    /// Counts what is wrong, and settles what the policy says nobody wants to see.
-    fn judge(&self, incoming: Incoming) -> Option<Incoming> {
-        let Err(error) = &incoming.message else { return Some(incoming) };
+    /// Counts what is wrong; and how to settle what the policy says nobody wants to see.
+    #[cold]
+    fn judge(&self, error: &Error, incoming: &Incoming) -> Option<Settlement> {
         if error.kind() != ErrorKind::NotACloudEvent {
             self.context.counters.invalid(error);
-            return Some(incoming);
+            return None;
         }
         self.context.counters.not_a_cloud_event();
-        tracing::debug!(%error, policy = ?self.policy, raw = ?incoming.raw, "not a CloudEvent");
-        let how = match self.policy {
-            Policy::Surface => return Some(incoming),
+        tracing::debug!(%error, policy = ?self.policy, raw = ?incoming.content.raw(), "not a CloudEvent");
+        match self.policy {
+            Policy::Surface => None,
             Policy::Skip => {
                 self.context.counters.skipped();
-                Settlement::Accept
+                Some(Settlement::Accept)
             }
-            Policy::Reject => Settlement::Reject { reason: error.to_string().into() },
-        };
-        drop(incoming.token.settle(how));
-        None
+            Policy::Reject => Some(Settlement::Reject { reason: error.to_string().into() }),
+        }
     }
 
     /// Stops taking messages, from elsewhere: also while [`next`](Self::next) or [`for_each`](Self::for_each) runs.
@@ -156,7 +162,7 @@ impl Receiver {
 
     /// What is in flight, and its bounds.
     pub fn in_flight(&self) -> &InFlight {
-        &self.in_flight
+        &self.context.in_flight
     }
 
     /// What was received and how it was settled.
@@ -174,7 +180,7 @@ impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("policy", &self.policy)
-            .field("in_flight", &self.in_flight)
+            .field("in_flight", self.in_flight())
             .field("stopped", &self.stop.is_stopped())
             .field("metrics", &format_args!("{}", self.metrics()))
             .finish_non_exhaustive()

@@ -1,9 +1,6 @@
 //! Sending events.
 
-use crate::{
-    Counters, Metrics, Outcome, Transmit,
-    binding::{BoxFuture, DynTransmit},
-};
+use crate::{Counters, Metrics, Outcome, Transmit, binding::DynTransmit};
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use std::{
     collections::VecDeque,
@@ -59,12 +56,12 @@ impl Sender {
     /// the event, [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when nobody knows whether it has it,
     /// and what else the binding says.
     pub async fn send(&self, event: &Event) -> Result<(), Error> {
-        self.finish(self.begin(Message::Binary(event.clone()))).await?.await
+        self.hand_over(Message::Binary(event.clone())).await?.await
     }
 
     /// Sends a message as it is, documents untouched, and answers when the peer has it. The same as [`send`](Self::send) otherwise.
     pub async fn send_message(&self, message: Message) -> Result<(), Error> {
-        self.finish(self.begin(message)).await?.await
+        self.hand_over(message).await?.await
     }
 
     /// Waits for room, hands a message over, and answers with the outcome, which is under way: awaiting it tells when the peer has
@@ -72,8 +69,7 @@ impl Sender {
     ///
     /// Dropping the future before it answers: nothing was sent.
     pub fn enqueue(&self, message: Message) -> impl Future<Output = Result<Outcome, Error>> + Send + '_ {
-        // The message goes to its place in memory now: futures in futures would each move it.
-        self.finish(self.begin(message))
+        self.hand_over(message)
     }
 
     /// Sends events or messages one behind the other without waiting for each, and answers when the peer has all of them, or with
@@ -148,15 +144,12 @@ impl Sender {
         Arc::clone(&self.state.counters)
     }
 
-    fn begin(&self, message: Message) -> BoxFuture<'_, Result<Outcome, Error>> {
-        if self.state.closed.load(Ordering::Acquire) {
-            return Box::pin(std::future::ready(Err(Error::new(ErrorKind::Closed))));
-        }
-        self.transmit.enqueue(message)
-    }
-
-    async fn finish(&self, begun: BoxFuture<'_, Result<Outcome, Error>>) -> Result<Outcome, Error> {
-        match begun.await {
+    async fn hand_over(&self, message: Message) -> Result<Outcome, Error> {
+        let begun = match self.try_hand_over(message) {
+            Ok(begun) => begun,
+            Err(message) => self.transmit.enqueue(message).await,
+        };
+        match begun {
             Ok(outcome) => {
                 self.state.counters.enqueued();
                 Ok(outcome.counted(&self.state.counters, Counters::answered))
@@ -166,6 +159,15 @@ impl Sender {
                 Err(error)
             }
         }
+    }
+
+    /// What can be done without waiting; else the message.
+    #[allow(clippy::result_large_err)]
+    fn try_hand_over(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        if self.state.closed.load(Ordering::Acquire) {
+            return Ok(Err(Error::new(ErrorKind::Closed)));
+        }
+        self.transmit.try_enqueue(message)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Settlement: what becomes of a message that was received.
 
-use crate::{Outcome, in_flight::Permit, metrics::Counters};
+#[cfg(feature = "log")]
+use crate::log::Ticket;
+use crate::{Outcome, delivery::Context, in_flight::Permit};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// What becomes of a message.
@@ -60,23 +62,54 @@ pub trait Settle: Send + Sync + 'static {
 /// or in a prefetch channel that nobody reads any more.
 #[must_use = "dropping a token releases the message"]
 pub struct Token {
-    settle: Option<Box<dyn Settle>>,
+    duty: Duty,
     /// The binding's, of its own limiter.
     permit: Option<Permit>,
     /// The receiver's.
-    place: Option<Permit>,
-    counters: Option<Arc<Counters>>,
+    place: Option<Place>,
+}
+
+/// How a message is settled.
+enum Duty {
+    /// Not at all, or not any more.
+    None,
+    Binding(Box<dyn Settle>),
+    /// In the books of a log, which takes no memory of its own.
+    #[cfg(feature = "log")]
+    Log(Ticket),
+}
+
+/// A place in the books of a receiver.
+struct Place {
+    context: Arc<Context>,
+    bytes: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.context.in_flight.give_back(self.bytes);
+    }
 }
 
 impl Token {
     /// A message that is settled like this.
     pub fn new(settle: impl Settle) -> Self {
-        Self { settle: Some(Box::new(settle)), permit: None, place: None, counters: None }
+        Self::with(Duty::Binding(Box::new(settle)))
     }
 
     /// A message of a protocol that knows no settlement: whatever is done with it is done well.
     pub fn unsettled() -> Self {
-        Self { settle: None, permit: None, place: None, counters: None }
+        Self::with(Duty::None)
+    }
+
+    /// A message that is settled in the books of a log.
+    #[cfg(feature = "log")]
+    pub(crate) fn in_books(ticket: Ticket) -> Self {
+        Self::with(Duty::Log(ticket))
+    }
+
+    fn with(duty: Duty) -> Self {
+        Self { duty, permit: None, place: None }
     }
 
     /// The same, holding a place of a limiter of the binding's own until the message is settled. It holds one: of two, the first is
@@ -86,11 +119,10 @@ impl Token {
         self
     }
 
-    /// The same, in the books of a receiver: it has a place there, and counts how the message is settled.
-    pub(crate) fn received(mut self, place: Permit, counters: Arc<Counters>) -> Self {
-        self.place = Some(place);
-        self.counters = Some(counters);
-        self
+    /// Enters a message of so many bytes in the books of a receiver: it has a place there, and counts how it is settled.
+    pub(crate) fn receive(&mut self, context: &Arc<Context>, bytes: usize) {
+        context.in_flight.count(bytes);
+        self.place = Some(Place { context: Arc::clone(context), bytes });
     }
 
     /// Submits the settlement.
@@ -99,16 +131,19 @@ impl Token {
     }
 
     fn submit(&mut self, how: Settlement) -> Outcome {
-        let counters = self.counters.take();
-        if let Some(counters) = &counters {
-            counters.settled(&how);
+        // It is given up at the end, whatever happens.
+        let place = self.place.take();
+        if let Some(place) = &place {
+            place.context.counters.settled(&how);
         }
-        let outcome = match self.settle.take() {
-            Some(settle) => settle.settle(how),
-            None => Outcome::done(),
+        let outcome = match std::mem::replace(&mut self.duty, Duty::None) {
+            Duty::None => Outcome::done(),
+            Duty::Binding(settle) => settle.settle(how),
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => ticket.settle(how),
         };
-        match &counters {
-            Some(counters) => outcome.counted(counters, |counters, result| {
+        match &place {
+            Some(place) => outcome.counted(&place.context.counters, |counters, result| {
                 if let Err(error) = result {
                     counters.settlement_failed(error);
                 }
@@ -120,7 +155,7 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        if self.settle.is_some() || self.counters.is_some() {
+        if !matches!(self.duty, Duty::None) || self.place.is_some() {
             drop(self.submit(Settlement::Release));
         }
     }
@@ -136,6 +171,7 @@ impl fmt::Debug for Token {
 mod tests {
     use super::*;
     use crate::{Bounds, InFlight};
+    use cloudevents_core::Decoding;
     use std::sync::Mutex;
 
     struct Recorder(Arc<Mutex<Vec<Settlement>>>);
@@ -158,14 +194,20 @@ mod tests {
     #[test]
     fn settling_gives_the_place_back() {
         let limiter = InFlight::new(Bounds { messages: 1, bytes: 1 });
-        let (token, counters) = (Token::unsettled().holding(limiter.try_room().unwrap()), Arc::default());
         let of_the_receiver = InFlight::default();
-        let token = token.received(of_the_receiver.take(10), Arc::clone(&counters));
+        let context = Arc::new(Context {
+            decoding: Decoding::strict(),
+            counters: Arc::default(),
+            in_flight: of_the_receiver.clone(),
+        });
+        let mut token = Token::unsettled().holding(limiter.try_room().unwrap());
+        token.receive(&context, 10);
         assert!(limiter.try_room().is_none());
         assert_eq!(of_the_receiver.used(), Bounds { messages: 1, bytes: 10 });
         drop(token.settle(Settlement::Accept));
         assert!(limiter.try_room().is_some());
         assert_eq!(of_the_receiver.used(), Bounds { messages: 0, bytes: 0 });
-        assert_eq!((counters.snapshot().accepted, counters.snapshot().released), (1, 0));
+        let counted = context.counters.snapshot();
+        assert_eq!((counted.accepted, counted.released), (1, 0));
     }
 }

@@ -7,7 +7,10 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 const PORT: u16 = 9092;
 
@@ -105,6 +108,37 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// Why brokers let nobody in, as far as a client has heard: asked for what is in a cluster, librdkafka only says that nobody answered.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<Option<(KafkaError, String)>>);
+
+impl Refusals {
+    /// Keeps what concerns users and certificates. The reason is librdkafka's, and has no passwords.
+    pub(super) fn hear(&self, error: &KafkaError, reason: &str) {
+        use RDKafkaErrorCode as Code;
+        if let Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) =
+            error.rdkafka_error_code()
+        {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((error.clone(), reason.to_owned()));
+        }
+    }
+
+    /// Has what there is to hear served, and answers with why there is no connection.
+    #[cold]
+    pub(super) fn explain(&self, error: KafkaError, serve: impl Fn()) -> Error {
+        for _ in 0..SERVED {
+            serve();
+        }
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some((error, reason)) => failed(error).with_detail(reason),
+            None => failed(error),
+        }
+    }
+}
+
+/// Events that are looked at for a reason.
+const SERVED: usize = 64;
+
 /// An error of rdkafka as one of ours. Values of settings, some of which are secret, are left out.
 #[cold]
 pub(super) fn failed(error: KafkaError) -> Error {
@@ -142,6 +176,13 @@ pub(super) fn failed(error: KafkaError) -> Error {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
             (ErrorKind::Refused, "create the topic, or check its name")
         }
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+            (ErrorKind::Refused, "check the user, the password and the option `sasl`")
+        }
+        Some(Code::SSL) => (
+            ErrorKind::Refused,
+            "check that the broker speaks TLS there, and name the authority of its certificate with the option `ssl.ca.location`",
+        ),
         Some(
             Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed

@@ -2,18 +2,16 @@
 
 use super::{
     config::failed,
-    handover::{Fetched, Handover},
-    rebalance::{Group, add},
-    record::{RawView, place, raw},
+    fetch::{Fetcher, Step},
+    handover::Handover,
+    rebalance::{Group, Turn, add},
 };
-use crate::decode_message;
-use cloudevents_core::{Decoding, Error, ErrorKind};
-use cloudevents_transport::{Bounds, Partition, log::Record};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Bounds, Partition};
 use rdkafka::{
-    Message as _, TopicPartitionList,
+    TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::BorrowedMessage,
 };
 use std::{
     collections::BTreeMap,
@@ -23,7 +21,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How long the thread sleeps when nothing wakes it.
+/// How long the thread sleeps when nothing wakes it, and how long a receiver asks for nothing before the thread does.
 const TURN: Duration = Duration::from_millis(100);
 
 /// How long the receiver may leave the hand-over full before fetching is paused, which costs the messages that librdkafka has fetched
@@ -37,8 +35,7 @@ const EVENTS: usize = 64;
 const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct Consumer {
-    pub(super) client: BaseConsumer<Group>,
-    pub(super) decoding: Decoding,
+    pub(super) fetcher: Fetcher,
     pub(super) commit_interval: Duration,
     pub(super) topics: Vec<String>,
 }
@@ -58,12 +55,39 @@ struct Turns {
     paused: bool,
     last_commit: Instant,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
+    /// When the thread last looked whether the receiver asks for more, and whether it did.
+    looked: Instant,
+    asked: bool,
+}
+
+impl Turns {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            full_since: None,
+            paused: false,
+            last_commit: now,
+            commits: Vec::new(),
+            looked: now,
+            asked: true,
+        }
+    }
+
+    /// Whether the receiver takes messages by itself.
+    fn is_asked(&mut self, handover: &Handover) -> bool {
+        if self.looked.elapsed() >= TURN {
+            self.looked = Instant::now();
+            self.asked = handover.was_asked();
+        }
+        self.asked
+    }
 }
 
 impl Consumer {
     /// Connects, subscribes, says how that went, and consumes until the receiver is gone.
-    pub(super) fn run(mut self, timeout: Duration, connected: oneshot::Sender<Result<(), Error>>) {
-        let handover = Arc::clone(&self.client.context().handover);
+    pub(super) fn run(self, timeout: Duration, connected: oneshot::Sender<Result<(), Error>>) {
+        let client = Arc::clone(&self.fetcher.client);
+        let handover = Arc::clone(&client.context().handover);
         // Whoever waits is told in the end, also when this thread panics.
         let _end = End(Arc::clone(&handover));
         handover.served_by(thread::current());
@@ -72,9 +96,6 @@ impl Consumer {
         if connected.send(opened).is_err() || failed {
             return;
         }
-        let waker = Arc::clone(&handover);
-        self.client.set_nonempty_callback(move || waker.wake());
-        let client = Arc::new(self.client);
         let (lists, to_commit) = mpsc::channel();
         let committing = Arc::clone(&client);
         let committer = thread::Builder::new()
@@ -84,37 +105,37 @@ impl Consumer {
             handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));
             return;
         }
-        let polling =
-            Polling { client, lists, decoding: self.decoding, commit_interval: self.commit_interval };
-        polling.run();
+        Polling { fetcher: self.fetcher, client, lists, commit_interval: self.commit_interval }.run();
     }
 
     fn open(&self, timeout: Duration) -> Result<(), Error> {
         let topic = self.topics.first().map(String::as_str);
-        self.client.fetch_metadata(topic, timeout).map_err(failed)?;
+        let client = &self.fetcher.client;
+        let explain = |error| client.context().refusals.explain(error, || drop(client.poll(Duration::ZERO)));
+        client.fetch_metadata(topic, timeout).map_err(explain)?;
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
-        self.client.subscribe(&topics).map_err(failed)
+        client.subscribe(&topics).map_err(failed)
     }
 }
 
 /// A consumer that is subscribed.
 struct Polling {
+    fetcher: Fetcher,
     client: Arc<BaseConsumer<Group>>,
     /// To be committed.
     lists: mpsc::Sender<BTreeMap<Partition, u64>>,
-    decoding: Decoding,
     commit_interval: Duration,
 }
 
 impl Polling {
     /// Until the receiver is gone.
     fn run(self) {
-        let handover = &self.client.context().handover;
-        let mut turns =
-            Turns { full_since: None, paused: false, last_commit: Instant::now(), commits: Vec::new() };
-        while !handover.is_stopped() {
+        let group = self.client.context();
+        let mut turns = Turns::new();
+        while !group.handover.is_stopped() {
             self.commit(&mut turns);
-            if self.make_room(&mut turns) {
+            group.catch_up(&self.client);
+            if self.make_room(&mut turns) && !turns.is_asked(&group.handover) {
                 match self.poll_some(&mut turns) {
                     Ok(More::Perhaps) => continue,
                     Ok(More::No) => {}
@@ -130,7 +151,10 @@ impl Polling {
             return;
         }
         while !self.client.closed() {
+            let turn = group.turn();
             drop(self.client.poll(TURN));
+            drop(turn);
+            group.catch_up(&self.client);
         }
     }
 
@@ -178,10 +202,13 @@ impl Polling {
 
     /// Takes what is in the client's queue, as long as there is room, but not for ever, and hands it over.
     fn poll_some(&self, turns: &mut Turns) -> Result<More, Ended> {
-        let handover = &self.client.context().handover;
+        let group = self.client.context();
+        let handover = &group.handover;
+        let turn = group.turn();
         let room = if turns.paused { None } else { Some(handover.room()) };
-        let more = self.fetch(room);
-        self.client.context().hand_over();
+        let more = self.fetch(&turn, room);
+        group.hand_over();
+        drop(turn);
         if turns.paused || handover.has_room() {
             return more;
         }
@@ -190,72 +217,29 @@ impl Polling {
     }
 
     /// Takes no more than there is room for, by as much as one message.
-    fn fetch(&self, room: Option<Bounds>) -> Result<More, Ended> {
+    fn fetch(&self, turn: &Turn<'_>, room: Option<Bounds>) -> Result<More, Ended> {
         let group = self.client.context();
         let (mut messages, mut bytes) = (0_usize, 0_usize);
         for _ in 0..EVENTS {
-            match self.client.poll(Duration::ZERO) {
-                Some(Ok(message)) => {
+            match self.fetcher.next(turn) {
+                Step::Message(fetched) => {
                     messages = messages.saturating_add(1);
-                    bytes = bytes.saturating_add(self.read(&message));
+                    bytes = bytes.saturating_add(fetched.size);
+                    group.books().fetched.push(fetched);
                 }
-                Some(Err(error)) => self.report(error)?,
-                None if group.was_busy() => {}
-                None => return Ok(More::No),
+                Step::Other => {}
+                Step::Error(error) => group.handover.fail(error),
+                Step::Over(error) => {
+                    group.handover.fail(error);
+                    return Err(Ended);
+                }
+                Step::Nothing => return Ok(More::No),
             }
             if room.is_some_and(|room| messages >= room.messages || bytes >= room.bytes) {
                 break;
             }
         }
         Ok(More::Perhaps)
-    }
-
-    /// Copies and decodes a message, to be handed over. The answer is its size.
-    fn read(&self, message: &BorrowedMessage<'_>) -> usize {
-        let Some((number, offset)) = place(message) else { return 0 };
-        let mut books = self.client.context().books();
-        let Some((partition, epoch)) = books.assigned.find(message.topic(), number).cloned() else {
-            return 0;
-        };
-        let raw = raw(message);
-        let size = raw.size();
-        let decoded = decode_message(&RawView(&raw), &self.decoding);
-        let record = Record::new(partition, offset, decoded, raw).under(epoch);
-        books.fetched.push(Fetched { epoch, size, record });
-        size
-    }
-
-    /// Tells the receiver what it can do something about. What librdkafka mends by itself is logged.
-    fn report(&self, error: KafkaError) -> Result<(), Ended> {
-        let handover = &self.client.context().handover;
-        let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-        let telling = matches!(
-            error.rdkafka_error_code(),
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                    | RDKafkaErrorCode::UnknownTopic
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-                    | RDKafkaErrorCode::SaslAuthenticationFailed
-                    | RDKafkaErrorCode::Authentication
-                    | RDKafkaErrorCode::InvalidTopic
-                    | RDKafkaErrorCode::InvalidGroupId
-                    | RDKafkaErrorCode::InvalidSessionTimeout
-                    | RDKafkaErrorCode::InconsistentGroupProtocol
-                    | RDKafkaErrorCode::AutoOffsetReset
-            )
-        );
-        tracing::warn!(%error, fatal, "consuming from Kafka");
-        if fatal {
-            let detail = error.to_string();
-            handover.fail(Error::new(ErrorKind::Closed).with_detail(detail).with_source(error));
-            return Err(Ended);
-        }
-        if telling {
-            handover.fail(failed(error));
-        }
-        Ok(())
     }
 
     /// Commits watermarks: now and then, and when somebody asks.

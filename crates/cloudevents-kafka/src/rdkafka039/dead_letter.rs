@@ -3,6 +3,7 @@
 use super::{
     config::{default, millis},
     producer::Producer,
+    record::Outgoing,
 };
 use crate::{Header, Record};
 use bytes::Bytes;
@@ -61,7 +62,7 @@ impl DeadLetterTopic {
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.producer.enqueue(&self.topic, &record(&letter)).await?.await
+        self.producer.enqueue(&self.topic, Outgoing::of_record(&record(&letter))).await?.await
     }
 }
 

@@ -1,4 +1,7 @@
 //! What lies between the consumer's thread and the receiver.
+//!
+//! A receiver that asks for more takes messages out of librdkafka's queue by itself. While it does not, the thread does, which keeps the
+//! consumer in its group: what it takes waits here.
 
 use cloudevents_core::Error;
 use cloudevents_transport::{
@@ -11,7 +14,7 @@ use std::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread::Thread,
+    thread::{self, Thread},
 };
 use tokio::sync::{Notify, oneshot};
 
@@ -34,6 +37,10 @@ pub(super) struct Handover {
     arrived: Notify,
     thread: OnceLock<Thread>,
     stop: AtomicBool,
+    /// There is something to take, or what was taken last still counts: saves a look that finds nothing.
+    news: AtomicBool,
+    /// The receiver has asked for more since the thread last looked.
+    asked: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -57,6 +64,8 @@ impl Handover {
             arrived: Notify::new(),
             thread: OnceLock::new(),
             stop: AtomicBool::new(false),
+            news: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -65,6 +74,16 @@ impl Handover {
     /// The thread that is woken when there is something to do.
     pub(super) fn served_by(&self, thread: Thread) {
         let _ = self.thread.set(thread);
+    }
+
+    /// Whether this is that thread.
+    pub(super) fn is_served_here(&self) -> bool {
+        self.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
+    }
+
+    /// Whether the receiver has asked for more since this was last asked.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.swap(false, Ordering::Relaxed)
     }
 
     /// Whether another message may be added. One that is added all the same is kept.
@@ -97,14 +116,14 @@ impl Handover {
             add(&mut state.used, one.size);
             state.records.push_back(one);
         }
-        drop(state);
-        self.arrived.notify_one();
+        self.news(state);
     }
 
     /// Tells the receiver of an error. One that it has not heard of yet stays.
     pub(super) fn fail(&self, error: Error) {
-        self.state().error.get_or_insert(error);
-        self.arrived.notify_one();
+        let mut state = self.state();
+        state.error.get_or_insert(error);
+        self.news(state);
     }
 
     /// Drops what is there of partitions that are revoked, and of these assignments of them. What the receiver took last is refused by
@@ -135,11 +154,27 @@ impl Handover {
         let mut state = self.state();
         state.ended = true;
         state.commits.clear();
+        self.news(state);
+    }
+
+    /// Gives the state back, and tells the receiver to look.
+    fn news(&self, state: MutexGuard<'_, State>) {
+        self.news.store(true, Ordering::Release);
         drop(state);
-        self.arrived.notify_one();
+        self.arrive();
     }
 
     // The receiver's side.
+
+    /// The receiver asks for more.
+    pub(super) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether taking is worth a look.
+    pub(super) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
+    }
 
     /// Moves the next messages to the receiver, which is done with those it took before. None are there when none come; the end is an
     /// error of its own.
@@ -163,7 +198,11 @@ impl Handover {
                 break;
             }
         }
-        let ends = state.ended && state.taken.messages == 0;
+        let none = state.taken.messages == 0;
+        let ends = state.ended && none;
+        if none && !ends {
+            self.news.store(false, Ordering::Release);
+        }
         drop(state);
         if wake {
             self.wake();
@@ -171,7 +210,12 @@ impl Handover {
         if ends { Err(ended()) } else { Ok(()) }
     }
 
-    /// Answers when something was added since it was last asked.
+    /// Wakes the receiver: there may be something here or in librdkafka's queue.
+    pub(super) fn arrive(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Answers when the receiver was woken since it was last asked.
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;
     }
@@ -328,6 +372,21 @@ mod tests {
         assert_eq!((take(&handover), take(&handover)), (1, 0));
         assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
         assert_eq!(handover.take_marks(), BTreeMap::from([(kept.0, 1)]));
+    }
+
+    #[tokio::test]
+    async fn there_is_news_until_nothing_is_found_and_the_last_is_given_back() {
+        let (_, [partition, _]) = partitions();
+        let handover = Handover::new(Bounds { messages: 4, bytes: 1000 });
+        assert!(!handover.has_news());
+        add(&handover, &partition, 0);
+        assert!(handover.has_news());
+        assert_eq!(take(&handover), 1);
+        assert!(handover.has_news()); // what was taken still counts
+        assert_eq!((take(&handover), handover.has_news()), (0, false));
+        assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
+        handover.fail(Error::new(ErrorKind::Refused));
+        assert!(handover.has_news());
     }
 
     #[tokio::test]

@@ -38,7 +38,7 @@
 //! | order | Within a partition, messages are delivered in their order; one that comes again comes after those delivered in between. *`contract::order_is_kept`, `for_each_is_concurrent_and_keeps_order`* |
 //! | settlement | Accept, retry, reject and release, per message, as in [`log`](cloudevents_transport::log). *`contract::what_is_accepted_is_gone`, `what_is_retried_comes_again`, `what_is_dropped_comes_again`* |
 //! | rejected messages | go to the dead-letter topic, with key, headers and value, before the watermark passes them; or are dropped. Without a word about it, no receiver starts. *`client::dead_letters_keep_everything_and_say_why`, `undecided_about_rejected_messages_it_does_not_start`* |
-//! | rebalance | Partitions that go away are waited for (`rebalance_wait`) and committed. What is settled later is an error of kind `revoked`, and comes again to the new owner. *`client::a_rebalance_hands_partitions_over`, `a_cooperative_rebalance_hands_partitions_over`; that the commit is taken shows on Kafka only: `real::partitions_that_go_away_are_committed`* |
+//! | rebalance | Partitions that go away are waited for (`rebalance_wait`) and committed. What is settled later is an error of kind `revoked`, and comes again to the new owner. *`client::a_rebalance_hands_partitions_over`, `a_cooperative_rebalance_hands_partitions_over`; the task that receives is not blocked meanwhile: `a_rebalance_does_not_block_who_receives`; that the commit is taken shows on Kafka only: `real::partitions_that_go_away_are_committed`* |
 //! | limits | In flight, fetched ahead, and in librdkafka: bounded by count and bytes. A receiver that takes nothing pauses fetching and stays in its group. *`contract::a_stalled_consumer_bounds_messages`, `_bytes`, `client::a_stalled_receiver_stays_in_its_group`* |
 //! | brokers away | librdkafka connects again by itself; what is settled meanwhile is committed afterwards. *`client::the_broker_goes_away_and_comes_back`* |
 //! | cancelling | Dropped futures lose nothing. *`contract::a_cancelled_next_loses_nothing`, `a_cancelled_for_each_loses_nothing`* |
@@ -60,6 +60,7 @@
 mod config;
 mod consumer;
 mod dead_letter;
+mod fetch;
 mod handover;
 mod headers;
 mod producer;

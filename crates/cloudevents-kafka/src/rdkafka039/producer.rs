@@ -1,17 +1,16 @@
 //! A producer with a thread of its own, and what is under way through it.
 
 use super::{
-    config::{self, failed},
-    record::RecordExt,
+    config::{self, Refusals, failed},
+    record::Outgoing,
 };
-use crate::Record;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Resolver};
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 use std::{
     fmt,
@@ -63,7 +62,7 @@ impl Producer {
     ) -> Result<Self, Error> {
         let kib = config.get("queue.buffering.max.kbytes").and_then(|kib| kib.parse().ok());
         let queue = kib.unwrap_or(usize::MAX).saturating_mul(1024);
-        let client: Client = config.create_with_context(Reports).map_err(failed)?;
+        let client: Client = config.create_with_context(Reports::default()).map_err(failed)?;
         let client = Arc::new(client);
         let signals = Arc::<Signals>::default();
         let (connected, answer) = oneshot::channel();
@@ -78,7 +77,9 @@ impl Producer {
             .name("kafka producer".into())
             .spawn(move || {
                 let metadata = client.client().fetch_metadata(Some(&topic), timeout);
-                let _ = connected.send(metadata.map(|_| ()).map_err(failed));
+                let explain =
+                    |error| client.context().refusals.explain(error, || client.poll(Duration::ZERO));
+                let _ = connected.send(metadata.map(|_| ()).map_err(explain));
                 serve(&client, &signals);
             })
             .map_err(|error| {
@@ -90,23 +91,38 @@ impl Producer {
         }
     }
 
+    /// Whether a record can be handed over now, as far as the bounds go.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.has_room()
+    }
+
+    /// Hands a record over, unless that would have to wait for room.
+    pub(super) fn try_enqueue(&self, topic: &str, mut outgoing: Outgoing) -> Option<Result<Outcome, Error>> {
+        let permit = self.in_flight.try_take(outgoing.size)?;
+        if let Err(error) = self.check(&outgoing) {
+            return Some(Err(error));
+        }
+        let (resolver, outcome) = Outcome::channel();
+        let pending = Box::new(Pending { resolver, _permit: permit });
+        match self.hand_over(topic, &mut outgoing, pending) {
+            Ok(()) => Some(Ok(outcome)),
+            Err(Refusal::Full(_)) => None,
+            Err(Refusal::Error(error)) => Some(Err(error)),
+        }
+    }
+
     /// Waits for room, hands a record over, and answers with what becomes of it. Dropped before it answers, nothing is sent.
-    pub(super) async fn enqueue(&self, topic: &str, record: &Record) -> Result<Outcome, Error> {
+    pub(super) async fn enqueue(&self, topic: &str, mut outgoing: Outgoing) -> Result<Outcome, Error> {
         let mut permit = self.in_flight.room().await;
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed));
-        }
-        if record.value.as_ref().is_some_and(|value| value.len() > self.queue) {
-            return Err(too_large_for_queue());
-        }
-        permit.charge(size(record));
+        self.check(&outgoing)?;
+        permit.charge(outgoing.size);
         let (resolver, outcome) = Outcome::channel();
         let mut pending = Box::new(Pending { resolver, _permit: permit });
         let mut waiting = None;
         loop {
             // Made before the attempt, so that room made in between is not missed.
             let room = self.signals.room.notified();
-            pending = match self.hand_over(topic, record, pending) {
+            pending = match self.hand_over(topic, &mut outgoing, pending) {
                 Ok(()) => return Ok(outcome),
                 Err(Refusal::Full(pending)) => pending,
                 Err(Refusal::Error(error)) => return Err(error),
@@ -120,24 +136,36 @@ impl Producer {
         }
     }
 
-    fn hand_over(&self, topic: &str, record: &Record, pending: Box<Pending>) -> Result<(), Refusal> {
+    /// What no waiting helps against.
+    fn check(&self, outgoing: &Outgoing) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        if outgoing.payload.as_ref().is_some_and(|payload| payload.len() > self.queue) {
+            return Err(too_large_for_queue());
+        }
+        Ok(())
+    }
+
+    /// Hands it over with its headers, which come back when librdkafka's queue is full.
+    fn hand_over(&self, topic: &str, outgoing: &mut Outgoing, pending: Box<Pending>) -> Result<(), Refusal> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = &*client else { return Err(Refusal::Error(Error::new(ErrorKind::Closed))) };
-        let to_send = record.to_base(topic);
-        let mut with_reply = rdkafka::producer::BaseRecord::with_opaque_to(topic, pending);
-        with_reply.key = to_send.key;
-        with_reply.payload = to_send.payload;
-        with_reply.headers = to_send.headers;
-        match client.send(with_reply) {
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending);
+        record.key = outgoing.key.as_deref();
+        record.payload = outgoing.payload.as_deref();
+        record.headers = outgoing.headers.take();
+        match client.send(record) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
+                outgoing.headers = record.headers;
                 Err(Refusal::Full(record.delivery_opaque))
             }
             Err((error, _)) => {
                 let error = failed(error);
                 Err(Refusal::Error(match error.kind() {
                     ErrorKind::TooLarge => {
-                        error.with_detail(format!("the record has {} bytes", size(record)))
+                        error.with_detail(format!("the record has {} bytes", outgoing.size))
                     }
                     _ => error,
                 }))
@@ -216,7 +244,10 @@ struct Pending {
 }
 
 /// Receives the delivery reports.
-struct Reports;
+#[derive(Default)]
+struct Reports {
+    refusals: Refusals,
+}
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -225,6 +256,7 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
+        self.refusals.hear(&error, reason);
     }
 }
 
@@ -238,12 +270,6 @@ impl ProducerContext for Reports {
         };
         pending.resolver.resolve(result);
     }
-}
-
-fn size(record: &Record) -> usize {
-    let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    let headers = record.headers.iter().map(|header| header.name.len().saturating_add(of(&header.value)));
-    headers.chain([of(&record.key), of(&record.value)]).fold(0, usize::saturating_add)
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! What happens when a consumer group is rebalanced.
 
 use super::{
-    config,
+    config::{self, Refusals},
     handover::{Fetched, Handover},
 };
 use cloudevents_transport::{
@@ -11,19 +11,20 @@ use cloudevents_transport::{
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
-    error::KafkaError,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol},
+    error::{KafkaError, RDKafkaErrorCode},
+    types::RDKafkaRespErr,
 };
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-/// The callbacks of one consumer. All but the log are called on its thread, by polling it.
+/// The callbacks of one consumer. All but the log are called by polling it, by whoever's turn it is.
 pub(super) struct Group {
     pub(super) ledger: Ledger,
     pub(super) handover: Arc<Handover>,
@@ -34,6 +35,36 @@ pub(super) struct Group {
     /// Partitions were assigned that are not paused.
     assigned: AtomicBool,
     books: Mutex<Books>,
+    /// Held while the queue is polled and while partitions come and go, so that every message is taken under the assignment that
+    /// librdkafka gave it out under. What was fetched is handed over before it ends: so messages stay in order, whoever takes them.
+    turn: Mutex<()>,
+    /// Somebody wanted the turn and did not get it.
+    missed: AtomicBool,
+    /// Found in the queue by the receiver, which must not wait for settlements.
+    deferred: Mutex<Vec<Change>>,
+    /// Why there is no connection.
+    pub(super) refusals: Refusals,
+}
+
+/// The right to poll.
+pub(super) struct Turn<'g> {
+    group: &'g Group,
+    guard: Option<MutexGuard<'g, ()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        if self.group.missed.swap(false, Ordering::AcqRel) {
+            self.group.handover.arrive();
+        }
+    }
+}
+
+/// Partitions come or go.
+struct Change {
+    what: RDKafkaRespErr,
+    list: TopicPartitionList,
 }
 
 /// What the consumer's thread knows of its partitions.
@@ -96,7 +127,40 @@ impl Group {
             busy: AtomicBool::new(false),
             assigned: AtomicBool::new(false),
             books: Mutex::default(),
+            turn: Mutex::default(),
+            missed: AtomicBool::new(false),
+            deferred: Mutex::default(),
+            refusals: Refusals::default(),
         }
+    }
+
+    /// Waits for the turn, which for the thread is never long.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        Turn { group: self, guard: Some(guard) }
+    }
+
+    /// The turn, unless somebody else has it: then the receiver is woken when that one is done.
+    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.turn_now().or_else(|| {
+            // Either the turn's end sees this, or this comes behind it, and finds it ended.
+            self.missed.swap(true, Ordering::AcqRel);
+            self.turn_now()
+        })
+    }
+
+    fn turn_now(&self) -> Option<Turn<'_>> {
+        let guard = match self.turn.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Turn { group: self, guard: Some(guard) })
+    }
+
+    /// The partition of this topic and number, and the assignment it is under.
+    pub(super) fn assignment(&self, topic: &str, number: u32) -> Option<(Partition, Epoch)> {
+        self.books().assigned.find(topic, number).cloned()
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
@@ -116,6 +180,48 @@ impl Group {
     /// Whether partitions were assigned since this was last asked.
     pub(super) fn was_assigned(&self) -> bool {
         self.assigned.swap(false, Ordering::AcqRel)
+    }
+
+    /// Deals with what the receiver has found and left to the thread.
+    pub(super) fn catch_up(&self, client: &BaseConsumer<Self>) {
+        loop {
+            let changes = std::mem::take(&mut *self.deferred());
+            if changes.is_empty() {
+                return;
+            }
+            let turn = self.turn();
+            for Change { what, list } in changes {
+                self.change(client, what, &list);
+            }
+            drop(turn);
+        }
+    }
+
+    fn deferred(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the books, and then tells librdkafka, which waits for it.
+    fn change(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &TopicPartitionList) {
+        let assigns = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if assigns {
+            self.assign(list);
+        } else if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+            self.revoke(client, list);
+        } else {
+            let error = RDKafkaErrorCode::from(what);
+            tracing::warn!(%error, "the group could not be rebalanced");
+        }
+        let cooperative = matches!(client.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let told = match (assigns, cooperative) {
+            (true, true) => client.incremental_assign(list),
+            (true, false) => client.assign(list),
+            (false, true) => client.incremental_unassign(list),
+            (false, false) => client.unassign(),
+        };
+        if let Err(error) = told {
+            tracing::warn!(%error, assigns, "librdkafka does not take the new assignment");
+        }
     }
 
     fn assign(&self, list: &TopicPartitionList) {
@@ -183,16 +289,19 @@ impl ClientContext for Group {
     fn error(&self, error: KafkaError, reason: &str) {
         self.busy.store(true, Ordering::Release);
         tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
+        self.refusals.hear(&error, reason);
     }
 }
 
 impl ConsumerContext for Group {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    /// Partitions that go away are waited for, which the receiver cannot do. librdkafka gives out no more of them meanwhile.
+    fn rebalance(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.busy.store(true, Ordering::Release);
-        match rebalance {
-            Rebalance::Assign(list) => self.assign(list),
-            Rebalance::Revoke(list) => self.revoke(consumer, list),
-            Rebalance::Error(error) => tracing::warn!(%error, "the group could not be rebalanced"),
+        if self.handover.is_served_here() {
+            self.change(client, what, list);
+        } else {
+            self.deferred().push(Change { what, list: list.clone() });
+            self.handover.wake();
         }
     }
 }
@@ -215,7 +324,33 @@ fn partition(element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_transport::log::LogOptions;
+    use cloudevents_transport::{Bounds, log::LogOptions};
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    fn group() -> Group {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        Group::new(ledger, Arc::new(Handover::new(Bounds::default())), Duration::ZERO)
+    }
+
+    #[tokio::test]
+    async fn who_misses_the_turn_is_woken_when_it_ends() {
+        let group = group();
+        let woken = || {
+            let mut context = Context::from_waker(Waker::noop());
+            pin!(group.handover.arrived()).poll(&mut context).is_ready()
+        };
+        drop(group.turn());
+        assert!(!woken()); // nobody wanted it
+        let turn = group.turn();
+        assert!(group.try_turn().is_none() && !woken());
+        drop(turn);
+        assert!(woken());
+        drop(group.try_turn().unwrap());
+        assert!(!woken());
+    }
 
     #[tokio::test]
     async fn partitions_are_found_by_topic_and_number() {

@@ -4,6 +4,7 @@ use super::{
     config::{self, default, failed},
     consumer::Consumer,
     dead_letter::DeadLetterTopic,
+    fetch::{Fetcher, Step},
     handover::{Handover, ended},
     rebalance::Group,
 };
@@ -12,7 +13,10 @@ use cloudevents_transport::{
     Bounds, Endpoint, Incoming, Intake, Partition, Receiver, ReceiverOptions,
     log::{Ledger, LogIntake, LogOptions, LogSource, Record},
 };
-use rdkafka::{ClientConfig, consumer::BaseConsumer};
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+};
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
@@ -34,8 +38,8 @@ pub struct KafkaReceiverOptions {
     pub receiver: ReceiverOptions,
     /// Retries, and what becomes of rejected messages. It must be decided, here or in the URL.
     pub log: LogOptions,
-    /// What is fetched ahead and decoded. Default: 1,024 messages, 16 MiB. librdkafka fetches as many bytes ahead of that, unless the
-    /// settings say otherwise (`queued.max.messages.kbytes`).
+    /// What is fetched ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches so many bytes, unless the settings say otherwise
+    /// (`queued.max.messages.kbytes`). While the program asks for nothing, so much is taken from it and decoded besides.
     pub prefetch: Bounds,
     /// How often watermarks are committed. What was settled since the last time comes again after a crash. Default: 1 second.
     pub commit_interval: Duration,
@@ -111,7 +115,8 @@ pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiv
 /// Offsets are committed as [`log`](cloudevents_transport::log) says: up to the first message of a partition that is not settled. See
 /// [the module](super#guarantees) for what is guaranteed.
 ///
-/// A thread of its own talks to the brokers, so that nothing the program does keeps the consumer from staying in its group. Dropping
+/// Messages are decoded as they are asked for, in the task that asks. While it does not ask, a thread talks to the brokers, so that
+/// nothing the program does keeps the consumer from staying in its group; commits and rebalances are always the thread's. Dropping
 /// the receiver ends it; it commits what is settled and leaves the group.
 #[derive(Debug)]
 pub struct KafkaReceiver {
@@ -135,6 +140,7 @@ impl KafkaReceiver {
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings that librdkafka does not
     /// take, outside a tokio runtime, and when nobody has said what becomes of rejected messages;
+    /// [`Refused`](ErrorKind::Refused) for users whom the broker does not let in, and for certificates that cannot be trusted;
     /// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker answers in time. Dropping the
     /// future opens nothing.
     pub async fn connect(url: &str, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
@@ -151,15 +157,15 @@ impl KafkaReceiver {
         let ledger = Ledger::new(log)?;
         let handover = Arc::new(Handover::new(options.prefetch));
         let group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
-        let client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
-        let consumer = Consumer {
-            client,
-            decoding: options.receiver.decoding.clone(),
-            commit_interval: options.commit_interval,
-            topics,
-        };
+        let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
+        let waker = Arc::clone(&handover);
+        client.set_nonempty_callback(move || waker.arrive());
+        let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
+        let consumer =
+            Consumer { fetcher: fetcher.clone(), commit_interval: options.commit_interval, topics };
         // From here on, dropping ends the thread.
-        let intake = LogIntake::new(ledger, Source { handover, taken: VecDeque::new() });
+        let source = Source { handover, taken: VecDeque::new(), fetcher: Some(fetcher) };
+        let intake = LogIntake::new(ledger, source);
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
         thread::Builder::new()
@@ -265,11 +271,64 @@ fn consuming(
 }
 
 /// The receiver's side of the consumer.
-#[derive(Debug)]
 struct Source {
     handover: Arc<Handover>,
     /// What was taken at once, and is not asked for yet.
     taken: VecDeque<Record>,
+    /// `None` when the consumer is given up. The thread has the other reference, and is the last to let go: that takes time.
+    fetcher: Option<Fetcher>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("handover", &self.handover).finish_non_exhaustive()
+    }
+}
+
+/// How many things that are no messages the receiver takes out of the queue before others get their turn.
+const OTHERS: usize = 64;
+
+impl Source {
+    /// What is in librdkafka's queue, unless the thread is about to look there.
+    fn fetch(&mut self) -> Option<Result<Record, Error>> {
+        let fetcher = self.fetcher.as_ref()?;
+        let turn = fetcher.client.context().try_turn()?;
+        // It may have been the thread's turn until now, and what that took comes first.
+        if let Some(record) = handed_over(&self.handover, &mut self.taken) {
+            return Some(record);
+        }
+        for _ in 0..OTHERS {
+            match fetcher.next(&turn) {
+                Step::Message(fetched) => return Some(Ok(fetched.record)),
+                Step::Other => {}
+                Step::Error(error) => return Some(Err(error)),
+                Step::Over(error) => {
+                    drop(turn);
+                    self.end();
+                    return Some(Err(error));
+                }
+                Step::Nothing => return None,
+            }
+        }
+        self.handover.arrive(); // there may be more
+        None
+    }
+
+    fn end(&mut self) {
+        self.fetcher = None; // before the thread is told, which is to be the last
+        self.handover.stop();
+    }
+}
+
+/// What the thread has handed over.
+fn handed_over(handover: &Handover, taken: &mut VecDeque<Record>) -> Option<Result<Record, Error>> {
+    if taken.is_empty()
+        && handover.has_news()
+        && let Err(error) = handover.take(taken)
+    {
+        return Some(Err(error));
+    }
+    taken.pop_front().map(Ok)
 }
 
 impl LogSource for Source {
@@ -283,12 +342,8 @@ impl LogSource for Source {
     }
 
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        if self.taken.is_empty()
-            && let Err(error) = self.handover.take(&mut self.taken)
-        {
-            return Some(Err(error));
-        }
-        self.taken.pop_front().map(Ok)
+        self.handover.ask();
+        handed_over(&self.handover, &mut self.taken).or_else(|| self.fetch())
     }
 
     fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {
@@ -303,6 +358,6 @@ impl LogSource for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.handover.stop();
+        self.end();
     }
 }

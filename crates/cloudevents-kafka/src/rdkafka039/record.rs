@@ -1,16 +1,19 @@
 //! Events in the records and messages of rdkafka.
 
 use super::headers::ClientMessage;
-use crate::{Header, Record, RecordView};
+use crate::{
+    Header, Record, RecordView,
+    encode::{Name, VERSION, each_header},
+    name::PREFIX,
+};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage, Mode};
-use cloudevents_transport::Raw;
+use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage};
+use cloudevents_transport::Packed;
 use rdkafka::{
     Message,
     message::{Header as ClientHeader, OwnedHeaders, ToBytes},
     producer::{BaseRecord, FutureRecord},
 };
-use std::borrow::Cow;
 
 /// Reads one event from a message of rdkafka, borrowed or owned, as [`decode`](crate::decode()) does.
 ///
@@ -41,7 +44,10 @@ pub fn decode_message(message: &impl ClientMessage, with: &Decoding) -> Result<D
 /// assert_eq!((record.key.as_deref(), record.value), (Some(&b"42"[..]), None));
 /// ```
 pub fn record(message: &impl ClientMessage) -> Record {
-    let raw = raw(message);
+    let packed = with_headers(message, |headers| {
+        Packed::new(message.key(), headers, message.payload().map(Bytes::copy_from_slice))
+    });
+    let raw = packed.unpack();
     let headers =
         raw.headers.into_iter().map(|(name, value)| Header::new(name.into_owned(), value)).collect();
     Record { key: raw.key, headers, value: raw.body }
@@ -122,10 +128,65 @@ impl RecordExt for Record {
 }
 
 fn filled(present: Option<OwnedHeaders>, event: &Event) -> Option<OwnedHeaders> {
-    // Binary mode has no errors.
-    let encoded = crate::encode(event, Mode::Binary);
-    let of_event = encoded.as_ref().map_or(&[][..], |(record, _)| &record.headers);
-    headers(present, of_event)
+    let headers = present
+        .unwrap_or_else(|| OwnedHeaders::new_with_capacity(event.attributes().len().saturating_add(2)));
+    Some(headers_of(event, headers).0)
+}
+
+/// The headers of an event in binary mode, behind those that are there already, and how many bytes they are. They go to librdkafka
+/// without a [`Record`] in between.
+fn headers_of(event: &Event, present: OwnedHeaders) -> (OwnedHeaders, usize) {
+    let version = event.specversion().as_str();
+    let mut size = VERSION.len().saturating_add(version.len());
+    let mut headers = Some(present.insert(ClientHeader { key: VERSION, value: Some(version) }));
+    let mut of_extension = String::new();
+    each_header(event, |name, text| {
+        let key = match name {
+            Name::Header(name) => name,
+            Name::Extension(name) => {
+                of_extension.clear();
+                of_extension.push_str(PREFIX);
+                of_extension.push_str(name);
+                &of_extension
+            }
+        };
+        size = size.saturating_add(key.len()).saturating_add(text.len());
+        headers = headers.take().map(|headers| headers.insert(ClientHeader { key, value: Some(&*text) }));
+    });
+    (headers.unwrap_or_default(), size)
+}
+
+/// A record as librdkafka takes it.
+pub(super) struct Outgoing {
+    pub(super) key: Option<Bytes>,
+    pub(super) payload: Option<Bytes>,
+    pub(super) headers: Option<OwnedHeaders>,
+    /// The bytes of all three.
+    pub(super) size: usize,
+}
+
+impl Outgoing {
+    /// An event in binary mode.
+    pub(super) fn of_event(event: &Event, key: Option<Bytes>) -> Self {
+        let capacity = event.attributes().len().saturating_add(2);
+        let (headers, size) = headers_of(event, OwnedHeaders::new_with_capacity(capacity));
+        Self::new(key, event.data_bytes().cloned(), Some(headers), size)
+    }
+
+    pub(super) fn of_record(record: &Record) -> Self {
+        let of =
+            |header: &Header| header.name.len().saturating_add(header.value.as_ref().map_or(0, Bytes::len));
+        let size = record.headers.iter().map(of).fold(0, usize::saturating_add);
+        Self::new(record.key.clone(), record.value.clone(), headers(None, &record.headers), size)
+    }
+
+    fn new(key: Option<Bytes>, payload: Option<Bytes>, headers: Option<OwnedHeaders>, size: usize) -> Self {
+        let size = [&key, &payload]
+            .into_iter()
+            .map(|bytes| bytes.as_ref().map_or(0, Bytes::len))
+            .fold(size, usize::saturating_add);
+        Self { key, payload, headers, size }
+    }
 }
 
 fn headers(present: Option<OwnedHeaders>, more: &[Header]) -> Option<OwnedHeaders> {
@@ -151,10 +212,25 @@ impl<M: ClientMessage> RecordView for View<'_, M> {
     }
 }
 
-/// Everything of a message, in one buffer.
-pub(super) fn raw(message: &impl ClientMessage) -> Raw {
+/// Copies a message, and decodes it: the payload is that of the copy.
+pub(super) fn read(
+    message: &impl ClientMessage,
+    with: &Decoding,
+) -> (Packed, Result<Decoded<CloudMessage>, Error>) {
+    // The value first, behind which the headers lie: what was fetched long ago comes into the processor's cache in its order.
+    let value = message.payload().map(Bytes::copy_from_slice);
+    with_headers(message, |headers| {
+        let decoded = crate::decode_message(&Copied { headers, value: value.as_ref() }, with);
+        (Packed::new(message.key(), headers, value), decoded)
+    })
+}
+
+/// So many headers need no memory of their own while they are copied.
+const FEW: usize = 16;
+
+/// The client is asked once for each header.
+fn with_headers<T>(message: &impl ClientMessage, then: impl FnOnce(&[(&str, Option<&[u8]>)]) -> T) -> T {
     let count = message.header_count();
-    // The client is asked once for each header.
     let mut few = [("", None); FEW];
     if let Some(headers) = few.get_mut(..count) {
         let mut filled = 0_usize;
@@ -162,27 +238,9 @@ pub(super) fn raw(message: &impl ClientMessage) -> Raw {
             *place = header;
             filled = filled.saturating_add(1);
         }
-        return copied(message, headers.get(..filled).unwrap_or_default());
+        return then(headers.get(..filled).unwrap_or_default());
     }
-    copied(message, &message.each_header().collect::<Vec<_>>())
-}
-
-/// So many headers need no memory of their own while they are copied.
-const FEW: usize = 16;
-
-fn copied(message: &impl ClientMessage, headers: &[(&str, Option<&[u8]>)]) -> Raw {
-    let (payload, key) = (message.payload(), message.key());
-    let values = || headers.iter().map(|(_, value)| *value);
-    let parts = || [payload, key].into_iter().chain(values()).flatten();
-    let mut buffer = Vec::with_capacity(parts().map(<[u8]>::len).fold(0, usize::saturating_add));
-    parts().for_each(|part| buffer.extend_from_slice(part));
-    let mut rest = Bytes::from(buffer);
-    let mut take = |bytes: Option<&[u8]>| bytes.map(|bytes| rest.split_to(bytes.len()));
-    let mut raw = Raw::default();
-    raw.body = take(payload);
-    raw.key = take(key);
-    raw.headers = headers.iter().map(|(name, value)| (spelled(name), take(*value))).collect();
-    raw
+    then(&message.each_header().collect::<Vec<_>>())
 }
 
 /// The partition's number and the offset of a message, unless they are none.
@@ -190,49 +248,30 @@ pub(super) fn place(message: &impl Message) -> Option<(u32, u64)> {
     Some((u32::try_from(message.partition()).ok()?, u64::try_from(message.offset()).ok()?))
 }
 
-/// Names that many events have cost nothing.
-fn spelled(name: &str) -> Cow<'static, str> {
-    const KNOWN: &[&str] = &[
-        "ce_specversion",
-        "ce_id",
-        "ce_source",
-        "ce_type",
-        "ce_subject",
-        "ce_time",
-        "ce_dataschema",
-        "ce_partitionkey",
-        "content-type",
-        "ce_traceparent",
-        "ce_tracestate",
-        "ce_sequence",
-        "ce_dataref",
-    ];
-    match KNOWN.iter().find(|known| **known == name) {
-        Some(known) => Cow::Borrowed(known),
-        None => Cow::Owned(name.to_owned()),
-    }
+/// A message whose value was copied already, while the client still has the rest.
+struct Copied<'m> {
+    headers: &'m [(&'m str, Option<&'m [u8]>)],
+    value: Option<&'m Bytes>,
 }
 
-/// What a receiver keeps of a message, seen as a record.
-pub(super) struct RawView<'r>(pub(super) &'r Raw);
-
-impl RecordView for RawView<'_> {
+impl RecordView for Copied<'_> {
     fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        self.0.headers.iter().map(|(name, value)| (&**name, value.as_deref()))
+        self.headers.iter().copied()
     }
 
     fn value(&self) -> Option<&[u8]> {
-        self.0.body.as_deref()
+        self.value.map(|value| &**value)
     }
 
     fn value_bytes(&self) -> Option<Bytes> {
-        self.0.body.clone()
+        self.value.cloned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
     use rdkafka::{
         Timestamp,
         message::{Headers, OwnedMessage},
@@ -255,7 +294,9 @@ mod tests {
             .insert(header("empty", Some(b"")))
             .insert(header("ce_id", Some(b"2")));
         let message = message(headers);
-        let raw = raw(&message);
+        let (packed, decoded) = read(&message, &Decoding::strict());
+        assert_eq!(decoded.unwrap_err().kind(), ErrorKind::DuplicateAttribute);
+        let raw = packed.unpack();
         let value = |index: usize| raw.headers[index].1.as_deref();
         assert_eq!(
             raw.headers.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),

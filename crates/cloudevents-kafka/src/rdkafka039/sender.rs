@@ -3,8 +3,9 @@
 use super::{
     config::{self, default, millis},
     producer::Producer,
+    record::Outgoing,
 };
-use crate::{Key, Record, encode_message};
+use crate::{Key, encode_message};
 use cloudevents_core::{Decoding, Error, Format, Formats, Message};
 use cloudevents_transport::{Bounds, Endpoint, Outcome, Sender, Transmit, Writing};
 use rdkafka::ClientConfig;
@@ -113,7 +114,7 @@ impl KafkaSender {
     /// | `linger.ms` and others with a dot | settings of librdkafka |
     ///
     /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not
-    /// take; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker answers in time. Dropping
+    /// take; [`Refused`](cloudevents_core::ErrorKind::Refused) for users whom the broker does not let in, and for certificates that cannot be trusted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker answers in time. Dropping
     /// the future opens nothing.
     pub async fn connect(url: &str, options: KafkaSenderOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
@@ -140,18 +141,31 @@ impl KafkaSender {
         Ok(Self { producer, topic, writing, key, decoding: Decoding::strict().with_formats(formats) })
     }
 
-    fn record(&self, message: &Message) -> Result<Record, Error> {
+    fn outgoing(&self, message: &Message) -> Result<Outgoing, Error> {
         let written = self.writing.message(message)?;
-        let record = encode_message(&written)?;
-        Ok(record.with_key(self.key.of_message(message, &self.decoding)?))
+        let key = || self.key.of_message(message, &self.decoding);
+        Ok(match &*written {
+            Message::Binary(event) => Outgoing::of_event(event, key()?),
+            document => Outgoing::of_record(&encode_message(document)?.with_key(key()?)),
+        })
     }
 }
 
 impl Transmit for KafkaSender {
     async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        let record = self.record(&message)?;
+        let outgoing = self.outgoing(&message)?;
         drop(message);
-        self.producer.enqueue(&self.topic, &record).await
+        self.producer.enqueue(&self.topic, outgoing).await
+    }
+
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        if !self.producer.has_room() {
+            return Err(message);
+        }
+        match self.outgoing(&message) {
+            Ok(outgoing) => self.producer.try_enqueue(&self.topic, outgoing).ok_or(message),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -232,6 +232,39 @@ async fn a_stalled_receiver_stays_in_its_group() {
     assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(500)]);
 }
 
+/// Nor does a rebalance block the task that receives, though it waits for what that task has not settled.
+#[tokio::test]
+async fn a_rebalance_does_not_block_who_receives() {
+    let topic = Topic::new(2);
+    let mut options = KafkaReceiverOptions::default();
+    options.rebalance_wait = 2 * PATIENCE;
+    let mut first = topic.receiver_with(SHORT, options.clone()).await;
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..20).map(|number| event(number, &number.to_string())))).await.unwrap();
+    let mut held = Vec::new();
+    while held.len() < 20 {
+        held.push(next(&mut first).await);
+    }
+    let mut second = topic.receiver_with(SHORT, options).await;
+    let receive = async {
+        // With both, for whoever has the partition of the key.
+        let delivery = tokio::select! {
+            delivery = soon(first.next()) => delivery,
+            delivery = soon(second.next()) => delivery,
+        };
+        delivery.unwrap().unwrap().accept().await.unwrap();
+    };
+    let settle = async {
+        sleep(Duration::from_millis(3000)).await; // the rebalance has begun, for all that can be known
+        for delivery in held {
+            delivery.accept().await.unwrap();
+        }
+        soon(sender.send(&event(20, "k"))).await.unwrap();
+    };
+    tokio::join!(receive, settle);
+    soon(first.drain(PATIENCE)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebalance_hands_partitions_over() {
     handing_over(Topic::new(4), "").await;

@@ -1,50 +1,26 @@
 //! Receiving from a log.
 
-use super::ledger::{Epoch, Ledger, Turn};
-use crate::{Incoming, Intake, Partition, Raw};
-use cloudevents_core::{Decoded, Error, ErrorKind, Message};
-use futures_util::future::{Either, OptionFuture, select};
-use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use super::{
+    ledger::{Ledger, Turn},
+    record::Record,
+};
+use crate::{Incoming, Intake, Partition};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{
+    FutureExt,
+    future::{Either, OptionFuture, select},
+};
+use std::{pin::pin, time::Duration};
+use tokio::{
+    task::coop,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 /// How many messages are taken before watermarks are passed on that nobody waited for.
 const MARK_EVERY: usize = 64;
 
 /// How long committing may take, beyond the deadline if need be.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
-
-/// One message of a log.
-#[derive(Clone, Debug)]
-pub struct Record {
-    pub(crate) partition: Partition,
-    pub(crate) offset: u64,
-    pub(crate) message: Result<Decoded<Message>, Error>,
-    pub(crate) raw: Arc<Raw>,
-    /// Where the client says so.
-    pub(crate) epoch: Option<Epoch>,
-}
-
-impl Record {
-    /// The message at this offset, or why it is none, and what came; partition and position are filled in there.
-    pub fn new(
-        partition: Partition,
-        offset: u64,
-        message: Result<Decoded<Message>, Error>,
-        mut raw: Raw,
-    ) -> Self {
-        raw.topic.get_or_insert_with(|| partition.topic().into());
-        raw.partition = Some(partition.clone());
-        raw.position = Some(offset);
-        Self { partition, offset, message, raw: Arc::new(raw), epoch: None }
-    }
-
-    /// The same, fetched under this assignment of the partition: under another one, the [`Ledger`] refuses it. A client that hands
-    /// messages over from a thread of its own needs this.
-    pub fn under(mut self, epoch: Epoch) -> Self {
-        self.epoch = Some(epoch);
-        self
-    }
-}
 
 /// What a log client has to do. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
@@ -116,6 +92,7 @@ impl<S: LogSource> LogIntake<S> {
 
 impl<S: LogSource> Intake for LogIntake<S> {
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        coop::consume_budget().await;
         let ledger = self.ledger.clone();
         loop {
             // Made before the look, so that a change in between is not missed.
@@ -145,6 +122,8 @@ impl<S: LogSource> Intake for LogIntake<S> {
     }
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        // A task that finds a message each time still has to let others run now and then: `next` waits for that.
+        coop::consume_budget().now_or_never()?;
         if self.unmarked >= MARK_EVERY
             && let Err(error) = self.mark()
         {

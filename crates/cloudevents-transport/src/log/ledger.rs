@@ -1,11 +1,11 @@
 //! The books of a log receiver: what was taken, what is settled, what comes again, what can be committed.
 
 use super::{
+    accounts::{Account, Accounts},
     dead_letter::{DeadLetter, LogOptions, Rejected},
-    intake::Record,
-    watermark::Watermark,
+    record::{Entry, Record},
 };
-use crate::{Incoming, Outcome, Partition, Resolver, Settle, Settlement, Token};
+use crate::{Incoming, Outcome, Partition, Resolver, Settlement, Token, content::Content};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     collections::BTreeMap,
@@ -57,7 +57,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Books {
-    partitions: BTreeMap<Partition, Account>,
+    accounts: Accounts,
     /// Given back: they come again at once, in their order.
     released: BTreeMap<(Partition, u64), Held>,
     /// To be retried: by when they are due, then in the order they were settled.
@@ -71,18 +71,6 @@ struct Books {
     /// Somebody may wait for a change, and so many threads do: waking costs nothing when nobody does.
     watched: bool,
     threads: usize,
-}
-
-struct Account {
-    /// The assignment that messages were taken under.
-    epoch: Epoch,
-    watermark: Watermark,
-    /// The watermark that the client knows of.
-    marked: u64,
-    /// Delivered and not settled, or on the way to the sink.
-    outstanding: usize,
-    /// About to be revoked: nothing more is delivered.
-    leaving: bool,
 }
 
 /// One assignment of a partition. Messages that a client has fetched under an earlier one are refused, even when the partition has come
@@ -107,8 +95,8 @@ struct Account {
 /// # Ok::<(), Error>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Epoch(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub(super) u64);
 
 /// What a receiver does next.
 #[allow(clippy::large_enum_variant)] // it is taken apart at once
@@ -126,7 +114,7 @@ pub(crate) enum Turn {
 /// A message that was taken.
 #[derive(Debug)]
 struct Held {
-    record: Record,
+    entry: Arc<Entry>,
     epoch: Epoch,
     attempt: u32,
 }
@@ -163,10 +151,8 @@ impl Ledger {
         books.forget(&partition);
         books.sequence = books.sequence.saturating_add(1);
         let epoch = Epoch(books.sequence);
-        let watermark = Watermark::at(offset);
-        let account = Account { epoch, watermark, marked: offset, outstanding: 0, leaving: false };
         tracing::debug!(%partition, offset, "partition assigned");
-        books.partitions.insert(partition, account);
+        books.accounts.open(partition, epoch, offset);
         self.0.notify(books);
         epoch
     }
@@ -179,14 +165,12 @@ impl Ledger {
         let mut books = self.books();
         for partition in partitions {
             books.forget_waiting(partition);
-            if let Some(account) = books.partitions.get_mut(partition) {
+            if let Some(account) = books.accounts.of_mut(partition) {
                 account.leaving = true;
             }
         }
         let unsettled = |books: &Books| -> usize {
-            let of = |partition| {
-                books.partitions.get(partition).map_or(0, |account: &Account| account.outstanding)
-            };
+            let of = |partition| books.accounts.of(partition).map_or(0, |account| account.outstanding);
             partitions.iter().map(of).fold(0, usize::saturating_add)
         };
         books.threads = books.threads.saturating_add(1);
@@ -211,16 +195,19 @@ impl Ledger {
     /// Takes a message. `None` when its partition is not assigned, or not any more, or when it was taken before.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let mut books = self.books();
-        let account = books.partitions.get_mut(&record.partition)?;
-        let late = account.leaving || record.epoch.is_some_and(|epoch| epoch != account.epoch);
-        if late || !account.watermark.take(record.offset) {
+        let Record { entry, epoch } = record;
+        let account = match epoch {
+            Some(epoch) => books.accounts.under(epoch)?,
+            None => books.accounts.of_mut(&entry.partition)?,
+        };
+        if account.leaving || !account.watermark.take(entry.offset) {
             return None;
         }
         let epoch = account.epoch;
         account.outstanding = account.outstanding.saturating_add(1);
         books.outstanding = books.outstanding.saturating_add(1);
         drop(books);
-        Some(self.deliver(Held { record, epoch, attempt: 1 }))
+        Some(self.deliver(Held { entry, epoch, attempt: 1 }))
     }
 
     /// The next message that comes again now.
@@ -255,10 +242,10 @@ impl Ledger {
     /// The watermarks that moved since they were last [`marked`](Self::marked).
     pub fn marks(&self) -> Vec<(Partition, u64)> {
         let mut moved = Vec::new();
-        for (partition, account) in &self.books().partitions {
+        for account in self.books().accounts.iter() {
             let offset = account.watermark.offset();
             if offset > account.marked {
-                moved.push((partition.clone(), offset));
+                moved.push((account.partition.clone(), offset));
             }
         }
         moved
@@ -266,19 +253,19 @@ impl Ledger {
 
     /// Notes that the client knows of this watermark.
     pub fn marked(&self, partition: &Partition, offset: u64) {
-        if let Some(account) = self.books().partitions.get_mut(partition) {
+        if let Some(account) = self.books().accounts.of_mut(partition) {
             account.marked = account.marked.max(offset);
         }
     }
 
     /// How far a partition is done, while it is assigned.
     pub fn watermark(&self, partition: &Partition) -> Option<u64> {
-        self.books().partitions.get(partition).map(|account| account.watermark.offset())
+        self.books().accounts.of(partition).map(|account| account.watermark.offset())
     }
 
     /// Where to read on in a partition, while it is assigned: behind the last message that was taken.
     pub fn position(&self, partition: &Partition) -> Option<u64> {
-        self.books().partitions.get(partition).map(|account| account.watermark.position())
+        self.books().accounts.of(partition).map(|account| account.watermark.position())
     }
 
     /// Messages that are delivered and not settled, or on their way to the dead-letter sink.
@@ -312,9 +299,8 @@ impl Ledger {
 
     /// It is in the books already.
     fn deliver(&self, held: Held) -> Incoming {
-        let (message, raw, attempt) =
-            (held.record.message.clone(), Arc::clone(&held.record.raw), held.attempt);
-        Incoming::new(message, raw, Token::new(Ticket { ledger: self.clone(), held })).with_attempt(attempt)
+        let (content, attempt) = (Content::Kept(Arc::clone(&held.entry)), held.attempt);
+        Incoming { content, attempt, token: Token::in_books(Ticket { ledger: self.clone(), held }) }
     }
 
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
@@ -353,9 +339,9 @@ impl Ledger {
         let Rejected::Sink(sink) = &self.0.rejected else {
             return Outcome::ready(books.pass(&held));
         };
-        tracing::debug!(partition = %held.record.partition, offset = held.record.offset, %reason, "to the dead-letter sink");
-        let letter =
-            DeadLetter::new(held.record.message.clone(), Arc::clone(&held.record.raw), reason, held.attempt);
+        let Entry { partition, offset, message, .. } = &*held.entry;
+        tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
+        let letter = DeadLetter::new(message.clone(), Arc::clone(held.entry.raw()), reason, held.attempt);
         let (sink, ledger) = (Arc::clone(sink), self.clone());
         let (resolver, outcome) = Outcome::channel();
         self.0.runtime.spawn(async move {
@@ -371,7 +357,7 @@ impl Ledger {
         let result = match result {
             Ok(()) => books.pass(&held),
             Err(error) => books.take_back(&held).and_then(|()| {
-                tracing::warn!(partition = %held.record.partition, offset = held.record.offset, %error, "the dead-letter sink declined a message");
+                tracing::warn!(partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
                 books.delay(held, self.0.options.sink_backoff);
                 Err(error)
             }),
@@ -403,24 +389,24 @@ impl Shared {
 impl Books {
     /// Takes a partition out, with what waits to come again.
     fn forget(&mut self, partition: &Partition) -> Option<u64> {
-        let account = self.partitions.remove(partition)?;
+        let account = self.accounts.close(partition)?;
         self.forget_waiting(partition);
         Some(account.watermark.offset())
     }
 
     fn forget_waiting(&mut self, partition: &Partition) {
         self.released.retain(|(other, _), _| other != partition);
-        self.delayed.retain(|_, held| held.record.partition != *partition);
+        self.delayed.retain(|_, held| held.entry.partition != *partition);
     }
 
     /// Whether a message can still be settled.
-    fn check(&self, held: &Held) -> Result<(), Error> {
+    fn check(&mut self, held: &Held) -> Result<(), Error> {
         if self.closed {
             return Err(gone());
         }
-        match self.partitions.get(&held.record.partition) {
-            Some(account) if account.epoch == held.epoch => Ok(()),
-            _ => Err(revoked(held)),
+        match self.accounts.under(held.epoch) {
+            Some(_) => Ok(()),
+            None => Err(revoked(held)),
         }
     }
 
@@ -440,7 +426,7 @@ impl Books {
         if let Some(account) = account {
             account.outstanding = account.outstanding.saturating_sub(1);
             if !closed {
-                account.watermark.settle(held.record.offset);
+                account.watermark.settle(held.entry.offset);
             }
         }
         match (closed, known) {
@@ -470,14 +456,14 @@ impl Books {
 
     /// The message comes again at once; of a partition that is about to be revoked, its next owner has it.
     fn release(&mut self, held: Held) {
-        if !self.is_leaving(&held.record.partition) {
-            self.released.insert((held.record.partition.clone(), held.record.offset), held);
+        if !self.is_leaving(&held) {
+            self.released.insert((held.entry.partition.clone(), held.entry.offset), held);
         }
     }
 
     /// The same after a while.
     fn delay(&mut self, held: Held, after: Duration) {
-        if self.is_leaving(&held.record.partition) {
+        if self.is_leaving(&held) {
             return;
         }
         self.sequence = self.sequence.saturating_add(1);
@@ -485,8 +471,8 @@ impl Books {
         self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
     }
 
-    fn is_leaving(&self, partition: &Partition) -> bool {
-        self.partitions.get(partition).is_some_and(|account| account.leaving)
+    fn is_leaving(&mut self, held: &Held) -> bool {
+        self.account(held).is_some_and(|account| account.leaving)
     }
 
     fn delivered(&mut self, held: &Held) {
@@ -505,7 +491,7 @@ impl Books {
 
     /// The account that the message was taken under, if it is still there.
     fn account(&mut self, held: &Held) -> Option<&mut Account> {
-        self.partitions.get_mut(&held.record.partition).filter(|account| account.epoch == held.epoch)
+        self.accounts.under(held.epoch)
     }
 }
 
@@ -516,7 +502,7 @@ fn gone() -> Error {
 
 #[cold]
 fn revoked(held: &Held) -> Error {
-    Error::new(ErrorKind::Revoked).with_detail(held.record.partition.to_string())
+    Error::new(ErrorKind::Revoked).with_detail(held.entry.partition.to_string())
 }
 
 /// A time that does not come: for delays that cannot be added to now.
@@ -528,7 +514,10 @@ impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let books = self.books();
         f.debug_struct("Ledger")
-            .field("partitions", &books.partitions.keys().map(ToString::to_string).collect::<Vec<_>>())
+            .field(
+                "partitions",
+                &books.accounts.iter().map(|account| account.partition.to_string()).collect::<Vec<_>>(),
+            )
             .field("outstanding", &books.outstanding)
             .field("waiting", &books.delayed.len().saturating_add(books.released.len()))
             .finish_non_exhaustive()
@@ -536,15 +525,14 @@ impl fmt::Debug for Ledger {
 }
 
 /// Settles one message of the ledger.
-struct Ticket {
+pub(crate) struct Ticket {
     ledger: Ledger,
     held: Held,
 }
 
-impl Settle for Ticket {
-    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
-        let Self { ledger, held } = *self;
-        ledger.settle(held, how)
+impl Ticket {
+    pub(crate) fn settle(self, how: Settlement) -> Outcome {
+        self.ledger.settle(self.held, how)
     }
 }
 

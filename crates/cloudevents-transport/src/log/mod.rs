@@ -18,12 +18,17 @@
 //! callbacks call [`Ledger::assign`] and [`Ledger::revoke`]. All of it needs a tokio runtime with its timer, on which the sink's work is
 //! spawned.
 
+mod accounts;
 mod dead_letter;
 mod intake;
 mod ledger;
+mod record;
 mod watermark;
 
 pub use dead_letter::{DeadLetter, DeadLetterSink, LogOptions};
-pub use intake::{LogIntake, LogSource, Record};
+pub use intake::{LogIntake, LogSource};
+pub(crate) use ledger::Ticket;
 pub use ledger::{Epoch, Ledger};
+pub(crate) use record::Entry;
+pub use record::Record;
 pub use watermark::Watermark;

@@ -8,7 +8,13 @@ use cloudevents_transport::{
     log::LogOptions,
 };
 use futures_util::FutureExt;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -48,6 +54,25 @@ async fn a_hole_holds_the_watermark() {
     assert_eq!(log.committed(0), 0); // recorded, and committed by draining
     receiver.drain(SOON).await.unwrap();
     assert_eq!(log.committed(0), 3);
+}
+
+#[tokio::test]
+async fn a_log_that_is_never_empty_lets_others_run() {
+    const COUNT: usize = 1000;
+    let log = filled(COUNT).await;
+    let (mut receiver, _consumer) = open(&log);
+    let ran = Arc::new(AtomicBool::new(false));
+    let other = tokio::spawn({
+        let ran = Arc::clone(&ran);
+        async move { ran.store(true, Ordering::Relaxed) }
+    });
+    let mut before = 0;
+    while !ran.load(Ordering::Relaxed) {
+        drop(next(&mut receiver).await.accept());
+        before += 1;
+        assert!(before < COUNT, "nobody else ran");
+    }
+    other.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

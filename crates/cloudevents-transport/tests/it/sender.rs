@@ -5,7 +5,7 @@ use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_transport::{Outcome, SendAllError, Sender, Transmit, fake::FakeQueue};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -84,6 +84,58 @@ async fn send_all_is_pipelined_within_a_window() {
     sender.send_all(events(3000)).await.unwrap();
     assert_eq!(most.load(Ordering::Relaxed), 1024);
     assert_eq!(since.elapsed(), Duration::from_secs(3)); // not 3,000
+}
+
+/// Hands over every second message at once; of the others, it has to wait.
+#[derive(Clone, Default)]
+struct Halting(Arc<Mutex<Vec<(&'static str, String)>>>);
+
+impl Halting {
+    fn note(&self, how: &'static str, message: &Message) {
+        let Message::Binary(event) = message else { panic!("it was an event") };
+        self.0.lock().unwrap().push((how, event.id().to_owned()));
+    }
+}
+
+impl Transmit for Halting {
+    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
+        tokio::task::yield_now().await;
+        self.note("waited", &message);
+        Ok(Outcome::done())
+    }
+
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        if self.0.lock().unwrap().len() % 2 == 1 {
+            return Err(message);
+        }
+        self.note("at once", &message);
+        Ok(Ok(Outcome::done()))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_handed_over_at_once_is() {
+    let binding = Halting::default();
+    let sender = Sender::new(binding.clone());
+    sender.send_all(events(3)).await.unwrap();
+    let handed_over = |how, id: &str| (how, id.to_owned());
+    let expected = [handed_over("at once", "0"), handed_over("waited", "1"), handed_over("at once", "2")];
+    assert_eq!(*binding.0.lock().unwrap(), expected);
+    assert_eq!((sender.metrics().enqueued, sender.metrics().sent), (3, 3));
+}
+
+#[tokio::test]
+async fn nothing_is_handed_over_before_the_future_is_polled() {
+    let binding = Halting::default();
+    let sender = Sender::new(binding.clone());
+    drop(sender.enqueue(event(1).into()));
+    drop(sender.send(&event(1)));
+    assert!(binding.0.lock().unwrap().is_empty());
+    assert_eq!(sender.metrics().enqueued, 0);
 }
 
 #[tokio::test(start_paused = true)]

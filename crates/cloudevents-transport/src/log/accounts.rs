@@ -1,0 +1,76 @@
+//! The partitions of the books.
+
+use super::{ledger::Epoch, watermark::Watermark};
+use crate::Partition;
+
+/// What the books know of one assignment of a partition.
+pub(super) struct Account {
+    pub(super) partition: Partition,
+    /// The assignment that messages were taken under.
+    pub(super) epoch: Epoch,
+    pub(super) watermark: Watermark,
+    /// The watermark that the client knows of.
+    pub(super) marked: u64,
+    /// Delivered and not settled, or on the way to the sink.
+    pub(super) outstanding: usize,
+    /// About to be revoked: nothing more is delivered.
+    pub(super) leaving: bool,
+}
+
+/// One account per partition that is assigned. Every message looks twice for one, by the number of the assignment, which takes no
+/// comparing of topics.
+#[derive(Default)]
+pub(super) struct Accounts(Vec<Account>); // as they were assigned, so by epoch
+
+impl Accounts {
+    /// Opens an account under an epoch that is later than all before.
+    pub(super) fn open(&mut self, partition: Partition, epoch: Epoch, offset: u64) {
+        let watermark = Watermark::at(offset);
+        self.0.push(Account { partition, epoch, watermark, marked: offset, outstanding: 0, leaving: false });
+    }
+
+    pub(super) fn close(&mut self, partition: &Partition) -> Option<Account> {
+        let place = self.0.iter().position(|account| account.partition == *partition)?;
+        Some(self.0.remove(place))
+    }
+
+    pub(super) fn of(&self, partition: &Partition) -> Option<&Account> {
+        self.0.iter().find(|account| account.partition == *partition)
+    }
+
+    pub(super) fn of_mut(&mut self, partition: &Partition) -> Option<&mut Account> {
+        self.0.iter_mut().find(|account| account.partition == *partition)
+    }
+
+    pub(super) fn under(&mut self, epoch: Epoch) -> Option<&mut Account> {
+        let place = self.0.binary_search_by_key(&epoch, |account| account.epoch).ok()?;
+        self.0.get_mut(place)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_by_partition_and_by_epoch() {
+        let mut accounts = Accounts::default();
+        let partitions = [2, 0, 1].map(|number| Partition::new("t", number));
+        for (epoch, partition) in (1..).zip(&partitions) {
+            accounts.open(partition.clone(), Epoch(epoch), 0);
+        }
+        assert_eq!(accounts.close(&partitions[1]).unwrap().epoch, Epoch(2));
+        assert!(accounts.close(&partitions[1]).is_none() && accounts.of(&partitions[1]).is_none());
+        assert!(accounts.under(Epoch(2)).is_none());
+        accounts.open(partitions[1].clone(), Epoch(4), 0);
+        for (partition, epoch) in partitions.iter().zip([1, 4, 3]) {
+            assert_eq!(accounts.of(partition).unwrap().epoch, Epoch(epoch));
+            assert_eq!(accounts.of_mut(partition).unwrap().partition, *partition);
+            assert_eq!(accounts.under(Epoch(epoch)).unwrap().partition, *partition);
+        }
+    }
+}
