@@ -7,7 +7,7 @@ use fe2o3_amqp::link::{SendError, delivery::DeliveryFut};
 use fe2o3_amqp_types::messaging::Outcome;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc,
@@ -40,20 +40,24 @@ pub(super) async fn hear(
     ended: Arc<AtomicBool>,
 ) -> Connected {
     let (mut open, mut more) = (Open::default(), true);
+    let mut taken = Vec::new();
     // One timer for all: they are due in the order in which they were sent.
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
-    while more || !open.resolvers.is_empty() {
+    while more || !open.waiting.is_empty() {
         let due = open.due();
         if let Some(due) = due.filter(|due| timer.deadline() < *due && timer.is_elapsed()) {
             timer.as_mut().reset(due);
         }
         tokio::select! {
-            pending = under_way.recv(), if more => match pending {
-                Some(pending) => open.add(pending, limit),
-                None => more = false,
-            },
-            Some(answer) = open.answers.next() => open.resolve(answer),
+            count = under_way.recv_many(&mut taken, TOGETHER), if more => {
+                more = count > 0;
+                taken.drain(..).for_each(|pending| open.add(pending, limit));
+            }
+            Some(answer) = open.answers.next() => {
+                open.resolve(answer);
+                open.resolve_answered(TOGETHER);
+            }
             () = &mut timer, if due.is_some() => open.expire(limit),
             () = connected.ended(), if !ended.load(Ordering::Relaxed) => ended.store(true, Ordering::Release),
         }
@@ -64,51 +68,79 @@ pub(super) async fn hear(
     connected
 }
 
+/// What is dealt with before the next look at anything else.
+const TOGETHER: usize = 256;
+
 #[derive(Default)]
 struct Open {
-    number: u64,
     answers: FuturesUnordered<Numbered>,
-    /// What is not answered and not given up.
-    resolvers: HashMap<u64, (Resolver, Permit)>,
-    /// When to give up, in that order; some are answered already.
-    deadlines: VecDeque<(Instant, u64)>,
+    /// In the order in which they were sent; the first is not answered.
+    waiting: VecDeque<Waiting>,
+    /// The number of the first.
+    first: u64,
+}
+
+struct Waiting {
+    /// When it is given up.
+    due: Option<Instant>,
+    /// `None` when it was answered.
+    asker: Option<(Resolver, Permit)>,
 }
 
 impl Open {
     fn add(&mut self, pending: Pending, limit: Duration) {
         let Pending { answer, resolver, permit } = pending;
-        self.number = self.number.wrapping_add(1);
-        self.resolvers.insert(self.number, (resolver, permit));
-        self.answers.push(Numbered { number: self.number, answer });
-        if let Some(deadline) = Instant::now().checked_add(limit) {
-            self.deadlines.push_back((deadline, self.number));
-        }
+        let number = self.first.wrapping_add(self.waiting.len() as u64);
+        self.answers.push(Numbered { number, answer });
+        let due = Instant::now().checked_add(limit);
+        self.waiting.push_back(Waiting { due, asker: Some((resolver, permit)) });
     }
 
     fn resolve(&mut self, (number, answer): (u64, Result<Outcome, SendError>)) {
-        if let Some((resolver, permit)) = self.resolvers.remove(&number) {
+        // Those that were given up are not there any more.
+        let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        let waiting = place.and_then(|place| self.waiting.get_mut(place));
+        if let Some((resolver, permit)) = waiting.and_then(|waiting| waiting.asker.take()) {
             drop(permit);
             resolver.resolve(answer.map_err(failure::send).and_then(refused));
         }
+        self.forget_answered();
     }
 
-    /// When to give up the first that is not answered.
-    fn due(&mut self) -> Option<Instant> {
-        while let Some((due, number)) = self.deadlines.front() {
-            if self.resolvers.contains_key(number) {
-                return Some(*due);
+    /// What else is answered already.
+    fn resolve_answered(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.answers.next().now_or_never() {
+                Some(Some(answer)) => self.resolve(answer),
+                _ => break,
             }
-            self.deadlines.pop_front();
         }
-        None
+    }
+
+    /// Those that are answered, up to the first that is not.
+    fn forget_answered(&mut self) {
+        while self.waiting.front().is_some_and(|first| first.asker.is_none()) {
+            self.waiting.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    /// The first, which is not to be heard of any more.
+    fn pop(&mut self) -> Option<(Resolver, Permit)> {
+        let asker = self.waiting.front_mut()?.asker.take();
+        self.forget_answered();
+        asker
+    }
+
+    /// When to give up the first.
+    fn due(&self) -> Option<Instant> {
+        self.waiting.front()?.due
     }
 
     /// Gives up what is due.
     fn expire(&mut self, limit: Duration) {
         while self.due().is_some_and(|due| due <= Instant::now()) {
-            if let Some((_, number)) = self.deadlines.pop_front()
-                && let Some((resolver, permit)) = self.resolvers.remove(&number)
-            {
+            if let Some((resolver, permit)) = self.pop() {
                 drop(permit);
                 resolver.resolve(Err(Error::new(ErrorKind::Timeout)
                     .with_detail(format!("no answer of the broker within {limit:?}"))));
@@ -125,9 +157,11 @@ impl Open {
             }
         }
         self.answers.clear();
-        for (_, (resolver, permit)) in self.resolvers.drain() {
-            drop(permit);
-            resolver.resolve(Err(failure::disconnected("the broker may have the message, or not")));
+        while !self.waiting.is_empty() {
+            if let Some((resolver, permit)) = self.pop() {
+                drop(permit);
+                resolver.resolve(Err(failure::disconnected("the broker may have the message, or not")));
+            }
         }
     }
 }
