@@ -52,7 +52,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("avro-small encode", (6.0, 6.0), 2_000, 1),
     promised(target("avro-256k decode", (6.0, 6.0), 3_900, 1)),
     promised(target("avro-256k encode", (1.0, 1.0), 0, 1)),
-    target("avro-compact-small decode", (6.0, 6.0), 3_800, 1),
+    target("avro-compact-small decode", (3.5, 6.0), 3_800, 1),
     target("avro-compact-small encode", (6.0, 6.0), 2_700, 1),
     target("cbor-small decode", (1.3, 1.3), 3_900, 1),
     target("cbor-small encode", (1.5, 1.5), 1_900, 1),
