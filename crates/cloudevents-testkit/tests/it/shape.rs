@@ -53,7 +53,11 @@ const SIBLINGS: &[Sibling] = &[
     Sibling {
         name: "cloudevents-xml",
         shape: FORMAT,
-        own: &[("namespaces", "what prefixes stand for"), ("scan", "XML's syntax")],
+        own: &[
+            ("namespaces", "what prefixes stand for"),
+            ("scan", "XML's syntax"),
+            ("glance", "which characters XML has, many at once, for both directions"),
+        ],
     },
     Sibling {
         name: "cloudevents-http",
@@ -67,7 +71,14 @@ const SIBLINGS: &[Sibling] = &[
             ("server", "a client"),
         ],
     },
-    Sibling { name: "cloudevents-amqp", shape: BINDING, own: &[("fe2o3_amqp018", "a client")] },
+    Sibling {
+        name: "cloudevents-amqp",
+        shape: BINDING,
+        own: &[
+            ("fe2o3_amqp018", "a client"),
+            ("sections", "a client's own messages are decoded as they are: they have many parts"),
+        ],
+    },
     Sibling {
         name: "cloudevents-kafka",
         shape: BINDING,
