@@ -1,8 +1,8 @@
 //! How fast the sender and the receiver are beside fe2o3-amqp alone, with the same messages, pipelining and credit, in turns.
 //!
 //! ```text
-//! cargo run --release -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
-//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --release -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
+//! cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
 //! Without `CE_TEST_AMQP_URL`, the broker is the testkit's, in a process of its own: processor time and allocations are the client's

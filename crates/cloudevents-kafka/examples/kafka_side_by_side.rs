@@ -1,7 +1,7 @@
 //! How fast the sender and the receiver are beside rdkafka alone: the same records, the same settings, one process, in turns.
 //!
 //! ```text
-//! .ci/brokers/kafka cargo run --release -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
+//! .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
 //! ```
 //!
 //! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would be counted with ours. Of
