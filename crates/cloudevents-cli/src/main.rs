@@ -25,6 +25,8 @@ use failure::Status;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "tls")]
+    tls();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return cli::refused(&error).into(),
@@ -35,4 +37,11 @@ fn main() -> ExitCode {
         Err(failure) => failure.tell(&console),
     };
     Status::max(status, console.remembered()).into()
+}
+
+/// Says by which cryptography connections are made.
+#[cfg(feature = "tls")]
+fn tls() {
+    // The one reason to be refused is that there is a provider, and then nothing is amiss.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -269,8 +269,8 @@ kinds! {
     MixedSpecversions "mixed-specversions" "differs within the batch" "the events of the batch have different spec versions";
     /// The message bears no mark of CloudEvents.
     NotACloudEvent "not-a-cloudevent" "belongs to no CloudEvent" "this message is not a CloudEvent";
-    /// The peer received the event and declined it.
-    Refused "refused" "was refused" "the peer refused the event";
+    /// The peer declined what it was given: the event, or the user.
+    Refused "refused" "was refused" "the peer refused this";
     /// The partition the message came from now belongs to another consumer.
     Revoked "revoked" "came from a revoked partition" "the partition was revoked; its new owner receives the message again";
     /// A deadline passed.

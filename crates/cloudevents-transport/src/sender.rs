@@ -193,7 +193,7 @@ impl fmt::Debug for Sender {
 /// use cloudevents_transport::SendAllError;
 ///
 /// let failure = SendAllError { failed: vec![(3, Error::new(ErrorKind::Refused))], total: 5 };
-/// assert_eq!(failure.to_string(), "1 of 5 events were not sent; the first is number 3: the peer refused the event [refused]");
+/// assert_eq!(failure.to_string(), "1 of 5 events were not sent; the first is number 3: the peer refused this [refused]");
 /// ```
 #[derive(Clone, Debug)]
 pub struct SendAllError {

@@ -159,7 +159,7 @@ fn judge(answer: &Fe2o3Message) -> Result<(), Error> {
 
 #[cold]
 fn declined(says: &str) -> Error {
-    Error::new(ErrorKind::Transport)
+    Error::new(ErrorKind::Refused)
         .with_detail(format!("the broker declined the token: {says}"))
         .with_help("check the policy and its key, the address, and the clock")
 }

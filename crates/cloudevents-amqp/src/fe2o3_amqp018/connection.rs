@@ -3,16 +3,18 @@
 use super::{
     cbs, failure,
     options::{Sasl, Target},
+    sasl,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Host;
 use fe2o3_amqp::{
     Session,
     connection::{Connection, ConnectionHandle},
-    sasl_profile::SaslProfile,
     session::SessionHandle,
 };
 use std::time::Duration;
+#[cfg(feature = "tls")]
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 
 /// How long the broker may take to confirm the end of something.
@@ -102,29 +104,35 @@ async fn connect_to(target: &Target, host: &Host) -> Result<ConnectionHandle<()>
     let no_host = |error: std::io::Error| {
         Error::new(ErrorKind::Disconnected).with_detail(format!("{host}: {error}")).with_source(error)
     };
+    if matches!(target.sasl, Sasl::External) && !target.tls {
+        return Err(Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: an `amqps` URL"));
+    }
     let port = host.port().unwrap_or(5672);
     let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
     stream.set_nodelay(true).map_err(no_host)?;
+    #[cfg(feature = "tls")]
+    let mut stream: Box<dyn Stream> = match target.tls {
+        false => Box::new(stream),
+        // Port 5671 speaks TLS from the first byte; AMQP's own way into TLS is not offered anywhere.
+        true => Box::new(target.options.tls.connect(host.name(), stream).await?),
+    };
+    #[cfg(not(feature = "tls"))]
+    let mut stream = stream;
+    sasl::log_in(&mut stream, &target.sasl, host.name()).await?;
     let idle = u32::try_from(target.options.idle_timeout.as_millis()).unwrap_or(u32::MAX);
-    let builder = Connection::builder()
+    Connection::builder()
+        .scheme("amqp")
         .container_id(target.container.clone())
         .hostname(target.options.hostname.as_deref().unwrap_or(host.name()))
-        .sasl_hostname(host.name())
-        .domain(host.name())
         .idle_time_out(idle)
-        .sasl_profile(match &target.sasl {
-            Sasl::Anonymous => SaslProfile::Anonymous,
-            Sasl::External => SaslProfile::External,
-            Sasl::Plain { user, password } => {
-                SaslProfile::Plain { username: user.expose().into(), password: password.expose().into() }
-            }
-        });
-    #[cfg(feature = "tls")]
-    if target.tls {
-        let builder = builder.scheme("amqps").rustls_connector(target.options.tls.connector()?);
-        // Port 5671 speaks TLS from the first byte; AMQP's own way into TLS is not offered anywhere.
-        let builder = builder.alt_tls_establishment(true);
-        return builder.open_with_stream(stream).await.map_err(failure::open);
-    }
-    builder.scheme("amqp").open_with_stream(stream).await.map_err(failure::open)
+        .open_with_stream(stream)
+        .await
+        .map_err(failure::open)
 }
+
+/// With TLS or without: the client is compiled once.
+#[cfg(feature = "tls")]
+trait Stream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
+
+#[cfg(feature = "tls")]
+impl<T: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Stream for T {}

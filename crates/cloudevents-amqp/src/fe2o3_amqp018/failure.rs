@@ -17,18 +17,9 @@ use std::fmt::Display;
 
 pub(super) fn open(error: OpenError) -> Error {
     match error {
-        OpenError::SaslError { .. } => transport("the broker did not let this user in")
-            .with_help("check user and password, and the option `sasl`"),
-        OpenError::InvalidSchemeForSaslExternal => {
-            Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: an `amqps` URL")
-        }
-        OpenError::InvalidDomain => {
-            Error::new(ErrorKind::InvalidUrl).with_detail("the host is no name for TLS")
-        }
         OpenError::ProtocolHeaderMismatch(_) => {
             disconnected("the peer does not speak AMQP 1.0, or wants another port or TLS")
         }
-        OpenError::NotImplemented(Some(what)) => transport(what).with_help("check the option `sasl`"),
         OpenError::RemoteClosedWithError(error) => transport(says(&error)),
         OpenError::Io(error) => disconnected(&error).with_source(error),
         other => disconnected(other),
@@ -59,7 +50,7 @@ pub(super) fn attach_receiver(error: ReceiverAttachError) -> Error {
 }
 
 fn attach(error: &definitions::Error) -> Error {
-    transport(says(error)).with_help("the broker does not let this user use this address, or has none")
+    refused(says(error)).with_help("the broker does not let this user use this address, or has none")
 }
 
 /// An error that is about the link, so that there has to be another one.
@@ -135,4 +126,8 @@ pub(super) fn disconnected(detail: impl Display) -> Error {
 
 pub(super) fn transport(detail: impl Display) -> Error {
     Error::new(ErrorKind::Transport).with_detail(detail.to_string())
+}
+
+pub(super) fn refused(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
 }

@@ -81,6 +81,7 @@ mod options;
 mod received;
 mod receiver;
 mod refusal;
+mod sasl;
 mod sender;
 #[cfg(feature = "tls")]
 mod tls;

@@ -136,7 +136,7 @@ impl AmqpReceiver {
     /// slash, percent-decoded.
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout)
-    /// when there is no connection, [`Transport`](ErrorKind::Transport) when the broker lets nobody in.
+    /// when there is no connection, [`Refused`](ErrorKind::Refused) when the broker does not let this user in, or not to this address.
     pub async fn connect(url: &str, options: AmqpReceiverOptions) -> Result<Self, Error> {
         let AmqpReceiverOptions { connection, receiver, prefetch, max_message_size } = options;
         let endpoint = Endpoint::parse(url)?;

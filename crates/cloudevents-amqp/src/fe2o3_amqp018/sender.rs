@@ -125,7 +125,7 @@ impl AmqpSender {
     /// `cbs`). The address is the path without its first slash, percent-decoded.
     ///
     /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl), [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout)
-    /// when there is no connection, [`Transport`](ErrorKind::Transport) when the broker lets nobody in.
+    /// when there is no connection, [`Refused`](ErrorKind::Refused) when the broker does not let this user in, or not to this address.
     pub async fn connect(url: &str, mut options: AmqpSenderOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
         let target = Target::new(&endpoint, options.connection.clone(), OPTIONS)?;

@@ -1,14 +1,15 @@
 //! Certificates.
 
-use super::failure::transport;
+use super::failure::{disconnected, transport};
 use cloudevents_core::{Error, ErrorKind};
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use std::{fmt, sync::Arc};
-use tokio_rustls::TlsConnector;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// Whom to trust, and who to be, on a TLS connection.
 ///
@@ -39,10 +40,18 @@ impl Tls {
         self
     }
 
-    pub(super) fn connector(&self) -> Result<TlsConnector, Error> {
+    /// A connection to the host of this name, which its certificate has to have.
+    pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
+        let no_name = |_| Error::new(ErrorKind::InvalidUrl).with_detail("the host is no name for TLS");
+        let name = ServerName::try_from(host.to_owned()).map_err(no_name)?;
+        let connected = self.connector()?.connect(name, stream).await;
+        connected.map_err(|error| disconnected(format!("no TLS with {host}: {error}")).with_source(error))
+    }
+
+    fn connector(&self) -> Result<TlsConnector, Error> {
         // Named, so that nothing depends on a default that a program may or may not have installed, and that panics if there is none.
         let provider = CryptoProvider::get_default().cloned();
-        let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
+        let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
         let mut roots = RootCertStore::empty();
         match &self.authorities {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

@@ -112,7 +112,7 @@ async fn a_token_that_is_declined_is_an_error_that_says_so() {
     let mut options = AmqpSenderOptions::default();
     options.connection = with(SasPolicy::new("policy", "key").with_lifetime(Duration::ZERO));
     let error = sender(&broker.url("orders"), options).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transport);
+    assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(
         error.to_string().contains("the broker declined the token: 400 the token has expired"),
         "{error}"

@@ -512,13 +512,13 @@ async fn only_those_who_may_are_let_in() {
     within(open(url("alice:s%2Fcret@")).await.unwrap().send(&event(1))).await.unwrap();
     for user in ["", "alice:wrong@", "bob:s%2Fcret@", "alice@"] {
         let error = open(url(user)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Transport, "{user}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Refused, "{user}: {error}");
         assert!(!format!("{error:?} {error}").contains("wrong"), "{error:?}");
     }
     let error = open(url("alice:s%2Fcret@") + "?sasl=external").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     let refused = receiver(&url("alice:wrong@"), strict()).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Transport);
+    assert_eq!(refused.kind(), ErrorKind::Refused);
 }
 
 #[tokio::test]

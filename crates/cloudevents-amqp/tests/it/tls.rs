@@ -9,7 +9,7 @@ use cloudevents_testkit::amqp::{Broker, BrokerOptions};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
@@ -44,7 +44,7 @@ impl Authority {
 
 /// Ends TLS, with certificates of clients if so wanted, before the broker. Answers with the port.
 async fn front(authority: &Authority, broker: &Broker, certificates: bool) -> u16 {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let (certificate, key) = authority.issue("127.0.0.1");
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -238,3 +238,23 @@ fn secrets_are_sent_and_not_shown() {
         assert!(!ran.err.contains("p%40ss") && !ran.err.contains("from-a-file"), "{}", ran.err);
     }
 }
+
+/// Built by itself, the program has one cryptographic provider, its own, and the HTTP client panics without one.
+#[cfg(feature = "tls")]
+#[test]
+fn tls_is_tried_where_it_is_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 3];
+        stream.read_exact(&mut hello).unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        hello
+    });
+    let ran = ce_with(&["send", &format!("https://127.0.0.1:{port}/events")], GOOD);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains("[disconnected]"), "{}", ran.err);
+    // A handshake record of TLS.
+    assert_eq!(peer.join().unwrap(), [22, 3, 1]);
+}

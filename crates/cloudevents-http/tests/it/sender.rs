@@ -89,10 +89,7 @@ async fn a_refusal_says_why_and_when() {
         (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(120)))
     );
     assert_eq!((refusal.excerpt().len(), refusal.is_temporary()), (1024, true));
-    assert!(
-        error.to_string().starts_with("the peer refused the event: 503 Service Unavailable: xxx"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("the peer refused this: 503 Service Unavailable: xxx"), "{error}");
     assert_eq!(error.help(), Some("try again after 120s"));
 }
 

@@ -59,7 +59,7 @@ async fn a_settlement_is_the_answer() {
     soon(deliveries.next()).await.unwrap().unwrap().reject("the order is closed").await.unwrap();
     let answer = wire.answer().await.unwrap();
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(answer.problem("detail"), "the peer refused the event: the order is closed");
+    assert_eq!(answer.problem("detail"), "the peer refused this: the order is closed");
 
     let metrics = deliveries.metrics();
     assert_eq!((metrics.accepted, metrics.retried, metrics.released, metrics.rejected), (1, 1, 1, 1));
