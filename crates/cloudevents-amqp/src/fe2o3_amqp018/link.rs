@@ -52,8 +52,9 @@ pub(super) struct Owner {
     unsettled: usize,
     /// The bytes of their bodies.
     bytes: usize,
-    /// Whether the broker knows the outcome `modified`.
-    modifies: bool,
+    /// Whether the broker is RabbitMQ before 4.0. That ends the session on the outcome `modified`; and when it hears of more credit while
+    /// messages are under way, it sends more than that.
+    is_old_rabbitmq: bool,
     /// To be retried, but not yet.
     later: BTreeMap<(Instant, u64), DeliveryInfo>,
     number: u64,
@@ -92,11 +93,11 @@ impl Owner {
         })
         .await?;
         let (ask, asks) = mpsc::unbounded_channel();
-        let modifies = knows_modified(link.source().as_ref());
+        let is_old_rabbitmq = is_old_rabbitmq(link.source().as_ref());
         Ok(Self {
             topic: shared.target.address.as_str().into(),
             shared,
-            modifies,
+            is_old_rabbitmq,
             link,
             connected,
             ask,
@@ -173,9 +174,8 @@ impl Owner {
         }
     }
 
-    /// Gives credit again when half of it is used, or all of it where the bounds are what limits it: RabbitMQ before 4.0 may send more
-    /// than what is left when it hears of more while a message is under way. What was given is never taken back: the client cannot
-    /// bear a message that comes without credit.
+    /// Gives credit again when half of it is used, or all of it, which RabbitMQ before 4.0 needs. What was given is never taken back: the
+    /// client cannot bear a message that comes without credit.
     async fn grant(&mut self, ahead: usize) -> Result<(), Error> {
         let bounds = self.shared.options.in_flight;
         let room = if self.bytes < bounds.bytes { bounds.messages.max(1) } else { 1 };
@@ -184,8 +184,7 @@ impl Owner {
         let ahead = u32::try_from(ahead.saturating_sub(1)).unwrap_or(u32::MAX);
         let prefetch = self.shared.prefetch.saturating_sub(ahead);
         let (wanted, left) = (room.min(prefetch), self.link.credit());
-        let is_due = if room < prefetch { left == 0 } else { left <= wanted / 2 };
-        if wanted > left && is_due {
+        if is_due(wanted, left, self.is_old_rabbitmq) {
             self.link.set_credit(wanted).await.map_err(failure::dispose)?;
         }
         Ok(())
@@ -302,7 +301,7 @@ impl Owner {
     }
 
     async fn failed(&self, infos: Vec<DeliveryInfo>) -> Result<(), IllegalLinkStateError> {
-        if !self.modifies {
+        if self.is_old_rabbitmq {
             return self.link.release_all(infos).await;
         }
         let modified =
@@ -342,10 +341,16 @@ impl Settle for Ticket {
     }
 }
 
-/// A broker that names its outcomes without this one ends the session on it: RabbitMQ before 4.0.
-fn knows_modified(source: Option<&messaging::Source>) -> bool {
-    let Some(outcomes) = source.and_then(|source| source.outcomes.as_ref()) else { return true };
-    outcomes.iter().any(|outcome| outcome.as_str() == "amqp:modified:list")
+/// Whether there is to be more credit, of which so much is left.
+fn is_due(wanted: u32, left: u32, is_old_rabbitmq: bool) -> bool {
+    let enough = if is_old_rabbitmq { 0 } else { wanted / 2 };
+    wanted > left && left <= enough
+}
+
+/// It is known by naming its outcomes, and not `modified` among them.
+fn is_old_rabbitmq(source: Option<&messaging::Source>) -> bool {
+    let Some(outcomes) = source.and_then(|source| source.outcomes.as_ref()) else { return false };
+    outcomes.iter().all(|outcome| outcome.as_str() != "amqp:modified:list")
 }
 
 /// The reason as description, and in the fields where Azure Service Bus looks for it.
@@ -366,17 +371,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modified_only_where_it_is_known() {
+    fn credit_is_given_again_before_it_ends_unless_that_is_too_early() {
+        assert!(is_due(10, 5, false) && !is_due(10, 6, false) && !is_due(0, 0, false));
+        assert!(is_due(10, 0, true) && !is_due(10, 1, true) && !is_due(0, 0, true));
+        assert!(is_due(1, 0, false) && !is_due(1, 1, false) && !is_due(3, 9, false));
+    }
+
+    #[test]
+    fn old_rabbitmq_is_known_by_its_outcomes() {
         let naming = |outcomes: Option<&[&str]>| {
             let symbols = outcomes.map(|names| names.iter().copied().map(Symbol::from).collect::<Vec<_>>());
-            knows_modified(Some(&messaging::Source {
+            is_old_rabbitmq(Some(&messaging::Source {
                 outcomes: symbols.map(Into::into),
                 ..Default::default()
             }))
         };
-        assert!(naming(None) && knows_modified(None));
-        assert!(naming(Some(&["amqp:accepted:list", "amqp:modified:list"])));
-        assert!(!naming(Some(&["amqp:accepted:list", "amqp:rejected:list", "amqp:released:list"])));
+        assert!(!naming(None) && !is_old_rabbitmq(None));
+        assert!(!naming(Some(&["amqp:accepted:list", "amqp:modified:list"])));
+        assert!(naming(Some(&["amqp:accepted:list", "amqp:rejected:list", "amqp:released:list"])));
     }
 
     #[test]
