@@ -1,6 +1,6 @@
 //! The binary encoding of Avro, as far as the two schemas need it (Avro 1.9.0, "Binary Encoding").
 
-use cloudevents_core::{Assembler, Error, ErrorKind, Piece};
+use cloudevents_core::{Assembler, Error, ErrorKind, Piece, Room};
 use std::{ops::Range, str::Utf8Error};
 
 /// A cursor over a datum. Every method leaves it after what it read, or answers with the error that names the place.
@@ -291,12 +291,31 @@ impl Items {
 /// Appends a `long` or an `int`.
 #[inline]
 pub(crate) fn write_long(number: i64, out: &mut Vec<u8>) {
-    let mut number = zigzag(number);
+    each_byte(zigzag(number), |byte| out.push(byte));
+}
+
+/// Writes a `long` or an `int` where room was made for it.
+#[inline(always)]
+pub(crate) fn put_long(number: i64, room: &mut Room<'_>) {
+    match zigzag(number) {
+        number @ ..0x80 => room.put([number as u8]),
+        number => room.lend(|room| with_number(number, room)),
+    }
+}
+
+#[inline(never)]
+fn with_number(number: u64, mut room: Room<'_>) -> Room<'_> {
+    each_byte(number, |byte| room.put([byte]));
+    room
+}
+
+#[inline(always)]
+fn each_byte(mut number: u64, mut take: impl FnMut(u8)) {
     while number >= 0x80 {
-        out.push(number as u8 | 0x80);
+        take(number as u8 | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    take(number as u8);
 }
 
 /// The length of a `long` or an `int`.
@@ -317,10 +336,35 @@ pub(crate) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// Writes `bytes`, or a `string` as its bytes, where room was made for them.
+#[inline(always)]
+pub(crate) fn put_bytes(bytes: &[u8], room: &mut Room<'_>) {
+    room.lend(|room| with_bytes(bytes, room));
+}
+
+#[inline(never)]
+fn with_bytes<'a>(bytes: &[u8], mut room: Room<'a>) -> Room<'a> {
+    match bytes.len() {
+        length @ ..64 => room.put([(length as u8) << 1]),
+        _ => return with_many(bytes, room),
+    }
+    room.put_slice(bytes);
+    room
+}
+
+#[inline(never)]
+fn with_many<'a>(bytes: &[u8], mut room: Room<'a>) -> Room<'a> {
+    // No slice is longer than i64::MAX bytes.
+    put_long(bytes.len() as i64, &mut room);
+    room.put_slice(bytes);
+    room
+}
+
 /// The length of `bytes` with their own length before them.
 #[inline]
 pub(crate) fn bytes_length(length: usize) -> usize {
-    long_length(length as i64).saturating_add(length)
+    // What lies in memory has no length that overflows.
+    long_length(length as i64).wrapping_add(length)
 }
 
 #[inline]
@@ -354,6 +398,11 @@ mod tests {
         ] {
             let mut out = Vec::new();
             write_long(number, &mut out);
+            assert_eq!(out, encoded, "{number}");
+            let mut out = Vec::new();
+            let mut room = Room::new(encoded.len(), 0, &mut out);
+            put_long(number, &mut room);
+            assert!(room.is_full(), "{number}");
             assert_eq!(out, encoded, "{number}");
             assert_eq!(long_length(number), encoded.len(), "{number}");
             let mut reader = Reader::new(encoded, "");

@@ -1,23 +1,23 @@
 //! Events to datums.
 
 use crate::{
-    datum::{bytes_length, long_length, write_bytes, write_long},
+    datum::{bytes_length, long_length, put_bytes, put_long},
     decode::not_v1,
     value,
 };
 use cloudevents_core::{
-    Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion, Timestamp, Uri,
+    CoreName, Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, Room, SpecVersion,
 };
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
-const SPECVERSION: &[u8] = b"\x16specversion\x06\x061.0";
-const ID: &[u8] = b"\x04id\x06";
-const SOURCE: &[u8] = b"\x0csource\x06";
-const TYPE: &[u8] = b"\x08type\x06";
-const DATACONTENTTYPE: &[u8] = b"\x1edatacontenttype\x06";
-const DATASCHEMA: &[u8] = b"\x14dataschema\x06";
-const SUBJECT: &[u8] = b"\x0esubject\x06";
-const TIME: &[u8] = b"\x08time\x06";
+const SPECVERSION: &[u8; 17] = b"\x16specversion\x06\x061.0";
+const ID: &[u8; 4] = b"\x04id\x06";
+const SOURCE: &[u8; 8] = b"\x0csource\x06";
+const TYPE: &[u8; 6] = b"\x08type\x06";
+const DATACONTENTTYPE: &[u8; 17] = b"\x1edatacontenttype\x06";
+const DATASCHEMA: &[u8; 12] = b"\x14dataschema\x06";
+const SUBJECT: &[u8; 9] = b"\x0esubject\x06";
+const TIME: &[u8; 6] = b"\x08time\x06";
 
 /// Appends the document of an event, in one allocation.
 ///
@@ -27,114 +27,119 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     if event.specversion() != SpecVersion::V1 {
         return Err(not_v1("AVRO-2.4-a"));
     }
-    let data = event.data();
-    // What a native payload implies is made explicit: the format itself implies nothing.
-    let content_type = event.content_type();
-    let id = Some(event.id());
-    let source = Some(event.source().as_str());
-    let ty = Some(event.ty());
-    let content_type = content_type.map(MediaType::as_str);
-    let schema = event.dataschema().map(Uri::as_str);
-    let subject = event.subject();
-    let time = event.time().map(Timestamp::as_str);
-    let entries = [
-        (ID, id),
-        (SOURCE, source),
-        (TYPE, ty),
-        (DATACONTENTTYPE, content_type),
-        (DATASCHEMA, schema),
-        (SUBJECT, subject),
-        (TIME, time),
-    ];
-
-    let mut count = 1_i64;
-    let mut length = SPECVERSION.len();
-    for (head, text) in entries {
-        if let Some(text) = text {
-            count = count.wrapping_add(1);
-            length = length.saturating_add(head.len()).saturating_add(bytes_length(text.len()));
-        }
-    }
-    for (name, value) in event.extensions() {
-        count = count.wrapping_add(1);
-        length = length.saturating_add(value::length(name, value));
-    }
-    let payload = data.map_or(0, |data| bytes_length(data.as_bytes().len()));
-    reserve(long_length(count).saturating_add(length).saturating_add(2).saturating_add(payload), out);
-
     let mut losses = Losses::none();
-    write_long(count, out);
-    out.extend_from_slice(SPECVERSION);
-    write_entry(ID, id, out);
-    write_entry(SOURCE, source, out);
-    write_entry(TYPE, ty, out);
-    write_entry(DATACONTENTTYPE, content_type, out);
-    write_entry(DATASCHEMA, schema, out);
-    write_entry(SUBJECT, subject, out);
-    write_entry(TIME, time, out);
+    let text = |name| event.core_bytes(name);
+    // What a native payload implies is made explicit: the format itself implies nothing.
+    let content_type = explicit_content_type(event);
+    let data = event.data();
+    let payload = data.map(Data::as_bytes);
+    let (entries, length) = measure(event, content_type.len());
+    // The end of the map, the branch of the payload, and the payload's length.
+    let head = payload.map_or(0, |payload| long_length(payload.len() as i64)).wrapping_add(2);
+    let payload_length = payload.map_or(0, <[u8]>::len);
+    let mut room = Room::new(length.wrapping_add(head), payload_length, out);
+    put_long(entries, &mut room);
+    room.put(*SPECVERSION);
+    put_entry(ID, text(CoreName::Id), &mut room);
+    put_entry(SOURCE, text(CoreName::Source), &mut room);
+    put_entry(TYPE, text(CoreName::Type), &mut room);
+    put_entry(DATACONTENTTYPE, content_type, &mut room);
+    put_entry(DATASCHEMA, text(CoreName::DataSchema), &mut room);
+    put_entry(SUBJECT, text(CoreName::Subject), &mut room);
+    put_entry(TIME, text(CoreName::Time), &mut room);
     for (name, value) in event.extensions() {
-        value::write(name, value, out);
+        value::put(name, value, &mut room);
         value::tell_losses(name, value, &mut losses);
     }
-    out.push(0);
-    write_payload(event, data, out, &mut losses);
+    room.put([0, branch(event, data)]);
+    if let Some(payload) = payload {
+        put_long(payload.len() as i64, &mut room);
+        debug_assert!(room.is_full(), "less was written than measured");
+        out.extend_from_slice(payload);
+    }
+    if let Some(data) = data {
+        payload_losses(event, data, &mut losses);
+    }
     Ok(losses)
 }
 
-/// Makes room for a document.
+/// The content type as stated, or the one that the payload implies.
 #[inline]
-pub(crate) fn reserve(length: usize, out: &mut Vec<u8>) {
-    if out.capacity() == 0 {
-        // Takes less than to make an allocation larger that is not there.
-        *out = Vec::with_capacity(length);
-    } else {
-        out.reserve(length);
+fn explicit_content_type(event: &Event) -> &[u8] {
+    match event.core_bytes(CoreName::DataContentType) {
+        [] => event.content_type().map_or(&[], |implied| implied.as_str().as_bytes()),
+        stated => stated,
     }
 }
 
-/// Appends an entry, if there is one.
+/// Writes an entry, if there is one.
 #[inline(always)] // The head is known where this is called, and so need not be copied by a call.
-fn write_entry(head: &'static [u8], text: Option<&str>, out: &mut Vec<u8>) {
-    if let Some(text) = text {
-        out.extend_from_slice(head);
-        write_bytes(text.as_bytes(), out);
+fn put_entry<const N: usize>(head: &[u8; N], text: &[u8], room: &mut Room<'_>) {
+    if !text.is_empty() {
+        room.put(*head);
+        put_bytes(text, room);
     }
 }
 
-/// The field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as `string`.
+/// How many entries the map has, and their length with that of their number.
+#[inline(always)]
+fn measure(event: &Event, content_type: usize) -> (i64, usize) {
+    let (mut entries, mut length) = (1_i64, SPECVERSION.len());
+    for (head, text) in [
+        (ID.len(), event.core_length(CoreName::Id)),
+        (SOURCE.len(), event.core_length(CoreName::Source)),
+        (TYPE.len(), event.core_length(CoreName::Type)),
+        (DATACONTENTTYPE.len(), content_type),
+        (DATASCHEMA.len(), event.core_length(CoreName::DataSchema)),
+        (SUBJECT.len(), event.core_length(CoreName::Subject)),
+        (TIME.len(), event.core_length(CoreName::Time)),
+    ] {
+        if text > 0 {
+            entries = entries.wrapping_add(1);
+            // What lies in memory has no length that overflows.
+            length = length.wrapping_add(head).wrapping_add(bytes_length(text));
+        }
+    }
+    for (name, value) in event.extents() {
+        entries = entries.wrapping_add(1);
+        length = length.wrapping_add(value::length(name, value));
+    }
+    (entries, length.wrapping_add(long_length(entries)))
+}
+
+const BYTES: u8 = 0x00;
+const NULL: u8 = 0x02;
+const STRING: u8 = 0x0c;
+
+/// The branch of the field `data` (section 3): bytes as `bytes`, JSON too, which stays verbatim that way; character data as
+/// `string`.
 #[inline]
-fn write_payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>, losses: &mut Losses) {
-    let content_type = event.datacontenttype();
-    let is_json = content_type.is_none_or(MediaType::is_json);
+fn branch(event: &Event, data: Option<Data<'_>>) -> u8 {
     match data {
-        None => out.push(0x02),
-        Some(Data::Text(text)) => {
-            if is_json {
-                losses.push(text_as_json());
-            }
-            string(text, out);
-        }
-        Some(Data::Xml(text)) => {
-            // Without a content type, the one that is made explicit is that of XML.
-            if is_json && content_type.is_some() {
-                losses.push(text_as_json());
-            }
-            string(text, out);
-        }
+        None => NULL,
+        Some(Data::Text(_) | Data::Xml(_)) => STRING,
         // The text of a JSON value under another content type is text like any other.
-        Some(Data::Json(json)) if !is_json => string(json.as_str(), out),
-        Some(data) => {
-            bytes_losses(event, data, losses);
-            out.push(0x00);
-            write_bytes(data.as_bytes(), out);
-        }
+        Some(Data::Json(_)) if !says_json(event) => STRING,
+        Some(_) => BYTES,
     }
 }
 
+/// What the payload loses.
 #[inline]
-fn string(text: &str, out: &mut Vec<u8>) {
-    out.push(0x0c);
-    write_bytes(text.as_bytes(), out);
+fn payload_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
+    match data {
+        Data::Text(_) if says_json(event) => losses.push(text_as_json()),
+        // Without a content type, the one that is made explicit is that of XML.
+        Data::Xml(_) if event.datacontenttype().is_some() && says_json(event) => losses.push(text_as_json()),
+        Data::Text(_) | Data::Xml(_) => {}
+        data => bytes_losses(event, data, losses),
+    }
+}
+
+/// Whether the content type is that of JSON, or not stated.
+#[inline]
+fn says_json(event: &Event) -> bool {
+    event.datacontenttype().is_none_or(MediaType::is_json)
 }
 
 /// The text without a content type, or under that of JSON, is read as a JSON string.

@@ -1,7 +1,9 @@
 //! Attribute values as entries of a map: name, branch of a union, value.
 
-use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, text_error, write_bytes, write_long};
-use cloudevents_core::{Assembler, AttributeName, Error, ErrorKind, Given, Loss, Losses, Name, Value};
+use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, put_bytes, put_long, text_error};
+use cloudevents_core::{
+    Assembler, AttributeName, Error, ErrorKind, Extent, Given, Loss, Losses, Name, Room, Value,
+};
 
 /// What a branch of a map's union holds.
 #[derive(Clone, Copy)]
@@ -136,37 +138,37 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Appends an entry of the map.
-#[inline]
-pub(crate) fn write(name: Name<'_>, value: Value<'_>, out: &mut Vec<u8>) {
-    write_bytes(name.as_str().as_bytes(), out);
+/// Writes an entry of the map.
+#[inline(always)]
+pub(crate) fn put(name: Name<'_>, value: Value<'_>, room: &mut Room<'_>) {
+    put_bytes(name.as_str().as_bytes(), room);
     match value {
-        Value::Boolean(boolean) => out.extend_from_slice(&[0x02, boolean.into()]),
+        Value::Boolean(boolean) => room.put([0x02, boolean.into()]),
         Value::Integer(number) => {
-            out.push(0x04);
-            write_long(number.into(), out);
+            room.put([0x04]);
+            put_long(number.into(), room);
         }
         Value::Binary(bytes) => {
-            out.push(0x08);
-            write_bytes(bytes, out);
+            room.put([0x08]);
+            put_bytes(bytes, room);
         }
         _ => {
-            out.push(0x06);
-            write_bytes(value.as_str().unwrap_or_default().as_bytes(), out);
+            room.put([0x06]);
+            put_bytes(value.as_str().unwrap_or_default().as_bytes(), room);
         }
     }
 }
 
 /// The length of an entry of the map.
 #[inline]
-pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
+pub(crate) fn length(name: usize, value: Extent) -> usize {
     let value = match value {
-        Value::Boolean(_) => 1,
-        Value::Integer(number) => long_length(number.into()),
-        Value::Binary(bytes) => bytes_length(bytes.len()),
-        _ => bytes_length(value.as_str().map_or(0, str::len)),
+        Extent::Boolean => 1,
+        Extent::Integer(number) => long_length(number.into()),
+        Extent::Bytes(_, length) => bytes_length(length),
     };
-    bytes_length(name.as_str().len()).saturating_add(1).saturating_add(value)
+    // What lies in memory has no length that overflows.
+    bytes_length(name).wrapping_add(1).wrapping_add(value)
 }
 
 /// The type that an extension loses.

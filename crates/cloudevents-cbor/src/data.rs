@@ -1,10 +1,10 @@
 //! Payloads: the member `data`.
 
-use crate::wire::{BYTES, Head, Reader, TEXT, is_byte_string, is_valid, not_utf8, put_string, string_length};
+use crate::wire::{BYTES, Head, Reader, TEXT, head_length, is_byte_string, is_valid, not_utf8, put_head};
 use bytes::Bytes;
 use cloudevents_core::{
     Assembler, Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
-    TextBuffer, cut,
+    Room, TextBuffer, cut,
 };
 use std::{borrow::Cow, ops::Range};
 
@@ -130,25 +130,32 @@ impl<'a> Written<'a> {
         })
     }
 
-    /// The length of the item.
+    /// What follows the head; of an item that is one already, all of it.
     #[inline]
-    pub(crate) fn length(self) -> usize {
+    pub(crate) fn contents(self) -> &'a [u8] {
         match self {
-            Self::Nothing => 0,
-            Self::Text(text) => string_length(text.len()),
-            Self::Bytes(bytes) => string_length(bytes.len()),
-            Self::Item(item) => item.len(),
+            Self::Nothing => &[],
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(contents) | Self::Item(contents) => contents,
         }
     }
 
-    /// Appends the item.
+    /// The length of the head.
     #[inline]
-    pub(crate) fn write(self, out: &mut Vec<u8>) {
+    pub(crate) fn head_length(self) -> usize {
         match self {
-            Self::Nothing => {}
-            Self::Text(text) => put_string(TEXT, text.as_bytes(), out),
-            Self::Bytes(bytes) => put_string(BYTES, bytes, out),
-            Self::Item(item) => out.extend_from_slice(item),
+            Self::Nothing | Self::Item(_) => 0,
+            Self::Text(_) | Self::Bytes(_) => head_length(self.contents().len() as u64),
+        }
+    }
+
+    /// Writes the head.
+    #[inline(always)]
+    pub(crate) fn put_head(self, room: &mut Room<'_>) {
+        match self {
+            Self::Nothing | Self::Item(_) => {}
+            Self::Text(text) => put_head(TEXT, text.len() as u64, room),
+            Self::Bytes(bytes) => put_head(BYTES, bytes.len() as u64, room),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     value,
     wire::{MAP, TEXT, head_length, put_head, put_string, string_length},
 };
-use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, Timestamp, Uri};
+use cloudevents_core::{CoreName, Error, Event, Losses, Room, SpecVersion};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -16,94 +16,91 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     }
     let data = event.data();
     let written = Written::of(event, data);
-    let id = Some(event.id());
-    let source = Some(event.source().as_str());
-    let ty = Some(event.ty());
-    // What is not said otherwise is made explicit.
-    let content_type = written.content_type(event).map(MediaType::as_str);
-    let schema = event.dataschema().map(Uri::as_str);
-    let subject = event.subject();
-    let time = event.time().map(Timestamp::as_str);
-    let texts = [
-        (ID, id),
-        (SOURCE, source),
-        (TYPE, ty),
-        (DATACONTENTTYPE, content_type),
-        (DATASCHEMA, schema),
-        (SUBJECT, subject),
-        (TIME, time),
-    ];
-    let (members, length) = measure(event, &texts, written);
-    if out.capacity() == 0 {
-        // Takes less than to make an allocation larger that is not there.
-        *out = Vec::with_capacity(length);
-    } else {
-        out.reserve(length);
-    }
-    put_head(MAP, members, out);
     let mut losses = written.losses(event, data);
-    out.extend_from_slice(SPECVERSION);
-    put_text(ID, id, out);
-    put_text(SOURCE, source, out);
-    put_text(TYPE, ty, out);
-    put_text(DATACONTENTTYPE, content_type, out);
-    put_text(DATASCHEMA, schema, out);
-    put_text(SUBJECT, subject, out);
-    put_text(TIME, time, out);
-    if let Some(time) = time {
-        value::upper_case_timestamp(time, out);
+    let text = |name| event.core_bytes(name);
+    let mut content_type = text(CoreName::DataContentType);
+    if content_type.is_empty() {
+        // What is not said otherwise is made explicit.
+        content_type = written.content_type(event).map_or(&[], |implied| implied.as_str().as_bytes());
+    }
+    let (members, length) = measure(event, content_type.len(), written);
+    let mut room = Room::new(length, written.contents().len(), out);
+    put_head(MAP, members, &mut room);
+    room.put(*SPECVERSION);
+    put_text(ID, text(CoreName::Id), &mut room);
+    put_text(SOURCE, text(CoreName::Source), &mut room);
+    put_text(TYPE, text(CoreName::Type), &mut room);
+    put_text(DATACONTENTTYPE, content_type, &mut room);
+    put_text(DATASCHEMA, text(CoreName::DataSchema), &mut room);
+    put_text(SUBJECT, text(CoreName::Subject), &mut room);
+    let time = text(CoreName::Time);
+    if value::is_upper_case(time) {
+        put_text(TIME, time, &mut room);
+    } else {
+        put_text(TIME, &time.to_ascii_uppercase(), &mut room);
     }
     for (name, value) in event.extensions() {
-        put_string(TEXT, name.as_str().as_bytes(), out);
-        value::write(value, out);
+        put_string(TEXT, name.as_str().as_bytes(), &mut room);
+        value::write(value, &mut room);
         value::tell_losses(name.as_str(), value, &mut losses);
     }
     if data.is_some() {
-        out.extend_from_slice(DATA);
-        written.write(out);
+        room.put(*DATA);
+        written.put_head(&mut room);
+        debug_assert!(room.is_full(), "less was written than measured");
+        out.extend_from_slice(written.contents());
     }
     Ok(losses)
 }
 
 /// The member for the version, the only one there is.
-const SPECVERSION: &[u8] = b"\x6bspecversion\x631.0";
+const SPECVERSION: &[u8; 16] = b"\x6bspecversion\x631.0";
 /// Names, and the tags of their values.
-const ID: &[u8] = b"\x62id";
-const SOURCE: &[u8] = b"\x66source\xd8\x20";
-const TYPE: &[u8] = b"\x64type";
-const DATACONTENTTYPE: &[u8] = b"\x6fdatacontenttype";
-const DATASCHEMA: &[u8] = b"\x6adataschema\xd8\x20";
-const SUBJECT: &[u8] = b"\x67subject";
-const TIME: &[u8] = b"\x64time\xc0";
-const DATA: &[u8] = b"\x64data";
+const ID: &[u8; 3] = b"\x62id";
+const SOURCE: &[u8; 9] = b"\x66source\xd8\x20";
+const TYPE: &[u8; 5] = b"\x64type";
+const DATACONTENTTYPE: &[u8; 16] = b"\x6fdatacontenttype";
+const DATASCHEMA: &[u8; 13] = b"\x6adataschema\xd8\x20";
+const SUBJECT: &[u8; 8] = b"\x67subject";
+const TIME: &[u8; 6] = b"\x64time\xc0";
+const DATA: &[u8; 5] = b"\x64data";
 
-/// Appends a member, if there is one.
-#[inline(always)] // The name is known where this is called, and so need not be copied by a call.
-fn put_text(name: &'static [u8], text: Option<&str>, out: &mut Vec<u8>) {
-    if let Some(text) = text {
-        out.extend_from_slice(name);
-        put_string(TEXT, text.as_bytes(), out);
+/// Writes a member, if there is one.
+#[inline(always)]
+fn put_text<const N: usize>(name: &[u8; N], text: &[u8], room: &mut Room<'_>) {
+    if !text.is_empty() {
+        room.put(*name);
+        put_string(TEXT, text, room);
     }
 }
 
-/// How many members the document has, and its length.
-#[inline]
-fn measure(event: &Event, texts: &[(&[u8], Option<&str>)], written: Written<'_>) -> (u64, usize) {
+/// How many members the document has, and its length without the contents of the payload.
+#[inline(always)]
+fn measure(event: &Event, content_type: usize, written: Written<'_>) -> (u64, usize) {
     let (mut members, mut length) = (1_u64, SPECVERSION.len());
+    // What lies in memory has no length that overflows.
     let mut add = |name: usize, value: usize| {
-        members = members.saturating_add(1);
-        length = length.saturating_add(name).saturating_add(value);
+        members = members.wrapping_add(1);
+        length = length.wrapping_add(name).wrapping_add(value);
     };
-    for (name, text) in texts {
-        if let Some(text) = text {
-            add(name.len(), string_length(text.len()));
+    for (name, text) in [
+        (ID.len(), event.core_length(CoreName::Id)),
+        (SOURCE.len(), event.core_length(CoreName::Source)),
+        (TYPE.len(), event.core_length(CoreName::Type)),
+        (DATACONTENTTYPE.len(), content_type),
+        (DATASCHEMA.len(), event.core_length(CoreName::DataSchema)),
+        (SUBJECT.len(), event.core_length(CoreName::Subject)),
+        (TIME.len(), event.core_length(CoreName::Time)),
+    ] {
+        if text > 0 {
+            add(name, string_length(text));
         }
     }
-    for (name, value) in event.extensions() {
-        add(string_length(name.as_str().len()), value::length(value));
+    for (name, value) in event.extents() {
+        add(string_length(name), value::length(value));
     }
     if !matches!(written, Written::Nothing) {
-        add(DATA.len(), written.length());
+        add(DATA.len(), written.head_length());
     }
-    (members, length.saturating_add(head_length(members)))
+    (members, length.wrapping_add(head_length(members)))
 }

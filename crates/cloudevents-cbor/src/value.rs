@@ -4,7 +4,9 @@ use crate::wire::{
     BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED, head_length, put_head,
     put_string, string_length,
 };
-use cloudevents_core::{Assembler, CoreName, Error, ErrorKind, Given, Loss, Losses, Uri, Value};
+use cloudevents_core::{
+    Assembler, AttributeType, CoreName, Error, ErrorKind, Extent, Given, Loss, Losses, Room, Uri, Value,
+};
 use std::borrow::Cow;
 
 /// The name of a member as it was found.
@@ -236,38 +238,51 @@ impl Unusable {
 
 /// The length of a value.
 #[inline]
-pub(crate) fn length(value: Value<'_>) -> usize {
+pub(crate) fn length(value: Extent) -> usize {
+    // What lies in memory has no length that overflows.
     match value {
-        Value::Boolean(_) => 1,
-        Value::Integer(number) => head_length(magnitude(number).1),
-        Value::Binary(bytes) => string_length(bytes.len()),
-        Value::Timestamp(_) => text_length(value).saturating_add(1),
-        Value::Uri(_) | Value::UriReference(_) => text_length(value).saturating_add(2),
-        _ => text_length(value),
+        Extent::Boolean => 1,
+        Extent::Integer(number) => head_length(magnitude(number).1),
+        Extent::Bytes(AttributeType::Timestamp, length) => string_length(length).wrapping_add(1),
+        Extent::Bytes(AttributeType::Uri | AttributeType::UriReference, length) => {
+            string_length(length).wrapping_add(2)
+        }
+        Extent::Bytes(_, length) => string_length(length),
     }
 }
 
-/// Appends a value.
-#[inline]
-pub(crate) fn write(value: Value<'_>, out: &mut Vec<u8>) {
+/// Writes a value.
+#[inline(always)]
+pub(crate) fn write(value: Value<'_>, room: &mut Room<'_>) {
     match value {
-        Value::Boolean(boolean) => put_head(SIMPLE, if boolean { TRUE } else { FALSE }, out),
+        Value::Boolean(boolean) => put_head(SIMPLE, if boolean { TRUE } else { FALSE }, room),
         Value::Integer(number) => {
             let (major, argument) = magnitude(number);
-            put_head(major, argument, out);
+            put_head(major, argument, room);
         }
-        Value::Binary(bytes) => put_string(BYTES, bytes, out),
+        Value::Binary(bytes) => put_string(BYTES, bytes, room),
         Value::Timestamp(timestamp) => {
-            put_head(TAG, TIMESTAMP_TAG, out);
-            put_string(TEXT, timestamp.as_str().as_bytes(), out);
-            upper_case_timestamp(timestamp.as_str(), out);
+            put_head(TAG, TIMESTAMP_TAG, room);
+            let text = timestamp.as_str().as_bytes();
+            if is_upper_case(text) {
+                put_string(TEXT, text, room);
+            } else {
+                put_string(TEXT, &text.to_ascii_uppercase(), room);
+            }
         }
         Value::Uri(_) | Value::UriReference(_) => {
-            put_head(TAG, URI_TAG, out);
-            put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), out);
+            put_head(TAG, URI_TAG, room);
+            put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), room);
         }
-        _ => put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), out),
+        _ => put_string(TEXT, value.as_str().unwrap_or_default().as_bytes(), room),
     }
+}
+
+/// Whether a timestamp is written in upper case: tag 0 has an upper-case T and Z (RFC 8949 section 3.4.1, by RFC 4287 section 3.3).
+#[inline(always)]
+pub(crate) fn is_upper_case(timestamp: &[u8]) -> bool {
+    // Those are the only letters there are.
+    timestamp.get(10) != Some(&b't') && timestamp.last() != Some(&b'z')
 }
 
 /// The type that an extension loses: one tag stands for both.
@@ -278,24 +293,6 @@ pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
     {
         losses.push(Loss::new(name, "attribute-type", "a URI-reference that is a URI becomes one"));
     }
-}
-
-/// Puts the timestamp that was appended last into upper case: tag 0 has an upper-case T and Z (RFC 8949 section 3.4.1, by RFC
-/// 4287 section 3.3).
-#[inline]
-pub(crate) fn upper_case_timestamp(text: &str, out: &mut [u8]) {
-    let text = text.as_bytes();
-    // Those are the only letters there are.
-    if text.get(10) != Some(&b't') && text.last() != Some(&b'z') {
-        return;
-    }
-    if let Some((_, text)) = out.split_at_mut_checked(out.len().wrapping_sub(text.len())) {
-        text.make_ascii_uppercase();
-    }
-}
-
-fn text_length(value: Value<'_>) -> usize {
-    string_length(value.as_str().map_or(0, str::len))
 }
 
 /// Major type and argument.

@@ -1,6 +1,6 @@
 //! The encoding of CBOR items (RFC 8949): heads, strings, nesting.
 
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{Error, ErrorKind, Room};
 use std::borrow::Cow;
 
 /// Major types.
@@ -298,32 +298,51 @@ pub(crate) fn is_byte_string(item: &[u8]) -> bool {
     item.first().is_some_and(|initial| initial >> 5 == BYTES)
 }
 
-/// Appends a head, as short as can be.
-#[inline]
-pub(crate) fn put_head(major: u8, argument: u64, out: &mut Vec<u8>) {
+/// Writes a head, as short as can be.
+#[inline(always)]
+pub(crate) fn put_head(major: u8, argument: u64, room: &mut Room<'_>) {
     let initial = major << 5;
     match u8::try_from(argument) {
-        Ok(argument @ ..24) => out.push(initial | argument),
-        Ok(argument) => out.extend_from_slice(&[initial | 24, argument]),
-        Err(_) => put_long_head(initial, argument, out),
+        Ok(argument @ ..24) => room.put([initial | argument]),
+        Ok(argument) => room.put([initial | 24, argument]),
+        Err(_) => room.lend(|room| long_head(initial, argument, room)),
     }
 }
 
 #[inline(never)]
-fn put_long_head(initial: u8, argument: u64, out: &mut Vec<u8>) {
+fn long_head(initial: u8, argument: u64, mut room: Room<'_>) -> Room<'_> {
     let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
     match argument {
-        ..0x1_0000 => out.extend_from_slice(&[initial | 25, g, h]),
-        0x1_0000..0x1_0000_0000 => out.extend_from_slice(&[initial | 26, e, f, g, h]),
-        _ => out.extend_from_slice(&[initial | 27, a, b, c, d, e, f, g, h]),
+        ..0x1_0000 => room.put([initial | 25, g, h]),
+        0x1_0000..0x1_0000_0000 => room.put([initial | 26, e, f, g, h]),
+        _ => room.put([initial | 27, a, b, c, d, e, f, g, h]),
     }
+    room
 }
 
-/// Appends a string.
-#[inline]
-pub(crate) fn put_string(major: u8, contents: &[u8], out: &mut Vec<u8>) {
-    put_head(major, contents.len() as u64, out);
-    out.extend_from_slice(contents);
+/// Writes a string.
+#[inline(always)]
+pub(crate) fn put_string(major: u8, contents: &[u8], room: &mut Room<'_>) {
+    room.lend(|room| string(major, contents, room));
+}
+
+#[inline(never)]
+fn string<'a>(major: u8, contents: &[u8], mut room: Room<'a>) -> Room<'a> {
+    let initial = major << 5;
+    match contents.len() {
+        length @ ..24 => room.put([initial | length as u8]),
+        length @ ..65 => room.put([initial | 24, length as u8]),
+        _ => return long_string(major, contents, room),
+    }
+    room.put_slice(contents);
+    room
+}
+
+#[inline(never)]
+fn long_string<'a>(major: u8, contents: &[u8], mut room: Room<'a>) -> Room<'a> {
+    put_head(major, contents.len() as u64, &mut room);
+    room.put_slice(contents);
+    room
 }
 
 /// Bytes that a head takes.
@@ -341,7 +360,8 @@ pub(crate) fn head_length(argument: u64) -> usize {
 /// Bytes that a string of this length takes.
 #[inline]
 pub(crate) fn string_length(contents: usize) -> usize {
-    head_length(contents as u64).saturating_add(contents)
+    // What lies in memory has no length that overflows.
+    head_length(contents as u64).wrapping_add(contents)
 }
 
 /// UTF-8, as every text string is.
@@ -383,8 +403,9 @@ mod tests {
         for argument in (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit]).chain([23, 24, u64::MAX]) {
             for major in [UNSIGNED, NEGATIVE, TAG] {
                 let mut out = Vec::new();
-                put_head(major, argument, &mut out);
-                assert_eq!(head_length(argument), out.len(), "{argument}");
+                let mut room = Room::new(head_length(argument), 0, &mut out);
+                put_head(major, argument, &mut room);
+                assert!(room.is_full(), "{argument}");
                 let mut reader = Reader::new(&out);
                 let head = reader.head().unwrap();
                 assert_eq!((head.major, head.argument, reader.is_at_end()), (major, Some(argument), true));

@@ -191,30 +191,30 @@ impl Extensions {
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     pub(crate) event: &'a crate::Event,
-    pub(crate) next: usize,
-    pub(crate) left: usize,
+    /// Where in [`CORE`] the next one is looked for, and how many are there from here on.
+    pub(crate) core: usize,
+    pub(crate) core_left: usize,
+    pub(crate) extensions: core::slice::Iter<'a, Extension>,
 }
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = (Name<'a>, Value<'a>);
 
-    #[inline(always)]
+    #[inline(always)] // Encoders have a loop over extensions.
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(&core) = CORE.get(self.next) {
-            self.next = self.next.wrapping_add(1);
+        while let Some(&core) = CORE.get(self.core) {
+            self.core = self.core.wrapping_add(1);
             if let Some(found) = self.event.core_attribute(core) {
-                self.left = self.left.wrapping_sub(1);
+                self.core_left = self.core_left.wrapping_sub(1);
                 return Some(found);
             }
         }
-        let extension = self.event.extension_at(self.next.wrapping_sub(CORE.len()))?;
-        self.next = self.next.wrapping_add(1);
-        self.left = self.left.wrapping_sub(1);
-        Some(extension)
+        self.extensions.next().map(|extension| self.event.extension_attribute(*extension))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        let left = self.core_left.wrapping_add(self.extensions.len());
+        (left, Some(left))
     }
 }
 

@@ -150,13 +150,13 @@ impl Event {
     #[inline]
     pub fn attributes(&self) -> Attributes<'_> {
         let core = self.core.iter().filter(|span| !span.is_absent()).count();
-        Attributes { event: self, next: 0, left: core.wrapping_add(self.extensions.list().len()) }
+        Attributes { event: self, core: 0, core_left: core, extensions: self.extensions.list().iter() }
     }
 
     /// The extension attributes by name.
     #[inline]
     pub fn extensions(&self) -> Attributes<'_> {
-        Attributes { event: self, next: CORE.len(), left: self.extensions.list().len() }
+        Attributes { event: self, core: CORE.len(), core_left: 0, extensions: self.extensions.list().iter() }
     }
 
     /// The bytes of all attribute names and values but for `specversion`, as canonical strings: what an encoder of text reserves. It
@@ -388,14 +388,10 @@ impl Event {
         Some((Name::known(v03::core_name(self.specversion, core)), value))
     }
 
-    #[inline(always)] // Encoders have a loop or two over extensions.
-    pub(crate) fn extension_at(&self, index: usize) -> Option<(Name<'_>, Value<'_>)> {
-        let extension = self.extensions.list().get(index)?;
+    #[inline(always)]
+    pub(crate) fn extension_attribute(&self, extension: Extension) -> (Name<'_>, Value<'_>) {
         let (text, side) = (self.buffers.text.as_str(), self.buffers.side.as_str());
-        Some((
-            Name::known(extension.name().of(text, side)),
-            extension.value(text, side, self.extensions.binary()),
-        ))
+        (Name::known(extension.name().of(text, side)), extension.value(text, side, self.extensions.binary()))
     }
 
     #[inline]

@@ -67,6 +67,19 @@ pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
     true
 }
 
+/// Copies bytes to a place of the same length. Few are copied as two halves, which may overlap, and not by a call.
+#[inline(always)]
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        65.. => to.copy_from_slice(from),
+        33.. => drop(copy_halves::<32>(from, to)),
+        16.. => drop(copy_halves::<16>(from, to)),
+        8.. => drop(copy_halves::<8>(from, to)),
+        4.. => drop(copy_halves::<4>(from, to)),
+        _ => to.iter_mut().zip(from).take(3).for_each(|(to, from)| *to = *from),
+    }
+}
+
 /// Copies as many bytes of the beginning and of the end, when there are as many. The answer is those bytes.
 #[inline(always)]
 fn copy_halves<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<([u8; N], [u8; N])> {

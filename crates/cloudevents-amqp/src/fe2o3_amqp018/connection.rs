@@ -20,6 +20,9 @@ use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 /// How long the broker may take to confirm the end of something.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How long it may take to confirm the end of a session, before that of the connection is what counts.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The runtime that tasks are spawned on and that the connection lives on.
 pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
@@ -74,7 +77,7 @@ impl Connected {
     /// Ends and closes, and waits a while for the broker to confirm it. Answers whether it has: then it has read everything before.
     pub(super) async fn close(mut self) -> bool {
         // RabbitMQ before 4.0 now and then does not answer to the end of a session. What has to be told was told before, by each link.
-        let ended = timeout(FAREWELL / 10, self.session.end()).await;
+        let ended = timeout(PATIENCE, self.session.end()).await;
         let closed = timeout(FAREWELL, self.connection.close()).await;
         let confirmed = !matches!(ended, Ok(Err(_))) && matches!(closed, Ok(Ok(())));
         if !confirmed {

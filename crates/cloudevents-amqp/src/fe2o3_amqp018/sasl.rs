@@ -79,7 +79,7 @@ async fn read<T: DeserializeOwned, S: AsyncRead + Unpin>(stream: &mut S) -> Resu
     let [a, b, c, d, offset, kind, _, _] = header;
     let size = u32::from_be_bytes([a, b, c, d]) as usize;
     let left = size.checked_sub(FRAME_HEADER).filter(|_| size <= MAX_FRAME);
-    let extended = (usize::from(offset) * 4).checked_sub(FRAME_HEADER);
+    let extended = usize::from(offset).saturating_mul(4).checked_sub(FRAME_HEADER);
     let (Some(left), Some(extended), TYPE) = (left, extended, kind) else {
         return Err(disconnected("the peer sent something else than a SASL frame"));
     };

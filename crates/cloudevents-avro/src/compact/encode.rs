@@ -4,7 +4,7 @@ use super::value;
 use crate::{
     datum::{bytes_length, long_length, write_bytes, write_long},
     decode::not_v1,
-    encode::{bytes_losses, reserve},
+    encode::bytes_losses,
 };
 use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion};
 
@@ -74,6 +74,17 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         }
     }
     Ok(losses(event, time))
+}
+
+/// Makes room for a document.
+#[inline]
+fn reserve(length: usize, out: &mut Vec<u8>) {
+    if out.capacity() == 0 {
+        // Takes less than to make an allocation larger that is not there.
+        *out = Vec::with_capacity(length);
+    } else {
+        out.reserve(length);
+    }
 }
 
 #[inline]

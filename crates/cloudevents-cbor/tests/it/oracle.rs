@@ -18,6 +18,11 @@ fn is_item(mut bytes: &[u8]) -> bool {
     ciborium::from_reader::<Item, _>(&mut bytes).is_ok() && bytes.is_empty()
 }
 
+/// Whether ciborium can read the payload.
+fn is_readable(event: &Event) -> bool {
+    !matches!(event.data(), Some(cloudevents_core::Data::Cbor(item)) if !is_item(item))
+}
+
 /// The document of a small event with this payload.
 fn with_payload(item: &[u8]) -> Vec<u8> {
     [b"\xa5\x6bspecversion\x631.0\x62id\x611\x66source\x62/s\x64type\x61t\x64data", item].concat()
@@ -152,12 +157,12 @@ fn respelled(item: &Item, out: &mut Vec<u8>) {
 
 proptest! {
     #[test]
-    fn documents_are_read_alike(event in event_of_1_0()) {
+    fn documents_are_read_alike(event in event_of_1_0().prop_filter("an item ciborium knows", is_readable)) {
         check(&event);
     }
 
     #[test]
-    fn spelling_changes_nothing(event in event_of_1_0()) {
+    fn spelling_changes_nothing(event in event_of_1_0().prop_filter("an item ciborium knows", is_readable)) {
         let document = cloudevents_cbor::encode(&event)?;
         let Item::Map(mut members) = ciborium::from_reader(&document[..]).unwrap() else { panic!() };
         members.reverse();

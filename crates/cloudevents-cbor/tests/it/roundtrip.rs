@@ -23,6 +23,8 @@ proptest! {
     #[test]
     fn cbor(event in event_of_1_0()) {
         let document = cloudevents_cbor::encode(&event)?;
+        // What is reserved is what is written.
+        prop_assert_eq!(document.capacity(), document.len());
         let again = cloudevents_cbor::decode(document.clone())?;
         prop_assert_eq!(&again, &form(&event));
         prop_assert_eq!(cloudevents_cbor::encode(&again)?, document);
