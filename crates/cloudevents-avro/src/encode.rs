@@ -7,6 +7,7 @@ use crate::{
 };
 use cloudevents_core::{
     CoreName, Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, Room, SpecVersion,
+    append_payload,
 };
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
@@ -55,7 +56,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     if let Some(payload) = payload {
         put_long(payload.len() as i64, &mut room);
         debug_assert!(room.is_full(), "less was written than measured");
-        out.extend_from_slice(payload);
+        append_payload(payload, out);
     }
     if let Some(data) = data {
         payload_losses(event, data, &mut losses);

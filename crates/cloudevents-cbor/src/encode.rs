@@ -6,7 +6,7 @@ use crate::{
     value,
     wire::{MAP, TEXT, head_length, put_head, put_string, string_length},
 };
-use cloudevents_core::{CoreName, Error, Event, Losses, Room, SpecVersion};
+use cloudevents_core::{CoreName, Error, Event, Losses, Room, SpecVersion, append_payload};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -48,7 +48,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         room.put(*DATA);
         written.put_head(&mut room);
         debug_assert!(room.is_full(), "less was written than measured");
-        out.extend_from_slice(written.contents());
+        append_payload(written.contents(), out);
     }
     Ok(losses)
 }

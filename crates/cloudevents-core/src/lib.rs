@@ -49,7 +49,7 @@ pub use key::EventKey;
 pub use media_type::{MediaType, ParameterValue};
 pub use message::{ContentMode, Detected, Message, Mode, detect};
 pub use name::Name;
-pub use payload::{Data, Payload, cut};
+pub use payload::{Data, Payload, append_payload, cut};
 pub use piece::Piece;
 pub use room::Room;
 pub use specversion::SpecVersion;

@@ -1,7 +1,7 @@
 //! Payloads: what an event carries, and what it says it is.
 
 use crate::{Error, JsonText, MediaType, TextBuffer, cbor_item::is_cbor_item};
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use bytes::{Buf, Bytes};
 use core::{fmt, ops::Range};
 
@@ -209,6 +209,37 @@ pub fn cut(mut document: Bytes, part: Range<usize>) -> Bytes {
     document
 }
 
+/// What is copied at once of a payload, in bytes: less than what C libraries copy with the processor's own instruction for it.
+const AT_ONCE: usize = 2048;
+
+/// Writes a payload to the end of a document, a large one in pieces.
+///
+/// Copied at once, it would now and then take long: there are processors (AMD's Zen 3 and 4) on which the instruction for copying takes
+/// up to 17 times as long when what is read and what is written have nearly the same place within their pages, as a document has
+/// that is read and written again.
+///
+/// ```
+/// let mut document = b"[".to_vec();
+/// cloudevents_core::append_payload(b"payload", &mut document);
+/// assert_eq!(document, b"[payload");
+/// ```
+#[inline]
+pub fn append_payload(payload: &[u8], document: &mut Vec<u8>) {
+    if payload.len() <= AT_ONCE {
+        document.extend_from_slice(payload);
+    } else {
+        append_in_pieces(payload, document);
+    }
+}
+
+#[inline(never)]
+fn append_in_pieces(payload: &[u8], document: &mut Vec<u8>) {
+    document.reserve(payload.len());
+    for piece in payload.chunks(AT_ONCE) {
+        document.extend_from_slice(piece);
+    }
+}
+
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} of {} bytes", self.kind, self.as_bytes().len())
@@ -255,5 +286,21 @@ pub(crate) fn read(kind: Kind, content: &Content, content_type: Option<MediaType
         (Kind::Body, _) => Kind::Binary,
         (Kind::Characters, _) => Kind::Text,
         _ => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_of_all_sizes_are_appended() {
+        for length in [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 5 * AT_ONCE + 7] {
+            let payload: Vec<u8> = (0..length).map(|number| (number % 251) as u8).collect();
+            let mut document = Vec::with_capacity(length + 1);
+            document.push(b'[');
+            append_payload(&payload, &mut document);
+            assert_eq!((document[0], &document[1..], document.capacity()), (b'[', &payload[..], length + 1));
+        }
     }
 }

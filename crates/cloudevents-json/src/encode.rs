@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use cloudevents_core::{Data, Event, Loss, Losses, MediaType, SpecVersion, Value, scan::needs_escape};
+use cloudevents_core::{
+    Data, Event, Loss, Losses, MediaType, SpecVersion, Value, append_payload, scan::needs_escape,
+};
 
 /// Appends the document of an event, in one allocation unless something has to be escaped.
 #[inline]
@@ -141,14 +143,14 @@ fn payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
             out.extend_from_slice(b",\"data\":");
             match event.datacontenttype() {
                 // The text of a JSON value under another content type is text like any other.
-                Some(content_type) if !content_type.is_json() => string(json.as_str(), out),
-                _ => out.extend_from_slice(json.as_str().as_bytes()),
+                Some(content_type) if !content_type.is_json() => text_payload(json.as_str(), out),
+                _ => append_payload(json.as_str().as_bytes(), out),
             }
             return Losses::none();
         }
         Some(Data::Text(text) | Data::Xml(text)) => {
             out.extend_from_slice(b",\"data\":");
-            string(text, out);
+            text_payload(text, out);
             return text_losses(event, data);
         }
         Some(data) => data.as_bytes(),
@@ -205,6 +207,16 @@ fn byte_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
 fn string(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     text(value, out);
+    out.push(b'"');
+}
+
+#[inline]
+fn text_payload(value: &str, out: &mut Vec<u8>) {
+    if needs_escape(value) {
+        return string(value, out);
+    }
+    out.push(b'"');
+    append_payload(value.as_bytes(), out);
     out.push(b'"');
 }
 

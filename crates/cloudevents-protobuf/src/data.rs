@@ -2,7 +2,7 @@
 
 use crate::{
     value::place,
-    wire::{Content, Field, Reader, Text, bytes_tag, field_length, put_bytes, put_length, wrong_wire_type},
+    wire::{Content, Field, Reader, Text, bytes_tag, field_length, put_length, put_payload, wrong_wire_type},
 };
 use bytes::Bytes;
 use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer, cut};
@@ -99,17 +99,17 @@ pub(crate) fn length(data: Data<'_>) -> usize {
 #[inline]
 pub(crate) fn write(data: Data<'_>, out: &mut Vec<u8>) {
     match data {
-        Data::Json(_) | Data::Text(_) | Data::Xml(_) => put_bytes(bytes_tag(7), data.as_bytes(), out),
+        Data::Json(_) | Data::Text(_) | Data::Xml(_) => put_payload(bytes_tag(7), data.as_bytes(), out),
         Data::Proto { type_url, value } => {
             out.push(bytes_tag(8));
             put_length(any_length(type_url, value), out);
             for (number, bytes) in [(1, type_url.as_bytes()), (2, value)] {
                 if !bytes.is_empty() {
-                    put_bytes(bytes_tag(number), bytes, out);
+                    put_payload(bytes_tag(number), bytes, out);
                 }
             }
         }
-        _ => put_bytes(bytes_tag(6), data.as_bytes(), out),
+        _ => put_payload(bytes_tag(6), data.as_bytes(), out),
     }
 }
 

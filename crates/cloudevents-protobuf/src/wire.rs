@@ -1,6 +1,6 @@
 //! The wire format of protobuf: tags, variable-length integers, lengths.
 
-use cloudevents_core::{Assembler, Error, ErrorKind, Piece};
+use cloudevents_core::{Assembler, Error, ErrorKind, Piece, append_payload};
 use smallvec::SmallVec;
 
 /// Reads the fields of one message.
@@ -270,14 +270,25 @@ pub(crate) fn put_length(length: usize, out: &mut Vec<u8>) {
 /// Appends a field that has a length. `tag` is a tag of one byte.
 #[inline(always)] // It is known where this is called.
 pub(crate) fn put_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    match short(bytes.len()) {
+    put_head(tag, bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// As [`put_bytes`], of the payload.
+pub(crate) fn put_payload(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    put_head(tag, bytes.len(), out);
+    append_payload(bytes, out);
+}
+
+#[inline(always)]
+fn put_head(tag: u8, length: usize, out: &mut Vec<u8>) {
+    match short(length) {
         Some(length) => out.extend_from_slice(&[tag, length]),
         None => {
             out.push(tag);
-            put_length(bytes.len(), out);
+            put_length(length, out);
         }
     }
-    out.extend_from_slice(bytes);
 }
 
 /// A length that takes one byte.

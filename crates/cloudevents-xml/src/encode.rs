@@ -6,7 +6,7 @@ use crate::{
     glance::{has_special, specials},
     value::name_of,
 };
-use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value};
+use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value, append_payload};
 use std::io::Write;
 
 /// What a document begins with.
@@ -139,7 +139,7 @@ fn payload(written: Written<'_>, out: &mut Vec<u8>) {
             if special {
                 escaped(characters, out)
             } else {
-                out.extend_from_slice(characters.as_bytes())
+                append_payload(characters.as_bytes(), out)
             }
             out.extend_from_slice(b"</data>");
         }
@@ -151,7 +151,7 @@ fn payload(written: Written<'_>, out: &mut Vec<u8>) {
         // The default namespace of the document must not become that of the payload.
         Written::Element(element) => {
             out.extend_from_slice(b"<ce:data xmlns=\"\" xsi:type=\"xs:any\">");
-            out.extend_from_slice(element.as_bytes());
+            append_payload(element.as_bytes(), out);
             out.extend_from_slice(b"</ce:data>");
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     decode::not_v1,
     encode::bytes_losses,
 };
-use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion};
+use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, append_payload};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -70,7 +70,9 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         None => out.push(0x02),
         Some(bytes) => {
             out.push(0x00);
-            write_bytes(bytes, out);
+            // No slice is longer than i64::MAX bytes.
+            write_long(bytes.len() as i64, out);
+            append_payload(bytes, out);
         }
     }
     Ok(losses(event, time))

@@ -7,7 +7,7 @@ use crate::{
     name::PREFIX,
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage};
+use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage, append_payload};
 use cloudevents_transport::Packed;
 use rdkafka::{
     Message,
@@ -44,9 +44,8 @@ pub fn decode_message(message: &impl ClientMessage, with: &Decoding) -> Result<D
 /// assert_eq!((record.key.as_deref(), record.value), (Some(&b"42"[..]), None));
 /// ```
 pub fn record(message: &impl ClientMessage) -> Record {
-    let packed = with_headers(message, |headers| {
-        Packed::new(message.key(), headers, message.payload().map(Bytes::copy_from_slice))
-    });
+    let packed =
+        with_headers(message, |headers| Packed::new(message.key(), headers, message.payload().map(copied)));
     let raw = packed.unpack();
     let headers =
         raw.headers.into_iter().map(|(name, value)| Header::new(name.into_owned(), value)).collect();
@@ -218,11 +217,17 @@ pub(super) fn read(
     with: &Decoding,
 ) -> (Packed, Result<Decoded<CloudMessage>, Error>) {
     // The value first, behind which the headers lie: what was fetched long ago comes into the processor's cache in its order.
-    let value = message.payload().map(Bytes::copy_from_slice);
+    let value = message.payload().map(copied);
     with_headers(message, |headers| {
         let decoded = crate::decode_message(&Copied { headers, value: value.as_ref() }, with);
         (Packed::new(message.key(), headers, value), decoded)
     })
+}
+
+fn copied(value: &[u8]) -> Bytes {
+    let mut copy = Vec::with_capacity(value.len());
+    append_payload(value, &mut copy);
+    copy.into()
 }
 
 /// So many headers need no memory of their own while they are copied.
