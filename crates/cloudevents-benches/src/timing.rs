@@ -59,13 +59,15 @@ pub(crate) fn side_by_side(runs: &[&Run], effort: Effort) -> Vec<Times> {
     times
 }
 
-/// How often an operation fits into so many nanoseconds, at least once. It warms up on the way.
+/// How often an operation fits into so many nanoseconds, at least once. It warms up on the way: the first times take long, and a turn
+/// of few operations is one in which the processor's caches are still the peer's.
 pub(crate) fn times_within(run: &Run, nanoseconds: f64) -> u64 {
+    run(2);
     let mut times = 1;
     loop {
         let each = measure(run, times);
         let wanted = (nanoseconds / each).max(1.0) as u64;
-        if wanted <= times.saturating_mul(4) {
+        if wanted <= times.saturating_mul(2) {
             return wanted;
         }
         times = wanted.min(times.saturating_mul(16));
