@@ -1,7 +1,7 @@
 //! prost, with the messages of the published schema.
 
 #[allow(clippy::unwrap_used)] // It is shared with tests.
-#[path = "../../../cloudevents-protobuf/tests/it/schema.rs"]
+#[path = "schema.rs"]
 mod schema;
 
 use super::{Input, Side, Sides};
