@@ -210,13 +210,15 @@ fn string(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// As [`string`], of a payload, which may be large.
 #[inline]
 fn text_payload(value: &str, out: &mut Vec<u8>) {
-    if needs_escape(value) {
-        return string(value, out);
-    }
     out.push(b'"');
-    append_payload(value.as_bytes(), out);
+    if needs_escape(value) {
+        escaped(value, out)
+    } else {
+        append_payload(value.as_bytes(), out)
+    }
     out.push(b'"');
 }
 
