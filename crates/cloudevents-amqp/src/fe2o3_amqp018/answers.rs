@@ -1,4 +1,4 @@
-//! The task that hears the broker's answers to what was sent.
+//! What was sent and is not answered, and the task that hears the broker's answers.
 
 use super::{connection::Connected, failure, refusal::refused};
 use cloudevents_core::{Error, ErrorKind};
@@ -8,16 +8,14 @@ use fe2o3_amqp_types::messaging::Outcome;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     collections::VecDeque,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, ready},
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    task::coop::unconstrained,
     time::{Instant, sleep_until},
 };
 
@@ -31,38 +29,79 @@ pub(super) struct Pending {
     pub(super) permit: Permit,
 }
 
-/// Resolves outcomes until the sender of what is under way is dropped and nothing is pending; then gives the connection back. Says when
-/// that has ended.
-pub(super) async fn hear(
-    mut under_way: mpsc::UnboundedReceiver<Pending>,
-    limit: Duration,
-    mut connected: Connected,
-    ended: Arc<AtomicBool>,
-) -> Connected {
-    let (mut open, mut more) = (Open::default(), true);
-    let mut taken = Vec::new();
-    // One timer for all: they are due in the order in which they were sent.
-    let timer = sleep_until(Instant::now());
-    tokio::pin!(timer);
-    while more || !open.waiting.is_empty() {
-        let due = open.due();
-        if let Some(due) = due.filter(|due| timer.deadline() < *due && timer.is_elapsed()) {
-            timer.as_mut().reset(due);
-        }
-        tokio::select! {
-            count = under_way.recv_many(&mut taken, TOGETHER), if more => {
-                more = count > 0;
-                taken.drain(..).for_each(|pending| open.add(pending, limit));
-            }
-            Some(answer) = open.answers.next() => {
-                open.resolve(answer);
-                open.resolve_answered(TOGETHER);
-            }
-            () = &mut timer, if due.is_some() => open.expire(limit),
-            () = connected.ended(), if !ended.load(Ordering::Relaxed) => ended.store(true, Ordering::Release),
-        }
-        if ended.load(Ordering::Relaxed) {
+/// What was sent over a link and is not answered. Clones share it: whoever sends adds to it, and [`hear`] resolves.
+#[derive(Clone)]
+pub(super) struct UnderWay(Arc<Mutex<Open>>);
+
+impl UnderWay {
+    /// Nothing yet. What is not answered within the limit is given up.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Open {
+            limit,
+            answers: FuturesUnordered::new(),
+            waiting: VecDeque::new(),
+            first: 0,
+            hearing: None,
+            timed: false,
+            news: false,
+            finished: false,
+            ended: false,
+        })))
+    }
+
+    /// One more message. It takes the answers that are there along, and wakes the task only when that has to set its timer: waking
+    /// another thread costs more than sending a message does.
+    pub(super) fn add(&self, pending: Pending) {
+        let mut open = self.open();
+        open.add(pending);
+        if open.ended {
             open.fail();
+        } else if let Some(hearing) = open.hearing.clone() {
+            open.resolve_answered(&mut Context::from_waker(&hearing));
+        }
+        if !open.timed {
+            open.wake();
+        }
+    }
+
+    /// Nothing more will be added: [`hear`] ends when the rest is answered.
+    pub(super) fn finish(&self) {
+        let mut open = self.open();
+        open.finished = true;
+        open.wake();
+    }
+
+    /// Whether the connection is known to be lost.
+    pub(super) fn has_ended(&self) -> bool {
+        self.open().ended
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Resolves outcomes until what is under way is finished and nothing is pending; then gives the connection back. Notes when that has
+/// ended.
+pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Connected {
+    // One timer for all: they are due in the order in which they were sent.
+    let mut timer = pin!(sleep_until(Instant::now()));
+    loop {
+        let timed = {
+            let mut open = under_way.open();
+            if open.finished && open.waiting.is_empty() {
+                break;
+            }
+            if let Some(due) = open.due().filter(|_| timer.is_elapsed()) {
+                timer.as_mut().reset(due);
+            }
+            open.timed = !timer.is_elapsed();
+            open.timed
+        };
+        tokio::select! {
+            () = poll_fn(|context| under_way.open().poll_news(context)) => {}
+            () = &mut timer, if timed => under_way.open().expire(),
+            () = connected.ended(), if !under_way.has_ended() => under_way.open().end(),
         }
     }
     connected
@@ -71,13 +110,21 @@ pub(super) async fn hear(
 /// What is dealt with before the next look at anything else.
 const TOGETHER: usize = 256;
 
-#[derive(Default)]
 struct Open {
+    limit: Duration,
     answers: FuturesUnordered<Numbered>,
     /// In the order in which they were sent; the first is not answered.
     waiting: VecDeque<Waiting>,
     /// The number of the first.
     first: u64,
+    /// The task that hears, once it has begun.
+    hearing: Option<Waker>,
+    /// Whether its timer runs.
+    timed: bool,
+    /// Whether it has to look, answers or not.
+    news: bool,
+    finished: bool,
+    ended: bool,
 }
 
 struct Waiting {
@@ -88,12 +135,26 @@ struct Waiting {
 }
 
 impl Open {
-    fn add(&mut self, pending: Pending, limit: Duration) {
+    fn add(&mut self, pending: Pending) {
         let Pending { answer, resolver, permit } = pending;
         let number = self.first.wrapping_add(self.waiting.len() as u64);
         self.answers.push(Numbered { number, answer });
-        let due = Instant::now().checked_add(limit);
+        let due = Instant::now().checked_add(self.limit);
         self.waiting.push_back(Waiting { due, asker: Some((resolver, permit)) });
+    }
+
+    fn wake(&mut self) {
+        self.news = true;
+        if let Some(hearing) = &self.hearing {
+            hearing.wake_by_ref();
+        }
+    }
+
+    /// Ready when something has changed that the task has to look at.
+    fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.hearing = Some(context.waker().clone());
+        let resolved = self.resolve_answered(context);
+        if std::mem::take(&mut self.news) || resolved > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn resolve(&mut self, (number, answer): (u64, Result<Outcome, SendError>)) {
@@ -107,14 +168,16 @@ impl Open {
         self.forget_answered();
     }
 
-    /// What else is answered already.
-    fn resolve_answered(&mut self, most: usize) {
-        for _ in 0..most {
-            match self.answers.next().now_or_never() {
-                Some(Some(answer)) => self.resolve(answer),
-                _ => break,
+    /// What is answered already, as long as that is not too much. Says how much it was.
+    fn resolve_answered(&mut self, context: &mut Context<'_>) -> usize {
+        for resolved in 0..TOGETHER {
+            let mut next = unconstrained(self.answers.next());
+            match next.poll_unpin(context) {
+                Poll::Ready(Some(answer)) => self.resolve(answer),
+                _ => return resolved,
             }
         }
+        TOGETHER
     }
 
     /// Those that are answered, up to the first that is not.
@@ -138,7 +201,8 @@ impl Open {
     }
 
     /// Gives up what is due.
-    fn expire(&mut self, limit: Duration) {
+    fn expire(&mut self) {
+        let limit = self.limit;
         while self.due().is_some_and(|due| due <= Instant::now()) {
             if let Some((resolver, permit)) = self.pop() {
                 drop(permit);
@@ -146,6 +210,12 @@ impl Open {
                     .with_detail(format!("no answer of the broker within {limit:?}"))));
             }
         }
+    }
+
+    /// The connection is lost.
+    fn end(&mut self) {
+        self.ended = true;
+        self.fail();
     }
 
     /// Nothing more will be heard: what was heard already counts, and the rest is lost.
@@ -178,5 +248,41 @@ impl Future for Numbered {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(self.answer.poll_unpin(context));
         Poll::Ready((self.number, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_testkit::amqp::{Answer, Broker};
+    use cloudevents_transport::{Bounds, InFlight};
+    use fe2o3_amqp::{Connection, Sender, Session, sasl_profile::SaslProfile};
+
+    /// The connection may end after a message was handed to the client and before its answer is waited for.
+    #[tokio::test]
+    async fn what_is_added_after_the_end_is_lost() {
+        let broker = Broker::start().unwrap();
+        broker.queue("orders").answer(Answer::Withhold);
+        let builder = Connection::builder().container_id("test").sasl_profile(SaslProfile::Anonymous);
+        let mut connection = builder.open(broker.url("").as_str()).await.unwrap();
+        let mut session = Session::begin(&mut connection).await.unwrap();
+        let mut sender = Sender::attach(&mut session, "test", "orders").await.unwrap();
+        let under_way = UnderWay::new(Duration::from_secs(60));
+        let in_flight = InFlight::new(Bounds::default());
+        let mut outcomes = Vec::new();
+        for ended in [false, true] {
+            let answer = sender.send_batchable("x").await.unwrap();
+            if ended {
+                under_way.open().end();
+            }
+            let (resolver, outcome) = cloudevents_transport::Outcome::channel();
+            under_way.add(Pending { answer, resolver, permit: in_flight.take(1) });
+            outcomes.push(outcome);
+        }
+        for outcome in outcomes {
+            let answer = outcome.now_or_never().unwrap();
+            assert_eq!(answer.unwrap_err().kind(), ErrorKind::Disconnected);
+        }
+        assert_eq!(in_flight.used().messages, 0);
     }
 }

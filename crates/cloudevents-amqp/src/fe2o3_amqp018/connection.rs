@@ -23,6 +23,9 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 /// How long it may take to confirm the end of a session, before that of the connection is what counts.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What may wait between a link and its session by default, in frames.
+pub(super) const FRAMES: usize = u16::MAX as usize;
+
 /// The runtime that tasks are spawned on and that the connection lives on.
 pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
@@ -37,14 +40,15 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Connects, attaches the link, and answers within the deadline.
+    /// Connects, attaches the link, and answers within the deadline. So many frames may wait between the link and the session.
     pub(super) async fn open<L>(
         target: &Target,
+        frames: usize,
         attach: impl AsyncFnOnce(&mut SessionHandle<()>) -> Result<L, Error>,
     ) -> Result<(L, Self), Error> {
         runtime()?;
         let opening = async {
-            let mut connected = Self::begin(target).await?;
+            let mut connected = Self::begin(target, frames).await?;
             let link = attach(&mut connected.session).await?;
             Ok((link, connected))
         };
@@ -59,13 +63,14 @@ impl Connected {
         opened
     }
 
-    async fn begin(target: &Target) -> Result<Self, Error> {
+    async fn begin(target: &Target, frames: usize) -> Result<Self, Error> {
         let mut connection = connect(target).await?;
         let renewal = match &target.options.tokens {
             Some(tokens) => Some(cbs::authorize(&mut connection, target, tokens).await?),
             None => None,
         };
-        let session = Session::begin(&mut connection).await.map_err(failure::begin)?;
+        let session =
+            Session::builder().buffer_size(frames).begin(&mut connection).await.map_err(failure::begin)?;
         Ok(Self { session, _renewal: renewal, connection })
     }
 

@@ -1,7 +1,7 @@
 //! The task that owns a receiver's link.
 
 use super::{
-    connection::Connected,
+    connection::{Connected, FRAMES},
     failure,
     message::Fe2o3Message,
     options::random,
@@ -81,7 +81,7 @@ enum Step<'a> {
 
 impl Owner {
     pub(super) async fn connect(shared: Arc<Shared>) -> Result<Self, Error> {
-        let (link, connected) = Connected::open(&shared.target, async |session| {
+        let (link, connected) = Connected::open(&shared.target, FRAMES, async |session| {
             let attached = fe2o3_amqp::Receiver::builder()
                 .name(format!("{}-{}", shared.target.address, random()))
                 .source(shared.target.address.clone())

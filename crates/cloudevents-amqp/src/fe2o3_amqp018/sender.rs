@@ -1,16 +1,19 @@
 //! A sender to an address of a broker.
 
 use super::{
-    answers::{Answer, Pending, hear},
-    connection::{Connected, FAREWELL, runtime},
+    answers::{Answer, Pending, UnderWay, hear},
+    connection::{Connected, FAREWELL, FRAMES, runtime},
     failure,
     message::{Fe2o3Message, encode_message},
     options::{AmqpConnection, Target, random},
 };
 use crate::Separator;
 use cloudevents_core::{Error, ErrorKind, Format, Formats, Message};
-use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Sender, Transmit, Writing};
-use fe2o3_amqp::{Sendable, link::SendError};
+use cloudevents_transport::{Bounds, Endpoint, InFlight, Outcome, Permit, Sender, Transmit, Writing};
+use fe2o3_amqp::{
+    Sendable,
+    link::{MessageSizeExceeded, SendError},
+};
 use fe2o3_amqp_types::messaging::{self, Body};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use serde_amqp::Value;
@@ -23,7 +26,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, mpsc},
+    sync::{Mutex, Semaphore},
     task::{JoinHandle, coop::unconstrained},
     time::timeout,
 };
@@ -33,6 +36,9 @@ const OPTIONS: &[&str] = &["mode", "format", "separator"];
 
 /// How long to wait for credit before looking again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a frame has of a message at least, in bytes: brokers may not want frames of less than 512 (AMQP 1.0, part 2, section 2.7.1).
+const SMALLEST_FRAME: usize = 256;
 
 /// How an [`AmqpSender`] sends.
 ///
@@ -139,7 +145,7 @@ impl AmqpSender {
                 return Err(endpoint.invalid("the option `separator` is neither `underscore` nor `colon`"));
             }
         };
-        let link = Link::open(&target, options.timeout).await?;
+        let link = Link::open(&target, &options).await?;
         Ok(Self {
             target,
             in_flight: InFlight::new(options.in_flight),
@@ -177,22 +183,13 @@ impl Transmit for AmqpSender {
                 Some(link) => place.insert(link),
                 None => {
                     reconnected = true;
-                    place.insert(Link::open(&self.target, self.options.timeout).await?)
+                    place.insert(Link::open(&self.target, &self.options).await?)
                 }
             };
             match link.send(&sendable, &self.closed).await {
                 Ok(None) => return Err(Error::new(ErrorKind::Closed)),
-                Ok(Some(answer)) => {
-                    let (resolver, outcome) = Outcome::channel();
-                    link.watch(Pending { answer, resolver, permit });
-                    return Ok(outcome);
-                }
-                Err(SendError::MessageSizeExceeded(error)) => {
-                    return Err(Error::new(ErrorKind::TooLarge).with_detail(format!(
-                        "a message of {} bytes, and the broker takes no more than {}",
-                        error.size, error.max_size
-                    )));
-                }
+                Ok(Some(answer)) => return Ok(link.watch(answer, permit)),
+                Err(SendError::MessageSizeExceeded(error)) => return Err(too_large(&error)),
                 Err(error) => {
                     // The message was not sent: at most a part of it, which a broker throws away.
                     *place = None;
@@ -203,6 +200,23 @@ impl Transmit for AmqpSender {
                     }
                 }
             }
+        }
+    }
+
+    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+        let Ok(mut place) = self.link.try_lock() else { return Err(message) };
+        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
+        let Some(link) = place.as_mut().filter(|link| open && link.is_open()) else { return Err(message) };
+        let Some(permit) = self.in_flight.try_take(message.body_len()) else { return Err(message) };
+        let sendable = match self.encode(&message) {
+            Ok(encoded) => Sendable::from(encoded),
+            Err(error) => return Ok(Err(error)),
+        };
+        match link.try_send(&sendable) {
+            Some(Ok(answer)) => Ok(Ok(link.watch(answer, permit))),
+            Some(Err(SendError::MessageSizeExceeded(error))) => Ok(Err(too_large(&error))),
+            // There is no credit, or no link any more.
+            Some(Err(_)) | None => Err(message),
         }
     }
 
@@ -240,35 +254,36 @@ impl fmt::Debug for AmqpSender {
 /// A link on a connection of its own.
 struct Link {
     sender: fe2o3_amqp::Sender,
-    pending: mpsc::UnboundedSender<Pending>,
+    under_way: UnderWay,
     /// Hears the answers, and gives the connection back when there is nothing more to hear.
     answers: JoinHandle<Connected>,
-    ended: Arc<AtomicBool>,
 }
 
 impl Link {
-    async fn open(target: &Target, limit: Duration) -> Result<Self, Error> {
-        let (sender, connected) = Connected::open(target, async |session| {
+    async fn open(target: &Target, options: &AmqpSenderOptions) -> Result<Self, Error> {
+        // All that may be in flight has room there, however small the broker wants its frames: no message is sent in part, and then not.
+        let Bounds { messages, bytes } = options.in_flight;
+        let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
+        let (sender, connected) = Connected::open(target, frames, async |session| {
             let name = format!("{}-{}", target.address, random());
             let attached = fe2o3_amqp::Sender::attach(session, name, target.address.clone()).await;
             attached.map_err(failure::attach_sender)
         })
         .await?;
-        let (pending, under_way) = mpsc::unbounded_channel();
-        let ended = Arc::new(AtomicBool::new(false));
-        let answers = tokio::spawn(hear(under_way, limit, connected, Arc::clone(&ended)));
-        Ok(Self { sender, pending, answers, ended })
+        let under_way = UnderWay::new(options.timeout);
+        let answers = tokio::spawn(hear(under_way.clone(), connected));
+        Ok(Self { sender, under_way, answers })
     }
 
     /// Whether the connection is not known to be lost.
     fn is_open(&self) -> bool {
-        !self.ended.load(Ordering::Acquire)
+        !self.under_way.has_ended()
     }
 
     /// Waits for credit and sends; `None` when the sender was closed meanwhile, and nothing was sent.
     ///
-    /// Dropped before it answers, it has sent nothing: what it waits for is credit, and nothing else. The channel behind it is longer
-    /// than what may be in flight, and it is not made to wait its turn there.
+    /// Dropped before it answers, it has sent nothing: what it waits for is credit, and nothing else. The channel behind it is not full,
+    /// and it is not made to wait its turn there.
     async fn send(
         &mut self,
         message: &Sendable<Body<Value>>,
@@ -284,15 +299,22 @@ impl Link {
         Ok(None)
     }
 
-    fn watch(&self, pending: Pending) {
-        // Should the task be gone, the resolver goes, and the outcome says so.
-        let _ = self.pending.send(pending);
+    /// Sends when there is credit.
+    fn try_send(&mut self, message: &Sendable<Body<Value>>) -> Option<Result<Answer, SendError>> {
+        unconstrained(self.sender.send_batchable_ref(message)).now_or_never()
+    }
+
+    /// The outcome of what was sent.
+    fn watch(&self, answer: Answer, permit: Permit) -> Outcome {
+        let (resolver, outcome) = Outcome::channel();
+        self.under_way.add(Pending { answer, resolver, permit });
+        outcome
     }
 
     /// Waits for every answer, then closes.
     async fn close(self) -> Result<(), Error> {
-        let Self { sender, pending, answers, .. } = self;
-        drop(pending);
+        let Self { sender, under_way, answers } = self;
+        under_way.finish();
         let connected = answers.await.map_err(failure::transport)?;
         // Everything was answered: that a connection which is gone cannot be closed is no failure.
         if let Ok(Err(error)) = timeout(FAREWELL, sender.close()).await {
@@ -301,4 +323,12 @@ impl Link {
         connected.close().await;
         Ok(())
     }
+}
+
+#[cold]
+fn too_large(error: &MessageSizeExceeded) -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail(format!(
+        "a message of {} bytes, and the broker takes no more than {}",
+        error.size, error.max_size
+    ))
 }
