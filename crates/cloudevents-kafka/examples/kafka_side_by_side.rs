@@ -24,6 +24,7 @@
 //!
 //! - *Sender*: `send_all` of events.
 //! - *records*: `FutureProducer::send_result` of records whose headers are text already; rdkafka's list of headers is made per message.
+//! - *records, encoded on the way*: the same of events, whose records are made one by one.
 
 #![allow(
     clippy::unwrap_used,
@@ -50,6 +51,7 @@ use rdkafka::{
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    borrow::Cow,
     collections::VecDeque,
     hint::black_box,
     sync::atomic::{AtomicUsize, Ordering},
@@ -65,6 +67,7 @@ const COMMIT_MILLIS: u64 = 1000;
 
 const SENDER: &str = "send: Sender";
 const RECORDS: &str = "send: records";
+const ENCODED: &str = "send: records, encoded on the way";
 const RECEIVER: &str = "receive: Receiver";
 const OWNED: &str = "receive: owned";
 const OWNED_DECODED: &str = "receive: owned, decoded";
@@ -83,7 +86,7 @@ async fn main() {
     let (count, rounds) = (number(100_000), number(5));
     let wanted = arguments.next().unwrap_or_default();
     let events: Vec<Event> = (0..count).map(event).collect();
-    let records: Vec<Record> = events.iter().map(|event| encode(event, Mode::Binary).unwrap().0).collect();
+    let records: Vec<Record> = events.iter().map(record).collect();
 
     let mut table = Table::default();
     for round in 0..=rounds {
@@ -95,16 +98,17 @@ async fn main() {
             kinds.rotate_left(round % turns);
             kinds
         };
-        let sending = kinds(&[SENDER, RECORDS]);
+        let sending = kinds(&[SENDER, RECORDS, ENCODED]);
         for kind in &sending {
             let measured = match *kind {
                 SENDER => send_ours(&servers, &topic, &events).await,
-                _ => send_bare(&servers, &topic, &records).await,
+                RECORDS => send_bare(&servers, &topic, records.iter().map(Cow::Borrowed)).await,
+                _ => send_bare(&servers, &topic, events.iter().map(|event| Cow::Owned(record(event)))).await,
             };
             table.note(round, kind, &measured);
         }
         if sending.is_empty() {
-            send_bare(&servers, &topic, &records).await;
+            send_bare(&servers, &topic, records.iter().map(Cow::Borrowed)).await;
         }
         let reading = sending.len().max(1) * count;
         let receiving = kinds(&[RECEIVER, OWNED, OWNED_DECODED, DECODED, NOTHING]);
@@ -136,6 +140,10 @@ fn event(number: usize) -> Event {
         .unwrap()
 }
 
+fn record(event: &Event) -> Record {
+    encode(event, Mode::Binary).unwrap().0
+}
+
 async fn topic(servers: &str, round: usize) -> String {
     let name = format!("speed-{}-{round}", std::process::id());
     let admin: AdminClient<DefaultClientContext> = config(servers).create().unwrap();
@@ -159,10 +167,15 @@ async fn send_ours(servers: &str, topic: &str, events: &[Event]) -> Measured {
     measured
 }
 
-async fn send_bare(servers: &str, topic: &str, records: &[Record]) -> Measured {
+async fn send_bare(
+    servers: &str,
+    topic: &str,
+    records: impl ExactSizeIterator<Item = Cow<'_, Record>>,
+) -> Measured {
     let producer: FutureProducer = config(servers).set("enable.idempotence", "true").create().unwrap();
     producer.client().fetch_metadata(Some(topic), PATIENCE).unwrap();
     let run = Run::start();
+    let count = records.len();
     let mut open = VecDeque::new();
     for record in records {
         if open.len() >= UNDER_WAY {
@@ -173,7 +186,7 @@ async fn send_bare(servers: &str, topic: &str, records: &[Record]) -> Measured {
     for report in open {
         confirmed(report).await;
     }
-    run.end(records.len())
+    run.end(count)
 }
 
 async fn confirmed(report: rdkafka::producer::DeliveryFuture) {
