@@ -1,8 +1,12 @@
 //! What was sent and is not answered, and the task that hears the broker's answers.
+//!
+//! The client keeps each answer until somebody looks. Who sends looks at those of the messages before. The task is only woken by them
+//! while somebody waits for an outcome or for room: waking it for each costs as much as sending the message, with brokers that answer
+//! one by one.
 
 use super::{connection::Connected, failure, refusal::refused};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Permit, Resolver};
+use cloudevents_transport::{self as transport, Permit, Resolver};
 use fe2o3_amqp::link::{SendError, delivery::DeliveryFut};
 use fe2o3_amqp_types::messaging::Outcome;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -42,6 +46,7 @@ impl UnderWay {
             waiting: VecDeque::new(),
             first: 0,
             hearing: None,
+            wanted: 0,
             timed: false,
             news: false,
             finished: false,
@@ -49,19 +54,33 @@ impl UnderWay {
         })))
     }
 
-    /// One more message. It takes the answers that are there along, and wakes the task only when that has to set its timer: waking
-    /// another thread costs more than sending a message does.
+    /// One more message. It takes the answers that are there along, and wakes the task only when that has to set its timer.
     pub(super) fn add(&self, pending: Pending) {
         let mut open = self.open();
         open.add(pending);
         if open.ended {
             open.fail();
-        } else if let Some(hearing) = open.hearing.clone() {
-            open.resolve_answered(&mut Context::from_waker(&hearing));
+        } else {
+            open.resolve_answered();
         }
         if !open.timed {
             open.wake();
         }
+    }
+
+    /// Somebody waits, until this is dropped. What is answered already is resolved.
+    pub(super) fn want(&self) -> Wanted {
+        let mut open = self.open();
+        open.wanted = open.wanted.saturating_add(1);
+        let waker = open.waker();
+        while open.resolve_one(&waker) {}
+        drop(open);
+        Wanted(self.clone())
+    }
+
+    /// The outcome of what was added, which is heard of while it is awaited.
+    pub(super) fn heard(&self, outcome: transport::Outcome) -> transport::Outcome {
+        transport::Outcome::watching(Heard { outcome, under_way: self.clone(), wanted: None })
     }
 
     /// Nothing more will be added: [`hear`] ends when the rest is answered.
@@ -78,6 +97,38 @@ impl UnderWay {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// That somebody waits.
+pub(super) struct Wanted(UnderWay);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        let mut open = self.0.open();
+        open.wanted = open.wanted.saturating_sub(1);
+    }
+}
+
+struct Heard {
+    outcome: transport::Outcome,
+    under_way: UnderWay,
+    wanted: Option<Wanted>,
+}
+
+impl Future for Heard {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut polled = self.outcome.poll_unpin(context);
+        if polled.is_pending() && self.wanted.is_none() {
+            self.wanted = Some(self.under_way.want());
+            polled = self.outcome.poll_unpin(context);
+        }
+        if polled.is_ready() {
+            self.wanted = None;
+        }
+        polled
     }
 }
 
@@ -119,6 +170,8 @@ struct Open {
     first: u64,
     /// The task that hears, once it has begun.
     hearing: Option<Waker>,
+    /// How many wait for answers.
+    wanted: usize,
     /// Whether its timer runs.
     timed: bool,
     /// Whether it has to look, answers or not.
@@ -153,7 +206,7 @@ impl Open {
     /// Ready when something has changed that the task has to look at.
     fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.hearing = Some(context.waker().clone());
-        let resolved = self.resolve_answered(context);
+        let resolved = self.resolve_answered();
         if std::mem::take(&mut self.news) || resolved > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -169,15 +222,35 @@ impl Open {
     }
 
     /// What is answered already, as long as that is not too much. Says how much it was.
-    fn resolve_answered(&mut self, context: &mut Context<'_>) -> usize {
-        for resolved in 0..TOGETHER {
-            let mut next = unconstrained(self.answers.next());
-            match next.poll_unpin(context) {
-                Poll::Ready(Some(answer)) => self.resolve(answer),
-                _ => return resolved,
-            }
+    fn resolve_answered(&mut self) -> usize {
+        let waker = self.waker();
+        (0..TOGETHER).take_while(|_| self.resolve_one(&waker)).count()
+    }
+
+    /// Everything that is answered already.
+    fn resolve_all(&mut self) {
+        let waker = self.waker();
+        // Each look at what is not answered may end the looking, as nobody is woken to go on.
+        for _ in 0..self.answers.len().saturating_mul(2) {
+            self.resolve_one(&waker);
         }
-        TOGETHER
+    }
+
+    fn resolve_one(&mut self, waker: &Waker) -> bool {
+        let next = unconstrained(self.answers.next()).poll_unpin(&mut Context::from_waker(waker));
+        match next {
+            Poll::Ready(Some(answer)) => {
+                self.resolve(answer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is to be woken by the answers that are looked for and not there.
+    fn waker(&self) -> Waker {
+        let wanted = self.wanted > 0 || self.finished;
+        self.hearing.as_ref().filter(|_| wanted).unwrap_or(Waker::noop()).clone()
     }
 
     /// Those that are answered, up to the first that is not.
@@ -203,6 +276,7 @@ impl Open {
     /// Gives up what is due.
     fn expire(&mut self) {
         let limit = self.limit;
+        self.resolve_all();
         while self.due().is_some_and(|due| due <= Instant::now()) {
             if let Some((resolver, permit)) = self.pop() {
                 drop(permit);
@@ -220,12 +294,7 @@ impl Open {
 
     /// Nothing more will be heard: what was heard already counts, and the rest is lost.
     fn fail(&mut self) {
-        // Each look at what is not answered may end the looking.
-        for _ in 0..self.answers.len().saturating_mul(2) {
-            if let Some(Some(answer)) = self.answers.next().now_or_never() {
-                self.resolve(answer);
-            }
-        }
+        self.resolve_all();
         self.answers.clear();
         while !self.waiting.is_empty() {
             if let Some((resolver, permit)) = self.pop() {
@@ -275,7 +344,7 @@ mod tests {
             if ended {
                 under_way.open().end();
             }
-            let (resolver, outcome) = cloudevents_transport::Outcome::channel();
+            let (resolver, outcome) = transport::Outcome::channel();
             under_way.add(Pending { answer, resolver, permit: in_flight.take(1) });
             outcomes.push(outcome);
         }

@@ -20,7 +20,7 @@ use serde_amqp::Value;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -122,6 +122,8 @@ pub struct AmqpSender {
     options: AmqpSenderOptions,
     in_flight: InFlight,
     link: Mutex<Option<Link>>,
+    /// What is under way over the link that was opened last.
+    under_way: std::sync::Mutex<UnderWay>,
     closed: AtomicBool,
 }
 
@@ -151,6 +153,7 @@ impl AmqpSender {
             in_flight: InFlight::new(options.in_flight),
             writing,
             options,
+            under_way: std::sync::Mutex::new(link.under_way.clone()),
             link: Mutex::new(Some(link)),
             closed: AtomicBool::new(false),
         })
@@ -164,13 +167,29 @@ impl AmqpSender {
         }
         Ok(encoded)
     }
+
+    /// Room for a message; answers make it.
+    async fn room(&self) -> Permit {
+        loop {
+            if let Some(permit) = self.in_flight.try_room() {
+                return permit;
+            }
+            // Asked each time: the link may be another one since.
+            let _wanted = self.under_way().clone().want();
+            self.in_flight.ready().await;
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Transmit for AmqpSender {
     async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
         runtime()?;
         let sendable = Sendable::from(self.encode(&message)?);
-        let mut permit = self.in_flight.room().await;
+        let mut permit = self.room().await;
         permit.charge(message.body_len());
         drop(message);
         let mut place = self.link.lock().await;
@@ -183,7 +202,9 @@ impl Transmit for AmqpSender {
                 Some(link) => place.insert(link),
                 None => {
                     reconnected = true;
-                    place.insert(Link::open(&self.target, &self.options).await?)
+                    let link = place.insert(Link::open(&self.target, &self.options).await?);
+                    *self.under_way() = link.under_way.clone();
+                    link
                 }
             };
             match link.send(&sendable, &self.closed).await {
@@ -308,7 +329,7 @@ impl Link {
     fn watch(&self, answer: Answer, permit: Permit) -> Outcome {
         let (resolver, outcome) = Outcome::channel();
         self.under_way.add(Pending { answer, resolver, permit });
-        outcome
+        self.under_way.heard(outcome)
     }
 
     /// Waits for every answer, then closes.

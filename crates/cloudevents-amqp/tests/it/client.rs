@@ -177,6 +177,27 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     within(sender.close()).await.unwrap();
 }
 
+/// What nobody asks about is not looked at before it is due.
+#[tokio::test]
+async fn an_answer_that_came_in_time_is_no_timeout() {
+    let broker = Broker::start().unwrap();
+    let mut options = AmqpSenderOptions::default();
+    options.timeout = Duration::from_secs(1);
+    let (mut senders, mut outcomes) = (Vec::new(), Vec::new());
+    // Several, as the task may look at its timer first, or at answers.
+    for queue in 0..8 {
+        let sender = sender(&broker.url(&format!("orders-{queue}")), options.clone()).await.unwrap();
+        for event in events(3) {
+            outcomes.push(within(sender.enqueue(event.into())).await.unwrap());
+        }
+        senders.push(sender); // dropped, it would look at the answers
+    }
+    tokio::time::sleep(options.timeout + QUIET).await; // until they are due
+    for outcome in outcomes {
+        within(outcome).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_large_for_the_broker_is_not_sent() {
     let broker = broker(|options| options.max_message_size = Some(1024));
@@ -282,7 +303,9 @@ async fn a_stalled_consumer_bounds_bytes() {
 #[tokio::test]
 async fn a_sender_outlives_its_broker() {
     let mut broker = Broker::start().unwrap();
-    let sender = sender_to(&broker, "orders").await;
+    let mut options = AmqpSenderOptions::default();
+    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    let sender = sender(&broker.url("orders"), options).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
     broker.queue("orders").answer(Answer::Withhold);
     let pending = within(sender.enqueue(event("pending").into())).await.unwrap();
@@ -292,8 +315,11 @@ async fn a_sender_outlives_its_broker() {
     broker.queue("orders").answer(Answer::Accept);
     broker.restart().unwrap();
     within(sender.send(&event(3))).await.unwrap();
+    for number in 4..9 {
+        drop(within(sender.enqueue(event(number).into())).await.unwrap()); // the answers make room there, too
+    }
     within(sender.close()).await.unwrap();
-    assert_eq!(broker.queue("orders").len(), 2);
+    assert_eq!(broker.queue("orders").len(), 7);
 }
 
 /// Passes bytes on, both ways, until it is told to pass none, and leaves the connections open. Answers with the port.
