@@ -26,21 +26,13 @@ use tokio::{
 /// What the client says of a message that was sent. It is silent when the connection is lost.
 pub(super) type Answer = DeliveryFut<Result<Outcome, SendError>>;
 
-/// A message under way. Its permit is its place in flight until it is answered.
-pub(super) struct Pending {
-    pub(super) answer: Answer,
-    pub(super) resolver: Resolver,
-    pub(super) permit: Permit,
-}
+/// Adds what was sent over a link. Dropped, nothing more will be added: [`hear`] ends when the rest is answered.
+pub(super) struct Adding(UnderWay);
 
-/// What was sent over a link and is not answered. Clones share it: whoever sends adds to it, and [`hear`] resolves.
-#[derive(Clone)]
-pub(super) struct UnderWay(Arc<Mutex<Open>>);
-
-impl UnderWay {
+impl Adding {
     /// Nothing yet. What is not answered within the limit is given up.
     pub(super) fn new(limit: Duration) -> Self {
-        Self(Arc::new(Mutex::new(Open {
+        Self(UnderWay(Arc::new(Mutex::new(Open {
             limit,
             answers: FuturesUnordered::new(),
             waiting: VecDeque::new(),
@@ -48,50 +40,63 @@ impl UnderWay {
             hearing: None,
             wanted: 0,
             timed: false,
-            news: false,
             finished: false,
             ended: false,
-        })))
+        }))))
     }
 
-    /// One more message. It takes the answers that are there along, and wakes the task only when that has to set its timer.
-    pub(super) fn add(&self, pending: Pending) {
-        let mut open = self.open();
-        open.add(pending);
+    /// One more message, and its outcome; the permit is its place in flight until it is answered. It takes the answers that are there
+    /// along, and wakes the task only when that has to set its timer.
+    pub(super) fn add(&self, answer: Answer, permit: Permit) -> transport::Outcome {
+        let (resolver, outcome) = transport::Outcome::channel();
+        let mut open = self.0.open();
+        open.push(answer, (resolver, permit));
         if open.ended {
             open.fail();
         } else {
             open.resolve_answered();
         }
-        if !open.timed {
+        if open.needs_timer() {
             open.wake();
         }
-    }
-
-    /// Somebody waits, until this is dropped. What is answered already is resolved.
-    pub(super) fn want(&self) -> Wanted {
-        let mut open = self.open();
-        open.wanted = open.wanted.saturating_add(1);
-        let waker = open.waker();
-        while open.resolve_one(&waker) {}
         drop(open);
-        Wanted(self.clone())
-    }
-
-    /// The outcome of what was added, which is heard of while it is awaited.
-    pub(super) fn heard(&self, outcome: transport::Outcome) -> transport::Outcome {
-        transport::Outcome::watching(Heard { outcome, under_way: self.clone(), wanted: None })
-    }
-
-    /// Nothing more will be added: [`hear`] ends when the rest is answered.
-    pub(super) fn finish(&self) {
-        let mut open = self.open();
-        open.finished = true;
-        open.wake();
+        transport::Outcome::watching(Heard { outcome, under_way: self.under_way(), wanted: None })
     }
 
     /// Whether the connection is known to be lost.
     pub(super) fn has_ended(&self) -> bool {
+        self.0.has_ended()
+    }
+
+    /// What is added.
+    pub(super) fn under_way(&self) -> UnderWay {
+        self.0.clone()
+    }
+}
+
+impl Drop for Adding {
+    fn drop(&mut self) {
+        let mut open = self.0.open();
+        open.finished = true;
+        open.wake();
+    }
+}
+
+/// What was sent over a link and is not answered. Clones share it.
+#[derive(Clone)]
+pub(super) struct UnderWay(Arc<Mutex<Open>>);
+
+impl UnderWay {
+    /// Somebody waits, until this is dropped. What is answered already is resolved.
+    pub(super) fn want(&self) -> Wanted {
+        let mut open = self.open();
+        open.wanted = open.wanted.saturating_add(1);
+        open.resolve_answered();
+        drop(open);
+        Wanted(self.clone())
+    }
+
+    fn has_ended(&self) -> bool {
         self.open().ended
     }
 
@@ -110,6 +115,7 @@ impl Drop for Wanted {
     }
 }
 
+/// An outcome that is wanted from the first look on, until it is there or nobody looks any more.
 struct Heard {
     outcome: transport::Outcome,
     under_way: UnderWay,
@@ -132,7 +138,7 @@ impl Future for Heard {
     }
 }
 
-/// Resolves outcomes until what is under way is finished and nothing is pending; then gives the connection back. Notes when that has
+/// Resolves outcomes until nothing more is added and nothing is pending; then gives the connection back. Notes when that has
 /// ended.
 pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Connected {
     // One timer for all: they are due in the order in which they were sent.
@@ -140,7 +146,7 @@ pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Conne
     loop {
         let timed = {
             let mut open = under_way.open();
-            if open.finished && open.waiting.is_empty() {
+            if open.is_done() {
                 break;
             }
             if let Some(due) = open.due().filter(|_| timer.is_elapsed()) {
@@ -150,16 +156,13 @@ pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Conne
             open.timed
         };
         tokio::select! {
-            () = poll_fn(|context| under_way.open().poll_news(context)) => {}
+            () = poll_fn(|context| under_way.open().poll_hear(context)) => {}
             () = &mut timer, if timed => under_way.open().expire(),
             () = connected.ended(), if !under_way.has_ended() => under_way.open().end(),
         }
     }
     connected
 }
-
-/// What is dealt with before the next look at anything else.
-const TOGETHER: usize = 256;
 
 struct Open {
     limit: Duration,
@@ -174,9 +177,9 @@ struct Open {
     wanted: usize,
     /// Whether its timer runs.
     timed: bool,
-    /// Whether it has to look, answers or not.
-    news: bool,
+    /// Whether nothing more is added.
     finished: bool,
+    /// Whether the connection is lost.
     ended: bool,
 }
 
@@ -188,26 +191,32 @@ struct Waiting {
 }
 
 impl Open {
-    fn add(&mut self, pending: Pending) {
-        let Pending { answer, resolver, permit } = pending;
+    fn push(&mut self, answer: Answer, asker: (Resolver, Permit)) {
         let number = self.first.wrapping_add(self.waiting.len() as u64);
         self.answers.push(Numbered { number, answer });
         let due = Instant::now().checked_add(self.limit);
-        self.waiting.push_back(Waiting { due, asker: Some((resolver, permit)) });
+        self.waiting.push_back(Waiting { due, asker: Some(asker) });
     }
 
-    fn wake(&mut self) {
-        self.news = true;
+    fn wake(&self) {
         if let Some(hearing) = &self.hearing {
             hearing.wake_by_ref();
         }
     }
 
-    /// Ready when something has changed that the task has to look at.
-    fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Resolves what is answered. Ready when the task has something else to do.
+    fn poll_hear(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.hearing = Some(context.waker().clone());
-        let resolved = self.resolve_answered();
-        if std::mem::take(&mut self.news) || resolved > 0 { Poll::Ready(()) } else { Poll::Pending }
+        self.resolve_answered();
+        if self.is_done() || self.needs_timer() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn is_done(&self) -> bool {
+        self.finished && self.waiting.is_empty()
+    }
+
+    fn needs_timer(&self) -> bool {
+        !self.timed && self.due().is_some()
     }
 
     fn resolve(&mut self, (number, answer): (u64, Result<Outcome, SendError>)) {
@@ -221,16 +230,15 @@ impl Open {
         self.forget_answered();
     }
 
-    /// What is answered already, as long as that is not too much. Says how much it was.
-    fn resolve_answered(&mut self) -> usize {
+    /// What is answered already: no more than what is in flight, and each only once. What is not, wakes the task if somebody waits.
+    fn resolve_answered(&mut self) {
         let waker = self.waker();
-        (0..TOGETHER).take_while(|_| self.resolve_one(&waker)).count()
+        while self.resolve_one(&waker) {}
     }
 
-    /// Everything that is answered already.
+    /// The same to the last, where no waking goes on with it: each look at what is not answered may end the looking.
     fn resolve_all(&mut self) {
         let waker = self.waker();
-        // Each look at what is not answered may end the looking, as nobody is woken to go on.
         for _ in 0..self.answers.len().saturating_mul(2) {
             self.resolve_one(&waker);
         }
@@ -336,17 +344,15 @@ mod tests {
         let mut connection = builder.open(broker.url("").as_str()).await.unwrap();
         let mut session = Session::begin(&mut connection).await.unwrap();
         let mut sender = Sender::attach(&mut session, "test", "orders").await.unwrap();
-        let under_way = UnderWay::new(Duration::from_secs(60));
+        let adding = Adding::new(Duration::from_secs(60));
         let in_flight = InFlight::new(Bounds::default());
         let mut outcomes = Vec::new();
         for ended in [false, true] {
             let answer = sender.send_batchable("x").await.unwrap();
             if ended {
-                under_way.open().end();
+                adding.0.open().end();
             }
-            let (resolver, outcome) = transport::Outcome::channel();
-            under_way.add(Pending { answer, resolver, permit: in_flight.take(1) });
-            outcomes.push(outcome);
+            outcomes.push(adding.add(answer, in_flight.take(1)));
         }
         for outcome in outcomes {
             let answer = outcome.now_or_never().unwrap();

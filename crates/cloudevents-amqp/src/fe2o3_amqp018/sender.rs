@@ -1,7 +1,7 @@
 //! A sender to an address of a broker.
 
 use super::{
-    answers::{Answer, Pending, UnderWay, hear},
+    answers::{Adding, Answer, UnderWay, hear},
     connection::{Connected, FAREWELL, FRAMES, runtime},
     failure,
     message::{Fe2o3Message, encode_message},
@@ -153,7 +153,7 @@ impl AmqpSender {
             in_flight: InFlight::new(options.in_flight),
             writing,
             options,
-            under_way: std::sync::Mutex::new(link.under_way.clone()),
+            under_way: std::sync::Mutex::new(link.adding.under_way()),
             link: Mutex::new(Some(link)),
             closed: AtomicBool::new(false),
         })
@@ -203,13 +203,13 @@ impl Transmit for AmqpSender {
                 None => {
                     reconnected = true;
                     let link = place.insert(Link::open(&self.target, &self.options).await?);
-                    *self.under_way() = link.under_way.clone();
+                    *self.under_way() = link.adding.under_way();
                     link
                 }
             };
             match link.send(&sendable, &self.closed).await {
                 Ok(None) => return Err(Error::new(ErrorKind::Closed)),
-                Ok(Some(answer)) => return Ok(link.watch(answer, permit)),
+                Ok(Some(answer)) => return Ok(link.adding.add(answer, permit)),
                 Err(SendError::MessageSizeExceeded(error)) => return Err(too_large(&error)),
                 Err(error) => {
                     // The message was not sent: at most a part of it, which a broker throws away.
@@ -234,7 +234,7 @@ impl Transmit for AmqpSender {
             Err(error) => return Ok(Err(error)),
         };
         match link.try_send(&sendable) {
-            Some(Ok(answer)) => Ok(Ok(link.watch(answer, permit))),
+            Some(Ok(answer)) => Ok(Ok(link.adding.add(answer, permit))),
             Some(Err(SendError::MessageSizeExceeded(error))) => Ok(Err(too_large(&error))),
             // There is no credit, or no link any more.
             Some(Err(_)) | None => Err(message),
@@ -275,14 +275,14 @@ impl fmt::Debug for AmqpSender {
 /// A link on a connection of its own.
 struct Link {
     sender: fe2o3_amqp::Sender,
-    under_way: UnderWay,
+    adding: Adding,
     /// Hears the answers, and gives the connection back when there is nothing more to hear.
     answers: JoinHandle<Connected>,
 }
 
 impl Link {
     async fn open(target: &Target, options: &AmqpSenderOptions) -> Result<Self, Error> {
-        // All that may be in flight has room there, however small the broker wants its frames: no message is sent in part, and then not.
+        // Payloads in flight have room there, however small the broker wants its frames: none is sent in part, and then not.
         let Bounds { messages, bytes } = options.in_flight;
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
         let (sender, connected) = Connected::open(target, frames, async |session| {
@@ -291,14 +291,14 @@ impl Link {
             attached.map_err(failure::attach_sender)
         })
         .await?;
-        let under_way = UnderWay::new(options.timeout);
-        let answers = tokio::spawn(hear(under_way.clone(), connected));
-        Ok(Self { sender, under_way, answers })
+        let adding = Adding::new(options.timeout);
+        let answers = tokio::spawn(hear(adding.under_way(), connected));
+        Ok(Self { sender, adding, answers })
     }
 
     /// Whether the connection is not known to be lost.
     fn is_open(&self) -> bool {
-        !self.under_way.has_ended()
+        !self.adding.has_ended()
     }
 
     /// Waits for credit and sends; `None` when the sender was closed meanwhile, and nothing was sent.
@@ -325,17 +325,10 @@ impl Link {
         unconstrained(self.sender.send_batchable_ref(message)).now_or_never()
     }
 
-    /// The outcome of what was sent.
-    fn watch(&self, answer: Answer, permit: Permit) -> Outcome {
-        let (resolver, outcome) = Outcome::channel();
-        self.under_way.add(Pending { answer, resolver, permit });
-        self.under_way.heard(outcome)
-    }
-
     /// Waits for every answer, then closes.
     async fn close(self) -> Result<(), Error> {
-        let Self { sender, under_way, answers } = self;
-        under_way.finish();
+        let Self { sender, adding, answers } = self;
+        drop(adding);
         let connected = answers.await.map_err(failure::transport)?;
         // Everything was answered: that a connection which is gone cannot be closed is no failure.
         if let Ok(Err(error)) = timeout(FAREWELL, sender.close()).await {

@@ -15,7 +15,9 @@ use std::{error::Error as _, time::Duration};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::watch,
+    task::yield_now,
     time::timeout,
 };
 
@@ -320,6 +322,14 @@ async fn a_sender_outlives_its_broker() {
     }
     within(sender.close()).await.unwrap();
     assert_eq!(broker.queue("orders").len(), 7);
+    // Of neither connection is anything left.
+    let tasks = Handle::current().metrics();
+    within(async {
+        while tasks.num_alive_tasks() > 0 {
+            yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// Passes bytes on, both ways, until it is told to pass none, and leaves the connections open. Answers with the port.
