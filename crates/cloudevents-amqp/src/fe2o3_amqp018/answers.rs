@@ -65,7 +65,7 @@ impl Adding {
 
     /// Whether the connection is known to be lost.
     pub(super) fn has_ended(&self) -> bool {
-        self.0.has_ended()
+        self.0.open().ended
     }
 
     /// What is added.
@@ -96,10 +96,6 @@ impl UnderWay {
         Wanted(self.clone())
     }
 
-    fn has_ended(&self) -> bool {
-        self.open().ended
-    }
-
     fn open(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,6 +109,33 @@ impl Drop for Wanted {
         let mut open = self.0.open();
         open.wanted = open.wanted.saturating_sub(1);
     }
+}
+
+/// Resolves outcomes until nothing more is added and nothing is pending; then gives the connection back. Notes when that has
+/// ended.
+pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Connected {
+    let _stopped = Stopped(under_way.clone());
+    // One timer for all: they are due in the order in which they were sent.
+    let mut timer = pin!(sleep_until(Instant::now()));
+    loop {
+        let timed = {
+            let mut open = under_way.open();
+            if open.is_done() {
+                break;
+            }
+            if let Some(due) = open.due().filter(|_| timer.is_elapsed()) {
+                timer.as_mut().reset(due);
+            }
+            open.timed = !timer.is_elapsed();
+            open.timed
+        };
+        tokio::select! {
+            () = poll_fn(|context| under_way.open().poll_hear(context)) => {}
+            () = &mut timer, if timed => under_way.open().expire(),
+            () = connected.ended(), if !under_way.open().ended => under_way.open().end(),
+        }
+    }
+    connected
 }
 
 /// An outcome that is wanted from the first look on, until it is there or nobody looks any more.
@@ -138,30 +161,13 @@ impl Future for Heard {
     }
 }
 
-/// Resolves outcomes until nothing more is added and nothing is pending; then gives the connection back. Notes when that has
-/// ended.
-pub(super) async fn hear(under_way: UnderWay, mut connected: Connected) -> Connected {
-    // One timer for all: they are due in the order in which they were sent.
-    let mut timer = pin!(sleep_until(Instant::now()));
-    loop {
-        let timed = {
-            let mut open = under_way.open();
-            if open.is_done() {
-                break;
-            }
-            if let Some(due) = open.due().filter(|_| timer.is_elapsed()) {
-                timer.as_mut().reset(due);
-            }
-            open.timed = !timer.is_elapsed();
-            open.timed
-        };
-        tokio::select! {
-            () = poll_fn(|context| under_way.open().poll_hear(context)) => {}
-            () = &mut timer, if timed => under_way.open().expire(),
-            () = connected.ended(), if !under_way.has_ended() => under_way.open().end(),
-        }
+/// The task may stop in the middle, with its runtime: then nobody is left to hear.
+struct Stopped(UnderWay);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.open().end();
     }
-    connected
 }
 
 struct Open {

@@ -15,7 +15,7 @@ use std::{error::Error as _, time::Duration};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    runtime::Handle,
+    runtime::{Builder, Handle},
     sync::watch,
     task::yield_now,
     time::timeout,
@@ -121,6 +121,20 @@ fn without_a_runtime_there_is_an_error() {
     assert_eq!(opened.unwrap_err().kind(), ErrorKind::Unsupported);
     let opened = receiver(url, strict()).now_or_never().unwrap();
     assert_eq!(opened.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn outcomes_outlive_the_runtime() {
+    let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+    let broker = Broker::start().unwrap();
+    broker.queue("orders").answer(Answer::Withhold);
+    let first = runtime();
+    let sender = first.block_on(sender_to(&broker, "orders"));
+    let mut outcome = first.block_on(within(sender.enqueue(event(1).into()))).unwrap();
+    assert!(first.block_on(async { timeout(QUIET, &mut outcome).await }).is_err());
+    drop(first);
+    let error = runtime().block_on(within(&mut outcome)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
 }
 
 #[tokio::test]
