@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Separator, decode, decode_message, encode, encode_message};
-use cloudevents_core::{Decoding, Mode, TextBuffer};
+use cloudevents_core::{DecodeOptions, Mode, codec::TextBuffer};
 use libfuzzer_sys::fuzz_target;
 
 /// The first byte says the type; the others are the value, or its first bytes.
@@ -62,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
             _ => Body::Sequence,
         };
     }
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let decoded = decode(&message, &with);
         if let Ok(message) = decode_message(&message, &with) {
             let forwarded = encode_message(&message.value, Separator::Colon).expect("a message can be written");
@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let Ok(decoded) = decoded else { continue };
         let (again, _) = encode(&decoded.value, Mode::Binary).expect("an event can be written");
-        let event = decode(&again, &Decoding::lenient()).expect("what was written can be read").value;
+        let event = decode(&again, &DecodeOptions::lenient()).expect("what was written can be read").value;
         assert_eq!(event.id(), decoded.value.id());
         assert_eq!(event.time(), decoded.value.time());
         assert!(event.attributes().len() >= decoded.value.attributes().len());

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use cloudevents_avro::{Avro, AvroCompact};
-use cloudevents_core::{Decoding, Format};
+use cloudevents_core::{DecodeOptions, Format};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -14,11 +14,11 @@ fuzz_target!(|data: &[u8]| {
 
 fn check(format: &dyn Format, data: &[u8]) {
     let document = Bytes::copy_from_slice(data);
-    let strict = format.decode(document.clone(), &Decoding::strict());
+    let strict = format.decode(document.clone(), &DecodeOptions::strict());
     if let Err(error) = &strict {
         assert!(error.offset().is_some() || error.kind() == cloudevents_core::ErrorKind::TooLarge, "{error:?}");
     }
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let Ok(decoded) = format.decode(document.clone(), &with) else { continue };
         let event = decoded.value;
         if decoded.repairs.is_empty() {

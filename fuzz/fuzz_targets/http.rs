@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Mode};
+use cloudevents_core::{DecodeOptions, Mode};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 
@@ -22,12 +22,12 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let body = Bytes::copy_from_slice(rest);
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let _ = cloudevents_http::decode_events(&headers, body.clone(), &with);
         let Ok(decoded) = cloudevents_http::decode(&headers, body.clone(), &with) else { continue };
         let mut again = HeaderMap::new();
         let (body, _) = cloudevents_http::encode(&decoded.value, Mode::Binary, &mut again).expect("an event can be written");
-        let event = cloudevents_http::decode(&again, body, &Decoding::lenient()).expect("what was written can be read").value;
+        let event = cloudevents_http::decode(&again, body, &DecodeOptions::lenient()).expect("what was written can be read").value;
         assert_eq!(event.id(), decoded.value.id());
         assert_eq!(event.attributes().len() >= decoded.value.attributes().len(), true);
         assert_eq!(event.data_bytes().map(|b| b.to_vec()).unwrap_or_default(), decoded.value.data_bytes().map(|b| b.to_vec()).unwrap_or_default());

@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Mode};
+use cloudevents_core::{DecodeOptions, Mode};
 use cloudevents_kafka::{JsonFallback, Record, decode, decode_message, encode, encode_message};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         let Ok(name) = std::str::from_utf8(&line[..colon.unwrap_or(line.len())]) else { continue };
         record = record.with_header(name.to_owned(), colon.map(|colon| Bytes::copy_from_slice(&line[colon + 1..])));
     }
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let _ = decode(&JsonFallback::new(&record), &with);
         let decoded = decode(&record, &with);
         let message = decode_message(&record, &with);
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let Ok(decoded) = decoded else { continue };
         let (again, _) = encode(&decoded.value, Mode::Binary).expect("an event can be written");
-        let event = decode(&again, &Decoding::lenient()).expect("what was written can be read").value;
+        let event = decode(&again, &DecodeOptions::lenient()).expect("what was written can be read").value;
         assert_eq!(event.id(), decoded.value.id());
         assert!(event.attributes().len() >= decoded.value.attributes().len());
         assert_eq!(event.data_bytes(), decoded.value.data_bytes());

@@ -2,13 +2,13 @@
 #![no_main]
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Format};
+use cloudevents_core::{DecodeOptions, Format};
 use cloudevents_protobuf::Protobuf;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let (format, document) = (Protobuf::new(), Bytes::copy_from_slice(data));
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         for name in ["id", "specversion", "time", "subject", "x"] {
             let _ = format.peek(&document, name, &with);
         }
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
             // A `time` given as text may lose its offset when written; after that nothing changes.
             let mut first = Vec::new();
             format.encode(&decoded.value, &mut first).expect("an event can be written");
-            let event = format.decode(first.clone().into(), &Decoding::lenient()).expect("what was written can be read").value;
+            let event = format.decode(first.clone().into(), &DecodeOptions::lenient()).expect("what was written can be read").value;
             assert_eq!(event.id(), decoded.value.id());
             assert_eq!(event.data(), decoded.value.data());
             let mut second = Vec::new();
@@ -31,8 +31,8 @@ fuzz_target!(|data: &[u8]| {
         }
         if let Ok(batch) = batch {
             let mut out = Vec::new();
-            format.encode_batch(&batch.value, &mut out).expect("a batch can be written");
-            let again = format.decode_batch(out.into(), &Decoding::lenient()).expect("what was written can be read");
+            format.encode_batch((&batch.value).into(), &mut out).expect("a batch can be written");
+            let again = format.decode_batch(out.into(), &DecodeOptions::lenient()).expect("what was written can be read");
             assert_eq!(again.value.len(), batch.value.len());
         }
     }

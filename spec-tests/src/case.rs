@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Level, Outcome, Revision};
+use crate::{Expected, Flag, Level, Outcome, Revision, Validity};
 
 /// One case: a request and what may come of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -23,6 +23,12 @@ pub struct Case {
     /// Whether the case follows a working draft.
     #[serde(default)]
     pub draft: bool,
+    /// Whether the input has to be accepted; [`Case::validity`] also answers where this is not stated.
+    #[serde(default, rename = "validity")]
+    pub stated_validity: Option<Validity>,
+    /// What else there is to know about how binding the case is.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
     /// Names of known interoperability traps the case covers.
     #[serde(default)]
     pub traps: Vec<String>,
@@ -42,6 +48,22 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether the input has to be accepted: as stated, or else as the outcomes say.
+    pub fn validity(&self) -> Validity {
+        let refusals =
+            self.expect.iter().filter(|outcome| matches!(outcome.expected, Expected::Error(_))).count();
+        self.stated_validity.unwrap_or(match refusals {
+            0 => Validity::Valid,
+            all if all == self.expect.len() => Validity::Invalid,
+            _ => Validity::Acceptable,
+        })
+    }
+
+    /// Whether the case has this flag.
+    pub fn has_flag(&self, flag: Flag) -> bool {
+        self.flags.contains(&flag)
+    }
+
     /// The operation that the request names.
     pub fn op(&self) -> Option<&str> {
         self.request.get("op").and_then(Value::as_str)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{Document, Level, Requirement, Testable};
 
-/// Which clauses that can be seen on the wire have a case.
+/// Which of the clauses that can be seen on the wire have a case.
 ///
 /// ```
 /// use cloudevents_vectors::{Coverage, load_documents, load_requirements};
@@ -17,7 +17,7 @@ use crate::{Document, Level, Requirement, Testable};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Coverage {
-    /// The coverage of each document of the specification whose area has cases.
+    /// The coverage of each document of the specification that has clauses to be seen on the wire.
     pub documents: Vec<DocumentCoverage>,
 }
 
@@ -27,6 +27,8 @@ pub struct Coverage {
 pub struct DocumentCoverage {
     /// The path of the document in the specification's repository.
     pub document: String,
+    /// Whether the area of the document has vectors.
+    pub has_vectors: bool,
     /// The count of MUST and MUST NOT clauses.
     pub musts: Tally,
     /// The count of SHOULD and SHOULD NOT clauses.
@@ -50,10 +52,10 @@ pub struct Tally {
 }
 
 impl Coverage {
-    /// Holds the cases of the documents against the requirements.
+    /// Compares the clauses that the cases of the documents cite with the requirements.
     ///
-    /// Documents of the specification appear when their area (see [`specification_documents`]) is the area of at
-    /// least one of the vector documents. A case of any area counts for the clauses it cites.
+    /// A case of any area counts for the clauses it cites. A document of the specification has vectors when its area (see
+    /// [`specification_documents`]) is the area of at least one of the vector documents.
     pub fn of(documents: &[Document], requirements: &[Requirement]) -> Self {
         let mut proven: BTreeSet<&str> = BTreeSet::new();
         let mut covered: BTreeSet<&str> = BTreeSet::new();
@@ -64,9 +66,9 @@ impl Coverage {
         let mut rows: BTreeMap<&str, DocumentCoverage> = BTreeMap::new();
         for requirement in requirements {
             let name = requirement.document.as_str();
-            if requirement.testable == Testable::Wire && covered.contains(name) {
+            if requirement.testable == Testable::Wire {
                 rows.entry(name)
-                    .or_insert_with(|| DocumentCoverage::new(name))
+                    .or_insert_with(|| DocumentCoverage::new(name, covered.contains(name)))
                     .add(requirement, proven.contains(requirement.id.as_str()));
             }
         }
@@ -85,9 +87,10 @@ impl Coverage {
 }
 
 impl DocumentCoverage {
-    fn new(document: &str) -> Self {
+    fn new(document: &str, has_vectors: bool) -> Self {
         DocumentCoverage {
             document: document.to_owned(),
+            has_vectors,
             musts: Tally::default(),
             shoulds: Tally::default(),
             missing: Vec::new(),

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod case;
 mod coverage;
@@ -11,6 +12,7 @@ mod requirement;
 mod revision;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 pub use case::{Case, Compare, JsonComparison, TimestampComparison};
 pub use coverage::{Coverage, DocumentCoverage, Tally, specification_documents};
@@ -21,3 +23,4 @@ pub use level::{Keyword, Level};
 pub use outcome::{Expected, ExpectedError, Outcome};
 pub use requirement::{Requirement, Role, Testable, load_requirements};
 pub use revision::Revision;
+pub use validity::{Flag, Validity};

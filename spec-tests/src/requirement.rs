@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidData, Keyword, requirements};
+use crate::{InvalidData, Keyword, Revision, requirements};
 
 /// A normative clause of a specification document, in this project's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +21,24 @@ pub struct Requirement {
     pub level: Keyword,
     /// Whom the clause binds.
     pub role: Role,
-    /// What the clause asks for.
+    /// What the clause requires.
     pub requirement: String,
     /// Where an implementation can be seen to follow the clause.
     pub testable: Testable,
+    /// The revisions of the specification that have the clause.
+    #[serde(default = "every_revision", skip_serializing_if = "is_every_revision")]
+    pub revisions: Vec<Revision>,
     /// Why a clause that can be seen on the wire has no case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<String>,
+}
+
+fn every_revision() -> Vec<Revision> {
+    vec![Revision::V1_0_2, Revision::Main]
+}
+
+fn is_every_revision(revisions: &[Revision]) -> bool {
+    revisions == [Revision::V1_0_2, Revision::Main]
 }
 
 /// Whom a clause binds.
@@ -35,19 +46,19 @@ pub struct Requirement {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
-    /// Who makes events.
+    /// Those who create events.
     Producer,
-    /// Who takes events.
+    /// Those who receive events.
     Consumer,
     /// Producers and consumers.
     Both,
-    /// Who sends messages.
+    /// Those who send messages.
     Sender,
-    /// Who answers requests.
+    /// Those who answer requests.
     Server,
-    /// Who passes events on.
+    /// Those who forward events.
     Intermediary,
-    /// Who evaluates expressions.
+    /// Those who evaluate expressions.
     Evaluator,
 }
 
@@ -62,7 +73,7 @@ pub enum Testable {
     Api,
     /// In what it does over time.
     Behaviour,
-    /// Nowhere: the clause binds people, or other documents.
+    /// Nowhere: the clause binds people or other documents.
     No,
 }
 

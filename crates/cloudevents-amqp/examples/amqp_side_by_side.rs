@@ -1,30 +1,32 @@
-//! How fast the sender and the receiver are beside fe2o3-amqp alone, with the same messages, pipelining and credit, in turns.
+//! Compares the speed of the sender and the receiver with fe2o3-amqp alone, with the same messages,
+//! pipelining and credit, taking turns.
 //!
 //! ```text
 //! cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
 //! CE_AMQP_BROKERS=artemis .ci/brokers/amqp cargo run --profile bench -p cloudevents-amqp --example amqp_side_by_side -- [EVENTS] [ROUNDS]
 //! ```
 //!
-//! Without `CE_TEST_AMQP_URL`, the broker is the testkit's, in a process of its own: processor time and allocations are the client's
-//! alone. The rates are those of client and broker together, whichever of them is slower.
+//! Without `CE_TEST_AMQP_URL`, the broker is the testkit's, in its own process, so that processor time and
+//! allocations are those of the client alone. The rates are those of client and broker together, limited by
+//! the slower one.
 //!
-//! What is compared, always with one receiver on a connection of its own, a credit of 256 that is given again when half of it is used,
-//! unsettled deliveries that the receiver settles first, and the clock from the first delivery on until the last acceptance is with the
-//! session:
+//! All rows use one receiver on its own connection, a credit of 256 that is granted again when half of it
+//! is used, and unsettled deliveries that the receiver settles first. The time is measured from the first
+//! delivery until the session has the last acceptance:
 //!
-//! - `Receiver`: `next`, the event, `accept`, as a program does it. Acceptances that come while another is on its way share a
-//!   disposition.
-//! - `recv, accept`: the message as fe2o3-amqp gives it, with all its sections in owned values, accepted one by one, as a program on
-//!   fe2o3-amqp does it.
-//! - `recv, accept_all`: the same, but accepted in groups, with one disposition for each: of what is there without waiting, and of 64 at
-//!   most.
-//! - `recv, decode, ...`: the same with the event, by this crate's `decode`.
+//! - `Receiver`: `next`, the event, `accept`, as in a program. Acceptances that arrive while another is on
+//!   its way share a disposition.
+//! - `recv, accept`: the message as fe2o3-amqp returns it, with all sections in owned values, accepted one
+//!   by one, as in a program on fe2o3-amqp.
+//! - `recv, accept_all`: the same, but accepted in groups with one disposition each: all that are there
+//!   without waiting, at most 64.
+//! - `recv, decode, ...`: the same with the event, decoded by this crate's `decode`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use bytes::Bytes;
 use cloudevents_amqp::fe2o3_amqp018::{self, AmqpSenderOptions, Fe2o3Message, encode, receiver, sender};
-use cloudevents_core::{Decoding, Event, Mode, Payload};
+use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
 use cloudevents_testkit::{
     amqp::Broker,
     speed::{Cost, CountingAll, Run, Table},
@@ -49,7 +51,7 @@ use std::{
 static HEAP: CountingAll = CountingAll;
 
 const PAYLOAD: usize = 1024;
-/// What the sender has under way, and the receiver's credit, unless told otherwise.
+/// The sender's bound for messages in flight, and the receiver's credit, unless set otherwise.
 const UNDER_WAY: usize = 1024;
 const CREDIT: u32 = 256;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,9 +59,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SEND: [&str; 3] = ["Sender::send_all", "send_batchable", "send_batchable, encoded on the way"];
 const RECEIVE: [&str; 5] =
     ["Receiver", "recv, accept", "recv, accept_all", "recv, decode, accept", "recv, decode, accept_all"];
-/// What is accepted with one call at most, where several are.
+/// The most deliveries accepted with one call.
 const GROUP: usize = 64;
-/// The first argument of the process that is the broker.
+/// The first argument of the broker's process.
 const BROKER: &str = "broker";
 
 fn main() {
@@ -90,7 +92,7 @@ async fn compare(arguments: &[String]) {
     let (mut sent, mut received) = (Table::default(), Table::default());
     for round in 0..=rounds {
         let address = |kind: &str, turn: usize| format!("speed-{}-{kind}-{round}-{turn}", std::process::id());
-        // The order changes, so that nobody is always first. The first round is for getting warm.
+        // The order rotates, so that no row is always first. The first round is a warm-up.
         for turn in 0..send.len() {
             let (name, address) = (send[(turn + round) % send.len()], address("send", turn));
             let cost = match SEND.iter().position(|known| *known == name) {
@@ -120,7 +122,7 @@ async fn compare(arguments: &[String]) {
     }
 }
 
-/// Says where it is, and lives as long as whoever started it.
+/// Prints its address, and lives as long as the process that started it.
 fn be_the_broker() {
     let broker = Broker::start().unwrap();
     println!("{}", broker.url(""));
@@ -150,12 +152,12 @@ fn event(number: usize) -> Event {
         .subject("orders/42")
         .time("2018-04-05T17:31:00.123Z")
         .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        .payload("application/octet-stream", Ok(Payload::binary(vec![b'x'; PAYLOAD])))
+        .payload("application/octet-stream", Payload::binary(vec![b'x'; PAYLOAD]))
         .build()
         .unwrap()
 }
 
-/// The message that the sender makes.
+/// Creates the message that the sender would create.
 fn message(event: &Event) -> Fe2o3Message {
     let mut message = encode(event, Mode::Binary).unwrap().0;
     message.header = Some(messaging::Header { durable: true, ..messaging::Header::default() });
@@ -216,7 +218,8 @@ async fn accepted(outcome: impl Future<Output = Result<messaging::Outcome, fe2o3
 }
 
 async fn receive_ours(url: &str, address: &str, count: usize) -> Cost {
-    let mut receiver = receiver(&format!("{url}{address}"), Decoding::strict().into()).await.unwrap();
+    let mut receiver =
+        receiver(&format!("{url}{address}?reject=broker"), DecodeOptions::strict().into()).await.unwrap();
     let (mut run, mut last) = (None, None);
     for _ in 0..count {
         let delivery = receiver.next().await.unwrap().unwrap();
@@ -224,7 +227,7 @@ async fn receive_ours(url: &str, address: &str, count: usize) -> Cost {
         assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
         last = Some(delivery.accept());
     }
-    last.unwrap().await.unwrap(); // they go their way in this order
+    last.unwrap().await.unwrap(); // they are sent in this order
     let cost = run.unwrap().end(count);
     receiver.drain(PATIENCE).await.unwrap();
     cost
@@ -239,7 +242,7 @@ async fn receive_bare(url: &str, address: &str, count: usize, decoded: bool, gro
         .attach(&mut open.session)
         .await
         .unwrap();
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     let mut run = None;
     let mut accepted: Vec<DeliveryInfo> = Vec::with_capacity(group);
     for _ in 0..count {
@@ -288,7 +291,7 @@ impl Open {
         let builder = Connection::builder().container_id("speed").sasl_profile(SaslProfile::Anonymous);
         let address = url.trim_start_matches("amqp://").trim_end_matches('/').to_owned();
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap(); // as the sender and the receiver have it
+        stream.set_nodelay(true).unwrap(); // as the sender and the receiver set it
         let mut connection =
             builder.scheme("amqp").hostname("127.0.0.1").open_with_stream(stream).await.unwrap();
         let session = Session::begin(&mut connection).await.unwrap();

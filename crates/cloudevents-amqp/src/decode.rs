@@ -1,25 +1,28 @@
-//! AMQP messages to messages and events.
+//! Decodes AMQP messages into messages and events.
 
 use crate::{AmqpMessage, AmqpValue, Body, name, sections::Sections, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Given, Message, Payload, Repair,
-    RepairKind, TextBuffer, decode_base64, detect,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    codec::{Assembler, Detected, Given, TextBuffer, decode_base64, detect},
 };
-use cloudevents_json::format_of;
+use cloudevents_json::{find, recognize};
 
-/// Reads the event of a message in binary or structured mode.
+/// Decodes the event of a message in binary or structured mode.
 ///
-/// One data section is not copied; several are joined. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the
-/// message bears no mark of CloudEvents; [`Batched`](ErrorKind::Batched), that it says it is a batch, which AMQP does not have.
-/// JSON is understood without being in [`Decoding::formats`].
+/// One data section is not copied; several are joined. JSON documents are decoded even when JSON is not in
+/// [`DecodeOptions::formats`].
 ///
-/// Attributes are read in AMQP's own types and as strings: integers of any width that fit 32 bits are Integers, symbols are Strings,
-/// timestamps are in UTC. Strings stay Strings but for the core attributes, whose types are known. A null value is an absent attribute.
+/// Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the message as a CloudEvent;
+/// [`Batched`](ErrorKind::Batched) when its content type is that of a batch, which AMQP does not have.
+///
+/// Attributes are read from AMQP's native types and from strings. Integers of any width that fit 32 bits
+/// become Integers, symbols become Strings, timestamps are in UTC. Strings stay Strings except for the core
+/// attributes, whose types are known. A null value is an absent attribute.
 ///
 /// ```
 /// use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
-/// use cloudevents_core::{Decoding, Value};
+/// use cloudevents_core::{DecodeOptions, Value};
 ///
 /// let mut message = AmqpMessage::default();
 /// message.properties.content_type = Some("application/json".into());
@@ -30,45 +33,47 @@ use cloudevents_json::format_of;
 /// message.application_properties.push(("cloudEvents_priority".into(), AmqpValue::Long(3)));
 /// message.body = Body::Data(bytes::Bytes::from_static(b"{\"total\":1.10}"));
 ///
-/// let event = cloudevents_amqp::decode(&message, &Decoding::strict())?.value;
+/// let event = cloudevents_amqp::decode(&message, &DecodeOptions::strict())?.value;
 /// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00Z");
 /// assert_eq!(event.extension("priority"), Some(Value::Integer(3)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn decode(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub fn decode(message: &AmqpMessage, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     event(message, with)
 }
 
-/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+/// Decodes a message without parsing its document or payload. Use it to forward messages, or to read an
+/// attribute first.
 ///
-/// Documents in formats that are not at hand are messages too (AMQP binding, clause AMQP-3-b).
-pub fn decode_message(message: &AmqpMessage, with: &Decoding) -> Result<Decoded<Message>, Error> {
+/// Documents in unknown formats are messages too (AMQP binding, clause AMQP-3-b).
+pub fn decode_message(message: &AmqpMessage, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     self::message(message, with)
 }
 
-/// [`decode`], of any types.
+/// [`decode`] for any message type.
 #[inline]
-pub(crate) fn event(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn event(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     match detect(message.content_type())? {
         Detected::NotADocument => binary(message, with),
-        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(document(message, with)?, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(document(message, with)?, with),
         Detected::Batched(_) => Err(batched()),
     }
 }
 
-/// [`decode_message`], of any types.
+/// [`decode_message`] for any message type.
 #[inline]
-pub(crate) fn message(message: &impl Sections, with: &Decoding) -> Result<Decoded<Message>, Error> {
+pub(crate) fn message(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     match detect(message.content_type())? {
         Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
-        Detected::Structured(format) => {
-            Ok(Decoded::clean(Message::Structured { format, body: document(message, with)? }))
+        Detected::Structured(id) => {
+            let document = recognize(id, document(message, with)?, &with.formats);
+            Ok(Decoded::clean(Message::Structured(document)))
         }
         Detected::Batched(_) => Err(batched()),
     }
 }
 
-/// What is in the body.
+/// The content of the body.
 enum Content {
     Bytes(Bytes),
     Text(TextBuffer),
@@ -84,13 +89,13 @@ impl Content {
     }
 }
 
-/// The body of a structured message.
-fn document(message: &impl Sections, with: &Decoding) -> Result<Bytes, Error> {
+/// Returns the body of a structured message.
+fn document(message: &impl Sections, with: &DecodeOptions) -> Result<Bytes, Error> {
     content(message, with).map(Content::into_bytes)
 }
 
 #[inline]
-fn content(message: &impl Sections, with: &Decoding) -> Result<Content, Error> {
+fn content(message: &impl Sections, with: &DecodeOptions) -> Result<Content, Error> {
     if let Some(encoding) = message.content_encoding() {
         check_content_encoding(encoding)?;
     }
@@ -105,9 +110,9 @@ fn content(message: &impl Sections, with: &Decoding) -> Result<Content, Error> {
     Ok(content)
 }
 
-/// A body other than the usual single data section.
+/// Reads a body other than the usual single data section.
 #[cold]
-fn unusual(body: &Body, with: &Decoding) -> Result<Content, Error> {
+fn unusual(body: &Body, with: &DecodeOptions) -> Result<Content, Error> {
     Ok(match body {
         Body::Absent | Body::Value(AmqpValue::Null) => Content::Bytes(Bytes::new()),
         Body::Data(bytes) | Body::Value(AmqpValue::Binary(bytes)) => Content::Bytes(bytes.clone()),
@@ -118,7 +123,7 @@ fn unusual(body: &Body, with: &Decoding) -> Result<Content, Error> {
     })
 }
 
-fn join(sections: &[Bytes], with: &Decoding) -> Result<Bytes, Error> {
+fn join(sections: &[Bytes], with: &DecodeOptions) -> Result<Bytes, Error> {
     if let [section] = sections {
         return Ok(section.clone());
     }
@@ -130,9 +135,9 @@ fn join(sections: &[Bytes], with: &Decoding) -> Result<Bytes, Error> {
 }
 
 #[inline]
-fn binary(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Error> {
+fn binary(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let media_type = message.content_type();
-    // One allocation, of the right size but for the names of core attributes.
+    // One allocation of the right size, except for the names of core attributes.
     let mut length = media_type.map_or(0, str::len);
     let mut separator = None;
     for (property, value) in message.application_properties() {
@@ -157,7 +162,7 @@ fn binary(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Er
             value::read(name, value, &mut assembler)?;
         }
     }
-    // Said last: an attribute in both spellings is a duplicate, which is the graver mistake.
+    // Reported last: an attribute in both spellings is a duplicate, which is the more serious error.
     if let Some(name) = mixed {
         return Err(mixed_separators(name));
     }
@@ -173,7 +178,7 @@ fn binary(message: &impl Sections, with: &Decoding) -> Result<Decoded<Event>, Er
         Content::Bytes(bytes) => Some(Payload::body(bytes)),
         Content::Text(text) => Some(Payload::characters(text, assembler.content_type())),
     };
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
 #[cold]
@@ -202,7 +207,7 @@ fn batched() -> Error {
 #[cold]
 fn no_payload(what: String) -> Error {
     Error::new(ErrorKind::InvalidData)
-        .with_detail(format!("the body is {what}, and an event comes in data sections"))
+        .with_detail(format!("the body is {what}; the payload of an event is in data sections"))
         .with_clause("AMQP-3.1.2-a")
 }
 
@@ -222,10 +227,5 @@ fn prefixed_content_type(assembler: &mut Assembler<'_>) -> Result<(), Error> {
             "it travels as the property content-type and must not be among the application properties",
         )
         .with_clause("AMQP-3.1.1-a");
-    if !assembler.decoding().leniency.allows(RepairKind::IgnoredHeader) {
-        return Err(error);
-    }
-    assembler
-        .repaired(Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(error));
-    Ok(())
+    assembler.ignore_or_refuse(error)
 }

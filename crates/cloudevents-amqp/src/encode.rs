@@ -1,14 +1,18 @@
-//! Events and messages to AMQP messages.
+//! Encodes events and messages as AMQP messages.
 
 use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator, name, value};
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind, Event, Losses, Message, Mode, TextBuffer};
+use cloudevents_core::{
+    Error, ErrorKind, Event, Losses, Message, Mode,
+    codec::{TextBuffer, binary_mode_losses, check_binary_mode, extension_headers},
+};
 
-/// Writes an event. The payload is not copied.
+/// Encodes an event as an AMQP message. The payload is not copied.
 ///
-/// In binary mode attributes are written in AMQP's native types, an Integer as a long (AMQP binding, section 3.1.3.2). A Timestamp that
-/// a native timestamp cannot hold to the letter (offset, more digits than milliseconds, a leap second) is written as a string instead, so
-/// that nothing is lost. There is always one data section, of no bytes when there is no payload.
+/// In binary mode, attributes have AMQP's native types; an Integer is a long (AMQP binding, section
+/// 3.1.3.2). A Timestamp that a native timestamp cannot represent exactly (because of an offset, more
+/// digits than milliseconds, or a leap second) is written as a string, so that nothing is lost. There is
+/// always one data section, an empty one for an event without a payload.
 ///
 /// ```
 /// use cloudevents_amqp::AmqpValue;
@@ -27,28 +31,30 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
             let losses = format.encode(event, &mut body)?;
             Ok((structured(format.media_type().as_str(), body.into()), losses))
         }
-        _ => Ok((binary(event, with.separator), Losses::none())),
+        _ => Ok((binary(event, with.separator)?, binary_mode_losses(event))),
     }
 }
 
-/// Writes a message: the document of a structured one moves as it is. The separator is that of a binary one.
+/// Encodes a message. The document of a structured message is not changed. The separator applies to binary
+/// messages.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported): AMQP has none.
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none.
 ///
 /// ```
-/// use bytes::Bytes;
 /// use cloudevents_amqp::Separator;
-/// use cloudevents_core::{FormatId, Message};
+/// use cloudevents_core::{Document, FormatId, Message};
 ///
-/// let message = Message::Structured { format: FormatId::new("toml"), body: Bytes::from("id = 1") };
+/// let message = Message::Structured(Document::new(FormatId::new("toml"), "id = 1"));
 /// let message = cloudevents_amqp::encode_message(&message, Separator::default())?;
 /// assert_eq!(message.properties.content_type.unwrap().as_str(), "application/cloudevents+toml");
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn encode_message(message: &Message, separator: Separator) -> Result<AmqpMessage, Error> {
     match message {
-        Message::Binary(event) => Ok(binary(event, separator)),
-        Message::Structured { format, body } => Ok(structured(&format.media_type(), body.clone())),
+        Message::Binary(event) => binary(event, separator),
+        Message::Structured(document) => {
+            Ok(structured(&document.format().media_type(), document.body().clone()))
+        }
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("AMQP has no batched mode")
             .with_help("send the events one by one")
@@ -63,7 +69,8 @@ fn structured(media_type: &str, body: Bytes) -> AmqpMessage {
 }
 
 #[inline]
-fn binary(event: &Event, separator: Separator) -> AmqpMessage {
+fn binary(event: &Event, separator: Separator) -> Result<AmqpMessage, Error> {
+    check_binary_mode(event)?;
     let (attributes, extensions) = (event.attributes(), event.extensions());
     let core = attributes.len().saturating_sub(extensions.len());
     let mut message = AmqpMessage {
@@ -72,7 +79,7 @@ fn binary(event: &Event, separator: Separator) -> AmqpMessage {
         ..AmqpMessage::default()
     };
     let properties = &mut message.application_properties;
-    let specversion = name::fixed(event.specversion().as_str());
+    let specversion = TextBuffer::from_static(event.specversion().as_str());
     properties.push((name::core("specversion", separator), AmqpValue::String(specversion)));
     for (name, attribute) in attributes.take(core) {
         if name.as_str() == "datacontenttype" {
@@ -83,7 +90,7 @@ fn binary(event: &Event, separator: Separator) -> AmqpMessage {
         }
     }
     if extensions.len() > 0 {
-        for (property, (_, attribute)) in name::extensions(event, separator).zip(extensions) {
+        for (property, (_, attribute)) in extension_headers(event, name::prefix(separator)).zip(extensions) {
             properties.push((property, value::write(event, attribute)));
         }
     }
@@ -92,13 +99,13 @@ fn binary(event: &Event, separator: Separator) -> AmqpMessage {
     {
         message.properties.content_type = Some(content_type(implied.as_str()));
     }
-    message
+    Ok(message)
 }
 
 fn content_type(media_type: &str) -> TextBuffer {
     match media_type {
-        "application/json" => name::fixed("application/json"),
-        "application/cloudevents+json" => name::fixed("application/cloudevents+json"),
+        "application/json" => TextBuffer::from_static("application/json"),
+        "application/cloudevents+json" => TextBuffer::from_static("application/cloudevents+json"),
         other => other.into(),
     }
 }

@@ -1,12 +1,13 @@
-//! Which content mode a message is in.
+//! Detects the content mode of a message.
 
 use crate::{AmqpMessage, name, sections::Sections};
-use cloudevents_core::{Detected, detect};
+use cloudevents_core::codec::{Detected, detect};
 
-/// Whether a message bears a mark of CloudEvents: a media type under `application/cloudevents`, or an application property whose name
-/// begins with `cloudEvents_` or `cloudEvents:`.
+/// Whether a message is marked as a CloudEvent: by a media type under `application/cloudevents`, or by an
+/// application property whose name begins with `cloudEvents_` or `cloudEvents:`.
 ///
-/// A message without one is somebody else's, which on a mixed queue is no mistake; one that has a mark may still be malformed.
+/// On a queue with mixed content, a message without a mark is not an error. A message with a mark may still
+/// be malformed.
 ///
 /// ```
 /// use cloudevents_amqp::{AmqpMessage, is_cloudevent};

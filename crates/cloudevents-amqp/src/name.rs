@@ -1,10 +1,10 @@
-//! Attribute names as names of application properties.
+//! Maps attribute names to names of application properties.
 
 use crate::Separator;
-use bytes::Bytes;
-use cloudevents_core::{Event, TextBuffer};
+use cloudevents_core::codec::TextBuffer;
 
-/// The attribute an application property names, and how: what follows `cloudEvents_` or `cloudEvents:`, in exactly this case.
+/// Returns the attribute that an application property names, and the separator: the part after
+/// `cloudEvents_` or `cloudEvents:`, which are case-sensitive.
 #[inline]
 pub(crate) fn attribute(property: &str) -> Option<(&str, Separator)> {
     let rest = property.strip_prefix("cloudEvents")?;
@@ -14,7 +14,7 @@ pub(crate) fn attribute(property: &str) -> Option<(&str, Separator)> {
     }
 }
 
-/// The property of a core attribute, or of `specversion`: static texts.
+/// Returns the property name of a core attribute, or of `specversion`, as a static text.
 #[inline]
 pub(crate) fn core(name: &str, separator: Separator) -> TextBuffer {
     let names = match name {
@@ -29,39 +29,14 @@ pub(crate) fn core(name: &str, separator: Separator) -> TextBuffer {
         other => return format!("{}{other}", prefix(separator)).into(),
     };
     let [underscore, colon] = names;
-    fixed(match separator {
+    TextBuffer::from_static(match separator {
         Separator::Underscore => underscore,
         Separator::Colon => colon,
     })
 }
 
-/// The properties of all extensions of the event, in their order. They share one buffer.
 #[inline]
-pub(crate) fn extensions(event: &Event, separator: Separator) -> impl Iterator<Item = TextBuffer> {
-    let prefix = prefix(separator);
-    let lengths = event.extensions().map(move |(name, _)| prefix.len().saturating_add(name.as_str().len()));
-    let mut names = String::with_capacity(lengths.clone().fold(0, usize::saturating_add));
-    for (name, _) in event.extensions() {
-        names.push_str(prefix);
-        names.push_str(name.as_str());
-    }
-    let names = TextBuffer::from(names);
-    let mut start = 0_usize;
-    lengths.map(move |length| {
-        let range = start..start.saturating_add(length);
-        start = range.end;
-        names.slice(range).unwrap_or_default()
-    })
-}
-
-/// A text that is not copied.
-#[inline]
-pub(crate) fn fixed(text: &'static str) -> TextBuffer {
-    TextBuffer::new(Bytes::from_static(text.as_bytes())).unwrap_or_default()
-}
-
-#[inline]
-fn prefix(separator: Separator) -> &'static str {
+pub(crate) fn prefix(separator: Separator) -> &'static str {
     match separator {
         Separator::Underscore => "cloudEvents_",
         Separator::Colon => "cloudEvents:",

@@ -1,9 +1,9 @@
-//! How messages are written: mode and spelling.
+//! Options for writing messages: mode and separator.
 
 use cloudevents_core::{Format, Mode};
 
-/// How to write an event as an AMQP message: in which mode, in which spelling of the names. A [`Mode`] alone will do where the default
-/// spelling is right.
+/// How to encode an event as an AMQP message: the mode and the separator in property names. A [`Mode`]
+/// alone suffices for the default separator.
 ///
 /// ```
 /// use cloudevents_amqp::{Encoding, Separator};
@@ -23,27 +23,27 @@ use cloudevents_core::{Format, Mode};
 pub struct Encoding<'a> {
     /// The content mode. Default: binary.
     pub mode: Mode<'a>,
-    /// What stands between `cloudEvents` and the name of an attribute in binary mode. Default: `_`.
+    /// The separator between `cloudEvents` and the name of an attribute in binary mode. Default: `_`.
     pub separator: Separator,
 }
 
 impl<'a> Encoding<'a> {
-    /// This mode, with `_`.
+    /// Encodes in this mode, with `_`.
     pub fn new(mode: Mode<'a>) -> Self {
         Self { mode, ..Self::default() }
     }
 
-    /// Binary mode, with `_`.
+    /// Encodes in binary mode, with `_`.
     pub fn binary() -> Self {
         Self::new(Mode::Binary)
     }
 
-    /// Structured mode in this format.
+    /// Encodes in structured mode in this format.
     pub fn structured(format: &'a dyn Format) -> Self {
         Self::new(Mode::Structured(format))
     }
 
-    /// The same with this separator.
+    /// Returns a copy with this separator.
     pub fn with_separator(mut self, separator: Separator) -> Self {
         self.separator = separator;
         self
@@ -56,23 +56,23 @@ impl<'a> From<Mode<'a>> for Encoding<'a> {
     }
 }
 
-/// What stands between `cloudEvents` and the name of an attribute in that of an application property (AMQP binding, section 3.1.3.1).
-/// Both are read.
+/// The separator between `cloudEvents` and the attribute's name in the name of an application property
+/// (AMQP binding, section 3.1.3.1). Decoding accepts both.
 ///
 /// ```
 /// assert_eq!(cloudevents_amqp::Separator::default().as_str(), "_");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Separator {
-    /// `cloudEvents_id`: preferred, and the only one that JMS clients can select by.
+    /// `cloudEvents_id`: preferred, and the only one that JMS clients can use in selectors.
     #[default]
     Underscore,
-    /// `cloudEvents:id`: the only one of release 1.0.2 and before.
+    /// `cloudEvents:id`: the only one in release 1.0.2 and earlier.
     Colon,
 }
 
 impl Separator {
-    /// `_` or `:`.
+    /// Returns `_` or `:`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Underscore => "_",

@@ -1,9 +1,9 @@
-//! What decoding reads of a message, whichever types it comes in.
+//! The parts of a message that decoding reads, for any message type.
 
 use crate::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::TextBuffer;
+use cloudevents_core::codec::TextBuffer;
 
-/// The sections of a message that make an event.
+/// The sections of a message that form an event.
 pub(crate) trait Sections {
     /// The property `content-type`.
     fn content_type(&self) -> Option<&str>;
@@ -11,26 +11,26 @@ pub(crate) trait Sections {
     /// The property `content-encoding`.
     fn content_encoding(&self) -> Option<&str>;
 
-    /// The application properties in their order. They are asked for twice.
+    /// The application properties in order. Decoding iterates over them twice.
     fn application_properties(&self) -> impl Iterator<Item = (&str, Property<'_>)>;
 
     /// The body.
     fn body(&self) -> &Body;
 }
 
-/// The value of an application property, as far as attributes can tell one type from another.
+/// The value of an application property, with the types that attributes distinguish.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Property<'a> {
     Null,
     Boolean(bool),
-    /// Of any width, with or without a sign.
+    /// Of any width, signed or unsigned.
     Integer(i128),
     /// Milliseconds since 1970.
     Timestamp(i64),
     /// A string or a symbol.
     Text(&'a str),
     Binary(&'a [u8]),
-    /// Of a type that no attribute has: its name.
+    /// The name of a type that no attribute has.
     Other(&'static str),
 }
 

@@ -1,10 +1,13 @@
-//! Attribute values as AMQP values.
+//! Conversion between attribute values and AMQP values.
 
 use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Error, ErrorKind, Event, Given, TextBuffer, Timestamp, Value};
+use cloudevents_core::{
+    Error, ErrorKind, Event, Timestamp, Value,
+    codec::{Assembler, Given, TextBuffer},
+};
 
-/// Reads a property as the attribute of this name and gives it to the assembler.
+/// Reads a property as the attribute of this name and passes it to the assembler.
 #[inline]
 pub(crate) fn read(name: &str, value: Property<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     match value {
@@ -24,7 +27,7 @@ pub(crate) fn read(name: &str, value: Property<'_>, assembler: &mut Assembler<'_
     }
 }
 
-/// The length of what [`read`] will push for the value.
+/// Returns the length of the text that [`read`] pushes for the value.
 #[inline]
 pub(crate) fn length(value: Property<'_>) -> usize {
     match value {
@@ -34,7 +37,7 @@ pub(crate) fn length(value: Property<'_>) -> usize {
     }
 }
 
-/// The AMQP value of an attribute: of the native type, texts and bytes sharing the event's buffer.
+/// Returns an attribute as an AMQP value of the native type. Texts and bytes share the event's buffer.
 #[inline]
 pub(crate) fn write(event: &Event, value: Value<'_>) -> AmqpValue {
     match value {
@@ -46,7 +49,7 @@ pub(crate) fn write(event: &Event, value: Value<'_>) -> AmqpValue {
     }
 }
 
-/// A text of the event as a text that shares its buffer.
+/// Returns a text of the event, shared with the event's buffer.
 #[inline]
 pub(crate) fn text(event: &Event, text: &str) -> TextBuffer {
     event.share(text).and_then(|bytes| TextBuffer::new(bytes).ok()).unwrap_or_else(|| text.into())
@@ -59,7 +62,7 @@ fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<()
     }
 }
 
-/// Native timestamps are in UTC, with as many digits as are needed.
+/// Native timestamps are in UTC, with as many digits as needed.
 fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let nanosecond =
         u32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default().saturating_mul(1_000_000);
@@ -67,15 +70,15 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
         Some(piece) => assembler.named(name, Given::Timestamp(piece)),
         None => {
             let error = Error::new(ErrorKind::InvalidTimestamp)
-                .with_detail(format!("{milliseconds} milliseconds lead out of the years 0000 to 9999"))
+                .with_detail(format!("{milliseconds} milliseconds are outside the years 0000 to 9999"))
                 .with_clause("CE-Type-System-l");
             invalid(name, error, assembler)
         }
     }
 }
 
-/// Whether reading the native timestamp would give this spelling again: UTC, upper case, no digits or three that are not all zero, no
-/// leap second.
+/// Whether reading the native timestamp would return the same spelling: UTC, upper case, no fraction or
+/// three digits that are not all zero, no leap second.
 #[inline]
 fn is_exact(timestamp: &str) -> bool {
     let shape = match timestamp.as_bytes() {
@@ -90,7 +93,7 @@ fn is_exact(timestamp: &str) -> bool {
 fn milliseconds(timestamp: Timestamp<'_>) -> i64 {
     let instant = timestamp.instant();
     let millisecond = i64::from(instant.nanosecond() / 1_000_000);
-    // RFC 3339 has the years 0000 to 9999, which are far from the ends.
+    // RFC 3339 allows the years 0000 to 9999, far from the limits.
     instant.seconds.saturating_mul(1000).saturating_add(millisecond)
 }
 
@@ -110,7 +113,7 @@ fn out_of_range(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Resu
 #[cold]
 fn no_attribute_type(name: &str, type_name: &str, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let error = Error::new(ErrorKind::InvalidType)
-        .with_detail(format!("no attribute comes as an AMQP {type_name}"))
+        .with_detail(format!("no attribute has the AMQP type {type_name}"))
         .with_clause("AMQP-3.1.3.2-b");
     invalid(name, error, assembler)
 }

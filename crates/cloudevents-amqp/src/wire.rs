@@ -1,10 +1,11 @@
-//! The sections of an AMQP 1.0 message, as any client library can fill and read them.
+//! The sections of an AMQP 1.0 message, independent of the client library.
 
 use bytes::Bytes;
-use cloudevents_core::TextBuffer;
+use cloudevents_core::codec::TextBuffer;
 
-/// What this binding reads and writes of an AMQP 1.0 message: three of the sections of the bare message (AMQP 1.0, part 3, section
-/// 3.2). Texts and bytes are slices of shared buffers: a clone counts references.
+/// The parts of an AMQP 1.0 message that this binding reads and writes: three sections of the bare message
+/// (AMQP 1.0, part 3, section 3.2). Texts and bytes are slices of shared buffers, so that cloning does not
+/// copy them.
 ///
 /// ```
 /// use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
@@ -19,33 +20,33 @@ use cloudevents_core::TextBuffer;
 pub struct AmqpMessage {
     /// The section `properties`.
     pub properties: Properties,
-    /// The section `application-properties`, in the order of the wire. AMQP maps have each key once; where a peer sends one twice, both
-    /// belong here.
+    /// The section `application-properties`, in order. AMQP maps contain each key once; if a peer sends a
+    /// key twice, keep both here.
     pub application_properties: Vec<(TextBuffer, AmqpValue)>,
     /// The sections of the body.
     pub body: Body,
 }
 
 impl AmqpMessage {
-    /// A message with no properties of either sort.
+    /// Creates a message with this body and no properties of either kind.
     pub fn new(body: Body) -> Self {
         Self { body, ..Self::default() }
     }
 
-    /// The same with one application property more.
+    /// Returns a copy with one more application property.
     pub fn with_property(mut self, name: impl Into<TextBuffer>, value: AmqpValue) -> Self {
         self.application_properties.push((name.into(), value));
         self
     }
 
-    /// The value of the first application property of this name, in this case.
+    /// Returns the value of the first application property of this name. Names are case-sensitive.
     pub fn property(&self, name: &str) -> Option<&AmqpValue> {
         self.application_properties.iter().find(|(found, _)| found.as_str() == name).map(|(_, value)| value)
     }
 }
 
-/// The fields of the section `properties` that concern an event, and those that brokers act on. This binding reads and writes the first
-/// two and leaves the others to whoever sends the message.
+/// The fields of the section `properties` that concern an event or that brokers use. This binding reads and
+/// writes the first two and leaves the others to the program.
 ///
 /// ```
 /// let mut properties = cloudevents_amqp::Properties::default();
@@ -56,19 +57,20 @@ impl AmqpMessage {
 pub struct Properties {
     /// `content-type`, a symbol: `datacontenttype` in binary mode, the format in structured mode.
     pub content_type: Option<TextBuffer>,
-    /// `content-encoding`, a symbol. A message with one, `identity` apart, is refused: its body is not the payload yet.
+    /// `content-encoding`, a symbol. A message with an encoding other than `identity` is refused, because
+    /// its body must be decoded first.
     pub content_encoding: Option<TextBuffer>,
-    /// `message-id`: a ulong, a uuid, binary or a string. Azure Service Bus finds duplicates by it.
+    /// `message-id`: a ulong, a uuid, binary or a string. Azure Service Bus uses it to detect duplicates.
     pub message_id: Option<AmqpValue>,
     /// `to`, the address of the node the message is for.
     pub to: Option<TextBuffer>,
-    /// `subject`, which is not the attribute of that name.
+    /// `subject`, which is not the attribute of the same name.
     pub subject: Option<TextBuffer>,
     /// `correlation-id`, of the same types as `message-id`.
     pub correlation_id: Option<AmqpValue>,
     /// `reply-to`, the address of the node to send replies to.
     pub reply_to: Option<TextBuffer>,
-    /// `group-id`: what Azure Service Bus calls a session.
+    /// `group-id`, the session in Azure Service Bus.
     pub group_id: Option<TextBuffer>,
 }
 
@@ -82,16 +84,16 @@ pub struct Properties {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Body {
-    /// No section. Peers leave it out though AMQP asks for one.
+    /// No section. Some peers omit it although AMQP requires one.
     #[default]
     Absent,
     /// One data section.
     Data(Bytes),
-    /// Any number of data sections, which together are the body.
+    /// Any number of data sections, which together form the body.
     DataSections(Vec<Bytes>),
     /// An amqp-value section.
     Value(AmqpValue),
-    /// One or more amqp-sequence sections, which no event comes in.
+    /// One or more amqp-sequence sections. They never contain an event.
     Sequence,
 }
 
@@ -123,7 +125,7 @@ pub enum AmqpValue {
     Short(i16),
     /// `int`.
     Int(i32),
-    /// `long`: what an Integer is written as.
+    /// `long`: the type written for an Integer.
     Long(i64),
     /// `float`.
     Float(f32),
@@ -141,13 +143,13 @@ pub enum AmqpValue {
     String(TextBuffer),
     /// `symbol`, which is ASCII.
     Symbol(TextBuffer),
-    /// Anything else: a decimal, a list, a map, an array, a described value. No attribute and no payload comes as one, so the value
-    /// itself is not kept.
+    /// Any other type: a decimal, a list, a map, an array, a described value. No attribute or payload has
+    /// such a type, so the value is not kept.
     Other,
 }
 
 impl AmqpValue {
-    /// AMQP's name of the type: `long`. `compound` for what is none of the types above.
+    /// Returns AMQP's name of the type, such as `long`, or `compound` for types that are not listed above.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",

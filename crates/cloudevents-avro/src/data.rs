@@ -6,16 +6,17 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Error, ErrorKind, MediaType, Payload, Repair, RepairKind, TextBuffer, cut, scan::needs_escape,
+    Error, ErrorKind, MediaType, Payload, Repair, RepairKind,
+    codec::{Assembler, TextBuffer, cut, scan::needs_escape, scan_json},
 };
 use std::ops::Range;
 
 /// The field `data` as it was found.
 pub(crate) enum Found {
     Nothing,
-    /// Bytes, where they lie in the document.
+    /// Bytes, as a range of the document.
     Body(Range<usize>),
-    /// Text, where it lies in the document; whether it is UTF-8 is not known yet.
+    /// Text, as a range of the document that may not be UTF-8.
     Text(Range<usize>),
     Written(Payload),
 }
@@ -61,7 +62,7 @@ fn json<'a>(
     reader: &mut Reader<'a>,
     assembler: &mut Assembler<'_>,
 ) -> Result<Payload, Error> {
-    // The event is a level of its own.
+    // The event counts as a level.
     let depth = assembler.decoding().limits.depth.saturating_sub(1) as usize;
     // Measured first: the text can be longer than the datum, and is allocated once.
     let mut length = Length(0);
@@ -74,11 +75,11 @@ fn json<'a>(
     if assembler.content_type().is_some_and(|content_type| !content_type.is_json()) {
         return as_text(text, value, assembler);
     }
-    Payload::scan_json(&text, &mut 0, u32::MAX)
+    scan_json(&text, &mut 0, u32::MAX)
         .map_err(|problem| value.malformed(format!("the payload is not JSON: {}", problem.what)))
 }
 
-/// A JSON value, though the content type is another.
+/// A JSON value under another content type, as text.
 fn as_text(text: TextBuffer, value: Reader<'_>, assembler: &mut Assembler<'_>) -> Result<Payload, Error> {
     let content_type = assembler.content_type().map(MediaType::as_str).unwrap_or_default();
     let error = Error::new(ErrorKind::InvalidData)
@@ -93,16 +94,16 @@ fn as_text(text: TextBuffer, value: Reader<'_>, assembler: &mut Assembler<'_>) -
     Ok(Payload::text(text))
 }
 
-/// What is open around the reader.
+/// The open maps and arrays around the reader.
 struct Open {
     shape: Shape,
     items: Items,
     empty: bool,
-    /// How many names of objects around it there are.
+    /// The number of names of the objects around it.
     names: usize,
 }
 
-/// The maps and arrays of the schema. A `CloudEventData` is the object that its map is.
+/// The maps and arrays of the schema. A `CloudEventData` stands for the object of its map.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     /// `data` itself: a map of null, boolean, record, double, string.
@@ -115,7 +116,7 @@ enum Shape {
     Array,
 }
 
-/// What an item of a map or array turns out to be.
+/// The kind of an item of a map or array.
 enum Item {
     Null,
     Boolean,
@@ -124,7 +125,7 @@ enum Item {
     Open(Shape),
 }
 
-/// Writes the value at the reader as JSON text. With `names`, names of objects must not come twice.
+/// Writes the value at the reader as JSON text. With `names`, duplicate names in objects are refused.
 fn write_value(
     reader: &mut Reader<'_>,
     depth: usize,
@@ -217,7 +218,7 @@ fn write_item(
     Ok(())
 }
 
-/// The names of one map, as ranges of the document, are all different.
+/// Checks that the names of one map, as ranges of the document, are all different.
 fn check_names(names: &mut [(u32, u32)], document: &Reader<'_>) -> Result<(), Error> {
     let text = |&(start, end): &(u32, u32)| document.ahead(start as usize, end as usize);
     names.sort_unstable_by_key(text);
@@ -253,7 +254,7 @@ fn number(double: f64, at: &Reader<'_>) -> Result<String, Error> {
     }
 }
 
-/// Where JSON text goes.
+/// A sink of JSON text.
 trait Out {
     fn push(&mut self, text: &str);
 }

@@ -1,14 +1,17 @@
-//! The binary encoding of Avro, as far as the two schemas need it (Avro 1.9.0, "Binary Encoding").
+//! The part of Avro's binary encoding that the two schemas need (Avro 1.9.0, "Binary Encoding").
 
-use cloudevents_core::{Assembler, Error, ErrorKind, Piece, Room};
+use cloudevents_core::{
+    Error, ErrorKind,
+    codec::{Assembler, Piece, Room},
+};
 use std::{ops::Range, str::Utf8Error};
 
-/// A cursor over a datum. Every method leaves it after what it read, or answers with the error that names the place.
+/// A cursor over a datum. Every method moves it after what it read, or returns an error with the offset.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
-    /// The clause that a datum breaks which is not well-formed.
+    /// The clause that a malformed datum violates.
     clause: &'static str,
 }
 
@@ -30,19 +33,19 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    /// The bytes between two places of the document, neither of which was read yet.
+    /// The bytes between two offsets of the document, both not read yet.
     #[inline]
     pub(crate) fn ahead(&self, start: usize, end: usize) -> &'a [u8] {
         let read = self.position();
         self.rest.get(start.wrapping_sub(read)..end.wrapping_sub(read)).unwrap_or_default()
     }
 
-    /// An entry of a map as it usually is: a name, this byte for the branch of strings, a string, both shorter than 64 bytes. The
-    /// reader stays where it is when the next entry is another.
+    /// Reads a map entry in the usual form: a name, this byte for the branch of strings, a string, both shorter than 64 bytes. The
+    /// reader does not move if the next entry has another form.
     #[inline]
     pub(crate) fn short_entry(&mut self, branch: u8) -> Option<(&'a [u8], &'a [u8])> {
         let short = |bytes: &'a [u8]| match bytes {
-            // Odd ones are negative.
+            // Odd numbers are negative.
             [length @ ..0x80, rest @ ..] if length & 1 == 0 => {
                 rest.split_at_checked(usize::from(length >> 1))
             }
@@ -54,7 +57,7 @@ impl<'a> Reader<'a> {
         Some((name, text))
     }
 
-    /// Checks that nothing is left.
+    /// Checks that no bytes are left.
     #[inline]
     pub(crate) fn end(&self) -> Result<(), Error> {
         if self.rest.is_empty() {
@@ -80,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A `long`, or an `int` whose range is still to be looked at: a variable-length zig-zag number.
+    /// A `long`, or an `int` whose range the caller checks: a variable-length zig-zag number.
     #[inline]
     pub(crate) fn long(&mut self) -> Result<i64, Error> {
         match self.rest.split_first() {
@@ -126,7 +129,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `bytes`, or a `string` whose characters are still to be looked at.
+    /// `bytes`, or a `string` whose UTF-8 the caller checks.
     #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let before = self.rest;
@@ -147,7 +150,7 @@ impl<'a> Reader<'a> {
         Ok(self.position().wrapping_sub(length)..self.position())
     }
 
-    /// A `fixed` of this size, and whatever else has one.
+    /// A `fixed` of this size, or another value of fixed size.
     #[cfg(feature = "apacheavro022")]
     pub(crate) fn take(&mut self, size: usize) -> Result<&'a [u8], Error> {
         let Some((bytes, rest)) = self.rest.split_at_checked(size) else { return Err(self.at_end()) };
@@ -168,7 +171,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|error| not_utf8(error, self.position(), bytes, self))
     }
 
-    /// The index of a branch of a union with so many branches.
+    /// The index of a branch of a union with this many branches.
     #[inline]
     pub(crate) fn branch(&mut self, branches: usize) -> Result<usize, Error> {
         let before = self.rest;
@@ -221,7 +224,7 @@ pub(crate) fn piece(
     assembler.push_bytes(bytes).map_err(|error| text_error(error, end, bytes, reader))
 }
 
-/// The error with its place when it is that of a string that is none. The string ends here.
+/// Adds the offset to the error for a string that is not UTF-8 and ends here.
 #[cold]
 pub(crate) fn text_error(error: Error, end: usize, bytes: &[u8], reader: &Reader<'_>) -> Error {
     match std::str::from_utf8(bytes) {
@@ -247,7 +250,7 @@ pub(crate) struct Items {
 }
 
 impl Items {
-    /// Whether the reader is at another item; else it is behind the map or array.
+    /// Whether the reader is at another item. If not, it is after the map or array.
     #[inline]
     pub(crate) fn next(&mut self, reader: &mut Reader<'_>) -> Result<bool, Error> {
         if self.left == 0 && !self.next_block(reader)? {
@@ -276,7 +279,7 @@ impl Items {
                 );
             }
         }
-        // An item takes a byte at least.
+        // An item takes at least one byte.
         if self.left > reader.rest.len() as u64 {
             return Err(before.malformed(format!(
                 "{} items, and {} bytes are left",
@@ -363,7 +366,7 @@ fn with_many<'a>(bytes: &[u8], mut room: Room<'a>) -> Room<'a> {
 /// The length of `bytes` with their own length before them.
 #[inline]
 pub(crate) fn bytes_length(length: usize) -> usize {
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     long_length(length as i64).wrapping_add(length)
 }
 
@@ -400,9 +403,11 @@ mod tests {
             write_long(number, &mut out);
             assert_eq!(out, encoded, "{number}");
             let mut out = Vec::new();
-            let mut room = Room::new(encoded.len(), 0, &mut out);
-            put_long(number, &mut room);
-            assert!(room.is_full(), "{number}");
+            let filled = Room::fill(encoded.len(), 0, &mut out, |mut room| {
+                put_long(number, &mut room);
+                room
+            });
+            assert!(filled.is_ok(), "{number}");
             assert_eq!(out, encoded, "{number}");
             assert_eq!(long_length(number), encoded.len(), "{number}");
             let mut reader = Reader::new(encoded, "");

@@ -6,32 +6,40 @@ use crate::{
     value::{BRANCHES, Entry, STRING, place},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, AttributeName, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName, SpecVersion,
+    codec::{Assembler, AttributeName, Picker},
+};
 
 /// The clause of every datum: its encoding is that of the schema.
 pub(crate) const CLAUSE: &str = "AVRO-2.4-a";
 
 /// A document with one event and nothing else.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
     let beginning = beginning(&document);
     event(document, with).map_err(|error| explain(error, &beginning))
 }
 
-/// What tells whether a document is no bare datum, as far as it goes.
+/// The first bytes of a document, which may show that it is not a bare datum.
 #[inline]
 pub(crate) fn beginning(document: &[u8]) -> [u8; 4] {
     std::array::from_fn(|at| document.get(at).copied().unwrap_or_default())
 }
 
-/// One attribute of the event, as text, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     with.limits.check_bytes(document.len())?;
-    peek_at(document, name).map_err(|error| explain(error, document))
+    pick(document, names, with, read).map_err(|error| explain(error, document))
 }
 
-/// Helps out where the document is no bare datum.
+/// Adds help to the error if the document is not a bare datum.
 #[cold]
 pub(crate) fn explain(error: Error, document: &[u8]) -> Error {
     match document {
@@ -56,7 +64,7 @@ pub(crate) fn not_v1(clause: &'static str) -> Error {
 }
 
 #[inline]
-fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+fn event(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let mut reader = Reader::new(&document, CLAUSE);
     let mut assembler = Assembler::new(with);
     let mut entries = Items::default();
@@ -78,10 +86,10 @@ fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     let ended = reader.end();
     let payload = payload.cut(document)?;
     ended?;
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// The error of the entry at the reader, with its place.
+/// Adds the offset of the entry at the reader to its error.
 #[cold]
 fn located(mut reader: Reader<'_>, error: Error) -> Error {
     match Entry::read(&mut reader, &BRANCHES) {
@@ -90,14 +98,20 @@ fn located(mut reader: Reader<'_>, error: Error) -> Error {
     }
 }
 
-fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {
+fn pick(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     let mut reader = Reader::new(document, CLAUSE);
+    let mut picker = Picker::new(names, with);
     let mut entries = Items::default();
-    while entries.next(&mut reader)? {
+    while !picker.is_done() && entries.next(&mut reader)? {
         let entry = Entry::read(&mut reader, &BRANCHES)?;
-        if entry.name == name.as_bytes() {
-            return entry.canonical(&reader);
+        if picker.wants(entry.name) {
+            entry.give(&reader, picker.assembler())?;
         }
     }
-    Ok(None)
+    picker.finish(read)
 }

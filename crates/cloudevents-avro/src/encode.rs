@@ -6,8 +6,8 @@ use crate::{
     value,
 };
 use cloudevents_core::{
-    CoreName, Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, Room, SpecVersion,
-    append_payload,
+    Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion,
+    codec::{CoreName, Room, append_payload},
 };
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
@@ -30,7 +30,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     }
     let mut losses = Losses::none();
     let text = |name| event.core_bytes(name);
-    // What a native payload implies is made explicit: the format itself implies nothing.
+    // The content type that a native payload implies is made explicit: the format itself implies none.
     let content_type = explicit_content_type(event);
     let data = event.data();
     let payload = data.map(Data::as_bytes);
@@ -38,26 +38,27 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     // The end of the map, the branch of the payload, and the payload's length.
     let head = payload.map_or(0, |payload| long_length(payload.len() as i64)).wrapping_add(2);
     let payload_length = payload.map_or(0, <[u8]>::len);
-    let mut room = Room::new(length.wrapping_add(head), payload_length, out);
-    put_long(entries, &mut room);
-    room.put(*SPECVERSION);
-    put_entry(ID, text(CoreName::Id), &mut room);
-    put_entry(SOURCE, text(CoreName::Source), &mut room);
-    put_entry(TYPE, text(CoreName::Type), &mut room);
-    put_entry(DATACONTENTTYPE, content_type, &mut room);
-    put_entry(DATASCHEMA, text(CoreName::DataSchema), &mut room);
-    put_entry(SUBJECT, text(CoreName::Subject), &mut room);
-    put_entry(TIME, text(CoreName::Time), &mut room);
-    for (name, value) in event.extensions() {
-        value::put(name, value, &mut room);
-        value::tell_losses(name, value, &mut losses);
-    }
-    room.put([0, branch(event, data)]);
-    if let Some(payload) = payload {
-        put_long(payload.len() as i64, &mut room);
-        debug_assert!(room.is_full(), "less was written than measured");
-        append_payload(payload, out);
-    }
+    Room::fill(length.wrapping_add(head), payload_length, out, |mut room| {
+        put_long(entries, &mut room);
+        room.put(*SPECVERSION);
+        put_entry(ID, text(CoreName::Id), &mut room);
+        put_entry(SOURCE, text(CoreName::Source), &mut room);
+        put_entry(TYPE, text(CoreName::Type), &mut room);
+        put_entry(DATACONTENTTYPE, content_type, &mut room);
+        put_entry(DATASCHEMA, text(CoreName::DataSchema), &mut room);
+        put_entry(SUBJECT, text(CoreName::Subject), &mut room);
+        put_entry(TIME, text(CoreName::Time), &mut room);
+        for (name, value) in event.extensions() {
+            value::put(name, value, &mut room);
+            value::tell_losses(name, value, &mut losses);
+        }
+        room.put([0, branch(event, data)]);
+        if let Some(payload) = payload {
+            put_long(payload.len() as i64, &mut room);
+        }
+        room
+    })?;
+    append_payload(payload.unwrap_or_default(), out);
     if let Some(data) = data {
         payload_losses(event, data, &mut losses);
     }
@@ -74,7 +75,7 @@ fn explicit_content_type(event: &Event) -> &[u8] {
 }
 
 /// Writes an entry, if there is one.
-#[inline(always)] // The head is known where this is called, and so need not be copied by a call.
+#[inline(always)] // The head is a constant of the caller, so that it is copied inline.
 fn put_entry<const N: usize>(head: &[u8; N], text: &[u8], room: &mut Room<'_>) {
     if !text.is_empty() {
         room.put(*head);
@@ -82,7 +83,7 @@ fn put_entry<const N: usize>(head: &[u8; N], text: &[u8], room: &mut Room<'_>) {
     }
 }
 
-/// How many entries the map has, and their length with that of their number.
+/// The number of entries of the map, and their length including that of their count.
 #[inline(always)]
 fn measure(event: &Event, content_type: usize) -> (i64, usize) {
     let (mut entries, mut length) = (1_i64, SPECVERSION.len());
@@ -97,7 +98,7 @@ fn measure(event: &Event, content_type: usize) -> (i64, usize) {
     ] {
         if text > 0 {
             entries = entries.wrapping_add(1);
-            // What lies in memory has no length that overflows.
+            // The length of data in memory does not overflow.
             length = length.wrapping_add(head).wrapping_add(bytes_length(text));
         }
     }
@@ -119,13 +120,13 @@ fn branch(event: &Event, data: Option<Data<'_>>) -> u8 {
     match data {
         None => NULL,
         Some(Data::Text(_) | Data::Xml(_)) => STRING,
-        // The text of a JSON value under another content type is text like any other.
+        // Under another content type, the text of a JSON value is plain text.
         Some(Data::Json(_)) if !says_json(event) => STRING,
         Some(_) => BYTES,
     }
 }
 
-/// What the payload loses.
+/// Reports what the payload loses.
 #[inline]
 fn payload_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {
@@ -149,7 +150,7 @@ fn text_as_json() -> Loss {
     Loss::new("data", "text-as-json", "text under a JSON content type, or none, becomes a JSON string")
 }
 
-/// What a payload is not any more, where all payloads are bytes and the content type says what they are.
+/// Reports the kind that a payload loses where all payloads are bytes and the content type decides their kind.
 #[inline]
 pub(crate) fn bytes_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {

@@ -1,20 +1,22 @@
 //! The format as a value, and its shorthands.
 
-use crate::{decode as read, encode as write};
+use crate::{decode as reading, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Losses, MediaType};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, Event, Format, FormatId, FoundAttributes, Losses, MediaType, ResolvedName,
+};
 
 /// The Avro event format.
 ///
 /// ```
 /// use cloudevents_avro::Avro;
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// Avro::new().encode(&event, &mut document)?;
 /// assert_eq!(document, b"\x08\x16specversion\x06\x061.0\x04id\x06\x021\x0csource\x06\x04/s\x08type\x06\x02t\x00\x02");
-/// assert_eq!(Avro::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(Avro::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,20 +34,31 @@ impl Format for Avro {
         FormatId::new("avro")
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: Avro = Avro::new();
+        Some(&FORMAT)
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         media_type("application/cloudevents+avro")
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         write::event(event, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
@@ -59,20 +72,22 @@ impl Format for Avro {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What Avro cannot hold exactly is told by [`Format::encode`].
+/// Returns the document of one event, and what the format cannot hold exactly.
 ///
-/// The error, of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion), is for an event of
-/// specversion 0.3.
-pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    write::event(event, &mut out)?;
-    Ok(out)
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+    Avro::new().to_vec(event)
 }
 
-/// A media type that is known to be one.
+/// Returns the document of one event. Discards the losses; [`encode`] returns them, and has the same errors.
+pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
+    Ok(encode(event)?.0)
+}
+
+/// Parses a constant that is a media type.
 pub(crate) fn media_type(text: &'static str) -> MediaType<'static> {
     MediaType::parse(text).unwrap_or(MediaType::OCTET_STREAM)
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -15,4 +16,4 @@ mod value;
 #[cfg(feature = "apacheavro022")]
 pub use apacheavro022::{AvroBuilderExt, AvroEventExt, CheckedSchema};
 pub use compact::AvroCompact;
-pub use format::{Avro, decode, encode};
+pub use format::{Avro, decode, encode, encode_lossy};

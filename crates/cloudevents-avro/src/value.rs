@@ -2,7 +2,8 @@
 
 use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, put_bytes, put_long, text_error};
 use cloudevents_core::{
-    Assembler, AttributeName, Error, ErrorKind, Extent, Given, Loss, Losses, Name, Room, Value,
+    Error, ErrorKind, Loss, Losses, Name, Value,
+    codec::{Assembler, AttributeName, Extent, Given, Room},
 };
 
 /// What a branch of a map's union holds.
@@ -20,10 +21,10 @@ pub(crate) enum Kind {
 /// The branches of an attribute: `["null", "boolean", "int", "string", "bytes"]`.
 pub(crate) const BRANCHES: [Kind; 5] = [Kind::Null, Kind::Boolean, Kind::Int, Kind::String, Kind::Bytes];
 
-/// The byte that says which of them a string is.
+/// The byte of the branch for strings.
 pub(crate) const STRING: u8 = 0x06;
 
-/// An entry of a map, not looked at any closer.
+/// An entry of a map, unchecked.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) name: &'a [u8],
@@ -32,7 +33,7 @@ pub(crate) struct Entry<'a> {
     bytes: &'a [u8],
     /// Of the others.
     pub(crate) number: i64,
-    /// Where the branch is: right behind the name.
+    /// The offset of the branch, directly after the name.
     pub(crate) branch: usize,
     end: usize,
 }
@@ -54,7 +55,7 @@ impl<'a> Entry<'a> {
         Ok(Self { name, kind, bytes, number, branch, end: reader.position() })
     }
 
-    /// Gives the attribute to the assembler.
+    /// Passes the attribute to the assembler.
     #[inline]
     pub(crate) fn give(&self, reader: &Reader<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
         let taken = match self.kind {
@@ -77,7 +78,7 @@ impl<'a> Entry<'a> {
         taken.map_err(|error| self.explain(error, reader))
     }
 
-    /// Gives an attribute to the assembler whose value is none.
+    /// Passes an attribute with an invalid value to the assembler.
     #[cold]
     pub(crate) fn invalid(
         &self,
@@ -95,21 +96,6 @@ impl<'a> Entry<'a> {
         std::str::from_utf8(self.name).map_err(|error| not_utf8(error, self.branch, self.name, reader))
     }
 
-    /// The value in its canonical string, or nothing for null.
-    pub(crate) fn canonical(&self, reader: &Reader<'_>) -> Result<Option<String>, Error> {
-        let value = match self.kind {
-            Kind::Null => return Ok(None),
-            Kind::Boolean => Value::Boolean(self.number != 0),
-            Kind::Int | Kind::Timestamp => Value::Integer(self.int().map_err(|error| self.place(error))?),
-            Kind::String => Value::String(
-                std::str::from_utf8(self.bytes)
-                    .map_err(|error| not_utf8(error, self.end, self.bytes, reader))?,
-            ),
-            Kind::Bytes => Value::Binary(self.bytes),
-        };
-        Ok(Some(value.to_canonical().into_owned()))
-    }
-
     fn int(&self) -> Result<i32, Error> {
         i32::try_from(self.number).map_err(|_| {
             Error::new(ErrorKind::InvalidInteger)
@@ -118,7 +104,7 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// The error with its place, which for strings that are none is the place within.
+    /// Adds the offset to the error; for a string that is not UTF-8, the offset within the string.
     #[cold]
     pub(crate) fn explain(&self, error: Error, reader: &Reader<'_>) -> Error {
         if error.kind() != ErrorKind::InvalidUtf8 {
@@ -129,7 +115,7 @@ impl<'a> Entry<'a> {
         text_error(error, self.branch, self.name, reader)
     }
 
-    /// Adds the place: the name, or the value with its branch.
+    /// Adds the offset of the name, or of the value with its branch.
     #[cold]
     pub(crate) fn place(&self, error: Error) -> Error {
         let is_name = error.kind() == ErrorKind::InvalidName;
@@ -167,11 +153,11 @@ pub(crate) fn length(name: usize, value: Extent) -> usize {
         Extent::Integer(number) => long_length(number.into()),
         Extent::Bytes(_, length) => bytes_length(length),
     };
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     bytes_length(name).wrapping_add(1).wrapping_add(value)
 }
 
-/// The type that an extension loses.
+/// Reports the type that an extension loses.
 #[inline]
 pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
     if matches!(value, Value::Uri(_) | Value::UriReference(_) | Value::Timestamp(_)) {
@@ -181,10 +167,10 @@ pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses)
 
 #[cold]
 pub(crate) fn type_lost(name: Name<'_>) -> Loss {
-    Loss::new(name.as_str(), "attribute-type", "the type is not carried; the attribute becomes a String")
+    Loss::new(name.as_str(), Loss::ATTRIBUTE_TYPE, "the type is not carried; the attribute becomes a String")
 }
 
-/// Adds a place where the error knows no better one.
+/// Adds an offset, unless the error has a more precise one.
 #[cold]
 pub(crate) fn place(error: Error, offset: usize) -> Error {
     if error.offset().is_some() { error } else { error.with_offset(offset) }

@@ -1,4 +1,4 @@
-//! A counting allocator: what an operation asks of the heap, told exactly.
+//! A counting allocator: the exact heap usage of an operation.
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it.
 
@@ -7,7 +7,7 @@ use std::{
     cell::Cell,
 };
 
-/// Counts what a thread asks for while it is in [`of`], and leaves the work to the system's allocator.
+/// Counts the allocations of a thread while it is in [`of`], and delegates to the system's allocator.
 pub(crate) struct Counting;
 
 thread_local! {
@@ -15,19 +15,19 @@ thread_local! {
     static COUNT: Cell<Option<Heap>> = const { Cell::new(None) };
 }
 
-/// What the heap was asked for. A reallocation counts as an allocation of its new size.
+/// What was requested from the heap. A reallocation counts as an allocation of its new size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heap {
-    /// Calls that asked for memory.
+    /// The number of allocating calls.
     pub(crate) calls: u64,
-    /// Bytes asked for in all.
+    /// The bytes requested in total.
     pub(crate) bytes: u64,
-    /// Bytes asked for and not given back.
+    /// The bytes requested and not freed.
     pub(crate) held: i64,
 }
 
-/// What running this asks of the heap. The answer of `run` is still alive when the count ends, so that `held` is what it
-/// holds; drop it inside to count the whole of an operation.
+/// Runs a function and returns its heap usage. The result of `run` is alive when the count ends, so `held` is what the result holds.
+/// To count a whole operation, drop the result inside `run`.
 pub(crate) fn of<T>(run: impl FnOnce() -> T) -> Heap {
     COUNT.set(Some(Heap::default()));
     let kept = run();

@@ -6,7 +6,7 @@ use crate::{
     rows::{Failure, Row, header_map, run},
 };
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::{Decoding, Event, Mode};
+use cloudevents_core::{DecodeOptions, Event, Mode};
 use http::HeaderMap;
 use std::{hint::black_box, rc::Rc};
 
@@ -15,7 +15,7 @@ pub(crate) fn decode(source: &Source) -> Result<Row, Failure> {
     let (event, message) = example(source)?;
     let mut headers = HeaderMap::new();
     let (body, _) = cloudevents_http::encode(&event, Mode::Binary, &mut headers)?;
-    let decoding = Rc::new(Decoding::strict());
+    let decoding = Rc::new(DecodeOptions::strict());
     let read = cloudevents_amqp::decode(&message, &decoding)?.value;
     let shared = match &message.body {
         Body::Data(bytes) => read.data_bytes().is_some_and(|data| data.as_ptr() == bytes.as_ptr()),
@@ -63,9 +63,9 @@ pub(crate) fn encode(source: &Source) -> Result<Row, Failure> {
 fn example(source: &Source) -> Result<(Event, AmqpMessage), Failure> {
     let request = source.http()?;
     let headers = header_map(&request.headers)?;
-    let event = cloudevents_http::decode(&headers, request.body, &Decoding::strict())?.value;
+    let event = cloudevents_http::decode(&headers, request.body, &DecodeOptions::strict())?.value;
     let (mut message, _) = cloudevents_amqp::encode(&event, Mode::Binary)?;
-    if cloudevents_amqp::decode(&message, &Decoding::strict())?.value != event {
+    if cloudevents_amqp::decode(&message, &DecodeOptions::strict())?.value != event {
         return Err("the event that was read is not the one that was written".into());
     }
     // As it comes from elsewhere: out of buffers of its own.

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::error::Error;
 
-/// Checks every gate and prints what was found. The answer says whether all hold.
+/// Checks all gates and prints the results. Returns whether all hold.
 pub(crate) fn check(source: &Source, style: Style) -> Result<bool, Box<dyn Error>> {
     let countable = instructions::are_countable();
     let columns = ["row", "instructions", "at most", "allocations", "at most", "also", "result"];

@@ -115,7 +115,7 @@ pub(crate) fn document_of(bytes: usize) -> Bytes {
     shared(event(4, JSON, "data", &data))
 }
 
-/// A buffer whose first clone, which allocates a counter, lies behind it, as it does for a receive buffer in use.
+/// A buffer that was cloned before, like a receive buffer in use: the first clone allocates a counter.
 fn shared(bytes: impl Into<Bytes>) -> Bytes {
     let bytes = bytes.into();
     drop(bytes.clone());
@@ -216,8 +216,8 @@ fn item(dice: &mut Dice) -> String {
     ])
 }
 
-/// A document whose members come in any order, with payloads and extensions of several shapes: no two are alike, so that
-/// no branch can be learnt by heart.
+/// A document with members in any order and payloads and extensions of several shapes. All documents differ, so that the branch
+/// predictor cannot learn them.
 fn mixed(dice: &mut Dice, i: u32) -> String {
     let mut members: Vec<(String, String)> = attributes(i, JSON)
         .into_iter()

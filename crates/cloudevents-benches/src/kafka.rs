@@ -6,7 +6,7 @@ use crate::{
     inputs::Source,
     rows::{Failure, Row, header_map, run},
 };
-use cloudevents_core::{Decoding, Event, Mode};
+use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_kafka::Record;
 use http::HeaderMap;
 use std::{hint::black_box, rc::Rc};
@@ -16,7 +16,7 @@ pub(crate) fn decode(source: &Source) -> Result<Row, Failure> {
     let (event, record) = example(source)?;
     let mut headers = HeaderMap::new();
     let (body, _) = cloudevents_http::encode(&event, Mode::Binary, &mut headers)?;
-    let decoding = Rc::new(Decoding::strict());
+    let decoding = Rc::new(DecodeOptions::strict());
     let read = cloudevents_kafka::decode(&record, &decoding)?.value;
     let shared =
         read.data_bytes().map(|data| data.as_ptr()) == record.value.as_ref().map(|value| value.as_ptr());
@@ -64,9 +64,9 @@ pub(crate) fn encode(source: &Source) -> Result<Row, Failure> {
 fn example(source: &Source) -> Result<(Event, Record), Failure> {
     let message = source.http()?;
     let headers = header_map(&message.headers)?;
-    let event = cloudevents_http::decode(&headers, message.body, &Decoding::strict())?.value;
+    let event = cloudevents_http::decode(&headers, message.body, &DecodeOptions::strict())?.value;
     let (record, _) = cloudevents_kafka::encode(&event, Mode::Binary)?;
-    if cloudevents_kafka::decode(&record, &Decoding::strict())?.value != event {
+    if cloudevents_kafka::decode(&record, &DecodeOptions::strict())?.value != event {
         return Err("the event that was read is not the one that was written".into());
     }
     // As it comes from elsewhere: out of buffers of its own.

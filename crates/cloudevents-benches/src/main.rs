@@ -10,6 +10,7 @@ mod kafka;
 mod receive;
 mod report;
 mod rows;
+mod select;
 mod table;
 mod targets;
 mod timing;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The answer says whether all is well.
+/// Returns whether all checks passed.
 fn perform(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
     let source = Source::from_environment();
     if let ["count", row, times, side @ ..] = arguments {

@@ -1,7 +1,7 @@
 //! Receiving over HTTP with axum: a handler that takes an event, relative to one that takes only the body.
 //!
-//! The server has a thread of its own. What counts is the processor time of that thread, which a route of the server tells: so
-//! the load that is made beside it, and other programs, take no part.
+//! The server has its own thread. Only the processor time of that thread counts, which a route of the server reports. So the load
+//! generator and other programs are excluded.
 
 mod in_memory;
 
@@ -13,7 +13,7 @@ use crate::{
     timing::{median, now},
 };
 use axum::{Router, body::Bytes, http::StatusCode, routing::post};
-use cloudevents_core::Decoding;
+use cloudevents_core::DecodeOptions;
 use cloudevents_http::axum08::{CloudEvent, CloudEventMessage, DecodingLayer};
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The handlers, and what they take. The first is what the others are held against.
+/// The handlers, and what they take. The others are compared with the first.
 const HANDLERS: [(&str, &str); 4] = [
     ("/bytes", "the body"),
     ("/event", "an event"),
@@ -125,7 +125,8 @@ fn router() -> Router {
         black_box(&message);
         StatusCode::NO_CONTENT
     };
-    let layered = Router::new().route("/layer", post(event)).layer(DecodingLayer::new(Decoding::strict()));
+    let layered =
+        Router::new().route("/layer", post(event)).layer(DecodingLayer::new(DecodeOptions::strict()));
     Router::new()
         .route("/bytes", post(bytes))
         .route("/event", post(event))

@@ -53,7 +53,7 @@ fn times(row: &Row, effort: Effort) -> (Times, Times, Vec<Times>) {
 
 fn time(names: &[&str], source: &Source, style: Style, effort: Effort) -> Outcome<Table> {
     let mut columns = vec!["row", "times faster than the peer", "gate", "wish", "of plain work"];
-    // Nanoseconds are of the machine at hand: nothing to publish.
+    // Nanoseconds depend on the machine, so they are not published.
     if style == Style::Text {
         columns.push("ns");
     }

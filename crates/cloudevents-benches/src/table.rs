@@ -62,7 +62,7 @@ impl Table {
     }
 }
 
-/// A whole number with its thousands set apart.
+/// Formats a whole number with thousands separators.
 pub(crate) fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut out = String::new();

@@ -59,8 +59,8 @@ pub(crate) fn side_by_side(runs: &[&Run], effort: Effort) -> Vec<Times> {
     times
 }
 
-/// How often an operation fits into so many nanoseconds, at least once. It warms up on the way: the first times take long, and a turn
-/// of few operations is one in which the processor's caches are still the peer's.
+/// Returns how often an operation fits into this many nanoseconds, at least 1. It also warms up: the first runs are slow, and in a turn
+/// of few operations the processor's caches still hold the peer's data.
 pub(crate) fn times_within(run: &Run, nanoseconds: f64) -> u64 {
     run(2);
     let mut times = 1;
@@ -80,7 +80,7 @@ fn measure(run: &Run, times: u64) -> f64 {
     (now().saturating_sub(start).as_nanos() as f64).max(1.0) / times as f64
 }
 
-/// The time this thread has had of a processor: what other programs do in the meantime does not count.
+/// The processor time of this thread, which excludes other programs.
 #[cfg(unix)]
 pub(crate) fn now() -> Duration {
     use rustix::time::{ClockId, clock_gettime};

@@ -2,13 +2,13 @@
 
 use crate::Cbor;
 use cloudevents_core::{
-    Codec, CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+    Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 /// CBOR payloads from serde types, for [`EventBuilder`].
 pub trait CborBuilderExt: Sized {
-    /// The payload as a CBOR item, with `datacontenttype` `application/cbor`. What cannot be serialised is reported by `build`.
+    /// Sets the payload as a CBOR item, with `datacontenttype` `application/cbor`. `build` reports a value that cannot be serialised.
     ///
     /// ```
     /// use cloudevents_cbor::{CborBuilderExt, CborEventExt};
@@ -30,7 +30,7 @@ impl CborBuilderExt for EventBuilder {
 
 /// CBOR payloads as serde types, for [`Event`].
 pub trait CborEventExt {
-    /// The payload as a value of this type: a CBOR item, or bytes that are one.
+    /// Returns the payload as a value of type `T`. The payload is a CBOR item, or bytes that encode one.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
     /// CBOR, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not CBOR, or when the item is not
@@ -52,7 +52,7 @@ impl CborEventExt for Event {
     }
 }
 
-/// Reads a payload as a value of this type, whatever its content type is: a CBOR item, or bytes that are one.
+/// Reads a payload as a value of type `T`, regardless of its content type. The payload is a CBOR item, or bytes that encode one.
 pub fn from_data<T: DeserializeOwned>(data: Data<'_>) -> Result<T, Error> {
     let (Data::Cbor(mut bytes) | Data::Binary(mut bytes)) = data else {
         return Err(refuse("a CBOR item is expected, and this is text or protobuf"));
@@ -62,17 +62,21 @@ pub fn from_data<T: DeserializeOwned>(data: Data<'_>) -> Result<T, Error> {
     if bytes.is_empty() { Ok(value) } else { Err(refuse("bytes follow the CBOR item")) }
 }
 
-impl<T: Serialize + DeserializeOwned> Codec<T> for Cbor {
+impl Codec for Cbor {
     const CONTENT_TYPE: &'static str = "application/cbor";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is_cbor()
     }
+}
 
+impl<T: Serialize> Encode<T> for Cbor {
     fn encode(value: &T, _: &CodecContext<'_>) -> Result<Payload, Error> {
         to_payload(value)
     }
+}
 
+impl<T: DeserializeOwned> Decode<T> for Cbor {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> {
         from_data(data)
     }

@@ -1,10 +1,10 @@
 //! Payloads: the member `data`.
 
-use crate::wire::{BYTES, Head, Reader, TEXT, head_length, is_byte_string, is_valid, not_utf8, put_head};
+use crate::wire::{BYTES, Head, Reader, TEXT, head_length, is_byte_string, not_utf8, put_head};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
-    Room, TextBuffer, cut,
+    Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
+    codec::{Assembler, Room, TextBuffer, cut},
 };
 use std::{borrow::Cow, ops::Range};
 
@@ -57,10 +57,10 @@ impl Found {
         })
     }
 
-    /// The payload, now that the content type is known.
+    /// Decides the kind of payload, once the content type is known.
     #[inline]
     pub(crate) fn decide(self, document: Bytes, assembler: &mut Assembler<'_>) -> Result<Payload, Error> {
-        // Bytes are bytes, whatever the content type is.
+        // Bytes stay bytes under every content type.
         match self.kind {
             Kind::Bytes(range) => return Ok(Payload::binary(cut(document, range))),
             Kind::BytesInChunks(bytes) => return Ok(Payload::binary(bytes)),
@@ -115,22 +115,22 @@ impl<'a> Written<'a> {
             None => Self::Nothing,
             Some(Data::Json(json)) => Self::Text(json.as_str()),
             Some(Data::Text(text) | Data::Xml(text)) => Self::Text(text),
-            Some(Data::Cbor(item)) if says_cbor(event) && is_valid(item) => Self::Item(item),
+            Some(Data::Cbor(item)) if says_cbor(event) => Self::Item(item),
             Some(data) => Self::Bytes(data.as_bytes()),
         }
     }
 
-    /// `datacontenttype` as stated, or made explicit where the document would otherwise say something else than the event.
+    /// `datacontenttype` as stated, or made explicit if the document would otherwise mean something else than the event.
     #[inline]
     pub(crate) fn content_type(self, event: &Event) -> Option<MediaType<'_>> {
         event.datacontenttype().or_else(|| match self {
-            // That is what its absence says.
+            // An absent content type means the same.
             Self::Item(_) => None,
             _ => event.content_type(),
         })
     }
 
-    /// What follows the head; of an item that is one already, all of it.
+    /// The bytes after the head; for an encoded item, the whole item.
     #[inline]
     pub(crate) fn contents(self) -> &'a [u8] {
         match self {
@@ -159,7 +159,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// What does not read back as it was.
+    /// The losses: what does not read back unchanged.
     #[inline]
     pub(crate) fn losses(self, event: &Event, data: Option<Data<'_>>) -> Losses {
         let mut losses = Losses::none();
@@ -176,12 +176,6 @@ impl<'a> Written<'a> {
             }
             (Self::Item(item), _) if is_byte_string(item) => {
                 lost("byte-string", "a CBOR item that is a byte string becomes bytes");
-            }
-            (Self::Bytes(_), Some(Data::Cbor(_))) if says_cbor(event) => {
-                lost(
-                    "payload-not-cbor",
-                    "the payload is CBOR that no reader accepts; it is carried as bytes",
-                );
             }
             (_, Some(Data::Proto { .. })) => {
                 lost("type-url", "the type URL of the protobuf message is not carried");

@@ -6,11 +6,14 @@ use crate::{
     wire::{Left, MAP, MOST_LEVELS, Reader, TAG, TEXT, malformed},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, AttributeName, Decoded, Decoding, Error, ErrorKind, Event, SpecVersion};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName, SpecVersion,
+    codec::{Assembler, AttributeName, Picker},
+};
 
 /// A document with one event and nothing else.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
     let mut assembler = Assembler::new(with);
     let payload = members(&document, &mut assembler)?;
@@ -25,30 +28,33 @@ pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event
         Some(payload) => Some(payload.decide(document, &mut assembler)?),
         None => None,
     };
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// One attribute of the event in its canonical string, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     with.limits.check_bytes(document.len())?;
+    let mut picker = Picker::new(names, with);
     let mut reader = Reader::new(document);
     let mut left = open(&mut reader)?;
     let levels = levels(with);
-    while reader.more(&mut left) {
-        let (found, at) = key(&mut reader)?;
-        if let Name::Data = found {
+    while !picker.is_done() && reader.more(&mut left) {
+        let (name, at) = key(&mut reader)?;
+        if matches!(name, Name::Data) || !picker.wants(name.as_str().as_bytes()) {
             reader.skip(levels)?;
             continue;
         }
-        let attribute = attribute(found, at, &mut reader, levels)?;
-        if attribute.name.as_str() == name {
-            return attribute.to_canonical();
-        }
+        attribute(name, at, &mut reader, levels)?.assemble(picker.assembler())?;
     }
-    Ok(None)
+    picker.finish(read)
 }
 
-/// Reads all members and gives the attributes to the assembler. The answer is the payload.
+/// Reads all members and passes the attributes to the assembler. Returns the payload.
 #[inline]
 fn members(document: &[u8], assembler: &mut Assembler<'_>) -> Result<Option<data::Found>, Error> {
     let levels = levels(assembler.decoding());
@@ -82,17 +88,17 @@ fn members(document: &[u8], assembler: &mut Assembler<'_>) -> Result<Option<data
     Ok(payload)
 }
 
-/// What became of a member that may be as usual.
+/// The result of reading a member that may have the usual form.
 enum Usual {
-    /// An attribute, which the assembler has.
+    /// An attribute, which was passed to the assembler.
     Given,
-    /// The reader is behind the name, which is that of the payload.
+    /// The payload. The reader is after its name.
     Data,
-    /// The reader stayed where it is.
+    /// Another member. The reader did not move.
     Other,
 }
 
-/// Gives the attribute at the reader to the assembler when it is as usual.
+/// Passes the attribute at the reader to the assembler, if it has the usual form.
 #[inline]
 fn usual(reader: &mut Reader<'_>, levels: u32, assembler: &mut Assembler<'_>) -> Result<Usual, Error> {
     let mut ahead = *reader;
@@ -110,13 +116,13 @@ fn usual(reader: &mut Reader<'_>, levels: u32, assembler: &mut Assembler<'_>) ->
     Ok(Usual::Given)
 }
 
-/// The error of the member at the reader, with its place.
+/// Adds the offset of the member at the reader to its error.
 #[cold]
 fn located(mut reader: Reader<'_>, levels: u32, error: Error) -> Error {
     let attribute = key(&mut reader).and_then(|(name, at)| attribute(name, at, &mut reader, levels));
     match attribute {
         Ok(attribute) => attribute.located(error),
-        // The text is none.
+        // The text is not UTF-8.
         Err(error) => error,
     }
 }
@@ -158,7 +164,7 @@ fn attribute<'a>(
 }
 
 /// The levels of nesting that the value of a member may have.
-fn levels(with: &Decoding) -> u32 {
+fn levels(with: &DecodeOptions) -> u32 {
     with.limits.depth.saturating_sub(1).min(MOST_LEVELS)
 }
 

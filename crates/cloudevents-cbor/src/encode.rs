@@ -6,7 +6,10 @@ use crate::{
     value,
     wire::{MAP, TEXT, head_length, put_head, put_string, string_length},
 };
-use cloudevents_core::{CoreName, Error, Event, Losses, Room, SpecVersion, append_payload};
+use cloudevents_core::{
+    Error, Event, Losses, SpecVersion,
+    codec::{CoreName, Room, append_payload},
+};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -20,36 +23,37 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let text = |name| event.core_bytes(name);
     let mut content_type = text(CoreName::DataContentType);
     if content_type.is_empty() {
-        // What is not said otherwise is made explicit.
+        // A content type that the document does not imply is made explicit.
         content_type = written.content_type(event).map_or(&[], |implied| implied.as_str().as_bytes());
     }
     let (members, length) = measure(event, content_type.len(), written);
-    let mut room = Room::new(length, written.contents().len(), out);
-    put_head(MAP, members, &mut room);
-    room.put(*SPECVERSION);
-    put_text(ID, text(CoreName::Id), &mut room);
-    put_text(SOURCE, text(CoreName::Source), &mut room);
-    put_text(TYPE, text(CoreName::Type), &mut room);
-    put_text(DATACONTENTTYPE, content_type, &mut room);
-    put_text(DATASCHEMA, text(CoreName::DataSchema), &mut room);
-    put_text(SUBJECT, text(CoreName::Subject), &mut room);
-    let time = text(CoreName::Time);
-    if value::is_upper_case(time) {
-        put_text(TIME, time, &mut room);
-    } else {
-        put_text(TIME, &time.to_ascii_uppercase(), &mut room);
-    }
-    for (name, value) in event.extensions() {
-        put_string(TEXT, name.as_str().as_bytes(), &mut room);
-        value::write(value, &mut room);
-        value::tell_losses(name.as_str(), value, &mut losses);
-    }
-    if data.is_some() {
-        room.put(*DATA);
-        written.put_head(&mut room);
-        debug_assert!(room.is_full(), "less was written than measured");
-        append_payload(written.contents(), out);
-    }
+    Room::fill(length, written.contents().len(), out, |mut room| {
+        put_head(MAP, members, &mut room);
+        room.put(*SPECVERSION);
+        put_text(ID, text(CoreName::Id), &mut room);
+        put_text(SOURCE, text(CoreName::Source), &mut room);
+        put_text(TYPE, text(CoreName::Type), &mut room);
+        put_text(DATACONTENTTYPE, content_type, &mut room);
+        put_text(DATASCHEMA, text(CoreName::DataSchema), &mut room);
+        put_text(SUBJECT, text(CoreName::Subject), &mut room);
+        let time = text(CoreName::Time);
+        if value::is_upper_case(time) {
+            put_text(TIME, time, &mut room);
+        } else {
+            put_text(TIME, &time.to_ascii_uppercase(), &mut room);
+        }
+        for (name, value) in event.extensions() {
+            put_string(TEXT, name.as_str().as_bytes(), &mut room);
+            value::write(value, &mut room);
+            value::tell_losses(name.as_str(), value, &mut losses);
+        }
+        if data.is_some() {
+            room.put(*DATA);
+            written.put_head(&mut room);
+        }
+        room
+    })?;
+    append_payload(written.contents(), out);
     Ok(losses)
 }
 
@@ -74,11 +78,11 @@ fn put_text<const N: usize>(name: &[u8; N], text: &[u8], room: &mut Room<'_>) {
     }
 }
 
-/// How many members the document has, and its length without the contents of the payload.
+/// The number of members of the document, and its length without the contents of the payload.
 #[inline(always)]
 fn measure(event: &Event, content_type: usize, written: Written<'_>) -> (u64, usize) {
     let (mut members, mut length) = (1_u64, SPECVERSION.len());
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     let mut add = |name: usize, value: usize| {
         members = members.wrapping_add(1);
         length = length.wrapping_add(name).wrapping_add(value);

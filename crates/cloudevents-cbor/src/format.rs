@@ -1,21 +1,23 @@
 //! The format as a value, and its shorthands.
 
-use crate::{decode as read, encode as write};
+use crate::{decode as reading, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Losses, MediaType};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, Event, Format, FormatId, FoundAttributes, Losses, MediaType, ResolvedName,
+};
 
 /// The CBOR event format and, behind the feature `ciborium02`, the codec of CBOR payloads for
 /// [`EventData`](cloudevents_core::EventData).
 ///
 /// ```
 /// use cloudevents_cbor::Cbor;
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// Cbor::new().encode(&event, &mut document)?;
 /// assert_eq!(document, b"\xa4\x6bspecversion\x631.0\x62id\x611\x66source\xd8\x20\x62/s\x64type\x61t");
-/// assert_eq!(Cbor::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(Cbor::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,20 +35,31 @@ impl Format for Cbor {
         FormatId::new("cbor")
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: Cbor = Cbor::new();
+        Some(&FORMAT)
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         MediaType::parse("application/cloudevents+cbor").unwrap_or(MediaType::CBOR)
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         write::event(event, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
@@ -59,16 +72,19 @@ impl Format for Cbor {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What the format cannot hold exactly is told by [`Format::encode`].
+/// Returns the document of one event, and what the format cannot hold exactly.
 ///
-/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): only 1.0 is written.
-pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    write::event(event, &mut out)?;
-    Ok(out)
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+    Cbor::new().to_vec(event)
+}
+
+/// Returns the document of one event. Discards the losses; [`encode`] returns them, and has the same errors.
+pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
+    Ok(encode(event)?.0)
 }
 
 #[cfg(test)]

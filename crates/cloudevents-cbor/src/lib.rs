@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -13,4 +14,4 @@ mod wire;
 
 #[cfg(feature = "ciborium02")]
 pub use ciborium02::{CborBuilderExt, CborEventExt, from_data};
-pub use format::{Cbor, decode, encode};
+pub use format::{Cbor, decode, encode, encode_lossy};

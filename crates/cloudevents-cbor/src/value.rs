@@ -5,13 +5,14 @@ use crate::wire::{
     put_string, string_length,
 };
 use cloudevents_core::{
-    Assembler, AttributeType, CoreName, Error, ErrorKind, Extent, Given, Loss, Losses, Room, Uri, Value,
+    AttributeType, Error, ErrorKind, Loss, Losses, Uri, Value,
+    codec::{Assembler, CoreName, Extent, Given, Room},
 };
 use std::borrow::Cow;
 
 /// The name of a member as it was found.
 pub(crate) enum Name<'a> {
-    /// `data`, which is no attribute.
+    /// `data`, which is not an attribute.
     Data,
     /// An attribute of the specification.
     Core(&'static str),
@@ -59,8 +60,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// The value of an attribute as it usually is, at a reader behind the name: the text is short and in one piece, and a tag says no
-/// more than the name does.
+/// Reads an attribute value in the usual form, at a reader after the name: the text is short and in one piece, and a tag adds nothing
+/// to the name.
 #[inline]
 pub(crate) fn usual_text<'a>(reader: &mut Reader<'a>, name: Option<CoreName>) -> Option<&'a [u8]> {
     match (reader.short_text(), name) {
@@ -98,7 +99,7 @@ pub(crate) enum Found<'a> {
     Unusable(Unusable),
 }
 
-/// Why an item is no attribute value.
+/// Why an item is not an attribute value.
 #[derive(Clone, Copy)]
 pub(crate) enum Unusable {
     Range,
@@ -153,7 +154,7 @@ impl<'a> Found<'a> {
 }
 
 impl Attribute<'_> {
-    /// Gives it to the assembler.
+    /// Passes the attribute to the assembler.
     #[inline]
     pub(crate) fn assemble(&self, assembler: &mut Assembler<'_>) -> Result<(), Error> {
         let given = match &self.value {
@@ -162,8 +163,8 @@ impl Attribute<'_> {
             Found::Text(text) => Given::Text(assembler.push(text)?),
             Found::Binary(bytes) => Given::Binary(bytes),
             Found::Timestamp(text) => Given::Timestamp(assembler.push(text)?),
-            // The tag stands for both types, which are one where the specification knows the attribute; else what can be the
-            // narrower one is.
+            // The tag stands for both types. For attributes of the specification they are equivalent; an extension gets the
+            // narrower type if possible.
             Found::Uri(text) if matches!(self.name, Name::Other(_)) && Uri::parse(text).is_ok() => {
                 Given::Uri(assembler.push(text)?)
             }
@@ -181,19 +182,7 @@ impl Attribute<'_> {
         assembler.named(self.name.as_str(), given).map_err(|error| self.located(error))
     }
 
-    /// The canonical string; `None` for null.
-    pub(crate) fn to_canonical(&self) -> Result<Option<String>, Error> {
-        Ok(Some(match &self.value {
-            Found::Boolean(boolean) => Value::Boolean(*boolean).to_canonical().into_owned(),
-            Found::Integer(number) => Value::Integer(*number).to_canonical().into_owned(),
-            Found::Binary(bytes) => Value::Binary(bytes).to_canonical().into_owned(),
-            Found::Text(text) | Found::Timestamp(text) | Found::Uri(text) => text.clone().into_owned(),
-            Found::Null => return Ok(None),
-            Found::Unusable(why) => return Err(self.located(why.error())),
-        }))
-    }
-
-    /// The error with its place.
+    /// Adds the offset to the error.
     #[cold]
     pub(crate) fn located(&self, error: Error) -> Error {
         let error = match error.attribute() {
@@ -239,7 +228,7 @@ impl Unusable {
 /// The length of a value.
 #[inline]
 pub(crate) fn length(value: Extent) -> usize {
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     match value {
         Extent::Boolean => 1,
         Extent::Integer(number) => head_length(magnitude(number).1),
@@ -281,17 +270,17 @@ pub(crate) fn write(value: Value<'_>, room: &mut Room<'_>) {
 /// Whether a timestamp is written in upper case: tag 0 has an upper-case T and Z (RFC 8949 section 3.4.1, by RFC 4287 section 3.3).
 #[inline(always)]
 pub(crate) fn is_upper_case(timestamp: &[u8]) -> bool {
-    // Those are the only letters there are.
+    // Timestamps have no other letters.
     timestamp.get(10) != Some(&b't') && timestamp.last() != Some(&b'z')
 }
 
-/// The type that an extension loses: one tag stands for both.
+/// Reports the type that an extension loses, because one tag stands for both.
 #[inline]
 pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
     if let Value::UriReference(reference) = value
         && Uri::parse(reference.as_str()).is_ok()
     {
-        losses.push(Loss::new(name, "attribute-type", "a URI-reference that is a URI becomes one"));
+        losses.push(Loss::new(name, Loss::ATTRIBUTE_TYPE, "a URI-reference that is a URI becomes one"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The encoding of CBOR items (RFC 8949): heads, strings, nesting.
 
-use cloudevents_core::{Error, ErrorKind, Room};
+use cloudevents_core::{Error, ErrorKind, codec::Room};
 use std::borrow::Cow;
 
 /// Major types.
@@ -29,7 +29,7 @@ pub(crate) struct Reader<'a> {
     end: usize,
 }
 
-/// What an item begins with.
+/// The head of an item.
 #[derive(Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) major: u8,
@@ -42,13 +42,13 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// What an array or map has ahead of it.
+    /// The number of items or pairs left in an array or map.
     #[inline]
     pub(crate) fn left(self) -> Left {
         Left(self.argument)
     }
 
-    /// The number of a simple value that is no floating point number.
+    /// The number of a simple value that is not a floating point number.
     pub(crate) fn simple(self) -> Option<u64> {
         self.argument.filter(|_| self.major == SIMPLE && self.info <= 24)
     }
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         Self { rest: document, end: document.len() }
     }
 
-    /// From this offset on.
+    /// Creates a reader at this offset.
     #[inline]
     pub(crate) fn at(document: &'a [u8], offset: usize) -> Self {
         Self { rest: document.get(offset..).unwrap_or_default(), end: document.len() }
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// The next head. A break is none.
+    /// Reads the next head. A break is an error.
     #[inline]
     pub(crate) fn head(&mut self) -> Result<Head, Error> {
         let at = self.position();
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// Steps over a break, if there is one.
+    /// Skips a break, if there is one, and returns whether there was.
     #[inline]
     fn is_break(&mut self) -> bool {
         match self.rest {
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text string of less than 256 bytes, in one piece. The reader stays where it is when the next item is another.
+    /// Reads a text string of less than 256 bytes in one piece. The reader does not move if the next item is another.
     #[inline]
     pub(crate) fn short_text(&mut self) -> Option<&'a [u8]> {
         let (length, rest) = match self.rest {
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// The same behind a tag, which has to be written this way, and text that is not empty.
+    /// Like [`short_text`](Self::short_text), after a tag with exactly this encoding. The text must not be empty.
     #[inline]
     pub(crate) fn short_tagged(&mut self, tag: &[u8]) -> Option<&'a [u8]> {
         let mut inside = Self { rest: self.rest.strip_prefix(tag)?, end: self.end };
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The contents of a string whose head was read. Chunks are put together. UTF-8 is not looked at.
+    /// The contents of a string whose head was read. Chunks are joined. UTF-8 is not checked.
     #[inline]
     pub(crate) fn bytes(&mut self, head: Head) -> Result<Cow<'a, [u8]>, Error> {
         match head.argument {
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             return text(bytes, self.position().saturating_sub(bytes.len())).map(Cow::Borrowed);
         }
         let bytes = self.chunks(TEXT, |chunk, at| text(chunk, at).map(drop))?;
-        // What consists of text is text.
+        // Chunks of UTF-8 joined are UTF-8.
         String::from_utf8(bytes).map(Cow::Owned).map_err(|_| not_utf8(head.at))
     }
 
@@ -238,13 +238,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Steps over an item. Arrays, maps, tags and strings in chunks count as levels.
+    /// Skips an item. Arrays, maps, tags and chunked strings count as levels.
     pub(crate) fn skip(&mut self, levels: u32) -> Result<(), Error> {
         let head = self.head()?;
         self.skip_rest(head, levels)
     }
 
-    /// Steps over an item whose head was read.
+    /// Skips an item whose head was read.
     pub(crate) fn skip_rest(&mut self, head: Head, levels: u32) -> Result<(), Error> {
         let Some(argument) = head.argument.filter(|_| head.major < ARRAY || head.major == SIMPLE) else {
             return self.skip_inner(head, levels);
@@ -284,21 +284,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// More levels than these are not stepped over, whatever the limit is.
+/// The maximum number of levels that are skipped, regardless of the limits: the same as for `Payload::cbor`.
 pub(crate) const MOST_LEVELS: u32 = 1000;
-
-/// Whether the bytes are one item that readers accept: well-formed, and its text UTF-8.
-pub(crate) fn is_valid(item: &[u8]) -> bool {
-    let mut reader = Reader::new(item);
-    reader.skip(MOST_LEVELS).is_ok() && reader.is_at_end()
-}
 
 /// Whether an item is a byte string.
 pub(crate) fn is_byte_string(item: &[u8]) -> bool {
     item.first().is_some_and(|initial| initial >> 5 == BYTES)
 }
 
-/// Writes a head, as short as can be.
+/// Writes a head in the shortest form.
 #[inline(always)]
 pub(crate) fn put_head(major: u8, argument: u64, room: &mut Room<'_>) {
     let initial = major << 5;
@@ -360,7 +354,7 @@ pub(crate) fn head_length(argument: u64) -> usize {
 /// Bytes that a string of this length takes.
 #[inline]
 pub(crate) fn string_length(contents: usize) -> usize {
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     head_length(contents as u64).wrapping_add(contents)
 }
 
@@ -370,7 +364,7 @@ fn text(bytes: &[u8], at: usize) -> Result<&str, Error> {
     core::str::from_utf8(bytes).map_err(|error| not_utf8(at.saturating_add(error.valid_up_to())))
 }
 
-/// The error for bytes that are no CBOR.
+/// The error for bytes that are not CBOR.
 #[cold]
 pub(crate) fn malformed(detail: &'static str, at: usize) -> Error {
     Error::new(ErrorKind::InvalidDocument).with_detail(detail).with_offset(at)
@@ -388,7 +382,7 @@ fn too_deep(at: usize) -> Error {
     Error::new(ErrorKind::TooDeep).with_detail("items within items").with_offset(at)
 }
 
-/// The error for text that is none.
+/// The error for text that is not UTF-8.
 #[cold]
 pub(crate) fn not_utf8(at: usize) -> Error {
     Error::new(ErrorKind::InvalidUtf8).with_detail("text strings are UTF-8").with_offset(at)
@@ -403,9 +397,11 @@ mod tests {
         for argument in (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit]).chain([23, 24, u64::MAX]) {
             for major in [UNSIGNED, NEGATIVE, TAG] {
                 let mut out = Vec::new();
-                let mut room = Room::new(head_length(argument), 0, &mut out);
-                put_head(major, argument, &mut room);
-                assert!(room.is_full(), "{argument}");
+                let filled = Room::fill(head_length(argument), 0, &mut out, |mut room| {
+                    put_head(major, argument, &mut room);
+                    room
+                });
+                assert!(filled.is_ok(), "{argument}");
                 let mut reader = Reader::new(&out);
                 let head = reader.head().unwrap();
                 assert_eq!((head.major, head.argument, reader.is_at_end()), (major, Some(argument), true));
@@ -432,7 +428,10 @@ mod tests {
             (b"\xdf\x00", false),
             (b"\x1f", false),
         ] {
-            assert_eq!(is_valid(item), valid, "{item:x?}");
+            let mut reader = Reader::new(item);
+            assert_eq!(reader.skip(MOST_LEVELS).is_ok() && reader.is_at_end(), valid, "{item:x?}");
+            // The two that check items agree.
+            assert_eq!(cloudevents_core::codec::is_cbor_item(item), valid, "{item:x?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the specification recommends and an event does not follow. It is valid all the same.
+//! Recommendations of the specification that a valid event does not follow.
 
 use crate::{report::Report, show};
 use cloudevents_kit::{Event, SpecVersion, UriReference};
@@ -22,7 +22,7 @@ impl Advice {
         Self { kind, attribute: attribute.map(str::to_owned), message, clause }
     }
 
-    /// As a note.
+    /// Returns the recommendation as a note.
     pub(crate) fn report(&self) -> Report {
         let report = Report::note(self.message.as_str()).kind(self.kind).attribute(self.attribute.as_deref());
         match self.clause {
@@ -31,7 +31,7 @@ impl Advice {
         }
     }
 
-    /// For programs.
+    /// Returns the recommendation as JSON.
     pub(crate) fn to_value(&self) -> serde_json::Value {
         let mut value = serde_json::json!({"kind": self.kind, "message": self.message});
         if let Some(members) = value.as_object_mut() {
@@ -42,11 +42,11 @@ impl Advice {
     }
 }
 
-/// Everything worth a note about the event.
+/// Returns the recommendations that the event does not follow.
 pub(crate) fn of(event: &Event) -> Vec<Advice> {
     let mut all = Vec::new();
     if event.specversion() == SpecVersion::V03 {
-        let message = "the event is of specversion 0.3, which was replaced by 1.0 in 2019".to_owned();
+        let message = "the event has specversion 0.3, which 1.0 replaced in 2019".to_owned();
         all.push(Advice::new("old-specversion", Some("specversion"), message, None));
     }
     if UriReference::as_uri(event.source()).is_none() {
@@ -66,14 +66,13 @@ pub(crate) fn of(event: &Event) -> Vec<Advice> {
         }
     }
     if event.is_payload_not_json() {
-        let message =
-            "the payload is not JSON, though datacontenttype says so; it is kept as bytes".to_owned();
+        let message = "datacontenttype is JSON, but the payload is not; it is kept as bytes".to_owned();
         all.push(Advice::new("payload-not-json", Some("datacontenttype"), message, None));
     }
     let size = show::document_size(event);
     if size > 65_536 {
         let message =
-            format!("the event has {size} bytes as JSON; intermediaries need not forward more than 65,536");
+            format!("the event is {size} bytes as JSON; intermediaries need not forward more than 65,536");
         all.push(Advice::new("large-event", None, message, Some("CE-Size-Limits-b")));
     }
     all
@@ -90,7 +89,7 @@ mod tests {
             .source("s")
             .ty("t")
             .extension("0aaaaaaaaaaaaaaaaaaaaa", 1)
-            .payload("application/json", Ok(cloudevents_kit::Payload::body(vec![b'x'; 70_000])))
+            .payload("application/json", cloudevents_kit::Payload::body(vec![b'x'; 70_000]))
             .build()
             .unwrap();
         let all = of(&event);

@@ -1,9 +1,9 @@
-//! The clauses of the specification, in words.
+//! Names and texts of the specification's clauses.
 
 use cloudevents_conformance::vectors::{Requirement, Role, load_requirements};
 use std::{collections::HashMap, sync::OnceLock};
 
-/// The clause of this id.
+/// Returns the clause with this id.
 pub(crate) fn find(id: &str) -> Option<&'static Requirement> {
     static ALL: OnceLock<HashMap<String, Requirement>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -30,7 +30,7 @@ pub(crate) fn place(clause: &Requirement) -> String {
     format!("{}, {section}", document(&clause.document))
 }
 
-/// Whom the clause binds.
+/// Returns the role that the clause binds.
 pub(crate) fn whom(clause: &Requirement) -> &'static str {
     match clause.role {
         Role::Producer => "producers",
@@ -43,7 +43,7 @@ pub(crate) fn whom(clause: &Requirement) -> &'static str {
     }
 }
 
-/// The name of a document of the specification, from its path there.
+/// Returns the name of a document of the specification, from its path in the repository.
 fn document(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".md");
     match path {

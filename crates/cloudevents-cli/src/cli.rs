@@ -19,25 +19,26 @@ Examples:
   ce tour                                        see events go through every binding and back
   ce listen http://127.0.0.1:8080/               print what arrives
   ce send http://127.0.0.1:8080/ order.json      send an event from a file
-  ce validate --explain orders.json              check events, and learn the rules they break
+  ce validate --explain orders.json              check events and explain the rules they break
   ce conformance run --testee \"node adapter.js\"  test another implementation
 
-Exit status: 0 done, 1 the answer is no, 2 wrong usage or unreadable input, 3 the network failed.";
+Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input, 3 the network failed.";
 
-/// What every command understands.
+/// Options of every command.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Write data as JSON Lines, for people, or as YAML [default: pretty on a terminal, json elsewhere].
+    /// Write data as JSON Lines, in a readable layout, or as YAML
+    /// [default: pretty on a terminal, json elsewhere].
     #[arg(long, global = true, value_enum, value_name = "FORM")]
     pub(crate) output: Option<Output>,
-    /// Use colours. NO_COLOR and CLICOLOR_FORCE are respected.
+    /// When to use colours. NO_COLOR and CLICOLOR_FORCE are respected.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: ColorChoice,
-    /// Tell of errors for people, or as a JSON object a line.
+    /// Report errors as text, or as one JSON object per line.
     #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
     pub(crate) error_format: ErrorFormat,
-    /// Tell of errors only: no notes, no progress.
+    /// Report errors only: no warnings, notes or progress.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -47,9 +48,9 @@ pub(crate) struct Global {
 pub(crate) enum Output {
     // JSON Lines.
     Json,
-    // For people.
+    // A readable layout.
     Pretty,
-    // A YAML document for each.
+    // One YAML document per event.
     Yaml,
 }
 
@@ -62,19 +63,19 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-/// How errors are told.
+/// How errors are reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ErrorFormat {
     #[default]
     Text,
-    // A JSON object a line.
+    // One JSON object per line.
     Json,
 }
 
-/// Tells why the command line was refused, or shows the help that was asked for.
+/// Reports why the command line was refused, or prints the requested help.
 pub(crate) fn refused(error: &clap::Error) -> Status {
     if !error.use_stderr() {
-        // A pipe that broke while help was printed is no failure.
+        // A pipe that breaks while help is printed is not a failure.
         let _ = error.print();
         return Status::Done;
     }

@@ -1,4 +1,4 @@
-//! Standard output and standard error: who gets what, and in which clothes.
+//! Standard output and standard error: forms, colours and the exit status.
 
 use crate::{
     cli::{ColorChoice, ErrorFormat, Global, Output},
@@ -11,7 +11,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
 };
 
-/// What commands write to.
+/// The output of commands.
 #[derive(Debug)]
 pub(crate) struct Console {
     output: Option<Output>,
@@ -20,10 +20,10 @@ pub(crate) struct Console {
     terminal: bool,
     /// Colour on standard output and on standard error.
     color: (bool, bool),
-    /// Columns of the terminal that standard error is.
+    /// Columns of the terminal, if standard error is one.
     width: Option<usize>,
     remembered: Cell<Status>,
-    /// What was told last had several lines: what is told next stands apart.
+    /// Whether the last report had several lines: a blank line goes before the next one.
     apart: Cell<bool>,
 }
 
@@ -54,27 +54,27 @@ impl Console {
         }
     }
 
-    /// How data is written: what was asked for, else for people on a terminal and for programs elsewhere.
+    /// Returns the form of data: the requested one, else `Pretty` on a terminal and `Json` elsewhere.
     pub(crate) fn output(&self) -> Output {
         self.output.unwrap_or(if self.terminal { Output::Pretty } else { Output::Json })
     }
 
-    /// Standard output, buffered.
+    /// Returns standard output, buffered.
     pub(crate) fn out(&self) -> BufWriter<StdoutLock<'static>> {
         BufWriter::new(io::stdout().lock())
     }
 
-    /// The styles of standard output.
+    /// Returns the styles of standard output.
     pub(crate) fn paint(&self) -> Paint {
         Paint(self.color.0)
     }
 
-    /// Whether progress may be shown: on a terminal, for people.
+    /// Whether to show progress: on a terminal, with errors as text.
     pub(crate) fn shows_progress(&self) -> bool {
         self.width.is_some() && !self.quiet && self.errors == ErrorFormat::Text
     }
 
-    /// Tells of an error, a warning or a note on standard error.
+    /// Writes an error, a warning or a note to standard error.
     pub(crate) fn report(&self, report: &Report) {
         if self.quiet && !report.is_error() {
             return;
@@ -87,11 +87,11 @@ impl Console {
             }
             ErrorFormat::Json => report.to_json(),
         };
-        // Where standard error is gone, there is nobody left to tell.
+        // If standard error is closed, nothing can be reported.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
-    /// Tells of an error, and remembers the exit status for the end.
+    /// Writes an error to standard error, and remembers the exit status for the end.
     pub(crate) fn error(&self, status: Status, report: &Report) {
         self.remember(status);
         self.report(report);
@@ -102,12 +102,12 @@ impl Console {
         self.remembered.set(self.remembered.get().max(status));
     }
 
-    /// The gravest exit status that was remembered.
+    /// Returns the most severe exit status remembered so far.
     pub(crate) fn remembered(&self) -> Status {
         self.remembered.get()
     }
 
-    /// A line for people on standard error: what is going on. Programs do not get it.
+    /// Writes a line of text to standard error, unless errors are written as JSON.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet && self.errors == ErrorFormat::Text {
             let break_ = if self.apart.replace(false) { "\n" } else { "" };
@@ -115,7 +115,7 @@ impl Console {
         }
     }
 
-    /// A fact on standard error that programs want as well: a line of text, or an object with `severity` `note`.
+    /// Writes a line of text, or an object with `severity` `note` and these members, to standard error.
     pub(crate) fn announce(&self, text: &str, members: serde_json::Value) {
         if self.errors == ErrorFormat::Text {
             self.say(text);
@@ -129,25 +129,25 @@ impl Console {
     }
 }
 
-/// The columns of the terminal: `COLUMNS` where it says so, else 80.
+/// Returns the columns of the terminal: `COLUMNS` if set, else its actual width, else 80; at least 40.
 fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let found = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0));
     asked.or_else(found).unwrap_or(80).max(40)
 }
 
-/// Styles, or none.
+/// Whether text is styled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint(pub(crate) bool);
 
 impl Paint {
-    /// The text in this style.
+    /// Returns the text in this style, or unchanged without styles.
     pub(crate) fn text(self, style: Style, text: &str) -> String {
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
-/// The styles, by what they are for.
+/// The styles, by purpose.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};
 

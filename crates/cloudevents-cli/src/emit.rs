@@ -4,7 +4,7 @@ use crate::{cli::Output, console::Console, console::Paint, failure::Failure, jso
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 
-/// Writes events as standard output wants them: JSON Lines, YAML documents, or for people.
+/// Writes events to standard output as JSON Lines, as YAML documents, or in a readable layout.
 #[derive(Debug)]
 pub(crate) struct Emit {
     out: BufWriter<StdoutLock<'static>>,
@@ -22,10 +22,10 @@ impl Emit {
     pub(crate) fn event(&mut self, event: &Event) -> Result<(), Failure> {
         match self.output {
             Output::Json => {
-                json::LineWriter::new(&mut self.out).write(event)?;
+                let _ = json::LineWriter::new(&mut self.out).write(event)?;
             }
             Output::Yaml => {
-                let document = json::encode(event);
+                let document = json::encode_lossy(event);
                 self.out.write_all(json_view::yaml(&String::from_utf8_lossy(&document)).as_bytes())?;
             }
             Output::Pretty => {
@@ -39,7 +39,7 @@ impl Emit {
         Ok(())
     }
 
-    /// Writes a value that is no event; for people, in these words.
+    /// Writes a value that is not an event; `words` is its readable layout.
     pub(crate) fn value(
         &mut self,
         value: &serde_json::Value,
@@ -54,7 +54,7 @@ impl Emit {
         Ok(())
     }
 
-    /// What was written is there for whoever reads.
+    /// Flushes standard output.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }

@@ -1,15 +1,15 @@
-//! How the program ends.
+//! Exit statuses and failures.
 
 use crate::{console::Console, report::Report};
 use std::{io, process::ExitCode};
 
-/// The exit status. The order is that of gravity: what is remembered never gets better.
+/// The exit status, ordered by severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
     /// 0: done.
     #[default]
     Done,
-    /// 1: the answer is no.
+    /// 1: a check failed.
     No,
     /// 2: wrong usage or unreadable input.
     Usage,
@@ -26,24 +26,24 @@ impl From<Status> for ExitCode {
 /// Why a command cannot go on.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nobody reads standard output any more.
+    /// The reader of standard output closed the pipe.
     Pipe,
-    /// Something to tell, and the exit status that goes with it.
+    /// A report and its exit status.
     Told(Status, Box<Report>),
 }
 
 impl Failure {
-    /// Wrong usage or unreadable input.
+    /// Creates a failure for wrong usage or unreadable input.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Status::Usage, message)
     }
 
-    /// With this exit status.
+    /// Creates a failure with this exit status.
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
         Self::Told(status, Box::new(Report::new(message)))
     }
 
-    /// What to do about it.
+    /// Adds how to fix it.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         match self {
             Self::Told(status, report) => Self::Told(status, Box::new(report.help(help))),
@@ -51,7 +51,7 @@ impl Failure {
         }
     }
 
-    /// Tells it on standard error.
+    /// Writes the report to standard error, and returns the exit status.
     pub(crate) fn tell(self, console: &Console) -> Status {
         match self {
             Self::Pipe => Status::Done,
@@ -63,7 +63,7 @@ impl Failure {
     }
 }
 
-/// Of writing to standard output, which is the only IO whose errors are not looked at where they occur.
+/// Converts errors of writing to standard output, the only IO errors that are not handled where they occur.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

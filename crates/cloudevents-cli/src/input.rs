@@ -1,4 +1,4 @@
-//! Events from files and standard input, told apart and located down to the byte.
+//! Reads events from files and standard input, detects their format, and locates them to the byte.
 
 use crate::{
     console::Console,
@@ -10,8 +10,8 @@ use crate::{
 use bytes::Bytes;
 use clap::Args;
 use cloudevents_kit::{
-    Decoded, Decoding, Error, ErrorKind, Event, Format, FormatId, Formats, Leniency,
-    scan::{Mistake, Scanner},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Formats, Leniency,
+    model::codec::scan::{Mistake, Scanner},
 };
 use std::{
     fs::File,
@@ -24,34 +24,34 @@ use std::{
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
-    /// Read this format instead of looking at the input: a format, its batch, lines, or YAML.
+    /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     pub(crate) from: Option<String>,
-    /// Repair what can be repaired, and tell of each repair.
+    /// Repair invalid input where possible, and report each repair.
     #[arg(long)]
     pub(crate) lenient: bool,
 }
 
 impl Reading {
-    fn decoding(&self) -> Decoding {
+    fn decoding(&self) -> DecodeOptions {
         let mut decoding = cloudevents_kit::decoding();
         if self.lenient {
             decoding.leniency = Leniency::all();
         }
-        // A file that the user names is as long as it is.
+        // Files that the user chooses may be large.
         decoding.limits.bytes = LARGEST;
         decoding.limits.batch = usize::MAX;
         decoding
     }
 }
 
-/// What is read into memory at once, at most.
+/// The most bytes that are read into memory at once.
 const LARGEST: usize = 1 << 30;
 
 /// The name of JSON Lines.
 pub(crate) const LINES: &str = "lines";
 
-/// The name of YAML: documents that say what those of the JSON format would.
+/// The name of YAML: documents with the content of JSON format documents.
 pub(crate) const YAML: &str = "yaml";
 
 /// A form that events are read from and written to.
@@ -68,7 +68,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The form of this name.
+    /// Returns the form with this name.
     pub(crate) fn of(name: &str, formats: &Formats) -> Option<Self> {
         if name == LINES {
             return Some(Self::Lines);
@@ -85,7 +85,7 @@ impl Form {
     }
 }
 
-/// The names of all forms, as the registry of formats has them.
+/// Returns the names of all forms.
 pub(crate) fn names() -> clap::builder::PossibleValuesParser {
     let mut names = Vec::new();
     for format in cloudevents_kit::formats().iter() {
@@ -96,12 +96,12 @@ pub(crate) fn names() -> clap::builder::PossibleValuesParser {
     names.into()
 }
 
-/// The names of all formats.
+/// Returns the names of all formats.
 pub(crate) fn format_names() -> clap::builder::PossibleValuesParser {
     cloudevents_kit::formats().iter().map(|format| format.id().to_string()).collect::<Vec<_>>().into()
 }
 
-/// An event or what is wrong with it, and where it stands.
+/// An event or its error, and its place.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) event: Result<Decoded<Event>, Error>,
@@ -109,12 +109,12 @@ pub(crate) struct Located {
 }
 
 impl Located {
-    /// What is wrong, with the place.
+    /// Returns a report of the error with the place.
     pub(crate) fn report(&self, error: &Error) -> Report {
         Report::of(error).at(&self.place)
     }
 
-    /// Tells of what was repaired.
+    /// Reports repairs.
     pub(crate) fn tell_repairs(&self, console: &Console) {
         for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {
             console.report(&Report::repair(repair).at(&self.place));
@@ -125,7 +125,7 @@ impl Located {
 /// The events of one file, or of standard input.
 pub(crate) struct Events {
     name: String,
-    decoding: Decoding,
+    decoding: DecodeOptions,
     state: State,
 }
 
@@ -134,12 +134,12 @@ enum State {
     Lines { reader: Box<dyn BufRead>, number: usize, ahead: std::vec::IntoIter<(usize, Vec<u8>)> },
 }
 
-/// Opens every file; none stands for standard input, and so does `-`.
+/// Returns the files to read: `-`, standard input, if there are none.
 pub(crate) fn files(files: &[PathBuf]) -> Vec<PathBuf> {
     if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }
 }
 
-/// Opens a file, or standard input for `-`, and finds out how its events are to be told apart.
+/// Opens a file, or standard input for `-`, and detects its format.
 pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let (name, mut reader) = reader(path)?;
     let decoding = reading.decoding();
@@ -178,12 +178,12 @@ pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
 }
 
 impl Events {
-    /// What the events are read from.
+    /// Returns the name of the input.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether the next event may have to be waited for.
+    /// Whether reading the next event may block.
     pub(crate) fn may_wait(&self) -> bool {
         match &self.state {
             State::Ready(_) => false,
@@ -232,7 +232,7 @@ impl Iterator for Events {
     }
 }
 
-/// A whole file, or standard input for `-`, and its name.
+/// Reads a whole file, or standard input for `-`. Returns its name and bytes.
 pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let (name, mut reader) = reader(path)?;
     let mut bytes = Vec::new();
@@ -240,11 +240,11 @@ pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     Ok((name, bytes))
 }
 
-/// Opens a file, or standard input for `-`.
+/// Opens a file, or standard input for `-`. Returns its name and a reader.
 pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
-            // Standard error that is gone has nobody to wonder what the program waits for.
+            // Ignore a closed standard error: this is only a hint for the user.
             let _ = writeln!(io::stderr(), "reading standard input");
         }
         return Ok(("standard input".to_owned(), Box::new(BufReader::with_capacity(64 << 10, io::stdin()))));
@@ -267,7 +267,8 @@ fn cannot_read(name: &str, error: &io::Error) -> Failure {
     }
 }
 
-/// Reads a line with its end, of which no more is kept than the limit and a byte. `false` at the end of the input.
+/// Reads a line with its line break, and keeps at most `limit + 1` bytes of it. Returns `false` at the end of
+/// the input.
 pub(crate) fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u8>) -> io::Result<bool> {
     let mut any = false;
     loop {
@@ -291,7 +292,7 @@ pub(crate) fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u
     }
 }
 
-/// Looks at the first line or two: whether the input is JSON Lines. What was read is in `ahead`.
+/// Detects from the first one or two lines whether the input is JSON Lines. Adds the lines read to `ahead`.
 fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<(usize, Vec<u8>)>) -> io::Result<bool> {
     let mut doubtful = false;
     loop {
@@ -314,19 +315,19 @@ fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<(usize, Vec<u8>)>) -> io::
         let mut scanner = Scanner::new(&text);
         match scanner.value(u32::MAX) {
             Ok(_) => return Ok(scanner.is_at_end()),
-            // The object goes on in the next line.
+            // The object continues on the next line.
             Err(problem) if problem.at >= text.len() && problem.what != Mistake::TooDeep => return Ok(false),
-            // The line is broken: what the next one looks like tells what this one was meant to be.
+            // The line is invalid: the next line decides.
             Err(_) => doubtful = true,
         }
     }
 }
 
-/// The events of a source that is in memory.
+/// Decodes the events of a source in memory.
 fn documents(
     source: &Arc<Source>,
     form: Option<&Form>,
-    decoding: &Decoding,
+    decoding: &DecodeOptions,
 ) -> Result<Vec<Located>, Failure> {
     let require = |id: &FormatId| {
         decoding
@@ -347,7 +348,7 @@ fn documents(
             let json = require(&FormatId::JSON)?;
             let mut all = Vec::new();
             let mut base = 0;
-            // JSON documents one after another: usually one.
+            // JSON documents one after another, usually one.
             while let Some(document) = next_document(&source.text, &mut base) {
                 let at = base;
                 base = base.saturating_add(document.len());
@@ -362,8 +363,8 @@ fn documents(
     })
 }
 
-/// The events of YAML documents, which are read as JSON documents. What is wrong is told where it stands in the YAML.
-fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
+/// Decodes YAML documents by converting them to JSON. Errors have their offset in the YAML.
+fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &DecodeOptions) -> Vec<Located> {
     let located = |event, begin, index| Located {
         event,
         place: Place { source: Arc::clone(source), base: 0, begin, index },
@@ -371,7 +372,7 @@ fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) 
     let text = match str::from_utf8(&source.text) {
         Ok(text) if text.len() <= yaml::LARGEST => text,
         Ok(_) => {
-            let limit = format!("YAML is read up to {} MiB", yaml::LARGEST >> 20);
+            let limit = format!("the limit for YAML is {} MiB", yaml::LARGEST >> 20);
             let error = Error::new(ErrorKind::TooLarge).with_detail(limit);
             return vec![located(Err(error.with_help("convert it to JSON Lines")), 0, None)];
         }
@@ -395,7 +396,7 @@ fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) 
             let error = error.with_offset(document.place(at));
             match error.help() {
                 None if is_number => {
-                    error.with_help("if it is text, put it in quotation marks: without, it is a number")
+                    error.with_help("if it is text, put it in quotation marks; without them it is a number")
                 }
                 _ => error,
             }
@@ -425,7 +426,8 @@ fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: &Decoding) 
     all
 }
 
-/// The JSON value at `base`, which moves to its begin; all the rest when it is none. `None` at the end of the text.
+/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
+/// `None` at the end of the text.
 fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
     let rest = text.get(*base..)?;
     let document = rest.trim_ascii_start();
@@ -438,7 +440,7 @@ fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
     let mut scanner = Scanner::new(readable);
     let Ok(range) = scanner.value(u32::MAX) else { return Some(document) };
     scanner.white_space();
-    // What follows has to begin like a document, or it is garbage behind this one, which the decoder tells best.
+    // If another document does not follow, the decoder reports the trailing garbage.
     if scanner.is_at_end() || matches!(scanner.peek(), Ok(b'{' | b'[')) {
         Some(document.slice(range))
     } else {
@@ -451,7 +453,7 @@ fn batch(
     source: &Arc<Source>,
     document: Bytes,
     base: usize,
-    decoding: &Decoding,
+    decoding: &DecodeOptions,
 ) -> Vec<Located> {
     match format.decode_items(document.clone(), decoding) {
         Ok(items) => items
@@ -482,9 +484,9 @@ fn batch(
     }
 }
 
-/// The error for input without a single event.
+/// Returns the error for input without an event.
 pub(crate) fn no_events(name: &str) -> Report {
-    Report::of(&Error::new(ErrorKind::InvalidDocument).with_detail("there is no event in it"))
+    Report::of(&Error::new(ErrorKind::InvalidDocument).with_detail("it contains no event"))
         .at(&Place::of(Source::new(name.to_owned(), Bytes::new(), 0)))
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C, and the request of a service manager to end.
+//! Ctrl-C and SIGTERM.
 
 use crate::failure::Status;
 use std::{
@@ -11,26 +11,28 @@ use std::{
 };
 use tokio::{runtime::Builder, sync::Notify};
 
-/// Whether the user wants an end. The first time, what is in hand is brought to its end; the second time, the program ends at once.
+/// Watches for Ctrl-C. After the first one, the command finishes its work in progress; the second one exits
+/// at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     asked: AtomicBool,
-    /// Nothing is in hand: input is waited for, which cannot be woken.
+    /// No work is in progress: the command waits for input, and cannot be woken.
     idle: AtomicBool,
-    /// The exit status when nothing is in hand.
+    /// The exit status while idle.
     status: AtomicU8,
     notify: Notify,
 }
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Starts watching.
     pub(crate) fn watch() -> Self {
         let interrupt = Self::default();
         let watcher = interrupt.clone();
-        // A thread of its own, since reading from a terminal blocks. Without one, Ctrl-C ends the program as ever.
+        // A separate thread, because reading from a terminal blocks. If it cannot start, Ctrl-C works as
+        // usual.
         let _ = thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
             runtime.block_on(async {
@@ -48,19 +50,19 @@ impl Interrupt {
         interrupt
     }
 
-    /// Whether an end was asked for.
+    /// Whether Ctrl-C was pressed.
     pub(crate) fn is_asked(&self) -> bool {
         self.0.asked.load(Ordering::SeqCst)
     }
 
-    /// Ready when an end is asked for.
+    /// Waits until Ctrl-C is pressed.
     pub(crate) async fn asked(&self) {
         if !self.is_asked() {
             self.0.notify.notified().await;
         }
     }
 
-    /// Does this, during which nothing is in hand: an end has this exit status.
+    /// Runs `work` while idle: Ctrl-C exits at once with this status.
     pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> T {
         self.0.status.store(status as u8, Ordering::SeqCst);
         self.0.idle.store(true, Ordering::SeqCst);
@@ -70,7 +72,7 @@ impl Interrupt {
     }
 }
 
-/// The exit status of a program that a second Ctrl-C has ended.
+/// The exit status after a second Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
 /// Waits for the next signal; `false` when there can be none.

@@ -1,4 +1,4 @@
-//! JSON text for people: indented, coloured, or as YAML. No digit, escape or duplicate member is changed.
+//! JSON text indented, coloured, or as YAML. Digits, escapes and duplicate members do not change.
 
 use crate::{
     console::{Paint, style},
@@ -14,7 +14,7 @@ enum Token<'a> {
     Colon,
     /// With its quotation marks.
     String(&'a str),
-    /// A number or a word.
+    /// A number, `true`, `false` or `null`.
     Scalar(&'a str),
 }
 
@@ -52,7 +52,8 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The text, a member or element a line, each line behind this indentation. What holds no brackets and is short stays on its line.
+/// Returns the text with one member or element per line, each line indented. Short arrays and objects without
+/// nested ones stay on one line.
 pub(crate) fn pretty(json: &str, indent: &str, paint: Paint) -> String {
     let mut out = indent.to_owned();
     let mut depth = 0_usize;
@@ -94,10 +95,10 @@ pub(crate) fn pretty(json: &str, indent: &str, paint: Paint) -> String {
     out
 }
 
-/// How long a line may be.
+/// The longest line, in characters.
 const WIDTH: usize = 72;
 
-/// Whether what follows, up to the closing bracket, holds no other brackets and is short enough for a line.
+/// Whether the tokens up to the closing bracket contain no other brackets and fit into `room` characters.
 fn is_flat(tokens: &Tokens<'_>, room: usize) -> bool {
     let mut length = 0_usize;
     for token in Tokens(tokens.0) {
@@ -114,10 +115,10 @@ fn is_flat(tokens: &Tokens<'_>, room: usize) -> bool {
     false
 }
 
-/// The text as a YAML document in block style. JSON strings and numbers are YAML as they stand.
+/// Returns the text as a YAML document in block style. JSON strings and numbers are valid YAML.
 pub(crate) fn yaml(json: &str) -> String {
     let mut out = String::from("---");
-    // What is open: the bracket, and whether the next thing in it is the first.
+    // The open brackets.
     let mut open: Vec<char> = Vec::new();
     let mut tokens = Tokens(json).peekable();
     let mut at_value = true;
@@ -164,8 +165,8 @@ pub(crate) fn yaml(json: &str) -> String {
     out
 }
 
-/// A JSON string, number or word as YAML: the same but for what YAML does not know, which are escapes of half a character, and
-/// characters that are not printable.
+/// Converts a JSON scalar to YAML. Only escapes of unpaired surrogates and characters that are not printable
+/// change.
 fn yaml_scalar(text: &str) -> String {
     let halves = text.contains("\\ud") || text.contains("\\uD");
     let text = match serde_json::from_str::<String>(text) {
@@ -184,7 +185,7 @@ fn yaml_scalar(text: &str) -> String {
     out
 }
 
-/// Begins a member or an item on a line of its own, unless it is the first of a collection that is itself an item.
+/// Begins a member or an item on a new line, unless it is the first of a collection that is itself an item.
 fn begin(out: &mut String, open: &[char], on_the_line: bool) -> bool {
     let sequence = open.last() == Some(&'[');
     if !on_the_line {
@@ -197,7 +198,7 @@ fn begin(out: &mut String, open: &[char], on_the_line: bool) -> bool {
     sequence
 }
 
-/// A member's name without quotation marks, where that is the same in YAML.
+/// Returns a member's name without quotation marks, if YAML allows that.
 fn name(quoted: &str) -> &str {
     let bare = quoted.trim_matches('"');
     let word = bare.starts_with(|first: char| first.is_ascii_lowercase())

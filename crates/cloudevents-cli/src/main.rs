@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     Status::max(status, console.remembered()).into()
 }
 
-/// Says by which cryptography connections are made.
+/// Installs the cryptographic provider.
 #[cfg(feature = "tls")]
 fn tls() {
-    // The one reason to be refused is that there is a provider, and then nothing is amiss.
+    // Fails only if a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,6 +1,6 @@
-//! Text from elsewhere that a terminal shows and does not act on.
+//! Makes untrusted text safe to show on a terminal.
 
-/// Characters that move the cursor, turn the writing direction or hide the rest are shown as escapes. Line breaks too.
+/// Escapes control characters, line breaks, and characters that change the writing direction.
 pub(crate) fn plain(text: &str) -> String {
     if !text.chars().any(acts) {
         return text.to_owned();
@@ -12,7 +12,7 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
-/// One character for one, so that columns stay what they are: a middle dot for what would act, a space for a tab.
+/// Replaces each such character with a middle dot and each tab with a space, so that columns stay the same.
 pub(crate) fn plain_columns(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -28,7 +28,7 @@ fn acts(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// At most so many characters, the last of them an ellipsis where some are left out.
+/// Returns at most `most` characters; the last is an ellipsis if some are left out.
 pub(crate) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

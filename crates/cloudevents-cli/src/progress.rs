@@ -1,10 +1,10 @@
-//! Progress of work that takes longer than a second, on a terminal.
+//! Shows progress of work that takes longer than a second, on a terminal.
 
 use crate::console::Console;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// A bar, or a count where the end is not known, that appears after a second.
+/// A progress bar, or a count if the total is unknown, that appears after a second.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
@@ -16,7 +16,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of so many units, if that is known.
+    /// Creates progress with a total of `length` units, if it is known.
     pub(crate) fn new(console: &Console, length: Option<usize>, unit: &'static str) -> Self {
         Self {
             bar: None,
@@ -28,7 +28,7 @@ impl Progress {
         }
     }
 
-    /// One more is done.
+    /// Counts one unit as done.
     pub(crate) fn step(&mut self) {
         self.done = self.done.saturating_add(1);
         if let Some(bar) = &self.bar {
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// Does this without the bar in the way.
+    /// Runs `work` with the bar hidden.
     pub(crate) fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(work),
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// The work is over.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What is told on standard error: what was wrong, where, against which clause, and what to do about it.
+//! Reports on standard error: what is wrong, where, which clause it breaks, and how to fix it.
 
 use crate::{
     clause,
@@ -10,7 +10,7 @@ use cloudevents_kit::{Error, Loss, Repair};
 use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, iter::repeat_n};
 
-/// How grave it is.
+/// The severity of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Severity {
     Error,
@@ -18,20 +18,20 @@ pub(crate) enum Severity {
     Note,
 }
 
-/// Something to tell.
+/// An error, a warning or a note.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     severity: Severity,
     /// The kebab-case code that programs may rely on.
     kind: Option<String>,
     message: String,
-    /// What exactly was wrong; stands at the caret, or behind the message.
+    /// The exact problem, shown at the caret or after the message.
     detail: String,
     attribute: Option<String>,
     place: Option<Place>,
     /// The byte in the event's document.
     offset: Option<usize>,
-    /// How many characters from there are marked, where that is not what stands there in JSON.
+    /// The number of characters to mark from there, if not those of the JSON token.
     marked: Option<usize>,
     clauses: Vec<String>,
     help: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// An error in these words.
+    /// Creates an error with this message.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -56,17 +56,17 @@ impl Report {
         }
     }
 
-    /// A note in these words.
+    /// Creates a note with this message.
     pub(crate) fn note(message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::new(message) }
     }
 
-    /// A warning in these words.
+    /// Creates a warning with this message.
     pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::new(message) }
     }
 
-    /// An error of the toolkit.
+    /// Converts an error of the toolkit.
     pub(crate) fn of(error: &Error) -> Self {
         let detail = error.detail();
         let mut message = error.message().to_string();
@@ -84,7 +84,7 @@ impl Report {
         }
     }
 
-    /// A repair that lenient decoding made.
+    /// Creates a warning about a repair of lenient decoding.
     pub(crate) fn repair(repair: &Repair) -> Self {
         let mut report = match repair.cause() {
             Some(cause) => Self { severity: Severity::Warning, help: None, ..Self::of(cause) },
@@ -103,9 +103,10 @@ impl Report {
         report
     }
 
-    /// Something that a target does not hold exactly.
+    /// Creates a warning about a loss of encoding.
     pub(crate) fn loss(loss: &Loss) -> Self {
         let text = loss.to_string();
+        // It includes the index of the event in its batch.
         let words = text.strip_suffix(&format!(" [{}]", loss.kind())).unwrap_or(&text);
         let attribute = (loss.at() != "data").then(|| loss.at().to_owned());
         Self {
@@ -140,31 +141,31 @@ impl Report {
         self
     }
 
-    /// Where it was found.
+    /// Sets the place.
     pub(crate) fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
         self
     }
 
-    /// At this byte of the event's document.
+    /// Sets the byte offset in the event's document.
     pub(crate) fn offset(mut self, offset: usize) -> Self {
         self.offset = Some(offset);
         self
     }
 
-    /// At this byte of the event's document, up to the end of the line.
+    /// Sets the byte offset in the event's document, and marks everything up to the end of the line.
     pub(crate) fn up_to_end_of_line(mut self, offset: usize) -> Self {
         self.marked = Some(usize::MAX);
         self.offset(offset)
     }
 
-    /// With all that the clauses say of themselves.
+    /// Sets whether to explain the clauses.
     pub(crate) fn explained(mut self, explained: bool) -> Self {
         self.explained = explained;
         self
     }
 
-    /// As grave as an error.
+    /// Turns the report into an error.
     pub(crate) fn into_error(self) -> Self {
         Self { severity: Severity::Error, ..self }
     }
@@ -173,7 +174,7 @@ impl Report {
         self.severity == Severity::Error
     }
 
-    /// For people, in columns of a terminal where there is one.
+    /// Returns the report as text, wrapped to the columns of a terminal if there is one.
     pub(crate) fn to_text(&self, paint: Paint, width: Option<usize>) -> String {
         let mut text = String::new();
         let (label, color) = match self.severity {
@@ -214,7 +215,7 @@ impl Report {
         text
     }
 
-    /// For programs: one line of JSON.
+    /// Returns the report as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
         let mut line = match self.to_value() {
             Value::Object(members) => members,
@@ -229,7 +230,7 @@ impl Report {
         format!("{}\n", Value::Object(line))
     }
 
-    /// The members of the report for programs.
+    /// Returns the report as JSON, without its severity.
     pub(crate) fn to_value(&self) -> Value {
         let mut members = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -286,11 +287,11 @@ impl Report {
         Some(text)
     }
 
-    /// The line at fault with a caret below it, where the place is known to the byte.
+    /// Returns the line at fault with carets below it, if the offset is known.
     fn excerpt(&self, paint: Paint, color: anstyle::Style, width: Option<usize>) -> Option<String> {
         let place = self.place.as_ref()?;
         let position = place.position(self.offset?);
-        // Bytes that are no text are not shown.
+        // Binary data is not shown.
         if position.text.contains(['\0', char::REPLACEMENT_CHARACTER]) {
             return None;
         }
@@ -326,7 +327,7 @@ impl Report {
         let (space, carets): (String, String) =
             (repeat_n(' ', before).collect(), repeat_n('^', marked).collect());
         let label = plain_lines(&self.detail);
-        // The label stands beside the carets, or below them where it does not fit.
+        // The label goes beside the carets, or below them if it does not fit.
         let fits = width.is_none_or(|width| {
             let columns = [6, before, marked, 1, label.chars().count()];
             columns.into_iter().fold(0, usize::saturating_add) <= width
@@ -351,15 +352,15 @@ impl Report {
     }
 }
 
-/// How wide a text is that no terminal limits.
+/// The width of text without a terminal.
 const WIDTH: usize = 100;
 
-/// Text of several lines, each of them harmless.
+/// Escapes each line of a text.
 fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n    ")
 }
 
-/// Lines no longer than the terminal, all but the first of them indented. Without a terminal, one line.
+/// Wraps text at words to this width, and indents all lines but the first. Without a width, returns one line.
 pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let space: String = repeat_n(' ', indent).collect();
@@ -398,7 +399,7 @@ mod tests {
         for width in [40, 60, 80, 120] {
             let text = told(document, Some(width));
             let lines: Vec<&str> = text.lines().collect();
-            // The headline is the terminal's to wrap.
+            // The terminal wraps the headline.
             assert!(lines.iter().skip(1).all(|line| line.chars().count() <= width), "{text}");
             let caret = lines[3].chars().position(|character| character == '^').unwrap();
             let marked: String = lines[2].chars().skip(caret).take(9).collect();

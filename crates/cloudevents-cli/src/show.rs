@@ -1,4 +1,4 @@
-//! An event for people.
+//! The readable layout of an event.
 
 use crate::{
     console::{Paint, style},
@@ -7,10 +7,10 @@ use crate::{
 };
 use cloudevents_kit::{AttributeType, Data, Event};
 
-/// How many lines of a payload are shown where there may be many events.
+/// The number of payload lines to show where there may be many events.
 pub(crate) const SHORT: usize = 24;
 
-/// Attributes with their types, then the payload, of which no more than so many lines.
+/// Returns the attributes with their types, then at most `lines` lines of the payload.
 pub(crate) fn event(event: &Event, paint: Paint, lines: usize) -> String {
     let mut rows =
         vec![("specversion".to_owned(), AttributeType::String, event.specversion().as_str().to_owned())];
@@ -41,7 +41,7 @@ pub(crate) fn event(event: &Event, paint: Paint, lines: usize) -> String {
     text
 }
 
-/// What a payload is, in a word.
+/// Returns the kind of a payload.
 pub(crate) fn kind_of(data: Data<'_>) -> &'static str {
     match data {
         Data::Json(_) => "JSON",
@@ -53,12 +53,12 @@ pub(crate) fn kind_of(data: Data<'_>) -> &'static str {
     }
 }
 
-/// Bytes of the event as a compact document in the JSON format, which is what intermediaries count.
+/// Returns the size in bytes of the event as a compact JSON document, which size limits refer to.
 pub(crate) fn document_size(event: &Event) -> usize {
-    cloudevents_kit::json::encode(event).len()
+    cloudevents_kit::json::encode_lossy(event).len()
 }
 
-/// The payload, indented.
+/// Returns the payload, indented, with at most `most` lines.
 pub(crate) fn payload(data: Data<'_>, paint: Paint, most: usize) -> String {
     let all = match data {
         Data::Json(json) if json.as_str().len() <= LARGE || most == usize::MAX => {
@@ -79,9 +79,9 @@ pub(crate) fn payload(data: Data<'_>, paint: Paint, most: usize) -> String {
     text
 }
 
-/// Beyond this, a payload is not laid out unless all of it is asked for.
+/// Larger payloads, in bytes, are indented only if the entire payload is shown.
 const LARGE: usize = 64 << 10;
-/// The longest line of a payload that is not shown in full.
+/// The longest line, in characters, of a payload that is not shown entirely.
 const LONG: usize = 400;
 
 fn cut(line: &str, most: usize) -> String {
@@ -94,11 +94,11 @@ fn lines(text: &str) -> String {
         .collect()
 }
 
-/// Sixteen bytes a line: offset, hexadecimal, and what of it is ASCII.
+/// Returns a hex dump with sixteen bytes per line: offset, hexadecimal digits, ASCII characters.
 fn hex(bytes: &[u8], most: usize) -> String {
     let mut text = String::new();
     let lines = bytes.chunks(16).enumerate();
-    // No more than one line beyond what is shown is laid out; the others only count.
+    // Lines beyond the shown ones only count.
     for (number, chunk) in lines {
         if number > most {
             text.push('\n');

@@ -1,25 +1,25 @@
-//! Where events come from, down to the character.
+//! Sources of events, and places in them down to the character.
 
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// A text that events were read from: a file, a line of one, a message.
+/// A text that events are read from: a file, a line of a file, or a message.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The file's name, `standard input`, a URL.
+    /// A file name, `standard input` or a URL.
     pub(crate) name: String,
-    /// All of it.
+    /// The whole text.
     pub(crate) text: Bytes,
-    /// The number of its first line.
+    /// The number of its first line; 0 if lines have no meaning.
     pub(crate) first_line: usize,
-    /// Where its lines end, once somebody asks.
+    /// The offsets of its line breaks, computed on first use.
     ends: OnceLock<Vec<usize>>,
-    /// The place whose column was asked for last, and the column: the next one is mostly behind it.
+    /// The last offset whose column was computed, and the column. The next one is usually after it.
     column: Mutex<(usize, usize)>,
 }
 
 impl Source {
-    /// A text of this name; the number of its first line is 0 where lines mean nothing.
+    /// Creates a source. `first_line` is 0 if lines have no meaning.
     pub(crate) fn new(name: impl Into<String>, text: impl Into<Bytes>, first_line: usize) -> Self {
         Self {
             name: name.into(),
@@ -30,17 +30,17 @@ impl Source {
         }
     }
 
-    /// How many characters stand between the begin of a line and this byte.
+    /// Returns the number of characters between the start of a line and this byte.
     fn column(&self, begin: usize, at: usize) -> usize {
         let mut last = self.column.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, before) = if (begin..=at).contains(&last.0) { *last } else { (begin, 0) };
-        // The first byte of each character but not the others.
+        // Counts the first byte of each character.
         let counted = self.text.get(from..at).unwrap_or_default().iter().filter(|byte| **byte & 0xC0 != 0x80);
         *last = (at, before.saturating_add(counted.count()));
         last.1
     }
 
-    /// How many lines end before this byte, and where its own line begins and ends.
+    /// Returns the number of lines that end before this byte, and where its own line begins and ends.
     fn line(&self, at: usize) -> (usize, usize, usize) {
         let ends = self.ends.get_or_init(|| {
             let newlines = self.text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
@@ -57,34 +57,34 @@ impl Source {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) source: Arc<Source>,
-    /// Where the event's document begins.
+    /// The offset of the event's document in the source.
     pub(crate) base: usize,
-    /// Where, from there, the event itself begins.
+    /// The offset of the event in the document.
     pub(crate) begin: usize,
     /// The event's index in its batch.
     pub(crate) index: Option<usize>,
 }
 
 impl Place {
-    /// A source as a whole.
+    /// Returns the place of a whole source.
     pub(crate) fn of(source: Source) -> Self {
         Self { source: Arc::new(source), base: 0, begin: 0, index: None }
     }
 
-    /// The line, counted from 1, that the event begins in.
+    /// Returns the line, starting at 1, in which the event begins.
     pub(crate) fn line(&self) -> usize {
         let at = self.base.saturating_add(self.begin).min(self.source.text.len());
         self.source.line(at).0.saturating_add(self.source.first_line)
     }
 
-    /// Line and column, counted from 1, of a byte of the event's document.
+    /// Returns line and column, starting at 1, of a byte of the event's document.
     pub(crate) fn position(&self, offset: usize) -> Position {
         let text = &self.source.text;
         let at = self.base.saturating_add(offset).min(text.len());
         let (before, begin, end) = self.source.line(at);
         let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
         let column = self.source.column(begin, at);
-        // A batch may be one long line, of which only what is around the place matters.
+        // A batch may be one long line: take only the text around the place.
         let from = text.get(begin..at.saturating_sub(AROUND)).map_or(begin, |left_out| {
             begin.saturating_add(left_out.len()).saturating_add(
                 text.iter()
@@ -97,7 +97,7 @@ impl Place {
         let shown = |from: usize, to: usize| {
             let bytes = text.get(from..to).unwrap_or_default();
             let text = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned();
-            // Where the text is cut, part of a character may be left.
+            // Cutting the text may leave part of a character.
             match to < end {
                 true => text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned(),
                 false => text,
@@ -114,28 +114,30 @@ impl Place {
     }
 }
 
-/// How many bytes around a place are looked at.
+/// The number of bytes to take on each side of a place.
 const AROUND: usize = 4096;
 
-/// A line, a column in it, and what it says around it.
+/// A line, a column, and the text around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) text: String,
-    /// The character of the text that the column is.
+    /// The index of the column's character in the text.
     pub(crate) at: usize,
     /// Whether the line begins before the text does.
     cut: bool,
 }
 
 impl Position {
-    /// How many characters a caret has to mark: the whole string, number or word that stands there, without quotation marks.
+    /// Returns the start and number of characters to mark: the whole string, without quotation marks, number
+    /// or word at the column.
     pub(crate) fn extent(&self) -> (usize, usize) {
         let at = self.at;
         let characters: Vec<char> = self.text.chars().collect();
-        // JSON strings do not go on in the next line, so the quotation marks before tell whether this is in one. Where the line's
-        // begin is not there, a quotation mark behind a colon, comma or bracket begins a string.
+        // JSON strings end on their line, so the quotation marks before the column show whether it is in a
+        // string. If the start of the line is missing, a quotation mark after a colon, comma or bracket
+        // begins a string.
         let first = match self.cut {
             true => (1..=at).rev().find(|&index| {
                 characters.get(index) == Some(&'"')
@@ -161,7 +163,7 @@ impl Position {
             }
         }
         match string {
-            // The string's own place: all of it.
+            // The place is that of the string: mark all of it.
             Some(start) if at <= start => {
                 let mut escaped = false;
                 let length = characters.iter().skip(start).take_while(|&&character| {
@@ -171,7 +173,7 @@ impl Position {
                 });
                 (start, length.count().max(1))
             }
-            // Something in it.
+            // The place is in the string.
             Some(_) => (at, 1),
             None => {
                 let word =

@@ -1,4 +1,4 @@
-//! Wire messages as the JSON of the testee protocol, by way of this toolkit's own testee.
+//! Wire messages as JSON of the testee protocol, encoded and decoded by this toolkit's testee.
 
 use crate::{
     console::{Paint, style},
@@ -9,7 +9,7 @@ use crate::{
 use cloudevents_testkit::testee;
 use serde_json::{Map, Value, json};
 
-/// Formats, their batches and bindings that messages can be of, as the testee says.
+/// Returns the names of the bindings, formats and batch formats that the testee supports.
 pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
     let answer = ask(json!({"cmd": "start", "version": 1}));
     let list = |name: &str| -> Vec<String> {
@@ -21,7 +21,7 @@ pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
     names.into()
 }
 
-/// Runs an operation. What was refused is a report, with the index of the event where there is one.
+/// Runs an operation of the testee. Returns a refusal as an error.
 pub(crate) fn run(operation: &str, members: Map<String, Value>) -> Result<Value, Refusal> {
     let mut request = members;
     request.insert("cmd".into(), "run".into());
@@ -37,7 +37,7 @@ pub(crate) fn run(operation: &str, members: Map<String, Value>) -> Result<Value,
     Ok(answer.get_mut("result").map(Value::take).unwrap_or_default())
 }
 
-/// Why there is no result.
+/// A refusal and its exit status.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) report: Box<Report>,
@@ -55,7 +55,7 @@ fn ask(request: Value) -> Value {
     serde_json::from_str(&answer).unwrap_or_default()
 }
 
-/// The report of an error that the testee answered with.
+/// Converts an error of the testee to a report.
 fn refused(error: &Value) -> Report {
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     let kind = text("kind").unwrap_or("error");
@@ -68,7 +68,7 @@ fn refused(error: &Value) -> Report {
     }
 }
 
-/// A message as it looks on the wire, each line behind this indentation. `None` for one that is no text.
+/// Returns a message as it looks on the wire, each line indented. `None` if it is not text.
 pub(crate) fn as_text(message: &Value, indent: &str, paint: Paint) -> Option<String> {
     let body = match message.get("body") {
         Some(body) => body.get("text").and_then(Value::as_str)?,

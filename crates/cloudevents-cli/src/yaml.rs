@@ -1,6 +1,8 @@
-//! YAML documents as JSON text: numbers keep their digits, and every byte of the JSON knows where in the YAML it is from.
+//! Converts YAML documents to JSON text. Numbers keep their digits, and every byte of the JSON maps to its
+//! place in the YAML.
 //!
-//! Scalars are told apart by YAML's core schema. What JSON has no word for is refused, and so is what would grow without bound.
+//! YAML's core schema gives the types of scalars. Values that JSON cannot express are refused, and so are
+//! aliases that would grow without bound.
 
 use cloudevents_kit::{Error, ErrorKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
@@ -13,31 +15,31 @@ use std::{
 /// The longest YAML that is read, in bytes.
 pub(crate) const LARGEST: usize = 64 << 20;
 
-/// What aliases may add to one document, in bytes of JSON.
+/// The most bytes of JSON that aliases may add to one document.
 const ALIASES: usize = 16 << 20;
 
-/// Collections in each other.
+/// The most levels of nested collections.
 const DEPTH: usize = 512;
 
 /// A document as JSON.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(crate) json: String,
-    /// Where in the YAML text the document begins.
+    /// The offset of the document in the YAML text.
     pub(crate) begin: usize,
-    /// Places in the JSON, in order, and where in the YAML text they are from.
+    /// Offsets in the JSON, in order, and their offsets in the YAML text.
     places: Vec<(usize, usize)>,
 }
 
 impl Document {
-    /// Where in the YAML text a byte of the JSON is from: the begin of its scalar or collection.
+    /// Returns the offset in the YAML text for a byte of the JSON: the start of its scalar or collection.
     pub(crate) fn place(&self, at: usize) -> usize {
         let after = self.places.partition_point(|(json, _)| *json <= at);
         after.checked_sub(1).and_then(|last| self.places.get(last)).map_or(self.begin, |(_, yaml)| *yaml)
     }
 }
 
-/// Whether a text that is no JSON begins like YAML: with a marker, a comment, or a member of a mapping.
+/// Whether a text that is not JSON begins like YAML: with a marker, a comment, or a member of a mapping.
 pub(crate) fn is_likely(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -52,7 +54,7 @@ pub(crate) fn is_likely(text: &[u8]) -> bool {
     !name.is_empty() && is_name && (after == b":" || after.starts_with(b": "))
 }
 
-/// The documents of a text, one after another. An error, whose offset is that in the text, is the end.
+/// Iterates over the documents of a text, and stops after an error. Offsets of errors refer to the text.
 pub(crate) struct Documents<'a> {
     parser: Parser<'a, StrInput<'a>>,
     cursor: Cursor<'a>,
@@ -107,7 +109,7 @@ impl Iterator for Documents<'_> {
     }
 }
 
-/// Finds bytes by characters; the next place is mostly behind the last one.
+/// Converts character offsets to byte offsets. The next one is usually after the last one.
 struct Cursor<'a> {
     text: &'a str,
     characters: usize,
@@ -130,12 +132,12 @@ impl Cursor<'_> {
     }
 }
 
-/// A collection that is open.
+/// An open collection.
 struct Open {
     anchor: usize,
     begin: usize,
     is_first: bool,
-    /// The names of a mapping so far; a sequence has none.
+    /// The names of a mapping so far; `None` for a sequence.
     names: Option<HashSet<String>>,
     /// Whether a name comes next.
     at_name: bool,
@@ -146,7 +148,7 @@ struct Writer {
     document: Document,
     is_empty: bool,
     open: Vec<Open>,
-    /// What anchors stand for.
+    /// The JSON of each anchor, as a range of the document.
     anchors: HashMap<usize, Range<usize>>,
     /// The bytes that aliases added.
     added: usize,
@@ -181,7 +183,9 @@ impl Writer {
             }
             Event::Alias(anchor) => {
                 let range = self.anchors.get(&anchor).cloned();
-                let range = range.ok_or_else(|| malformed("an alias of what it is in".to_owned(), at))?;
+                let range = range.ok_or_else(|| {
+                    malformed("an alias refers to a collection that contains it".to_owned(), at)
+                })?;
                 self.added = self.added.saturating_add(range.len());
                 if self.added > ALIASES {
                     return Err(Error::new(ErrorKind::TooLarge)
@@ -228,20 +232,22 @@ impl Writer {
         Ok(())
     }
 
-    /// What stands before a value or a name, whose JSON this is. The answer is where it begins.
+    /// Writes the separator before a value or a name, and checks the name. Returns the offset where it
+    /// begins.
     fn begin(&mut self, at: usize, json: Option<&str>) -> Result<usize, Error> {
         self.is_empty = false;
         if let Some(open) = self.open.last_mut() {
             if open.at_name {
                 let name = json.filter(|json| json.starts_with('"'));
-                let name = name.ok_or_else(|| malformed("the name of a member is text".to_owned(), at))?;
+                let name =
+                    name.ok_or_else(|| malformed("the name of a member must be text".to_owned(), at))?;
                 if !open.names.get_or_insert_default().insert(name.to_owned()) {
                     return Err(Error::new(ErrorKind::DuplicateAttribute)
-                        .with_detail(format!("the member {name} stands there twice"))
+                        .with_detail(format!("the member {name} appears more than once"))
                         .with_offset(at));
                 }
             }
-            // The value of a member comes behind its name.
+            // The value of a member follows its name.
             let is_item = open.at_name || open.names.is_none();
             if is_item && !std::mem::replace(&mut open.is_first, false) {
                 self.document.json.push(',');
@@ -252,7 +258,7 @@ impl Writer {
         Ok(begin)
     }
 
-    /// What stands behind a value or a name.
+    /// Ends a value or a name: keeps its anchor, and writes the colon after a name.
     fn end(&mut self, anchor: usize, begin: usize) {
         if anchor > 0 {
             self.anchors.insert(anchor, begin..self.document.json.len());
@@ -266,10 +272,10 @@ impl Writer {
     }
 }
 
-/// What the tags of the core schema begin with.
+/// The prefix of the core schema's tags.
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// A scalar as JSON.
+/// Converts a scalar to JSON.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: usize) -> Result<String, Error> {
     let tag = tag.map(name_of);
     let plain = || plain(text, at);
@@ -288,11 +294,11 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: usize) -> Resul
     };
     match plain()? {
         json if is_kind(&json) => Ok(json.into_owned()),
-        _ => Err(malformed(format!("{text:?} is no {kind}"), at)),
+        _ => Err(malformed(format!("{text:?} is not of type {kind}"), at)),
     }
 }
 
-/// A plain scalar as JSON, by the core schema (YAML 1.2.2, section 10.3.2).
+/// Converts a plain scalar to JSON, by the core schema (YAML 1.2.2, section 10.3.2).
 fn plain(text: &str, at: usize) -> Result<Cow<'_, str>, Error> {
     let no_number = |detail: &str| malformed(format!("{text}: {detail}"), at);
     match text {
@@ -323,7 +329,8 @@ fn plain(text: &str, at: usize) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// A number without its sign in the digits of JSON: `007` is `7`, `.5` is `0.5`, `1.` is `1.0`. Nothing when it is none.
+/// Converts a number without its sign to JSON: `007` is `7`, `.5` is `0.5`, `1.` is `1.0`. Returns `None` if
+/// it is not a number.
 fn decimal(text: &str) -> Option<String> {
     let (mantissa, exponent) =
         text.find(['e', 'E']).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""));
@@ -365,7 +372,7 @@ fn name_of(tag: &Tag) -> String {
 }
 
 fn unknown_tag(tag: &str, at: usize) -> Error {
-    let error = malformed(format!("the tag `{tag}` means nothing in an event"), at);
+    let error = malformed(format!("the tag `{tag}` is not supported in events"), at);
     match tag.strip_prefix(CORE) {
         Some("binary") => error.with_help("write the bytes as data_base64"),
         _ => error.with_help("leave the tag out"),
@@ -539,12 +546,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_as_yaml_is_read_back(value in cloudevents_testkit::any::json()) {
-            // YAML has no halves of characters.
+            // YAML has no unpaired surrogates.
             let halves = value.contains("\\ud8");
             match json(&crate::json_view::yaml(&value)) {
                 Ok(documents) => prop_assert_eq!([compact(&documents[0])], [compact(&value)]),
                 Err(error) if halves => prop_assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{}", error),
-                // A name that comes twice, which JSON allows.
+                // A duplicate name, which JSON allows.
                 Err(error) => prop_assert_eq!(error.kind(), ErrorKind::DuplicateAttribute, "{}", error),
             }
         }

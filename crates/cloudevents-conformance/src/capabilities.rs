@@ -1,11 +1,11 @@
-//! What a testee says of itself when it is started.
+//! What a testee claims when it starts.
 
 use cloudevents_vectors::{Case, Expected, Revision};
 use serde_json::{Map, Value};
 
 use crate::tree::json::Json;
 
-/// Who the testee is.
+/// The implementation under test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Implementation {
@@ -17,8 +17,8 @@ pub struct Implementation {
     pub language: String,
 }
 
-/// What the testee says it has. A list that it leaves out says nothing: then it is asked, and may answer
-/// `unsupported`.
+/// What the testee claims to have. Where it leaves out one of the lists of versions, formats, bindings and operations, it is
+/// asked, and may answer `unsupported`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -32,16 +32,41 @@ pub struct Capabilities {
     pub bindings: Option<Vec<String>>,
     /// Operations of the protocol.
     pub ops: Option<Vec<String>>,
+    /// How strictly it decodes: `strict` unless it says otherwise, and `lenient`.
+    pub strictness: Vec<String>,
+    /// What it reports beyond the specification: `losses`, `repairs`, `notes`. Without a claim, these are not compared.
+    pub reports: Vec<String>,
+    /// Kinds of payloads: `json`, `text` and `binary` unless it says otherwise; others are `xml`, `cbor` and `proto`.
+    pub payloads: Vec<String>,
+    /// Options of encoding, such as `key`.
+    pub options: Vec<String>,
 }
 
 impl Capabilities {
-    /// Why the testee cannot be asked about a case, by its own word.
+    /// Whether the testee states what it has, so that declining any of it is a fault.
+    pub(crate) fn states_all(&self) -> bool {
+        self.ops.is_some() && self.formats.is_some() && self.bindings.is_some()
+    }
+
+    /// Why the testee is not asked about a case: it does not claim what the case needs.
     pub(crate) fn lack(&self, case: &Case) -> Option<String> {
         let request = &case.request;
+        let sides = || [Some(request), object(request, "from"), object(request, "to")].into_iter().flatten();
         lacks("operation", self.ops.as_deref(), case.op())
-            .or_else(|| self.lacks_carrier(request))
-            .or_else(|| self.lacks_carrier(object(request, "from")?))
-            .or_else(|| self.lacks_carrier(object(request, "to")?))
+            .or_else(|| sides().find_map(|side| self.lacks_carrier(side)))
+            .or_else(|| {
+                sides().find_map(|side| lacks("strictness", Some(&self.strictness), text(side, "strictness")))
+            })
+            .or_else(|| {
+                let mut options = sides().filter_map(|side| object(side, "options")).flat_map(Map::keys);
+                options.find_map(|name| lacks("option", Some(&self.options), Some(name)))
+            })
+            .or_else(|| {
+                let exact = request.get("exact").and_then(Value::as_bool) == Some(true);
+                lacks("report of", Some(&self.reports), exact.then_some("losses"))
+            })
+            .or_else(|| sides().find_map(|side| self.lacks_batch(side)))
+            .or_else(|| self.lacks_payload(case))
             .or_else(|| self.lacks_format_of(wanted(case)?))
             .or_else(|| {
                 events(case).find_map(|event| {
@@ -51,6 +76,32 @@ impl Capabilities {
                     lacks("specversion", self.specversions.as_deref(), version)
                 })
             })
+    }
+
+    /// The batch of a format, as the content type of the message names it.
+    fn lacks_batch(&self, side: &Map<String, Value>) -> Option<String> {
+        let message = serde_json::to_string(side.get("message")?).ok()?.to_lowercase();
+        let (_, rest) = message.split_once("application/cloudevents-batch+")?;
+        let format = format!("{}-batch", rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?);
+        let known = is_format(&format).then_some(format.as_str());
+        lacks("format", self.formats.as_deref(), known)
+    }
+
+    /// A kind of payload that the request has, or that every result has.
+    fn lacks_payload(&self, case: &Case) -> Option<String> {
+        let lacks = |event: &Value| {
+            let kind = event.get("data")?.as_object()?.keys().next()?.as_str();
+            lacks("payload kind", Some(&self.payloads), Some(kind))
+        };
+        if let Some(reason) = list(&case.request, "events").find_map(lacks) {
+            return Some(reason);
+        }
+        let mut wanted = case.expect.iter().map(|outcome| match &outcome.expected {
+            Expected::Result(result) => list(result, "events").find_map(lacks),
+            Expected::Error(_) => None,
+        });
+        let first = wanted.next()??;
+        wanted.all(|reason| reason.is_some()).then_some(first)
     }
 
     /// A format that is named by the result alone: by the content type of the message that it is read from.
@@ -71,7 +122,7 @@ impl Capabilities {
             let format = text(carried, "format")?;
             let batch = format!("{format}-batch");
             let format = match text(carried, "mode") {
-                // A format without batches is asked for one to see it refused.
+                // A batch is requested from a format without batches, to see it refused.
                 Some("batched") if is_format(&batch) => batch,
                 _ => format.to_owned(),
             };
@@ -110,6 +161,10 @@ impl Capabilities {
             formats: list("formats")?,
             bindings: list("bindings")?,
             ops: list("ops")?,
+            strictness: or(list("strictness")?, &["strict"]),
+            reports: or(list("reports")?, &[]),
+            payloads: or(list("payloads")?, &["json", "text", "binary"]),
+            options: or(list("options")?, &[]),
         };
         Ok((implementation, capabilities))
     }
@@ -137,7 +192,15 @@ fn lacks(what: &str, claimed: Option<&[String]>, needed: Option<&str>) -> Option
         .then(|| format!("the {what} {needed} is not among its capabilities"))
 }
 
-/// The result that a case wants first of all.
+fn or(claimed: Option<Vec<String>>, presumed: &[&str]) -> Vec<String> {
+    claimed.unwrap_or_else(|| presumed.iter().map(|&name| name.to_owned()).collect())
+}
+
+fn list<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
+    members.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The first result that a case allows.
 fn wanted(case: &Case) -> Option<&Map<String, Value>> {
     match &case.expect.first()?.expected {
         Expected::Result(result) => Some(result),
@@ -200,6 +263,7 @@ mod tests {
         assert_eq!(implementation.version, "2");
         assert_eq!(capabilities.bindings.as_deref(), Some(&["http".to_owned()][..]));
         assert_eq!(capabilities.revisions, [Revision::V1_0_2]);
+        assert_eq!((capabilities.strictness, capabilities.reports), (vec!["strict".to_owned()], Vec::new()));
         let mut both = start();
         both["capabilities"]["spec"] = json!(["1.0.2", "main", "9.9"]);
         both["capabilities"].as_object_mut().unwrap().remove("ops");
@@ -227,6 +291,31 @@ mod tests {
     }
 
     #[test]
+    fn options_lenience_and_payloads_are_asked_of_those_who_claim_them() {
+        let needs = |request: Value, outcome: Value| lack(request, outcome).unwrap_or_default();
+        let lenient = json!({"op": "decode", "via": "http", "strictness": "lenient"});
+        assert_eq!(
+            needs(lenient, json!({"error": {}})),
+            "the strictness lenient is not among its capabilities"
+        );
+        let option =
+            json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "http", "options": {"x": 1}}});
+        assert_eq!(needs(option, json!({"error": {}})), "the option x is not among its capabilities");
+        let exact = json!({"op": "transcode", "from": {"via": "json"}, "to": {"via": "http"}, "exact": true});
+        assert_eq!(needs(exact, json!({"error": {}})), "the report of losses is not among its capabilities");
+        let event = |data: Value| json!({"specversion": "1.0", "attributes": {}, "data": data});
+        let xml = json!({"op": "encode", "via": "http", "events": [event(json!({"xml": "<a/>"}))]});
+        assert_eq!(needs(xml, json!({"error": {}})), "the payload kind xml is not among its capabilities");
+        let read = |data: Value| json!({"result": {"events": [event(data)]}});
+        let decode = || json!({"op": "decode", "via": "json"});
+        assert_eq!(
+            needs(decode(), read(json!({"cbor": ""}))),
+            "the payload kind cbor is not among its capabilities"
+        );
+        assert_eq!(needs(decode(), read(json!({"text": ""}))), "");
+    }
+
+    #[test]
     fn what_is_not_claimed_is_not_asked() {
         let any = || json!({"error": {}});
         let has = |request: Value| lack(request, any()).is_none();
@@ -234,6 +323,8 @@ mod tests {
         assert!(has(json!({"op": "decode", "via": "json"})));
         assert!(!has(json!({"op": "sql", "expression": "1"})));
         assert!(!has(json!({"op": "decode", "via": "kafka"})));
+        let batch = json!([["Content-Type", "application/CloudEvents-batch+json; charset=utf-8"]]);
+        assert!(!has(json!({"op": "decode", "via": "http", "message": {"headers": batch}})));
         assert!(!has(json!({"op": "decode", "via": "json-batch"})));
         assert!(has(json!({"op": "encode", "via": "http", "mode": "structured", "format": "json"})));
         assert!(!has(json!({"op": "encode", "via": "http", "mode": "batched", "format": "json"})));

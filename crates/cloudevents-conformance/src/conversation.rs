@@ -26,7 +26,7 @@ pub(crate) struct Exchange {
     pub(crate) sent: String,
     /// The answer as it came, even where it is none by the protocol.
     pub(crate) received: Option<String>,
-    /// What the answer says.
+    /// The content of the response.
     pub(crate) answer: Result<Answer, Breakdown>,
 }
 

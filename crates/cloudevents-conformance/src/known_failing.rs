@@ -42,7 +42,42 @@ impl KnownFailing {
         self.0.iter().find(|entry| entry.pattern.matches(id)).map(|entry| entry.reason.as_str())
     }
 
-    /// The entries that stand for no case of the suite, selected or not, with their lines.
+    /// The text of a list, brought up to date with a run: entries whose cases pass now go, and cases that fail and are not listed are
+    /// added with their cause. Comments, reasons, and entries for cases that did not run stay.
+    ///
+    /// `ran` has the id of each case that ran and the cause of its failure, if it failed.
+    pub fn updated(text: &str, ran: &[(String, Option<String>)]) -> Result<String, InvalidKnownFailing> {
+        let list: KnownFailing = text.parse()?;
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for entry in list.0.iter().rev() {
+            // Only what this entry is the first to match is its own.
+            let own = |id: &str| {
+                list.0
+                    .iter()
+                    .find(|other| other.pattern.matches(id))
+                    .is_some_and(|first| first.line == entry.line)
+            };
+            let mine: Vec<_> = ran.iter().filter(|(id, _)| own(id)).collect();
+            let failing: Vec<_> = mine.iter().filter(|(_, cause)| cause.is_some()).collect();
+            if failing.len() < mine.len() {
+                let kept = failing.iter().map(|(id, _)| format!("{id}  # {}", entry.reason));
+                let index = entry.line.saturating_sub(1);
+                if index < lines.len() {
+                    lines.splice(index..=index, kept);
+                }
+            }
+        }
+        for (id, cause) in ran {
+            if let (Some(cause), None) = (cause, list.reason(id)) {
+                // On one line, whatever the testee said.
+                let cause: Vec<&str> = cause.split_whitespace().collect();
+                lines.push(format!("{id}  # {}", cause.join(" ")));
+            }
+        }
+        Ok(lines.into_iter().map(|line| line + "\n").collect())
+    }
+
+    /// The entries that match no case of the suite, selected or not, with their lines.
     pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
         let stands_for_none =
             |entry: &&Entry| !suite.cases().iter().any(|case: &Case| entry.pattern.matches(&case.id));
@@ -118,6 +153,18 @@ mod tests {
     fn what_is_no_pattern_is_told() {
         assert!("a b # reason".parse::<KnownFailing>().is_err());
         assert!("a//b # reason".parse::<KnownFailing>().is_err());
+    }
+
+    #[test]
+    fn a_list_is_brought_up_to_date() {
+        let text = "# comment\na/b/c  # one\na/x/*  # two\nother/**  # not run\n";
+        let ran =
+            [("a/b/c", None), ("a/x/1", Some("late")), ("a/x/2", None), ("a/y/1", Some("new\r\n cause"))];
+        let ran = ran.map(|(id, cause)| (id.to_owned(), cause.map(str::to_owned)));
+        assert_eq!(
+            KnownFailing::updated(text, &ran).unwrap(),
+            "# comment\na/x/1  # two\nother/**  # not run\na/y/1  # new cause\n"
+        );
     }
 
     #[test]

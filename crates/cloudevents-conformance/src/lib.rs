@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
 mod capabilities;
 mod compare;
 mod conversation;
+pub mod import;
 pub mod infoset;
 mod known_failing;
+mod mutants;
 mod pattern;
 mod report;
 mod run;
@@ -14,6 +17,7 @@ mod smoke;
 mod suite;
 mod testee;
 mod tree;
+mod vary;
 mod verdict;
 
 pub use cloudevents_vectors as vectors;
@@ -21,8 +25,12 @@ pub use cloudevents_vectors as vectors;
 pub use capabilities::{Capabilities, Implementation};
 pub use compare::Difference;
 pub use known_failing::{InvalidKnownFailing, KnownFailing};
+pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};
-pub use report::{JunitReport, NdjsonReport, Problem, Reporter, Summary, TerminalReport};
+pub use report::{
+    AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Summary,
+    Tally, TerminalReport, html, markdown,
+};
 pub use run::{CaseReport, RunError, Start, run};
 pub use selection::Selection;
 pub use smoke::{SmokeCheck, smoke};

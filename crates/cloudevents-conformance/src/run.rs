@@ -9,7 +9,7 @@ use cloudevents_vectors::{Case, Requirement, Revision};
 
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, Implementation};
-use crate::compare::{differences, same_sort};
+use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
 use crate::report::{Problem, Reporter, Summary};
 use crate::selection::allows;
@@ -21,9 +21,9 @@ use crate::{KnownFailing, Selection, Suite};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Start<'a> {
-    /// Who the testee is.
+    /// The implementation under test.
     pub implementation: &'a Implementation,
-    /// What it says it has.
+    /// What it claims to have.
     pub capabilities: &'a Capabilities,
     /// The revisions it is judged by.
     pub revisions: &'a [Revision],
@@ -31,7 +31,7 @@ pub struct Start<'a> {
     pub cases: usize,
 }
 
-/// What became of one case.
+/// The result of one case.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CaseReport<'a> {
@@ -43,19 +43,21 @@ pub struct CaseReport<'a> {
     pub finding: Finding,
     /// What that means.
     pub verdict: Verdict,
+    /// Whether the profile of the run judges the case.
+    pub judged: bool,
     /// Why the case is known to fail, if it is listed.
     pub known_failing: Option<&'a str>,
-    /// The request as it was sent; `None` where the testee was not asked.
+    /// The request as it was sent; `None` if none was.
     pub sent: Option<String>,
     /// The answer as it came, if one did.
     pub received: Option<String>,
-    /// What the testee told people meanwhile, the last of it.
+    /// The last lines of the testee's standard error meanwhile.
     pub diagnostics: String,
     /// How long the testee took.
     pub elapsed: Duration,
 }
 
-/// Runs the selected cases of a suite against a testee, and tells the reporter.
+/// Runs the selected cases of a suite against a testee and reports each.
 ///
 /// See the [crate documentation](crate) for an example.
 pub fn run(
@@ -85,11 +87,14 @@ pub fn run(
     if let Err(breakdown) = conversation.stop() {
         summary.problems.push(Problem::NotStopped(breakdown));
     }
+    if start.cases > 0 && summary.judged() == 0 {
+        summary.problems.push(Problem::NothingJudged);
+    }
     reporter.finished(&summary).map_err(RunError::Report)?;
     Ok(summary)
 }
 
-/// Why a run came to no end.
+/// Why a run could not be finished.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
@@ -97,7 +102,7 @@ pub enum RunError {
     NotStarted {
         /// What happened.
         breakdown: Breakdown,
-        /// What the testee told people.
+        /// The testee's standard error.
         diagnostics: String,
     },
     /// The report could not be written.
@@ -111,7 +116,7 @@ impl fmt::Display for RunError {
                 write!(f, "{breakdown}")
             }
             RunError::NotStarted { breakdown, diagnostics } => {
-                write!(f, "{breakdown}\nIt said:\n{}", diagnostics.trim_end())
+                write!(f, "{breakdown}\nIts standard error:\n{}", diagnostics.trim_end())
             }
             RunError::Report(_) => f.write_str("the report could not be written"),
         }
@@ -169,7 +174,8 @@ impl<'a> Judge<'a> {
         CaseReport {
             case,
             clauses: case.clauses.iter().filter_map(|id| self.suite.requirement(id)).collect(),
-            verdict: Verdict::of(&finding, case.level, self.selection.weakest(), known_failing.is_some()),
+            verdict: Verdict::of(&finding, self.selection.judges(case), known_failing.is_some()),
+            judged: self.selection.judges(case),
             finding,
             known_failing,
             sent,
@@ -182,14 +188,21 @@ impl<'a> Judge<'a> {
     fn finding(&self, case: &Case, answer: Result<Answer, Breakdown>) -> Finding {
         let reply = match answer {
             Err(breakdown) => return Finding::Crashed(breakdown),
+            Ok(Answer::Unsupported(reason)) if self.capabilities.states_all() => {
+                return Finding::Declined(reason);
+            }
             Ok(Answer::Unsupported(reason)) => return Finding::Unsupported(reason),
             Ok(Answer::Reply(reply)) => reply,
         };
         let allowed = case.expect.iter().enumerate();
+        let text = self.selection.compares_text(case);
         let allowed = allowed.filter(|(_, outcome)| allows(case, outcome, self.revisions));
+        // The first outcome keeps the text of a time; others allow for its loss.
+        let allowed = allowed.take(if text { 1 } else { usize::MAX });
+        let how = How::of(case, &self.capabilities.reports, text);
         let mut attempts = Vec::new();
         for (index, outcome) in allowed {
-            let differences = differences(case, outcome, &reply);
+            let differences = differences(case, outcome, &how, &reply);
             if differences.is_empty() {
                 return Finding::Passed;
             }

@@ -1,6 +1,6 @@
 //! Which cases run, and by what they are judged.
 
-use cloudevents_vectors::{Case, Level, Outcome, Revision};
+use cloudevents_vectors::{Case, Flag, Level, Outcome, Revision};
 
 use crate::{Pattern, Suite};
 
@@ -27,6 +27,10 @@ pub struct Selection {
     profile: Level,
     revisions: Option<Vec<Revision>>,
     drafts: bool,
+    strict: bool,
+    verbatim: bool,
+    clauses: Vec<String>,
+    shard: Option<(usize, usize)>,
 }
 
 impl Default for Selection {
@@ -38,6 +42,10 @@ impl Default for Selection {
             profile: Level::Must,
             revisions: None,
             drafts: false,
+            strict: false,
+            verbatim: false,
+            clauses: Vec::new(),
+            shard: None,
         }
     }
 }
@@ -79,15 +87,57 @@ impl Selection {
         self
     }
 
+    /// The profile `strict`: input that breaks a rule for producers, and hostile input, has to be refused as the cases say. In
+    /// the base profile, a testee that accepts it gets a warning.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// The profile `verbatim`: times keep their text, with the offset and every digit. In the base profile, cases that need
+    /// this are warnings, and times compare by the instant.
+    pub fn verbatim(mut self, verbatim: bool) -> Self {
+        self.verbatim = verbatim;
+        self
+    }
+
+    /// Adds the cases that cite a clause. Without any, the cases of every clause run.
+    pub fn clause(mut self, id: impl Into<String>) -> Self {
+        self.clauses.push(id.into());
+        self
+    }
+
+    /// Takes one part of the cases: part `index`, from 1, of `count` parts of about the same size.
+    pub fn shard(mut self, index: usize, count: usize) -> Self {
+        self.shard = Some((index, count));
+        self
+    }
+
     /// The selected cases for a testee that claims these revisions.
     pub fn cases<'s>(&self, suite: &'s Suite, claimed: &[Revision]) -> Vec<&'s Case> {
         let revisions = self.judged_by(claimed);
-        suite.cases().iter().filter(|case| self.has(case, revisions)).collect()
+        let cases = suite.cases().iter().filter(|case| self.has(case, revisions));
+        match self.shard {
+            None => cases.collect(),
+            Some((index, count)) => {
+                let of_shard = |(number, _): &(usize, _)| {
+                    number % count.max(1) == index.saturating_sub(1) % count.max(1)
+                };
+                cases.enumerate().filter(of_shard).map(|(_, case)| case).collect()
+            }
+        }
     }
 
-    /// The weakest level that fails a run.
-    pub(crate) fn weakest(&self) -> Level {
-        self.profile
+    /// Whether the profile judges a case, so that failing it fails the run.
+    pub(crate) fn judges(&self, case: &Case) -> bool {
+        case.level >= self.profile
+            && (self.strict || !case.has_flag(Flag::ProducerRule) && !case.has_flag(Flag::Hostile))
+            && (self.verbatim || !case.has_flag(Flag::Verbatim))
+    }
+
+    /// Whether times compare by their text in a case.
+    pub(crate) fn compares_text(&self, case: &Case) -> bool {
+        self.verbatim && case.has_flag(Flag::Verbatim)
     }
 
     /// The revisions to judge by.
@@ -101,13 +151,15 @@ impl Selection {
         let patterns = patterns.filter(|pattern| !suite.cases().iter().any(|case| pattern.matches(&case.id)));
         let areas =
             self.areas.iter().filter(|area| !suite.cases().iter().any(|case| area_of(case) == area.as_str()));
-        patterns.map(ToString::to_string).chain(areas.cloned()).collect()
+        let clauses = self.clauses.iter().filter(|id| suite.requirement(id).is_none());
+        patterns.map(ToString::to_string).chain(areas.cloned()).chain(clauses.cloned()).collect()
     }
 
     fn has(&self, case: &Case, revisions: &[Revision]) -> bool {
         (self.run.is_empty() || self.run.iter().any(|pattern| pattern.matches(&case.id)))
             && !self.skip.iter().any(|pattern| pattern.matches(&case.id))
             && (self.areas.is_empty() || self.areas.iter().any(|area| area == area_of(case)))
+            && (self.clauses.is_empty() || self.clauses.iter().any(|id| case.clauses.contains(id)))
             && (self.drafts || !case.draft)
             && case.revisions.iter().any(|revision| revisions.contains(revision))
     }
@@ -179,6 +231,42 @@ mod tests {
         assert_eq!(ids(&Selection::default().skip(pattern("a/t/*")), &BOTH), ["a/u/release"]);
         assert_eq!(ids(&Selection::default().area("b"), &BOTH), [""; 0]);
         assert_eq!(ids(&Selection::default().area("b").drafts(true), &BOTH), ["b/t/draft"]);
+    }
+
+    #[test]
+    fn by_clause_and_shard() {
+        assert_eq!(ids(&Selection::default().clause("A-1-a"), &BOTH).len(), 3);
+        assert_eq!(ids(&Selection::default().clause("B-1-a"), &BOTH), [""; 0]);
+        assert_eq!(Selection::default().clause("B-1-a").unmatched(&suite()), ["B-1-a"]);
+        let mut all: Vec<_> =
+            (1..=2).flat_map(|part| ids(&Selection::default().shard(part, 2), &BOTH)).collect();
+        all.sort();
+        assert_eq!(all, ["a/t/both", "a/t/main", "a/u/release"]);
+    }
+
+    #[test]
+    fn profiles_judge_flagged_cases() {
+        let flagged = |flag: &str| {
+            let mut case = case("a/t/x", &["main"], false, json!([{"error": {}}]));
+            case["flags"] = json!([flag]);
+            let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [case]});
+            Document::parse(&document.to_string()).unwrap().cases.remove(0)
+        };
+        let (base, strict, verbatim) =
+            (Selection::default(), Selection::default().strict(true), Selection::default().verbatim(true));
+        for (flag, judged) in [
+            ("producer-rule", [false, true, false]),
+            ("hostile", [false, true, false]),
+            ("verbatim", [false, false, true]),
+        ] {
+            let case = flagged(flag);
+            assert_eq!(
+                [&base, &strict, &verbatim].map(|selection| selection.judges(&case)),
+                judged,
+                "{flag}"
+            );
+        }
+        assert!(verbatim.compares_text(&flagged("verbatim")) && !verbatim.compares_text(&flagged("hostile")));
     }
 
     #[test]

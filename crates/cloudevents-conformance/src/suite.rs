@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::vary::varied;
 use cloudevents_vectors::{Case, Document, InvalidData, Requirement, load_documents, load_requirements};
 
 /// The cases and the clauses they prove.
@@ -39,6 +40,24 @@ impl Suite {
     /// The suite of the published vectors.
     pub fn published() -> Result<Self, InvalidData> {
         Ok(Suite::new(load_documents()?, load_requirements()?))
+    }
+
+    /// The same suite, whose events have other ids for each seed: in the requests and in the outcomes. A testee that answers by looking
+    /// up a published case fails it.
+    pub fn varied(&self, seed: u64) -> Self {
+        Suite { cases: self.cases.iter().map(|case| varied(case, seed)).collect(), ..self.clone() }
+    }
+
+    /// Adds the cases of other documents, such as those of an importer.
+    pub fn with(mut self, documents: impl IntoIterator<Item = Document>) -> Self {
+        self.cases.extend(documents.into_iter().flat_map(|document| document.cases));
+        self
+    }
+
+    /// The cases for which `keep` returns true.
+    pub fn filter(mut self, keep: impl Fn(&Case) -> bool) -> Self {
+        self.cases.retain(keep);
+        self
     }
 
     /// Every case, in the order of the documents.

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use cloudevents_vectors::Level;
-
 use crate::Difference;
 use crate::testee::Breakdown;
 
@@ -11,14 +9,16 @@ use crate::testee::Breakdown;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The answer is an allowed outcome.
+    /// The response is an allowed outcome.
     Passed,
-    /// The answer is none of the allowed outcomes.
+    /// The response is none of the allowed outcomes.
     Failed(Failure),
     /// There was no answer.
     Crashed(Breakdown),
-    /// The testee does not have what the case is about, by its capabilities or by its answer; and its reason.
+    /// The testee does not claim what the case needs; and the reason.
     Unsupported(String),
+    /// The testee claims what the case needs, and yet answered `unsupported`; and its reason.
+    Declined(String),
 }
 
 /// How an answer is none of the allowed outcomes.
@@ -35,13 +35,23 @@ pub struct Failure {
 pub struct Attempt {
     /// The place of the outcome in the list of the case.
     pub outcome: usize,
-    /// Whether the answer is of its sort: a result where one is wanted, a refusal where that is.
+    /// Whether the response is of the expected sort: a result where one is wanted, a refusal where that is.
     pub same_sort: bool,
     /// In what the answer differs from it.
     pub differences: Vec<Difference>,
 }
 
 impl Failure {
+    /// The cause, in words that are the same for cases that fail for the same reason: where the answer differs, without the
+    /// numbers of items and the names of headers that any case may have.
+    pub fn cause(&self) -> String {
+        let Some(closest) = self.closest() else { return "no outcome is allowed".to_owned() };
+        match closest.differences.first() {
+            Some(difference) => difference.cause(),
+            None => "no difference".to_owned(),
+        }
+    }
+
     /// The outcome that the answer comes closest to: of those of its sort, if there are any, the one with the fewest
     /// differences.
     pub fn closest(&self) -> Option<&Attempt> {
@@ -59,34 +69,37 @@ pub enum Verdict {
     Failed,
     /// No answer, at a level that fails the run.
     Crashed,
-    /// Not judged: the testee does not have what the case is about.
+    /// The testee claims what the case needs, and declined to answer.
+    Declined,
+    /// Not judged: the testee does not claim what the case needs.
     Skipped,
-    /// Failed or crashed, at a level too weak to fail the run.
+    /// Failed, in a case that the profile of the run does not judge.
     Warning,
-    /// Failed or crashed, and listed as known to.
+    /// Failed, crashed or declined, and listed as known to.
     KnownFailing,
     /// Passed, and yet listed as known to fail: the entry has to go.
     Stale,
 }
 
 impl Verdict {
-    /// What a finding means, for a case of `level` in a run whose weakest failing level is `profile`. `known`: the
-    /// case is listed as known to fail.
-    pub(crate) fn of(finding: &Finding, level: Level, profile: Level, known: bool) -> Self {
+    /// What a finding means. `judged`: the profile of the run judges the case. `known`: the case is listed as known to fail.
+    pub(crate) fn of(finding: &Finding, judged: bool, known: bool) -> Self {
         match finding {
             Finding::Unsupported(_) => Verdict::Skipped,
             Finding::Passed if known => Verdict::Stale,
             Finding::Passed => Verdict::Passed,
-            Finding::Failed(_) | Finding::Crashed(_) if known => Verdict::KnownFailing,
-            Finding::Failed(_) | Finding::Crashed(_) if level < profile => Verdict::Warning,
-            Finding::Failed(_) => Verdict::Failed,
+            _ if known => Verdict::KnownFailing,
+            // An implementation answers, whatever it is asked.
             Finding::Crashed(_) => Verdict::Crashed,
+            Finding::Declined(_) => Verdict::Declined,
+            Finding::Failed(_) if judged => Verdict::Failed,
+            Finding::Failed(_) => Verdict::Warning,
         }
     }
 
     /// Whether one case of this verdict fails the run.
     pub fn fails(self) -> bool {
-        matches!(self, Verdict::Failed | Verdict::Crashed | Verdict::Stale)
+        matches!(self, Verdict::Failed | Verdict::Crashed | Verdict::Declined | Verdict::Stale)
     }
 
     /// A stable name in kebab-case.
@@ -95,6 +108,7 @@ impl Verdict {
             Verdict::Passed => "passed",
             Verdict::Failed => "failed",
             Verdict::Crashed => "crashed",
+            Verdict::Declined => "declined",
             Verdict::Skipped => "skipped",
             Verdict::Warning => "warning",
             Verdict::KnownFailing => "known-failing",
@@ -120,30 +134,25 @@ mod tests {
         let failed = Finding::Failed(Failure { attempts: Vec::new() });
         let crashed = Finding::Crashed(Breakdown::new(BreakdownKind::Hung, ""));
         let skipped = Finding::Unsupported(String::new());
-        use Level::{May, Must, Should};
-        for (finding, level, profile, known, verdict) in [
-            (&Finding::Passed, Must, Must, false, Verdict::Passed),
-            (&Finding::Passed, May, Must, false, Verdict::Passed),
-            (&Finding::Passed, Must, Must, true, Verdict::Stale),
-            (&failed, Must, Must, false, Verdict::Failed),
-            (&failed, Should, Must, false, Verdict::Warning),
-            (&failed, May, Must, false, Verdict::Warning),
-            (&failed, Should, Should, false, Verdict::Failed),
-            (&failed, May, Should, false, Verdict::Warning),
-            (&failed, May, May, false, Verdict::Failed),
-            (&failed, Must, Must, true, Verdict::KnownFailing),
-            (&failed, May, Must, true, Verdict::KnownFailing),
-            (&crashed, Must, Must, false, Verdict::Crashed),
-            (&crashed, Should, Must, false, Verdict::Warning),
-            (&crashed, Must, Must, true, Verdict::KnownFailing),
-            (&skipped, Must, Must, false, Verdict::Skipped),
-            (&skipped, Must, Must, true, Verdict::Skipped),
+        let declined = Finding::Declined(String::new());
+        for (finding, judged, known, verdict) in [
+            (&Finding::Passed, true, false, Verdict::Passed),
+            (&Finding::Passed, false, false, Verdict::Passed),
+            (&Finding::Passed, true, true, Verdict::Stale),
+            (&failed, true, false, Verdict::Failed),
+            (&failed, false, false, Verdict::Warning),
+            (&failed, true, true, Verdict::KnownFailing),
+            (&failed, false, true, Verdict::KnownFailing),
+            (&crashed, true, false, Verdict::Crashed),
+            (&crashed, false, false, Verdict::Crashed),
+            (&crashed, true, true, Verdict::KnownFailing),
+            (&declined, true, false, Verdict::Declined),
+            (&declined, false, false, Verdict::Declined),
+            (&declined, true, true, Verdict::KnownFailing),
+            (&skipped, true, false, Verdict::Skipped),
+            (&skipped, true, true, Verdict::Skipped),
         ] {
-            assert_eq!(
-                Verdict::of(finding, level, profile, known),
-                verdict,
-                "{finding:?} {level} {profile} {known}"
-            );
+            assert_eq!(Verdict::of(finding, judged, known), verdict, "{finding:?} {judged} {known}");
         }
     }
 

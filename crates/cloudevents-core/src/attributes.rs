@@ -1,11 +1,14 @@
 //! The attribute store: spans of two text buffers.
 
-use crate::{CoreName, Name, TextBuffer, Timestamp, Uri, UriReference, Value};
+use crate::{
+    Name, Timestamp, Uri, UriReference, Value,
+    codec::{CoreName, TextBuffer},
+};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::ops::Range;
 
-/// The attributes every specversion 1.0 event has or may have, but for `specversion` itself, in the order they are written.
+/// The core attributes of a specversion 1.0 event, except `specversion`, in the order they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Core {
     Id,
@@ -40,10 +43,10 @@ impl Core {
     }
 }
 
-/// A piece of one of the two buffers: offset and length, of 32 bits each, the offset above. The top bit says which buffer. Length
-/// 0: absent.
+/// A piece of one of the two buffers. The upper 32 bits are the offset, whose top bit selects the buffer; the lower 32 bits are the
+/// length. Length 0 means absent.
 ///
-/// It is one word, because what is stored in halves and loaded as a whole, as copies do, has to wait for the stores.
+/// It is one word: a load of a word that was stored in halves would have to wait for both stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span(u64);
 
@@ -55,7 +58,7 @@ impl Span {
         Self((offset as u64) << 32 | length as u64)
     }
 
-    /// With the bit that says which buffer.
+    /// The offset, with the bit that selects the buffer.
     #[inline]
     pub(crate) const fn offset(self) -> u32 {
         (self.0 >> 32) as u32
@@ -83,7 +86,7 @@ impl Span {
         self.offset() & SIDE != 0
     }
 
-    /// The text, from the buffer of the span. Empty for a span that does not fit, which no constructor makes.
+    /// The text in the buffer of the span. Empty if the span is out of bounds, which never happens.
     #[inline]
     pub(crate) fn of<'a>(self, text: &'a str, side: &'a str) -> &'a str {
         let buffer = if self.is_in_side() { side } else { text };
@@ -103,7 +106,7 @@ pub(crate) struct Extension {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExtensionKind {
-    /// Named in the message, but without a value: it only keeps the name from coming twice, and is left out in the end.
+    /// Named in the message without a value. It detects a duplicate name, and is removed at the end.
     #[default]
     Unset,
     Boolean,
@@ -141,8 +144,8 @@ impl Extension {
     }
 }
 
-/// The extensions of an event, by name. Few lie in the event itself; clone never copies more than that.
-// The tag is as wide as what is next to it, so that moves are made of whole words (see `Span`).
+/// The extensions of an event, by name. Up to four are stored inline; more are shared, so that a clone never copies them.
+// The tag is as wide as its neighbours, so that moves use whole words (see `Span`).
 #[derive(Clone, Debug)]
 #[repr(u32)]
 pub(crate) enum Extensions {
@@ -179,8 +182,8 @@ impl Extensions {
     }
 }
 
-/// The attributes of an event but for `specversion`: id, source, type, datacontenttype, dataschema, subject, time as far as they
-/// are there, then the extensions by name.
+/// An iterator over the attributes of an event, except `specversion`: id, source, type, datacontenttype, dataschema, subject and time
+/// if they are set, then the extensions by name.
 ///
 /// ```
 /// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("b", 2).extension("a", 1).build()?;
@@ -191,7 +194,7 @@ impl Extensions {
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     pub(crate) event: &'a crate::Event,
-    /// Where in [`CORE`] the next one is looked for, and how many are there from here on.
+    /// The position in [`CORE`] to continue from, and the number of core attributes left.
     pub(crate) core: usize,
     pub(crate) core_left: usize,
     pub(crate) extensions: core::slice::Iter<'a, Extension>,

@@ -1,7 +1,7 @@
 //! Building events.
 
 use crate::{
-    Error, Event, Name, Payload, SpecVersion, ToTimestamp, ToValue,
+    Error, Event, IntoPayload, Name, Payload, SpecVersion, ToText, ToTimestamp, ToValue, Value,
     attributes::{Core, Span},
     event::{Body, checked},
     name::is_name,
@@ -13,8 +13,9 @@ use core::fmt;
 
 /// Builds an [`Event`]. No setter fails: mistakes are kept, and [`build`](Self::build) reports all of them at once.
 ///
-/// Payload helpers such as `.json(&value)` are extension traits of the format crates; they go through
-/// [`payload`](Self::payload).
+/// Setters of optional attributes also take an `Option`, and `None` removes the attribute. [`attribute`](Self::attribute) reads
+/// attributes set so far. Setters such as `.json(&value)` come from extension traits of the format crates; your own can call
+/// [`payload`](Self::payload), [`extension`](Self::extension) and [`mistake`](Self::mistake).
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -29,7 +30,7 @@ pub struct EventBuilder {
     specversion: SpecVersion,
     body: Option<Body>,
     mistakes: Vec<Error>,
-    /// A required attribute that was given, but wrong, is not reported missing too.
+    /// Whether `id`, `source` and `type` were set. An invalid value is not reported as missing as well.
     given: [bool; 3],
 }
 
@@ -49,7 +50,7 @@ impl EventBuilder {
         Self { parts, specversion, body, mistakes: Vec::new(), given: [true; 3] }
     }
 
-    /// The version of the specification: 1.0 unless set. The rules of the version hold for what was set before, too.
+    /// Sets the version of the specification; the default is 1.0. Its rules also apply to attributes set before.
     pub fn specversion(mut self, specversion: SpecVersion) -> Self {
         self.specversion = specversion;
         self
@@ -71,52 +72,57 @@ impl EventBuilder {
     }
 
     /// What the event is about, within its source.
-    pub fn subject(self, subject: impl AsRef<str>) -> Self {
-        self.core(Core::Subject, subject.as_ref())
+    pub fn subject<How>(self, subject: impl ToText<How>) -> Self {
+        self.optional(Core::Subject, subject.to_text())
     }
 
-    /// When it happened: text, or a value of `time`, `jiff` or `chrono` behind the feature of that name.
+    /// When the event happened: text, or a date type of `time`, `jiff` or `chrono` with the feature of that name.
     pub fn time(mut self, time: impl ToTimestamp) -> Self {
         time.with_timestamp(|time| match time {
-            Ok(time) => self.store(Core::Time, time.as_str()),
+            Ok(Some(time)) => self.store(Core::Time, time.as_str()),
+            Ok(None) => self.parts.set_core(Core::Time, Span::default()),
             Err(error) => self.mistakes.push(error.with_attribute("time")),
         });
         self
     }
 
     /// The schema of the payload, an absolute URI (`schemaurl`, a URI-reference, in specversion 0.3).
-    pub fn dataschema(self, uri: impl AsRef<str>) -> Self {
-        self.core(Core::DataSchema, uri.as_ref())
+    pub fn dataschema<How>(self, uri: impl ToText<How>) -> Self {
+        self.optional(Core::DataSchema, uri.to_text())
     }
 
     /// The media type of the payload.
-    pub fn datacontenttype(self, media_type: impl AsRef<str>) -> Self {
-        self.core(Core::DataContentType, media_type.as_ref())
+    pub fn datacontenttype<How>(self, media_type: impl ToText<How>) -> Self {
+        self.optional(Core::DataContentType, media_type.to_text())
     }
 
-    /// An extension attribute: text, `bool`, `i32`, bytes, or one of the typed views.
-    pub fn extension(mut self, name: &str, value: impl ToValue) -> Self {
+    /// An extension attribute: text, `bool`, an integer of 32 bits, bytes, one of the typed views, or a date type.
+    pub fn extension(mut self, name: impl AsRef<str>, value: impl ToValue) -> Self {
+        let name = name.as_ref();
         let stored = check_name(name).and_then(|()| {
-            value.with_value(|value| {
-                let value = value.and_then(checked).map_err(|error| error.with_attribute(name))?;
-                self.parts.put(name, value)
+            value.with_value(|value| match value.and_then(checked) {
+                Ok(Some(value)) => self.parts.put(name, value),
+                Ok(None) => {
+                    self.parts.remove(name);
+                    Ok(())
+                }
+                Err(error) => Err(error.with_attribute(name)),
             })
         });
-        if let Err(error) = stored {
-            self.mistakes.push(error);
+        match stored {
+            Ok(()) => self,
+            Err(error) => self.mistake(error),
         }
-        self
     }
 
-    /// A payload and its content type. This is the seam of the payload helpers: what they could not encode waits for
-    /// [`build`](Self::build).
-    pub fn payload(self, datacontenttype: &str, payload: Result<Payload, Error>) -> Self {
-        self.datacontenttype(datacontenttype).payload_only(payload)
+    /// Sets the payload and its content type.
+    pub fn payload(self, datacontenttype: impl AsRef<str>, payload: impl IntoPayload) -> Self {
+        self.datacontenttype(datacontenttype.as_ref()).payload_only(payload)
     }
 
-    /// A payload without a word about its content type.
-    pub fn payload_only(mut self, payload: Result<Payload, Error>) -> Self {
-        let stored = payload.and_then(|payload| {
+    /// Sets the payload and leaves `datacontenttype` unchanged.
+    pub fn payload_only(mut self, payload: impl IntoPayload) -> Self {
+        let stored = payload.into_payload().and_then(|payload| {
             self.parts.type_url = if payload.type_url.is_empty() {
                 Span::default()
             } else {
@@ -125,27 +131,27 @@ impl EventBuilder {
             self.body = Some(Body::new(payload.content, payload.kind));
             Ok(())
         });
-        if let Err(error) = stored {
-            self.mistakes.push(error);
+        match stored {
+            Ok(()) => self,
+            Err(error) => self.mistake(error),
         }
-        self
     }
 
-    /// Character data: `datacontenttype` becomes `text/plain` unless it was set before.
-    pub fn text(self, text: impl Into<crate::TextBuffer>) -> Self {
-        let payload = Ok(Payload::text(text));
+    /// Sets character data as the payload. `datacontenttype` becomes `text/plain` unless it was set before.
+    pub fn text(self, text: impl Into<crate::codec::TextBuffer>) -> Self {
+        let payload = Payload::text(text);
         if self.parts.core(Core::DataContentType).is_absent() {
             return self.payload("text/plain", payload);
         }
         self.payload_only(payload)
     }
 
-    /// Bytes of this media type.
-    pub fn binary(self, datacontenttype: &str, bytes: impl Into<bytes::Bytes>) -> Self {
-        self.payload(datacontenttype, Ok(Payload::binary(bytes)))
+    /// Sets bytes of this media type as the payload.
+    pub fn binary(self, datacontenttype: impl AsRef<str>, bytes: impl Into<bytes::Bytes>) -> Self {
+        self.payload(datacontenttype, Payload::binary(bytes))
     }
 
-    /// Takes an attribute out again; nothing happens when it was not set.
+    /// Removes an attribute, if it was set.
     pub fn without(mut self, name: &str) -> Self {
         match v03::core_from_name(self.specversion, name) {
             Some(core) => {
@@ -154,16 +160,77 @@ impl EventBuilder {
                     *given = false;
                 }
             }
-            None => {
-                if let Ok(at) = self.parts.find(name.as_bytes()) {
-                    self.parts.extensions.remove(at);
-                }
-            }
+            None => self.parts.remove(name),
         }
         self
     }
 
-    /// The event, or every mistake that was made.
+    /// Records a mistake, which [`build`](Self::build) reports with the others: for extension traits whose setters can fail.
+    ///
+    /// A required attribute that the error names is not reported as missing as well.
+    ///
+    /// ```
+    /// use cloudevents_core::{Error, ErrorKind, Event, EventBuilder};
+    ///
+    /// trait Tenant {
+    ///     fn tenant(self, number: u64) -> Self;
+    /// }
+    /// impl Tenant for EventBuilder {
+    ///     fn tenant(self, number: u64) -> Self {
+    ///         match number {
+    ///             1..=999 => self.extension("tenant", format!("t{number:03}")),
+    ///             _ => self.mistake(
+    ///                 Error::new(ErrorKind::InvalidString).with_attribute("tenant").with_detail("tenants are 1 to 999"),
+    ///             ),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mistakes = Event::builder().id("1").source("/s").ty("t").tenant(1000).build().unwrap_err();
+    /// assert_eq!(mistakes.errors()[0].attribute(), Some("tenant"));
+    /// ```
+    pub fn mistake(mut self, error: Error) -> Self {
+        let core = error.attribute().and_then(|name| Core::from_name(name.as_bytes()));
+        if let Some(given) = core.and_then(|core| self.given.get_mut(core as usize)) {
+            *given = true;
+        }
+        self.mistakes.push(error);
+        self
+    }
+
+    /// The mistakes made so far, except for missing required attributes.
+    pub fn mistakes(&self) -> &[Error] {
+        &self.mistakes
+    }
+
+    /// The attribute of this name as set so far: core or extension, `specversion` included.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    ///
+    /// let builder = Event::builder().id("1").extension("priority", 3);
+    /// assert_eq!(builder.attribute("id").unwrap(), "1");
+    /// assert_eq!(builder.attribute("priority").unwrap(), 3);
+    /// assert!(builder.attribute("source").is_none());
+    /// ```
+    pub fn attribute(&self, name: &str) -> Option<Value<'_>> {
+        if name == "specversion" {
+            return Some(Value::String(self.specversion.as_str()));
+        }
+        if let Some(core) = v03::core_from_name(self.specversion, name) {
+            let span = self.parts.core(core);
+            return (!span.is_absent())
+                .then(|| v03::core_value(self.specversion, core, self.parts.str(span)));
+        }
+        self.parts.value(name)
+    }
+
+    /// The bytes of the payload set so far.
+    pub fn data_bytes(&self) -> Option<&bytes::Bytes> {
+        self.body.as_ref().map(Body::as_bytes)
+    }
+
+    /// Returns the event, or every mistake that was made.
     pub fn build(mut self) -> Result<Event, BuildError> {
         for (core, given) in [Core::Id, Core::Source, Core::Type].into_iter().zip(self.given) {
             if !given {
@@ -174,6 +241,7 @@ impl EventBuilder {
         if !self.mistakes.is_empty() {
             return Err(BuildError(self.mistakes.into()));
         }
+        self.parts.compact();
         self.parts.side.shrink_to_fit();
         Ok(self.parts.freeze(self.specversion, self.body).agreed())
     }
@@ -198,7 +266,7 @@ impl EventBuilder {
             *given = true;
         }
         let checked = match core {
-            // What it may be depends on the version, which may still be set.
+            // The rule depends on the version, which may still be set.
             Core::DataSchema if !value.is_empty() => Ok(()),
             _ => v03::check_core(self.specversion, core, value),
         };
@@ -209,6 +277,16 @@ impl EventBuilder {
         self
     }
 
+    fn optional(mut self, core: Core, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.core(core, value),
+            None => {
+                self.parts.set_core(core, Span::default());
+                self
+            }
+        }
+    }
+
     fn store(&mut self, core: Core, value: &str) {
         match self.parts.push(value) {
             Ok(span) => self.parts.set_core(core, span),
@@ -217,7 +295,7 @@ impl EventBuilder {
     }
 }
 
-/// A valid name, and that of no core attribute in any version. What a version rules out beyond that, `build` tells.
+/// Checks that a name is valid and not a core attribute of any version. `build` checks the rules of the version.
 fn check_name(name: &str) -> Result<(), Error> {
     match Core::from_name(name.as_bytes()) {
         Some(Core::DataSchema) => Ok(()),
@@ -228,18 +306,18 @@ fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
-/// Every mistake of an event that could not be built, in the order they were made.
+/// All mistakes of an event that could not be built, in the order they were made.
 ///
 /// ```
 /// let mistakes = cloudevents_core::Event::builder().source("/s").build().unwrap_err();
 /// assert_eq!(mistakes.to_string(), "2 mistakes: attribute `id` is required and missing [missing-attribute]; \
 ///     attribute `type` is required and missing [missing-attribute]");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BuildError(Box<[Error]>);
 
 impl BuildError {
-    /// These mistakes; there is always one at least.
+    /// Creates an error from at least one mistake.
     pub fn new(first: Error, others: impl IntoIterator<Item = Error>) -> Self {
         Self(core::iter::once(first).chain(others).collect())
     }
@@ -259,17 +337,26 @@ impl fmt::Display for BuildError {
             if index > 0 {
                 f.write_str("; ")?;
             }
-            write!(f, "{error}")?;
+            fmt::Display::fmt(error, f)?;
         }
         Ok(())
     }
 }
 
+/// Writes the same as `{:#}`, which includes the help of each mistake.
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#}")
+    }
+}
+
 impl core::error::Error for BuildError {}
 
-/// The first mistake, where one is all there is room for.
+/// The first mistake; [`Error::others`] has the rest.
 impl From<BuildError> for Error {
     fn from(mistakes: BuildError) -> Self {
-        mistakes.0.into_iter().next().unwrap_or_else(|| Error::new(crate::ErrorKind::MissingAttribute))
+        let mut mistakes = mistakes.0.into_iter();
+        let first = mistakes.next().unwrap_or_else(|| Error::new(crate::ErrorKind::MissingAttribute));
+        if mistakes.len() == 0 { first } else { first.with_others(mistakes) }
     }
 }

@@ -1,63 +1,63 @@
-//! The one options value of every decoder, extractor and receiver.
+//! The options shared by all decoders, extractors and receivers.
 
 use crate::{Error, Formats};
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-/// How to decode: with which formats, within which limits, how leniently. The default is strict, with the default limits and
-/// no format; every binding brings JSON along by itself.
+/// Options for decoding: formats, limits and leniency. The default is strict, with the default limits and no formats; bindings always
+/// decode JSON.
 ///
 /// ```
-/// use cloudevents_core::{Decoding, RepairKind};
+/// use cloudevents_core::{DecodeOptions, RepairKind};
 ///
-/// let mut decoding = Decoding::strict();
+/// let mut decoding = DecodeOptions::strict();
 /// decoding.limits.bytes = 256 * 1024;
 /// decoding.leniency.allow(RepairKind::UriFragment);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Decoding {
-    /// The event formats that structured and batched messages may be in.
+pub struct DecodeOptions {
+    /// The event formats accepted for structured and batched messages.
     pub formats: Formats,
-    /// What a message may be at most.
+    /// Upper bounds enforced while decoding.
     pub limits: Limits,
     /// Which mistakes are repaired instead of refused.
     pub leniency: Leniency,
 }
 
-impl Decoding {
-    /// To the letter: the same as the default.
+impl DecodeOptions {
+    /// Strict decoding, which is the default.
     pub fn strict() -> Self {
         Self::default()
     }
 
-    /// Every repair there is. What was repaired is reported with the decoded value.
+    /// Decoding with all repairs. Repairs are reported with the decoded value.
     pub fn lenient() -> Self {
         Self { leniency: Leniency::all(), ..Self::default() }
     }
 
-    /// The same with these formats.
+    /// Returns a copy with the given formats.
     pub fn with_formats(mut self, formats: Formats) -> Self {
         self.formats = formats;
         self
     }
 
-    /// The same with these limits.
+    /// Returns a copy with the given limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same with this leniency.
+    /// Returns a copy with the given leniency.
     pub fn with_leniency(mut self, leniency: Leniency) -> Self {
         self.leniency = leniency;
         self
     }
 }
 
-/// What a message may be at most. Everything beyond is refused with a kind of its own: `too-large`, `too-many`, `too-deep`.
+/// Upper bounds enforced while decoding. Exceeding one is an error of kind `too-large`, `too-many` or `too-deep`.
 ///
-/// The specification asks every consumer to accept events of 64 KiB; the defaults are well above.
+/// The specification requires consumers to accept events of 64 KiB; the defaults are well above.
 ///
 /// ```
 /// let limits = cloudevents_core::Limits::default();
@@ -74,7 +74,7 @@ pub struct Limits {
     pub name: usize,
     /// Bytes of one attribute's value. Default: 64 KiB.
     pub value: usize,
-    /// Levels of nesting in a document, the event itself included. Default: 127, what `serde_json` reads.
+    /// Levels of nesting in a document, the event itself included. Default: 127, the limit of `serde_json`.
     pub depth: u32,
     /// Events in a batch. Default: 10,000.
     pub batch: usize,
@@ -87,7 +87,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a document or body of so many bytes when that is beyond the limit.
+    /// Refuses a document or body with more bytes than the limit.
     pub fn check_bytes(&self, bytes: usize) -> Result<(), Error> {
         if bytes <= self.bytes {
             return Ok(());
@@ -128,6 +128,26 @@ impl Leniency {
         self
     }
 
+    /// Returns this leniency without one repair: `Leniency::all().without(RepairKind::DroppedAttribute)`.
+    ///
+    /// ```
+    /// use cloudevents_core::{Leniency, RepairKind};
+    ///
+    /// const ALL_BUT_ONE: Leniency = Leniency::all().without(RepairKind::DroppedAttribute);
+    /// assert!(ALL_BUT_ONE.allows(RepairKind::DroppedName));
+    /// assert!(!ALL_BUT_ONE.allows(RepairKind::DroppedAttribute));
+    /// ```
+    #[must_use]
+    pub const fn without(self, repair: RepairKind) -> Self {
+        Self(self.0 & !repair.bit())
+    }
+
+    /// Returns this leniency with one more repair.
+    #[must_use]
+    pub const fn with(self, repair: RepairKind) -> Self {
+        Self(self.0 | repair.bit())
+    }
+
     /// Whether a repair is allowed.
     #[inline]
     pub fn allows(self, repair: RepairKind) -> bool {
@@ -145,7 +165,7 @@ impl fmt::Debug for Leniency {
     }
 }
 
-/// The repairs that lenient decoding makes, each of which can be allowed by itself.
+/// The repairs that lenient decoding makes. Each can be allowed separately.
 ///
 /// ```
 /// assert_eq!(cloudevents_core::RepairKind::UriFragment.code(), "uri-fragment");
@@ -155,19 +175,19 @@ impl fmt::Debug for Leniency {
 pub enum RepairKind {
     /// A byte order mark before the document was skipped.
     ByteOrderMark,
-    /// `data` of the JSON format that is not a string, under a content type that is not JSON, was taken as text.
+    /// `data` of the JSON format that is not a string, under a content type that is not JSON, was read as text.
     DataAsText,
     /// An optional attribute whose value is invalid was left out.
     DroppedAttribute,
-    /// An attribute whose name is not one was left out.
+    /// An attribute whose name is not valid was left out.
     DroppedName,
     /// A header that must not be there (`ce-datacontenttype`) was ignored.
     IgnoredHeader,
-    /// Text of a header that is not escaped correctly was taken as it stands.
+    /// Header text that is not escaped correctly was read literally.
     LiteralText,
     /// An attribute name with upper-case letters was lower-cased.
     LowerCasedName,
-    /// A URI with a fragment, which an absolute URI does not have, was kept.
+    /// A fragment, which an absolute URI must not have, was kept.
     UriFragment,
 }
 
@@ -198,12 +218,26 @@ impl RepairKind {
         }
     }
 
+    /// The repair with this code; `None` if the code is unknown.
+    ///
+    /// ```
+    /// use cloudevents_core::RepairKind;
+    ///
+    /// for repair in RepairKind::ALL {
+    ///     assert_eq!(RepairKind::from_code(repair.code()), Some(*repair));
+    /// }
+    /// assert_eq!(RepairKind::from_code("unheard-of"), None);
+    /// ```
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|repair| repair.code() == code)
+    }
+
     const fn sentence(self) -> &'static str {
         match self {
             Self::ByteOrderMark => "a byte order mark was skipped",
             Self::DataAsText => "the payload was taken as text",
             Self::DroppedAttribute => "was left out",
-            Self::DroppedName => "was left out, for its name is none",
+            Self::DroppedName => "was left out, because its name is not valid",
             Self::IgnoredHeader => "was ignored: it must not be there",
             Self::LiteralText => "was taken literally, though it is not escaped correctly",
             Self::LowerCasedName => "was given in upper case",
@@ -243,23 +277,23 @@ impl Repair {
         self
     }
 
-    /// What strict decoding would have said.
+    /// The error that strict decoding would have returned.
     pub fn with_cause(mut self, cause: Error) -> Self {
         self.cause = Some(cause);
         self
     }
 
-    /// Which repair it was.
+    /// The kind of repair.
     pub fn kind(&self) -> RepairKind {
         self.kind
     }
 
-    /// The attribute it concerns.
+    /// The attribute that was repaired, if any.
     pub fn attribute(&self) -> Option<&str> {
         self.attribute.as_deref()
     }
 
-    /// What strict decoding would have said.
+    /// The error that strict decoding would have returned.
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_ref()
     }
@@ -278,7 +312,7 @@ impl fmt::Display for Repair {
     }
 }
 
-/// A decoded value and the repairs that were made on the way; strict decoding makes none.
+/// A decoded value and the repairs made while decoding. Strict decoding makes none.
 ///
 /// ```
 /// use cloudevents_core::Decoded;
@@ -288,14 +322,21 @@ impl fmt::Display for Repair {
 /// assert!(decoded.repairs().is_empty());
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Decoded<T> {
-    /// What was decoded.
+    /// The decoded value.
     pub value: T,
-    /// What was repaired.
+    /// The repairs.
     pub repairs: Vec<Repair>,
 }
 
 impl<T> Decoded<T> {
+    /// A value and the repairs made while decoding it.
+    #[inline]
+    pub fn new(value: T, repairs: Vec<Repair>) -> Self {
+        Self { value, repairs }
+    }
+
     /// A value that needed no repair.
     #[inline]
     pub fn clean(value: T) -> Self {
@@ -307,7 +348,7 @@ impl<T> Decoded<T> {
         &self.repairs
     }
 
-    /// The same repairs with another value.
+    /// Converts the value and keeps the repairs.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Decoded<U> {
         Decoded { value: f(self.value), repairs: self.repairs }
     }

@@ -1,12 +1,15 @@
-//! What went wrong, where, against which clause, and what to do about it.
+//! Errors: what went wrong, where, against which clause, and what to do about it.
 
-use alloc::{borrow::Cow, boxed::Box, sync::Arc};
-use core::fmt;
+use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use core::{fmt, time::Duration};
 
-/// A refusal, by core or by any format or binding of the toolkit.
+/// The error of core and of every format and binding of the toolkit.
 ///
-/// It is one word wide and cheap to clone. [`kind`](Self::kind) is a stable classification; the other accessors say where the
-/// mistake was found as far as that is known.
+/// It is one word wide and cheap to clone. [`kind`](Self::kind) is a stable classification. The other accessors return where the
+/// mistake was found, as far as that is known.
+///
+/// `{}` prints what was wrong, where, and the code. `{:#}` adds what to do about it. `{:?}` adds the clause and the source as well, so
+/// that a program whose `main` returns the error prints everything.
 ///
 /// ```
 /// use cloudevents_core::{ErrorKind, Event};
@@ -16,6 +19,9 @@ use core::fmt;
 /// assert_eq!(error.kind(), ErrorKind::InvalidTimestamp);
 /// assert_eq!(error.attribute(), Some("time"));
 /// assert_eq!(error.to_string(), "attribute `time` is not a timestamp: February 2026 has 28 days [invalid-timestamp]");
+///
+/// let error = cloudevents_core::Error::new(ErrorKind::TooLarge).with_help("raise Limits::bytes");
+/// assert_eq!(format!("{error:#}"), "this is too large [too-large]; help: raise Limits::bytes");
 /// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -30,10 +36,13 @@ struct Inner {
     detail: Cow<'static, str>,
     help: Option<Cow<'static, str>>,
     source: Option<Arc<dyn core::error::Error + Send + Sync>>,
+    temporary: Option<bool>,
+    retry_after: Option<Duration>,
+    others: Vec<Error>,
 }
 
 impl Error {
-    /// An error of this kind, with nothing more known about it.
+    /// Creates an error of this kind, without further details.
     #[cold]
     pub fn new(kind: ErrorKind) -> Self {
         Self(Arc::new(Inner {
@@ -45,6 +54,9 @@ impl Error {
             detail: Cow::Borrowed(""),
             help: None,
             source: None,
+            temporary: None,
+            retry_after: None,
+            others: Vec::new(),
         }))
     }
 
@@ -72,7 +84,7 @@ impl Error {
         self
     }
 
-    /// The id of the clause that was broken, as the requirement inventory of the test vectors has it.
+    /// The id of the broken clause, as listed in the requirement inventory of the test vectors.
     pub fn with_clause(mut self, clause: &'static str) -> Self {
         self.inner().clause = Some(clause);
         self
@@ -90,6 +102,25 @@ impl Error {
         self
     }
 
+    /// Sets whether the same attempt may succeed later, instead of the default for the kind: see [`is_temporary`](Self::is_temporary).
+    pub fn with_temporary(mut self, temporary: bool) -> Self {
+        self.inner().temporary = Some(temporary);
+        self
+    }
+
+    /// How long the peer asks to wait before the next attempt. The error is then temporary.
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        let inner = self.inner();
+        (inner.temporary, inner.retry_after) = (Some(true), Some(after));
+        self
+    }
+
+    /// Mistakes that were found together with this one.
+    pub fn with_others(mut self, others: impl IntoIterator<Item = Error>) -> Self {
+        self.inner().others.extend(others);
+        self
+    }
+
     /// The stable classification.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -100,12 +131,12 @@ impl Error {
         &self.0.detail
     }
 
-    /// The attribute the mistake is in, when it is in one.
+    /// The attribute the mistake is in, if any.
     pub fn attribute(&self) -> Option<&str> {
         self.0.attribute.as_deref()
     }
 
-    /// The byte offset in the document, when it is known.
+    /// The byte offset in the document, if known.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
@@ -125,7 +156,43 @@ impl Error {
         self.0.help.as_deref()
     }
 
-    /// The message without the place and the code: what [`Display`](fmt::Display) says before the brackets.
+    /// Whether the same attempt may succeed later, unchanged: after a lost connection or a deadline, or when a peer is busy. The
+    /// default is `true` only for [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) and
+    /// [`Unreachable`](ErrorKind::Unreachable).
+    ///
+    /// ```
+    /// use cloudevents_core::{Error, ErrorKind};
+    /// use std::time::Duration;
+    ///
+    /// assert!(Error::new(ErrorKind::Timeout).is_temporary());
+    /// assert!(!Error::new(ErrorKind::Refused).is_temporary());
+    /// let busy = Error::new(ErrorKind::Refused).with_retry_after(Duration::from_secs(2));
+    /// assert_eq!((busy.is_temporary(), busy.retry_after()), (true, Some(Duration::from_secs(2))));
+    /// ```
+    pub fn is_temporary(&self) -> bool {
+        let by_kind =
+            matches!(self.0.kind, ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Unreachable);
+        self.0.temporary.unwrap_or(by_kind)
+    }
+
+    /// How long the peer asks to wait before the next attempt, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Mistakes that were found together with this one: all others of an event that could not be built.
+    ///
+    /// ```
+    /// use cloudevents_core::{Error, Event};
+    ///
+    /// let error = Error::from(Event::builder().source("/s").build().unwrap_err());
+    /// assert_eq!((error.attribute(), error.others()[0].attribute()), (Some("id"), Some("type")));
+    /// ```
+    pub fn others(&self) -> &[Error] {
+        &self.0.others
+    }
+
+    /// The message without the place and the code: the part of [`Display`](fmt::Display) before the brackets.
     pub fn message(&self) -> impl fmt::Display + '_ {
         Headline(&self.0)
     }
@@ -159,18 +226,28 @@ impl fmt::Display for Error {
             (None, Some(offset)) => write!(f, " (byte {offset})")?,
             (None, None) => {}
         }
-        write!(f, " [{}]", self.0.kind.code())
+        write!(f, " [{}]", self.0.kind.code())?;
+        if f.alternate()
+            && let Some(help) = &self.0.help
+        {
+            write!(f, "; help: {help}")?;
+        }
+        for other in &self.0.others {
+            f.write_str("; ")?;
+            fmt::Display::fmt(other, f)?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
+        write!(f, "{self:#}")?;
         if let Some(clause) = self.0.clause {
-            write!(f, " {{{clause}}}")?;
+            write!(f, "; clause: {clause}")?;
         }
         if let Some(source) = &self.0.source {
-            write!(f, ", from {source:?}")?;
+            write!(f, "; source: {source:?}")?;
         }
         Ok(())
     }
@@ -202,12 +279,24 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $code,)* }
             }
 
-            /// What is said of an attribute: `is not a timestamp`.
+            /// The kind with this code; `None` if the code is unknown.
+            ///
+            /// ```
+            /// use cloudevents_core::ErrorKind;
+            ///
+            /// assert_eq!(ErrorKind::from_code("invalid-timestamp"), Some(ErrorKind::InvalidTimestamp));
+            /// assert_eq!(ErrorKind::from_code("unheard-of"), None);
+            /// ```
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.code() == code)
+            }
+
+            /// The message for an attribute: `is not a timestamp`.
             const fn predicate(self) -> &'static str {
                 match self { $(Self::$kind => $predicate,)* }
             }
 
-            /// What is said where no attribute is concerned.
+            /// The message without an attribute.
             const fn sentence(self) -> &'static str {
                 match self { $(Self::$kind => $sentence,)* }
             }
@@ -215,33 +304,33 @@ macro_rules! kinds {
     };
 }
 
-// One table, so that a kind cannot be without a code or without words.
+// One table, so that every kind has a code and a message.
 kinds! {
-    /// A batch was met where one event was asked for.
-    Batched "batched" "came as a batch" "this is a batch of events, where one event was asked for";
+    /// A batch was found where one event was expected.
+    Batched "batched" "came as a batch" "this is a batch of events, where one event was expected";
     /// The sender, receiver or connection was closed.
     Closed "closed" "met a closed connection" "closed";
     /// Two members that exclude each other: `data` beside `data_base64`.
     ConflictingData "conflicting-data" "excludes another" "the payload is given twice";
-    /// The message is compressed and nobody undid it.
+    /// The message is compressed, and no layer has decompressed it.
     ContentEncoding "content-encoding" "is compressed" "the content encoding is not supported";
     /// The peer went away.
     Disconnected "disconnected" "met a lost connection" "the connection was lost";
-    /// An attribute stands in the message more than once.
+    /// An attribute occurs in the message more than once.
     DuplicateAttribute "duplicate-attribute" "stands here more than once" "something stands here more than once";
-    /// An attribute that must not be empty is.
+    /// An attribute that must not be empty is empty.
     EmptyAttribute "empty-attribute" "is empty" "something is empty";
-    /// A loss, where an exact conversion was asked for.
+    /// A loss, where an exact conversion was required.
     Inexact "inexact" "cannot be carried exactly" "this cannot be carried exactly";
     /// Not base64 of RFC 4648 section 4, with padding.
     InvalidBinary "invalid-binary" "is not base64" "this is not base64";
     /// Neither `true` nor `false`.
     InvalidBoolean "invalid-boolean" "is not a boolean" "this is not a boolean";
-    /// A payload that is not what it is said to be.
+    /// A payload that does not match its declared type.
     InvalidData "invalid-data" "does not fit the payload" "the payload is not what it is said to be";
     /// The document breaks the syntax of its format.
     InvalidDocument "invalid-document" "is not well-formed" "the document is not well-formed";
-    /// A percent-escape, a quoted string or a backslash escape that is none.
+    /// A malformed percent-escape, quoted string or backslash escape.
     InvalidEscape "invalid-escape" "is not escaped correctly" "an escape is not correct";
     /// Not a whole number of 32 bits.
     InvalidInteger "invalid-integer" "is not an integer" "this is not an integer";
@@ -253,7 +342,7 @@ kinds! {
     InvalidString "invalid-string" "has a character that no CloudEvents String may have" "this is not a CloudEvents String";
     /// Not an RFC 3339 timestamp.
     InvalidTimestamp "invalid-timestamp" "is not a timestamp" "this is not a timestamp";
-    /// A value of a type the attribute does not have.
+    /// A value of another type than the attribute's.
     InvalidType "invalid-type" "has the wrong type" "this has the wrong type";
     /// Not an absolute URI of RFC 3986.
     InvalidUri "invalid-uri" "is not an absolute URI" "this is not an absolute URI";
@@ -267,9 +356,9 @@ kinds! {
     MissingAttribute "missing-attribute" "is required and missing" "a required attribute is missing";
     /// Events of one batch with different spec versions.
     MixedSpecversions "mixed-specversions" "differs within the batch" "the events of the batch have different spec versions";
-    /// The message bears no mark of CloudEvents.
+    /// The message is not marked as a CloudEvent.
     NotACloudEvent "not-a-cloudevent" "belongs to no CloudEvent" "this message is not a CloudEvent";
-    /// The peer declined what it was given: the event, or the user.
+    /// The peer declined the event or the user.
     Refused "refused" "was refused" "the peer refused this";
     /// The partition the message came from now belongs to another consumer.
     Revoked "revoked" "came from a revoked partition" "the partition was revoked; its new owner receives the message again";
@@ -283,13 +372,15 @@ kinds! {
     TooMany "too-many" "is one too many" "there are too many of these";
     /// The transport failed in a way that fits no other kind.
     Transport "transport" "could not be transported" "the transport failed";
-    /// A typed event was asked for, and the content type is another.
-    UnexpectedContentType "unexpected-content-type" "is not the content type asked for" "the content type is not the one asked for";
-    /// A typed event was asked for, and the event's type is another.
-    UnexpectedEventType "unexpected-event-type" "is not the event type asked for" "the event type is not the one asked for";
-    /// A media type under `application/cloudevents` that nobody here understands.
+    /// The content type is not the one that the typed event requires.
+    UnexpectedContentType "unexpected-content-type" "is not the expected content type" "the content type is not the expected one";
+    /// The event type is not the one that the typed event requires.
+    UnexpectedEventType "unexpected-event-type" "is not the expected event type" "the event type is not the expected one";
+    /// A media type under `application/cloudevents` whose format is not known.
     UnknownFormat "unknown-format" "names an unknown event format" "the event format is unknown";
-    /// Something the spec or this build rules out: a content mode the protocol does not have, a scheme without a transport.
+    /// No connection could be made: it was refused, or there is no route to the host. Nothing was sent.
+    Unreachable "unreachable" "cannot be reached" "the peer cannot be reached";
+    /// Not possible by the specification or in this build: a content mode the protocol does not have, or a scheme without a transport.
     Unsupported "unsupported" "is not supported" "this is not supported";
     /// A spec version other than 1.0 and 0.3.
     UnsupportedSpecversion "unsupported-specversion" "is not a supported spec version" "the spec version is not supported";
@@ -312,6 +403,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_ends_with_an_error_prints_all_of_it() {
+        let error = Error::new(ErrorKind::InvalidTimestamp)
+            .with_attribute("time")
+            .with_help("write an offset")
+            .with_clause("CE-time-a")
+            .with_source(fmt::Error)
+            .with_others([Error::new(ErrorKind::Batched).with_help("split it")]);
+        assert_eq!(
+            alloc::format!("{error:?}"),
+            "attribute `time` is not a timestamp [invalid-timestamp]; help: write an offset; this is a batch of events, where one \
+             event was expected [batched]; help: split it; clause: CE-time-a; source: Error"
+        );
+        assert!(!error.to_string().contains("help"));
+    }
+
+    #[test]
     fn codes_are_unique_and_kebab() {
         for (i, kind) in ErrorKind::ALL.iter().enumerate() {
             let code = kind.code();
@@ -319,6 +426,7 @@ mod tests {
                 code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
                 "{code}"
             );
+            assert_eq!(ErrorKind::from_code(code), Some(*kind));
             assert!(ErrorKind::ALL[..i].iter().all(|other| other.code() < code), "{code} is out of order");
         }
     }

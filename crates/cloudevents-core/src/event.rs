@@ -1,25 +1,25 @@
 //! The event.
 
+mod body;
+mod change;
+
+pub(crate) use body::Body;
+pub(crate) use change::checked;
+
 use crate::{
-    BuildError, Data, Error, EventBuilder, EventKey, JsonText, MediaType, Name, Payload, SpecVersion,
-    TextBuffer, Timestamp, ToTimestamp, ToValue, Uri, UriReference, Value,
+    Data, Error, ErrorKind, EventBuilder, EventKey, FromValue, JsonText, MediaType, Name, SpecVersion,
+    Timestamp, Uri, UriReference, Value,
     attributes::{Attributes, Buffers, CORE, Core, Extension, Extensions, Span},
-    name::is_name,
-    parts::{Parts, check_core, reserved},
-    payload::{Content, Kind, agree, read},
-    text, v03,
+    payload::{Content, Kind},
+    v03,
 };
-use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
-use core::{
-    fmt,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use core::fmt;
 
 /// A CloudEvent: valid by construction, cheap to clone, free to read.
 ///
-/// An event that was decoded shares the buffer it came in: attributes and payload are slices of it. A clone counts references and
-/// copies neither text nor payload; [`detach`](Self::detach) lets a large receive buffer go.
+/// A decoded event shares the buffer it came in: attributes and payload are slices of it. A clone counts references and copies neither
+/// text nor payload. [`detach`](Self::detach) copies what the event needs, so that a large receive buffer can be freed.
 ///
 /// Two events are equal when they have the same specversion, the same attributes with the same types and the same spelling, and
 /// the same payload: of the same kind and, byte for byte, the same contents.
@@ -51,12 +51,12 @@ pub struct Event {
 }
 
 impl Event {
-    /// Starts a new event of specversion 1.0. Nothing is made up: `id`, `source` and `type` have to be given.
+    /// Starts a new event of specversion 1.0. `id`, `source` and `type` are required and have no default.
     pub fn builder() -> EventBuilder {
         EventBuilder::new()
     }
 
-    /// Takes the event apart to change it.
+    /// Converts the event back into a builder.
     pub fn into_builder(self) -> EventBuilder {
         EventBuilder::from_event(self)
     }
@@ -84,7 +84,7 @@ impl Event {
         self.core_text(Core::Type)
     }
 
-    /// The media type of the payload, as stated. A payload may imply one: see [`content_type`](Self::content_type).
+    /// The media type of the payload, as stated in the event. See [`content_type`](Self::content_type) for one that the payload implies.
     #[inline]
     pub fn datacontenttype(&self) -> Option<MediaType<'_>> {
         self.optional(Core::DataContentType).map(MediaType::known)
@@ -120,7 +120,7 @@ impl Event {
         self.optional(Core::Subject)
     }
 
-    /// When it happened.
+    /// When the event happened.
     #[inline]
     pub fn time(&self) -> Option<Timestamp<'_>> {
         self.optional(Core::Time).map(Timestamp::known)
@@ -146,6 +146,28 @@ impl Event {
         if is_core { None } else { self.attribute(name) }
     }
 
+    /// The extension attribute of this name as a Rust type; `None` when it is absent.
+    ///
+    /// The result does not depend on the carrier: an Integer that a text-only carrier turned into a String is read as an integer
+    /// again. The rules are those of [`FromValue`]. Errors name the attribute.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    ///
+    /// let builder = || Event::builder().id("1").source("/s").ty("t");
+    /// for event in [builder().extension("priority", 3).build()?, builder().extension("priority", "3").build()?] {
+    ///     let priority: Option<i32> = event.extension_as("priority")?;
+    ///     assert_eq!(priority, Some(3));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn extension_as<'a, T: FromValue<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
+        match self.extension(name) {
+            Some(value) => T::from_value(value).map(Some).map_err(|error| error.with_attribute(name)),
+            None => Ok(None),
+        }
+    }
+
     /// All attributes but `specversion`, in a fixed order: the core attributes, then the extensions by name.
     #[inline]
     pub fn attributes(&self) -> Attributes<'_> {
@@ -159,8 +181,8 @@ impl Event {
         Attributes { event: self, core: CORE.len(), core_left: 0, extensions: self.extensions.list().iter() }
     }
 
-    /// The bytes of all attribute names and values but for `specversion`, as canonical strings: what an encoder of text reserves. It
-    /// is exact but for Boolean and Integer, where it is what the longest takes.
+    /// The length in bytes of all attribute names and canonical values, `specversion` excluded. Text encoders reserve this much.
+    /// Booleans and Integers count as the longest of their type; the rest is exact.
     ///
     /// ```
     /// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").extension("ext", "x").build()?;
@@ -183,10 +205,10 @@ impl Event {
         size
     }
 
-    /// The payload as what it is.
+    /// The payload.
     ///
-    /// The body of a binary-mode message under a JSON content type is scanned by the first call, and the answer is kept; it is
-    /// [`Data::Json`] when it is JSON and [`Data::Binary`] when it is not.
+    /// The first call scans the body of a binary-mode message under a JSON content type, and the result is kept: it is
+    /// [`Data::Json`] when it is JSON, else [`Data::Binary`].
     pub fn data(&self) -> Option<Data<'_>> {
         let body = self.body.as_ref()?;
         let kind = self.kind_of(body);
@@ -205,14 +227,67 @@ impl Event {
         })
     }
 
-    /// The bytes of the payload, never looked at: what binary-mode messages carry.
+    /// The payload as text: character data, JSON and XML as written, or bytes that are valid UTF-8.
+    ///
+    /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type has a `charset` other than
+    /// UTF-8 or US-ASCII, [`InvalidUtf8`](ErrorKind::InvalidUtf8) for bytes that are not UTF-8, and
+    /// [`InvalidData`](ErrorKind::InvalidData) when there is no payload, or when it is a CBOR item or a protobuf message.
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, Payload};
+    ///
+    /// let builder = || Event::builder().id("1").source("/s").ty("t");
+    /// assert_eq!(builder().text("hi").build()?.data_as_text()?, "hi");
+    /// // A binary-mode message carries bytes.
+    /// assert_eq!(builder().payload("text/plain", Payload::body("hi")).build()?.data_as_text()?, "hi");
+    /// assert!(builder().build()?.data_as_text().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn data_as_text(&self) -> Result<&str, Error> {
+        match self.data() {
+            Some(Data::Json(json)) => Ok(json.as_str()),
+            Some(Data::Text(text) | Data::Xml(text)) => Ok(text),
+            Some(Data::Binary(bytes)) => {
+                self.check_charset()?;
+                core::str::from_utf8(bytes).map_err(|error| {
+                    Error::new(ErrorKind::InvalidUtf8)
+                        .with_attribute("data")
+                        .with_offset(error.valid_up_to())
+                        .with_help("read the bytes with Event::data_bytes")
+                })
+            }
+            Some(Data::Cbor(_) | Data::Proto { .. }) => Err(Error::new(ErrorKind::InvalidData)
+                .with_detail("text is expected, and the payload is CBOR or protobuf")
+                .with_help("read it with the trait of its format, or its bytes with Event::data_bytes")),
+            None => Err(Error::new(ErrorKind::InvalidData).with_detail("there is no payload")),
+        }
+    }
+
+    fn check_charset(&self) -> Result<(), Error> {
+        let charset = self.datacontenttype().and_then(|content_type| content_type.parameter("charset"));
+        match charset {
+            Some(charset)
+                if !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) =>
+            {
+                Err(Error::new(ErrorKind::UnexpectedContentType)
+                    .with_attribute("datacontenttype")
+                    .with_detail(alloc::format!(
+                        "the charset is `{charset}`, and only UTF-8 can be read as text"
+                    ))
+                    .with_help("decode the bytes of Event::data_bytes with a library that knows the charset"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The bytes of the payload, exactly as received. Binary-mode messages carry these bytes.
     #[inline]
     pub fn data_bytes(&self) -> Option<&Bytes> {
         self.body.as_ref().map(|body| body.content.as_bytes())
     }
 
-    /// A text of this event, such as that of an attribute, as bytes that share the event's buffer. `None` when the text lies
-    /// elsewhere.
+    /// Returns a text of this event, such as an attribute, as bytes that share the event's buffer; `None` if the text is not in that
+    /// buffer.
     ///
     /// Encoders use it to pass attributes on without copying them.
     #[inline]
@@ -225,166 +300,23 @@ impl Event {
         })
     }
 
-    /// Whether the payload is the body of a binary-mode message whose content type says JSON, while it is not.
+    /// Whether the payload is the body of a binary-mode message with a JSON content type, and is not JSON.
     ///
-    /// Such a payload is kept as it came, as bytes; JSON documents carry it as `data_base64`.
+    /// Such a payload is kept as bytes, as it came. JSON documents carry it as `data_base64`.
     pub fn is_payload_not_json(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.kind == Kind::Body && self.kind_of(body) == Kind::Binary)
             && self.datacontenttype().is_some_and(MediaType::is_json)
     }
 
-    /// The key that tells duplicates: source and id.
+    /// The key that identifies the event: source and id. Duplicates have the same key.
     pub fn key(&self) -> EventKey {
-        EventKey::new(self.source().as_str(), self.id())
-    }
-
-    /// Sets `id`. Errors say what is wrong with the value; the event is then unchanged. So for all setters.
-    pub fn set_id(&mut self, id: &str) -> Result<(), Error> {
-        self.set_core(Core::Id, id)
-    }
-
-    /// Sets `source`, a URI-reference.
-    pub fn set_source(&mut self, source: &str) -> Result<(), Error> {
-        self.set_core(Core::Source, source)
-    }
-
-    /// Sets `type`.
-    pub fn set_ty(&mut self, ty: &str) -> Result<(), Error> {
-        self.set_core(Core::Type, ty)
-    }
-
-    /// Sets `subject`.
-    pub fn set_subject(&mut self, subject: &str) -> Result<(), Error> {
-        self.set_core(Core::Subject, subject)
-    }
-
-    /// Sets `time`.
-    pub fn set_time(&mut self, time: impl ToTimestamp) -> Result<(), Error> {
-        time.with_timestamp(|time| match time {
-            Ok(time) => self.set_core(Core::Time, time.as_str()),
-            Err(error) => Err(error.with_attribute("time")),
-        })
-    }
-
-    /// Sets `dataschema`, an absolute URI (`schemaurl`, a URI-reference, in an event of specversion 0.3).
-    pub fn set_dataschema(&mut self, uri: &str) -> Result<(), Error> {
-        self.set_core(Core::DataSchema, uri)
-    }
-
-    /// Sets `datacontenttype`. The payload keeps its bytes; what they are is told anew (see [`Payload`]).
-    pub fn set_datacontenttype(&mut self, media_type: &str) -> Result<(), Error> {
-        self.set_core(Core::DataContentType, media_type)?;
-        self.agree();
-        Ok(())
-    }
-
-    /// Sets an extension attribute.
-    pub fn set_extension(&mut self, name: &str, value: impl ToValue) -> Result<(), Error> {
-        check_extension_name(self.specversion, name)?;
-        value.with_value(|value| {
-            let value = value.and_then(checked).map_err(|error| error.with_attribute(name))?;
-            self.change(|parts| parts.put(name, value))
-        })
-    }
-
-    /// Takes an optional attribute out; the answer says whether it was there. `id`, `source`, `type` and `specversion` stay.
-    pub fn remove(&mut self, name: &str) -> bool {
-        let there = self.attribute(name).is_some();
-        match v03::core_from_name(self.specversion, name) {
-            Some(Core::Id | Core::Source | Core::Type) => return false,
-            Some(core) if there => {
-                // Removing cannot fail: nothing is stored.
-                let _ = self.change(|parts| {
-                    parts.set_core(core, Span::default());
-                    Ok(())
-                });
-                self.agree();
-            }
-            None if there && name != "specversion" => {
-                let _ = self.change(|parts| {
-                    if let Ok(at) = parts.find(name.as_bytes()) {
-                        parts.extensions.remove(at);
-                    }
-                    Ok(())
-                });
-            }
-            _ => return false,
-        }
-        there
-    }
-
-    /// Replaces the payload, with its content type.
-    pub fn set_payload(&mut self, datacontenttype: &str, payload: Payload) -> Result<(), Error> {
-        check_core(Core::DataContentType, datacontenttype)?;
-        let type_url = payload.type_url.clone();
-        self.change(|parts| {
-            parts.type_url = parts.push(&type_url)?;
-            let span = parts.push(datacontenttype)?;
-            parts.set_core(Core::DataContentType, span);
-            Ok(())
-        })?;
-        self.body = Some(Body::new(payload.content, payload.kind));
-        self.agree();
-        Ok(())
-    }
-
-    /// Takes the payload out. `datacontenttype` stays.
-    pub fn clear_payload(&mut self) {
-        self.body = None;
-    }
-
-    /// Copies what the event needs out of the buffer it shares, so that the buffer can be freed.
-    pub fn detach(&mut self) {
-        let mut side = String::new();
-        let (text, old_side) = (self.buffers.text.clone(), self.buffers.side.clone());
-        let mut move_span = |span: Span| {
-            let start = side.len();
-            side.push_str(span.of(text.as_str(), old_side.as_str()));
-            // What was within reach before still is.
-            Span::new(u32::try_from(start).unwrap_or(u32::MAX), span.length())
-        };
-        self.core = self.core.map(|span| if span.is_absent() { span } else { move_span(span) });
-        self.type_url = move_span(self.type_url);
-        let list: Vec<Extension> = self
-            .extensions
-            .list()
-            .iter()
-            .map(|old| {
-                let name_offset = move_span(old.name()).offset();
-                let value = if old.is_text() { move_span(old.value) } else { old.value };
-                Extension { name_offset, value, ..*old }
-            })
-            .collect();
-        self.extensions = Extensions::new(&list, Bytes::copy_from_slice(self.extensions.binary()));
-        self.buffers = Buffers { text: side.into(), side: TextBuffer::default() };
-        if let Some(body) = &mut self.body {
-            body.content = match &body.content {
-                Content::Text(text) => Content::Text(text.as_str().into()),
-                Content::Bytes(bytes) => Content::Bytes(Bytes::copy_from_slice(bytes)),
-            };
-        }
-    }
-
-    /// The event in specversion 1.0. One that is 1.0 already is given back as it is.
-    ///
-    /// The error names every attribute that stands in the way: a `schemaurl` that is no absolute URI, an extension whose name is
-    /// that of a 1.0 attribute.
-    pub fn upgrade(self) -> Result<Self, BuildError> {
-        v03::upgrade(self)
+        EventKey::known(self.source().as_str(), self.id())
     }
 
     #[inline]
     pub(crate) fn core_attribute(&self, core: Core) -> Option<(Name<'_>, Value<'_>)> {
         let text = self.optional(core)?;
-        let value = match core {
-            Core::Id | Core::Type | Core::Subject | Core::DataContentType => Value::String(text),
-            Core::Source => Value::UriReference(UriReference::known(text)),
-            Core::DataSchema if self.specversion == SpecVersion::V03 => {
-                Value::UriReference(UriReference::known(text))
-            }
-            Core::DataSchema => Value::Uri(Uri::known(text)),
-            Core::Time => Value::Timestamp(Timestamp::known(text)),
-        };
+        let value = v03::core_value(self.specversion, core, text);
         Some((Name::known(v03::core_name(self.specversion, core)), value))
     }
 
@@ -410,7 +342,7 @@ impl Event {
         }
     }
 
-    /// The same with a payload that agrees with the content type (see [`Payload`]).
+    /// Makes the payload agree with the content type (see [`Payload`](crate::Payload)).
     pub(crate) fn agreed(mut self) -> Self {
         self.agree();
         self
@@ -426,116 +358,15 @@ impl Event {
             kind => kind,
         }
     }
-
-    fn set_core(&mut self, core: Core, value: &str) -> Result<(), Error> {
-        v03::check_core(self.specversion, core, value)?;
-        self.change(|parts| {
-            let span = parts.push(value)?;
-            parts.set_core(core, span);
-            Ok(())
-        })
-    }
-
-    fn change(&mut self, how: impl FnOnce(&mut Parts) -> Result<(), Error>) -> Result<(), Error> {
-        let (mut parts, specversion, body) = Parts::thaw(self.clone());
-        how(&mut parts)?;
-        *self = parts.freeze(specversion, body);
-        Ok(())
-    }
-}
-
-/// A value of a String has no characters a String cannot have; the other types are valid by construction.
-pub(crate) fn checked(value: Value<'_>) -> Result<Value<'_>, Error> {
-    if let Value::String(text) = value {
-        text::check(text)?;
-    }
-    Ok(value)
-}
-
-/// A valid name, and not that of a core attribute.
-pub(crate) fn check_extension_name(specversion: SpecVersion, name: &str) -> Result<(), Error> {
-    if v03::is_reserved(specversion, name) {
-        return Err(reserved(name));
-    }
-    if is_name(name.as_bytes()) { Ok(()) } else { Name::parse(name).map(drop) }
-}
-
-/// A payload with what is known of it.
-#[derive(Debug)]
-pub(crate) struct Body {
-    content: Content,
-    kind: Kind,
-    /// What a [`Kind::Body`] or [`Kind::Characters`] turned out to be when somebody asked.
-    read: AtomicU8,
-}
-
-const UNREAD: u8 = 0;
-const JSON: u8 = 1;
-const CBOR: u8 = 2;
-const BINARY: u8 = 3;
-const TEXT: u8 = 4;
-
-impl Body {
-    #[inline]
-    pub(crate) fn new(content: Content, kind: Kind) -> Self {
-        Self { content, kind, read: AtomicU8::new(UNREAD) }
-    }
-
-    /// What the payload is under another content type.
-    #[inline]
-    pub(crate) fn under(self, content_type: Option<MediaType<'_>>) -> Self {
-        let kind = agree(self.kind, &self.content, content_type);
-        let content = match self.content {
-            Content::Text(text) if kind == Kind::Binary => Content::Bytes(text.as_bytes().clone()),
-            content => content,
-        };
-        Self { content, kind, read: AtomicU8::new(UNREAD) }
-    }
-
-    /// Characters as what they are under this content type.
-    pub(crate) fn settled(self, content_type: Option<MediaType<'_>>) -> Self {
-        let kind = if self.kind == Kind::Characters { self.read(content_type) } else { self.kind };
-        Self { kind, ..self }
-    }
-
-    fn read(&self, content_type: Option<MediaType<'_>>) -> Kind {
-        match self.read.load(Ordering::Relaxed) {
-            JSON => Kind::Json,
-            CBOR => Kind::Cbor,
-            BINARY => Kind::Binary,
-            TEXT => Kind::Text,
-            _ => {
-                let kind = read(self.kind, &self.content, content_type);
-                let code = match kind {
-                    Kind::Json => JSON,
-                    Kind::Cbor => CBOR,
-                    Kind::Text => TEXT,
-                    _ => BINARY,
-                };
-                self.read.store(code, Ordering::Relaxed);
-                kind
-            }
-        }
-    }
-}
-
-impl Clone for Body {
-    fn clone(&self) -> Self {
-        Self {
-            content: self.content.clone(),
-            kind: self.kind,
-            read: AtomicU8::new(self.read.load(Ordering::Relaxed)),
-        }
-    }
 }
 
 impl Extension {
-    fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         use crate::attributes::ExtensionKind as Is;
         matches!(self.kind, Is::String | Is::Uri | Is::UriReference | Is::Timestamp)
     }
 
-    /// The length of the value's canonical string, at most.
+    /// An upper bound of the length of the value's canonical string, in bytes.
     #[inline]
     fn canonical_length(self) -> usize {
         use crate::attributes::ExtensionKind as Is;

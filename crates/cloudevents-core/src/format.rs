@@ -1,11 +1,15 @@
-//! Event formats, and a registry of them that is a value.
+//! Event formats, and sets of them.
 
-use crate::{Decoded, Decoding, Error, ErrorKind, Event, MediaType};
-use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
+#[cfg(doc)]
+use crate::Document;
+use crate::{
+    Batch, DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, Losses, MediaType, ResolvedName,
+};
+use alloc::{borrow::Cow, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
 
-/// An event format: a way to write events, with all they carry, as documents.
+/// An event format: a way to write whole events as documents.
 ///
 /// ```
 /// # use cloudevents_core::Format;
@@ -14,45 +18,93 @@ use core::fmt;
 /// }
 /// ```
 pub trait Format: Send + Sync + fmt::Debug {
-    /// Names the format: `json`.
+    /// The id of the format: `json`.
     fn id(&self) -> FormatId;
+
+    /// Returns the format as a `'static` reference, so that [documents](Document) can remember it at no cost. A format without settings
+    /// returns a constant; the default returns `None`.
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        None
+    }
+
+    /// Whether documents are text (UTF-8) rather than bytes. Text can be displayed and sent in a text frame. The default is `false`.
+    fn is_text(&self) -> bool {
+        false
+    }
 
     /// The media type of a document with one event: `application/cloudevents+json`.
     fn media_type(&self) -> MediaType<'static>;
 
-    /// The media type of a document with a batch of events; `None` when the format has no batches.
+    /// The media type of a document with a batch of events; `None` if the format has no batches.
     fn batch_media_type(&self) -> Option<MediaType<'static>> {
         None
     }
 
     /// Reads a document with one event. The event shares the document's buffer.
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error>;
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error>;
 
-    /// Reads a document with a batch. One event that is wrong makes it an error, which carries the event's index.
-    fn decode_batch(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    /// Reads a document with a batch. An invalid event fails the whole batch; the error carries its index.
+    fn decode_batch(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         let _ = (document, with);
         Err(no_batches(self.id()))
     }
 
-    /// Reads a document with a batch, event by event: one that is wrong does not cost the others. The error is for a document
-    /// that cannot be told apart into events.
-    fn decode_items(&self, document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+    /// Reads a document with a batch, event by event: an invalid event does not fail the rest of the batch. Returns an error only for a
+    /// document that cannot be split into events.
+    fn decode_items(&self, document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
         let _ = (document, with);
         Err(no_batches(self.id()))
     }
 
-    /// Appends the document of one event. The losses say what the format could not hold exactly.
+    /// Appends the document of one event. Returns what the format could not hold exactly.
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error>;
 
-    /// Appends the document of a batch.
-    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+    /// Appends the document of a batch. Returns the losses, each with the index of its event.
+    fn encode_batch(&self, events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
         let _ = (events, out);
         Err(no_batches(self.id()))
     }
 
-    /// One attribute of a document with one event, in its canonical string, without decoding the rest. What comes after it in the
-    /// document need not have been looked at.
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error>;
+    /// Returns the document of one event, and what the format could not hold exactly.
+    fn to_vec(&self, event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+        let mut document = Vec::new();
+        let losses = self.encode(event, &mut document)?;
+        Ok((document, losses))
+    }
+
+    /// Returns the document of a batch, and what the format could not hold exactly.
+    fn batch_to_vec(&self, events: Batch<'_>) -> Result<(Vec<u8>, Losses), Error> {
+        let mut document = Vec::new();
+        let losses = self.encode_batch(events, &mut document)?;
+        Ok((document, losses))
+    }
+
+    /// Reads the attributes of these names in a document with one event, and calls `read` with them once. The rest of the document
+    /// need not be checked. Errors that concern the attributes are those of [`decode`](Self::decode).
+    ///
+    /// The default decodes the whole document. Formats use one pass with a [`Picker`](crate::codec::Picker).
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        let decoded = self.decode(document.clone(), with)?;
+        read(FoundAttributes::in_event(names, &decoded.value));
+        Ok(())
+    }
+
+    /// Returns one attribute of a document with one event as its canonical string, `specversion` included. See
+    /// [`look_up`](Self::look_up).
+    fn peek(&self, document: &Bytes, name: &str, with: &DecodeOptions) -> Result<Option<String>, Error> {
+        let Ok(name) = ResolvedName::new(name) else { return Ok(None) };
+        let mut value = None;
+        self.look_up(document, &[name], with, &mut |found| {
+            value = found.get(0).map(|value| value.to_canonical().into_owned());
+        })?;
+        Ok(value)
+    }
 }
 
 #[cold]
@@ -64,120 +116,28 @@ fn no_batches(id: FormatId) -> Error {
 ///
 /// ```
 /// # use cloudevents_core::{Error, ErrorKind, Item};
-/// fn tell(item: &Item) -> String {
+/// fn report(item: &Item) -> String {
 ///     match &item.event {
 ///         Ok(decoded) => decoded.value.id().to_owned(),
 ///         Err(error) => format!("{error}: {} bytes left aside", item.raw.len()),
 ///     }
 /// }
-/// # let item = Item { event: Err(Error::new(ErrorKind::MissingAttribute)), raw: bytes::Bytes::from_static(b"{}") };
-/// # assert!(tell(&item).ends_with("2 bytes left aside"));
+/// # let item = Item::new(Err(Error::new(ErrorKind::MissingAttribute)), bytes::Bytes::from_static(b"{}"));
+/// # assert!(report(&item).ends_with("2 bytes left aside"));
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Item {
-    /// The event, or what was wrong with it. The error carries the index.
+    /// The event, or an error with its index.
     pub event: Result<Decoded<Event>, Error>,
     /// The event's own part of the document.
     pub raw: Bytes,
 }
 
-/// What a target could not hold exactly; usually nothing.
-///
-/// ```
-/// use cloudevents_core::{ErrorKind, Loss, Losses};
-///
-/// let mut losses = Losses::none();
-/// assert!(losses.is_empty());
-/// losses.push(Loss::new("time", "offset", "the offset is not carried"));
-/// assert_eq!(losses.exact().unwrap_err().kind(), ErrorKind::Inexact);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Losses(Vec<Loss>);
-
-impl Losses {
-    /// No losses.
-    pub const fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Adds one.
-    pub fn push(&mut self, loss: Loss) {
-        self.0.push(loss);
-    }
-
-    /// Adds those of another step.
-    pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
-
-    /// Whether nothing was lost.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// One by one.
-    pub fn iter(&self) -> core::slice::Iter<'_, Loss> {
-        self.0.iter()
-    }
-
-    /// An error of kind [`Inexact`](ErrorKind::Inexact) when anything was lost.
-    pub fn exact(self) -> Result<(), Error> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
-            Some(loss) => Err(Error::new(ErrorKind::Inexact)
-                .with_detail(alloc::format!("{loss}"))
-                .with_attribute(loss.at)),
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Losses {
-    type Item = &'a Loss;
-    type IntoIter = core::slice::Iter<'a, Loss>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
-
-/// One thing that a target could not hold exactly.
-///
-/// ```
-/// let loss = cloudevents_core::Loss::new("time", "offset", "the offset is not carried");
-/// assert_eq!(loss.to_string(), "time: the offset is not carried [offset]");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    at: Box<str>,
-    kind: &'static str,
-    detail: &'static str,
-}
-
-impl Loss {
-    /// A loss at `data` or at the attribute of this name. `kind` is a kebab-case code, `detail` says it to people.
-    pub fn new(at: impl Into<Box<str>>, kind: &'static str, detail: &'static str) -> Self {
-        Self { at: at.into(), kind, detail }
-    }
-
-    /// `data`, or the name of an attribute.
-    pub fn at(&self) -> &str {
-        &self.at
-    }
-
-    /// The kebab-case code.
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-
-    /// The loss in words.
-    pub fn detail(&self) -> &'static str {
-        self.detail
-    }
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", self.at, self.detail, self.kind)
+impl Item {
+    /// Creates an item from an event, or an error with its index, and the part of the document that it came from.
+    pub fn new(event: Result<Decoded<Event>, Error>, raw: Bytes) -> Self {
+        Self { event, raw }
     }
 }
 
@@ -196,12 +156,38 @@ impl FormatId {
     /// The JSON format.
     pub const JSON: Self = Self::new("json");
 
-    /// A format of this suffix.
+    /// The id for this media type suffix, which must be lower case. Use [`parse`](Self::parse) for suffixes known only at run time.
     pub const fn new(suffix: &'static str) -> Self {
         Self(Cow::Borrowed(suffix))
     }
 
-    /// A format that is named in a message. Known names cost no allocation.
+    /// Reads the suffix of a media type (RFC 6838, section 4.2) in any letter case, such as a name from a configuration.
+    ///
+    /// Errors are of kind [`UnknownFormat`](ErrorKind::UnknownFormat).
+    ///
+    /// ```
+    /// use cloudevents_core::FormatId;
+    ///
+    /// assert_eq!(FormatId::parse("JSON")?, FormatId::JSON);
+    /// assert_eq!("my-format".parse::<FormatId>()?.media_type(), "application/cloudevents+my-format");
+    /// assert!(FormatId::parse("a b").is_err());
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn parse(suffix: &str) -> Result<Self, Error> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        if suffix.len() <= 127
+            && suffix.bytes().all(is_name)
+            && suffix.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+        {
+            return Ok(Self::found(suffix));
+        }
+        let shown: String = suffix.chars().take(64).collect();
+        Err(Error::new(ErrorKind::UnknownFormat)
+            .with_detail(alloc::format!("`{shown}` is not the suffix of a media type"))
+            .with_help("write the part behind the plus sign: `json` for application/cloudevents+json"))
+    }
+
+    /// The id of a format that a message names. Known names need no allocation.
     pub(crate) fn found(suffix: &str) -> Self {
         for known in ["json", "protobuf", "avro", "xml", "cbor", "avro-compact"] {
             if known.eq_ignore_ascii_case(suffix) {
@@ -211,7 +197,7 @@ impl FormatId {
         Self(Cow::Owned(suffix.to_ascii_lowercase()))
     }
 
-    /// The suffix. For a media type that has none, the media type.
+    /// The suffix; for a media type without a suffix, the whole media type.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -228,6 +214,14 @@ impl FormatId {
 
     fn under(&self, tree: &str) -> String {
         if self.0.contains('/') { self.0.clone().into_owned() } else { alloc::format!("{tree}+{}", self.0) }
+    }
+}
+
+impl core::str::FromStr for FormatId {
+    type Err = Error;
+
+    fn from_str(suffix: &str) -> Result<Self, Error> {
+        Self::parse(suffix)
     }
 }
 
@@ -256,12 +250,12 @@ impl fmt::Display for FormatId {
 pub struct Formats(Option<Arc<[Arc<dyn Format>]>>);
 
 impl Formats {
-    /// None.
+    /// No formats.
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// The same and this one, in place of one of the same id.
+    /// Returns the set with this format added. It replaces a format with the same id.
     pub fn with(self, format: impl Format + 'static) -> Self {
         let mut list: Vec<_> = self.iter_arcs().filter(|known| known.id() != format.id()).cloned().collect();
         list.push(Arc::new(format));
@@ -273,12 +267,17 @@ impl Formats {
         self.iter().find(|format| format.id() == *id)
     }
 
+    /// As [`get`](Self::get), for what has to own the format.
+    pub fn shared(&self, id: &FormatId) -> Option<&Arc<dyn Format>> {
+        self.iter_arcs().find(|format| format.id() == *id)
+    }
+
     /// The format of this id, or an error of kind [`UnknownFormat`](ErrorKind::UnknownFormat).
     pub fn require(&self, id: &FormatId) -> Result<&dyn Format, Error> {
         self.get(id).ok_or_else(|| unknown(id.as_str()))
     }
 
-    /// The format whose single or batch media type this is, or an error of kind
+    /// The format with this media type, for one event or for a batch, or an error of kind
     /// [`UnknownFormat`](ErrorKind::UnknownFormat).
     pub fn by_media_type(&self, media_type: &str) -> Result<&dyn Format, Error> {
         let wanted = MediaType::parse(media_type)?;
@@ -303,8 +302,8 @@ impl Formats {
 #[cold]
 pub(crate) fn unknown(format: &str) -> Error {
     Error::new(ErrorKind::UnknownFormat)
-        .with_detail(alloc::format!("no format for `{format}` is at hand"))
-        .with_help("add the format to Decoding::formats, or forward the message as it is")
+        .with_detail(alloc::format!("the format `{format}` is not among the known ones"))
+        .with_help("add the format to DecodeOptions::formats, or forward the message undecoded")
 }
 
 impl fmt::Debug for Formats {

@@ -1,9 +1,9 @@
-//! JSON text: checked, never re-written.
+//! JSON text: checked, never rewritten.
 
-use crate::{Error, ErrorKind, scan::Scanner};
+use crate::{Error, ErrorKind, codec::scan::Scanner};
 use core::fmt;
 
-/// A text that is one JSON value (RFC 8259), with white space around it allowed, kept to the letter.
+/// A text that is one JSON value (RFC 8259), kept verbatim. White space may surround the value.
 ///
 /// ```
 /// use cloudevents_core::JsonText;
@@ -27,7 +27,7 @@ impl<'a> JsonText<'a> {
                 if scanner.is_at_end() {
                     return Ok(Self(text));
                 }
-                scanner.problem(crate::scan::Mistake::Expected("the end of the JSON text"))
+                scanner.problem(crate::codec::scan::Mistake::Expected("the end of the JSON text"))
             }
             Err(problem) => problem,
         };
@@ -41,9 +41,23 @@ impl<'a> JsonText<'a> {
         self.0
     }
 
-    /// For text that was checked when it came in.
+    /// For text that was checked before.
     pub(crate) fn known(text: &'a str) -> Self {
         Self(text)
+    }
+}
+
+impl AsRef<str> for JsonText<'_> {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
+impl<'a> TryFrom<&'a str> for JsonText<'a> {
+    type Error = Error;
+
+    fn try_from(text: &'a str) -> Result<Self, Error> {
+        Self::parse(text)
     }
 }
 

@@ -1,62 +1,64 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
-mod assemble;
 mod attributes;
+mod batch;
 mod builder;
-mod cbor_item;
+pub mod codec;
 mod decoding;
+mod document;
 mod error;
 mod event;
-mod extent;
 mod format;
 mod json_text;
 mod key;
+mod lookup;
+mod losses;
 mod media_type;
 mod message;
 mod name;
+mod owned;
 mod parts;
 mod payload;
-mod piece;
-mod room;
-pub mod scan;
 mod side;
 mod specversion;
 mod text;
-mod text_buffer;
 mod timestamp;
+mod to_text;
 mod typed;
 mod uri;
 mod v03;
 mod value;
 
-pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
 pub use attributes::Attributes;
+pub use batch::Batch;
 pub use builder::{BuildError, EventBuilder};
-pub use decoding::{Decoded, Decoding, Leniency, Limits, Repair, RepairKind};
+pub use decoding::{DecodeOptions, Decoded, Leniency, Limits, Repair, RepairKind};
+pub use document::Document;
 pub use error::{Error, ErrorKind};
 pub use event::Event;
-pub use extent::Extent;
-pub use format::{Format, FormatId, Formats, Item, Loss, Losses};
+pub use format::{Format, FormatId, Formats, Item};
 pub use json_text::JsonText;
 pub use key::EventKey;
+pub use lookup::{FoundAttributes, ResolvedName};
+pub use losses::{Loss, Losses};
 pub use media_type::{MediaType, ParameterValue};
-pub use message::{ContentMode, Detected, Message, Mode, detect};
+pub use message::{ContentMode, Message, Mode};
 pub use name::Name;
-pub use payload::{Data, Payload, append_payload, cut};
-pub use piece::Piece;
-pub use room::Room;
+pub use owned::{MediaTypeBuf, NameBuf, TimestampBuf, UriBuf, UriReferenceBuf};
+pub use payload::{Data, IntoPayload, Payload};
 pub use specversion::SpecVersion;
-pub use text_buffer::TextBuffer;
 pub use timestamp::{Instant, Timestamp, ToTimestamp};
+pub use to_text::ToText;
 #[doc(hidden)]
 pub use typed::unexpected_event_type;
-pub use typed::{Codec, CodecContext, EventData, TypedEvent};
+pub use typed::{Codec, CodecContext, Decode, Encode, EventData, TypedEvent};
 pub use uri::{Uri, UriReference};
-pub use value::{AttributeType, ToValue, Value, decode_base64, parse_integer};
+pub use value::{AttributeType, FromValue, ToValue, Value};

@@ -1,12 +1,19 @@
 //! Media types: the values of `datacontenttype` and of content-type headers.
 
 use crate::{Error, ErrorKind};
-use core::fmt;
+use alloc::format;
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
-/// A media type of RFC 2046 with its parameters, spelled as it came.
+/// A media type with its parameters. It keeps its spelling.
 ///
-/// Comparison with `==` follows the specification: type, subtype and parameter names without regard to case, parameter values
-/// with regard to it (those of `charset` excepted, which RFC 2046 defines to have no case), the order of parameters free.
+/// The grammar is that of RFC 2045, section 5.1, to which RFC 2046 refers: `type/subtype`, then parameters `; name=value`. Spaces
+/// may stand around the semicolon. A value is a token or a quoted string of printable ASCII.
+///
+/// Comparison with `==` follows the specification: type, subtype and parameter names ignore case, parameter values do not (except
+/// those of `charset`, which RFC 2046 defines to ignore it). The order of parameters does not matter.
 ///
 /// ```
 /// use cloudevents_core::MediaType;
@@ -46,6 +53,8 @@ impl<'a> MediaType<'a> {
     pub const OCTET_STREAM: MediaType<'static> = MediaType { text: "application/octet-stream", essence: 24 };
 
     /// Checks the text. Errors are of kind [`InvalidMediaType`](ErrorKind::InvalidMediaType) (clause CE-datacontenttype-b).
+    ///
+    /// Control characters, including tabs, are refused: a CloudEvents String cannot contain them (clause CE-Type-System-f).
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         if text == Self::JSON.text {
             return Ok(Self { text, essence: text.len() });
@@ -63,27 +72,27 @@ impl<'a> MediaType<'a> {
         self.text
     }
 
-    /// `type/subtype`, without parameters, in the case it was written in.
+    /// `type/subtype` without parameters, in the case it was written in.
     pub fn essence(self) -> &'a str {
         self.text.get(..self.essence).unwrap_or(self.text)
     }
 
-    /// The type: what stands before the slash.
+    /// The type: the part before the slash.
     pub fn type_(self) -> &'a str {
         self.essence().split('/').next().unwrap_or_default()
     }
 
-    /// The subtype: what stands between the slash and the parameters.
+    /// The subtype: the part between the slash and the parameters.
     pub fn subtype(self) -> &'a str {
         self.essence().split_once('/').map_or("", |(_, subtype)| subtype)
     }
 
-    /// The parameters in the order they were written: names as written, values without their quotation marks.
+    /// The parameters in the order they were written, with their names as written.
     pub fn parameters(self) -> impl Iterator<Item = (&'a str, ParameterValue<'a>)> {
         Parameters(self.text.get(self.essence..).unwrap_or_default()).filter_map(Result::ok)
     }
 
-    /// The value of the first parameter of this name, in any case.
+    /// The value of the first parameter with this name. The case of the name does not matter.
     pub fn parameter(self, name: &str) -> Option<alloc::borrow::Cow<'a, str>> {
         self.parameters().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.unquoted())
     }
@@ -105,7 +114,7 @@ impl<'a> MediaType<'a> {
         self.has_suffix("xml", "+xml")
     }
 
-    /// Whether type and subtype are these, without regard to case.
+    /// Whether type and subtype equal `essence`. Case does not matter.
     pub fn is(self, essence: &str) -> bool {
         self.essence().eq_ignore_ascii_case(essence)
     }
@@ -168,7 +177,7 @@ impl<'a> ParameterValue<'a> {
     }
 }
 
-/// The length of `type/subtype`, and what follows it.
+/// The length of `type/subtype`, and the rest of the text.
 fn essence_of(text: &str) -> Option<(usize, &str)> {
     let slash = token_length(text.as_bytes());
     let subtype = text.as_bytes().get(slash..)?.strip_prefix(b"/")?;
@@ -184,24 +193,17 @@ impl<'a> Iterator for Parameters<'a> {
     type Item = Result<(&'a str, ParameterValue<'a>), ()>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let rest = self.0.trim_start_matches([' ', '\t']);
-            if rest.is_empty() {
-                return None;
-            }
-            let parameter = rest.strip_prefix(';').map(|after| after.trim_start_matches([' ', '\t']));
-            // RFC 9110, section 5.6.6: empty parameters are tolerated.
-            if let Some(next) = parameter.filter(|next| next.is_empty() || next.starts_with(';')) {
-                self.0 = next;
-                continue;
-            }
-            let Some((pair, after)) = parameter.and_then(take_parameter) else {
-                self.0 = "";
-                return Some(Err(()));
-            };
-            self.0 = after;
-            return Some(Ok(pair));
+        if self.0.is_empty() {
+            return None;
         }
+        let parameter =
+            self.0.trim_start_matches(' ').strip_prefix(';').map(|rest| rest.trim_start_matches(' '));
+        let Some((pair, after)) = parameter.and_then(take_parameter) else {
+            self.0 = "";
+            return Some(Err(()));
+        };
+        self.0 = after;
+        Some(Ok(pair))
     }
 }
 
@@ -214,16 +216,15 @@ fn take_parameter(text: &str) -> Option<((&str, ParameterValue<'_>), &str)> {
     Some(((name, ParameterValue(value)), rest))
 }
 
-/// The length of the quoted string at the start, quotation marks included.
+/// The length of the quoted string at the start, quotation marks included. It has printable ASCII characters only.
 fn quoted_length(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
+            ..b' ' | 0x7f.. => return None,
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'"' => return at.checked_add(1),
-            b'\t' => {}
-            0..0x20 | 0x7f.. => return None,
             _ => {}
         }
     }
@@ -234,7 +235,7 @@ fn token_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|&b| !is_token(b)).unwrap_or(bytes.len())
 }
 
-/// The `tchar` of RFC 9110.
+/// A character of a `token` (RFC 2045, section 5.1): printable ASCII without the space and the `tspecials`.
 #[inline]
 fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).is_some_and(|is| *is)
@@ -245,23 +246,23 @@ const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128_u8 {
-        table[byte as usize] = byte.is_ascii_alphanumeric()
-            || matches!(
+        table[byte as usize] = byte.is_ascii_graphic()
+            && !matches!(
                 byte,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
+                b'(' | b')'
+                    | b'<'
+                    | b'>'
+                    | b'@'
+                    | b','
+                    | b';'
+                    | b':'
+                    | b'\\'
+                    | b'"'
+                    | b'/'
+                    | b'['
+                    | b']'
+                    | b'?'
+                    | b'='
             );
         byte = byte.wrapping_add(1);
     }
@@ -271,10 +272,24 @@ const TOKEN: [bool; 256] = {
 #[cold]
 fn refuse(text: &str) -> Error {
     let error = Error::new(ErrorKind::InvalidMediaType).with_clause("CE-datacontenttype-b");
-    if text.contains('/') {
-        error.with_detail("it does not follow the grammar type/subtype; name=value")
-    } else {
-        error.with_detail("it has no slash").with_help("write a type and a subtype, such as application/json")
+    if let Some((at, character)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        return error
+            .with_detail(format!("control character U+{:04X} at byte {at} of the text", u32::from(character)))
+            .with_clause("CE-Type-System-f");
+    }
+    if let Some((at, character)) = text.char_indices().find(|(_, c)| !c.is_ascii()) {
+        return error
+            .with_detail(format!("the character {character:?} at byte {at} of the text is not ASCII"));
+    }
+    if !text.contains('/') {
+        return error
+            .with_detail("it has no slash")
+            .with_help("write a type and a subtype, such as application/json");
+    }
+    let error = error.with_detail("it does not follow the grammar type/subtype; name=value");
+    match text.ends_with([' ', ';']) {
+        true => error.with_help("remove the spaces and semicolons at the end"),
+        false => error,
     }
 }
 
@@ -293,6 +308,13 @@ impl PartialEq for MediaType<'_> {
 }
 
 impl Eq for MediaType<'_> {}
+
+/// Hashes the lower-cased type and subtype, which equal media types share.
+impl Hash for MediaType<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.essence().bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
+    }
+}
 
 impl fmt::Debug for MediaType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -316,8 +338,10 @@ mod tests {
             "a/b",
             "text/plain;charset=utf-8",
             "text/plain ; charset=\"u t;f\\\"\"",
-            "application/vnd.a+json;",
             "a/b; x=1;y=2",
+            "a/b ; x=1 ; y=\"\"",
+            "a/b;x={1}",
+            "a/b;x=\"\\\\\\\"\"",
         ] {
             assert!(MediaType::parse(good).is_ok(), "{good}");
         }
@@ -336,9 +360,52 @@ mod tests {
             "a/é",
             "a/b\n",
             " a/b",
+            "a/b ",
+            "a/b;",
+            "a/b; ",
+            "a/b;;x=1",
+            "a/b;x=1 ",
+            "a/b;x=1;",
+            "a/b;\tx=1",
+            "a/b\t;x=1",
+            "a/b;x=\"\t\"",
+            "a/b;x=\"\\\t\"",
+            "a/b;x=\"\\\\\r\"",
+            "a/b;x=\"\\\r\"",
+            "a/b;x=\"\\\u{7f}\"",
+            "a/b;x=\"é\"",
+            "a/b;x=\"\\é\"",
+            "a/b;x =1",
+            "a/b;x= 1",
+            "a/b;x=\"1\"2",
+            "a/b;é=1",
         ] {
             assert!(MediaType::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    // With any character at any position: a valid media type contains only printable ASCII.
+    #[test]
+    fn no_character_but_printable_ascii_anywhere() {
+        let whole = r#"a/b; x=y; z="1\2""#;
+        assert!(MediaType::parse(whole).is_ok());
+        for at in 0..=whole.len() {
+            for character in
+                ('\0'..=' ').chain(['\u{7f}', '\u{80}', '\u{85}', 'é', '\u{a0}', '\u{2028}', '\u{fffe}'])
+            {
+                let mut text = alloc::string::String::from(whole);
+                text.insert(at, character);
+                assert!(MediaType::parse(&text).is_err() || character == ' ', "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_ones_have_the_same_hash() {
+        use std::collections::HashSet;
+        let both = ["Text/Plain; charset=UTF-8", "text/plain;charset=\"utf-8\""];
+        let set: HashSet<_> = both.into_iter().map(|text| MediaType::parse(text).unwrap()).collect();
+        assert_eq!(set.len(), 1);
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! Messages: events as they travel, decoded as far as it costs nothing.
+//! Messages: events in transit, decoded only as far as decoding is cheap.
 
-use crate::{Decoded, Decoding, Error, ErrorKind, Event, Format, FormatId, Losses, MediaType};
+use crate::{
+    Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Losses,
+    codec::binary_mode_losses,
+};
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
 
-/// An event or a batch on its way: what a binding makes of a protocol message, and the other way round.
+/// An event or a batch in transit. Bindings decode protocol messages into it, and encode protocol messages from it.
 ///
-/// A binary-mode message has its attributes parsed, which is cheap, and its body never read. A structured or batched one is
-/// a document that nobody has looked at: moving it on to another protocol moves its bytes.
+/// In a binary-mode message the attributes are parsed and the body is not read. A structured or batched message is an undecoded
+/// [`Document`]: forwarding it to another protocol moves its bytes.
 ///
 /// ```
-/// use cloudevents_core::{Decoding, Event, Message};
+/// use cloudevents_core::{DecodeOptions, Event, Message};
 ///
 /// let event = Event::builder().id("1").source("/s").ty("com.example.t").build()?;
 /// let message = Message::from(event);
-/// assert_eq!(message.attribute("type", &Decoding::strict())?.as_deref(), Some("com.example.t"));
+/// assert_eq!(message.attribute("type", &DecodeOptions::strict())?.as_deref(), Some("com.example.t"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -23,42 +26,32 @@ pub enum Message {
     /// Attributes in headers or properties, payload in the body.
     Binary(Event),
     /// One event as a document.
-    Structured {
-        /// The format of the document, known here or not.
-        format: FormatId,
-        /// The document.
-        body: Bytes,
-    },
+    Structured(Document),
     /// A batch of events as a document.
-    Batched {
-        /// The format of the document, known here or not.
-        format: FormatId,
-        /// The document.
-        body: Bytes,
-    },
+    Batched(Document),
 }
 
 impl Message {
-    /// The event as a document of this format, and what the format could not hold.
+    /// Returns the event as a document in this format, and the losses. Errors are those of the format.
     pub fn structured(event: &Event, format: &dyn Format) -> Result<(Self, Losses), Error> {
         let mut body = Vec::new();
         let losses = format.encode(event, &mut body)?;
-        Ok((Self::Structured { format: format.id(), body: body.into() }, losses))
+        Ok((Self::Structured(Document::written(format, body.into())), losses))
     }
 
-    /// The events as a document of this format, and what the format could not hold.
-    pub fn batched(events: &[Event], format: &dyn Format) -> Result<(Self, Losses), Error> {
+    /// Returns the events as a batch document in this format, and the losses. Errors are those of the format.
+    pub fn batched<'a>(events: impl Into<Batch<'a>>, format: &dyn Format) -> Result<(Self, Losses), Error> {
         let mut body = Vec::new();
-        let losses = format.encode_batch(events, &mut body)?;
-        Ok((Self::Batched { format: format.id(), body: body.into() }, losses))
+        let losses = format.encode_batch(events.into(), &mut body)?;
+        Ok((Self::Batched(Document::written(format, body.into())), losses))
     }
 
-    /// How the message carries events.
+    /// The content mode of the message.
     pub fn mode(&self) -> ContentMode {
         match self {
             Self::Binary(_) => ContentMode::Binary,
-            Self::Structured { .. } => ContentMode::Structured,
-            Self::Batched { .. } => ContentMode::Batched,
+            Self::Structured(_) => ContentMode::Structured,
+            Self::Batched(_) => ContentMode::Batched,
         }
     }
 
@@ -66,37 +59,42 @@ impl Message {
     pub fn format(&self) -> Option<&FormatId> {
         match self {
             Self::Binary(_) => None,
-            Self::Structured { format, .. } | Self::Batched { format, .. } => Some(format),
+            Self::Structured(document) | Self::Batched(document) => Some(document.format()),
         }
     }
 
-    /// One attribute in its canonical string, `specversion` included, without decoding the rest.
+    /// Returns one attribute as its canonical string, without decoding the rest; `None` if the event has no such attribute. The
+    /// attribute may be `specversion`.
     ///
-    /// The events of a batch need not agree, so asking a batch is an error of kind [`Batched`](ErrorKind::Batched).
-    pub fn attribute(&self, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+    /// A document is read in its own format (see [`Document`]). A batch is an error of kind [`Batched`](ErrorKind::Batched), because its
+    /// events may have different values.
+    pub fn attribute(&self, name: &str, with: &DecodeOptions) -> Result<Option<String>, Error> {
         match self {
             Self::Binary(event) => Ok(event.attribute(name).map(|value| value.to_canonical().into_owned())),
-            Self::Structured { format, body } => with.formats.require(format)?.peek(body, name, with),
-            Self::Batched { .. } => Err(Error::new(ErrorKind::Batched)),
+            Self::Structured(document) => document.reader(with)?.peek(document.body(), name, with),
+            Self::Batched(_) => Err(Error::new(ErrorKind::Batched)),
         }
     }
 
-    /// The one event. A batch is an error of kind [`Batched`](ErrorKind::Batched).
-    pub fn event(&self, with: &Decoding) -> Result<Decoded<Event>, Error> {
+    /// Decodes the event. A batch is an error of kind [`Batched`](ErrorKind::Batched).
+    ///
+    /// A document is read in its own format (see [`Document`]); an unknown format is an error of kind
+    /// [`UnknownFormat`](ErrorKind::UnknownFormat).
+    pub fn event(&self, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
         match self {
             Self::Binary(event) => Ok(Decoded::clean(event.clone())),
-            Self::Structured { format, body } => with.formats.require(format)?.decode(body.clone(), with),
-            Self::Batched { .. } => {
+            Self::Structured(document) => document.reader(with)?.decode(document.body().clone(), with),
+            Self::Batched(_) => {
                 Err(Error::new(ErrorKind::Batched)
                     .with_help("read a batch with the function for several events"))
             }
         }
     }
 
-    /// All events: one, or those of the batch.
-    pub fn events(&self, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    /// Decodes all events of the message: one event, or the events of the batch.
+    pub fn events(&self, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         match self {
-            Self::Batched { format, body } => with.formats.require(format)?.decode_batch(body.clone(), with),
+            Self::Batched(document) => document.reader(with)?.decode_batch(document.body().clone(), with),
             _ => Ok(self.event(with)?.map(|event| alloc::vec![event])),
         }
     }
@@ -105,7 +103,7 @@ impl Message {
     pub fn body_len(&self) -> usize {
         match self {
             Self::Binary(event) => event.data_bytes().map_or(0, Bytes::len),
-            Self::Structured { body, .. } | Self::Batched { body, .. } => body.len(),
+            Self::Structured(document) | Self::Batched(document) => document.body().len(),
         }
     }
 }
@@ -116,14 +114,14 @@ impl From<Event> for Message {
     }
 }
 
-/// In binary mode. The clone counts references.
+/// Creates a message in binary mode. The event is cloned by counting references.
 impl From<&Event> for Message {
     fn from(event: &Event) -> Self {
         Self::Binary(event.clone())
     }
 }
 
-/// How a message carries events.
+/// How a message carries events: the content mode.
 ///
 /// ```
 /// assert_eq!(cloudevents_core::ContentMode::Batched.as_str(), "batched");
@@ -150,7 +148,7 @@ impl ContentMode {
     }
 }
 
-/// How to write an event as a message: what encoders take.
+/// How to write an event as a message. Encoders take this.
 ///
 /// ```
 /// # use cloudevents_core::{Format, Mode};
@@ -174,112 +172,11 @@ impl<'a> Mode<'a> {
         Self::Structured(format)
     }
 
-    /// The event as a message of this mode, and what the format could not hold.
+    /// Returns the event as a message in this mode, and the losses. Errors are those of the format.
     pub fn message(self, event: &Event) -> Result<(Message, Losses), Error> {
         match self {
-            Self::Binary => Ok((Message::Binary(event.clone()), Losses::none())),
+            Self::Binary => Ok((Message::Binary(event.clone()), binary_mode_losses(event))),
             Self::Structured(format) => Message::structured(event, format),
         }
-    }
-}
-
-/// What a content type says about a message.
-///
-/// ```
-/// use cloudevents_core::{Detected, detect};
-///
-/// match detect(Some("application/cloudevents+toml"))? {
-///     Detected::Structured(format) => assert_eq!(format.as_str(), "toml"), // known here or not
-///     other => panic!("{other:?}"),
-/// }
-/// # Ok::<(), cloudevents_core::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Detected {
-    /// A media type outside `application/cloudevents`, or none: binary mode, if it is a CloudEvent at all.
-    NotADocument,
-    /// One event in this format, known here or not.
-    Structured(FormatId),
-    /// A batch in this format, known here or not.
-    Batched(FormatId),
-}
-
-/// Tells by its content type what a message is (HTTP binding, clause HTTP-3-c, and its like in the other bindings).
-///
-/// Case does not matter, parameters are put aside; a `charset` other than UTF-8 is an error of kind
-/// [`Unsupported`](ErrorKind::Unsupported).
-///
-/// ```
-/// use cloudevents_core::{Detected, FormatId, detect};
-///
-/// assert_eq!(detect(Some("Application/CloudEvents+JSON; charset=utf-8"))?, Detected::Structured(FormatId::JSON));
-/// assert_eq!(detect(Some("application/cloudevents-batch+json"))?, Detected::Batched(FormatId::JSON));
-/// assert_eq!(detect(Some("application/json"))?, Detected::NotADocument);
-/// # Ok::<(), cloudevents_core::Error>(())
-/// ```
-#[inline]
-pub fn detect(content_type: Option<&str>) -> Result<Detected, Error> {
-    const TREE: &[u8] = b"application/cloudevents";
-    match content_type {
-        // The most common spelling.
-        Some("application/cloudevents+json") => Ok(Detected::Structured(FormatId::JSON)),
-        Some(text)
-            if text.as_bytes().get(..TREE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TREE)) =>
-        {
-            detect_document(text)
-        }
-        _ => Ok(Detected::NotADocument),
-    }
-}
-
-fn detect_document(text: &str) -> Result<Detected, Error> {
-    let media_type = match MediaType::parse(text) {
-        Ok(media_type) => media_type,
-        Err(_) => return Err(crate::format::unknown(text)),
-    };
-    if let Some(charset) = media_type.parameter("charset")
-        && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
-    {
-        return Err(Error::new(ErrorKind::Unsupported)
-            .with_detail(alloc::format!("charset `{charset}`: documents are read as UTF-8")));
-    }
-    let subtype = media_type.subtype().to_ascii_lowercase();
-    Ok(match subtype.split_once('+') {
-        Some(("cloudevents", suffix)) if !suffix.is_empty() => Detected::Structured(FormatId::found(suffix)),
-        Some(("cloudevents-batch", suffix)) if !suffix.is_empty() => {
-            Detected::Batched(FormatId::found(suffix))
-        }
-        _ if subtype.starts_with("cloudevents-batch") => {
-            Detected::Batched(FormatId::found(media_type.essence()))
-        }
-        _ => Detected::Structured(FormatId::found(media_type.essence())),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn detection() {
-        let structured = |suffix: &str| Detected::Structured(FormatId::found(suffix));
-        for (text, expected) in [
-            ("application/cloudevents+json ; charset=UTF-8", structured("json")),
-            ("application/cloudevents+jsonfoo", structured("jsonfoo")),
-            ("application/cloudeventstrailing", structured("application/cloudeventstrailing")),
-            ("application/cloudevents", structured("application/cloudevents")),
-            ("APPLICATION/CLOUDEVENTS-BATCH+AVRO-Compact", Detected::Batched(FormatId::new("avro-compact"))),
-            ("application/cloudevent+json", Detected::NotADocument),
-            ("text/plain", Detected::NotADocument),
-        ] {
-            assert_eq!(detect(Some(text)).unwrap(), expected, "{text}");
-        }
-        assert_eq!(detect(None).unwrap(), Detected::NotADocument);
-        assert_eq!(
-            detect(Some("application/cloudevents+json; charset=latin1")).unwrap_err().kind(),
-            ErrorKind::Unsupported
-        );
-        assert_eq!(detect(Some("application/cloudevents+")).unwrap(), structured("application/cloudevents+"));
-        assert_eq!(detect(Some("application/cloudevents/x")).unwrap_err().kind(), ErrorKind::UnknownFormat);
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 /// The name of a context attribute: one or more of `a` to `z` and `0` to `9`, and not `data`.
 ///
-/// Names longer than 20 characters and names that start with a digit are against a recommendation only, and valid.
+/// Names of more than 20 characters, and names that start with a digit, are valid: the specification only advises against them.
 ///
 /// ```
 /// use cloudevents_core::Name;
@@ -29,7 +29,7 @@ impl<'a> Name<'a> {
         self.0
     }
 
-    /// For names that are known to be valid: those of an event.
+    /// For the names of an event, which were checked before.
     pub(crate) fn known(text: &'a str) -> Self {
         Self(text)
     }
@@ -41,7 +41,7 @@ pub(crate) fn is_name(text: &[u8]) -> bool {
     !text.is_empty() && has_name_characters(text) && text != b"data" && text.len() <= MAX
 }
 
-/// Up to 16 bytes are looked at as two halves, which may overlap.
+/// Up to 16 bytes are read as two halves, which may overlap.
 #[inline]
 fn has_name_characters(text: &[u8]) -> bool {
     if text.len() <= 16
@@ -56,7 +56,7 @@ fn has_name_characters(text: &[u8]) -> bool {
 #[inline(always)]
 fn is_of_name(eight: [u8; 8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // With the highest bit of each byte out of the way, that bit tells in a sum whether a byte reaches a number.
+    // The highest bit of each byte is masked out, so that in a sum it shows whether the byte reaches a bound.
     let (word, splat) = (u64::from_le_bytes(eight), |byte: u8| u64::from_le_bytes([byte; 8]));
     let reaches = |byte: u8| (word & !HIGH).wrapping_add(splat(0x80_u8.wrapping_sub(byte)));
     let letters = reaches(b'a') & !reaches(b'z'.wrapping_add(1));
@@ -64,7 +64,7 @@ fn is_of_name(eight: [u8; 8]) -> bool {
     (letters | digits) & !word & HIGH == HIGH
 }
 
-/// Event keeps lengths of names in 16 bits. Nobody has come near.
+/// An event keeps the lengths of names in 16 bits.
 const MAX: usize = u16::MAX as usize;
 
 #[cold]
@@ -95,18 +95,6 @@ impl fmt::Debug for Name<'_> {
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
-    }
-}
-
-impl PartialEq<str> for Name<'_> {
-    fn eq(&self, other: &str) -> bool {
-        self.0 == other
-    }
-}
-
-impl PartialEq<&str> for Name<'_> {
-    fn eq(&self, other: &&str) -> bool {
-        self.0 == *other
     }
 }
 

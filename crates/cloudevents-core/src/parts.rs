@@ -1,8 +1,9 @@
-//! An event while it is being put together: what the builder, the setters and the decoders share.
+//! An event under construction: shared by the builder, the setters and the decoders.
 
 use crate::{
-    Error, ErrorKind, Event, MediaType, SpecVersion, TextBuffer, Timestamp, Uri, UriReference, Value,
+    Error, ErrorKind, Event, MediaType, SpecVersion, Timestamp, Uri, UriReference, Value,
     attributes::{Core, Extension, ExtensionKind, Extensions, SIDE, Span},
+    codec::TextBuffer,
     event::Body,
     side::Side,
     text,
@@ -34,7 +35,7 @@ impl<S: Side> Parts<S> {
         }
     }
 
-    /// The text of a span. That of the side buffer is checked again: where it matters, look at the bytes.
+    /// The text of a span. Text of the side buffer is checked for UTF-8 again; hot paths compare bytes instead.
     #[inline]
     pub(crate) fn str(&self, span: Span) -> &str {
         if span.is_in_side() {
@@ -63,10 +64,10 @@ impl<S: Side> Parts<S> {
         }
     }
 
-    /// Where an extension of this name is, or where it belongs.
+    /// The position of the extension with this name, or the position at which to insert it.
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Result<usize, usize> {
-        // From the end: messages that are sorted already, as ours are, cost one comparison per name.
+        // From the end: messages with sorted names, as ours are, need one comparison per name.
         let mut at = self.extensions.len();
         for extension in self.extensions.iter().rev() {
             match self.bytes(extension.name()).cmp(name) {
@@ -78,7 +79,14 @@ impl<S: Side> Parts<S> {
         Err(at)
     }
 
-    /// Puts an extension in, in place of one of the same name.
+    /// The value of an extension.
+    pub(crate) fn extension(&self, name: &[u8]) -> Option<Value<'_>> {
+        let extension = self.extensions.get(self.find(name).ok()?)?;
+        let side = core::str::from_utf8(self.side.bytes()).unwrap_or_default();
+        Some(extension.value(self.text.as_str(), side, &self.binary))
+    }
+
+    /// Inserts an extension. It replaces one of the same name.
     pub(crate) fn put(&mut self, name: &str, value: Value<'_>) -> Result<(), Error> {
         let (kind, value) = self.store(value)?;
         match self.find(name.as_bytes()) {
@@ -95,7 +103,21 @@ impl<S: Side> Parts<S> {
         Ok(())
     }
 
-    /// Takes a value into the buffers.
+    /// Removes the extension of this name, if there is one.
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Ok(at) = self.find(name.as_bytes()) {
+            self.extensions.remove(at);
+        }
+    }
+
+    /// The value of the extension of this name.
+    pub(crate) fn value(&self, name: &str) -> Option<Value<'_>> {
+        let extension = self.extensions.get(self.find(name.as_bytes()).ok()?)?;
+        let side = core::str::from_utf8(self.side.bytes()).unwrap_or_default();
+        Some(extension.value(self.text.as_str(), side, &self.binary))
+    }
+
+    /// Stores a value in the buffers.
     pub(crate) fn store(&mut self, value: Value<'_>) -> Result<(ExtensionKind, Span), Error> {
         let kind = match value {
             Value::Boolean(boolean) => {
@@ -117,7 +139,7 @@ impl<S: Side> Parts<S> {
         Ok((kind, self.push(value.as_str().unwrap_or_default())?))
     }
 
-    /// Freezes the parts, of which nothing useful is left. The payload stays what it was said to be.
+    /// Freezes the parts into an event, and leaves them empty. The payload keeps its kind.
     #[inline]
     pub(crate) fn freeze(&mut self, specversion: SpecVersion, body: Option<Body>) -> Event {
         let binary = if self.binary.is_empty() { Bytes::new() } else { take(&mut self.binary).into() };
@@ -133,9 +155,53 @@ impl<S: Side> Parts<S> {
 }
 
 impl Parts {
-    /// Takes an event apart. Its text stays where it is; what was unescaped is copied.
+    /// Frees the text of replaced attributes once it exceeds the text in use. So the size of an event depends on its attributes, and
+    /// not on how often they were set.
+    pub(crate) fn compact(&mut self) {
+        let in_side = |span: &Span| span.is_in_side();
+        let texts = self.texts().filter(in_side).map(|span| span.length() as usize);
+        let live = texts.fold(0_usize, usize::saturating_add);
+        if self.side.len() / 2 > live {
+            let old = core::mem::replace(&mut self.side, Vec::with_capacity(live));
+            let side = &mut self.side;
+            for span in self.core.iter_mut().chain([&mut self.type_url]) {
+                *span = moved(*span, &old, side);
+            }
+            for extension in &mut self.extensions {
+                extension.name_offset = moved(extension.name(), &old, side).offset();
+                if extension.is_text() {
+                    extension.value = moved(extension.value, &old, side);
+                }
+            }
+        }
+        let is_binary = |extension: &&Extension| extension.kind == ExtensionKind::Binary;
+        let binaries =
+            self.extensions.iter().filter(is_binary).map(|extension| extension.value.length() as usize);
+        let live = binaries.fold(0_usize, usize::saturating_add);
+        if self.binary.len() / 2 > live {
+            let old = core::mem::replace(&mut self.binary, Vec::with_capacity(live));
+            for extension in
+                self.extensions.iter_mut().filter(|extension| extension.kind == ExtensionKind::Binary)
+            {
+                // Offsets only decrease, so they stay in range.
+                let start = self.binary.len() as u32;
+                self.binary.extend_from_slice(old.get(extension.value.range()).unwrap_or_default());
+                extension.value = Span::new(start, extension.value.length());
+            }
+        }
+    }
+
+    /// All pieces of text.
+    fn texts(&self) -> impl Iterator<Item = Span> + '_ {
+        let values =
+            self.extensions.iter().filter(|extension| extension.is_text()).map(|extension| extension.value);
+        let names = self.extensions.iter().map(|extension| extension.name());
+        self.core.iter().copied().chain([self.type_url]).chain(names).chain(values)
+    }
+
+    /// Turns an event into parts. Its document is shared; its side buffer is copied.
     pub(crate) fn thaw(mut event: Event) -> (Self, SpecVersion, Option<Body>) {
-        // What the content type makes of the payload is settled before the content type may change.
+        // The kind of the payload is decided before the content type may change.
         let body = event.body.take().map(|body| body.settled(event.datacontenttype()));
         let parts = Self {
             side: event.buffers.side.as_str().into(),
@@ -149,7 +215,18 @@ impl Parts {
     }
 }
 
-/// The span of what was appended to the side buffer when it had the length `start`.
+/// Copies a piece of the side buffer to another buffer. A piece of the document stays where it is.
+fn moved(span: Span, from: &[u8], to: &mut Vec<u8>) -> Span {
+    if !span.is_in_side() {
+        return span;
+    }
+    // Offsets only decrease, so they stay in range.
+    let start = to.len() as u32;
+    to.extend_from_slice(from.get(span.range()).unwrap_or_default());
+    Span::new(start | SIDE, span.length())
+}
+
+/// The span of the text appended to the side buffer since it had the length `start`.
 #[inline]
 pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
     let span = text_span(start..start.wrapping_add(length))?;
@@ -159,7 +236,7 @@ pub(crate) fn side_span(start: usize, length: usize) -> Result<Span, Error> {
 /// The span of a range of the text buffer.
 #[inline]
 pub(crate) fn text_span(range: core::ops::Range<usize>) -> Result<Span, Error> {
-    // What ends within reach begins there.
+    // The end is in range, so the start is, too.
     match (range.start as u32, range.end.wrapping_sub(range.start) as u32) {
         (offset, length) if range.start <= range.end && range.end < SIDE as usize => {
             Ok(Span::new(offset, length))
@@ -175,7 +252,8 @@ pub(crate) fn extension(name: Span, kind: ExtensionKind, value: Span) -> Extensi
     Extension { name_offset: name.offset(), name_length, kind, value }
 }
 
-/// Whether a text follows the rules of a core attribute at first sight. `plain` says that it is known to be printable ASCII.
+/// A quick check whether a text follows the rules of a core attribute. `false` is inconclusive. `plain` means that the text is known
+/// to be printable ASCII.
 #[inline(always)]
 pub(crate) fn is_plain_core(core: Core, value: &[u8], plain: bool) -> bool {
     !value.is_empty()
@@ -249,7 +327,7 @@ fn beyond_reach() -> Error {
     Error::new(ErrorKind::TooLarge).with_detail("documents and attributes together are limited to 2 GiB")
 }
 
-/// A core attribute's name given to an extension.
+/// The error for an extension with the name of a core attribute.
 #[cold]
 pub(crate) fn reserved(name: &str) -> Error {
     Error::new(ErrorKind::InvalidName)

@@ -1,19 +1,22 @@
-//! Payloads: what an event carries, and what it says it is.
+//! Payloads: the data of an event, and how the content type decides their kind.
 
-use crate::{Error, JsonText, MediaType, TextBuffer, cbor_item::is_cbor_item};
-use alloc::{string::String, vec::Vec};
-use bytes::{Buf, Bytes};
-use core::{fmt, ops::Range};
+use crate::{
+    Error, JsonText, MediaType,
+    codec::{TextBuffer, is_cbor_item},
+};
+use alloc::string::String;
+use bytes::Bytes;
+use core::fmt;
 
-/// The payload of an event, as [`Event::data`](crate::Event::data) shows it: a view that is free to copy.
+/// The payload of an event, as [`Event::data`](crate::Event::data) returns it: a view that is free to copy.
 ///
-/// `Json`, `Xml`, `Cbor` and `Proto` are native values of their formats, kept to the byte: nothing is parsed until somebody asks
-/// for a typed value, and nothing is written differently on the way through.
+/// `Json`, `Xml`, `Cbor` and `Proto` are native values of their formats, kept byte for byte. They are parsed only when a program reads
+/// a typed value, and never re-encoded.
 ///
 /// ```
 /// use cloudevents_core::{Data, Event, Payload};
 ///
-/// let event = Event::builder().id("1").source("/s").ty("t").payload("text/plain", Ok(Payload::text("hi"))).build()?;
+/// let event = Event::builder().id("1").source("/s").ty("t").payload("text/plain", Payload::text("hi")).build()?;
 /// assert!(matches!(event.data(), Some(Data::Text("hi"))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,7 +43,19 @@ pub enum Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// The bytes of the payload, whatever it is.
+    /// The bytes of the payload, of any kind, for digests and signatures.
+    ///
+    /// They are the bytes of the message: the body in binary mode; of a document, the JSON value or the element as it is written there,
+    /// and the decoded bytes of base64 or of a string. White space, digits and the order of members stay.
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, Payload};
+    ///
+    /// let body = r#"{ "b": 1.0, "a": 2e0 }"#;
+    /// let event = Event::builder().id("1").source("/s").ty("t").payload("application/json", Payload::body(body)).build()?;
+    /// assert_eq!(event.data().unwrap().as_bytes(), body.as_bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::Json(json) => json.as_str().as_bytes(),
@@ -50,9 +65,9 @@ impl<'a> Data<'a> {
     }
 }
 
-/// A payload to give to an event.
+/// A payload for an event.
 ///
-/// What becomes of a payload under a content type, when an event is built or given another content type:
+/// The content type of an event decides the kind of its payload, when the event is built and when the content type is set:
 ///
 /// | payload | content type JSON | CBOR | none | any other |
 /// |---|---|---|---|---|
@@ -64,8 +79,8 @@ impl<'a> Data<'a> {
 /// | [`cbor`](Self::cbor) | binary | CBOR | CBOR | binary |
 /// | [`proto`](Self::proto) | `Any` | `Any` | `Any` | `Any` |
 ///
-/// No row changes a byte. A `body` is looked at when somebody asks what it is, and not before. Decoders say what a payload is
-/// by the rules of their format, which for character data is [`characters`](Self::characters).
+/// The bytes never change. A `body` is scanned when [`Event::data`](crate::Event::data) is first called. Decoders create payloads by
+/// the rules of their format; for character data, these are the rules of [`characters`](Self::characters).
 ///
 /// ```
 /// use cloudevents_core::Payload;
@@ -98,7 +113,7 @@ pub(crate) enum Kind {
     Binary,
     /// Bytes whose meaning the content type decides.
     Body,
-    /// Text of which the content type decides whether it is JSON.
+    /// Text that may be JSON, depending on the content type.
     Characters,
     /// Text.
     Xml,
@@ -108,7 +123,7 @@ pub(crate) enum Kind {
 }
 
 impl Payload {
-    /// JSON text, checked here. Errors are of kind [`InvalidDocument`](crate::ErrorKind::InvalidDocument) or
+    /// Checks a JSON text and returns it as a payload. Errors are of kind [`InvalidDocument`](crate::ErrorKind::InvalidDocument) or
     /// [`InvalidUtf8`](crate::ErrorKind::InvalidUtf8).
     pub fn json(text: impl Into<Bytes>) -> Result<Self, Error> {
         let text = TextBuffer::new(text.into())?;
@@ -116,56 +131,38 @@ impl Payload {
         Ok(Self::of(Content::Text(text), Kind::Json))
     }
 
-    /// The JSON value at the scanner, which steps over it; the payload shares `buffer`, the document that is being scanned.
-    ///
-    /// This is for decoders of JSON documents: the payload is scanned once and not copied.
-    #[inline]
-    pub fn scan_json(
-        buffer: &TextBuffer,
-        position: &mut usize,
-        depth: u32,
-    ) -> Result<Self, crate::scan::Problem> {
-        let mut scanner = crate::scan::Scanner::at(buffer.as_str(), *position);
-        let range = scanner.value(depth)?;
-        *position = scanner.position();
-        match buffer.slice(range) {
-            Some(text) => Ok(Self::of(Content::Text(text), Kind::Json)),
-            None => Err(scanner.problem(crate::scan::Mistake::End)),
-        }
-    }
-
     /// Character data.
     pub fn text(text: impl Into<TextBuffer>) -> Self {
         Self::of(Content::Text(text.into()), Kind::Text)
     }
 
-    /// Character data of a format that does not tell JSON from other text: JSON under a JSON content type when it is JSON, else
-    /// text. It is looked at when somebody asks which, and not before.
+    /// Character data of a format without native JSON: JSON when the content type is JSON and the text is valid JSON, else text. It is
+    /// scanned when [`Event::data`](crate::Event::data) is first called.
     #[inline]
     pub fn characters(text: impl Into<TextBuffer>, content_type: Option<MediaType<'_>>) -> Self {
         let kind = if content_type.is_some_and(MediaType::is_json) { Kind::Characters } else { Kind::Text };
         Self::of(Content::Text(text.into()), kind)
     }
 
-    /// Bytes, which stay bytes whatever the content type says: JSON documents carry them as `data_base64`.
+    /// Bytes that stay bytes under every content type. JSON documents carry them as `data_base64`.
     #[inline]
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::of(Content::Bytes(bytes.into()), Kind::Binary)
     }
 
-    /// The body of a message whose carrier knows only bytes: the content type says what it is.
+    /// The body of a message whose carrier has only bytes. The content type decides the kind of payload.
     #[inline]
     pub fn body(bytes: impl Into<Bytes>) -> Self {
         Self::of(Content::Bytes(bytes.into()), Kind::Body)
     }
 
-    /// One XML element. It is checked by the formats that embed it, not here.
+    /// One XML element. Formats that embed it check it; this constructor does not.
     pub fn xml(element: impl Into<TextBuffer>) -> Self {
         Self::of(Content::Text(element.into()), Kind::Xml)
     }
 
-    /// One encoded CBOR item, checked here to be well-formed and nested no deeper than 1024 levels. Errors are of kind
-    /// [`InvalidDocument`](crate::ErrorKind::InvalidDocument).
+    /// One encoded CBOR item, checked by the rules of [`is_cbor_item`](crate::codec::is_cbor_item), as the CBOR format does. Errors are
+    /// of kind [`InvalidDocument`](crate::ErrorKind::InvalidDocument).
     pub fn cbor(item: impl Into<Bytes>) -> Result<Self, Error> {
         let item = item.into();
         if !is_cbor_item(&item) {
@@ -187,56 +184,42 @@ impl Payload {
     }
 
     #[inline]
-    fn of(content: Content, kind: Kind) -> Self {
+    pub(crate) fn of(content: Content, kind: Kind) -> Self {
         Self { content, kind, type_url: String::new() }
     }
 }
 
-/// The part of a document that a payload is: it shares the document's buffer, and counts no reference more. Nothing is held on to
-/// for an empty one. Beyond the end there is nothing.
+/// What a setter takes for a payload: a [`Payload`], or the `Result` of creating one. The builder keeps an error until
+/// [`build`](crate::EventBuilder::build) reports it; a setter of an event returns it.
 ///
 /// ```
-/// let document = bytes::Bytes::from_static(b"[payload]");
-/// assert_eq!(cloudevents_core::cut(document, 1..8), "payload");
+/// use cloudevents_core::{Event, Payload};
+///
+/// let builder = || Event::builder().id("1").source("/s").ty("t");
+/// builder().payload("text/plain", Payload::text("hi")).build()?;
+/// builder().payload("application/json", Payload::json("[1]")).build()?;
+/// assert!(builder().payload("application/json", Payload::json("[1")).build().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[inline]
-pub fn cut(mut document: Bytes, part: Range<usize>) -> Bytes {
-    if part.is_empty() {
-        return Bytes::new();
-    }
-    document.truncate(part.end);
-    document.advance(part.start.min(document.len()));
-    document
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a payload",
+    note = "make one with `Payload::json`, `Payload::text`, `Payload::binary` and so on",
+    note = "the builder's `.json(&value)`, `.text(..)` and `.binary(..)` set payload and content type at once"
+)]
+pub trait IntoPayload {
+    /// The payload, or the error from creating it.
+    fn into_payload(self) -> Result<Payload, Error>;
 }
 
-/// What is copied at once of a payload, in bytes: less than what C libraries copy with the processor's own instruction for it.
-const AT_ONCE: usize = 2048;
-
-/// Writes a payload to the end of a document, a large one in pieces.
-///
-/// Copied at once, it would now and then take long: there are processors (AMD's Zen 3 and 4) on which the instruction for copying takes
-/// up to 17 times as long when what is read and what is written have nearly the same place within their pages, as a document has
-/// that is read and written again.
-///
-/// ```
-/// let mut document = b"[".to_vec();
-/// cloudevents_core::append_payload(b"payload", &mut document);
-/// assert_eq!(document, b"[payload");
-/// ```
-#[inline]
-pub fn append_payload(payload: &[u8], document: &mut Vec<u8>) {
-    if payload.len() <= AT_ONCE {
-        document.extend_from_slice(payload);
-    } else {
-        append_in_pieces(payload, document);
+impl IntoPayload for Payload {
+    fn into_payload(self) -> Result<Payload, Error> {
+        Ok(self)
     }
 }
 
-#[inline(never)]
-fn append_in_pieces(payload: &[u8], document: &mut Vec<u8>) {
-    document.reserve(payload.len());
-    for piece in payload.chunks(AT_ONCE) {
-        document.extend_from_slice(piece);
+impl IntoPayload for Result<Payload, Error> {
+    fn into_payload(self) -> Result<Payload, Error> {
+        self
     }
 }
 
@@ -268,7 +251,7 @@ impl Content {
     }
 }
 
-/// The table above: what a payload becomes under a content type.
+/// The table above: the kind of a payload under a content type.
 pub(crate) fn agree(kind: Kind, content: &Content, content_type: Option<MediaType<'_>>) -> Kind {
     match (kind, content_type) {
         (Kind::Json, Some(ct)) if !ct.is_json() => Kind::Text,
@@ -278,7 +261,7 @@ pub(crate) fn agree(kind: Kind, content: &Content, content_type: Option<MediaTyp
     }
 }
 
-/// What a body, or characters, are under a content type: the second half of the table, when somebody asks.
+/// Scans a body, or characters, and returns the kind under a content type: the rest of the table, on demand.
 pub(crate) fn read(kind: Kind, content: &Content, content_type: Option<MediaType<'_>>) -> Kind {
     match (kind, content_type) {
         (Kind::Body | Kind::Characters, Some(ct)) if ct.is_json() && content.is_json() => Kind::Json,
@@ -286,21 +269,5 @@ pub(crate) fn read(kind: Kind, content: &Content, content_type: Option<MediaType
         (Kind::Body, _) => Kind::Binary,
         (Kind::Characters, _) => Kind::Text,
         _ => kind,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn payloads_of_all_sizes_are_appended() {
-        for length in [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 5 * AT_ONCE + 7] {
-            let payload: Vec<u8> = (0..length).map(|number| (number % 251) as u8).collect();
-            let mut document = Vec::with_capacity(length + 1);
-            document.push(b'[');
-            append_payload(&payload, &mut document);
-            assert_eq!((document[0], &document[1..], document.capacity()), (b'[', &payload[..], length + 1));
-        }
     }
 }

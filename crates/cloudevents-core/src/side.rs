@@ -1,30 +1,30 @@
-//! Text that is collected for an event, beside that of its document.
+//! The side buffer: the text of an event that is not in its document.
 
 use crate::{
-    Error, TextBuffer,
+    Error,
     attributes::{SIDE, Span},
+    codec::{Piece, TextBuffer},
     parts::side_span,
-    piece::Piece,
     text,
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
 
-/// Where the text is collected. It is UTF-8: only text is appended.
+/// A buffer that text is appended to. It is UTF-8, because only text is appended.
 pub(crate) trait Side {
     fn bytes(&self) -> &[u8];
 
     /// The length of the text.
     fn length(&self) -> usize;
 
-    /// A part of the text, empty when there is no such part.
+    /// A part of the text; empty if the range is out of bounds.
     fn part(&self, range: Range<usize>) -> &[u8];
 
     /// Appends a text.
     fn append(&mut self, text: &[u8]);
 
-    /// Takes the text out, in a buffer of its own size.
+    /// Moves the text to a buffer of the exact size.
     fn freeze(&mut self) -> TextBuffer;
 }
 
@@ -55,16 +55,16 @@ impl Side for Vec<u8> {
     }
 }
 
-/// The text that most events have fits in here.
+/// The size of the buffer on the stack, in bytes: enough for most events.
 const NEAR: usize = 512;
 
-/// Text that lies on the stack, as long as it fits there: so there is one allocation, of the right size, in the end.
-// In this order, so that the compiler makes zeros in place instead of copying them there.
+/// Text on the stack as long as it fits, so that freezing it makes one allocation of the right size.
+// The fields are in this order so that the compiler writes zeros in place instead of copying them.
 #[repr(C)]
 #[derive(Clone, Debug)]
 pub(crate) struct NearSide {
     near: [u8; NEAR],
-    /// The length of the text that lies here; [`FAR`] once it does not fit, so that there is no room either.
+    /// The length of the text on the stack; [`FAR`] once it does not fit, so that there is no room left either.
     length: usize,
     /// All of the text, once it does not fit.
     far: Option<Vec<u8>>,
@@ -125,12 +125,12 @@ impl NearSide {
         Self { near: [0; NEAR], length: 0, far: None }
     }
 
-    /// Appends bytes, which may turn out to be no text when they are not plain.
+    /// Appends bytes and checks them: bytes that are not plain may not be UTF-8.
     #[inline(always)]
     pub(crate) fn append_and_look(&mut self, bytes: &[u8]) -> Result<Piece, Error> {
         let start = self.length;
         match self.room(bytes.len()) {
-            // What lies here is within reach of a span.
+            // Offsets on the stack fit a span.
             Some(room) => {
                 let span = Span::new(start as u32 | SIDE, room.len() as u32);
                 Ok(Piece::new(span, text::copy_plain(bytes, room)))
@@ -147,7 +147,7 @@ impl NearSide {
         Ok(Piece::new(side_span(start, bytes.len())?, text::is_plain(bytes)))
     }
 
-    /// Appends a text that is written in place, no longer than this. `None`: there is none after all.
+    /// Appends a text of at most `LONGEST` bytes that a function writes in place; `None` if the function returns `None`.
     #[inline]
     pub(crate) fn append_written<const LONGEST: usize>(
         &mut self,
@@ -164,14 +164,14 @@ impl NearSide {
         Some(())
     }
 
-    /// The text that lies here, checked in whole blocks, which takes less than to the byte. What follows it usually is zeros.
+    /// The text on the stack, checked in whole blocks, which is faster than to the exact byte. The bytes after it are usually zeros.
     #[inline]
     fn near_text(&self) -> Option<&str> {
         let blocks = self.near.get(..self.length.next_multiple_of(64))?;
         core::str::from_utf8(blocks).ok()?.get(..self.length)
     }
 
-    /// Takes away what is beyond this length.
+    /// Shortens the text to this length.
     #[cold]
     pub(crate) fn truncate(&mut self, length: usize) {
         match &mut self.far {
@@ -180,7 +180,7 @@ impl NearSide {
         }
     }
 
-    /// Makes room for so much more text.
+    /// Reserves this many more bytes.
     #[inline]
     pub(crate) fn reserve(&mut self, bytes: usize) {
         if self.far.is_some() || self.length.saturating_add(bytes) > NEAR {
@@ -188,7 +188,7 @@ impl NearSide {
         }
     }
 
-    /// The place for so many bytes, if they fit.
+    /// The place on the stack for this many bytes, if they fit.
     #[inline(always)]
     fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
         let end = self.length.wrapping_add(bytes);
@@ -197,7 +197,7 @@ impl NearSide {
         Some(room)
     }
 
-    /// The text on the heap, where so many bytes are going to be appended.
+    /// The text on the heap, with room for this many more bytes.
     #[cold]
     fn far(&mut self, bytes: usize) -> &mut Vec<u8> {
         let near = self.near.get(..self.length).unwrap_or_default();
@@ -212,7 +212,7 @@ impl NearSide {
 
 #[inline]
 fn buffer(text: Bytes) -> TextBuffer {
-    // It is UTF-8, and checked as a whole, once, because nothing but bytes can be appended without a check.
+    // It is UTF-8. It is checked once, as a whole, because appending works on bytes.
     if text.is_empty() { TextBuffer::default() } else { TextBuffer::new(text).unwrap_or_default() }
 }
 

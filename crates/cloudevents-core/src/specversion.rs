@@ -1,7 +1,7 @@
 //! The versions of the specification.
 
 use crate::{Error, ErrorKind};
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 /// The `specversion` of an event.
 ///
@@ -18,9 +18,9 @@ use core::fmt;
 // A word, though a byte would do: moves of an event are made of whole words then (see `Span`).
 #[repr(usize)]
 pub enum SpecVersion {
-    /// 0.3, which [`Event::upgrade`](crate::Event::upgrade) turns into 1.0.
+    /// 0.3. [`Event::upgrade`](crate::Event::upgrade) turns it into 1.0.
     V03,
-    /// 1.0, whatever the patch level of the document.
+    /// 1.0, at any patch level of the document.
     #[default]
     V1,
 }
@@ -45,6 +45,28 @@ impl SpecVersion {
             Self::V03 => "0.3",
             Self::V1 => "1.0",
         }
+    }
+}
+
+impl FromStr for SpecVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<&str> for SpecVersion {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl AsRef<str> for SpecVersion {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn check(text: &str) -> Result<(), Error> {
     if is_plain(text.as_bytes()) { Ok(()) } else { check_characters(text) }
 }
 
-/// Whether all of it is printable ASCII and spaces: text that needs no closer look.
+/// Whether all bytes are printable ASCII or spaces. Such text is always a valid String.
 #[inline]
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     if let Some(last) = bytes.last_chunk::<16>() {
@@ -27,9 +27,9 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte))
 }
 
-/// Copies bytes to a place of the same length, and tells whether all of them are printable ASCII and spaces.
+/// Copies bytes to a slice of the same length, and returns whether all of them are printable ASCII or spaces.
 ///
-/// Bytes that are few are copied as two halves, which may overlap.
+/// A few bytes are copied as two halves, which may overlap.
 #[inline(always)]
 pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
     if from.len() > 64 {
@@ -55,7 +55,7 @@ pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
         let (first, last) = (u32::from_le_bytes(first), u32::from_le_bytes(last));
         return !has_odd(u64::from(first) << 32 | u64::from(last));
     }
-    // Three at most.
+    // At most three bytes.
     let middle = from.len() / 2;
     if let (Some((&[first], &[last])), Some(&middle), Some(to_middle)) =
         (from.first_chunk().zip(from.last_chunk()), from.get(middle), to.get_mut(middle))
@@ -67,7 +67,7 @@ pub(crate) fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
     true
 }
 
-/// Copies bytes to a place of the same length. Few are copied as two halves, which may overlap, and not by a call.
+/// Copies bytes to a slice of the same length. A few bytes are copied as two halves, which may overlap, without a call.
 #[inline(always)]
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     match from.len() {
@@ -80,7 +80,7 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// Copies as many bytes of the beginning and of the end, when there are as many. The answer is those bytes.
+/// Copies the first `N` and the last `N` bytes and returns them; `None` if there are fewer than `N`.
 #[inline(always)]
 fn copy_halves<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<([u8; N], [u8; N])> {
     let (first, last) = (*from.first_chunk()?, *from.last_chunk()?);
@@ -97,7 +97,7 @@ fn odd(chunk: [u8; 16]) -> u8x16 {
     !shifted.min(u8x16::splat(b'~' - b' ')).simd_eq(shifted)
 }
 
-/// Whether one of eight bytes is outside of printable ASCII. A byte borrows or carries only where one before it is.
+/// Whether one of eight bytes is outside of printable ASCII. A byte borrows or carries only if an earlier byte is outside.
 #[inline(always)]
 fn has_odd(eight: u64) -> bool {
     let below = eight.wrapping_sub(u64::from_le_bytes([b' '; 8]));

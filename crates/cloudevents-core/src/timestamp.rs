@@ -1,77 +1,44 @@
-//! RFC 3339 timestamps, spelled as they came.
+//! RFC 3339 timestamps that keep their spelling.
 
 #[cfg(feature = "chrono04")]
 mod chrono04;
+mod instant;
 #[cfg(feature = "jiff02")]
 mod jiff02;
 #[cfg(feature = "time03")]
 mod time03;
+mod to_timestamp;
 mod usual;
 mod utc;
 
+pub use instant::Instant;
+pub use to_timestamp::ToTimestamp;
+#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+use to_timestamp::{as_value, hand_over, out_of_range};
 pub(crate) use utc::UtcText;
 
 use crate::{Error, ErrorKind};
 use alloc::{format, string::String};
 use core::fmt;
 
-/// A date and time of RFC 3339 with its offset, spelled as it came: letter case, offset and every digit of the fraction.
+/// An RFC 3339 date and time with its offset. It keeps its spelling: letter case, offset and every digit of the fraction.
 ///
-/// Equality and order of two `Timestamp`s is that of their spelling; compare [`instant`](Self::instant)s to compare times.
+/// Two `Timestamp`s are equal when their spelling is equal. To compare, sort or hash by point in time, use
+/// [`instant`](Self::instant).
 ///
 /// ```
 /// use cloudevents_core::Timestamp;
 ///
 /// let time = Timestamp::parse("2018-04-05T17:31:00.123456789012+05:30")?;
 /// assert_eq!(time.as_str(), "2018-04-05T17:31:00.123456789012+05:30");
-/// assert_eq!(time.offset_minutes(), 330);
+/// assert_eq!((time.offset_minutes(), time.fraction()), (330, "123456789012"));
 /// let instant = time.instant();
 /// assert_eq!((instant.seconds, instant.nanosecond()), (1_522_929_660, 123_456_789));
-/// assert_eq!(instant.fraction, "123456789012");
 /// assert!(Timestamp::parse("2018-04-05T17:31Z").is_err());
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp<'a>(&'a str);
-
-/// A point in time with all the digits of the timestamp it came from.
-///
-/// ```
-/// let instant = cloudevents_core::Timestamp::parse("1970-01-01T00:00:01.5000000001Z")?.instant();
-/// assert_eq!((instant.seconds, instant.nanosecond()), (1, 500_000_000));
-/// assert!(instant.is_finer_than(9));
-/// # Ok::<(), cloudevents_core::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instant<'a> {
-    /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted: second 60 is the first of the next minute.
-    pub seconds: i64,
-    /// The digits after the decimal point, as written; empty when there is none.
-    pub fraction: &'a str,
-    /// Whether the timestamp names a leap second (`:60`).
-    pub leap_second: bool,
-}
-
-impl Instant<'_> {
-    /// The fraction in nanoseconds, further digits cut off: 0 to 999,999,999.
-    #[inline]
-    pub fn nanosecond(self) -> u32 {
-        // The nine digits at most that count, then the zeros that are not written.
-        const ZEROS: [u32; 10] =
-            [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-        let digits = self.fraction.len().min(9);
-        let number =
-            self.fraction.bytes().take(9).fold(0, |n: u32, digit| {
-                n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0')))
-            });
-        number.wrapping_mul(ZEROS.get(digits).copied().unwrap_or_default())
-    }
-
-    /// Whether the fraction has digits other than 0 beyond this many places.
-    pub fn is_finer_than(self, places: usize) -> bool {
-        self.fraction.bytes().skip(places).any(|digit| digit != b'0')
-    }
-}
 
 impl<'a> Timestamp<'a> {
     /// Checks the text. Errors are of kind [`InvalidTimestamp`](ErrorKind::InvalidTimestamp) (clause CE-Type-System-l).
@@ -89,8 +56,9 @@ impl<'a> Timestamp<'a> {
         self.0
     }
 
-    /// The point in time.
-    pub fn instant(self) -> Instant<'a> {
+    /// The point in time, with all digits of the fraction. It borrows nothing.
+    #[inline]
+    pub fn instant(self) -> Instant {
         let fields = self.fields();
         let days = days_from_civil(fields.year.into(), fields.month.into(), fields.day.into());
         let minutes = i64::from(fields.hour).wrapping_mul(60).wrapping_add(fields.minute.into());
@@ -98,8 +66,17 @@ impl<'a> Timestamp<'a> {
             .wrapping_mul(86_400)
             .wrapping_add(minutes.wrapping_sub(fields.offset.into()).wrapping_mul(60))
             .wrapping_add(fields.second.into());
-        let fraction = self.0.get(20..20_usize.wrapping_add(fields.fraction_digits)).unwrap_or_default();
-        Instant { seconds, fraction, leap_second: fields.second == 60 }
+        Instant::new(seconds, self.digits(fields), fields.second == 60)
+    }
+
+    /// The digits after the decimal point, as written; empty without a decimal point.
+    pub fn fraction(self) -> &'a str {
+        self.digits(self.fields())
+    }
+
+    #[inline]
+    fn digits(self, fields: Fields) -> &'a str {
+        self.0.get(20..20_usize.wrapping_add(fields.fraction_digits)).unwrap_or_default()
     }
 
     /// The offset from UTC in minutes; 0 for `Z`.
@@ -107,20 +84,21 @@ impl<'a> Timestamp<'a> {
         self.fields().offset
     }
 
-    /// The timestamp of a point in time, in UTC, with nanoseconds: the fewest of 0, 3, 6 or 9 digits that are exact.
+    /// Formats a point in time in UTC, with the fewest fractional digits (0, 3, 6 or 9) that are exact.
     ///
-    /// `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000 or more.
+    /// `seconds` counts from 1970-01-01T00:00:00Z. Returns `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000
+    /// or more.
     pub fn format_utc(seconds: i64, nanosecond: u32) -> Option<String> {
         format_with_offset(seconds, nanosecond, 0)
     }
 
-    /// The length of what [`format_utc`](Self::format_utc) writes, in bytes: 20, 24, 27 or 30.
+    /// The length in bytes of the text of [`format_utc`](Self::format_utc): 20, 24, 27 or 30.
     #[inline]
     pub fn utc_length(nanosecond: u32) -> usize {
         UtcText::length(nanosecond).into()
     }
 
-    /// For the text of an event's attribute, which was checked when it came in.
+    /// For the text of an event's attribute, which was checked before.
     pub(crate) fn known(text: &'a str) -> Self {
         Self(text)
     }
@@ -137,7 +115,7 @@ impl<'a> Timestamp<'a> {
     }
 }
 
-/// The same with an offset in minutes, east positive; `Z` when it is 0.
+/// Formats a point in time with an offset in minutes, east positive; `Z` when it is 0.
 pub(crate) fn format_with_offset(seconds: i64, nanosecond: u32, offset: i16) -> Option<String> {
     let local = seconds.checked_add(i64::from(offset).wrapping_mul(60))?;
     let mut text = String::from(UtcText::of(local, nanosecond)?.as_str());
@@ -268,7 +246,7 @@ fn read_known(text: &[u8]) -> Option<Fields> {
         hour: two(h0, h1),
         minute: two(n0, n1),
         second: two(s0, s1),
-        // What is left without the zone and the decimal point.
+        // The rest without the zone and the decimal point.
         fraction_digits: rest.len().saturating_sub(zone).saturating_sub(1),
         offset,
     })
@@ -287,7 +265,7 @@ fn all_digits<const N: usize>(bytes: [u8; N]) -> bool {
     bytes.iter().fold(true, |all, byte| all & byte.is_ascii_digit())
 }
 
-/// The number that two digits are.
+/// The value of two digits.
 #[inline(always)]
 fn two(tens: u8, ones: u8) -> u8 {
     tens.wrapping_sub(b'0').wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'))
@@ -361,59 +339,6 @@ impl fmt::Display for Timestamp<'_> {
     }
 }
 
-/// What a setter takes for a timestamp: text, or a value of `time`, `jiff` or `chrono` behind the feature of that name.
-///
-/// ```
-/// let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").build()?;
-/// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00Z");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub trait ToTimestamp {
-    /// Hands the timestamp, or what is wrong with it, to `use_it`.
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R;
-}
-
-impl ToTimestamp for str {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
-        use_it(Timestamp::parse(self))
-    }
-}
-
-impl ToTimestamp for String {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
-        use_it(Timestamp::parse(self))
-    }
-}
-
-impl ToTimestamp for Timestamp<'_> {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
-        use_it(Ok(*self))
-    }
-}
-
-impl<T: ToTimestamp + ?Sized> ToTimestamp for &T {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
-        (**self).with_timestamp(use_it)
-    }
-}
-
-/// What the conversions from other crates' types share: a text that may be impossible.
-#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
-fn hand_over<R>(text: Option<String>, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
-    match text {
-        Some(text) => use_it(Ok(Timestamp(&text))),
-        None => use_it(Err(Error::new(ErrorKind::InvalidTimestamp)
-            .with_detail("RFC 3339 has the years 0000 to 9999 and offsets of whole minutes")
-            .with_clause("CE-Type-System-l"))),
-    }
-}
-
-/// What the conversions to other crates' types share: the refusal.
-#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
-fn out_of_range(what: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidTimestamp).with_detail(format!("{what} cannot hold it"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -475,6 +400,7 @@ mod tests {
         ] {
             let instant = Timestamp::parse(text).unwrap().instant();
             assert_eq!(instant.seconds, seconds, "{text}");
+            assert_eq!(instant.leap_second, text.contains(":60"), "{text}");
             if text.ends_with('Z') {
                 assert_eq!(Timestamp::format_utc(seconds, 0).unwrap(), text);
             }

@@ -2,27 +2,41 @@
 
 use crate::{Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 
-/// Turns values of a Rust type into payloads and back: implemented by the format crates (`Json` for everything serde knows).
+/// A way to write values as payloads, named by its media type. Each format crate has one: `Json`, for example, handles all serde types.
 ///
-/// Codecs that have to wait for something, such as a schema registry, implement the async trait of `cloudevents-transport`.
-/// [`TypedEvent`] shows a codec at work.
-pub trait Codec<T> {
-    /// The media type of what [`encode`](Self::encode) writes.
+/// Implement [`Encode`] and [`Decode`] for the types it can write and read. Codecs that have to wait, for a schema registry for
+/// example, implement the async trait of `cloudevents-transport`. See [`TypedEvent`] for an example.
+pub trait Codec {
+    /// The media type of the payloads that the codec writes.
     const CONTENT_TYPE: &'static str;
 
-    /// Whether payloads of this content type can be decoded. By default: those of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    /// Whether the codec can read payloads of this content type. The default accepts [`CONTENT_TYPE`](Self::CONTENT_TYPE).
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is(Self::CONTENT_TYPE)
     }
+}
 
-    /// The payload of a value.
+/// Writes values of a Rust type as payloads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot write `{T}` as a payload",
+    note = "with the codec `Json`, `{T}` has to implement `serde::Serialize`"
+)]
+pub trait Encode<T>: Codec {
+    /// Returns the payload of a value.
     fn encode(value: &T, context: &CodecContext<'_>) -> Result<Payload, Error>;
+}
 
-    /// The value of a payload.
+/// Reads payloads as values of a Rust type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot read a payload as `{T}`",
+    note = "with the codec `Json`, `{T}` has to implement `serde::Deserialize` and own what it reads"
+)]
+pub trait Decode<T>: Codec {
+    /// Returns the value of a payload.
     fn decode(data: Data<'_>, context: &CodecContext<'_>) -> Result<T, Error>;
 }
 
-/// What a codec may want to know about the event and its way.
+/// Information that a codec may use besides the payload.
 ///
 /// ```
 /// use cloudevents_core::{CodecContext, Event};
@@ -39,7 +53,7 @@ pub struct CodecContext<'a> {
     pub event: Option<&'a Event>,
     /// The content type, stated or implied.
     pub content_type: Option<MediaType<'a>>,
-    /// The topic, subject or queue, when the transport has one.
+    /// The topic, subject or queue, if the transport has one.
     pub topic: Option<&'a str>,
 }
 
@@ -49,40 +63,45 @@ impl<'a> CodecContext<'a> {
         Self { event: Some(event), content_type: event.content_type(), topic: None }
     }
 
-    /// The same on this topic.
+    /// Returns a copy with the given topic.
     pub fn with_topic(mut self, topic: &'a str) -> Self {
         self.topic = Some(topic);
         self
     }
 }
 
-/// Ties a Rust type to its event type and to the codec of its payload, once.
+/// Ties a Rust type to its event type and to the codec of its payload.
 ///
-/// See [`TypedEvent`] for what it is good for, and `event_enum!` for several types together.
+/// See [`TypedEvent`] for an example. `event_enum!` combines several types.
 pub trait EventData: Sized {
-    /// The `type` attribute of events that carry this.
+    /// The `type` attribute of events with this payload.
     const TYPE: &'static str;
 
-    /// How the payload is written.
-    type Codec: Codec<Self>;
+    /// The codec that reads the payload. It also writes it, if it can [`Encode`] the type; a type that is only received need not
+    /// serialise.
+    type Codec: Decode<Self>;
 }
 
-/// An event whose type and payload are those of a Rust type.
+/// An event with the event type and the payload of a Rust type.
 ///
-/// Converting from an [`Event`] checks the event type, then the content type, then the payload, and says which was wrong:
-/// [`UnexpectedEventType`](ErrorKind::UnexpectedEventType),
-/// [`UnexpectedContentType`](ErrorKind::UnexpectedContentType), [`InvalidData`](ErrorKind::InvalidData).
+/// Converting from an [`Event`] checks the event type, then the content type, then the payload. The error is of kind
+/// [`UnexpectedEventType`](ErrorKind::UnexpectedEventType), [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) or
+/// [`InvalidData`](ErrorKind::InvalidData), respectively.
 ///
 /// ```
-/// use cloudevents_core::{Codec, CodecContext, Data, Error, ErrorKind, Event, EventData, Payload, TypedEvent};
+/// use cloudevents_core::{Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventData, Payload, TypedEvent};
 ///
 /// struct Greeting(String);
 /// struct Plain; // a codec; the format crates bring theirs
-/// impl Codec<Greeting> for Plain {
+/// impl Codec for Plain {
 ///     const CONTENT_TYPE: &'static str = "text/plain";
+/// }
+/// impl Encode<Greeting> for Plain {
 ///     fn encode(value: &Greeting, _: &CodecContext<'_>) -> Result<Payload, Error> {
 ///         Ok(Payload::text(value.0.as_str()))
 ///     }
+/// }
+/// impl Decode<Greeting> for Plain {
 ///     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<Greeting, Error> {
 ///         String::from_utf8(data.as_bytes().to_vec()).map(Greeting).map_err(|_| Error::new(ErrorKind::InvalidData))
 ///     }
@@ -105,13 +124,16 @@ pub struct TypedEvent<T> {
 
 impl<T: EventData> TypedEvent<T> {
     /// Builds the event: `type`, `datacontenttype` and the payload come from the value, everything else from the builder.
-    pub fn build(builder: EventBuilder, data: T) -> Result<Self, crate::BuildError> {
+    pub fn build(builder: EventBuilder, data: T) -> Result<Self, crate::BuildError>
+    where
+        T::Codec: Encode<T>,
+    {
         let payload = T::Codec::encode(&data, &CodecContext::default());
         let event = builder.ty(T::TYPE).payload(T::Codec::CONTENT_TYPE, payload).build()?;
         Ok(Self { event, data })
     }
 
-    /// Reads an event, with what the transport knows of it.
+    /// Reads an event. `topic` is the topic, subject or queue that it came from, if any.
     pub fn decode(event: Event, topic: Option<&str>) -> Result<Self, Error> {
         if event.ty() != T::TYPE {
             return Err(Error::new(ErrorKind::UnexpectedEventType)
@@ -148,7 +170,7 @@ impl<T: EventData> TypedEvent<T> {
         &self.data
     }
 
-    /// The event, for sending.
+    /// Returns the event, for sending.
     pub fn into_event(self) -> Event {
         self.event
     }
@@ -158,7 +180,7 @@ impl<T: EventData> TypedEvent<T> {
         self.data
     }
 
-    /// Both.
+    /// Returns the event and the payload.
     pub fn into_parts(self) -> (Event, T) {
         (self.event, self.data)
     }
@@ -178,14 +200,13 @@ impl<T> From<TypedEvent<T>> for Event {
     }
 }
 
-/// Declares an enum over several [`EventData`] types, with `TryFrom<Event>` that goes by the event type.
+/// Declares an enum over several [`EventData`] types. Its `TryFrom<Event>` selects the variant by the event type.
 ///
 /// ```
-/// # use cloudevents_core::{Codec, CodecContext, Data, Error, Event, EventData, Payload, event_enum};
+/// # use cloudevents_core::{Codec, CodecContext, Data, Decode, Error, Event, EventData, event_enum};
 /// # struct Empty;
-/// # impl<T: Default> Codec<T> for Empty {
-/// #     const CONTENT_TYPE: &'static str = "text/plain";
-/// #     fn encode(_: &T, _: &CodecContext<'_>) -> Result<Payload, Error> { Ok(Payload::text("")) }
+/// # impl Codec for Empty { const CONTENT_TYPE: &'static str = "text/plain"; }
+/// # impl<T: Default> Decode<T> for Empty {
 /// #     fn decode(_: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> { Ok(T::default()) }
 /// # }
 /// # #[derive(Debug, Default)] struct OrderPlaced;
@@ -237,7 +258,7 @@ macro_rules! event_enum {
     };
 }
 
-/// The refusal of `event_enum!`.
+/// The error of `event_enum!` for an unexpected event type.
 #[doc(hidden)]
 #[cold]
 pub fn unexpected_event_type(event: &Event, wanted: &[&str]) -> Error {

@@ -1,4 +1,4 @@
-//! URIs and URI-references, spelled as they came.
+//! URIs and URI-references that keep their spelling.
 
 use crate::{Error, ErrorKind};
 use alloc::format;
@@ -29,9 +29,9 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// Like [`parse`](Self::parse), but a fragment is accepted; the answer says whether there is one.
+    /// Checks the text like [`parse`](Self::parse), but accepts a fragment. Also returns whether there is one.
     ///
-    /// This is what lenient decoding uses: much of the field writes fragments.
+    /// Lenient decoding uses this, because many producers write fragments.
     pub fn parse_with_fragment(text: &'a str) -> Result<(Self, bool), Error> {
         match fluent_uri::Uri::parse(text) {
             Ok(uri) => Ok((Self(text), uri.has_fragment())),
@@ -78,7 +78,7 @@ impl<'a> UriReference<'a> {
         self.0
     }
 
-    /// The reference as an absolute URI, when it is one.
+    /// The reference as an absolute URI; `None` if it is not one.
     pub fn as_uri(self) -> Option<Uri<'a>> {
         Uri::parse(self.0).ok()
     }
@@ -89,8 +89,8 @@ impl<'a> UriReference<'a> {
     }
 }
 
-/// Unreserved characters and slashes alone are always a valid reference (a path, or an authority and a path): the common
-/// spelling of a `source`, told without taking it apart.
+/// Whether a text has only unreserved characters and slashes. Such a text is always a valid reference (a path, or an authority and a
+/// path). Most sources are of this form and need no parsing.
 #[inline]
 pub(crate) fn is_plain_path(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<16>() {
@@ -111,7 +111,7 @@ fn of_path(chunk: [u8; 16]) -> u8x16 {
         above.min(u8x16::splat(greatest.wrapping_sub(least))).simd_eq(above)
     };
     let is = |byte: u8| chunk.simd_eq(u8x16::splat(byte));
-    // The hyphen, the full stop, the slash and the digits stand side by side.
+    // The hyphen, the full stop, the slash and the digits are consecutive.
     within(chunk, b'-', b'9') | within(chunk | u8x16::splat(b' '), b'a', b'z') | is(b'_') | is(b'~')
 }
 
@@ -144,7 +144,7 @@ fn why_not_reference(text: &str) -> Error {
     }
 }
 
-/// The first character that no part of a URI may have.
+/// The first character that is not allowed anywhere in a URI.
 fn first_illegal(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|(_, c)| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
 }

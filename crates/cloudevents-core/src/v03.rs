@@ -1,7 +1,7 @@
-//! What is different in specversion 0.3: `schemaurl`, `datacontentencoding`, and the way to 1.0.
+//! The differences of specversion 0.3: `schemaurl`, `datacontentencoding`, and the conversion to 1.0.
 
 use crate::{
-    BuildError, Error, ErrorKind, Event, SpecVersion, Uri, UriReference,
+    BuildError, Error, ErrorKind, Event, SpecVersion, Timestamp, Uri, UriReference, Value,
     attributes::Core,
     parts::{self, Parts, empty, reserved},
     side::Side,
@@ -18,6 +18,18 @@ pub(crate) fn core_name(specversion: SpecVersion, core: Core) -> &'static str {
     }
 }
 
+/// The value of a core attribute, which was checked before.
+#[inline]
+pub(crate) fn core_value(specversion: SpecVersion, core: Core, text: &str) -> Value<'_> {
+    match core {
+        Core::Id | Core::Type | Core::Subject | Core::DataContentType => Value::String(text),
+        Core::Source => Value::UriReference(UriReference::known(text)),
+        Core::DataSchema if specversion == SpecVersion::V03 => Value::UriReference(UriReference::known(text)),
+        Core::DataSchema => Value::Uri(Uri::known(text)),
+        Core::Time => Value::Timestamp(Timestamp::known(text)),
+    }
+}
+
 /// The core slot of an attribute name.
 #[inline]
 pub(crate) fn core_from_name(specversion: SpecVersion, name: &str) -> Option<Core> {
@@ -31,7 +43,7 @@ pub(crate) fn core_from_name(specversion: SpecVersion, name: &str) -> Option<Cor
     }
 }
 
-/// Whether a name is that of an attribute with a meaning of its own, and so of no extension.
+/// Whether a name belongs to an attribute of the specification and cannot name an extension.
 pub(crate) fn is_reserved(specversion: SpecVersion, name: &str) -> bool {
     name == "specversion"
         || core_from_name(specversion, name).is_some()
@@ -49,8 +61,8 @@ pub(crate) fn check_core(specversion: SpecVersion, core: Core, value: &str) -> R
     }
 }
 
-/// Moves what was read under 1.0 names to where 0.3 has it: `schemaurl` to its slot, `dataschema`, which 0.3 does not know, to
-/// the extensions. The answer is the `datacontentencoding`, which is consumed.
+/// Moves attributes that were read under 1.0 names to their places in 0.3: `schemaurl` to its slot, and `dataschema`, which 0.3 does
+/// not have, to the extensions. Removes and returns the `datacontentencoding`.
 #[cold]
 pub(crate) fn adopt(parts: &mut Parts<impl Side>) -> Result<Option<alloc::string::String>, Error> {
     let dataschema = parts.core(Core::DataSchema);

@@ -1,10 +1,19 @@
 //! The seven types of attribute values.
 
+mod from_value;
+mod to_value;
+
+pub use from_value::FromValue;
+pub use to_value::ToValue;
+
 use crate::{Error, ErrorKind, Timestamp, Uri, UriReference, text};
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use core::fmt;
+use alloc::{borrow::Cow, format, vec::Vec};
+use core::{fmt, str::FromStr};
 
 /// The value of a context attribute: a view that is free to copy.
+///
+/// Conversions from Rust types create a value of the corresponding type. Conversions to Rust types follow the rules of
+/// [`FromValue`]. Comparing with text, numbers or booleans does not convert: an Integer does not equal text.
 ///
 /// ```
 /// use cloudevents_core::{Event, Value};
@@ -12,14 +21,18 @@ use core::fmt;
 /// let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3).build()?;
 /// assert_eq!(event.attribute("priority"), Some(Value::Integer(3)));
 /// assert_eq!(event.attribute("priority").unwrap().to_string(), "3");
+/// assert_eq!(event.attribute("id").unwrap(), "1");
+///
+/// assert_eq!(Value::from(3), Value::Integer(3));
+/// assert_eq!(u8::try_from(Value::Integer(3))?, 3);
+/// assert!(Value::try_from(5_000_000_000_i64).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value<'a> {
     /// `true` or `false`.
     Boolean(bool),
-    /// A whole number of 32 bits, signed.
+    /// A signed whole number of 32 bits.
     Integer(i32),
     /// Text without control characters and noncharacters.
     String(&'a str),
@@ -34,7 +47,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The type the value has.
+    /// The type of the value.
     pub fn attribute_type(self) -> AttributeType {
         match self {
             Self::Boolean(_) => AttributeType::Boolean,
@@ -58,7 +71,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The canonical string of the value (specification, "Type System"): what text-only carriers write.
+    /// The canonical string of the value (specification, "Type System"), which text-only carriers write.
     pub fn to_canonical(self) -> Cow<'a, str> {
         match self {
             Self::Boolean(true) => "true".into(),
@@ -93,11 +106,11 @@ impl fmt::Display for Value<'_> {
 pub enum AttributeType {
     /// `true` or `false`.
     Boolean,
-    /// A whole number of 32 bits, signed.
+    /// A signed whole number of 32 bits.
     Integer,
     /// Text.
     String,
-    /// Bytes, in text as base64.
+    /// Bytes, written as base64 in text.
     Binary,
     /// An absolute URI.
     Uri,
@@ -108,7 +121,7 @@ pub enum AttributeType {
 }
 
 impl AttributeType {
-    /// All seven.
+    /// All seven types.
     pub const ALL: [Self; 7] = [
         Self::Boolean,
         Self::Integer,
@@ -132,14 +145,14 @@ impl AttributeType {
         }
     }
 
-    /// The type of this name.
+    /// The type with this name; `None` if the name is unknown.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
     }
 
     /// Reads a canonical string as a value of this type. `scratch` holds the bytes of a Binary.
     ///
-    /// Errors are of the kind that belongs to the type, such as [`InvalidInteger`](ErrorKind::InvalidInteger).
+    /// Errors are of the kind that matches the type, such as [`InvalidInteger`](ErrorKind::InvalidInteger).
     pub fn parse<'a>(self, text: &'a str, scratch: &'a mut Vec<u8>) -> Result<Value<'a>, Error> {
         Ok(match self {
             Self::Boolean => Value::Boolean(parse_boolean(text)?),
@@ -159,13 +172,26 @@ impl AttributeType {
     }
 }
 
+/// Reads the specification's name of a type. Errors are of kind [`InvalidType`](ErrorKind::InvalidType).
+impl FromStr for AttributeType {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::from_name(name).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidType)
+                .with_detail(format!("`{name}` is not the name of a type"))
+                .with_help("write Boolean, Integer, String, Binary, URI, URI-reference or Timestamp")
+        })
+    }
+}
+
 impl fmt::Display for AttributeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-fn parse_boolean(text: &str) -> Result<bool, Error> {
+pub(crate) fn parse_boolean(text: &str) -> Result<bool, Error> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -180,22 +206,29 @@ fn parse_boolean(text: &str) -> Result<bool, Error> {
 /// Errors are of kind [`InvalidInteger`](ErrorKind::InvalidInteger) (clauses CE-Type-System-d and CE-Type-System-e).
 ///
 /// ```
-/// assert_eq!(cloudevents_core::parse_integer("-42")?, -42);
-/// assert!(cloudevents_core::parse_integer("042").is_err());
+/// assert_eq!(cloudevents_core::codec::parse_integer("-42")?, -42);
+/// assert!(cloudevents_core::codec::parse_integer("042").is_err());
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn parse_integer(text: &str) -> Result<i32, Error> {
-    let refuse = |detail: &'static str, clause| {
-        Err(Error::new(ErrorKind::InvalidInteger).with_detail(detail).with_clause(clause))
+    check_digits(text)?;
+    text.parse().map_err(|_| {
+        Error::new(ErrorKind::InvalidInteger)
+            .with_detail("it is outside -2147483648 to 2147483647")
+            .with_clause("CE-Type-System-d")
+    })
+}
+
+/// Checks the spelling of an Integer with any number of digits.
+pub(crate) fn check_digits(text: &str) -> Result<(), Error> {
+    let detail = match text.strip_prefix('-').unwrap_or(text).as_bytes() {
+        [] | [b'0', _, ..] => "digits without leading zeros are expected",
+        digits if !digits.iter().all(u8::is_ascii_digit) => {
+            "only digits after an optional minus are allowed: no plus sign, fraction or exponent"
+        }
+        _ => return Ok(()),
     };
-    match text.strip_prefix('-').unwrap_or(text).as_bytes() {
-        [] | [b'0', _, ..] => refuse("digits without leading zeros are expected", "CE-Type-System-e"),
-        digits if !digits.iter().all(u8::is_ascii_digit) => refuse(
-            "only digits after an optional minus are allowed: no plus sign, fraction or exponent",
-            "CE-Type-System-e",
-        ),
-        _ => text.parse().or_else(|_| refuse("it is outside -2147483648 to 2147483647", "CE-Type-System-d")),
-    }
+    Err(Error::new(ErrorKind::InvalidInteger).with_detail(detail).with_clause("CE-Type-System-e"))
 }
 
 /// Decodes the canonical string of a Binary: base64 of RFC 4648 section 4, padded, without white space.
@@ -203,8 +236,8 @@ pub fn parse_integer(text: &str) -> Result<i32, Error> {
 /// Errors are of kind [`InvalidBinary`](ErrorKind::InvalidBinary) (clause CE-Type-System-i).
 ///
 /// ```
-/// assert_eq!(cloudevents_core::decode_base64("AP8=")?, [0, 255]);
-/// assert!(cloudevents_core::decode_base64("AP8").is_err());
+/// assert_eq!(cloudevents_core::codec::decode_base64("AP8=")?, [0, 255]);
+/// assert!(cloudevents_core::codec::decode_base64("AP8").is_err());
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode_base64(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
@@ -215,73 +248,6 @@ pub fn decode_base64(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
             )
             .with_clause("CE-Type-System-i")
     })
-}
-
-/// What a setter takes for an attribute value: `&str`, `bool`, `i32`, bytes, or any of the typed views.
-///
-/// Wider integers and floating point numbers deliberately do not implement it: an Integer has 32 bits.
-///
-/// ```
-/// use cloudevents_core::{Event, Timestamp};
-///
-/// let event = Event::builder()
-///     .id("1")
-///     .source("/s")
-///     .ty("t")
-///     .extension("text", "x")
-///     .extension("number", 7)
-///     .extension("flag", true)
-///     .extension("bytes", [0, 255])
-///     .extension("when", Timestamp::parse("2018-04-05T17:31:00Z")?)
-///     .build()?;
-/// assert_eq!(event.extensions().len(), 5);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub trait ToValue {
-    /// Hands the value, or what is wrong with it, to `use_it`.
-    fn with_value<R>(&self, use_it: impl FnOnce(Result<Value<'_>, Error>) -> R) -> R;
-}
-
-macro_rules! to_value {
-    ($($(#[$attribute:meta])* $type:ty: |$this:ident| $value:expr;)*) => { $(
-        $(#[$attribute])*
-        impl ToValue for $type {
-            fn with_value<R>(&self, use_it: impl FnOnce(Result<Value<'_>, Error>) -> R) -> R {
-                let $this = self;
-                use_it(Ok($value))
-            }
-        }
-    )* };
-}
-
-to_value! {
-    bool: |this| Value::Boolean(*this);
-    i8: |this| Value::Integer((*this).into());
-    i16: |this| Value::Integer((*this).into());
-    i32: |this| Value::Integer(*this);
-    u8: |this| Value::Integer((*this).into());
-    u16: |this| Value::Integer((*this).into());
-    str: |this| Value::String(this);
-    String: |this| Value::String(this);
-    [u8]: |this| Value::Binary(this);
-    Vec<u8>: |this| Value::Binary(this);
-    bytes::Bytes: |this| Value::Binary(this);
-    Uri<'_>: |this| Value::Uri(*this);
-    UriReference<'_>: |this| Value::UriReference(*this);
-    Timestamp<'_>: |this| Value::Timestamp(*this);
-    Value<'_>: |this| *this;
-}
-
-impl<const N: usize> ToValue for [u8; N] {
-    fn with_value<R>(&self, use_it: impl FnOnce(Result<Value<'_>, Error>) -> R) -> R {
-        use_it(Ok(Value::Binary(self)))
-    }
-}
-
-impl<T: ToValue + ?Sized> ToValue for &T {
-    fn with_value<R>(&self, use_it: impl FnOnce(Result<Value<'_>, Error>) -> R) -> R {
-        (**self).with_value(use_it)
-    }
 }
 
 #[cfg(test)]

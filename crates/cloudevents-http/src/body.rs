@@ -1,8 +1,12 @@
 //! Bodies as they arrive: collected within a limit and a deadline.
 
-use crate::{decode, decode_events, decode_message};
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use crate::compression::Inflater;
+use crate::{Decompression, Problem, decode, decode_events, decode_message};
 use bytes::{Buf, Bytes, BytesMut};
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
 use std::{
@@ -14,67 +18,81 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The longest that a body may take to arrive, unless [`Reading`] or a layer says otherwise: 30 seconds.
+/// The longest that a body may take to arrive, unless [`BodyOptions`] or a layer say otherwise: 30 seconds.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How a message is read off the wire: how it is decoded, and how long its body may take to arrive.
+/// How a body is received and decoded.
 ///
-/// A reference to a [`Decoding`] is one, with the deadline of [`BODY_DEADLINE`].
+/// `&DecodeOptions` converts into it, with the deadline of [`BODY_DEADLINE`] and without decompression.
 ///
 /// ```
-/// use cloudevents_core::Decoding;
-/// use cloudevents_http::Reading;
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_http::BodyOptions;
 /// use std::time::Duration;
 ///
-/// let decoding = Decoding::strict();
-/// let reading = Reading::from(&decoding).within(Duration::from_secs(5));
-/// assert_eq!(reading.deadline, Duration::from_secs(5));
+/// let decoding = DecodeOptions::strict();
+/// let options = BodyOptions::from(&decoding).with_deadline(Duration::from_secs(5));
+/// assert_eq!(options.deadline, Duration::from_secs(5));
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Reading<'a> {
-    /// How it is decoded. Of its limits, that of bytes bounds the body.
-    pub decoding: &'a Decoding,
-    /// How long the whole body may take, from the first look at it.
+pub struct BodyOptions<'a> {
+    /// How it is decoded. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the body.
+    pub decoding: &'a DecodeOptions,
+    /// How long the whole body may take, from the first attempt to read it.
     pub deadline: Duration,
+    /// Whether compressed bodies are accepted.
+    pub decompression: Decompression,
 }
 
-impl Reading<'_> {
-    /// The same with this deadline.
-    pub fn within(mut self, deadline: Duration) -> Self {
+impl BodyOptions<'_> {
+    /// Returns a copy with this deadline.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Returns a copy with this decompression.
+    pub fn with_decompression(mut self, decompression: Decompression) -> Self {
+        self.decompression = decompression;
         self
     }
 }
 
-impl<'a> From<&'a Decoding> for Reading<'a> {
-    fn from(decoding: &'a Decoding) -> Self {
-        Self { decoding, deadline: BODY_DEADLINE }
+impl<'a> From<&'a DecodeOptions> for BodyOptions<'a> {
+    fn from(decoding: &'a DecodeOptions) -> Self {
+        Self { decoding, deadline: BODY_DEADLINE, decompression: Decompression::off() }
     }
 }
 
 /// Collects a body within the limit of bytes and the deadline.
 ///
 /// A declared length beyond the limit is refused without reading anything. What was read never exceeds the limit by more than one
-/// frame; a body that arrives in one frame is not copied.
+/// frame; a body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and
+/// `Content-Length` in `headers`.
 ///
 /// Errors are of kind [`TooLarge`](ErrorKind::TooLarge), [`Timeout`](ErrorKind::Timeout) when the body has not ended at the
-/// deadline, or [`Disconnected`](ErrorKind::Disconnected) when it breaks off.
+/// deadline, [`Disconnected`](ErrorKind::Disconnected) when it breaks off, or [`InvalidData`](ErrorKind::InvalidData) when it cannot
+/// be decompressed.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// use cloudevents_core::{Decoding, ErrorKind};
+/// use cloudevents_core::{DecodeOptions, ErrorKind};
 /// use http::HeaderMap;
 ///
-/// let mut decoding = Decoding::strict();
+/// let mut decoding = DecodeOptions::strict();
 /// decoding.limits.bytes = 4;
-/// let error = cloudevents_http::read_body(&HeaderMap::new(), "hello".to_owned(), &decoding).await.unwrap_err();
+/// let error = cloudevents_http::read_body(&mut HeaderMap::new(), "hello".to_owned(), &decoding).await.unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::TooLarge);
 /// # });
 /// ```
-pub async fn read_body<B>(headers: &HeaderMap, body: B, with: impl Into<Reading<'_>>) -> Result<Bytes, Error>
+pub async fn read_body<B>(
+    headers: &mut HeaderMap,
+    body: B,
+    with: impl Into<BodyOptions<'_>>,
+) -> Result<Bytes, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
@@ -83,17 +101,17 @@ where
 
 /// Reads a request as a message, without looking into its document or its payload: see [`decode_message`].
 ///
-/// Repairs of lenient decoding are not told; [`read_body`] and [`decode_message`] do. Errors are those of both.
+/// Discards repairs of lenient decoding; use [`read_body`] and [`decode_message`] to get them. Errors are those of both.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// use cloudevents_core::{Decoding, Event};
+/// use cloudevents_core::{DecodeOptions, Event};
 /// use cloudevents_http::BuilderExt;
 /// use http_body_util::Full;
 ///
 /// # let event = Event::builder().id("1").source("/s").ty("com.example.order.placed").build()?;
 /// # let request = http::Request::post("/").event(&event)?.map(Full::new);
-/// let decoding = Decoding::strict();
+/// let decoding = DecodeOptions::strict();
 /// let message = cloudevents_http::message_from_request(request, &decoding).await?;
 /// if message.attribute("type", &decoding)?.as_deref() == Some("com.example.order.placed") {
 ///     // Move it on, untouched.
@@ -103,82 +121,119 @@ where
 /// ```
 pub async fn message_from_request<B>(
     request: Request<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Message, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = request.into_parts();
-    read(&parts.headers, body, with.into(), decode_message).await.map(|decoded| decoded.value)
+    let (mut parts, body) = request.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode_message(headers, body, with))
+        .await
+        .map(|decoded| decoded.value)
 }
 
 /// Reads a request as one event: see [`decode`] and [`read_body`].
 pub async fn event_from_request<B>(
     request: Request<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Decoded<Event>, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = request.into_parts();
-    read(&parts.headers, body, with.into(), decode).await
+    let (mut parts, body) = request.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode(headers, body, with)).await
 }
 
 /// Reads a request as events, one or a batch: see [`decode_events`] and [`read_body`].
 pub async fn events_from_request<B>(
     request: Request<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Decoded<Vec<Event>>, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = request.into_parts();
-    read(&parts.headers, body, with.into(), decode_events).await
+    let (mut parts, body) = request.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode_events(headers, body, with))
+        .await
 }
 
-/// Reads a response as a message; otherwise as [`message_from_request`]. The status is not looked at.
+/// Reads a response as a message, whatever its status; otherwise as [`message_from_request`].
 pub async fn message_from_response<B>(
     response: Response<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Message, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = response.into_parts();
-    read(&parts.headers, body, with.into(), decode_message).await.map(|decoded| decoded.value)
+    let (mut parts, body) = response.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode_message(headers, body, with))
+        .await
+        .map(|decoded| decoded.value)
 }
 
-/// Reads a response as one event; otherwise as [`event_from_request`]. The status is not looked at.
+/// Reads a response as one event, whatever its status; otherwise as [`event_from_request`].
 pub async fn event_from_response<B>(
     response: Response<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Decoded<Event>, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = response.into_parts();
-    read(&parts.headers, body, with.into(), decode).await
+    let (mut parts, body) = response.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode(headers, body, with)).await
 }
 
-/// Reads a response as events, one or a batch; otherwise as [`events_from_request`]. The status is not looked at.
+/// Reads a response as events, one or a batch, whatever its status; otherwise as [`events_from_request`].
 pub async fn events_from_response<B>(
     response: Response<B>,
-    with: impl Into<Reading<'_>>,
+    with: impl Into<BodyOptions<'_>>,
 ) -> Result<Decoded<Vec<Event>>, Error>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let (parts, body) = response.into_parts();
-    read(&parts.headers, body, with.into(), decode_events).await
+    let (mut parts, body) = response.into_parts();
+    read(&mut parts.headers, body, with.into(), |headers, body, with| decode_events(headers, body, with))
+        .await
 }
 
+/// Reads the problem that a peer answered with: see [`Problem::from_http`].
+///
+/// The body may have 64 KiB and take 30 seconds. Errors are those of [`read_body`] and of [`Problem::from_http`].
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # use http_body_util::Full;
+/// use cloudevents_http::{Problem, problem_from_response};
+///
+/// # let refusal = Problem::new(http::StatusCode::CONFLICT, "order 42 is closed").with_code("closed");
+/// # let response = refusal.into_http().map(Full::new);
+/// let problem = problem_from_response(response).await?;
+/// assert_eq!((problem.status().as_u16(), problem.code()), (409, Some("closed")));
+/// assert_eq!(problem.detail(), Some("order 42 is closed"));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// # }).unwrap();
+/// ```
+pub async fn problem_from_response<B>(response: Response<B>) -> Result<Problem, Error>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let (mut parts, body) = response.into_parts();
+    let mut decoding = DecodeOptions::strict();
+    decoding.limits.bytes = PROBLEM_BYTES;
+    let body = collect(&mut parts.headers, pin!(body), (&decoding).into(), |_| Ok(())).await?;
+    Problem::read(parts.status, &parts.headers, &body)
+}
+
+/// The most that is read of a problem document.
+const PROBLEM_BYTES: usize = 64 << 10;
+
 /// One of the functions that decode headers and a body.
-pub(crate) type Decode<T> = fn(&HeaderMap, Bytes, &Decoding) -> Result<Decoded<T>, Error>;
+pub(crate) type Decode<T> = fn(&HeaderMap, Bytes, &DecodeOptions) -> Result<Decoded<T>, Error>;
 
 async fn read<T, B>(
-    headers: &HeaderMap,
+    headers: &mut HeaderMap,
     body: B,
-    with: Reading<'_>,
+    with: BodyOptions<'_>,
     decode: Decode<T>,
 ) -> Result<Decoded<T>, Error>
 where
@@ -188,18 +243,18 @@ where
     decode(headers, body, with.decoding)
 }
 
-/// Frames that are read before the clock is looked at, when all of them are there already.
+/// Frames that are read without checking the deadline, when all of them are ready.
 const FRAMES_UNTIMED: usize = 16;
 
-/// What is set aside at first for a body of several frames; from there on it doubles.
+/// The first allocation for a body of several frames; from there on it doubles.
 const FIRST_RESERVE: usize = 64 << 10;
 
-/// Collects a body, which stays where it is, so that futures do not hold it more than once. `admit` is told the size of every frame,
-/// and may refuse.
+/// Collects a body, which stays where it is, so that futures do not hold it more than once. `admit` receives the size of every frame,
+/// decompressed, and may refuse.
 pub(crate) async fn collect<B>(
-    headers: &HeaderMap,
+    headers: &mut HeaderMap,
     mut body: Pin<&mut B>,
-    with: Reading<'_>,
+    with: BodyOptions<'_>,
     mut admit: impl FnMut(usize) -> Result<(), Error>,
 ) -> Result<Bytes, Error>
 where
@@ -208,6 +263,12 @@ where
     let limits = &with.decoding.limits;
     let declared = declared(headers, &*body);
     limits.check_bytes(declared)?;
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    let mut inflater = with.decompression.coding(headers).map(|coding| {
+        headers.remove(CONTENT_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+        Box::new(Inflater::new(coding, with.decompression, limits))
+    });
     let mut timer = None;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -228,6 +289,11 @@ where
         let length = data.remaining();
         received = received.saturating_add(length);
         limits.check_bytes(received)?;
+        #[cfg(any(feature = "gzip", feature = "zstd"))]
+        if let Some(inflater) = &mut inflater {
+            inflater.push(&data.copy_to_bytes(length), &mut admit)?;
+            continue;
+        }
         admit(length)?;
         if first.is_empty() {
             first = data.copy_to_bytes(length);
@@ -238,11 +304,15 @@ where
             rest.extend_from_slice(&first);
         }
         if rest.capacity().saturating_sub(rest.len()) < length {
-            // Doubling, but not beyond what is said to come.
+            // Doubles, but not beyond the declared length.
             let missing = declared.saturating_sub(rest.len());
             rest.reserve(length.max(missing.min(rest.len())));
         }
         rest.extend_from_slice(&data.copy_to_bytes(length));
+    }
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    if let Some(inflater) = inflater {
+        return inflater.finish(&mut admit);
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
@@ -257,7 +327,7 @@ fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 
-/// The clock of a body that is waited for. Most are not, and need no room for it.
+/// The timer of a body that is not ready. Most are, and need no room for it.
 type Timer = Option<Pin<Box<Sleep>>>;
 
 enum Next<D, E> {
@@ -265,8 +335,8 @@ enum Next<D, E> {
     Late,
 }
 
-/// The next frame, or the deadline. The timer starts only when the body is not there at the second look, for most bodies
-/// come right behind their headers.
+/// The next frame, or the deadline. The timer starts only when the body is not ready at the second poll, because most bodies
+/// follow right behind their headers.
 async fn next<B: Body>(
     mut body: Pin<&mut B>,
     timer: &mut Timer,
@@ -287,7 +357,7 @@ async fn next<B: Body>(
     .await
 }
 
-/// Whether the deadline has passed, for a body that never keeps anybody waiting.
+/// Whether the deadline has passed, for a body whose frames are always ready.
 fn is_late(timer: &mut Timer, deadline: Duration) -> bool {
     timer.get_or_insert_with(|| Box::pin(sleep(deadline))).deadline() <= Instant::now()
 }
@@ -295,7 +365,7 @@ fn is_late(timer: &mut Timer, deadline: Duration) -> bool {
 #[cold]
 fn late(deadline: Duration, received: usize) -> Error {
     Error::new(ErrorKind::Timeout)
-        .with_detail(format!("the body did not end within {deadline:?}; {received} bytes had come"))
+        .with_detail(format!("the body did not end within {deadline:?}; {received} bytes had arrived"))
 }
 
 #[cold]
@@ -315,7 +385,7 @@ fn broken(error: BoxError, received: usize) -> Error {
     }
     let detail = match kind {
         ErrorKind::TooLarge => {
-            format!("{received} bytes had come when another limit than Limits::bytes ended the body")
+            format!("{received} bytes had arrived when another limit than Limits::bytes ended the body")
         }
         _ => format!("the body broke off after {received} bytes"),
     };

@@ -1,22 +1,25 @@
 //! Headers and body to messages and events.
 
-use crate::{mode::content_type, name, value};
+use crate::{mode::Headers, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, Given, Message, Payload, Repair,
-    RepairKind, decode_base64, detect,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    codec::{Assembler, Detected, Given, decode_base64, detect},
 };
-use cloudevents_json::format_of;
-use http::{HeaderMap, header::CONTENT_ENCODING};
+use cloudevents_json::{find, recognize};
 
 /// Reads one event from the headers and the body of a request or response, in binary or structured mode.
 ///
+/// The headers are a `&HeaderMap`, or pairs of any other library's names and values: names in any letter case, values as text or
+/// bytes. A header that has several values comes as several pairs.
+///
 /// The body is not copied. Errors of kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no
 /// mark of CloudEvents; [`Batched`](ErrorKind::Batched), that it is a batch. JSON is understood without being in
-/// [`Decoding::formats`].
+/// [`DecodeOptions::formats`].
 ///
 /// ```
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
+/// use std::collections::HashMap;
 ///
 /// let request = http::Request::post("/")
 ///     .header("ce-specversion", "1.0")
@@ -27,101 +30,111 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 ///     .header("content-type", "application/json")
 ///     .body(bytes::Bytes::from_static(b"{\"total\":1.10}"))?;
 /// let (parts, body) = request.into_parts();
-/// let event = cloudevents_http::decode(&parts.headers, body, &Decoding::strict())?.value;
+/// let options = DecodeOptions::strict();
+/// let event = cloudevents_http::decode(&parts.headers, body.clone(), &options)?.value;
 /// assert_eq!(event.subject(), Some("café"));
+///
+/// // What a client or server without the `http` crate has:
+/// let pairs = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+/// assert_eq!(cloudevents_http::decode(pairs, body, &options)?.value, event);
+/// let map = HashMap::from([("Ce-Specversion", "1.0"), ("Ce-Id", "1"), ("Ce-Source", "/s"), ("Ce-Type", "t")]);
+/// assert_eq!(cloudevents_http::decode(map, bytes::Bytes::new(), &options)?.value.id(), "1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn decode(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-    let (media_type, detected) = open(headers, &body, with)?;
-    match detected {
-        Detected::NotADocument => binary(headers, media_type, body, with),
-        Detected::Structured(id) => format_of(&id, &with.formats)?.decode(body, with),
-        Detected::Batched(_) => Err(Error::new(ErrorKind::Batched).with_clause("HTTP-3-c")),
+pub fn decode<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: impl IntoIterator<Item = (N, V)>,
+    body: Bytes,
+    with: &DecodeOptions,
+) -> Result<Decoded<Event>, Error> {
+    with.limits.check_bytes(body.len())?;
+    let headers = Headers::read(headers);
+    match open(&headers)? {
+        (media_type, Detected::NotADocument) => binary(&headers, media_type, body, with),
+        (_, Detected::Structured(id)) => find(&id, &with.formats)?.decode(body, with),
+        (_, Detected::Batched(_)) => Err(batched()),
     }
 }
 
 /// Reads all events of a message: those of a batch, or the one of a binary or structured message.
-pub fn decode_events(
-    headers: &HeaderMap,
+///
+/// Headers and errors are those of [`decode`], without [`Batched`](ErrorKind::Batched).
+pub fn decode_events<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: impl IntoIterator<Item = (N, V)>,
     body: Bytes,
-    with: &Decoding,
+    with: &DecodeOptions,
 ) -> Result<Decoded<Vec<Event>>, Error> {
-    match open(headers, &body, with)?.1 {
-        Detected::Batched(id) => format_of(&id, &with.formats)?.decode_batch(body, with),
-        _ => decode(headers, body, with).map(|decoded| decoded.map(|event| vec![event])),
-    }
+    with.limits.check_bytes(body.len())?;
+    let headers = Headers::read(headers);
+    let one = match open(&headers)? {
+        (media_type, Detected::NotADocument) => binary(&headers, media_type, body, with),
+        (_, Detected::Structured(id)) => find(&id, &with.formats)?.decode(body, with),
+        (_, Detected::Batched(id)) => return find(&id, &with.formats)?.decode_batch(body, with),
+    };
+    one.map(|decoded| decoded.map(|event| vec![event]))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
-/// Documents in formats that are not at hand are messages too.
-pub fn decode_message(headers: &HeaderMap, body: Bytes, with: &Decoding) -> Result<Decoded<Message>, Error> {
-    let (media_type, detected) = open(headers, &body, with)?;
-    match detected {
-        Detected::NotADocument => {
-            binary(headers, media_type, body, with).map(|decoded| decoded.map(Message::Binary))
+/// Headers are those of [`decode`]. A document in a format that is not in [`DecodeOptions::formats`] is a message, too.
+pub fn decode_message<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: impl IntoIterator<Item = (N, V)>,
+    body: Bytes,
+    with: &DecodeOptions,
+) -> Result<Decoded<Message>, Error> {
+    with.limits.check_bytes(body.len())?;
+    let headers = Headers::read(headers);
+    match open(&headers)? {
+        (media_type, Detected::NotADocument) => {
+            binary(&headers, media_type, body, with).map(|decoded| decoded.map(Message::Binary))
         }
-        Detected::Structured(format) => Ok(Decoded::clean(Message::Structured { format, body })),
-        Detected::Batched(format) => Ok(Decoded::clean(Message::Batched { format, body })),
+        (_, Detected::Structured(id)) => {
+            Ok(Decoded::clean(Message::Structured(recognize(id, body, &with.formats))))
+        }
+        (_, Detected::Batched(id)) => {
+            Ok(Decoded::clean(Message::Batched(recognize(id, body, &with.formats))))
+        }
     }
 }
 
 #[inline]
-fn open<'a>(
-    headers: &'a HeaderMap,
-    body: &Bytes,
-    with: &Decoding,
-) -> Result<(Option<&'a str>, Detected), Error> {
-    with.limits.check_bytes(body.len())?;
-    if headers.contains_key(CONTENT_ENCODING) {
-        check_content_encoding(headers)?;
+fn open<N: AsRef<str>, V: AsRef<[u8]>>(headers: &Headers<N, V>) -> Result<(Option<&str>, Detected), Error> {
+    if headers.is_encoded() {
+        return Err(encoded());
     }
-    let media_type = content_type(headers)?;
+    let media_type = headers.content_type()?;
     Ok((media_type, detect(media_type)?))
 }
 
 #[cold]
-fn check_content_encoding(headers: &HeaderMap) -> Result<(), Error> {
-    if headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::ContentEncoding).with_help(
-        "undo the encoding before the event is read, by a decompression layer with a limit, for example",
-    ))
+fn encoded() -> Error {
+    Error::new(ErrorKind::ContentEncoding)
+        .with_help("turn on `Decompression`, or decompress the body with a limit before the event is read")
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_clause("HTTP-3-c")
 }
 
 #[inline]
-fn binary(
-    headers: &HeaderMap,
+fn binary<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: &Headers<N, V>,
     media_type: Option<&str>,
     body: Bytes,
-    with: &Decoding,
+    with: &DecodeOptions,
 ) -> Result<Decoded<Event>, Error> {
+    if !headers.is_marked() {
+        return Err(not_a_cloudevent());
+    }
     let mut assembler = Assembler::new(with);
     // One allocation, of the right size but for the names of core attributes.
-    let mut length = media_type.map_or(0, str::len);
-    for (header, value) in headers {
-        if name::attribute(header).is_some() {
-            length = length.saturating_add(header.as_str().len()).saturating_add(value.len());
-        }
-    }
-    assembler.reserve(length);
-    let mut marked = false;
-    for (header, value) in headers {
-        let Some(name) = name::attribute(header) else { continue };
-        marked = true;
-        if name == "datacontenttype" {
+    assembler.reserve(headers.attribute_bytes().saturating_add(media_type.map_or(0, str::len)));
+    for (name, value) in headers.attributes() {
+        if &*name == "datacontenttype" {
             prefixed_content_type(&mut assembler)?;
         } else {
-            value::read(name, value.as_bytes(), &mut assembler)?;
+            value::read(&name, value, &mut assembler)?;
         }
-    }
-    if !marked {
-        return Err(not_a_cloudevent());
     }
     if let Some(media_type) = media_type {
         let piece = assembler.push(media_type)?;
@@ -133,7 +146,7 @@ fn binary(
         false if completed.base64 => Some(Payload::body(decode_base64(&body)?)),
         false => Some(Payload::body(body)),
     };
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
 #[cold]
@@ -149,10 +162,5 @@ fn prefixed_content_type(assembler: &mut Assembler<'_>) -> Result<(), Error> {
         .with_attribute("datacontenttype")
         .with_detail("it travels as Content-Type; a ce-datacontenttype header must not be there")
         .with_clause("HTTP-3.1.1-b");
-    if !assembler.decoding().leniency.allows(RepairKind::IgnoredHeader) {
-        return Err(error);
-    }
-    assembler
-        .repaired(Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(error));
-    Ok(())
+    assembler.ignore_or_refuse(error)
 }

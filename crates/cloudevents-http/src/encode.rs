@@ -5,10 +5,19 @@ use crate::{
     value,
 };
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind, Event, Format, Losses, Message, Mode};
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use cloudevents_core::{
+    Batch, Error, ErrorKind, Event, Format, Losses, Message, Mode,
+    codec::{binary_mode_losses, check_binary_mode},
+};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
 
-/// Writes an event: its headers into `headers`, the body as the answer. The payload is not copied.
+/// Writes an event: its headers into `headers`, its body as the result. The payload is not copied.
+///
+/// Headers that describe another message are removed first: every `ce-` header, `Content-Type`, `Content-Encoding` and
+/// `Content-Length`. All others stay. After an error the headers may be written in part.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -23,13 +32,51 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 pub fn encode(event: &Event, mode: Mode<'_>, headers: &mut HeaderMap) -> Result<(Bytes, Losses), Error> {
     match mode {
         Mode::Structured(format) => structured(event, format, headers),
-        _ => Ok((binary(event, headers)?, Losses::none())),
+        _ => {
+            clear(headers);
+            Ok((binary(event, headers)?, binary_mode_losses(event)))
+        }
     }
 }
 
-/// Writes a batch as one document. Send one only where it was asked for (HTTP binding, section 3.3).
-pub fn encode_batch(
-    events: &[Event],
+/// Writes an event for clients and servers without the `http` crate: `set` receives the name and the value of each header. Names
+/// are in lower case, values are printable ASCII. Otherwise as [`encode`].
+///
+/// ```
+/// use cloudevents_core::{Event, Mode};
+/// use std::collections::HashMap;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").text("pears").build()?;
+/// let mut headers = HashMap::new();
+/// let (body, _) = cloudevents_http::encode_with(&event, Mode::Binary, |name, value| {
+///     headers.insert(name.to_owned(), value.to_owned());
+/// })?;
+/// assert_eq!((headers["ce-id"].as_str(), &*body), ("1", &b"pears"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_with(
+    event: &Event,
+    mode: Mode<'_>,
+    set: impl FnMut(&str, &str),
+) -> Result<(Bytes, Losses), Error> {
+    let mut headers = HeaderMap::new();
+    let encoded = encode(event, mode, &mut headers)?;
+    each(&headers, set)?;
+    Ok(encoded)
+}
+
+/// Writes a message for clients and servers without the `http` crate; headers as with [`encode_with`].
+pub fn encode_message_with(message: &Message, set: impl FnMut(&str, &str)) -> Result<Bytes, Error> {
+    let mut headers = HeaderMap::new();
+    let body = encode_message(message, &mut headers)?;
+    each(&headers, set)?;
+    Ok(body)
+}
+
+/// Writes a batch as one document; headers as with [`encode`]. Send batches only to peers that requested them (HTTP binding,
+/// section 3.3).
+pub fn encode_batch<'a>(
+    events: impl Into<Batch<'a>>,
     format: &dyn Format,
     headers: &mut HeaderMap,
 ) -> Result<(Bytes, Losses), Error> {
@@ -37,12 +84,13 @@ pub fn encode_batch(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message: the document of a structured or batched one moves as it is.
+/// Writes a message; headers as with [`encode`]. The document of a structured or batched message stays as it is.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+    clear(headers);
     let (media_type, body) = match message {
         Message::Binary(event) => return binary(event, headers),
-        Message::Structured { format, body } => (format.media_type(), body),
-        Message::Batched { format, body } => (format.batch_media_type(), body),
+        Message::Structured(document) => (document.format().media_type(), document.body()),
+        Message::Batched(document) => (document.format().batch_media_type(), document.body()),
         _ => {
             return Err(
                 Error::new(ErrorKind::Unsupported).with_detail("HTTP has no way to carry this content mode")
@@ -70,22 +118,25 @@ pub trait BuilderExt: Sized {
     /// A request or response of [`Bytes`].
     type Message;
 
-    /// With this message.
+    /// Adds this message: its headers and its body. Headers as with [`encode`].
     fn message(self, message: &Message) -> Result<Self::Message, Error>;
 
-    /// With this event in binary mode.
+    /// Adds this event in binary mode.
     fn event(self, event: &Event) -> Result<Self::Message, Error> {
         self.message(&Message::Binary(event.clone()))
     }
 
-    /// With this event in structured mode. [`encode`] tells what the format could not hold.
+    /// Adds this event in structured mode.
+    ///
+    /// A value that the format cannot hold is an error of kind [`Inexact`](ErrorKind::Inexact); [`encode`] returns it as a loss. An
+    /// attribute that loses its type only is no error: a Timestamp extension becomes a String in JSON.
     fn structured_event(self, event: &Event, format: &dyn Format) -> Result<Self::Message, Error> {
-        self.message(&Message::structured(event, format)?.0)
+        self.message(&kept(Message::structured(event, format)?)?)
     }
 
-    /// With these events as a batch. [`encode_batch`] tells what the format could not hold.
+    /// Adds these events as a batch. Losses as with [`structured_event`](Self::structured_event).
     fn events(self, events: &[Event], format: &dyn Format) -> Result<Self::Message, Error> {
-        self.message(&Message::batched(events, format)?.0)
+        self.message(&kept(Message::batched(events, format)?)?)
     }
 }
 
@@ -95,7 +146,7 @@ impl BuilderExt for http::request::Builder {
     fn message(mut self, message: &Message) -> Result<Self::Message, Error> {
         let body = match self.headers_mut() {
             Some(headers) => encode_message(message, headers)?,
-            None => Bytes::new(), // the builder has an error of its own to tell
+            None => Bytes::new(), // `body` returns the error of the builder
         };
         self.body(body).map_err(bad_builder)
     }
@@ -113,15 +164,50 @@ impl BuilderExt for http::response::Builder {
     }
 }
 
+/// The message, or the error for a value that its format could not hold.
+pub(crate) fn kept((message, mut losses): (Message, Losses)) -> Result<Message, Error> {
+    losses.retain(|loss| !loss.is_type_only());
+    losses.exact()?;
+    Ok(message)
+}
+
+fn each(headers: &HeaderMap, mut set: impl FnMut(&str, &str)) -> Result<(), Error> {
+    for (name, value) in headers {
+        set(name.as_str(), value.to_str().map_err(|_| not_a_header())?);
+    }
+    Ok(())
+}
+
+/// Removes what describes another message.
+#[inline]
+fn clear(headers: &mut HeaderMap) {
+    if !headers.is_empty() {
+        remove_stale(headers);
+    }
+}
+
+#[cold]
+fn remove_stale(headers: &mut HeaderMap) {
+    for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    let attributes = headers.keys().filter(|name| name::kind(name.as_str()) == name::Kind::Attribute);
+    for name in attributes.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+}
+
 fn structured(event: &Event, format: &dyn Format, headers: &mut HeaderMap) -> Result<(Bytes, Losses), Error> {
     let mut body = Vec::new();
     let losses = format.encode(event, &mut body)?;
+    clear(headers);
     headers.insert(CONTENT_TYPE, content_type(format.media_type().as_str())?);
     Ok((body.into(), losses))
 }
 
 #[inline]
 fn binary(event: &Event, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+    check_binary_mode(event)?;
     let attributes = event.attributes();
     headers.reserve(attributes.len().saturating_add(2));
     headers.insert(SPECVERSION, HeaderValue::from_static(event.specversion().as_str()));

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -6,29 +7,38 @@
 pub mod axum08;
 #[cfg(feature = "body")]
 mod body;
+#[cfg(feature = "body")]
+mod compression;
 mod decode;
 mod encode;
+#[cfg(any(feature = "exchange", feature = "reqwest013"))]
+mod extras;
 mod mode;
 mod name;
 mod negotiate;
 mod problem;
 #[cfg(feature = "reqwest013")]
 pub mod reqwest013;
-#[cfg(feature = "server")]
+mod retry;
+#[cfg(feature = "exchange")]
 mod server;
 mod value;
 
 #[cfg(feature = "body")]
 pub use body::{
-    BODY_DEADLINE, Reading, event_from_request, event_from_response, events_from_request,
-    events_from_response, message_from_request, message_from_response, read_body,
+    BODY_DEADLINE, BodyOptions, event_from_request, event_from_response, events_from_request,
+    events_from_response, message_from_request, message_from_response, problem_from_response, read_body,
 };
+#[cfg(feature = "body")]
+pub use compression::Decompression;
 pub use decode::{decode, decode_events, decode_message};
-pub use encode::{BuilderExt, encode, encode_batch, encode_message};
+pub use encode::{BuilderExt, encode, encode_batch, encode_message, encode_message_with, encode_with};
 pub use mode::is_cloudevent;
-pub use negotiate::{accepts, choose};
+pub use negotiate::{accepts, select_format};
 pub use problem::Problem;
 #[cfg(feature = "reqwest013")]
-pub use reqwest013::{HttpSender, HttpSenderOptions, Refusal, sender};
+pub use reqwest013::{HttpSender, HttpSenderOptions, Refusal, refuses_message, sender};
+#[cfg(feature = "exchange")]
+pub use server::{Exchange, ExchangeReceiver, HttpReceiverOptions, ReadRequest, Settled};
 #[cfg(feature = "server")]
-pub use server::{HttpReceiver, HttpReceiverOptions, receiver};
+pub use server::{HttpReceiver, RequestBody, receiver, serve};

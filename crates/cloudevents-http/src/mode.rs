@@ -1,46 +1,136 @@
-//! Which content mode a message is in.
+//! Which content mode a message is in, and the headers that say so.
 
 use crate::name;
-use cloudevents_core::{Detected, Error, ErrorKind, detect};
-use http::{HeaderMap, header::CONTENT_TYPE};
+use cloudevents_core::{
+    Error, ErrorKind,
+    codec::{Detected, detect},
+};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Whether a message bears a mark of CloudEvents: a media type under `application/cloudevents`, or a `ce-` header.
 ///
-/// A message without one is somebody else's, which on a mixed endpoint is no mistake; one that has a mark may still be malformed.
+/// A message without one is not a CloudEvent, which is no mistake where an endpoint takes other things, too. A message with one
+/// may still be malformed. The headers are those of [`decode`](crate::decode).
 ///
 /// ```
 /// let request = http::Request::get("/").header("ce-id", "1").body(()).unwrap();
 /// assert!(cloudevents_http::is_cloudevent(request.headers()));
+/// assert!(!cloudevents_http::is_cloudevent([("Content-Type", "application/json")]));
 /// ```
-pub fn is_cloudevent(headers: &HeaderMap) -> bool {
-    let document = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    !matches!(detect(document), Ok(Detected::NotADocument))
-        || headers.keys().any(|name| name::attribute(name).is_some())
+pub fn is_cloudevent<N: AsRef<str>, V: AsRef<[u8]>>(headers: impl IntoIterator<Item = (N, V)>) -> bool {
+    let mut seen = false;
+    headers.into_iter().any(|(name, value)| match name::kind(name.as_ref()) {
+        name::Kind::Attribute => true,
+        name::Kind::ContentType if !seen => {
+            seen = true;
+            let media_type = text(value.as_ref());
+            !matches!(detect(media_type), Ok(Detected::NotADocument))
+        }
+        _ => false,
+    })
+}
+
+/// The headers of a message that the binding reads, found in one walk.
+pub(crate) struct Headers<N, V> {
+    content_type: Option<V>,
+    /// Whether there is more than one.
+    ambiguous: bool,
+    /// Whether a content coding other than `identity` is declared.
+    encoded: bool,
+    /// Those with the prefix, in the order in which they came.
+    attributes: SmallVec<[(N, V); 12]>,
+    attribute_bytes: usize,
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers<N, V> {
+    #[inline]
+    pub(crate) fn read(headers: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut found = Self {
+            content_type: None,
+            ambiguous: false,
+            encoded: false,
+            attributes: SmallVec::new(),
+            attribute_bytes: 0,
+        };
+        for (header, value) in headers {
+            let name = header.as_ref();
+            match name::kind(name) {
+                name::Kind::Attribute => {
+                    let length = name.len().saturating_add(value.as_ref().len());
+                    found.attribute_bytes = found.attribute_bytes.saturating_add(length);
+                    found.attributes.push((header, value));
+                }
+                name::Kind::ContentType if found.content_type.is_some() => found.ambiguous = true,
+                name::Kind::ContentType => found.content_type = Some(value),
+                name::Kind::ContentEncoding => {
+                    found.encoded |= !value.as_ref().trim_ascii().eq_ignore_ascii_case(b"identity");
+                }
+                name::Kind::Other => {}
+            }
+        }
+        found
+    }
+
+    /// Whether the body is in a content coding.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.encoded
+    }
+
+    /// Whether there is a `ce-` header.
+    pub(crate) fn is_marked(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
+    /// The length of the names and values of the `ce-` headers.
+    pub(crate) fn attribute_bytes(&self) -> usize {
+        self.attribute_bytes
+    }
+
+    /// The names of attributes, without the prefix and in lower case, and the values of their headers.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        self.attributes.iter().map(|(header, value)| (name::attribute(header.as_ref()), value.as_ref()))
+    }
+
+    /// The content type. Two of them, or one that is not text, are an error.
+    #[inline]
+    pub(crate) fn content_type(&self) -> Result<Option<&str>, Error> {
+        let Some(value) = &self.content_type else { return Ok(None) };
+        if self.ambiguous {
+            return Err(ambiguous());
+        }
+        if let Some(common) = COMMON.into_iter().find(|common| common.as_bytes() == value.as_ref()) {
+            return Ok(Some(common));
+        }
+        match text(value.as_ref()) {
+            // Spaces and tabs: a text has no other white space.
+            Some(text) => Ok(Some(text.trim_ascii())),
+            None => Err(not_ascii()),
+        }
+    }
 }
 
 /// Media types that need no look at their characters.
 const COMMON: [&str; 2] = ["application/cloudevents+json", "application/json"];
 
-/// What the content type says; two of them, or one that is no text, say nothing that could be relied on.
-#[inline]
-pub(crate) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Error::new(ErrorKind::DuplicateAttribute)
-            .with_attribute("datacontenttype")
-            .with_detail("there are two Content-Type headers")
-            .with_clause("CE-Context-Attributes-d"));
-    }
-    if let Some(common) = COMMON.into_iter().find(|common| common.as_bytes() == value.as_bytes()) {
-        return Ok(Some(common));
-    }
-    match value.to_str() {
-        // Spaces and tabs: a text has no other white space.
-        Ok(text) => Ok(Some(text.trim_ascii())),
-        Err(_) => Err(Error::new(ErrorKind::InvalidMediaType)
-            .with_attribute("datacontenttype")
-            .with_detail("the Content-Type header is not ASCII")
-            .with_clause("CE-datacontenttype-b")),
-    }
+/// A header value that is visible ASCII, spaces and tabs.
+fn text(value: &[u8]) -> Option<&str> {
+    let printable = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    std::str::from_utf8(value).ok().filter(|_| printable)
+}
+
+#[cold]
+fn ambiguous() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail("there are two Content-Type headers")
+        .with_clause("CE-Context-Attributes-d")
+}
+
+#[cold]
+fn not_ascii() -> Error {
+    Error::new(ErrorKind::InvalidMediaType)
+        .with_attribute("datacontenttype")
+        .with_detail("the Content-Type header is not printable ASCII")
+        .with_clause("CE-datacontenttype-b")
 }

@@ -2,12 +2,43 @@
 
 use cloudevents_core::{Error, ErrorKind, Name};
 use http::{HeaderName, header::CONTENT_TYPE};
+use std::borrow::Cow;
 
-/// The attribute a header names: what follows `ce-`. The `http` crate keeps names in lower case.
-#[inline]
-pub(crate) fn attribute(header: &HeaderName) -> Option<&str> {
-    header.as_str().strip_prefix("ce-")
+/// What a header is to the binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It begins with `ce-`.
+    Attribute,
+    ContentType,
+    ContentEncoding,
+    Other,
 }
+
+/// What a header of this name is, in whatever letter case it came.
+#[inline]
+pub(crate) fn kind(header: &str) -> Kind {
+    match header.as_bytes() {
+        [b'c' | b'C', b'e' | b'E', b'-', ..] => Kind::Attribute,
+        [b'c' | b'C', b'o' | b'O', ..] => match header.len() {
+            12 if header.eq_ignore_ascii_case("content-type") => Kind::ContentType,
+            16 if header.eq_ignore_ascii_case("content-encoding") => Kind::ContentEncoding,
+            _ => Kind::Other,
+        },
+        _ => Kind::Other,
+    }
+}
+
+/// The attribute that a header names: what follows `ce-`, in lower case, because names of headers are alike in any.
+#[inline]
+pub(crate) fn attribute(header: &str) -> Cow<'_, str> {
+    let name = header.get(PREFIX.len()..).unwrap_or_default();
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    Cow::Borrowed(name)
+}
+
+const PREFIX: &str = "ce-";
 
 /// The header of an attribute. Those of the core attributes are static.
 #[inline]
@@ -51,4 +82,30 @@ fn extension(name: &str) -> Result<HeaderName, Error> {
             .with_attribute(name)
             .with_detail("the name is too long for an HTTP header")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_in_any_letter_case() {
+        for (header, expected) in [
+            ("ce-id", Kind::Attribute),
+            ("CE-ID", Kind::Attribute),
+            ("Ce-", Kind::Attribute),
+            ("ce", Kind::Other),
+            ("ce_id", Kind::Other),
+            ("content-type", Kind::ContentType),
+            ("Content-Type", Kind::ContentType),
+            ("content-typo", Kind::Other),
+            ("CONTENT-ENCODING", Kind::ContentEncoding),
+            ("content-length", Kind::Other),
+            ("", Kind::Other),
+        ] {
+            assert_eq!(kind(header), expected, "{header}");
+        }
+        assert_eq!(attribute("Ce-PartitionKey"), "partitionkey");
+        assert_eq!(attribute("ce-"), "");
+    }
 }

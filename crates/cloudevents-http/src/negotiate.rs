@@ -1,9 +1,9 @@
-//! Content negotiation: which formats a peer takes.
+//! Content negotiation: which formats a peer accepts.
 
 use cloudevents_core::{Format, Formats, MediaType};
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
-/// The value of an `Accept` header that asks for events in these formats, single or batched, in this order of preference.
+/// The value of an `Accept` header for events in these formats, single or with `batches` also batched, in this order of preference.
 ///
 /// ```
 /// use cloudevents_core::Formats;
@@ -22,16 +22,16 @@ pub fn accepts(formats: &Formats, batches: bool) -> HeaderValue {
     HeaderValue::from_str(&list.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("*/*"))
 }
 
-/// The same for what decoding with these formats understands: JSON is among it.
+/// The value of an `Accept` header for what decoding with these formats understands, which includes JSON.
 #[cold]
 pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
-    accepts(&cloudevents_json::among(formats.clone()), batches)
+    accepts(&cloudevents_json::with_json(formats.clone()), batches)
 }
 
-/// The first of our formats, in our order, among those that the peer gives the most weight in its `Accept` headers. `batch` asks for
-/// a format with batches. `None` when the peer takes none of them.
+/// Selects the format that the peer's `Accept` headers give the most weight (RFC 9110, section 12.5.1). Among equals, the first in
+/// `formats` wins. With `batch`, only formats that have batches count. Returns `None` when the peer accepts none of them.
 ///
-/// A peer without an `Accept` header takes everything.
+/// Without an `Accept` header, the peer accepts everything.
 ///
 /// ```
 /// use cloudevents_core::Formats;
@@ -39,9 +39,9 @@ pub(crate) fn understood(formats: &Formats, batches: bool) -> HeaderValue {
 ///
 /// let formats = Formats::none().with(Json::new());
 /// let request = http::Request::get("/").header("accept", "text/html, application/*;q=0.5").body(()).unwrap();
-/// assert!(cloudevents_http::choose(request.headers(), &formats, false).is_some());
+/// assert!(cloudevents_http::select_format(request.headers(), &formats, false).is_some());
 /// ```
-pub fn choose<'a>(headers: &HeaderMap, formats: &'a Formats, batch: bool) -> Option<&'a dyn Format> {
+pub fn select_format<'a>(headers: &HeaderMap, formats: &'a Formats, batch: bool) -> Option<&'a dyn Format> {
     let mut best: Option<(&dyn Format, u16)> = None;
     for format in formats.iter() {
         let media_type = if batch { format.batch_media_type() } else { Some(format.media_type()) };
@@ -81,7 +81,7 @@ fn weight(headers: &HeaderMap, media_type: MediaType<'_>) -> u16 {
     found.1
 }
 
-/// `0`, `0.5`, `1.000` as thousandths; what is no weight counts as 1.
+/// `0`, `0.5`, `1.000` as thousandths; anything else counts as 1.
 fn thousandths(q: &str) -> u16 {
     match q.split_once('.') {
         Some(("0", digits)) => {
@@ -113,9 +113,9 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(choose(&headers, &formats, false).is_some(), single, "{accept}");
-            assert_eq!(choose(&headers, &formats, true).is_some(), batch, "{accept}");
+            assert_eq!(select_format(&headers, &formats, false).is_some(), single, "{accept}");
+            assert_eq!(select_format(&headers, &formats, true).is_some(), batch, "{accept}");
         }
-        assert!(choose(&HeaderMap::new(), &formats, true).is_some());
+        assert!(select_format(&HeaderMap::new(), &formats, true).is_some());
     }
 }

@@ -7,12 +7,15 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Decoded, Decoding, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind, SpecVersion, TextBuffer,
-    scan::{Mistake, Scanner},
+    Batch, DecodeOptions, Decoded, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind,
+    codec::{
+        TextBuffer, check_count, mixed_specversions,
+        scan::{Mistake, Scanner},
+    },
 };
 
 /// All events, or the first error with its index.
-pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
     let (buffer, start) = open(document, with)?;
     let mut batch = Decoded::clean(Vec::new());
     if start > 0 {
@@ -21,13 +24,13 @@ pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Eve
     let mut elements = Elements::open(&buffer, start)?;
     while let Some(mut at) = elements.next(&buffer)? {
         let index = batch.value.len();
-        check_count(index, with, at)?;
+        check_count(index, at, &with.limits)?;
         let begin = at;
         let decoded = event(&buffer, &mut at, with, 2).map_err(|error| error.with_index(index))?;
         if let Some(first) = batch.value.first() {
             check_version(first, &decoded.value, index)?;
         } else {
-            // Events of a batch are alike, so the first tells how many to make room for.
+            // Events of a batch are alike, so the size of the first one gives an estimate of their number.
             let size = at.saturating_sub(begin).saturating_add(1);
             let left = buffer.as_bytes().len().saturating_sub(begin);
             let room = left.checked_div(size).unwrap_or_default().saturating_add(1);
@@ -41,43 +44,39 @@ pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Eve
     Ok(batch)
 }
 
-/// Each element as an event or an error; the error of the function is for a document that is no array.
-pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+/// Returns each element as an event or an error. Fails only for a document that is not an array.
+pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
     let (buffer, start) = open(document, with)?;
     let mut items: Vec<Item> = Vec::new();
     let mut version = None;
     let mut elements = Elements::open(&buffer, start)?;
     while let Some(at) = elements.next(&buffer)? {
         let index = items.len();
-        check_count(index, with, at)?;
+        check_count(index, at, &with.limits)?;
         let mut scanner = Scanner::at(buffer.as_str(), at);
-        // Beyond the limit of depth by one, so that an element that is too deep costs only itself.
+        // One level beyond the limit, so that an element that is too deep fails alone.
         let range = scanner.value(u32::MAX).map_err(syntax)?;
         elements.at = range.end;
         let mut begin = range.start;
         let decoded = event(&buffer, &mut begin, with, 2).and_then(|decoded| {
             let first = *version.get_or_insert(decoded.value.specversion());
-            if first == decoded.value.specversion() { Ok(decoded) } else { Err(mixed(first)) }
+            if first == decoded.value.specversion() { Ok(decoded) } else { Err(mixed_specversions(first)) }
         });
-        items.push(Item {
-            event: decoded.map_err(|error| error.with_index(index)),
-            raw: buffer
+        items.push(Item::new(
+            decoded.map_err(|error| error.with_index(index)),
+            buffer
                 .as_bytes()
                 .get(range.clone())
                 .map_or_else(Bytes::new, |part| buffer.as_bytes().slice_ref(part)),
-        });
+        ));
     }
     close(&buffer, elements.at)?;
     Ok(items)
 }
 
 /// Appends the array.
-pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
-    if let Some((first, rest)) = events.split_first()
-        && let Some(at) = rest.iter().position(|event| event.specversion() != first.specversion())
-    {
-        return Err(mixed(first.specversion()).with_index(at.saturating_add(1)));
-    }
+pub(crate) fn encode(events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
+    events.specversion()?;
     let size =
         events.iter().fold(2_usize, |size, event| size.saturating_add(length(event)).saturating_add(1));
     out.reserve(size);
@@ -87,7 +86,7 @@ pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Erro
         if index > 0 {
             out.push(b',');
         }
-        losses.append(write(event, out));
+        losses.append_event(index, write(event, out));
     }
     out.push(b']');
     Ok(losses)
@@ -114,7 +113,7 @@ impl Elements {
         Ok(Self { at: scanner.position(), first: true })
     }
 
-    /// Where the next element begins; `None` behind the closing bracket. `at` is behind the element before.
+    /// Returns where the next element begins; `None` after the closing bracket. `at` is after the previous element.
     fn next(&mut self, buffer: &TextBuffer) -> Result<Option<usize>, Error> {
         let mut scanner = Scanner::at(buffer.as_str(), self.at);
         scanner.white_space();
@@ -138,24 +137,6 @@ fn check_version(first: &Event, event: &Event, index: usize) -> Result<(), Error
     if first.specversion() == event.specversion() {
         Ok(())
     } else {
-        Err(mixed(first.specversion()).with_index(index))
+        Err(mixed_specversions(first.specversion()).with_index(index))
     }
-}
-
-#[cold]
-fn mixed(first: SpecVersion) -> Error {
-    Error::new(ErrorKind::MixedSpecversions)
-        .with_attribute("specversion")
-        .with_detail(format!("the first event has {first}"))
-        .with_clause("CE-Message-a")
-}
-
-fn check_count(index: usize, with: &Decoding, at: usize) -> Result<(), Error> {
-    if index < with.limits.batch {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::TooMany)
-        .with_detail(format!("the limit is {} events in a batch", with.limits.batch))
-        .with_index(index)
-        .with_offset(at))
 }

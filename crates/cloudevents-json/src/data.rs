@@ -2,11 +2,15 @@
 
 use crate::{Json, value::syntax};
 use cloudevents_core::{
-    Assembler, Codec, CodecContext, Completed, Data, Error, ErrorKind, Event, EventBuilder, MediaType,
-    Payload, Repair, RepairKind, SpecVersion, TextBuffer, decode_base64,
-    scan::{RawString, Scanner},
+    Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+    Repair, RepairKind, SpecVersion,
+    codec::{
+        Assembler, Completed, TextBuffer, decode_base64,
+        scan::{RawString, Scanner},
+        scan_json,
+    },
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The payload members of an event, until all attributes are known.
 #[derive(Default)]
@@ -17,7 +21,7 @@ pub(crate) struct Members {
 }
 
 enum Member {
-    /// With the quotation mark's position.
+    /// The string, and the position of its quotation mark.
     String(RawString, usize),
     Other(Payload, usize),
 }
@@ -40,7 +44,7 @@ impl Members {
             Member::String(scanner.string().map_err(syntax)?, start)
         } else {
             let mut at = start;
-            let payload = Payload::scan_json(buffer, &mut at, depth).map_err(syntax)?;
+            let payload = scan_json(buffer, &mut at, depth).map_err(syntax)?;
             *scanner = Scanner::at(scanner.text(), at);
             Member::Other(payload, start)
         });
@@ -91,7 +95,7 @@ impl Members {
                 decode_string(buffer, string, at).map(Some)
             }
             (Some(Member::String(_, mut at)), None) if is_json => {
-                Payload::scan_json(buffer, &mut at, u32::MAX).map(Some).map_err(syntax)
+                scan_json(buffer, &mut at, u32::MAX).map(Some).map_err(syntax)
             }
             (Some(Member::Other(payload, _)), None) if is_json => Ok(Some(payload)),
             (Some(Member::String(string, _)), None) => text(buffer, string).map(Some),
@@ -112,7 +116,7 @@ fn decode_string(buffer: &TextBuffer, string: RawString, at: usize) -> Result<Pa
     let text = buffer.as_bytes().get(string.range()).unwrap_or_default();
     match decode_base64(text) {
         Ok(bytes) => Ok(Payload::binary(bytes)),
-        // Escapes were not looked for: base64 has no use for them, but `\/` is allowed.
+        // Escapes were not searched for: base64 does not need them, but `\/` is allowed.
         Err(_) if text.contains(&b'\\') => {
             let string = Scanner::at(buffer.as_str(), at).string().map_err(syntax)?;
             decode_string(buffer, string, at)
@@ -163,7 +167,7 @@ fn no_base64_in_03() -> Error {
 
 /// Payloads from serde types, for [`EventBuilder`].
 pub trait JsonBuilderExt: Sized {
-    /// The payload as JSON, with `datacontenttype` `application/json`. What cannot be serialised is reported by `build`.
+    /// Sets the payload as JSON, with `datacontenttype` `application/json`. `build` reports a value that cannot be serialised.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -185,16 +189,32 @@ impl JsonBuilderExt for EventBuilder {
 
 /// Payloads as serde types, for [`Event`].
 pub trait JsonEventExt {
-    /// The payload as a value of this type.
+    /// Returns the payload as a value of type `T`, which may borrow from the event.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not JSON,
     /// and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is not JSON, or when the JSON is not a
-    /// `T`.
-    fn data_as_json<T: DeserializeOwned>(&self) -> Result<T, Error>;
+    /// `T`. In the last case, the source is the error of `serde_json`, with line and column.
+    ///
+    /// ```
+    /// use cloudevents_core::Event;
+    /// use cloudevents_json::{JsonBuilderExt, JsonEventExt};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Order<'a> {
+    ///     customer: &'a str,
+    /// }
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").json(&[("customer", "Ann")].into_iter().collect::<std::collections::HashMap<_, _>>()).build()?;
+    /// let order: Order<'_> = event.data_as_json()?;
+    /// assert_eq!(order.customer, "Ann");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn data_as_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error>;
 }
 
 impl JsonEventExt for Event {
-    fn data_as_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    fn data_as_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         if let Some(content_type) = self.datacontenttype().filter(|content_type| !content_type.is_json()) {
             return Err(Error::new(ErrorKind::UnexpectedContentType)
                 .with_attribute("datacontenttype")
@@ -207,33 +227,48 @@ impl JsonEventExt for Event {
     }
 }
 
-/// Reads a payload as a value of this type, whatever its content type is.
-pub fn from_data<T: DeserializeOwned>(data: Data<'_>) -> Result<T, Error> {
-    serde_json::from_slice(data.as_bytes()).map_err(|error| {
-        Error::new(ErrorKind::InvalidData)
-            .with_detail(format!("the payload is not the JSON asked for: {error}"))
-    })
+/// Reads a payload as a value of this type, which may borrow from it. The content type does not matter.
+pub fn from_data<'a, T: Deserialize<'a>>(data: Data<'a>) -> Result<T, Error> {
+    let read = match data {
+        Data::Json(json) => serde_json::from_str(json.as_str()),
+        Data::Text(text) => serde_json::from_str(text),
+        _ => serde_json::from_slice(data.as_bytes()),
+    };
+    read.map_err(not_the_json)
+}
+
+#[cold]
+fn not_the_json(error: serde_json::Error) -> Error {
+    let detail = match error.classify() {
+        serde_json::error::Category::Data => format!("the JSON does not fit the type: {error}"),
+        _ => format!("the payload is not JSON: {error}"),
+    };
+    Error::new(ErrorKind::InvalidData).with_detail(detail).with_source(error)
 }
 
 fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, Error> {
     let refuse = |detail| Error::new(ErrorKind::InvalidData).with_attribute("data").with_detail(detail);
     let text = serde_json::to_vec(value)
         .map_err(|error| refuse(format!("it cannot be written as JSON: {error}")))?;
-    // A value may smuggle raw text in: what goes into documents unread is checked here.
+    // A value may contain raw text, which goes into documents unread. So it is checked here.
     Payload::json(text).map_err(|error| refuse(format!("it does not serialise to JSON: {}", error.detail())))
 }
 
-impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
+impl Codec for Json {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
         content_type.is_json()
     }
+}
 
+impl<T: Serialize> Encode<T> for Json {
     fn encode(value: &T, _: &CodecContext<'_>) -> Result<Payload, Error> {
         to_payload(value)
     }
+}
 
+impl<T: DeserializeOwned> Decode<T> for Json {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<T, Error> {
         from_data(data)
     }

@@ -3,13 +3,16 @@
 use crate::{data, value, value::syntax};
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Error, ErrorKind, Event, Repair, RepairKind, TextBuffer,
-    scan::{Mistake, Scanner},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, Repair, RepairKind, ResolvedName,
+    codec::{
+        Assembler, Picker, TextBuffer,
+        scan::{Mistake, Scanner},
+    },
 };
 
 /// A document with one event and nothing else.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let (buffer, mut at) = open(document, with)?;
     let start = at;
     let mut decoded = event(&buffer, &mut at, with, 1)?;
@@ -20,9 +23,17 @@ pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event
     Ok(decoded)
 }
 
-/// Checks size and UTF-8; the answer is where the text begins.
+/// An element of a batch, and nothing else.
+pub(crate) fn element(element: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    let (buffer, mut at) = (TextBuffer::new(element)?, 0);
+    let decoded = event(&buffer, &mut at, with, 2)?;
+    close(&buffer, at)?;
+    Ok(decoded)
+}
+
+/// Checks size and UTF-8. Returns where the text begins.
 #[inline]
-pub(crate) fn open(document: Bytes, with: &Decoding) -> Result<(TextBuffer, usize), Error> {
+pub(crate) fn open(document: Bytes, with: &DecodeOptions) -> Result<(TextBuffer, usize), Error> {
     with.limits.check_bytes(document.len())?;
     let buffer = TextBuffer::new(document)?;
     let start = if buffer.as_bytes().first() == Some(&0xEF) { byte_order_mark(&buffer, with)? } else { 0 };
@@ -41,11 +52,11 @@ pub(crate) fn close(buffer: &TextBuffer, at: usize) -> Result<(), Error> {
     }
 }
 
-/// The event object at `at`, which moves behind it. `level` is the number of brackets around its members.
+/// Reads the event object at `at`, and moves `at` after it. `level` is the number of brackets around its members.
 pub(crate) fn event(
     buffer: &TextBuffer,
     at: &mut usize,
-    with: &Decoding,
+    with: &DecodeOptions,
     level: u32,
 ) -> Result<Decoded<Event>, Error> {
     let mut scanner = Scanner::at(buffer.as_str(), *at);
@@ -72,31 +83,57 @@ pub(crate) fn event(
         .complete()
         .map_err(|error| if error.offset().is_some() { error } else { error.with_offset(end) })?;
     let payload = payload.decide(buffer, completed, &mut assembler)?;
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// One attribute of the event, as text, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     let (buffer, at) = open(document.clone(), with)?;
     let mut scanner = Scanner::at(buffer.as_str(), at);
-    scanner.expect(b'{', "an event, which is a JSON object").map_err(syntax)?;
-    scanner.white_space();
-    while scanner.peek().map_err(syntax)? != b'}' {
-        scanner.white_space();
-        let key = string(&mut scanner)?;
-        scanner.expect(b':', "`:`").map_err(syntax)?;
-        scanner.white_space();
-        if key == name {
-            return peeked(&mut scanner, with);
-        }
-        scanner.value(with.limits.depth.saturating_sub(1)).map_err(syntax)?;
-        scanner.white_space();
-        if scanner.peek().map_err(syntax)? != b'}' {
-            scanner.expect(b',', "`,` or `}`").map_err(syntax)?;
-            scanner.white_space();
+    if scanner.token().map_err(syntax)? != b'{' {
+        return Err(not_an_event(&scanner));
+    }
+    scanner.expect(b'{', "`{`").map_err(syntax)?;
+    let mut picker = Picker::in_buffer(buffer.clone(), names, with);
+    if scanner.token().map_err(syntax)? != b'}' {
+        loop {
+            pick(&mut scanner, &mut picker, with)?;
+            if picker.is_done() {
+                break;
+            }
+            match scanner.token().map_err(syntax)? {
+                b',' => scanner.expect(b',', "`,`").map_err(syntax)?,
+                b'}' => break,
+                _ => return Err(syntax(scanner.problem(Mistake::Expected("`,` or `}`")))),
+            }
         }
     }
-    Ok(None)
+    picker.finish(read)
+}
+
+/// Reads a member if it is requested, and skips it otherwise.
+fn pick(scanner: &mut Scanner<'_>, picker: &mut Picker<'_, '_>, with: &DecodeOptions) -> Result<(), Error> {
+    scanner.white_space();
+    let key = scanner.string().map_err(syntax)?;
+    scanner.expect(b':', "`:`").map_err(syntax)?;
+    scanner.white_space();
+    let mut unescaped = String::new();
+    let name = if key.escaped {
+        scanner.unescape(key, &mut unescaped).map_err(syntax)?;
+        unescaped.as_bytes()
+    } else {
+        scanner.text().as_bytes().get(key.range()).unwrap_or_default()
+    };
+    if picker.wants(name) {
+        let name = value::piece(scanner, key, picker.assembler())?;
+        return value::attribute(scanner, name, picker.assembler());
+    }
+    scanner.value(with.limits.depth.saturating_sub(1)).map_err(syntax).map(drop)
 }
 
 #[inline]
@@ -121,35 +158,21 @@ fn member(
     }
 }
 
-fn peeked(scanner: &mut Scanner<'_>, with: &Decoding) -> Result<Option<String>, Error> {
-    let start = scanner.position();
-    match scanner.peek().map_err(syntax)? {
-        b'"' => string(scanner).map(Some),
-        b'n' => scanner.literal("null").map(|()| None).map_err(syntax),
-        _ => {
-            scanner.value(with.limits.depth.saturating_sub(1)).map_err(syntax)?;
-            Ok(scanner.text().get(start..scanner.position()).map(str::to_owned))
-        }
+#[cold]
+fn byte_order_mark(buffer: &TextBuffer, with: &DecodeOptions) -> Result<usize, Error> {
+    match buffer.as_str().strip_prefix('\u{feff}') {
+        Some(_) if with.leniency.allows(RepairKind::ByteOrderMark) => Ok(3),
+        Some(_) => Err(unwanted_byte_order_mark()),
+        None => Ok(0),
     }
-}
-
-fn string(scanner: &mut Scanner<'_>) -> Result<String, Error> {
-    let string = scanner.string().map_err(syntax)?;
-    let mut text = String::new();
-    scanner.unescape(string, &mut text).map_err(syntax)?;
-    Ok(text)
 }
 
 #[cold]
-fn byte_order_mark(buffer: &TextBuffer, with: &Decoding) -> Result<usize, Error> {
-    match buffer.as_str().strip_prefix('\u{feff}') {
-        Some(_) if with.leniency.allows(RepairKind::ByteOrderMark) => Ok(3),
-        Some(_) => Err(Error::new(ErrorKind::InvalidDocument)
-            .with_detail("a byte order mark comes before the JSON text")
-            .with_offset(0)
-            .with_help("write the document without one (RFC 8259, section 8.1)")),
-        None => Ok(0),
-    }
+pub(crate) fn unwanted_byte_order_mark() -> Error {
+    Error::new(ErrorKind::InvalidDocument)
+        .with_detail("a byte order mark comes before the JSON text")
+        .with_offset(0)
+        .with_help("write the document without one (RFC 8259, section 8.1)")
 }
 
 #[cold]

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use cloudevents_core::{
-    Data, Event, Loss, Losses, MediaType, SpecVersion, Value, append_payload, scan::needs_escape,
+    Data, Event, Loss, Losses, MediaType, SpecVersion, Value,
+    codec::{append_payload, scan::needs_escape},
 };
 
 /// Appends the document of an event, in one allocation unless something has to be escaped.
@@ -20,7 +21,7 @@ pub(crate) fn append(event: &Event, out: &mut Vec<u8>) -> Losses {
     append_with(event, event.data(), out)
 }
 
-/// The length of an event's document when nothing needs escaping: what to reserve.
+/// The length of an event's document if nothing needs escaping. Encoders reserve this much.
 #[inline]
 pub(crate) fn length(event: &Event) -> usize {
     length_with(event, event.data())
@@ -127,7 +128,7 @@ fn type_losses(event: &Event, losses: &mut Losses) {
         if !matches!(value, Value::Boolean(_) | Value::Integer(_) | Value::String(_)) {
             losses.push(Loss::new(
                 name.as_str(),
-                "attribute-type",
+                Loss::ATTRIBUTE_TYPE,
                 "the type is not carried; the attribute becomes a String",
             ));
         }
@@ -142,7 +143,7 @@ fn payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
         Some(Data::Json(json)) => {
             out.extend_from_slice(b",\"data\":");
             match event.datacontenttype() {
-                // The text of a JSON value under another content type is text like any other.
+                // Under another content type, the text of a JSON value is plain text.
                 Some(content_type) if !content_type.is_json() => text_payload(json.as_str(), out),
                 _ => append_payload(json.as_str().as_bytes(), out),
             }
@@ -164,7 +165,7 @@ fn payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
     byte_losses(event, data)
 }
 
-/// `datacontenttype` as stated, or made explicit where the document would otherwise say something else than the event.
+/// `datacontenttype` as stated, or made explicit if the document would otherwise mean something else than the event.
 #[inline]
 fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
     event.datacontenttype().or_else(|| match data {
@@ -210,7 +211,7 @@ fn string(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// As [`string`], of a payload, which may be large.
+/// Like [`string`], for a payload, which may be large.
 #[inline]
 fn text_payload(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');

@@ -1,20 +1,23 @@
 //! The format as a value, and its shorthands.
 
-use crate::{batch, decode as read, encode as write};
+use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Formats, Item, Losses, MediaType};
+use cloudevents_core::{
+    Batch, DecodeOptions, Decoded, Document, Error, Event, Format, FormatId, Formats, FoundAttributes, Item,
+    Losses, MediaType, ResolvedName,
+};
 
 /// The JSON event format, and the codec of JSON payloads for [`EventData`](cloudevents_core::EventData).
 ///
 /// ```
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 /// use cloudevents_json::Json;
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// Json::new().encode(&event, &mut document)?;
 /// assert_eq!(document, br#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
-/// assert_eq!(Json::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(Json::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,15 @@ impl Format for Json {
         FormatId::JSON
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: Json = Json::new();
+        Some(&FORMAT)
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         MediaType::CLOUDEVENTS_JSON
     }
@@ -40,15 +52,15 @@ impl Format for Json {
         Some(MediaType::CLOUDEVENTS_BATCH_JSON)
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
-    fn decode_batch(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    fn decode_batch(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         batch::decode(document, with)
     }
 
-    fn decode_items(&self, document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+    fn decode_items(&self, document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
         batch::decode_items(document, with)
     }
 
@@ -56,52 +68,77 @@ impl Format for Json {
         Ok(write::event(event, out))
     }
 
-    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+    fn encode_batch(&self, events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
         batch::encode(events, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
-/// These formats, and JSON with them when no format of its id is: the specification makes it mandatory for every implementation
-/// (CloudEvents specification, "Overview").
+/// Returns the formats with JSON added, unless they have a format with its id. Every implementation must support JSON (CloudEvents
+/// specification, "Overview").
 ///
 /// ```
 /// use cloudevents_core::{FormatId, Formats};
 ///
-/// let formats = cloudevents_json::among(Formats::none());
+/// let formats = cloudevents_json::with_json(Formats::none());
 /// assert!(formats.get(&FormatId::JSON).is_some());
 /// ```
-pub fn among(formats: Formats) -> Formats {
+pub fn with_json(formats: Formats) -> Formats {
     match formats.get(&FormatId::JSON) {
         Some(_) => formats,
         None => formats.with(Json::new()),
     }
 }
 
-/// The format of this id among these, as if JSON were [`among`] them.
+/// Finds the format with this id in `formats`. JSON is always found. For bindings.
 ///
-/// An error is of kind [`UnknownFormat`](cloudevents_core::ErrorKind::UnknownFormat).
+/// Errors are of kind [`UnknownFormat`](cloudevents_core::ErrorKind::UnknownFormat).
 ///
 /// ```
 /// use cloudevents_core::{ErrorKind, FormatId, Formats};
 ///
 /// let none = Formats::none();
-/// assert_eq!(cloudevents_json::format_of(&FormatId::JSON, &none)?.id(), FormatId::JSON);
-/// let error = cloudevents_json::format_of(&FormatId::new("avro"), &none).unwrap_err();
+/// assert_eq!(cloudevents_json::find(&FormatId::JSON, &none)?.id(), FormatId::JSON);
+/// let error = cloudevents_json::find(&FormatId::new("avro"), &none).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::UnknownFormat);
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[inline]
-pub fn format_of<'a>(id: &FormatId, formats: &'a Formats) -> Result<&'a dyn Format, Error> {
-    const JSON: Json = Json::new();
+pub fn find<'a>(id: &FormatId, formats: &'a Formats) -> Result<&'a dyn Format, Error> {
     match formats.get(id) {
         Some(format) => Ok(format),
         None if *id == FormatId::JSON => Ok(&JSON),
         None => formats.require(id),
     }
+}
+
+const JSON: Json = Json::new();
+
+/// Returns a received document in the format with this id. It remembers the format if it is JSON or one of `formats`. For bindings.
+///
+/// ```
+/// use cloudevents_core::{DecodeOptions, FormatId, Formats, Message};
+///
+/// let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+/// let message = Message::Structured(cloudevents_json::recognize(FormatId::JSON, body.into(), &Formats::none()));
+/// assert_eq!(message.event(&DecodeOptions::strict())?.value.id(), "1");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[inline]
+pub fn recognize(id: FormatId, body: Bytes, formats: &Formats) -> Document {
+    if id == FormatId::JSON && formats.get(&id).is_none() {
+        return Document::of_static(&JSON, body);
+    }
+    Document::recognized(id, body, formats)
 }
 
 /// Reads a document with one event, strictly.
@@ -112,7 +149,7 @@ pub fn format_of<'a>(id: &FormatId, formats: &'a Formats) -> Result<&'a dyn Form
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
 /// Reads a document with a batch of events, strictly.
@@ -122,21 +159,24 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
-    batch::decode(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    batch::decode(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What JSON cannot hold exactly is told by [`Format::encode`].
-pub fn encode(event: &Event) -> Vec<u8> {
+/// Returns the document of one event, and what JSON cannot hold exactly.
+pub fn encode(event: &Event) -> (Vec<u8>, Losses) {
     let mut out = Vec::new();
-    write::event(event, &mut out);
-    out
+    let losses = write::event(event, &mut out);
+    (out, losses)
 }
 
-/// The document of a batch.
+/// Returns the document of one event. Discards the losses; [`encode`] returns them.
+pub fn encode_lossy(event: &Event) -> Vec<u8> {
+    encode(event).0
+}
+
+/// Returns the document of a batch, given as a slice of events or of references, and what JSON cannot hold exactly.
 ///
 /// An error is of kind [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions).
-pub fn encode_batch(events: &[Event]) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    batch::encode(events, &mut out)?;
-    Ok(out)
+pub fn encode_batch<'a>(events: impl Into<Batch<'a>>) -> Result<(Vec<u8>, Losses), Error> {
+    Json::new().batch_to_vec(events.into())
 }

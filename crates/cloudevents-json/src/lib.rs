@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -8,10 +9,13 @@ mod decode;
 mod encode;
 mod format;
 mod lines;
+pub mod serde;
 mod stream;
 mod value;
 
 pub use data::{JsonBuilderExt, JsonEventExt, from_data};
-pub use format::{Json, among, decode, decode_batch, encode, encode_batch, format_of};
+pub use format::{
+    Json, decode, decode_batch, encode, encode_batch, encode_lossy, find, recognize, with_json,
+};
 pub use lines::{LineReader, LineWriter};
 pub use stream::{BatchReader, BatchSplitter, BatchWriter};

@@ -2,18 +2,18 @@
 
 use crate::{decode, encode};
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Error, ErrorKind, Event, Item, Losses};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Losses};
 use std::io::{self, BufRead, Write};
 
-/// Reads JSON Lines: an event per line, blank lines passed over. A line that is no event is an [`Item`] with the error, whose
-/// index counts the events from 0, and the line.
+/// Reads JSON Lines: an event per line. Blank lines are skipped. A line that is not an event yields an [`Item`] with the line and the
+/// error, whose index counts the non-blank lines from 0.
 ///
 /// ```
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_json::LineReader;
 ///
 /// let text = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}\n\n{oops\n";
-/// let items: Vec<_> = LineReader::new(text.as_bytes(), Decoding::strict()).collect::<Result<_, _>>()?;
+/// let items: Vec<_> = LineReader::new(text.as_bytes(), DecodeOptions::strict()).collect::<Result<_, _>>()?;
 /// assert!(items[0].event.is_ok());
 /// assert_eq!(items[1].raw.as_ref(), b"{oops");
 /// # Ok::<(), std::io::Error>(())
@@ -21,14 +21,14 @@ use std::io::{self, BufRead, Write};
 #[derive(Debug)]
 pub struct LineReader<R> {
     source: R,
-    with: Decoding,
+    with: DecodeOptions,
     index: usize,
     ended: bool,
 }
 
 impl<R: BufRead> LineReader<R> {
     /// Reads from this source.
-    pub fn new(source: R, with: Decoding) -> Self {
+    pub fn new(source: R, with: DecodeOptions) -> Self {
         Self { source, with, index: 0, ended: false }
     }
 
@@ -107,7 +107,7 @@ impl<R: BufRead> Iterator for LineReader<R> {
             }
             Err(error) => (Bytes::new(), Err(error)),
         };
-        Some(Ok(Item { event: event.map_err(|error| error.with_index(index)), raw }))
+        Some(Ok(Item::new(event.map_err(|error| error.with_index(index)), raw)))
     }
 }
 
@@ -149,7 +149,7 @@ impl<W: Write> LineWriter<W> {
         Ok(losses)
     }
 
-    /// Gives the sink back.
+    /// Returns the sink.
     pub fn into_inner(self) -> W {
         self.sink
     }
@@ -171,17 +171,17 @@ mod tests {
             .build()
             .unwrap();
         let mut writer = LineWriter::new(Vec::new());
-        writer.write(&event).unwrap();
+        let _ = writer.write(&event).unwrap();
         let text = writer.into_inner();
         assert_eq!(text.iter().filter(|&&byte| byte == b'\n').count(), 1);
-        let mut lines = LineReader::new(text.as_slice(), Decoding::strict());
+        let mut lines = LineReader::new(text.as_slice(), DecodeOptions::strict());
         let again = lines.next().unwrap().unwrap().event.unwrap().value;
         assert_eq!(again.data_bytes().unwrap().as_ref(), b"{  \"a\": \"x\\n\",   \"b\": [ ]}");
     }
 
     #[test]
     fn a_long_line_costs_only_itself() {
-        let mut with = Decoding::strict();
+        let mut with = DecodeOptions::strict();
         with.limits.bytes = 100;
         let good = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}";
         let text = format!("{good}\r\n{}\n  {good}", "x".repeat(100_000));
@@ -198,7 +198,7 @@ mod tests {
                 Err(io::Error::other("broken"))
             }
         }
-        let mut lines = LineReader::new(io::BufReader::new(Broken), Decoding::strict());
+        let mut lines = LineReader::new(io::BufReader::new(Broken), DecodeOptions::strict());
         assert!(lines.next().unwrap().is_err());
         assert!(lines.next().is_none());
     }

@@ -1,20 +1,23 @@
-//! Batches as streams: events out while the array is still coming in, and in while it is going out.
+//! Batches as streams: reading events while the array arrives, and writing them while it is sent.
 
 use crate::{decode, encode};
 use bytes::{Bytes, BytesMut};
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Item, Losses};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Item, Losses, Repair, RepairKind, SpecVersion,
+    codec::mixed_specversions,
+};
 use std::io::{self, Read, Write};
 
-/// Tells the elements of a JSON array apart while it comes in, in chunks of any size. No IO of its own.
+/// Splits a JSON array into its elements while it arrives in chunks of any size. It does no IO.
 ///
-/// Only brackets and strings are looked at; what an element is, its reader finds out. No more than one element is held, and none
-/// longer than [`Limits::bytes`](cloudevents_core::Limits::bytes).
+/// It scans only brackets and strings and does not check the elements. It buffers at most one element, of at most
+/// [`Limits::bytes`](cloudevents_core::Limits::bytes).
 ///
 /// ```
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_json::BatchSplitter;
 ///
-/// let mut splitter = BatchSplitter::new(&Decoding::strict());
+/// let mut splitter = BatchSplitter::new(&DecodeOptions::strict());
 /// splitter.push(b"[ {\"a\":1}, {\"b\"");
 /// assert_eq!(splitter.next_element()?.as_deref(), Some(&b"{\"a\":1}"[..]));
 /// assert_eq!(splitter.next_element()?, None); // not yet
@@ -27,14 +30,16 @@ use std::io::{self, Read, Write};
 #[derive(Debug)]
 pub struct BatchSplitter {
     buffer: BytesMut,
-    /// How much of the buffer has been looked at.
+    /// The number of bytes of the buffer that were scanned.
     looked: usize,
-    /// Where the buffer begins in the document.
+    /// The offset of the buffer in the document.
     offset: usize,
     limit: usize,
     count: usize,
     most: usize,
     state: State,
+    allows_mark: bool,
+    mark: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +48,17 @@ enum State {
     Start,
     /// Before an element; the first may be absent.
     Element { first: bool },
-    /// In an element, under so many brackets.
+    /// In an element, within this many brackets.
     Inside { depth: usize, string: bool, escape: bool },
-    /// Behind an element: a comma or the closing bracket follows.
+    /// After an element: a comma or the closing bracket follows.
     Behind,
-    /// Behind the closing bracket.
+    /// After the closing bracket.
     End,
 }
 
 impl BatchSplitter {
-    /// With the limits of these options.
-    pub fn new(with: &Decoding) -> Self {
+    /// Creates a splitter with the limits of these options.
+    pub fn new(with: &DecodeOptions) -> Self {
         Self {
             buffer: BytesMut::new(),
             looked: 0,
@@ -62,6 +67,8 @@ impl BatchSplitter {
             count: 0,
             most: with.limits.batch,
             state: State::Start,
+            allows_mark: with.leniency.allows(RepairKind::ByteOrderMark),
+            mark: false,
         }
     }
 
@@ -70,13 +77,18 @@ impl BatchSplitter {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next element that is whole; `None` when more has to come first, or when the array has ended.
+    /// Returns the next complete element; `None` if more input is needed or the array has ended.
     pub fn next_element(&mut self) -> Result<Option<Bytes>, Error> {
         while let Some(&byte) = self.buffer.get(self.looked) {
             let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
             match (self.state, byte) {
                 (State::Start | State::Element { .. } | State::Behind | State::End, _) if space => {
                     self.skip()
+                }
+                (State::Start, b'\xef') if self.offset == 0 && self.looked == 0 => {
+                    if !self.byte_order_mark()? {
+                        return Ok(None);
+                    }
                 }
                 (State::Start, b'[') => self.skip_to(State::Element { first: true }),
                 (State::Element { first: true } | State::Behind, b']') => self.skip_to(State::End),
@@ -110,17 +122,17 @@ impl BatchSplitter {
         Ok(None)
     }
 
-    /// Whether the closing bracket has come.
+    /// Whether the closing bracket was read.
     pub fn is_finished(&self) -> bool {
         self.state == State::End
     }
 
-    /// Says that nothing more comes: an error when the array has not ended.
+    /// Ends the input. Returns an error if the array is incomplete.
     pub fn finish(&self) -> Result<(), Error> {
         if self.is_finished() { Ok(()) } else { Err(self.refuse("the document ends before the array does")) }
     }
 
-    /// Looks at one byte of an element; the answer says whether the element ends before or with it.
+    /// Scans one byte of an element. Returns whether the element ends before or with it.
     fn inside(&mut self, depth: usize, string: bool, escape: bool, byte: u8) -> bool {
         let next = match byte {
             _ if escape => State::Inside { depth, string, escape: false },
@@ -145,6 +157,27 @@ impl BatchSplitter {
         false
     }
 
+    /// Skips a byte order mark where leniency allows it. Returns `false` if more input is needed.
+    fn byte_order_mark(&mut self) -> Result<bool, Error> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        let Some(start) = self.buffer.get(..MARK.len()) else { return Ok(false) };
+        match (start == MARK, self.allows_mark) {
+            (true, true) => {
+                self.looked = MARK.len();
+                let _ = self.take();
+                self.mark = true;
+                Ok(true)
+            }
+            (true, false) => Err(decode::unwanted_byte_order_mark()),
+            (false, _) => Err(self.refuse("expected a batch, which is a JSON array")),
+        }
+    }
+
+    /// Returns once whether a byte order mark was skipped, which leniency allows.
+    fn take_mark(&mut self) -> bool {
+        std::mem::take(&mut self.mark)
+    }
+
     fn begin_element(&mut self) -> Result<(), Error> {
         if self.count >= self.most {
             return Err(Error::new(ErrorKind::TooMany)
@@ -166,7 +199,7 @@ impl BatchSplitter {
         self.state = state;
     }
 
-    /// What has been looked at leaves the buffer.
+    /// Removes the scanned bytes from the buffer.
     fn take(&mut self) -> Option<Bytes> {
         let length = std::mem::take(&mut self.looked);
         self.offset = self.offset.saturating_add(length);
@@ -182,17 +215,19 @@ impl BatchSplitter {
     }
 }
 
-/// Reads a batch from a stream and gives its events while it is coming in: each an event, or an error with its index and its raw
-/// text, so that one that is wrong does not cost the others.
+/// Reads a batch from a stream and returns its items as they arrive: each an event, or an error with its index and its raw text. An
+/// invalid event does not fail the rest of the batch. The rules are those of
+/// [`Format::decode_items`](cloudevents_core::Format::decode_items); a byte order mark that leniency allows is reported with the first
+/// valid event.
 ///
-/// The outer result is for what ends the stream: IO, or a document that is no JSON array.
+/// The outer result is an error that ends the stream: an IO error, or a document that is not a JSON array.
 ///
 /// ```
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_json::BatchReader;
 ///
 /// let document = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t"}, {"id":"2"}]"#;
-/// let mut reader = BatchReader::new(document.as_bytes(), Decoding::strict());
+/// let mut reader = BatchReader::new(document.as_bytes(), DecodeOptions::strict());
 /// assert_eq!(reader.next().unwrap()?.event.unwrap().value.id(), "1");
 /// let bad = reader.next().unwrap()?;
 /// assert_eq!((bad.event.unwrap_err().index(), bad.raw.as_ref()), (Some(1), &br#"{"id":"2"}"#[..]));
@@ -202,17 +237,33 @@ impl BatchSplitter {
 #[derive(Debug)]
 pub struct BatchReader<R> {
     source: R,
-    with: Decoding,
+    with: DecodeOptions,
     splitter: BatchSplitter,
     index: usize,
+    /// The version of the first valid event.
+    version: Option<SpecVersion>,
     ended: bool,
 }
 
 impl<R: Read> BatchReader<R> {
     /// Reads from this source. It need not be buffered.
-    pub fn new(source: R, with: Decoding) -> Self {
+    pub fn new(source: R, with: DecodeOptions) -> Self {
         let splitter = BatchSplitter::new(&with);
-        Self { source, with, splitter, index: 0, ended: false }
+        Self { source, with, splitter, index: 0, version: None, ended: false }
+    }
+
+    /// Reads the element as an event of the batch. All events must have the same specversion.
+    fn event(&mut self, raw: Bytes) -> Result<Decoded<Event>, Error> {
+        let mut decoded = decode::element(raw, &self.with)?;
+        let version = decoded.value.specversion();
+        let first = *self.version.get_or_insert(version);
+        if version != first {
+            return Err(mixed_specversions(first));
+        }
+        if self.splitter.take_mark() {
+            decoded.repairs.push(Repair::new(RepairKind::ByteOrderMark));
+        }
+        Ok(decoded)
     }
 
     fn read_element(&mut self) -> io::Result<Option<Bytes>> {
@@ -242,8 +293,8 @@ impl<R: Read> Iterator for BatchReader<R> {
             Ok(Some(raw)) => {
                 let index = self.index;
                 self.index = index.saturating_add(1);
-                let event: Result<Decoded<Event>, Error> = decode::document(raw.clone(), &self.with);
-                Some(Ok(Item { event: event.map_err(|error| error.with_index(index)), raw }))
+                let event = self.event(raw.clone());
+                Some(Ok(Item::new(event.map_err(|error| error.with_index(index)), raw)))
             }
             Ok(None) => {
                 self.ended = true;
@@ -282,7 +333,7 @@ impl<W: Write> BatchWriter<W> {
         Ok(Self { sink, scratch: Vec::new(), first: true })
     }
 
-    /// Writes one event. All events of a batch have to have the same specversion, which is for the caller to see to.
+    /// Writes one event. The caller must ensure that all events have the same specversion.
     pub fn write(&mut self, event: &Event) -> io::Result<Losses> {
         self.scratch.clear();
         if !std::mem::take(&mut self.first) {
@@ -293,7 +344,7 @@ impl<W: Write> BatchWriter<W> {
         Ok(losses)
     }
 
-    /// Writes the closing bracket and gives the sink back.
+    /// Writes the closing bracket and returns the sink.
     pub fn finish(mut self) -> io::Result<W> {
         self.sink.write_all(b"]")?;
         self.sink.flush()?;
@@ -301,7 +352,7 @@ impl<W: Write> BatchWriter<W> {
     }
 }
 
-/// An error of ours where `std::io` asks for one of its own.
+/// Converts our error to an IO error.
 pub(crate) fn invalid(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
@@ -327,7 +378,7 @@ mod tests {
     #[test]
     fn what_is_no_array() {
         for bad in ["", "{}", "[", "[1", "[,]", "[1 2]", "[1]x", "[1,]", "[1}"] {
-            let mut reader = BatchReader::new(bad.as_bytes(), Decoding::strict());
+            let mut reader = BatchReader::new(bad.as_bytes(), DecodeOptions::strict());
             assert!(
                 reader.by_ref().any(|item| item.is_err() || item.is_ok_and(|item| item.event.is_err())),
                 "{bad}"
@@ -337,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_endless_element_is_refused() {
-        let mut with = Decoding::strict();
+        let mut with = DecodeOptions::strict();
         with.limits.bytes = 1000;
         let endless = io::Cursor::new(b"[\"").chain(io::repeat(b'x'));
         let error = BatchReader::new(endless, with).next().unwrap().unwrap_err();
@@ -345,7 +396,7 @@ mod tests {
     }
 
     fn split(document: &[u8], size: usize) -> Vec<Bytes> {
-        let mut splitter = BatchSplitter::new(&Decoding::strict());
+        let mut splitter = BatchSplitter::new(&DecodeOptions::strict());
         let mut elements = Vec::new();
         for chunk in document.chunks(size) {
             splitter.push(chunk);

@@ -1,11 +1,14 @@
 //! Attribute values as JSON values.
 
 use cloudevents_core::{
-    Assembler, Error, ErrorKind, Given, Piece, parse_integer,
-    scan::{Mistake, Problem, RawString, Scanner},
+    Error, ErrorKind,
+    codec::{
+        Assembler, Given, Piece, parse_integer,
+        scan::{Mistake, Problem, RawString, Scanner},
+    },
 };
 
-/// Reads the value of a member and gives it to the assembler as the attribute of that name.
+/// Reads the value of a member and passes it to the assembler as the attribute of that name.
 #[inline]
 pub(crate) fn attribute(
     scanner: &mut Scanner<'_>,
@@ -71,7 +74,7 @@ pub(crate) fn syntax(problem: Problem) -> Error {
     Error::new(kind).with_detail(problem.what.to_string()).with_offset(problem.at)
 }
 
-/// Adds the place of the value where the error knows no better one.
+/// Adds the offset of the value, unless the error has a more precise one.
 #[cold]
 fn place(error: Error, offset: usize) -> Error {
     if error.offset().is_some() { error } else { error.with_offset(offset) }

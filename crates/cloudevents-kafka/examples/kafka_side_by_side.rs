@@ -1,30 +1,33 @@
-//! How fast the sender and the receiver are beside rdkafka alone: the same records, the same settings, one process, in turns.
+//! Compares the speed of the sender and the receiver with rdkafka alone: the same records, the same
+//! settings, one process, taking turns.
 //!
 //! ```text
 //! .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
 //! ```
 //!
-//! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would be counted with ours. Of
-//! several rows, a text that their names have in common measures these only.
+//! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would
+//! be counted with ours. With ROW, only rows whose names contain this text are measured.
 //!
-//! **Receiving.** All read the whole topic, with the fetch settings that a receiver makes, and commit once a second. The clock runs from
-//! the first message to the last.
+//! **Receiving.** All rows read the whole topic, with the fetch settings of the receiver, and commit once a
+//! second. The time is measured from the first message to the last.
 //!
 //! - *Receiver*: `next`, the event, `accept`.
-//! - *owned*: `StreamConsumer::recv`; key, payload, topic and headers in rdkafka's own owned form (`detach`), of which every header's name
-//!   and value is looked at; the offset stored (`store_offset_from_message`, for the automatic commit). What a program does that uses
-//!   the data and forgets no message.
-//! - *owned, decoded*: the same, and `decode` of the message: what a program does that wants what a receiver gives, the event and the
-//!   message as it came. The receiver is compared with this one.
-//! - *decoded*: only `decode`, and a table of offsets in the place of librdkafka's: nothing is left of the message but the event.
-//! - *nothing*: `BaseConsumer::poll` and the table of offsets. Not even the headers are read, which librdkafka does when asked.
+//! - *owned*: `StreamConsumer::recv`; key, payload, topic and headers in rdkafka's own owned form
+//!   (`detach`), reading every header's name and value; and `store_offset_from_message` for the automatic
+//!   commit. A program that uses the data and loses no message does this.
+//! - *owned, decoded*: the same, and `decode` of the message. A program that wants what a receiver returns
+//!   does this: the event, and the message as received. The receiver is compared with this row.
+//! - *decoded*: only `decode`, and a table of offsets instead of librdkafka's: only the event is kept.
+//! - *nothing*: `BaseConsumer::poll` and the table of offsets. Headers are not read; librdkafka parses them
+//!   only when requested.
 //!
-//! **Sending.** Idempotent, librdkafka's batching, at most 1,024 messages without a report, of which the oldest is awaited. The clock runs
-//! from the first message to the last report.
+//! **Sending.** Idempotent, librdkafka's batching, at most 1,024 messages without a report, of which the
+//! oldest is awaited. The time is measured from the first message to the last report.
 //!
 //! - *Sender*: `send_all` of events.
-//! - *records*: `FutureProducer::send_result` of records whose headers are text already; rdkafka's list of headers is made per message.
-//! - *records, encoded on the way*: the same of events, whose records are made one by one.
+//! - *records*: `FutureProducer::send_result` of records whose headers are already text; rdkafka's list of
+//!   headers is built per message.
+//! - *records, encoded on the way*: the same for events, which are encoded one by one.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +38,7 @@
 )]
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Event, Mode, Payload};
+use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
 use cloudevents_kafka::{
     Record, encode,
     rdkafka039::{self, KafkaReceiverOptions, RecordExt, receiver, sender},
@@ -60,7 +63,7 @@ use std::{
 
 const PARTITIONS: i32 = 4;
 const PAYLOAD: usize = 1024;
-/// As many outcomes as `Sender::send_all` has open.
+/// The number of outcomes that `Sender::send_all` keeps open.
 const UNDER_WAY: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 const COMMIT_MILLIS: u64 = 1000;
@@ -91,7 +94,7 @@ async fn main() {
     let mut table = Table::default();
     for round in 0..=rounds {
         let topic = topic(&servers, round).await;
-        // The order changes, so that nobody is always first. The first round is for getting warm.
+        // The order rotates, so that no row is always first. The first round is a warm-up.
         let kinds = |all: &[&'static str]| {
             let mut kinds: Vec<_> = all.iter().copied().filter(|kind| kind.contains(&wanted)).collect();
             let turns = kinds.len().max(1);
@@ -135,7 +138,7 @@ fn event(number: usize) -> Event {
         .subject("orders/42")
         .time("2018-04-05T17:31:00.123Z")
         .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        .payload("application/octet-stream", Ok(Payload::binary(vec![b'x'; PAYLOAD])))
+        .payload("application/octet-stream", Payload::binary(vec![b'x'; PAYLOAD]))
         .build()
         .unwrap()
 }
@@ -193,7 +196,7 @@ async fn confirmed(report: rdkafka::producer::DeliveryFuture) {
     report.await.unwrap().unwrap();
 }
 
-/// The settings that a receiver makes.
+/// The settings of a receiver.
 fn consuming(servers: &str, group: &str) -> ClientConfig {
     let mut config = config(servers);
     config
@@ -229,7 +232,7 @@ async fn receive_owned(servers: &str, topic: &str, group: &str, count: usize, de
     config.set("enable.auto.commit", "true").set("auto.commit.interval.ms", COMMIT_MILLIS.to_string());
     let consumer: StreamConsumer = config.create().unwrap();
     consumer.subscribe(&[topic]).unwrap();
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     let mut run = None;
     for _ in 0..count {
         let message = consumer.recv().await.unwrap();
@@ -251,7 +254,7 @@ async fn receive_owned(servers: &str, topic: &str, group: &str, count: usize, de
 async fn receive_decoded(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
     let consumer: StreamConsumer = consuming(servers, group).create().unwrap();
     consumer.subscribe(&[topic]).unwrap();
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     let mut run = None;
     let mut done = Done::new(topic);
     for _ in 0..count {
@@ -269,7 +272,7 @@ fn receive_nothing(servers: &str, topic: &str, group: &str, count: usize) -> Mea
     let mut run = None;
     let mut done = Done::new(topic);
     for _ in 0..count {
-        // What is no message is an answer too: a rebalance.
+        // `poll` also returns nothing for events other than messages, such as a rebalance.
         let message = (0..1000).find_map(|_| consumer.poll(PATIENCE)).unwrap().unwrap();
         run.get_or_insert_with(Run::start);
         assert_eq!(message.payload().map(<[u8]>::len), Some(PAYLOAD));
@@ -282,7 +285,7 @@ fn length(event: &Event) -> Option<usize> {
     event.data_bytes().map(Bytes::len)
 }
 
-/// What a program has to remember that commits once a second.
+/// What a program that commits once a second must remember.
 struct Done<'t> {
     topic: &'t str,
     offsets: [i64; PARTITIONS as usize],
@@ -316,7 +319,7 @@ struct Run {
 /// Per event.
 struct Measured {
     rate: f64,
-    /// Microseconds of all threads of this process.
+    /// Microseconds of processor time of all threads of this process.
     cpu: f64,
     allocations: f64,
 }
@@ -336,7 +339,7 @@ impl Run {
     }
 }
 
-/// Seconds of processor time that this process has used, by Linux's count of hundredths.
+/// Returns the processor time of this process in seconds, which Linux counts in hundredths.
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
@@ -371,7 +374,7 @@ impl Table {
         self.0.sort_by_key(|(name, _)| *name);
         for (name, all) in &self.0 {
             let bare = if name.starts_with("send") { RECORDS } else { OWNED_DECODED };
-            // Within a round, so that what else the machine does counts for both.
+            // Within a round, so that the machine's other load affects both.
             let bare = self.0.iter().find(|(known, _)| *known == bare);
             let ratio = |of: fn(&Measured) -> f64| match bare {
                 Some((_, bare)) => median(all.iter().zip(bare).map(|(one, bare)| of(one) / of(bare))),
@@ -395,7 +398,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Counts what all threads ask for. librdkafka asks elsewhere.
+/// Counts the allocations of all threads, except those in librdkafka.
 struct Counting;
 
 static CALLS: AtomicUsize = AtomicUsize::new(0);
@@ -403,17 +406,17 @@ static CALLS: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static HEAP: Counting = Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on unchanged to the system's allocator.
 #[allow(unsafe_code)] // a global allocator cannot be written without it
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(old, layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! Records to messages and events.
+//! Decodes records into messages and events.
 
 use crate::{
     mode::Look,
@@ -8,21 +8,22 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Assembler, Decoded, Decoding, Detected, Error, ErrorKind, Event, FormatId, Given, Message, Payload,
-    Repair, RepairKind, decode_base64,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload,
+    codec::{Assembler, Detected, Given, decode_base64},
 };
-use cloudevents_json::format_of;
+use cloudevents_json::{find, recognize};
 
-/// Reads one event from a record, in binary or structured mode. The key is not looked at.
+/// Decodes one event from a record in binary or structured mode. The key is not read.
 ///
-/// The value is not copied if the record shares it, as [`Record`](crate::Record) does. Errors of kind
-/// [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the record bears no mark of CloudEvents;
-/// [`Batched`](ErrorKind::Batched), that it says it is a batch, which Kafka does not have. JSON is understood without being in
-/// [`Decoding::formats`].
+/// The value is not copied if the record shares it, as [`Record`](crate::Record) does. JSON documents are
+/// decoded even when JSON is not in [`DecodeOptions::formats`].
+///
+/// Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) when nothing marks the record as a CloudEvent;
+/// [`Batched`](ErrorKind::Batched) when its content type is that of a batch, which Kafka does not have.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_kafka::Record;
 ///
 /// let record = Record::new(Bytes::from_static(b"{\"total\":1.10}"))
@@ -32,33 +33,36 @@ use cloudevents_json::format_of;
 ///     .with_header("ce_type", Bytes::from("com.example.order.placed"))
 ///     .with_header("ce_subject", Bytes::from("café"))
 ///     .with_header("content-type", Bytes::from("application/json"));
-/// let event = cloudevents_kafka::decode(&record, &Decoding::strict())?.value;
+/// let event = cloudevents_kafka::decode(&record, &DecodeOptions::strict())?.value;
 /// assert_eq!(event.subject(), Some("café"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn decode(record: &impl RecordView, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     match open(record, with)? {
         (look, media_type, None) => binary(record, &look, media_type, with),
-        (_, _, Some((id, document))) => format_of(&id, &with.formats)?.decode(document, with),
+        (_, _, Some((id, document))) => find(&id, &with.formats)?.decode(document, with),
     }
 }
 
-/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+/// Decodes a message without parsing its document or payload. Use it to forward messages, or to read an
+/// attribute first.
 ///
-/// Documents in formats that are not at hand are messages too; batches are not.
-pub fn decode_message(record: &impl RecordView, with: &Decoding) -> Result<Decoded<Message>, Error> {
+/// Documents in unknown formats are messages too; batches are not.
+pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     match open(record, with)? {
         (look, media_type, None) => {
             binary(record, &look, media_type, with).map(|decoded| decoded.map(Message::Binary))
         }
-        (_, _, Some((format, body))) => Ok(Decoded::clean(Message::Structured { format, body })),
+        (_, _, Some((id, body))) => {
+            Ok(Decoded::clean(Message::Structured(recognize(id, body, &with.formats))))
+        }
     }
 }
 
 type Opened<'r> = (Look<'r>, Option<&'r str>, Option<(FormatId, Bytes)>);
 
 #[inline]
-fn open<'r>(record: &'r impl RecordView, with: &Decoding) -> Result<Opened<'r>, Error> {
+fn open<'r>(record: &'r impl RecordView, with: &DecodeOptions) -> Result<Opened<'r>, Error> {
     with.limits.check_bytes(record.value().map_or(0, <[u8]>::len))?;
     let look = Look::at(record);
     let (media_type, detected) = look.detect()?;
@@ -75,10 +79,10 @@ fn binary(
     record: &impl RecordView,
     look: &Look<'_>,
     media_type: Option<&str>,
-    with: &Decoding,
+    with: &DecodeOptions,
 ) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
-    assembler.reserve(look.length); // one allocation, of the right size
+    assembler.reserve(look.length); // one allocation of the right size
     let mut prefixed = false;
     for (header, value) in record.headers() {
         let Some(name) = name::attribute(header) else { continue };
@@ -101,11 +105,11 @@ fn binary(
         Some(bytes) => Some(Payload::body(bytes)),
         None => None,
     };
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// `ce_datacontenttype` beside `content-type`: the document maps every attribute to a `ce_` header and this one to `content-type`, so
-/// some write both. They must agree.
+/// Handles `ce_datacontenttype` beside `content-type`. The binding maps every attribute to a `ce_` header
+/// and this one to `content-type`, so some producers write both. They must agree.
 #[cold]
 fn prefixed_content_type(
     value: Option<&[u8]>,
@@ -120,12 +124,7 @@ fn prefixed_content_type(
         .with_attribute("datacontenttype")
         .with_detail("ce_datacontenttype and content-type differ")
         .with_clause("KAFKA-3.2.1-a");
-    if !assembler.decoding().leniency.allows(RepairKind::IgnoredHeader) {
-        return Err(error);
-    }
-    assembler
-        .repaired(Repair::new(RepairKind::IgnoredHeader).with_attribute("datacontenttype").with_cause(error));
-    Ok(())
+    assembler.ignore_or_refuse(error)
 }
 
 #[cold]

@@ -1,4 +1,4 @@
-//! Events and messages to records.
+//! Encodes events and messages as records.
 
 use crate::{
     name::{self, CONTENT_TYPE, PREFIX},
@@ -6,13 +6,19 @@ use crate::{
     wire::{Header, HeaderName, Record},
 };
 use bytes::Bytes;
-use cloudevents_core::{Error, ErrorKind, Event, Format, Losses, Message, Mode, TextBuffer};
+use cloudevents_core::{
+    Error, ErrorKind, Event, Format, Losses, Message, Mode,
+    codec::{TextBuffer, binary_mode_losses, check_binary_mode},
+};
 use std::borrow::Cow;
 
-/// Writes an event as a record. The payload is not copied; attributes are where the event shares its text.
+/// Encodes an event as a record and returns it with the losses: what the format could not represent.
 ///
-/// Without a payload, a record in binary mode has a null value, which on a compacted topic is a tombstone: it deletes what was
-/// there under the key. In structured mode that never happens. The losses say what the format could not hold.
+/// The payload is not copied. Attributes are not copied when the event shares their text.
+///
+/// In binary mode, an event without a payload becomes a record with a null value. On a compacted topic that
+/// is a tombstone: it deletes the earlier records with the same key. Structured mode never writes a null
+/// value.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -32,29 +38,29 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Recor
     let with = with.into();
     let (mut record, losses) = match with.mode {
         Mode::Structured(format) => structured(event, format)?,
-        _ => (binary(event), Losses::none()),
+        _ => (binary(event)?, binary_mode_losses(event)),
     };
     record.key = with.key.of_event(event);
     Ok((record, losses))
 }
 
-/// Writes a message as a record without a key: the document of a structured one moves as it is.
+/// Encodes a message as a record without a key. The document of a structured message is not changed.
 ///
-/// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported). [`Key::of_message`](crate::Key::of_message) finds a key.
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch.
+/// [`Key::of_message`](crate::Key::of_message) finds a key.
 ///
 /// ```
-/// use bytes::Bytes;
-/// use cloudevents_core::{FormatId, Message};
+/// use cloudevents_core::{Document, FormatId, Message};
 ///
-/// let message = Message::Structured { format: FormatId::new("toml"), body: Bytes::from("id = 1") };
+/// let message = Message::Structured(Document::new(FormatId::new("toml"), "id = 1"));
 /// let record = cloudevents_kafka::encode_message(&message)?;
 /// assert_eq!(record.header("content-type"), Some(&b"application/cloudevents+toml"[..]));
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn encode_message(message: &Message) -> Result<Record, Error> {
     match message {
-        Message::Binary(event) => Ok(binary(event)),
-        Message::Structured { format, body } => Ok(document(&format.media_type(), body.clone())),
+        Message::Binary(event) => binary(event),
+        Message::Structured(found) => Ok(document(&found.format().media_type(), found.body().clone())),
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("Kafka has no batched mode")
             .with_help("send the events one by one")
@@ -77,7 +83,8 @@ fn document(media_type: &str, body: Bytes) -> Record {
 }
 
 #[inline]
-fn binary(event: &Event) -> Record {
+fn binary(event: &Event) -> Result<Record, Error> {
+    check_binary_mode(event)?;
     let mut headers = Vec::with_capacity(event.attributes().len().saturating_add(2));
     let version = Bytes::from_static(event.specversion().as_str().as_bytes());
     headers.push(Header::new(HeaderName::from_static(VERSION), version));
@@ -90,20 +97,20 @@ fn binary(event: &Event) -> Record {
         };
         headers.push(Header::new(name, shared(event, text)));
     });
-    Record { key: None, headers, value: event.data_bytes().cloned() }
+    Ok(Record { key: None, headers, value: event.data_bytes().cloned() })
 }
 
 /// The name of a header.
 pub(crate) enum Name<'e> {
     Header(&'static str),
-    /// Of this extension: it has to be put together.
+    /// The name of an extension, which must be composed.
     Extension(&'e str),
 }
 
-/// The header of `specversion`, which is the first.
+/// The header of `specversion`, always the first.
 pub(crate) const VERSION: &str = "ce_specversion";
 
-/// The other headers of an event in binary mode, in their order.
+/// The other headers of an event in binary mode, in order.
 #[inline]
 pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, Cow<'e, str>)) {
     for (name, attribute) in event.attributes() {
@@ -122,7 +129,7 @@ pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, C
     }
 }
 
-/// A text of this event as the value of a header: shared where it lies there.
+/// Returns a text of this event as a header value, shared with the event's buffer where possible.
 #[inline]
 fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
     match text {
@@ -131,7 +138,7 @@ fn shared(event: &Event, text: Cow<'_, str>) -> Bytes {
     }
 }
 
-/// The header names of the extensions, one after the other in one buffer.
+/// The header names of the extensions, stored one after the other in one buffer.
 struct Names(TextBuffer);
 
 impl Names {
@@ -152,7 +159,7 @@ impl Names {
         Self(names.into())
     }
 
-    /// The name at `next`, which is then behind it.
+    /// Returns the name at `next` and moves `next` behind it.
     #[inline]
     fn take(&self, next: &mut usize, name: &str) -> HeaderName {
         let start = *next;
@@ -164,7 +171,8 @@ impl Names {
     }
 }
 
-/// A text that lies in no event. What many records have costs nothing.
+/// Returns a text that is not part of an event as a header value. Common texts are static and allocate
+/// nothing.
 fn copied(text: &str) -> Bytes {
     match text {
         "application/json" => Bytes::from_static(b"application/json"),

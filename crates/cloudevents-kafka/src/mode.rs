@@ -1,15 +1,20 @@
-//! Which content mode a record is in.
+//! Detects the content mode of a record.
 
 use crate::{
     name::{self, CONTENT_TYPE},
     value,
     wire::RecordView,
 };
-use cloudevents_core::{Detected, Error, ErrorKind, detect};
+use cloudevents_core::{
+    Error, ErrorKind,
+    codec::{CoreName, Detected, detect},
+};
 
-/// Whether a record bears a mark of CloudEvents: a `content-type` under `application/cloudevents`, or a `ce_` header.
+/// Whether a record is marked as a CloudEvent: by a `content-type` under `application/cloudevents`, or by a
+/// `ce_` header.
 ///
-/// A record without one is somebody else's, which on a mixed topic is no mistake; one that has a mark may still be malformed.
+/// On a topic with mixed content, a record without a mark is not an error. A record with a mark may still
+/// be malformed.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -23,17 +28,17 @@ pub fn is_cloudevent(record: &impl RecordView) -> bool {
     Look::at(record).is_marked()
 }
 
-/// What the first look at the headers finds.
+/// What one pass over the headers finds.
 pub(crate) struct Look<'r> {
     /// The value of `content-type`.
     content_type: Option<&'r [u8]>,
-    /// Whether there is more than one `content-type`, null ones included.
+    /// Whether there is more than one `content-type`, counting null ones.
     twice: bool,
-    /// Whether one of them is under `application/cloudevents`.
+    /// Whether a `content-type` is under `application/cloudevents`.
     document: bool,
-    /// Whether there is an attribute.
+    /// Whether there is an attribute header.
     prefixed: bool,
-    /// Bytes of text that the attributes take, names of extensions included.
+    /// Bytes of text that the attributes take, including the names of extensions.
     pub(crate) length: usize,
 }
 
@@ -45,7 +50,7 @@ impl<'r> Look<'r> {
         for (header, value) in record.headers() {
             if let Some(name) = name::attribute(header) {
                 look.prefixed = true;
-                let kept = if name::is_core(name) { 0 } else { name.len() };
+                let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
                 look.length = look.length.saturating_add(kept).saturating_add(value.map_or(0, <[u8]>::len));
             } else if header == CONTENT_TYPE {
                 look.twice |= typed;
@@ -65,7 +70,7 @@ impl<'r> Look<'r> {
         self.prefixed || self.document
     }
 
-    /// The content type and what it says. Two of them, or one that is no text, say nothing that could be relied on.
+    /// Returns the content type and what it means. Two content types, or one that is not text, are errors.
     #[inline]
     pub(crate) fn detect(&self) -> Result<(Option<&'r str>, Detected), Error> {
         if !self.is_marked() {
@@ -85,7 +90,7 @@ impl<'r> Look<'r> {
     }
 }
 
-/// Whether a content type is under `application/cloudevents`, in any case.
+/// Whether a content type is under `application/cloudevents`, ignoring case.
 #[inline]
 fn is_document(content_type: &[u8]) -> bool {
     const TREE: &[u8] = b"application/cloudevents";

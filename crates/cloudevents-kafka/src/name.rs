@@ -1,18 +1,20 @@
-//! Attribute names as header names.
+//! Maps attribute names to header names.
 
-/// What carries `datacontenttype`, or the media type of a document.
+/// The header of `datacontenttype`, or of a document's media type.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
 
 /// The prefix of every other attribute.
 pub(crate) const PREFIX: &str = "ce_";
 
-/// The attribute a header names: what follows `ce_`. Case matters, as it does in Kafka.
+/// Returns the attribute that a header names: the part after `ce_`. Header names are case-sensitive, as in
+/// Kafka.
 #[inline]
 pub(crate) fn attribute(header: &str) -> Option<&str> {
     header.strip_prefix(PREFIX)
 }
 
-/// The header of an attribute that the specification names. Those of extensions have to be put together.
+/// Returns the header name of an attribute that the specification defines. Names for extensions must be
+/// composed.
 #[inline]
 pub(crate) fn core_header(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -25,13 +27,4 @@ pub(crate) fn core_header(name: &str) -> Option<&'static str> {
         "time" => "ce_time",
         _ => return None,
     })
-}
-
-/// Whether this is an attribute that is kept without its name.
-#[inline]
-pub(crate) fn is_core(name: &str) -> bool {
-    matches!(
-        name,
-        "specversion" | "id" | "source" | "type" | "datacontenttype" | "dataschema" | "subject" | "time"
-    )
 }

@@ -1,12 +1,13 @@
-//! How records are written: mode and key. And how those without headers are read.
+//! Options for writing records (mode and key), and for reading records without headers.
 
 use crate::{name::CONTENT_TYPE, value, wire::RecordView};
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Error, Event, Format, Message, Mode};
+use cloudevents_core::{DecodeOptions, Error, Event, Format, Message, Mode};
 use cloudevents_json::Json;
 use std::borrow::Cow;
 
-/// How to write an event as a record: in which mode, with which key. A [`Mode`] alone will do where there is no key.
+/// How to encode an event as a record: the mode and the key. A [`Mode`] alone suffices when there is no
+/// key.
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -31,22 +32,22 @@ pub struct Encoding<'a> {
 }
 
 impl<'a> Encoding<'a> {
-    /// This mode, without a key.
+    /// Encodes in this mode, without a key.
     pub fn new(mode: Mode<'a>) -> Self {
         Self { mode, ..Self::default() }
     }
 
-    /// Binary mode, without a key.
+    /// Encodes in binary mode, without a key.
     pub fn binary() -> Self {
         Self::new(Mode::Binary)
     }
 
-    /// Structured mode in this format, without a key.
+    /// Encodes in structured mode in this format, without a key.
     pub fn structured(format: &'a dyn Format) -> Self {
         Self::new(Mode::Structured(format))
     }
 
-    /// The same with this key.
+    /// Returns a copy with this key.
     pub fn with_key(mut self, key: Key) -> Self {
         self.key = key;
         self
@@ -59,8 +60,8 @@ impl<'a> From<Mode<'a>> for Encoding<'a> {
     }
 }
 
-/// Where the key of a record comes from (Kafka binding, section 3.1). The event is never changed: the attribute stays in it, and
-/// a key from elsewhere does not become an attribute.
+/// The source of a record's key (Kafka binding, section 3.1). The event never changes: the attribute stays
+/// in it, and a key from another source does not become an attribute.
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -74,12 +75,12 @@ impl<'a> From<Mode<'a>> for Encoding<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Key {
-    /// Null.
+    /// A null key.
     #[default]
     None,
     /// These bytes.
     Literal(Bytes),
-    /// The canonical text of the attribute of this name; null where the event does not have it.
+    /// The canonical text of the attribute of this name; null when the event does not have it.
     Attribute(Cow<'static, str>),
 }
 
@@ -99,7 +100,7 @@ impl Key {
         Self::Literal(key.into())
     }
 
-    /// The key for an event.
+    /// Returns the key for an event.
     #[inline]
     pub fn of_event(&self, event: &Event) -> Option<Bytes> {
         match self {
@@ -111,8 +112,9 @@ impl Key {
         }
     }
 
-    /// The key for a message. Of a document no more is read than it takes to find the attribute; its format has to be at hand.
-    pub fn of_message(&self, message: &Message, with: &Decoding) -> Result<Option<Bytes>, Error> {
+    /// Returns the key for a message. Reads a document only as far as needed to find the attribute; its
+    /// format must be known.
+    pub fn of_message(&self, message: &Message, with: &DecodeOptions) -> Result<Option<Bytes>, Error> {
         match (self, message) {
             (_, Message::Binary(event)) => Ok(self.of_event(event)),
             (Self::Attribute(name), message) => Ok(message.attribute(name, with)?.map(Bytes::from)),
@@ -122,20 +124,21 @@ impl Key {
     }
 }
 
-/// A record that, when it has no header at all, is read as a JSON document with one event.
+/// Decodes a record that has no headers as a JSON document with one event.
 ///
-/// The specification calls a record without headers no CloudEvent. But Kafka before 0.11 had no headers, and some producers
-/// write none. A value that is no JSON object with `specversion` is no CloudEvent here either.
+/// By the specification, a record without headers is not a CloudEvent. But Kafka before 0.11 had no
+/// headers, and some producers write none. A value that is not a JSON object with `specversion` is still
+/// not a CloudEvent.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_kafka::{JsonFallback, Record};
 ///
 /// let value = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
 /// let record = Record::new(Bytes::from(value));
-/// assert!(cloudevents_kafka::decode(&record, &Decoding::strict()).is_err());
-/// let event = cloudevents_kafka::decode(&JsonFallback::new(&record), &Decoding::strict())?.value;
+/// assert!(cloudevents_kafka::decode(&record, &DecodeOptions::strict()).is_err());
+/// let event = cloudevents_kafka::decode(&JsonFallback::new(&record), &DecodeOptions::strict())?.value;
 /// assert_eq!(event.id(), "1");
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
@@ -146,7 +149,7 @@ pub struct JsonFallback<'r, R> {
 }
 
 impl<'r, R: RecordView> JsonFallback<'r, R> {
-    /// Looks whether the record has headers and, if not, for `specversion` in the value.
+    /// Checks whether the record has headers and, if not, looks for `specversion` in the value.
     pub fn new(record: &'r R) -> Self {
         let is_document = record.headers().next().is_none() && is_event(record);
         Self { record, is_document }
@@ -169,10 +172,12 @@ impl<R: RecordView> RecordView for JsonFallback<'_, R> {
 }
 
 fn is_event(record: &impl RecordView) -> bool {
-    // What is too large, and what is wrong, is told by the decoder, with the options of its user.
-    let mut with = Decoding::lenient();
+    // The decoder reports values that are too large or malformed, according to its own options.
+    let mut with = DecodeOptions::lenient();
     with.limits.bytes = usize::MAX;
-    record
-        .value_bytes()
-        .is_some_and(|document| matches!(Json::new().peek(&document, "specversion", &with), Ok(Some(_))))
+    // An event with an invalid version is still an event.
+    record.value_bytes().is_some_and(|document| match Json::new().peek(&document, "specversion", &with) {
+        Ok(version) => version.is_some(),
+        Err(error) => error.attribute() == Some("specversion"),
+    })
 }

@@ -1,9 +1,13 @@
-//! Attribute values as header values: UTF-8 as it stands, without percent-encoding.
+//! Attribute values as header values: plain UTF-8, without percent-encoding.
 
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Error, ErrorKind, Event, Given};
+use cloudevents_core::{
+    Error, ErrorKind, Event,
+    codec::{Assembler, Given},
+};
 
-/// Reads a header as the attribute of this name and gives it to the assembler. Null is no value: the attribute is absent.
+/// Reads a header as the attribute of this name and passes it to the assembler. Null means that the
+/// attribute is absent.
 #[inline]
 pub(crate) fn read(name: &str, value: Option<&[u8]>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let Some(value) = value else {
@@ -15,13 +19,13 @@ pub(crate) fn read(name: &str, value: Option<&[u8]>, assembler: &mut Assembler<'
     assembler.named(name, Given::Text(piece))
 }
 
-/// The text of a header.
+/// Returns the text of a header.
 #[inline]
 pub(crate) fn text<'v>(name: &str, value: &'v [u8]) -> Result<&'v str, Error> {
     std::str::from_utf8(value).map_err(|_| not_utf8(name, value))
 }
 
-/// A text of this event as a header value: shared where it lies in the event's buffer.
+/// Returns a text of this event as a header value, shared with the event's buffer where possible.
 #[inline]
 pub(crate) fn write(event: &Event, text: &str) -> Bytes {
     match event.share(text) {
@@ -30,10 +34,10 @@ pub(crate) fn write(event: &Event, text: &str) -> Bytes {
     }
 }
 
-/// Whether all bytes are printable ASCII, of which an attribute may have any.
+/// Whether all bytes are printable ASCII. Every such byte is allowed in an attribute.
 #[inline]
 fn is_plain(value: &[u8]) -> bool {
-    // No early end: this goes many bytes at a time.
+    // No early return: this lets the loop process many bytes at a time.
     value.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte))
 }
 
@@ -43,7 +47,7 @@ fn not_utf8(name: &str, value: &[u8]) -> Error {
     match value {
         // AMQP 1.0, section 1.6.20: the constructors of strings.
         [0xa1, length, text @ ..] if usize::from(*length) == text.len() => error.with_help(
-            "this is an AMQP-encoded string: Azure Event Hubs gives headers of AMQP producers to Kafka consumers so; read them over AMQP",
+            "this is an AMQP-encoded string: Azure Event Hubs passes headers of AMQP producers to Kafka consumers in this form; read them over AMQP",
         ),
         _ => error,
     }

@@ -1,13 +1,13 @@
-//! Records: owned ones, and whatever a client library has, seen as one.
+//! Records: an owned type, and a view of any client library's records.
 
 use bytes::Bytes;
-use cloudevents_core::TextBuffer;
+use cloudevents_core::codec::TextBuffer;
 use std::{fmt, ops::Deref};
 
-/// A Kafka record, of no client library in particular: key, headers and value.
+/// A Kafka record independent of any client library: key, headers and value.
 ///
-/// A key or value of `None` is null, which is not the same as an empty one: on a compacted topic, a null value is a tombstone.
-/// Cloning counts references, but for the list of headers.
+/// A key or value of `None` is null, which differs from an empty one: on a compacted topic, a null value is
+/// a tombstone. Cloning shares all bytes and copies only the list of headers.
 ///
 /// ```
 /// use cloudevents_kafka::{Header, Record};
@@ -20,39 +20,39 @@ use std::{fmt, ops::Deref};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The key, which decides on the partition.
+    /// The key, which selects the partition.
     pub key: Option<Bytes>,
-    /// The headers, in order. Kafka allows several of one name.
+    /// The headers, in order. Kafka allows several with the same name.
     pub headers: Vec<Header>,
     /// The value: the payload or document.
     pub value: Option<Bytes>,
 }
 
 impl Record {
-    /// A record with neither key nor headers.
+    /// Creates a record with this value, without key and headers.
     pub fn new(value: impl Into<Option<Bytes>>) -> Self {
         Self { value: value.into(), ..Self::default() }
     }
 
-    /// The same with this key.
+    /// Returns a copy with this key.
     pub fn with_key(mut self, key: impl Into<Option<Bytes>>) -> Self {
         self.key = key.into();
         self
     }
 
-    /// The same with this value.
+    /// Returns a copy with this value.
     pub fn with_value(mut self, value: impl Into<Option<Bytes>>) -> Self {
         self.value = value.into();
         self
     }
 
-    /// The same with one header more.
+    /// Returns a copy with one more header.
     pub fn with_header(mut self, name: impl Into<HeaderName>, value: impl Into<Option<Bytes>>) -> Self {
         self.headers.push(Header::new(name, value));
         self
     }
 
-    /// The value of the first header of this name, in this case, that is not null.
+    /// Returns the value of the first header of this name that is not null. Names are case-sensitive.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().filter(|header| *header.name == *name).find_map(|header| header.value.as_deref())
     }
@@ -66,21 +66,21 @@ impl Record {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The name. Kafka knows no two spellings of one name.
+    /// The name. Header names are case-sensitive.
     pub name: HeaderName,
     /// The value; `None` is null.
     pub value: Option<Bytes>,
 }
 
 impl Header {
-    /// A header of this name and value.
+    /// Creates a header with this name and value.
     #[inline]
     pub fn new(name: impl Into<HeaderName>, value: impl Into<Option<Bytes>>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }
 
-/// The name of a header: a static text, or a part of a buffer that is shared.
+/// The name of a header: a static text, or a part of a shared buffer.
 ///
 /// ```
 /// use cloudevents_kafka::HeaderName;
@@ -98,7 +98,7 @@ enum Repr {
 }
 
 impl HeaderName {
-    /// A name that costs nothing.
+    /// Creates a name without allocating.
     #[inline]
     pub const fn from_static(name: &'static str) -> Self {
         Self(Repr::Static(name))
@@ -135,7 +135,7 @@ impl From<String> for HeaderName {
     }
 }
 
-/// The name is a part of the buffer.
+/// Creates a name from a part of the buffer.
 impl From<TextBuffer> for HeaderName {
     #[inline]
     fn from(name: TextBuffer) -> Self {
@@ -157,9 +157,10 @@ impl fmt::Debug for HeaderName {
     }
 }
 
-/// A record as its client library holds it: what [`decode`](crate::decode()) reads, without copying the headers.
+/// A record as its client library holds it. [`decode`](crate::decode()) reads it without copying the
+/// headers.
 ///
-/// To decode the messages of another client, implement it for a newtype:
+/// Implement it for a newtype to decode the messages of another client:
 ///
 /// ```
 /// use cloudevents_kafka::RecordView;
@@ -183,15 +184,15 @@ impl fmt::Debug for HeaderName {
 /// assert!(cloudevents_kafka::is_cloudevent(&fetched));
 /// ```
 pub trait RecordView {
-    /// The headers in order, a null value as `None`. They are gone through twice.
+    /// Returns the headers in order, a null value as `None`. Decoding iterates over them twice.
     ///
-    /// A client that hands out names as bytes leaves out those that are not UTF-8: they name no attribute.
+    /// If a client returns names as bytes, skip names that are not UTF-8: they cannot name an attribute.
     fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)>;
 
     /// The value; `None` is null.
     fn value(&self) -> Option<&[u8]>;
 
-    /// The value to keep. It is copied, unless the client shares it: then override this.
+    /// Returns the value for keeping. The default copies it; override this if the client shares it.
     fn value_bytes(&self) -> Option<Bytes> {
         self.value().map(Bytes::copy_from_slice)
     }

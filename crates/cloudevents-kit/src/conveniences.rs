@@ -1,12 +1,10 @@
-//! Attribute values that are made up, by name.
+//! Attribute values that are generated.
 
+use cloudevents_core::EventBuilder;
 #[cfg(feature = "random-id")]
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_core::{EventBuilder, Timestamp};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Setters that make a value up. Nothing else in the toolkit does: an event without an id is a mistake until somebody asks for
-/// one.
+/// Setters that generate a value. Nothing else in the toolkit does: an event without an id is a mistake.
 ///
 /// ```
 /// use cloudevents_kit::{BuilderConveniences, Event};
@@ -17,13 +15,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// # Ok::<(), cloudevents_kit::BuildError>(())
 /// ```
 pub trait BuilderConveniences: Sized {
-    /// Makes up the id: a random UUID (version 4) in its text form.
+    /// Sets a random id: a UUID (version 4) in its text form.
     ///
     /// Without a source of randomness, `build` fails with an error of kind [`Unsupported`](ErrorKind::Unsupported).
     #[cfg(feature = "random-id")]
     fn random_id(self) -> Self;
 
-    /// Makes up the time: the system clock's now, in UTC, with the digits it has.
+    /// Sets the time to the system clock's current time, in UTC.
     fn time_now(self) -> Self;
 }
 
@@ -33,21 +31,16 @@ impl BuilderConveniences for EventBuilder {
         let mut bytes = [0; 16];
         match getrandom::fill(&mut bytes) {
             Ok(()) => self.id(uuid_v4(u128::from_be_bytes(bytes))),
-            // The id counts as given, so that what is reported is the reason and not a missing id.
-            Err(error) => self.id("-").payload_only(Err(Error::new(ErrorKind::Unsupported)
-                .with_attribute("id")
-                .with_detail(format!("no random id can be made up: {error}")))),
+            Err(error) => self.mistake(
+                Error::new(ErrorKind::Unsupported)
+                    .with_attribute("id")
+                    .with_detail(format!("the system has no random numbers: {error}")),
+            ),
         }
     }
 
     fn time_now(self) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        match Timestamp::format_utc(seconds, now.subsec_nanos()) {
-            Some(text) => self.time(text),
-            // After the year 9999, which the attribute cannot hold: `build` says so.
-            None => self.time(""),
-        }
+        self.time(std::time::SystemTime::now())
     }
 }
 

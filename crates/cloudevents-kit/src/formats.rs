@@ -1,9 +1,9 @@
 //! The registry of event formats.
 
-use cloudevents_core::{Decoding, Formats};
+use cloudevents_core::{DecodeOptions, Formats};
 use cloudevents_json::Json;
 
-/// Every event format that the features of this build turn on.
+/// Returns every event format that the features of this build turn on.
 ///
 /// ```
 /// use cloudevents_kit as kit;
@@ -26,18 +26,18 @@ pub fn formats() -> Formats {
     formats
 }
 
-/// Strict decoding with the default limits and every format of [`formats`].
+/// Returns options for strict decoding, with the default limits and every format of [`formats`].
 ///
 /// ```
 /// use cloudevents_kit as kit;
 ///
-/// let message = kit::Message::Structured {
-///     format: kit::FormatId::JSON,
-///     body: r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#.into(),
-/// };
+/// let message = kit::Message::Structured(kit::Document::new(
+///     kit::FormatId::JSON,
+///     r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#,
+/// ));
 /// assert_eq!(message.event(&kit::decoding())?.value.id(), "1");
 /// # Ok::<(), kit::Error>(())
 /// ```
-pub fn decoding() -> Decoding {
-    Decoding::strict().with_formats(formats())
+pub fn decoding() -> DecodeOptions {
+    DecodeOptions::strict().with_formats(formats())
 }

@@ -1,10 +1,34 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod attributes;
 mod conveniences;
+pub mod decode;
 mod formats;
+pub mod messages;
+pub mod payloads;
 pub mod prelude;
 #[cfg(feature = "transport")]
+mod refusals;
+#[cfg(feature = "transport")]
 mod transports;
+
+pub use cloudevents_core::{
+    AttributeType, BuildError, ContentMode, Data, DecodeOptions, Decoded, Document, Error, ErrorKind, Event,
+    EventBuilder, EventData, EventKey, Format, FormatId, Formats, Leniency, Limits, Loss, Losses, Message,
+    Mode, Payload, Repair, SpecVersion, Timestamp, TypedEvent, UriReference, Value, event_enum,
+};
+pub use conveniences::BuilderConveniences;
+pub use formats::{decoding, formats};
+
+#[cfg(feature = "transport")]
+pub use cloudevents_transport::{Bridge, Delivery, Receiver, Sender, Transports};
+#[cfg(feature = "transport")]
+pub use refusals::refuses_message;
+#[cfg(feature = "transport")]
+pub use transports::{
+    connect_receiver, connect_receiver_with, connect_sender, connect_sender_with, transports,
+};
 
 #[cfg(feature = "amqp")]
 pub use cloudevents_amqp as amqp;
@@ -12,22 +36,36 @@ pub use cloudevents_amqp as amqp;
 pub use cloudevents_avro as avro;
 #[cfg(feature = "cbor")]
 pub use cloudevents_cbor as cbor;
-pub use cloudevents_core::*;
+pub use cloudevents_core as model;
 #[cfg(feature = "http")]
 pub use cloudevents_http as http;
 pub use cloudevents_json as json;
 #[cfg(feature = "kafka")]
 pub use cloudevents_kafka as kafka;
+#[cfg(feature = "mqtt")]
+pub use cloudevents_mqtt as mqtt;
+#[cfg(feature = "nats")]
+pub use cloudevents_nats as nats;
+#[cfg(feature = "outbox")]
+pub use cloudevents_outbox as outbox;
 #[cfg(feature = "protobuf")]
 pub use cloudevents_protobuf as protobuf;
+#[cfg(feature = "rabbitmq")]
+pub use cloudevents_rabbitmq as rabbitmq;
+#[cfg(feature = "sql")]
+pub use cloudevents_sql as sql;
+#[cfg(feature = "subscriptions")]
+pub use cloudevents_subscriptions as subscriptions;
 #[cfg(feature = "transport")]
 pub use cloudevents_transport as transport;
-#[cfg(feature = "transport")]
-pub use cloudevents_transport::{Delivery, Receiver, Sender, Transports};
+#[cfg(feature = "webhook")]
+pub use cloudevents_webhook as webhook;
+#[cfg(feature = "websockets")]
+pub use cloudevents_websockets as websockets;
 #[cfg(feature = "xml")]
 pub use cloudevents_xml as xml;
 
-pub use conveniences::BuilderConveniences;
-pub use formats::{decoding, formats};
-#[cfg(feature = "transport")]
-pub use transports::{connect_receiver, connect_sender, transports};
+/// The programs of the project's README compile.
+#[cfg(all(doctest, feature = "transport", feature = "reqwest013", feature = "server"))]
+#[doc = include_str!("../../../README.md")]
+struct ProjectReadme;

@@ -6,12 +6,12 @@ use crate::{
     wire::{Content, Reader, bytes_tag, field_length, put_length, wrong_wire_type},
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Item, Losses};
+use cloudevents_core::{Batch, DecodeOptions, Decoded, Error, Event, Item, Losses, codec::check_count};
 
 /// All events, or the first error with its index.
 ///
 /// Every event is of specversion 1.0, or refused; so there are no mixed batches.
-pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
     let count = count(&document, with)?;
     let mut batch = Decoded::clean(Vec::with_capacity(count));
     let mut elements = Elements::open(&document, with);
@@ -25,57 +25,45 @@ pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Eve
     Ok(batch)
 }
 
-/// Each element as an event or an error; the error of the function is for a document that is no batch.
-pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+/// Returns each element as an event or an error. Fails only for a document that is not a batch.
+pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
     let mut items = Vec::with_capacity(count(&document, with)?);
     let mut elements = Elements::open(&document, with);
     while let Some((part, start)) = elements.next()? {
         let (raw, index) = (document.slice_ref(part), items.len());
-        items.push(Item {
-            event: event(raw.clone(), start, with, 2).map_err(|error| error.with_index(index)),
+        items.push(Item::new(
+            event(raw.clone(), start, with, 2).map_err(|error| error.with_index(index)),
             raw,
-        });
+        ));
     }
     Ok(items)
 }
 
 /// Appends the message.
-pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
-    if let Some((first, rest)) = events.split_first() {
-        let version = first.specversion();
-        if let Some(at) = rest.iter().position(|event| event.specversion() != version) {
-            return Err(Error::new(ErrorKind::MixedSpecversions)
-                .with_attribute("specversion")
-                .with_detail(format!("the first event has {version}"))
-                .with_index(at.saturating_add(1))
-                .with_clause("CE-Message-a"));
-        }
+pub(crate) fn encode(events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
+    events.specversion()?;
+    if let Some(first) = events.first() {
         check_version(first).map_err(|error| error.with_index(0))?;
     }
     let length = |event| field_length(Plan::of(event).length());
     out.reserve(events.iter().fold(0_usize, |size, event| size.saturating_add(length(event))));
     let mut losses = Losses::none();
-    for event in events {
+    for (index, event) in events.iter().enumerate() {
         let plan = Plan::of(event);
         out.push(bytes_tag(1));
         put_length(plan.length(), out);
-        losses.append(plan.append(out));
+        losses.append_event(index, plan.append(out));
     }
     Ok(losses)
 }
 
-/// How many events there are, within the limit. The document is looked through as far as the events' own bounds.
-fn count(document: &Bytes, with: &Decoding) -> Result<usize, Error> {
+/// Counts the events, within the limit. Scans only the bounds of the events.
+fn count(document: &Bytes, with: &DecodeOptions) -> Result<usize, Error> {
     with.limits.check_bytes(document.len())?;
     let mut elements = Elements::open(document, with);
     let mut count = 0_usize;
     while let Some((_, start)) = elements.next()? {
-        if count == with.limits.batch {
-            return Err(Error::new(ErrorKind::TooMany)
-                .with_detail(format!("the limit is {} events in a batch", with.limits.batch))
-                .with_index(count)
-                .with_offset(start));
-        }
+        check_count(count, start, &with.limits)?;
         count = count.saturating_add(1);
     }
     Ok(count)
@@ -85,7 +73,7 @@ fn count(document: &Bytes, with: &Decoding) -> Result<usize, Error> {
 struct Elements<'a>(Reader<'a>);
 
 impl<'a> Elements<'a> {
-    fn open(document: &'a [u8], with: &Decoding) -> Self {
+    fn open(document: &'a [u8], with: &DecodeOptions) -> Self {
         Self(Reader::new(document, 0, with.limits.depth.saturating_sub(1)))
     }
 

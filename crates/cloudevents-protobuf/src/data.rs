@@ -5,7 +5,10 @@ use crate::{
     wire::{Content, Field, Reader, Text, bytes_tag, field_length, put_length, put_payload, wrong_wire_type},
 };
 use bytes::Bytes;
-use cloudevents_core::{Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload, TextBuffer, cut};
+use cloudevents_core::{
+    Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload,
+    codec::{TextBuffer, cut},
+};
 use core::ops::Range;
 
 /// A payload that was found; ranges are those of the event's part of the document.
@@ -49,7 +52,7 @@ impl Found {
         Ok(Self::Any { type_url: type_url.to_owned(), value })
     }
 
-    /// The payload, cut out of the event's part of the document. A text is told by the content type.
+    /// The payload, cut out of the event's part of the document. The content type decides the kind of a text.
     #[inline]
     pub(crate) fn cut(
         self,
@@ -77,10 +80,10 @@ pub(crate) fn conflicting(at: usize) -> Error {
         .with_offset(at)
 }
 
-/// The `datacontenttype` that is made explicit where none is stated and the document would otherwise not say what the payload is.
+/// The `datacontenttype` to make explicit if none is stated and the document would otherwise not determine the kind of payload.
 pub(crate) fn implied<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaType<'a>> {
     match data {
-        // The branch says it.
+        // The branch implies it.
         Some(Data::Proto { .. }) => None,
         _ => event.content_type(),
     }

@@ -6,21 +6,28 @@ use crate::{
     wire::{Content, Field, Reader, wrong_wire_type},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, ErrorKind, Event, Given, Leniency};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, Leniency, ResolvedName,
+    codec::{Assembler, CoreName, Given, Picker},
+};
 
 /// A document with one event.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
     event(document, 0, with, 1)
 }
 
-/// The message of an event that begins at `start` of the document. `level` counts the messages around its fields.
+/// Reads the message of an event that begins at `start` of the document. `level` counts the messages around its fields.
 ///
-/// The messages that make up an event nest as the schema says; only the groups of unknown fields may go deeper, as far as the limit
-/// allows.
+/// The messages of an event nest as in the schema. Only groups in unknown fields may nest deeper, up to the limit.
 #[inline]
-pub(crate) fn event(part: Bytes, start: usize, with: &Decoding, level: u32) -> Result<Decoded<Event>, Error> {
+pub(crate) fn event(
+    part: Bytes,
+    start: usize,
+    with: &DecodeOptions,
+    level: u32,
+) -> Result<Decoded<Event>, Error> {
     let end = start.saturating_add(part.len());
     let mut assembler = Assembler::new(with);
     let levels = with.limits.depth.saturating_sub(level);
@@ -30,23 +37,32 @@ pub(crate) fn event(part: Bytes, start: usize, with: &Decoding, level: u32) -> R
         Some(payload) => Some(payload.cut(part, start, assembler.content_type())?),
         None => None,
     };
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// One attribute of the event in its canonical string, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     with.limits.check_bytes(document.len())?;
+    let mut picker = Picker::new(names, with);
     let mut message = Reader::new(document, 0, with.limits.depth.saturating_sub(1));
-    while let Some(field) = message.field()? {
-        let Some(attribute) = attribute(&message, field)? else { continue };
-        if attribute.name.bytes == name.as_bytes() {
-            return attribute.value.to_canonical().map_err(|error| attribute.located(error));
+    while !picker.is_done()
+        && let Some(field) = message.field()?
+    {
+        if let Some(attribute) = attribute(&message, field)?
+            && picker.wants(attribute.name.bytes)
+        {
+            attribute.assemble(picker.assembler())?;
         }
     }
-    Ok(None)
+    picker.finish(read)
 }
 
-/// Gives all attributes to the assembler. The answer is the payload.
+/// Passes all attributes to the assembler. Returns the payload.
 #[inline]
 fn attributes(
     mut message: Reader<'_>,
@@ -67,7 +83,7 @@ fn attributes(
     Ok(payload)
 }
 
-/// Gives the attribute that a field is to the assembler, if it is one.
+/// Passes the field to the assembler, if it is an attribute.
 #[inline]
 fn give(message: &Reader<'_>, field: Field<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let taken = match (field.number, field.content) {
@@ -107,7 +123,7 @@ fn located(message: &Reader<'_>, field: Field<'_>, error: Error) -> Error {
     }
 }
 
-/// The attribute that a field is, if it is one.
+/// Reads the field as an attribute, if it is one.
 #[inline]
 fn attribute<'a>(message: &Reader<'a>, field: Field<'a>) -> Result<Option<Attribute<'a>>, Error> {
     Ok(Some(match (field.number, field.content) {

@@ -7,7 +7,7 @@ use crate::{
     value::{TIMESTAMP, Written, entry_length, put_entry},
     wire::{bytes_tag, field_length, put_bytes},
 };
-use cloudevents_core::{CoreName, Data, Error, Event, Losses, MediaType, SpecVersion, Uri, Value};
+use cloudevents_core::{Data, Error, Event, Losses, MediaType, SpecVersion, Uri, Value, codec::CoreName};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -18,7 +18,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let plan = Plan::of(event);
     let length = plan.length();
     if out.capacity() == 0 {
-        // Takes less than to make an allocation larger that is not there.
+        // Cheaper than growing an empty buffer.
         *out = Vec::with_capacity(length);
     } else {
         out.reserve(length);
@@ -35,7 +35,7 @@ pub(crate) fn check_version(event: &Event) -> Result<(), Error> {
     }
 }
 
-/// An event, and what it takes some work to know of it.
+/// An event, with values that are computed once.
 pub(crate) struct Plan<'a> {
     event: &'a Event,
     data: Option<Data<'a>>,
@@ -46,9 +46,9 @@ pub(crate) struct Plan<'a> {
     subject: Option<&'a str>,
     time: Option<Carried>,
     time_message: Option<Message>,
-    /// By name, as far as the format holds them.
+    /// Ordered by name, without those that the format cannot hold.
     extensions: SmallVec<[(&'a str, Written<'a>); 4]>,
-    /// Whether a timestamp is among the extensions, which may not be carried exactly.
+    /// Whether the extensions include a timestamp, which may not be carried exactly.
     timestamps: bool,
 }
 
@@ -105,8 +105,7 @@ impl<'a> Plan<'a> {
         length
     }
 
-    /// Appends the document to a buffer that has room. The order is that of the field numbers, and within the map that of the
-    /// names.
+    /// Appends the document to a buffer that has room. Fields are ordered by number, entries of the map by name.
     #[inline]
     pub(crate) fn append(&self, out: &mut Vec<u8>) -> Losses {
         let mut losses = Losses::none();
@@ -155,7 +154,7 @@ impl<'a> Plan<'a> {
     #[inline]
     fn append_core(&self, name: CoreName, out: &mut Vec<u8>) {
         let text = str::as_bytes;
-        // Where the names are known, they need not be copied by a call.
+        // Constant names are copied inline.
         match name {
             CoreName::DataContentType => {
                 put_core("datacontenttype", bytes_tag(3), self.content_type.map(text), out);

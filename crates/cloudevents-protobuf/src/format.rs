@@ -1,21 +1,24 @@
 //! The format as a value, and its shorthands.
 
-use crate::{batch, decode as read, encode as write};
+use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Item, Losses, MediaType};
+use cloudevents_core::{
+    Batch, DecodeOptions, Decoded, Error, Event, Format, FormatId, FoundAttributes, Item, Losses, MediaType,
+    ResolvedName,
+};
 
 /// The Protobuf event format and, behind the feature `prost014`, the codec of protobuf payloads for
 /// [`EventData`](cloudevents_core::EventData).
 ///
 /// ```
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 /// use cloudevents_protobuf::Protobuf;
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// Protobuf::new().encode(&event, &mut document)?;
 /// assert_eq!(document, b"\x0a\x011\x12\x02/s\x1a\x031.0\x22\x01t");
-/// assert_eq!(Protobuf::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(Protobuf::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,11 @@ impl Format for Protobuf {
         FormatId::new("protobuf")
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: Protobuf = Protobuf::new();
+        Some(&FORMAT)
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         media_type("application/cloudevents+protobuf")
     }
@@ -41,15 +49,15 @@ impl Format for Protobuf {
         Some(media_type("application/cloudevents-batch+protobuf"))
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
-    fn decode_batch(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    fn decode_batch(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         batch::decode(document, with)
     }
 
-    fn decode_items(&self, document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+    fn decode_items(&self, document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
         batch::decode_items(document, with)
     }
 
@@ -57,12 +65,18 @@ impl Format for Protobuf {
         write::event(event, out)
     }
 
-    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+    fn encode_batch(&self, events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
         batch::encode(events, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
@@ -74,7 +88,7 @@ impl Format for Protobuf {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
 /// Reads a document with a batch of events, strictly.
@@ -84,29 +98,30 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
-    batch::decode(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    batch::decode(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What the format cannot hold exactly is told by [`Format::encode`].
+/// Returns the document of one event, and what the format cannot hold exactly.
 ///
 /// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
-pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    write::event(event, &mut out)?;
-    Ok(out)
+pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+    Protobuf::new().to_vec(event)
 }
 
-/// The document of a batch.
+/// Returns the document of one event. Discards the losses; [`encode`] returns them, and has the same errors.
+pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
+    Ok(encode(event)?.0)
+}
+
+/// Returns the document of a batch, given as a slice of events or of references, and what the format cannot hold exactly.
 ///
-/// An error is of kind [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions) or
-/// [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion).
-pub fn encode_batch(events: &[Event]) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    batch::encode(events, &mut out)?;
-    Ok(out)
+/// Errors carry the index of the event: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) as for
+/// [`encode`], [`MixedSpecversions`](cloudevents_core::ErrorKind::MixedSpecversions).
+pub fn encode_batch<'a>(events: impl Into<Batch<'a>>) -> Result<(Vec<u8>, Losses), Error> {
+    Protobuf::new().batch_to_vec(events.into())
 }
 
-/// One of the two above, which are media types.
+/// Parses one of the two constants above, which are media types.
 fn media_type(text: &'static str) -> MediaType<'static> {
     MediaType::parse(text).unwrap_or(MediaType::PROTOBUF)
 }

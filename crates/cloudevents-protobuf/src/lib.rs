@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -13,6 +14,6 @@ mod time;
 mod value;
 mod wire;
 
-pub use format::{Protobuf, decode, decode_batch, encode, encode_batch};
+pub use format::{Protobuf, decode, decode_batch, encode, encode_batch, encode_lossy};
 #[cfg(feature = "prost014")]
 pub use prost014::{ProtobufBuilderExt, ProtobufEventExt, from_data};

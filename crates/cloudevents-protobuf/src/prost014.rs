@@ -2,16 +2,16 @@
 
 use crate::Protobuf;
 use cloudevents_core::{
-    Codec, CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
+    Codec, CodecContext, Data, Decode, Encode, Error, ErrorKind, Event, EventBuilder, MediaType, Payload,
 };
 use prost::{Message, Name};
 
 /// Payloads from prost messages, for [`EventBuilder`].
 pub trait ProtobufBuilderExt: Sized {
-    /// The payload as an `Any` of the message, with `datacontenttype` `application/protobuf`.
+    /// Sets the payload to an `Any` of the message, with `datacontenttype` `application/protobuf`.
     ///
-    /// The type URL is the one that prost knows, with `type.googleapis.com` before it when it has no host. The specification would
-    /// have `dataschema` hold it as well; that takes a URI with a scheme, and is left to the caller.
+    /// The type URL is the one from prost, prefixed with `type.googleapis.com` if it has no host. The specification would also set
+    /// `dataschema` to it. That requires a URI with a scheme, and is left to the caller.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -38,13 +38,13 @@ pub trait ProtobufBuilderExt: Sized {
 
 impl ProtobufBuilderExt for EventBuilder {
     fn message<M: Message + Name>(self, message: &M) -> Self {
-        self.payload(MediaType::PROTOBUF.as_str(), Ok(to_payload(message)))
+        self.payload(MediaType::PROTOBUF, to_payload(message))
     }
 }
 
 /// Payloads as prost messages, for [`Event`].
 pub trait ProtobufEventExt {
-    /// The payload as a message of this type: an `Any` of it, or the bytes of one.
+    /// Returns the payload as a message of type `M`. The payload is an `Any` of that type, or the bytes of a message.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is stated and is not
     /// protobuf's, and [`InvalidData`](ErrorKind::InvalidData) when there is no payload, when it is an `Any` of another type, or
@@ -67,7 +67,8 @@ impl ProtobufEventExt for Event {
     }
 }
 
-/// Reads a payload as a message of this type, whatever its content type is: an `Any` of it, or the bytes of one.
+/// Reads a payload as a message of type `M`, regardless of its content type. The payload is an `Any` of that type, or the bytes of a
+/// message.
 pub fn from_data<M: Message + Name + Default>(data: Data<'_>) -> Result<M, Error> {
     let bytes = match data {
         Data::Proto { type_url, value } => {
@@ -83,17 +84,21 @@ pub fn from_data<M: Message + Name + Default>(data: Data<'_>) -> Result<M, Error
     M::decode(bytes).map_err(|error| refuse(format!("the payload is not the message asked for: {error}")))
 }
 
-impl<M: Message + Name + Default> Codec<M> for Protobuf {
+impl Codec for Protobuf {
     const CONTENT_TYPE: &'static str = "application/protobuf";
 
     fn accepts(content_type: MediaType<'_>) -> bool {
         is_protobuf(content_type)
     }
+}
 
+impl<M: Message + Name> Encode<M> for Protobuf {
     fn encode(value: &M, _: &CodecContext<'_>) -> Result<Payload, Error> {
         Ok(to_payload(value))
     }
+}
 
+impl<M: Message + Name + Default> Decode<M> for Protobuf {
     fn decode(data: Data<'_>, _: &CodecContext<'_>) -> Result<M, Error> {
         from_data(data)
     }
@@ -107,7 +112,7 @@ fn to_payload<M: Message + Name>(message: &M) -> Payload {
     Payload::proto(type_url, message.encode_to_vec())
 }
 
-/// The specification's name for protobuf, and the older one of the field.
+/// Whether the content type is the specification's name for protobuf, or the older name in common use.
 fn is_protobuf(content_type: MediaType<'_>) -> bool {
     content_type.is("application/protobuf") || content_type.is("application/x-protobuf")
 }

@@ -1,7 +1,10 @@
 //! Timestamps: RFC 3339 text and the seconds and nanoseconds of `google.protobuf.Timestamp`.
 
 use crate::wire::{Content, Reader, short_varint, varint_tag, wrong_wire_type};
-use cloudevents_core::{Assembler, Error, Loss, Losses, Piece, Timestamp};
+use cloudevents_core::{
+    Error, Loss, Losses, Timestamp,
+    codec::{Assembler, Piece},
+};
 
 /// The fields of a `google.protobuf.Timestamp` that is in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +13,7 @@ pub(crate) struct Native {
     nanos: u32,
 }
 
-/// The message of a point in time, as it is written.
+/// The encoded message of a point in time.
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     /// Two tags, a number of ten bytes and one of five fit.
@@ -51,7 +54,7 @@ const SECONDS: u8 = varint_tag(1);
 const NANOS: u8 = varint_tag(2);
 
 impl Native {
-    /// What the message holds; `None` when it is out of range.
+    /// Reads the message; `None` if it is out of range.
     pub(crate) fn read(mut message: Reader<'_>) -> Result<Option<Self>, Error> {
         let (mut seconds, mut nanos) = (0_i64, 0_i64);
         while let Some(field) = message.field()? {
@@ -66,7 +69,7 @@ impl Native {
         Ok(u32::try_from(nanos).ok().and_then(|nanos| Self::new(seconds, nanos)))
     }
 
-    /// What a message holds that is as usual: seconds, then nanoseconds unless they are 0.
+    /// Reads a message in the usual form: seconds, then nanoseconds unless they are 0.
     #[inline]
     pub(crate) fn usual(message: &[u8]) -> Option<Self> {
         let (seconds, rest) = short_varint(message.strip_prefix(&[SECONDS])?)?;
@@ -95,19 +98,14 @@ impl Native {
         message
     }
 
-    /// The text: UTC, with the fewest of 0, 3, 6 or 9 digits that are exact.
-    pub(crate) fn to_text(self) -> Option<String> {
-        Timestamp::format_utc(self.seconds, self.nanos)
-    }
-
-    /// The same as a piece of an event.
+    /// Appends the text, in UTC with the fewest of 0, 3, 6 or 9 digits that are exact. `None`: out of range.
     #[inline]
     pub(crate) fn push(self, assembler: &mut Assembler<'_>) -> Result<Option<Piece>, Error> {
         assembler.push_utc(self.seconds, self.nanos)
     }
 }
 
-/// What the message holds of a timestamp, and whether that is all of it.
+/// The part of a timestamp that the message holds, and whether it is exact.
 #[derive(Clone, Copy)]
 pub(crate) struct Carried {
     /// `None` when it is out of range. A leap second is the first second of the next minute.
@@ -119,22 +117,21 @@ impl Carried {
     #[inline]
     pub(crate) fn of(timestamp: Timestamp<'_>) -> Self {
         let instant = timestamp.instant();
-        let nanos = if instant.fraction.is_empty() { 0 } else { instant.nanosecond() };
-        let native = Native::new(instant.seconds, nanos);
+        let native = Native::new(instant.seconds, instant.nanosecond());
         let exact = native.is_some()
             && matches!(timestamp.as_str().as_bytes().last(), Some(b'Z' | b'z'))
-            && instant.fraction.len() <= 9
+            && !instant.is_finer_than(9)
             && !instant.leap_second;
         Self { native, exact }
     }
 
-    /// Whether the message holds all of it.
+    /// Whether the message holds the timestamp exactly.
     #[inline]
     pub(crate) fn is_exact(self) -> bool {
         self.exact
     }
 
-    /// Tells what is not carried of the timestamp of this attribute.
+    /// Reports what is lost of the timestamp of this attribute.
     #[inline]
     pub(crate) fn losses(self, name: &str, timestamp: Timestamp<'_>, losses: &mut Losses) {
         if !self.exact {
@@ -168,6 +165,10 @@ impl Carried {
 mod tests {
     use super::*;
 
+    fn to_text(native: Native) -> String {
+        Timestamp::format_utc(native.seconds, native.nanos).unwrap()
+    }
+
     #[test]
     fn there_and_back() {
         let mut seconds = *RANGE.start();
@@ -175,13 +176,13 @@ mod tests {
         while RANGE.contains(&seconds) {
             for nanos in [0, 1, 120, 1_000, 123_456_000, 120_000_000, 999_999_999] {
                 let native = Native::new(seconds, nanos).unwrap();
-                let text = native.to_text().unwrap();
+                let text = to_text(native);
                 assert_eq!(Carried::of(Timestamp::parse(&text).unwrap()).native, Some(native), "{text}");
             }
             step = (step * 5 + 3) % 40_000_007;
             seconds += step + 86_399;
         }
-        let text = |seconds, nanos| Native::new(seconds, nanos).unwrap().to_text().unwrap();
+        let text = |seconds, nanos| to_text(Native::new(seconds, nanos).unwrap());
         assert_eq!(text(*RANGE.start(), 0), "0001-01-01T00:00:00Z");
         assert_eq!(text(*RANGE.end(), 999_999_999), "9999-12-31T23:59:59.999999999Z");
         assert_eq!(text(951_782_400, 0), "2000-02-29T00:00:00Z");

@@ -7,7 +7,10 @@ use crate::{
         short, varint_length, varint_tag, wrong_wire_type,
     },
 };
-use cloudevents_core::{Assembler, AttributeName, CoreName, Error, ErrorKind, Given, RepairKind, Value};
+use cloudevents_core::{
+    Error, ErrorKind, RepairKind, Value,
+    codec::{Assembler, AttributeName, CoreName, Given},
+};
 
 /// An attribute as it was found.
 #[derive(Clone, Copy)]
@@ -31,7 +34,7 @@ pub(crate) enum Found<'a> {
     Unusable(Unusable),
 }
 
-/// Why a value that is written as the schema wants it is none.
+/// Why a value that follows the schema is not valid.
 #[derive(Clone, Copy)]
 pub(crate) enum Unusable {
     Unset,
@@ -76,7 +79,7 @@ impl<'a> Attribute<'a> {
         }
     }
 
-    /// Gives it to the assembler.
+    /// Passes the attribute to the assembler.
     #[inline]
     pub(crate) fn assemble(&self, assembler: &mut Assembler<'_>) -> Result<(), Error> {
         if assembler.decoding().leniency.allows(RepairKind::LowerCasedName) {
@@ -89,7 +92,7 @@ impl<'a> Attribute<'a> {
         }
     }
 
-    /// The value, its text taken over; `None` when it is none.
+    /// The value, with its text pushed to the assembler; `None` if it is not valid.
     #[inline]
     fn given(&self, assembler: &mut Assembler<'_>) -> Result<Option<Given<'a>>, Error> {
         Ok(Some(match self.value {
@@ -119,7 +122,7 @@ impl<'a> Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    /// Refuses the name of a required attribute that only lower-casing makes one.
+    /// Refuses a name that becomes the name of a required attribute when lower-cased.
     #[cold]
     fn check_place(&self) -> Result<(), Error> {
         let name = self.name.read()?;
@@ -139,21 +142,21 @@ impl Attribute<'_> {
         self.name.read().map(drop)
     }
 
-    /// The error with its place.
+    /// Adds the offset to the error.
     #[cold]
     pub(crate) fn located(&self, error: Error) -> Error {
         named(place(error, self.at), self.name)
     }
 }
 
-/// An entry as it usually is: a name and a value of one of these types in this order, lengths of one byte, nothing else. The name
-/// is none of those that have a field of their own.
+/// An entry in the usual form: a name and a value of one of these types, in this order, lengths of one byte, nothing else. The name is
+/// not one that has its own field.
 pub(crate) enum Usual<'a> {
     String(AttributeName<'a>, &'a [u8]),
     Timestamp(&'a [u8], Native),
 }
 
-/// The entry, when it is as usual.
+/// Reads an entry that has the usual form.
 #[inline]
 pub(crate) fn usual(entry: &[u8]) -> Option<Usual<'_>> {
     let [KEY, length @ ..0x80, rest @ ..] = entry else { return None };
@@ -235,22 +238,6 @@ impl<'a> Found<'a> {
             };
         }
         Ok(found)
-    }
-
-    /// The canonical string; `None` for a value that is not there.
-    pub(crate) fn to_canonical(self) -> Result<Option<String>, Error> {
-        Ok(Some(match self {
-            Self::Boolean(boolean) => Value::Boolean(boolean).to_canonical().into_owned(),
-            Self::Integer(number) => Value::Integer(number).to_canonical().into_owned(),
-            Self::Binary(bytes) => Value::Binary(bytes).to_canonical().into_owned(),
-            Self::String(text) | Self::Uri(text) | Self::UriReference(text) => text.read()?.to_owned(),
-            Self::Timestamp(native) => match native.to_text() {
-                Some(text) => text,
-                None => return Err(Unusable::Timestamp.error()),
-            },
-            Self::Unusable(Unusable::Unset) => return Ok(None),
-            Self::Unusable(why) => return Err(why.error()),
-        }))
     }
 }
 
@@ -345,7 +332,7 @@ pub(crate) fn put_entry(name: &str, tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     let Some(entry) = short(name.len().wrapping_add(value).wrapping_add(4)) else {
         return put_long_entry(name, tag, bytes, out);
     };
-    // What is within is as short.
+    // The inner lengths are short, too.
     let [name_length, value, length] = [name.len(), value, bytes.len()].map(|length| length as u8);
     out.extend_from_slice(&[ENTRY, entry, KEY, name_length]);
     out.extend_from_slice(name.as_bytes());
@@ -359,7 +346,7 @@ pub(crate) fn entry_length(name: &str, value: usize) -> usize {
     field_length(name.len()).wrapping_add(field_length(value))
 }
 
-/// Adds the place where the error knows no better one.
+/// Adds the offset, unless the error has a more precise one.
 #[cold]
 pub(crate) fn place(error: Error, at: usize) -> Error {
     if error.offset().is_some() { error } else { error.with_offset(at) }

@@ -1,6 +1,9 @@
 //! The wire format of protobuf: tags, variable-length integers, lengths.
 
-use cloudevents_core::{Assembler, Error, ErrorKind, Piece, append_payload};
+use cloudevents_core::{
+    Error, ErrorKind,
+    codec::{Assembler, Piece, append_payload},
+};
 use smallvec::SmallVec;
 
 /// Reads the fields of one message.
@@ -12,7 +15,7 @@ pub(crate) struct Reader<'a> {
     levels: u32,
 }
 
-/// A text as it stands: it is to be UTF-8, as every `string` of protobuf is.
+/// An unchecked text. It must be UTF-8, like every `string` of protobuf.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
     pub(crate) bytes: &'a [u8],
@@ -38,7 +41,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// One field as it stands.
+/// One field, undecoded.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'a> {
     pub(crate) number: u32,
@@ -53,7 +56,7 @@ pub(crate) enum Content<'a> {
     Varint(u64),
     Fixed64,
     Bytes(&'a [u8]),
-    /// It was stepped over.
+    /// A group, which was skipped.
     Group,
     Fixed32,
 }
@@ -81,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field, `None` at the end.
-    #[inline(always)] // The usual field, with a tag and a length of one byte each, is read where it is wanted.
+    #[inline(always)] // The usual field, with a tag and a length of one byte each, is read inline.
     pub(crate) fn field(&mut self) -> Result<Option<Field<'a>>, Error> {
         if let [tag @ 8..=0x7f, length @ ..0x80, rest @ ..] = self.rest
             && tag & 7 == BYTES
@@ -108,10 +111,10 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, content, at }))
     }
 
-    /// The offset in the document of what comes next.
+    /// The offset in the document of the next field.
     #[inline]
     pub(crate) fn position(&self) -> usize {
-        // What is left is no longer than the document.
+        // The rest is at most as long as the document.
         self.end.wrapping_sub(self.rest.len())
     }
 
@@ -205,7 +208,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over a group to the end tag that belongs to it, over groups within as well. What is open lies in a vector.
+    /// Skips a group and nested groups, up to its end tag. A vector holds the open groups.
     #[cold]
     fn group(&mut self, number: u32, at: usize) -> Result<(), Error> {
         let mut open: SmallVec<[u32; 8]> = SmallVec::new();
@@ -274,7 +277,7 @@ pub(crate) fn put_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// As [`put_bytes`], of the payload.
+/// Like [`put_bytes`], for the payload.
 pub(crate) fn put_payload(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     put_head(tag, bytes.len(), out);
     append_payload(bytes, out);
@@ -306,10 +309,10 @@ pub(crate) fn varint_length(value: u64) -> usize {
     64_u32.saturating_sub(value.leading_zeros()).div_ceil(7) as usize
 }
 
-/// Bytes that a content of this length takes together with its length, and a tag of one byte.
+/// The encoded length of a content of this length, with its length prefix and a tag of one byte.
 #[inline]
 pub(crate) fn field_length(content: usize) -> usize {
-    // What lies in memory has no length that overflows.
+    // The length of data in memory does not overflow.
     varint_length(content as u64).wrapping_add(content).wrapping_add(1)
 }
 
@@ -323,7 +326,7 @@ pub(crate) const fn varint_tag(number: u8) -> u8 {
     number << 3 | VARINT
 }
 
-/// The error for bytes that are no protobuf message.
+/// The error for bytes that are not a protobuf message.
 #[cold]
 pub(crate) fn malformed(detail: &'static str, at: usize) -> Error {
     Error::new(ErrorKind::InvalidDocument).with_detail(detail).with_offset(at)

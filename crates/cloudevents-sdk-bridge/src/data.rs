@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 type Theirs = cloudevents::Data;
 
-/// A payload of the SDK under its content type (`None` also for one that is none: that is another mistake).
+/// Converts a payload of the SDK under its content type. `content_type` is `None` also if it is invalid, which is reported elsewhere.
 ///
-/// Bytes are what the SDK makes of every body of a message: the content type says what they are.
+/// The SDK reads every body of a message as bytes, so the content type decides their kind.
 pub(crate) fn from_sdk(data: Cow<'_, Theirs>, content_type: Option<MediaType<'_>>) -> Result<Payload, Error> {
     match data {
         Cow::Borrowed(Theirs::Binary(bytes)) => Ok(Payload::body(Bytes::copy_from_slice(bytes))),
@@ -45,8 +45,8 @@ fn text_from_sdk(text: String, content_type: Option<MediaType<'_>>) -> Result<Pa
     Ok(Payload::text(text))
 }
 
-/// A JSON content type that the SDK does not take for one: a JSON string that it reads under it becomes text without quotation
-/// marks, and the JSON text of an object that a program gives becomes text too.
+/// Whether this is a JSON content type that the SDK does not recognise. Under it, the SDK reads a JSON string as text without
+/// quotation marks, and keeps the JSON text of an object from a program as text.
 fn is_ambiguous(content_type: MediaType<'_>) -> bool {
     let text = content_type.as_str();
     let seen =
@@ -54,7 +54,7 @@ fn is_ambiguous(content_type: MediaType<'_>) -> bool {
     content_type.is_json() && !seen
 }
 
-/// The payload of an event for the SDK, the content type to go with it, and what is lost.
+/// Returns the payload of an event for the SDK and its content type. Adds the losses to `lost`.
 pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Theirs>, Option<MediaType<'a>>) {
     let Some(data) = event.data() else { return (None, event.datacontenttype()) };
     let stated = event.datacontenttype();
@@ -90,7 +90,8 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
         Data::Binary(binary) => {
             if stated.is_some_and(MediaType::is_json) && is_json_text(binary) {
                 lose("bytes-as-json", "bytes under a JSON content type that are JSON read back as JSON");
-            } else if stated.is_some_and(MediaType::is_cbor) && is_cbor_item(binary) {
+            } else if stated.is_some_and(MediaType::is_cbor) && cloudevents_core::codec::is_cbor_item(binary)
+            {
                 lose("bytes-as-cbor", "bytes under a CBOR content type that are CBOR read back as CBOR");
             }
             (Some(bytes()), stated)
@@ -109,8 +110,4 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
 
 fn is_json_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| JsonText::parse(text).is_ok())
-}
-
-fn is_cbor_item(bytes: &[u8]) -> bool {
-    Payload::cbor(Bytes::copy_from_slice(bytes)).is_ok()
 }

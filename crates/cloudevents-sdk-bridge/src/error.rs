@@ -1,12 +1,12 @@
-//! Every reason why an event cannot cross.
+//! Why an event cannot be converted.
 
 use cloudevents_core::{BuildError, Error, ErrorKind};
 use std::fmt;
 
-/// Why an event does not cross the bridge: every reason, each with the attribute it is in (`data` for the payload).
+/// All reasons why an event cannot be converted, each with its attribute (`data` for the payload).
 ///
-/// Events of the SDK may break the specification: then the kinds are those of the mistakes. Events of this toolkit may hold what
-/// the SDK's type cannot: then the kind is [`Inexact`](ErrorKind::Inexact).
+/// Events of the SDK may violate the specification: the kinds are then those of the mistakes. Events of this toolkit may hold values
+/// that the SDK's type cannot: the kind is then [`Inexact`](ErrorKind::Inexact).
 ///
 /// ```
 /// use cloudevents::{EventBuilder, EventBuilderV10};
@@ -69,7 +69,7 @@ impl From<BuildError> for BridgeError {
     }
 }
 
-/// The first reason, where one is all there is room for.
+/// Keeps only the first reason.
 impl From<BridgeError> for Error {
     fn from(error: BridgeError) -> Self {
         error.0.into_iter().next().unwrap_or_else(|| Self::new(ErrorKind::Inexact))

@@ -1,4 +1,4 @@
-//! The SDK's event to the toolkit's.
+//! Conversion of the SDK's events to the toolkit's.
 
 use crate::{BridgeError, data, time::spell};
 use cloudevents::{
@@ -8,11 +8,11 @@ use cloudevents::{
 use cloudevents_core::{Error, ErrorKind, Event, EventBuilder, MediaType, SpecVersion};
 use std::borrow::Cow;
 
-/// The event of the SDK as an event of this toolkit, with everything it holds.
+/// Converts an event of the SDK to an event of this toolkit, without loss.
 ///
-/// The SDK does not check what it is given: an event that breaks the specification is refused, with every mistake. The time is
-/// spelled in UTC, with the fewest of 0, 3, 6 or 9 digits that are exact. What the SDK has as bytes is read as the body of a
-/// message: it is JSON when the content type says so and it is.
+/// The SDK does not validate its input: an event that violates the specification is refused, with all mistakes. The time is written in
+/// UTC, with the fewest fractional digits (0, 3, 6 or 9) that are exact. Bytes are read as the body of a message: they are JSON when the
+/// content type names JSON and the bytes are valid JSON.
 ///
 /// ```
 /// use cloudevents::{EventBuilder, EventBuilderV10};
@@ -38,7 +38,7 @@ pub fn from_sdk(event: &cloudevents::Event) -> Result<Event, BridgeError> {
     convert(event, event.data().map(Cow::Borrowed))
 }
 
-/// Like [`from_sdk`], but takes the event, so that bytes and text of the payload are not copied.
+/// Like [`from_sdk`], but takes the event by value, so that bytes and text of the payload are not copied.
 ///
 /// ```
 /// use cloudevents::{EventBuilder, EventBuilderV10};
@@ -70,7 +70,7 @@ fn convert(
     if let Some(data) = data {
         let content_type = event.datacontenttype().and_then(|text| MediaType::parse(text).ok());
         match data::from_sdk(data, content_type) {
-            Ok(payload) => builder = builder.payload_only(Ok(payload)),
+            Ok(payload) => builder = builder.payload_only(payload),
             Err(mistake) => mistakes.push(mistake),
         }
     }

@@ -1,19 +1,18 @@
-//! JSON text to a `serde_json::Value`, and whether the value still says what the text says.
+//! Converts JSON text to a `serde_json::Value`, and checks that the value has the same meaning.
 
-use cloudevents_core::scan::{Problem, Scanner};
+use cloudevents_core::codec::scan::{Problem, Scanner};
 use serde_json::Value;
 
-/// The value of a JSON text, when it has the same meaning: the same members, each once, and numbers equal to the last digit.
+/// Returns the value of a JSON text, if it has the same meaning: the same members, each once, and numbers equal to the last digit.
 ///
-/// White space, the order of members, escapes and the spelling of numbers (`1.10`, `1e2`) have no meaning. What a value cannot
-/// hold is a member that comes twice, a number that is no `i64`, `u64` or exact `f64`, nesting beyond 127 levels, and a lone
-/// surrogate.
+/// White space, the order of members, escapes and the spelling of numbers (`1.10`, `1e2`) have no meaning. A value cannot hold a
+/// duplicate member, a number that is not an `i64`, `u64` or exact `f64`, nesting beyond 127 levels, or a lone surrogate.
 pub(crate) fn exact(text: &str) -> Option<Value> {
     let value = serde_json::from_str(text).ok()?;
     same(&mut Scanner::new(text), &value).ok()?.then_some(value)
 }
 
-/// Walks the text beside the value that was made of it, which limits the depth.
+/// Walks the text in parallel with its value, whose depth is limited.
 fn same(scanner: &mut Scanner<'_>, value: &Value) -> Result<bool, Problem> {
     scanner.white_space();
     let start = scanner.position();
@@ -55,7 +54,7 @@ fn same(scanner: &mut Scanner<'_>, value: &Value) -> Result<bool, Problem> {
     }
 }
 
-/// Steps to the next member or element; `false` behind the bracket that ends them.
+/// Moves to the next member or element. Returns `false` after the closing bracket.
 fn next(scanner: &mut Scanner<'_>, end: u8, count: usize) -> Result<bool, Problem> {
     scanner.white_space();
     if scanner.peek()? == end {
@@ -75,7 +74,7 @@ fn string(scanner: &mut Scanner<'_>) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The number a JSON number writes: sign, digits without zeros at either end, and the power of ten of the last digit.
+/// Normalises a JSON number: sign, digits without leading and trailing zeros, and the power of ten of the last digit.
 fn decimal(number: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (negative, mantissa) = match mantissa.strip_prefix('-') {

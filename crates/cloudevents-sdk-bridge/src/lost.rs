@@ -2,7 +2,7 @@
 
 use cloudevents_core::{Error, ErrorKind, Loss, Losses};
 
-/// One thing that is lost: where, a kebab-case code, and words.
+/// One loss: where, a kebab-case code, and a description.
 pub(crate) struct Lost {
     at: Box<str>,
     kind: &'static str,

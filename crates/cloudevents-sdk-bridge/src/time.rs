@@ -1,25 +1,25 @@
-//! Timestamps: the SDK holds a point in time in UTC with nanoseconds, and no spelling.
+//! Timestamps: the SDK holds a point in time in UTC with nanoseconds, without its spelling.
 
 use crate::lost::Lost;
 use cloudevents_core::Timestamp;
 
-/// The one spelling of a point in time of the SDK: UTC, `Z`, the fewest of 0, 3, 6 or 9 digits that are exact.
+/// Formats a point in time of the SDK: UTC, `Z`, the fewest fractional digits (0, 3, 6 or 9) that are exact.
 ///
-/// It is how the SDK writes its timestamps, too. `nanosecond` counts on through a leap second, as it does in `chrono`:
-/// 1,000,000,000 and more are second 60. `None` outside the years 0000 to 9999.
+/// The SDK formats its timestamps in the same way. `nanosecond` includes leap seconds as in `chrono`: 1,000,000,000 and more are
+/// second 60. Returns `None` outside the years 0000 to 9999.
 pub(crate) fn spell(seconds: i64, nanosecond: u32) -> Option<String> {
     let Some(within) = nanosecond.checked_sub(1_000_000_000) else {
         return Timestamp::format_utc(seconds, nanosecond);
     };
     let mut text = Timestamp::format_utc(seconds, within)?;
-    // `yyyy-mm-ddThh:mm:59`: chrono has leap seconds nowhere else.
+    // `yyyy-mm-ddThh:mm:59`: chrono allows leap seconds nowhere else.
     if text.get(17..19) == Some("59") {
         text.replace_range(17..19, "60");
     }
     Some(text)
 }
 
-/// The spelling a timestamp comes back in, and what that costs. `None` when it cannot be carried at all.
+/// The spelling in which a timestamp converts back, and the losses. `None` if it cannot be carried at all.
 pub(crate) fn carried(time: Timestamp<'_>) -> Option<(String, Vec<Lost>)> {
     let instant = time.instant();
     let text = if instant.leap_second {

@@ -1,4 +1,4 @@
-//! The toolkit's event to the SDK's.
+//! Conversion of the toolkit's events to the SDK's.
 
 use crate::{BridgeError, data, lost::Lost, time};
 use cloudevents::{
@@ -7,11 +7,11 @@ use cloudevents::{
 };
 use cloudevents_core::{AttributeType, Error, ErrorKind, Event, Losses, SpecVersion, Value};
 
-/// The event as an event of the SDK, or everything that the SDK's type cannot hold.
+/// Converts an event to an event of the SDK, or returns everything that the SDK's type cannot hold.
 ///
-/// An event that crosses comes back by [`from_sdk`](crate::from_sdk) as it was, but for two things: JSON text may be spelled
-/// differently, with the same meaning (white space, the order of members, `1.0` for `1.00`), and a content type that a CBOR payload
-/// implied is stated. Errors are of kind [`Inexact`](ErrorKind::Inexact); [`to_sdk_lossy`] says what each of them means.
+/// [`from_sdk`](crate::from_sdk) converts the result back to the same event, with two exceptions: JSON text may be spelled differently,
+/// with the same meaning (white space, the order of members, `1.0` for `1.00`), and a content type implied by a CBOR payload is stated.
+/// Errors are of kind [`Inexact`](ErrorKind::Inexact); [`to_sdk_lossy`] lists them.
 ///
 /// ```
 /// use cloudevents::AttributesReader;
@@ -39,25 +39,25 @@ pub fn to_sdk(event: &Event) -> Result<cloudevents::Event, BridgeError> {
     Err(BridgeError::new(lost.into_iter().map(Lost::into_error).collect()))
 }
 
-/// The event as an event of the SDK, with what is lost on the way.
+/// Converts an event to an event of the SDK, and returns the losses.
 ///
 /// | at | kind | what happens |
 /// |---|---|---|
 /// | `time` | `offset` | the same point in time, in UTC |
 /// | `time` | `precision` | digits beyond nanoseconds are cut off |
-/// | `time` | `spelling` | the same point in time in UTC; letter case, zeros at the end of the fraction, `+00:00` go |
+/// | `time` | `spelling` | the same point in time in UTC, without letter case, trailing zeros of the fraction, or `+00:00` |
 /// | `time` | `range` | left out: in UTC, the year is not between 0000 and 9999 |
 /// | `dataschema`, `schemaurl` | `spelling` | spelled as the SDK's `Url` spells it |
-/// | `dataschema`, `schemaurl` | `not-a-url` | left out: it is no URL to the SDK, as a relative reference is none |
+/// | `dataschema`, `schemaurl` | `not-a-url` | left out: the SDK does not accept it as a URL, such as a relative reference |
 /// | an extension | `type` | a URI, URI-reference, Timestamp or Binary becomes a String in its canonical form |
-/// | `data` | `json-as-bytes` | JSON text becomes bytes: a JSON value would lose digits, or members that come twice |
-/// | `data` | `text-as-bytes` | text becomes bytes under a JSON content type that the SDK does not take for one (`Application/JSON`) |
-/// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as what the content type says |
+/// | `data` | `json-as-bytes` | JSON text becomes bytes: a JSON value would lose digits or duplicate members |
+/// | `data` | `text-as-bytes` | text becomes bytes under a JSON content type that the SDK does not recognise (`Application/JSON`) |
+/// | `data` | `bytes-as-json`, `bytes-as-cbor` | bytes stay bytes, and read back as JSON or CBOR, by the content type |
 /// | `data` | `xml-as-text`, `xml-as-bytes` | an XML element becomes text, or bytes under a JSON content type |
 /// | `data` | `type-url` | a protobuf message becomes bytes without its type URL |
 ///
-/// A content type that the payload implied is stated where the payload would otherwise not say what it is. The error is for what
-/// has no form at all in the SDK: a specversion that it does not know.
+/// An implied content type is stated where the payload would otherwise lose its meaning. Returns an error only for what the SDK has no
+/// form for: a specversion that it does not know.
 ///
 /// ```
 /// use cloudevents_core::{Event, Timestamp};

@@ -1,4 +1,4 @@
-//! Programs in other languages that send events to the toolkit and receive events from it, and the list of what is known to differ.
+//! Programs in other languages that exchange events with the toolkit, and the list of known differences.
 //!
 //! A peer is started with one argument, reads a line of JSON, and answers with a line: see the READMEs of `spec-tests/crosslang`.
 
@@ -12,21 +12,21 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What is different of each event, by its name.
+/// The differences of each event, by the event's name.
 pub type Differing<'e> = Vec<(&'e str, Vec<String>)>;
 
-/// Who, which way, in which mode, with which event, and what is different.
+/// The peer, the direction, the mode, the event, and the difference.
 type Difference = [String; 5];
 
 /// A program in another language, which is started with a broker as its last argument.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'l> {
-    /// The name in the list of what is known.
+    /// The name in the list of known differences.
     pub name: &'l str,
     program: &'l str,
 }
 
-/// The peers of lines of `NAME=PROGRAM`, the program with its arguments.
+/// Parses peers from lines of `NAME=PROGRAM`, where the program may have arguments.
 ///
 /// ```
 /// let peers = cloudevents_testkit::crosslang::peers("go=/opt/peer\npython=python3 peer.py\n");
@@ -41,7 +41,7 @@ pub fn peers(lines: &str) -> Vec<Peer<'_>> {
 }
 
 impl Peer<'_> {
-    /// Has the peer send these events to an address, in this mode. Answers whether it has sent each; why not, is printed.
+    /// Makes the peer send these events to an address in this mode. Returns whether it sent each event, and prints failures.
     pub fn send(
         &self,
         broker: &str,
@@ -61,7 +61,7 @@ impl Peer<'_> {
         Ok(events.iter().zip(answers).map(is_sent).collect())
     }
 
-    /// Has the peer read what an address holds, which are these events, and compares what it makes of them.
+    /// Makes the peer read these events from an address, and compares its results with them.
     pub fn read<'e>(
         &self,
         broker: &str,
@@ -83,7 +83,7 @@ impl Peer<'_> {
         expected.into_iter().zip(answers).map(differ).collect()
     }
 
-    /// Starts the program, asks it, and answers what it answers: an array of this length.
+    /// Starts the program, sends the request, and returns the response: an array of this length.
     fn ask(&self, broker: &str, request: &Json, length: usize) -> io::Result<Vec<Json>> {
         let mut words = self.program.split(' ');
         let mut process = Command::new(words.next().unwrap_or_default())
@@ -127,8 +127,8 @@ pub fn attributes(event: &Event) -> BTreeMap<String, String> {
     all.chain([("specversion".to_owned(), event.specversion().as_str().to_owned())]).collect()
 }
 
-/// What became of an event: attributes that came (`+`), went (`-`) or changed (`~`), and the payload. Times are the same when they are
-/// the same instant.
+/// Returns how an event changed: attributes that were added (`+`), removed (`-`) or changed (`~`), and the payload. Times are equal if
+/// they are the same instant.
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -172,20 +172,22 @@ pub fn differences(event: &Event, got: &BTreeMap<String, String>, data: Option<&
 }
 
 fn is_same(event: &Event, name: &str, sent: &str, got: &str) -> bool {
+    // Not every peer knows leap seconds.
     let instant = |text: &str| {
-        let instant = Timestamp::parse(text).ok()?.instant();
-        Some((instant.seconds, instant.fraction.trim_end_matches('0').to_owned()))
+        let mut instant = Timestamp::parse(text).ok()?.instant();
+        instant.leap_second = false;
+        Some(instant)
     };
     let is_time = matches!(event.attribute(name), Some(Value::Timestamp(_)));
     sent == got || (is_time && instant(sent).is_some_and(|sent| Some(sent) == instant(got)))
 }
 
-/// What differs, of all peers.
+/// The differences of all peers.
 ///
 /// ```
 /// use cloudevents_testkit::crosslang::Findings;
 ///
-/// let known = "go | we write | * | one two | ~time | CE-time-a | both: nobody is perfect";
+/// let known = "go | we write | * | one two | ~time | CE-time-a | both: a known difference";
 /// let mut findings = Findings::default();
 /// findings.note("go", "we write", "binary", vec![("one", vec!["~time".into()])]);
 /// assert!(findings.compare(known)?.contains("1 x  CE-time-a"));
@@ -200,7 +202,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// What differs with this peer, when this one of us writes, in this mode; nothing of it is said as well.
+    /// Records the differences with this peer, for one direction and mode. Events without differences are recorded as well.
     pub fn note(&mut self, peer: &str, way: &str, mode: &str, differing: Differing<'_>) {
         self.peers.insert(peer.to_owned());
         for (event, items) in differing {
@@ -208,11 +210,11 @@ impl Findings {
         }
     }
 
-    /// The table of what differs, if that is what is known to, of these peers. The error says what is new, what is gone, and which clauses
-    /// there are not.
+    /// Returns the table of differences, if they equal the known ones of these peers. The error lists new differences, missing
+    /// differences, and unknown clauses.
     ///
-    /// What is known has a line for each difference: `who | who writes | mode | events | what is different | clause | verdict`, in which
-    /// `*` is all, and several modes or events have spaces between them. Lines that begin with `#` are comments.
+    /// `known` has a line for each difference: `peer | writer | mode | events | difference | clause | verdict`. `*` means all; several
+    /// modes or events are separated by spaces. Lines that begin with `#` are comments.
     pub fn compare(&self, known: &str) -> Result<String, String> {
         let lines: Vec<Known<'_>> =
             known.lines().filter_map(Known::read).filter(|line| self.peers.contains(line.who)).collect();
@@ -281,7 +283,7 @@ mod tests {
 
     const KNOWN: &str = "# a comment | with | bars | in | it | and | more\n\
                          go | we write | * | one two | ~time | CE-time-a | both\n\
-                         other | we write | * | * | ~id | X-1-b | nobody asked\n";
+                         other | we write | * | * | ~id | X-1-b | not used\n";
 
     fn findings(what: &[[&str; 3]]) -> Findings {
         let mut findings = Findings::default();
@@ -296,7 +298,7 @@ mod tests {
     fn the_list_has_to_be_exact() {
         let one = ["binary", "one", "~time"];
         let table = findings(&[one, ["structured", "two", "~time"]]).compare(KNOWN).unwrap();
-        assert!(table.contains("2 x  CE-time-a") && !table.contains("nobody"), "{table}");
+        assert!(table.contains("2 x  CE-time-a") && !table.contains("not used"), "{table}");
         let new = findings(&[one, ["binary", "three", "~time"]]).compare(KNOWN).unwrap_err();
         assert_eq!(new, "not on the list: go | we write | binary | three | ~time\n");
         let gone = findings(&[]).compare(KNOWN).unwrap_err();

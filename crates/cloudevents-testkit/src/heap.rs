@@ -1,13 +1,14 @@
-//! What running something asks of the heap, counted: calls, and bytes held.
+//! Counts the heap usage of a function: calls, and bytes held.
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
 
+use cloudevents_core::{Event, Payload};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
 };
 
-/// An allocator that counts for [`of`], to be made the global one of a test program.
+/// A counting allocator for [`of`]. Make it the global allocator of the test program.
 ///
 /// ```
 /// use cloudevents_testkit::heap;
@@ -21,19 +22,21 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 pub struct Counting;
 
-/// What the heap was asked for by one thread.
+/// What one thread requested from the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Heap {
-    /// Calls that asked for memory.
+    /// The number of allocating calls.
     pub calls: usize,
-    /// Bytes held at the end, less those that were held before.
+    /// The bytes requested by those calls, freed or not.
+    pub asked: usize,
+    /// The bytes held at the end, minus those held before.
     pub held: isize,
-    /// Bytes held at most. A reallocation holds both, for it may have to copy.
+    /// The maximum of bytes held. A reallocation counts both blocks, because it may have to copy.
     pub peak: isize,
 }
 
-/// What running this asks of the heap; the answer is still alive when the count ends. Without [`Counting`], nothing.
+/// Runs a function and returns its heap usage. The result is dropped after the count ends. Without [`Counting`], all counts are 0.
 pub fn of<T>(run: impl FnOnce() -> T) -> Heap {
     COUNT.set(Some(Heap::default()));
     let kept = run();
@@ -47,10 +50,11 @@ thread_local! {
 }
 
 fn count(asked: usize, freed: usize) {
-    // A thread that ends may free what it counted no longer.
+    // A thread that ends may free memory after its counter is gone.
     let _ = COUNT.try_with(|cell| {
         if let Some(mut heap) = cell.get() {
             heap.calls += usize::from(asked > 0);
+            heap.asked += asked;
             heap.held += asked.cast_signed();
             heap.peak = heap.peak.max(heap.held);
             heap.held -= freed.cast_signed();
@@ -84,4 +88,29 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(old, layout) }
     }
+}
+
+/// An event of half a kilobyte with the attributes that most events have, so that measurements of siblings compare.
+///
+/// ```
+/// let order = cloudevents_testkit::heap::order();
+/// assert_eq!((order.id(), order.extensions().len()), ("A234-1234-1234", 2));
+/// ```
+///
+/// # Panics
+///
+/// Never: its attributes are valid.
+#[allow(clippy::unwrap_used)] // constants, tested by the example
+pub fn order() -> Event {
+    Event::builder()
+        .id("A234-1234-1234")
+        .source("https://example.com/orders")
+        .ty("com.example.order.placed")
+        .subject("orders/42")
+        .time("2018-04-05T17:31:00.123Z")
+        .extension("partitionkey", "customer-7")
+        .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .payload("application/json", Payload::json(r#"{"total": 1}"#))
+        .build()
+        .unwrap()
 }

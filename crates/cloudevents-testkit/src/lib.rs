@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
@@ -12,6 +13,12 @@ pub mod crosslang;
 pub mod heap;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+#[cfg(feature = "nats")]
+pub mod nats;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 #[cfg(feature = "speed")]
 pub mod speed;
 pub mod tagged;
@@ -19,3 +26,7 @@ pub mod tagged;
 pub mod testee;
 #[cfg(feature = "vectors")]
 pub mod vectors;
+#[cfg(feature = "webhook")]
+pub mod webhook;
+#[cfg(feature = "websockets")]
+pub mod websockets;

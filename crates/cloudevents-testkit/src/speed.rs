@@ -1,4 +1,4 @@
-//! Two ways to do the same work, side by side: rates, processor time and allocations.
+//! Compares ways to do the same work: rates, processor time and allocations.
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
 
@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-/// An allocator that counts what all threads ask for, to be made the global one of a program that uses [`Run`].
+/// An allocator that counts the allocations of all threads. Make it the global allocator of a program that uses [`Run`].
 #[derive(Clone, Copy, Debug)]
 pub struct CountingAll;
 
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for CountingAll {
     }
 }
 
-/// What is measured, since it was started.
+/// A running measurement.
 #[derive(Debug)]
 pub struct Run {
     begin: Instant,
@@ -43,7 +43,7 @@ pub struct Run {
     calls: usize,
 }
 
-/// What an event cost.
+/// The cost per event.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Cost {
@@ -51,17 +51,17 @@ pub struct Cost {
     pub rate: f64,
     /// Microseconds of processor time of all threads of this process, for each event; 0 where there is no `/proc`.
     pub cpu: f64,
-    /// Allocations of all threads for each event, reallocations among them; 0 without [`CountingAll`].
+    /// Allocations of all threads for each event, including reallocations; 0 without [`CountingAll`].
     pub allocations: f64,
 }
 
 impl Run {
-    /// Starts now.
+    /// Starts a measurement.
     pub fn start() -> Self {
         Self { begin: Instant::now(), cpu: processor_seconds(), calls: CALLS.load(Ordering::Relaxed) }
     }
 
-    /// What each of so many events has cost.
+    /// Ends the measurement and returns the cost per event, for this many events.
     pub fn end(&self, events: usize) -> Cost {
         let events = events as f64;
         Cost {
@@ -72,14 +72,14 @@ impl Run {
     }
 }
 
-/// By Linux's count of hundredths.
+/// From Linux's counter, in hundredths of a second.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
-/// Costs of several rounds, under the names of who had them.
+/// Costs of several rounds, by name.
 ///
 /// ```
 /// use cloudevents_testkit::speed::{Run, Table};
@@ -96,7 +96,7 @@ fn processor_seconds() -> f64 {
 pub struct Table(Vec<(String, Vec<Cost>)>);
 
 impl Table {
-    /// One round of one of them.
+    /// Records one round under a name.
     pub fn note(&mut self, name: &str, cost: Cost) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, all)) => all.push(cost),
@@ -104,7 +104,7 @@ impl Table {
         }
     }
 
-    /// The medians as a table in Markdown, the rates also relative to this one: the median of the ratios of the rounds.
+    /// Returns the medians as a table in Markdown. Rates are also relative to `relative_to`, as the median of the ratios of the rounds.
     pub fn write(&self, relative_to: &str) -> String {
         let none = Vec::new();
         let base = self.0.iter().find(|(name, _)| name == relative_to).map_or(&none, |(_, all)| all);

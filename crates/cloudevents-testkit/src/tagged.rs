@@ -1,9 +1,10 @@
 //! Events as type-tagged JSON: the form of the test vectors and of the testee protocol.
 //!
-//! Every attribute says its type, and the payload says what it is, so that nothing is left to guess.
+//! Every attribute states its type, and the payload its kind, so that nothing is ambiguous.
 
 use cloudevents_core::{
-    Assembler, AttributeType, Data, Decoding, Error, ErrorKind, Event, Given, Payload, Value, decode_base64,
+    AttributeType, Data, DecodeOptions, Error, ErrorKind, Event, Payload, Value,
+    codec::{Assembler, Given, decode_base64},
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -29,13 +30,13 @@ pub fn from_event(event: &Event) -> Json {
     tagged
 }
 
-/// The event that type-tagged JSON describes, by the rules of strict decoding. The payload is taken at its word.
+/// Returns the event that type-tagged JSON describes, by the rules of strict decoding. The stated kind of payload is trusted.
 ///
-/// An error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) means that this is no type-tagged event; others, that
-/// the event breaks a rule of the specification.
+/// An error of kind [`InvalidDocument`](ErrorKind::InvalidDocument) means that the JSON is not a type-tagged event; other kinds mean
+/// that the event violates the specification.
 pub fn to_event(tagged: &Json) -> Result<Event, Error> {
     let members = tagged.as_object().ok_or_else(|| malformed("an event is an object"))?;
-    let decoding = Decoding::strict();
+    let decoding = DecodeOptions::strict();
     let mut assembler = Assembler::new(&decoding);
     if let Some(version) = members.get("specversion") {
         let version = assembler.push(version.as_str().ok_or_else(|| malformed("specversion is text"))?)?;
@@ -51,7 +52,7 @@ pub fn to_event(tagged: &Json) -> Result<Event, Error> {
     }
     let payload = members.get("data").map(to_payload).transpose()?;
     assembler.complete()?;
-    Ok(assembler.finish(payload).value)
+    Ok(assembler.finish(payload)?.value)
 }
 
 /// An attribute value with its type.
@@ -69,7 +70,7 @@ pub fn bare(value: Value<'_>) -> Json {
     }
 }
 
-/// Bytes as the protocol writes them: text where they are text without control characters, base64 otherwise.
+/// Bytes as the protocol writes them: as text if they are text without control characters, else as base64.
 pub fn from_bytes(bytes: &[u8]) -> Json {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) => {

@@ -1,11 +1,13 @@
-//! Codecs of payloads that have to wait for something.
+//! Codecs of payloads that do IO.
 
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, EventBuilder, MediaType, Payload};
 
-/// Turns values into payloads and back, asking elsewhere on the way: a schema registry, a key service.
+/// Encodes values as payloads and decodes them, with requests to another service, such as a schema registry
+/// or a key service.
 ///
-/// What needs to ask nobody is a [`Codec`](cloudevents_core::Codec). Implement it with `async fn`. Both methods may be dropped at any
-/// await, and must leave nothing half done that the next call would stumble over.
+/// For codecs that need no IO, implement [`Codec`](cloudevents_core::Codec). Implement this one with `async
+/// fn`. The futures of both methods may be dropped at any await, and must then leave a state with which the
+/// next call works.
 ///
 /// ```
 /// use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event, Payload};
@@ -32,26 +34,27 @@ pub trait AsyncCodec<T>: Send + Sync {
     /// The media type of what [`encode`](Self::encode) writes.
     fn content_type(&self) -> &str;
 
-    /// Whether payloads of this content type can be decoded. By default: those of [`content_type`](Self::content_type).
+    /// Whether payloads of this content type can be decoded. Default: only
+    /// [`content_type`](Self::content_type).
     fn accepts(&self, content_type: MediaType<'_>) -> bool {
         content_type.is(self.content_type())
     }
 
-    /// The payload of a value.
+    /// Encodes a value as a payload.
     fn encode(
         &self,
         value: &T,
         context: &CodecContext<'_>,
     ) -> impl Future<Output = Result<Payload, Error>> + Send;
 
-    /// The value of a payload.
+    /// Decodes a payload to a value.
     fn decode(
         &self,
         data: Data<'_>,
         context: &CodecContext<'_>,
     ) -> impl Future<Output = Result<T, Error>> + Send;
 
-    /// Sets payload and content type of an event that is to be sent to this topic. What could not be encoded waits for `build`.
+    /// Sets payload and content type of an event to be sent to this topic. `build` reports an encoding error.
     fn encode_into(
         &self,
         builder: EventBuilder,
@@ -69,7 +72,7 @@ pub trait AsyncCodec<T>: Send + Sync {
         }
     }
 
-    /// The value of an event's payload, which came from this topic.
+    /// Decodes the payload of an event that came from this topic.
     ///
     /// Errors: [`UnexpectedContentType`](ErrorKind::UnexpectedContentType), [`InvalidData`](ErrorKind::InvalidData) when there is no
     /// payload, and those of the codec.

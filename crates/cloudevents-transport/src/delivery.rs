@@ -1,31 +1,33 @@
-//! A received message, and what becomes of it.
+//! A received message and its settlement.
 
-use crate::{
-    Counters, InFlight, Outcome, Partition, Raw, Settlement, Token, binding::Incoming, content::Content,
-};
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Message};
+use crate::{Counters, InFlight, Outcome, Outgoing, Receipt, Received, Settlement, Token, binding::Incoming};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
 use std::{
     fmt,
+    ops::Deref,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-/// One received message, to be settled: [`accept`](Self::accept), [`retry`](Self::retry) or [`reject`](Self::reject). Dropping it
-/// releases it, and it comes again.
+/// One received message, to be settled: [`accept`](Self::accept), [`retry`](Self::retry) or
+/// [`reject`](Self::reject). Dropping it releases it, and the message is delivered again.
 ///
-/// Settling is not async. The settlement is submitted at once; the [`Outcome`] only tells how it went, and nothing is undone when it
-/// is dropped or its await is cancelled. The events of a batch came in one message and share its settlement.
+/// It dereferences to [`Received`], which has key, headers, offset and so on.
+///
+/// Settling is not async. The settlement is submitted at once, and the [`Outcome`] reports the result.
+/// Dropping the outcome or cancelling its await does not undo the settlement. The events of a batch came in
+/// one message and share its settlement.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// # use cloudevents_core::{Decoding, Event};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # use cloudevents_core::{DecodeOptions, Event};
 /// # use cloudevents_transport::fake::FakeQueue;
 /// # use std::time::Duration;
 /// # async fn handle(_: &Event) -> Result<(), Duration> { Ok(()) }
 /// # let queue = FakeQueue::new();
 /// # queue.sender().send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
-/// # let mut deliveries = queue.receiver(Decoding::strict());
+/// # let mut deliveries = queue.receiver(DecodeOptions::strict());
 /// # let stop = deliveries.stopper();
 /// while let Some(delivery) = deliveries.next().await? {
 ///     match delivery.event() {
@@ -33,7 +35,7 @@ use std::{
 ///             Ok(()) => delivery.accept().await?,
 ///             Err(backoff) => delivery.retry(backoff).await?,
 ///         },
-///         Err(error) => delivery.reject(&error).await?, // the raw message is in the delivery
+///         Err(error) => delivery.reject(&error).await?,
 ///     }
 /// #   stop.stop();
 /// }
@@ -42,43 +44,44 @@ use std::{
 /// ```
 #[must_use = "dropping a delivery releases it"]
 pub struct Delivery {
-    content: Content,
+    received: Received,
     attempt: u32,
     token: Token,
     context: Arc<Context>,
-    /// The events of a document, once somebody asked for them.
+    /// The decoded events of a document, after the first call that needs them.
     events: OnceLock<Box<Result<Decoded<Vec<Event>>, Error>>>,
 }
 
 /// What all deliveries of a receiver share.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) decoding: Decoding,
+    pub(crate) decoding: DecodeOptions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) in_flight: InFlight,
 }
 
 impl Delivery {
     pub(crate) fn new(incoming: Incoming, context: Arc<Context>) -> Self {
-        let Incoming { content, attempt, token } = incoming;
-        Self { content, attempt, token, context, events: OnceLock::new() }
+        let Incoming { received, attempt, token } = incoming;
+        Self { received, attempt, token, context, events: OnceLock::new() }
     }
 
-    /// The event, or why there is none. It is the caller's own, which costs a count of references.
+    /// Returns the event, or the error of decoding it. The event is a cheap clone: it counts references.
     ///
-    /// The first call reads a document, the next ones remember. Errors: [`NotACloudEvent`](ErrorKind::NotACloudEvent) where the
-    /// receiver's policy is to surface it, [`Batched`](ErrorKind::Batched) for a batch (see [`events`](Self::events)),
-    /// [`UnknownFormat`](ErrorKind::UnknownFormat) when the receiver's decoding has no such format, and all that can be wrong with an
-    /// event.
+    /// The first call decodes a document; later calls reuse the result. Errors:
+    /// [`NotACloudEvent`](ErrorKind::NotACloudEvent) if the receiver's policy delivers such messages,
+    /// [`Batched`](ErrorKind::Batched) for a batch (see [`events`](Self::events)),
+    /// [`UnknownFormat`](ErrorKind::UnknownFormat) if the receiver's decode options lack the format, and all
+    /// errors of decoding an event.
     pub fn event(&self) -> Result<Event, Error> {
         match self.message()? {
             Message::Binary(event) => Ok(event.clone()),
-            Message::Batched { .. } => Err(batched()),
+            Message::Batched(_) => Err(batched()),
             _ => self.read(|events| events.value.first().cloned())?.ok_or_else(batched),
         }
     }
 
-    /// All events: one, or those of the batch. One that is wrong makes it an error, with the event's index.
+    /// Returns all events: one, or those of the batch. An invalid event is an error with the event's index.
     pub fn events(&self) -> Result<Vec<Event>, Error> {
         match self.message()? {
             Message::Binary(event) => Ok(vec![event.clone()]),
@@ -86,79 +89,109 @@ impl Delivery {
         }
     }
 
-    /// The event and what was repaired on the way; with strict decoding, nothing is. Errors as for [`event`](Self::event).
+    /// Returns the event and the repairs made while decoding. Strict decoding makes none. Errors as for
+    /// [`event`](Self::event).
     pub fn decoded(&self) -> Result<Decoded<Event>, Error> {
         let event = self.event()?;
         let mut repairs =
-            self.content.message().as_ref().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
+            self.decoded_message().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
         if let Some(Ok(events)) = self.events.get().map(|events| &**events) {
             repairs.extend_from_slice(&events.repairs);
         }
-        Ok(Decoded { value: event, repairs })
+        Ok(Decoded::new(event, repairs))
     }
 
-    /// The message, decoded as far as it cost nothing: what a forwarder moves on.
-    pub fn message(&self) -> Result<&Message, Error> {
-        self.content.message().as_ref().map(|decoded| &decoded.value).map_err(Clone::clone)
-    }
-
-    /// One attribute in its canonical string, without decoding the rest; as [`Message::attribute`].
+    /// Returns one attribute as its canonical string, without decoding the rest, as [`Message::attribute`]
+    /// does.
     pub fn attribute(&self, name: &str) -> Result<Option<String>, Error> {
         self.message()?.attribute(name, &self.context.decoding)
     }
 
-    /// The message as it came.
-    pub fn raw(&self) -> &Raw {
-        self.content.raw()
+    /// The message as it was received. A clone outlives the delivery.
+    pub fn received(&self) -> &Received {
+        &self.received
     }
 
-    /// The how-manyeth attempt this is, counted from 1, as far as the protocol knows.
+    /// Delivery attempt, starting at 1, as far as the protocol counts.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The partition it came from, where the protocol has partitions.
-    pub fn partition(&self) -> Option<&Partition> {
-        self.content.partition()
-    }
-
-    /// The topic, subject, queue or path it came from.
-    pub fn topic(&self) -> Option<&str> {
-        self.content.topic()
-    }
-
-    pub(crate) fn position(&self) -> Option<u64> {
-        self.content.position()
-    }
-
-    /// It was dealt with, and does not come again.
+    /// Settles the message as handled. It is not delivered again.
     pub fn accept(self) -> Outcome {
         self.token.settle(Settlement::Accept)
     }
 
-    /// It comes again after this long, where the protocol can wait, and the attempt counts.
+    /// Requests another delivery after this delay. The attempt counts.
     pub fn retry(self, after: Duration) -> Outcome {
         self.token.settle(Settlement::Retry { after })
     }
 
-    /// It can never be dealt with: it goes where the protocol puts such messages, with the reason, and does not come again.
+    /// Settles the message as impossible to handle. It goes to the dead letters with the reason, and is not
+    /// delivered again.
     pub fn reject(self, reason: impl fmt::Display) -> Outcome {
         let reason = reason.to_string().into();
         self.token.settle(Settlement::Reject { reason })
     }
 
-    /// Nobody tried to deal with it: it comes again, here or elsewhere. The same as dropping it, with an outcome.
+    /// Returns the message unhandled. It is delivered again, here or elsewhere, and the attempt does not
+    /// count. Dropping does the same, without an outcome.
     pub fn release(self) -> Outcome {
         self.token.settle(Settlement::Release)
     }
 
-    /// The delivery taken apart, for who settles it elsewhere.
-    pub fn into_parts(self) -> (Result<Decoded<Message>, Error>, Arc<Raw>, Token) {
-        let (message, raw) = self.content.into_parts();
-        (message, raw, self.token)
+    /// Reports that work on the message continues, which renews its deadline, such as an acknowledgement
+    /// timeout or a lock.
+    ///
+    /// Success means that the renewal was submitted, or that there is no deadline. If the deadline cannot be
+    /// renewed, the error is of kind [`Unsupported`](ErrorKind::Unsupported).
+    /// [`Receiver::capabilities`](crate::Receiver::capabilities) shows which of the three applies.
+    pub fn extend(&self) -> Result<(), Error> {
+        self.token.extend()
     }
 
-    /// Something of the events of a document, which is read once.
+    /// Replies to the message in the same exchange. Over HTTP, the reply is the body of the response and is
+    /// sent when the message is accepted. A second reply replaces the first.
+    ///
+    /// The outcome succeeds when the reply is stored. It is an error of kind
+    /// [`Unsupported`](ErrorKind::Unsupported) if the protocol has no such exchange. For protocols with reply
+    /// addresses, send to [`reply_to`](Received::reply_to) with the [`correlation`](Received::correlation).
+    pub fn reply(&self, answer: impl Into<Outgoing>) -> Outcome<Receipt> {
+        self.token.reply(answer.into())
+    }
+
+    /// Splits the delivery into the message and the token that settles it.
+    pub fn into_parts(self) -> (Received, Token) {
+        (self.received, self.token)
+    }
+
+    /// Lends the message: returns a delivery that comes back here unless it is settled.
+    pub(crate) fn lend(&mut self) -> Self {
+        Self {
+            received: self.received.clone(),
+            attempt: self.attempt,
+            token: self.token.lend(),
+            context: Arc::clone(&self.context),
+            events: OnceLock::new(),
+        }
+    }
+
+    /// Takes back a lent token. Returns whether there is anything left to settle.
+    pub(crate) fn reclaim(&mut self) -> bool {
+        self.token.reclaim()
+    }
+
+    /// Counts one more attempt, made without releasing the message.
+    pub(crate) fn count_attempt(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+    }
+
+    /// The span of a handler: log lines of the handler belong to this message.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::debug_span!("delivery", attempt = self.attempt, offset = self.offset())
+    }
+
+    /// Decodes the events of a document, once.
     fn read<T>(&self, take: impl FnOnce(&Decoded<Vec<Event>>) -> T) -> Result<T, Error> {
         let events = self.events.get_or_init(|| {
             let events = self.message().and_then(|message| message.events(&self.context.decoding));
@@ -171,6 +204,14 @@ impl Delivery {
     }
 }
 
+impl Deref for Delivery {
+    type Target = Received;
+
+    fn deref(&self) -> &Received {
+        &self.received
+    }
+}
+
 #[cold]
 fn batched() -> Error {
     Error::new(ErrorKind::Batched).with_help("read a batch with `Delivery::events`")
@@ -179,9 +220,8 @@ fn batched() -> Error {
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
-            .field("mode", &self.message().map(Message::mode))
+            .field("received", &self.received)
             .field("attempt", &self.attempt)
-            .field("raw", self.raw())
             .finish_non_exhaustive()
     }
 }

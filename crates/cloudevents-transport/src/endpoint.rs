@@ -1,15 +1,16 @@
-//! Connection URLs, with what is secret in them kept so.
+//! Connection URLs that do not print their secrets.
 
 use cloudevents_core::{Error, ErrorKind};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
 ///
-/// `Debug` and `Display` show neither user info nor the values of options, any of which may be secret; errors repeat nothing of the
-/// URL but its scheme. [`expose_url`](Self::expose_url) and [`Secret::expose`] are the ways out.
+/// `Debug` and `Display` show neither user info nor the values of options, because any of them may be secret.
+/// Errors contain no part of the URL except its scheme. [`expose_url`](Self::expose_url) and
+/// [`Secret::expose`] return the secrets.
 ///
-/// Several hosts are separated by commas. User, password, path segments and options are percent-decoded where they are read;
-/// `+` in an option is a plus sign. There is no fragment.
+/// Several hosts are separated by commas. User, password, path segments and options are percent-decoded when
+/// they are read. `+` in an option is a plus sign. Fragments are not allowed.
 ///
 /// ```
 /// use cloudevents_transport::Endpoint;
@@ -36,7 +37,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a URL. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// Parses a URL. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn parse(url: &str) -> Result<Self, Error> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(invalid("a scheme and `://` are missing"));
@@ -125,38 +126,70 @@ impl Endpoint {
         self.hosts.first().ok_or_else(|| self.invalid("a host is missing"))
     }
 
-    /// The path without its first slash, as it stands in the URL.
+    /// The path without its first slash, as written in the URL.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` of `/ORDERS/orders.*`. None for an empty path.
+    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`. No segments
+    /// for an empty path.
     pub fn segments(&self) -> impl Iterator<Item = Box<str>> + '_ {
-        // That it can be decoded was checked.
+        // `parse` has checked that it can be decoded.
         self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(decode)
     }
 
-    /// The value of an option; empty when it has none.
+    /// The value of an option; empty for an option without a value, and `None` without the option.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// An option as what it is to be: a number, `true` or `false`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    /// The value of an option, parsed as a number or as `true` or `false`. Errors are of kind
+    /// [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn option_as<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
         let Some(value) = self.option(name) else { return Ok(None) };
         match value.parse() {
             Ok(value) => Ok(Some(value)),
-            Err(_) => Err(self.invalid(format!("the value of the option `{name}` is none"))),
+            Err(_) => Err(self.invalid(format!("the value of the option `{name}` is invalid"))),
         }
     }
 
-    /// All options, in their order.
+    /// The value of an option as a duration: a whole number and a unit, such as `500ms`, `30s`, `2m` or `1h`.
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    ///
+    /// ```
+    /// use cloudevents_transport::Endpoint;
+    /// use std::time::Duration;
+    ///
+    /// let endpoint = Endpoint::parse("amqp://localhost/orders?wait=2m")?;
+    /// assert_eq!(endpoint.option_duration("wait")?, Some(Duration::from_secs(120)));
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn option_duration(&self, name: &str) -> Result<Option<Duration>, Error> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let invalid = || {
+            self.invalid(format!("the value of the option `{name}` is not a duration"))
+                .with_help("write a whole number and a unit: `500ms`, `30s`, `2m`, `1h`")
+        };
+        let (number, unit) =
+            value.split_at(value.find(|digit: char| !digit.is_ascii_digit()).ok_or_else(invalid)?);
+        let milliseconds = match unit {
+            "ms" => 1_u64,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(invalid()),
+        };
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        Ok(Some(Duration::from_millis(number.checked_mul(milliseconds).ok_or_else(invalid)?)))
+    }
+
+    /// All options, in the order of the URL.
     pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
         self.options.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Refuses options that nobody knows, which are mistyped. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl) and name the
-    /// known ones.
+    /// Checks that all options are known, to find mistyped ones. Errors are of kind
+    /// [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
     pub fn check_options(&self, known: &[&str]) -> Result<(), Error> {
         match self.options().find(|(name, _)| !known.contains(name)) {
             None => Ok(()),
@@ -166,7 +199,7 @@ impl Endpoint {
         }
     }
 
-    /// The URL as it was given, user info and all: for protocol clients that want one, not for people.
+    /// The URL as given, with user info. For protocol clients that take a URL, not for display.
     pub fn expose_url(&self) -> &str {
         self.url.expose()
     }
@@ -177,7 +210,7 @@ impl Endpoint {
     }
 }
 
-/// What may be seen by anybody.
+/// The URL without user info and values of options.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
@@ -211,7 +244,7 @@ impl std::str::FromStr for Endpoint {
     }
 }
 
-/// A host and perhaps a port.
+/// A host and an optional port.
 ///
 /// ```
 /// # let endpoint = cloudevents_transport::Endpoint::parse("amqp://Broker.example:5671/")?;
@@ -245,17 +278,17 @@ impl Host {
         Some(Self { name: name.into(), port: port.flatten() })
     }
 
-    /// The name or address; that of IPv6 without brackets.
+    /// The name or address; an IPv6 address has no brackets.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The port, when it is given.
+    /// The port, if given.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The same with this port, unless one is given: `one:9092`.
+    /// Returns a copy with this port, unless the host has one.
     pub fn with_port(&self, default: u16) -> Self {
         Self { name: self.name.clone(), port: Some(self.port.unwrap_or(default)) }
     }
@@ -276,7 +309,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Text that is not to be seen: `Debug` and `Display` write `***`.
+/// Secret text: `Debug` and `Display` write `***`.
 ///
 /// ```
 /// let secret = cloudevents_transport::Secret::new("hunter2");
@@ -287,7 +320,7 @@ impl fmt::Display for Host {
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Keeps this text secret.
+    /// Wraps this text.
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
@@ -331,7 +364,7 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
     }
 }
 
-/// Percent-decoded; `None` when an escape is not one, or when it is not UTF-8.
+/// Percent-decodes text. Returns `None` for an invalid escape, or if the result is not UTF-8.
 fn decode(text: &str) -> Option<Box<str>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -1,4 +1,4 @@
-//! What is in flight, bounded by count and by bytes.
+//! Messages in flight, bounded by count and by bytes.
 
 use std::{
     fmt,
@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// How much may be in flight.
+/// Upper bounds of what may be in flight.
 ///
 /// ```
 /// use cloudevents_transport::Bounds;
@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Messages that are not settled. Default: 1,024. At least one is always let through.
+    /// Unsettled messages. Default: 1,024. One message always passes.
     pub messages: usize,
-    /// Bytes of these messages. Default: 64 MiB. The message that reaches it is let through, for sizes are known when a message
-    /// has come in: the bound and one message are the most there can be.
+    /// Bytes of these messages. Default: 64 MiB. The message that reaches the bound passes, because the size
+    /// of a message is known only after it has arrived. So the most is the bound plus one message.
     pub bytes: usize,
 }
 
@@ -30,7 +30,8 @@ impl Default for Bounds {
 
 /// Limits what is in flight, by count and by bytes. Clones share the limit.
 ///
-/// Every receiver has one for what its user holds; bindings use their own for what they prefetch or have not been told about.
+/// Every receiver has one for its unsettled deliveries. Bindings use their own for prefetched messages and
+/// for unconfirmed ones.
 ///
 /// ```
 /// use cloudevents_transport::{Bounds, InFlight};
@@ -53,12 +54,12 @@ struct Shared {
 
 struct State {
     used: Bounds,
-    /// Somebody may wait for a change: waking costs nothing when nobody does.
+    /// Whether a task may wait for a change. If none does, there is nothing to wake.
     watched: bool,
 }
 
 impl InFlight {
-    /// With these bounds.
+    /// Creates a limit with these bounds.
     pub fn new(bounds: Bounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
@@ -72,7 +73,7 @@ impl InFlight {
         self.0.bounds
     }
 
-    /// What is in flight now.
+    /// The messages and bytes in flight now.
     pub fn used(&self) -> Bounds {
         self.0.state().used
     }
@@ -82,7 +83,7 @@ impl InFlight {
         self.0.has_room(self.used())
     }
 
-    /// Waits for room for one message and takes it. Its bytes are charged when they are known.
+    /// Waits for room for one message, and takes it. Charge the bytes when they are known.
     ///
     /// Dropping the future takes nothing.
     pub async fn room(&self) -> Permit {
@@ -94,12 +95,12 @@ impl InFlight {
         }
     }
 
-    /// The room for one message, when there is.
+    /// Takes room for one message, if there is room now.
     pub fn try_room(&self) -> Option<Permit> {
         self.try_take(0)
     }
 
-    /// The room for one message of so many bytes, when there is room for one.
+    /// Takes room for one message of this many bytes, if there is room for a message now.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.0.state();
         if !self.0.has_room(state.used) {
@@ -110,23 +111,23 @@ impl InFlight {
         Some(Permit { shared: Arc::clone(&self.0), bytes })
     }
 
-    /// Waits until there is room, and does not take it. Dropping the future changes nothing.
+    /// Waits until there is room, without taking it. Dropping the future changes nothing.
     pub async fn ready(&self) {
         self.until(|used| self.0.has_room(used)).await;
     }
 
-    /// Counts a message of so many bytes, room or not: for one that has come in already.
+    /// Counts a message of this many bytes, even without room: for a message that has arrived already.
     pub fn take(&self, bytes: usize) -> Permit {
         self.count(bytes);
         Permit { shared: Arc::clone(&self.0), bytes }
     }
 
-    /// Counts a message of so many bytes, room or not, that is given back by name.
+    /// Counts a message of this many bytes, even without room. [`give_back`](Self::give_back) ends it.
     pub(crate) fn count(&self, bytes: usize) {
         self.0.state().used.add(bytes);
     }
 
-    /// One message of so many bytes is not in flight any more.
+    /// Ends one message of this many bytes.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.0.give_back(bytes);
     }
@@ -138,7 +139,7 @@ impl InFlight {
 
     async fn until(&self, condition: impl Fn(Bounds) -> bool) {
         loop {
-            // Made before the look, so that a change in between is not missed.
+            // Created before the check, so that a change in between is not missed.
             let changed = self.0.changed.notified();
             {
                 let mut state = self.0.state();
@@ -187,20 +188,20 @@ impl Shared {
 }
 
 impl Bounds {
-    /// One message more, of so many bytes.
+    /// Adds one message of this many bytes.
     fn add(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// One message less.
+    /// Removes one message of this many bytes.
     fn remove(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
-/// The place of one message in flight; dropping it gives the place back.
+/// The place of one message in flight. Dropping it frees the place.
 #[must_use = "dropping a permit gives its place back"]
 pub struct Permit {
     shared: Arc<Shared>,
@@ -208,12 +209,23 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Adds bytes to the message. It never waits: the next message does.
+    /// Adds bytes to the message. Never waits; at the bound, the next message waits.
     pub fn charge(&mut self, bytes: usize) {
         let mut state = self.shared.state();
         state.used.bytes = state.used.bytes.saturating_add(bytes);
         drop(state);
         self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Frees the bytes and keeps the place: for a message whose content is dropped while its tag is kept.
+    pub fn discharge(&mut self) {
+        let mut state = self.shared.state();
+        state.used.bytes = state.used.bytes.saturating_sub(std::mem::take(&mut self.bytes));
+        let watched = std::mem::take(&mut state.watched);
+        drop(state);
+        if watched {
+            self.shared.changed.notify_waiters();
+        }
     }
 
     /// The bytes charged so far.

@@ -1,4 +1,4 @@
-//! What was sent, received and settled, in numbers.
+//! Counters of sent, received and settled messages.
 
 use crate::Settlement;
 use cloudevents_core::Error;
@@ -10,9 +10,9 @@ use std::{
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $name:ident)*) => {
-        /// A snapshot of what a sender or receiver has done since it was made; snapshots can be added up.
+        /// A snapshot of the counters of a sender or receiver since it was created. Snapshots can be added.
         ///
-        /// Each number is exact. Between two of them a message can be on its way.
+        /// Each number is exact, but the numbers are not read at the same instant.
         ///
         /// ```
         /// use cloudevents_transport::Metrics;
@@ -27,21 +27,28 @@ macro_rules! metrics {
         #[non_exhaustive]
         pub struct Metrics { $($(#[doc = $doc])* pub $name: u64,)* }
 
-        /// Atomics that a sender or receiver counts in, readable at any time from anywhere.
+        /// The atomic counters of a sender or receiver. Any thread can read them at any time.
         #[derive(Debug, Default)]
         pub struct Counters { $($name: AtomicU64,)* }
 
         impl Counters {
-            /// The numbers now.
+            /// Returns the current numbers.
             pub fn snapshot(&self) -> Metrics {
                 Metrics { $($name: self.$name.load(Ordering::Relaxed),)* }
             }
         }
 
         impl Metrics {
-            /// Names and numbers, for whatever publishes them.
+            /// Returns names and numbers, for publishing them.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$((stringify!($name), self.$name)),*].into_iter()
+            }
+        }
+
+        impl Metrics {
+            /// Returns names, descriptions and numbers.
+            pub(crate) fn described(&self) -> impl Iterator<Item = (&'static str, String, u64)> + use<> {
+                [$((stringify!($name), plain(concat!($($doc),*)), self.$name)),*].into_iter()
             }
         }
 
@@ -54,38 +61,55 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Messages that came in, whatever they are.
+    /// Received messages of any kind.
     received
     /// Bytes of these messages.
     received_bytes
-    /// Messages that are CloudEvents, but wrong ones. Documents are read when somebody asks for the event; each counts once.
+    /// Messages that are CloudEvents but invalid. A document is decoded when the program first reads its
+    /// event, and counts once.
     invalid
-    /// Messages that are no CloudEvents.
+    /// Messages that are not CloudEvents.
     not_cloud_events
-    /// Of these, the ones that were accepted and passed over ([`Policy::Skip`](crate::Policy::Skip)).
+    /// Of these, the ones that were accepted without delivering them
+    /// ([`UnreadablePolicy::Skip`](crate::UnreadablePolicy::Skip)).
     skipped
-    /// Messages that were accepted.
+    /// Events that were accepted without delivering them, because they do not match
+    /// ([`Receiver::filter`](crate::Receiver::filter)).
+    unmatched
+    /// Accepted messages.
     accepted
-    /// Messages that come again later.
+    /// Messages settled to be delivered again later.
     retried
-    /// Messages that were rejected.
+    /// Rejected messages.
     rejected
-    /// Messages that were given back, by dropping them or by draining.
+    /// Released messages, for example by dropping them or by draining.
     released
-    /// Settlements that were found to have failed. One whose outcome nobody awaits may go unnoticed here.
+    /// Of these, the ones that had been released before. They are delivered again after a growing delay.
+    released_again
+    /// Settlements that failed.
     settlements_failed
-    /// Handlers of [`Receiver::for_each`](crate::Receiver::for_each) that ended with an error.
+    /// Handlers of [`Receiver::run`](crate::Receiver::run) and
+    /// [`Receiver::for_each`](crate::Receiver::for_each) that returned an error or panicked.
     handlers_failed
+    /// Outages that [`Receiver::run`](crate::Receiver::run) detected.
+    outages
     /// Messages that were handed over for sending.
     enqueued
-    /// Of these, the ones the peer has, as far as somebody awaited the outcome.
+    /// Of these, the ones that the peer confirmed.
     sent
-    /// Messages that could not be handed over, or that the peer was found not to have.
+    /// Messages that could not be handed over, that the peer does not have, or with an unknown result.
     failed
+    /// Messages that were sent without a part that the protocol does not carry
+    /// ([`LossPolicy`](crate::LossPolicy)).
+    lossy
+    /// Connections made, including the first one.
+    connects
+    /// Lost connections.
+    disconnects
 }
 
 impl Metrics {
-    /// Messages that were received and are not settled.
+    /// The number of received messages that are not settled.
     pub fn unsettled(&self) -> u64 {
         [self.accepted, self.retried, self.rejected, self.released]
             .into_iter()
@@ -108,7 +132,7 @@ impl std::iter::Sum for Metrics {
     }
 }
 
-/// Writes what is not zero: `received=2 accepted=1`.
+/// Writes the numbers that are not zero: `received=2 accepted=1`.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
@@ -118,6 +142,18 @@ impl fmt::Display for Metrics {
         }
         Ok(())
     }
+}
+
+/// Documentation without links and markup.
+fn plain(documentation: &str) -> String {
+    let mut rest = documentation.trim();
+    let mut plain = String::new();
+    while let Some((before, link)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = link.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    plain.push_str(rest);
+    plain.replace(['[', '`'], "")
 }
 
 fn add(counter: &AtomicU64, number: u64) {
@@ -143,6 +179,10 @@ impl Counters {
         add(&self.skipped, 1);
     }
 
+    pub(crate) fn unmatched(&self) {
+        add(&self.unmatched, 1);
+    }
+
     pub(crate) fn settled(&self, how: &Settlement) {
         tracing::trace!(%how, "settled");
         match how {
@@ -151,6 +191,11 @@ impl Counters {
             Settlement::Reject { .. } => add(&self.rejected, 1),
             Settlement::Release => add(&self.released, 1),
         }
+    }
+
+    #[cfg(feature = "log")]
+    pub(crate) fn released_again(&self) {
+        add(&self.released_again, 1);
     }
 
     pub(crate) fn settlement_failed(&self, error: &Error) {
@@ -163,15 +208,26 @@ impl Counters {
         tracing::warn!(%error, "a handler failed");
     }
 
+    pub(crate) fn outage(&self, error: &dyn fmt::Display) {
+        add(&self.outages, 1);
+        tracing::warn!(%error, "more than half of the last messages failed; receiving pauses, and one at a time is tried");
+    }
+
     pub(crate) fn enqueued(&self) {
         add(&self.enqueued, 1);
     }
 
-    pub(crate) fn answered(&self, result: &Result<(), Error>) {
+    /// Counts the result of a message that was handed over.
+    pub(crate) fn sent_or_not(&self, result: Result<(), &Error>) {
         match result {
             Ok(()) => add(&self.sent, 1),
             Err(error) => self.not_sent(error),
         }
+    }
+
+    /// Counts a message that was sent without a part that the protocol does not carry.
+    pub(crate) fn lossy(&self) {
+        add(&self.lossy, 1);
     }
 
     pub(crate) fn not_sent(&self, error: &Error) {

@@ -1,150 +1,283 @@
-//! How sending or settling went, to be asked or not.
+//! The results of operations under way.
 
-use crate::metrics::Counters;
+use crate::{
+    metrics::Counters,
+    sync::{Arc, Mutex, MutexGuard},
+};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::PoisonError,
+    task::{Context, Poll, Waker},
 };
-use tokio::sync::oneshot;
 
-/// The answer to something that is under way already: a message that was handed over, a settlement that was submitted.
+/// The result of an operation under way: a message that was handed over, or a settlement that was submitted.
 ///
-/// It is hot. Awaiting it tells how it went; dropping it undoes nothing, and neither does cancelling the await. One that is
-/// decided costs no allocation. It needs no runtime, and may be awaited again after it answered.
+/// Awaiting it returns the result. Dropping it or cancelling the await does not undo the operation. It needs
+/// no runtime, and may be awaited again after it returned. An outcome that is decided at once does not
+/// allocate. `T` is `()` for settlements and [`Receipt`](crate::Receipt) for messages that were sent.
 ///
 /// ```
-/// use cloudevents_transport::Outcome;
+/// use cloudevents_transport::{Outcome, Receipt};
 ///
 /// # futures_util::FutureExt::now_or_never(async {
 /// assert!(Outcome::done().await.is_ok());
 ///
 /// let (resolver, outcome) = Outcome::channel();
-/// resolver.resolve(Ok(()));
-/// assert!(outcome.await.is_ok());
-/// # }).unwrap();
+/// resolver.resolve(Ok(Receipt::new().with_offset(7)));
+/// assert_eq!(outcome.await?.offset(), Some(7));
+/// # Ok::<(), cloudevents_core::Error>(()) }).unwrap().unwrap();
 /// ```
-#[must_use = "it is under way already: await the outcome to learn how it went, or drop it by name"]
-pub struct Outcome {
-    state: State,
-    watch: Option<Watch>,
+#[must_use = "it is under way already: await the outcome to learn the result, or drop it by name"]
+pub struct Outcome<T = ()>(State<T>);
+
+enum State<T> {
+    Decided(Result<T, Error>),
+    Channel(Waiting<T>),
+    Watching(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Option<Observer>),
 }
 
-enum State {
-    Decided(Result<(), Error>),
-    Channel(oneshot::Receiver<Result<(), Error>>),
-    Future(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
+/// Is notified when tasks begin and stop waiting for an outcome. For sources of results that work cheaper
+/// while no task waits.
+///
+/// Both methods may be called from any task, including while the outcome is polled or dropped.
+pub trait Interest: Send + Sync {
+    /// One more task waits. An implementation resolves results that are already known before it returns.
+    fn begins(&self);
+
+    /// One task fewer waits.
+    fn ends(&self);
 }
 
-/// Counts the answer when it is known.
-struct Watch {
-    counters: Arc<Counters>,
-    answered: fn(&Counters, &Result<(), Error>),
+/// Counts a result. It is a function pointer and an `Arc`, because a boxed closure would be one more
+/// allocation per message.
+struct Observer {
+    counters: std::sync::Arc<Counters>,
+    count: fn(&Counters, Result<(), &Error>),
 }
 
-impl Outcome {
-    /// It went well, and everything is done.
-    pub fn done() -> Self {
-        Self::ready(Ok(()))
+impl<T> Outcome<T> {
+    /// Creates a decided outcome.
+    pub fn ready(result: Result<T, Error>) -> Self {
+        Self(State::Decided(result))
     }
 
-    /// This is how it went.
-    pub fn ready(result: Result<(), Error>) -> Self {
-        Self { state: State::Decided(result), watch: None }
-    }
-
-    /// Somebody else finds out: the resolver is for whoever does the work. Dropping it unresolved is an error of kind
+    /// Creates an outcome that the resolver decides. Dropping the resolver makes it an error of kind
     /// [`Disconnected`](ErrorKind::Disconnected).
-    pub fn channel() -> (Resolver, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (Resolver(sender), Self { state: State::Channel(receiver), watch: None })
+    pub fn channel() -> (Resolver<T>, Self) {
+        Self::channel_for(None)
     }
 
-    /// A future that watches work under way. It must not be what does the work: nobody may ever poll it.
-    pub fn watching(future: impl Future<Output = Result<(), Error>> + Send + 'static) -> Self {
-        Self { state: State::Future(Box::pin(future)), watch: None }
+    /// As [`channel`](Self::channel). The interest is notified when a task begins to wait for the outcome,
+    /// and when it stops.
+    pub fn channel_with(interest: std::sync::Arc<dyn Interest>) -> (Resolver<T>, Self) {
+        Self::channel_for(Some(interest))
     }
 
-    /// The answer, when it is known without waiting.
-    pub fn decided(&self) -> Option<&Result<(), Error>> {
-        match &self.state {
+    fn channel_for(interest: Option<std::sync::Arc<dyn Interest>>) -> (Resolver<T>, Self) {
+        let channel = Arc::new(Channel(Mutex::new(Cell { result: None, waker: None, observer: None })));
+        let waiting = Waiting { channel: Arc::clone(&channel), interest, is_interested: false };
+        (Resolver(Some(channel)), Self(State::Channel(waiting)))
+    }
+
+    /// Creates an outcome from a future that watches an operation under way. The future must not do the work
+    /// itself, since perhaps no task polls it. The result is counted only if a task does.
+    pub fn watching(future: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
+        Self(State::Watching(Box::pin(future), None))
+    }
+
+    /// Returns the result, if it is known already.
+    pub fn decided(&self) -> Option<&Result<T, Error>> {
+        match &self.0 {
             State::Decided(result) => Some(result),
-            State::Channel(_) | State::Future(_) => None,
+            State::Channel(_) | State::Watching(..) => None,
         }
     }
 
-    /// Counts the answer: at once when there is one, else when somebody learns it.
+    /// Counts the result as soon as it is known, whether or not a task awaits it.
     pub(crate) fn counted(
         mut self,
-        counters: &Arc<Counters>,
-        answered: fn(&Counters, &Result<(), Error>),
+        counters: &std::sync::Arc<Counters>,
+        count: fn(&Counters, Result<(), &Error>),
     ) -> Self {
-        match &self.state {
-            State::Decided(result) => answered(counters, result),
-            _ => self.watch = Some(Watch { counters: Arc::clone(counters), answered }),
+        let observer = || Observer { counters: std::sync::Arc::clone(counters), count };
+        match &mut self.0 {
+            State::Decided(result) => observer().count(result),
+            State::Watching(_, watched) => *watched = Some(observer()),
+            State::Channel(waiting) => {
+                let mut cell = waiting.channel.lock();
+                match &cell.result {
+                    Some(result) => observer().count(result),
+                    None => cell.observer = Some(observer()),
+                }
+            }
         }
         self
     }
 }
 
-impl Future for Outcome {
-    type Output = Result<(), Error>;
+impl Outcome {
+    /// Creates a successful outcome.
+    pub fn done() -> Self {
+        Self::ready(Ok(()))
+    }
+}
+
+/// Nothing in it is pinned in place, so `T` need not be `Unpin`.
+impl<T> Unpin for Outcome<T> {}
+
+impl<T: Clone> Future for Outcome<T> {
+    type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = match &mut self.state {
+        let polled = match &mut self.0 {
             State::Decided(result) => return Poll::Ready(result.clone()),
-            State::Channel(receiver) => match Pin::new(receiver).poll(context) {
-                Poll::Ready(answer) => answer.unwrap_or_else(|_| Err(unanswered())),
-                Poll::Pending => return Poll::Pending,
-            },
-            State::Future(future) => match future.as_mut().poll(context) {
-                Poll::Ready(result) => result,
-                Poll::Pending => return Poll::Pending,
-            },
+            State::Channel(waiting) => waiting.poll(context),
+            State::Watching(future, observer) => future.as_mut().poll(context).map(|result| {
+                if let Some(observer) = observer.take() {
+                    observer.count(&result);
+                }
+                result
+            }),
         };
-        if let Some(watch) = self.watch.take() {
-            (watch.answered)(&watch.counters, &result);
+        if let Poll::Ready(result) = &polled {
+            self.0 = State::Decided(result.clone());
         }
-        self.state = State::Decided(result.clone());
-        Poll::Ready(result)
+        polled
+    }
+}
+
+impl<T> fmt::Debug for Outcome<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            State::Decided(Ok(_)) => "Outcome(Ok)",
+            State::Decided(Err(_)) => "Outcome(Err)",
+            State::Channel(_) | State::Watching(..) => "Outcome(..)",
+        })
+    }
+}
+
+/// Decides an [`Outcome`]; see [`Outcome::channel`].
+pub struct Resolver<T = ()>(Option<Arc<Channel<T>>>);
+
+impl<T> Resolver<T> {
+    /// Decides the outcome. It does not matter whether a task waits for it.
+    pub fn resolve(mut self, result: Result<T, Error>) {
+        if let Some(channel) = self.0.take() {
+            channel.resolve(result);
+        }
+    }
+}
+
+impl<T> Drop for Resolver<T> {
+    fn drop(&mut self) {
+        if let Some(channel) = self.0.take() {
+            channel.resolve(Err(unresolved()));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Resolver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
     }
 }
 
 #[cold]
-fn unanswered() -> Error {
-    Error::new(ErrorKind::Disconnected).with_detail("nobody is left to say how it went")
+fn unresolved() -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail("the task that would report the result has ended")
 }
 
-impl fmt::Debug for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Decided(result) => f.debug_tuple("Outcome").field(result).finish(),
-            State::Channel(_) | State::Future(_) => f.write_str("Outcome(..)"),
+/// The waiting side of a channel.
+struct Waiting<T> {
+    channel: Arc<Channel<T>>,
+    interest: Option<std::sync::Arc<dyn Interest>>,
+    /// Whether the interest was notified that a task waits.
+    is_interested: bool,
+}
+
+impl<T: Clone> Waiting<T> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<T, Error>> {
+        let polled = self.channel.poll(context);
+        match &self.interest {
+            Some(interest) if polled.is_pending() && !self.is_interested => {
+                self.is_interested = true;
+                interest.begins(); // no lock is held here, because this may resolve the outcome
+                self.channel.poll(context)
+            }
+            _ => polled,
         }
     }
 }
 
-/// Answers an [`Outcome`]; see [`Outcome::channel`].
-#[derive(Debug)]
-pub struct Resolver(oneshot::Sender<Result<(), Error>>);
-
-impl Resolver {
-    /// Says how it went. That nobody wants to know is no mistake.
-    pub fn resolve(self, result: Result<(), Error>) {
-        let _ = self.0.send(result);
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        if let Some(interest) = self.interest.as_ref().filter(|_| self.is_interested) {
+            interest.ends();
+        }
     }
 }
 
-#[cfg(test)]
+/// Not tokio's oneshot, which loses a result that no task awaits before it can be counted.
+struct Channel<T>(Mutex<Cell<T>>);
+
+struct Cell<T> {
+    result: Option<Result<T, Error>>,
+    waker: Option<Waker>,
+    observer: Option<Observer>,
+}
+
+impl<T> Channel<T> {
+    fn lock(&self) -> MutexGuard<'_, Cell<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resolve(&self, result: Result<T, Error>) {
+        let mut cell = self.lock();
+        let (waker, observer) = (cell.waker.take(), cell.observer.take());
+        if let Some(observer) = observer {
+            observer.count(&result);
+        }
+        cell.result = Some(result);
+        drop(cell); // unlocked before waking a task, which may run at once
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T: Clone> Channel<T> {
+    fn poll(&self, context: &Context<'_>) -> Poll<Result<T, Error>> {
+        let mut cell = self.lock();
+        match &cell.result {
+            Some(result) => Poll::Ready(result.clone()),
+            None => {
+                match &mut cell.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    waker => *waker = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Observer {
+    fn count<T>(&self, result: &Result<T, Error>) {
+        (self.count)(&self.counters, result.as_ref().map(|_| ()));
+    }
+}
+
+#[cfg(all(test, not(ce_model)))]
 mod tests {
     use super::*;
     use futures_util::FutureExt;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     #[test]
-    fn an_answer_can_be_had_again() {
-        let (resolver, mut outcome) = Outcome::channel();
+    fn a_result_can_be_had_again() {
+        let (resolver, mut outcome) = Outcome::<()>::channel();
         assert!((&mut outcome).now_or_never().is_none());
         resolver.resolve(Err(Error::new(ErrorKind::Refused)));
         assert_eq!((&mut outcome).now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Refused);
@@ -153,8 +286,107 @@ mod tests {
 
     #[test]
     fn a_dropped_resolver_is_an_error() {
-        let (resolver, outcome) = Outcome::channel();
+        let (resolver, outcome) = Outcome::<()>::channel();
         drop(resolver);
         assert_eq!(outcome.now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+
+    #[test]
+    fn results_count_whether_or_not_a_task_awaits_them_and_once() {
+        let counters = std::sync::Arc::new(Counters::default());
+        let count = |outcome: Outcome| outcome.counted(&counters, Counters::sent_or_not);
+        drop(count(Outcome::done()));
+        let (resolver, outcome) = Outcome::channel();
+        drop(count(outcome));
+        resolver.resolve(Err(Error::new(ErrorKind::Refused)));
+        let (resolver, outcome) = Outcome::channel();
+        let mut outcome = count(outcome);
+        resolver.resolve(Ok(()));
+        for _ in 0..2 {
+            assert!((&mut outcome).now_or_never().unwrap().is_ok());
+        }
+        let (resolver, outcome) = Outcome::channel();
+        drop(resolver);
+        drop(count(outcome));
+        let counted = counters.snapshot();
+        assert_eq!((counted.sent, counted.failed), (2, 2));
+    }
+
+    #[derive(Default)]
+    struct Waits(AtomicI32, std::sync::Mutex<Option<Resolver>>);
+
+    impl Interest for Waits {
+        fn begins(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let mut resolver = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(resolver) = resolver.take() {
+                resolver.resolve(Ok(()));
+            }
+        }
+
+        fn ends(&self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn interest_begins_with_the_first_wait_and_ends_with_the_result_or_the_outcome() {
+        let waits = std::sync::Arc::new(Waits::default());
+        let waiting = || waits.0.load(Ordering::Relaxed);
+        let channel = || Outcome::<()>::channel_with(waits.clone());
+        let (resolver, mut outcome) = channel();
+        assert_eq!(waiting(), 0);
+        assert!((&mut outcome).now_or_never().is_none() && (&mut outcome).now_or_never().is_none());
+        assert_eq!(waiting(), 1);
+        resolver.resolve(Ok(()));
+        assert!((&mut outcome).now_or_never().is_some());
+        assert_eq!(waiting(), 0);
+        let (_resolver, mut outcome) = channel();
+        assert!((&mut outcome).now_or_never().is_none());
+        drop(outcome);
+        assert_eq!(waiting(), 0);
+        // A result that is known when the wait begins is returned at once.
+        let (resolver, mut outcome) = channel();
+        *waits.1.lock().unwrap() = Some(resolver);
+        assert!((&mut outcome).now_or_never().is_some());
+        assert_eq!(waiting(), 0);
+    }
+}
+
+/// Every order of a resolver and a task that waits.
+#[cfg(all(test, ce_model))]
+mod models {
+    use super::*;
+
+    #[test]
+    fn model_no_wake_up_is_missed() {
+        loom::model(|| {
+            let (resolver, outcome) = Outcome::<u32>::channel();
+            let resolving = loom::thread::spawn(move || resolver.resolve(Ok(7)));
+            assert_eq!(loom::future::block_on(outcome).unwrap(), 7);
+            resolving.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn model_a_dropped_resolver_wakes_too() {
+        loom::model(|| {
+            let (resolver, outcome) = Outcome::<u32>::channel();
+            let dropping = loom::thread::spawn(move || drop(resolver));
+            assert_eq!(loom::future::block_on(outcome).unwrap_err().kind(), ErrorKind::Disconnected);
+            dropping.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn model_a_result_counts_once() {
+        loom::model(|| {
+            let counters = std::sync::Arc::new(Counters::default());
+            let (resolver, outcome) = Outcome::<()>::channel();
+            let resolving = loom::thread::spawn(move || resolver.resolve(Ok(())));
+            drop(outcome.counted(&counters, Counters::sent_or_not));
+            resolving.join().unwrap();
+            assert_eq!(counters.snapshot().sent, 1);
+        });
     }
 }

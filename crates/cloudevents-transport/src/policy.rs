@@ -1,51 +1,83 @@
-//! How a receiver reads, and what it does with what is no CloudEvent.
+//! Options of receivers, and the policy for messages that they cannot decode.
 
-use crate::Bounds;
-use cloudevents_core::Decoding;
+use crate::{Bounds, RetryPolicy};
+use cloudevents_core::DecodeOptions;
+use std::time::Duration;
 
-/// What becomes of a message that is no CloudEvent. One that is, but a wrong one, is always delivered.
+/// What happens to a message that cannot be decoded as an event because it is not a CloudEvent or is
+/// malformed.
 ///
 /// ```
-/// use cloudevents_transport::Policy;
+/// use cloudevents_transport::{ReceiverOptions, UnreadablePolicy};
 ///
-/// assert_eq!(Policy::default(), Policy::Surface);
+/// let mut options = ReceiverOptions::default();
+/// options.not_cloudevents = UnreadablePolicy::Skip;
+/// assert_eq!(options.malformed, UnreadablePolicy::Reject);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Policy {
-    /// It is delivered: its event is an error of kind
-    /// [`NotACloudEvent`](cloudevents_core::ErrorKind::NotACloudEvent), and its content is there raw.
-    #[default]
-    Surface,
-    /// It is accepted and counted ([`Metrics::skipped`](crate::Metrics::skipped)).
+pub enum UnreadablePolicy {
+    /// It is delivered: [`Delivery::event`](crate::Delivery::event) returns an error, and the received
+    /// message is available.
+    Deliver,
+    /// It is accepted, so that it is not delivered again, and counted
+    /// ([`Metrics::skipped`](crate::Metrics::skipped)).
     Skip,
-    /// It is rejected: it goes where the protocol puts such messages.
+    /// It is rejected, and goes to the dead letters if there are any.
     Reject,
 }
 
-/// What a receiver needs to know, apart from where it receives.
+/// Options of receivers, for all protocols.
 ///
 /// ```
-/// use cloudevents_core::Decoding;
-/// use cloudevents_transport::{Policy, ReceiverOptions};
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_transport::{ReceiverOptions, UnreadablePolicy};
 ///
-/// let mut options = ReceiverOptions::from(Decoding::lenient());
-/// options.policy = Policy::Skip;
+/// let mut options = ReceiverOptions::from(DecodeOptions::lenient());
+/// options.not_cloudevents = UnreadablePolicy::Skip;
+/// options.retry.attempts = 5;
 /// options.in_flight.messages = 100;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReceiverOptions {
-    /// How messages are decoded: by the binding, and by the receiver when somebody asks for the events of a document.
-    pub decoding: Decoding,
-    /// What becomes of a message that is no CloudEvent.
-    pub policy: Policy,
-    /// What may be delivered and not settled at most. A receiver at its bounds takes nothing more.
+    /// How messages are decoded: by the binding, and by the receiver when the program reads the events of a
+    /// document.
+    pub decoding: DecodeOptions,
+    /// What happens to messages that are not CloudEvents. Default: [`Deliver`](UnreadablePolicy::Deliver).
+    /// [`Receiver::run`](crate::Receiver::run) with a handler that takes events treats such a message as
+    /// malformed.
+    pub not_cloudevents: UnreadablePolicy,
+    /// What [`Receiver::run`](crate::Receiver::run) does with malformed CloudEvents, and with events of a
+    /// type other than the handler's. With [`Deliver`](UnreadablePolicy::Deliver), `run` releases the message
+    /// and ends with the error. Handlers that take a [`Delivery`](crate::Delivery),
+    /// [`Receiver::for_each`](crate::Receiver::for_each) and [`Receiver::next`](crate::Receiver::next) get
+    /// malformed messages with every setting. Default: [`Reject`](UnreadablePolicy::Reject).
+    pub malformed: UnreadablePolicy,
+    /// Upper bounds of unsettled deliveries. At its bounds, a receiver takes no more messages.
     pub in_flight: Bounds,
+    /// When [`Receiver::run`](crate::Receiver::run) tries a message again, and when it gives up.
+    pub retry: RetryPolicy,
+    /// How long [`Receiver::run`](crate::Receiver::run) waits when it ends: once for handlers, and once for
+    /// settlements. Default: 30 seconds.
+    pub drain: Duration,
 }
 
-impl From<Decoding> for ReceiverOptions {
-    fn from(decoding: Decoding) -> Self {
+impl Default for ReceiverOptions {
+    fn default() -> Self {
+        Self {
+            decoding: DecodeOptions::default(),
+            not_cloudevents: UnreadablePolicy::Deliver,
+            malformed: UnreadablePolicy::Reject,
+            in_flight: Bounds::default(),
+            retry: RetryPolicy::default(),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl From<DecodeOptions> for ReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
         Self { decoding, ..Self::default() }
     }
 }

@@ -1,51 +1,110 @@
-//! A message as it came, decoded or not.
+//! An origin with plain fields.
 
+use crate::{Origin, Partition};
 use bytes::Bytes;
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
-/// A message as the protocol delivered it: for messages that are no CloudEvents, for dead-letter queues, and for what the protocol
-/// knows beyond the event.
+/// An [`Origin`] with everything in fields. For tests, and for sources without their own client type.
 ///
-/// Names and bytes share the buffers of the protocol client where it allows that. `Debug` shows names and sizes, never contents.
+/// `Debug` shows names and sizes, never contents.
 ///
 /// ```
-/// use cloudevents_transport::Raw;
+/// use cloudevents_transport::{Origin, Raw};
 ///
 /// let mut raw = Raw::default();
 /// raw.headers.push(("Content-Type".into(), Some("text/plain".into())));
-/// assert_eq!(raw.header("content-type").unwrap(), "text/plain");
+/// assert_eq!(raw.header("content-type").unwrap(), &b"text/plain"[..]);
 /// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Raw {
-    /// The topic, subject, queue or path it came from.
+    /// The topic, subject, queue or path.
     pub topic: Option<Arc<str>>,
-    /// The partition, where the protocol has partitions.
+    /// The partition.
     pub partition: Option<Partition>,
-    /// The place in the partition or stream: an offset or sequence number.
-    pub position: Option<u64>,
-    /// The key of the record, where the protocol has one.
+    /// The offset in the partition, or the sequence number in the stream or queue.
+    pub offset: Option<u64>,
+    /// The key of the record.
     pub key: Option<Bytes>,
-    /// Headers or properties in their order, duplicates included. A value may be absent.
+    /// Headers in order, duplicates included. `content-type` and names that begin with `ce-` are not forwarded.
     pub headers: Vec<(Cow<'static, str>, Option<Bytes>)>,
-    /// The body. A protocol may tell an absent body from an empty one.
+    /// The body.
     pub body: Option<Bytes>,
+    /// The broker's time for the message.
+    pub timestamp: Option<SystemTime>,
+    /// Whether the broker has delivered the message before.
+    pub redelivered: Option<bool>,
+    /// The address for replies.
+    pub reply_to: Option<Box<str>>,
+    /// The correlation data that a reply has to carry.
+    pub correlation: Option<Bytes>,
+    /// The address of the peer.
+    pub peer: Option<SocketAddr>,
 }
 
-impl Raw {
-    /// The first value of this header, in any case of letters.
-    pub fn header(&self, name: &str) -> Option<&Bytes> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?.1.as_ref()
+impl Origin for Raw {
+    fn native(&self) -> &dyn Any {
+        self
     }
 
-    /// The bytes of key, headers and body.
-    pub fn size(&self) -> usize {
+    fn size(&self) -> usize {
         let of = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
         self.headers
             .iter()
             .map(|(name, value)| name.len().saturating_add(of(value)))
             .chain([of(&self.key), of(&self.body)])
             .fold(0, usize::saturating_add)
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        self.body.clone()
+    }
+
+    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
+        for (name, value) in &self.headers {
+            each(name, value.as_deref().map(Cow::Borrowed));
+        }
+    }
+
+    fn is_forwarded(&self, name: &str) -> bool {
+        let prefix = name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-"));
+        !prefix && !name.eq_ignore_ascii_case("content-type")
+    }
+
+    fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
+    }
+
+    fn partition(&self) -> Option<&Partition> {
+        self.partition.as_ref()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    fn key(&self) -> Option<Cow<'_, [u8]>> {
+        self.key.as_deref().map(Cow::Borrowed)
+    }
+
+    fn timestamp(&self) -> Option<SystemTime> {
+        self.timestamp
+    }
+
+    fn is_redelivered(&self) -> Option<bool> {
+        self.redelivered
+    }
+
+    fn reply_to(&self) -> Option<&str> {
+        self.reply_to.as_deref()
+    }
+
+    fn correlation(&self) -> Option<Cow<'_, [u8]>> {
+        self.correlation.as_deref().map(Cow::Borrowed)
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 }
 
@@ -55,51 +114,9 @@ impl fmt::Debug for Raw {
         f.debug_struct("Raw")
             .field("topic", &self.topic)
             .field("partition", &self.partition)
-            .field("position", &self.position)
+            .field("offset", &self.offset)
             .field("headers", &names)
             .field("body_len", &self.body.as_ref().map(Bytes::len))
             .finish_non_exhaustive()
-    }
-}
-
-/// A partition of a topic: within it, messages have an order.
-///
-/// ```
-/// use cloudevents_transport::Partition;
-///
-/// assert_eq!(Partition::new("orders", 3).to_string(), "orders/3");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition {
-    topic: Arc<str>,
-    number: u32,
-}
-
-impl Partition {
-    /// The partition of this number.
-    pub fn new(topic: impl Into<Arc<str>>, number: u32) -> Self {
-        Self { topic: topic.into(), number }
-    }
-
-    /// The topic.
-    pub fn topic(&self) -> &str {
-        &self.topic
-    }
-
-    /// The topic, shared.
-    #[cfg(feature = "log")]
-    pub(crate) fn shared_topic(&self) -> Arc<str> {
-        Arc::clone(&self.topic)
-    }
-
-    /// The number.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.topic, self.number)
     }
 }

@@ -1,11 +1,12 @@
 //! Receiving events.
 
 use crate::{
-    Counters, Delivery, InFlight, Intake, Metrics, Policy, ReceiverOptions, Settlement,
-    binding::{DynIntake, Incoming},
+    Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, Receive, ReceiverCapabilities,
+    ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
+    binding::{DynReceive, Incoming},
     delivery::Context,
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use futures_util::{
     Stream,
     future::{Either, select},
@@ -22,36 +23,53 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Receives messages from one address and delivers them to be settled. See [`Delivery`] for the loop this is used in, and
-/// [`for_each`](Self::for_each) for one that runs concurrently.
+/// Receives messages from one address, and delivers them to the program, which settles them.
 ///
-/// What is delivered and not settled is bounded, by count and by bytes ([`ReceiverOptions::in_flight`]): at the bounds,
+/// Most programs use [`run`](Self::run). [`for_each`](Self::for_each) also runs concurrently, and leaves
+/// settling to the handler. [`next`](Self::next) is for your own loops, as in [`Delivery`].
+///
+/// Unsettled deliveries are bounded by count and by bytes ([`ReceiverOptions::in_flight`]). At the bounds,
 /// [`next`](Self::next) waits until something is settled.
 pub struct Receiver {
-    intake: Box<dyn DynIntake>,
+    intake: Box<dyn DynReceive>,
+    capabilities: ReceiverCapabilities,
     context: Arc<Context>,
-    policy: Policy,
+    options: Options,
     stop: Arc<Stop>,
+    filters: Vec<EventFilter>,
+}
+
+/// The options that the receiver itself needs.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    not_cloudevents: UnreadablePolicy,
+    malformed: UnreadablePolicy,
+    retry: RetryPolicy,
+    drain: Duration,
 }
 
 impl Receiver {
-    /// A receiver over this binding. The decoding should be the one the binding itself decodes with.
-    pub fn new(binding: impl Intake, options: impl Into<ReceiverOptions>) -> Self {
-        let ReceiverOptions { decoding, policy, in_flight } = options.into();
+    /// Creates a receiver over this binding. The decode options should be those of the binding.
+    pub fn new(binding: impl Receive, options: impl Into<ReceiverOptions>) -> Self {
+        let ReceiverOptions { decoding, not_cloudevents, malformed, in_flight, retry, drain } =
+            options.into();
         Self {
+            capabilities: binding.capabilities(),
             intake: Box::new(binding),
             context: Arc::new(Context {
                 decoding,
                 counters: Arc::default(),
                 in_flight: InFlight::new(in_flight),
             }),
-            policy,
+            options: Options { not_cloudevents, malformed, retry, drain },
             stop: Arc::default(),
+            filters: Vec::new(),
         }
     }
 
-    /// The same within a limit that it shares with others, in place of [`ReceiverOptions::in_flight`]. Receivers that wait at the same
-    /// time may each go one message beyond it.
+    /// Returns the receiver with a limit shared with other receivers, in place of
+    /// [`ReceiverOptions::in_flight`]. Receivers that wait at the same time may each exceed it by one
+    /// message.
     pub fn sharing(mut self, in_flight: InFlight) -> Self {
         let Context { decoding, counters, .. } = &*self.context;
         let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
@@ -59,34 +77,58 @@ impl Receiver {
         self
     }
 
-    /// The next delivery; `None` when the receiver was stopped or drained, or when there will never be another.
+    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages
+    /// can come.
     ///
-    /// Cancel-safe: dropping the future loses nothing, and the message it would have answered with is the next one. While it waits
-    /// for room, nothing is taken from the source.
+    /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
+    /// for room, it takes nothing from the source.
     ///
-    /// An error is about the connection, not about a message. Calling again tries again, unless the kind is
+    /// An error is about the connection, not about a message. A later call tries again, unless the kind is
     /// [`Closed`](ErrorKind::Closed).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         loop {
-            let incoming = match self.ready() {
-                Some(incoming) => incoming?,
-                None => self.wait().await?,
-            };
-            let Some(mut incoming) = incoming else { return Ok(None) };
-            let size = incoming.content.size();
-            self.context.counters.received(size);
-            incoming.token.receive(&self.context, size);
-            if let Err(error) = incoming.content.message()
-                && let Some(how) = self.judge(error, &incoming)
-            {
-                drop(incoming.token.settle(how));
-                continue;
+            if let Some(next) = self.try_next() {
+                return next;
             }
-            return Ok(Some(Delivery::new(incoming, Arc::clone(&self.context))));
+            let Some(incoming) = self.wait().await? else { return Ok(None) };
+            if let Some(delivery) = self.deliver(incoming) {
+                return Ok(Some(delivery));
+            }
         }
     }
 
-    /// What can be had without waiting.
+    /// Returns what [`next`](Self::next) would return without waiting.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Option<Delivery>, Error>> {
+        loop {
+            let incoming = match self.ready()? {
+                Ok(Some(incoming)) => incoming,
+                Ok(None) => return Some(Ok(None)),
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(delivery) = self.deliver(incoming) {
+                return Some(Ok(Some(delivery)));
+            }
+        }
+    }
+
+    /// Counts a message. Returns `None` if the policy settles it.
+    fn deliver(&self, mut incoming: Incoming) -> Option<Delivery> {
+        let size = incoming.received.size();
+        self.context.counters.received(size);
+        incoming.token.receive(&self.context, size);
+        let settled = match incoming.received.decoded_message() {
+            Ok(_) if self.filters.is_empty() => None,
+            Ok(message) => self.leave_out(&message.value),
+            Err(error) => self.judge(error, &incoming),
+        };
+        if let Some(how) = settled {
+            drop(incoming.token.settle(how));
+            return None;
+        }
+        Some(Delivery::new(incoming, Arc::clone(&self.context)))
+    }
+
+    /// Returns what the source has without waiting.
     fn ready(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         if self.stop.is_stopped() {
             return Some(Ok(None));
@@ -94,9 +136,9 @@ impl Receiver {
         if self.context.in_flight.has_room() { self.intake.try_next() } else { None }
     }
 
-    /// Waits for room, and then for the source.
+    /// Waits for room, then for the source.
     async fn wait(&mut self) -> Result<Option<Incoming>, Error> {
-        // Made before the look, so that a stop in between is not missed.
+        // Created before the check, so that a stop in between is not missed.
         let mut stopped = pin!(self.stop.notify.notified());
         if self.stop.is_stopped() {
             return Ok(None);
@@ -110,7 +152,20 @@ impl Receiver {
         }
     }
 
-    /// Counts what is wrong; and how to settle what the policy says nobody wants to see.
+    /// Counts a message that does not match. Returns how to settle it.
+    fn leave_out(&self, message: &Message) -> Option<Settlement> {
+        if self.filters.iter().all(|filter| filter.passes(message, &self.context.decoding)) {
+            return None;
+        }
+        self.context.counters.unmatched();
+        Some(Settlement::Accept)
+    }
+
+    pub(crate) fn add_filter(&mut self, filter: EventFilter) {
+        self.filters.push(filter);
+    }
+
+    /// Counts the error. Returns how to settle the message if the policy does not deliver it.
     #[cold]
     fn judge(&self, error: &Error, incoming: &Incoming) -> Option<Settlement> {
         if error.kind() != ErrorKind::NotACloudEvent {
@@ -118,27 +173,46 @@ impl Receiver {
             return None;
         }
         self.context.counters.not_a_cloud_event();
-        tracing::debug!(%error, policy = ?self.policy, raw = ?incoming.content.raw(), "not a CloudEvent");
-        match self.policy {
-            Policy::Surface => None,
-            Policy::Skip => {
+        let policy = self.options.not_cloudevents;
+        tracing::debug!(%error, ?policy, received = ?incoming.received, "not a CloudEvent");
+        match policy {
+            UnreadablePolicy::Deliver => None,
+            UnreadablePolicy::Skip => {
                 self.context.counters.skipped();
                 Some(Settlement::Accept)
             }
-            Policy::Reject => Some(Settlement::Reject { reason: error.to_string().into() }),
+            UnreadablePolicy::Reject => Some(Settlement::Reject { reason: error.to_string().into() }),
         }
     }
 
-    /// Stops taking messages, from elsewhere: also while [`next`](Self::next) or [`for_each`](Self::for_each) runs.
+    pub(crate) fn decoding(&self) -> &DecodeOptions {
+        &self.context.decoding
+    }
+
+    pub(crate) fn retry(&self) -> RetryPolicy {
+        self.options.retry
+    }
+
+    pub(crate) fn malformed(&self) -> UnreadablePolicy {
+        self.options.malformed
+    }
+
+    pub(crate) fn drain_deadline(&self) -> Duration {
+        self.options.drain
+    }
+
+    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or
+    /// [`for_each`](Self::for_each) runs.
     pub fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.stop))
     }
 
-    /// Takes nothing more, waits until every delivery is settled and the settlements are with the broker, and answers.
+    /// Stops taking messages, and waits until every delivery is settled and the broker has the settlements.
     ///
-    /// At the deadline it answers with an error of kind [`Timeout`](ErrorKind::Timeout); what was settled until then is settled, and
-    /// the rest comes again elsewhere. A delivery that the calling task itself holds is waited for in vain. Dropping the future:
-    /// nothing more is taken all the same, and draining can be asked for again.
+    /// At the deadline it returns an error of kind [`Timeout`](ErrorKind::Timeout). Settlements made until
+    /// then hold, and the other messages are delivered again elsewhere. If the calling task itself holds a
+    /// delivery, it waits until the deadline. If the future is dropped, no more messages are taken either,
+    /// and `drain` can be called again.
     pub async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.stop.stop();
         let result = self.intake.drain(deadline).await;
@@ -149,7 +223,8 @@ impl Receiver {
         result
     }
 
-    /// The deliveries as a stream, which ends after the first error. Dropping it loses nothing.
+    /// Returns the deliveries as a stream, which ends after the first error. Dropping the stream loses
+    /// nothing.
     pub fn stream(&mut self) -> impl Stream<Item = Result<Delivery, Error>> + Send + '_ {
         stream::unfold(Some(self), |receiver| async {
             let receiver = receiver?;
@@ -160,17 +235,27 @@ impl Receiver {
         })
     }
 
+    /// What the protocol can do.
+    pub fn capabilities(&self) -> ReceiverCapabilities {
+        self.capabilities
+    }
+
+    /// The state of the connection, to observe.
+    pub fn connectivity(&self) -> Connectivity {
+        self.intake.connectivity()
+    }
+
     /// What is in flight, and its bounds.
     pub fn in_flight(&self) -> &InFlight {
         &self.context.in_flight
     }
 
-    /// What was received and how it was settled.
+    /// The numbers of received messages and of settlements.
     pub fn metrics(&self) -> Metrics {
         self.context.counters.snapshot()
     }
 
-    /// The counters behind [`metrics`](Self::metrics), to be read while the receiver is busy.
+    /// The counters behind [`metrics`](Self::metrics), for reading them while the receiver is in use.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.context.counters)
     }
@@ -179,7 +264,7 @@ impl Receiver {
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
-            .field("policy", &self.policy)
+            .field("options", &self.options)
             .field("in_flight", self.in_flight())
             .field("stopped", &self.stop.is_stopped())
             .field("metrics", &format_args!("{}", self.metrics()))
@@ -187,13 +272,14 @@ impl fmt::Debug for Receiver {
     }
 }
 
-/// Stops a [`Receiver`] that is busy in another task: [`next`](Receiver::next) answers `None`, and
-/// [`for_each`](Receiver::for_each) finishes the handlers that run, then answers. Draining comes after that.
+/// Stops a [`Receiver`] that is in use in another task: [`next`](Receiver::next) returns `None`, and
+/// [`for_each`](Receiver::for_each) returns when the running handlers have ended. Drain the receiver after
+/// that.
 ///
 /// ```
 /// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// # let mut receiver = cloudevents_transport::fake::FakeQueue::new().receiver(cloudevents_core::Decoding::strict());
+/// # let mut receiver = cloudevents_transport::fake::FakeQueue::new().receiver(cloudevents_core::DecodeOptions::strict());
 /// let stopper = receiver.stopper(); // for whoever hears of the end: a signal handler, say
 /// stopper.stop();
 /// assert!(receiver.next().await?.is_none());
@@ -205,9 +291,21 @@ impl fmt::Debug for Receiver {
 pub struct Stopper(Arc<Stop>);
 
 impl Stopper {
-    /// Stops it. It stays stopped.
+    /// Stops the receiver permanently.
     pub fn stop(&self) {
         self.0.stop();
+    }
+
+    /// Ready when the receiver is stopped.
+    pub(crate) async fn stopped(&self) {
+        let notified = self.0.notify.notified(); // created before the check
+        if !self.is_stopped() {
+            notified.await;
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.is_stopped()
     }
 }
 

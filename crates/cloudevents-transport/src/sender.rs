@@ -1,7 +1,10 @@
 //! Sending events.
 
-use crate::{Counters, Metrics, Outcome, Transmit, binding::DynTransmit};
-use cloudevents_core::{Error, ErrorKind, Event, Message};
+use crate::{
+    Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities, Transmit,
+    Tried, deadline::within, transmit::DynTransmit,
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use std::{
     collections::VecDeque,
     fmt,
@@ -9,9 +12,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-/// Outcomes that [`Sender::send_all`] has open at once.
+/// The number of outcomes that [`Sender::send_all`] has open at once.
 const WINDOW: usize = 1024;
 
 /// Sends events to one address: a topic, a queue, a URL. Clones share the connection.
@@ -19,18 +23,21 @@ const WINDOW: usize = 1024;
 /// ```
 /// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
 /// use cloudevents_core::Event;
-/// use cloudevents_transport::fake::FakeQueue;
+/// use cloudevents_transport::{Outgoing, fake::FakeLog};
 ///
-/// let sender = FakeQueue::new().sender();
+/// let sender = FakeLog::new(1).sender();
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// sender.send(&event).await?;
+/// let receipt = sender.send(Outgoing::from(&event).key("42").header("traceparent", "00-1-2-01")).await?;
+/// assert_eq!((receipt.partition(), receipt.offset()), (Some(0), Some(1)));
 /// sender.close().await?;
-/// assert_eq!(sender.metrics().sent, 1);
+/// assert_eq!(sender.metrics().sent, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Sender {
     transmit: Arc<dyn DynTransmit>,
+    capabilities: SenderCapabilities,
     state: Arc<State>,
 }
 
@@ -38,53 +45,175 @@ pub struct Sender {
 struct State {
     counters: Arc<Counters>,
     closed: AtomicBool,
+    options: SenderOptions,
+}
+
+/// What happens to a part of a message that the protocol cannot carry, such as a priority over HTTP or a
+/// value that the event format cannot hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossPolicy {
+    /// The send fails with an error of kind [`Inexact`](ErrorKind::Inexact), and nothing is sent.
+    #[default]
+    Refuse,
+    /// The message is sent without it. The loss is logged as a warning.
+    Log,
+    /// The message is sent without it.
+    Allow,
+}
+
+/// Options of senders, for all protocols. [URL options](SenderOptions#url-options) take precedence.
+///
+/// ```
+/// use cloudevents_transport::{LossPolicy, SenderOptions};
+///
+/// let mut options = SenderOptions::default();
+/// options.losses = LossPolicy::Log;
+/// ```
+///
+/// # URL options
+///
+/// | option | value | default |
+/// |---|---|---|
+/// | `losses` | `refuse`, `log` or `allow`: [`losses`](Self::losses) | `refuse` |
+/// | `enqueue-timeout` | a duration such as `500ms`, `30s` or `2m`: [`enqueue_timeout`](Self::enqueue_timeout) | `30s` |
+/// | `close-timeout` | a duration: [`close_timeout`](Self::close_timeout) | `90s` |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SenderOptions {
+    /// What happens to a part of a message that the protocol cannot carry. Default: the message is refused.
+    pub losses: LossPolicy,
+    /// How replies are decoded. The URL option `format` can name the formats of these options.
+    pub decoding: DecodeOptions,
+    /// How long a message may wait for room and for a connection. Default: 30 seconds.
+    pub enqueue_timeout: Duration,
+    /// How long closing may take. Default: 90 seconds.
+    pub close_timeout: Duration,
+}
+
+impl Default for SenderOptions {
+    fn default() -> Self {
+        Self {
+            losses: LossPolicy::default(),
+            decoding: DecodeOptions::strict(),
+            enqueue_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(90),
+        }
+    }
+}
+
+impl SenderOptions {
+    /// The names of the URL options of every sender, for [`Endpoint::check_options`](crate::Endpoint::check_options).
+    pub const URL_OPTIONS: &'static [&'static str] = &["losses", "enqueue-timeout", "close-timeout"];
+
+    /// Returns a copy with the options of this URL applied.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    pub fn with_url(mut self, endpoint: &crate::Endpoint) -> Result<Self, Error> {
+        self.losses = match endpoint.option("losses") {
+            None => self.losses,
+            Some("refuse") => LossPolicy::Refuse,
+            Some("log") => LossPolicy::Log,
+            Some("allow") => LossPolicy::Allow,
+            Some(_) => return Err(endpoint.invalid("the option `losses` is not `refuse`, `log` or `allow`")),
+        };
+        self.enqueue_timeout = endpoint.option_duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
+        self.close_timeout = endpoint.option_duration("close-timeout")?.unwrap_or(self.close_timeout);
+        Ok(self)
+    }
+}
+
+impl From<DecodeOptions> for SenderOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        Self { decoding, ..Self::default() }
+    }
 }
 
 impl Sender {
-    /// A sender over this binding.
+    /// Creates a sender over this binding, with default options.
     pub fn new(binding: impl Transmit) -> Self {
-        Self { transmit: Arc::new(binding), state: Arc::default() }
+        let capabilities = binding.capabilities();
+        Self { transmit: Arc::new(binding), capabilities, state: Arc::default() }
     }
 
-    /// Sends an event and answers when the peer has it.
-    ///
-    /// Events go in binary mode; a binding whose protocol has none writes a document, as its options say. Dropping the
-    /// future leaves open whether the event was sent: either nothing was handed over, or it is under way and stays so. Who must
-    /// know uses [`enqueue`](Self::enqueue).
-    ///
-    /// Errors: [`Closed`](ErrorKind::Closed) after [`close`](Self::close), [`Refused`](ErrorKind::Refused) when the peer declined
-    /// the event, [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when nobody knows whether it has it,
-    /// and what else the binding says.
-    pub async fn send(&self, event: &Event) -> Result<(), Error> {
-        self.hand_over(Message::Binary(event.clone())).await?.await
+    /// Returns the sender with these options. Clones made before keep their options and have separate
+    /// counters.
+    pub fn with_options(mut self, options: SenderOptions) -> Self {
+        self.state = Arc::new(State { options, ..State::default() });
+        self
     }
 
-    /// Sends a message as it is, documents untouched, and answers when the peer has it. The same as [`send`](Self::send) otherwise.
-    pub async fn send_message(&self, message: Message) -> Result<(), Error> {
-        self.hand_over(message).await?.await
+    /// Sends an event, a message or an [`Outgoing`]. Returns when the peer has it.
+    ///
+    /// Events are sent in binary mode, unless the binding's options name a format; documents are sent
+    /// unchanged. If the future is dropped, the message was either not handed over, or is under way and stays
+    /// so. Use [`enqueue`](Self::enqueue) to know which.
+    ///
+    /// Errors: [`Closed`](ErrorKind::Closed) after [`close`](Self::close); [`Refused`](ErrorKind::Refused) when the peer declined the
+    /// message; [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when it is unknown whether the peer has it;
+    /// [`Inexact`](ErrorKind::Inexact) and [`Unsupported`](ErrorKind::Unsupported) for what the protocol cannot carry (see
+    /// [`LossPolicy`]); and those of the binding.
+    pub fn send<M: Into<Outgoing>>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<Receipt, Error>> + Send + use<'_, M> {
+        let outgoing = message.into();
+        async move { self.hand_over(outgoing).await?.await }
     }
 
-    /// Waits for room, hands a message over, and answers with the outcome, which is under way: awaiting it tells when the peer has
-    /// the message, dropping it undoes nothing.
+    /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
+    /// receipt; dropping it does not undo sending.
     ///
-    /// Dropping the future before it answers: nothing was sent.
-    pub fn enqueue(&self, message: Message) -> impl Future<Output = Result<Outcome, Error>> + Send + '_ {
-        self.hand_over(message)
+    /// If the future is dropped before it returns, nothing was sent. Errors: those of [`send`](Self::send),
+    /// and [`Timeout`](ErrorKind::Timeout) if there was no room or no connection in time
+    /// ([`SenderOptions::enqueue_timeout`]); then nothing was sent.
+    pub fn enqueue<M: Into<Outgoing>>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<Outcome<Receipt>, Error>> + Send + use<'_, M> {
+        self.hand_over(message.into())
     }
 
-    /// Sends events or messages one behind the other without waiting for each, and answers when the peer has all of them, or with
-    /// the ones it does not have.
+    /// Sends a request and returns the event of the reply.
     ///
-    /// A failure does not stop the rest; those behind it may therefore arrive before it is sent again. Up to 1,024 outcomes are
-    /// open at once, besides what the binding itself limits. Dropping the future: what was handed over is under way, the
-    /// rest was not sent.
+    /// If the future is dropped, the reply is ignored. Errors: those of [`send`](Self::send);
+    /// [`Timeout`](ErrorKind::Timeout) when no reply came within the limit;
+    /// [`NotACloudEvent`](ErrorKind::NotACloudEvent) and other decoding errors for a reply that is not a
+    /// valid event; [`Unsupported`](ErrorKind::Unsupported) if the protocol has no replies
+    /// ([`SenderCapabilities::requests`]).
+    pub fn request<M: Into<Outgoing>>(
+        &self,
+        message: M,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Event, Error>> + Send + use<'_, M> {
+        let outgoing = message.into();
+        async move {
+            let counters = &self.state.counters;
+            let replied = match self.check(&outgoing) {
+                Ok(()) => {
+                    counters.enqueued();
+                    self.transmit.request(outgoing, limit).await
+                }
+                Err(error) => Err(error),
+            };
+            counters.sent_or_not(replied.as_ref().map(|_| ()));
+            Ok(replied?.event(&self.state.options.decoding)?.value)
+        }
+    }
+
+    /// Sends messages one after the other without waiting for each. Returns when the peer has all of them, or
+    /// reports those that it does not have.
+    ///
+    /// A failure does not stop the rest, so later messages may arrive before a failed one is sent again. At
+    /// most 1,024 outcomes are open at once, in addition to the limits of the binding. If the future is
+    /// dropped, the messages handed over are under way, and the others were not sent.
     ///
     /// ```
     /// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
     /// # use cloudevents_core::Event;
     /// # let sender = cloudevents_transport::fake::FakeQueue::new().sender();
     /// # let events: Vec<Event> = vec![];
-    /// if let Err(failure) = sender.send_all(events.iter().cloned()).await {
+    /// if let Err(failure) = sender.send_all(&events).await {
     ///     let again: Vec<&Event> = failure.failed.iter().filter_map(|(index, _)| events.get(*index)).collect();
     ///     println!("{failure}; {} to be sent again", again.len());
     /// }
@@ -92,7 +221,7 @@ impl Sender {
     /// ```
     pub async fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
     where
-        I: IntoIterator<Item: Into<Message>, IntoIter: Send>,
+        I: IntoIterator<Item: Into<Outgoing>, IntoIter: Send>,
     {
         let mut open = VecDeque::new();
         let mut failed = Vec::new();
@@ -104,7 +233,7 @@ impl Sender {
             {
                 note(index, outcome, &mut failed).await;
             }
-            match self.enqueue(message).await {
+            match self.hand_over(message).await {
                 Ok(outcome) if outcome.decided().is_some_and(Result::is_ok) => {}
                 Ok(outcome) => open.push_back((index, outcome)),
                 Err(error) => failed.push((index, error)),
@@ -120,13 +249,19 @@ impl Sender {
         Err(SendAllError { failed, total })
     }
 
-    /// Takes no more messages, waits for every pending outcome, then closes the connection, for all clones.
+    /// Stops taking messages, waits for every pending outcome, and then closes the connection. Applies to all
+    /// clones.
     ///
-    /// Dropping the future: the sender takes no more messages all the same, and what is under way stays so. Closing again asks the
-    /// binding again.
+    /// After [`SenderOptions::close_timeout`] it returns an error of kind [`Timeout`](ErrorKind::Timeout);
+    /// messages under way stay so. Dropping the future does the same without an error. Another call waits
+    /// again.
     pub async fn close(&self) -> Result<(), Error> {
         self.state.closed.store(true, Ordering::Release);
-        let result = self.transmit.close().await;
+        let limit = self.state.options.close_timeout;
+        let result = within(limit, self.transmit.close()).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Timeout)
+                .with_detail(format!("the sender was not closed within {limit:?}")))
+        });
         match &result {
             Ok(()) => tracing::debug!(metrics = %self.metrics(), "sender closed"),
             Err(error) => tracing::warn!(%error, "sender not closed properly"),
@@ -134,25 +269,43 @@ impl Sender {
         result
     }
 
-    /// What was sent through this sender and its clones.
-    pub fn metrics(&self) -> Metrics {
-        self.state.counters.snapshot()
+    /// What the protocol can do.
+    pub fn capabilities(&self) -> SenderCapabilities {
+        self.capabilities
     }
 
-    /// The counters behind [`metrics`](Self::metrics), to be read when the sender is not at hand.
+    /// The state of the connection, to observe.
+    pub fn connectivity(&self) -> Connectivity {
+        self.transmit.connectivity()
+    }
+
+    /// The numbers of messages sent through this sender and its clones.
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.state.counters.snapshot();
+        let connectivity = self.connectivity();
+        (metrics.connects, metrics.disconnects) = (connectivity.connects(), connectivity.losses());
+        metrics
+    }
+
+    /// The counters behind [`metrics`](Self::metrics), except those of connections.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.state.counters)
     }
 
-    async fn hand_over(&self, message: Message) -> Result<Outcome, Error> {
-        let begun = match self.try_hand_over(message) {
-            Ok(begun) => begun,
-            Err(message) => self.transmit.enqueue(message).await,
+    async fn hand_over(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let begun = match self.try_hand_over(outgoing) {
+            Tried::Done(begun) => begun,
+            Tried::WouldWait(outgoing) => {
+                let limit = self.state.options.enqueue_timeout;
+                within(limit, self.transmit.enqueue(outgoing))
+                    .await
+                    .unwrap_or_else(|| Err(self.no_room(limit)))
+            }
         };
         match begun {
             Ok(outcome) => {
                 self.state.counters.enqueued();
-                Ok(outcome.counted(&self.state.counters, Counters::answered))
+                Ok(outcome.counted(&self.state.counters, Counters::sent_or_not))
             }
             Err(error) => {
                 self.state.counters.not_sent(&error);
@@ -161,17 +314,60 @@ impl Sender {
         }
     }
 
-    /// What can be done without waiting; else the message.
-    #[allow(clippy::result_large_err)]
-    fn try_hand_over(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
-        if self.state.closed.load(Ordering::Acquire) {
-            return Ok(Err(Error::new(ErrorKind::Closed)));
+    fn try_hand_over(&self, outgoing: Outgoing) -> Tried {
+        match self.check(&outgoing) {
+            Ok(()) => self.transmit.try_enqueue(outgoing),
+            Err(error) => Tried::Done(Err(error)),
         }
-        self.transmit.try_enqueue(message)
+    }
+
+    /// Checks that the sender is open, and that the protocol carries all parts of the message. The check is
+    /// here for all bindings and also covers properties added later, because a binding that does not know a
+    /// property does not declare it.
+    fn check(&self, outgoing: &Outgoing) -> Result<(), Error> {
+        if self.state.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        let lost = outgoing.needs().without(self.capabilities.carries);
+        if lost.is_empty() { Ok(()) } else { self.lose(lost) }
+    }
+
+    #[cold]
+    fn lose(&self, lost: Carries) -> Result<(), Error> {
+        let detail = format!("the protocol does not carry: {lost}");
+        // Sending to another address, or another message, would be an error and not a loss.
+        if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
+            return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
+        }
+        match self.state.options.losses {
+            LossPolicy::Refuse => {
+                return Err(Error::new(ErrorKind::Inexact)
+                    .with_detail(detail)
+                    .with_help("leave it out, or allow losses in the options of the sender"));
+            }
+            LossPolicy::Log => {
+                tracing::warn!(%lost, "a message is sent without what the protocol does not carry")
+            }
+            LossPolicy::Allow => {}
+        }
+        self.state.counters.lossy();
+        Ok(())
+    }
+
+    #[cold]
+    fn no_room(&self, limit: Duration) -> Error {
+        let state = self.connectivity().state();
+        let timeout = Error::new(ErrorKind::Timeout);
+        match state.error() {
+            Some(error) => timeout
+                .with_detail(format!("there was no connection within {limit:?}: {error}"))
+                .with_source(error.clone()),
+            None => timeout.with_detail(format!("there was no room for the message within {limit:?}")),
+        }
     }
 }
 
-async fn note(index: usize, outcome: Outcome, failed: &mut Vec<(usize, Error)>) {
+async fn note(index: usize, outcome: Outcome<Receipt>, failed: &mut Vec<(usize, Error)>) {
     if let Err(error) = outcome.await {
         failed.push((index, error));
     }
@@ -180,13 +376,14 @@ async fn note(index: usize, outcome: Outcome, failed: &mut Vec<(usize, Error)>) 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
+            .field("capabilities", &self.capabilities)
             .field("closed", &self.state.closed.load(Ordering::Relaxed))
             .field("metrics", &format_args!("{}", self.metrics()))
             .finish_non_exhaustive()
     }
 }
 
-/// The messages of [`Sender::send_all`] that the peer does not have, or of which nobody knows.
+/// The messages of [`Sender::send_all`] that the peer does not have, or whose result is unknown.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};
@@ -197,9 +394,9 @@ impl fmt::Debug for Sender {
 /// ```
 #[derive(Clone, Debug)]
 pub struct SendAllError {
-    /// The place of each in what was to be sent, counted from 0, and what was wrong; in that order.
+    /// The index of each message, starting at 0, and its error; sorted by index.
     pub failed: Vec<(usize, Error)>,
-    /// How many were to be sent.
+    /// The number of messages to send.
     pub total: usize,
 }
 
@@ -219,7 +416,7 @@ impl std::error::Error for SendAllError {
     }
 }
 
-/// The first failure, with its index, where one is all there is room for.
+/// The first failure, with its index.
 impl From<SendAllError> for Error {
     fn from(failure: SendAllError) -> Self {
         match failure.failed.into_iter().next() {

@@ -1,11 +1,17 @@
-//! Settlement: what becomes of a message that was received.
+//! Settlement of received messages.
 
 #[cfg(feature = "log")]
 use crate::log::Ticket;
-use crate::{Outcome, delivery::Context, in_flight::Permit};
+use crate::{
+    Outcome, Outgoing, Receipt,
+    delivery::Context,
+    in_flight::Permit,
+    loan::{Borrowed, Lent},
+};
+use cloudevents_core::{Error, ErrorKind};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-/// What becomes of a message.
+/// What happens to a received message.
 ///
 /// ```
 /// use cloudevents_transport::Settlement;
@@ -17,19 +23,20 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Settlement {
-    /// It was dealt with and does not come again.
+    /// It was handled, and is not delivered again.
     Accept,
-    /// It could not be dealt with now and comes again, after this long where the protocol can wait; the attempt counts.
+    /// It could not be handled now, and is delivered again, after this time if the protocol supports delays.
+    /// The attempt counts.
     Retry {
-        /// How long to wait.
+        /// The delay.
         after: Duration,
     },
-    /// It can never be dealt with: it goes where the protocol puts such messages, and does not come again.
+    /// It can never be handled. It goes to the dead letters of the protocol, and is not delivered again.
     Reject {
-        /// Why, for whoever looks at it there.
+        /// The reason, stored with the message where possible.
         reason: Cow<'static, str>,
     },
-    /// Nobody tried to deal with it. It comes again, here or elsewhere, and the attempt does not count.
+    /// It was not handled. It is delivered again, here or elsewhere, and the attempt does not count.
     Release,
 }
 
@@ -46,40 +53,85 @@ impl fmt::Display for Settlement {
 
 /// How a binding settles one message of its protocol.
 ///
-/// There is one per *transport* message: the events of a batch share it.
+/// There is one for each *transport* message: the events of a batch share it.
 pub trait Settle: Send + Sync + 'static {
-    /// Records the settlement, or queues it for whoever owns the connection. It never blocks and never waits: it is called from
-    /// `Drop`, too. The settlement goes its way whether or not anybody awaits the outcome.
+    /// Records the settlement, or queues it for the task that owns the connection. It never blocks and never
+    /// waits, because `Drop` also calls it. The settlement takes effect whether or not the outcome is
+    /// awaited.
     ///
-    /// The outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked) when the message now belongs to another
-    /// consumer, and [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) or
-    /// [`Closed`](cloudevents_core::ErrorKind::Closed) when the settlement cannot reach the broker any more. In all three cases
-    /// the message comes again somewhere.
+    /// The outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked) when the message now
+    /// belongs to another consumer, and [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) or
+    /// [`Closed`](cloudevents_core::ErrorKind::Closed) when the settlement can no longer reach the broker. In
+    /// all three cases the message is delivered again somewhere. The outcome is an error of kind
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), and never a success, if neither the
+    /// protocol nor the memory of this process can do it.
     fn settle(self: Box<Self>, how: Settlement) -> Outcome;
+
+    /// Renews the deadline of the message, so that it is not delivered again while a handler works on it.
+    /// Success means that the renewal was submitted, or that there is no deadline.
+    fn extend(&self) -> Result<(), Error> {
+        Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("the protocol cannot extend the time for a message"))
+    }
+
+    /// Replies in the exchange of the message. The outcome is an error of kind
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange.
+    fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
+        let _ = answer;
+        no_replies()
+    }
 }
 
-/// The duty to settle one message. Dropping it is [`Settlement::Release`], wherever that happens: in a handler that was cancelled,
-/// or in a prefetch channel that nobody reads any more.
+#[cold]
+fn no_replies() -> Outcome<Receipt> {
+    Outcome::ready(Err(
+        Error::new(ErrorKind::Unsupported).with_detail("the protocol does not reply over the exchange")
+    ))
+}
+
+/// Settles a message of a protocol without settlement.
+struct Unsettled;
+
+impl Settle for Unsettled {
+    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+        match how {
+            Settlement::Accept => Outcome::done(),
+            _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the protocol forgets what it has sent, so the message does not come again"))),
+        }
+    }
+
+    fn extend(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Settles one message. Dropping it is [`Settlement::Release`], wherever that happens: in a cancelled
+/// handler, or in a prefetch channel that no task reads any more.
 #[must_use = "dropping a token releases the message"]
 pub struct Token {
     duty: Duty,
-    /// The binding's, of its own limiter.
+    /// The permit of the binding's own limiter.
     permit: Option<Permit>,
-    /// The receiver's.
+    /// The place at the receiver.
     place: Option<Place>,
 }
 
 /// How a message is settled.
 enum Duty {
-    /// Not at all, or not any more.
+    /// Nothing to settle, or settled already.
     None,
     Binding(Box<dyn Settle>),
-    /// In the books of a log, which takes no memory of its own.
+    /// In the ledger of a log, which needs no allocation.
     #[cfg(feature = "log")]
     Log(Ticket),
+    /// Lent to a handler that may settle by itself.
+    Lent(Lent),
+    /// Borrowed from a lender.
+    Borrowed(Box<Borrowed>),
 }
 
-/// A place in the books of a receiver.
+/// A place in the bounds and counters of a receiver.
 struct Place {
     context: Arc<Context>,
     bytes: usize,
@@ -92,17 +144,19 @@ impl Drop for Place {
 }
 
 impl Token {
-    /// A message that is settled like this.
+    /// Creates a token for a message that is settled like this.
     pub fn new(settle: impl Settle) -> Self {
         Self::with(Duty::Binding(Box::new(settle)))
     }
 
-    /// A message of a protocol that knows no settlement: whatever is done with it is done well.
+    /// Creates a token for a message of a protocol without settlement. Accepting it succeeds. Everything
+    /// else, including dropping, is an error of kind [`Unsupported`](ErrorKind::Unsupported). The queue
+    /// machine can deliver such a message again from memory.
     pub fn unsettled() -> Self {
-        Self::with(Duty::None)
+        Self::new(Unsettled)
     }
 
-    /// A message that is settled in the books of a log.
+    /// Creates a token for a message that is settled in the ledger of a log.
     #[cfg(feature = "log")]
     pub(crate) fn in_books(ticket: Ticket) -> Self {
         Self::with(Duty::Log(ticket))
@@ -112,17 +166,41 @@ impl Token {
         Self { duty, permit: None, place: None }
     }
 
-    /// The same, holding a place of a limiter of the binding's own until the message is settled. It holds one: of two, the first is
-    /// given back.
+    /// Returns the token with a permit of the binding's own limiter, held until the message is settled. It
+    /// holds one permit: a second one replaces and frees the first.
     pub fn holding(mut self, permit: Permit) -> Self {
         self.permit = Some(permit);
         self
     }
 
-    /// Enters a message of so many bytes in the books of a receiver: it has a place there, and counts how it is settled.
+    /// Registers a message of this many bytes at a receiver: it takes a place there, and its settlement is
+    /// counted.
     pub(crate) fn receive(&mut self, context: &Arc<Context>, bytes: usize) {
         context.in_flight.count(bytes);
         self.place = Some(Place { context: Arc::clone(context), bytes });
+    }
+
+    /// Lends the token. A borrowed token that is dropped unsettled comes back here, so that the handler's
+    /// result settles what the handler has not.
+    pub(crate) fn lend(&mut self) -> Self {
+        self.reclaim();
+        let duty = std::mem::replace(&mut self.duty, Duty::None);
+        let token = Self { duty, permit: self.permit.take(), place: self.place.take() };
+        let (lent, borrowed) = Lent::new(token);
+        self.duty = Duty::Lent(lent);
+        Self::with(Duty::Borrowed(Box::new(borrowed)))
+    }
+
+    /// Takes back a lent token. Returns whether there is anything left to settle.
+    pub(crate) fn reclaim(&mut self) -> bool {
+        let Duty::Lent(lent) = &self.duty else { return true };
+        let back = lent.reclaim();
+        self.duty = Duty::None;
+        let is_back = back.is_some();
+        if let Some(back) = back {
+            *self = back;
+        }
+        is_back
     }
 
     /// Submits the settlement.
@@ -130,17 +208,46 @@ impl Token {
         self.submit(how)
     }
 
+    /// Renews the deadline of the message; see [`Settle::extend`].
+    pub fn extend(&self) -> Result<(), Error> {
+        match &self.duty {
+            Duty::Binding(settle) => settle.extend(),
+            #[cfg(feature = "log")]
+            Duty::Log(_) => Ok(()),
+            Duty::Borrowed(borrowed) => borrowed.extend(),
+            Duty::None | Duty::Lent(_) => Ok(()),
+        }
+    }
+
+    /// Replies in the exchange of the message; see [`Settle::reply`].
+    pub fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
+        match &self.duty {
+            Duty::Binding(settle) => settle.reply(answer),
+            Duty::Borrowed(borrowed) => borrowed.reply(answer).unwrap_or_else(no_replies),
+            _ => no_replies(),
+        }
+    }
+
     fn submit(&mut self, how: Settlement) -> Outcome {
-        // It is given up at the end, whatever happens.
+        self.reclaim();
+        // Freed at the end in every case.
         let place = self.place.take();
         if let Some(place) = &place {
             place.context.counters.settled(&how);
+        }
+        #[cfg(feature = "log")]
+        if let (Some(place), Duty::Log(ticket), Settlement::Release) = (&place, &self.duty, &how)
+            && ticket.was_released()
+        {
+            place.context.counters.released_again();
         }
         let outcome = match std::mem::replace(&mut self.duty, Duty::None) {
             Duty::None => Outcome::done(),
             Duty::Binding(settle) => settle.settle(how),
             #[cfg(feature = "log")]
             Duty::Log(ticket) => ticket.settle(how),
+            Duty::Borrowed(borrowed) => borrowed.settle(how),
+            Duty::Lent(_) => Outcome::done(), // reclaimed above
         };
         match &place {
             Some(place) => outcome.counted(&place.context.counters, |counters, result| {
@@ -155,7 +262,9 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        if !matches!(self.duty, Duty::None) || self.place.is_some() {
+        if matches!(self.duty, Duty::Borrowed(_)) {
+            self.duty = Duty::None; // which returns it to the lender
+        } else if !matches!(self.duty, Duty::None) || self.place.is_some() {
             drop(self.submit(Settlement::Release));
         }
     }
@@ -171,7 +280,7 @@ impl fmt::Debug for Token {
 mod tests {
     use super::*;
     use crate::{Bounds, InFlight};
-    use cloudevents_core::Decoding;
+    use cloudevents_core::DecodeOptions;
     use std::sync::Mutex;
 
     struct Recorder(Arc<Mutex<Vec<Settlement>>>);
@@ -196,7 +305,7 @@ mod tests {
         let limiter = InFlight::new(Bounds { messages: 1, bytes: 1 });
         let of_the_receiver = InFlight::default();
         let context = Arc::new(Context {
-            decoding: Decoding::strict(),
+            decoding: DecodeOptions::strict(),
             counters: Arc::default(),
             in_flight: of_the_receiver.clone(),
         });

@@ -1,63 +1,76 @@
-//! How a sender writes events: what the URL says, or else the program.
+//! The mode and format in which a sender writes events.
 
-use crate::Endpoint;
-use cloudevents_core::{Error, Format, FormatId, Formats, Message};
+use crate::{Endpoint, LossPolicy};
+use cloudevents_core::{Error, Format, FormatId, Formats, Losses, Message};
 use std::{borrow::Cow, sync::Arc};
 
-/// The mode, and the format of structured mode, that a sender writes events in: for bindings.
+/// The mode in which a sender writes events, and the format of structured mode. For bindings.
 ///
 /// ```
 /// use cloudevents_core::{Event, Formats, Message};
 /// use cloudevents_json::Json;
-/// use cloudevents_transport::{Endpoint, Writing};
+/// use cloudevents_transport::{Endpoint, LossPolicy, Writing};
 ///
 /// let formats = Formats::none().with(Json::new());
 /// let endpoint = Endpoint::parse("amqp://localhost/orders?mode=structured&format=json")?;
-/// let writing = Writing::new(&endpoint, None, formats.clone())?;
+/// let writing = Writing::new(&endpoint, None, formats.clone(), LossPolicy::Refuse)?;
 /// let event = Message::from(Event::builder().id("1").source("/s").ty("t").build()?);
-/// assert!(matches!(&*writing.message(&event)?, Message::Structured { .. }));
+/// assert!(matches!(&*writing.message(&event)?, Message::Structured(_)));
 ///
-/// // Without a word in the URL or from the program, it is binary mode.
-/// let writing = Writing::new(&Endpoint::parse("amqp://localhost/orders")?, None, formats)?;
+/// // The default is binary mode.
+/// let writing = Writing::new(&Endpoint::parse("amqp://localhost/orders")?, None, formats, LossPolicy::Refuse)?;
 /// assert!(matches!(&*writing.message(&event)?, Message::Binary(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Writing(In);
+pub struct Writing(In, LossPolicy);
 
 #[derive(Clone, Debug)]
 enum In {
     Binary,
     Given(Arc<dyn Format>),
-    /// One of these.
+    /// The format with this id, one of these.
     Named(FormatId, Formats),
 }
 
 impl Writing {
-    /// What the options `mode` (`binary`, `structured`) and `format` (the id of one of these formats; by default `json`) of the URL
-    /// say. A URL without them leaves it to the program: the format that it has given, or binary mode.
+    /// Creates it from a URL. The options `mode` (`binary`, `structured`) and `format` (the id of one of
+    /// these formats; by default `json`) of the URL take precedence. Without them, the given format is used,
+    /// or else binary mode. The policy decides what happens to values that a format cannot hold.
     ///
-    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl): a mode that there is not, a format that is not among
-    /// these, or one for binary mode.
-    pub fn new(endpoint: &Endpoint, given: Option<Arc<dyn Format>>, formats: Formats) -> Result<Self, Error> {
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl): an unknown mode, a format that is not among these, or
+    /// a format for binary mode.
+    pub fn new(
+        endpoint: &Endpoint,
+        given: Option<Arc<dyn Format>>,
+        formats: Formats,
+        losses: LossPolicy,
+    ) -> Result<Self, Error> {
         let named = endpoint.option("format");
         match (endpoint.option("mode"), named) {
             (Some("structured"), _) => {
                 let is_named =
                     |id: &FormatId| named.map_or(*id == FormatId::JSON, |name| id.as_str() == name);
-                let id =
-                    formats.iter().map(Format::id).find(is_named).ok_or_else(|| {
-                        endpoint.invalid("the option `format` names no format that is at hand")
-                    })?;
-                Ok(Self(In::Named(id, formats)))
+                let id = formats
+                    .iter()
+                    .map(Format::id)
+                    .find(is_named)
+                    .ok_or_else(|| endpoint.invalid("the option `format` names no known format"))?;
+                Ok(Self(In::Named(id, formats), losses))
             }
             (None | Some("binary"), Some(_)) => {
                 Err(endpoint.invalid("the option `format` goes with `mode=structured`"))
             }
-            (Some("binary"), None) => Ok(Self(In::Binary)),
-            (None, None) => Ok(Self(given.map_or(In::Binary, In::Given))),
+            (Some("binary"), None) => Ok(Self(In::Binary, losses)),
+            (None, None) => Ok(Self(given.map_or(In::Binary, In::Given), losses)),
             (Some(_), _) => Err(endpoint.invalid("the option `mode` is neither `binary` nor `structured`")),
         }
+    }
+
+    /// Creates it with the given format, or with binary mode. For protocols whose URLs have no options of
+    /// this toolkit.
+    pub fn given(format: Option<Arc<dyn Format>>, losses: LossPolicy) -> Self {
+        Self(format.map_or(In::Binary, In::Given), losses)
     }
 
     /// The format of events; `None` for binary mode.
@@ -65,17 +78,41 @@ impl Writing {
         match &self.0 {
             In::Binary => None,
             In::Given(format) => Some(&**format),
-            In::Named(id, formats) => formats.get(id), // It was found there.
+            In::Named(id, formats) => formats.get(id), // `new` has found it there.
         }
     }
 
-    /// A message as it is to be sent: an event in this mode, a document as it is.
+    /// Returns the message to send: an event in this mode, a document unchanged.
     ///
-    /// Errors are those of the format.
+    /// Errors are those of the format, and of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) for
+    /// values that the format cannot hold, if the policy refuses that. An attribute that loses its type only is not a loss here: binary
+    /// mode and JSON carry a Timestamp or a URI as text, and a consumer that knows the attribute reads it as what it is (clause
+    /// CE-Type-System-b).
     pub fn message<'a>(&self, message: &'a Message) -> Result<Cow<'a, Message>, Error> {
         match (message, self.format()) {
-            (Message::Binary(event), Some(format)) => Ok(Cow::Owned(Message::structured(event, format)?.0)),
+            (Message::Binary(event), Some(format)) => {
+                let (message, mut losses) = Message::structured(event, format)?;
+                losses.retain(|loss| !loss.is_type_only());
+                if !losses.is_empty() {
+                    self.lose(losses)?;
+                }
+                Ok(Cow::Owned(message))
+            }
             _ => Ok(Cow::Borrowed(message)),
         }
+    }
+
+    #[cold]
+    fn lose(&self, losses: Losses) -> Result<(), Error> {
+        match self.1 {
+            LossPolicy::Refuse => return losses.exact(),
+            LossPolicy::Log => {
+                for loss in &losses {
+                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
+                }
+            }
+            LossPolicy::Allow => {}
+        }
+        Ok(())
     }
 }

@@ -7,10 +7,13 @@ use crate::{
     scan::{Scanner, Tag, Token},
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Item, Losses, TextBuffer};
+use cloudevents_core::{
+    Batch, DecodeOptions, Decoded, Error, Event, Item, Losses,
+    codec::{TextBuffer, check_count},
+};
 
 /// All events, or the first error with its index.
-pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+pub(crate) fn decode(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
     let buffer = open(document, with)?;
     let mut scanner = Scanner::new(buffer.as_str(), &with.limits)?;
     let mut batch = Decoded::clean(Vec::new());
@@ -18,11 +21,11 @@ pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Eve
     let mut elements = Elements::open(&mut scanner)?;
     while let Some(tag) = elements.next(&mut scanner)? {
         let index = batch.value.len();
-        check_count(index, with, tag.start)?;
+        check_count(index, tag.start, &with.limits)?;
         let decoded =
             event(&buffer, &mut scanner, with, &mut copied).map_err(|error| error.with_index(index))?;
         if index == batch.value.capacity() {
-            // Events of a batch are alike, so those that were read tell how many more to make room for.
+            // Events of a batch are alike, so those read so far give an estimate of their number.
             let begin = *begin.get_or_insert(tag.start);
             let size = scanner.position().saturating_sub(begin).checked_div(index.saturating_add(1));
             let left = buffer.as_bytes().len().saturating_sub(scanner.position());
@@ -36,8 +39,8 @@ pub(crate) fn decode(document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Eve
     Ok(batch)
 }
 
-/// Each element as an event or an error; the error of the function is for a document that is no batch, or not well-formed.
-pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+/// Returns each element as an event or an error. Fails only for a document that is not a batch or not well-formed.
+pub(crate) fn decode_items(document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
     let buffer = open(document, with)?;
     let mut scanner = Scanner::new(buffer.as_str(), &with.limits)?;
     let mut items: Vec<Item> = Vec::new();
@@ -45,8 +48,8 @@ pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>
     let mut elements = Elements::open(&mut scanner)?;
     while let Some(tag) = elements.next(&mut scanner)? {
         let index = items.len();
-        check_count(index, with, tag.start)?;
-        // Without a limit, so that an element that is too deep costs only itself.
+        check_count(index, tag.start, &with.limits)?;
+        // Without a limit, so that an element that is too deep fails alone.
         let depth = scanner.set_depth(u32::MAX);
         scanner.skip()?;
         scanner.set_depth(depth);
@@ -54,17 +57,15 @@ pub(crate) fn decode_items(document: Bytes, with: &Decoding) -> Result<Vec<Item>
         scanner.rewind(tag.start, level);
         let decoded = scanner.start().and_then(|_| event(&buffer, &mut scanner, with, &mut copied));
         scanner.rewind(end, level);
-        items.push(Item {
-            event: decoded.map_err(|error| error.with_index(index)),
-            raw: part(&buffer, tag.start, end),
-        });
+        items
+            .push(Item::new(decoded.map_err(|error| error.with_index(index)), part(&buffer, tag.start, end)));
     }
     scanner.epilog()?;
     Ok(items)
 }
 
 /// Appends the document.
-pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+pub(crate) fn encode(events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let mut size = DECLARATION.len().saturating_add(NAMESPACES.len()).saturating_add("<batch></batch>".len());
     for (index, event) in events.iter().enumerate() {
         size = size.saturating_add(length(event).map_err(|error| error.with_index(index))?);
@@ -75,8 +76,8 @@ pub(crate) fn encode(events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Erro
     out.extend_from_slice(NAMESPACES.as_bytes());
     out.push(b'>');
     let mut losses = Losses::none();
-    for event in events {
-        losses.append(write(event, "", out)?);
+    for (index, event) in events.iter().enumerate() {
+        losses.append_event(index, write(event, "", out)?);
     }
     out.extend_from_slice(b"</batch>");
     Ok(losses)
@@ -101,7 +102,7 @@ impl Elements {
         }
     }
 
-    /// The start tag of the next event, which was read; `None` behind the batch.
+    /// Reads the start tag of the next event; `None` after the batch.
     fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Tag>, Error> {
         while !self.done {
             match scanner.next()? {
@@ -134,14 +135,4 @@ impl Elements {
 fn part(buffer: &TextBuffer, start: usize, end: usize) -> Bytes {
     let bytes = buffer.as_bytes();
     bytes.get(start..end).map_or_else(Bytes::new, |part| bytes.slice_ref(part))
-}
-
-fn check_count(index: usize, with: &Decoding, at: usize) -> Result<(), Error> {
-    if index < with.limits.batch {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::TooMany)
-        .with_detail(format!("the limit is {} events in a batch", with.limits.batch))
-        .with_index(index)
-        .with_offset(at))
 }

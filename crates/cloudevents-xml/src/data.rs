@@ -7,8 +7,8 @@ use crate::{
     value::{qualified, xsi_type},
 };
 use cloudevents_core::{
-    Assembler, Data, Error, ErrorKind, Event, Limits, Loss, Losses, MediaType, Payload, TextBuffer,
-    decode_base64,
+    Data, Error, ErrorKind, Event, Limits, Loss, Losses, MediaType, Payload,
+    codec::{Assembler, TextBuffer, decode_base64},
 };
 
 /// The payload of an event, until all attributes are known.
@@ -43,7 +43,7 @@ impl Member {
         }
     }
 
-    /// The payload, now that the content type is known.
+    /// Decides the kind of payload, once the content type is known.
     #[inline]
     pub(crate) fn decide(self, assembler: &Assembler<'_>) -> Payload {
         match self {
@@ -53,11 +53,11 @@ impl Member {
     }
 }
 
-/// A payload as it is to be written.
+/// The form in which a payload is written.
 #[derive(Clone, Copy)]
 pub(crate) enum Written<'a> {
     Nothing,
-    /// As `xs:string`; whether there is something to escape.
+    /// As `xs:string`; the flag is set if something has to be escaped.
     Characters(&'a str, bool),
     /// As `xs:base64Binary`.
     Bytes(&'a [u8]),
@@ -66,7 +66,7 @@ pub(crate) enum Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// How the payload of an event is written, and what that loses.
+    /// Returns how the payload of an event is written, and the losses.
     #[inline]
     pub(crate) fn of(data: Option<Data<'a>>, event: &Event) -> (Self, Losses) {
         match data {
@@ -90,7 +90,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// `datacontenttype` as stated, or made explicit where the document would otherwise say something else than the event.
+    /// `datacontenttype` as stated, or made explicit if the document would otherwise mean something else than the event.
     #[inline]
     pub(crate) fn content_type(self, event: &Event) -> Option<MediaType<'_>> {
         match self {
@@ -100,7 +100,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Text, unless a character of it does not exist in XML.
+/// Writes text as characters, or as bytes if a character does not exist in XML.
 #[inline]
 fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
     let glance = Glance::of(text);
@@ -115,7 +115,7 @@ fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
     (Written::Characters(text, glance.special(text)), losses)
 }
 
-/// Text that is JSON, under a JSON content type, comes out as JSON.
+/// Text that is JSON reads back as JSON under a JSON content type.
 #[inline]
 fn text_losses(text: &str, event: &Event) -> Losses {
     let json = event.datacontenttype().is_some_and(MediaType::is_json);
@@ -132,7 +132,7 @@ fn lost(kind: &'static str, detail: &'static str) -> Losses {
     losses
 }
 
-/// The element, when the text is one, alone but for white space around it, and means the same wherever it stands.
+/// Returns the element if the text is exactly one, apart from white space around it, and does not depend on outer declarations.
 fn is_element(text: &str) -> Option<&str> {
     let element = text.trim_matches([' ', '\t', '\n', '\r']);
     let mut limits = Limits::default();
@@ -140,7 +140,8 @@ fn is_element(text: &str) -> Option<&str> {
     // Room for the declarations of the document around it.
     limits.attributes = limits.attributes.saturating_sub(4);
     let mut scanner = Scanner::new(element, &limits).ok()?;
-    if !element.starts_with('<') || element.get(1..2).is_none_or(|next| "?!/".contains(next)) {
+    // As bytes: the first character of the name may take several.
+    if !matches!(element.as_bytes(), [b'<', next, ..] if !b"?!/".contains(next)) {
         return None;
     }
     scanner.start().ok()?;
@@ -193,12 +194,12 @@ fn element(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -
     Ok(payload)
 }
 
-/// The element at the cursor, as it is written, with the namespace declarations that are in scope around it.
+/// The element at the cursor, as written, with the namespace declarations in scope added.
 fn child(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -> Result<Payload, Error> {
     let outer = scanner.bindings.len();
     let tag = scanner.start()?;
     let text = scanner.text();
-    // Before the work, for when the events of a batch are read one by one and each of them is refused.
+    // Checked before the work, because a batch that is read event by event may be refused for each of its events.
     check_copied(*copied, text.len(), tag.start)?;
     let mut added = String::new();
     for binding in scanner.bindings.visible(outer, text) {
@@ -227,7 +228,7 @@ fn child(buffer: &TextBuffer, scanner: &mut Scanner<'_>, copied: &mut usize) -> 
     Ok(Payload::xml(element))
 }
 
-/// Declarations around a batch go into each of its payloads: a short document must not become a long one by that.
+/// Bounds the copies: declarations around a batch are added to each payload, which must not turn a short document into a long one.
 fn check_copied(copied: usize, length: usize, at: usize) -> Result<(), Error> {
     if copied <= length.saturating_mul(2).saturating_add(16 << 10) {
         return Ok(());

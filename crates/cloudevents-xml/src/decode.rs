@@ -4,15 +4,18 @@ use crate::{
     data::Member,
     namespaces::Namespace,
     scan::{Run, Scanner, Tag, Token},
-    value::{self, Designator},
+    value,
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, Decoded, Decoding, Error, ErrorKind, Event, Given, TextBuffer};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName,
+    codec::{Assembler, Given, Picker, TextBuffer},
+};
 use std::borrow::Cow;
 
 /// A document with one event and nothing else.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let buffer = open(document, with)?;
     let mut scanner = Scanner::new(buffer.as_str(), &with.limits)?;
     root(&mut scanner)?;
@@ -23,16 +26,16 @@ pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event
 
 /// Checks size and UTF-8.
 #[inline]
-pub(crate) fn open(document: Bytes, with: &Decoding) -> Result<TextBuffer, Error> {
+pub(crate) fn open(document: Bytes, with: &DecodeOptions) -> Result<TextBuffer, Error> {
     with.limits.check_bytes(document.len())?;
     TextBuffer::new(document)
 }
 
-/// The event whose start tag was read. `copied` counts what payloads of the document had to be given in addition.
+/// Reads the event whose start tag was read. `copied` counts the bytes that were added to payloads of the document.
 pub(crate) fn event(
     buffer: &TextBuffer,
     scanner: &mut Scanner<'_>,
-    with: &Decoding,
+    with: &DecodeOptions,
     copied: &mut usize,
 ) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::in_buffer(buffer.clone(), with);
@@ -51,33 +54,39 @@ pub(crate) fn event(
         .complete()
         .map_err(|error| if error.offset().is_some() { error } else { error.with_offset(end) })?;
     let payload = payload.map(|payload: Member| payload.decide(&assembler));
-    Ok(assembler.finish(payload))
+    assembler.finish(payload)
 }
 
-/// One attribute of the event, as text, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     let buffer = open(document.clone(), with)?;
     let mut scanner = Scanner::new(buffer.as_str(), &with.limits)?;
     root(&mut scanner)?;
-    if name == "specversion" {
-        return Ok(specversion(&scanner).map(|(_, text)| text.into_owned()));
+    let mut picker = Picker::in_buffer(buffer.clone(), names, with);
+    if picker.wants(b"specversion") {
+        version(&scanner, picker.assembler())?;
     }
-    loop {
+    while !picker.is_done() {
         match scanner.next()? {
             Token::Start => {
                 let tag = scanner.start()?;
-                if tag.namespace == Namespace::Ce
-                    && tag.name.local.of(scanner.text()) == name
-                    && name != "data"
-                {
-                    return peeked(&mut scanner).map(Some);
+                let name = tag.name.local.bytes(scanner.text());
+                if tag.namespace == Namespace::Ce && name != b"data" && picker.wants(name) {
+                    value::attribute(&mut scanner, tag, picker.assembler())?;
+                } else {
+                    scanner.skip()?;
                 }
-                scanner.skip()?;
             }
-            Token::End => return Ok(None),
+            Token::End => break,
             token => scanner.blank(token, "XML-4-d")?,
         }
     }
+    picker.finish(read)
 }
 
 /// An element of the event.
@@ -106,7 +115,7 @@ fn child(
     Ok(())
 }
 
-/// Gives the assembler the `specversion` of the start tag that was read last.
+/// Passes the `specversion` of the last start tag to the assembler.
 #[inline]
 fn version(scanner: &Scanner<'_>, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let Some((run, text)) = specversion(scanner) else { return Ok(()) };
@@ -127,16 +136,6 @@ fn specversion<'a>(scanner: &Scanner<'a>) -> Option<(Run, Cow<'a, str>)> {
     Some((found.value.run, scanner.value(found.value)))
 }
 
-fn peeked(scanner: &mut Scanner<'_>) -> Result<String, Error> {
-    let designator = value::designator(scanner)?;
-    let mut text = String::new();
-    scanner.gather(|part| text.push_str(part), "XML-2-e")?;
-    match designator {
-        Designator::Known(ty) => Ok(ty.parse(&text, &mut Vec::new())?.to_canonical().into_owned()),
-        _ => Ok(text),
-    }
-}
-
 /// The start tag of the document element, which is an event.
 fn root(scanner: &mut Scanner<'_>) -> Result<(), Error> {
     scanner.prolog()?;
@@ -150,7 +149,7 @@ fn root(scanner: &mut Scanner<'_>) -> Result<(), Error> {
     }
 }
 
-/// Another document element than the one expected.
+/// The error for an unexpected document element.
 #[cold]
 pub(crate) fn other_root(scanner: &Scanner<'_>, tag: Tag, expected: &str) -> Error {
     let error = scanner.problem_at(tag.start, "");
@@ -162,7 +161,7 @@ pub(crate) fn other_root(scanner: &Scanner<'_>, tag: Tag, expected: &str) -> Err
         .with_clause("XML-1.2-a")
 }
 
-/// There is no XML format of specversion 0.3.
+/// The error for specversion 0.3, which has no XML format.
 #[cold]
 pub(crate) fn no_03() -> Error {
     Error::new(ErrorKind::UnsupportedSpecversion)

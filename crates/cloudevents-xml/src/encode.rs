@@ -6,10 +6,10 @@ use crate::{
     glance::{has_special, specials},
     value::name_of,
 };
-use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value, append_payload};
+use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value, codec::append_payload};
 use std::io::Write;
 
-/// What a document begins with.
+/// The XML declaration of a document.
 pub(crate) const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 /// The namespaces that are declared on the document element. The types of attributes need `ce`, payloads need `xs`.
@@ -27,7 +27,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     append(event, NAMESPACES, out)
 }
 
-/// The length of an event's element when nothing needs escaping: what to reserve. Events of specversion 0.3 are refused.
+/// The length of an event's element if nothing needs escaping. Encoders reserve this much. Events of specversion 0.3 are refused.
 #[inline]
 pub(crate) fn length(event: &Event) -> Result<usize, Error> {
     if event.specversion() == SpecVersion::V03 {
@@ -48,7 +48,7 @@ pub(crate) fn length(event: &Event) -> Result<usize, Error> {
         add("<datacontenttype>application/protobuf</datacontenttype>".len(), 0);
     }
     if let Some(bytes) = event.data_bytes() {
-        // The payload may turn out to be bytes; text is the greater part of what there is.
+        // The payload may be written as bytes, but text is more frequent.
         add(
             r#"<ce:data xmlns="" xsi:type="xs:base64Binary"></ce:data>"#.len(),
             payload_length(event, bytes.len()),
@@ -172,7 +172,7 @@ fn text(value: &str, out: &mut Vec<u8>) {
     if has_special(value.as_bytes()) { escaped(value, out) } else { out.extend_from_slice(value.as_bytes()) }
 }
 
-/// Copies what stands for itself in runs. A carriage return that stood for itself would be read as a line feed.
+/// Copies literal characters in runs. Carriage returns are escaped, because a literal one would be read as a line feed.
 #[cold]
 fn escaped(value: &str, out: &mut Vec<u8>) {
     const BLOCK: usize = 64;

@@ -1,20 +1,23 @@
 //! The format as a value, and its shorthands.
 
-use crate::{batch, decode as read, encode as write};
+use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Item, Losses, MediaType};
+use cloudevents_core::{
+    Batch, DecodeOptions, Decoded, Error, Event, Format, FormatId, FoundAttributes, Item, Losses, MediaType,
+    ResolvedName,
+};
 
 /// The XML event format.
 ///
 /// ```
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 /// use cloudevents_xml::Xml;
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// Xml::new().encode(&event, &mut document)?;
 /// assert!(document.ends_with(b"<id>1</id><source>/s</source><type>t</type></event>"));
-/// assert_eq!(Xml::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(Xml::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,15 @@ impl Format for Xml {
         FormatId::new("xml")
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: Xml = Xml::new();
+        Some(&FORMAT)
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         // A constant that parses.
         MediaType::parse(Self::MEDIA_TYPE).unwrap_or(MediaType::XML)
@@ -46,15 +58,15 @@ impl Format for Xml {
         MediaType::parse(Self::BATCH_MEDIA_TYPE).ok()
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
-    fn decode_batch(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Vec<Event>>, Error> {
+    fn decode_batch(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Vec<Event>>, Error> {
         batch::decode(document, with)
     }
 
-    fn decode_items(&self, document: Bytes, with: &Decoding) -> Result<Vec<Item>, Error> {
+    fn decode_items(&self, document: Bytes, with: &DecodeOptions) -> Result<Vec<Item>, Error> {
         batch::decode_items(document, with)
     }
 
@@ -62,12 +74,18 @@ impl Format for Xml {
         write::event(event, out)
     }
 
-    fn encode_batch(&self, events: &[Event], out: &mut Vec<u8>) -> Result<Losses, Error> {
+    fn encode_batch(&self, events: Batch<'_>, out: &mut Vec<u8>) -> Result<Losses, Error> {
         batch::encode(events, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
@@ -81,7 +99,7 @@ impl Format for Xml {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
 /// Reads a document with a batch of events, strictly.
@@ -91,25 +109,25 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode_batch(document: impl Into<Bytes>) -> Result<Vec<Event>, Error> {
-    batch::decode(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    batch::decode(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What XML cannot hold exactly is told by [`Format::encode`].
+/// Returns the document of one event, and what the format cannot hold exactly.
 ///
-/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): events of specversion
-/// 0.3 have no XML format.
-pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    write::event(event, &mut out)?;
-    Ok(out)
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+    Xml::new().to_vec(event)
 }
 
-/// The document of a batch.
+/// Returns the document of one event. Discards the losses; [`encode`] returns them, and has the same errors.
+pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
+    Ok(encode(event)?.0)
+}
+
+/// Returns the document of a batch, given as a slice of events or of references, and what the format cannot hold exactly.
 ///
-/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion), as with [`encode`], and
-/// carries the index.
-pub fn encode_batch(events: &[Event]) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    batch::encode(events, &mut out)?;
-    Ok(out)
+/// Errors carry the index of the event: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) as for
+/// [`encode`].
+pub fn encode_batch<'a>(events: impl Into<Batch<'a>>) -> Result<(Vec<u8>, Losses), Error> {
+    Xml::new().batch_to_vec(events.into())
 }

@@ -1,24 +1,24 @@
-//! Many bytes at a glance: whether all characters of a text exist in XML, and whether any has to be escaped.
+//! Vectorised checks: whether all characters of a text exist in XML, and whether any has to be escaped.
 
 use memchr::{memchr3, memmem};
 use wide::u8x16;
 
-/// How many bytes are looked at before anything is decided.
+/// The number of bytes checked per step.
 const STRIP: usize = 256;
 
-/// What a text has besides printable ASCII, as far as XML minds.
+/// The kinds of bytes, besides printable ASCII, that a text has and XML treats specially.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Glance {
     /// Control characters that XML does not have.
     controls: bool,
     /// Carriage returns.
     pub(crate) returns: bool,
-    /// Bytes that may begin U+FFFE or U+FFFF, the only others that XML does not have.
+    /// Bytes that may begin U+FFFE or U+FFFF, the only other characters that XML does not have.
     high: bool,
 }
 
 impl Glance {
-    /// At all of a text.
+    /// Checks a whole text.
     #[inline]
     pub(crate) fn of(text: &str) -> Self {
         let mut glance = Self::default();
@@ -28,7 +28,7 @@ impl Glance {
                 glance.add(strip);
             }
         }
-        // Fewer than 16 are looked at one by one.
+        // Fewer than 16 bytes are checked one by one.
         let plain = rest.last_chunk::<16>().is_some_and(|last| {
             let chunks = rest.as_chunks::<16>().0.iter();
             chunks.fold(unusual(*last), |all, chunk| all | unusual(*chunk)).to_bitmask() == 0
@@ -39,13 +39,13 @@ impl Glance {
         glance
     }
 
-    /// The first character of the text that was glanced at that XML does not have, and where it is.
+    /// The offset and the first character that XML does not have. `text` is the text that was checked.
     #[inline]
     pub(crate) fn foreign(self, text: &str) -> Option<(usize, char)> {
         if !self.controls && !self.high { None } else { self.find_foreign(text) }
     }
 
-    /// Whether the text that was glanced at has characters that must be escaped in an element.
+    /// Whether the text has characters that must be escaped in an element. `text` is the text that was checked.
     #[inline]
     pub(crate) fn special(self, text: &str) -> bool {
         match text.as_bytes() {
@@ -66,7 +66,7 @@ impl Glance {
 
     #[inline(never)]
     fn add(&mut self, bytes: &[u8]) {
-        // The compiler makes SIMD of this loop.
+        // The compiler vectorises this loop.
         let (mut controls, mut returns, mut high) = (0_u8, 0_u8, 0_u8);
         for &byte in bytes {
             controls |= u8::from((byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r'));
@@ -79,10 +79,10 @@ impl Glance {
     }
 }
 
-/// Whether a strip has control characters, or others than those of ASCII.
+/// Whether a strip has control characters or non-ASCII characters.
 #[inline(always)]
 fn has_unusual(strip: &[u8; STRIP]) -> bool {
-    // Two at a time, so that few steps wait for each other.
+    // Two at a time, so that fewer steps depend on each other.
     let (mut even, mut odd) = (u8x16::ZERO, u8x16::ZERO);
     for pair in strip.as_chunks::<32>().0 {
         let ([a, b], _) = pair.as_chunks::<16>() else { continue };
@@ -115,7 +115,7 @@ pub(crate) fn has_special(bytes: &[u8]) -> bool {
     chunks.fold(special(*last), |all, chunk| all | special(*chunk)).to_bitmask() != 0
 }
 
-/// Where the characters are that must be escaped in an element.
+/// The positions of characters that must be escaped in an element, as a bit mask.
 #[inline]
 pub(crate) fn specials(block: &[u8; 64]) -> u64 {
     let ([a, b, c, d], _) = block.as_chunks::<16>() else { return u64::MAX };

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -12,4 +13,4 @@ mod namespaces;
 mod scan;
 mod value;
 
-pub use format::{Xml, decode, decode_batch, encode, encode_batch};
+pub use format::{Xml, decode, decode_batch, encode, encode_batch, encode_lossy};

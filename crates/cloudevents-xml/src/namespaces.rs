@@ -1,4 +1,4 @@
-//! Namespaces in XML 1.0 (third edition): which prefix means what, where.
+//! Namespaces in XML 1.0 (third edition): the declarations in scope.
 
 use crate::scan::Run;
 use smallvec::SmallVec;
@@ -9,12 +9,12 @@ pub(crate) const CE: &str = "http://cloudevents.io/xmlformat/V1";
 pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// The namespace of `xs:string`.
 pub(crate) const XS: &str = "http://www.w3.org/2001/XMLSchema";
-/// What `xml` is bound to, always.
+/// The namespace to which `xml` is always bound.
 pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
-/// What `xmlns` stands for, which cannot be bound.
+/// The namespace of `xmlns`, which cannot be bound.
 pub(crate) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
-/// A namespace, as far as the format has a use for it.
+/// A namespace. The format distinguishes only those that it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Namespace {
     None,
@@ -22,21 +22,21 @@ pub(crate) enum Namespace {
     Xsi,
     Xs,
     Xml,
-    /// Another; the URI as it is written where it was declared first. Two are the same when these are.
+    /// Another namespace: the URI as written in its first declaration. Equal runs mean equal namespaces.
     Other(Run),
 }
 
 /// A declaration in scope.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
-    /// Empty: the default namespace.
+    /// The prefix; empty for the default namespace.
     pub(crate) prefix: Run,
-    /// The URI as it is written, escaped.
+    /// The URI as written, escaped.
     pub(crate) uri: Run,
     pub(crate) namespace: Namespace,
-    /// Of the URI as it is meant, where the namespace is [`Namespace::Other`].
+    /// The hash of the unescaped URI, if the namespace is [`Namespace::Other`].
     pub(crate) hash: u64,
-    /// How many elements were open when it was declared, the one that has it included.
+    /// The number of open elements at the declaration, including the element that has it.
     pub(crate) level: usize,
 }
 
@@ -54,7 +54,7 @@ impl Bindings {
         self.0.push(binding);
     }
 
-    /// Forgets what was declared by elements beyond this level.
+    /// Removes the declarations of elements beyond this level.
     #[inline]
     pub(crate) fn leave(&mut self, level: usize) {
         while self.0.last().is_some_and(|binding| binding.level > level) {
@@ -62,7 +62,7 @@ impl Bindings {
         }
     }
 
-    /// What a prefix means; the empty prefix is always known.
+    /// The namespace of a prefix. The empty prefix is always known.
     #[inline]
     pub(crate) fn resolve(&self, prefix: &[u8], text: &str) -> Option<Namespace> {
         match self.0.iter().rev().find(|binding| binding.prefix.bytes(text) == prefix) {
@@ -73,7 +73,7 @@ impl Bindings {
         }
     }
 
-    /// A namespace with this hash that passes a closer look.
+    /// A namespace with this hash for which `same` returns `true`.
     pub(crate) fn known(&self, hash: u64, same: impl Fn(Run) -> bool) -> Option<Namespace> {
         let mut others = self.0.iter().filter(|binding| binding.hash == hash);
         others
@@ -81,7 +81,7 @@ impl Bindings {
             .map(|binding| binding.namespace)
     }
 
-    /// Whether the prefix was declared by the element at this level itself.
+    /// Whether the element at this level declares the prefix itself.
     pub(crate) fn declares(&self, level: usize, prefix: &[u8], text: &str) -> bool {
         self.0
             .iter()
@@ -90,7 +90,7 @@ impl Bindings {
             .any(|binding| binding.prefix.bytes(text) == prefix)
     }
 
-    /// The first so many declarations, as far as no later one hides them and they declare something.
+    /// The first `first` declarations, except those that a later one hides and those that undeclare.
     pub(crate) fn visible<'a>(&'a self, first: usize, text: &'a str) -> impl Iterator<Item = &'a Binding> {
         self.0.iter().take(first).enumerate().filter_map(move |(index, binding)| {
             let prefix = binding.prefix.bytes(text);

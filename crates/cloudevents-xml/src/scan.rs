@@ -1,7 +1,7 @@
-//! XML 1.0 (fifth edition) with namespaces, as a cursor that checks well-formedness of all it passes.
+//! A cursor over XML 1.0 (fifth edition) with namespaces, which checks that everything it passes is well-formed.
 //!
-//! There are no entities but the predefined ones: a document type declaration is refused. So nothing expands, and nothing
-//! outside the document is ever looked at.
+//! Only the predefined entities exist, because a document type declaration is refused. So nothing expands, and nothing outside the
+//! document is ever accessed.
 
 mod characters;
 mod prolog;
@@ -24,7 +24,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Documents have less than 2 GiB, so that nothing is cut off.
+    /// Documents have less than 2 GiB, so nothing is truncated.
     #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
@@ -45,7 +45,7 @@ impl Run {
         text.get(self.range()).unwrap_or_default()
     }
 
-    /// The same as bytes, which are compared sooner.
+    /// The text as bytes, which compare faster.
     #[inline]
     pub(crate) fn bytes(self, text: &str) -> &[u8] {
         text.as_bytes().get(self.range()).unwrap_or_default()
@@ -67,13 +67,13 @@ pub(crate) struct QName {
 /// A start tag that was read; its attributes are those of the scanner until the next one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tag {
-    /// Where its `<` is.
+    /// The offset of its `<`.
     pub(crate) start: usize,
     pub(crate) name: QName,
     pub(crate) namespace: Namespace,
 }
 
-/// An XML attribute that is no namespace declaration.
+/// An XML attribute that is not a namespace declaration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attribute {
     pub(crate) name: QName,
@@ -84,26 +84,26 @@ pub(crate) struct Attribute {
 /// A value between its quotation marks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quoted {
-    /// As it is written.
+    /// The value as written.
     pub(crate) run: Run,
-    /// Whether it is not meant as it is written.
+    /// Whether the value differs from its written form, because of references or line ends.
     escaped: bool,
 }
 
-/// What comes next in the content of an element. Comments and processing instructions are stepped over.
+/// The next part of the content of an element. Comments and processing instructions are skipped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Token {
     /// A start tag, which is not read yet.
     Start,
     /// An end tag, which is not read yet, or the end of an empty element.
     End,
-    /// Character data as it is written.
+    /// Character data as written.
     Text(Run),
     /// The contents of a CDATA section.
     CData(Run),
 }
 
-/// Character data without references, line ends as they are written, and what else is known of it.
+/// Character data without references, with line ends as written, and its properties.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     pub(crate) run: Run,
@@ -118,13 +118,13 @@ pub(crate) struct Plain {
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Where the names of the open elements begin.
+    /// The offsets of the names of the open elements.
     open: SmallVec<[u32; 8]>,
     pub(crate) bindings: Bindings,
     attributes: SmallVec<[Attribute; 3]>,
-    /// Whether the start tag that was read last is its own end tag, and nobody has read it as such.
+    /// Whether the last start tag is also its end tag, and was not read as such yet.
     empty: bool,
-    /// Whether there is a carriage return anywhere, which is read as a line feed.
+    /// Whether the document has a carriage return, which is read as a line feed.
     returns: bool,
     /// Levels of elements.
     depth: u32,
@@ -133,7 +133,7 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// At the beginning of the text, all characters of which are checked here.
+    /// Creates a scanner at the beginning of the text. Checks all characters of the text.
     pub(crate) fn new(text: &'a str, limits: &Limits) -> Result<Self, Error> {
         if i32::try_from(text.len()).is_err() {
             return Err(Error::new(ErrorKind::TooLarge).with_detail("documents are limited to 2 GiB"));
@@ -167,18 +167,18 @@ impl<'a> Scanner<'a> {
         self.text
     }
 
-    /// The limit of depth from here on; the answer is the one before.
+    /// Sets the limit of depth from here on. Returns the previous one.
     pub(crate) fn set_depth(&mut self, depth: u32) -> u32 {
         std::mem::replace(&mut self.depth, depth)
     }
 
-    /// How many elements are open.
+    /// The number of open elements.
     #[inline]
     pub(crate) fn level(&self) -> usize {
         self.open.len()
     }
 
-    /// Goes back to a place where so many elements were open, and no declarations but theirs were in scope.
+    /// Goes back to an offset at which this many elements were open and only their declarations were in scope.
     pub(crate) fn rewind(&mut self, at: usize, level: usize) {
         self.at = at;
         self.empty = false;
@@ -186,7 +186,7 @@ impl<'a> Scanner<'a> {
         self.bindings.leave(level);
     }
 
-    /// What comes next.
+    /// Reads the next token.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Token, Error> {
         if self.empty {
@@ -209,7 +209,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The text up to an end tag, when it is nothing but characters that stand for themselves.
+    /// The text up to an end tag, if it consists of literal characters only.
     #[inline]
     pub(crate) fn plain(&mut self) -> Option<Plain> {
         if self.empty {
@@ -231,7 +231,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// The same for text that may be long.
+    /// Like [`plain`](Self::plain), for text that may be long.
     pub(crate) fn plain_long(&mut self) -> Option<Run> {
         if self.empty {
             return Some(Run::new(self.at, self.at));
@@ -256,7 +256,7 @@ impl<'a> Scanner<'a> {
         Some(run)
     }
 
-    /// All text up to the end tag of an element that has no child elements, as it is meant.
+    /// Passes on all text up to the end tag of an element without child elements, unescaped.
     pub(crate) fn gather(&mut self, mut out: impl FnMut(&str), clause: &'static str) -> Result<(), Error> {
         loop {
             match self.next()? {
@@ -270,7 +270,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over the content and the end tag of the element whose start tag was read.
+    /// Skips the content and the end tag of the element whose start tag was read.
     pub(crate) fn skip(&mut self) -> Result<(), Error> {
         let level = self.open.len();
         while self.open.len() >= level {
@@ -304,7 +304,7 @@ impl<'a> Scanner<'a> {
             .with_clause(clause))
     }
 
-    /// Hands out text as it is meant: references resolved, line ends normalised. Errors are for references that are none.
+    /// Passes on text with references resolved and line ends normalised. Returns an error for an invalid reference.
     pub(crate) fn expand(&self, run: Run, place: Place, out: &mut impl FnMut(&str)) -> Result<(), Error> {
         let mut start = run.start();
         loop {
@@ -344,13 +344,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The document is not well-formed, here.
+    /// The error for a document that is not well-formed at the cursor.
     #[cold]
     pub(crate) fn problem(&self, detail: &'static str) -> Error {
         self.problem_at(self.at, detail)
     }
 
-    /// The document is not well-formed, there.
+    /// The error for a document that is not well-formed at this offset.
     #[cold]
     pub(crate) fn problem_at(&self, at: usize, detail: &'static str) -> Error {
         Error::new(ErrorKind::InvalidDocument).with_detail(detail).with_offset(at)
@@ -407,7 +407,7 @@ impl<'a> Scanner<'a> {
         Ok(Token::Text(run))
     }
 
-    /// A comment, or the contents of a CDATA section.
+    /// Reads a comment, or the contents of a CDATA section.
     fn markup(&mut self) -> Result<Option<Run>, Error> {
         if self.starts_with("<!--") {
             return self.comment().map(|()| None);
@@ -456,7 +456,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// The reference at the beginning of the run; the answer is where it ends.
+    /// Reads the reference at the beginning of the run. Returns the offset of its end.
     fn reference(&self, run: Run, out: &mut impl FnMut(&str)) -> Result<usize, Error> {
         let refuse = |detail| Err(self.problem_at(run.start(), detail));
         let bytes = run.bytes(self.text);
@@ -491,14 +491,14 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Where `]]>` is, which may not stand in text. Most text has no bracket at all.
+/// The offset of `]]>`, which is not allowed in text. Most text has no bracket at all.
 #[inline]
 fn ends_section(text: &[u8]) -> Option<usize> {
     let first = memchr(b']', text)?;
     memmem::find(text.get(first..)?, b"]]>").map(|found| found.wrapping_add(first))
 }
 
-/// Where text stands decides what is read otherwise than it is written.
+/// The place of a text, which decides how it is normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Content,

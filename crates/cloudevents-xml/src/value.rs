@@ -5,10 +5,11 @@ use crate::{
     scan::{Quoted, Run, Scanner, Tag},
 };
 use cloudevents_core::{
-    Assembler, AttributeType, Error, ErrorKind, Given, Piece, decode_base64, parse_integer,
+    AttributeType, Error, ErrorKind,
+    codec::{Assembler, Given, Piece, decode_base64, parse_integer},
 };
 
-/// Reads an element of an event whose start tag was read, and gives it to the assembler as the attribute of its name.
+/// Reads an element of an event whose start tag was read, and passes it to the assembler as the attribute of its name.
 #[inline]
 pub(crate) fn attribute(
     scanner: &mut Scanner<'_>,
@@ -58,16 +59,16 @@ pub(crate) fn attribute(
     }
 }
 
-/// What `xsi:type` says of an attribute.
+/// The type of an attribute by `xsi:type`.
 #[derive(Clone, Copy)]
 pub(crate) enum Designator {
     Absent,
     Known(AttributeType),
-    /// Where it is written.
+    /// The run in which it is written.
     Unknown(Run),
 }
 
-/// The type of an attribute, by the `xsi:type` of the start tag that was read last.
+/// The type of an attribute, by the `xsi:type` of the last start tag.
 #[inline]
 pub(crate) fn designator(scanner: &Scanner<'_>) -> Result<Designator, Error> {
     let Some(value) = xsi_type(scanner) else { return Ok(Designator::Absent) };
@@ -122,7 +123,7 @@ pub(crate) fn name_of(ty: AttributeType) -> &'static str {
     }
 }
 
-/// The type an attribute has by its name, whatever the case of the name; the assembler has the last word on names.
+/// The type of a core attribute, by its name in any letter case. The assembler decides whether the name is valid.
 #[inline]
 pub(crate) fn core_type(name: &str) -> Option<AttributeType> {
     Some(match name {
@@ -168,7 +169,7 @@ fn boolean(text: &str) -> Result<bool, Error> {
     }
 }
 
-/// Adds the place of the value where the error knows no better one.
+/// Adds the offset of the value, unless the error has a more precise one.
 #[cold]
 fn place(error: Error, offset: usize) -> Error {
     if error.offset().is_some() { error } else { error.with_offset(offset) }

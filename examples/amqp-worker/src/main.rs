@@ -1,12 +1,13 @@
-//! A worker on an AMQP 1.0 queue: takes texts, counts their words, several at once, and puts the counts into another queue. A
-//! text is taken off its queue when its count has arrived, so a worker that dies loses nothing.
+//! A worker on an AMQP 1.0 queue: counts the words of several texts at once, and sends the counts to another
+//! queue. A text leaves its queue only after its count has arrived, so a worker that dies loses nothing.
 //!
 //! ```text
-//! cargo run -p example-amqp-worker          # against a broker in this process, with texts of its own
-//! cargo run -p example-amqp-worker -- amqp://guest:guest@localhost:5672/texts amqp://guest:guest@localhost:5672/counts
+//! cargo run -p example-amqp-worker          # with a broker in this process and sample texts
+//! cargo run -p example-amqp-worker -- 'amqp://guest:guest@localhost:5672/texts?dead-letter=texts.rejected' \
+//!     amqp://guest:guest@localhost:5672/counts
 //! ```
 //!
-//! Start as many workers as there is work: the broker gives each text to one of them.
+//! Start as many workers as needed: the broker gives each text to one of them.
 
 mod trial;
 mod worker;

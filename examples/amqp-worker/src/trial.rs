@@ -1,14 +1,15 @@
-//! The worker against a broker in this process, with texts that try it.
+//! Runs the worker with a broker in this process and sample texts.
 
 use crate::worker::{self, TEXT, WordsCounted};
 use cloudevents_kit::{connect_receiver, connect_sender, prelude::*};
 use cloudevents_testkit::amqp::Broker;
 use std::{collections::BTreeMap, error::Error, time::Duration};
 
-/// Puts texts into a queue, has their words counted, and looks at what the broker has then.
+/// Puts texts into a queue, counts their words, and checks the broker's state.
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let broker = Broker::start()?;
     let (texts, counts) = (broker.queue("texts"), broker.queue("counts"));
+    let rejected = broker.queue("texts.rejected");
     println!("a broker at {}", broker.url(""));
 
     let writer = connect_sender(&broker.url("texts")).await?;
@@ -23,11 +24,12 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     texts.put(b"no event at all");
     writer.close().await?;
 
-    let mut receiver = connect_receiver(&broker.url("texts")).await?;
+    let mut receiver =
+        connect_receiver(&format!("{}?dead-letter=texts.rejected", broker.url("texts"))).await?;
     let sender = connect_sender(&broker.url("counts")).await?;
     let done = async {
         counts.until(|counts| counts.len() == 20).await;
-        texts.until(|texts| texts.dead_letters().len() == 2).await;
+        rejected.until(|rejected| rejected.len() == 2).await;
     };
     worker::run(&mut receiver, &sender, done).await?;
     println!("{}", receiver.metrics());
@@ -35,7 +37,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
 
     check(texts.is_empty() && texts.unsettled() == 0, "no text is left")?;
     let mut counted = BTreeMap::new();
-    let mut reader = connect_receiver(&broker.url("counts")).await?;
+    let mut reader = connect_receiver(&format!("{}?reject=drop", broker.url("counts"))).await?;
     while counted.len() < 20 {
         let next = tokio::time::timeout(Duration::from_secs(10), reader.next()).await??;
         let delivery = next.ok_or("the queue of counts has ended")?;

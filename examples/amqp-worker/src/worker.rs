@@ -4,13 +4,13 @@ use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, Sender, prelude::*, 
 use serde::{Deserialize, Serialize};
 use std::{pin::pin, time::Duration};
 
-/// The type of the events that it takes.
+/// The type of the events that it processes.
 pub(crate) const TEXT: &str = "com.example.text.written";
 
-/// The words of a text were counted.
+/// The payload of the event that a text's words were counted.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WordsCounted {
-    /// How many there are.
+    /// The number of words.
     pub(crate) words: usize,
 }
 
@@ -19,10 +19,10 @@ impl EventData for WordsCounted {
     type Codec = Json;
 }
 
-/// How many texts are in hand at once.
+/// The number of texts processed at once.
 const AT_ONCE: usize = 8;
 
-/// Works until it is told to stop, and ends with what is in hand. A lost connection is made again.
+/// Runs until it is stopped, then finishes the messages in progress. Reconnects after a lost connection.
 pub(crate) async fn run(
     receiver: &mut Receiver,
     counts: &Sender,
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         };
         match ended {
             Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::Disconnected => println!("connecting again: {error}"),
+            Err(error) if error.kind() == ErrorKind::Disconnected => println!("reconnecting: {error}"),
             Err(error) => return Err(error),
         }
     }
@@ -53,15 +53,15 @@ pub(crate) async fn run(
 async fn work(delivery: Delivery, counts: &Sender) -> Result<(), Error> {
     let count = match delivery.event().and_then(|event| counted(&event)) {
         Ok(count) => count,
-        // No other worker can do better: the broker moves it to where it keeps such messages.
+        // No other worker can process it: it goes to the dead-letter address.
         Err(error) => {
             println!("rejected: {error}");
             return delivery.reject(&error).await;
         }
     };
     match counts.send(&count).await {
-        Ok(()) => delivery.accept().await,
-        // Another worker may reach the queue, or this one later.
+        Ok(_) => delivery.accept().await,
+        // Another worker, or this one later, may reach the queue.
         Err(error) => {
             println!("not delivered: {error}");
             delivery.retry(Duration::from_secs(1)).await
@@ -69,13 +69,13 @@ async fn work(delivery: Delivery, counts: &Sender) -> Result<(), Error> {
     }
 }
 
-/// The event with the count. Its id is that of the text, so that a text that comes twice has one count.
+/// Returns the event with the count. It has the id of the text, so that a text delivered twice has one count.
 fn counted(event: &Event) -> Result<Event, Error> {
     if event.ty() != TEXT {
-        return Err(Error::new(ErrorKind::UnexpectedEventType).with_detail(format!("it is no {TEXT}")));
+        return Err(Error::new(ErrorKind::UnexpectedEventType).with_detail(format!("expected {TEXT}")));
     }
     let text = event.data_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| Error::new(ErrorKind::InvalidData).with_detail("it is no text"))?;
+    let text = text.ok_or_else(|| Error::new(ErrorKind::InvalidData).with_detail("expected text"))?;
     let words = text.split_whitespace().count();
     println!("{}: {words} words", event.id());
     let builder = Event::builder().id(event.id()).source("/word-counter").subject(event.source().as_str());

@@ -6,7 +6,8 @@
 //!     -H 'ce-type: com.example.order.placed' -H 'content-type: application/json' -d '{"order": 42}'
 //! ```
 //!
-//! What is no event is answered with 400, 413 or 415 and an explanation; try it with a header left out.
+//! The response to a request that is not an event is 400, 413 or 415 with an explanation. Try it: leave out a
+//! header.
 
 use axum::{Router, http::StatusCode, routing::post};
 use cloudevents_kit::{
@@ -38,7 +39,7 @@ async fn order(Typed(placed): Typed<OrderPlaced>) -> StatusCode {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut decoding = Decoding::strict();
+    let mut decoding = DecodeOptions::strict();
     decoding.limits.bytes = 256 * 1024;
     let app = Router::new()
         .route("/events", post(any_event))

@@ -1,5 +1,5 @@
-//! Reads a batch from standard input while it comes in. One bad event does not cost the others: it is reported with its index and
-//! its text, and the exit status remembers.
+//! Reads a batch from standard input as it arrives. An invalid event does not fail the rest of the batch: it
+//! is reported with its index and text, and the exit status is not 0.
 //!
 //! ```text
 //! echo '[{"specversion":"1.0","id":"1","source":"/s","type":"t"}, {"id":"2"}]' | cargo run -p example-batch-consumer
@@ -10,11 +10,11 @@ use std::{collections::HashSet, io, process::ExitCode};
 
 fn main() -> io::Result<ExitCode> {
     let (mut good, mut bad, mut seen) = (0_u64, 0_u64, HashSet::new());
-    for item in BatchReader::new(io::stdin().lock(), Decoding::strict()) {
+    for item in BatchReader::new(io::stdin().lock(), DecodeOptions::strict()) {
         let item = item?;
         match item.event {
             Ok(decoded) if !seen.insert(decoded.value.key()) => {
-                println!("{} came before", decoded.value.key())
+                println!("{}: duplicate", decoded.value.key())
             }
             Ok(decoded) => {
                 good += 1;
@@ -26,6 +26,6 @@ fn main() -> io::Result<ExitCode> {
             }
         }
     }
-    println!("{good} events, {bad} that were none");
+    println!("{good} valid events, {bad} invalid");
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,5 +1,5 @@
-//! Accepts requests whose body is compressed. The events crate refuses a `Content-Encoding` that nobody undid (415); a layer of
-//! tower-http undoes it before the event is read, and the limit on bytes then holds for what the body inflates to.
+//! Accepts request bodies compressed with gzip or zstd. Decompresses them as they arrive, with a limit on the
+//! decompressed size.
 //!
 //! ```text
 //! cargo run -p example-compressed-bodies
@@ -11,11 +11,12 @@
 
 use axum::{Router, http::StatusCode, routing::post};
 use cloudevents_kit::{
-    http::axum08::{CloudEvent, DecodingLayer},
+    http::{
+        Decompression,
+        axum08::{CloudEvent, DecodingLayer},
+    },
     prelude::*,
 };
-use tower::ServiceBuilder;
-use tower_http::decompression::RequestDecompressionLayer;
 
 async fn receive(CloudEvent(event): CloudEvent) -> StatusCode {
     println!("{}: {}", event.key(), event.ty());
@@ -24,11 +25,10 @@ async fn receive(CloudEvent(event): CloudEvent) -> StatusCode {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut decoding = Decoding::strict();
+    let mut decoding = DecodeOptions::strict();
     decoding.limits.bytes = 1 << 20;
-    let layers =
-        ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(DecodingLayer::new(decoding));
-    let app = Router::new().route("/", post(receive)).layer(layers);
+    let layer = DecodingLayer::new(decoding).decompression(Decompression::all().max_ratio(100));
+    let app = Router::new().route("/", post(receive)).layer(layer);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8082").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;

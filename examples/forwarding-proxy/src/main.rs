@@ -1,5 +1,5 @@
-//! Forwards events to another server by their type, without decoding them: binary, structured and batched messages, and
-//! formats this program does not know, move as they came.
+//! Forwards events to another server by their type, without decoding them: binary, structured and batched
+//! messages stay unchanged, even in formats that this program does not know.
 //!
 //! ```text
 //! cargo run -p example-axum-receiver &
@@ -20,14 +20,14 @@ struct Route {
     client: reqwest::Client,
     target: String,
     prefix: String,
-    decoding: Decoding,
+    decoding: DecodeOptions,
 }
 
 async fn forward(
     State(route): State<Arc<Route>>,
     CloudEventMessage(message): CloudEventMessage,
 ) -> Result<StatusCode, Problem> {
-    // A batch has no type of its own; a document in a format that is not at hand cannot be looked into. Both are let through.
+    // A batch has no single type, and the type in a document of an unknown format cannot be read. Both pass.
     let wanted = match message.attribute("type", &route.decoding) {
         Ok(ty) => ty.is_some_and(|ty| ty.starts_with(&route.prefix)),
         Err(error) => matches!(error.kind(), ErrorKind::Batched | ErrorKind::UnknownFormat),

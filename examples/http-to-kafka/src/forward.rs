@@ -3,10 +3,10 @@
 use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, Sender, transport::OrderBy};
 use std::{pin::pin, time::Duration};
 
-/// How many messages are under way at once.
+/// The maximum number of messages in flight.
 const AT_ONCE: usize = 1024;
 
-/// Forwards until it is told to stop, and ends with what is under way.
+/// Forwards until it is stopped, then finishes the messages in progress.
 pub(crate) async fn run(
     receiver: &mut Receiver,
     sender: &Sender,
@@ -27,19 +27,19 @@ pub(crate) async fn run(
     receiver.drain(Duration::from_secs(10)).await
 }
 
-/// 204 when the brokers have it, 503 when they may have it later, 4xx when they never will.
+/// Responds with 204 if the brokers have the message, 503 after a temporary failure, 4xx after a permanent
+/// one.
 async fn forward(delivery: Delivery, sender: &Sender) -> Result<(), Error> {
-    let message = match delivery.message() {
-        Ok(message) => message.clone(), // no bytes are copied
-        Err(error) => return delivery.reject(&error).await,
-    };
-    match sender.send_message(message).await {
-        Ok(()) => delivery.accept().await,
+    if let Err(error) = delivery.message() {
+        return delivery.reject(&error).await;
+    }
+    match sender.send(delivery.forward()).await {
+        Ok(_) => delivery.accept().await,
         Err(error) if is_temporary(&error) => {
             eprintln!("not now: {error}");
             delivery.retry(Duration::from_secs(5)).await
         }
-        // A batch, for example, which Kafka does not have.
+        // For example a batch, which Kafka does not support.
         Err(error) => delivery.reject(&error).await,
     }
 }

@@ -1,8 +1,9 @@
-//! Takes events by HTTP and puts them into a Kafka topic, without decoding them: documents, and payloads, move as they came, also
-//! in formats that this program does not know. Who posts has its answer when the brokers have the record.
+//! Receives events over HTTP and sends them to a Kafka topic without decoding them: documents and payloads
+//! stay unchanged, even in formats that this program does not know. It responds when the brokers have the
+//! record.
 //!
 //! ```text
-//! cargo run -p example-http-to-kafka        # against a broker in this process, with events of its own
+//! cargo run -p example-http-to-kafka        # with a broker in this process and sample events
 //! cargo run -p example-http-to-kafka -- 'kafka://localhost:9092/events?key=partitionkey' http://127.0.0.1:8080/
 //! ```
 

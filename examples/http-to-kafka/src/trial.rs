@@ -1,13 +1,14 @@
-//! The forwarder against a broker in this process, with messages that try it.
+//! Runs the forwarder with a broker in this process and sample messages.
 
 use crate::forward;
 use cloudevents_kit::{
-    FormatId, Payload, Sender, connect_sender, http::HttpReceiver, prelude::*, transport::ReceiverOptions,
+    Document, FormatId, Payload, Sender, connect_sender, http::HttpReceiver, prelude::*,
+    transport::ReceiverOptions,
 };
 use cloudevents_testkit::kafka::Broker;
 use std::error::Error;
 
-/// Posts messages of every kind, and looks at the records they became.
+/// Posts messages of every kind, and checks the resulting records.
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let broker = Broker::start()?;
     broker.create_topic("events", 1)?;
@@ -47,11 +48,11 @@ async fn post(client: &Sender) -> Result<(), Box<dyn Error>> {
     let event =
         Event::builder().id("1").source("/s").ty("t").payload("application/json", Payload::json(PAYLOAD));
     client.send(&event.build()?).await?;
-    client.send_message(Message::Structured { format: FormatId::JSON, body: DOCUMENT.into() }).await?;
-    client.send_message(Message::Structured { format: FormatId::new("toml"), body: TOML.into() }).await?;
-    let batch = Message::Batched { format: FormatId::JSON, body: "[]".into() };
-    match client.send_message(batch).await {
-        Ok(()) => Err("the batch was taken".into()),
+    client.send(Message::Structured(Document::new(FormatId::JSON, DOCUMENT))).await?;
+    client.send(Message::Structured(Document::new(FormatId::new("toml"), TOML))).await?;
+    let batch = Message::Batched(Document::new(FormatId::JSON, "[]"));
+    match client.send(batch).await {
+        Ok(_) => Err("the batch was taken".into()),
         Err(error) => {
             println!("the batch is refused: {error}");
             Ok(())

@@ -1,14 +1,15 @@
-//! An order service on Kafka: charges orders, several at once and those of a customer in their order. What may go better later is
-//! tried again; what never will is moved to a dead-letter topic, with the reason.
+//! An order service on Kafka: charges several orders at once, and those of one customer in order. Temporary
+//! failures are retried; permanent ones go to a dead-letter topic, with the reason.
 //!
 //! ```text
-//! cargo run -p example-kafka-order-service          # against a broker in this process, with orders of its own
+//! cargo run -p example-kafka-order-service          # with a broker in this process and sample orders
 //! cargo run -p example-kafka-order-service -- \
 //!     'kafka://localhost:9092/orders?group=billing&dead-letter=orders.rejected'
 //! ```
 //!
-//! Delivery is at least once: an order that was charged and not committed when the process died comes again. So the service
-//! remembers, by `source` and `id`, what it has charged; a real one has that in the database that it writes the charge to.
+//! Delivery is at least once: if the process dies after it charges an order and before it commits, the order
+//! comes again. So the service remembers the `source` and `id` of charged orders. A real service keeps them
+//! in the database that holds the charges.
 
 mod service;
 mod trial;

@@ -18,9 +18,9 @@ use tokio::sync::watch;
 /// A customer placed an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OrderPlaced {
-    /// Its number.
+    /// The order number.
     pub(crate) order: u64,
-    /// What it costs, in cents.
+    /// The price, in cents.
     pub(crate) cents: u64,
 }
 
@@ -29,13 +29,13 @@ impl EventData for OrderPlaced {
     type Codec = Json;
 }
 
-/// How many orders are charged at once.
+/// The number of orders charged at once.
 const AT_ONCE: usize = 64;
 
-/// How this service receives.
+/// Returns the receiver options of this service.
 pub(crate) fn options() -> KafkaReceiverOptions {
     let mut options = KafkaReceiverOptions::from(cloudevents_kit::decoding());
-    // The fifth failure in a row is the last: the order goes to the dead letters.
+    // After the fifth failure in a row, the order goes to the dead-letter topic.
     let mut log = LogOptions::default();
     log.max_attempts = 5;
     options.log = log;
@@ -51,14 +51,14 @@ pub(crate) struct Service {
 
 /// Why an order was not charged.
 enum NotCharged {
-    /// The bank does not answer; it may the next time.
+    /// The bank does not respond; a retry may succeed.
     Later,
-    /// It never will be.
+    /// The order is invalid; a retry cannot succeed.
     Never(&'static str),
 }
 
 impl Service {
-    /// Handles orders until it is told to stop, and ends with what is in hand.
+    /// Handles orders until it is stopped, and finishes those in progress.
     pub(crate) async fn run(
         &self,
         receiver: &mut Receiver,
@@ -66,7 +66,8 @@ impl Service {
     ) -> Result<(), Error> {
         let stopper = receiver.stopper();
         {
-            // Orders of one customer have one partition key, and wait for each other; all others do not.
+            // Orders of one customer have the same partition key and run one after another; others run in
+            // parallel.
             let order_by = OrderBy::attribute("partitionkey");
             let mut handling =
                 pin!(receiver.for_each(AT_ONCE, order_by, async |delivery| self.handle(delivery).await));
@@ -81,7 +82,7 @@ impl Service {
         receiver.drain(Duration::from_secs(10)).await
     }
 
-    /// Ready when so many orders came to an end, charged or rejected.
+    /// Waits until this number of orders is charged or rejected.
     pub(crate) async fn has_settled(&self, count: usize) {
         // The sender is in `self`, so there is no error.
         let _ = self.settled.subscribe().wait_for(|settled| *settled >= count).await;
@@ -98,22 +99,22 @@ impl Service {
         let number = order.data().order;
         let key = order.event().key();
         if self.has_charged(&key) {
-            println!("order {number} was charged before");
+            println!("order {number} is already charged");
             return self.ended(delivery.accept().await);
         }
         match charge(order.data(), delivery.attempt()) {
             Ok(()) => {
-                println!("order {number} is charged, at attempt {}", delivery.attempt());
+                println!("order {number} charged at attempt {}", delivery.attempt());
                 self.remember(key);
                 self.ended(delivery.accept().await)
             }
             Err(NotCharged::Later) => {
                 let after = Duration::from_millis(100 << delivery.attempt().min(6));
-                println!("order {number} is tried again after {after:?}");
+                println!("order {number}: retry after {after:?}");
                 delivery.retry(after).await
             }
             Err(NotCharged::Never(why)) => {
-                println!("order {number} is rejected: {why}");
+                println!("order {number} rejected: {why}");
                 self.ended(delivery.reject(why).await)
             }
         }
@@ -133,7 +134,7 @@ impl Service {
     }
 }
 
-/// A stand-in for a bank: it answers at the third attempt when there is much to charge, and does not charge nothing.
+/// Stands in for a bank: responds to large charges at the third attempt, and refuses charges of 0.
 fn charge(order: &OrderPlaced, attempt: u32) -> Result<(), NotCharged> {
     match order.cents {
         0 => Err(NotCharged::Never("there is nothing to charge")),

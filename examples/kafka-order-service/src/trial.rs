@@ -1,11 +1,11 @@
-//! The service against a broker in this process, with orders that try it.
+//! Runs the service with a broker in this process and sample orders.
 
 use crate::service::{self, OrderPlaced, Service};
 use cloudevents_kit::{kafka::rdkafka039, prelude::*};
 use cloudevents_testkit::kafka::Broker;
 use std::error::Error;
 
-/// Places orders, has them charged, and looks at what the broker has then.
+/// Places orders, charges them, and checks the broker's state.
 pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let broker = Broker::start()?;
     broker.create_topic("orders", 3)?;
@@ -17,7 +17,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let strange =
         Event::builder().id("5").source("/shop").ty(OrderPlaced::TYPE).text("two teapots").build()?;
     let sender = rdkafka039::sender(&broker.url("orders?key=partitionkey"), Default::default()).await?;
-    // The first one twice, as a shop does that was not told of its success.
+    // The first one is sent twice, as by a shop that missed the acknowledgement.
     let again = orders.first().cloned();
     sender.send_all(orders.into_iter().chain(again).chain([strange])).await?;
     sender.close().await?;
@@ -28,7 +28,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     service.run(&mut receiver, service.has_settled(6)).await?;
     println!("{}", receiver.metrics());
 
-    // Everything is committed, and what was rejected is where it belongs, as it was.
+    // Everything is committed, and the dead-letter topic has the rejected records, unchanged.
     let committed = broker.committed("billing", "orders")?.into_iter().map(Option::unwrap_or_default);
     check(committed.sum::<i64>() == 6, "all six are committed")?;
     let letters = broker.messages("orders.rejected")?;

@@ -1,4 +1,5 @@
-//! Rust types for payloads, and an enum over several event types: one event in, the right variant out.
+//! Defines Rust types for payloads, and an enum over several event types: an event becomes the matching
+//! variant.
 //!
 //! ```text
 //! cargo run -p example-typed-events
@@ -30,12 +31,12 @@ impl EventData for OrderCancelled {
 }
 
 event_enum! {
-    /// What happens to orders.
+    /// The events of orders.
     #[derive(Debug)]
     enum OrderEvent {
-        /// A customer placed one.
+        /// A customer placed an order.
         Placed(OrderPlaced),
-        /// A customer cancelled one.
+        /// A customer cancelled an order.
         Cancelled(OrderCancelled),
     }
 }
@@ -44,23 +45,23 @@ fn handle(event: Event) -> Result<(), Error> {
     match OrderEvent::try_from(event)? {
         OrderEvent::Placed(placed) => println!("order {}: {:?}", placed.data().order, placed.data().items),
         OrderEvent::Cancelled(cancelled) => {
-            println!("order {} is off: {}", cancelled.data().order, cancelled.data().reason);
+            println!("order {} cancelled: {}", cancelled.data().order, cancelled.data().reason);
         }
     }
     Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The type, the content type and the payload come from the Rust type; the rest is said.
+    // The Rust type provides the type, the content type and the payload; the program sets the rest.
     let order = OrderPlaced { order: 42, items: vec!["tea".into(), "cups".into()] };
     let placed = TypedEvent::build(Event::builder().id("1").source("/shop"), order)?;
-    println!("{}", String::from_utf8_lossy(&cloudevents_kit::json::encode(placed.event())));
+    println!("{}", String::from_utf8_lossy(&cloudevents_kit::json::encode_lossy(placed.event())));
 
     handle(placed.into_event())?;
     let cancelled = OrderCancelled { order: 42, reason: "out of tea".into() };
     handle(TypedEvent::build(Event::builder().id("2").source("/shop"), cancelled)?.into_event())?;
 
-    // An event of another type, and one whose payload does not fit, are told apart.
+    // The error distinguishes an event of another type from a payload that does not match.
     for document in [
         r#"{"specversion":"1.0","id":"3","source":"/shop","type":"com.example.shop.closed"}"#,
         r#"{"specversion":"1.0","id":"4","source":"/shop","type":"com.example.order.cancelled","data":{"order":"42"}}"#,

@@ -11,6 +11,8 @@ import fastavro
 import jsonschema
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import fair
 VECTORS = HERE.parent.parent / "vectors"
 BOTH = ["1.0.2", "main"]
 RECORD = "io.cloudevents.AvroCloudEventData"
@@ -780,18 +782,6 @@ def compact_transcode():
 # --- writing -----------------------------------------------------------------------------------------------------------------
 
 
-def render(value, indent=0):
-    """JSON that keeps what fits into a line in one."""
-    line = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f").replace("\u2028", "\\u2028")
-    if not isinstance(value, (dict, list)) or not value or indent + len(line) <= 120 and indent > 4:
-        return line
-    inner = " " * (indent + 2)
-    if isinstance(value, dict):
-        items = [f"{json.dumps(name)}: {render(item, indent + 2)}" for name, item in value.items()]
-        return "{\n" + ",\n".join(inner + item for item in items) + "\n" + " " * indent + "}"
-    return "[\n" + ",\n".join(inner + render(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
-
-
 TOPICS = [attributes_decode, attributes_encode, data_decode, data_encode, document_syntax, lenient, structured, transcode,
           compact_decode, compact_refused, compact_encode, compact_structured, compact_transcode]
 
@@ -801,11 +791,10 @@ def main():
     validator = jsonschema.Draft202012Validator(json.loads((HERE.parent.parent / "schema" / "vectors.schema.json").read_text()))
     stale, count = [], {}
     for topic in (make() for make in TOPICS):
-        document = {"area": topic.area, "topic": topic.topic, "title": topic.title, "cases": topic.cases}
+        document = fair.finish({"area": topic.area, "topic": topic.topic, "title": topic.title, "cases": topic.cases})
         validator.validate(document)
         path = VECTORS / topic.area / f"{topic.topic}.json"
-        new = render(document) + "\n"
-        assert json.loads(new) == document
+        new = fair.text(document)
         count[topic.area] = count.get(topic.area, 0) + len(topic.cases)
         if path.exists() and path.read_text() == new:
             continue

@@ -10,7 +10,9 @@ import sys
 import cbor2
 from cbor2 import CBORTag, undefined
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import fair
 VECTORS = HERE.parent.parent / "vectors" / "cbor"
 
 # ---- Documents
@@ -216,7 +218,7 @@ class Topic:
             expect.append(REFUSED)
         self.add(name, title, cites, decode(document), [*expect, *others], policy=bool(others) or policy, **more)
 
-    def write(self, name, title, cites, event, more=(), losses=None, others=(), **options):
+    def write(self, name, title, cites, event, more=(), losses=None, others=(), before=(), **options):
         """An event and the members it has beside the required ones. Telling the losses is optional when writing."""
         everything = members(more, **options.pop("required", {}))
         outcomes = []
@@ -230,7 +232,7 @@ class Topic:
                 outcomes.append(message | {"losses": [{"at": at} for at in losses]})
             outcomes.append(message)
         self.add(name, title, cites, {"op": "encode", "via": "cbor", "events": [event]},
-                 [*({"result": outcome} for outcome in outcomes), *others], note=ANY_ORDER, **options)
+                 [*before, *({"result": outcome} for outcome in outcomes), *others], note=ANY_ORDER, **options)
 
 
 def body(document):
@@ -393,7 +395,7 @@ def data_decode():
         others = [result(event(media_type, native(b"\x05")))]
         topic.read(f"byte-string{name}", "A byte string is bytes, and is not decoded again",
                    ["CBOR-3.1.2-b", "CBOR-3.1.2-c", "CBOR-3.1.1-b"], case(media_type, b"\x05"), event(media_type, binary(b"\x05")), others,
-                   note="The payload is the byte string 05. Whether it is told as bytes or as the item 41 05 is up to the implementation.")
+                   note="The payload is the byte string 05. Whether it is presented as bytes or as the item 41 05 is up to the implementation.")
     topic.read("encoded-item", "An encoded CBOR item (tag 24) is not decoded again", ["CBOR-3.1.2-b", "CBOR-3.1.2-c"],
                case(cbor, CBORTag(24, b"\x05")), event(cbor, native(CBORTag(24, b"\x05"))))
     topic.read("self-described", "Tag 55799 belongs to the item", ["CBOR-3.1.2-a"], case(cbor, Raw(bytes.fromhex("d9d9f705"))),
@@ -476,7 +478,7 @@ def data_encode():
           policy=True)
     broken = lambda media_type, name: write(name, "A CBOR payload whose text is not UTF-8 is carried as bytes, which is a loss, or is refused",
                                             ["CBOR-3.1.1-e", "CBOR-3.1.1-g"], media_type, {"cbor": b64(b"\x61\xff")}, b"\x61\xff", written=cbor,
-                                            losses=["data"], others=[REFUSED], policy=True)
+                                            losses=["data"], before=[REFUSED], policy=True)
     broken(cbor, "item-not-utf8")
     broken(None, "item-not-utf8-implied")
 
@@ -597,7 +599,7 @@ def transcode():
     move("types-to-json", "Types come through as the JSON format has them", ["CBOR-2.2-a", "CBOR-2.2-b", "CBOR-2.2-c"],
          cbor(doc({"time": stamp("2018-04-05T17:31:00+01:00"), "aext": True, "bext": -5, "cext": b"\x00\x01\xff", "dext": uri("urn:a:b"), "eext": stamp("2018-04-05T17:31:00Z")})),
          {"via": "json"}, typed, losses=["cext", "dext", "eext"], others=[{"result": {"message": typed}}], policy=True,
-         note="That a String has taken the place of another type may be told as a loss.")
+         note="That a String has taken the place of another type may be reported as a loss.")
     move("json-text-to-json", "JSON in a text string is JSON in the JSON format", ["CBOR-3.1.2-d"], cbor(doc(ct("application/json") | {"data": '{"a":1.10}'})),
          {"via": "json"}, {"body": {"text": json.dumps(envelope | ct("application/json"), separators=(",", ":"))[:-1] + ',"data":{"a":1.10}}'}})
     from_json = lambda members: {"via": "json", "message": text(envelope | members)}
@@ -614,7 +616,7 @@ def transcode():
             ct("text/plain") | {"data": "hi"})
     to_cbor("text-as-cbor", "Text under a CBOR content type becomes a CBOR item, which is a loss", ["CBOR-3.1.1-e"],
             from_json(ct("application/cbor") | {"data": "hi"}), ct("application/cbor") | {"data": "hi"}, losses=["data"], policy=True)
-    topic.add("text-as-cbor-exact", "Where exactness is asked for, a loss is an error", ["CBOR-3.1.1-e"],
+    topic.add("text-as-cbor-exact", "Where exactness is requested, a loss is an error", ["CBOR-3.1.1-e"],
               {"op": "transcode", "from": from_json(ct("application/cbor") | {"data": "hi"}), "to": {"via": "cbor"}, "exact": True},
               [{"error": {"kind": "inexact"}}, {"result": {"message": body(doc(ct("application/cbor") | {"data": "hi"})), "losses": []}}], policy=True)
     http = lambda media_type, payload: {"via": "http", "message": {"headers": [["content-type", media_type], *marks], **body(payload)}}
@@ -651,7 +653,7 @@ def media_types():
               {"op": "encode", "via": "http", "mode": "structured", "format": "cbor", "events": [tagged()]}, outcomes,
               note="The same message with the ce- headers of binary mode beside the Content-Type is allowed. " + ANY_ORDER)
     for name, given in [("", media_type), ("-case", "Application/CloudEvents+CBOR")]:
-        topic.add(f"decode{name}", "The media type of the format tells a structured message", ["CBOR-3-b"],
+        topic.add(f"decode{name}", "The media type of the format marks a structured message", ["CBOR-3-b"],
                   {"op": "decode", "via": "http", "message": http(given, doc())}, [result(tagged(), mode="structured", format="cbor")])
     topic.add("batch", "There is no batch of this format", ["CBOR-3-b", "CE-Event-Format-c"],
               {"op": "decode", "via": "http", "message": http("application/cloudevents-batch+cbor", b"\x81" + doc())}, [REFUSED])
@@ -660,24 +662,11 @@ def media_types():
 # ---- Writing
 
 
-def show(value, indent=0, width=140):
-    """JSON with short things on one line."""
-    line = json.dumps(value, ensure_ascii=False)
-    if len(line) + indent <= width or not isinstance(value, (dict, list)) or not value:
-        return line
-    pad = " " * (indent + 2)
-    if isinstance(value, dict):
-        items = [f"{pad}{json.dumps(key)}: {show(item, indent + 2, width - len(key) - 4)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
-    items = [f"{pad}{show(item, indent + 2, width)}" for item in value]
-    return "[\n" + ",\n".join(items) + "\n" + " " * indent + "]"
-
-
 def main():
     for topic in [attributes_decode, attributes_encode, data_decode, data_encode, document_syntax, lenient, transcode, version_03, media_types]:
         topic()
     check = "--check" in sys.argv[1:]
-    texts = {f"{document['topic']}.json": show(document) + "\n" for document in DOCUMENTS}
+    texts = {f"{document['topic']}.json": fair.text(document) for document in DOCUMENTS}
     VECTORS.mkdir(parents=True, exist_ok=True)
     there = {path.name: path.read_text(encoding="utf-8") for path in VECTORS.glob("*.json")}
     if check:

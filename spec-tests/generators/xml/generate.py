@@ -4,13 +4,16 @@
 import base64
 import json
 import pathlib
+import sys
 
 import jsonschema
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "generators"))
+import fair
 from reading import Refused, read_batch, read_event
 from writing import write_batch, write_event
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 DEFAULT = 'xmlns="http://cloudevents.io/xmlformat/V1"'
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -133,6 +136,9 @@ reads(cases, "all-types", "Each type of extension keeps its type", ["XML-2-i", "
     '<b xsi:type="ce:boolean">true</b><i xsi:type="ce:integer">-42</i><s xsi:type="ce:string">x</s><y xsi:type="ce:binary">AAEC</y>'
     '<u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r><t xsi:type="ce:timestamp">2018-04-05T17:31:00.5+02:00</t>'),
     {"i": {"type": "Integer", "value": -42}, "y": {"type": "Binary", "value": "AAEC"}})
+reads(cases, "types-without-time", "Binary, URI and URI-reference keep their types", ["XML-2-i", "XML-2-b", "CE-Extension-c"], document(
+    '<y xsi:type="ce:binary">AAEC</y><u xsi:type="ce:uri">urn:x:y</u><r xsi:type="ce:uriRef">../a?b#c</r>'),
+    {"y": {"type": "Binary", "value": "AAEC"}, "u": {"type": "URI", "value": "urn:x:y"}})
 reads(cases, "typed-core", "Core attributes may say their type", ["XML-2-c", "XML-2-d"],
       f'{HEAD}<event {ALL} specversion="1.0"><id xsi:type="ce:string">A-1</id><source xsi:type="ce:uriRef">/s</source><type xsi:type="ce:string">t</type>'
       '<datacontenttype xsi:type="ce:string">text/plain</datacontenttype><dataschema xsi:type="ce:uri">urn:x:y</dataschema>'
@@ -239,7 +245,7 @@ reads(cases, "byte-order-mark", "A byte order mark is part of the encoding", ["X
 reads(cases, "comments-everywhere", "Comments and processing instructions are ignored everywhere", ["XML-1.2-d"],
       f"<!-- a --><?p i?>{document('<!-- b --><?p i?><subject>s<!-- c --></subject>', head='')}<!-- d -->\n", {"subject": string("s")})
 reads(cases, "white-space", "White space between elements means nothing", ["XML-4-d"], document("\r\n\t <subject>s</subject > "), {"subject": string("s")})
-reads(cases, "quotes", "Values may stand in either kind of quotation marks", ["XML-4-a"], document(version=" specversion = '1.0'"))
+reads(cases, "quotes", "Values may stand in either kind of quotation marks", ["XML-1-a"], document(version=" specversion = '1.0'"))
 reads(cases, "any-order", "Elements come in any order", ["XML-2-a"],
       f'<event {ALL} specversion="1.0"><data xsi:type="xs:string">{{"a":1}}</data><type>t</type><datacontenttype>application/json</datacontenttype><source>/s</source><id>1</id></event>',
       {"data": {"json": '{"a":1}'}})
@@ -269,25 +275,25 @@ for name, title, text in [
     ("ill-formed-foreign-element", "What is ignored is well-formed, too", document('<x:y xmlns:x="urn:x"><a></b></x:y>')),
     ("invalid-utf8", "Bytes that are not UTF-8 are refused", document("<subject>a").encode() + b"\xff</subject></event>"),
 ]:
-    refused(cases, name, title, ["XML-4-a"], text)
-refused(cases, "json", "A JSON document is refused", ["XML-4-a"], '{"specversion":"1.0","id":"1","source":"/s","type":"t"}')
-refused(cases, "batch", "A batch is refused where one event is expected", ["XML-4-a"], f"<batch {ALL}>{document(head='')}</batch>")
+    refused(cases, name, title, ["XML-1-a"], text)
+refused(cases, "json", "A JSON document is refused", ["XML-4-e"], '{"specversion":"1.0","id":"1","source":"/s","type":"t"}')
+refused(cases, "batch", "A batch is refused where one event is expected", ["XML-4-e"], f"<batch {ALL}>{document(head='')}</batch>")
 
 # Security.
 cases = topic("security", "Documents that mean harm")
 LAUGHS = "<!DOCTYPE event [<!ENTITY a0 \"lol\">" + "".join(
     f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)) + "]>"
 for name, title, text, clauses in [
-    ("doctype", "A document type declaration is refused", HEAD + "<!DOCTYPE event>" + document(head=""), ["XML-4-a"]),
-    ("internal-entity", "An entity of the document's own is refused", HEAD + '<!DOCTYPE event [<!ENTITY e "x">]>' + document('<subject>&e;</subject>', head=""), ["XML-4-a"]),
-    ("external-entity", "An external entity is refused, and no file is read", HEAD + '<!DOCTYPE event [<!ENTITY e SYSTEM "file:///etc/hostname">]>' + document('<subject>&e;</subject>', head=""), ["XML-4-a"]),
-    ("external-subset", "An external subset is refused, and nothing is fetched", HEAD + '<!DOCTYPE event SYSTEM "http://127.0.0.1:9/e.dtd">' + document(head=""), ["XML-4-a"]),
-    ("billion-laughs", "A billion laughs are refused before they are laughed", HEAD + LAUGHS + document("<subject>&a9;</subject>", head=""), ["XML-4-a"]),
+    ("doctype", "A document type declaration is refused", HEAD + "<!DOCTYPE event>" + document(head=""), ["XML-1-a"]),
+    ("internal-entity", "An entity of the document's own is refused", HEAD + '<!DOCTYPE event [<!ENTITY e "x">]>' + document('<subject>&e;</subject>', head=""), ["XML-1-a"]),
+    ("external-entity", "An external entity is refused, and no file is read", HEAD + '<!DOCTYPE event [<!ENTITY e SYSTEM "file:///etc/hostname">]>' + document('<subject>&e;</subject>', head=""), ["XML-1-a"]),
+    ("external-subset", "An external subset is refused, and nothing is fetched", HEAD + '<!DOCTYPE event SYSTEM "http://127.0.0.1:9/e.dtd">' + document(head=""), ["XML-1-a"]),
+    ("billion-laughs", "A billion laughs are refused before they are expanded", HEAD + LAUGHS + document("<subject>&a9;</subject>", head=""), ["XML-1-a"]),
 ]:
     refused(cases, name, title, clauses, text, traps=["X7"])
-refused(cases, "undefined-entity", "An entity that XML does not predefine is refused", ["XML-4-a"], document("<subject>&nbsp;</subject>"), traps=["X7"])
-refused(cases, "entity-in-ignored-element", "It is refused in what is ignored, too", ["XML-4-a"], document('<x:y xmlns:x="urn:x">&nbsp;</x:y>'), traps=["X7"])
-refused(cases, "entity-in-payload", "And in a payload", ["XML-4-a"], document('<data xsi:type="xs:any"><a>&nbsp;</a></data>'), traps=["X7"])
+refused(cases, "undefined-entity", "An entity that XML does not predefine is refused", ["XML-1-a"], document("<subject>&nbsp;</subject>"), traps=["X7"])
+refused(cases, "entity-in-ignored-element", "It is refused in what is ignored, too", ["XML-1-a"], document('<x:y xmlns:x="urn:x">&nbsp;</x:y>'), traps=["X7"])
+refused(cases, "entity-in-payload", "And in a payload", ["XML-1-a"], document('<data xsi:type="xs:any"><a>&nbsp;</a></data>'), traps=["X7"])
 
 # Payloads.
 cases = topic("data-decode", "Reading payloads from the XML format")
@@ -372,7 +378,7 @@ writes(cases, "core", "All core attributes are elements", ["XML-2-a", "CE-Contex
     subject=string("s"), datacontenttype=string("text/plain"), dataschema={"type": "URI", "value": "https://example.com/s?a=1&b=2"}, time={"type": "Timestamp", "value": "2018-04-05T17:31:00Z"}))
 writes(cases, "escapes", "What has a meaning in XML is escaped", ["XML-2-a", "XML-2-g"], event(subject=string("a<b>&\"c'é]]>"), e=string("<!-- -->")), losses=[])
 writes(cases, "white-space", "White space around a string is kept", ["XML-2-g"], event(e=string("  text  ")), losses=[])
-writes(cases, "name-with-leading-digit", "A name that begins with a digit is no name of XML: the attribute is lost, and that is told", ["XML-2-a"],
+writes(cases, "name-with-leading-digit", "A name that begins with a digit is no name of XML: the attribute is lost, which is reported as a loss", ["XML-2-a"],
        event(**{"1st": string("x"), "e": string("y")}), losses=[{"at": "1st"}], carried=event(e=string("y")), also=[{"error": {}}], policy=True)
 for name, attribute, typed in [("missing-id", "id", None), ("empty-source", "source", {"type": "URI-reference", "value": ""}), ("control-character", "subject", string("a\u0001"))]:
     broken = event()
@@ -389,7 +395,7 @@ writes(cases, "json-without-content-type", "The content type of JSON is made exp
 writes(cases, "text", "Text is text, with its line ends", ["XML-3.2-a"], event({"text": " a\nb\tc \r\n<&>]]>"}, datacontenttype=PLAIN), losses=[])
 writes(cases, "text-empty", "An empty text is a payload", ["XML-3-a", "XML-3.2-a"], event({"text": ""}, datacontenttype=PLAIN), losses=[])
 for name, text in [("nul", "a\0b"), ("escape", "\x1b[0m"), ("noncharacter", "\uffff")]:
-    writes(cases, f"text-with-{name}", "Text with characters that XML does not have travels as bytes, and that is told", ["XML-3.1-a"], event({"text": text}, datacontenttype=PLAIN), losses=[{"at": "data"}],
+    writes(cases, f"text-with-{name}", "Text with characters that XML does not have travels as bytes, which is reported as a loss", ["XML-3.1-a"], event({"text": text}, datacontenttype=PLAIN), losses=[{"at": "data"}],
            carried=event({"binary": base64.b64encode(text.encode()).decode()}, datacontenttype=PLAIN), also=[{"error": {}}], policy=True)
 writes(cases, "binary", "Bytes are base64", ["XML-3-b", "XML-3.1-a"], event({"binary": PNG}, datacontenttype=string("image/png")), losses=[])
 writes(cases, "binary-empty", "No bytes are a payload", ["XML-3-a", "XML-3.1-a"], event({"binary": ""}), losses=[])
@@ -398,9 +404,11 @@ XML = string("application/xml")
 writes(cases, "xml", "An element is an element, in its own namespace", ["XML-3.3-a", "XML-3.3-b"], event({"xml": "<a><b c='1'/></a>"}, datacontenttype=XML), losses=[])
 writes(cases, "xml-nodes-kept", "Comments and CDATA sections in it are kept", ["XML-1.2-e", "XML-1.2-g", "XML-3.3-b"],
        event({"xml": '<x:a xmlns:x="urn:x"><!-- kept --><![CDATA[<kept>]]>&amp;<y xmlns="urn:y"/></x:a>'}, datacontenttype=XML), losses=[], traps=["X1"])
+writes(cases, "xml-names-not-ascii", "The names of its elements may have characters outside ASCII", ["XML-1.2-e", "XML-1.2-g", "XML-3.3-b"],
+       event({"xml": '<é:日本語 xmlns:é="urn:x"><é/></é:日本語>'}, datacontenttype=XML), losses=[])
 writes(cases, "xml-without-content-type", "An element needs no content type", ["XML-3.3-a"], event({"xml": "<a/>"}), also=[{"result": {"message": {"body": body(write_event(event({"xml": "<a/>"}, datacontenttype=XML)))}}}], policy=True)
 for name, text in [("ill-formed", "<a>"), ("two", "<a/><b/>"), ("unbound", "<p:a/>"), ("closing-the-document", "</data><id>2</id>"), ("with-doctype", "<!DOCTYPE a><a/>")]:
-    writes(cases, f"xml-that-is-none-{name}", "What is no element is not spliced into the document: it travels as text, and that is told", ["XML-3.3-a", "XML-3.2-a"], event({"xml": text}, datacontenttype=XML),
+    writes(cases, f"xml-that-is-none-{name}", "What is no element is not spliced into the document: it travels as text, which is reported as a loss", ["XML-3.3-a", "XML-3.2-a"], event({"xml": text}, datacontenttype=XML),
            losses=[{"at": "data"}], carried=event({"text": text}, datacontenttype=XML), also=[{"error": {}}], policy=True)
 writes(cases, "cbor", "A CBOR item travels as bytes, with its content type", ["XML-3.1-a", "CE-datacontenttype-d"], event({"cbor": "gwECAw=="}), carried=event({"binary": "gwECAw=="}, datacontenttype=string("application/cbor")))
 writes(cases, "protobuf", "A protobuf message travels as bytes, with its content type; the type URL is lost", ["XML-3.1-a"], event({"proto": {"typeurl": "type.googleapis.com/x.Y", "value": "CAE="}}),
@@ -419,7 +427,7 @@ refused_batch(cases, "other-element", "Another element of the format is refused"
 refused_batch(cases, "nested", "A batch in a batch is refused", ["XML-5-b"], f"<batch {ALL}><batch>{ONE}</batch></batch>")
 refused_batch(cases, "event", "An event is no batch", ["XML-5-b"], document())
 refused_batch(cases, "missing-namespace", "A batch without the namespace is refused", ["XML-1.2-a"], f"<batch>{document(head='')}</batch>")
-refused_batch(cases, "bad-event", "An event that is none makes it no batch, and is told by its index", ["CE-Context-Attributes-a"], f"<batch {ALL}>{ONE}<event specversion='1.0'/></batch>", {"index": 1, "attribute": "id"})
+refused_batch(cases, "bad-event", "An invalid event makes the batch invalid, and is reported by its index", ["CE-Context-Attributes-a"], f"<batch {ALL}>{ONE}<event specversion='1.0'/></batch>", {"index": 1, "attribute": "id"})
 refused_batch(cases, "doctype", "A document type declaration is refused", ["XML-5-b"], f"<!DOCTYPE batch><batch {ALL}>{ONE}</batch>", traps=["X7"])
 
 cases = topic("batch-encode", "Writing batches in the XML format")
@@ -444,8 +452,8 @@ lenient("upper-case-name", "An upper-case name is lower-cased and reported", ["C
 lenient("bad-name", "An attribute without a valid name is left out and reported", ["CE-Naming-a"], document('<my-ext xsi:type="ce:string">x</my-ext>'), [("dropped-name", "my-ext")], event())
 lenient("extension-without-type", "An extension without a type is left out and reported", ["XML-2-b"], document("<e>x</e>"), [("dropped-attribute", "e")], event())
 lenient("bad-value", "An optional attribute that is none is left out and reported", ["CE-time-b"], document("<time>now</time>"), [("dropped-attribute", "time")], event())
-lenient("doctype", "A document type declaration is refused all the same", ["XML-4-a"], HEAD + "<!DOCTYPE event>" + document(head=""), [], None)
-lenient("not-well-formed", "A document that is not well-formed is refused all the same", ["XML-4-a"], document("<subject>s"), [], None)
+lenient("doctype", "A document type declaration is refused all the same", ["XML-1-a"], HEAD + "<!DOCTYPE event>" + document(head=""), [], None)
+lenient("not-well-formed", "A document that is not well-formed is refused all the same", ["XML-1-a"], document("<subject>s"), [], None)
 lenient("data-twice", "Two payloads are refused all the same", ["XML-3-c"], document('<data xsi:type="xs:string">1</data><data xsi:type="xs:string">1</data>'), [], None)
 
 # Other formats, media types, other versions.
@@ -488,8 +496,10 @@ levels = {clause["id"]: clause["level"].split()[0] for part in requirements for 
 RANK = {"MAY": 0, "SHOULD": 1, "MUST": 2}
 folder = ROOT / "vectors/xml"
 folder.mkdir(exist_ok=True)
-cited, count = set(), 0
+cited, count, stale = set(), 0, []
+check = "--check" in sys.argv[1:]
 for name, found in documents.items():
+    found = fair.finish(found)
     for error in validator.iter_errors(found):
         raise SystemExit(f"{name}: {error.json_path}: {error.message}")
     for one in found["cases"]:
@@ -500,8 +510,14 @@ for name, found in documents.items():
             one["level"] = next(level for level, rank in RANK.items() if rank == strongest)
         cited |= set(one["clauses"])
         count += 1
-    (folder / f"{name}.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    path, text = folder / f"{name}.json", fair.text(found)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        stale.append(path.name)
+        if not check:
+            path.write_text(text, encoding="utf-8")
 ids = [one["id"] for found in documents.values() for one in found["cases"]]
 assert len(ids) == len(set(ids))
 missing = [clause["id"] for part in requirements for clause in part if clause["id"].startswith("XML-") and clause["testable"] == "wire" and clause["id"] not in cited]
 print(f"{count} cases; clauses of the XML format without a case: {missing or 'none'}")
+if stale and check:
+    sys.exit("the vectors are not what this script writes: " + " ".join(stale))

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{Expected, ExpectedError, Level, load_requirements};
+use crate::{
+    Expected, ExpectedError, Flag, Level, Outcome, Requirement, Revision, Role, Validity, load_requirements,
+};
 
 use super::{all_cases, all_documents, assert_none};
 
@@ -120,6 +122,164 @@ fn a_refusal_that_is_stated_is_followed_by_one_of_any() {
         }
     }
     assert_none(&complaints, "refusals that prescribe what the specification does not");
+}
+
+#[test]
+fn validity_is_stated_and_agrees_with_the_outcomes() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let refusals = case.expect.iter().filter(|outcome| is_refusal(outcome)).count();
+        let agrees = match case.stated_validity {
+            None => false,
+            Some(Validity::Valid) => refusals == 0,
+            Some(Validity::Invalid) => refusals == case.expect.len(),
+            Some(Validity::Acceptable) => {
+                let excused = case.has_flag(Flag::ProducerRule) || case.has_flag(Flag::Hostile);
+                refusals > 0 && (refusals < case.expect.len() || excused)
+            }
+        };
+        if !agrees {
+            complaints.push(format!("{}: {:?}", case.id, case.stated_validity));
+        }
+    }
+    assert_none(&complaints, "cases whose validity is missing or wrong: run generators/fair.py");
+}
+
+#[test]
+fn a_rule_for_producers_obliges_no_consumer() {
+    let requirements = load_requirements().unwrap();
+    let binds_consumers: HashMap<_, _> = requirements
+        .iter()
+        .map(|clause| (clause.id.as_str(), matches!(clause.role, Role::Consumer | Role::Both)))
+        .collect();
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let reads = matches!(case.op(), Some("decode" | "upgrade"));
+        let binding =
+            case.clauses.iter().any(|id| binds_consumers.get(id.as_str()).copied().unwrap_or_default());
+        if reads && case.validity() == Validity::Invalid && !binding {
+            complaints.push(format!("{}: {:?}", case.id, case.clauses));
+        }
+    }
+    assert_none(
+        &complaints,
+        "refusals that only rules for producers ask for, without the flag producer-rule",
+    );
+}
+
+#[test]
+fn a_case_holds_for_revisions_that_have_its_clauses() {
+    let requirements = load_requirements().unwrap();
+    let known: HashMap<_, _> = requirements.iter().map(|clause| (clause.id.as_str(), clause)).collect();
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let clauses: Vec<_> = case.clauses.iter().filter_map(|id| known.get(id.as_str())).collect();
+        for revision in &case.revisions {
+            let backed = clauses.iter().any(|clause| {
+                clause.revisions.contains(revision) && (clause.level.level() >= case.level || case.policy)
+            });
+            if !backed || (case.draft && *revision != Revision::Main) {
+                complaints.push(format!("{} for {revision}: {:?}", case.id, case.clauses));
+            }
+        }
+        // The refusal of a duplicate attribute, say, is new in main: nothing else in the case makes it a rule of 1.0.2.
+        let new = |clause: &&Requirement| clause.revisions == [Revision::Main];
+        let moved = clauses.iter().any(|clause| clause.revisions == [Revision::V1_0_2]);
+        let refuses = case.expect.iter().all(is_refusal);
+        if refuses
+            && case.revisions.contains(&Revision::V1_0_2)
+            && clauses.iter().any(|clause| new(clause))
+            && !moved
+        {
+            complaints.push(format!("{}: {:?} is new in main", case.id, case.clauses));
+        }
+    }
+    assert_none(&complaints, "cases for revisions that do not have their clauses");
+}
+
+#[test]
+fn a_payload_may_be_presented_as_any_kind_that_its_carrier_allows() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        let area = case.id.split('/').next().unwrap_or_default();
+        if case.op() != Some("decode") || matches!(area, "json" | "core") {
+            continue;
+        }
+        let allowed: Vec<_> = case.expect.iter().filter_map(payload_kinds).collect();
+        let text = |kinds: &[String]| kinds.iter().any(|kind| kind == "json" || kind == "text");
+        // The JSON format has its own kinds.
+        let own = case.expect.iter().any(|outcome| match &outcome.expected {
+            Expected::Result(result) => {
+                result.get("format").is_some_and(|format| format == "json")
+                    || matches!(area, "http" | "kafka" | "amqp")
+                        && result.get("mode").is_some_and(|mode| mode != "binary")
+            }
+            Expected::Error(_) => false,
+        });
+        let native = allowed
+            .iter()
+            .any(|kinds| kinds.iter().any(|kind| matches!(kind.as_str(), "xml" | "cbor" | "proto")));
+        let has = |kind: &str| allowed.iter().any(|kinds| kinds.iter().any(|other| other == kind));
+        let plain = !own && !native && allowed.iter().any(|kinds| text(kinds));
+        if plain && !(has("binary") && has("text")) {
+            complaints.push(format!("{}: {allowed:?}", case.id));
+        }
+    }
+    assert_none(&complaints, "payloads that siblings allow as json, text or binary");
+}
+
+#[test]
+fn outcomes_state_more_than_extensions_of_the_protocol() {
+    let mut complaints = Vec::new();
+    for case in all_cases() {
+        for outcome in &case.expect {
+            let Expected::Result(result) = &outcome.expected else { continue };
+            if result.keys().all(|name| matches!(name.as_str(), "losses" | "repairs" | "notes")) {
+                complaints.push(case.id.clone());
+            }
+        }
+    }
+    assert_none(&complaints, "outcomes of losses, repairs and notes alone");
+}
+
+#[test]
+fn what_is_recommended_is_no_must() {
+    let complaints: Vec<_> = all_cases()
+        .filter(|case| case.clauses.iter().any(|clause| clause == "CE-datacontenttype-d"))
+        .filter(|case| case.level == Level::Must && case.expect.len() == 1)
+        .map(|case| case.id)
+        .collect();
+    assert_none(&complaints, "cases that make the explicit content type, a SHOULD, a MUST");
+}
+
+#[test]
+fn most_events_have_a_time() {
+    // Some implementations invent a missing `time`. One fault costs a few cases, not most of them.
+    for area in ["core", "json", "http", "kafka"] {
+        let (mut without, mut all) = (0, 0);
+        for case in all_cases().filter(|case| case.id.starts_with(&format!("{area}/"))) {
+            let accepted = case.expect.iter().any(|outcome| !is_refusal(outcome));
+            if accepted && matches!(case.op(), Some("decode" | "encode" | "transcode" | "upgrade")) {
+                all += 1;
+                let text = serde_json::to_string(&case.request).unwrap().to_lowercase();
+                without +=
+                    usize::from(!["\"time", "ce-time", "ce_time"].iter().any(|name| text.contains(name)));
+            }
+        }
+        assert!(without * 100 <= all * 6, "{area}: {without} of {all} cases have an event without time");
+    }
+}
+
+/// The kinds of the payloads in an outcome.
+fn payload_kinds(outcome: &Outcome) -> Option<Vec<String>> {
+    let Expected::Result(result) = &outcome.expected else { return None };
+    let events = result.get("events")?.as_array()?;
+    let kinds = events.iter().filter_map(|event| event.get("data")?.as_object()?.keys().next().cloned());
+    Some(kinds.collect())
+}
+
+fn is_refusal(outcome: &Outcome) -> bool {
+    matches!(outcome.expected, Expected::Error(_))
 }
 
 #[test]

@@ -19,6 +19,29 @@ fn documents_are_valid() {
 }
 
 #[test]
+fn requests_are_valid_by_the_schema_of_the_protocol() {
+    let schema: Value = serde_json::from_str(include_str!("../../schema/request.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut complaints = Vec::new();
+    for case in super::all_cases() {
+        let mut request = Value::Object(case.request.clone());
+        request["cmd"] = json!("run");
+        request["seq"] = json!(1);
+        complaints.extend(validator.iter_errors(&request).map(|error| format!("{}: {error}", case.id)));
+    }
+    assert_none(&complaints, "requests that break the contract");
+    assert!(validator.is_valid(&json!({"cmd": "start", "version": 1})));
+    // A record without its value is not a record: null is written.
+    let record = json!({"cmd": "run", "seq": 1, "op": "decode", "via": "kafka", "message": {"key": null, "headers": []}});
+    assert!(!validator.is_valid(&record));
+    for text in
+        [include_str!("../../schema/answer.schema.json"), include_str!("../../schema/start.schema.json")]
+    {
+        assert!(jsonschema::meta::is_valid(&serde_json::from_str(text).unwrap()));
+    }
+}
+
+#[test]
 fn the_schema_is_a_schema() {
     let schema: Value = serde_json::from_str(crate::SCHEMA).unwrap();
     assert!(jsonschema::meta::is_valid(&schema));

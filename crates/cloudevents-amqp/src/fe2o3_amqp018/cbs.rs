@@ -1,4 +1,5 @@
-//! Claims-based security: tokens are put on the node `$cbs` (AMQP Claims-based Security, version 1.0, working draft).
+//! Claims-based security: puts tokens on the node `$cbs` (AMQP Claims-based Security, version 1.0, working
+//! draft).
 
 use super::{
     failure,
@@ -7,6 +8,7 @@ use super::{
     token::{Token, Tokens},
 };
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Host;
 use fe2o3_amqp::{
     Receiver, Sender, Session, connection::ConnectionHandle, link::receiver::CreditMode,
     session::SessionHandle,
@@ -23,17 +25,18 @@ use tokio::{task::JoinHandle, time::sleep};
 
 const NODE: &str = "$cbs";
 
-/// The shortest time between two tokens.
+/// The minimum interval between two tokens.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Puts a token for the target's address, and goes on doing so before each expires, until it is dropped.
+/// Puts a token for the target's address, and renews it before it expires, until dropped.
 pub(super) async fn authorize(
     connection: &mut ConnectionHandle<()>,
     target: &Target,
+    host: &Host,
     tokens: &Arc<dyn Tokens>,
 ) -> Result<Renewal, Error> {
-    let host = target.options.hostname.as_deref().or_else(|| target.hosts.first().map(|host| host.name()));
-    let audience = format!("amqp://{}/{}", host.unwrap_or_default(), target.address);
+    let host = target.options.hostname.as_deref().unwrap_or(host.name());
+    let audience = format!("amqp://{host}/{}", target.address);
     let mut node = Node::open(connection).await?;
     let tokens = Arc::clone(tokens);
     let first = put(&mut node, &*tokens, &audience).await?;
@@ -44,7 +47,8 @@ pub(super) async fn authorize(
             token = match put(&mut node, &*tokens, &audience).await {
                 Ok(token) => token,
                 Err(error) => {
-                    // The broker detaches the link when the old one expires, and connecting again begins with a new one.
+                    // The broker detaches the link when the old token expires, and reconnecting starts with
+                    // a new one.
                     tracing::warn!(%error, audience, "the token was not renewed");
                     return;
                 }
@@ -54,7 +58,7 @@ pub(super) async fn authorize(
     Ok(Renewal(tokio::spawn(renewing)))
 }
 
-/// Ends the renewal when it is dropped.
+/// Ends the renewal on drop.
 pub(super) struct Renewal(JoinHandle<()>);
 
 impl Drop for Renewal {
@@ -63,7 +67,7 @@ impl Drop for Renewal {
     }
 }
 
-/// Three quarters of what is left.
+/// Returns three quarters of the remaining time.
 fn wait(token: &Token, now: SystemTime) -> Duration {
     let left = token.expires.duration_since(now).unwrap_or_default().as_millis();
     let left = u64::try_from(left).unwrap_or(u64::MAX);
@@ -77,7 +81,7 @@ async fn put(node: &mut Node, tokens: &dyn Tokens, audience: &str) -> Result<Tok
     Ok(token)
 }
 
-/// The links to and from `$cbs`, on a session of their own.
+/// The links to and from `$cbs`, on their own session.
 struct Node {
     requests: Sender,
     answers: Receiver,
@@ -138,7 +142,7 @@ impl Node {
     }
 }
 
-/// Statuses are those of HTTP.
+/// The status codes are those of HTTP.
 fn judge(answer: &Fe2o3Message) -> Result<(), Error> {
     let property = |name: &str| answer.application_properties.as_ref()?.0.get(&name.to_owned());
     let status = match property("status-code") {

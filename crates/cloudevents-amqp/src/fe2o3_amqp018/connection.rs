@@ -2,6 +2,7 @@
 
 use super::{
     cbs, failure,
+    login::Login,
     options::{Sasl, Target},
     sasl,
 };
@@ -17,16 +18,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::{net::TcpStream, runtime::Handle, time::timeout};
 
-/// How long the broker may take to confirm the end of something.
+/// How long the broker may take to confirm that something is closed.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How long it may take to confirm the end of a session, before that of the connection is what counts.
+/// How long the broker may take to confirm the end of a session, before the connection is closed anyway.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What may wait between a link and its session by default, in frames.
+/// How many frames may wait between a link and its session by default.
 pub(super) const FRAMES: usize = u16::MAX as usize;
 
-/// The runtime that tasks are spawned on and that the connection lives on.
+/// Returns the current runtime, on which tasks are spawned and the connection lives.
 pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
@@ -34,39 +35,18 @@ pub(super) fn runtime() -> Result<Handle, Error> {
 /// A connection and the session for one link. Dropping it closes both, without waiting.
 pub(super) struct Connected {
     pub(super) session: SessionHandle<()>,
-    /// Keeps the permission to use the address.
+    /// Owns the renewal of the token for the address.
     _renewal: Option<cbs::Renewal>,
     connection: ConnectionHandle<()>,
 }
 
 impl Connected {
-    /// Connects, attaches the link, and answers within the deadline. So many frames may wait between the link and the session.
-    pub(super) async fn open<L>(
-        target: &Target,
-        frames: usize,
-        attach: impl AsyncFnOnce(&mut SessionHandle<()>) -> Result<L, Error>,
-    ) -> Result<(L, Self), Error> {
-        runtime()?;
-        let opening = async {
-            let mut connected = Self::begin(target, frames).await?;
-            let link = attach(&mut connected.session).await?;
-            Ok((link, connected))
-        };
-        let limit = target.options.connect_timeout;
-        let opened = timeout(limit, opening).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Timeout).with_detail(format!("no connection within {limit:?}")))
-        });
-        match &opened {
-            Ok(_) => tracing::debug!(%target, container = %target.container, "connected"),
-            Err(error) => tracing::debug!(%target, %error, "not connected"),
-        }
-        opened
-    }
-
-    async fn begin(target: &Target, frames: usize) -> Result<Self, Error> {
-        let mut connection = connect(target).await?;
+    /// Connects to this host and begins a session. At most this many frames may wait between a link and the
+    /// session.
+    pub(super) async fn begin(target: &Target, host: &Host, frames: usize) -> Result<Self, Error> {
+        let mut connection = connect(target, host).await?;
         let renewal = match &target.options.tokens {
-            Some(tokens) => Some(cbs::authorize(&mut connection, target, tokens).await?),
+            Some(tokens) => Some(cbs::authorize(&mut connection, target, host, tokens).await?),
             None => None,
         };
         let session =
@@ -74,14 +54,17 @@ impl Connected {
         Ok(Self { session, _renewal: renewal, connection })
     }
 
-    /// Waits until the session has ended, which it does with the connection. To be called until it answers.
+    /// Waits until the session has ended, which it also does with the connection. Do not call it again
+    /// after it has returned.
     pub(super) async fn ended(&mut self) {
         let _ = self.session.on_end().await;
     }
 
-    /// Ends and closes, and waits a while for the broker to confirm it. Answers whether it has: then it has read everything before.
+    /// Ends the session and closes the connection, and waits for the broker's confirmation for a limited
+    /// time. Returns whether it came: then the broker has read everything sent before.
     pub(super) async fn close(mut self) -> bool {
-        // RabbitMQ before 4.0 now and then does not answer to the end of a session. What has to be told was told before, by each link.
+        // RabbitMQ before 4.0 sometimes does not confirm the end of a session. Each link has already waited
+        // for what matters.
         let ended = timeout(PATIENCE, self.session.end()).await;
         let closed = timeout(FAREWELL, self.connection.close()).await;
         let confirmed = !matches!(ended, Ok(Err(_))) && matches!(closed, Ok(Ok(())));
@@ -92,26 +75,16 @@ impl Connected {
     }
 }
 
-/// The first of the hosts that can be connected to.
-async fn connect(target: &Target) -> Result<ConnectionHandle<()>, Error> {
-    let mut failed = Error::new(ErrorKind::InvalidUrl).with_detail("there is no host");
-    for host in &target.hosts {
-        match connect_to(target, host).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => {
-                tracing::debug!(%host, %error, "not connected");
-                failed = error;
-            }
-        }
-    }
-    Err(failed)
-}
-
-async fn connect_to(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, Error> {
+async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, Error> {
     let no_host = |error: std::io::Error| {
         Error::new(ErrorKind::Disconnected).with_detail(format!("{host}: {error}")).with_source(error)
     };
-    if matches!(target.sasl, Sasl::External) && !target.tls {
+    let login = match &target.options.logins {
+        Some(logins) => logins.login().await?,
+        None => Login::default(),
+    };
+    let sasl = login.sasl.as_ref().unwrap_or(&target.sasl);
+    if matches!(sasl, Sasl::External) && !target.tls {
         return Err(Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: an `amqps` URL"));
     }
     let port = host.port().unwrap_or(5672);
@@ -120,12 +93,15 @@ async fn connect_to(target: &Target, host: &Host) -> Result<ConnectionHandle<()>
     #[cfg(feature = "tls")]
     let mut stream: Box<dyn Stream> = match target.tls {
         false => Box::new(stream),
-        // Port 5671 speaks TLS from the first byte; AMQP's own way into TLS is not offered anywhere.
-        true => Box::new(target.options.tls.connect(host.name(), stream).await?),
+        // Port 5671 speaks TLS from the first byte; no broker offers AMQP's own TLS negotiation.
+        true => {
+            let tls = login.tls.as_ref().unwrap_or(&target.options.tls);
+            Box::new(tls.connect(host.name(), stream).await?)
+        }
     };
     #[cfg(not(feature = "tls"))]
     let mut stream = stream;
-    sasl::log_in(&mut stream, &target.sasl, host.name()).await?;
+    sasl::log_in(&mut stream, sasl, host.name()).await?;
     let idle = u32::try_from(target.options.idle_timeout.as_millis()).unwrap_or(u32::MAX);
     Connection::builder()
         .scheme("amqp")
@@ -137,7 +113,7 @@ async fn connect_to(target: &Target, host: &Host) -> Result<ConnectionHandle<()>
         .map_err(failure::open)
 }
 
-/// With TLS or without: the client is compiled once.
+/// With or without TLS: one type, so that the client is compiled once.
 #[cfg(feature = "tls")]
 trait Stream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
 

@@ -1,4 +1,4 @@
-//! What went wrong, in words, and what can be done about it.
+//! Converts errors of the client, with a detail and a help text.
 
 use cloudevents_core::{Error, ErrorKind};
 use fe2o3_amqp::{
@@ -53,7 +53,7 @@ fn attach(error: &definitions::Error) -> Error {
     refused(says(error)).with_help("the broker does not let this user use this address, or has none")
 }
 
-/// An error that is about the link, so that there has to be another one.
+/// An error of the link, which then must be replaced.
 pub(super) fn send(error: SendError) -> Error {
     match error {
         SendError::LinkStateError(error) => link(&error),
@@ -103,7 +103,7 @@ fn stopped(reason: &SessionStopReason) -> String {
     }
 }
 
-/// `amqp:not-found: no queue 'orders'`.
+/// Formats the error, for example `amqp:not-found: no queue 'orders'`.
 pub(super) fn says(error: &definitions::Error) -> String {
     let condition = condition(&error.condition);
     match &error.description {
@@ -112,7 +112,7 @@ pub(super) fn says(error: &definitions::Error) -> String {
     }
 }
 
-/// The symbol of the wire, whichever enum it is read into.
+/// Returns the symbol on the wire, whichever enum it was read into.
 pub(super) fn condition(condition: &ErrorCondition) -> String {
     match serde_amqp::to_value(condition) {
         Ok(Value::Symbol(symbol)) => symbol.0,

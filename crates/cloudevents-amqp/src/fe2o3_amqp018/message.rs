@@ -1,50 +1,53 @@
-//! Messages of fe2o3-amqp, from and to sections.
+//! Conversion between messages of fe2o3-amqp and sections.
 
 use super::received::ReceivedMessage;
 use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Losses, Message, TextBuffer};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, codec::TextBuffer};
 use fe2o3_amqp_types::{
     messaging::{self, ApplicationProperties, Data, MessageId},
     primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
 };
 
-/// A message of fe2o3-amqp whose body may be anything: what to receive.
+/// A message of fe2o3-amqp with any body, for receiving.
 pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
 
-/// The event of a message of fe2o3-amqp. As [`decode`](crate::decode), which says what the errors are; the payload is moved, not copied.
+/// Decodes the event of a message of fe2o3-amqp. The payload is moved, not copied. Errors are those of
+/// [`decode`](crate::decode).
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::{decode, encode};
-/// use cloudevents_core::{Decoding, Event, Mode};
+/// use cloudevents_core::{DecodeOptions, Event, Mode};
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let (message, _) = encode(&event, Mode::Binary)?; // sender.send(message).await?
-/// assert_eq!(decode(message, &Decoding::strict())?.value, event); // receiver.recv::<Body<Value>>().await?.into_message()
+/// assert_eq!(decode(message, &DecodeOptions::strict())?.value, event); // receiver.recv::<Body<Value>>().await?.into_message()
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn decode(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub fn decode(message: Fe2o3Message, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     crate::decode::event(&ReceivedMessage::from(message), with)
 }
 
-/// A message of fe2o3-amqp as far as decoding it costs nothing. As [`decode_message`](crate::decode_message), which says what the errors
-/// are.
-pub fn decode_message(message: Fe2o3Message, with: &Decoding) -> Result<Decoded<Message>, Error> {
+/// Decodes a message of fe2o3-amqp without parsing its document or payload. Errors are those of
+/// [`decode_message`](crate::decode_message).
+pub fn decode_message(message: Fe2o3Message, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     crate::decode::message(&ReceivedMessage::from(message), with)
 }
 
-/// An event as a message of fe2o3-amqp, and what the format could not hold. As [`encode`](crate::encode), which says what the errors
-/// are; the payload is copied.
+/// Encodes an event as a message of fe2o3-amqp and returns it with the losses: what the format could not
+/// represent. The payload is copied. Errors are those of [`encode`](crate::encode).
 pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3Message, Losses), Error> {
     let (message, losses) = crate::encode(event, with)?;
     Ok((from_sections(message)?, losses))
 }
 
-/// A message as one of fe2o3-amqp, documents untouched. As [`encode_message`](crate::encode_message), which says what the errors are.
+/// Encodes a message as one of fe2o3-amqp. Documents do not change. Errors are those of
+/// [`encode_message`](crate::encode_message).
 pub fn encode_message(message: &Message, separator: Separator) -> Result<Fe2o3Message, Error> {
     from_sections(crate::encode_message(message, separator)?)
 }
 
-/// The sections of a message of fe2o3-amqp that this binding knows. The others (header, annotations, footer) are left out.
+/// Returns the sections of a message of fe2o3-amqp that this binding knows. Omits the others (header,
+/// annotations, footer).
 pub fn sections(message: Fe2o3Message) -> AmqpMessage {
     let mut sections = AmqpMessage::new(body(message.body));
     if let Some(properties) = message.properties {
@@ -65,7 +68,7 @@ pub fn sections(message: Fe2o3Message) -> AmqpMessage {
     sections
 }
 
-/// The body; data sections move.
+/// Returns the body; data sections are moved.
 pub(super) fn body(body: messaging::Body<Value>) -> Body {
     match body {
         messaging::Body::Empty => Body::Absent,
@@ -82,8 +85,10 @@ pub(super) fn body(body: messaging::Body<Value>) -> Body {
     }
 }
 
-/// A message of fe2o3-amqp with these sections. Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for what the sections do not
-/// hold themselves: [`AmqpValue::Other`] and [`Body::Sequence`].
+/// Creates a message of fe2o3-amqp with these sections.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for values whose content the sections do not
+/// keep: [`AmqpValue::Other`] and [`Body::Sequence`].
 pub fn from_sections(sections: AmqpMessage) -> Result<Fe2o3Message, Error> {
     let body = match sections.body {
         Body::Absent => messaging::Body::Empty,
@@ -191,7 +196,7 @@ fn to_id(value: AmqpValue) -> Result<MessageId, Error> {
         AmqpValue::String(id) => MessageId::String(owned(id)),
         other => {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail(format!("a message id is no {}", other.type_name()))
+                .with_detail(format!("a message id cannot be a {}", other.type_name()))
                 .with_help("use a ulong, a uuid, binary or a string"));
         }
     })
@@ -207,7 +212,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    /// Every type of the wire, both ways.
+    /// Converts every type of the wire in both directions.
     #[test]
     fn values_survive() {
         let mut message = AmqpMessage::new(Body::DataSections(vec!["a".into(), "b".into()]));

@@ -1,17 +1,19 @@
-//! Messages of fe2o3-amqp 0.18, and a sender and a receiver on top of it.
+//! Conversion for messages of fe2o3-amqp 0.18, and a sender and a receiver on fe2o3-amqp.
 //!
-//! [`decode`] and [`encode`] are for programs with links of their own. [`sender`] and [`receiver`] connect by themselves:
+//! [`decode`] and [`encode`] are for programs that manage their own links. [`sender`] and [`receiver`]
+//! connect by themselves:
 //!
 //! ```no_run
 //! use cloudevents_amqp::fe2o3_amqp018::{receiver, sender};
-//! use cloudevents_core::{Decoding, Event};
+//! use cloudevents_core::{DecodeOptions, Event};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let url = "amqp://guest:guest@localhost:5672/orders";
 //! let orders = sender(url, Default::default()).await?;
 //! orders.send(&Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?).await?;
 //!
-//! let mut deliveries = receiver(url, Decoding::strict().into()).await?;
+//! let url = "amqp://guest:guest@localhost:5672/orders?dead-letter=orders.rejected";
+//! let mut deliveries = receiver(url, DecodeOptions::strict().into()).await?;
 //! if let Some(delivery) = deliveries.next().await? {
 //!     println!("{}", delivery.event()?.id());
 //!     delivery.accept().await?;
@@ -21,61 +23,55 @@
 //!
 //! # URLs
 //!
-//! `amqp://user:password@host:port/address`, or `amqps` with TLS, which needs the feature `tls`. The ports are 5672 and 5671 where none
-//! is given; of several hosts, separated by commas, the first that answers is taken. The address is the path without its first slash,
-//! percent-decoded: `/queue/orders` of RabbitMQ 3 is the URL `amqp://host//queue/orders`. Options that nobody knows are errors; those
-//! of the URL go before those of the program.
-//!
-//! | option | of | values |
-//! |---|---|---|
-//! | `mode` | senders | `binary` (default), `structured` |
-//! | `format` | senders | of structured mode: `json` (default), or another of [`AmqpSenderOptions::formats`] |
-//! | `separator` | senders | `underscore` (default), `colon` |
-//! | `prefetch` | receivers | the link credit, 256 by default |
-//! | `sasl` | both | `plain` (default where there is a user), `anonymous` (default where there is none), `external`, `cbs` |
-//! | `container` | both | the name of the container, a random one by default |
-//! | `hostname` | both | the host name of the connection, where it is not the host of the URL: `vhost:orders` |
+//! [The crate's documentation](crate#urls) describes the form of URLs and their options.
 //!
 //! # Azure Service Bus and Event Hubs
 //!
-//! `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, key and all percent-encoded, is SASL PLAIN with a shared access policy.
-//! With `sasl=cbs` the key stays here: tokens are made of it, put on the node `$cbs`, and renewed when a quarter of their time is left. A
-//! [`Tokens`] of one's own in [`AmqpConnection::tokens`] does the same with tokens of an identity provider.
+//! Use `amqps://POLICY:KEY@NAMESPACE.servicebus.windows.net/QUEUE`, with the key percent-encoded, for SASL
+//! PLAIN with a shared access policy. With `sasl=cbs` the key is not sent: tokens are derived from it, put
+//! on the node `$cbs`, and renewed when a quarter of their lifetime is left. For tokens of an identity
+//! provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! The tests named here are in `tests/it`; those of the contract are in `cloudevents_transport::contract` and run there against the broker
-//! of the testkit, or against the one that `CE_TEST_AMQP_URL` names: `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and one on rhea.
+//! The tests named here are in `tests/it`. Those of the contract are in `cloudevents_transport::contract`.
+//! They run against the testkit's broker, or against the broker that `CE_TEST_AMQP_URL` names:
+//! `.ci/brokers/amqp` starts ActiveMQ Artemis, RabbitMQ and one on rhea.
 //!
 //! | | what | shown by |
 //! |---|---|---|
-//! | delivery | at least once: a sender is told what became of each message, a receiver gets what was not settled again | `contract`, `kill::a_killed_consumer_loses_nothing` |
-//! | outcomes | the broker's own: rejected, released and modified are told apart, with condition and description | `client::the_senders_outcome_is_the_brokers` |
-//! | no answer | a timeout, [`AmqpSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
-//! | order | as enqueued, over one sender and one receiver; what comes again comes late | contract `order_is_kept` |
-//! | room | enqueuing waits for the broker's credit and [`AmqpSenderOptions::in_flight`] | `client::the_brokers_credit_is_the_room_for_sending`, `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
-//! | cancelled | an `enqueue` that is dropped before it answers sent nothing; a dropped outcome undoes nothing | `client::the_brokers_credit_is_the_room_for_sending`, contract `an_unwatched_outcome_settles` |
-//! | size | larger than the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the link stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
-//! | settlement | accepted, rejected with the reason, released, modified; see [`AmqpReceiver`] for when its outcome answers | contract, `client::rejected_messages_keep_their_reason` |
-//! | unreadable | a message that the client cannot read surfaces as an error, to be settled, and blocks nothing | `client::what_is_no_message_surfaces_and_blocks_nothing` |
-//! | retry | after its delay, kept here until then, as another attempt | contract `what_is_retried_comes_again` |
-//! | memory | a receiver is given no more than its bounds by count; by bytes, its bounds, one message and what is prefetched | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
-//! | dropped | a dropped delivery, and a dropped receiver with all it prefetched, is released | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
-//! | drained | every settlement is with the broker, what was prefetched is released | contract `draining_loses_nothing`, `client::draining_releases_what_was_prefetched_and_retries_at_once` |
-//! | lost connection | what was under way is [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); the next call connects again | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
-//! | crash | of the consumer: nothing is lost, what was not settled comes again | `kill::a_killed_consumer_loses_nothing` |
-//! | closed | a sender that is closed or dropped has sent what was enqueued | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |
+//! | delivery | at least once: a sender returns the outcome of each message, and a receiver gets unsettled messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
+//! | outcomes | the broker's own: rejected, released and modified are distinguished, with condition and description | `client::the_senders_outcome_is_the_brokers` |
+//! | no answer | a timeout after [`AmqpSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
+//! | order | as enqueued, over one sender and one receiver; redelivered messages come later | contract `order_is_kept` |
+//! | bounds | enqueuing waits for the broker's credit and [`AmqpSenderOptions::in_flight`] | `client::the_brokers_credit_is_the_room_for_sending`, `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
+//! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | `client::the_brokers_credit_is_the_room_for_sending`, contract `an_unwatched_outcome_settles` |
+//! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the link stays open | `client::what_is_too_large_for_the_broker_is_not_sent` |
+//! | settlement | accepted, rejected with the reason, released, modified; [`AmqpReceiver`] describes when the outcome is known | contract, `client::rejected_messages_keep_their_reason` |
+//! | unreadable | a message that the client cannot read is delivered as an error, to be settled, and blocks no other | `client::what_is_no_message_surfaces_and_blocks_nothing` |
+//! | retry | after its delay, as another attempt; the receiver holds the message until then | contract `what_is_retried_comes_again` |
+//! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds`, `client::a_stalled_consumer_bounds_bytes` |
+//! | dropping | a dropped delivery is released, and so are all messages that a dropped receiver has prefetched | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
+//! | draining | the broker has read every settlement, and prefetched messages are released | contract `draining_loses_nothing`, `client::draining_releases_what_was_prefetched_and_retries_at_once` |
+//! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
+//! | rejected | goes to its own address or to the broker, or is dropped, as chosen when opening | `client::dead_letters_go_to_an_address`, `client::rejected_messages_keep_their_reason` |
+//! | crash | of the consumer: nothing is lost, and unsettled messages are delivered again | `kill::a_killed_consumer_loses_nothing` |
+//! | closed | a sender that is closed or dropped still sends what was enqueued | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |
+//! | credentials | a source of credentials is called before each connection; a refused login is retried with fresh ones | `client::credentials_are_asked_for_before_each_connection` |
 //! | tokens | put before the link is attached, renewed before they expire | `azure::tokens_are_put_before_anything_else`, `azure::tokens_are_renewed_before_they_expire` |
-//! | secrets | users, passwords, keys and tokens are in no `Debug`, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
+//! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
-//! Not there: exactly-once delivery, since no link is resumed; transactions; filters; a way to renew locks of Azure Service Bus, so that
-//! a delivery held for longer than its lock comes again though it is accepted.
+//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters; renewing locks
+//! of Azure Service Bus, so that a delivery held for longer than its lock is delivered again although it
+//! was accepted.
 
-mod answers;
 mod cbs;
 mod connection;
+mod dead_letter;
+mod extras;
 mod failure;
 mod link;
+mod login;
 mod message;
 mod options;
 mod received;
@@ -83,15 +79,15 @@ mod receiver;
 mod refusal;
 mod sasl;
 mod sender;
-#[cfg(feature = "tls")]
-mod tls;
 mod token;
 
+#[cfg(feature = "tls")]
+pub use cloudevents_transport::rustls023::Tls;
+pub use login::{Login, Logins};
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};
 pub use options::{AmqpConnection, Sasl};
+pub use received::ReceivedMessage;
 pub use receiver::{AmqpReceiver, AmqpReceiverOptions, receiver};
-pub use refusal::AmqpRefusal;
+pub use refusal::{AmqpRefusal, refuses_message};
 pub use sender::{AmqpSender, AmqpSenderOptions, sender};
-#[cfg(feature = "tls")]
-pub use tls::Tls;
 pub use token::{SasPolicy, Token, Tokens};

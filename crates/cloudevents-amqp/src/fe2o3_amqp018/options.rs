@@ -1,6 +1,6 @@
-//! How to connect, and what a URL says of it.
+//! Options of the connection, and how a URL sets them.
 
-use super::token::Tokens;
+use super::{login::Logins, token::Tokens};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Host, Secret};
 use std::{
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// How a sender or receiver connects. What the URL says goes before what is said here.
+/// Options of the connection of a sender or receiver. The URL takes precedence.
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, Sasl};
@@ -22,21 +22,27 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AmqpConnection {
-    /// The name of this container, in a URL `container`. Default: a random one.
+    /// The name of this container; `container` in a URL. Default: a random one.
     pub container: Option<String>,
-    /// The host name that the broker is told, which selects a virtual host in some; in a URL `hostname`. Default: the host of the URL.
+    /// The host name sent to the broker, which selects a virtual host in some brokers; `hostname` in a URL.
+    /// Default: the host of the URL.
     pub hostname: Option<String>,
-    /// Who is connecting, in a URL `sasl`; a user in the URL says [`Plain`](Sasl::Plain). Default: [`Anonymous`](Sasl::Anonymous).
+    /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default:
+    /// [`Anonymous`](Sasl::Anonymous).
     pub sasl: Option<Sasl>,
-    /// Where tokens for claims-based security come from, which Azure asks for. A URL says with `sasl=cbs` that its user and password are
-    /// name and key of a shared access policy. Default: none.
+    /// A source of changing credentials, called before each connection. What it returns takes precedence
+    /// over all other settings. Default: none.
+    pub logins: Option<Arc<dyn Logins>>,
+    /// The source of tokens for claims-based security, which Azure uses. With `sasl=cbs` in a URL, its user
+    /// and password are the name and key of a shared access policy. Default: none.
     pub tokens: Option<Arc<dyn Tokens>>,
-    /// How long connecting may take, until messages can be sent or received. Default: 30 seconds.
+    /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
     pub connect_timeout: Duration,
-    /// How long the connection may be silent: then it is lost. The broker is asked to say something more often than that. Default: 60
-    /// seconds.
+    /// The idle timeout: a connection that is silent for this long is lost. The broker is requested to send
+    /// something more often. Default: 60 seconds.
     pub idle_timeout: Duration,
-    /// Certificates, for `amqps` URLs. Default: the authorities that browsers know, and no identity.
+    /// Certificates for `amqps` URLs. Default: the authorities that browsers trust, and no client
+    /// certificate.
     #[cfg(feature = "tls")]
     pub tls: super::Tls,
 }
@@ -47,6 +53,7 @@ impl Default for AmqpConnection {
             container: None,
             hostname: None,
             sasl: None,
+            logins: None,
             tokens: None,
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
@@ -56,7 +63,7 @@ impl Default for AmqpConnection {
     }
 }
 
-/// Who is connecting, by SASL.
+/// How to log in, with SASL.
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::Sasl;
@@ -67,28 +74,28 @@ impl Default for AmqpConnection {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Sasl {
-    /// ANONYMOUS: nobody in particular.
+    /// ANONYMOUS: without a user.
     Anonymous,
-    /// PLAIN: user and password, which whoever sees the connection can read unless there is TLS.
+    /// PLAIN: user and password. Without TLS, anyone who observes the connection can read them.
     Plain {
         /// The user.
         user: Secret,
         /// The password.
         password: Secret,
     },
-    /// EXTERNAL: whoever the certificate of the TLS connection says.
+    /// EXTERNAL: the user of the client certificate.
     External,
 }
 
 impl Sasl {
-    /// PLAIN with this user and password.
+    /// Logs in with PLAIN, with this user and password.
     pub fn plain(user: impl Into<Box<str>>, password: impl Into<Box<str>>) -> Self {
         Self::Plain { user: Secret::new(user), password: Secret::new(password) }
     }
 }
 
-/// Where to connect to, and how.
-#[derive(Debug)]
+/// Where and how to connect.
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) tls: bool,
     pub(super) hosts: Vec<Host>,
@@ -98,11 +105,12 @@ pub(super) struct Target {
     pub(super) options: AmqpConnection,
 }
 
-/// The options of a URL that say how to connect.
+/// The URL options of the connection.
 const OPTIONS: &[&str] = &["container", "hostname", "sasl"];
 
 impl Target {
-    /// What the URL says, where the options say nothing. The URL may have these other options.
+    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
+    /// URL may have.
     pub(super) fn new(
         endpoint: &Endpoint,
         mut options: AmqpConnection,
@@ -164,7 +172,14 @@ impl Target {
     }
 }
 
-/// What is seen in logs: no user, no password.
+impl Target {
+    /// Returns another address of the same broker.
+    pub(super) fn at(&self, address: &str) -> Self {
+        Self { address: address.to_owned(), ..self.clone() }
+    }
+}
+
+/// Shows the target in logs, without user and password.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "amqps://" } else { "amqp://" })?;
@@ -175,7 +190,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// A name that no other has: not a secret.
+/// Returns a unique name, which is not secret.
 pub(super) fn random() -> String {
     format!("{:016x}", RandomState::new().hash_one(()))
 }

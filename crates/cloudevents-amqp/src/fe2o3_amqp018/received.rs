@@ -1,31 +1,79 @@
-//! A message as it came: decoded without being converted, and then kept as it is.
+//! A received message: decoded without conversion, and kept unchanged.
 
-use super::message::{Fe2o3Message, body, simple};
+use super::{
+    extras::PARTITION_KEY,
+    message::{Fe2o3Message, body, simple},
+};
 use crate::{
-    AmqpValue, Body,
+    AmqpValue, Body, name,
     sections::{Property, Sections},
 };
 use bytes::Bytes;
-use cloudevents_transport::Raw;
+use cloudevents_transport::Origin;
 use fe2o3_amqp_types::{
-    messaging::{ApplicationProperties, Properties},
-    primitives::{SimpleValue, Symbol},
+    messaging::{
+        ApplicationProperties, DeliveryAnnotations, Footer, Header, MessageAnnotations, MessageId,
+        Properties, annotations::OwnedKey,
+    },
+    primitives::{SimpleValue, Symbol, Value},
 };
-use std::sync::Arc;
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-/// A message of fe2o3-amqp. Only its body is converted, which costs nothing.
-pub(super) struct ReceivedMessage {
-    properties: Option<Properties>,
-    application_properties: Option<ApplicationProperties>,
-    body: Body,
+/// A message with all of its sections. [`Received::native`](cloudevents_transport::Received::native)
+/// returns it for AMQP.
+///
+/// Key, offset and time are the message annotations of Azure Service Bus and Event Hubs
+/// (`x-opt-partition-key`, `x-opt-sequence-number`, `x-opt-enqueued-time`). Without the first, the key is
+/// the property `group-id`. Headers are the content type and the application properties.
+///
+/// ```no_run
+/// use cloudevents_amqp::fe2o3_amqp018::ReceivedMessage;
+///
+/// # async fn example(mut receiver: cloudevents_transport::Receiver) -> Result<(), cloudevents_core::Error> {
+/// let Some(delivery) = receiver.next().await? else { return Ok(()) };
+/// if let Some(header) = delivery.native().and_then(|message: &ReceivedMessage| message.header.as_ref()) {
+///     println!("durable: {}, priority: {}", header.durable, header.priority.0);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ReceivedMessage {
+    /// The section `header`.
+    pub header: Option<Header>,
+    /// The section `delivery-annotations`.
+    pub delivery_annotations: Option<DeliveryAnnotations>,
+    /// The section `message-annotations`.
+    pub message_annotations: Option<MessageAnnotations>,
+    /// The section `properties`.
+    pub properties: Option<Properties>,
+    /// The section `application-properties`.
+    pub application_properties: Option<ApplicationProperties>,
+    /// The sections of the body.
+    pub body: Body,
+    /// The section `footer`.
+    pub footer: Option<Footer>,
+    /// The address of the link.
+    topic: Option<Arc<str>>,
 }
 
 impl From<Fe2o3Message> for ReceivedMessage {
     fn from(message: Fe2o3Message) -> Self {
         Self {
+            header: message.header,
+            delivery_annotations: message.delivery_annotations,
+            message_annotations: message.message_annotations,
             properties: message.properties,
             application_properties: message.application_properties,
             body: body(message.body),
+            footer: message.footer,
+            topic: None,
         }
     }
 }
@@ -52,25 +100,128 @@ impl Sections for ReceivedMessage {
 }
 
 impl ReceivedMessage {
-    /// Names and values move into it.
-    pub(super) fn into_raw(self, topic: &Arc<str>) -> Raw {
-        let mut raw = Raw::default();
-        raw.topic = Some(Arc::clone(topic));
-        let properties = self.application_properties.map(|properties| properties.0);
-        raw.headers.reserve(properties.as_ref().map_or(0, |properties| properties.len()).saturating_add(1));
-        if let Some(content_type) = self.properties.and_then(|properties| properties.content_type) {
-            raw.headers.push(("content-type".into(), Some(content_type.0.into())));
-        }
-        for (name, value) in properties.into_iter().flatten() {
-            raw.headers.push((name.into(), text(value)));
-        }
-        raw.body = match self.body {
-            Body::Data(bytes) => Some(bytes),
-            Body::DataSections(sections) => Some(sections.concat().into()),
-            Body::Value(value) => written(&value),
-            Body::Absent | Body::Sequence => None,
+    /// Returns the message with the address it came from.
+    pub(super) fn at(mut self, topic: &Arc<str>) -> Self {
+        self.topic = Some(Arc::clone(topic));
+        self
+    }
+
+    fn annotation(&self, name: &str) -> Option<&Value> {
+        let annotations = &self.message_annotations.as_ref()?.0;
+        annotations
+            .iter()
+            .find(|(key, _)| matches!(key, OwnedKey::Symbol(key) if key.as_str() == name))
+            .map(|(_, value)| value)
+    }
+}
+
+impl Origin for ReceivedMessage {
+    fn native(&self) -> &dyn Any {
+        self
+    }
+
+    fn size(&self) -> usize {
+        let body = match &self.body {
+            Body::Data(bytes) => bytes.len(),
+            Body::DataSections(sections) => sections.iter().map(Bytes::len).fold(0, usize::saturating_add),
+            Body::Value(value) => value_size(value),
+            Body::Absent | Body::Sequence => 0,
         };
-        raw
+        let properties = self.application_properties.iter().flat_map(|properties| properties.0.iter());
+        let property = |(name, value): (&String, &SimpleValue)| name.len().saturating_add(simple_size(value));
+        properties.map(property).fold(body, usize::saturating_add)
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        match &self.body {
+            Body::Data(bytes) => Some(bytes.clone()),
+            Body::DataSections(sections) => Some(sections.concat().into()),
+            Body::Value(value) => written(value),
+            Body::Absent | Body::Sequence => None,
+        }
+    }
+
+    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
+        if let Some(content_type) = Sections::content_type(self) {
+            each("content-type", Some(Cow::Borrowed(content_type.as_bytes())));
+        }
+        for (name, value) in self.application_properties.iter().flat_map(|properties| properties.0.iter()) {
+            each(name, text(value));
+        }
+    }
+
+    fn is_forwarded(&self, name: &str) -> bool {
+        name::attribute(name).is_none() && name != "content-type"
+    }
+
+    fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        match self.annotation("x-opt-sequence-number")? {
+            Value::Long(number) => u64::try_from(*number).ok(),
+            Value::Ulong(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn key(&self) -> Option<Cow<'_, [u8]>> {
+        let key = match self.annotation(PARTITION_KEY) {
+            Some(Value::String(key)) => Some(key.as_str()),
+            Some(Value::Symbol(key)) => Some(key.as_str()),
+            _ => self.properties.as_ref().and_then(|properties| properties.group_id.as_deref()),
+        };
+        key.map(|key| Cow::Borrowed(key.as_bytes()))
+    }
+
+    fn timestamp(&self) -> Option<SystemTime> {
+        match self.annotation("x-opt-enqueued-time")? {
+            Value::Timestamp(time) => {
+                let since = Duration::from_millis(u64::try_from(time.milliseconds()).ok()?);
+                SystemTime::UNIX_EPOCH.checked_add(since)
+            }
+            _ => None,
+        }
+    }
+
+    /// A `delivery-count` above 0 means redelivered, a `first-acquirer` means not. Without either, another
+    /// link may have acquired the message before.
+    fn is_redelivered(&self) -> Option<bool> {
+        let header = self.header.as_ref()?;
+        match (header.delivery_count, header.first_acquirer) {
+            (0, true) => Some(false),
+            (0, false) => None,
+            _ => Some(true),
+        }
+    }
+
+    fn reply_to(&self) -> Option<&str> {
+        self.properties.as_ref()?.reply_to.as_deref()
+    }
+
+    /// Returns the `correlation-id`; without one, the `message-id`.
+    fn correlation(&self) -> Option<Cow<'_, [u8]>> {
+        let properties = self.properties.as_ref()?;
+        Some(match properties.correlation_id.as_ref().or(properties.message_id.as_ref())? {
+            MessageId::String(id) => Cow::Borrowed(id.as_bytes()),
+            MessageId::Binary(id) => Cow::Borrowed(id),
+            MessageId::Ulong(id) => Cow::Owned(id.to_string().into_bytes()),
+            MessageId::Uuid(id) => Cow::Owned(hex(id.as_inner()).into_bytes()),
+        })
+    }
+}
+
+/// Shows names and sizes, never contents.
+impl fmt::Debug for ReceivedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = Vec::new();
+        self.headers(&mut |name, _| names.push(name));
+        f.debug_struct("ReceivedMessage")
+            .field("topic", &self.topic)
+            .field("headers", &names)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,17 +246,39 @@ fn property(value: &SimpleValue) -> Property<'_> {
     }
 }
 
-/// As [`written`]; texts and bytes move.
-fn text(value: SimpleValue) -> Option<Bytes> {
+/// Returns a value as text or bytes.
+fn text(value: &SimpleValue) -> Option<Cow<'_, [u8]>> {
     match value {
-        SimpleValue::String(text) => Some(text.into()),
-        SimpleValue::Symbol(text) => Some(text.0.into()),
-        SimpleValue::Binary(bytes) => Some(bytes.into_vec().into()),
-        other => written(&simple(other)),
+        SimpleValue::String(text) => Some(Cow::Borrowed(text.as_bytes())),
+        SimpleValue::Symbol(text) => Some(Cow::Borrowed(text.as_str().as_bytes())),
+        SimpleValue::Binary(bytes) => Some(Cow::Borrowed(bytes)),
+        other => written(&simple(other.clone())).map(|bytes| Cow::Owned(bytes.into())),
     }
 }
 
-/// A value for people and for forwarding: text as it is, the others as they would be written.
+/// Returns the size of a value in bytes. Numbers count as eight.
+fn simple_size(value: &SimpleValue) -> usize {
+    match value {
+        SimpleValue::String(text) => text.len(),
+        SimpleValue::Symbol(text) => text.as_str().len(),
+        SimpleValue::Binary(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
+fn value_size(value: &AmqpValue) -> usize {
+    match value {
+        AmqpValue::String(text) | AmqpValue::Symbol(text) => text.as_str().len(),
+        AmqpValue::Binary(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
+fn hex(bytes: &[u8; 16]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns a value for display and forwarding: text and binary unchanged, others formatted as text.
 fn written(value: &AmqpValue) -> Option<Bytes> {
     Some(match value {
         AmqpValue::Null | AmqpValue::Other => return None,
@@ -123,7 +296,7 @@ fn written(value: &AmqpValue) -> Option<Bytes> {
         AmqpValue::Float(value) => value.to_string().into(),
         AmqpValue::Double(value) => value.to_string().into(),
         AmqpValue::Char(value) => value.to_string().into(),
-        AmqpValue::Uuid(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        AmqpValue::Uuid(bytes) => hex(bytes).into(),
     })
 }
 
@@ -131,35 +304,82 @@ fn written(value: &AmqpValue) -> Option<Bytes> {
 mod tests {
     use super::*;
     use crate::{AmqpMessage, fe2o3_amqp018::from_sections};
+    use cloudevents_core::{Error, ErrorKind};
+    use cloudevents_transport::Received;
+    use fe2o3_amqp_types::messaging::annotations::Annotations;
 
     fn received(message: AmqpMessage) -> ReceivedMessage {
         from_sections(message).unwrap().into()
     }
 
     #[test]
-    fn a_raw_message_has_everything() {
+    fn every_section_is_shown() {
         let mut message = AmqpMessage::new(Body::DataSections(vec!["a".into(), "b".into()]))
             .with_property("n", AmqpValue::Int(-5))
             .with_property("text", AmqpValue::String("t".into()))
             .with_property("symbol", AmqpValue::Symbol("s".into()))
             .with_property("bytes", AmqpValue::Binary("b".into()))
+            .with_property("cloudEvents_id", AmqpValue::String("1".into()))
             .with_property("absent", AmqpValue::Null);
         message.properties.content_type = Some("text/plain".into());
-        let raw = received(message).into_raw(&"orders".into());
-        let headers: Vec<_> = raw.headers.iter().map(|(name, value)| (&**name, value.as_deref())).collect();
-        let expected: [(&str, Option<&[u8]>); 6] = [
+        message.properties.reply_to = Some("answers".into());
+        message.properties.message_id = Some(AmqpValue::Ulong(7));
+        let annotations = |values: Vec<(&str, Value)>| -> Annotations {
+            values.into_iter().map(|(name, value)| (OwnedKey::from(name), value)).collect()
+        };
+        let mut message = from_sections(message).unwrap();
+        message.header = Some(Header { durable: true, delivery_count: 2, ..Header::default() });
+        message.delivery_annotations =
+            Some(DeliveryAnnotations(annotations(vec![("x-opt-lock-token", Value::Uuid([1; 16].into()))])));
+        message.message_annotations = Some(MessageAnnotations(annotations(vec![
+            ("x-opt-sequence-number", Value::Long(42)),
+            ("x-opt-enqueued-time", Value::Timestamp(1500.into())),
+            ("x-opt-partition-key", Value::String("k".into())),
+        ])));
+        message.footer = Some(Footer(annotations(vec![("x-hash", Value::Uint(9))])));
+        let message = ReceivedMessage::from(message).at(&"orders".into());
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), message);
+        let headers = received.headers();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+        let expected: [(&str, Option<&[u8]>); 7] = [
             ("content-type", Some(b"text/plain")),
             ("n", Some(b"-5")),
             ("text", Some(b"t")),
             ("symbol", Some(b"s")),
             ("bytes", Some(b"b")),
+            ("cloudEvents_id", Some(b"1")),
             ("absent", None),
         ];
         assert_eq!(headers, expected);
-        assert_eq!((raw.body.unwrap(), raw.topic.as_deref()), ("ab".into(), Some("orders")));
+        let forwarded = headers.iter().filter(|(name, _)| received.origin().is_forwarded(name)).count();
+        assert_eq!(forwarded, 5);
+        assert_eq!((received.body().unwrap(), received.topic()), ("ab".into(), Some("orders")));
+        assert_eq!((received.offset(), received.key().as_deref()), (Some(42), Some(&b"k"[..])));
+        assert_eq!(received.timestamp(), Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1500)));
+        assert_eq!((received.is_redelivered(), received.reply_to()), (Some(true), Some("answers")));
+        assert_eq!(received.correlation().as_deref(), Some(&b"7"[..]));
+        let native: &ReceivedMessage = received.native().unwrap();
+        assert!(native.header.as_ref().unwrap().durable);
+        assert_eq!(native.delivery_annotations.as_ref().unwrap().0.len(), 1);
+        assert_eq!(native.message_annotations.as_ref().unwrap().0.len(), 3);
+        let footer = &native.footer.as_ref().unwrap().0;
+        assert_eq!(footer.values().next(), Some(&Value::Uint(9)));
     }
 
-    /// Every type of the wire is what it is in the sections.
+    #[test]
+    fn the_header_says_whether_a_message_came_before() {
+        let redelivered = |header: Option<Header>| {
+            let mut message = from_sections(AmqpMessage::new(Body::Absent)).unwrap();
+            message.header = header;
+            ReceivedMessage::from(message).is_redelivered()
+        };
+        assert_eq!(redelivered(None), None);
+        assert_eq!(redelivered(Some(Header::default())), None);
+        assert_eq!(redelivered(Some(Header { first_acquirer: true, ..Header::default() })), Some(false));
+        assert_eq!(redelivered(Some(Header { delivery_count: 1, ..Header::default() })), Some(true));
+    }
+
+    /// Every type of the wire is the same as in the sections.
     #[test]
     fn properties_are_those_of_the_sections() {
         let mut message = AmqpMessage::new(Body::Data(Bytes::from_static(b"x")));
@@ -172,7 +392,7 @@ mod tests {
             message.application_properties().map(|property| format!("{property:?}")).collect();
         let received = received(message.clone());
         let found: Vec<_> =
-            received.application_properties().map(|property| format!("{property:?}")).collect();
+            Sections::application_properties(&received).map(|property| format!("{property:?}")).collect();
         assert_eq!(found, expected);
         assert_eq!(received.content_type(), message.content_type());
         assert_eq!(received.content_encoding(), message.content_encoding());

@@ -1,11 +1,12 @@
-//! The broker's answers to what it does not take.
+//! Outcomes other than accepted.
 
 use super::failure;
 use cloudevents_core::{Error, ErrorKind};
 use fe2o3_amqp_types::messaging::Outcome;
-use std::fmt;
+use std::{error::Error as _, fmt};
 
-/// The broker's answer to a message that it did not accept: the source of an error of kind [`Refused`](ErrorKind::Refused).
+/// The broker's outcome for a message that it did not accept: the source of an error of kind
+/// [`Refused`](ErrorKind::Refused).
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::AmqpRefusal;
@@ -19,24 +20,25 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AmqpRefusal {
-    /// It was rejected.
+    /// The message was rejected.
     Rejected {
         /// The condition, a symbol, if the broker gave one: `amqp:resource-limit-exceeded`.
         condition: Option<Box<str>>,
-        /// What it says, if anything.
+        /// The broker's description, if any.
         description: Option<Box<str>>,
     },
-    /// It was released: the broker did not deal with it.
+    /// The message was released: the broker did not process it.
     Released,
-    /// It was modified: the broker tried to deal with it and failed, or cannot deal with it.
+    /// The message was modified: the broker tried to process it and failed, or cannot process it.
     Modified {
-        /// Whether this address is not the place to send it to.
+        /// Whether the message should not be sent to this address again.
         undeliverable_here: bool,
     },
 }
 
 impl AmqpRefusal {
-    /// Whether another attempt may go better: after a release, and a modification that does not say otherwise.
+    /// Whether a retry may succeed: true for a release, and for a modification that does not exclude this
+    /// address.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Released | Self::Modified { undeliverable_here: false })
     }
@@ -64,7 +66,40 @@ impl fmt::Display for AmqpRefusal {
 
 impl std::error::Error for AmqpRefusal {}
 
-/// An error unless it was accepted.
+/// Conditions that are about the address, the rights or the state of the broker.
+const OF_THE_BROKER: [&str; 8] = [
+    "amqp:internal-error",
+    "amqp:not-found",
+    "amqp:unauthorized-access",
+    "amqp:resource-limit-exceeded",
+    "amqp:resource-locked",
+    "amqp:resource-deleted",
+    "com.microsoft:server-busy",
+    "com.microsoft:timeout",
+];
+
+/// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: it
+/// was rejected, except with a condition about the address, the rights or the state of the broker, or it is
+/// undeliverable here. `None` if the error is not an outcome.
+///
+/// ```
+/// use cloudevents_amqp::fe2o3_amqp018::{AmqpRefusal, refuses_message};
+/// use cloudevents_core::{Error, ErrorKind};
+///
+/// let error = |refusal| Error::new(ErrorKind::Refused).with_source(refusal);
+/// assert_eq!(refuses_message(&error(AmqpRefusal::Rejected { condition: None, description: None })), Some(true));
+/// assert_eq!(refuses_message(&error(AmqpRefusal::Released)), Some(false));
+/// ```
+pub fn refuses_message(error: &Error) -> Option<bool> {
+    Some(match error.source()?.downcast_ref::<AmqpRefusal>()? {
+        AmqpRefusal::Rejected { condition, .. } => {
+            !condition.as_deref().is_some_and(|condition| OF_THE_BROKER.contains(&condition))
+        }
+        refusal => !refusal.is_temporary(),
+    })
+}
+
+/// Returns an error unless the message was accepted.
 pub(super) fn refused(outcome: Outcome) -> Result<(), Error> {
     let refusal = match outcome {
         Outcome::Accepted(_) => return Ok(()),
@@ -82,9 +117,11 @@ pub(super) fn refused(outcome: Outcome) -> Result<(), Error> {
                 description: description.filter(|text| !text.is_empty()).map(Into::into),
             }
         }
-        // A feature of the client that nobody turned on here: transactions.
+        // Requires a feature of the client that is off: transactions.
         #[allow(unreachable_patterns)]
         _ => AmqpRefusal::Released,
     };
-    Err(Error::new(ErrorKind::Refused).with_detail(refusal.to_string()).with_source(refusal))
+    let temporary = refusal.is_temporary();
+    let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
+    Err(error.with_temporary(temporary).with_source(refusal))
 }

@@ -1,6 +1,7 @@
-//! Who is at this end of the connection: SASL, before AMQP itself (AMQP 1.0, section 5.3).
+//! Login with SASL, before AMQP itself (AMQP 1.0, section 5.3).
 //!
-//! The library has it too, and refuses EXTERNAL over TLS that it has not set up itself, with a cryptographic provider of its choice.
+//! The client library has SASL too. But it refuses EXTERNAL over TLS that it has not set up itself, with a
+//! cryptographic provider of its choice.
 
 use super::{
     failure::{disconnected, refused, transport},
@@ -15,20 +16,21 @@ use serde_amqp::serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 const HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
-/// Size, offset of the body in words, type, and two bytes that mean nothing.
+/// Size, offset of the body in words, type, and two unused bytes.
 const FRAME_HEADER: usize = 8;
-/// Section 5.3.1 allows 512 bytes. Some brokers explain a refusal at length.
+/// Section 5.3.1 allows 512 bytes. Some brokers send longer explanations of a refusal.
 const MAX_FRAME: usize = 4096;
 const TYPE: u8 = 1;
 
-/// Waits until the broker lets this user in.
+/// Logs in and waits for the broker's result.
 pub(super) async fn log_in<S>(stream: &mut S, sasl: &Sasl, hostname: &str) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mechanism, response) = match sasl {
         Sasl::Anonymous => ("ANONYMOUS", None),
-        // Empty, and not absent: whoever the certificate says. A broker has to ask again for an absent one.
+        // Empty, not absent: the user is that of the certificate. For an absent response, a broker must
+        // send a challenge.
         Sasl::External => ("EXTERNAL", Some(Vec::new())),
         Sasl::Plain { user, password } => {
             ("PLAIN", Some(["", user.expose(), password.expose()].join("\0").into_bytes()))
@@ -57,8 +59,8 @@ where
         SaslCode::Ok => Ok(()),
         SaslCode::Auth => Err(refused("the broker did not let this user in")
             .with_help("check user and password, and the option `sasl`")),
-        SaslCode::Sys | SaslCode::SysPerm => Err(transport("the broker could not find out who this is")),
-        SaslCode::SysTemp => Err(disconnected("the broker cannot find out who this is, for now")),
+        SaslCode::Sys | SaslCode::SysPerm => Err(transport("the broker could not authenticate the user")),
+        SaslCode::SysTemp => Err(disconnected("the broker cannot authenticate the user for now")),
     }
 }
 
@@ -116,7 +118,8 @@ mod tests {
         frame(&SaslOutcome { code, additional_data: None })
     }
 
-    /// What a client gets that logs in to a peer that says this, and what it has said itself.
+    /// Returns the client's result of logging in to a peer that sends these bytes, and the bytes that the
+    /// client sent.
     async fn against(sasl: Sasl, says: &[u8]) -> (Result<(), Error>, Vec<u8>) {
         let (mut near, mut far) = tokio::io::duplex(1 << 16);
         far.write_all(says).await.unwrap();

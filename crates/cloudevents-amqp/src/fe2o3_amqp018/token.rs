@@ -1,4 +1,4 @@
-//! Tokens for claims-based security, and those of Azure's shared access policies.
+//! Tokens for claims-based security, and tokens of Azure's shared access policies.
 
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Secret;
@@ -10,18 +10,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A token that lets use an address for a time.
+/// A token that grants access to an address for a limited time.
 #[derive(Clone, Debug)]
 pub struct Token {
     /// Its type: `servicebus.windows.net:sastoken`, `jwt`.
     pub kind: &'static str,
     /// The token.
     pub text: Secret,
-    /// When it expires. It is replaced before.
+    /// When it expires. It is renewed before.
     pub expires: SystemTime,
 }
 
-/// Where tokens come from. [`SasPolicy`] is one; a program with tokens of an identity provider implements its own.
+/// A source of tokens. [`SasPolicy`] is one; for tokens of an identity provider, implement your own.
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, Token, Tokens};
@@ -49,7 +49,7 @@ pub struct Token {
 /// connection.tokens = Some(Arc::new(Identity));
 /// ```
 pub trait Tokens: Send + Sync + fmt::Debug + 'static {
-    /// A token for this audience, `amqp://host/address`, as of now.
+    /// Returns a token for this audience, `amqp://host/address`, valid from now on.
     fn token(
         &self,
         audience: String,
@@ -57,7 +57,7 @@ pub trait Tokens: Send + Sync + fmt::Debug + 'static {
     ) -> Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + '_>>;
 }
 
-/// A shared access policy of Azure Service Bus or Event Hubs: makes tokens of its key.
+/// A shared access policy of Azure Service Bus or Event Hubs, which derives tokens from its key.
 ///
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::SasPolicy;
@@ -77,25 +77,28 @@ pub struct SasPolicy {
 }
 
 impl SasPolicy {
-    /// The policy of this name and key. Its tokens live for an hour.
+    /// Creates a policy with this name and key. Its tokens are valid for an hour.
     pub fn new(name: impl Into<String>, key: impl Into<Box<str>>) -> Self {
         Self { name: name.into(), key: Secret::new(key), lifetime: Duration::from_secs(3600) }
     }
 
-    /// The same with tokens that live this long, in whole seconds.
+    /// Returns a copy whose tokens are valid for this long, in whole seconds.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// A token for this audience as of now: HMAC-SHA256 over the audience, percent-encoded, and the second in which it expires, as
-    /// Azure's documentation of shared access signatures says. Errors are of kind [`Transport`](ErrorKind::Transport), for a time before
-    /// 1970 or beyond all reason.
+    /// Returns a token for this audience, valid from now on. It is HMAC-SHA256 over the audience,
+    /// percent-encoded, and the second in which it expires, as Azure's documentation of shared access
+    /// signatures describes.
+    ///
+    /// Errors are of kind [`Transport`](ErrorKind::Transport), for a time before 1970 or too far in the
+    /// future.
     pub fn sign(&self, audience: &str, now: SystemTime) -> Result<Token, Error> {
-        let no_time = || Error::new(ErrorKind::Transport).with_detail("no token can be made for this time");
+        let no_time = || Error::new(ErrorKind::Transport).with_detail("cannot create a token for this time");
         let expires = now.checked_add(self.lifetime).ok_or_else(no_time)?;
         let seconds = expires.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| no_time())?.as_secs();
-        // What the token says, not a moment later.
+        // Exactly the time in the token.
         let expires = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or_else(no_time)?;
         let resource = escape(audience.as_bytes());
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose().as_bytes()).map_err(|_| no_time())?;
@@ -124,7 +127,7 @@ impl Tokens for SasPolicy {
     }
 }
 
-/// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).
+/// Percent-encodes all characters that are not unreserved (RFC 3986, section 2.3).
 fn escape(bytes: &[u8]) -> String {
     let mut escaped = String::with_capacity(bytes.len());
     for byte in bytes {
@@ -146,7 +149,7 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    /// Expected values by Python 3:
+    /// Expected values computed by Python 3:
     ///
     /// ```python
     /// import hmac, hashlib, base64

@@ -1,8 +1,9 @@
-//! Messages that a peer may send: every one an event, or an error with a kind, in bounded memory, and never a panic.
+//! Messages that a peer may send: each is an event, or an error with a kind, in bounded memory, and never a
+//! panic.
 
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::{Decoding, ErrorKind, Limits, Mode, RepairKind, TextBuffer};
+use cloudevents_core::{DecodeOptions, ErrorKind, Limits, Mode, RepairKind, codec::TextBuffer};
 use proptest::prelude::*;
 
 fn text(text: &str) -> AmqpValue {
@@ -18,8 +19,8 @@ fn required() -> AmqpMessage {
 }
 
 fn refused(message: &AmqpMessage) -> (ErrorKind, Option<String>) {
-    let error = cloudevents_amqp::decode(message, &Decoding::strict()).unwrap_err();
-    let forwarded = cloudevents_amqp::decode_message(message, &Decoding::strict()).unwrap_err();
+    let error = cloudevents_amqp::decode(message, &DecodeOptions::strict()).unwrap_err();
+    let forwarded = cloudevents_amqp::decode_message(message, &DecodeOptions::strict()).unwrap_err();
     assert_eq!(error.to_string(), forwarded.to_string());
     assert!(
         error.detail().len() + error.clause().map_or(0, str::len) + error.help().map_or(0, str::len) > 0,
@@ -59,7 +60,7 @@ fn attributes() {
         assert_eq!(found, kind, "{name}: {value:?}");
         assert!(name.is_empty() || attribute.as_deref() == Some(name), "{name}: {attribute:?}");
         if kind != ErrorKind::DuplicateAttribute {
-            let decoded = cloudevents_amqp::decode(&message, &Decoding::lenient()).unwrap();
+            let decoded = cloudevents_amqp::decode(&message, &DecodeOptions::lenient()).unwrap();
             assert_eq!(decoded.repairs.len(), 1, "{name}: {value:?}");
             assert_eq!(decoded.value.attributes().len(), 3, "{name}: {value:?}");
         }
@@ -85,7 +86,10 @@ fn wrong_values_of_required_attributes() {
             message.application_properties[at].1 = value.clone();
             let (_, attribute) = refused(&message);
             assert_eq!(attribute.as_deref(), Some(name), "{value:?}");
-            assert!(cloudevents_amqp::decode(&message, &Decoding::lenient()).is_err(), "{name}: {value:?}");
+            assert!(
+                cloudevents_amqp::decode(&message, &DecodeOptions::lenient()).is_err(),
+                "{name}: {value:?}"
+            );
         }
     }
 }
@@ -125,14 +129,14 @@ fn properties() {
         ("application/cloudevents+json; charset=latin1", ErrorKind::Unsupported),
         ("application/cloudevents+", ErrorKind::UnknownFormat),
     ] {
-        let error = cloudevents_amqp::decode(&with_type(content_type), &Decoding::strict()).unwrap_err();
+        let error = cloudevents_amqp::decode(&with_type(content_type), &DecodeOptions::strict()).unwrap_err();
         assert_eq!(error.kind(), kind, "{content_type}");
     }
     let mut message = required();
     message.properties.content_encoding = Some("gzip".into());
     assert_eq!(refused(&message).0, ErrorKind::ContentEncoding);
     message.properties.content_encoding = Some("Identity".into());
-    assert!(cloudevents_amqp::decode(&message, &Decoding::strict()).is_ok());
+    assert!(cloudevents_amqp::decode(&message, &DecodeOptions::strict()).is_ok());
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn limits() {
     assert_eq!(refused(&required().with_property("cloudEvents_x", binary)).0, ErrorKind::TooLarge);
     let mut tight = Limits::default();
     tight.bytes = 3;
-    let with = Decoding::strict().with_limits(tight);
+    let with = DecodeOptions::strict().with_limits(tight);
     let mut message = required();
     message.body = Body::DataSections(vec![Bytes::from_static(b"ab"), Bytes::from_static(b"c")]);
     assert!(cloudevents_amqp::decode(&message, &with).is_ok());
@@ -239,14 +243,31 @@ proptest! {
         message.application_properties.extend(properties);
         message.properties.content_type = content_type.map(TextBuffer::from);
         message.body = body;
-        for with in [Decoding::strict(), Decoding::lenient()] {
+        for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
             let Ok(decoded) = cloudevents_amqp::decode(&message, &with) else { continue };
             prop_assert!(with.leniency.allows(RepairKind::DroppedName) || decoded.repairs.is_empty());
-            // What is an event can be written, and is the same when it is read again.
+            // An event can be encoded, and decodes to the same event.
             let (again, _) = cloudevents_amqp::encode(&decoded.value, Mode::Binary)?;
             let again = cloudevents_amqp::decode(&again, &with)?.value;
             prop_assert_eq!(again.attributes().len() >= decoded.value.attributes().len(), true);
             prop_assert_eq!(again.data_bytes().cloned().unwrap_or_default(), decoded.value.data_bytes().cloned().unwrap_or_default());
         }
     }
+}
+
+/// A receiver would mistake the payload for a document.
+#[test]
+fn an_event_whose_payload_is_an_event_is_not_written_in_binary_mode() {
+    let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t");
+    let event =
+        event.payload("Application/CloudEvents+json", cloudevents_core::Payload::text("{}")).build().unwrap();
+    let refused = cloudevents_amqp::encode(&event, cloudevents_core::Mode::Binary).unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.attribute()),
+        (cloudevents_core::ErrorKind::Unsupported, Some("datacontenttype"))
+    );
+    assert!(
+        cloudevents_amqp::encode(&event, cloudevents_core::Mode::structured(&cloudevents_json::Json::new()))
+            .is_ok()
+    );
 }

@@ -1,17 +1,27 @@
-//! The sender and the receiver, beyond what the contract asks for.
+//! Tests of the sender and the receiver beyond the contract.
 
 use crate::tools::{
-    PATIENCE, event, events, id, large, next, receiver_from, send_bare, sender_to, strict, until, within,
+    PATIENCE, event, events, id, large, lost, next, receiver_from, send_bare, sender_to, strict, until,
+    within,
 };
 use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpReceiverOptions, AmqpRefusal, AmqpSenderOptions, from_sections, receiver, sender,
+    AmqpReceiverOptions, AmqpRefusal, AmqpSenderOptions, Login, Logins, ReceivedMessage, Sasl, from_sections,
+    receiver, sender,
 };
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::{Decoding, Error, ErrorKind, Message};
+use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_testkit::amqp::{Answer, Broker, BrokerOptions, Queue};
-use cloudevents_transport::{Bounds, Sender};
+use cloudevents_transport::{Bounds, ConnectionState, Outgoing, Sender};
 use futures_util::FutureExt;
-use std::{error::Error as _, time::Duration};
+use std::{
+    error::Error as _,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -21,7 +31,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long to look for what must not happen.
+/// How long to wait for something that must not happen.
 const QUIET: Duration = Duration::from_millis(200);
 
 fn broker(change: impl FnOnce(&mut BrokerOptions)) -> Broker {
@@ -36,7 +46,7 @@ fn bounded(in_flight: Bounds) -> AmqpReceiverOptions {
     options
 }
 
-/// A queue with so many events.
+/// Creates a queue with this many events.
 async fn filled(broker: &Broker, address: &str, count: usize) -> Queue {
     let sender = sender_to(broker, address).await;
     within(sender.send_all(events(count))).await.unwrap();
@@ -57,7 +67,7 @@ async fn a_thousand_unanswered_messages_are_under_way() {
     let sender = sender_to(&broker, "orders").await;
     let mut outcomes = Vec::new();
     for event in events(1000) {
-        outcomes.push(within(sender.enqueue(event.into())).await.unwrap());
+        outcomes.push(within(sender.enqueue(event)).await.unwrap());
     }
     assert_eq!((queue.len(), sender.metrics().sent), (0, 0));
     queue.answer(Answer::Accept);
@@ -75,10 +85,10 @@ async fn the_brokers_credit_is_the_room_for_sending() {
     within(sender.send(&event("first"))).await.unwrap(); // now the credit is known
     queue.answer(Answer::Withhold);
     for event in events(9) {
-        drop(within(sender.enqueue(event.into())).await.unwrap());
+        drop(within(sender.enqueue(event)).await.unwrap());
     }
     // Dropped while it waits for credit, it sends nothing.
-    assert!(timeout(QUIET, sender.enqueue(event("dropped").into())).await.is_err());
+    assert!(timeout(QUIET, sender.enqueue(event("dropped"))).await.is_err());
     let waiting = sender.clone();
     let waiting = tokio::spawn(async move { waiting.send(&event("waiting")).await });
     queue.answer(Answer::Accept);
@@ -103,10 +113,10 @@ async fn closing_ends_the_wait_for_credit() {
     let sender = sender_to(&broker, "orders").await;
     within(sender.send(&event("first"))).await.unwrap(); // now the credit is known
     queue.answer(Answer::Withhold);
-    let pending = within(sender.enqueue(event("pending").into())).await.unwrap();
+    let pending = within(sender.enqueue(event("pending"))).await.unwrap();
     let clone = sender.clone();
     let waiting = tokio::spawn(async move { clone.send(&event("waiting")).await });
-    assert!(timeout(QUIET, sender.close()).await.is_err()); // there is something pending
+    assert!(timeout(QUIET, sender.close()).await.is_err()); // a message is pending
     assert_eq!(within(waiting).await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
     queue.answer(Answer::Accept);
     within(pending).await.unwrap();
@@ -130,7 +140,7 @@ fn outcomes_outlive_the_runtime() {
     broker.queue("orders").answer(Answer::Withhold);
     let first = runtime();
     let sender = first.block_on(sender_to(&broker, "orders"));
-    let mut outcome = first.block_on(within(sender.enqueue(event(1).into()))).unwrap();
+    let mut outcome = first.block_on(within(sender.enqueue(event(1)))).unwrap();
     assert!(first.block_on(async { timeout(QUIET, &mut outcome).await }).is_err());
     drop(first);
     let error = runtime().block_on(within(&mut outcome)).unwrap_err();
@@ -145,9 +155,9 @@ async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
     options.in_flight = Bounds { messages: 3, ..Bounds::default() };
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     for event in events(3) {
-        drop(within(sender.enqueue(event.into())).await.unwrap()); // a dropped outcome gives no place back
+        drop(within(sender.enqueue(event)).await.unwrap()); // dropping an outcome makes no room
     }
-    assert!(timeout(QUIET, sender.enqueue(event("3").into())).await.is_err());
+    assert!(timeout(QUIET, sender.enqueue(event("3"))).await.is_err());
     broker.queue("orders").answer(Answer::Accept);
     within(sender.send(&event("4"))).await.unwrap();
     assert_eq!(broker.queue("orders").len(), 4);
@@ -186,27 +196,27 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
     let mut options = AmqpSenderOptions::default();
     options.timeout = QUIET;
     let sender = sender(&broker.url("orders"), options).await.unwrap();
-    // Each after the other, so that there is nothing to wait for in between.
+    // One after the other, so that there is no need to wait in between.
     for number in 1..=3 {
         assert_eq!(within(sender.send(&event(number))).await.unwrap_err().kind(), ErrorKind::Timeout);
     }
     within(sender.close()).await.unwrap();
 }
 
-/// What nobody asks about is not looked at before it is due.
+/// An answer that arrived in time is not a timeout, even if the outcome is awaited only later.
 #[tokio::test]
 async fn an_answer_that_came_in_time_is_no_timeout() {
     let broker = Broker::start().unwrap();
     let mut options = AmqpSenderOptions::default();
     options.timeout = Duration::from_secs(1);
     let (mut senders, mut outcomes) = (Vec::new(), Vec::new());
-    // Several, as the task may look at its timer first, or at answers.
+    // Several, as the task may check either its timer or the answers first.
     for queue in 0..8 {
         let sender = sender(&broker.url(&format!("orders-{queue}")), options.clone()).await.unwrap();
         for event in events(3) {
-            outcomes.push(within(sender.enqueue(event.into())).await.unwrap());
+            outcomes.push(within(sender.enqueue(event)).await.unwrap());
         }
-        senders.push(sender); // dropped, it would look at the answers
+        senders.push(sender); // when dropped, it would check the answers
     }
     tokio::time::sleep(options.timeout + QUIET).await; // until they are due
     for outcome in outcomes {
@@ -250,7 +260,8 @@ async fn what_is_too_large_for_the_receiver_does_not_come() {
     assert_eq!(dead[0].condition.as_deref(), Some("amqp:link:message-size-exceeded"));
 }
 
-/// What the client library cannot read surfaces once, is rejected, and does not block what comes after it.
+/// A message that the client library cannot read is delivered once as an error, is rejected, and does not
+/// block the following messages.
 #[tokio::test]
 async fn what_is_no_message_surfaces_and_blocks_nothing() {
     let broker = Broker::start().unwrap();
@@ -261,9 +272,9 @@ async fn what_is_no_message_surfaces_and_blocks_nothing() {
     let broken = next(&mut receiver).await;
     let error = broken.event().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{error}");
-    assert!(error.to_string().contains("no AMQP message"), "{error}");
-    assert_eq!(broken.raw().topic.as_deref(), Some("orders"));
-    assert_eq!(broken.raw().body, None);
+    assert!(error.to_string().contains("not an AMQP message"), "{error}");
+    assert_eq!(broken.topic(), Some("orders"));
+    assert_eq!(broken.body(), None);
     within(broken.reject("unreadable")).await.unwrap();
     let after = next(&mut receiver).await;
     assert_eq!(id(&after), "after");
@@ -273,7 +284,7 @@ async fn what_is_no_message_surfaces_and_blocks_nothing() {
     assert_eq!(queue.dead_letters()[0].description.as_deref(), Some("unreadable"));
 }
 
-/// What is given out never exceeds the bounds, though nobody calls the receiver.
+/// Deliveries never exceed the bounds, even if the program does not call the receiver.
 #[tokio::test]
 async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
     let broker = Broker::start().unwrap();
@@ -281,7 +292,7 @@ async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
     let options = bounded(Bounds { messages: 10, ..Bounds::default() });
     let mut stalled = receiver(&broker.url("orders"), options).await.unwrap();
     until(&queue, |queue| queue.unsettled() == 10).await;
-    tokio::time::sleep(QUIET).await; // a look for what must not happen
+    tokio::time::sleep(QUIET).await; // nothing must happen meanwhile
     assert_eq!((queue.unsettled(), queue.len()), (10, 90));
     for _ in 0..100 {
         within(next(&mut stalled).await.accept()).await.unwrap();
@@ -290,7 +301,7 @@ async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
     assert_eq!(queue.len(), 0);
 }
 
-/// Sizes are not known ahead, so that what is prefetched comes on top.
+/// Sizes are not known in advance, so prefetched messages come on top.
 #[tokio::test]
 async fn a_stalled_consumer_bounds_bytes() {
     let broker = Broker::start().unwrap();
@@ -306,7 +317,7 @@ async fn a_stalled_consumer_bounds_bytes() {
         held.push(next(&mut receiver).await);
     }
     assert_eq!(held.len(), 5);
-    tokio::time::sleep(QUIET).await; // a look for what must not happen
+    tokio::time::sleep(QUIET).await; // nothing must happen meanwhile
     assert!(queue.unsettled() <= 5 + 1 + 4, "{queue:?}");
     for delivery in held {
         within(delivery.accept()).await.unwrap();
@@ -324,19 +335,33 @@ async fn a_sender_outlives_its_broker() {
     let sender = sender(&broker.url("orders"), options).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
     broker.queue("orders").answer(Answer::Withhold);
-    let pending = within(sender.enqueue(event("pending").into())).await.unwrap();
+    let pending = within(sender.enqueue(event("pending"))).await.unwrap();
     broker.stop();
     assert_eq!(within(pending).await.unwrap_err().kind(), ErrorKind::Disconnected);
-    assert_eq!(within(sender.send(&event(2))).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    // The next message waits for the broker to be reachable again, and the state shows it.
+    let waiting = tokio::spawn({
+        let sender = sender.clone();
+        async move { sender.send(&event(2)).await }
+    });
+    let mut seen = sender.connectivity();
+    within(async {
+        while !matches!(seen.state(), ConnectionState::Connecting { failed: 1.., error: Some(_) }) {
+            seen.changed().await;
+        }
+    })
+    .await;
+    assert!(!waiting.is_finished());
     broker.queue("orders").answer(Answer::Accept);
     broker.restart().unwrap();
+    within(waiting).await.unwrap().unwrap();
     within(sender.send(&event(3))).await.unwrap();
+    assert_eq!((sender.metrics().connects, sender.metrics().disconnects), (2, 1));
     for number in 4..9 {
-        drop(within(sender.enqueue(event(number).into())).await.unwrap()); // the answers make room there, too
+        drop(within(sender.enqueue(event(number))).await.unwrap()); // the answers make room there, too
     }
     within(sender.close()).await.unwrap();
-    assert_eq!(broker.queue("orders").len(), 7);
-    // Of neither connection is anything left.
+    assert_eq!(broker.queue("orders").len(), 8);
+    // Nothing of either connection is left.
     let tasks = Handle::current().metrics();
     within(async {
         while tasks.num_alive_tasks() > 0 {
@@ -346,7 +371,7 @@ async fn a_sender_outlives_its_broker() {
     .await;
 }
 
-/// Passes bytes on, both ways, until it is told to pass none, and leaves the connections open. Answers with the port.
+/// Forwards bytes in both directions until it is cut, and leaves the connections open. Returns the port.
 async fn line(broker: &Broker, mut cut: watch::Receiver<bool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, behind) = (listener.local_addr().unwrap().port(), broker.port());
@@ -372,17 +397,12 @@ async fn a_broker_that_falls_silent_is_a_lost_connection() {
     options.connection.idle_timeout = Duration::from_secs(1);
     let url = format!("amqp://127.0.0.1:{}/orders", line(&broker, is_cut).await);
     let mut receiver = receiver(&url, options).await.unwrap();
-    // With nothing to say, both say so now and then.
+    // Idle peers both send something from time to time.
     assert!(timeout(Duration::from_secs(3), receiver.next()).await.is_err());
     broker.queue("orders").put(b"x");
     drop(next(&mut receiver).await);
     cut.send(true).unwrap();
-    loop {
-        match within(receiver.next()).await {
-            Ok(delivery) => drop(delivery),
-            Err(error) => break assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}"),
-        }
-    }
+    lost(&receiver).await;
 }
 
 #[tokio::test]
@@ -401,10 +421,10 @@ async fn what_a_dropped_sender_enqueued_arrives() {
     queue.answer(Answer::Withhold);
     let sender = sender_to(&broker, "orders").await;
     for event in events(200) {
-        drop(within(sender.enqueue(event.into())).await.unwrap());
+        drop(within(sender.enqueue(event)).await.unwrap());
     }
     drop(sender);
-    tokio::time::sleep(QUIET).await; // a look for a link that ends too early
+    tokio::time::sleep(QUIET).await; // the link must not end too early
     queue.answer(Answer::Accept);
     until(&queue, |queue| queue.len() == 200).await;
 }
@@ -418,35 +438,23 @@ async fn a_receiver_outlives_its_broker() {
     let held = next(&mut receiver).await;
     until(&queue, |queue| queue.unsettled() == 3 && queue.is_empty()).await;
     broker.stop();
-    let mut kinds = Vec::new();
-    while kinds.len() < 3 {
-        match within(receiver.next()).await {
-            Ok(Some(prefetched)) => drop(prefetched),
-            Ok(None) => panic!("it ended"),
-            Err(error) => kinds.push(error.kind()),
-        }
-    }
-    assert_eq!(kinds, [ErrorKind::Disconnected; 3]);
+    lost(&receiver).await;
+    assert!(timeout(QUIET, receiver.next()).await.is_err()); // redelivered, but not twice
     assert_eq!(within(held.accept()).await.unwrap_err().kind(), ErrorKind::Disconnected);
     assert_eq!(queue.len(), 3);
     broker.restart().unwrap();
     let mut seen = Vec::new();
     while seen.len() < 3 {
-        match within(receiver.next()).await {
-            Ok(delivery) => {
-                let delivery = delivery.unwrap();
-                seen.push(id(&delivery));
-                within(delivery.accept()).await.unwrap();
-            }
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Disconnected), // of a try before the restart
-        }
+        let delivery = next(&mut receiver).await;
+        seen.push(id(&delivery));
+        within(delivery.accept()).await.unwrap();
     }
     assert_eq!(seen, ["1", "2", "3"]);
     within(receiver.drain(PATIENCE)).await.unwrap();
     assert_eq!((queue.len(), queue.unsettled()), (0, 0));
 }
 
-/// The task has no turn between them, and so finds all of them at once.
+/// The task does not run in between, and so finds all of them at once.
 #[tokio::test]
 async fn settlements_that_are_asked_together_stay_apart() {
     let broker = Broker::start().unwrap();
@@ -485,7 +493,8 @@ async fn settlements_that_are_asked_together_stay_apart() {
     assert_eq!(again, [("5".to_owned(), 1), ("6".to_owned(), 2), ("7".to_owned(), 2)]);
 }
 
-/// Dropping the receiver ends its task, and releases what was prefetched; what is still held can still be settled.
+/// Dropping the receiver ends its task, and releases prefetched messages. Deliveries that are still held
+/// can be settled.
 #[tokio::test]
 async fn a_dropped_receiver_releases() {
     let broker = Broker::start().unwrap();
@@ -529,6 +538,59 @@ async fn rejected_messages_keep_their_reason() {
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].condition.as_deref(), Some("amqp:precondition-failed"));
     assert_eq!((dead[0].description.as_deref(), dead[0].failures), (Some("no such order"), 1));
+}
+
+/// A rejected message goes to the other address unchanged, with the reason, and is then settled.
+#[tokio::test]
+async fn dead_letters_go_to_an_address() {
+    let broker = Broker::start().unwrap();
+    let queue = filled(&broker, "orders", 1).await;
+    let message = AmqpMessage::new(Body::Data("malformed".into()))
+        .with_property("cloudEvents_id", AmqpValue::String("2".into()))
+        .with_property("cloudEvents_specversion", AmqpValue::String("1.0".into()));
+    send_bare(&broker.url(""), "orders", from_sections(message).unwrap()).await;
+    let url = format!("{}?dead-letter=rejected&max-attempts=2", broker.url("orders"));
+    let mut receiver = receiver(&url, AmqpReceiverOptions::default()).await.unwrap();
+    within(next(&mut receiver).await.retry(Duration::ZERO)).await.unwrap();
+    for _ in 0..2 {
+        let delivery = next(&mut receiver).await;
+        match delivery.event() {
+            Ok(_) => {
+                assert_eq!((delivery.attempt(), delivery.is_redelivered()), (2, Some(true)));
+                within(delivery.retry(Duration::ZERO)).await.unwrap();
+            }
+            Err(error) => within(delivery.reject(error)).await.unwrap(),
+        }
+    }
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((queue.len(), queue.unsettled(), queue.dead_letters().len()), (0, 0, 0));
+    let mut rejected = receiver_from(&broker, "rejected").await;
+    let mut reasons = Vec::new();
+    for _ in 0..2 {
+        let delivery = next(&mut rejected).await;
+        let header = |name: &str| delivery.header_text(name).unwrap_or_default().into_owned();
+        assert_eq!(header("dead-letter-address"), "orders");
+        match delivery.event() {
+            Ok(event) => assert_eq!((event.id(), header("dead-letter-attempt")), ("0", "2".to_owned())),
+            Err(_) => {
+                assert_eq!(delivery.body().unwrap(), "malformed");
+                assert_eq!(header("dead-letter-error"), "missing-attribute");
+            }
+        }
+        reasons.push(header("dead-letter-reason"));
+        within(delivery.accept()).await.unwrap();
+    }
+    reasons.sort_unstable();
+    assert!(reasons[0].contains("source"), "{reasons:?}");
+    assert_eq!(reasons[1], "given up after 2 attempts");
+}
+
+#[tokio::test]
+async fn a_receiver_opens_only_when_it_is_decided_what_happens_to_rejected_messages() {
+    let broker = Broker::start().unwrap();
+    let error = receiver(&broker.url("orders"), AmqpReceiverOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.help().unwrap().contains("dead-letter=<address>"), "{error}");
 }
 
 #[tokio::test]
@@ -591,7 +653,15 @@ async fn urls_that_cannot_be_used() {
         let error = sender(&url, AmqpSenderOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{option}: {error}");
     }
-    for option in ["mode=binary", "prefetch=many", "group=x"] {
+    for option in [
+        "mode=binary",
+        "prefetch=many",
+        "group=x",
+        "reject=x",
+        "dead-letter=",
+        "dead-letter=a&reject=drop",
+        "max-attempts=x",
+    ] {
         let url = format!("{}?{option}", broker.url("orders"));
         assert_eq!(receiver(&url, strict()).await.unwrap_err().kind(), ErrorKind::InvalidUrl, "{option}");
     }
@@ -606,7 +676,7 @@ async fn nobody_there_is_a_lost_connection() {
     assert!(error.to_string().contains(&broker.port().to_string()), "{error}");
 }
 
-/// The first host that can be connected to is taken.
+/// The first reachable host is used.
 #[tokio::test]
 async fn a_second_host_stands_in() {
     let (mut gone, broker) = (Broker::start().unwrap(), Broker::start().unwrap());
@@ -628,13 +698,13 @@ async fn modes_and_separators_are_those_of_the_url() {
     within(open("mode=binary&separator=underscore").await.send(&event(3))).await.unwrap();
     let mut receiver = receiver_from(&broker, "orders").await;
     let structured = next(&mut receiver).await;
-    assert!(matches!(structured.message().unwrap(), Message::Structured { .. }));
+    assert!(matches!(structured.message().unwrap(), Message::Structured(_)));
     assert_eq!(id(&structured), "1");
     assert_eq!(structured.topic(), Some("orders"));
     let colon = next(&mut receiver).await;
-    assert_eq!(colon.raw().header("cloudEvents:id").unwrap(), "2");
+    assert_eq!(colon.header_text("cloudEvents:id").unwrap(), "2");
     let underscore = next(&mut receiver).await;
-    assert_eq!(underscore.raw().header("cloudEvents_id").unwrap(), "3");
+    assert_eq!(underscore.header_text("cloudEvents_id").unwrap(), "3");
     for delivery in [structured, colon, underscore] {
         assert_eq!(delivery.event().unwrap().source().as_str(), "/tests");
         within(delivery.accept()).await.unwrap();
@@ -646,22 +716,87 @@ async fn batches_are_not_sent() {
     let broker = Broker::start().unwrap();
     let sender = sender_to(&broker, "orders").await;
     let batch = Message::batched(&[event(1)], &cloudevents_json::Json::new()).unwrap().0;
-    assert_eq!(within(sender.send_message(batch)).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(within(sender.send(batch)).await.unwrap_err().kind(), ErrorKind::Unsupported);
     within(sender.send(&event(2))).await.unwrap();
 }
 
-/// A message that is foreign in its sections too: a value in place of data.
+/// A message whose sections are foreign too: a value instead of data.
 #[tokio::test]
 async fn foreign_messages_surface() {
     let broker = Broker::start().unwrap();
     let message = AmqpMessage::new(Body::Value(AmqpValue::Int(42)));
     send_bare(&broker.url(""), "orders", from_sections(message).unwrap()).await;
     broker.queue("orders").put(b"bare");
-    let mut receiver = receiver(&broker.url("orders"), Decoding::strict().into()).await.unwrap();
+    let mut receiver = receiver(&broker.url("orders"), strict()).await.unwrap();
     for body in ["42", "bare"] {
         let delivery = next(&mut receiver).await;
         assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::NotACloudEvent);
-        assert_eq!(delivery.raw().body.as_ref().unwrap(), body);
+        assert_eq!(delivery.body().unwrap(), body);
         within(delivery.reject("foreign")).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_goes_along_with_a_message_arrives() {
+    let broker = Broker::start().unwrap();
+    let (from, to) = (sender_to(&broker, "orders").await, sender_to(&broker, "forwarded").await);
+    let outgoing = Outgoing::from(event(1))
+        .key("42")
+        .header("traceparent", "00-1-2-01")
+        .header("bytes", b"\xff")
+        .expires_after(Duration::from_secs(60))
+        .priority(7)
+        .reply_to("answers")
+        .correlation("c-1");
+    within(from.send(outgoing)).await.unwrap();
+    let first = next(&mut receiver_from(&broker, "orders").await).await;
+    assert_eq!((first.reply_to(), first.correlation().as_deref()), (Some("answers"), Some(&b"c-1"[..])));
+    let native = first.received().native::<ReceivedMessage>().unwrap();
+    let header = native.header.as_ref().unwrap();
+    assert_eq!((header.ttl, header.priority.0, header.durable), (Some(60_000), 7, true));
+    within(to.send(first.forward())).await.unwrap();
+    let forwarded = next(&mut receiver_from(&broker, "forwarded").await).await;
+    for delivery in [&first, &forwarded] {
+        assert_eq!(id(delivery), "1");
+        assert_eq!(delivery.key().as_deref(), Some(&b"42"[..]));
+        assert_eq!(delivery.header_text("traceparent").as_deref(), Some("00-1-2-01"));
+        assert_eq!(delivery.header("bytes").as_deref(), Some(&b"\xff"[..]));
+    }
+    let error = within(from.send(Outgoing::from(event(1)).header("cloudEvents:id", "2"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidName);
+}
+
+/// Returns these passwords of `alice`, one for each connection, and then the last one again.
+#[derive(Debug)]
+struct Passwords(Mutex<Vec<&'static str>>, AtomicUsize);
+
+impl Logins for Passwords {
+    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, Error>> + Send + '_>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let mut passwords = self.0.lock().unwrap();
+        let password = if passwords.len() > 1 { passwords.remove(0) } else { passwords[0] };
+        Box::pin(async move { Ok(Sasl::plain("alice", password).into()) })
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_before_each_connection() {
+    let mut broker = broker(|options| options.users.push(("alice".into(), "right".into())));
+    let passwords = Arc::new(Passwords(
+        Mutex::new(vec!["wrong", "right", "old", "old", "right"]),
+        AtomicUsize::default(),
+    ));
+    let mut options = AmqpSenderOptions::default();
+    options.connection.logins = Some(Arc::clone(&passwords) as Arc<dyn Logins>);
+    let url = broker.url("orders");
+    let open = || sender(&url, options.clone());
+    // Opening reports a refusal at once.
+    assert_eq!(within(open()).await.unwrap_err().kind(), ErrorKind::Refused);
+    let sender = within(open()).await.unwrap();
+    within(sender.send(&event(1))).await.unwrap();
+    // Reconnecting retries, with the then current credentials.
+    broker.stop();
+    broker.restart().unwrap();
+    within(async { while sender.send(&event(2)).await.is_err() {} }).await;
+    assert!(passwords.1.load(Ordering::Relaxed) >= 5, "{passwords:?}");
 }

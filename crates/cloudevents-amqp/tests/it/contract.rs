@@ -1,7 +1,7 @@
-//! What every pair of sender and receiver has to do, over AMQP.
+//! The contract of senders and receivers, over AMQP.
 //!
-//! The broker is one in memory, and the one that `CE_TEST_AMQP_URL` names, with everything of an address but its end:
-//! `amqp://guest:guest@localhost:5672//queue/`.
+//! The broker is one in memory, and also the one that `CE_TEST_AMQP_URL` names. The variable contains all
+//! of an address but its end: `amqp://guest:guest@localhost:5672//queue/`.
 
 use crate::tools::send_bare;
 use cloudevents_amqp::fe2o3_amqp018::{
@@ -16,22 +16,27 @@ use cloudevents_transport::{
 };
 use std::{
     process,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
+use tokio::task::spawn_blocking;
 
 struct Address {
     url: String,
-    /// Whether it is on the broker in memory, which does all it should.
-    memory: bool,
+    /// The broker in memory, which supports everything. `None` for a real one.
+    memory: Option<Arc<Mutex<Broker>>>,
 }
 
 impl Venue for Address {
     fn claims(&self) -> Claims {
         let mut claims = Claims::default();
         claims.patience = Duration::from_secs(60);
-        if !self.memory {
-            // RabbitMQ before 4.0 says of a message that came again only that it did.
+        claims.attempts = self.memory.is_some().then_some(10);
+        if self.memory.is_none() {
+            // RabbitMQ before 4.0 only reports that a message was delivered before.
             claims.counts_attempts = std::env::var("CE_TEST_AMQP_COUNTS").is_ok();
         }
         claims
@@ -42,7 +47,7 @@ impl Venue for Address {
     }
 
     async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
-        receiver(&self.url, AmqpReceiverOptions::from(options)).await
+        receiver(&format!("{}?reject=broker", self.url), AmqpReceiverOptions::from(options)).await
     }
 
     async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
@@ -56,13 +61,33 @@ impl Venue for Address {
         send_bare(&self.url, &address.join("/"), from_sections(message)?).await;
         Ok(())
     }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let interrupted = spawn_blocking(move || {
+            let mut broker = broker.lock().unwrap();
+            broker.stop();
+            broker.restart()
+        });
+        interrupted.await.unwrap().unwrap();
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
-    let broker = Broker::start().unwrap();
-    let report = check_all(async || Ok(Address { url: broker.url(&name()), memory: true })).await;
-    assert!(report.iter().all(|(_, verdict)| matches!(verdict, Ok(Verdict::Holds))), "\n{report}");
+    let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
+    let open = async || {
+        let url = broker.lock().unwrap().url(&name());
+        Ok(Address { url, memory: Some(Arc::clone(&broker)) })
+    };
+    let report = check_all(open).await;
+    // An acceptance of AMQP does not report where the message is; the broker in memory takes any size.
+    let unclaimed = ["receipts_say_where", "what_is_too_large_is_refused_and_blocks_nothing"];
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,13 +96,13 @@ async fn on_a_real_broker() {
         println!("skipped: CE_TEST_AMQP_URL is not set");
         return;
     };
-    let open = async || Ok(Address { url: format!("{prefix}{}", name()), memory: false });
+    let open = async || Ok(Address { url: format!("{prefix}{}", name()), memory: None });
     let report = check_all(open).await;
     println!("{report}");
     assert!(report.holds(), "\n{report}");
 }
 
-/// An address of its own for every check.
+/// A separate address for every check.
 fn name() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("contract-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))

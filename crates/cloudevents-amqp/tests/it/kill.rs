@@ -1,4 +1,4 @@
-//! A consumer that is killed loses nothing: what it has not accepted comes again.
+//! A killed consumer loses nothing: what it has not accepted is delivered again.
 
 use crate::tools::{PATIENCE, events, id, next, receiver_from, sender_to, strict, until, within};
 use cloudevents_amqp::fe2o3_amqp018::receiver;
@@ -11,13 +11,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The URL that the consumer's process is told.
+/// The environment variable with the URL for the consumer's process.
 const URL: &str = "CE_KILL_URL";
 
 const EVENTS: usize = 200;
 
-/// `CE_KILL_ROUNDS` rounds, or three: as many events, and a consumer that is killed in the middle of them. What it has said it dealt
-/// with, and what is left in the end, is everything.
+/// Runs `CE_KILL_ROUNDS` rounds, 3 by default. Each sends as many events, and kills the consumer while it
+/// handles them. The events that it reported as handled, and those left in the end, are all events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_consumer_loses_nothing() {
     let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
@@ -37,7 +37,7 @@ async fn a_killed_consumer_loses_nothing() {
         handled.extend(consume_and_kill(broker.url("kill"), kill_after).await);
         until(&queue, |queue| queue.unsettled() == 0).await;
     }
-    assert!(handled.len() < sent.len(), "nothing was left: nobody was killed in the middle");
+    assert!(handled.len() < sent.len(), "nothing was left: no consumer was killed in the middle");
     let mut left = receiver_from(&broker, "kill").await;
     let mut rest = queue.len();
     println!("{rounds} rounds: {} of {} dealt with before the kill, {rest} left", handled.len(), sent.len());
@@ -50,7 +50,8 @@ async fn a_killed_consumer_loses_nothing() {
     assert_eq!(handled, sent);
 }
 
-/// What the consumer's process said it dealt with, at least so many, until it was killed.
+/// Returns the events that the consumer's process reported as handled before it was killed, at least this
+/// many.
 async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
     let consuming = tokio::task::spawn_blocking(move || {
         let mut child = Command::new(env::current_exe().unwrap())
@@ -77,7 +78,7 @@ async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
     tokio::time::timeout(PATIENCE, consuming).await.unwrap().unwrap()
 }
 
-/// Not a test, but the process that is killed.
+/// Not a test: the process that is killed.
 #[tokio::test]
 async fn consumer() {
     let Ok(url) = env::var(URL) else { return };

@@ -14,6 +14,7 @@ mod client;
 mod contract;
 mod crosslang;
 mod kill;
+mod losses;
 mod memory;
 mod regression;
 mod roundtrip;

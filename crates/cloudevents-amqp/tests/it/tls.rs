@@ -1,9 +1,7 @@
-//! TLS and SASL EXTERNAL, by something that ends TLS before the broker.
+//! TLS and SASL EXTERNAL, with a proxy that terminates TLS before the broker.
 
-use crate::tools::{event, id, next, within};
-use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpConnection, AmqpReceiverOptions, AmqpSenderOptions, Tls, receiver, sender,
-};
+use crate::tools::{event, id, next, strict, within};
+use cloudevents_amqp::fe2o3_amqp018::{AmqpConnection, AmqpSenderOptions, Tls, receiver, sender};
 use cloudevents_core::ErrorKind;
 use cloudevents_testkit::amqp::{Broker, BrokerOptions};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -20,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// An authority, and what it issues.
+/// An authority and its certificates.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -42,7 +40,7 @@ impl Authority {
     }
 }
 
-/// Ends TLS, with certificates of clients if so wanted, before the broker. Answers with the port.
+/// Terminates TLS before the broker, and requires client certificates if requested. Returns the port.
 async fn front(authority: &Authority, broker: &Broker, certificates: bool) -> u16 {
     let provider = Arc::new(ring::default_provider());
     let (certificate, key) = authority.issue("127.0.0.1");
@@ -87,7 +85,7 @@ async fn events_go_over_tls() {
     let url = format!("amqps://127.0.0.1:{}/orders", front(&authority, &broker, false).await);
     let sender = sender(&url, with(authority.tls())).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
-    let mut options = AmqpReceiverOptions::default();
+    let mut options = strict();
     options.connection.tls = authority.tls();
     let mut receiver = receiver(&url, options).await.unwrap();
     let delivery = next(&mut receiver).await;
@@ -105,7 +103,7 @@ async fn unknown_authorities_are_not_trusted() {
         let error = within(sender(&url, with(tls))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     }
-    // A name that is not the certificate's.
+    // The certificate has another name.
     let url = format!("amqps://localhost:{port}/orders");
     within(sender(&url, with(authority.tls()))).await.unwrap_err();
     for tls in [Tls::default().with_authorities("none"), authority.tls().with_identity("none", "none")] {
@@ -118,7 +116,7 @@ async fn unknown_authorities_are_not_trusted() {
 async fn external_is_whom_the_certificate_says() {
     let authority = Authority::new();
     let mut options = BrokerOptions::default();
-    options.users.push(("nobody".into(), "else".into()));
+    options.users.push(("another".into(), "user".into()));
     options.external = true;
     let broker = Broker::with_options(options).unwrap();
     let url = format!("amqps://127.0.0.1:{}/orders?sasl=external", front(&authority, &broker, true).await);
@@ -128,7 +126,7 @@ async fn external_is_whom_the_certificate_says() {
     within(sender(&url, with(authority.tls()))).await.unwrap_err();
 }
 
-/// What is seen of certificates and keys is that there are some.
+/// Debug output only shows that certificates and keys are set.
 #[test]
 fn keys_are_seen_nowhere() {
     let mut connection = AmqpConnection::default();

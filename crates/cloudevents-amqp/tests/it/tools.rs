@@ -1,15 +1,15 @@
-//! What the tests of the client are written with.
+//! Helpers for the tests of the client.
 
 use cloudevents_amqp::fe2o3_amqp018::{
     AmqpReceiverOptions, AmqpSenderOptions, Fe2o3Message, receiver, sender,
 };
-use cloudevents_core::{Decoding, Event, Payload};
+use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_testkit::amqp::{Broker, Queue};
-use cloudevents_transport::{Delivery, Receiver, Sender};
+use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use std::time::Duration;
 
-/// How long something may take that must happen.
+/// How long an expected event may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn event(id: impl ToString) -> Event {
@@ -20,7 +20,7 @@ pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
     (0..count).map(event)
 }
 
-/// An event whose payload has so many bytes.
+/// Creates an event with a payload of this many bytes.
 pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
     let payload = Payload::binary(vec![b'x'; bytes]);
     let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
@@ -36,7 +36,9 @@ pub(crate) async fn receiver_from(broker: &Broker, address: &str) -> Receiver {
 }
 
 pub(crate) fn strict() -> AmqpReceiverOptions {
-    Decoding::strict().into()
+    let mut options = AmqpReceiverOptions::from(DecodeOptions::strict());
+    options.queue = QueueOptions::default().rejecting_to_broker();
+    options
 }
 
 pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
@@ -57,14 +59,25 @@ pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
     }
 }
 
-/// Sends with nothing but the client library.
+/// Sends with only the client library.
 pub(crate) async fn send_bare(url: &str, address: &str, message: Fe2o3Message) {
-    // A user in the URL goes before the profile.
+    // A user in the URL takes precedence over the profile.
     let builder = Connection::builder().container_id("bare").sasl_profile(SaslProfile::Anonymous);
     let mut connection = builder.open(url).await.unwrap();
     let mut session = Session::begin(&mut connection).await.unwrap();
     let mut sender = fe2o3_amqp::Sender::attach(&mut session, "bare", address).await.unwrap();
     sender.send(message).await.unwrap();
-    // It was accepted; how the broker ends the rest is its own affair.
+    // It was accepted; how the broker ends the rest does not matter.
     let _ = (sender.close().await, session.end().await, connection.close().await);
+}
+
+/// Waits until the receiver has noticed that it lost its connection.
+pub(crate) async fn lost(receiver: &Receiver) {
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
 }

@@ -1,13 +1,13 @@
-//! Defaults of fields, which stand in schemas as JSON.
+//! Defaults of fields, which schemas write as JSON.
 
 use super::shape::{Node, Shape};
 use crate::datum::{write_bytes, write_long};
 use serde_json::Value as Json;
 
-/// Defaults of records may have records in them, whose defaults may have …
+/// The maximum nesting of defaults: a default of a record may contain records with defaults, and so on.
 const DEEPEST: u32 = 32;
 
-/// A default as a datum of this node; `None` when it does not fit.
+/// Returns a default as a datum of this node; `None` if it does not match the node.
 pub(super) fn default_bytes(shape: &Shape, node: usize, default: &Json) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     put(shape, node, default, &mut bytes, 0)?;
@@ -56,7 +56,7 @@ fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> 
                 put(shape, field.node, json, out, deeper)?;
             }
         }
-        // The first variant that it fits; before Avro 1.12 it had to be the first of all.
+        // The first variant that matches. Before Avro 1.12, only the first variant was allowed.
         (Node::Union(variants), json) => {
             let length = out.len();
             let fits = variants.iter().enumerate().any(|(index, variant)| {
@@ -74,7 +74,7 @@ fn put(shape: &Shape, at: usize, json: &Json, out: &mut Vec<u8>, depth: u32) -> 
     Some(())
 }
 
-/// Bytes in JSON are the code points up to 255.
+/// Avro writes bytes in JSON as the code points up to 255.
 fn latin(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }

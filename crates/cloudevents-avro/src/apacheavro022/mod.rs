@@ -18,10 +18,10 @@ const CONTENT_TYPE: &str = "application/avro";
 
 /// Avro payloads from serde types, for [`EventBuilder`].
 pub trait AvroBuilderExt: Sized {
-    /// The payload as the datum of a value, written with this schema, with `datacontenttype` `application/avro`. What does not fit
-    /// the schema is reported by `build`.
+    /// Sets the payload to the datum of a value, written with this schema, with `datacontenttype` `application/avro`. `build` reports a
+    /// value that does not match the schema.
     ///
-    /// The schema is not part of the event; `dataschema` is the attribute to name it.
+    /// The schema is not part of the event; name it with the attribute `dataschema`.
     ///
     /// ```
     /// use cloudevents_avro::{AvroBuilderExt, AvroEventExt};
@@ -52,15 +52,15 @@ impl AvroBuilderExt for EventBuilder {
 
 /// Avro payloads as serde types, for [`Event`].
 pub trait AvroEventExt {
-    /// The payload, one datum that was written with this schema, as a value of this type.
+    /// Returns the payload, one datum written with this schema, as a value of type `T`.
     ///
-    /// It is checked before the library reads it, as [`CheckedSchema`] does, which is for schemas that refer to others, that are to be
-    /// resolved to a reader's, or that read many payloads.
+    /// The datum is checked before the library reads it. Use [`CheckedSchema`] for schemas that refer to others, for schema resolution,
+    /// or to read many payloads.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro
     /// (`application/avro`, `avro/binary`, or a subtype that ends in `+avro`), and [`InvalidData`](ErrorKind::InvalidData)
-    /// when there is no payload, when it is not a datum of the schema, when something follows it, or when it is not a `T`. Those of
-    /// [`CheckedSchema::check`] come besides.
+    /// when there is no payload, when it is not a datum of the schema, when bytes follow it, or when it is not a `T`; and those of
+    /// [`CheckedSchema::check`].
     fn data_as_avro<T: DeserializeOwned>(&self, schema: &Schema) -> Result<T, Error>;
 }
 

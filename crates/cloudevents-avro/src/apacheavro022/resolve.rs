@@ -1,7 +1,7 @@
-//! A datum of the writer's schema as one of the reader's: Avro's schema resolution, on bytes.
+//! Avro's schema resolution on bytes: converts a datum of the writer's schema to one of the reader's.
 //!
-//! The library resolves values, looks twice at all that is below a union, and so takes time that doubles with every nested one. Here, the
-//! variant of a union is chosen by the types alone, and every byte is read once.
+//! The library resolves values and visits everything below a union twice, so its time doubles with every nested union. Here, the
+//! variant of a union is selected by the types alone, and every byte is read once.
 
 use super::{
     invalid,
@@ -14,7 +14,7 @@ use cloudevents_core::{Error, ErrorKind};
 /// The most bytes of defaults in a datum: every item of an array may have its own.
 const MOST_DEFAULTS: usize = 16 << 20;
 
-/// The datum as the reader has it.
+/// Returns the datum in the reader's schema.
 ///
 /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData) when it cannot be resolved, and [`TooLarge`](ErrorKind::TooLarge) when
 /// there are more than 16 MiB of defaults.
@@ -30,7 +30,7 @@ pub(super) fn resolve(writer: &Shape, reader: &Shape, datum: &[u8]) -> Result<Ve
 struct Resolver<'a> {
     walk: Walk<'a>,
     reader: &'a Shape,
-    /// How many bytes of defaults there may still be.
+    /// The bytes of defaults still allowed.
     most: usize,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Resolver<'a> {
         Ok(bytes.first_chunk().copied().map_or(0.0, f32::from_le_bytes)) // There are four.
     }
 
-    /// Blocks stay blocks; sizes in bytes, which readers need not have, are left out.
+    /// Blocks stay blocks. Their sizes in bytes, which readers do not need, are left out.
     fn blocks(
         &mut self,
         out: &mut Vec<u8>,
@@ -130,7 +130,7 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// Fields come in the writer's order, and go in the reader's.
+    /// Fields are read in the writer's order and written in the reader's.
     fn record(
         &mut self,
         fields: &'a [Field],
@@ -175,7 +175,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The variant for what was written: one of the same type, else one that it can be promoted to. With its index.
+/// The index and the node of the variant for the written type: one of the same type, else one it can be promoted to.
 fn best(reader: &Shape, written: &Node, variants: &[usize]) -> Option<(usize, usize)> {
     let fit = |fits: fn(&Node, &Node) -> bool| {
         variants
@@ -206,7 +206,7 @@ fn is_promoted(written: &Node, read: &Node) -> bool {
             | (Node::Float, Node::Double)
             | (Node::String, Node::Bytes { .. })
             | (Node::Bytes { .. }, Node::String)
-            // As Java has it, the names of records do not matter when nothing else fits.
+            // As in Java, the names of records do not matter if nothing else matches.
             | (Node::Record { .. }, Node::Record { .. })
     )
 }

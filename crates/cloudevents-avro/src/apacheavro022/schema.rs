@@ -1,17 +1,17 @@
-//! A schema that payloads are checked against before the library reads them.
+//! A schema that checks payloads before the library reads them.
 
 use super::{invalid, resolve::resolve, shape::Shape, walk::check};
 use apache_avro::{Schema, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use cloudevents_core::Error;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A schema of `apache-avro` with all that it refers to, which reads what a peer sent.
+/// A schema of `apache-avro`, with all schemas it refers to, for reading data from peers.
 ///
-/// The library itself trusts what it reads: it takes a string or boolean that is cut off for a null, allocates what a length claims,
-/// and follows nesting as deep as it goes. Here every datum is walked over first, by [`check`](Self::check), and only then read. The
-/// rules of schema resolution, between a writer's schema and a reader's, are here too: see [`read_as`](Self::read_as).
+/// The library itself trusts its input: it reads a truncated string or boolean as null, allocates what a length claims, and follows
+/// nesting without limit. So [`check`](Self::check) validates every datum before the library reads it. [`read_as`](Self::read_as)
+/// applies schema resolution between a writer's and a reader's schema.
 ///
-/// Making one reads the schema once; it is meant to be kept.
+/// Creating one parses the schema once; keep it and reuse it.
 ///
 /// ```
 /// use cloudevents_avro::CheckedSchema;
@@ -28,42 +28,45 @@ use serde::{Serialize, de::DeserializeOwned};
 #[derive(Debug)]
 pub struct CheckedSchema {
     root: Schema,
-    /// What one refers to comes before it.
+    /// In order: a schema comes after those that it refers to.
     references: Vec<Schema>,
     shape: Shape,
 }
 
 impl CheckedSchema {
-    /// The schema of this text, in JSON, with the texts of all schemas that it names, directly or not; what one names comes before it.
+    /// Parses a schema in JSON, with the texts of all schemas that it refers to, directly or indirectly. A schema must come after those
+    /// that it refers to.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro schema, or names one that is not
-    /// among these.
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the text is not an Avro schema, or refers to a
+    /// schema that is missing.
     pub fn parse<'a>(text: &'a str, references: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let (root, references) = Schema::parse_str_with_list(text, references)
             .map_err(|error| invalid(format!("the schema is not one of Avro: {error}")))?;
         Self::new(root, references)
     }
 
-    /// The same of schemas that are parsed already.
+    /// Like [`parse`](Self::parse), from parsed schemas.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it names one that is not among these.
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the schema refers to a schema that is missing.
     pub fn new(schema: Schema, references: Vec<Schema>) -> Result<Self, Error> {
         let shape = Shape::new(&schema, &references)?;
         Ok(Self { root: schema, references, shape })
     }
 
-    /// Checks that these bytes are one datum of the schema and nothing else, without making anything of it. Whether strings are
-    /// UTF-8 is not looked at.
+    /// Checks that the bytes are exactly one datum of the schema, without decoding it. Does not check that strings are UTF-8.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it is cut off, something follows it, or a
-    /// length, a size, an index, a boolean or a big decimal is none; [`TooDeep`](cloudevents_core::ErrorKind::TooDeep) when it is nested deeper than 64
-    /// records, unions, arrays and maps; and [`TooMany`](cloudevents_core::ErrorKind::TooMany) when an array or map has more items than
-    /// bytes, and 65,536 besides, or when there are as many nulls and empty records. They have the position.
+    /// Errors carry the offset. They are of these kinds:
+    ///
+    /// - [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the datum is truncated, bytes follow it, or a length, size, index,
+    ///   boolean or big decimal is invalid.
+    /// - [`TooDeep`](cloudevents_core::ErrorKind::TooDeep): more than 64 levels of records, unions, arrays and maps.
+    /// - [`TooMany`](cloudevents_core::ErrorKind::TooMany): an array or map has more items than there are bytes, plus 65,536; or there
+    ///   are as many nulls and empty records.
     pub fn check(&self, datum: &[u8]) -> Result<(), Error> {
         check(&self.shape, datum)
     }
 
-    /// The value of one datum that was written with this schema.
+    /// Returns the value of one datum written with this schema.
     ///
     /// Errors are those of [`check`](Self::check), and [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it is not a `T`.
     pub fn read<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, Error> {
@@ -71,11 +74,11 @@ impl CheckedSchema {
         self.read_checked(datum)
     }
 
-    /// The value of one datum that was written with this schema, as the reader's schema has it, by Avro's rules of [schema
-    /// resolution][rules]: fields that the writer did not know get their defaults, numbers are widened. Records may have another name,
+    /// Returns the value of one datum written with this schema, resolved to the reader's schema by Avro's rules of [schema
+    /// resolution][rules]: fields missing in the writer's schema get their defaults, numbers are widened. Records may have another name,
     /// as in Java; enumerations and fixeds may not.
     ///
-    /// Errors are those of [`read`](Self::read), with [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it cannot be
+    /// Errors are those of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
     /// resolved, and [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) when there would be more than 16 MiB of defaults.
     ///
     /// ```
@@ -93,9 +96,9 @@ impl CheckedSchema {
         reader.read_checked(&resolve(&self.shape, &reader.shape, datum)?)
     }
 
-    /// The datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` gives it one.
+    /// Returns the datum of a value. The name of a Rust type must be that of its record, enumeration or fixed; serde's `rename` sets it.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it does not fit the schema.
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the value does not match the schema.
     pub fn write<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
         GenericDatumWriter::builder(&self.root)
             .schemata(self.all())
@@ -110,7 +113,7 @@ impl CheckedSchema {
         value(reader, datum)
     }
 
-    /// All schemas, for the library to look names up in.
+    /// All schemas, in which the library looks up names.
     fn all(&self) -> Vec<&Schema> {
         self.references.iter().chain([&self.root]).collect()
     }
@@ -130,7 +133,7 @@ pub(super) fn write<T: Serialize>(schema: &Schema, value: &T) -> Result<Vec<u8>,
         .map_err(not_written)
 }
 
-/// The value of a datum that was checked.
+/// The value of a checked datum.
 fn value<T: DeserializeOwned>(
     reader: Result<GenericDatumReader<'_>, apache_avro::Error>,
     datum: &[u8],

@@ -12,7 +12,7 @@ pub(super) struct Shape {
     root: usize,
 }
 
-/// What a place in a schema is. Logical types are what they annotate.
+/// A node of a schema. Logical types are the types that they annotate.
 #[derive(Debug)]
 pub(super) enum Node {
     Null,
@@ -22,7 +22,7 @@ pub(super) enum Node {
     Float,
     Double,
     Bytes {
-        /// A length of their own and a scale are in them, which the library would trust as well.
+        /// Big decimals contain a length and a scale, which the library would trust as well.
         is_big_decimal: bool,
     },
     String,
@@ -46,7 +46,7 @@ pub(super) enum Node {
     Same(usize),
 }
 
-/// The name of a type and its other names, all without their namespaces: schema resolution goes by those.
+/// The name of a type and its aliases, without namespaces, as schema resolution compares them.
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<String>);
 
@@ -56,7 +56,7 @@ pub(super) struct Field {
     pub(super) aliases: Vec<String>,
     pub(super) node: usize,
     pub(super) default: Option<Json>,
-    /// The default as a datum, once somebody wants it.
+    /// The default as a datum, computed on first use.
     written: OnceLock<Option<Vec<u8>>>,
 }
 
@@ -84,7 +84,7 @@ impl Shape {
 
     /// The node at this index, names followed.
     pub(super) fn node(&self, mut at: usize) -> Option<&Node> {
-        // A name stands for a definition, which is no name.
+        // A name refers to a definition, which is not a name.
         while let Node::Same(other) = self.nodes.get(at)? {
             if *other == at {
                 return None;
@@ -96,7 +96,7 @@ impl Shape {
 }
 
 impl Field {
-    /// The default as a datum of this shape, whose field it is; `None` when there is none, or it does not fit.
+    /// The default of this field as a datum of the shape; `None` if there is none, or it does not match.
     pub(super) fn default_bytes(&self, shape: &Shape) -> Option<&[u8]> {
         let write = || default_bytes(shape, self.node, self.default.as_ref()?);
         self.written.get_or_init(write).as_deref()
@@ -132,7 +132,7 @@ impl Names {
         Self(name.into_iter().chain(aliases).collect())
     }
 
-    /// Whether what was written under those names is read under these. Only the reader's aliases count.
+    /// Whether a type written under the names `written` can be read under these. Only the reader's aliases count.
     pub(super) fn read(&self, written: &Self) -> bool {
         written.0.first().is_some_and(|name| self.0.contains(name))
     }

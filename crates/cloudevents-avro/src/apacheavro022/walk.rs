@@ -1,5 +1,5 @@
-//! A walk over the bytes of a datum. The library trusts the lengths and the nesting of what it reads, and takes a string that is cut off
-//! for a null; so the datum is walked over first.
+//! Validates the bytes of a datum before the library reads it. The library trusts lengths and nesting, and reads a truncated string
+//! as null.
 
 use super::{
     invalid,
@@ -8,13 +8,13 @@ use super::{
 use crate::datum::Reader;
 use cloudevents_core::{Error, ErrorKind};
 
-/// The deepest nesting of records, unions, arrays and maps.
+/// The maximum nesting of records, unions, arrays and maps.
 const DEEPEST: u32 = 64;
 
-/// How many nulls, records and items there may be in the smallest datum: they need not take bytes, and nothing else bounds them.
+/// The nulls, records and items allowed in the smallest datum. They may take no bytes, and nothing else bounds them.
 const FREE: usize = 1 << 16;
 
-/// How many nulls, records and fixeds there may be more for each byte. What takes one is in as many records at most.
+/// The additional nulls, records and fixeds allowed per byte: a value that takes a byte is in at most as many records.
 const FREE_PER_BYTE: usize = DEEPEST as usize;
 
 /// Checks that these bytes are one datum of this shape.
@@ -26,16 +26,16 @@ pub(super) fn check(shape: &Shape, datum: &[u8]) -> Result<(), Error> {
 pub(super) struct Walk<'a> {
     pub(super) shape: &'a Shape,
     pub(super) datum: Reader<'a>,
-    /// How many items of arrays and maps there may still be.
+    /// The items of arrays and maps still allowed.
     items: usize,
-    /// How many nulls, records and fixeds there may still be.
+    /// The nulls, records and fixeds still allowed.
     free: usize,
 }
 
-/// Items that come without a break.
+/// A block of items of an array or map.
 pub(super) struct Block {
     pub(super) count: usize,
-    /// Where it has to end.
+    /// The offset at which the block must end, if given.
     end: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Steps over a datum of this node.
+    /// Skips a datum of this node.
     pub(super) fn skip(&mut self, at: usize, depth: u32) -> Result<(), Error> {
         let deeper = deeper(depth)?;
         match self.shape.node(at) {
@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The items that come next; `None` at the end of the array or map. A negative count is followed by the size of the block in bytes.
+    /// The next block; `None` at the end of the array or map. After a negative count comes the size of the block in bytes.
     pub(super) fn block(&mut self) -> Result<Option<Block>, Error> {
         let count = self.datum.long()?;
         if count == 0 {
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
             .ok_or_else(|| invalid(format!("{index} is not the index of one of {} symbols", symbols.len())))
     }
 
-    /// Checks that nothing is left.
+    /// Checks that no bytes are left.
     fn end(&self) -> Result<(), Error> {
         match self.datum.left() {
             0 => Ok(()),
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts what need not take a byte.
+    /// Counts a value that may take no bytes.
     fn free(&mut self) -> Result<(), Error> {
         self.free = self
             .free
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// An error about the datum as one about the payload that it is, at its own place or else where the walk is.
+    /// Converts an error about the datum to one about the payload, at its own offset or else the current one.
     #[cold]
     pub(super) fn located(&self, error: Error) -> Error {
         let own = error.offset().and_then(|at| usize::try_from(at).ok());
@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Checks that these are the bytes of the number's digits and its scale (Avro 1.12, logical type `big-decimal`).
+/// Checks that the bytes are the digits of a number and its scale (Avro 1.12, logical type `big-decimal`).
 pub(super) fn check_big_decimal(bytes: &[u8]) -> Result<(), Error> {
     let mut number = Reader::new(bytes, "");
     let read = number.bytes().and_then(|_| number.long());
@@ -181,7 +181,7 @@ pub(super) fn check_big_decimal(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// One level more, if there may be one.
+/// The next level of nesting, if it is within the limit.
 pub(super) fn deeper(depth: u32) -> Result<u32, Error> {
     match depth.checked_add(1).filter(|depth| *depth <= DEEPEST) {
         Some(depth) => Ok(depth),

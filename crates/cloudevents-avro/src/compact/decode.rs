@@ -7,7 +7,10 @@ use crate::{
     value::{Entry, place},
 };
 use bytes::Bytes;
-use cloudevents_core::{Assembler, CoreName, Decoded, Decoding, Error, Event, Payload, cut};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, Event, FoundAttributes, Payload, ResolvedName,
+    codec::{Assembler, CoreName, Picker, cut},
+};
 
 /// The clause of every datum: its encoding is that of the schema.
 const CLAUSE: &str = "AVROC-2.2-a";
@@ -24,20 +27,25 @@ const TEXTS: [(CoreName, bool); 6] = [
 
 /// A document with one event and nothing else.
 #[inline]
-pub(crate) fn document(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub(crate) fn document(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(document.len())?;
     let beginning = beginning(&document);
     event(document, with).map_err(|error| explain(error, &beginning))
 }
 
-/// One attribute of the event, as text, without reading what comes after it.
-pub(crate) fn peek(document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
+/// Reads the attributes of these names; what comes after them is not read.
+pub(crate) fn look_up(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
     with.limits.check_bytes(document.len())?;
-    peek_at(document, name).map_err(|error| explain(error, document))
+    pick(document, names, with, read).map_err(|error| explain(error, document))
 }
 
 #[inline]
-fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
+fn event(document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let mut reader = Reader::new(&document, CLAUSE);
     let mut assembler = Assembler::new(with);
     assembler.core_text(CoreName::SpecVersion, b"1.0")?;
@@ -67,7 +75,7 @@ fn event(document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
     };
     reader.end()?;
     // The bytes lie in the document.
-    Ok(assembler.finish(payload.map(|range| Payload::body(cut(document, range)))))
+    assembler.finish(payload.map(|range| Payload::body(cut(document, range))))
 }
 
 /// Whether an optional field is there.
@@ -76,32 +84,45 @@ fn is_there(reader: &mut Reader<'_>) -> Result<bool, Error> {
     Ok(reader.branch(2)? == 1)
 }
 
-fn peek_at(document: &Bytes, name: &str) -> Result<Option<String>, Error> {
-    if name == "specversion" {
-        return Ok(Some("1.0".to_owned()));
+fn pick(
+    document: &Bytes,
+    names: &[ResolvedName],
+    with: &DecodeOptions,
+    read: &mut dyn FnMut(FoundAttributes<'_>),
+) -> Result<(), Error> {
+    let mut picker = Picker::new(names, with);
+    if picker.wants(b"specversion") {
+        picker.assembler().core_text(CoreName::SpecVersion, b"1.0")?;
     }
     let mut reader = Reader::new(document, CLAUSE);
-    for (field, optional) in TEXTS {
-        if !optional || is_there(&mut reader)? {
-            let text = reader.text()?;
-            if field.as_str() == name {
-                return Ok(Some(text.to_owned()));
-            }
+    for (name, optional) in TEXTS {
+        if picker.is_done() {
+            return picker.finish(read);
+        }
+        if optional && !is_there(&mut reader)? {
+            continue;
+        }
+        let at = reader.position();
+        let bytes = reader.bytes()?;
+        if picker.wants(name.as_str().as_bytes())
+            && let Err(error) = picker.assembler().core_text(name, bytes)
+        {
+            return Err(text_error(error.with_offset(at), reader.position(), bytes, &reader));
         }
     }
     if is_there(&mut reader)? {
         let at = reader.position();
         let micros = reader.long()?;
-        if name == "time" {
-            return value::timestamp_text(micros).map(Some).map_err(|error| error.with_offset(at));
+        if picker.wants(b"time") {
+            value::timestamp("time", micros, picker.assembler()).map_err(|error| error.with_offset(at))?;
         }
     }
     let mut entries = Items::default();
-    while entries.next(&mut reader)? {
+    while !picker.is_done() && entries.next(&mut reader)? {
         let entry = Entry::read(&mut reader, &BRANCHES)?;
-        if entry.name == name.as_bytes() {
-            return value::canonical(entry, &reader);
+        if picker.wants(entry.name) {
+            value::attribute(entry, &reader, picker.assembler())?;
         }
     }
-    Ok(None)
+    picker.finish(read)
 }

@@ -6,7 +6,7 @@ use crate::{
     decode::not_v1,
     encode::bytes_losses,
 };
-use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, append_payload};
+use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, codec::append_payload};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -15,7 +15,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         return Err(not_v1("AVROC-1-a"));
     }
     let required = [event.id(), event.source().as_str(), event.ty()];
-    // What a native payload implies is made explicit: the format itself implies nothing.
+    // The content type that a native payload implies is made explicit: the format itself implies none.
     let optional = [
         event.content_type().map(MediaType::as_str),
         event.dataschema().map(|uri| uri.as_str()),
@@ -82,7 +82,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
 #[inline]
 fn reserve(length: usize, out: &mut Vec<u8>) {
     if out.capacity() == 0 {
-        // Takes less than to make an allocation larger that is not there.
+        // Cheaper than growing an empty buffer.
         *out = Vec::with_capacity(length);
     } else {
         out.reserve(length);

@@ -1,21 +1,23 @@
 //! The format as a value, and its shorthands.
 
-use super::{decode as read, encode as write};
+use super::{decode as reading, encode as write};
 use crate::format::media_type;
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Format, FormatId, Losses, MediaType};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, Event, Format, FormatId, FoundAttributes, Losses, MediaType, ResolvedName,
+};
 
 /// The Avro compact event format, a working draft.
 ///
 /// ```
 /// use cloudevents_avro::AvroCompact;
-/// use cloudevents_core::{Decoding, Event, Format};
+/// use cloudevents_core::{DecodeOptions, Event, Format};
 ///
 /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
 /// let mut document = Vec::new();
 /// AvroCompact::new().encode(&event, &mut document)?;
 /// assert_eq!(document, b"\x021\x04/s\x02t\0\0\0\0\0\x02");
-/// assert_eq!(AvroCompact::new().decode(document.into(), &Decoding::strict())?.value, event);
+/// assert_eq!(AvroCompact::new().decode(document.into(), &DecodeOptions::strict())?.value, event);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,20 +35,31 @@ impl Format for AvroCompact {
         FormatId::new("avro-compact")
     }
 
+    fn as_static(&self) -> Option<&'static dyn Format> {
+        const FORMAT: AvroCompact = AvroCompact::new();
+        Some(&FORMAT)
+    }
+
     fn media_type(&self) -> MediaType<'static> {
         media_type("application/cloudevents+avro-compact")
     }
 
-    fn decode(&self, document: Bytes, with: &Decoding) -> Result<Decoded<Event>, Error> {
-        read::document(document, with)
+    fn decode(&self, document: Bytes, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+        reading::document(document, with)
     }
 
     fn encode(&self, event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
         write::event(event, out)
     }
 
-    fn peek(&self, document: &Bytes, name: &str, with: &Decoding) -> Result<Option<String>, Error> {
-        read::peek(document, name, with)
+    fn look_up(
+        &self,
+        document: &Bytes,
+        names: &[ResolvedName],
+        with: &DecodeOptions,
+        read: &mut dyn FnMut(FoundAttributes<'_>),
+    ) -> Result<(), Error> {
+        reading::look_up(document, names, with, read)
     }
 }
 
@@ -58,15 +71,17 @@ impl Format for AvroCompact {
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
-    read::document(document.into(), &Decoding::default()).map(|decoded| decoded.value)
+    reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// The document of one event. What the compact form cannot hold exactly is told by [`Format::encode`].
+/// Returns the document of one event, and what the format cannot hold exactly.
 ///
-/// The error, of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion), is for an event of
-/// specversion 0.3.
-pub fn encode(event: &Event) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    write::event(event, &mut out)?;
-    Ok(out)
+/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
+    AvroCompact::new().to_vec(event)
+}
+
+/// Returns the document of one event. Discards the losses; [`encode`] returns them, and has the same errors.
+pub fn encode_lossy(event: &Event) -> Result<Vec<u8>, Error> {
+    Ok(encode(event)?.0)
 }

@@ -7,4 +7,4 @@ mod encode;
 mod format;
 mod value;
 
-pub use format::{AvroCompact, decode, encode};
+pub use format::{AvroCompact, decode, encode, encode_lossy};

@@ -4,16 +4,19 @@ use crate::{
     datum::{Reader, bytes_length, long_length, write_bytes, write_long},
     value::{Entry, Kind, type_lost},
 };
-use cloudevents_core::{Assembler, Error, ErrorKind, Given, Instant, Loss, Losses, Name, Timestamp, Value};
+use cloudevents_core::{
+    Error, ErrorKind, Loss, Losses, Name, Timestamp, Value,
+    codec::{Assembler, Given},
+};
 
 /// The branches of an extension: `["boolean", "int", timestamp-micros, "string", "bytes"]`.
 pub(crate) const BRANCHES: [Kind; 5] = [Kind::Boolean, Kind::Int, Kind::Timestamp, Kind::String, Kind::Bytes];
 
-/// The attributes that are fields, or that the document does not have: none of them is an extension.
+/// The attributes that are fields or not in the document. They cannot be extensions.
 const FIELDS: [&str; 8] =
     ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time", "specversion"];
 
-/// Gives an extension to the assembler.
+/// Passes an extension to the assembler.
 #[inline]
 pub(crate) fn attribute(
     entry: Entry<'_>,
@@ -29,16 +32,7 @@ pub(crate) fn attribute(
     entry.give(reader, assembler)
 }
 
-/// The value in its canonical string.
-pub(crate) fn canonical(entry: Entry<'_>, reader: &Reader<'_>) -> Result<Option<String>, Error> {
-    match entry.kind {
-        Kind::Timestamp => timestamp_text(entry.number).map(Some).map_err(|error| entry.place(error)),
-        _ => entry.canonical(reader),
-    }
-}
-
-/// Gives a timestamp to the assembler, in UTC: without fraction when it is zero, else with 3 or 6 digits, the fewest that are
-/// exact.
+/// Passes a timestamp to the assembler, in UTC with the fewest fractional digits (0, 3 or 6) that are exact.
 #[inline]
 pub(crate) fn timestamp(name: &str, micros: i64, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let (seconds, nanosecond) = split(micros);
@@ -51,17 +45,11 @@ pub(crate) fn timestamp(name: &str, micros: i64, assembler: &mut Assembler<'_>) 
     }
 }
 
-/// A timestamp's text.
-pub(crate) fn timestamp_text(micros: i64) -> Result<String, Error> {
-    let (seconds, nanosecond) = split(micros);
-    Timestamp::format_utc(seconds, nanosecond).ok_or_else(out_of_range)
-}
-
-/// A point in time in microseconds since 1970-01-01T00:00:00Z, digits beyond cut off. `None` when it is, in UTC, outside of the
+/// A point in time in microseconds since 1970-01-01T00:00:00Z; further digits are cut off. `None` if in UTC it is outside of the
 /// years 0000 to 9999.
 #[inline]
 pub(crate) fn to_micros(timestamp: Timestamp<'_>) -> Option<i64> {
-    let instant: Instant<'_> = timestamp.instant();
+    let instant = timestamp.instant();
     let micros = instant.seconds.checked_mul(1_000_000)?;
     let micros = micros.checked_add(i64::from(instant.nanosecond() / 1000))?;
     Some(micros).filter(|micros| YEARS.contains(micros))
@@ -112,7 +100,7 @@ pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
     bytes_length(name.as_str().len()).saturating_add(1).saturating_add(length)
 }
 
-/// What an extension loses.
+/// Reports what an extension loses.
 #[inline]
 pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
     match value {
@@ -123,7 +111,7 @@ pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses)
     }
 }
 
-/// What a timestamp loses as a number of microseconds.
+/// Reports what a timestamp loses as a number of microseconds.
 #[inline]
 pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Losses) {
     let instant = time.instant();
@@ -183,6 +171,11 @@ fn not_an_extension(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn timestamp_text(micros: i64) -> Result<String, Error> {
+        let (seconds, nanosecond) = split(micros);
+        Timestamp::format_utc(seconds, nanosecond).ok_or_else(out_of_range)
+    }
 
     #[test]
     fn timestamps_are_those_of_core() {

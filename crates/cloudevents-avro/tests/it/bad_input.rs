@@ -1,9 +1,9 @@
-//! Bytes that a peer may send: every one an error with a kind and a place, in bounded memory, and never a panic.
+//! Invalid input from a peer: always an error with a kind and a position, in bounded memory, and never a panic.
 
 use crate::memory::long;
 use bytes::Bytes;
 use cloudevents_avro::{Avro, AvroCompact};
-use cloudevents_core::{Decoded, Decoding, Error, ErrorKind, Event, Format, RepairKind};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Format, RepairKind};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 const FORMATS: [&dyn Format; 2] = [&Avro::new(), &AvroCompact::new()];
@@ -45,11 +45,11 @@ fn samples() -> [(&'static dyn Format, Vec<u8>); 3] {
 }
 
 fn decode(format: &dyn Format, document: impl Into<Bytes>) -> Result<Event, Error> {
-    format.decode(document.into(), &Decoding::strict()).map(|decoded| decoded.value)
+    format.decode(document.into(), &DecodeOptions::strict()).map(|decoded| decoded.value)
 }
 
 fn lenient(format: &dyn Format, document: impl Into<Bytes>) -> Result<Decoded<Event>, Error> {
-    format.decode(document.into(), &Decoding::lenient())
+    format.decode(document.into(), &DecodeOptions::lenient())
 }
 
 #[test]
@@ -61,7 +61,8 @@ fn truncated_at_every_byte() {
             assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{end}: {error}");
             assert!(error.offset().unwrap() <= end as u64, "{end}: {error}");
             assert!(error.clause().is_some());
-            let _ = format.peek(&Bytes::copy_from_slice(&document[..end]), "absent", &Decoding::strict());
+            let _ =
+                format.peek(&Bytes::copy_from_slice(&document[..end]), "absent", &DecodeOptions::strict());
         }
         let error = decode(format, [&document[..], b"\0"].concat()).unwrap_err();
         assert_eq!((error.kind(), error.offset()), (ErrorKind::InvalidDocument, Some(document.len() as u64)));
@@ -102,7 +103,7 @@ fn check(format: &dyn Format, document: &[u8]) {
     if let Err(error) = &strict {
         assert!(error.offset().is_some(), "{error}");
     }
-    for with in [Decoding::strict(), Decoding::lenient()] {
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let peeked = format.peek(&document, "n", &with);
         let Ok(decoded) = format.decode(document.clone(), &with) else { continue };
         let event = decoded.value;
@@ -187,7 +188,7 @@ fn version_0_3_is_refused_with_a_hint() {
     let mut document = avro(0, b"", b"\x02");
     let at = document.windows(3).position(|window| window == b"1.0").unwrap();
     document[at..at + 3].copy_from_slice(b"0.3");
-    for decoding in [Decoding::strict(), Decoding::lenient()] {
+    for decoding in [DecodeOptions::strict(), DecodeOptions::lenient()] {
         let error = FORMATS[0].decode(document.clone().into(), &decoding).unwrap_err();
         assert_eq!(
             (error.kind(), error.attribute()),
@@ -264,7 +265,7 @@ fn nesting_beyond_the_limit() {
         Err(ErrorKind::TooDeep)
     );
     assert_eq!(decode(FORMATS[0], nested(1_000_000)).unwrap_err().kind(), ErrorKind::TooDeep);
-    let mut with = Decoding::strict();
+    let mut with = DecodeOptions::strict();
     with.limits.depth = u32::MAX;
     assert!(FORMATS[0].decode(nested(1_000_000).into(), &with).is_ok());
     with.limits.depth = 1;
@@ -278,7 +279,7 @@ fn too_many_and_too_large() {
         (0..300).flat_map(|n| [&b"\x06"[..], format!("{n:03}").as_bytes(), b"\x02\x01"].concat()).collect();
     let document = [&long(304)[..], REQUIRED, &many, b"\0\x02"].concat();
     assert_eq!(decode(FORMATS[0], document.clone()).unwrap_err().kind(), ErrorKind::TooMany);
-    let mut with = Decoding::strict();
+    let mut with = DecodeOptions::strict();
     with.limits.attributes = 1000;
     assert!(FORMATS[0].decode(document.into(), &with).is_ok());
     let many: Vec<u8> =
@@ -295,7 +296,7 @@ fn too_many_and_too_large() {
     let error = decode(FORMATS[0], avro(1, &[&long_text[..], b"\x02\x01"].concat(), b"\x02")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 
-    with = Decoding::strict();
+    with = DecodeOptions::strict();
     with.limits.bytes = 10;
     for (format, document) in samples() {
         let document = Bytes::from(document);

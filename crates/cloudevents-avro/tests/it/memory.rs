@@ -1,8 +1,8 @@
-//! What reading and writing ask of the heap, counted.
+//! Heap usage of reading and writing.
 
 use bytes::Bytes;
 use cloudevents_avro::{Avro, AvroCompact};
-use cloudevents_core::{Decoding, ErrorKind, Event, Format, Payload};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Format, Payload};
 use cloudevents_testkit::heap;
 
 #[global_allocator]
@@ -48,9 +48,10 @@ fn an_event_is_one_allocation_at_most_each_way() {
     ] {
         let mut document = Vec::new();
         assert_eq!(heap::of(|| format.encode(&event, &mut document).unwrap()).calls, 1);
-        assert_eq!(document.capacity(), document.len());
+        // Without a payload, there is room for the byte that finds mistakes of measuring.
+        assert!(document.capacity() - document.len() <= 1);
         let document = shared(document);
-        let heap = heap::of(|| format.decode(document.clone(), &Decoding::strict()).unwrap());
+        let heap = heap::of(|| format.decode(document.clone(), &DecodeOptions::strict()).unwrap());
         assert_eq!(heap.calls, calls, "{heap:?}");
         assert!(heap.held < document.len() as isize, "{heap:?}");
     }
@@ -116,9 +117,9 @@ fn decoding_is_bounded_whatever_comes() {
     for document in documents {
         let size = document.len();
         let document = shared(document);
-        let mut raised = Decoding::strict();
+        let mut raised = DecodeOptions::strict();
         raised.limits.attributes = usize::MAX;
-        for with in [Decoding::strict(), Decoding::lenient(), raised] {
+        for with in [DecodeOptions::strict(), DecodeOptions::lenient(), raised] {
             for format in FORMATS {
                 let heap = heap::of(|| format.decode(document.clone(), &with));
                 let bound = 8 * size as isize + (64 << 10);

@@ -11,10 +11,10 @@ use crate::{
     rows::{Failure, Row, Run, copy, run},
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Event, Format, Payload};
+use cloudevents_core::{DecodeOptions, Event, Format, Payload};
 use std::{hint::black_box, rc::Rc};
 
-/// The row of this input in this direction; `None` when it is none of these.
+/// The row of this input in this direction; `None` if there is no such row.
 pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Result<Row, Failure>> {
     let (name, size) = match input.strip_suffix("-batch-1000") {
         Some(name) => (name, "batch-1000"),
@@ -67,14 +67,14 @@ impl Input {
             "batch-1000" => cloudevents_json::decode_batch(source.document("json-batch-1000")?)?,
             "256k" if name == "xml" => {
                 let text = "what XML holds without escapes, ".repeat(PAYLOAD / 32);
-                vec![small.into_builder().payload("text/plain", Ok(Payload::text(text.as_str()))).build()?]
+                vec![small.into_builder().payload("text/plain", Payload::text(text.as_str())).build()?]
             }
             "256k" => {
                 let bytes: Vec<u8> = (0..PAYLOAD).map(|at| (at * 31 % 251) as u8).collect();
                 vec![
                     small
                         .into_builder()
-                        .payload("application/octet-stream", Ok(Payload::binary(bytes)))
+                        .payload("application/octet-stream", Payload::binary(bytes))
                         .build()?,
                 ]
             }
@@ -89,8 +89,8 @@ impl Input {
         };
         let mut document = Vec::new();
         let batch = size == "batch-1000";
-        match events.as_slice() {
-            events if batch => format.encode_batch(events, &mut document)?,
+        let _ = match events.as_slice() {
+            events if batch => format.encode_batch(events.into(), &mut document)?,
             [event, ..] => format.encode(event, &mut document)?,
             [] => return Err("there is no event".into()),
         };
@@ -102,7 +102,7 @@ impl Input {
     }
 
     fn decode(self, peer: Run) -> Result<Row, Failure> {
-        let decoding = Rc::new(Decoding::strict());
+        let decoding = Rc::new(DecodeOptions::strict());
         let (document, format, batch) = (self.document.clone(), self.format, self.batch);
         let floors = vec![copy(&document)];
         let promise = if batch {
@@ -129,7 +129,7 @@ impl Input {
         let write = move |events: &[Event]| {
             let mut document = Vec::new();
             let losses = match events {
-                events if batch => format.encode_batch(events, &mut document),
+                events if batch => format.encode_batch(events.into(), &mut document),
                 [event, ..] => format.encode(event, &mut document),
                 [] => return None,
             };

@@ -29,7 +29,7 @@ pub(crate) fn row(case: &str, handler: &str, source: &Source) -> Result<Row, Fai
     })
 }
 
-/// Sends a request and reads the answer, so many times.
+/// Sends a request and reads the response, this many times.
 fn exchanges(request: Vec<u8>) -> Result<Run, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (mut client, server) = tokio::io::duplex(64 << 10);

@@ -23,6 +23,15 @@ fn is_readable(event: &Event) -> bool {
     !matches!(event.data(), Some(cloudevents_core::Data::Cbor(item)) if !is_item(item))
 }
 
+/// Whether ciborium, which writes the shortest form, writes the payload as it stands.
+fn is_shortest(event: &Event) -> bool {
+    let Some(cloudevents_core::Data::Cbor(item)) = event.data() else { return true };
+    let mut written = Vec::new();
+    ciborium::from_reader::<Item, _>(item)
+        .is_ok_and(|value| ciborium::into_writer(&value, &mut written).is_ok())
+        && written == item
+}
+
 /// The document of a small event with this payload.
 fn with_payload(item: &[u8]) -> Vec<u8> {
     [b"\xa5\x6bspecversion\x631.0\x62id\x611\x66source\x62/s\x64type\x61t\x64data", item].concat()
@@ -92,12 +101,12 @@ fn text(text: &str) -> Item {
 
 /// What ciborium reads in a document is what the event says.
 fn check(event: &Event) {
-    let document = cloudevents_cbor::encode(event).unwrap();
+    let document = cloudevents_cbor::encode_lossy(event).unwrap();
     let Item::Map(members) = ciborium::from_reader(&document[..]).unwrap() else { panic!() };
-    // It writes the shortest form, too, so the same bytes come out; a payload that came in chunks excepted.
+    // It writes the shortest form, too, so the same bytes come out, unless the payload is an item of another spelling.
     let mut written = Vec::new();
     ciborium::into_writer(&Item::Map(members.clone()), &mut written).unwrap();
-    assert_eq!(written, document);
+    assert_eq!(written == document, is_shortest(event));
     let mut expected = vec![(text("specversion"), text("1.0"))];
     let again = form(event);
     for (name, value) in again.attributes() {
@@ -162,8 +171,8 @@ proptest! {
     }
 
     #[test]
-    fn spelling_changes_nothing(event in event_of_1_0().prop_filter("an item ciborium knows", is_readable)) {
-        let document = cloudevents_cbor::encode(&event)?;
+    fn spelling_changes_nothing(event in event_of_1_0().prop_filter("an item as ciborium writes it", is_shortest)) {
+        let document = cloudevents_cbor::encode_lossy(&event)?;
         let Item::Map(mut members) = ciborium::from_reader(&document[..]).unwrap() else { panic!() };
         members.reverse();
         let mut other = vec![0xbf];
@@ -185,7 +194,7 @@ proptest! {
     fn items_are_accepted(item in item()) {
         prop_assert!(may_be_item(&item), "{:x?}", item);
         let event = cloudevents_cbor::decode(with_payload(&item))?;
-        prop_assert_eq!(cloudevents_cbor::encode(&event)?.ends_with(&item), item[0] >> 5 != 2 || item[0] == 0x40);
+        prop_assert_eq!(cloudevents_cbor::encode_lossy(&event)?.ends_with(&item), item[0] >> 5 != 2 || item[0] == 0x40);
     }
 
     #[test]

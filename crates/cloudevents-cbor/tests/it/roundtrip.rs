@@ -1,8 +1,8 @@
-//! `decode(encode(event)) == carrier_form(event)`, for any event, and what is lost is told.
+//! `decode(encode(event)) == carrier_form(event)`, for any event, and every loss is reported.
 
 use bytes::Bytes;
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{Data, Decoding, ErrorKind, Event, Format, Payload, SpecVersion, UriReference, Value};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Format, Payload, SpecVersion, UriReference, Value};
 use cloudevents_testkit::{
     any::{self, event_of_1_0},
     carrier::{Carrier, carrier_form, changes, told},
@@ -22,12 +22,12 @@ fn losses(event: &Event) -> Vec<&'static str> {
 proptest! {
     #[test]
     fn cbor(event in event_of_1_0()) {
-        let document = cloudevents_cbor::encode(&event)?;
-        // What is reserved is what is written.
-        prop_assert_eq!(document.capacity(), document.len());
+        let document = cloudevents_cbor::encode_lossy(&event)?;
+        // What is reserved is what is written, and without a payload the byte that finds mistakes of measuring.
+        prop_assert!(document.capacity() - document.len() <= 1);
         let again = cloudevents_cbor::decode(document.clone())?;
         prop_assert_eq!(&again, &form(&event));
-        prop_assert_eq!(cloudevents_cbor::encode(&again)?, document);
+        prop_assert_eq!(cloudevents_cbor::encode_lossy(&again)?, document);
     }
 
     #[test]
@@ -38,14 +38,14 @@ proptest! {
 
     #[test]
     fn peeking_finds_what_decoding_finds(event in event_of_1_0()) {
-        let document = Bytes::from(cloudevents_cbor::encode(&event)?);
+        let document = Bytes::from(cloudevents_cbor::encode_lossy(&event)?);
         let event = cloudevents_cbor::decode(document.clone())?;
         for (name, value) in event.attributes() {
-            let peeked = Cbor::new().peek(&document, name.as_str(), &Decoding::strict())?;
+            let peeked = Cbor::new().peek(&document, name.as_str(), &DecodeOptions::strict())?;
             let canonical = value.to_canonical();
             prop_assert_eq!(peeked.as_deref(), Some(canonical.as_ref()));
         }
-        let peek = |name| Cbor::new().peek(&document, name, &Decoding::strict());
+        let peek = |name| Cbor::new().peek(&document, name, &DecodeOptions::strict());
         prop_assert_eq!(peek("specversion")?, Some("1.0".to_owned()));
         prop_assert_eq!(peek("absent")?, event.attribute("absent").map(|value| value.to_string()));
     }
@@ -67,8 +67,8 @@ fn the_payload_is_a_slice_of_the_document() {
     for payload in
         [Payload::text("hello"), Payload::binary(&b"hello"[..]), Payload::cbor(&b"\x81\x01"[..]).unwrap()]
     {
-        let event = Event::builder().id("1").source("/s").ty("t").payload_only(Ok(payload)).build().unwrap();
-        let document = Bytes::from(cloudevents_cbor::encode(&event).unwrap());
+        let event = Event::builder().id("1").source("/s").ty("t").payload_only(payload).build().unwrap();
+        let document = Bytes::from(cloudevents_cbor::encode_lossy(&event).unwrap());
         let range = document.as_ptr_range();
         let event = cloudevents_cbor::decode(document.clone()).unwrap();
         assert!(range.contains(&event.data_bytes().unwrap().as_ptr()));
@@ -80,7 +80,7 @@ fn kinds_of_losses() {
     let event = |content_type: Option<&str>, payload: Payload| {
         let builder = Event::builder().id("1").source("/s").ty("t");
         let builder = content_type.into_iter().fold(builder, |builder, ct| builder.datacontenttype(ct));
-        builder.payload_only(Ok(payload)).build().unwrap()
+        builder.payload_only(payload).build().unwrap()
     };
     let item = |item: &'static [u8]| Payload::cbor(item).unwrap();
     let told = |content_type, payload| losses(&event(content_type, payload));
@@ -92,8 +92,8 @@ fn kinds_of_losses() {
     assert_eq!(told(None, Payload::proto("/x.Y", &b""[..])), ["type-url"]);
     assert_eq!(told(None, item(b"\x41\x01")), ["byte-string"]);
     assert_eq!(told(cbor, item(b"\x5f\x41\x01\xff")), ["byte-string"]);
-    assert_eq!(told(None, item(b"\x61\xff")), ["payload-not-cbor"]);
-    assert_eq!(told(cbor, item(b"\x61\xff")), ["payload-not-cbor"]);
+    // What no reader accepts is no payload either.
+    assert!(Payload::cbor(&b"\x61\xff"[..]).is_err());
     for (content_type, payload) in [
         (None, Payload::json("1").unwrap()),
         (None, Payload::xml("<a/>")),
@@ -113,11 +113,6 @@ fn kinds_of_losses() {
         "type": {"type": "String", "value": "t"}, "datacontenttype": {"type": "String", "value": "application/json"},
     }, "data": {"text": "1"}});
     assert_eq!(losses(&cloudevents_testkit::tagged::to_event(&tagged).unwrap()), ["text-as-json"]);
-    // What is no valid item is carried as bytes, with its content type.
-    let again =
-        cloudevents_cbor::decode(cloudevents_cbor::encode(&event(None, item(b"\x61\xff"))).unwrap()).unwrap();
-    assert_eq!(again.datacontenttype().unwrap().as_str(), "application/cbor");
-    assert_eq!(again.data(), Some(Data::Binary(b"\x61\xff")));
 }
 
 #[test]
@@ -133,7 +128,7 @@ fn a_uri_reference_with_a_scheme() {
             .extension("x", reference)
             .build()
             .unwrap();
-        let again = cloudevents_cbor::decode(cloudevents_cbor::encode(&event).unwrap()).unwrap();
+        let again = cloudevents_cbor::decode(cloudevents_cbor::encode_lossy(&event).unwrap()).unwrap();
         assert_eq!(matches!(again.attribute("x"), Some(Value::Uri(_))), is_uri, "{text}");
         assert_eq!(matches!(again.attribute("x"), Some(Value::UriReference(_))), !is_uri, "{text}");
         assert_eq!(again.source().as_str(), "https://a/#b");

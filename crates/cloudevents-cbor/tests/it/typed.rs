@@ -25,12 +25,12 @@ fn event() -> EventBuilder {
 fn a_value_travels_as_an_item() {
     let event = event().cbor(&ORDER).build().unwrap();
     let item = b"\xa2\x62id\x11\x65total\xf9\x3e\x00";
-    let event = cloudevents_cbor::decode(cloudevents_cbor::encode(&event).unwrap()).unwrap();
+    let event = cloudevents_cbor::decode(cloudevents_cbor::encode_lossy(&event).unwrap()).unwrap();
     assert_eq!(event.datacontenttype().unwrap().as_str(), "application/cbor");
     assert_eq!(event.data(), Some(Data::Cbor(item)));
     assert_eq!(event.data_as_cbor::<Order>().unwrap(), ORDER);
     // Over a carrier that has no such payloads, the bytes are left.
-    let event = cloudevents_json::decode(cloudevents_json::encode(&event)).unwrap();
+    let event = cloudevents_json::decode(cloudevents_json::encode_lossy(&event)).unwrap();
     assert_eq!(event.data(), Some(Data::Binary(item)));
     assert_eq!(event.data_as_cbor::<Order>().unwrap(), ORDER);
 }
@@ -48,11 +48,11 @@ fn a_payload_that_is_not_the_value_asked_for() {
     assert_eq!(kind(event()), ErrorKind::InvalidData);
     assert_eq!(kind(event().cbor(&1)), ErrorKind::InvalidData);
     assert_eq!(kind(event().text("x")), ErrorKind::UnexpectedContentType);
-    assert_eq!(kind(event().payload_only(Ok(Payload::text("x")))), ErrorKind::InvalidData);
+    assert_eq!(kind(event().payload_only(Payload::text("x"))), ErrorKind::InvalidData);
     let mut two = Vec::new();
     ciborium::into_writer(&ORDER, &mut two).unwrap();
     two.push(0);
-    assert_eq!(kind(event().payload_only(Ok(Payload::binary(two)))), ErrorKind::InvalidData);
+    assert_eq!(kind(event().payload_only(Payload::binary(two))), ErrorKind::InvalidData);
     let deep = Payload::cbor([vec![0x81; 1000], vec![0]].concat());
     assert_eq!(kind(event().payload_only(deep)), ErrorKind::InvalidData);
 }

@@ -1,4 +1,4 @@
-//! `ce completions`: scripts that complete command lines in a shell.
+//! `ce completions`: completion scripts for shells.
 
 use crate::{
     cli::Cli,
@@ -8,12 +8,12 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use std::io::{self, Write};
 
-/// Print a script that completes command lines in a shell.
+/// Print a completion script for a shell.
 ///
 /// For bash: ce completions bash > ~/.local/share/bash-completion/completions/ce
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
-    /// Write for this shell.
+    /// The shell to write the script for.
     shell: Shell,
 }
 

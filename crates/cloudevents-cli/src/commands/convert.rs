@@ -1,4 +1,4 @@
-//! `ce convert`: events from one format to another.
+//! `ce convert`: converts events between formats.
 
 use crate::{
     console::Console,
@@ -15,7 +15,8 @@ use std::{io::Write, path::PathBuf};
 
 /// Convert events between formats.
 ///
-/// What the target cannot hold is told. Payloads keep every digit. The result goes to standard output as it is.
+/// Reports what the target format cannot hold. Payloads keep every digit. The result goes to standard output,
+/// unchanged by --output.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,18 +25,18 @@ Examples:
   ce convert --keep-going --to lines events.jsonl > good.jsonl
   ce convert --to protobuf --exact event.yaml > event.bin")]
 pub(crate) struct Convert {
-    /// Convert these files; `-` and none stand for standard input.
+    /// Convert these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
-    /// Write this format: a format, its batch, lines, or YAML.
+    /// Output format: a format, its batch, JSON Lines, or YAML.
     #[arg(long, value_name = "FORMAT", value_parser = input::names(), default_value = LINES)]
     to: String,
-    /// Leave out what is no event, tell of it, and go on.
+    /// Report and skip invalid events instead of stopping.
     #[arg(long)]
     keep_going: bool,
-    /// Fail when the target cannot hold something exactly.
+    /// Fail if the target format cannot hold something exactly.
     #[arg(long)]
     exact: bool,
     /// Convert events of specversion 0.3 to 1.0.
@@ -75,7 +76,7 @@ pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failur
     Ok(Status::Done)
 }
 
-/// The event, in specversion 1.0 where that was asked for.
+/// Returns the event, upgraded to specversion 1.0 if `--upgrade` is given.
 fn event(located: &Located, command: &Convert) -> Result<Event, Box<Report>> {
     let event = match &located.event {
         Ok(decoded) => decoded.value.clone(),
@@ -90,12 +91,12 @@ fn event(located: &Located, command: &Convert) -> Result<Event, Box<Report>> {
     })
 }
 
-/// What events are written to.
+/// The output.
 struct Target<'a> {
     out: std::io::BufWriter<std::io::StdoutLock<'static>>,
     form: Form,
     format: &'a dyn Format,
-    /// The events of a batch, or the one of a document: until the end.
+    /// The events of a batch, or the only event of a document, kept until the end.
     held: Vec<Event>,
 }
 
@@ -128,24 +129,24 @@ impl<'a> Target<'a> {
                 let mut document = Vec::new();
                 let losses = self.format.encode(&event, &mut document).map_err(|error| refused(&error))?;
                 let text = json_view::yaml(&String::from_utf8_lossy(&document));
-                // Halves of characters, and names that come twice in a payload, are JSON and no YAML.
+                // JSON allows unpaired surrogates and duplicate member names; YAML does not.
                 if let Some(Err(error)) = yaml::Documents::new(&text).find(Result::is_err) {
-                    let detail = format!("YAML does not hold the payload: {}", error.detail());
+                    let detail = format!("YAML cannot hold the payload: {}", error.detail());
                     return Err(refused(&Error::new(ErrorKind::InvalidData).with_detail(detail)));
                 }
                 self.out.write_all(text.as_bytes())?;
                 tell(&losses, Some(located), command, console)
             }
             Form::Single(_) if !self.held.is_empty() => Err(Failure::usage(format!(
-                "a `{}` document holds one event, and there are several",
+                "the format `{}` holds one event per document, and the input has several events",
                 command.to
             ))
             .help(match self.format.batch_media_type() {
                 Some(_) => format!(
-                    "write a batch with --to {}-batch, or one document a line with --to lines",
+                    "write a batch with --to {}-batch, or one document per line with --to lines",
                     command.to
                 ),
-                None => "write one document a line with --to lines".to_owned(),
+                None => "write one document per line with --to lines".to_owned(),
             })),
             Form::Single(_) | Form::Batch(_) => {
                 self.held.push(event);
@@ -160,9 +161,9 @@ impl<'a> Target<'a> {
             (Form::Lines | Form::Yaml, _) => return self.flush(),
             (Form::Single(_), [event]) => self.format.encode(event, &mut document),
             (Form::Single(_), _) => {
-                return Err(Failure::new(Status::No, "there is no event to convert"));
+                return Err(Failure::new(Status::No, "the input contains no event"));
             }
-            (Form::Batch(_), events) => self.format.encode_batch(events, &mut document),
+            (Form::Batch(_), events) => self.format.encode_batch(events.into(), &mut document),
         };
         let losses = losses.map_err(|error| {
             let report = Report::of(&error);
@@ -174,7 +175,7 @@ impl<'a> Target<'a> {
         })?;
         tell(&losses, None, command, console)?;
         self.out.write_all(&document)?;
-        // A text document ends its last line; other formats are bytes to which nothing is added.
+        // JSON output ends with a line break; nothing is added to other formats.
         if self.format.id() == FormatId::JSON {
             self.out.write_all(b"\n")?;
         }
@@ -186,7 +187,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Tells of losses; with `--exact` they are the end.
+/// Reports losses; with `--exact`, returns the first as a failure.
 fn tell(
     losses: &cloudevents_kit::Losses,
     located: Option<&Located>,

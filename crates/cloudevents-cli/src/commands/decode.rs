@@ -1,4 +1,4 @@
-//! `ce decode`: wire messages to events.
+//! `ce decode`: converts wire messages to events.
 
 use crate::{
     console::Console,
@@ -15,25 +15,25 @@ use cloudevents_testkit::tagged;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Turn wire messages into events.
+/// Convert wire messages to events.
 ///
-/// A message is the JSON of the testee protocol, as `ce encode` writes it: one message, or one a line.
+/// Reads messages as JSON of the testee protocol, one or one per line, as `ce encode` writes them.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce encode order.json | ce decode
   echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http")]
 pub(crate) struct Decode {
-    /// Decode the messages of these files; `-` and none stand for standard input.
+    /// Decode the messages of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Decode messages of this binding or format, unless they say `via` themselves.
+    /// Binding or format of messages without a member `via`.
     #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
     via: String,
-    /// Repair what can be repaired, and tell of each repair.
+    /// Repair invalid input where possible, and report each repair.
     #[arg(long)]
     lenient: bool,
-    /// Write type-tagged events, with the type of each attribute.
+    /// Write each attribute with its type.
     #[arg(long)]
     tagged: bool,
 }
@@ -57,8 +57,7 @@ pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure
                     emit.flush()?;
                     let words = error.to_string();
                     let words = words.split(" at line ").next().unwrap_or(&words);
-                    let report =
-                        Report::new("this is no wire message").kind("invalid-document").detail(words);
+                    let report = Report::new("not a wire message").kind("invalid-document").detail(words);
                     let offset = offset(&bytes, error.line(), error.column());
                     return Err(Failure::Told(Status::Usage, Box::new(report.at(&place).offset(offset))));
                 }
@@ -109,7 +108,7 @@ fn decode(
     Ok(())
 }
 
-/// The byte at this line and column, both counted from 1.
+/// Returns the byte offset of this line and column, both starting at 1.
 fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
     let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(line.saturating_sub(1));
     lines.map(<[u8]>::len).fold(0, usize::saturating_add).saturating_add(column.saturating_sub(1))

@@ -1,4 +1,4 @@
-//! `ce encode`: events to wire messages.
+//! `ce encode`: converts events to wire messages.
 
 use crate::{
     console::{Console, Paint},
@@ -14,9 +14,9 @@ use cloudevents_testkit::tagged;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// Turn events into wire messages.
+/// Convert events to wire messages.
 ///
-/// The message is the JSON of the testee protocol, a message a line, which `ce decode` reads.
+/// Writes messages as JSON of the testee protocol, one per line. `ce decode` reads them.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,16 +24,16 @@ Examples:
   ce encode --mode structured --output pretty order.json
   ce encode --mode batched events.jsonl | ce decode")]
 pub(crate) struct Encode {
-    /// Encode the events of these files; `-` and none stand for standard input.
+    /// Encode the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Encode for this binding or format.
+    /// Binding or format to encode for.
     #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
     via: String,
-    /// Use this content mode of the binding: binary, structured or batched.
+    /// Content mode of the binding.
     #[arg(long, value_name = "MODE", value_parser = ["binary", "structured", "batched"])]
     mode: Option<String>,
-    /// Use this format for structured and batched messages.
+    /// Format of structured and batched messages.
     #[arg(long, value_name = "FORMAT", value_parser = input::format_names())]
     format: Option<String>,
     #[command(flatten)]
@@ -85,7 +85,7 @@ pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure
     Ok(Status::Done)
 }
 
-/// The message of these events, with what it goes via.
+/// Encodes the events as one message, and returns it with its binding or format in `via`.
 fn message(events: Vec<Value>, command: &Encode, console: &Console) -> Result<Value, wire::Refusal> {
     let mut request = Map::new();
     request.insert("via".into(), command.via.as_str().into());
@@ -105,7 +105,7 @@ fn show(value: &Value, first: &mut bool, emit: &mut Emit) -> Result<(), Failure>
     emit.value(value, |paint| format!("{break_}{}", pretty(value, paint)))
 }
 
-/// A message as it looks on the wire where that is text, else as laid out JSON.
+/// Returns the message as it looks on the wire if it is text, else as indented JSON.
 fn pretty(value: &Value, paint: Paint) -> String {
     let text = value.get("message").and_then(|message| wire::as_text(message, "", paint));
     text.unwrap_or_else(|| format!("{}\n", json_view::pretty(&value.to_string(), "", paint)))

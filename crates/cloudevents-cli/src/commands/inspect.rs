@@ -1,4 +1,4 @@
-//! `ce inspect`: shows events for people.
+//! `ce inspect`: shows events in a readable layout.
 
 use crate::{
     advice,
@@ -16,9 +16,10 @@ use cloudevents_testkit::tagged;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Show events for people.
+/// Show events in a readable layout.
 ///
-/// Attributes come with their types, the payload is laid out, and what is worth a note is noted.
+/// Shows attributes with their types, the payload indented, and notes about recommendations that the event
+/// does not follow.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -26,10 +27,10 @@ Examples:
   ce listen http://127.0.0.1:8080/ | ce inspect --output pretty
   ce inspect --output json order.json | jq .event.attributes")]
 pub(crate) struct Inspect {
-    /// Show the events of these files; `-` and none stand for standard input.
+    /// Show the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Show payloads to the end.
+    /// Show entire payloads.
     #[arg(long)]
     full: bool,
     #[command(flatten)]

@@ -1,16 +1,20 @@
 //! The subcommands, one file each.
 
+mod bridge;
 mod completions;
 mod conformance;
 mod convert;
 mod decode;
 mod encode;
+mod filter;
 mod inspect;
 mod listen;
 mod send;
+mod sql;
 mod testee;
 mod tour;
 mod validate;
+mod webhook;
 
 use crate::{
     console::Console,
@@ -18,19 +22,24 @@ use crate::{
 };
 use clap::Subcommand;
 
-/// What `ce` does.
+/// The subcommands of `ce`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Tour(tour::Tour),
     Send(Box<send::Send>),
-    Listen(listen::Listen),
+    Listen(Box<listen::Listen>),
+    Bridge(Box<bridge::Bridge>),
     Convert(convert::Convert),
     Validate(validate::Validate),
     Inspect(inspect::Inspect),
+    Sql(sql::Sql),
+    Filter(filter::Filter),
     Encode(encode::Encode),
     Decode(decode::Decode),
     #[command(subcommand)]
-    Conformance(conformance::Conformance),
+    Conformance(Box<conformance::Conformance>),
+    #[command(subcommand)]
+    Webhook(Box<webhook::Webhook>),
     Testee(testee::Testee),
     Completions(completions::Completions),
 }
@@ -41,12 +50,16 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
         Command::Tour(command) => tour::run(&command, console),
         Command::Send(command) => send::run(&command, console),
         Command::Listen(command) => listen::run(&command, console),
+        Command::Bridge(command) => bridge::run(&command, console),
         Command::Convert(command) => convert::run(&command, console),
         Command::Validate(command) => validate::run(&command, console),
         Command::Inspect(command) => inspect::run(&command, console),
+        Command::Sql(command) => sql::run(&command, console),
+        Command::Filter(command) => filter::run(&command, console),
         Command::Encode(command) => encode::run(&command, console),
         Command::Decode(command) => decode::run(&command, console),
         Command::Conformance(command) => conformance::run(&command, console),
+        Command::Webhook(command) => webhook::run(&command, console),
         Command::Testee(command) => testee::run(&command, console),
         Command::Completions(command) => completions::run(&command),
     }

@@ -1,4 +1,4 @@
-//! `ce testee`: this toolkit as a testee of the conformance harness.
+//! `ce testee`: runs this toolkit as the testee of a conformance harness.
 
 use crate::{
     console::Console,
@@ -11,13 +11,14 @@ use std::{io::Write, path::Path};
 
 /// Answer the requests of a conformance harness.
 ///
-/// One JSON object a line comes in, and one goes out. This is how the harness, or that of another project, asks this toolkit. `ce conformance run` does it in process.
+/// Reads one JSON object per line and writes one per line. Use it to test this toolkit with a harness in
+/// another process; `ce conformance run` tests it in its own process.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  echo '{\"cmd\":\"run\",\"seq\":1,\"op\":\"name\",\"text\":\"id\"}' | ce testee"
 )]
 pub(crate) struct Testee {
-    /// Refuse lines of more bytes than this.
+    /// Maximum length of a line in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
     max_line: usize,
 }
@@ -47,7 +48,7 @@ pub(crate) fn run(command: &Testee, console: &Console) -> Result<Status, Failure
                 Err(error) => refusal("invalid-utf8", &format!("the line is not UTF-8: {error}")),
             }
         };
-        // Each answer at once: the harness waits for it.
+        // Flush each answer: the harness waits for it.
         out.write_all(answer.as_bytes())?;
         out.write_all(b"\n")?;
         out.flush()?;
@@ -57,10 +58,10 @@ pub(crate) fn run(command: &Testee, console: &Console) -> Result<Status, Failure
     }
 }
 
-/// A line's buffer is kept for the next line up to this size.
+/// The buffer of a line is reused for the next line up to this size, in bytes.
 const MOST_KEPT: usize = 1 << 20;
 
-/// The answer to a line that is no request: the number of the request cannot be known.
+/// Returns the answer to a line that is not a request, whose number is unknown.
 fn refusal(kind: &str, message: &str) -> String {
     serde_json::json!({"seq": null, "error": {"kind": kind, "message": message}}).to_string()
 }

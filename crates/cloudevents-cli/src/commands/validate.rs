@@ -16,22 +16,23 @@ use cloudevents_kit::Event;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// Check events and tell every mistake.
+/// Check events and report every problem.
 ///
-/// Each mistake is told with its place and the rule it breaks. Reads a document with one event, a batch, JSON Lines, or several of these one after another.
+/// Reports each problem with its place and the rule it breaks. Reads a document with one event, a batch, JSON
+/// Lines, or several of these one after another.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce validate order.json batch.json
   tail -f events.jsonl | ce validate --explain
-  ce validate --error-format json order.json      the mistakes for programs
+  ce validate --error-format json order.json      problems as JSON
 
-Exit status: 0 every event is valid, 1 one is not.")]
+Exit status: 0 every event is valid, 1 an event is invalid.")]
 pub(crate) struct Validate {
-    /// Check these files; `-` and none stand for standard input.
+    /// Check these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Explain each rule that is broken, and note recommendations that are not followed.
+    /// Explain each broken rule, and note recommendations that are not followed.
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -71,7 +72,7 @@ pub(crate) fn run(command: &Validate, console: &Console) -> Result<Status, Failu
     Ok(Status::Done)
 }
 
-/// Tells what is wrong with an event; `false` if something is.
+/// Reports the problems of an event. Returns whether it is valid.
 fn check(located: &Located, command: &Validate, console: &Console) -> bool {
     match &located.event {
         Err(error) => {

@@ -13,6 +13,8 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     check_options(endpoint)?;
     check_tls(endpoint)?;
     let mut options = AmqpSenderOptions::default();
+    options.sender.enqueue_timeout = sending.timeout;
+    options.sender.losses = sending.losses;
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
@@ -21,12 +23,15 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
 
 pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
     check_tls(endpoint)?;
-    let options = AmqpReceiverOptions::from(options);
+    let mut options = AmqpReceiverOptions::from(options);
+    if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
+        options.queue = std::mem::take(&mut options.queue).rejecting_to_broker();
+    }
     let receiver = fe2o3_amqp018::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
 }
 
-/// Whether the broker may take it another time.
+/// Whether the broker may accept the message later.
 pub(super) fn is_temporary(error: &Error) -> bool {
     let refusal = error.source().and_then(|source| source.downcast_ref::<AmqpRefusal>());
     refusal.is_some_and(AmqpRefusal::is_temporary)

@@ -4,7 +4,7 @@ use super::{Opened, Sending, failed};
 use crate::failure::Failure;
 use cloudevents_kit::{
     self as kit, Sender,
-    http::{HttpReceiver, HttpSenderOptions},
+    http::{Decompression, HttpReceiver, HttpReceiverOptions, HttpSenderOptions},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -16,6 +16,8 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
         return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
     }
     let mut options = HttpSenderOptions::default();
+    options.sender.enqueue_timeout = sending.timeout;
+    options.sender.losses = sending.losses;
     options.headers = headers;
     if let Some(user) = endpoint.user()
         && !options.headers.contains_key(AUTHORIZATION)
@@ -29,9 +31,11 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     kit::http::sender(endpoint.expose_url(), options).map_err(failed)
 }
 
-/// The URL of the answer has the port that was free.
+/// Starts a server. The returned URL has the actual port.
 pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
-    let receiver = HttpReceiver::bind(endpoint.expose_url(), options.into()).await.map_err(failed)?;
+    let mut options = HttpReceiverOptions::from(options);
+    options.decompression = Decompression::all();
+    let receiver = HttpReceiver::bind(endpoint.expose_url(), options).await.map_err(failed)?;
     let url = receiver.url();
     Ok(Opened { receiver: receiver.into_receiver(), url, notes: Vec::new() })
 }
@@ -59,7 +63,7 @@ fn headers(sending: &Sending) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-/// Reads `Name: value`. What is wrong is told without the value.
+/// Adds the header `Name: value`. Errors do not show the value.
 fn header(line: &str, place: &str, headers: &mut HeaderMap) -> Result<(), Failure> {
     let (name, value) = line.split_once(':').ok_or_else(|| not_a_header(place))?;
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| not_a_header(place))?;
@@ -79,5 +83,5 @@ fn secret(value: &str) -> Option<HeaderValue> {
 }
 
 fn not_a_header(place: &str) -> Failure {
-    Failure::usage(format!("{place}: this is no header")).help("write `Name: value`")
+    Failure::usage(format!("{place}: not a header")).help("write `Name: value`")
 }

@@ -13,18 +13,20 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     check_options(endpoint)?;
     check_tls(endpoint)?;
     let mut options = KafkaSenderOptions::default();
-    options.formats = kit::formats();
+    options.sender.enqueue_timeout = sending.timeout;
+    options.sender.losses = sending.losses;
+    options.sender.decoding = kit::decoding();
     options.timeout = sending.timeout;
     options.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
     if sending.parallel == 1 {
-        // Nothing else would come that could go along.
+        // One message at a time: waiting for a fuller batch would only add delay.
         options.config.set("linger.ms", "0");
     }
     rdkafka039::sender(endpoint.expose_url(), options).await.map_err(failed)
 }
 
-/// What the URL leaves open is decided so that listening disturbs nobody.
+/// Opens a receiver. The defaults do not affect other consumers.
 pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
     check_tls(endpoint)?;
     let mut options = KafkaReceiverOptions::from(options);
@@ -36,7 +38,7 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
             Some(_) => ("from the beginning of the topic", None),
             None => ("from the beginning of the topic", Some("`offset=latest` listens from now on")),
         };
-        let words = format!("the URL names no `group`: listening {from}, in the group {group} of its own");
+        let words = format!("the URL has no `group`: listening {from}, in its own group {group}");
         let note = Report::note(words).kind("own-group");
         notes.push(match help {
             Some(help) => note.help(help),
@@ -46,9 +48,9 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
     }
     if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
         options.log = std::mem::take(&mut options.log).dropping_rejected();
-        let words = "what is no event is told and dropped, as with `reject=drop` in the URL";
+        let words = "messages that are not events are reported and dropped, as with `reject=drop` in the URL";
         let note = Report::note(words).kind("reject-drop");
-        notes.push(note.help("`dead-letter=TOPIC` in the URL keeps it in a topic"));
+        notes.push(note.help("`dead-letter=TOPIC` in the URL keeps them in a topic"));
     }
     let receiver = rdkafka039::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes })

@@ -1,10 +1,18 @@
-//! From URLs to senders and receivers.
+//! Opens senders and receivers from URLs.
 
 #[cfg(feature = "amqp")]
 mod amqp;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg(feature = "websockets")]
+mod websockets;
 
 use crate::{
     failure::{Failure, Status},
@@ -13,27 +21,30 @@ use crate::{
 use cloudevents_kit::{
     Error, ErrorKind, Receiver, Sender,
     http::Refusal,
-    transport::{Endpoint, ReceiverOptions},
+    transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
 use std::{error::Error as _, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
-/// What senders are opened with.
+/// Options of senders.
 #[derive(Debug, Default)]
 pub(crate) struct Sending {
-    /// `Name: value`, or `@FILE` with one a line.
+    /// `Name: value`, or `@FILE` with one header per line.
     pub(crate) headers: Vec<String>,
     /// The environment variable that holds the `Authorization` header.
     pub(crate) authorization: Option<String>,
-    /// How long one exchange may take.
+    /// The time limit of one exchange.
     pub(crate) timeout: Duration,
-    /// How many messages may be under way.
+    /// The maximum number of messages in flight.
     pub(crate) parallel: usize,
-    /// Whether there will be batches.
+    /// Whether batches will be sent.
     pub(crate) batches: bool,
+    /// What happens to what the protocol cannot carry.
+    pub(crate) losses: LossPolicy,
 }
 
-/// The runtime of a command that talks to the network. Its thread keeps connections alive while the command waits for input.
+/// Starts the runtime of a command that uses the network. Its thread keeps connections alive while the
+/// command waits for input.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
         .worker_threads(1)
@@ -42,7 +53,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::new(Status::Network, format!("the network cannot be used: {error}")))
 }
 
-/// A URL as it may be shown: nothing that may be secret.
+/// Returns the URL without secrets.
 pub(crate) fn shown(url: &str) -> String {
     Endpoint::parse(url)
         .map_or_else(|_| "the URL".to_owned(), |endpoint| crate::plain::plain(&endpoint.to_string()))
@@ -61,16 +72,24 @@ pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failu
         "amqp" | "amqps" => amqp::sender(&endpoint, sending).await,
         #[cfg(feature = "kafka")]
         "kafka" => kafka::sender(&endpoint, sending).await,
+        #[cfg(feature = "mqtt")]
+        "mqtt" | "mqtts" => mqtt::sender(&endpoint, sending).await,
+        #[cfg(feature = "nats")]
+        scheme if NATS.contains(&scheme) => nats::sender(&endpoint, sending).await,
+        #[cfg(feature = "rabbitmq")]
+        "rabbitmq" | "rabbitmqs" => rabbitmq::sender(&endpoint, sending).await,
+        #[cfg(feature = "websockets")]
+        "ws" | "wss" => websockets::sender(&endpoint, sending).await,
         _ => Err(unknown(&endpoint, "sent to", &["http", "https"])),
     }
 }
 
-/// A receiver that was opened.
+/// An open receiver.
 pub(crate) struct Opened {
     pub(crate) receiver: Receiver,
-    /// The URL as it may be shown; of a server, the one to send to.
+    /// The URL without secrets; of a server, the URL to send to.
     pub(crate) url: String,
-    /// What the URL left open, and how it was decided.
+    /// The defaults that were used.
     pub(crate) notes: Vec<Report>,
 }
 
@@ -83,11 +102,19 @@ pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Open
         "amqp" | "amqps" => amqp::receiver(&endpoint, options).await,
         #[cfg(feature = "kafka")]
         "kafka" => kafka::receiver(&endpoint, options).await,
+        #[cfg(feature = "mqtt")]
+        "mqtt" | "mqtts" => mqtt::receiver(&endpoint, options).await,
+        #[cfg(feature = "nats")]
+        scheme if NATS.contains(&scheme) => nats::receiver(&endpoint, options).await,
+        #[cfg(feature = "rabbitmq")]
+        "rabbitmq" | "rabbitmqs" => rabbitmq::receiver(&endpoint, options).await,
+        #[cfg(feature = "websockets")]
+        "ws" | "wss" => websockets::receiver(&endpoint, options).await,
         _ => Err(unknown(&endpoint, "received from", &["http"])),
     }
 }
 
-/// No scheme of this build and direction, in which there are these and those of the brokers.
+/// Returns the error for an unknown scheme. `http` are the schemes of HTTP for this direction.
 fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure {
     let scheme = endpoint.scheme();
     if let Some((feature, _)) = FEATURES.iter().find(|(_, schemes)| schemes.contains(&scheme)) {
@@ -98,66 +125,86 @@ fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure {
     known.extend(cfg!(feature = "kafka").then_some("kafka"));
     known.extend(cfg!(feature = "amqp").then_some("amqp"));
     known.extend((cfg!(feature = "amqp") && cfg!(feature = "tls")).then_some("amqps"));
+    known.extend(cfg!(feature = "mqtt").then_some("mqtt"));
+    known.extend((cfg!(feature = "mqtt") && cfg!(feature = "tls")).then_some("mqtts"));
+    known.extend(NATS.iter().filter(|_| cfg!(feature = "nats")));
+    known.extend(cfg!(feature = "rabbitmq").then_some("rabbitmq"));
+    known.extend((cfg!(feature = "rabbitmq") && cfg!(feature = "tls")).then_some("rabbitmqs"));
+    known.extend(cfg!(feature = "websockets").then_some("ws"));
+    known.extend((cfg!(feature = "websockets") && cfg!(feature = "tls")).then_some("wss"));
     Failure::usage(format!("events cannot be {what} `{}` URLs", crate::plain::plain(scheme)))
         .help(format!("the schemes are {}", known.join(", ")))
 }
 
-/// Schemes that a feature brings.
-const FEATURES: [(&str, &[&str]); 2] = [
+/// Features that this build lacks, and their schemes.
+const FEATURES: &[(&str, &[&str])] = &[
     ("amqp", if cfg!(feature = "amqp") { &[] } else { &["amqp", "amqps"] }),
     ("kafka", if cfg!(feature = "kafka") { &[] } else { &["kafka"] }),
+    ("mqtt", if cfg!(feature = "mqtt") { &[] } else { &["mqtt", "mqtts"] }),
+    ("nats", if cfg!(feature = "nats") { &[] } else { NATS }),
+    ("rabbitmq", if cfg!(feature = "rabbitmq") { &[] } else { &["rabbitmq", "rabbitmqs"] }),
+    ("websockets", if cfg!(feature = "websockets") { &[] } else { &["ws", "wss"] }),
 ];
 
-/// Refuses what HTTP alone has.
+/// Core NATS and JetStream.
+const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
+
+/// Refuses options that only HTTP has.
 fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
     if !sending.headers.is_empty() || sending.authorization.is_some() {
-        return Err(Failure::usage("headers can be given for `http` and `https` URLs only"));
+        return Err(Failure::usage("only `http` and `https` URLs take headers"));
     }
     if sending.batches {
-        let words = format!("there are no batches with `{}` URLs", crate::plain::plain(scheme));
-        return Err(Failure::usage(words).help("--mode binary and --mode structured send each event alone"));
+        let words = format!("`{}` URLs do not support batches", crate::plain::plain(scheme));
+        return Err(
+            Failure::usage(words).help("use --mode binary or --mode structured, which send single events")
+        );
     }
     Ok(())
 }
 
-/// Refuses options of the URL that flags of the command stand for.
-#[cfg(any(feature = "amqp", feature = "kafka"))]
+/// Refuses URL options that have a flag.
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 fn check_options(endpoint: &Endpoint) -> Result<(), Failure> {
     for name in ["mode", "format"] {
         if endpoint.option(name).is_some() {
-            let words = format!("the option `{name}` of the URL is for programs");
-            return Err(Failure::usage(words).help(format!("say it with --{name}")));
+            let words = format!("the URL option `{name}` is not supported here");
+            return Err(Failure::usage(words).help(format!("use --{name}")));
         }
     }
     Ok(())
 }
 
-fn failed(error: Error) -> Failure {
+pub(crate) fn failed(error: Error) -> Failure {
     Failure::Told(status_of(&error), Box::new(report(&error)))
 }
 
-/// The error, and what to do when nobody is there.
+/// Returns a report of the error, with help if the peer is unreachable.
 pub(crate) fn report(error: &Error) -> Report {
     let report = Report::of(error);
-    if error.kind() == ErrorKind::Disconnected && error.help().is_none() {
-        return report.help("check the URL, and that somebody listens there");
+    if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable) && error.help().is_none() {
+        return report.help("check the URL, and whether a server listens there");
     }
     report
 }
 
-/// The exit status of an error of sending or receiving.
+/// Returns the exit status of an error of sending or receiving.
 pub(crate) fn status_of(error: &Error) -> Status {
     match error.kind() {
         ErrorKind::InvalidUrl | ErrorKind::Unsupported => Status::Usage,
-        ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Closed => {
-            Status::Network
-        }
-        // A peer that cannot do its work has not said no.
+        ErrorKind::Disconnected
+        | ErrorKind::Timeout
+        | ErrorKind::Transport
+        | ErrorKind::Unreachable
+        | ErrorKind::Closed => Status::Network,
+        // A temporary refusal is a failure of the peer, not a failed check.
         ErrorKind::Refused => {
             let refusal = error.source().and_then(|source| source.downcast_ref::<Refusal>());
             let temporary = refusal.is_some_and(Refusal::is_temporary);
             #[cfg(feature = "amqp")]
             let temporary = temporary || amqp::is_temporary(error);
+            #[cfg(feature = "rabbitmq")]
+            let temporary = temporary || rabbitmq::is_temporary(error);
             if temporary { Status::Network } else { Status::No }
         }
         _ => Status::No,

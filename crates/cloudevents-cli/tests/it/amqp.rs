@@ -1,7 +1,7 @@
 //! `ce send` and `ce listen` with an AMQP broker in this process.
 
 use crate::program::{GOOD, Listener, ce_with};
-use cloudevents_kit::{FormatId, Message};
+use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::amqp::{Answer, Broker, BrokerOptions};
 use std::net::TcpListener;
 
@@ -32,8 +32,8 @@ fn what_is_no_event_is_rejected() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let sender = cloudevents_kit::connect_sender(&url).await.unwrap();
-        let body = "{\"specversion\":\"1.0\",\n \"id\":7}".into();
-        sender.send_message(Message::Structured { format: FormatId::JSON, body }).await.unwrap();
+        let body = "{\"specversion\":\"1.0\",\n \"id\":7}";
+        sender.send(Message::Structured(Document::new(FormatId::JSON, body))).await.unwrap();
     });
     assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
     let listened = Listener::at(&url, &["--count", "1"]).end();
@@ -58,7 +58,7 @@ fn listening_goes_on_when_the_broker_is_back() {
         "{}",
         listened.err
     );
-    let wanted = "warning: the connection was lost; connecting again";
+    let wanted = "warning: the connection was lost; reconnecting";
     assert_eq!(listened.err.matches(wanted).count(), 1, "{}", listened.err);
 }
 

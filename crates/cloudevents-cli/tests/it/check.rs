@@ -37,7 +37,7 @@ fn no_event_is_not_valid() {
     for input in ["", " \n\n"] {
         let ran = ce_with(&["validate"], input);
         assert_eq!(ran.status, 1);
-        assert!(ran.err.contains("there is no event in it"), "{}", ran.err);
+        assert!(ran.err.contains("it contains no event"), "{}", ran.err);
     }
     assert_eq!(ce_with(&["validate"], "[]").status, 1);
     assert_eq!(ce_with(&["validate", "--from", "json-batch"], "[]").status, 0);

@@ -70,7 +70,7 @@ fn yaml_is_read() {
     let lines = "{\"specversion\":\"1.0\",\"id\":\"a\",\"source\":\"/s\",\"type\":\"t\",\"time\":\"2018-04-05T17:31:00.10+02:00\",\"n\":3,\"ok\":true,\
                  \"data\":{\"price\":1.10,\"big\":12345678901234567890123}}\n\
                  {\"specversion\":\"1.0\",\"id\":\"b\",\"source\":\"/s\",\"type\":\"t\"}\n";
-    // By its content, by its name, and because it is said.
+    // Detected by content, detected by name, and given.
     for ran in [
         ce_with(&["convert"], yaml),
         ce_with(&["convert", file("events.yaml", yaml).to_str().unwrap()], ""),
@@ -84,14 +84,14 @@ fn yaml_is_read() {
     assert!(written.out.starts_with("---\nspecversion: \"1.0\"\nid: \"a\"\n"), "{}", written.out);
     assert_eq!(ce_with(&["convert"], &written.out).out, lines);
     assert_eq!(ce_with(&["validate"], yaml).status, 0);
-    // What is JSON and no YAML.
+    // Valid JSON that is not valid YAML.
     for data in [r#""\ud800""#, r#"{"a":1,"a":2}"#] {
         let ran = ce_with(
             &["convert", "--to", "yaml"],
             GOOD.replace("\"t\"}", &format!("\"t\",\"data\":{data}}}")),
         );
         assert_eq!((ran.status, ran.out.as_str()), (1, ""), "{data}");
-        assert!(ran.err.contains("YAML does not hold the payload"), "{}", ran.err);
+        assert!(ran.err.contains("YAML cannot hold the payload"), "{}", ran.err);
     }
 }
 
@@ -108,7 +108,7 @@ fn mistakes_in_yaml_are_told_where_they_stand() {
     assert_eq!(place(&event("[").replace('\n', "\n\n")).0, "invalid-document");
     assert_eq!(place(&format!("---\n{}---\n{}", event("2018-04-05T17:31:00Z"), event("no"))).1, Some(12));
     assert_eq!(place("- specversion: '1.0'\n  id: a\n  source: /s\n  type: ''\n").1, Some(4));
-    // A number is no text.
+    // A number is not text.
     assert_eq!(place("specversion: 1.0\nid: a\nsource: /s\ntype: t\n").1, Some(1));
     let error = ce_with(&["convert"], "specversion: 1.0\nid: a\nsource: /s\ntype: t\n").err;
     assert!(error.contains("help: if it is text, put it in quotation marks"), "{error}");
@@ -149,7 +149,7 @@ fn exact_refuses_what_the_target_does_not_hold() {
             "{members} {to}"
         );
         assert_eq!(ran.out.is_empty(), lost.is_some());
-        // Without, it is only told.
+        // Without --exact, the loss is only reported.
         let told = ce_with(&["convert", "--to", to], event(members));
         assert_eq!((told.status, told.err.is_empty()), (0, lost.is_none()), "{}", told.err);
     }

@@ -1,4 +1,4 @@
-//! What an error looks like.
+//! The text and JSON of errors.
 
 use crate::program::{GOOD, ce, ce_with, file};
 use std::process::Command;
@@ -66,8 +66,8 @@ error: attribute `n` is not an integer [invalid-integer]
    |  {\"specversion\":\"1.0\",\"id\":\"2\",\"source\":\"/s\",\"type\":\"t\",\"n\":1.5}
    |                                                             ^^^ ";
     assert!(last.starts_with(wanted), "{got}");
-    assert!(last.contains("\n  = MUST for producers and consumers, in cloudevents/spec.md\n"), "{got}");
-    // Advice on the good event.
+    assert!(last.contains("\n  = MUST for producers, in cloudevents/spec.md\n"), "{got}");
+    // Advice about the valid event.
     assert!(got.starts_with("note: the source `/s` is relative; an absolute URI is recommended [relative-source]\n  --> events.jsonl:1\n"), "{got}");
 }
 

@@ -1,7 +1,7 @@
 //! `ce send` and `ce listen` with a Kafka broker in this process.
 
 use crate::program::{GOOD, Listener, ce_with};
-use cloudevents_kit::{FormatId, Message};
+use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::kafka::Broker;
 use std::net::TcpListener;
 
@@ -13,13 +13,13 @@ fn broker(topics: &[&str]) -> Broker {
     broker
 }
 
-/// Puts a document into a topic that is no event.
+/// Puts a document that is not an event into a topic.
 fn put(url: &str, document: &'static str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let sender = cloudevents_kit::connect_sender(url).await.unwrap();
-        let message = Message::Structured { format: FormatId::JSON, body: document.into() };
-        sender.send_message(message).await.unwrap();
+        let message = Message::Structured(Document::new(FormatId::JSON, document));
+        sender.send(message).await.unwrap();
     });
 }
 
@@ -27,7 +27,7 @@ fn put(url: &str, document: &'static str) {
 fn from_one_to_the_other() {
     let broker = broker(&["orders"]);
     let url = broker.url("orders");
-    // Before anybody listens:
+    // Before a consumer listens:
     let ran = ce_with(&["send", &url], GOOD);
     assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
     let listener = Listener::at(&url, &["--count", "5"]);
@@ -40,8 +40,7 @@ fn from_one_to_the_other() {
     let ran = ce_with(&["send", &url, "--mode", "structured", "--format", "protobuf"], GOOD);
     assert_eq!(ran.status, 0, "{}", ran.err);
 
-    let wanted =
-        "note: the URL names no `group`: listening from the beginning of the topic, in the group ce-listen-";
+    let wanted = "note: the URL has no `group`: listening from the beginning of the topic, in its own group ce-listen-";
     assert!(listener.notes.starts_with(wanted), "{}", listener.notes);
     assert!(listener.notes.contains("as with `reject=drop` in the URL [reject-drop]"), "{}", listener.notes);
     let listened = listener.end();

@@ -10,14 +10,26 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(feature = "amqp")]
+mod bridge;
 mod check;
 mod conformance;
 mod convert;
 mod errors;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
 mod network;
 mod output;
+#[cfg(all(feature = "amqp", feature = "kafka"))]
+mod pairs;
 mod program;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+mod select;
 mod tour;
+mod webhook;
 mod wire;

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-/// Posts by hand, and gives the status line of the answer.
+/// Posts over a plain socket, and returns the status line of the response.
 fn post(url: &str, headers: &str, body: &str) -> String {
     let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -108,7 +108,7 @@ fn nothing_is_made_up_unless_asked_for() {
     let ran = ce(&["send", "http://127.0.0.1:9/", "--source", "/s", "--type", "t"]);
     assert_eq!(ran.status, 2);
     assert!(
-        ran.err.contains("  = help: give it with --id, or have it made up with --random-id\n"),
+        ran.err.contains("  = help: set it with --id, or generate one with --random-id\n"),
         "{}",
         ran.err
     );
@@ -120,7 +120,7 @@ fn nothing_is_made_up_unless_asked_for() {
     for name in ["id", "time"] {
         assert!(
             ran.err.contains(&format!(
-                "note: the {name} {} is made up [made-up]\n",
+                "note: generated the {name} {} [made-up]\n",
                 event[name].as_str().unwrap()
             )),
             "{}",
@@ -171,11 +171,11 @@ fn when_nobody_is_there() {
     let ran =
         ce_with(&["send", &format!("http://me:s3cret@{free}/?token=t0ken")], format!("{GOOD}\n{GOOD}\n"));
     assert_eq!((ran.status, ran.out.as_str()), (3, ""));
-    assert!(ran.err.contains("[disconnected]"), "{}", ran.err);
+    assert!(ran.err.contains("[unreachable]"), "{}", ran.err);
     assert!(!ran.err.contains("s3cret") && !ran.err.contains("t0ken"), "{}", ran.err);
-    // After the first there is no sense in a second.
+    // Sending stops after the first failure.
     assert_eq!(ran.err.lines().filter(|line| line.starts_with("error:")).count(), 1, "{}", ran.err);
-    for url in ["nats://host/subject", "not a url", "file:x"] {
+    for url in ["stomp://host/queue", "not a url", "file:x"] {
         assert_eq!(ce_with(&["send", url], GOOD).status, 2, "{url}");
         assert_eq!(ce(&["listen", url]).status, 2, "{url}");
     }
@@ -184,7 +184,8 @@ fn when_nobody_is_there() {
     assert_eq!(ran.status, 3, "{}", ran.err);
 }
 
-/// A server that answers each request with this status, and tells the `authorization` headers it saw.
+/// A server that responds to each request with this status, and returns the `authorization` headers it
+/// received.
 fn server(status: &'static str, requests: usize) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -239,7 +240,7 @@ fn secrets_are_sent_and_not_shown() {
     }
 }
 
-/// Built by itself, the program has one cryptographic provider, its own, and the HTTP client panics without one.
+/// Built alone, the program has only its own cryptographic provider, and the HTTP client panics without one.
 #[cfg(feature = "tls")]
 #[test]
 fn tls_is_tried_where_it_is_asked_for() {
@@ -254,7 +255,7 @@ fn tls_is_tried_where_it_is_asked_for() {
     });
     let ran = ce_with(&["send", &format!("https://127.0.0.1:{port}/events")], GOOD);
     assert_eq!(ran.status, 3, "{}", ran.err);
-    assert!(ran.err.contains("[disconnected]"), "{}", ran.err);
+    assert!(ran.err.contains("[unreachable]"), "{}", ran.err);
     // A handshake record of TLS.
     assert_eq!(peer.join().unwrap(), [22, 3, 1]);
 }

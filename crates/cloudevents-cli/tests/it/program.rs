@@ -9,10 +9,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// A good event on one line.
+/// A valid event on one line.
 pub(crate) const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
 
-/// What a run came to.
+/// The result of a run.
 pub(crate) struct Ran {
     pub(crate) status: i32,
     pub(crate) out: String,
@@ -31,7 +31,7 @@ impl Ran {
     }
 }
 
-/// The program with these arguments, and an environment without the user's wishes.
+/// The program with these arguments, and an environment without the user's settings.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ce"));
     command.args(arguments);
@@ -41,7 +41,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it with nothing on standard input.
+/// Runs it with empty standard input.
 pub(crate) fn ce(arguments: &[&str]) -> Ran {
     ce_with(arguments, "")
 }
@@ -70,7 +70,7 @@ pub(crate) fn ce_with(arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
     }
 }
 
-/// A file with this text, in a directory of its own; `name` is what it is called there.
+/// Creates a file with this name and text in a new directory.
 pub(crate) fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -87,12 +87,12 @@ pub(crate) struct Listener {
     child: Child,
     errors: BufReader<ChildStderr>,
     pub(crate) url: String,
-    /// What was told before it listened.
+    /// Standard error until it listens.
     pub(crate) notes: String,
 }
 
 impl Listener {
-    /// On a free port.
+    /// Listens on a free port.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::at("http://127.0.0.1:0/events", arguments)
     }
@@ -122,7 +122,7 @@ impl Listener {
         );
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it exits.
     pub(crate) fn end(mut self) -> Ran {
         let mut err = String::new();
         let mut out = String::new();

@@ -41,8 +41,23 @@ pub(crate) fn show(bytes: &[u8]) -> String {
     }
 }
 
+/// Bytes in base64.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: u32| char::from(DIGITS.get((bits & 0x3f) as usize).copied().unwrap_or(b'='));
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            text.push(if index <= chunk.len() { digit(bits >> shift) } else { '=' });
+        }
+    }
+    text
+}
+
 /// Strict base64: the standard alphabet, padded, no bits left over.
-fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
     if !text.len().is_multiple_of(4) {
         return None;
@@ -90,6 +105,7 @@ mod tests {
             ("AP+/", &[0, 0xff, 0xbf]),
         ] {
             assert_eq!(decode(text).as_deref(), Some(bytes), "{text}");
+            assert_eq!(encode(bytes), text);
         }
     }
 

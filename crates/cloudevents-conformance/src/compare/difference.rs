@@ -5,21 +5,60 @@ use std::fmt;
 /// How much of a value a difference shows.
 const SHOWN: usize = 300;
 
-/// One respect in which an answer is not what was wanted.
+/// One place in which an answer differs from what is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
     /// Where, such as `events[0].attributes.subject.value`.
     pub path: String,
-    /// What was wanted there, for people to read.
+    /// What is expected there, for people to read.
     pub wanted: String,
     /// What was there, for people to read.
     pub got: String,
 }
 
+/// What stands for the value that is missing.
+pub(crate) const NOTHING: &str = "nothing";
+
+impl Difference {
+    /// The cause, in words that are the same for differences of the same sort.
+    pub(crate) fn cause(&self) -> String {
+        let place = self.general_path();
+        match (self.wanted.as_str(), self.got.as_str()) {
+            ("a result", got) => {
+                let kind = got.split("\"kind\":\"").nth(1).and_then(|rest| rest.split('"').next());
+                format!("refused, but must be accepted ({})", kind.unwrap_or("no kind"))
+            }
+            ("an error", _) => "accepted, but must be refused".to_owned(),
+            (NOTHING | "no payload", _) => format!("{place}: unexpected"),
+            (_, NOTHING | "no payload") => format!("{place}: missing"),
+            _ => format!("{place}: differs"),
+        }
+    }
+
+    /// The place without the numbers of items.
+    fn general_path(&self) -> String {
+        let mut path = String::new();
+        let mut inside = false;
+        for character in self.path.chars() {
+            match character {
+                '[' => (path, inside) = (path + "[]", true),
+                ']' => inside = false,
+                _ if inside => (),
+                _ => path.push(character),
+            }
+        }
+        path
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: wanted {}, got {}", self.path, self.wanted, self.got)
+        match (self.wanted.as_str(), self.got.as_str()) {
+            (NOTHING, got) => write!(f, "{}: unexpected: {got}", self.path),
+            (wanted, NOTHING) => write!(f, "{}: missing: {wanted}", self.path),
+            (wanted, got) => write!(f, "{}: expected {wanted}, got {got}", self.path),
+        }
     }
 }
 
@@ -69,7 +108,10 @@ mod tests {
     #[test]
     fn paths_read_like_code() {
         let path = Path::new("events").item(0).member("attributes").member("subject");
-        assert_eq!(path.differs("\"a\"", 1).to_string(), "events[0].attributes.subject: wanted \"a\", got 1");
+        assert_eq!(
+            path.differs("\"a\"", 1).to_string(),
+            "events[0].attributes.subject: expected \"a\", got 1"
+        );
         assert_eq!(Path::new("x").member("a b").0, "x[\"a b\"]");
         assert_eq!(Path::new("x").member("").0, "x[\"\"]");
     }

@@ -3,7 +3,7 @@
 use cloudevents_vectors::JsonComparison;
 
 use crate::infoset;
-use crate::tree::json::{self, Json};
+use crate::tree::json::{self, Json, Kind, Text};
 use crate::tree::node::{self, Node};
 use crate::tree::{avro, cbor, protobuf};
 
@@ -97,11 +97,12 @@ pub(crate) fn diff(
         };
     }
     let wanted_document = (notation == Notation::Json).then(|| parse(wanted).ok()).flatten();
-    match wanted_document {
+    match wanted_document.map(|(text, tree)| (text, without_unset(tree))) {
         // Also a document that is wanted although it is not of the format.
         None => bytes::diff(path, wanted, got, differences),
         Some((wanted_text, wanted)) => match parse(got) {
-            Ok((got_text, mut got)) => {
+            Ok((got_text, got)) => {
+                let mut got = without_unset(got);
                 how.spell_alike(&wanted, &mut got);
                 json::diff(path, &wanted, &got, differences);
                 if how.json == JsonComparison::Text {
@@ -114,6 +115,27 @@ pub(crate) fn diff(
             }
         },
     }
+}
+
+/// A document of events without the attributes that are null: null and absent both mean unset (JSON format, section 2.2). The payload
+/// `data` may be null.
+fn without_unset(mut tree: Json) -> Json {
+    match &mut tree.kind {
+        Kind::Array(events) => {
+            for event in events {
+                if let Kind::Object(members) = &mut event.kind {
+                    members.retain(is_set);
+                }
+            }
+        }
+        Kind::Object(members) => members.retain(is_set),
+        _ => (),
+    }
+    tree
+}
+
+fn is_set((name, value): &(Text, Json)) -> bool {
+    !value.is_null() || name.as_str() == Some("data")
 }
 
 fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
@@ -181,13 +203,25 @@ mod tests {
     }
 
     #[test]
+    fn a_null_attribute_is_unset_and_a_null_payload_is_not() {
+        let (wanted, got) = (r#"{"id":"1"}"#, br#"{"id":"1","subject":null,"x":null}"#);
+        assert_eq!(differences(Notation::Json, Value, wanted, got), [""; 0]);
+        assert_eq!(
+            differences(Notation::Json, Value, r#"[{"id":"1","time":null}]"#, br#"[{"id":"1"}]"#),
+            [""; 0]
+        );
+        assert_eq!(differences(Notation::Json, Value, wanted, br#"{"id":"1","data":null}"#).len(), 1);
+        assert_eq!(differences(Notation::Json, Value, r#"{"data":{"a":null}}"#, br#"{"data":{}}"#).len(), 1);
+    }
+
+    #[test]
     fn documents_compare_as_trees_and_payloads_as_bytes() {
         let (wanted, got) = (r#"{"id":"1","data":[1]}"#, br#"{ "data": [ 1 ], "id": "1" }"#);
         assert_eq!(differences(Notation::Json, Value, wanted, got), [""; 0]);
         assert_eq!(differences(Notation::Opaque, Value, wanted, got).len(), 1);
         assert_eq!(
             differences(Notation::Json, Text, wanted, got),
-            ["body.data: wanted the text [1], got the text [ 1 ]"]
+            ["body.data: expected the text [1], got the text [ 1 ]"]
         );
         assert_eq!(
             differences(
@@ -196,7 +230,7 @@ mod tests {
                 r#"[{"data":1},{"data":"a"}]"#,
                 br#"[{"data":1},{"data":"\u0061"}]"#
             ),
-            ["body[1].data: wanted the text \"a\", got the text \"\\u0061\""]
+            ["body[1].data: expected the text \"a\", got the text \"\\u0061\""]
         );
     }
 
@@ -207,7 +241,7 @@ mod tests {
         assert_eq!(differences(Notation::Json, Value, wanted, got), [""; 0]);
         assert_eq!(
             differences(Notation::Json, Value, wanted, br#"[{"time":"2018-04-05T18:31:00.1+01:00"}]"#),
-            ["body[0].time: wanted \"2018-04-05T17:31:00Z\", got \"2018-04-05T18:31:00.1+01:00\""]
+            ["body[0].time: expected \"2018-04-05T17:31:00Z\", got \"2018-04-05T18:31:00.1+01:00\""]
         );
         let (wanted, got) = (
             r#"{"x":"2018-04-05T17:31:00Z","data":{"time":"2018-04-05T17:31:00Z"}}"#,
@@ -219,14 +253,14 @@ mod tests {
     #[test]
     fn numbers_of_payloads_can_be_doubles() {
         let (wanted, got) = (r#"{"x":1,"data":[0.10]}"#, br#"{"x":1.0,"data":[0.1]}"#);
-        assert_eq!(differences(Notation::Json, Double, wanted, got), ["body.x: wanted 1, got 1.0"]);
+        assert_eq!(differences(Notation::Json, Double, wanted, got), ["body.x: expected 1, got 1.0"]);
         assert_eq!(differences(Notation::Json, Value, wanted, got).len(), 2);
     }
 
     #[test]
     fn a_body_that_is_not_json_is_told() {
         let [difference] = differences(Notation::Json, Value, "{}", b"\xff").try_into().unwrap();
-        assert!(difference.starts_with("body: wanted {}, got text that is not JSON"), "{difference}");
+        assert!(difference.starts_with("body: expected {}, got text that is not JSON"), "{difference}");
     }
 
     #[test]
@@ -247,12 +281,12 @@ mod tests {
         assert_eq!(found(Notation::Opaque, one, other).len(), 1);
         assert_eq!(
             found(Notation::Cbor, one, b"\xa2\x61a\x02\x61c\x02"),
-            ["body.a: wanted 1, got 2", "body.b: wanted 2, got nothing", "body.c: wanted nothing, got 2"]
+            ["body.a: expected 1, got 2", "body.b: missing: 2", "body.c: unexpected: 2"]
         );
         assert_eq!(
             found(Notation::Protobuf, b"\x0a\x011", b"\x0a\x021"),
             [
-                "body: wanted {\"id\": \"1\"}, got bytes that are not of the format (the document ends too early): \"\\n\\u{2}1\""
+                "body: expected {\"id\": \"1\"}, got bytes that are not of the format (the document ends too early): \"\\n\\u{2}1\""
             ]
         );
         // A document that is wanted although it is none compares as bytes.

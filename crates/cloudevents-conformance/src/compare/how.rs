@@ -17,17 +17,20 @@ pub(crate) struct How {
     pub(super) timestamp: TimestampComparison,
     /// The attributes that the request calls timestamps.
     pub(super) timestamps: Vec<String>,
+    /// What the testee reports beyond the specification: only this is compared of `losses`, `repairs` and `notes`.
+    pub(super) reports: Vec<String>,
 }
 
 impl How {
-    /// How the answers to this case compare.
-    pub(crate) fn of(case: &Case) -> Self {
+    /// How the answers to this case compare. `text`: times compare by their text, whatever the case says.
+    pub(crate) fn of(case: &Case, reports: &[String], text: bool) -> Self {
         let events = case.request.get("events").and_then(Value::as_array).into_iter().flatten();
         let attributes = events.filter_map(|event| event.get("attributes")?.as_object()).flatten();
         let stated =
             attributes.filter(|(_, attribute)| attribute.get("type").is_some_and(|name| name == TIMESTAMP));
         let timestamps = stated.map(|(name, _)| name.clone()).collect();
-        How { json: case.compare.json, timestamp: case.compare.timestamp, timestamps }
+        let timestamp = if text { TimestampComparison::Text } else { case.compare.timestamp };
+        How { json: case.compare.json, timestamp, timestamps, reports: reports.to_vec() }
     }
 
     /// Whether two values are timestamps of one instant, and that is what counts.
@@ -36,7 +39,7 @@ impl How {
         self.timestamp == TimestampComparison::Instant && instant.is_some() && instant == Instant::parse(got)
     }
 
-    /// Whether an attribute of this name is a timestamp, where nothing beside it says so, such as in a header: `time` is,
+    /// Whether an attribute of this name is a timestamp, where the carrier does not name the type, such as in a header: `time` is,
     /// and what the request calls one.
     pub(crate) fn is_timestamp(&self, name: &str) -> bool {
         name == "time" || self.timestamps.iter().any(|timestamp| timestamp == name)

@@ -11,15 +11,11 @@ use super::message::{self, Wanted};
 use super::{Difference, How, Path, event};
 
 /// Where the reply is not the outcome. Nothing: it is.
-pub(crate) fn differences(case: &Case, outcome: &Outcome, reply: &Reply) -> Vec<Difference> {
+pub(crate) fn differences(case: &Case, outcome: &Outcome, how: &How, reply: &Reply) -> Vec<Difference> {
     let mut differences = Vec::new();
     match (&outcome.expected, reply) {
         (Expected::Result(wanted), Reply::Result(got)) => {
-            Results { case, how: How::of(case), absent: &outcome.absent_headers }.diff(
-                wanted,
-                got,
-                &mut differences,
-            );
+            Results { case, how, absent: &outcome.absent_headers }.diff(wanted, got, &mut differences);
         }
         (Expected::Error(wanted), Reply::Error(got)) => refusals(wanted, got, &mut differences),
         (Expected::Result(_), Reply::Error(got)) => {
@@ -59,7 +55,7 @@ fn refusals(wanted: &ExpectedError, got: &Json, differences: &mut Vec<Difference
 /// How the results of a case are compared.
 struct Results<'a> {
     case: &'a Case,
-    how: How,
+    how: &'a How,
     absent: &'a [String],
 }
 
@@ -68,6 +64,7 @@ impl Results<'_> {
         for (name, wanted) in wanted {
             let (path, wanted) = (Path::new(name), Json::from(wanted));
             match (name.as_str(), got.get(name)) {
+                ("repairs" | "losses" | "notes", _) if !self.how.reports.contains(name) => (),
                 ("repairs" | "losses", got) => concerns(&path, &wanted, got, differences),
                 ("notes", got) => notes(&path, &wanted, got, differences),
                 (_, None) => differences.push(path.differs(wanted, "nothing")),
@@ -86,11 +83,12 @@ impl Results<'_> {
 
     fn member(&self, path: &Path, name: &str, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
         match name {
-            "events" => event::diff_all(path, &self.how, wanted, got, differences),
-            "event" => event::diff(path, &self.how, wanted, got, differences),
+            "events" => event::diff_all(path, self.how, wanted, got, differences),
+            "event" => event::diff(path, self.how, wanted, got, differences),
             "message" | "response" => {
-                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, how: &self.how };
-                message::diff(path, &wanted, got, differences);
+                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, how: self.how };
+                let compare = if name == "message" { message::diff } else { message::diff_response };
+                compare(path, &wanted, got, differences);
             }
             "value" | "canonical" if self.is_same_timestamp(wanted, got) => (),
             _ => json::diff(path, wanted, got, differences),
@@ -170,7 +168,11 @@ mod tests {
 
     fn found(op: &str, outcome: Value, reply: &Reply) -> Vec<String> {
         let case = case(json!({"op": op, "via": "http"}), outcome);
-        differences(&case, &case.expect[0], reply).iter().map(ToString::to_string).collect()
+        differences(&case, &case.expect[0], &how(&case), reply).iter().map(ToString::to_string).collect()
+    }
+
+    fn how(case: &Case) -> How {
+        How::of(case, &["losses", "repairs", "notes"].map(str::to_owned), false)
     }
 
     fn result(value: Value) -> Reply {
@@ -197,9 +199,9 @@ mod tests {
         assert_eq!(
             found("decode", wanted, &error(json!({"kind": "other", "index": "2"}))),
             [
-                "error.kind: wanted \"inexact\", got \"other\"",
-                "error.attribute: wanted \"time\", got nothing",
-                "error.index: wanted 2, got \"2\"",
+                "error.kind: expected \"inexact\", got \"other\"",
+                "error.attribute: missing: \"time\"",
+                "error.index: expected 2, got \"2\"",
             ]
         );
     }
@@ -221,7 +223,13 @@ mod tests {
         let found = |of_type: &str| {
             let request = json!({"op": "parse", "type": of_type, "text": one});
             let case = case(request, json!({"result": {"value": one, "canonical": one}}));
-            differences(&case, &case.expect[0], &result(json!({"value": same, "canonical": same}))).len()
+            differences(
+                &case,
+                &case.expect[0],
+                &how(&case),
+                &result(json!({"value": same, "canonical": same})),
+            )
+            .len()
         };
         assert_eq!((found("Timestamp"), found("String")), (0, 2));
     }
@@ -235,7 +243,7 @@ mod tests {
             let request = json!({"op": "encode", "via": "http", "events": events});
             let case = case(request, json!({"result": {"message": {"headers": [["ce-x", one]]}}}));
             let reply = result(json!({"message": {"headers": [["ce-x", same]]}}));
-            differences(&case, &case.expect[0], &reply).len()
+            differences(&case, &case.expect[0], &how(&case), &reply).len()
         };
         assert_eq!((found("Timestamp"), found("String")), (0, 1));
     }
@@ -250,7 +258,7 @@ mod tests {
         );
         assert_eq!(
             found("decode", json!({"result": {"canonical": "x", "mode": "binary"}}), &reply),
-            ["canonical: wanted \"x\", got nothing", "mode: wanted \"binary\", got \"batched\""]
+            ["canonical: missing: \"x\"", "mode: expected \"binary\", got \"batched\""]
         );
     }
 
@@ -263,6 +271,18 @@ mod tests {
         assert_eq!(wanted(json!([{"attribute": "x"}])).len(), 1);
         assert_eq!(wanted(json!([{"attribute": "x"}, {"attribute": "x"}])).len(), 2);
         assert_eq!(wanted(json!([])).len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_claimed_is_not_compared() {
+        let case = case(
+            json!({"op": "transcode"}),
+            json!({"result": {"losses": [{"at": "data"}], "notes": [{"kind": "x"}]}}),
+        );
+        let found = |reports: &[String]| {
+            differences(&case, &case.expect[0], &How::of(&case, reports, false), &result(json!({}))).len()
+        };
+        assert_eq!((found(&[]), found(&["losses".to_owned()])), (0, 1));
     }
 
     #[test]
@@ -294,7 +314,7 @@ mod tests {
         assert_eq!(found("sql", wanted.clone(), &result(json!({"value": value}))), [""; 0]);
         assert_eq!(
             found("sql", wanted, &result(json!({"value": value, "error": "cast"}))),
-            ["error: wanted nothing, got \"cast\""]
+            ["error: unexpected: \"cast\""]
         );
     }
 
@@ -309,6 +329,6 @@ mod tests {
                 .is_empty()
         );
         let to = case(json!({"op": "transcode", "via": "http", "to": {"via": "kafka"}}), wanted);
-        assert_eq!(Results { case: &to, how: How::of(&to), absent: &[] }.via(), "kafka");
+        assert_eq!(Results { case: &to, how: &how(&to), absent: &[] }.via(), "kafka");
     }
 }

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use super::terminal::written;
 use super::{Reporter, Summary};
 use crate::run::CaseReport;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Failure, Finding, Verdict};
 
 /// A report in the XML format of JUnit, as the test views of CI systems read it. It is written when the run is over.
 ///
-/// A test suite is a topic, a test case is a case. Failed and stale cases are failures, crashed ones are errors;
-/// known failures, unsupported cases and warnings are skipped, with their reason.
+/// A test suite is a topic, a test case is a case. Failed, declined and stale cases are failures, whose message is the first difference;
+/// crashed ones are errors; known failures, skipped cases and warnings are skipped, with their reason.
 #[derive(Debug)]
 pub struct JunitReport<W> {
     out: W,
@@ -47,7 +47,7 @@ impl<W: Write> Reporter for JunitReport<W> {
         suite.counts.tests += 1;
         let element = match report.verdict {
             Verdict::Passed => None,
-            Verdict::Failed | Verdict::Stale => {
+            Verdict::Failed | Verdict::Declined | Verdict::Stale => {
                 suite.counts.failures += 1;
                 Some("failure")
             }
@@ -119,16 +119,26 @@ fn message(report: &CaseReport<'_>) -> String {
     match (report.verdict, &report.finding) {
         (Verdict::Stale, _) => format!("passes, but is known to fail: {known}"),
         (Verdict::KnownFailing, _) => format!("known to fail: {known}"),
-        (_, Finding::Unsupported(reason)) => format!("unsupported: {reason}"),
+        (_, Finding::Unsupported(reason)) => format!("not claimed: {reason}"),
+        (_, Finding::Declined(reason)) => format!("declined, though claimed: {reason}"),
         (_, Finding::Crashed(breakdown)) => breakdown.to_string(),
-        (Verdict::Warning, _) => format!("{}, not followed: {}", report.case.level, report.case.title),
+        (Verdict::Warning, Finding::Failed(failure)) => {
+            format!("not judged in this profile: {}", first(failure))
+        }
+        (_, Finding::Failed(failure)) => first(failure),
         _ => report.case.title.clone(),
     }
 }
 
+/// The first difference.
+fn first(failure: &Failure) -> String {
+    let difference = failure.closest().and_then(|attempt| attempt.differences.first());
+    difference.map_or_else(|| "no outcome is allowed".to_owned(), ToString::to_string)
+}
+
 /// What there is to know about a case that is not as it has to be.
 fn detail(report: &CaseReport<'_>) -> String {
-    let mut text = String::new();
+    let mut text = format!("\n{}", report.case.title);
     let mut line = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{name}: {value}");
@@ -141,7 +151,7 @@ fn detail(report: &CaseReport<'_>) -> String {
     }
     if let Finding::Failed(failure) = &report.finding {
         for attempt in &failure.attempts {
-            line("wanted", &report.case.expect.get(attempt.outcome).map(written).unwrap_or_default());
+            line("expected", &report.case.expect.get(attempt.outcome).map(written).unwrap_or_default());
         }
     }
     if let Some(received) = &report.received {

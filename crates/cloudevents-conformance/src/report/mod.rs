@@ -1,7 +1,9 @@
-//! What a run tells.
+//! Reports of a run.
 
 mod junit;
+mod matrix;
 mod ndjson;
+mod record;
 mod summary;
 mod terminal;
 
@@ -10,11 +12,13 @@ use std::io;
 use crate::run::{CaseReport, Start};
 
 pub use junit::JunitReport;
+pub use matrix::{html, markdown};
 pub use ndjson::NdjsonReport;
-pub use summary::{Problem, Summary};
+pub use record::{AreaRecord, CaseRecord, RunRecord};
+pub use summary::{AreaTally, Problem, Summary, Tally};
 pub use terminal::TerminalReport;
 
-/// Who is told of a run while it goes on.
+/// Receives the results of a run while it goes on.
 pub trait Reporter {
     /// The testee has started.
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
@@ -29,7 +33,7 @@ pub trait Reporter {
     fn finished(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
-/// Tells nobody.
+/// Discards every result.
 impl Reporter for () {
     fn case(&mut self, _: &CaseReport<'_>) -> io::Result<()> {
         Ok(())
@@ -40,7 +44,7 @@ impl Reporter for () {
     }
 }
 
-/// Tells each in turn.
+/// Passes every result to each reporter in turn.
 impl Reporter for Vec<Box<dyn Reporter + '_>> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         self.iter_mut().try_for_each(|reporter| reporter.started(start))

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Reporter, Summary};
+use super::{AreaTally, Reporter, Summary, Tally};
 use crate::run::{CaseReport, Start};
 use crate::verdict::Finding;
 
@@ -33,6 +33,10 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 "language": start.implementation.language,
             },
             "revisions": revisions,
+            "claims": {
+                "formats": start.capabilities.formats, "bindings": start.capabilities.bindings,
+                "ops": start.capabilities.ops, "specversions": start.capabilities.specversions,
+            },
             "cases": start.cases,
         });
         writeln!(self.out, "{line}")
@@ -45,6 +49,9 @@ impl<W: Write> Reporter for NdjsonReport<W> {
             "title": report.case.title,
             "level": report.case.level,
             "clauses": report.case.clauses,
+            "validity": report.case.validity().as_str(),
+            "flags": report.case.flags,
+            "judged": report.judged,
             "verdict": report.verdict.as_str(),
             "millis": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         });
@@ -56,6 +63,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         match &report.finding {
             Finding::Passed => (),
             Finding::Unsupported(reason) => set("unsupported", json!(reason)),
+            Finding::Declined(reason) => set("declined", json!(reason)),
             Finding::Crashed(breakdown) => {
                 set("breakdown", json!({"kind": breakdown.kind.as_str(), "detail": breakdown.detail}));
             }
@@ -67,9 +75,10 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                     .map(|difference| json!({"path": difference.path, "wanted": difference.wanted, "got": difference.got}))
                     .collect();
                 set("differences", json!(differences));
+                set("cause", json!(failure.cause()));
             }
         }
-        if matches!(report.finding, Finding::Failed(_) | Finding::Crashed(_)) {
+        if matches!(report.finding, Finding::Failed(_) | Finding::Crashed(_) | Finding::Declined(_)) {
             set("sent", json!(report.sent));
             set("received", json!(report.received));
             set("stderr", json!(report.diagnostics));
@@ -87,8 +96,27 @@ impl<W: Write> Reporter for NdjsonReport<W> {
             .map(|(verdict, number)| (verdict.as_str().to_owned(), json!(number)))
             .collect();
         let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
-        let line = json!({"type": "summary", "success": summary.is_success(), "counts": counts, "problems": problems});
+        let areas: serde_json::Map<_, _> =
+            summary.areas.iter().map(|(area, tally)| (area.clone(), tallies(tally))).collect();
+        let causes: Vec<_> = summary
+            .causes_by_size()
+            .into_iter()
+            .map(|(cause, ids)| json!({"cause": cause, "cases": ids}))
+            .collect();
+        let line = json!({
+            "type": "summary", "success": summary.is_success(), "counts": counts, "areas": areas,
+            "total": tallies(&summary.total()), "causes": causes, "problems": problems,
+        });
         writeln!(self.out, "{line}")?;
         self.out.flush()
     }
+}
+
+fn tallies(area: &AreaTally) -> Value {
+    let tally =
+        |tally: Tally| json!({"right": tally.right, "wrong": tally.wrong, "warnings": tally.warnings});
+    json!({
+        "valid": tally(area.valid), "invalid": tally(area.invalid), "acceptable": tally(area.acceptable),
+        "declined": area.declined, "skipped": area.skipped,
+    })
 }

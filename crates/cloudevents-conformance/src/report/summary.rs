@@ -1,34 +1,109 @@
-//! What all cases come to.
+//! The result of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use cloudevents_vectors::Validity;
 
 use crate::run::CaseReport;
 use crate::testee::Breakdown;
 use crate::verdict::{Finding, Verdict};
 
-/// What all cases of a run come to.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The number of cases of each verdict; those of no case are not there.
+    /// The number of cases of each verdict; verdicts without a case are left out.
     pub counts: BTreeMap<Verdict, usize>,
     /// Why cases were skipped, and how many for each reason.
     pub skipped: BTreeMap<String, usize>,
+    /// Why the testee declined cases that need only what it claims, and how many for each reason.
+    pub declined: BTreeMap<String, usize>,
+    /// What became of the cases of each area.
+    pub areas: BTreeMap<String, AreaTally>,
+    /// Failed cases by their cause, known failures included.
+    pub causes: BTreeMap<String, Vec<String>>,
     /// What is wrong with the run rather than with one of its cases.
     pub problems: Vec<Problem>,
+}
+
+/// What became of the cases of an area. Accepting and refusing are counted apart: a testee that refuses everything gets every invalid
+/// input right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AreaTally {
+    /// Cases whose input has to be accepted.
+    pub valid: Tally,
+    /// Cases whose input has to be refused.
+    pub invalid: Tally,
+    /// Cases whose input may be accepted or refused.
+    pub acceptable: Tally,
+    /// Cases that the testee declined although it claims what they need.
+    pub declined: usize,
+    /// Cases that need what the testee does not claim.
+    pub skipped: usize,
+}
+
+/// A number of judged cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Cases whose answer is an allowed outcome.
+    pub right: usize,
+    /// Cases whose answer is not, or that crashed, at a level and in a profile that count.
+    pub wrong: usize,
+    /// Cases whose answer is not an allowed outcome, where the profile of the run does not judge that.
+    pub warnings: usize,
+}
+
+impl Tally {
+    /// All cases that were judged.
+    pub fn judged(self) -> usize {
+        self.right.saturating_add(self.wrong)
+    }
+}
+
+impl AreaTally {
+    fn count(&mut self, report: &CaseReport<'_>) {
+        let tally = match report.case.validity() {
+            Validity::Valid => &mut self.valid,
+            Validity::Invalid => &mut self.invalid,
+            _ => &mut self.acceptable,
+        };
+        match &report.finding {
+            Finding::Passed => tally.right += 1,
+            Finding::Failed(_) if !report.judged => tally.warnings += 1,
+            Finding::Failed(_) | Finding::Crashed(_) => tally.wrong += 1,
+            Finding::Declined(_) => self.declined += 1,
+            Finding::Unsupported(_) => self.skipped += 1,
+        }
+    }
+
+    fn add(&mut self, other: &AreaTally) {
+        for (sum, tally) in [
+            (&mut self.valid, other.valid),
+            (&mut self.invalid, other.invalid),
+            (&mut self.acceptable, other.acceptable),
+        ] {
+            sum.right += tally.right;
+            sum.wrong += tally.wrong;
+            sum.warnings += tally.warnings;
+        }
+        self.declined += other.declined;
+        self.skipped += other.skipped;
+    }
 }
 
 /// What is wrong with a run rather than with one of its cases. Each fails the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A pattern or an area of the selection stands for no case of the suite.
+    /// A pattern or an area of the selection matches no case of the suite.
     NoSuchCase {
         /// The pattern or the area.
         pattern: String,
     },
-    /// An entry of the list of known failures stands for no case of the suite.
+    /// An entry of the list of known failures matches no case of the suite.
     NoSuchKnownFailing {
         /// The line of the entry, counted from 1.
         line: usize,
@@ -37,6 +112,8 @@ pub enum Problem {
     },
     /// No case was selected.
     NothingSelected,
+    /// Every selected case was skipped or declined.
+    NothingJudged,
     /// The testee did not end as the protocol says.
     NotStopped(Breakdown),
 }
@@ -48,9 +125,37 @@ impl Summary {
 
     pub(crate) fn count(&mut self, report: &CaseReport<'_>) {
         *self.counts.entry(report.verdict).or_default() += 1;
-        if let Finding::Unsupported(reason) = &report.finding {
-            *self.skipped.entry(reason.clone()).or_default() += 1;
+        let area = report.case.id.split('/').next().unwrap_or_default();
+        self.areas.entry(area.to_owned()).or_default().count(report);
+        let mut cause = |cause: String| self.causes.entry(cause).or_default().push(report.case.id.clone());
+        match &report.finding {
+            Finding::Unsupported(reason) => *self.skipped.entry(reason.clone()).or_default() += 1,
+            Finding::Declined(reason) => *self.declined.entry(reason.clone()).or_default() += 1,
+            Finding::Crashed(breakdown) => cause(breakdown.kind.as_str().to_owned()),
+            Finding::Failed(failure) if report.judged => cause(failure.cause()),
+            Finding::Failed(_) | Finding::Passed => (),
         }
+    }
+
+    /// The tallies of all areas together.
+    pub fn total(&self) -> AreaTally {
+        let mut total = AreaTally::default();
+        self.areas.values().for_each(|tally| total.add(tally));
+        total
+    }
+
+    /// The number of cases that were neither skipped nor declined.
+    pub fn judged(&self) -> usize {
+        let not = self.number(Verdict::Skipped).saturating_add(self.declined.values().sum());
+        self.counts.values().sum::<usize>().saturating_sub(not)
+    }
+
+    /// Causes of failures and the cases of each, those with the most cases first.
+    pub fn causes_by_size(&self) -> Vec<(&str, &[String])> {
+        let mut causes: Vec<_> =
+            self.causes.iter().map(|(cause, ids)| (cause.as_str(), ids.as_slice())).collect();
+        causes.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+        causes
     }
 
     /// The number of cases of a verdict.
@@ -64,14 +169,15 @@ impl Summary {
     }
 }
 
-/// One line: `598 passed, 0 failed, 12 skipped (unsupported), 4 known failing`.
+/// One line: `598 passed, 0 failed, 12 skipped (not claimed), 4 known failing`.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.number(Verdict::Passed), self.number(Verdict::Failed))?;
         for (verdict, words) in [
             (Verdict::Crashed, "crashed"),
+            (Verdict::Declined, "declined"),
             (Verdict::Warning, "warnings"),
-            (Verdict::Skipped, "skipped (unsupported)"),
+            (Verdict::Skipped, "skipped (not claimed)"),
             (Verdict::KnownFailing, "known failing"),
             (Verdict::Stale, "known failing that pass"),
         ] {
@@ -87,11 +193,14 @@ impl fmt::Display for Summary {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::NoSuchCase { pattern } => write!(f, "{pattern} stands for no case of the suite"),
+            Problem::NoSuchCase { pattern } => write!(f, "{pattern} matches no case of the suite"),
             Problem::NoSuchKnownFailing { line, pattern } => {
-                write!(f, "known failing, line {line}: {pattern} stands for no case of the suite")
+                write!(f, "known failing, line {line}: {pattern} matches no case of the suite")
             }
             Problem::NothingSelected => f.write_str("no case was selected"),
+            Problem::NothingJudged => {
+                f.write_str("no case was judged: the testee claims or answers nothing that was selected")
+            }
             Problem::NotStopped(breakdown) => write!(f, "{breakdown}"),
         }
     }
@@ -107,14 +216,14 @@ mod tests {
         assert_eq!(summary.to_string(), "0 passed, 0 failed");
         assert!(summary.is_success());
         summary.counts.extend([(Verdict::Passed, 598), (Verdict::Skipped, 12), (Verdict::KnownFailing, 4)]);
-        assert_eq!(summary.to_string(), "598 passed, 0 failed, 12 skipped (unsupported), 4 known failing");
+        assert_eq!(summary.to_string(), "598 passed, 0 failed, 12 skipped (not claimed), 4 known failing");
         assert!(summary.is_success());
         summary.counts.insert(Verdict::Warning, 1);
         assert!(summary.is_success());
         summary.counts.extend([(Verdict::Failed, 2), (Verdict::Crashed, 3), (Verdict::Stale, 5)]);
         assert_eq!(
             summary.to_string(),
-            "598 passed, 2 failed, 3 crashed, 1 warnings, 12 skipped (unsupported), 4 known failing, \
+            "598 passed, 2 failed, 3 crashed, 1 warnings, 12 skipped (not claimed), 4 known failing, \
              5 known failing that pass"
         );
     }

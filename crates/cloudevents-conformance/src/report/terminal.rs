@@ -12,11 +12,12 @@ use crate::verdict::{Failure, Finding, Verdict};
 
 /// How much of a request or an answer is shown.
 const SHOWN: usize = 2000;
+/// How many causes are shown.
+const CAUSES: usize = 20;
 /// How many differences are shown.
 const DIFFERENCES: usize = 20;
 
-/// A report for people: everything there is to know about each case that is not as it has to be, and one line in the
-/// end.
+/// A report for people: details of each case that does not pass, failures by cause, and a summary at the end.
 #[derive(Debug)]
 pub struct TerminalReport<W> {
     out: W,
@@ -47,6 +48,7 @@ impl<W: Write> TerminalReport<W> {
             Verdict::Passed => ("passed", "32"),
             Verdict::Failed => ("FAILED", "1;31"),
             Verdict::Crashed => ("CRASHED", "1;31"),
+            Verdict::Declined => ("DECLINED", "1;31"),
             Verdict::Skipped => ("skipped", "2"),
             Verdict::Warning => ("warning", "33"),
             Verdict::KnownFailing => ("known failing", "2"),
@@ -56,7 +58,7 @@ impl<W: Write> TerminalReport<W> {
             if self.colour { (format!("\x1b[{colour}m"), "\x1b[0m") } else { (String::new(), "") };
         write!(self.out, "{on}{name}{off} {} ({})", report.case.id, report.case.level)?;
         let reason = match &report.finding {
-            Finding::Unsupported(reason) => Some(reason.as_str()),
+            Finding::Unsupported(reason) | Finding::Declined(reason) => Some(reason.as_str()),
             _ => report.known_failing,
         };
         match reason {
@@ -78,7 +80,7 @@ impl<W: Write> TerminalReport<W> {
     }
 
     fn failure(&mut self, report: &CaseReport<'_>, failure: &Failure) -> io::Result<()> {
-        let mut name = "wanted";
+        let mut name = "expected";
         for attempt in &failure.attempts {
             if let Some(outcome) = report.case.expect.get(attempt.outcome) {
                 self.field(name, &written(outcome))?;
@@ -107,9 +109,26 @@ impl<W: Write> TerminalReport<W> {
         self.field("got", report.received.as_deref().unwrap_or("no answer"))
     }
 
+    /// Failures by their causes, where there is more than one failure.
+    fn causes(&mut self, summary: &Summary) -> io::Result<()> {
+        let causes = summary.causes_by_size();
+        if causes.iter().map(|(_, ids)| ids.len()).sum::<usize>() < 2 {
+            return Ok(());
+        }
+        writeln!(self.out, "failures by cause:")?;
+        for (cause, ids) in causes.iter().take(CAUSES) {
+            let example = ids.first().map_or("", String::as_str);
+            writeln!(self.out, "  {:>4}  {}  (such as {example})", ids.len(), plain(cause))?;
+        }
+        match causes.len().saturating_sub(CAUSES) {
+            0 => Ok(()),
+            more => writeln!(self.out, "        and {more} more causes"),
+        }
+    }
+
     fn field(&mut self, name: &str, text: &str) -> io::Result<()> {
         let (on, off) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        writeln!(self.out, "    {on}{name:<8}{off}{}", plain(text))
+        writeln!(self.out, "    {on}{name:<9}{off}{}", plain(text))
     }
 }
 
@@ -130,7 +149,8 @@ impl<W: Write> Reporter for TerminalReport<W> {
 
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
         let in_detail = matches!(report.verdict, Verdict::Failed | Verdict::Crashed | Verdict::Warning);
-        if !in_detail && report.verdict != Verdict::Stale && !self.passed {
+        let named = matches!(report.verdict, Verdict::Stale | Verdict::Declined);
+        if !in_detail && !named && !self.passed {
             return Ok(());
         }
         self.heading(report)?;
@@ -144,7 +164,7 @@ impl<W: Write> Reporter for TerminalReport<W> {
         match &report.finding {
             Finding::Failed(failure) => self.failure(report, failure)?,
             Finding::Crashed(breakdown) => self.breakdown(report, breakdown)?,
-            Finding::Passed | Finding::Unsupported(_) => (),
+            Finding::Passed | Finding::Unsupported(_) | Finding::Declined(_) => (),
         }
         for line in report.diagnostics.lines() {
             self.field("stderr", line)?;
@@ -153,9 +173,12 @@ impl<W: Write> Reporter for TerminalReport<W> {
     }
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
-        for (reason, number) in &summary.skipped {
-            writeln!(self.out, "skipped {number}: {}", plain(reason))?;
+        for (word, reasons) in [("skipped", &summary.skipped), ("declined", &summary.declined)] {
+            for (reason, number) in reasons {
+                writeln!(self.out, "{word} {number}: {}", plain(reason))?;
+            }
         }
+        self.causes(summary)?;
         for problem in &summary.problems {
             writeln!(self.out, "problem: {}", plain(&problem.to_string()))?;
         }
@@ -164,6 +187,16 @@ impl<W: Write> Reporter for TerminalReport<W> {
             (true, true) => ("\x1b[32m", "\x1b[0m"),
             (true, false) => ("\x1b[31m", "\x1b[0m"),
         };
+        let total = summary.total();
+        for (what, tally) in [
+            ("valid input accepted and understood", total.valid),
+            ("invalid input refused", total.invalid),
+            ("input that may be either", total.acceptable),
+        ] {
+            if tally.judged() > 0 {
+                writeln!(self.out, "{what:<36} {:>5} of {}", tally.right, tally.judged())?;
+            }
+        }
         writeln!(self.out, "{on}{summary}{off}")?;
         self.out.flush()
     }

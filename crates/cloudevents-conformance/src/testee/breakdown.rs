@@ -67,8 +67,8 @@ impl fmt::Display for Breakdown {
         let what = match self.kind {
             BreakdownKind::NotStarted => "the testee could not be started",
             BreakdownKind::Crashed => "the testee crashed",
-            BreakdownKind::Hung => "the testee hangs",
-            BreakdownKind::Garbage => "the testee's answer is none",
+            BreakdownKind::Hung => "the testee does not answer",
+            BreakdownKind::Garbage => "invalid reply from the testee",
         };
         write!(f, "{what}: {}", self.detail)
     }

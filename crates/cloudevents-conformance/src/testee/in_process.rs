@@ -28,7 +28,7 @@ impl<F: FnMut(&str) -> String> InProcess<F> {
 
 impl<F: FnMut(&str) -> String> Testee for InProcess<F> {
     fn call(&mut self, request: &str) -> Result<String, Breakdown> {
-        // The harness holds nothing that a panic could leave half done, and says so of the function: it is asked
+        // The harness holds nothing that a panic could leave half done, which the wrapper of the function asserts: it is asked
         // again after `restart`, as any testee.
         catch_unwind(AssertUnwindSafe(|| (self.0)(request))).map_err(|panic| {
             Breakdown::new(BreakdownKind::Crashed, format!("it panicked: {}", message(&*panic)))

@@ -69,7 +69,7 @@ impl Node {
 pub(crate) fn insert(members: &mut BTreeMap<Node, Node>, key: Node, value: Node) -> Result<(), String> {
     match members.insert(key.clone(), value) {
         None => Ok(()),
-        Some(_) => Err(format!("{key} stands there twice")),
+        Some(_) => Err(format!("{key} appears twice")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Testees in a process of their own. That process is this program again: its first argument says so.
+//! Testees in a process of their own. That process is this program again: its first argument selects the testee.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

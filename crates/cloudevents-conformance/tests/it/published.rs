@@ -77,7 +77,11 @@ fn judged(suite: &Suite, mut answer: impl FnMut(&Case) -> Value) -> Vec<Finding>
         if request["cmd"] == "start" {
             return json!({
                 "version": 1, "implementation": {"name": "Mirror", "version": "1", "language": "Rust"},
-                "capabilities": {}
+                "capabilities": {
+                    "strictness": ["strict", "lenient"], "reports": ["losses", "repairs", "notes"],
+                    "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
+                    "options": ["key", "separator", "subprotocol", "topic", "subject"],
+                }
             })
             .to_string();
         }
@@ -161,6 +165,7 @@ fn changed(answer: &Value, path: &str) -> Vec<Value> {
     let empty = |value: &Value| {
         value.is_null()
             || *value == json!([])
+            || *value == json!({})
             || *value == json!({"text": ""})
             || *value == json!({"base64": ""})
     };
@@ -173,5 +178,45 @@ fn changed(answer: &Value, path: &str) -> Vec<Value> {
         }
         all.push(answer);
     }
+    all.extend(inserted(answer, path));
     all
+}
+
+/// The answer with something added to the value at a place, where an addition counts.
+fn inserted(answer: &Value, path: &str) -> Option<Value> {
+    let mut answer = answer.clone();
+    let name = path.rsplit_once('/')?.1;
+    let value = answer.pointer_mut(path)?;
+    match value {
+        Value::Object(members) if name == "attributes" => {
+            members.insert("inserted".to_owned(), json!({"type": "String", "value": "x"}));
+        }
+        Value::Array(items)
+            if ["events", "headers", "application-properties", "losses", "repairs"].contains(&name) =>
+        {
+            let more = match name {
+                "events" => json!({"specversion": "1.0", "attributes": {}}),
+                // Of a handshake, its own headers count.
+                "headers" if path.contains("/response/") => json!(["webhook-inserted", "x"]),
+                "headers" => json!(["ce-inserted", "x"]),
+                "application-properties" => json!(["cloudEvents_inserted", {"type": "string", "value": "x"}]),
+                _ => json!({"kind": "inserted", "attribute": "inserted", "at": "inserted"}),
+            };
+            items.push(more);
+        }
+        Value::String(text) if path.ends_with("/body/text") || path.ends_with("/value/text") => {
+            // Into a document, if it is one: a member, or text that does not belong there. At the end of anything else.
+            let changed = if let Some(rest) = text.strip_prefix('{') {
+                let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+                format!("{{\"inserted\":1{comma}{rest}")
+            } else if let Some((before, after)) = text.split_once("</ce:id>") {
+                format!("{before}</ce:id>stray{after}")
+            } else {
+                format!("{text}1")
+            };
+            *text = changed;
+        }
+        _ => return None,
+    }
+    Some(answer)
 }

@@ -1,14 +1,14 @@
 //! Conversions from and to `chrono` 0.4.
 
-use super::{Timestamp, ToTimestamp, format_with_offset, hand_over, out_of_range};
-use crate::Error;
+use super::{Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
+use crate::{Error, FromValue, ToValue, Value};
 use chrono::{DateTime, FixedOffset, Offset, TimeZone, Utc};
 
 impl<Z: TimeZone> ToTimestamp for DateTime<Z> {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
         let seconds = self.offset().fix().local_minus_utc();
         let minutes = i16::try_from(seconds / 60).ok().filter(|_| seconds % 60 == 0);
-        // chrono counts a leap second as nanoseconds beyond a full second: those have no common spelling here.
+        // chrono counts a leap second as nanoseconds beyond a full second, which `format_with_offset` refuses.
         let nanosecond = self.timestamp_subsec_nanos();
         hand_over(
             minutes.and_then(|minutes| format_with_offset(self.timestamp(), nanosecond, minutes)),
@@ -39,9 +39,40 @@ impl TryFrom<Timestamp<'_>> for DateTime<Utc> {
     }
 }
 
+impl<Z: TimeZone> ToValue for DateTime<Z> {
+    fn with_value<R>(&self, use_it: impl FnOnce(Result<Option<Value<'_>>, Error>) -> R) -> R {
+        as_value(self, use_it)
+    }
+}
+
+impl FromValue<'_> for DateTime<FixedOffset> {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Timestamp::from_value(value)?.try_into()
+    }
+}
+
+impl FromValue<'_> for DateTime<Utc> {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Timestamp::from_value(value)?.try_into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_attributes() {
+        let text = "2018-04-05T17:31:00Z";
+        let moment = DateTime::<Utc>::try_from(Timestamp::parse(text).unwrap()).unwrap();
+        let none: Option<DateTime<Utc>> = None;
+        let builder = crate::Event::builder().id("1").source("/s").ty("t").time(moment);
+        let event = builder.extension("at", Some(moment)).extension("none", none).build().unwrap();
+        assert_eq!(event.time().unwrap(), *text);
+        assert_eq!(event.extension("at"), Some(Value::Timestamp(Timestamp::parse(text).unwrap())));
+        assert_eq!(event.extension_as::<DateTime::<Utc>>("at").unwrap(), Some(moment));
+        assert_eq!(event.extensions().len(), 1);
+    }
 
     #[test]
     fn there_and_back() {
@@ -49,7 +80,7 @@ mod tests {
             ["2018-04-05T17:31:00Z", "2018-04-05T17:31:00.123456789+05:30", "1969-12-31T22:30:00.500-01:30"]
         {
             let moment = DateTime::<FixedOffset>::try_from(Timestamp::parse(text).unwrap()).unwrap();
-            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().as_str(), text));
+            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().unwrap().as_str(), text));
         }
     }
 }

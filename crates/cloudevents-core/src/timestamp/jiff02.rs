@@ -1,18 +1,18 @@
 //! Conversions from and to `jiff` 0.2.
 
-use super::{Timestamp, ToTimestamp, format_with_offset, hand_over, out_of_range};
-use crate::Error;
+use super::{Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
+use crate::{Error, FromValue, ToValue, Value};
 use jiff::{Zoned, tz::Offset};
 
 impl ToTimestamp for jiff::Timestamp {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
         hand_over(text_of(*self, 0), use_it)
     }
 }
 
 /// The offset of the zone at that moment is written; the name of the zone is not.
 impl ToTimestamp for Zoned {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
         let seconds = self.offset().seconds();
         let minutes = i16::try_from(seconds / 60).ok().filter(|_| seconds % 60 == 0);
         hand_over(minutes.and_then(|minutes| text_of(self.timestamp(), minutes)), use_it)
@@ -47,18 +47,55 @@ fn text_of(timestamp: jiff::Timestamp, offset: i16) -> Option<alloc::string::Str
     format_with_offset(seconds, u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?, offset)
 }
 
+impl ToValue for jiff::Timestamp {
+    fn with_value<R>(&self, use_it: impl FnOnce(Result<Option<Value<'_>>, Error>) -> R) -> R {
+        as_value(self, use_it)
+    }
+}
+
+impl ToValue for Zoned {
+    fn with_value<R>(&self, use_it: impl FnOnce(Result<Option<Value<'_>>, Error>) -> R) -> R {
+        as_value(self, use_it)
+    }
+}
+
+impl FromValue<'_> for jiff::Timestamp {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Timestamp::from_value(value)?.try_into()
+    }
+}
+
+impl FromValue<'_> for Zoned {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Timestamp::from_value(value)?.try_into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn as_attributes() {
+        let text = "2018-04-05T17:31:00Z";
+        let moment = jiff::Timestamp::try_from(Timestamp::parse(text).unwrap()).unwrap();
+        let none: Option<jiff::Timestamp> = None;
+        let builder = crate::Event::builder().id("1").source("/s").ty("t").time(moment);
+        let event = builder.extension("at", Some(moment)).extension("none", none).build().unwrap();
+        assert_eq!(event.time().unwrap(), *text);
+        assert_eq!(event.extension("at"), Some(Value::Timestamp(Timestamp::parse(text).unwrap())));
+        assert_eq!(event.extension_as::<jiff::Timestamp>("at").unwrap(), Some(moment));
+        assert_eq!(event.extensions().len(), 1);
+    }
+
+    #[test]
     fn there_and_back() {
         for text in ["2018-04-05T17:31:00Z", "1969-12-31T22:30:00.500Z"] {
             let moment = jiff::Timestamp::try_from(Timestamp::parse(text).unwrap()).unwrap();
-            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().as_str(), text));
+            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().unwrap().as_str(), text));
         }
         let text = "2018-04-05T17:31:00.123456789+05:30";
         let zoned = Zoned::try_from(Timestamp::parse(text).unwrap()).unwrap();
-        zoned.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().as_str(), text));
+        zoned.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().unwrap().as_str(), text));
     }
 }

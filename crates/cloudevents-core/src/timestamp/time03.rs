@@ -1,11 +1,11 @@
 //! Conversions from and to `time` 0.3.
 
-use super::{Timestamp, ToTimestamp, format_with_offset, hand_over, out_of_range};
-use crate::Error;
+use super::{Timestamp, ToTimestamp, as_value, format_with_offset, hand_over, out_of_range};
+use crate::{Error, FromValue, ToValue, Value};
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 impl ToTimestamp for OffsetDateTime {
-    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Timestamp<'_>, Error>) -> R) -> R {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
         let (hours, minutes, seconds) = self.offset().as_hms();
         let offset = i16::from(hours).wrapping_mul(60).wrapping_add(minutes.into());
         let text =
@@ -30,9 +30,34 @@ impl TryFrom<Timestamp<'_>> for OffsetDateTime {
     }
 }
 
+impl ToValue for OffsetDateTime {
+    fn with_value<R>(&self, use_it: impl FnOnce(Result<Option<Value<'_>>, Error>) -> R) -> R {
+        as_value(self, use_it)
+    }
+}
+
+impl FromValue<'_> for OffsetDateTime {
+    fn from_value(value: Value<'_>) -> Result<Self, Error> {
+        Timestamp::from_value(value)?.try_into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_attributes() {
+        let text = "2018-04-05T17:31:00Z";
+        let moment = OffsetDateTime::try_from(Timestamp::parse(text).unwrap()).unwrap();
+        let none: Option<OffsetDateTime> = None;
+        let builder = crate::Event::builder().id("1").source("/s").ty("t").time(moment);
+        let event = builder.extension("at", Some(moment)).extension("none", none).build().unwrap();
+        assert_eq!(event.time().unwrap(), *text);
+        assert_eq!(event.extension("at"), Some(Value::Timestamp(Timestamp::parse(text).unwrap())));
+        assert_eq!(event.extension_as::<OffsetDateTime>("at").unwrap(), Some(moment));
+        assert_eq!(event.extensions().len(), 1);
+    }
 
     #[test]
     fn there_and_back() {
@@ -40,7 +65,7 @@ mod tests {
             ["2018-04-05T17:31:00Z", "2018-04-05T17:31:00.123456789+05:30", "1969-12-31T22:30:00.500-01:30"]
         {
             let moment = OffsetDateTime::try_from(Timestamp::parse(text).unwrap()).unwrap();
-            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().as_str(), text));
+            moment.with_timestamp(|timestamp| assert_eq!(timestamp.unwrap().unwrap().as_str(), text));
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The usual spelling of a timestamp, told by a few comparisons of 16 bytes each.
+//! Recognises the usual spelling of a timestamp with a few comparisons of 16 bytes each.
 
 use wide::u8x16;
 
-/// The least and the greatest bytes of `YYYY-MM-DDThh:mm:ss`, a point, and digits of the fraction.
+/// The lower and upper bounds for each byte of `YYYY-MM-DDThh:mm:ss`, a point, and digits of the fraction.
 const LEAST: &[u8; 32] = b"0000-00-00T00:00:00.000000000000";
 const GREATEST: &[u8; 32] = b"9999-19-39T29:59:59.999999999999";
 
-/// Whether a text is a timestamp in UTC with an upper-case `T` and `Z`, at most twelve digits of fraction, and no day that only
-/// some months have. `false` says nothing: other texts may be timestamps too.
+/// Whether a text is a timestamp in UTC with an upper-case `T` and `Z`, at most twelve fractional digits, and a day that every
+/// month has. `false` is inconclusive: other texts may be timestamps, too.
 #[inline]
 pub(super) fn is_usual(text: &[u8]) -> bool {
     let Some((b'Z', digits)) = text.split_last() else { return false };
-    // With a point, there is a digit behind it.
+    // A digit follows the point, if there is one.
     if !matches!(digits.len(), 19 | 21..=32) {
         return false;
     }
@@ -56,7 +56,7 @@ mod tests {
         }
     }
 
-    // Whatever byte stands in whatever place, it is taken for a timestamp only when it is one.
+    // For every byte at every position: only timestamps are accepted.
     #[test]
     fn every_byte_in_every_place() {
         for start in [

@@ -1,13 +1,13 @@
-//! Points in time as text, without an allocation.
+//! Points in time as text, formatted without allocation.
 
-/// A point in time in UTC: `YYYY-MM-DDThh:mm:ss`, then a fraction of the fewest of 0, 3, 6 or 9 digits that are exact, then `Z`.
+/// A point in time in UTC: `YYYY-MM-DDThh:mm:ss`, a fraction with the fewest digits (0, 3, 6 or 9) that are exact, and `Z`.
 #[derive(Clone, Copy)]
 pub(crate) struct UtcText {
     text: [u8; Self::LONGEST],
     length: u8,
 }
 
-/// All numbers of two digits.
+/// The two digits of 0 to 99.
 #[allow(clippy::indexing_slicing)] // A constant: what is out of bounds does not compile.
 const DIGITS: [[u8; 2]; 100] = {
     let mut digits = [[0; 2]; 100];
@@ -23,7 +23,7 @@ const DIGITS: [[u8; 2]; 100] = {
 const RANGE: core::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 impl UtcText {
-    /// The length of the longest.
+    /// The maximum length of the text.
     pub(crate) const LONGEST: usize = 30;
 
     /// `None` outside the years 0000 to 9999, or when `nanosecond` is 1,000,000,000 or more.
@@ -36,7 +36,7 @@ impl UtcText {
         Some(Self { text, length })
     }
 
-    /// Writes the text to a place that may be longer, and answers with its length.
+    /// Writes the text to the beginning of a buffer and returns its length.
     #[inline]
     #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Checked to be in range: nothing overflows.
     pub(crate) fn write(seconds: i64, nanosecond: u32, text: &mut [u8; Self::LONGEST]) -> Option<u8> {

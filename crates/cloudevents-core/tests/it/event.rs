@@ -1,4 +1,4 @@
-//! What an event promises: setters, equality, sharing, payloads under content types, the way from 0.3 to 1.0.
+//! Events: setters, equality, sharing, payloads under content types, the upgrade from 0.3 to 1.0.
 
 use bytes::Bytes;
 use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, Payload, SpecVersion, Value};
@@ -84,7 +84,7 @@ fn setters_check_and_leave_the_event_as_it_was_on_a_mistake() {
 #[test]
 fn payloads_agree_with_content_types() {
     let kind = |content_type: Option<&str>, payload: Payload| {
-        let builder = minimal().payload_only(Ok(payload));
+        let builder = minimal().payload_only(payload);
         let event = match content_type {
             Some(content_type) => builder.datacontenttype(content_type),
             None => builder,
@@ -122,16 +122,13 @@ fn payloads_agree_with_content_types() {
 
 #[test]
 fn what_a_body_is_follows_its_content_type() {
-    let mut event = minimal()
-        .datacontenttype("application/json")
-        .payload_only(Ok(Payload::body("{oops")))
-        .build()
-        .unwrap();
+    let mut event =
+        minimal().datacontenttype("application/json").payload_only(Payload::body("{oops")).build().unwrap();
     assert!(matches!(event.data(), Some(Data::Binary(b"{oops"))));
     assert!(event.is_payload_not_json());
     event.set_datacontenttype("text/plain").unwrap();
     assert!(!event.is_payload_not_json());
-    let mut event = minimal().payload_only(Ok(Payload::body("[1]"))).build().unwrap();
+    let mut event = minimal().payload_only(Payload::body("[1]")).build().unwrap();
     assert!(matches!(event.data(), Some(Data::Binary(_))));
     event.set_datacontenttype("application/json").unwrap();
     assert!(matches!(event.data(), Some(Data::Json(_))));
@@ -204,6 +201,106 @@ fn upgrading_names_what_stands_in_the_way() {
     let mistakes = stuck.upgrade().unwrap_err();
     let names: Vec<_> = mistakes.errors().iter().filter_map(|error| error.attribute()).collect();
     assert_eq!(names, ["schemaurl", "dataschema"]);
+}
+
+#[test]
+fn none_removes_an_optional_attribute() {
+    let full = || {
+        minimal()
+            .subject("s")
+            .time("2020-01-01T00:00:00Z")
+            .dataschema("urn:x:y")
+            .datacontenttype("text/plain")
+            .extension("n", 1)
+    };
+    let (text, number) = (None::<&str>, None::<i32>);
+    let built = full().subject(text).time(text).dataschema(text).datacontenttype(text).extension("n", number);
+    assert_eq!(built.build().unwrap(), minimal().build().unwrap());
+    let mut event = full().build().unwrap();
+    event.set_subject(text).unwrap();
+    event.set_time(text).unwrap();
+    event.set_dataschema(text).unwrap();
+    event.set_datacontenttype(text).unwrap();
+    event.set_extension("n", number).unwrap();
+    assert_eq!(event, minimal().build().unwrap());
+    event.set_subject(Some("s")).unwrap();
+    event.set_extension("n", Some(1)).unwrap();
+    assert_eq!((event.subject(), event.extension("n")), (Some("s"), Some(Value::Integer(1))));
+    assert_eq!(minimal().extension("Bad-Name", number).build().unwrap_err().errors().len(), 1);
+}
+
+#[test]
+fn builder_and_event_take_payloads_alike() {
+    type Set = (fn(EventBuilder) -> EventBuilder, fn(&mut Event));
+    let sets: [Set; 4] = [
+        (
+            |builder| builder.payload("a/b", Payload::text("x")),
+            |event| event.set_payload("a/b", Payload::text("x")).unwrap(),
+        ),
+        (
+            |builder| builder.payload_only(Payload::json("1")),
+            |event| event.set_payload_only(Payload::json("1")).unwrap(),
+        ),
+        (|builder| builder.text("x"), |event| event.set_text("x").unwrap()),
+        (|builder| builder.binary("a/b", "x"), |event| event.set_binary("a/b", "x").unwrap()),
+    ];
+    for content_type in [None, Some("application/json"), Some("text/html")] {
+        for (build, set) in sets {
+            let mut event = minimal().datacontenttype(content_type).build().unwrap();
+            set(&mut event);
+            assert_eq!(build(minimal().datacontenttype(content_type)).build().unwrap(), event);
+        }
+    }
+    let mut event = minimal().build().unwrap();
+    assert_eq!(
+        event.set_payload("a/b", Payload::json("{oops")).unwrap_err().kind(),
+        ErrorKind::InvalidDocument
+    );
+    assert_eq!(event, minimal().build().unwrap());
+}
+
+#[test]
+fn a_builder_shows_what_was_set() {
+    let event =
+        minimal().subject("é").extension("b", [1, 2]).extension("n", -1).extension("t", "x").build().unwrap();
+    let builder = event.clone().into_builder().extension("later", "y").text("hi").extension("Bad-Name", 1);
+    for (name, value) in event.attributes() {
+        assert_eq!(builder.attribute(name.as_str()), Some(value), "{name}");
+    }
+    assert_eq!(builder.attribute("later").unwrap(), "y");
+    assert_eq!(builder.attribute("specversion").unwrap(), "1.0");
+    assert_eq!(builder.attribute("datacontenttype").unwrap(), "text/plain");
+    assert_eq!(builder.attribute("time"), None);
+    assert_eq!(builder.data_bytes().unwrap(), "hi");
+    assert_eq!(builder.mistakes().len(), 1);
+}
+
+#[test]
+fn a_mistake_about_a_required_attribute_is_reported_once() {
+    let mistake = cloudevents_core::Error::new(ErrorKind::Unsupported).with_attribute("id");
+    let mistakes = Event::builder().source("/s").ty("t").mistake(mistake).build().unwrap_err();
+    let kinds: Vec<_> = mistakes.errors().iter().map(|error| error.kind()).collect();
+    assert_eq!(kinds, [ErrorKind::Unsupported]);
+}
+
+#[test]
+fn only_text_is_read_as_text() {
+    let read = |content_type: Option<&str>, payload: Payload| {
+        let event = minimal().payload_only(payload).datacontenttype(content_type).build().unwrap();
+        event.data_as_text().map(str::to_owned).map_err(|error| error.kind())
+    };
+    let body = |bytes: &'static [u8]| Payload::body(bytes);
+    assert_eq!(read(Some("text/plain; charset=UTF-8"), body("é".as_bytes())), Ok("é".into()));
+    assert_eq!(read(Some("application/octet-stream"), body(b"x")), Ok("x".into()));
+    assert_eq!(
+        read(Some("text/plain; charset=iso-8859-1"), body(b"x")),
+        Err(ErrorKind::UnexpectedContentType)
+    );
+    assert_eq!(read(Some("text/plain"), body(b"\xe9")), Err(ErrorKind::InvalidUtf8));
+    assert_eq!(read(Some("application/json"), body(b" [1]")), Ok(" [1]".into()));
+    assert_eq!(read(None, Payload::xml("<a/>")), Ok("<a/>".into()));
+    assert_eq!(read(None, Payload::cbor(&b"\x01"[..]).unwrap()), Err(ErrorKind::InvalidData));
+    assert_eq!(read(None, Payload::proto("u", &b"x"[..])), Err(ErrorKind::InvalidData));
 }
 
 proptest! {

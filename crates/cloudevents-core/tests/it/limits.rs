@@ -1,9 +1,12 @@
 //! The limits of decoding, at their edges.
 
-use cloudevents_core::{Assembler, Decoding, Error, ErrorKind, Event, Given, Limits};
+use cloudevents_core::{
+    DecodeOptions, Error, ErrorKind, Event, Limits,
+    codec::{Assembler, Given},
+};
 
 fn assemble(limits: Limits, extensions: &[(&str, &str)]) -> Result<Event, Error> {
-    let decoding = Decoding::strict().with_limits(limits);
+    let decoding = DecodeOptions::strict().with_limits(limits);
     let mut assembler = Assembler::new(&decoding);
     let required = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t")];
     for (name, value) in required.iter().chain(extensions) {
@@ -11,7 +14,7 @@ fn assemble(limits: Limits, extensions: &[(&str, &str)]) -> Result<Event, Error>
         assembler.named(name, Given::Text(value))?;
     }
     assembler.complete()?;
-    Ok(assembler.finish(None).value)
+    Ok(assembler.finish(None)?.value)
 }
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {

@@ -1,6 +1,6 @@
 //! Requests to events.
 
-use super::{CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, Typed, layer::reading};
+use super::{CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, Typed, layer::options};
 use crate::{
     Problem,
     body::{Decode, collect},
@@ -11,7 +11,7 @@ use cloudevents_core::{Decoded, Error, ErrorKind, EventData, TypedEvent};
 use http::{StatusCode, request::Parts};
 use std::pin::Pin;
 
-/// Takes the request apart, so that its headers are not copied. `finish` makes of what was decoded what is extracted.
+/// Splits the request, so that its headers are not copied. `finish` turns what was decoded into what is extracted.
 #[inline]
 fn receive<T, U>(
     request: Request,
@@ -19,19 +19,19 @@ fn receive<T, U>(
     batches: bool,
     finish: impl FnOnce(Decoded<T>) -> Result<U, Problem> + Send,
 ) -> impl Future<Output = Result<U, Problem>> + Send {
-    let (Parts { headers, extensions, .. }, mut body) = request.into_parts();
-    // One block that holds everything once: servers move and box these futures, and small ones come cheaper.
+    let (Parts { mut headers, extensions, .. }, mut body) = request.into_parts();
+    // One block that holds everything once: servers move and box these futures, and small ones cost less.
     async move {
-        let with = reading(&extensions);
+        let with = options(&extensions);
         // No combinators: each would move an event of 256 bytes.
-        let error = match collect(&headers, Pin::new(&mut body), with, |_| Ok(())).await {
+        let error = match collect(&mut headers, Pin::new(&mut body), with, |_| Ok(())).await {
             Ok(body) => match decode(&headers, body, with.decoding) {
                 Ok(decoded) => return finish(decoded),
                 Err(error) => error,
             },
             Err(error) => error,
         };
-        Err(Problem::of_request(error, &headers, with.decoding, batches))
+        Err(Problem::of_request(error, &headers, with.decoding, batches).accepting(with.decompression))
     }
 }
 
@@ -39,7 +39,12 @@ impl<S: Send + Sync> FromRequest<S> for CloudEvent {
     type Rejection = Problem;
 
     fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
-        receive(request, decode, false, |decoded| Ok(Self(decoded.value)))
+        receive(
+            request,
+            |headers, body, with| decode(headers, body, with),
+            false,
+            |decoded| Ok(Self(decoded.value)),
+        )
     }
 }
 
@@ -47,7 +52,12 @@ impl<S: Send + Sync> FromRequest<S> for RepairedCloudEvent {
     type Rejection = Problem;
 
     fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
-        receive(request, decode, false, |decoded| Ok(Self(decoded)))
+        receive(
+            request,
+            |headers, body, with| decode(headers, body, with),
+            false,
+            |decoded| Ok(Self(decoded)),
+        )
     }
 }
 
@@ -55,7 +65,12 @@ impl<S: Send + Sync> FromRequest<S> for CloudEvents {
     type Rejection = Problem;
 
     fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
-        receive(request, decode_events, true, |decoded| Ok(Self(decoded.value)))
+        receive(
+            request,
+            |headers, body, with| decode_events(headers, body, with),
+            true,
+            |decoded| Ok(Self(decoded.value)),
+        )
     }
 }
 
@@ -63,7 +78,12 @@ impl<S: Send + Sync> FromRequest<S> for CloudEventMessage {
     type Rejection = Problem;
 
     fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
-        receive(request, decode_message, true, |decoded| Ok(Self(decoded.value)))
+        receive(
+            request,
+            |headers, body, with| decode_message(headers, body, with),
+            true,
+            |decoded| Ok(Self(decoded.value)),
+        )
     }
 }
 
@@ -71,18 +91,21 @@ impl<S: Send + Sync, T: EventData> FromRequest<S> for Typed<T> {
     type Rejection = Problem;
 
     fn from_request(request: Request, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
-        receive(request, decode, false, |decoded| {
-            TypedEvent::try_from(decoded.value).map(Self).map_err(unexpected)
-        })
+        receive(
+            request,
+            |headers, body, with| decode(headers, body, with),
+            false,
+            |decoded| TypedEvent::try_from(decoded.value).map(Self).map_err(unexpected),
+        )
     }
 }
 
-/// The event is one, and not the one that was asked for.
+/// It is an event, and not of the type of the handler.
 #[cold]
 fn unexpected(error: Error) -> Problem {
     match error.kind() {
-        ErrorKind::UnexpectedContentType => error.into(),
-        _ => Problem::from(error).with_status(StatusCode::UNPROCESSABLE_ENTITY),
+        ErrorKind::UnexpectedContentType => Problem::rejection(error),
+        _ => Problem::rejection(error).with_status(StatusCode::UNPROCESSABLE_ENTITY),
     }
 }
 

@@ -1,8 +1,11 @@
 //! How the extractors decode.
 
-use crate::body::{BODY_DEADLINE, Reading};
+use crate::{
+    Decompression,
+    body::{BODY_DEADLINE, BodyOptions},
+};
 use axum::{Extension, middleware::AddExtension};
-use cloudevents_core::Decoding;
+use cloudevents_core::DecodeOptions;
 use http::Extensions;
 use std::{
     sync::{Arc, LazyLock},
@@ -10,15 +13,15 @@ use std::{
 };
 use tower::Layer;
 
-/// Tells the extractors behind it how to decode, and how long a body may take.
+/// Sets how the extractors behind it decode, how long a body may take, and whether it may be compressed.
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_http::axum08::{CloudEvents, DecodingLayer};
 /// use std::time::Duration;
 ///
-/// let mut decoding = Decoding::lenient();
+/// let mut decoding = DecodeOptions::lenient();
 /// decoding.limits.bytes = 256 << 10;
 /// let app: Router = Router::new()
 ///     .route("/events", post(async |CloudEvents(events): CloudEvents| events.len().to_string()))
@@ -27,20 +30,33 @@ use tower::Layer;
 #[derive(Clone, Debug)]
 pub struct DecodingLayer(Arc<Settings>);
 
-/// What the layer tells.
+/// The settings of a layer.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    decoding: Decoding,
+    decoding: DecodeOptions,
     deadline: Duration,
+    decompression: Decompression,
+}
+
+impl Settings {
+    fn new(decoding: DecodeOptions) -> Self {
+        Self { decoding, deadline: BODY_DEADLINE, decompression: Decompression::off() }
+    }
 }
 
 impl DecodingLayer {
-    /// With this decoding, and the deadline of [`BODY_DEADLINE`].
-    pub fn new(decoding: Decoding) -> Self {
-        Self(Arc::new(Settings { decoding, deadline: BODY_DEADLINE }))
+    /// A layer with these options, with the deadline of [`BODY_DEADLINE`] and without decompression.
+    pub fn new(decoding: DecodeOptions) -> Self {
+        Self(Arc::new(Settings::new(decoding)))
     }
 
-    /// The same with this deadline for the whole body.
+    /// Returns the layer with this decompression of compressed bodies.
+    pub fn decompression(mut self, decompression: Decompression) -> Self {
+        Arc::make_mut(&mut self.0).decompression = decompression;
+        self
+    }
+
+    /// Returns the layer with this deadline for the whole body.
     pub fn body_deadline(mut self, deadline: Duration) -> Self {
         Arc::make_mut(&mut self.0).deadline = deadline;
         self
@@ -55,12 +71,13 @@ impl<S> Layer<S> for DecodingLayer {
     }
 }
 
-static STRICT: LazyLock<Settings> =
-    LazyLock::new(|| Settings { decoding: Decoding::strict(), deadline: BODY_DEADLINE });
+static STRICT: LazyLock<Settings> = LazyLock::new(|| Settings::new(DecodeOptions::strict()));
 
-/// What the layer said, or else the default.
+/// The options of the layer, or else the default.
 #[inline]
-pub(super) fn reading(extensions: &Extensions) -> Reading<'_> {
+pub(super) fn options(extensions: &Extensions) -> BodyOptions<'_> {
     let settings = extensions.get::<Arc<Settings>>().map_or(&*STRICT, |settings| settings);
-    Reading::from(&settings.decoding).within(settings.deadline)
+    BodyOptions::from(&settings.decoding)
+        .with_deadline(settings.deadline)
+        .with_decompression(settings.decompression)
 }

@@ -6,17 +6,18 @@ mod respond;
 
 pub use layer::DecodingLayer;
 
+use crate::encode::kept;
 use cloudevents_core::{Decoded, Error, Event, Format, Message, TypedEvent};
 use cloudevents_json::Json;
 
-/// One event, in binary or structured mode. As a response, it goes in binary mode.
+/// One event, in binary or structured mode. As a response, it is written in binary mode.
 ///
-/// The limits, formats and leniency are those of a [`DecodingLayer`]; without one, decoding is strict and knows JSON. What is no
-/// event is refused with a [`Problem`](crate::Problem). `Option<CloudEvent>` is for endpoints that take other things too: it is
-/// `None` for a request that bears no mark of CloudEvents.
+/// The limits, formats and leniency are those of a [`DecodingLayer`]; without one, decoding is strict and knows JSON. A request that
+/// cannot be decoded is rejected with a [`Problem`](crate::Problem). `Option<CloudEvent>` is for endpoints that take other things,
+/// too: it is `None` for a request without a mark of CloudEvents.
 ///
-/// axum's own `DefaultBodyLimit` is about axum's own extractors: bodies are bounded by
-/// [`Limits::bytes`](cloudevents_core::Limits::bytes).
+/// axum's `DefaultBodyLimit` applies to axum's extractors only: here, [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds the
+/// body.
 ///
 /// ```
 /// use axum::{Router, http::StatusCode, routing::post};
@@ -28,6 +29,36 @@ use cloudevents_json::Json;
 /// }
 /// let app: Router = Router::new().route("/events", post(receive));
 /// ```
+///
+/// A handler that may fail returns `Result<_, Problem>`. `?` on an [`Error`] is a failure of the server, 503 or 500:
+///
+/// ```
+/// use axum::{Router, http::StatusCode, routing::post};
+/// use cloudevents_core::Event;
+/// use cloudevents_http::{Problem, axum08::{CloudEvent, Typed}};
+/// use cloudevents_json::{Json, JsonEventExt};
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Order { total: i64 }
+/// # impl cloudevents_core::EventData for Order { const TYPE: &'static str = "com.example.order"; type Codec = Json; }
+/// # async fn store(order: &Order) -> Result<(), cloudevents_core::Error> { Ok(()) }
+///
+/// async fn place(Typed(order): Typed<Order>) -> Result<CloudEvent, Problem> {
+///     if order.data().total <= 0 {
+///         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "total must be positive"));
+///     }
+///     store(order.data()).await?;
+///     let placed = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+///     Ok(CloudEvent(placed))
+/// }
+///
+/// /// A payload that the client got wrong is an explicit rejection.
+/// async fn inspect(CloudEvent(event): CloudEvent) -> Result<StatusCode, Problem> {
+///     let order: Order = event.data_as_json().map_err(Problem::rejection)?;
+///     Ok(if order.total > 0 { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT })
+/// }
+///
+/// let app: Router = Router::new().route("/orders", post(place)).route("/inspect", post(inspect));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEvent(pub Event);
 
@@ -35,23 +66,24 @@ pub struct CloudEvent(pub Event);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudEvents(pub Vec<Event>);
 
-/// A message as it came, its document or payload not looked at: for forwarding. As a response, it goes as it is.
+/// A message with its document or payload undecoded, for forwarding. As a response, it is written as it came.
 #[derive(Clone, Debug)]
 pub struct CloudEventMessage(pub Message);
 
-/// One event and what was repaired on the way, for lenient decoding that is to be told about.
+/// One event, and the repairs that lenient decoding made.
 #[derive(Clone, Debug)]
 pub struct RepairedCloudEvent(pub Decoded<Event>);
 
-/// One event whose type and payload are those of a Rust type. As a response, it goes in binary mode.
+/// One event whose type and payload are those of a Rust type. As a response, it is written in binary mode.
 ///
-/// An event of another type is refused with 422, one with another content type with 415, and a payload that does not
-/// fit the Rust type with 422.
+/// An event of another type is rejected with 422, one with another content type with 415, and one with a payload that does not fit
+/// the Rust type with 422.
 #[derive(Clone, Debug)]
 pub struct Typed<T>(pub TypedEvent<T>);
 
 impl CloudEvent {
-    /// The event as a document of this format: a response in structured mode.
+    /// Converts the event into a document of this format: a response in structured mode. Losses as with
+    /// [`BuilderExt::structured_event`](crate::BuilderExt::structured_event).
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -63,17 +95,18 @@ impl CloudEvent {
     /// }
     /// ```
     pub fn structured(&self, format: &dyn Format) -> Result<CloudEventMessage, Error> {
-        Message::structured(&self.0, format).map(|(message, _)| CloudEventMessage(message))
+        Message::structured(&self.0, format).and_then(kept).map(CloudEventMessage)
     }
 }
 
 impl CloudEvents {
-    /// The events as a batch of this format.
+    /// Converts the events into a batch of this format. Losses as with
+    /// [`BuilderExt::structured_event`](crate::BuilderExt::structured_event).
     pub fn batched(&self, format: &dyn Format) -> Result<CloudEventMessage, Error> {
-        Message::batched(&self.0, format).map(|(message, _)| CloudEventMessage(message))
+        Message::batched(&self.0, format).and_then(kept).map(CloudEventMessage)
     }
 
-    /// The batch that a response is.
+    /// The batch of a response.
     fn as_json(&self) -> Result<CloudEventMessage, Error> {
         self.batched(&Json::new())
     }

@@ -21,7 +21,7 @@ fn respond(write: impl FnOnce(&mut HeaderMap) -> Result<Bytes, Error>) -> Respon
     }
 }
 
-/// The mistake is not the client's.
+/// The server failed, not the client.
 #[cold]
 fn failed(error: Error) -> Response {
     Problem::from(error).with_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()

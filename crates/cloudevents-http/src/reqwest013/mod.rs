@@ -1,9 +1,11 @@
 //! Requests and responses of reqwest 0.13, and a sender on top of it.
 
+mod refusal;
 mod request;
 mod response;
 mod sender;
 
+pub use refusal::{Refusal, refuses_message};
 pub use request::RequestBuilderExt;
 pub use response::ResponseExt;
-pub use sender::{HttpSender, HttpSenderOptions, Refusal, sender};
+pub use sender::{HttpSender, HttpSenderOptions, sender};

@@ -1,6 +1,6 @@
 //! Events to requests.
 
-use crate::encode_message;
+use crate::{encode::kept, encode_message};
 use cloudevents_core::{Error, Event, Format, Message};
 use http::HeaderMap;
 use reqwest::RequestBuilder;
@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer, ser::Error as _};
 
 /// Events in requests of reqwest.
 ///
-/// A mistake, such as a batch of mixed spec versions, waits for `build` or `send`, as all mistakes of a request builder do: it is then a `reqwest::Error` for which `is_builder` holds and whose source says what is
-/// wrong, and nothing was sent. Who wants the [`Error`] itself encodes first, with [`encode_message`] or
-/// [`BuilderExt`](crate::BuilderExt).
+/// `build` and `send` return a mistake, such as a batch of mixed spec versions, as they return all mistakes of a request builder: as a
+/// `reqwest::Error` for which `is_builder` holds and whose source is the mistake. Nothing was sent then. To get the [`Error`] itself,
+/// encode with [`encode_message`] or [`BuilderExt`](crate::BuilderExt) first.
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -25,19 +25,20 @@ use serde::{Serialize, Serializer, ser::Error as _};
 /// # Ok(()) }
 /// ```
 pub trait RequestBuilderExt: Sized {
-    /// With this message: its headers are set, others stay; the body is replaced.
+    /// Adds this message: sets its headers and keeps the others, and replaces the body.
     fn message(self, message: &Message) -> Self;
 
-    /// With this event in binary mode.
+    /// Adds this event in binary mode.
     fn event(self, event: &Event) -> Self {
         self.message(&Message::Binary(event.clone()))
     }
 
-    /// With this event in structured mode. [`encode`](crate::encode) tells what the format could not hold.
+    /// Adds this event in structured mode. A value that the format cannot hold is a mistake, as with
+    /// [`BuilderExt::structured_event`](crate::BuilderExt::structured_event).
     fn structured_event(self, event: &Event, format: &dyn Format) -> Self;
 
-    /// With these events as a batch. [`encode_batch`](crate::encode_batch) tells what the format could not hold. Send one only
-    /// where it was asked for.
+    /// Adds these events as a batch. Losses as with [`structured_event`](Self::structured_event). Send batches only to peers that
+    /// requested them.
     fn events(self, events: &[Event], format: &dyn Format) -> Self;
 }
 
@@ -51,21 +52,21 @@ impl RequestBuilderExt for RequestBuilder {
     }
 
     fn structured_event(self, event: &Event, format: &dyn Format) -> Self {
-        match Message::structured(event, format) {
-            Ok((message, _)) => self.message(&message),
+        match Message::structured(event, format).and_then(kept) {
+            Ok(message) => self.message(&message),
             Err(error) => mistaken(self, &error),
         }
     }
 
     fn events(self, events: &[Event], format: &dyn Format) -> Self {
-        match Message::batched(events, format) {
-            Ok((message, _)) => self.message(&message),
+        match Message::batched(events, format).and_then(kept) {
+            Ok(message) => self.message(&message),
             Err(error) => mistaken(self, &error),
         }
     }
 }
 
-/// The builder keeps the mistakes of bodies that cannot be serialized, and this is one.
+/// The builder keeps the mistakes of bodies that cannot be serialized: this is such a body.
 #[cold]
 fn mistaken(builder: RequestBuilder, error: &Error) -> RequestBuilder {
     struct Mistake<'a>(&'a Error);

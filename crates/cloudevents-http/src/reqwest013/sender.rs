@@ -1,25 +1,28 @@
 //! A sender that posts messages to a URL.
 
-use crate::encode_message;
-use bytes::Bytes;
+use super::{
+    ResponseExt,
+    refusal::{beginning, refused},
+};
+use crate::{BodyOptions, encode_message, extras};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
-use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Resolver, Sender, Transmit};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
-use reqwest::{Client, Request, Response, Url, redirect::Policy};
+use cloudevents_transport::{
+    Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
+    Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
+};
+use http::{HeaderMap, Method};
+use reqwest::{Client, Request, Url, redirect::Policy};
 use std::{
     fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 
-/// What of the body of a refusal is kept, in bytes.
-const EXCERPT: usize = 1024;
-
-/// What of the body of an acceptance is read, so that the connection can be used again.
+/// The bytes that are read of the body of an acceptance, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
 
 /// How an [`HttpSender`] sends.
@@ -36,26 +39,29 @@ const DRAINED: usize = 64 << 10;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpSenderOptions {
-    /// The format that events are written in, as documents. Default: none, so that they go in binary mode. Messages that are documents
+    /// What is the same for every protocol. The query of an HTTP URL belongs to the server, so none of it is an option of ours.
+    pub sender: SenderOptions,
+    /// The format in which events are written as documents. Default: none, so that they go in binary mode. Messages that are documents
     /// already go as they are.
     pub format: Option<Arc<dyn Format>>,
     /// How long one exchange may take, connecting included. Default: 30 seconds.
     pub timeout: Duration,
-    /// How long connecting may take. Default: 10 seconds. Not for a client of one's own.
+    /// How long connecting may take. Default: 10 seconds. It does not apply to a client of your own.
     pub connect_timeout: Duration,
-    /// What may be under way at once. Default: 64 messages, 64 MiB. With one message, messages arrive in their order; with more,
-    /// they may not.
+    /// Upper bounds of what is under way at once. Default: 64 messages, 64 MiB. With one message, messages arrive in their order; with
+    /// more, they may not.
     pub in_flight: Bounds,
-    /// Headers of every request, for authorization, for example. Those of the event come on top.
+    /// Headers of every request, for authorization, for example. Those of the message are added.
     pub headers: HeaderMap,
-    /// A client of one's own, with its proxies and certificates. It should follow no redirects, since what follows a redirect may have
-    /// lost its body.
+    /// A client of your own, with its proxies and certificates. It should follow no redirects, since a redirected request may lose its
+    /// body.
     pub client: Option<Client>,
 }
 
 impl Default for HttpSenderOptions {
     fn default() -> Self {
         Self {
+            sender: SenderOptions::default(),
             format: None,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
@@ -66,10 +72,17 @@ impl Default for HttpSenderOptions {
     }
 }
 
+impl From<SenderOptions> for HttpSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
 /// Shows the names of the headers, not their values.
 impl fmt::Debug for HttpSenderOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSenderOptions")
+            .field("sender", &self.sender)
             .field("format", &self.format)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
@@ -91,20 +104,26 @@ impl fmt::Debug for HttpSenderOptions {
 /// # Ok(()) }
 /// ```
 pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
-    HttpSender::new(url, options).map(Sender::new)
+    let common = options.sender.clone();
+    HttpSender::new(url, options).map(|sender| Sender::new(sender).with_options(common))
 }
 
 /// Posts one message per request.
 ///
-/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a [`Refusal`];
-/// redirects are not followed. [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected) leave open whether the
-/// peer has the message. Nothing is sent again by itself.
+/// A response of 2xx is acceptance. Any other is an error of kind [`Refused`](ErrorKind::Refused), whose source is a [`Refusal`](crate::Refusal);
+/// redirects are not followed. After [`Unreachable`](ErrorKind::Unreachable), nothing was sent: the connection was refused, for
+/// example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer may or may not have the
+/// message. The sender does not repeat a message.
+///
+/// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request; its destination is a
+/// path, or a URL of the same scheme, host and port, so that credentials go to no other server.
 ///
 /// Messages are sent by tasks of the tokio runtime that [`enqueue`](Transmit::enqueue) is called on. `https` needs one of the TLS
 /// features of reqwest, which the program turns on.
 pub struct HttpSender {
     client: Client,
     url: Url,
+    writing: Writing,
     options: HttpSenderOptions,
     in_flight: InFlight,
     closed: AtomicBool,
@@ -130,43 +149,95 @@ impl HttpSender {
                 .map_err(|error| failed(ErrorKind::Transport, error))?,
         };
         let in_flight = InFlight::new(options.in_flight);
-        Ok(Self { client, url, options, in_flight, closed: AtomicBool::new(false) })
+        let writing = Writing::given(options.format.clone(), options.sender.losses);
+        Ok(Self { client, url, writing, options, in_flight, closed: AtomicBool::new(false) })
     }
 
-    fn request(&self, message: &Message) -> Result<(Request, usize), Error> {
+    fn request(&self, outgoing: &Outgoing) -> Result<(Request, usize), Error> {
         let mut headers = self.options.headers.clone();
-        let body = match (message, &self.options.format) {
-            (Message::Binary(event), Some(format)) => {
-                encode_message(&Message::structured(event, &**format)?.0, &mut headers)
-            }
-            _ => encode_message(message, &mut headers),
-        }?;
+        extras::add(&mut headers, outgoing)?;
+        let body = match outgoing.content() {
+            Content::Message(message) => encode_message(&*self.writing.message(message)?, &mut headers)?,
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
+        };
         let length = body.len();
+        let url = match outgoing.destination() {
+            None => self.url.clone(),
+            Some(destination) => self.at(destination)?,
+        };
         // The builder turns user info of the URL into an Authorization header; one in the options goes before it.
-        let built = self.client.request(Method::POST, self.url.clone()).build();
+        let built = self.client.request(Method::POST, url).build();
         let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
         request.headers_mut().extend(headers);
         *request.body_mut() = Some(body.into());
         *request.timeout_mut() = Some(self.options.timeout);
         Ok((request, length))
     }
-}
 
-impl Transmit for HttpSender {
-    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        let (request, length) = self.request(&message)?;
-        drop(message);
+    /// Another path of the same server.
+    fn at(&self, destination: &str) -> Result<Url, Error> {
+        let mut url = self.url.join(destination).map_err(|error| {
+            Error::new(ErrorKind::InvalidUrl).with_detail(format!("the destination: {error}"))
+        })?;
+        if url.origin() != self.url.origin() {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the destination is on another server")
+                .with_help("open another sender for it"));
+        }
+        let _ = url.set_username(self.url.username());
+        let _ = url.set_password(self.url.password());
+        Ok(url)
+    }
+
+    /// Waits for room.
+    async fn room(&self, length: usize) -> Result<Permit, Error> {
         let mut permit = self.in_flight.room().await;
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
+        permit.charge(length);
+        Ok(permit)
+    }
+}
+
+impl Transmit for HttpSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
+            .carrying(Carries::DESTINATION.and(Carries::HEADERS));
+        (capabilities.requests, capabilities.batches) = (true, true);
+        if self.options.in_flight.messages > 1 {
+            capabilities.orders = Orders::Nothing;
+        }
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (request, length) = self.request(&outgoing)?;
+        drop(outgoing);
+        let permit = self.room(length).await?;
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::new(ErrorKind::Transport).with_detail("there is no tokio runtime to send on"));
         };
-        permit.charge(length);
         let (resolver, outcome) = Outcome::channel();
         runtime.spawn(exchange(self.client.clone(), request, resolver, permit));
         Ok(outcome)
+    }
+
+    async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
+        let (mut request, length) = self.request(&outgoing)?;
+        *request.timeout_mut() = Some(limit);
+        let asking = async {
+            let _permit = self.room(length).await?;
+            let response = match self.client.execute(request).await {
+                Ok(response) if response.status().is_success() => response,
+                Ok(response) => return Err(refused(response).await),
+                Err(error) => return Err(failed(ErrorKind::Disconnected, error)),
+            };
+            response.message(BodyOptions::from(&self.options.sender.decoding).with_deadline(limit)).await
+        };
+        timeout(limit, asking).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Timeout).with_detail(format!("no reply within {limit:?}")))
+        })
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -183,12 +254,12 @@ impl fmt::Debug for HttpSender {
     }
 }
 
-/// Holds the permit until the peer has answered.
-async fn exchange(client: Client, request: Request, resolver: Resolver, permit: Permit) {
+/// Holds the permit until the peer has responded.
+async fn exchange(client: Client, request: Request, resolver: Resolver<Receipt>, permit: Permit) {
     match client.execute(request).await {
         Ok(response) if response.status().is_success() => {
-            resolver.resolve(Ok(()));
-            let _ = excerpt(response, DRAINED).await;
+            resolver.resolve(Ok(Receipt::new()));
+            let _ = beginning(response, DRAINED).await;
         }
         Ok(response) => resolver.resolve(Err(refused(response).await)),
         Err(error) => resolver.resolve(Err(failed(ErrorKind::Disconnected, error))),
@@ -196,119 +267,31 @@ async fn exchange(client: Client, request: Request, resolver: Resolver, permit: 
     drop(permit);
 }
 
-/// The peer's answer to a message that it did not accept: the source of an error of kind [`Refused`](ErrorKind::Refused).
-///
-/// ```
-/// use cloudevents_core::Error;
-/// use cloudevents_http::Refusal;
-/// use std::{error::Error as _, time::Duration};
-///
-/// fn wait(error: &Error) -> Option<Duration> {
-///     error.source()?.downcast_ref::<Refusal>()?.retry_after()
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    excerpt: Box<str>,
-}
-
-impl Refusal {
-    /// The status.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// How long to wait before the next attempt, if the peer said so (`Retry-After`).
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// The beginning of the body, at most 1 KiB, as text.
-    pub fn excerpt(&self) -> &str {
-        &self.excerpt
-    }
-
-    /// Whether another attempt may go better: after 408, 425, 429, and 5xx but for 501 and 505.
-    pub fn is_temporary(&self) -> bool {
-        match self.status.as_u16() {
-            408 | 425 | 429 => true,
-            501 | 505 => false,
-            _ => self.status.is_server_error(),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.status)?;
-        if !self.excerpt.is_empty() {
-            write!(f, ": {}", self.excerpt)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-async fn refused(response: Response) -> Error {
-    let status = response.status();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(wait);
-    let body = excerpt(response, EXCERPT).await;
-    let excerpt = String::from_utf8_lossy(&body).trim_ascii().into();
-    let refusal = Refusal { status, retry_after, excerpt };
-    let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
-    let error = match retry_after {
-        Some(after) => error.with_help(format!("try again after {after:?}")),
-        None if status.is_redirection() => {
-            error.with_help("send to where it redirects: redirects are not followed")
-        }
-        None => error,
-    };
-    error.with_source(refusal)
-}
-
-/// Seconds, or a date.
-fn wait(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim_ascii();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-        }
-    }
-}
-
-/// The beginning of a body. What goes wrong with the body ends it.
-async fn excerpt(mut response: Response, limit: usize) -> Vec<u8> {
-    let mut read = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let chunk: Bytes = chunk;
-        let room = limit.saturating_sub(read.len());
-        read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if read.len() >= limit {
-            break;
-        }
-    }
-    read
-}
-
 /// An error of reqwest, without the URL, in which there may be secrets.
 #[cold]
 fn failed(otherwise: ErrorKind, error: reqwest::Error) -> Error {
+    let host = error.url().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
     let error = error.without_url();
     let kind = match () {
         () if error.is_timeout() => ErrorKind::Timeout,
         () if error.is_builder() => ErrorKind::InvalidUrl,
+        () if error.is_connect() => ErrorKind::Unreachable,
         () => otherwise,
     };
-    let mut detail = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        detail = format!("{detail}: {cause}");
-        source = cause.source();
+    let mut detail = match host.filter(|_| error.is_connect()) {
+        Some((host, port)) => format!("connecting to {host}:{port}"),
+        None => error.to_string(),
+    };
+    let causes = || {
+        std::iter::successors(std::error::Error::source(&error), |cause| std::error::Error::source(*cause))
+    };
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        let error = cause.downcast_ref::<std::io::Error>();
+        error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    match causes().any(refused) {
+        true => detail.push_str(": connection refused"),
+        false => detail = causes().fold(detail, |detail, cause| format!("{detail}: {cause}")),
     }
     Error::new(kind).with_detail(detail).with_source(error)
 }

@@ -1,79 +1,128 @@
 //! Settlements as responses.
 
-use crate::Problem;
+use crate::{Problem, encode_message, extras};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Outcome, Permit, Settle, Settlement};
+use cloudevents_transport::{Content, Outcome, Outgoing, Permit, Receipt, Settle, Settlement};
 use http::{Response, StatusCode};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
-/// What is answered to a sender.
+/// How the message of a request was settled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Settled {
+    /// It was handled. With the reply of the handler, if there is one: a response of 200.
+    Accepted(Option<Box<Response<Bytes>>>),
+    /// It was not handled and may be sent again, after this long where the handler requested that.
+    Later(Option<Duration>),
+    /// It must not be sent again. Where the message is malformed, the problem says how; otherwise it is 422 with the handler's reason.
+    Rejected(Problem),
+    /// Nothing is known: the receiver stopped meanwhile.
+    Stopped,
+}
+
+impl Settled {
+    /// The response: this status for an acceptance without a reply, 503 for what may be sent again, with the handler's or this
+    /// `Retry-After`.
+    pub fn into_response(self, accepted: StatusCode, retry_after: Duration) -> Response<Bytes> {
+        let problem = match self {
+            Self::Accepted(Some(reply)) => return *reply,
+            Self::Accepted(None) => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = accepted;
+                return response;
+            }
+            Self::Later(after) => {
+                busy("the message was not processed and may be sent again", after.unwrap_or(retry_after))
+            }
+            Self::Stopped => busy("the receiver stops", retry_after),
+            Self::Rejected(problem) => problem,
+        };
+        problem.into_http()
+    }
+}
+
+/// What was decided about a message.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Accepted,
-    /// It may come again, after this long where it was said.
+    /// With the reply, if there is one.
+    Accepted(Option<Box<Response<Bytes>>>),
+    /// It may be sent again, after this long where that is known.
     Later(Option<Duration>),
-    /// It must not come again.
-    Refused(Problem),
+    /// It must not be sent again, for this reason.
+    Rejected(String),
 }
 
 impl Answer {
-    pub(super) fn into_response(self, accepted: StatusCode, retry_after: Duration) -> Response<Bytes> {
+    /// `fault` looks for a mistake of the sender in a message that was rejected.
+    pub(super) fn settled(self, fault: impl FnOnce() -> Option<Problem>) -> Settled {
         match self {
-            Self::Accepted => {
-                let mut response = Response::new(Bytes::new());
-                *response.status_mut() = accepted;
-                response
-            }
-            Self::Later(after) => {
-                let error =
-                    Error::new(ErrorKind::Refused).with_detail("it was not dealt with and may come again");
-                busy(error, after.unwrap_or(retry_after))
-            }
-            Self::Refused(problem) => problem.into_http(),
+            Self::Accepted(reply) => Settled::Accepted(reply),
+            Self::Later(after) => Settled::Later(after),
+            Self::Rejected(reason) => Settled::Rejected(fault().unwrap_or_else(|| {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason).with_code("refused")
+            })),
         }
     }
 }
 
 /// 503.
 #[cold]
-pub(super) fn busy(error: Error, after: Duration) -> Response<Bytes> {
-    Problem::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE).with_retry_after(after).into_http()
+pub(super) fn busy(detail: &'static str, after: Duration) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(after)
 }
 
 /// Settles the message of one request by answering it.
 pub(super) struct Settling {
-    pub(super) answer: oneshot::Sender<Answer>,
-    /// What the sender is told when the message is rejected, where the message itself was at fault.
-    pub(super) fault: Option<Problem>,
-    /// What it holds of the room.
-    pub(super) permit: Permit,
+    answer: oneshot::Sender<Answer>,
+    /// Its share of the bounds.
+    permit: Permit,
+    /// What goes with an acceptance.
+    reply: Mutex<Option<Box<Response<Bytes>>>>,
+}
+
+impl Settling {
+    pub(super) fn new(answer: oneshot::Sender<Answer>, permit: Permit) -> Self {
+        Self { answer, permit, reply: Mutex::default() }
+    }
+}
+
+/// A message as the response of an accepted one.
+fn response(answer: &Outgoing) -> Result<Response<Bytes>, Error> {
+    let Content::Message(message) = answer.content() else { return Err(Error::new(ErrorKind::Unsupported)) };
+    let mut response = Response::new(Bytes::new());
+    extras::add(response.headers_mut(), answer)?;
+    *response.body_mut() = encode_message(message, response.headers_mut())?;
+    Ok(response)
 }
 
 impl Settle for Settling {
     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
-        let Self { answer, fault, permit } = *self;
+        let Self { answer, permit, reply } = *self;
         let how = match how {
-            Settlement::Accept => Answer::Accepted,
-            Settlement::Retry { after } => Answer::Later(Some(after)),
-            Settlement::Reject { reason } => {
-                Answer::Refused(fault.unwrap_or_else(|| rejected(reason.into_owned())))
+            Settlement::Accept => {
+                Answer::Accepted(reply.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
+            Settlement::Retry { after } => Answer::Later(Some(after)),
+            Settlement::Reject { reason } => Answer::Rejected(reason.into_owned()),
             _ => Answer::Later(None),
         };
-        let told = answer.send(how);
+        let sent = answer.send(how);
         drop(permit);
-        match told {
+        match sent {
             Ok(()) => Outcome::done(),
             Err(_) => Outcome::ready(Err(Error::new(ErrorKind::Disconnected)
-                .with_detail("the sender did not wait for the answer; it may send the message again"))),
+                .with_detail("the sender did not wait for the response; it may send the message again"))),
         }
     }
-}
-
-#[cold]
-fn rejected(reason: String) -> Problem {
-    Problem::from(Error::new(ErrorKind::Refused).with_detail(reason))
-        .with_status(StatusCode::UNPROCESSABLE_ENTITY)
+    fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
+        Outcome::ready(response(&answer).map(|response| {
+            *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(response));
+            Receipt::new()
+        }))
+    }
 }

@@ -1,19 +1,23 @@
 //! One request and its response.
 
 use super::{
-    answer::{Answer, Settling, busy},
+    answer::{Answer, Settled, Settling, busy},
     options::HttpReceiverOptions,
+    received::ReceivedRequest,
+    receiver::ExchangeReceiver,
 };
-use crate::{Problem, Reading, body::collect, decode_message};
-use bytes::{Bytes, BytesMut};
-use cloudevents_core::{Decoding, Error, ErrorKind};
-use cloudevents_transport::{InFlight, Incoming, Permit, Raw, Token};
+use crate::{BodyOptions, Problem, body::collect, decode_message};
+use bytes::Bytes;
+use cloudevents_core::{Decoded, Document, Error, ErrorKind, Message};
+use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
+use http::{HeaderMap, Request, request::Parts};
+#[cfg(feature = "server")]
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CONNECTION},
 };
 use http_body::Body;
-use std::{borrow::Cow, pin::pin, sync::Arc};
+use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How far draining is.
@@ -26,95 +30,236 @@ pub(super) enum Phase {
     Over,
 }
 
-/// Waits until draining is as far as this, or until the receiver is gone.
+/// Waits until draining has come to this phase, or until the receiver is gone.
 pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     let _ = phase.wait_for(|phase| *phase >= wanted).await;
 }
 
+/// Hands the requests of a server over as deliveries of a [`Receiver`](cloudevents_transport::Receiver), and reports how their messages
+/// were settled. Clones share the deliveries.
+///
+/// A server that does more than [`HttpReceiver`](crate::HttpReceiver), such as check who sends, does it between
+/// [`read`](Self::read) and [`deliver`](Self::deliver).
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cloudevents_http::Exchange;
+/// use http_body_util::Full;
+///
+/// let (exchange, receiver) = Exchange::new(Default::default());
+/// let request = http::Request::post("/hook")
+///     .header("ce-specversion", "1.0").header("ce-id", "1").header("ce-source", "/s").header("ce-type", "t")
+///     .body(Full::<bytes::Bytes>::default())?;
+/// let respond = async {
+///     let read = exchange.read(request).await?;
+///     let decoded = exchange.decode(&read);
+///     Ok(exchange.deliver(read, decoded, None).await)
+/// };
+/// let mut receiver = receiver.into_receiver();
+/// let handle = async { receiver.next().await?.unwrap().accept().await };
+/// let (settled, handled) = tokio::join!(respond, handle);
+/// handled?;
+/// # let settled: Result<_, cloudevents_http::Problem> = settled;
+/// assert_eq!(settled?.into_response(http::StatusCode::NO_CONTENT, std::time::Duration::from_secs(1)).status(), 204);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Exchange(pub(super) Arc<Shared>);
+
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) path: Arc<str>,
     pub(super) options: HttpReceiverOptions,
     pub(super) in_flight: InFlight,
-    /// Bounded by what may be in flight.
+    /// Bounded by `in_flight`.
     pub(super) queue: mpsc::UnboundedSender<Incoming>,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
-impl Shared {
-    /// Answers when the message is settled.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Bytes>
+/// A request that was read within the bounds, and counts in them.
+#[derive(Debug)]
+pub struct ReadRequest {
+    parts: Parts,
+    body: Bytes,
+    permit: Permit,
+}
+
+impl ReadRequest {
+    /// The head of the request, without the content coding of a body that was decompressed.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The head, for removing what a handler must not see.
+    pub fn parts_mut(&mut self) -> &mut Parts {
+        &mut self.parts
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+impl Exchange {
+    /// An exchange and the receiving end of it. Of the options, those of connections do not apply.
+    pub fn new(options: HttpReceiverOptions) -> (Self, ExchangeReceiver) {
+        ExchangeReceiver::open(options)
+    }
+
+    /// The options. JSON is among the formats.
+    pub fn options(&self) -> &HttpReceiverOptions {
+        &self.0.options
+    }
+
+    /// Reads a request, within the limits of the options and the bounds of what may be in flight.
+    ///
+    /// The problem is 503 where too many messages or bytes wait, and otherwise the [`rejection`](Self::rejection) of an error of
+    /// [`read_body`](crate::read_body).
+    pub async fn read<B>(&self, request: Request<B>) -> Result<ReadRequest, Problem>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        let mut phase = self.phase.clone();
-        let retry_after = self.options.retry_after;
-        let mut response = match self.take(request).await {
-            Ok(settled) => tokio::select! {
-                biased;
-                settled = settled => settled
-                    .unwrap_or(Answer::Later(None))
-                    .into_response(self.options.accepted, retry_after),
-                () = reached(&mut phase, Phase::Over) => busy(Error::new(ErrorKind::Closed).with_detail("the receiver stops"), retry_after),
+        let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
+        let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
+        let (mut parts, body) = request.into_parts();
+        match self.0.read(&mut parts.headers, body, &mut permit).await {
+            Ok(body) => Ok(ReadRequest { parts, body, permit }),
+            Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
+            Err(error) => {
+                tracing::debug!(%error, "a request could not be read");
+                Err(self.rejection(error, &parts.headers))
+            }
+        }
+    }
+
+    /// Decodes a request as [`decode_message`] does, with the options of the exchange.
+    pub fn decode(&self, request: &ReadRequest) -> Result<Decoded<Message>, Error> {
+        decode_message(&request.parts.headers, request.body.clone(), &self.0.options.receiver.decoding)
+    }
+
+    /// Hands a request over, as what it was decoded to, and waits until it is settled.
+    ///
+    /// If the future is dropped, the message stays with the handler, whose settlement then is an error of kind
+    /// [`Disconnected`](ErrorKind::Disconnected).
+    pub async fn deliver(
+        &self,
+        request: ReadRequest,
+        decoded: Result<Decoded<Message>, Error>,
+        peer: Option<SocketAddr>,
+    ) -> Settled {
+        let ReadRequest { parts, body, permit } = request;
+        let message = match &decoded {
+            Ok(decoded) => match &decoded.value {
+                Message::Structured(document) => Kept::Structured(document.clone()),
+                Message::Batched(document) => Kept::Batched(document.clone()),
+                // Decoded already: the reason of a rejection is another one.
+                _ => Kept::Sound,
             },
+            Err(error) => Kept::Malformed(Box::new(self.rejection(error.clone(), &parts.headers))),
+        };
+        let (answer, settled) = oneshot::channel();
+        let token = Token::new(Settling::new(answer, permit));
+        let received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
+        // A queue without a reader drops the token, which answers.
+        let _ = self.0.queue.send(Incoming::new(received, token));
+        let mut phase = self.0.phase.clone();
+        tokio::select! {
+            biased;
+            settled = settled => settled.unwrap_or(Answer::Later(None)).settled(|| self.fault(message)),
+            () = reached(&mut phase, Phase::Over) => Settled::Stopped,
+        }
+    }
+
+    /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.
+    #[cold]
+    pub fn rejection(&self, error: Error, headers: &HeaderMap) -> Problem {
+        let options = &self.0.options;
+        Problem::of_request(error, headers, &options.receiver.decoding, true).accepting(options.decompression)
+    }
+
+    /// Reads, delivers and responds.
+    #[cfg(feature = "server")]
+    pub(super) async fn respond<B>(
+        &self,
+        request: Request<B>,
+        path: &str,
+        peer: SocketAddr,
+    ) -> Response<Bytes>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let HttpReceiverOptions { accepted, retry_after, .. } = self.0.options;
+        let mut response = match self.take(request, path, peer).await {
+            Ok(settled) => settled.into_response(accepted, retry_after),
             Err(response) => response,
         };
-        if *self.phase.borrow() > Phase::Open {
+        if *self.0.phase.borrow() > Phase::Open {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    /// Reads the message and hands it over. What comes of it is still to be heard.
-    async fn take<B>(&self, request: Request<B>) -> Result<oneshot::Receiver<Answer>, Response<Bytes>>
+    #[cfg(feature = "server")]
+    async fn take<B>(
+        &self,
+        request: Request<B>,
+        path: &str,
+        peer: SocketAddr,
+    ) -> Result<Settled, Response<Bytes>>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        if request.uri().path() != &*self.path {
-            let error = Error::new(ErrorKind::Unsupported).with_detail("there is nothing at this path");
-            return Err(Problem::from(error).with_status(StatusCode::NOT_FOUND).into_http());
+        if request.uri().path() != path {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_http());
         }
         if request.method() != Method::POST {
-            let error = Error::new(ErrorKind::Unsupported).with_detail("events are posted");
-            let mut response = Problem::from(error).with_status(StatusCode::METHOD_NOT_ALLOWED).into_http();
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
+            let mut response = problem.into_http();
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return Err(response);
         }
-        let full = || busy(too_many(), self.options.retry_after);
-        let Some(mut permit) = self.in_flight.try_room() else { return Err(full()) };
-        let decoding = &self.options.receiver.decoding;
-        let (parts, body) = request.into_parts();
-        let headers = parts.headers;
-        let body = match self.read(&headers, body, decoding, &mut permit).await {
-            Ok(body) => body,
-            Err(error) if error.kind() == ErrorKind::TooMany => return Err(full()),
-            Err(error) => {
-                tracing::debug!(%error, "a request could not be read");
-                return Err(Problem::of_request(error, &headers, decoding, true).into_http());
-            }
-        };
-        let message = decode_message(&headers, body.clone(), decoding);
-        let fault =
-            message.as_ref().err().map(|error| Problem::of_request(error.clone(), &headers, decoding, true));
-        let (answer, settled) = oneshot::channel();
-        let token = Token::new(Settling { answer, fault, permit });
-        // A queue that nobody reads any more gives the token back, which answers.
-        let _ = self.queue.send(Incoming::new(message, self.raw(&headers, body), token));
-        Ok(settled)
+        let read = self.read(request).await.map_err(Problem::into_http)?;
+        let decoded = self.decode(&read);
+        Ok(self.deliver(read, decoded, Some(peer)).await)
     }
 
-    /// The body, as far as there is room. A declared length counts at once, so that bodies that are on their way cannot add up to more.
-    async fn read<B>(
-        &self,
-        headers: &HeaderMap,
-        body: B,
-        decoding: &Decoding,
-        permit: &mut Permit,
-    ) -> Result<Bytes, Error>
+    /// The mistake of the sender in a rejected message, when it is the sender's.
+    #[cold]
+    fn fault(&self, message: Kept) -> Option<Problem> {
+        let with = &self.0.options.receiver.decoding;
+        let error = match message {
+            Kept::Sound => return None,
+            Kept::Malformed(problem) => return Some(*problem),
+            Kept::Structured(document) => {
+                let reader = document.reader(with);
+                reader.and_then(|format| format.decode(document.body().clone(), with)).err()
+            }
+            Kept::Batched(document) => {
+                let reader = document.reader(with);
+                reader.and_then(|format| format.decode_batch(document.body().clone(), with)).err()
+            }
+        };
+        Some(self.rejection(error?, &HeaderMap::new()))
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("in_flight", &self.0.in_flight).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Reads the body, as far as the bounds allow. A declared length counts at once, so that bodies that are on their way cannot add up to more.
+    async fn read<B>(&self, headers: &mut HeaderMap, body: B, permit: &mut Permit) -> Result<Bytes, Error>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        let with = Reading::from(decoding).within(self.options.body_deadline);
+        let decoding = &self.options.receiver.decoding;
+        let with = BodyOptions::from(decoding)
+            .with_deadline(self.options.body_deadline)
+            .with_decompression(self.options.decompression);
         let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let mut counted = declared.filter(|length| *length <= decoding.limits.bytes).unwrap_or_default();
         permit.charge(counted);
@@ -126,31 +271,21 @@ impl Shared {
                 counted = came;
                 let used = self.in_flight.used();
                 if used.messages > 1 && used.bytes > self.in_flight.bounds().bytes {
-                    return Err(too_many());
+                    return Err(Error::new(ErrorKind::TooMany));
                 }
             }
             Ok(())
         })
         .await
     }
-
-    fn raw(&self, headers: &HeaderMap, body: Bytes) -> Raw {
-        let length = headers.values().map(HeaderValue::len).fold(0, usize::saturating_add);
-        let mut values = BytesMut::with_capacity(length);
-        let mut raw = Raw::default();
-        raw.headers.reserve_exact(headers.len());
-        for (name, value) in headers {
-            values.extend_from_slice(value.as_bytes());
-            let value = values.split().freeze();
-            raw.headers.push((Cow::Owned(name.as_str().to_owned()), Some(value)));
-        }
-        raw.topic = Some(Arc::clone(&self.path));
-        raw.body = Some(body);
-        raw
-    }
 }
 
-#[cold]
-fn too_many() -> Error {
-    Error::new(ErrorKind::TooMany).with_detail("messages wait to be dealt with")
+/// What the response to a rejection needs of a message.
+enum Kept {
+    /// It is an event: only the program can have a reason to reject it.
+    Sound,
+    /// An event in a document that was not decoded. It may be malformed.
+    Structured(Document),
+    Batched(Document),
+    Malformed(Box<Problem>),
 }

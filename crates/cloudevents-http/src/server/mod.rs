@@ -1,10 +1,20 @@
-//! A receiver that listens.
+//! Receivers of requests: one that listens, and one behind a server of the program's own.
 
 mod answer;
+#[cfg(feature = "server")]
 mod connections;
 mod exchange;
+#[cfg(feature = "server")]
+mod listener;
 mod options;
+mod received;
 mod receiver;
 
+pub use answer::Settled;
+#[cfg(feature = "server")]
+pub use connections::{RequestBody, serve};
+pub use exchange::{Exchange, ReadRequest};
+#[cfg(feature = "server")]
+pub use listener::{HttpReceiver, receiver};
 pub use options::HttpReceiverOptions;
-pub use receiver::{HttpReceiver, receiver};
+pub use receiver::ExchangeReceiver;

@@ -2,7 +2,7 @@
 
 use crate::tools::{GOOD, PATIENCE, Wire, post, serve, soon};
 use axum::{Router, routing};
-use cloudevents_core::{Decoding, ErrorKind};
+use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_http::{
     HttpReceiver, HttpReceiverOptions,
     axum08::{CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer},
@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 
 const DEADLINE: Duration = Duration::from_millis(300);
 
-fn decoding() -> Decoding {
-    let mut decoding = Decoding::strict();
+fn decoding() -> DecodeOptions {
+    let mut decoding = DecodeOptions::strict();
     decoding.limits.bytes = 4 << 20;
     decoding.limits.attributes = 20;
     decoding
@@ -108,7 +108,7 @@ fn cases() -> Vec<Case> {
             "invalid-utf8",
         ),
         case(
-            "a format nobody knows",
+            "an unknown format",
             "content-type: application/cloudevents+nobody\r\n",
             "?",
             415,
@@ -220,21 +220,8 @@ async fn every_extractor_refuses() {
 async fn the_receiver_refuses() {
     let (address, _serving) = receiver().await;
     for case in cases() {
-        // A document is read by whoever takes the delivery, who rejects it.
-        let document = case.request.windows(22).any(|window| window == b"application/cloudevent");
-        if document && !matches!(case.code, "too-large") {
-            let answer = post(address, &case.request).await.unwrap();
-            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", case.what);
-            assert_eq!(answer.problem("code"), "refused");
-            assert!(
-                answer.problem("detail").as_str().unwrap().contains(case.code),
-                "{}: {answer:?}",
-                case.what
-            );
-            served(address).await;
-        } else {
-            check(address, &case).await;
-        }
+        // A document is decoded by whoever takes the delivery, who rejects it: the response is the same.
+        check(address, &case).await;
     }
 }
 

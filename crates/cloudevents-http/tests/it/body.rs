@@ -1,8 +1,8 @@
 //! Bodies that are too large, too slow, or break off.
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Error, ErrorKind};
-use cloudevents_http::{Reading, read_body};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_http::{BodyOptions, read_body};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Full, Limited};
@@ -79,7 +79,7 @@ impl Body for Script {
 }
 
 async fn read(body: Script) -> Result<Bytes, Error> {
-    read_body(&HeaderMap::new(), body, &Decoding::strict()).await
+    read_body(&mut HeaderMap::new(), body, &DecodeOptions::strict()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,8 @@ async fn what_arrives_is_collected() {
 #[tokio::test(start_paused = true)]
 async fn one_frame_is_not_copied() {
     let sent = Bytes::from(vec![1; 1000]);
-    let received = read_body(&HeaderMap::new(), Full::new(sent.clone()), &Decoding::strict()).await.unwrap();
+    let received =
+        read_body(&mut HeaderMap::new(), Full::new(sent.clone()), &DecodeOptions::strict()).await.unwrap();
     assert_eq!(received.as_ptr(), sent.as_ptr());
 }
 
@@ -124,7 +125,7 @@ async fn a_declared_length_beyond_the_limit_is_not_read() {
     headers.insert("content-length", (1_u64 << 30).into());
     let script = Script { forever: Some(Bytes::from_static(b"x")), ..Script::default() };
     let given = Arc::clone(&script.given);
-    let error = read_body(&headers, script, &Decoding::strict()).await.unwrap_err();
+    let error = read_body(&mut headers, script, &DecodeOptions::strict()).await.unwrap_err();
     assert_eq!((error.kind(), given.load(Ordering::Relaxed)), (ErrorKind::TooLarge, 0));
 }
 
@@ -144,19 +145,22 @@ async fn a_stalled_body_ends_at_the_deadline() {
     assert!(error.detail().contains("4 bytes"), "{error}");
     assert!((30..31).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 
-    let decoding = Decoding::strict();
-    let reading = Reading::from(&decoding).within(Duration::from_secs(2));
+    let decoding = DecodeOptions::strict();
+    let options = BodyOptions::from(&decoding).with_deadline(Duration::from_secs(2));
     let start = tokio::time::Instant::now();
-    let error = read_body(&HeaderMap::new(), Script::of([Step::Stall]), reading).await.unwrap_err();
+    let error = read_body(&mut HeaderMap::new(), Script::of([Step::Stall]), options).await.unwrap_err();
     assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::Timeout, 2));
 }
 
 #[tokio::test]
 async fn frames_of_nothing_end_at_the_deadline() {
-    let decoding = Decoding::strict();
-    let reading = Reading::from(&decoding).within(Duration::from_millis(20));
+    let decoding = DecodeOptions::strict();
+    let options = BodyOptions::from(&decoding).with_deadline(Duration::from_millis(20));
     let script = Script { forever: Some(Bytes::new()), ..Script::default() };
-    assert_eq!(read_body(&HeaderMap::new(), script, reading).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(
+        read_body(&mut HeaderMap::new(), script, options).await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,6 +172,6 @@ async fn a_body_that_breaks_off() {
         assert!(std::error::Error::source(&error).is_some());
     }
     let limited = Limited::new(Script { forever: Some(Bytes::from_static(b"xxx")), ..Script::default() }, 10);
-    let error = read_body(&HeaderMap::new(), limited, &Decoding::strict()).await.unwrap_err();
+    let error = read_body(&mut HeaderMap::new(), limited, &DecodeOptions::strict()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }

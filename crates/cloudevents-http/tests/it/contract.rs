@@ -7,14 +7,16 @@ use crate::tools::{client, event};
 use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_http::{HttpReceiver, HttpSenderOptions, Refusal, sender};
 use cloudevents_transport::{
-    Bounds, Outcome, Receiver, ReceiverOptions, Sender, Transmit,
+    Bounds, Confirmed, Content, Orders, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
+    SenderCapabilities, Transmit,
     contract::{Claims, Venue, check_all},
 };
 use http::StatusCode;
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-struct Pusher(watch::Sender<Option<String>>);
+/// One client for all requests: making one reads every authority of the system where TLS is built in.
+struct Pusher(watch::Sender<Option<String>>, reqwest::Client);
 
 /// Something to be posted until it is settled.
 #[derive(Clone)]
@@ -25,14 +27,14 @@ enum Parcel {
 
 impl Pusher {
     fn push(&self, parcel: Parcel) {
-        let mut url = self.0.subscribe();
+        let (mut url, client) = (self.0.subscribe(), self.1.clone());
         tokio::spawn(async move {
             loop {
-                // Nobody is left to deliver to when the venue is gone.
+                // There is no receiver to deliver to when the venue is gone.
                 let Ok(address) = url.wait_for(Option::is_some).await.map(|url| url.clone().unwrap()) else {
                     return;
                 };
-                match deliver(&address, parcel.clone()).await {
+                match deliver(&address, &client, parcel.clone()).await {
                     Settled::Done => return,
                     Settled::Later(after) => tokio::time::sleep(after).await,
                 }
@@ -46,13 +48,13 @@ enum Settled {
     Later(Duration),
 }
 
-async fn deliver(url: &str, parcel: Parcel) -> Settled {
+async fn deliver(url: &str, client: &reqwest::Client, parcel: Parcel) -> Settled {
     const SOON: Duration = Duration::from_millis(20);
     match parcel {
         Parcel::Message(message) => {
             let mut options = HttpSenderOptions::default();
-            options.client = Some(client());
-            let Err(error) = sender(url, options).unwrap().send_message(*message).await else {
+            options.client = Some(client.clone());
+            let Err(error) = sender(url, options).unwrap().send(*message).await else {
                 return Settled::Done;
             };
             match error.source().and_then(|source| source.downcast_ref::<Refusal>()) {
@@ -64,7 +66,7 @@ async fn deliver(url: &str, parcel: Parcel) -> Settled {
             }
         }
         Parcel::Garbage { marked, body } => {
-            let mut request = client().post(url).body(body);
+            let mut request = client.post(url).body(body);
             if marked {
                 request = request.header("ce-specversion", "1.0").header("ce-id", "1").header("ce-type", "t");
             }
@@ -81,9 +83,18 @@ async fn deliver(url: &str, parcel: Parcel) -> Settled {
 struct Broker(Arc<Pusher>);
 
 impl Transmit for Broker {
-    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        self.0.push(Parcel::Message(Box::new(message)));
-        Ok(Outcome::done())
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted);
+        (capabilities.orders, capabilities.batches) = (Orders::Nothing, true);
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let Content::Message(message) = outgoing.content() else {
+            return Err(Error::new(ErrorKind::Unsupported));
+        };
+        self.0.push(Parcel::Message(Box::new(message.clone())));
+        Ok(Outcome::ready(Ok(Receipt::new())))
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -119,7 +130,7 @@ impl Venue for Broker {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
-    let report = check_all(async || Ok(Broker(Arc::new(Pusher(watch::channel(None).0))))).await;
+    let report = check_all(async || Ok(Broker(Arc::new(Pusher(watch::channel(None).0, client()))))).await;
     println!("{report}");
     assert!(report.holds(), "{report}");
 }
@@ -135,7 +146,7 @@ async fn an_outcome_is_the_settlement_at_the_other_end() {
     let sender = sender(&receiver.url(), options).unwrap();
     let mut deliveries = receiver.into_receiver();
     for n in 0..4_u32 {
-        let outcome = sender.enqueue(event(&n.to_string()).into()).await.unwrap();
+        let outcome = sender.enqueue(event(&n.to_string())).await.unwrap();
         let delivery = deliveries.next().await.unwrap().unwrap();
         let expected = match n {
             0 => delivery.accept().await.map(|()| None),
@@ -152,4 +163,37 @@ async fn an_outcome_is_the_settlement_at_the_other_end() {
         });
         assert_eq!(told, expected.unwrap());
     }
+}
+
+/// A program asks, and another one replies.
+#[tokio::test]
+async fn a_request_returns_the_reply_of_the_handler() {
+    let receiver =
+        HttpReceiver::bind("http://127.0.0.1:0/", ReceiverOptions::default().into()).await.unwrap();
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    let sender = sender(&receiver.url(), options).unwrap();
+    let mut deliveries = receiver.into_receiver();
+    let answering = async {
+        let first = deliveries.next().await.unwrap().unwrap();
+        let bad = first.reply(Outgoing::from(event("x")).header("ce-id", "y")).await;
+        assert_eq!(bad.unwrap_err().kind(), ErrorKind::InvalidName);
+        first.reply(event("not this one")).await.unwrap();
+        first
+            .reply(Outgoing::from(event(&format!("to {}", first.event().unwrap().id()))).header("x-by", "me"))
+            .await
+            .unwrap();
+        first.accept().await.unwrap();
+        // A reply goes with an acceptance only.
+        let second = deliveries.next().await.unwrap().unwrap();
+        second.reply(event("kept")).await.unwrap();
+        second.reject("no").await.unwrap();
+    };
+    let limit = Duration::from_secs(10);
+    let asking = async {
+        let answer = sender.request(&event("1"), limit).await.unwrap();
+        assert_eq!(answer.id(), "to 1");
+        assert_eq!(sender.request(&event("2"), limit).await.unwrap_err().kind(), ErrorKind::Refused);
+    };
+    tokio::join!(answering, asking);
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
     routing,
 };
-use cloudevents_core::{Decoding, Event, EventData, RepairKind, SpecVersion};
+use cloudevents_core::{DecodeOptions, Event, EventData, RepairKind, SpecVersion};
 use cloudevents_http::{
     axum08::{CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer, RepairedCloudEvent, Typed},
     reqwest013::{RequestBuilderExt, ResponseExt},
@@ -29,8 +29,8 @@ impl EventData for OrderPlaced {
 async fn app() -> SocketAddr {
     let lenient = Router::new()
         .route("/lenient", routing::post(repairs))
-        .layer(DecodingLayer::new(Decoding::lenient()));
-    let mut small = Decoding::strict();
+        .layer(DecodingLayer::new(DecodeOptions::lenient()));
+    let mut small = DecodeOptions::strict();
     small.limits.bytes = 10;
     let small = Router::new()
         .route("/small", routing::post(async |CloudEvent(event): CloudEvent| event.id().to_owned()))
@@ -79,7 +79,7 @@ async fn typed_events() {
         assert_eq!(request.send().await.unwrap().text().await.unwrap(), "1 42");
     }
     let response = client.post(format!("http://{address}/typed-echo")).event(&good).send().await.unwrap();
-    assert_eq!(response.event(&Decoding::strict()).await.unwrap().value, good);
+    assert_eq!(response.event(&DecodeOptions::strict()).await.unwrap().value, good);
 
     let other =
         Event::builder().id("1").source("/shop").ty("other").json(&OrderPlaced { order: 1 }).build().unwrap();

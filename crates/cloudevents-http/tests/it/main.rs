@@ -10,8 +10,12 @@
 
 mod bad_input;
 mod body;
+mod compression;
 mod contract;
 mod extractors;
+mod losses;
+mod pairs;
+mod problem;
 mod roundtrip;
 mod samples;
 mod sender;

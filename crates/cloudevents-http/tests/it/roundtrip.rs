@@ -1,6 +1,6 @@
 //! `decode(encode(event, carrier)) == carrier_form(event, carrier)`, for any event.
 
-use cloudevents_core::{Decoding, Formats, Mode};
+use cloudevents_core::{DecodeOptions, Formats, Mode};
 use cloudevents_json::Json;
 use cloudevents_testkit::{
     any,
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 proptest! {
     #[test]
     fn any_event_in_any_mode(event in any::event()) {
-        let with = Decoding::strict().with_formats(Formats::none().with(Json::new()));
+        let with = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
         for (mode, carrier) in [(Mode::Binary, Carrier::HttpBinary), (Mode::Structured(&Json::new()), Carrier::Json)] {
             let mut headers = HeaderMap::new();
             let (body, _) = cloudevents_http::encode(&event, mode, &mut headers)?;

@@ -2,7 +2,7 @@
 
 use crate::tools::{client, samples, serve};
 use axum::{Router, routing::post};
-use cloudevents_core::{Decoding, Event, Limits};
+use cloudevents_core::{DecodeOptions, Event, Limits};
 use cloudevents_http::{
     Problem,
     axum08::{CloudEvent, CloudEventMessage, CloudEvents},
@@ -37,7 +37,7 @@ fn json(event: &Event) -> Event {
 
 #[tokio::test]
 async fn one_by_one() {
-    let (address, client, with) = (echo().await, client(), Decoding::strict());
+    let (address, client, with) = (echo().await, client(), DecodeOptions::strict());
     let url = |path: &str| format!("http://{address}/{path}");
     for (name, event) in samples() {
         let request = client.post(url("binary")).event(&event);
@@ -60,7 +60,7 @@ async fn one_by_one() {
 
 #[tokio::test]
 async fn batches() {
-    let (address, client, with) = (echo().await, client(), Decoding::strict());
+    let (address, client, with) = (echo().await, client(), DecodeOptions::strict());
     let events: Vec<Event> = samples().into_iter().map(|(_, event)| event).collect();
     let request = client.post(format!("http://{address}/batch")).events(&events, &Json::new());
     let response = request.send().await.unwrap();
@@ -78,7 +78,7 @@ async fn batches() {
 
 #[tokio::test]
 async fn messages_are_forwarded_untouched() {
-    let (address, client, with) = (echo().await, client(), Decoding::strict());
+    let (address, client, with) = (echo().await, client(), DecodeOptions::strict());
     for (name, event) in samples() {
         for structured in [false, true] {
             let request = client.post(format!("http://{address}/message"));
@@ -96,11 +96,11 @@ async fn messages_are_forwarded_untouched() {
             assert_eq!(response.bytes().await.unwrap(), body, "{name}");
         }
     }
-    // Of a format that nobody here knows, too.
+    // Of an unknown format, too.
     let request = client.post(format!("http://{address}/message"));
-    let request = request.header("content-type", "application/cloudevents+nobody").body("?");
+    let request = request.header("content-type", "application/cloudevents+unknown").body("?");
     let message = request.send().await.unwrap().message(&with).await.unwrap();
-    assert_eq!((message.format().unwrap().as_str(), message.body_len()), ("nobody", 1));
+    assert_eq!((message.format().unwrap().as_str(), message.body_len()), ("unknown", 1));
 }
 
 #[tokio::test]
@@ -110,6 +110,6 @@ async fn responses_have_limits() {
     limits.bytes = 10;
     let event = Event::builder().id("1").source("/s").ty("t").text("more than ten bytes").build().unwrap();
     let response = client.post(format!("http://{address}/binary")).event(&event).send().await.unwrap();
-    let error = response.event(&Decoding::strict().with_limits(limits)).await.unwrap_err();
+    let error = response.event(&DecodeOptions::strict().with_limits(limits)).await.unwrap_err();
     assert_eq!(error.kind(), cloudevents_core::ErrorKind::TooLarge);
 }

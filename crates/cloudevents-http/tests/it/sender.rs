@@ -3,10 +3,10 @@
 use crate::tools::{client, event, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
 use cloudevents_core::{ContentMode, Error, ErrorKind, Message};
-use cloudevents_http::{HttpSenderOptions, Refusal, axum08::CloudEventMessage, sender};
+use cloudevents_http::{HttpSenderOptions, Problem, Refusal, axum08::CloudEventMessage, sender};
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
-use cloudevents_transport::{Bounds, Sender};
+use cloudevents_transport::{Bounds, Outgoing, Sender};
 use http::{HeaderMap, StatusCode, Uri};
 use std::{
     error::Error as _,
@@ -61,11 +61,11 @@ async fn in_every_mode() {
         soon(sender.send(&event)).await.unwrap();
         soon(documents.send(&event)).await.unwrap();
         let batch = Message::batched(std::slice::from_ref(&event), &Json::new()).unwrap().0;
-        soon(documents.send_message(batch)).await.unwrap();
+        soon(documents.send(batch)).await.unwrap();
         let messages = std::mem::take(&mut *received.lock().unwrap());
         let modes: Vec<_> = messages.iter().map(Message::mode).collect();
         assert_eq!(modes, [ContentMode::Binary, ContentMode::Structured, ContentMode::Batched], "{name}");
-        let with = cloudevents_core::Decoding::strict()
+        let with = cloudevents_core::DecodeOptions::strict()
             .with_formats(cloudevents_core::Formats::none().with(Json::new()));
         assert_eq!(
             messages[0].event(&with).unwrap().value,
@@ -91,6 +91,33 @@ async fn a_refusal_says_why_and_when() {
     assert_eq!((refusal.excerpt().len(), refusal.is_temporary()), (1024, true));
     assert!(error.to_string().starts_with("the peer refused this: 503 Service Unavailable: xxx"), "{error}");
     assert_eq!(error.help(), Some("try again after 120s"));
+}
+
+/// Another server of the toolkit says what is wrong, and the sender reads it.
+#[tokio::test]
+async fn a_refusal_has_the_problem() {
+    let handler = routing::post(async |_: CloudEventMessage| {
+        let error =
+            Error::new(ErrorKind::InvalidTimestamp).with_attribute("time").with_detail("x".repeat(3000));
+        Problem::rejection(error.with_clause("CE-time-a").with_help("for developers"))
+    });
+    let error = soon(to(handler).await.send(&event("1"))).await.unwrap_err();
+    let refusal = refusal(&error);
+    let problem = refusal.problem();
+    assert_eq!((problem.code(), problem.attribute()), (Some("invalid-timestamp"), Some("time")));
+    assert_eq!((problem.clause(), problem.detail().unwrap().len() > 3000), (Some("CE-time-a"), true));
+    assert!(!error.is_temporary() && !format!("{refusal:?}").contains("developers"));
+    assert!(
+        error.to_string().starts_with("the peer refused this: 400 Bad Request: attribute `time` is not"),
+        "{error}"
+    );
+
+    let busy = routing::post(async || {
+        Problem::from(Error::new(ErrorKind::Timeout).with_retry_after(Duration::from_secs(9)))
+    });
+    let error = soon(to(busy).await.send(&event("1"))).await.unwrap_err();
+    assert_eq!((error.is_temporary(), error.retry_after()), (true, Some(Duration::from_secs(9))));
+    assert_eq!(self::refusal(&error).status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
@@ -144,12 +171,17 @@ async fn nobody_answers() {
     let mut options = options();
     options.timeout = Duration::from_millis(100);
     let sender = sender(&url, options).unwrap();
-    // Connections are taken by the system, and nobody reads from them.
+    // Connections are taken by the system, and no program reads from them.
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    let address = listener.local_addr().unwrap();
     drop(listener);
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    let expected =
+        format!("the peer cannot be reached: connecting to {address}: connection refused [unreachable]");
+    assert_eq!(error.to_string(), expected);
+    assert!(error.is_temporary());
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(!format!("{error} {error:?} {sender:?}").contains("s3cret"), "{error:?}");
 }
 
@@ -206,15 +238,15 @@ async fn what_is_under_way_is_bounded() {
     let mut options = options();
     options.in_flight = Bounds { messages: 2, ..Bounds::default() };
     let sender = to_with(handler, options).await;
-    let first = sender.enqueue(event("1").into()).await.unwrap();
-    let second = sender.enqueue(event("2").into()).await.unwrap();
+    let first = sender.enqueue(event("1")).await.unwrap();
+    let second = sender.enqueue(event("2")).await.unwrap();
     soon(async {
         while arrived.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    let third = sender.enqueue(event("3").into());
+    let third = sender.enqueue(event("3"));
     let mut third = std::pin::pin!(third);
     assert!(tokio::time::timeout(Duration::from_millis(50), third.as_mut()).await.is_err());
     gate.add_permits(1);
@@ -230,7 +262,7 @@ async fn what_is_under_way_is_bounded() {
 async fn closing_waits_for_what_is_under_way() {
     let (gate, arrived, handler) = gate();
     let sender = to(handler).await;
-    drop(sender.enqueue(event("1").into()).await.unwrap()); // it goes its way
+    drop(sender.enqueue(event("1")).await.unwrap()); // it is sent all the same
     let closing = tokio::spawn({
         let sender = sender.clone();
         async move { sender.close().await }
@@ -258,7 +290,7 @@ async fn one_at_a_time_keeps_the_order() {
         .lock()
         .unwrap()
         .iter()
-        .map(|message| message.attribute("id", &cloudevents_core::Decoding::strict()).unwrap().unwrap())
+        .map(|message| message.attribute("id", &cloudevents_core::DecodeOptions::strict()).unwrap().unwrap())
         .collect();
     assert_eq!(ids, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
 }
@@ -295,4 +327,70 @@ async fn user_info_of_the_url_becomes_a_header() {
     assert!(request.contains("authorization: Basic bWU6cEB3"), "{request}");
     assert!(!request.contains("p%40w"), "{request}");
     assert!(!format!("{sender:?}").contains("p%40w"));
+}
+
+/// An event that asks is answered with one that has its id as subject.
+fn answering() -> routing::MethodRouter {
+    routing::post(async |headers: HeaderMap, CloudEventMessage(message): CloudEventMessage| {
+        let event = message.event(&cloudevents_core::DecodeOptions::strict()).unwrap().value;
+        match event.id() {
+            "silent" => StatusCode::NO_CONTENT.into_response(),
+            "refused" => StatusCode::FORBIDDEN.into_response(),
+            "late" => std::future::pending().await,
+            id => {
+                let trace = headers.get("traceparent").map_or("none", |trace| trace.to_str().unwrap());
+                [
+                    ("ce-specversion", "1.0"),
+                    ("ce-id", "answer"),
+                    ("ce-source", "/s"),
+                    ("ce-type", trace),
+                    ("ce-subject", id),
+                ]
+                .into_response()
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_request_returns_the_event_of_the_response() {
+    let sender = to(answering()).await;
+    assert!(sender.capabilities().requests);
+    let ask = async |id: &str| {
+        let request = Outgoing::from(event(id)).header("traceparent", "00-1-2-01");
+        soon(sender.request(request, Duration::from_secs(1))).await
+    };
+    let answer = ask("1").await.unwrap();
+    assert_eq!((answer.id(), answer.ty(), answer.subject()), ("answer", "00-1-2-01", Some("1")));
+    assert_eq!(ask("silent").await.unwrap_err().kind(), ErrorKind::NotACloudEvent);
+    assert_eq!(refusal(&ask("refused").await.unwrap_err()).status(), StatusCode::FORBIDDEN);
+    assert_eq!(ask("late").await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!((sender.metrics().enqueued, sender.metrics().sent, sender.metrics().failed), (4, 1, 3));
+}
+
+#[tokio::test]
+async fn a_destination_is_a_path_of_the_same_server() {
+    let (received, handler) = collector();
+    let address = serve(Router::new().route("/events/eu", handler)).await;
+    let sender = sender(&format!("http://{address}/events/all"), options()).unwrap();
+    for destination in ["eu", "/events/eu", &format!("http://{address}/events/eu")] {
+        soon(sender.send(Outgoing::from(event("1")).to(destination))).await.unwrap();
+    }
+    assert_eq!(received.lock().unwrap().len(), 3);
+    // Credentials of this server go to no other.
+    for destination in ["http://example.com/events/eu", "//example.com/", "https://127.0.0.1/"] {
+        let error = soon(sender.send(Outgoing::from(event("1")).to(destination))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{destination}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_must_not_be_an_attribute() {
+    let sender = to(answering()).await;
+    for (name, value) in
+        [("ce-id", "2"), ("CE-ID", "2"), ("Content-Type", "a/b"), ("no name", "x"), ("x", "a\r\nce-id: 2")]
+    {
+        let error = soon(sender.send(Outgoing::from(event("1")).header(name, value))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidName, "{name}");
+    }
 }

@@ -1,13 +1,13 @@
 //! The receiver: settlements as responses, bounds, draining.
 
 use crate::tools::{GOOD, Wire, client, event, post, samples, soon};
-use cloudevents_core::{Decoding, ErrorKind};
+use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_http::{
     HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
-use cloudevents_transport::{Bounds, Policy, Receiver, Sender};
+use cloudevents_transport::{Bounds, Receiver, Sender, UnreadablePolicy};
 use http::StatusCode;
 use std::{net::SocketAddr, time::Duration};
 
@@ -32,8 +32,11 @@ async fn a_settlement_is_the_answer() {
     let delivery = soon(deliveries.next()).await.unwrap().unwrap();
     assert_eq!(delivery.event().unwrap().id(), "1");
     assert_eq!((delivery.topic(), delivery.attempt()), (Some("/events"), 1));
-    assert_eq!(delivery.raw().header("Content-Type").unwrap(), "text/plain");
-    assert_eq!(delivery.raw().body.as_ref().unwrap(), "payload");
+    assert_eq!(delivery.header_text("Content-Type").unwrap(), "text/plain");
+    assert_eq!(delivery.body().unwrap(), "payload");
+    assert!(delivery.peer().unwrap().ip().is_loopback());
+    let parts: &http::request::Parts = delivery.native().unwrap();
+    assert_eq!((&parts.method, parts.version), (&http::Method::POST, http::Version::HTTP_11));
     assert!(wire.answer_within(Duration::from_millis(20)).await.is_none());
     delivery.accept().await.unwrap();
     let answer = wire.answer().await.unwrap();
@@ -59,7 +62,10 @@ async fn a_settlement_is_the_answer() {
     soon(deliveries.next()).await.unwrap().unwrap().reject("the order is closed").await.unwrap();
     let answer = wire.answer().await.unwrap();
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(answer.problem("detail"), "the peer refused this: the order is closed");
+    assert_eq!(
+        (answer.problem("detail"), answer.problem("code")),
+        ("the order is closed".into(), "refused".into())
+    );
 
     let metrics = deliveries.metrics();
     assert_eq!((metrics.accepted, metrics.retried, metrics.released, metrics.rejected), (1, 1, 1, 1));
@@ -88,9 +94,11 @@ async fn every_sample_in_every_mode() {
 #[tokio::test]
 async fn what_is_no_event_goes_by_the_policy() {
     let foreign = "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    for (policy, status) in [(Policy::Skip, 204), (Policy::Reject, 415), (Policy::Surface, 503)] {
+    for (policy, status) in
+        [(UnreadablePolicy::Skip, 204), (UnreadablePolicy::Reject, 415), (UnreadablePolicy::Deliver, 503)]
+    {
         let mut options = HttpReceiverOptions::default();
-        options.receiver.policy = policy;
+        options.receiver.not_cloudevents = policy;
         let (address, mut deliveries) = receiver(options).await;
         let running = tokio::spawn(async move {
             while let Some(delivery) = deliveries.next().await.unwrap() {
@@ -107,6 +115,52 @@ async fn what_is_no_event_goes_by_the_policy() {
         }
         running.abort();
     }
+}
+
+/// What is wrong is known at once in binary mode, and when the program decodes it in the others.
+#[tokio::test]
+async fn a_malformed_message_is_the_senders_mistake_in_every_mode() {
+    let bad = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"yesterday"}"#;
+    let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let post_as = |media_type: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "POST /events HTTP/1.1\r\nhost: test\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    };
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let running = tokio::spawn(async move {
+        while let Some(delivery) = deliveries.next().await.unwrap() {
+            delivery.reject("not wanted here").await.unwrap();
+        }
+    });
+    for (request, index) in [
+        (GOOD.replace("ce-type", "ce-time: yesterday\r\nce-type"), None),
+        (post_as("application/cloudevents+json", bad), None),
+        (post_as("application/cloudevents-batch+json", &format!("[{good},{bad}]")), Some(1)),
+    ] {
+        let answer = soon(post(address, request)).await.unwrap();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.problem("code"), "invalid-timestamp");
+        assert_eq!(answer.problem("attribute"), "time");
+        assert_eq!(answer.problem("clause"), "CE-Type-System-l");
+        assert_eq!(answer.problem("index").as_u64(), index);
+    }
+    let answer = soon(post(address, post_as("application/cloudevents+json", "{"))).await.unwrap();
+    assert_eq!((answer.status, answer.problem("code")), (StatusCode::BAD_REQUEST, "invalid-document".into()));
+    let answer = soon(post(address, post_as("application/cloudevents+nobody", "?"))).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.problem("code")),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown-format".into())
+    );
+    assert_eq!(answer.headers["accept"], "application/cloudevents-batch+json, application/cloudevents+json");
+    // A sound message is rejected for the reason of the program.
+    let answer = soon(post(address, post_as("application/cloudevents+json", good))).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.problem("detail")),
+        (StatusCode::UNPROCESSABLE_ENTITY, "not wanted here".into())
+    );
+    running.abort();
 }
 
 #[tokio::test]
@@ -280,7 +334,7 @@ async fn dropping_hangs_up() {
 
 #[tokio::test]
 async fn sender_to_receiver() {
-    let (address, mut deliveries) = receiver(Decoding::strict().into()).await;
+    let (address, mut deliveries) = receiver(DecodeOptions::strict().into()).await;
     let running = tokio::spawn(async move {
         let stop = deliveries.stopper();
         let mut seen = 0;

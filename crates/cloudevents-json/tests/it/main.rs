@@ -1,6 +1,12 @@
 //! The integration tests of this crate.
 
+#![allow(clippy::unwrap_used)] // These are tests, helpers too.
+
 mod bad_input;
+mod message;
 mod oracle;
 mod roundtrip;
+mod serde;
+mod stream;
+mod typed;
 mod vectors;

@@ -1,6 +1,6 @@
-//! serde_json as the oracle: what is JSON, and what it says.
+//! serde_json as the oracle: what is JSON, and what it means.
 
-use cloudevents_core::{JsonText, scan::Scanner};
+use cloudevents_core::{JsonText, codec::scan::Scanner};
 use cloudevents_testkit::any;
 use proptest::prelude::*;
 

@@ -1,23 +1,25 @@
-//! Settings of librdkafka, what it says, and what its errors mean.
+//! Settings of librdkafka, its log, and its errors.
 
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Endpoint;
+use cloudevents_transport::{Endpoint, ReceiverOptions};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
+    client::Client,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
 };
 use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 const PORT: u16 = 9092;
 
-/// Brokers, user and TLS of a URL.
+/// Reads the brokers, user and TLS of a URL into settings.
 ///
-/// A user is told by SASL, with the mechanism that the option `sasl` names: `plain` (the default), `scram-sha-256` or `scram-sha-512`.
-/// The option `tls` encrypts the connection. An option with a dot in its name is a setting of librdkafka.
+/// A user logs in with SASL. The option `sasl` selects the mechanism: `plain` (the default),
+/// `scram-sha-256` or `scram-sha-512`. The option `tls` encrypts the connection. An option with a dot in
+/// its name is a setting of librdkafka.
 pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> Result<(), Error> {
     if endpoint.scheme() != "kafka" {
         return Err(endpoint.invalid("the scheme is not `kafka`"));
@@ -25,7 +27,7 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     endpoint.host()?;
     let hosts: Vec<_> = endpoint.hosts().iter().map(|host| host.with_port(PORT).to_string()).collect();
     config.set("bootstrap.servers", hosts.join(","));
-    // What is of no interest is for the subscriber of `tracing` to leave out.
+    // The subscriber of `tracing` filters the log.
     if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
         config.set_log_level(RDKafkaLogLevel::Info);
     }
@@ -68,26 +70,32 @@ pub(super) fn from_endpoint(endpoint: &Endpoint, config: &mut ClientConfig) -> R
     Ok(())
 }
 
-/// Refuses options that nobody knows; those with a dot are librdkafka's to refuse.
+/// Adds JSON to the formats that a receiver decodes.
+pub(super) fn understand_json(options: &mut ReceiverOptions) {
+    let formats = &mut options.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+}
+
+/// Refuses unknown options; librdkafka checks those with a dot.
 pub(super) fn check_options(endpoint: &Endpoint, known: &[&str]) -> Result<(), Error> {
     let dotted = endpoint.options().map(|(name, _)| name).filter(|name| name.contains('.'));
     let all: Vec<_> = known.iter().copied().chain(dotted).collect();
     endpoint.check_options(&all)
 }
 
-/// Sets what the user has not set.
+/// Sets a value unless the user has set it.
 pub(super) fn default(config: &mut ClientConfig, name: &str, value: impl Into<String>) {
     if config.get(name).is_none() {
         config.set(name, value);
     }
 }
 
-/// Milliseconds, as settings have them.
+/// A duration in milliseconds, as settings expect.
 pub(super) fn millis(duration: Duration) -> String {
     duration.as_millis().min(i32::MAX as u128).max(1).to_string()
 }
 
-/// Passes the log of librdkafka on to `tracing`.
+/// Forwards the log of librdkafka to `tracing`.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg
@@ -108,44 +116,87 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Why brokers let nobody in, as far as a client has heard: asked for what is in a cluster, librdkafka only says that nobody answered.
+/// The errors that a client reports while it connects. A metadata request to librdkafka only fails with a
+/// timeout.
 #[derive(Default)]
-pub(super) struct Refusals(Mutex<Option<(KafkaError, String)>>);
+pub(super) struct Refusals(Mutex<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    /// The last refusal of a user or a certificate.
+    refused: Option<(KafkaError, String)>,
+    /// Why the last connection failed; the reason contains host and port.
+    unreachable: Option<(KafkaError, String)>,
+    /// Whether all brokers are unreachable.
+    all_down: bool,
+}
 
 impl Refusals {
-    /// Keeps what concerns users and certificates. The reason is librdkafka's, and has no passwords.
+    /// Records errors that concern connecting. The reason is librdkafka's and contains no passwords.
     pub(super) fn hear(&self, error: &KafkaError, reason: &str) {
         use RDKafkaErrorCode as Code;
-        if let Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) =
-            error.rdkafka_error_code()
-        {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((error.clone(), reason.to_owned()));
+        let mut heard = self.heard();
+        let this = || Some((error.clone(), reason.to_owned()));
+        match error.rdkafka_error_code() {
+            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => heard.refused = this(),
+            Some(Code::BrokerTransportFailure | Code::Resolve) => heard.unreachable = this(),
+            Some(Code::AllBrokersDown) => heard.all_down = true,
+            _ => {}
         }
     }
 
-    /// Has what there is to hear served, and answers with why there is no connection.
-    #[cold]
-    pub(super) fn explain(&self, error: KafkaError, serve: impl Fn()) -> Error {
-        for _ in 0..SERVED {
-            serve();
+    /// Waits until a broker has responded with metadata for this topic, or for the cluster. Fails at once,
+    /// with host and port, when every host refuses the connection, or a broker refuses the user.
+    ///
+    /// Blocks, and calls `serve` regularly so that the client reports its events.
+    pub(super) fn connected<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        topic: Option<&str>,
+        limit: Duration,
+        serve: impl Fn(),
+    ) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut turn = TURN;
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            let Err(error) = client.fetch_metadata(topic, turn.min(left)) else { return Ok(()) };
+            for _ in 0..SERVED {
+                serve();
+            }
+            let mut heard = self.heard();
+            let decided = heard.refused.is_some() || (heard.all_down && heard.unreachable.is_some());
+            if decided || left <= turn {
+                let reason = heard.refused.take().or_else(|| heard.unreachable.take());
+                return Err(match reason {
+                    Some((error, reason)) => failed(error).with_detail(reason),
+                    None => failed(error),
+                });
+            }
+            drop(heard);
+            // Longer each time, for brokers that respond slowly.
+            turn = turn.saturating_mul(2);
         }
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some((error, reason)) => failed(error).with_detail(reason),
-            None => failed(error),
-        }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Events that are looked at for a reason.
+/// How long to wait for the first response before checking what the client reports.
+const TURN: Duration = Duration::from_millis(100);
+
+/// How many events are served before the reported errors are checked.
 const SERVED: usize = 64;
 
-/// An error of rdkafka as one of ours. Values of settings, some of which are secret, are left out.
+/// Converts an error of rdkafka. Omits the values of settings, some of which are secret.
 #[cold]
 pub(super) fn failed(error: KafkaError) -> Error {
     use RDKafkaErrorCode as Code;
     if let KafkaError::ClientConfig(_, _, name, _) = &error {
         return Error::new(ErrorKind::Unsupported)
-            .with_detail(format!("librdkafka does not take this setting, or not with this value: {name}"));
+            .with_detail(format!("librdkafka does not accept this setting, or not with this value: {name}"));
     }
     let (kind, help) = match error.rdkafka_error_code() {
         Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge) => (
@@ -170,7 +221,7 @@ pub(super) fn failed(error: KafkaError) -> Error {
             | Code::Resolve,
         ) => (ErrorKind::Disconnected, ""),
         Some(Code::Fatal | Code::Fenced | Code::ProducerFenced) => {
-            (ErrorKind::Closed, "open another one: librdkafka has given this one up")
+            (ErrorKind::Closed, "open another one: librdkafka has stopped this one after a fatal error")
         }
         Some(Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy) => (ErrorKind::Closed, ""),
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
@@ -203,6 +254,31 @@ pub(super) fn failed(error: KafkaError) -> Error {
     let failed = Error::new(kind).with_detail(detail);
     let failed = if help.is_empty() { failed } else { failed.with_help(help) };
     failed.with_source(error)
+}
+
+/// Whether this very record was refused, so that no later attempt can succeed and other records may: it is too
+/// large or invalid. Other errors are about the topic, the rights or the state of the broker. `None` if the
+/// error is not of librdkafka.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+///
+/// assert_eq!(cloudevents_kafka::rdkafka039::refuses_message(&Error::new(ErrorKind::Timeout)), None);
+/// ```
+pub fn refuses_message(error: &Error) -> Option<bool> {
+    use RDKafkaErrorCode as Code;
+    let code = std::error::Error::source(error)?.downcast_ref::<KafkaError>()?.rdkafka_error_code();
+    Some(matches!(
+        code,
+        Some(
+            Code::MessageSizeTooLarge
+                | Code::MessageBatchTooLarge
+                | Code::InvalidRecord
+                | Code::InvalidMessage
+                | Code::InvalidMessageSize
+                | Code::UnsupportedForMessageFormat
+        )
+    ))
 }
 
 #[cfg(test)]

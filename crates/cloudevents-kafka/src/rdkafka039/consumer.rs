@@ -1,15 +1,16 @@
-//! The consumer's thread.
+//! The thread of the consumer.
 
 use super::{
     config::failed,
     fetch::{Fetcher, Step},
     handover::Handover,
+    position::Position,
     rebalance::{Group, Turn, add},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Bounds, Partition};
 use rdkafka::{
-    TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
@@ -21,41 +22,50 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How long the thread sleeps when nothing wakes it, and how long a receiver asks for nothing before the thread does.
+/// How long the thread sleeps unless it is woken. The thread polls once the receiver has not polled for
+/// this long.
 const TURN: Duration = Duration::from_millis(100);
 
-/// How long the receiver may leave the hand-over full before fetching is paused, which costs the messages that librdkafka has fetched
-/// ahead.
+/// How long the hand-over may stay full before fetching is paused. Pausing discards the messages that
+/// librdkafka has fetched ahead.
 const PAUSE_AFTER: Duration = Duration::from_millis(250);
 
-/// How many events are taken before they are handed over, and commits get their turn.
+/// How many events are taken before they are handed over and commits are due.
 const EVENTS: usize = 64;
 
-/// How soon a commit is tried again that failed.
+/// How soon a failed commit is retried.
 const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long commits may fail for temporary reasons (a rebalance, a broker that restarts) before the
+/// receiver returns the error.
+const COMMITS_FAIL: Duration = Duration::from_secs(30);
 
 pub(super) struct Consumer {
     pub(super) fetcher: Fetcher,
     pub(super) commit_interval: Duration,
     pub(super) topics: Vec<String>,
+    /// Partitions to read instead of those that the group assigns.
+    pub(super) partitions: Vec<(Partition, Position)>,
 }
 
-/// Whether the client's queue may have more.
+/// Whether the client's queue may contain more.
 enum More {
     No,
     Perhaps,
 }
 
-/// librdkafka has given the consumer up.
+/// librdkafka has stopped the consumer after a fatal error.
 struct Ended;
 
-/// What the thread remembers from turn to turn.
+/// The state that the thread keeps between turns.
 struct Turns {
     full_since: Option<Instant>,
     paused: bool,
     last_commit: Instant,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
-    /// When the thread last looked whether the receiver asks for more, and whether it did.
+    /// Since when commits fail, or when the receiver last got such an error.
+    failing_since: Option<Instant>,
+    /// When the thread last checked whether the receiver requests more, and the result.
     looked: Instant,
     asked: bool,
 }
@@ -68,12 +78,24 @@ impl Turns {
             paused: false,
             last_commit: now,
             commits: Vec::new(),
+            failing_since: None,
             looked: now,
             asked: true,
         }
     }
 
-    /// Whether the receiver takes messages by itself.
+    /// Whether to report a failed commit: at once when a retry cannot help, otherwise after retries have
+    /// failed for long.
+    fn commit_failed(&mut self, error: &KafkaError) -> bool {
+        let since = self.failing_since.get_or_insert_with(Instant::now);
+        let surfaces = is_final(error) || since.elapsed() >= COMMITS_FAIL;
+        if surfaces {
+            self.failing_since = Some(Instant::now());
+        }
+        surfaces
+    }
+
+    /// Whether the receiver polls by itself.
     fn is_asked(&mut self, handover: &Handover) -> bool {
         if self.looked.elapsed() >= TURN {
             self.looked = Instant::now();
@@ -84,11 +106,11 @@ impl Turns {
 }
 
 impl Consumer {
-    /// Connects, subscribes, says how that went, and consumes until the receiver is gone.
+    /// Connects, subscribes, reports the result, and consumes until the receiver is dropped.
     pub(super) fn run(self, timeout: Duration, connected: oneshot::Sender<Result<(), Error>>) {
         let client = Arc::clone(&self.fetcher.client);
         let handover = Arc::clone(&client.context().handover);
-        // Whoever waits is told in the end, also when this thread panics.
+        // Every waiting task gets a result in the end, even when this thread panics.
         let _end = End(Arc::clone(&handover));
         handover.served_by(thread::current());
         let opened = self.open(timeout);
@@ -109,32 +131,49 @@ impl Consumer {
     }
 
     fn open(&self, timeout: Duration) -> Result<(), Error> {
-        let topic = self.topics.first().map(String::as_str);
+        // For a pattern, no topic is known.
+        let topic = self.topics.first().map(String::as_str).filter(|topic| !topic.starts_with('^'));
         let client = &self.fetcher.client;
-        let explain = |error| client.context().refusals.explain(error, || drop(client.poll(Duration::ZERO)));
-        client.fetch_metadata(topic, timeout).map_err(explain)?;
+        let serve = || drop(client.poll(Duration::ZERO));
+        client.context().refusals.connected(client.client(), topic, timeout, serve)?;
+        if !self.partitions.is_empty() {
+            let mut list = TopicPartitionList::new();
+            for (partition, position) in &self.partitions {
+                let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
+                let offset = match position {
+                    // librdkafka detects it by itself.
+                    Position::Committed => Offset::Stored,
+                    other => other.resolve(client, partition, timeout)?,
+                };
+                list.add_partition_offset(partition.topic(), number, offset).map_err(failed)?;
+            }
+            return client.context().assign_by_hand(client, &list).map_err(failed);
+        }
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
         client.subscribe(&topics).map_err(failed)
     }
 }
 
-/// A consumer that is subscribed.
+/// A subscribed consumer.
 struct Polling {
     fetcher: Fetcher,
     client: Arc<BaseConsumer<Group>>,
-    /// To be committed.
+    /// Offsets to be committed.
     lists: mpsc::Sender<BTreeMap<Partition, u64>>,
     commit_interval: Duration,
 }
 
 impl Polling {
-    /// Until the receiver is gone.
+    /// Runs until the receiver is dropped.
     fn run(self) {
         let group = self.client.context();
         let mut turns = Turns::new();
         while !group.handover.is_stopped() {
             self.commit(&mut turns);
             group.catch_up(&self.client);
+            for seek in group.handover.take_seeks() {
+                seek.run(&self.client);
+            }
             if self.make_room(&mut turns) && !turns.is_asked(&group.handover) {
                 match self.poll_some(&mut turns) {
                     Ok(More::Perhaps) => continue,
@@ -142,10 +181,11 @@ impl Polling {
                     Err(Ended) => break,
                 }
             }
-            thread::park_timeout(TURN.min(self.commit_interval));
+            thread::park_timeout(self.turn());
         }
         tracing::debug!("the Kafka consumer ends");
-        // The other thread may be waiting for a broker. Closing commits what is settled, and leaves the group.
+        // The other thread may be waiting for a broker. Closing commits what is settled, and leaves the
+        // group.
         if let Err(error) = self.client.close_queue() {
             tracing::warn!(%error, "the Kafka consumer could not be closed");
             return;
@@ -158,11 +198,11 @@ impl Polling {
         }
     }
 
-    /// Pauses and resumes; whether to poll.
+    /// Pauses and resumes fetching. Returns whether to poll.
     fn make_room(&self, turns: &mut Turns) -> bool {
         let handover = &self.client.context().handover;
         if self.client.context().was_assigned() && turns.paused {
-            self.pause(turns, true); // what came last, too
+            self.pause(turns, true); // including partitions that were assigned last
         }
         if turns.paused {
             if handover.is_low() {
@@ -200,7 +240,8 @@ impl Polling {
         }
     }
 
-    /// Takes what is in the client's queue, as long as there is room, but not for ever, and hands it over.
+    /// Takes messages from the client's queue while there is room, but not without end, and hands them
+    /// over.
     fn poll_some(&self, turns: &mut Turns) -> Result<More, Ended> {
         let group = self.client.context();
         let handover = &group.handover;
@@ -216,7 +257,7 @@ impl Polling {
         more.map(|_| More::No)
     }
 
-    /// Takes no more than there is room for, by as much as one message.
+    /// Takes no more than there is room for, plus at most one message.
     fn fetch(&self, turn: &Turn<'_>, room: Option<Bounds>) -> Result<More, Ended> {
         let group = self.client.context();
         let (mut messages, mut bytes) = (0_usize, 0_usize);
@@ -242,7 +283,12 @@ impl Polling {
         Ok(More::Perhaps)
     }
 
-    /// Commits watermarks: now and then, and when somebody asks.
+    /// How long to sleep. With an interval of zero, marks wake the thread.
+    fn turn(&self) -> Duration {
+        if self.commit_interval.is_zero() { TURN } else { TURN.min(self.commit_interval) }
+    }
+
+    /// Commits watermarks at each interval, and when the receiver requests it.
     fn commit(&self, turns: &mut Turns) {
         let group = self.client.context();
         let asked = group.handover.take_commits();
@@ -253,16 +299,10 @@ impl Polling {
             return;
         }
         let mut books = group.books();
-        for (partition, offset) in group.handover.take_marks() {
-            if books.assigned.contains(&partition) {
-                books.marked.insert(partition, offset);
-            }
-        }
-        for (partition, offset) in group.ledger.marks() {
-            group.ledger.marked(&partition, offset);
-            if books.assigned.contains(&partition) {
-                books.marked.insert(partition, offset);
-            }
+        // Partitions are assigned and revoked in this thread, so every mark belongs to the current
+        // assignment.
+        for mark in group.ledger.marks() {
+            books.marked.insert(mark.partition, mark.offset);
         }
         let mut list = BTreeMap::new();
         for (partition, offset) in &books.marked {
@@ -272,19 +312,26 @@ impl Polling {
         }
         if list.is_empty() {
             turns.last_commit = Instant::now();
+            turns.failing_since = None;
             for answer in turns.commits.drain(..) {
                 let _ = answer.send(Ok(()));
             }
             return;
         }
-        if let Some(error) = books.commit_error.take().filter(is_final) {
+        if let Some(error) = books.commit_error.take() {
+            let surfaces = turns.commit_failed(&error);
             let error = failed(error);
-            for answer in turns.commits.drain(..) {
-                let _ = answer.send(Err(error.clone()));
+            tracing::warn!(%error, surfaces, partitions = list.len(), "a commit failed and is tried again");
+            if surfaces {
+                for answer in turns.commits.drain(..) {
+                    let _ = answer.send(Err(error.clone()));
+                }
+                group.handover.fail(error);
             }
         }
         let again = turns.last_commit.elapsed() >= COMMIT_AGAIN;
-        if books.under_way || !(due || at_once || again) {
+        let failing = turns.failing_since.is_some();
+        if books.under_way || !((due && !failing) || at_once || again) {
             return;
         }
         turns.last_commit = Instant::now();
@@ -292,7 +339,8 @@ impl Polling {
     }
 }
 
-/// Commits one list after the other, and waits for each answer: rdkafka has none for commits that are not waited for.
+/// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
+/// commits.
 fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Partition, u64>>) {
     for marks in lists {
         let mut list = TopicPartitionList::new();
@@ -306,6 +354,7 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Part
         match result {
             Ok(()) => {
                 tracing::trace!(partitions = marks.len(), "committed");
+                books.commit_error = None;
                 for (partition, offset) in marks {
                     if books.assigned.contains(&partition) {
                         books.committed.insert(partition, offset);
@@ -313,7 +362,6 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Part
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "a commit failed");
                 books.commit_error = Some(error);
             }
         }
@@ -322,7 +370,7 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Part
     }
 }
 
-/// Whether committing again cannot help.
+/// Whether a retry of the commit cannot help.
 fn is_final(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

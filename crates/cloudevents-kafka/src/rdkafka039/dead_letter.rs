@@ -3,7 +3,7 @@
 use super::{
     config::{default, millis},
     producer::Producer,
-    record::Outgoing,
+    record::Prepared,
 };
 use crate::{Header, Record};
 use bytes::Bytes;
@@ -13,28 +13,29 @@ use cloudevents_transport::{
     log::{DeadLetter, DeadLetterSink},
 };
 use rdkafka::ClientConfig;
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-/// What of a reason is kept, in bytes.
+/// How many bytes of a reason are kept.
 const REASON: usize = 1024;
 
-/// Puts rejected messages into a topic: key, headers and value as they came, and behind them headers that say why and where from.
+/// Sends rejected messages to a topic: key, headers and value as received, followed by headers with the
+/// reason and the origin.
 ///
-/// | header | |
+/// | header | value |
 /// |---|---|
-/// | `dead-letter-reason` | why, at most 1 KiB |
-/// | `dead-letter-error` | the code of the error, when it is no valid message: `missing-attribute` |
-/// | `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset` | where it was |
-/// | `dead-letter-attempt` | the attempt that was the last, counted from 1 |
+/// | `dead-letter-reason` | the reason, at most 1 KiB |
+/// | `dead-letter-error` | the code of the error for an invalid message, such as `missing-attribute` |
+/// | `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset` | the origin |
+/// | `dead-letter-attempt` | the last delivery attempt, starting at 1 |
 ///
-/// All are text. None begins with `ce_`, so the event is the same as before. A message that is rejected again has them again, the latest
-/// last.
+/// All values are text. No header begins with `ce_`, so the event does not change. A message that is
+/// rejected again gets them again, behind the earlier ones.
 ///
 /// ```no_run
 /// use cloudevents_kafka::rdkafka039::{DeadLetterTopic, KafkaReceiverOptions};
 /// use cloudevents_transport::log::LogOptions;
 /// use rdkafka::ClientConfig;
-/// use std::time::Duration;
+/// use std::{borrow::Cow, time::Duration};
 ///
 /// # async fn open() -> Result<(), cloudevents_core::Error> {
 /// let mut config = ClientConfig::new();
@@ -47,42 +48,43 @@ const REASON: usize = 1024;
 #[derive(Debug)]
 pub struct DeadLetterTopic {
     producer: Producer,
-    topic: String,
+    topic: Arc<str>,
 }
 
 impl DeadLetterTopic {
-    /// Connects with these settings of librdkafka, and waits so long for the answer of a broker.
+    /// Connects with these settings of librdkafka, and waits at most this long for a response of a broker.
     pub async fn connect(topic: &str, mut config: ClientConfig, timeout: Duration) -> Result<Self, Error> {
         default(&mut config, "enable.idempotence", "true");
         default(&mut config, "message.timeout.ms", millis(Duration::from_secs(30)));
         let producer = Producer::connect(config, topic.to_owned(), Bounds::default(), timeout).await?;
-        Ok(Self { producer, topic: topic.to_owned() })
+        Ok(Self { producer, topic: topic.into() })
     }
 }
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.producer.enqueue(&self.topic, Outgoing::of_record(&record(&letter))).await?.await
+        self.producer.enqueue(&self.topic, Prepared::of_record(&record(&letter))).await?.await.map(drop)
     }
 }
 
 fn record(letter: &DeadLetter) -> Record {
-    let raw = &*letter.raw;
-    let mut record = Record::new(raw.body.clone()).with_key(raw.key.clone());
-    record.headers.extend(
-        raw.headers.iter().map(|(name, value)| Header::new(name.clone().into_owned(), value.clone())),
-    );
+    let received = &letter.received;
+    let owned = |value: Cow<'_, [u8]>| Bytes::from(value.into_owned());
+    let mut record = Record::new(received.body()).with_key(received.key().map(owned));
+    received.origin().headers(&mut |name, value| {
+        record.headers.push(Header::new(name.to_owned(), value.map(owned)));
+    });
     let mut add =
         |name: &'static str, value: String| record.headers.push(Header::new(name, Bytes::from(value)));
     add("dead-letter-reason", beginning(&letter.reason).to_owned());
-    if let Err(error) = &letter.message {
+    if let Err(error) = letter.received.message() {
         add("dead-letter-error", error.kind().code().to_owned());
     }
-    if let Some(partition) = &raw.partition {
+    if let Some(partition) = received.partition() {
         add("dead-letter-topic", partition.topic().to_owned());
         add("dead-letter-partition", partition.number().to_string());
     }
-    if let Some(offset) = raw.position {
+    if let Some(offset) = received.offset() {
         add("dead-letter-offset", offset.to_string());
     }
     add("dead-letter-attempt", letter.attempt.to_string());

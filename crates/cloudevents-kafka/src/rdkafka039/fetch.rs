@@ -1,4 +1,4 @@
-//! One message after the other out of librdkafka's queue.
+//! Takes messages from librdkafka's queue, one at a time.
 
 use super::{
     config::failed,
@@ -6,7 +6,7 @@ use super::{
     rebalance::{Group, Turn},
     record::{place, read},
 };
-use cloudevents_core::{Decoding, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::log::Record;
 use rdkafka::{
     Message as _,
@@ -16,28 +16,29 @@ use rdkafka::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// Takes and decodes messages: the receiver while it asks for more, else the consumer's thread. Whose turn it is says [`Group::turn`].
+/// Takes and decodes messages. The receiver does so while it requests more, otherwise the consumer's
+/// thread; [`Group::turn`] decides.
 #[derive(Clone)]
 pub(super) struct Fetcher {
     pub(super) client: Arc<BaseConsumer<Group>>,
-    pub(super) decoding: Decoding,
+    pub(super) decoding: DecodeOptions,
 }
 
-/// What was in the queue.
+/// What the queue contained.
 pub(super) enum Step {
     Message(Fetched),
-    /// Something that concerns nobody here. There may be more.
+    /// An event that needs no action. There may be more.
     Other,
-    /// The receiver can do something about it.
+    /// An error for the receiver.
     Error(Error),
-    /// librdkafka has given the consumer up.
+    /// librdkafka has stopped the consumer after a fatal error.
     Over(Error),
-    /// Nothing. When there is something, the receiver is woken.
+    /// Nothing. librdkafka wakes the receiver when the queue is no longer empty.
     Nothing,
 }
 
 impl Fetcher {
-    /// The next of the queue. It never waits.
+    /// Takes the next entry from the queue, without waiting.
     pub(super) fn next(&self, _: &Turn<'_>) -> Step {
         match self.client.poll(Duration::ZERO) {
             Some(Ok(message)) => self.read(&message).map_or(Step::Other, Step::Message),
@@ -47,17 +48,18 @@ impl Fetcher {
         }
     }
 
-    /// Copies and decodes a message. While it is one's turn, its partition is assigned as it was when librdkafka gave it out.
+    /// Copies and decodes a message. While the caller holds the turn, the message's partition is assigned
+    /// as it was when librdkafka returned the message.
     fn read(&self, message: &BorrowedMessage<'_>) -> Option<Fetched> {
         let (number, offset) = place(message)?;
         let (partition, epoch) = self.client.context().assignment(message.topic(), number)?;
-        let (packed, decoded) = read(message, &self.decoding);
-        let size = packed.size();
-        Some(Fetched { epoch, size, record: Record::packed(partition, offset, decoded, packed).under(epoch) })
+        let received = read(message, (partition.clone(), offset), &self.decoding);
+        let size = received.size();
+        Some(Fetched { epoch, size, record: Record::new(partition, offset, received).under(epoch) })
     }
 }
 
-/// What the receiver can do something about. What librdkafka mends by itself is logged.
+/// Errors that the receiver returns. Those that librdkafka recovers from are logged.
 #[cold]
 fn judge(error: KafkaError) -> Step {
     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));

@@ -1,15 +1,16 @@
-//! What lies between the consumer's thread and the receiver.
+//! The hand-over between the consumer's thread and the receiver.
 //!
-//! A receiver that asks for more takes messages out of librdkafka's queue by itself. While it does not, the thread does, which keeps the
-//! consumer in its group: what it takes waits here.
+//! A receiver that requests more takes messages from librdkafka's queue by itself. While it does not, the
+//! thread polls, which keeps the consumer in its group. The messages that the thread takes wait here.
 
+use super::control::Seek;
 use cloudevents_core::Error;
 use cloudevents_transport::{
-    Bounds, Partition,
+    Bounds,
     log::{Epoch, Record},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,10 +19,10 @@ use std::{
 };
 use tokio::sync::{Notify, oneshot};
 
-/// The most messages that the receiver takes at once. Until it takes more, they count as being here.
+/// The most messages that the receiver takes at once. They count as waiting here until it takes more.
 const AT_ONCE: usize = 64;
 
-/// One message, the assignment it was fetched under, and its size.
+/// A message, the assignment under which it was fetched, and its size.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) epoch: Epoch,
@@ -29,7 +30,8 @@ pub(super) struct Fetched {
     pub(super) record: Record,
 }
 
-/// Messages on their way to the receiver, settlements and wishes on their way back. Nobody waits for its lock.
+/// Messages for the receiver, and requests for the thread. Settlements do not pass through here: the thread
+/// takes marks from the ledger. The lock is held only briefly.
 #[derive(Debug)]
 pub(super) struct Handover {
     bounds: Bounds,
@@ -37,23 +39,23 @@ pub(super) struct Handover {
     arrived: Notify,
     thread: OnceLock<Thread>,
     stop: AtomicBool,
-    /// There is something to take, or what was taken last still counts: saves a look that finds nothing.
+    /// Messages are waiting, or those taken last still count. Saves locking when there is nothing.
     news: AtomicBool,
-    /// The receiver has asked for more since the thread last looked.
+    /// The receiver has requested more since the thread last checked.
     asked: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State {
     records: VecDeque<Fetched>,
-    /// All that counts: these, and what the receiver took last.
+    /// Everything that counts: the waiting messages, and those that the receiver took last.
     used: Bounds,
     taken: Bounds,
     error: Option<Error>,
-    /// The thread has ended, and nothing comes any more.
+    /// The thread has ended, and no more messages come.
     ended: bool,
-    marks: BTreeMap<Partition, u64>,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
+    seeks: Vec<Seek>,
 }
 
 impl Handover {
@@ -69,24 +71,24 @@ impl Handover {
         }
     }
 
-    // The thread's side.
+    // Used by the thread.
 
-    /// The thread that is woken when there is something to do.
+    /// Sets the thread to be woken when there is work.
     pub(super) fn served_by(&self, thread: Thread) {
         let _ = self.thread.set(thread);
     }
 
-    /// Whether this is that thread.
+    /// Whether the current thread is that thread.
     pub(super) fn is_served_here(&self) -> bool {
         self.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
     }
 
-    /// Whether the receiver has asked for more since this was last asked.
+    /// Returns whether the receiver has requested more since the last call.
     pub(super) fn was_asked(&self) -> bool {
         self.asked.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether another message may be added. One that is added all the same is kept.
+    /// Whether there is room for another message. A message added without room is kept.
     pub(super) fn has_room(&self) -> bool {
         let room = self.room();
         room.messages > 0 && room.bytes > 0
@@ -101,12 +103,12 @@ impl Handover {
         }
     }
 
-    /// Whether it is half empty: time to fetch again.
+    /// Whether it is half empty, so that fetching should resume.
     pub(super) fn is_low(&self) -> bool {
         self.state().is_low(self.bounds)
     }
 
-    /// Adds all of these, in their order.
+    /// Adds these messages in order.
     pub(super) fn add(&self, fetched: &mut Vec<Fetched>) {
         if fetched.is_empty() {
             return;
@@ -119,65 +121,65 @@ impl Handover {
         self.news(state);
     }
 
-    /// Tells the receiver of an error. One that it has not heard of yet stays.
+    /// Passes an error to the receiver. An earlier error that it has not taken yet stays.
     pub(super) fn fail(&self, error: Error) {
         let mut state = self.state();
         state.error.get_or_insert(error);
         self.news(state);
     }
 
-    /// Drops what is there of partitions that are revoked, and of these assignments of them. What the receiver took last is refused by
-    /// the ledger.
-    pub(super) fn discard(&self, partitions: &[Partition], epochs: &[Epoch]) {
+    /// Drops the waiting messages of these revoked assignments. The ledger refuses those that the receiver
+    /// took last.
+    pub(super) fn discard(&self, epochs: &[Epoch]) {
         let mut state = self.state();
         let State { records, used, taken, .. } = &mut *state;
         records.retain(|one| !epochs.contains(&one.epoch));
         *used = *taken;
         records.iter().for_each(|one| add(used, one.size));
-        state.marks.retain(|partition, _| !partitions.contains(partition));
-    }
-
-    pub(super) fn take_marks(&self) -> BTreeMap<Partition, u64> {
-        std::mem::take(&mut self.state().marks)
     }
 
     pub(super) fn take_commits(&self) -> Vec<oneshot::Sender<Result<(), Error>>> {
         std::mem::take(&mut self.state().commits)
     }
 
+    pub(super) fn take_seeks(&self) -> Vec<Seek> {
+        std::mem::take(&mut self.state().seeks)
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// The thread ends.
+    /// Marks the thread as ended.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
         state.commits.clear();
+        state.seeks.clear();
         self.news(state);
     }
 
-    /// Gives the state back, and tells the receiver to look.
+    /// Unlocks the state and wakes the receiver.
     fn news(&self, state: MutexGuard<'_, State>) {
         self.news.store(true, Ordering::Release);
         drop(state);
         self.arrive();
     }
 
-    // The receiver's side.
+    // Used by the receiver.
 
-    /// The receiver asks for more.
+    /// Records that the receiver requests more.
     pub(super) fn ask(&self) {
         self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether taking is worth a look.
+    /// Whether it is worth trying to take messages.
     pub(super) fn has_news(&self) -> bool {
         self.news.load(Ordering::Acquire)
     }
 
-    /// Moves the next messages to the receiver, which is done with those it took before. None are there when none come; the end is an
-    /// error of its own.
+    /// Moves the next messages to the receiver, which is done with those it took before. Returns none if
+    /// none are waiting, and an error once the thread has ended.
     pub(super) fn take(&self, records: &mut VecDeque<Record>) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {
@@ -187,9 +189,9 @@ impl Handover {
         let done = std::mem::replace(&mut state.taken, NOTHING);
         state.used.messages = state.used.messages.saturating_sub(done.messages);
         state.used.bytes = state.used.bytes.saturating_sub(done.bytes);
-        // Of this, the thread has to hear once.
+        // The thread must be woken once for this.
         let wake = !was_low && state.is_low(self.bounds);
-        // A part only, so that the thread has something to do, too.
+        // Only a part, so that the thread keeps working too.
         let most = Bounds { messages: (self.bounds.messages / 4).min(AT_ONCE), bytes: self.bounds.bytes / 4 };
         while let Some(Fetched { size, record, .. }) = state.records.pop_front() {
             records.push_back(record);
@@ -210,25 +212,17 @@ impl Handover {
         if ends { Err(ended()) } else { Ok(()) }
     }
 
-    /// Wakes the receiver: there may be something here or in librdkafka's queue.
+    /// Wakes the receiver: there may be messages here or in librdkafka's queue.
     pub(super) fn arrive(&self) {
         self.arrived.notify_one();
     }
 
-    /// Answers when the receiver was woken since it was last asked.
+    /// Returns when the receiver has been woken since the last call.
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    pub(super) fn mark(&self, partition: &Partition, offset: u64) {
-        let mut state = self.state();
-        match state.marks.get_mut(partition) {
-            Some(marked) => *marked = offset.max(*marked),
-            None => _ = state.marks.insert(partition.clone(), offset),
-        }
-    }
-
-    /// Asks for a commit of all marks; dropped, there will be no answer.
+    /// Requests a commit of all marks. The channel closes without a result if the thread has ended.
     pub(super) fn commit(&self) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.state();
@@ -240,7 +234,17 @@ impl Handover {
         answered
     }
 
-    /// Nobody receives any more.
+    /// Requests a seek. Its channel closes without a result if the thread has ended.
+    pub(super) fn seek(&self, seek: Seek) {
+        let mut state = self.state();
+        if !state.ended {
+            state.seeks.push(seek);
+        }
+        drop(state);
+        self.wake();
+    }
+
+    /// Stops the thread.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         self.wake();
@@ -265,8 +269,8 @@ impl State {
             taken: NOTHING,
             error: None,
             ended: false,
-            marks: BTreeMap::new(),
             commits: Vec::new(),
+            seeks: Vec::new(),
         }
     }
 
@@ -277,7 +281,7 @@ impl State {
 
 const NOTHING: Bounds = Bounds { messages: 0, bytes: 0 };
 
-/// One message more, of this size.
+/// Adds one message of this size.
 fn add(used: &mut Bounds, size: usize) {
     used.messages = used.messages.saturating_add(1);
     used.bytes = used.bytes.saturating_add(size);
@@ -293,7 +297,7 @@ mod tests {
     use super::*;
     use cloudevents_core::ErrorKind;
     use cloudevents_transport::{
-        Raw,
+        Partition, Raw, Received,
         log::{Ledger, LogOptions},
     };
 
@@ -305,12 +309,12 @@ mod tests {
     }
 
     fn add(handover: &Handover, (partition, epoch): &(Partition, Epoch), offset: u64) {
-        let message = Err(Error::new(ErrorKind::NotACloudEvent));
-        let record = Record::new(partition.clone(), offset, message, Raw::default());
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
+        let record = Record::new(partition.clone(), offset, received);
         handover.add(&mut vec![Fetched { epoch: *epoch, size: 100, record }]);
     }
 
-    /// How many were taken.
+    /// Returns how many messages were taken.
     fn take(handover: &Handover) -> usize {
         let mut records = VecDeque::new();
         handover.take(&mut records).unwrap();
@@ -327,9 +331,9 @@ mod tests {
         }
         assert!(!handover.has_room() && !handover.is_low());
         assert_eq!(take(&handover), 1);
-        assert!(!handover.has_room()); // the receiver has it, and may not be done with it
+        assert!(!handover.has_room()); // the receiver has it, and may still be using it
         assert_eq!(take(&handover), 1);
-        assert!(handover.has_room() && !handover.is_low()); // not worth starting again
+        assert!(handover.has_room() && !handover.is_low()); // too little room to resume fetching
         assert_eq!(take(&handover), 1);
         assert!(handover.is_low());
 
@@ -364,14 +368,11 @@ mod tests {
         for (partition, offset) in [(&kept, 0), (&revoked, 0), (&kept, 1), (&revoked, 1)] {
             add(&handover, partition, offset);
         }
-        handover.mark(&revoked.0, 1);
-        handover.mark(&kept.0, 1);
         assert_eq!(take(&handover), 1);
-        handover.discard(std::slice::from_ref(&revoked.0), &[revoked.1]);
-        assert_eq!(handover.room(), Bounds { messages: 2, bytes: 800 }); // one is here, and one was taken
+        handover.discard(&[revoked.1]);
+        assert_eq!(handover.room(), Bounds { messages: 2, bytes: 800 }); // one is waiting, and one was taken
         assert_eq!((take(&handover), take(&handover)), (1, 0));
         assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
-        assert_eq!(handover.take_marks(), BTreeMap::from([(kept.0, 1)]));
     }
 
     #[tokio::test]
@@ -382,7 +383,7 @@ mod tests {
         add(&handover, &partition, 0);
         assert!(handover.has_news());
         assert_eq!(take(&handover), 1);
-        assert!(handover.has_news()); // what was taken still counts
+        assert!(handover.has_news()); // the message taken still counts
         assert_eq!((take(&handover), handover.has_news()), (0, false));
         assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
         handover.fail(Error::new(ErrorKind::Refused));

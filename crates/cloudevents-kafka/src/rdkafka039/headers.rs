@@ -1,7 +1,7 @@
-//! The headers of rdkafka's messages, whatever their names are.
+//! Reads the headers of rdkafka's messages, whatever their names.
 //!
-//! A header's name is text by custom only: any peer can write bytes that are not UTF-8, at which rdkafka's own accessor panics. What is not
-//! UTF-8 names no attribute and is left out.
+//! Header names are text only by convention: a peer can write bytes that are not UTF-8, for which rdkafka's
+//! own accessor panics. A name that is not UTF-8 cannot name an attribute, so such headers are omitted.
 
 use rdkafka::{
     Message,
@@ -22,22 +22,23 @@ use std::{
 /// A header: its name, and its value or null.
 pub(super) type Header<'m> = (&'m str, Option<&'m [u8]>);
 
-/// The messages that rdkafka gives: [`BorrowedMessage`], as a consumer has it, and [`OwnedMessage`]. Nobody else implements it; other
-/// records are decoded through [`RecordView`](crate::RecordView).
+/// The messages of rdkafka: [`BorrowedMessage`] from a consumer, and [`OwnedMessage`]. The trait is sealed;
+/// decode other records through [`RecordView`](crate::RecordView).
 ///
-/// Decode the borrowed one where peers are not trusted. Of an owned message, rdkafka panics at a header whose name is not UTF-8; the
-/// panic is caught, and the header is left out, but in a program that aborts on panic such a record ends the program.
+/// If peers are not trusted, decode the borrowed message. For an owned message, rdkafka panics at a header
+/// whose name is not UTF-8. The panic is caught and the header is omitted, but in a program that aborts on
+/// panic such a record ends the program.
 pub trait ClientMessage: Message + Sealed {}
 
 impl ClientMessage for BorrowedMessage<'_> {}
 impl ClientMessage for OwnedMessage {}
 
-/// Where the headers are.
+/// The headers of a message.
 pub trait Sealed {
-    /// The headers in order, without those whose names are not UTF-8.
+    /// Returns the headers in order, without those whose names are not UTF-8.
     fn each_header(&self) -> impl Iterator<Item = Header<'_>>;
 
-    /// How many there are at most.
+    /// Returns an upper bound for the number of headers.
     fn header_count(&self) -> usize;
 }
 
@@ -52,7 +53,8 @@ impl Sealed for BorrowedMessage<'_> {
 }
 
 impl Sealed for OwnedMessage {
-    /// There is no way to the pointer of headers that are owned, so the panic has to be caught. It happens before anything is changed.
+    /// rdkafka gives no access to the pointer of owned headers, so the panic must be caught. It happens
+    /// before anything is changed.
     fn each_header(&self) -> impl Iterator<Item = Header<'_>> {
         let headers = self.headers();
         (0..self.header_count()).filter_map(move |index| {
@@ -66,7 +68,7 @@ impl Sealed for OwnedMessage {
     }
 }
 
-/// librdkafka's list of headers, which belongs to a message that is borrowed for as long.
+/// librdkafka's list of headers. It belongs to a message that is borrowed for as long.
 struct Native<'m> {
     list: Option<NonNull<rd_kafka_headers_t>>,
     next: usize,
@@ -74,22 +76,22 @@ struct Native<'m> {
     of: PhantomData<&'m BorrowedMessage<'m>>,
 }
 
-#[allow(unsafe_code)] // rdkafka has no other way to a name that is not UTF-8
+#[allow(unsafe_code)] // rdkafka has no other way to read a name that is not UTF-8
 impl<'m> Native<'m> {
     fn of(message: &'m BorrowedMessage<'_>) -> Self {
         let none = Self { list: None, next: 0, count: 0, of: PhantomData };
-        // This parses them, once per message; below, they are but looked up.
+        // This parses the headers, once per message; below, they are only looked up.
         if message.headers().is_none() {
             return none;
         }
         let mut list = ptr::null_mut();
-        // SAFETY: the pointer is that of a live message, which `message` borrows. The function writes the address of the headers that the
-        // message has already, or nothing, and takes ownership of neither.
+        // SAFETY: the pointer is that of a live message, which `message` borrows. The function writes the
+        // address of the headers that the message already has, or nothing, and takes ownership of neither.
         let answer = unsafe { rd_kafka_message_headers(message.ptr(), &raw mut list) };
         match NonNull::new(list) {
             Some(list) if answer == RD_KAFKA_RESP_ERR_NO_ERROR => {
-                // SAFETY: `list` is what the message owns. It is freed with the message and changed by nothing that rdkafka offers for a
-                // borrowed message.
+                // SAFETY: the message owns `list`. It is freed with the message, and rdkafka offers no way
+                // to change it for a borrowed message.
                 let count = unsafe { rd_kafka_header_cnt(list.as_ptr()) };
                 Self { list: Some(list), count, ..none }
             }
@@ -97,24 +99,26 @@ impl<'m> Native<'m> {
         }
     }
 
-    /// The header at this place: its name as bytes, and its value.
+    /// Returns the header at this index: its name as bytes, and its value.
     fn get(&self, index: usize) -> Option<(&'m [u8], Option<&'m [u8]>)> {
         let list = self.list?;
         let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
-        // SAFETY: `list` lives for `'m`, as in `of`. The function looks at the bounds, and writes to the three places.
+        // SAFETY: `list` lives for `'m`, as in `of`. The function checks the bounds, and writes to the
+        // three places.
         let answer = unsafe {
             rd_kafka_header_get_all(list.as_ptr(), index, &raw mut name, &raw mut value, &raw mut length)
         };
         if answer != RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
             return None;
         }
-        // SAFETY: librdkafka keeps each name with a NUL behind it. It lives in the list, for `'m`, and nobody writes to it.
+        // SAFETY: librdkafka stores each name with a NUL at its end. It is part of the list, lives for
+        // `'m`, and is not written to.
         let name = unsafe { CStr::from_ptr(name) }.to_bytes();
         if value.is_null() {
             return Some((name, None));
         }
-        // SAFETY: a value that is not null has `length` bytes in the list, which live for `'m` and are not written to. A length beyond
-        // `isize::MAX` cannot have been allocated.
+        // SAFETY: a value that is not null has `length` bytes in the list, which live for `'m` and are not
+        // written to. A length beyond `isize::MAX` cannot have been allocated.
         Some((name, Some(unsafe { slice::from_raw_parts(value.cast(), length) })))
     }
 }

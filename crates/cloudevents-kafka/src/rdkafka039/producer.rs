@@ -1,15 +1,16 @@
-//! A producer with a thread of its own, and what is under way through it.
+//! A producer with its own thread, and its records in flight.
 
 use super::{
     config::{self, Refusals, failed},
-    record::Outgoing,
+    record::Prepared,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Resolver};
+use cloudevents_transport::{Bounds, Connectivity, InFlight, Outcome, Permit, Receipt, Reporter, Resolver};
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    message::Message as _,
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 use std::{
@@ -23,37 +24,39 @@ use std::{
 };
 use tokio::sync::{Notify, oneshot};
 
-/// How often the thread looks whether it is still needed.
+/// How often the thread checks whether it is still needed.
 const TURN: Duration = Duration::from_millis(100);
 
-/// The same while somebody waits for room in librdkafka's queue.
+/// The same interval while a task waits for room in librdkafka's queue.
 const SHORT_TURN: Duration = Duration::from_millis(1);
 
 type Client = BaseProducer<Reports>;
 
-/// Sends records, and tells what became of each. It is gone when all is delivered or given up, however early it is dropped.
+/// Sends records and reports the outcome of each. Even if dropped earlier, it ends only when every record
+/// is delivered or has failed.
 pub(super) struct Producer {
-    /// `None` when it was closed. The thread has the other reference, and is the last to let go: that takes time.
+    /// `None` once closed. The thread has the other reference and drops it last, because that takes time.
     client: RwLock<Option<Arc<Client>>>,
     signals: Arc<Signals>,
     in_flight: InFlight,
-    /// The payload that fits into librdkafka's queue when it is empty.
+    connectivity: Connectivity,
+    /// The largest payload that fits into librdkafka's queue when it is empty.
     queue: usize,
     closed: AtomicBool,
 }
 
 #[derive(Default)]
 struct Signals {
-    /// Nobody sends any more.
+    /// No task sends any more.
     stop: AtomicBool,
-    /// How many wait for room in librdkafka's queue.
+    /// How many tasks wait for room in librdkafka's queue.
     waiting: AtomicUsize,
     /// Messages have left librdkafka's queue.
     room: Notify,
 }
 
 impl Producer {
-    /// Starts one, and waits until a broker has answered.
+    /// Creates a producer, and waits until a broker has responded.
     pub(super) async fn connect(
         config: ClientConfig,
         topic: String,
@@ -70,16 +73,20 @@ impl Producer {
             client: RwLock::new(Some(Arc::clone(&client))),
             signals: Arc::clone(&signals),
             in_flight: InFlight::new(in_flight),
+            connectivity: client.context().state.reporter.connectivity(),
             queue,
             closed: AtomicBool::new(false),
         };
         thread::Builder::new()
             .name("kafka producer".into())
             .spawn(move || {
-                let metadata = client.client().fetch_metadata(Some(&topic), timeout);
-                let explain =
-                    |error| client.context().refusals.explain(error, || client.poll(Duration::ZERO));
-                let _ = connected.send(metadata.map(|_| ()).map_err(explain));
+                let reports = client.context();
+                let report = || client.poll(Duration::ZERO);
+                let answered = reports.refusals.connected(client.client(), Some(&topic), timeout, report);
+                if answered.is_ok() {
+                    reports.is_connected();
+                }
+                let _ = connected.send(answered);
                 serve(&client, &signals);
             })
             .map_err(|error| {
@@ -91,44 +98,59 @@ impl Producer {
         }
     }
 
-    /// Whether a record can be handed over now, as far as the bounds go.
+    /// Returns the state of the connection.
+    pub(super) fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
+    }
+
+    /// Whether the bounds allow another record now.
     pub(super) fn has_room(&self) -> bool {
         self.in_flight.has_room()
     }
 
     /// Hands a record over, unless that would have to wait for room.
-    pub(super) fn try_enqueue(&self, topic: &str, mut outgoing: Outgoing) -> Option<Result<Outcome, Error>> {
-        let permit = self.in_flight.try_take(outgoing.size)?;
-        if let Err(error) = self.check(&outgoing) {
+    pub(super) fn try_enqueue(
+        &self,
+        topic: &Arc<str>,
+        mut prepared: Prepared,
+    ) -> Option<Result<Outcome<Receipt>, Error>> {
+        let permit = self.in_flight.try_take(prepared.size)?;
+        if let Err(error) = self.check(&prepared) {
             return Some(Err(error));
         }
         let (resolver, outcome) = Outcome::channel();
-        let pending = Box::new(Pending { resolver, _permit: permit });
-        match self.hand_over(topic, &mut outgoing, pending) {
+        let pending = Box::new(Pending { resolver, topic: Arc::clone(topic), _permit: permit });
+        match self.hand_over(topic, &mut prepared, pending) {
             Ok(()) => Some(Ok(outcome)),
             Err(Refusal::Full(_)) => None,
             Err(Refusal::Error(error)) => Some(Err(error)),
         }
     }
 
-    /// Waits for room, hands a record over, and answers with what becomes of it. Dropped before it answers, nothing is sent.
-    pub(super) async fn enqueue(&self, topic: &str, mut outgoing: Outgoing) -> Result<Outcome, Error> {
+    /// Waits for room, hands a record over, and returns its future outcome. Dropped before it returns, it
+    /// has sent nothing.
+    pub(super) async fn enqueue(
+        &self,
+        topic: &Arc<str>,
+        mut prepared: Prepared,
+    ) -> Result<Outcome<Receipt>, Error> {
         let mut permit = self.in_flight.room().await;
-        self.check(&outgoing)?;
-        permit.charge(outgoing.size);
+        self.check(&prepared)?;
+        permit.charge(prepared.size);
         let (resolver, outcome) = Outcome::channel();
-        let mut pending = Box::new(Pending { resolver, _permit: permit });
+        let mut pending = Box::new(Pending { resolver, topic: Arc::clone(topic), _permit: permit });
         let mut waiting = None;
         loop {
-            // Made before the attempt, so that room made in between is not missed.
+            // Created before the attempt, so that room made in between is not missed.
             let room = self.signals.room.notified();
-            pending = match self.hand_over(topic, &mut outgoing, pending) {
+            pending = match self.hand_over(topic, &mut prepared, pending) {
                 Ok(()) => return Ok(outcome),
                 Err(Refusal::Full(pending)) => pending,
                 Err(Refusal::Error(error)) => return Err(error),
             };
             if waiting.is_none() {
-                // Counted after the attempt: the thread may be in the middle of a long turn, so one more attempt is due now.
+                // Counted after the attempt: the thread may be in the middle of a long turn, so try once
+                // more now.
                 waiting = Some(Waiting::new(&self.signals.waiting));
                 continue;
             }
@@ -136,36 +158,36 @@ impl Producer {
         }
     }
 
-    /// What no waiting helps against.
-    fn check(&self, outgoing: &Outgoing) -> Result<(), Error> {
+    /// Errors that waiting cannot resolve.
+    fn check(&self, prepared: &Prepared) -> Result<(), Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed));
         }
-        if outgoing.payload.as_ref().is_some_and(|payload| payload.len() > self.queue) {
+        if prepared.payload.as_ref().is_some_and(|payload| payload.len() > self.queue) {
             return Err(too_large_for_queue());
         }
         Ok(())
     }
 
-    /// Hands it over with its headers, which come back when librdkafka's queue is full.
-    fn hand_over(&self, topic: &str, outgoing: &mut Outgoing, pending: Box<Pending>) -> Result<(), Refusal> {
+    /// Hands a record over with its headers, and returns the headers if librdkafka's queue is full.
+    fn hand_over(&self, topic: &str, prepared: &mut Prepared, pending: Box<Pending>) -> Result<(), Refusal> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = &*client else { return Err(Refusal::Error(Error::new(ErrorKind::Closed))) };
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending);
-        record.key = outgoing.key.as_deref();
-        record.payload = outgoing.payload.as_deref();
-        record.headers = outgoing.headers.take();
+        record.key = prepared.key.as_deref();
+        record.payload = prepared.payload.as_deref();
+        record.headers = prepared.headers.take();
         match client.send(record) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
-                outgoing.headers = record.headers;
+                prepared.headers = record.headers;
                 Err(Refusal::Full(record.delivery_opaque))
             }
             Err((error, _)) => {
                 let error = failed(error);
                 Err(Refusal::Error(match error.kind() {
                     ErrorKind::TooLarge => {
-                        error.with_detail(format!("the record has {} bytes", outgoing.size))
+                        error.with_detail(format!("the record has {} bytes", prepared.size))
                     }
                     _ => error,
                 }))
@@ -173,7 +195,7 @@ impl Producer {
         }
     }
 
-    /// Takes nothing more, waits until all is delivered or given up, and lets go of the connection.
+    /// Accepts no more records, waits until each is delivered or has failed, and disconnects.
     pub(super) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.in_flight.idle().await;
@@ -182,7 +204,7 @@ impl Producer {
 
     fn let_go(&self) {
         let client = self.client.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(client); // before the thread is told, which is to be the last
+        drop(client); // before the thread is stopped, so that the thread has the last reference
         self.signals.stop.store(true, Ordering::Release);
     }
 }
@@ -207,13 +229,13 @@ enum Refusal {
     Error(Error),
 }
 
-/// Serves delivery reports until nobody sends any more and all that was handed over has its report, which librdkafka sees to
-/// (`message.timeout.ms`).
+/// Serves delivery reports until no task sends any more and every record has its report. librdkafka
+/// guarantees a report within `message.timeout.ms`.
 fn serve(client: &Client, signals: &Signals) {
     loop {
         let waited_for = signals.waiting.load(Ordering::Acquire) > 0;
         client.poll(if waited_for { SHORT_TURN } else { TURN });
-        // Only now are the messages of the reports out of the queue.
+        // Only now have the messages of the reports left the queue.
         signals.room.notify_waiters();
         if signals.stop.load(Ordering::Acquire) && client.in_flight_count() == 0 {
             return;
@@ -221,7 +243,7 @@ fn serve(client: &Client, signals: &Signals) {
     }
 }
 
-/// Counts as one that waits.
+/// Counts as one waiting task.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -239,7 +261,8 @@ impl Drop for Waiting<'_> {
 
 /// A message that was handed over and has no report yet.
 struct Pending {
-    resolver: Resolver,
+    resolver: Resolver<Receipt>,
+    topic: Arc<str>,
     _permit: Permit,
 }
 
@@ -247,6 +270,36 @@ struct Pending {
 #[derive(Default)]
 struct Reports {
     refusals: Refusals,
+    state: State,
+}
+
+/// Tracks the state of the connection. librdkafka reconnects by itself. It reports when no broker can be
+/// reached, but not when one can be reached again; a delivered record shows that.
+struct State {
+    reporter: Reporter,
+    /// Lets a delivery check the state cheaply.
+    connected: AtomicBool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { reporter: Connectivity::channel().0, connected: AtomicBool::new(false) }
+    }
+}
+
+impl Reports {
+    fn is_connected(&self) {
+        if !self.state.connected.load(Ordering::Relaxed) && !self.state.connected.swap(true, Ordering::AcqRel)
+        {
+            self.state.reporter.connected(None);
+        }
+    }
+
+    fn is_lost(&self, error: &Error) {
+        if self.state.connected.swap(false, Ordering::AcqRel) {
+            self.state.reporter.lost(error);
+        }
+    }
 }
 
 impl ClientContext for Reports {
@@ -257,6 +310,15 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         self.refusals.hear(&error, reason);
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.is_lost(&failed(error).with_detail(reason.to_owned()))
+            }
+            Some(RDKafkaErrorCode::Fatal) => {
+                self.state.reporter.failed(&failed(error).with_detail(reason.to_owned()))
+            }
+            _ => {}
+        }
     }
 }
 
@@ -264,11 +326,23 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Pending>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
+        let Pending { resolver, topic, _permit } = *pending;
         let result = match result {
-            Ok(_) => Ok(()),
+            Ok(message) => {
+                self.is_connected();
+                let mut receipt = Receipt::new().with_place(topic);
+                if let Ok(partition) = u32::try_from(message.partition()) {
+                    receipt = receipt.with_partition(partition);
+                }
+                // Without acknowledgements (`acks=0`), the offset is not known.
+                if let Ok(offset) = u64::try_from(message.offset()) {
+                    receipt = receipt.with_offset(offset);
+                }
+                Ok(receipt)
+            }
             Err((error, _)) => Err(failed(error.clone())),
         };
-        pending.resolver.resolve(result);
+        resolver.resolve(result);
     }
 }
 

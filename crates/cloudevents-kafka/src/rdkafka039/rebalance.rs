@@ -1,7 +1,8 @@
-//! What happens when a consumer group is rebalanced.
+//! Handles rebalances of a consumer group.
 
 use super::{
     config::{self, Refusals},
+    control::Latest,
     handover::{Fetched, Handover},
 };
 use cloudevents_transport::{
@@ -9,7 +10,7 @@ use cloudevents_transport::{
     log::{Epoch, Ledger},
 };
 use rdkafka::{
-    ClientContext, Offset, TopicPartitionList,
+    ClientContext, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol},
     error::{KafkaError, RDKafkaErrorCode},
@@ -24,26 +25,30 @@ use std::{
     time::Duration,
 };
 
-/// The callbacks of one consumer. All but the log are called by polling it, by whoever's turn it is.
+/// The callbacks of one consumer. Polling the consumer calls all but the log, in the thread that has the
+/// turn.
 pub(super) struct Group {
     pub(super) ledger: Ledger,
     pub(super) handover: Arc<Handover>,
     /// How long a rebalance may wait for deliveries to be settled.
     patience: Duration,
-    /// Something other than a message was in the queue, and there may be more.
+    /// The queue contained something other than a message, and there may be more.
     busy: AtomicBool,
     /// Partitions were assigned that are not paused.
     assigned: AtomicBool,
     books: Mutex<Books>,
-    /// Held while the queue is polled and while partitions come and go, so that every message is taken under the assignment that
-    /// librdkafka gave it out under. What was fetched is handed over before it ends: so messages stay in order, whoever takes them.
+    /// Held while the queue is polled and while partitions are assigned or revoked, so that every message
+    /// is taken under the assignment under which librdkafka returned it. Fetched messages are handed over
+    /// before it is released, which keeps them in order.
     turn: Mutex<()>,
-    /// Somebody wanted the turn and did not get it.
+    /// Another task wanted the turn and did not get it.
     missed: AtomicBool,
-    /// Found in the queue by the receiver, which must not wait for settlements.
+    /// Events that the receiver found in the queue and must leave to the thread, because it must not wait
+    /// for settlements.
     deferred: Mutex<Vec<Change>>,
     /// Why there is no connection.
     pub(super) refusals: Refusals,
+    pub(super) statistics: Latest,
 }
 
 /// The right to poll.
@@ -61,7 +66,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Partitions come or go.
+/// Partitions are assigned or revoked.
 struct Change {
     what: RDKafkaRespErr,
     list: TopicPartitionList,
@@ -71,18 +76,18 @@ struct Change {
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) assigned: Assigned,
-    /// Messages that the receiver has not got yet.
+    /// Messages that are not handed over yet.
     pub(super) fetched: Vec<Fetched>,
-    /// What is to be committed.
+    /// Offsets to be committed.
     pub(super) marked: BTreeMap<Partition, u64>,
     pub(super) committed: BTreeMap<Partition, u64>,
-    /// A commit is not answered yet.
+    /// A commit is in progress.
     pub(super) under_way: bool,
-    /// What went wrong with the last commit.
+    /// The error of the last commit.
     pub(super) commit_error: Option<KafkaError>,
 }
 
-/// The partitions that are assigned, in their order. One is looked up per message, by the name that the client has.
+/// The assigned partitions, in order. Looked up per message, by the name that the client uses.
 #[derive(Default)]
 pub(super) struct Assigned(Vec<(Partition, Epoch)>);
 
@@ -112,7 +117,7 @@ impl Assigned {
         }
     }
 
-    /// Where it is, or where it would be.
+    /// The index of the partition, or where to insert it.
     fn place(&self, topic: &str, number: u32) -> Result<usize, usize> {
         self.0.binary_search_by(|(known, _)| (known.topic(), known.number()).cmp(&(topic, number)))
     }
@@ -131,19 +136,20 @@ impl Group {
             missed: AtomicBool::new(false),
             deferred: Mutex::default(),
             refusals: Refusals::default(),
+            statistics: Latest::default(),
         }
     }
 
-    /// Waits for the turn, which for the thread is never long.
+    /// Waits for the turn; for the thread, this is always short.
     pub(super) fn turn(&self) -> Turn<'_> {
         let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         Turn { group: self, guard: Some(guard) }
     }
 
-    /// The turn, unless somebody else has it: then the receiver is woken when that one is done.
+    /// Takes the turn, unless it is taken: then the receiver is woken when it is free.
     pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
         self.turn_now().or_else(|| {
-            // Either the turn's end sees this, or this comes behind it, and finds it ended.
+            // Either the end of the turn sees this, or the turn has already ended.
             self.missed.swap(true, Ordering::AcqRel);
             self.turn_now()
         })
@@ -158,7 +164,7 @@ impl Group {
         Some(Turn { group: self, guard: Some(guard) })
     }
 
-    /// The partition of this topic and number, and the assignment it is under.
+    /// Returns the partition of this topic and number, and its assignment.
     pub(super) fn assignment(&self, topic: &str, number: u32) -> Option<(Partition, Epoch)> {
         self.books().assigned.find(topic, number).cloned()
     }
@@ -167,22 +173,22 @@ impl Group {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over what was fetched.
+    /// Hands over the fetched messages.
     pub(super) fn hand_over(&self) {
         self.handover.add(&mut self.books().fetched);
     }
 
-    /// Whether there was something other than a message since this was last asked.
+    /// Returns whether there was something other than a message since the last call.
     pub(super) fn was_busy(&self) -> bool {
         self.busy.swap(false, Ordering::AcqRel)
     }
 
-    /// Whether partitions were assigned since this was last asked.
+    /// Returns whether partitions were assigned since the last call.
     pub(super) fn was_assigned(&self) -> bool {
         self.assigned.swap(false, Ordering::AcqRel)
     }
 
-    /// Deals with what the receiver has found and left to the thread.
+    /// Handles the events that the receiver found and left to the thread.
     pub(super) fn catch_up(&self, client: &BaseConsumer<Self>) {
         loop {
             let changes = std::mem::take(&mut *self.deferred());
@@ -201,7 +207,7 @@ impl Group {
         self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the books, and then tells librdkafka, which waits for it.
+    /// Updates the ledger, then answers librdkafka, which waits for it.
     fn change(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &TopicPartitionList) {
         let assigns = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if assigns {
@@ -220,7 +226,7 @@ impl Group {
             (false, false) => client.unassign(),
         };
         if let Err(error) = told {
-            tracing::warn!(%error, assigns, "librdkafka does not take the new assignment");
+            tracing::warn!(%error, assigns, "librdkafka does not accept the new assignment");
         }
     }
 
@@ -228,10 +234,36 @@ impl Group {
         self.assigned.store(true, Ordering::Release);
         let mut books = self.books();
         for partition in partitions(list) {
-            // Where it starts is librdkafka's to find out.
+            // librdkafka determines the start position.
             let epoch = self.ledger.assign(partition.clone(), 0);
             books.assigned.insert(partition, epoch);
         }
+    }
+
+    /// Starts with these partitions, without the group's assignment.
+    pub(super) fn assign_by_hand(
+        &self,
+        client: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> Result<(), KafkaError> {
+        let turn = self.turn();
+        self.assign(list);
+        let assigned = client.assign(list);
+        drop(turn);
+        assigned
+    }
+
+    /// Seeks within a partition, under a new assignment: messages that were fetched or taken from it before
+    /// are refused from now on.
+    pub(super) fn reassign(&self, partition: &Partition, start: u64) {
+        self.hand_over();
+        let mut books = self.books();
+        let Some(epoch) = books.assigned.epoch(partition) else { return };
+        self.handover.discard(&[epoch]);
+        let epoch = self.ledger.assign(partition.clone(), start);
+        books.assigned.insert(partition.clone(), epoch);
+        books.marked.remove(partition);
+        books.committed.remove(partition);
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
@@ -241,13 +273,13 @@ impl Group {
             let books = self.books();
             revoked.iter().filter_map(|partition| books.assigned.epoch(partition)).collect()
         };
-        // What came of other partitions does not have to wait.
+        // Messages of other partitions do not have to wait.
         self.hand_over();
-        self.handover.discard(&revoked, &epochs);
+        self.handover.discard(&epochs);
         if !lost {
             let unsettled = self.ledger.leave(&revoked, self.patience);
             if unsettled > 0 {
-                tracing::debug!(unsettled, "partitions are given up before everything is settled");
+                tracing::debug!(unsettled, "partitions are revoked before everything is settled");
             }
         }
         let mut books = self.books();
@@ -260,15 +292,13 @@ impl Group {
                 add(&mut done, partition, offset);
             }
         }
-        // What settled between leaving and revoking may have been marked.
-        self.handover.discard(&revoked, &epochs);
         if lost {
             tracing::warn!(
                 partitions = revoked.len(),
-                "partitions were lost; what was settled last comes again elsewhere"
+                "partitions were lost; messages settled last are delivered again to another consumer"
             );
         } else if done.count() > 0 {
-            // librdkafka gives the partitions up when this is answered.
+            // librdkafka gives up the partitions once this commit is answered.
             if let Err(error) = consumer.commit(&done, CommitMode::Async) {
                 tracing::warn!(%error, "revoked partitions could not be committed");
             }
@@ -282,8 +312,9 @@ impl ClientContext for Group {
         config::log(level, facility, message);
     }
 
-    fn stats_raw(&self, _: &[u8]) {
+    fn stats(&self, statistics: Statistics) {
         self.busy.store(true, Ordering::Release);
+        self.statistics.set(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -294,7 +325,8 @@ impl ClientContext for Group {
 }
 
 impl ConsumerContext for Group {
-    /// Partitions that go away are waited for, which the receiver cannot do. librdkafka gives out no more of them meanwhile.
+    /// Waits for deliveries of revoked partitions, which the receiver must not do. librdkafka returns no
+    /// more messages of these partitions meanwhile.
     fn rebalance(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.busy.store(true, Ordering::Release);
         if self.handover.is_served_here() {
@@ -306,10 +338,10 @@ impl ConsumerContext for Group {
     }
 }
 
-/// Adds an offset to a list that is to be committed.
+/// Adds an offset to a list to be committed.
 pub(super) fn add(list: &mut TopicPartitionList, partition: &Partition, offset: u64) {
     let (Ok(number), Ok(offset)) = (i32::try_from(partition.number()), i64::try_from(offset)) else { return };
-    // It fails for offsets that are not representable only, and these are not.
+    // Fails only for offsets that cannot be represented, and these can.
     let _ = list.add_partition_offset(partition.topic(), number, Offset::Offset(offset));
 }
 
@@ -343,7 +375,7 @@ mod tests {
             pin!(group.handover.arrived()).poll(&mut context).is_ready()
         };
         drop(group.turn());
-        assert!(!woken()); // nobody wanted it
+        assert!(!woken()); // no task waited for it
         let turn = group.turn();
         assert!(group.try_turn().is_none() && !woken());
         drop(turn);

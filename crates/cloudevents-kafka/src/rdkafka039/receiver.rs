@@ -3,15 +3,17 @@
 use super::{
     config::{self, default, failed},
     consumer::Consumer,
+    control::KafkaControl,
     dead_letter::DeadLetterTopic,
     fetch::{Fetcher, Step},
     handover::{Handover, ended},
+    position::Position,
     rebalance::Group,
 };
-use cloudevents_core::{Decoding, Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Endpoint, Incoming, Intake, Partition, Receiver, ReceiverOptions,
-    log::{Ledger, LogIntake, LogOptions, LogSource, Record},
+    Bounds, Endpoint, Incoming, Partition, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
+    log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
 };
 use rdkafka::{
     ClientConfig,
@@ -20,34 +22,43 @@ use rdkafka::{
 use std::{collections::VecDeque, fmt, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 
-/// How a [`KafkaReceiver`] receives.
+/// Options of a [`KafkaReceiver`].
 ///
 /// ```
-/// use cloudevents_core::Decoding;
+/// use cloudevents_core::DecodeOptions;
 /// use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
 /// use cloudevents_transport::log::LogOptions;
 ///
-/// let mut options = KafkaReceiverOptions::from(Decoding::strict());
+/// let mut options = KafkaReceiverOptions::from(DecodeOptions::strict());
 /// options.log = LogOptions::default().dropping_rejected();
 /// options.config.set("partition.assignment.strategy", "cooperative-sticky");
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct KafkaReceiverOptions {
-    /// Decoding, policy, and what may be delivered and not settled. JSON is understood without being among the formats.
+    /// Decode options, the policy for unreadable messages, and upper bounds for unsettled deliveries. JSON
+    /// is understood without being among the formats.
     pub receiver: ReceiverOptions,
-    /// Retries, and what becomes of rejected messages. It must be decided, here or in the URL.
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
     pub log: LogOptions,
-    /// What is fetched ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches so many bytes, unless the settings say otherwise
-    /// (`queued.max.messages.kbytes`). While the program asks for nothing, so much is taken from it and decoded besides.
+    /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
+    /// bytes, unless the setting `queued.max.messages.kbytes` differs. While the program requests no
+    /// messages, this many are also taken from librdkafka and decoded.
     pub prefetch: Bounds,
-    /// How often watermarks are committed. What was settled since the last time comes again after a crash. Default: 1 second.
+    /// How often watermarks are committed. After a crash, messages settled since the last commit are
+    /// delivered again. Zero commits as soon as a watermark moves. Default: 1 second.
     pub commit_interval: Duration,
-    /// How long a rebalance waits for deliveries of the partitions that go away to be settled. Default: 1 second.
+    /// How long a rebalance waits for deliveries of revoked partitions to be settled. Default: 1 second.
     pub rebalance_wait: Duration,
-    /// How long the first answer of a broker may take. Default: 10 seconds.
+    /// Reads these partitions of the URL's topics, from these positions, instead of those that the group
+    /// assigns. Offsets are still committed for the group. Default: none.
+    pub partitions: Vec<(u32, Position)>,
+    /// How often librdkafka reports statistics. [`KafkaControl`] returns them and computes the lag from
+    /// them. Default: never.
+    pub statistics: Option<Duration>,
+    /// How long the first response of a broker may take. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// Settings of librdkafka, which go before those made here; those of the URL go before these. Default: none.
+    /// Extra librdkafka settings. Precedence: the URL, these, our defaults. Default: none.
     pub config: ClientConfig,
 }
 
@@ -59,9 +70,31 @@ impl Default for KafkaReceiverOptions {
             prefetch: Bounds { bytes: 16 << 20, ..Bounds::default() },
             commit_interval: Duration::from_secs(1),
             rebalance_wait: Duration::from_secs(1),
+            partitions: Vec::new(),
+            statistics: None,
             connect_timeout: Duration::from_secs(10),
             config: ClientConfig::new(),
         }
+    }
+}
+
+impl KafkaReceiverOptions {
+    /// The URL takes precedence over the program.
+    fn configure(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
+        self.receiver = self.receiver.clone().with_url(endpoint)?;
+        if let Some(attempts) = endpoint.number("max-attempts")? {
+            self.log.max_attempts = attempts;
+        }
+        if let Some(interval) = endpoint.duration("commit-interval")? {
+            self.commit_interval = interval;
+        }
+        if let Some(wait) = endpoint.duration("rebalance-wait")? {
+            self.rebalance_wait = wait;
+        }
+        if let Some(interval) = endpoint.duration("statistics")? {
+            self.statistics = Some(interval);
+        }
+        Ok(())
     }
 }
 
@@ -71,13 +104,13 @@ impl From<ReceiverOptions> for KafkaReceiverOptions {
     }
 }
 
-impl From<Decoding> for KafkaReceiverOptions {
-    fn from(decoding: Decoding) -> Self {
+impl From<DecodeOptions> for KafkaReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
         ReceiverOptions::from(decoding).into()
     }
 }
 
-/// Leaves out the settings, some of which are secret.
+/// Omits the settings, some of which are secret.
 impl fmt::Debug for KafkaReceiverOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaReceiverOptions")
@@ -91,69 +124,80 @@ impl fmt::Debug for KafkaReceiverOptions {
     }
 }
 
-/// A receiver in the consumer group of this URL: see [`KafkaReceiver::connect`].
+/// Opens a receiver in the consumer group of this URL: see [`KafkaReceiver::connect`].
 ///
 /// ```no_run
-/// use std::time::Duration;
+/// use cloudevents_core::Event;
+/// use cloudevents_transport::OrderBy;
 ///
 /// # async fn receive() -> Result<(), cloudevents_core::Error> {
 /// let url = "kafka://one:9092/orders?group=billing&dead-letter=orders.rejected";
-/// let mut deliveries = cloudevents_kafka::rdkafka039::receiver(url, Default::default()).await?;
-/// while let Some(delivery) = deliveries.next().await? {
-///     println!("{}", delivery.event()?.id());
-///     delivery.accept().await?;
-/// }
-/// deliveries.drain(Duration::from_secs(10)).await?;
+/// let receiver = cloudevents_kafka::rdkafka039::receiver(url, Default::default()).await?;
+/// receiver.run(64, OrderBy::Partition, async |event: Event| println!("{}", event.id())).await?;
 /// # Ok(()) }
 /// ```
 pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiver, Error> {
     KafkaReceiver::connect(url, options).await.map(KafkaReceiver::into_receiver)
 }
 
-/// Consumes in a consumer group, with settlement per message.
+/// Consumes in a consumer group, and settles each message separately.
 ///
-/// Offsets are committed as [`log`](cloudevents_transport::log) says: up to the first message of a partition that is not settled. See
-/// [the module](super#guarantees) for what is guaranteed.
+/// Offsets are committed as described in [`log`](cloudevents_transport::log): up to the first unsettled
+/// message of a partition. See [the module](super#guarantees) for the guarantees.
 ///
-/// Messages are decoded as they are asked for, in the task that asks. While it does not ask, a thread talks to the brokers, so that
-/// nothing the program does keeps the consumer from staying in its group; commits and rebalances are always the thread's. Dropping
-/// the receiver ends it; it commits what is settled and leaves the group.
+/// Messages are decoded when they are requested, in the task that requests them. While no task does, a
+/// thread polls the brokers, so that the consumer stays in its group whatever the program does. The thread
+/// always handles commits and rebalances. Dropping the receiver ends the thread; it commits what is settled
+/// and leaves the group.
 #[derive(Debug)]
 pub struct KafkaReceiver {
-    intake: LogIntake<Source>,
+    intake: LogReceiver<Source>,
     options: ReceiverOptions,
+    control: KafkaControl,
 }
 
+/// The options of a URL, besides those common to all receivers.
+const OPTIONS: [&str; 10] = [
+    "commit-interval",
+    "dead-letter",
+    "group",
+    "offset",
+    "partitions",
+    "rebalance-wait",
+    "reject",
+    "sasl",
+    "statistics",
+    "tls",
+];
+
 impl KafkaReceiver {
-    /// Connects to `kafka://user:password@host:port,host:port/topic?group=...`. Without a port, it is 9092; several topics are separated
-    /// by commas.
+    /// Connects to `kafka://user:password@host:port,host:port/topic?group=...`. The default port is 9092;
+    /// several topics are separated by commas. A name that begins with `^` (in a URL, `%5E`) is a regular
+    /// expression: the receiver reads all matching topics, including those created later.
     ///
-    /// | option | |
-    /// |---|---|
-    /// | `group` | the consumer group; required |
-    /// | `offset` | where a group starts that has committed nothing: `earliest`, the default, or `latest` |
-    /// | `dead-letter` | the topic that rejected messages go to: see [`DeadLetterTopic`] |
-    /// | `reject=drop` | rejected messages are gone |
-    /// | `sasl`, `tls`, and others with a dot | as for a [sender](super::KafkaSender::connect) |
+    /// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the
+    /// program.
     ///
-    /// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] has decided.
+    /// One of `dead-letter` and `reject=drop` is required, unless [`KafkaReceiverOptions::log`] sets what
+    /// happens to rejected messages.
     ///
-    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings that librdkafka does not
-    /// take, outside a tokio runtime, and when nobody has said what becomes of rejected messages;
-    /// [`Refused`](ErrorKind::Refused) for users whom the broker does not let in, and for certificates that cannot be trusted;
-    /// [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when no broker answers in time. Dropping the
-    /// future opens nothing.
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Unsupported`](ErrorKind::Unsupported) for settings
+    /// that librdkafka does not accept, outside a tokio runtime, and if it is not set what happens to
+    /// rejected messages; [`Refused`](ErrorKind::Refused) when the broker refuses the user, and for
+    /// certificates that cannot be trusted; [`Disconnected`](ErrorKind::Disconnected) and
+    /// [`Timeout`](ErrorKind::Timeout) when no broker responds in time. Dropping the future opens nothing.
     pub async fn connect(url: &str, mut options: KafkaReceiverOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
-        config::check_options(&endpoint, &["group", "offset", "dead-letter", "reject", "sasl", "tls"])?;
+        let known: Vec<_> = OPTIONS.into_iter().chain(ReceiverOptions::URL_OPTIONS).collect();
+        config::check_options(&endpoint, &known)?;
+        options.configure(&endpoint)?;
         let topics = topics(&endpoint)?;
+        let partitions = partitions(&endpoint, &topics, &options)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
         let log = rejected(&endpoint, &mut options, &config).await?;
         consuming(&endpoint, &options, &mut config)?;
-        // A receiver reads documents with the formats it is given.
-        let formats = &mut options.receiver.decoding.formats;
-        *formats = cloudevents_json::among(std::mem::take(formats));
+        config::understand_json(&mut options.receiver);
         let ledger = Ledger::new(log)?;
         let handover = Arc::new(Handover::new(options.prefetch));
         let group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
@@ -161,11 +205,24 @@ impl KafkaReceiver {
         let waker = Arc::clone(&handover);
         client.set_nonempty_callback(move || waker.arrive());
         let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
-        let consumer =
-            Consumer { fetcher: fetcher.clone(), commit_interval: options.commit_interval, topics };
+        let consumer = Consumer {
+            fetcher: fetcher.clone(),
+            commit_interval: options.commit_interval,
+            topics,
+            partitions,
+        };
+        if options.commit_interval.is_zero() {
+            let waker = Arc::clone(&handover);
+            ledger.notifying(move || waker.wake());
+        }
         // From here on, dropping ends the thread.
+        let control = KafkaControl {
+            handover: Arc::clone(&handover),
+            ledger: ledger.clone(),
+            statistics: fetcher.client.context().statistics.clone(),
+        };
         let source = Source { handover, taken: VecDeque::new(), fetcher: Some(fetcher) };
-        let intake = LogIntake::new(ledger, source);
+        let intake = LogReceiver::new(ledger, source);
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
         thread::Builder::new()
@@ -176,17 +233,26 @@ impl KafkaReceiver {
             })?;
         answer.await.unwrap_or_else(|_| Err(ended()))?;
         tracing::debug!(%endpoint, "consuming");
-        Ok(Self { intake, options: options.receiver })
+        Ok(Self { intake, options: options.receiver, control })
     }
 
-    /// The receiver to take deliveries from, with the options this was made with.
+    /// Returns a control to seek and to read the lag while the receiver runs.
+    pub fn control(&self) -> KafkaControl {
+        self.control.clone()
+    }
+
+    /// Returns the receiver for deliveries, with the options that this was opened with.
     pub fn into_receiver(self) -> Receiver {
         let options = self.options.clone();
         Receiver::new(self, options)
     }
 }
 
-impl Intake for KafkaReceiver {
+impl Receive for KafkaReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.intake.capabilities()
+    }
+
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         self.intake.next().await
     }
@@ -211,7 +277,35 @@ fn topics(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
     Ok(path.split(',').map(str::to_owned).collect())
 }
 
-/// What becomes of rejected messages.
+/// The partitions to read without the group's assignment.
+fn partitions(
+    endpoint: &Endpoint,
+    topics: &[String],
+    options: &KafkaReceiverOptions,
+) -> Result<Vec<(Partition, Position)>, Error> {
+    let numbers = match endpoint.option("partitions") {
+        None => options.partitions.clone(),
+        Some(text) => {
+            let number = |text: &str| text.parse().ok().map(|number| (number, Position::Committed));
+            text.split(',').map(number).collect::<Option<_>>().ok_or_else(|| {
+                endpoint.invalid("the option `partitions` is not a list of numbers such as `0,1`")
+            })?
+        }
+    };
+    if !numbers.is_empty() && topics.iter().any(|topic| topic.starts_with('^')) {
+        return Err(endpoint.invalid("partitions are of topics that are named, not of a pattern"));
+    }
+    let of = |topic: &String| {
+        let topic = Arc::<str>::from(topic.as_str());
+        numbers
+            .clone()
+            .into_iter()
+            .map(move |(number, position)| (Partition::new(Arc::clone(&topic), number), position))
+    };
+    Ok(topics.iter().flat_map(of).collect())
+}
+
+/// Returns what happens to rejected messages.
 async fn rejected(
     endpoint: &Endpoint,
     options: &mut KafkaReceiverOptions,
@@ -236,7 +330,7 @@ async fn rejected(
     }
 }
 
-/// The settings of a consumer.
+/// Returns the settings of a consumer.
 fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
@@ -248,7 +342,7 @@ fn consuming(
         None if config.get("group.id").is_some() => {}
         None => {
             return Err(endpoint.invalid("the option `group` is missing").with_help(
-                "name the consumer group: those in it share the partitions, and its offsets are kept",
+                "name the consumer group: its members share the partitions, and its offsets are committed",
             ));
         }
     }
@@ -257,15 +351,19 @@ fn consuming(
         Some(_) => return Err(endpoint.invalid("the option `offset` is neither `earliest` nor `latest`")),
         None => default(config, "auto.offset.reset", "earliest"),
     }
-    // Offsets are committed by the ledger, and by nobody else.
+    if let Some(interval) = options.statistics {
+        default(config, "statistics.interval.ms", config::millis(interval));
+    }
+    // Only the ledger commits offsets.
     config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
     let kib = (options.prefetch.bytes / 1024).clamp(1, 64 << 10);
     default(config, "queued.max.messages.kbytes", kib.to_string());
-    // One fetch brings no more than that, either; librdkafka wants room for one message.
+    // One fetch returns no more than that, either; librdkafka requires room for one message.
     let message = config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
     let fetch = options.prefetch.bytes.clamp(1, 50 << 20).max(message);
     default(config, "fetch.max.bytes", fetch.to_string());
-    // With its queue full, librdkafka looks again after a second, and so little is fetched ahead here that the queue is empty long before.
+    // If its queue is full, librdkafka checks again only after a second. So little is fetched ahead here
+    // that the queue would be empty long before.
     default(config, "fetch.queue.backoff.ms", "10");
     Ok(())
 }
@@ -273,9 +371,10 @@ fn consuming(
 /// The receiver's side of the consumer.
 struct Source {
     handover: Arc<Handover>,
-    /// What was taken at once, and is not asked for yet.
+    /// Messages that were taken together and are not requested yet.
     taken: VecDeque<Record>,
-    /// `None` when the consumer is given up. The thread has the other reference, and is the last to let go: that takes time.
+    /// `None` once the consumer is stopped. The thread has the other reference and drops it last, because
+    /// that takes time.
     fetcher: Option<Fetcher>,
 }
 
@@ -285,15 +384,15 @@ impl fmt::Debug for Source {
     }
 }
 
-/// How many things that are no messages the receiver takes out of the queue before others get their turn.
+/// How many entries other than messages the receiver takes from the queue before it yields.
 const OTHERS: usize = 64;
 
 impl Source {
-    /// What is in librdkafka's queue, unless the thread is about to look there.
+    /// Takes from librdkafka's queue, unless the thread is about to.
     fn fetch(&mut self) -> Option<Result<Record, Error>> {
         let fetcher = self.fetcher.as_ref()?;
         let turn = fetcher.client.context().try_turn()?;
-        // It may have been the thread's turn until now, and what that took comes first.
+        // The thread may have had the turn until now, and the messages that it took come first.
         if let Some(record) = handed_over(&self.handover, &mut self.taken) {
             return Some(record);
         }
@@ -315,12 +414,12 @@ impl Source {
     }
 
     fn end(&mut self) {
-        self.fetcher = None; // before the thread is told, which is to be the last
+        self.fetcher = None; // before the thread is stopped, so that the thread has the last reference
         self.handover.stop();
     }
 }
 
-/// What the thread has handed over.
+/// Takes the messages that the thread has handed over.
 fn handed_over(handover: &Handover, taken: &mut VecDeque<Record>) -> Option<Result<Record, Error>> {
     if taken.is_empty()
         && handover.has_news()
@@ -344,11 +443,6 @@ impl LogSource for Source {
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
         self.handover.ask();
         handed_over(&self.handover, &mut self.taken).or_else(|| self.fetch())
-    }
-
-    fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {
-        self.handover.mark(partition, offset);
-        Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), Error> {

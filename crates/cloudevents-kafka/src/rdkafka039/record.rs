@@ -1,40 +1,46 @@
-//! Events in the records and messages of rdkafka.
+//! Conversion between events and the records and messages of rdkafka.
 
-use super::headers::ClientMessage;
+use super::{headers::ClientMessage, received::ReceivedRecord};
 use crate::{
     Header, Record, RecordView,
     encode::{Name, VERSION, each_header},
     name::PREFIX,
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Decoding, Error, Event, Message as CloudMessage, append_payload};
-use cloudevents_transport::Packed;
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, Event, Message as CloudMessage, codec::append_payload,
+};
+use cloudevents_transport::{Partition, Received};
 use rdkafka::{
     Message,
     message::{Header as ClientHeader, OwnedHeaders, ToBytes},
     producer::{BaseRecord, FutureRecord},
 };
 
-/// Reads one event from a message of rdkafka, borrowed or owned, as [`decode`](crate::decode()) does.
+/// Decodes one event from a message of rdkafka, borrowed or owned, like [`decode`](crate::decode()).
 ///
 /// ```
-/// use cloudevents_core::{Decoding, ErrorKind};
+/// use cloudevents_core::{DecodeOptions, ErrorKind};
 /// use rdkafka::{Timestamp, message::OwnedMessage};
 ///
 /// let message = OwnedMessage::new(Some(b"{}".to_vec()), None, "orders".into(), Timestamp::NotAvailable, 0, 0, None);
-/// let error = cloudevents_kafka::rdkafka039::decode(&message, &Decoding::strict()).unwrap_err();
+/// let error = cloudevents_kafka::rdkafka039::decode(&message, &DecodeOptions::strict()).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
 /// ```
-pub fn decode(message: &impl ClientMessage, with: &Decoding) -> Result<Decoded<Event>, Error> {
+pub fn decode(message: &impl ClientMessage, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     crate::decode(&View(message), with)
 }
 
-/// Reads a message without looking into its document or its payload, as [`decode_message`](crate::decode_message) does.
-pub fn decode_message(message: &impl ClientMessage, with: &Decoding) -> Result<Decoded<CloudMessage>, Error> {
+/// Decodes a message without parsing its document or payload, like
+/// [`decode_message`](crate::decode_message).
+pub fn decode_message(
+    message: &impl ClientMessage,
+    with: &DecodeOptions,
+) -> Result<Decoded<CloudMessage>, Error> {
     crate::decode_message(&View(message), with)
 }
 
-/// A message of rdkafka as a record, for forwarding it.
+/// Converts a message of rdkafka to a record, for forwarding.
 ///
 /// ```
 /// use rdkafka::{Timestamp, message::OwnedMessage};
@@ -44,18 +50,19 @@ pub fn decode_message(message: &impl ClientMessage, with: &Decoding) -> Result<D
 /// assert_eq!((record.key.as_deref(), record.value), (Some(&b"42"[..]), None));
 /// ```
 pub fn record(message: &impl ClientMessage) -> Record {
-    let packed =
-        with_headers(message, |headers| Packed::new(message.key(), headers, message.payload().map(copied)));
-    let raw = packed.unpack();
-    let headers =
-        raw.headers.into_iter().map(|(name, value)| Header::new(name.into_owned(), value)).collect();
-    Record { key: raw.key, headers, value: raw.body }
+    let owned = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+    let header = |(name, value): (&str, Option<&[u8]>)| Header::new(name.to_owned(), value.map(owned));
+    Record {
+        key: message.key().map(owned),
+        headers: message.each_header().map(header).collect(),
+        value: message.payload().map(copied),
+    }
 }
 
-/// Events in the records that rdkafka sends.
+/// Writes events into rdkafka's producer records.
 pub trait ProducerRecordExt<'a>: Sized {
-    /// Fills in the event, in binary mode: headers behind those that are there already, and the payload in place of one that is.
-    /// Key, partition and timestamp stay as they are.
+    /// Writes the event in binary mode: appends headers to those already present, and replaces the payload.
+    /// Key, partition and timestamp do not change.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -87,9 +94,9 @@ impl<'a, K: ToBytes + ?Sized, D: rdkafka::IntoOpaque> ProducerRecordExt<'a> for 
     }
 }
 
-/// Records of this crate as those that rdkafka sends.
+/// Converts records of this crate to rdkafka's producer records.
 pub trait RecordExt {
-    /// For the `FutureProducer`. The value is not copied.
+    /// Converts for the `FutureProducer`. The value is not copied.
     ///
     /// ```
     /// use cloudevents_core::{Event, Mode};
@@ -104,7 +111,7 @@ pub trait RecordExt {
     /// ```
     fn to_future<'a>(&'a self, topic: &'a str) -> FutureRecord<'a, [u8], [u8]>;
 
-    /// For the other producers. The value is not copied.
+    /// Converts for the other producers. The value is not copied.
     fn to_base<'a>(&'a self, topic: &'a str) -> BaseRecord<'a, [u8], [u8]>;
 }
 
@@ -132,8 +139,8 @@ fn filled(present: Option<OwnedHeaders>, event: &Event) -> Option<OwnedHeaders> 
     Some(headers_of(event, headers).0)
 }
 
-/// The headers of an event in binary mode, behind those that are there already, and how many bytes they are. They go to librdkafka
-/// without a [`Record`] in between.
+/// Appends the headers of an event in binary mode to those already present, and returns their size in
+/// bytes. librdkafka gets them without a [`Record`] in between.
 fn headers_of(event: &Event, present: OwnedHeaders) -> (OwnedHeaders, usize) {
     let version = event.specversion().as_str();
     let mut size = VERSION.len().saturating_add(version.len());
@@ -156,20 +163,27 @@ fn headers_of(event: &Event, present: OwnedHeaders) -> (OwnedHeaders, usize) {
 }
 
 /// A record as librdkafka takes it.
-pub(super) struct Outgoing {
+pub(super) struct Prepared {
     pub(super) key: Option<Bytes>,
     pub(super) payload: Option<Bytes>,
     pub(super) headers: Option<OwnedHeaders>,
-    /// The bytes of all three.
+    /// The size of all three in bytes.
     pub(super) size: usize,
 }
 
-impl Outgoing {
-    /// An event in binary mode.
-    pub(super) fn of_event(event: &Event, key: Option<Bytes>) -> Self {
-        let capacity = event.attributes().len().saturating_add(2);
+impl Prepared {
+    /// An event in binary mode, with room for this many more headers.
+    pub(super) fn of_event(event: &Event, key: Option<Bytes>, more: usize) -> Self {
+        let capacity = event.attributes().len().saturating_add(2).saturating_add(more);
         let (headers, size) = headers_of(event, OwnedHeaders::new_with_capacity(capacity));
         Self::new(key, event.data_bytes().cloned(), Some(headers), size)
+    }
+
+    /// Adds a header.
+    pub(super) fn push(&mut self, name: &str, value: Option<&[u8]>) {
+        let headers = self.headers.take().unwrap_or_default();
+        self.headers = Some(headers.insert(ClientHeader { key: name, value }));
+        self.size = self.size.saturating_add(name.len()).saturating_add(value.map_or(0, <[u8]>::len));
     }
 
     pub(super) fn of_record(record: &Record) -> Self {
@@ -198,7 +212,7 @@ fn headers(present: Option<OwnedHeaders>, more: &[Header]) -> Option<OwnedHeader
     }))
 }
 
-/// A message of rdkafka, seen as a record.
+/// A message of rdkafka, viewed as a record.
 struct View<'m, M>(&'m M);
 
 impl<M: ClientMessage> RecordView for View<'_, M> {
@@ -211,16 +225,19 @@ impl<M: ClientMessage> RecordView for View<'_, M> {
     }
 }
 
-/// Copies a message, and decodes it: the payload is that of the copy.
+/// Copies the message at this index and decodes it: its payload shares the copy.
 pub(super) fn read(
     message: &impl ClientMessage,
-    with: &Decoding,
-) -> (Packed, Result<Decoded<CloudMessage>, Error>) {
-    // The value first, behind which the headers lie: what was fetched long ago comes into the processor's cache in its order.
+    (partition, offset): (Partition, u64),
+    with: &DecodeOptions,
+) -> Received {
+    // The value first, because the headers follow it in memory: old messages are loaded into the
+    // processor's cache in address order.
     let value = message.payload().map(copied);
     with_headers(message, |headers| {
         let decoded = crate::decode_message(&Copied { headers, value: value.as_ref() }, with);
-        (Packed::new(message.key(), headers, value), decoded)
+        let place = (partition, offset, message.timestamp());
+        Received::new(decoded, ReceivedRecord::new(place, message.key(), headers, value))
     })
 }
 
@@ -230,10 +247,10 @@ fn copied(value: &[u8]) -> Bytes {
     copy.into()
 }
 
-/// So many headers need no memory of their own while they are copied.
+/// Up to this many headers are copied without allocating.
 const FEW: usize = 16;
 
-/// The client is asked once for each header.
+/// Reads each header from the client once.
 fn with_headers<T>(message: &impl ClientMessage, then: impl FnOnce(&[(&str, Option<&[u8]>)]) -> T) -> T {
     let count = message.header_count();
     let mut few = [("", None); FEW];
@@ -248,12 +265,12 @@ fn with_headers<T>(message: &impl ClientMessage, then: impl FnOnce(&[(&str, Opti
     then(&message.each_header().collect::<Vec<_>>())
 }
 
-/// The partition's number and the offset of a message, unless they are none.
+/// Returns a message's partition and offset, unless they are not set.
 pub(super) fn place(message: &impl Message) -> Option<(u32, u64)> {
     Some((u32::try_from(message.partition()).ok()?, u64::try_from(message.offset()).ok()?))
 }
 
-/// A message whose value was copied already, while the client still has the rest.
+/// A message whose value was already copied, while the client still has the rest.
 struct Copied<'m> {
     headers: &'m [(&'m str, Option<&'m [u8]>)],
     value: Option<&'m Bytes>,
@@ -299,16 +316,17 @@ mod tests {
             .insert(header("empty", Some(b"")))
             .insert(header("ce_id", Some(b"2")));
         let message = message(headers);
-        let (packed, decoded) = read(&message, &Decoding::strict());
-        assert_eq!(decoded.unwrap_err().kind(), ErrorKind::DuplicateAttribute);
-        let raw = packed.unpack();
-        let value = |index: usize| raw.headers[index].1.as_deref();
+        let received = read(&message, (Partition::new("topic", 3), 7), &DecodeOptions::strict());
+        assert_eq!(received.message().unwrap_err().kind(), ErrorKind::DuplicateAttribute);
+        let headers = received.headers();
+        let value = |index: usize| headers[index].1.as_deref();
         assert_eq!(
-            raw.headers.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+            headers.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
             ["ce_id", "null", "empty", "ce_id"]
         );
         assert_eq!([value(0), value(1), value(2), value(3)], [Some(&b"1"[..]), None, Some(b""), Some(b"2")]);
-        assert_eq!((raw.key.as_deref(), raw.body.as_deref()), (Some(&b"key"[..]), Some(&b"payload"[..])));
+        assert_eq!(received.key().as_deref(), Some(&b"key"[..]));
+        assert_eq!(received.body().as_deref(), Some(&b"payload"[..]));
         assert_eq!(place(&message), Some((3, 7)));
         let sent = record(&message);
         let back = sent.to_base("topic");

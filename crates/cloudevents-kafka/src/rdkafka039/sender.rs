@@ -3,15 +3,22 @@
 use super::{
     config::{self, default, millis},
     producer::Producer,
-    record::Outgoing,
+    record::Prepared,
 };
-use crate::{Key, encode_message};
-use cloudevents_core::{Decoding, Error, Format, Formats, Message};
-use cloudevents_transport::{Bounds, Endpoint, Outcome, Sender, Transmit, Writing};
+use crate::{
+    Key, Record, encode_message,
+    name::{CONTENT_TYPE, PREFIX},
+};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Message, codec::check_binary_mode};
+use cloudevents_transport::{
+    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
+    Received, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+};
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// How a [`KafkaSender`] sends.
+/// Options of a [`KafkaSender`].
 ///
 /// ```
 /// use cloudevents_kafka::{Key, rdkafka039::KafkaSenderOptions};
@@ -23,31 +30,32 @@ use std::{fmt, sync::Arc, time::Duration};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct KafkaSenderOptions {
-    /// The format that events are written in, as documents. Default: none, so that they go in binary mode. Messages that are documents
-    /// already go as they are.
+    /// The options common to all protocols. The URL option `format` can name one of their formats, and keys
+    /// are looked up in documents of these formats. JSON is always included.
+    pub sender: SenderOptions,
+    /// The format in which events are written as documents. Default: none, which writes events in binary
+    /// mode. Messages that are already documents do not change.
     pub format: Option<Arc<dyn Format>>,
-    /// Where the key comes from, which decides on the partition: events of the same key stay in order. Default: no key, so that
-    /// events go to any partition.
+    /// The source of the key, which selects the partition: events with the same key stay in order. The key
+    /// of an [`Outgoing`] takes precedence. Default: no key, so that events go to any partition.
     pub key: Key,
-    /// The formats that the option `format` of a URL can name, and that a key is looked up with in documents. JSON is understood
-    /// without being among them.
-    pub formats: Formats,
-    /// How long a message may take to be delivered, all attempts included. Default: 30 seconds (`message.timeout.ms`).
+    /// How long the delivery of a message may take, including all attempts. Default: 30 seconds
+    /// (`message.timeout.ms`).
     pub timeout: Duration,
-    /// How long the first answer of a broker may take. Default: 10 seconds.
+    /// How long opening may take, until a broker has responded. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// What may be under way at once. Default: 10,000 messages, 64 MiB.
+    /// Upper bounds for messages in flight. Default: 10,000 messages, 64 MiB.
     pub in_flight: Bounds,
-    /// Settings of librdkafka, which go before those made here; those of the URL go before these. Default: none.
+    /// Extra librdkafka settings. Precedence: the URL, these, our defaults.
     pub config: ClientConfig,
 }
 
 impl Default for KafkaSenderOptions {
     fn default() -> Self {
         Self {
+            sender: SenderOptions::default(),
             format: None,
             key: Key::None,
-            formats: Formats::none(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             in_flight: Bounds { messages: 10_000, ..Bounds::default() },
@@ -56,10 +64,17 @@ impl Default for KafkaSenderOptions {
     }
 }
 
-/// Leaves out the settings, some of which are secret.
+impl From<SenderOptions> for KafkaSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
+/// Omits the settings, some of which are secret.
 impl fmt::Debug for KafkaSenderOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSenderOptions")
+            .field("sender", &self.sender)
             .field("format", &self.format)
             .field("key", &self.key)
             .field("timeout", &self.timeout)
@@ -69,7 +84,7 @@ impl fmt::Debug for KafkaSenderOptions {
     }
 }
 
-/// A sender to the topic of this URL: see [`KafkaSender::connect`].
+/// Opens a sender to the topic of this URL: see [`KafkaSender::connect`].
 ///
 /// ```no_run
 /// use cloudevents_core::Event;
@@ -82,46 +97,49 @@ impl fmt::Debug for KafkaSenderOptions {
 /// # Ok(()) }
 /// ```
 pub async fn sender(url: &str, options: KafkaSenderOptions) -> Result<Sender, Error> {
-    KafkaSender::connect(url, options).await.map(Sender::new)
+    KafkaSender::connect(url, options).await.map(KafkaSender::into_sender)
 }
 
-/// Produces one record per message, to one topic.
+/// Produces one record per message, to one topic; an [`Outgoing`] with a destination goes to that topic.
 ///
-/// The producer is idempotent: librdkafka sends again what was not confirmed, without duplicates and without changing the order
-/// within a partition. The outcome is that of the delivery report. See [the module](super#guarantees) for what is guaranteed.
+/// The producer is idempotent: librdkafka sends unconfirmed messages again, without duplicates and without
+/// changing the order within a partition. The outcome is that of the delivery report, and the receipt
+/// contains topic, partition and offset. See [the module](super#guarantees) for the guarantees.
 ///
-/// It has a thread of its own. Dropped without being closed, it still delivers what was handed over, as long as the process lives.
+/// It has its own thread. If dropped without being closed, it still delivers what was handed over, as long
+/// as the process lives.
 #[derive(Debug)]
 pub struct KafkaSender {
     producer: Producer,
-    topic: String,
+    topic: Arc<str>,
+    options: SenderOptions,
     writing: Writing,
     key: Key,
-    /// What the key is looked up with in documents.
-    decoding: Decoding,
+    /// Formats for looking up the key in documents.
+    decoding: DecodeOptions,
 }
 
 impl KafkaSender {
-    /// Connects to `kafka://user:password@host:port,host:port/topic?options`. Without a port, it is 9092.
+    /// Connects to `kafka://user:password@host:port,host:port/topic?options`. The default port is 9092.
     ///
-    /// | option | |
-    /// |---|---|
-    /// | `mode` | `binary`, the default, or `structured` |
-    /// | `format` | the format of structured mode: `json`, the default, or another of [`KafkaSenderOptions::formats`] |
-    /// | `key` | the attribute whose text is the key: `partitionkey`, `subject` |
-    /// | `sasl` | with a user: `plain`, the default, `scram-sha-256`, `scram-sha-512` |
-    /// | `tls` | encrypts the connection, with the feature `tls` |
-    /// | `linger.ms` and others with a dot | settings of librdkafka |
+    /// [The crate's documentation](crate#urls) lists the options. They take precedence over those of the program.
     ///
-    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not
-    /// take; [`Refused`](cloudevents_core::ErrorKind::Refused) for users whom the broker does not let in, and for certificates that cannot be trusted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker answers in time. Dropping
-    /// the future opens nothing.
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for settings that librdkafka does not
+    /// accept; [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, and for
+    /// certificates that cannot be trusted; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when no broker responds in time. Dropping the
+    /// future opens nothing.
     pub async fn connect(url: &str, options: KafkaSenderOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
-        config::check_options(&endpoint, &["mode", "format", "key", "sasl", "tls"])?;
+        config::check_options(
+            &endpoint,
+            &[&["mode", "format", "key", "sasl", "tls"], SenderOptions::URL_OPTIONS].concat(),
+        )?;
+        let common = options.sender.with_url(&endpoint)?;
         let mut segments = endpoint.segments();
         let topic = match (segments.next(), segments.next()) {
-            (Some(topic), None) if !topic.is_empty() => topic.into_string(),
+            (Some(topic), None) if !topic.is_empty() => Arc::<str>::from(topic),
             _ => return Err(endpoint.invalid("the path is not the name of a topic")),
         };
         let key = match endpoint.option("key") {
@@ -129,43 +147,104 @@ impl KafkaSender {
             Some(name) => Key::attribute(name.to_owned()),
             None => options.key.clone(),
         };
-        let formats = cloudevents_json::among(options.formats.clone());
-        let writing = Writing::new(&endpoint, options.format.clone(), formats.clone())?;
+        let formats = cloudevents_json::with_json(common.decoding.formats.clone());
+        let writing = Writing::new(&endpoint, options.format.clone(), formats.clone(), common.losses)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
         default(&mut config, "enable.idempotence", "true");
         default(&mut config, "message.timeout.ms", millis(options.timeout));
         let producer =
-            Producer::connect(config, topic.clone(), options.in_flight, options.connect_timeout).await?;
-        tracing::debug!(topic, "producing");
-        Ok(Self { producer, topic, writing, key, decoding: Decoding::strict().with_formats(formats) })
+            Producer::connect(config, topic.as_ref().to_owned(), options.in_flight, options.connect_timeout)
+                .await?;
+        tracing::debug!(%topic, "producing");
+        let decoding = DecodeOptions::strict().with_formats(formats);
+        Ok(Self { producer, topic, options: common, writing, key, decoding })
     }
 
-    fn outgoing(&self, message: &Message) -> Result<Outgoing, Error> {
+    /// Returns the sender, with the options that this was opened with.
+    pub fn into_sender(self) -> Sender {
+        let options = self.options.clone();
+        Sender::new(self).with_options(options)
+    }
+
+    fn prepare(&self, outgoing: &Outgoing) -> Result<Prepared, Error> {
+        let message = match outgoing.content() {
+            Content::Message(message) => message,
+            Content::AsReceived(received) => return Ok(as_received(received, outgoing.record_key())),
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
+        };
         let written = self.writing.message(message)?;
-        let key = || self.key.of_message(message, &self.decoding);
-        Ok(match &*written {
-            Message::Binary(event) => Outgoing::of_event(event, key()?),
-            document => Outgoing::of_record(&encode_message(document)?.with_key(key()?)),
-        })
+        let key = || match outgoing.record_key() {
+            Some(key) => Ok(Some(key.clone())),
+            None => self.key.of_message(message, &self.decoding),
+        };
+        let headers = outgoing.headers();
+        let mut prepared = match &*written {
+            Message::Binary(event) => {
+                check_binary_mode(event)?;
+                Prepared::of_event(event, key()?, headers.len())
+            }
+            document => Prepared::of_record(&encode_message(document)?.with_key(key()?)),
+        };
+        for (name, value) in headers {
+            if name.starts_with(PREFIX) || name == CONTENT_TYPE {
+                return Err(attribute(name));
+            }
+            prepared.push(name, Some(value));
+        }
+        Ok(prepared)
+    }
+
+    /// Returns the topic of a message.
+    fn topic(&self, outgoing: &Outgoing) -> Arc<str> {
+        outgoing.destination().map_or_else(|| Arc::clone(&self.topic), Arc::from)
     }
 }
 
+/// Copies key, headers and body of another message.
+fn as_received(received: &Received, key: Option<&Bytes>) -> Prepared {
+    let key = key.cloned().or_else(|| Some(Bytes::copy_from_slice(&received.key()?)));
+    let mut prepared = Prepared::of_record(&Record::new(received.body()).with_key(key));
+    received.origin().headers(&mut |name, value| prepared.push(name, value.as_deref()));
+    prepared
+}
+
+#[cold]
+fn attribute(header: &str) -> Error {
+    Error::new(ErrorKind::InvalidName)
+        .with_detail(format!("the header `{}` would be an attribute", header.escape_debug()))
+        .with_help("set the attribute of the event")
+}
+
 impl Transmit for KafkaSender {
-    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        let outgoing = self.outgoing(&message)?;
-        drop(message);
-        self.producer.enqueue(&self.topic, outgoing).await
+    fn capabilities(&self) -> SenderCapabilities {
+        let carries = Carries::DESTINATION.and(Carries::KEY).and(Carries::HEADERS).and(Carries::AS_RECEIVED);
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(carries);
+        (capabilities.orders, capabilities.receipts) = (Orders::Partition, true);
+        capabilities
     }
 
-    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let (topic, prepared) = (self.topic(&outgoing), self.prepare(&outgoing)?);
+        drop(outgoing);
+        self.producer.enqueue(&topic, prepared).await
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
         if !self.producer.has_room() {
-            return Err(message);
+            return Tried::WouldWait(outgoing);
         }
-        match self.outgoing(&message) {
-            Ok(outgoing) => self.producer.try_enqueue(&self.topic, outgoing).ok_or(message),
-            Err(error) => Ok(Err(error)),
+        match self.prepare(&outgoing) {
+            Ok(prepared) => match self.producer.try_enqueue(&self.topic(&outgoing), prepared) {
+                Some(begun) => Tried::Done(begun),
+                None => Tried::WouldWait(outgoing),
+            },
+            Err(error) => Tried::Done(Err(error)),
         }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.producer.connectivity()
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Avro payloads by `apache-avro` 0.22, with schemas of a registry.
+//! Avro payloads by `apache-avro` 0.22, with schemas from a registry.
 
 use super::{
     CacheOptions, Framed, SchemaKind, SchemaRegistry, Writing,
@@ -13,19 +13,21 @@ use cloudevents_transport::AsyncCodec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
 
-/// Avro from and to serde types, framed with the number of an Avro schema.
+/// Encodes and decodes serde types as Avro, framed with the id of an Avro schema.
 ///
-/// The name of the Rust type must be that of the record, enumeration or fixed; serde's `rename` gives it one.
+/// The name of the Rust type must be that of the record, enumeration or fixed; serde's `rename` sets it.
 ///
-/// A payload is read with the schema it was written with, the one of its number. Without a reader schema, the fields of the
-/// Rust type are looked up in it by name. With one, Avro's rules of schema resolution come between: fields that the writer did not know
-/// get their defaults, numbers are widened. Records may have another name, as in Java; enumerations and fixeds may not.
+/// A payload is read with the schema it was written with, which its id identifies. Without a reader schema,
+/// the fields of the Rust type are looked up in that schema by name. With one, Avro's schema resolution
+/// applies: fields that the writer did not know get their defaults, and numbers are widened. Records may
+/// have another name, as in Java; enumerations and fixeds may not.
 ///
-/// It writes `application/avro`, and reads that, `avro/binary`, `application/vnd.apache.avro`, `application/vnd.confluent.avro`, and
-/// subtypes that end in `+avro` or `.avro+binary`.
+/// The codec writes `application/avro`. It reads that, `avro/binary`, `application/vnd.apache.avro`,
+/// `application/vnd.confluent.avro`, and subtypes that end in `+avro` or `.avro+binary`.
 ///
-/// Payloads are checked against the shape of their schema before anything is made of them: one that is cut off, that claims lengths it
-/// does not have, or that is nested deeper than 64 levels is refused, by [`CheckedSchema`].
+/// [`CheckedSchema`] checks each payload against the shape of its schema before it is decoded. It refuses
+/// payloads that are truncated, that claim lengths they do not have, or that are nested deeper than 64
+/// levels.
 ///
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,7 +59,7 @@ pub struct RegistryAvro<R> {
 }
 
 impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
-    /// A codec that reads.
+    /// Creates a codec that reads.
     pub fn new(registry: R) -> Self {
         Self {
             registry: Arc::new(registry),
@@ -68,21 +70,23 @@ impl<R: SchemaRegistry + 'static> RegistryAvro<R> {
         }
     }
 
-    /// The same, and writes with this schema.
+    /// Returns a codec that also writes, with this schema.
     pub fn writing(mut self, writing: Writing) -> Self {
         self.writing = Some(writing);
         self
     }
 
-    /// The same, and what is read is resolved to this schema, which must be whole: its references are not looked up.
+    /// Returns a codec that resolves what it reads to this schema. The schema must be complete: its
+    /// references are not looked up.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro schema.
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): it is not an Avro
+    /// schema.
     pub fn with_reader_schema(mut self, text: &str) -> Result<Self, Error> {
         self.reader = Some(CheckedSchema::parse(text, [])?);
         Ok(self)
     }
 
-    /// The same, and events are built with this content type.
+    /// Returns a codec that builds events with this content type.
     pub fn with_content_type(mut self, content_type: impl Into<Cow<'static, str>>) -> Self {
         self.content_type = content_type.into();
         self

@@ -1,17 +1,18 @@
-//! A registry that remembers what another one said.
+//! A registry that caches the responses of another one.
 
 use super::{Reference, Schema, SchemaRegistry, table::Table};
 use cloudevents_core::Error;
 use std::{sync::Arc, time::Duration};
 
-/// What a [`Cached`] keeps.
+/// Limits of a [`Cached`] registry.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CacheOptions {
-    /// The most answers of each kind. Default: 1000. The least recently used goes first.
+    /// The most responses of each kind. Default: 1000. The least recently used is evicted first.
     pub entries: usize,
-    /// How long it is remembered that the registry does not know something, so that a flood of payloads with the number of no schema is
-    /// not a flood of requests. Default: 5 seconds. What [`is_temporary`](super::is_temporary) is not remembered.
+    /// How long a negative response is cached, so that a flood of payloads with an unknown schema id is not
+    /// a flood of requests. Errors that are [temporary](super::is_temporary) are not cached. Default: 5
+    /// seconds.
     pub refused_for: Duration,
 }
 
@@ -21,11 +22,13 @@ impl Default for CacheOptions {
     }
 }
 
-/// Asks another registry, once: who asks the same meanwhile waits for that answer, be it an error.
+/// Caches another registry. Concurrent calls with the same question share one request and its result, even
+/// an error.
 ///
-/// A clone shares the memory. A future may be dropped at any time: the others who wait for the same answer go on, and when there are
-/// none the question is dropped too. Answers of the registry are kept as they are, texts of schemas included, so the memory is that of
-/// [`entries`](CacheOptions::entries) of them.
+/// Clones share the cache. A future may be dropped at any time: other callers that wait for the same
+/// response continue, and the request is cancelled when none are left. Responses are cached unchanged,
+/// including the texts of schemas, so memory grows with the size of up to
+/// [`entries`](CacheOptions::entries) responses of each kind.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};
@@ -61,12 +64,12 @@ pub struct Cached<R> {
 }
 
 impl<R> Cached<R> {
-    /// With the default [`CacheOptions`].
+    /// Caches with the default [`CacheOptions`].
     pub fn new(registry: R) -> Self {
         Self::with_options(registry, CacheOptions::default())
     }
 
-    /// With these options.
+    /// Caches with these options.
     pub fn with_options(registry: R, options: CacheOptions) -> Self {
         Self {
             registry: Arc::new(registry),
@@ -76,7 +79,7 @@ impl<R> Cached<R> {
         }
     }
 
-    /// The registry that is asked.
+    /// Returns the underlying registry.
     pub fn get_ref(&self) -> &R {
         &self.registry
     }

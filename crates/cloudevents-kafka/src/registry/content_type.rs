@@ -2,7 +2,7 @@
 
 use cloudevents_core::MediaType;
 
-/// One of these types, or a subtype that ends so.
+/// Whether the type is one of these, or a subtype with one of these endings.
 pub(crate) fn is_one_of(content_type: MediaType<'_>, types: &[&str], ending: &str) -> bool {
     let subtype = content_type.subtype().as_bytes();
     types.iter().any(|ty| content_type.is(ty))

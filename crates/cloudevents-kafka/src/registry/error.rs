@@ -1,9 +1,9 @@
-//! What a registry says when it does not do as asked.
+//! Errors of a registry.
 
 use cloudevents_core::{Error, ErrorKind};
 use std::{error::Error as _, fmt};
 
-/// A registry's answer that is none: the source of errors of `HttpRegistry`.
+/// A registry's error response: the source of errors of `HttpRegistry`.
 ///
 /// ```
 /// use cloudevents_core::Error;
@@ -22,29 +22,30 @@ pub struct RegistryRefusal {
 }
 
 impl RegistryRefusal {
-    /// For registries of one's own: the HTTP status, the registry's error code, and its words, of which the first KiB is kept.
+    /// Creates a refusal, for your own registries: the HTTP status, the registry's error code and its
+    /// message, of which the first KiB is kept.
     pub fn new(status: u16, code: Option<u32>, message: &str) -> Self {
         let kept = (0..=message.len().min(1024)).rev().find_map(|end| message.get(..end));
         Self { status, code, message: kept.unwrap_or_default().into() }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The registry's error code: 40401 for an unknown subject, 40402 for an unknown version, 40403 for an unknown schema, 42201
-    /// for a schema that is none.
+    /// Returns the registry's error code: 40401 for an unknown subject, 40402 for an unknown version, 40403
+    /// for an unknown schema, 42201 for an invalid schema.
     pub fn code(&self) -> Option<u32> {
         self.code
     }
 
-    /// What the registry said, as text, at most 1 KiB.
+    /// Returns the registry's message, at most 1 KiB.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether another attempt may go better: after 408, 425, 429, and 5xx but for 501 and 505.
+    /// Whether a retry may succeed: after 408, 425, 429, and 5xx except 501 and 505.
     pub fn is_temporary(&self) -> bool {
         match self.status {
             408 | 425 | 429 => true,
@@ -66,11 +67,12 @@ impl fmt::Display for RegistryRefusal {
 
 impl std::error::Error for RegistryRefusal {}
 
-/// Whether the registry could not be asked, so that the same call may go well later: the payload is not to blame, and must not end
-/// among the dead letters for it.
+/// Whether the registry was unavailable, so that the same call may succeed later. The payload is not at
+/// fault and must not become a dead letter.
 ///
-/// So are the kinds [`Timeout`](ErrorKind::Timeout), [`Disconnected`](ErrorKind::Disconnected), [`Closed`](ErrorKind::Closed) and
-/// [`Transport`](ErrorKind::Transport), and what a [`RegistryRefusal`] says so of.
+/// Returns true for the kinds [`Timeout`](ErrorKind::Timeout), [`Disconnected`](ErrorKind::Disconnected),
+/// [`Closed`](ErrorKind::Closed) and [`Transport`](ErrorKind::Transport). If the source is a
+/// [`RegistryRefusal`], returns what [`RegistryRefusal::is_temporary`] returns.
 pub fn is_temporary(error: &Error) -> bool {
     match error.source().and_then(|source| source.downcast_ref::<RegistryRefusal>()) {
         Some(refusal) => refusal.is_temporary(),

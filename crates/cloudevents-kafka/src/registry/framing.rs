@@ -1,17 +1,17 @@
-//! What stands before a payload.
+//! The framing before a payload.
 
 use cloudevents_core::{Error, ErrorKind};
 use smallvec::{SmallVec, smallvec};
 use std::fmt;
 
-/// The first byte.
+/// The magic byte.
 const MAGIC: u8 = 0;
 
-/// The magic byte and the id.
+/// The length of the magic byte and the id.
 const HEAD: usize = 5;
 
-/// A payload with the number of its schema: a byte 0, the number in four bytes with the highest first, for Protobuf a
-/// list of message indexes, and the payload proper.
+/// A payload with the id of its schema. The bytes are: a byte 0, the id as four bytes in big-endian order,
+/// for Protobuf a list of message indexes, and the payload itself.
 ///
 /// ```
 /// use cloudevents_kafka::registry::Framed;
@@ -24,27 +24,28 @@ const HEAD: usize = 5;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framed<'a> {
-    /// The number that the registry gave to the schema. Registries count in 31 bits; all 32 are read.
+    /// The id that the registry assigned to the schema. Registries assign 31-bit ids; all 32-bit values are
+    /// accepted.
     pub schema_id: u32,
-    /// Where in a Protobuf schema the message is; `None` for payloads that are not Protobuf.
+    /// The message's position in a Protobuf schema; `None` for payloads that are not Protobuf.
     pub message_indexes: Option<MessageIndexes>,
-    /// What follows.
+    /// The payload after the framing.
     pub payload: &'a [u8],
 }
 
 impl<'a> Framed<'a> {
-    /// This payload under this schema.
+    /// Frames this payload with this schema id.
     pub fn new(schema_id: u32, payload: &'a [u8]) -> Self {
         Self { schema_id, message_indexes: None, payload }
     }
 
-    /// The same with message indexes, as Protobuf has them.
+    /// Returns a copy with message indexes, for Protobuf.
     pub fn with_message_indexes(mut self, indexes: MessageIndexes) -> Self {
         self.message_indexes = Some(indexes);
         self
     }
 
-    /// Reads a payload that is not Protobuf. Nothing is copied.
+    /// Parses a payload that is not Protobuf. Nothing is copied.
     ///
     /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData): another first byte, or fewer than five bytes.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
@@ -54,7 +55,7 @@ impl<'a> Framed<'a> {
         }
     }
 
-    /// Reads a Protobuf payload: as [`parse`](Self::parse), and the message indexes.
+    /// Parses a Protobuf payload: the same as [`parse`](Self::parse), and the message indexes.
     ///
     /// Errors are of kind [`InvalidData`](ErrorKind::InvalidData), or [`TooDeep`](ErrorKind::TooDeep) when there are more indexes than
     /// [`MessageIndexes::MAX_LENGTH`].
@@ -65,9 +66,9 @@ impl<'a> Framed<'a> {
         Ok(framed.with_message_indexes(indexes))
     }
 
-    /// The bytes.
+    /// Returns the framed payload as bytes.
     pub fn to_vec(&self) -> Vec<u8> {
-        // Five bytes per index are the most there can be.
+        // An index takes five bytes at most.
         let indexes = self.message_indexes.as_ref().map_or(0, |indexes| indexes.0.len().saturating_add(1));
         let mut bytes = Vec::with_capacity(
             HEAD.saturating_add(indexes.saturating_mul(5)).saturating_add(self.payload.len()),
@@ -82,10 +83,12 @@ impl<'a> Framed<'a> {
     }
 }
 
-/// The way to a message in a Protobuf schema: its place among the messages of the file, then the place of the nested one in that, and
-/// so on. All count from 0. Map entries and groups, which are messages in descriptors, do not count: Confluent's Java serializer,
-/// which goes by the text of the schema, does not count them. Its Python serializer does: in messages of it that are nested beside map
-/// fields, the place is another.
+/// The path to a message in a Protobuf schema: its position among the messages of the file, then the
+/// position of the nested message in that one, and so on. All positions start at 0.
+///
+/// Map entries and groups, which are messages in descriptors, do not count. Confluent's Java serializer,
+/// which works on the schema's text, does not count them either. Confluent's Python serializer does: it
+/// computes other positions for messages that are nested beside map fields.
 ///
 /// ```
 /// use cloudevents_kafka::registry::{Framed, MessageIndexes};
@@ -120,17 +123,17 @@ impl MessageIndexes {
         Ok(Self(indexes.into()))
     }
 
-    /// The first message of the file.
+    /// Returns the indexes of the first message in the file.
     pub fn first() -> Self {
         Self(smallvec![0])
     }
 
-    /// The indexes; never empty.
+    /// Returns the indexes, never empty.
     pub fn as_slice(&self) -> &[u32] {
         &self.0
     }
 
-    /// Takes the list off the front. An empty list stands for the first message.
+    /// Reads the list from the front of the input. An empty list stands for the first message.
     fn take(bytes: &mut &[u8]) -> Result<Self, Error> {
         let count = usize::try_from(take_number(bytes)?).unwrap_or(usize::MAX);
         if count == 0 {
@@ -163,7 +166,7 @@ impl fmt::Debug for MessageIndexes {
     }
 }
 
-/// A zigzag varint of 32 bits that must not be negative.
+/// Reads a zigzag varint of 32 bits that must not be negative.
 fn take_number(bytes: &mut &[u8]) -> Result<u32, Error> {
     let mut zigzag = 0_u32;
     for shift in [0_u32, 7, 14, 21, 28] {
@@ -186,7 +189,7 @@ fn take_number(bytes: &mut &[u8]) -> Result<u32, Error> {
     Err(Error::new(ErrorKind::InvalidData).with_detail("a message index has more than 32 bits"))
 }
 
-/// Numbers are of 31 bits, so that doubling them loses none.
+/// Indexes have 31 bits, so doubling one does not overflow.
 fn put_number(number: u32, bytes: &mut Vec<u8>) {
     let mut zigzag = number << 1;
     while zigzag >= 0x80 {
@@ -201,7 +204,7 @@ fn unframed(bytes: &[u8]) -> Error {
     let error = Error::new(ErrorKind::InvalidData).with_offset(0);
     match bytes.first() {
         Some(&MAGIC) | None => error.with_detail(format!(
-            "{} bytes are too few for the byte 0 and the four bytes of a schema's number",
+            "{} bytes are too few for the byte 0 and the four bytes of a schema's id",
             bytes.len()
         )),
         Some(1) => error

@@ -1,4 +1,4 @@
-//! JSON whose JSON Schema a registry has.
+//! JSON payloads with JSON Schemas from a registry.
 
 use super::{
     CacheOptions, Framed, SchemaKind, SchemaRegistry, Writing,
@@ -11,11 +11,13 @@ use cloudevents_transport::AsyncCodec;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
 
-/// JSON from and to serde types, framed with the number of a JSON Schema.
+/// Encodes and decodes serde types as JSON, framed with the id of a JSON Schema.
 ///
-/// The schema's kind is checked. The JSON is not: validate against the schema's text where that is wanted.
+/// The codec checks that the schema is a JSON Schema, but does not validate the JSON against it. To
+/// validate, use the schema's text.
 ///
-/// It writes `application/vnd.confluent.json`, and reads that, `application/json`, and subtypes that end in `+json`.
+/// The codec writes `application/vnd.confluent.json`. It reads that, `application/json`, and subtypes that
+/// end in `+json`.
 ///
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,7 +42,7 @@ pub struct RegistryJson<R> {
 }
 
 impl<R: SchemaRegistry + 'static> RegistryJson<R> {
-    /// A codec that reads.
+    /// Creates a codec that reads.
     pub fn new(registry: R) -> Self {
         Self {
             registry: Arc::new(registry),
@@ -50,13 +52,13 @@ impl<R: SchemaRegistry + 'static> RegistryJson<R> {
         }
     }
 
-    /// The same, and writes with this schema.
+    /// Returns a codec that also writes, with this schema.
     pub fn writing(mut self, writing: Writing) -> Self {
         self.writing = Some(writing);
         self
     }
 
-    /// The same, and events are built with this content type.
+    /// Returns a codec that builds events with this content type.
     pub fn with_content_type(mut self, content_type: impl Into<Cow<'static, str>>) -> Self {
         self.content_type = content_type.into();
         self
@@ -98,6 +100,6 @@ where
         let framed = Framed::parse(data.as_bytes())?;
         self.check(framed.schema_id).await?;
         serde_json::from_slice(framed.payload)
-            .map_err(|error| invalid(format!("the payload is not the JSON asked for: {error}")))
+            .map_err(|error| invalid(format!("the payload is not the requested JSON: {error}")))
     }
 }

@@ -1,36 +1,38 @@
-//! Payloads that name their schema: the framing of schema registries, and codecs that ask one.
+//! Payloads that name their schema: the framing of schema registries, and codecs that use a registry.
 //!
-//! On many topics a payload is not bare Avro, Protobuf or JSON. A byte 0 and the number of a schema, four bytes with the highest
-//! first, stand before it, and who reads it fetches the schema from a registry. [Confluent's documentation][wire] has the framing;
-//! Apicurio, Karapace and Redpanda read and write it as well, and answer the same requests.
+//! On many topics a payload is not bare Avro, Protobuf or JSON. It starts with a byte 0 and the id of a
+//! schema, four bytes in big-endian order. The reader fetches the schema from a registry. [Confluent's
+//! documentation][wire] describes the framing; Apicurio, Karapace and Redpanda use the same framing and the
+//! same requests.
 //!
 //! | item | what it does |
 //! |---|---|
 //! | [`Framed`] | reads and writes the framing, without a registry |
-//! | [`SchemaRegistry`] | who knows schemas; implemented by `HttpRegistry` (feature `registry-reqwest013`), and by who wants to |
-//! | [`Cached`] | asks another registry, once |
-//! | `RegistryAvro` | Avro from and to serde types (feature `registry-apacheavro022`) |
+//! | [`SchemaRegistry`] | the trait of registries; implemented by `HttpRegistry` (feature `registry-reqwest013`) and by your own |
+//! | [`Cached`] | caches another registry |
+//! | `RegistryAvro` | serde types as Avro (feature `registry-apacheavro022`) |
 //! | `RegistryProtobuf` | messages of prost (feature `registry-prost014`) |
-//! | [`RegistryJson`] | JSON from and to serde types; it is not checked against its JSON Schema |
-//! | [`RegistryRaw`] | bytes and the number of their schema, for anything else |
+//! | [`RegistryJson`] | serde types as JSON, without validation against the JSON Schema |
+//! | [`RegistryRaw`] | bytes and the id of their schema, for anything else |
 //!
-//! The codecs implement [`AsyncCodec`](cloudevents_transport::AsyncCodec). Each keeps what it made of a schema, so that decoding asks
-//! once per schema, even of a registry that is not [`Cached`].
+//! The codecs implement [`AsyncCodec`](cloudevents_transport::AsyncCodec). Each keeps the schemas it has
+//! parsed, so that decoding asks the registry once per schema, even if it is not [`Cached`].
 //!
 //! # Content types
 //!
-//! The specification's Kafka binding shows `application/avro` for Avro in binary mode, Debezium writes that for what Confluent's
-//! serializer made, and EventBridge takes `application/avro` and `application/protobuf` for payloads of registry serializers. So these
-//! are what the codecs write. A framed payload is not JSON, and `application/json` would promise that it is:
-//! [`RegistryJson`] writes `application/vnd.confluent.json`. There is no registered media type for any of the three. A topic with
-//! another convention is served with `with_content_type`.
+//! The specification's Kafka binding shows `application/avro` for Avro in binary mode. Debezium writes the
+//! same type for payloads of Confluent's serializer. EventBridge takes `application/avro` and
+//! `application/protobuf` for payloads of registry serializers. The codecs write these two. A framed
+//! payload is not JSON, and `application/json` would claim that it is, so [`RegistryJson`] writes
+//! `application/vnd.confluent.json`. None of the three media types is registered. For a topic with another
+//! convention, use `with_content_type`.
 //!
-//! What is read is wider, and listed at each codec.
+//! The codecs read more content types; each codec lists them.
 //!
-//! # Not here
+//! # Not supported
 //!
-//! Schema ids in record headers (a byte 1 and a GUID), Glue's framing of 18 bytes, references of Protobuf schemas (none are needed to
-//! find a message), rules and encryption of fields, and validation by JSON Schema.
+//! Schema ids in record headers (a byte 1 and a GUID), Glue's framing of 18 bytes, references of Protobuf
+//! schemas (not needed to find a message), rules and encryption of fields, and validation by JSON Schema.
 //!
 //! [wire]: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 

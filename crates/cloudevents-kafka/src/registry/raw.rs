@@ -1,4 +1,4 @@
-//! Framed payloads for which there is no codec.
+//! Framed payloads without a codec.
 
 use super::Framed;
 use bytes::Bytes;
@@ -6,17 +6,18 @@ use cloudevents_core::{CodecContext, Data, Error, MediaType, Payload};
 use cloudevents_transport::AsyncCodec;
 use std::borrow::Cow;
 
-/// The number of a schema, and what stands behind it. Message indexes of Protobuf are part of the bytes: [`Framed::parse_protobuf`] takes
-/// them apart.
+/// The id of a schema and the bytes after it. For Protobuf, the bytes include the message indexes:
+/// [`Framed::parse_protobuf`] separates them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawPayload {
-    /// The number of the schema.
+    /// The id of the schema.
     pub schema_id: u32,
-    /// What follows the number.
+    /// The bytes after the id.
     pub bytes: Bytes,
 }
 
-/// A codec of [`RawPayload`], for schemas of other kinds and for who forwards. No registry is asked, and any content type is read.
+/// A codec for [`RawPayload`], for other kinds of schemas and for forwarding. It uses no registry and reads
+/// any content type.
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -38,7 +39,7 @@ pub struct RegistryRaw {
 }
 
 impl RegistryRaw {
-    /// Events are built with this content type.
+    /// Creates a codec that builds events with this content type.
     pub fn new(content_type: impl Into<Cow<'static, str>>) -> Self {
         Self { content_type: content_type.into() }
     }

@@ -1,10 +1,10 @@
-//! All that a schema refers to.
+//! Resolves the references of a schema.
 
 use super::{Reference, Schema, SchemaRegistry};
 use cloudevents_core::{Error, ErrorKind};
 use std::collections::HashSet;
 
-/// The most schemas that one may refer to, directly or not.
+/// The most schemas that one schema may refer to, directly or indirectly.
 const MOST: usize = 256;
 
 enum Step {
@@ -12,7 +12,8 @@ enum Step {
     Done(Reference, Schema),
 }
 
-/// The schemas that this one refers to, directly or not, each once; what one refers to comes before it.
+/// Returns the schemas that this one refers to, directly or indirectly, each once. A schema comes after
+/// those that it refers to.
 ///
 /// Errors are those of the registry, and [`TooMany`](ErrorKind::TooMany) for more than 256.
 pub async fn referenced_schemas<R: SchemaRegistry>(

@@ -1,4 +1,4 @@
-//! A registry behind HTTP, asked with reqwest 0.13.
+//! A registry over HTTP, with reqwest 0.13.
 
 use super::{Reference, RegistryRefusal, Schema, SchemaKind, SchemaRegistry};
 use cloudevents_core::{Error, ErrorKind};
@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 /// The media type of the API.
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
-/// How an [`HttpRegistry`] asks.
+/// Options of an [`HttpRegistry`].
 ///
 /// ```
 /// use cloudevents_kafka::registry::{Authorization, HttpRegistryOptions};
@@ -26,21 +26,22 @@ const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRegistryOptions {
-    /// Who asks. Default: [`None`](Authorization::None), or the user and password of the URL.
+    /// The credentials. Default: [`None`](Authorization::None), or the user and password of the URL.
     pub authorization: Authorization,
-    /// Headers of every request, such as those that name a cluster or an identity pool.
+    /// Extra headers of every request, such as those that name a cluster or an identity pool.
     pub headers: HeaderMap,
-    /// How long one exchange may take, connecting and the body included. Default: 10 seconds.
+    /// How long one request may take, including connecting and reading the body. Default: 10 seconds.
     pub timeout: Duration,
-    /// How long connecting may take. Default: 5 seconds. Not for a client of one's own.
+    /// How long connecting may take. Default: 5 seconds. Has no effect with your own client.
     pub connect_timeout: Duration,
-    /// The most bytes of an answer. Default: 1 MiB.
+    /// The largest response body in bytes. Default: 1 MiB.
     pub max_bytes: usize,
-    /// Whether schemas that are not registered under their subject are. Default: no, so that they are refused.
+    /// Whether to register schemas that are missing under their subject. Default: no, so that they are
+    /// refused.
     pub register: bool,
     /// Whether the registry normalizes schemas before it compares them. Default: no.
     pub normalize: bool,
-    /// A client of one's own, with its proxies and certificates. It should follow no redirects.
+    /// Your own client, with its proxies and certificates. It should not follow redirects.
     pub client: Option<Client>,
 }
 
@@ -74,11 +75,11 @@ impl fmt::Debug for HttpRegistryOptions {
     }
 }
 
-/// Who asks.
+/// Credentials for the registry.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Authorization {
-    /// Nobody in particular.
+    /// No credentials.
     #[default]
     None,
     /// A user with a password, or a key with a secret.
@@ -88,7 +89,8 @@ pub enum Authorization {
         /// The password or secret.
         password: String,
     },
-    /// The bearer of a token that does not expire: who has tokens that do implements [`SchemaRegistry`] around this one.
+    /// A bearer token that does not expire. For tokens that do, implement [`SchemaRegistry`] around this
+    /// one.
     Bearer(String),
 }
 
@@ -103,34 +105,37 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// A registry behind the [API of Confluent's](https://docs.confluent.io/platform/current/schema-registry/develop/api.html), which
-/// Karapace and Redpanda have too, and Apicurio under `/apis/ccompat/v7`.
+/// A registry with [Confluent's
+/// API](https://docs.confluent.io/platform/current/schema-registry/develop/api.html). Karapace and Redpanda
+/// offer it too, and Apicurio under `/apis/ccompat/v7`.
 ///
 /// | error | when |
 /// |---|---|
-/// | [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) | it could not be reached, or did not answer: try again later |
-/// | [`Transport`](ErrorKind::Transport) | it answered 429, 5xx and the like: try again later |
-/// | [`InvalidData`](ErrorKind::InvalidData) | it knows no schema of this number, no version of this subject |
-/// | [`Refused`](ErrorKind::Refused) | it does not know the schema whose number was asked for, or declined (401, 403, 409, 422) |
-/// | [`InvalidUrl`](ErrorKind::InvalidUrl) | there is something else at the URL |
-/// | [`TooLarge`](ErrorKind::TooLarge), [`InvalidDocument`](ErrorKind::InvalidDocument) | the answer is |
+/// | [`Disconnected`](ErrorKind::Disconnected), [`Timeout`](ErrorKind::Timeout) | the registry could not be reached or did not respond: try again later |
+/// | [`Transport`](ErrorKind::Transport) | the status is 429, 5xx or similar: try again later |
+/// | [`InvalidData`](ErrorKind::InvalidData) | the registry has no schema with this id, or no such version of this subject |
+/// | [`Refused`](ErrorKind::Refused) | the registry does not know the schema whose id was requested, or declined (401, 403, 409, 422) |
+/// | [`InvalidUrl`](ErrorKind::InvalidUrl) | the URL is not that of a registry |
+/// | [`TooLarge`](ErrorKind::TooLarge), [`InvalidDocument`](ErrorKind::InvalidDocument) | the response is too large or malformed |
 ///
-/// The source of errors by status is a [`RegistryRefusal`]; [`is_temporary`](super::is_temporary) tells the first two rows from the
-/// others. Nothing is asked twice by itself, and redirects are not followed. `https` needs one of the TLS features of reqwest, which
-/// the program turns on.
+/// Errors with a status have a [`RegistryRefusal`] as their source. [`is_temporary`](super::is_temporary)
+/// returns true for the first two rows. The client does not retry by itself and does not follow redirects.
+/// For `https`, the program turns on one of reqwest's TLS features.
 ///
-/// It remembers nothing: put it into a [`Cached`](super::Cached).
+/// It caches nothing: wrap it in a [`Cached`](super::Cached).
 pub struct HttpRegistry {
     client: Client,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     base: Url,
     options: HttpRegistryOptions,
 }
 
 impl HttpRegistry {
-    /// For the registry at this URL, `http` or `https`, below which are `schemas` and `subjects`.
+    /// Creates a client for the registry at this `http` or `https` URL, below which are `schemas` and
+    /// `subjects`.
     ///
-    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or [`Transport`](ErrorKind::Transport) when there can be no client.
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or [`Transport`](ErrorKind::Transport)
+    /// when no HTTP client can be created.
     pub fn new(url: &str, options: HttpRegistryOptions) -> Result<Self, Error> {
         let base = Url::parse(url)
             .map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error.to_string()))?;
@@ -149,7 +154,7 @@ impl HttpRegistry {
         Ok(Self { client, base, options })
     }
 
-    /// Asks, and reads the answer.
+    /// Sends a request and reads the response.
     async fn ask<A: for<'de> Deserialize<'de>>(
         &self,
         path: &str,
@@ -185,7 +190,7 @@ impl HttpRegistry {
         let body = read(response, self.options.max_bytes).await?;
         serde_json::from_slice(&body).map_err(|error| {
             Error::new(ErrorKind::InvalidDocument)
-                .with_detail(format!("the registry's answer is not the one expected: {error}"))
+                .with_detail(format!("the registry sent an unexpected response: {error}"))
                 .with_help("check that the URL is that of a schema registry's API")
         })
     }
@@ -210,7 +215,7 @@ impl SchemaRegistry for HttpRegistry {
         let answer: Result<Numbered, Error> = self.ask(&path, query, Some(&Document::of(schema))).await;
         match answer {
             Ok(numbered) => Ok(numbered.id),
-            // Not a mistake of a payload: the value is there, and the registry lacks its schema.
+            // The payload is not at fault: the value exists, and the registry lacks its schema.
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 let detail = format!("the schema is not registered under `{subject}`: {}", error.detail());
                 let refusal = std::error::Error::source(&error)
@@ -231,7 +236,7 @@ impl SchemaRegistry for HttpRegistry {
 
 impl fmt::Debug for HttpRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A URL may have a password in it.
+        // A URL may contain a password.
         f.debug_struct("HttpRegistry").field("options", &self.options).finish_non_exhaustive()
     }
 }
@@ -241,7 +246,7 @@ impl fmt::Debug for HttpRegistry {
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     schema: &'a str,
-    /// Left out for Avro: registries that know nothing else do not know the member.
+    /// Omitted for Avro: registries that support only Avro do not know the member.
     #[serde(skip_serializing_if = "Option::is_none")]
     schema_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -265,7 +270,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// A schema in an answer.
+/// A schema in a response.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -305,7 +310,7 @@ struct Refused {
     message: String,
 }
 
-/// A subject as a segment of a path.
+/// A subject as a path segment.
 fn segment(subject: &str) -> Result<String, Error> {
     if matches!(subject, "" | "." | "..") {
         return Err(Error::new(ErrorKind::Unsupported)
@@ -321,7 +326,7 @@ fn segment(subject: &str) -> Result<String, Error> {
     Ok(segment)
 }
 
-/// The body, within the limit. The deadline is that of the exchange.
+/// Reads the body, up to the limit. The deadline is that of the request.
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
     let declared = response.content_length().unwrap_or_default();
     if usize::try_from(declared).map_or(true, |declared| declared > limit) {
@@ -340,11 +345,11 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
 #[cold]
 fn too_large(limit: usize) -> Error {
     Error::new(ErrorKind::TooLarge)
-        .with_detail(format!("the registry's answer has more than {limit} bytes"))
+        .with_detail(format!("the registry's response has more than {limit} bytes"))
         .with_help("raise `HttpRegistryOptions::max_bytes`")
 }
 
-/// What a status says. The body is looked at for the registry's own words.
+/// Converts a status to an error. Reads the registry's message from the body.
 async fn refused(status: u16, response: Response, limit: usize) -> Error {
     let document = match read(response, limit).await {
         Ok(body) => serde_json::from_slice::<Refused>(&body).ok(),
@@ -376,7 +381,7 @@ async fn refused(status: u16, response: Response, limit: usize) -> Error {
         .with_source(refusal)
 }
 
-/// An error of reqwest, without the URL, in which there may be secrets.
+/// Converts an error of reqwest, without the URL, which may contain secrets.
 #[cold]
 fn failed(otherwise: ErrorKind, error: reqwest::Error) -> Error {
     let error = error.without_url();

@@ -1,13 +1,14 @@
-//! Who knows schemas.
+//! The trait of registries.
 
 use super::{Reference, Schema};
 use cloudevents_core::Error;
 use std::sync::Arc;
 
-/// A registry: gives the schema of a number, and the number of a schema.
+/// A registry: returns the schema for an id, and the id of a schema.
 ///
-/// Implement it with `async fn`. A future may be dropped at any await, and must leave nothing half done. Errors that another attempt may
-/// do away with are those that [`is_temporary`](super::is_temporary) knows; [`Cached`](super::Cached) keeps them for nobody.
+/// Implement it with `async fn`. A future may be dropped at any await point and must not leave partial
+/// effects. For errors that a retry may resolve, use a kind that [`is_temporary`](super::is_temporary)
+/// recognizes; [`Cached`](super::Cached) does not cache them.
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};
@@ -29,16 +30,17 @@ use std::sync::Arc;
 /// }
 /// ```
 pub trait SchemaRegistry: Send + Sync {
-    /// The schema of this number. What a number stands for never changes.
+    /// Returns the schema with this id. The schema of an id never changes.
     ///
-    /// An unknown number is an error of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the payload names a schema that
-    /// there is not.
+    /// An unknown id is an error of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the
+    /// payload names a schema that does not exist.
     fn schema(&self, id: u32) -> impl Future<Output = Result<Schema, Error>> + Send;
 
-    /// The schema that another one refers to.
+    /// Returns a schema that another one refers to.
     fn referenced(&self, reference: &Reference) -> impl Future<Output = Result<Schema, Error>> + Send;
 
-    /// The number of this schema under this subject. Whether an unknown schema is registered or refused is up to the registry.
+    /// Returns the id of this schema under this subject. The registry decides whether an unknown schema is
+    /// registered or refused.
     fn id_of(&self, subject: &str, schema: &Schema) -> impl Future<Output = Result<u32, Error>> + Send;
 }
 

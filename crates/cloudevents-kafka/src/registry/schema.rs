@@ -1,8 +1,8 @@
-//! Schemas as a registry has them.
+//! Schemas as a registry stores them.
 
 use std::{fmt, sync::Arc};
 
-/// A schema: its text, what language that is in, and what it refers to. Cheap to clone.
+/// A schema: its text, its language and its references. Cheap to clone.
 ///
 /// ```
 /// use cloudevents_kafka::registry::{Schema, SchemaKind};
@@ -19,49 +19,49 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// A schema of this kind. The text is not looked at.
+    /// Creates a schema of this kind. The text is not parsed.
     pub fn new(kind: SchemaKind, text: impl Into<Arc<str>>) -> Self {
         Self { kind, text: text.into(), references: Arc::default() }
     }
 
-    /// An Avro schema, as JSON.
+    /// Creates an Avro schema from JSON.
     pub fn avro(text: impl Into<Arc<str>>) -> Self {
         Self::new(SchemaKind::Avro, text)
     }
 
-    /// A Protobuf schema, as the text of a `.proto` file.
+    /// Creates a Protobuf schema from the text of a `.proto` file.
     pub fn protobuf(text: impl Into<Arc<str>>) -> Self {
         Self::new(SchemaKind::Protobuf, text)
     }
 
-    /// A JSON Schema.
+    /// Creates a JSON Schema.
     pub fn json(text: impl Into<Arc<str>>) -> Self {
         Self::new(SchemaKind::Json, text)
     }
 
-    /// The same with these references.
+    /// Returns a copy with these references.
     pub fn with_references(mut self, references: impl Into<Arc<[Reference]>>) -> Self {
         self.references = references.into();
         self
     }
 
-    /// The language of the schema.
+    /// Returns the language of the schema.
     pub fn kind(&self) -> &SchemaKind {
         &self.kind
     }
 
-    /// The schema itself.
+    /// Returns the text of the schema.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The schemas it refers to directly.
+    /// Returns the schemas that it refers to directly.
     pub fn references(&self) -> &[Reference] {
         &self.references
     }
 
-    /// The name for subjects: the full name of an Avro record, enumeration or fixed, or the title of a JSON Schema. `None` for other
-    /// kinds, and when there is none.
+    /// Returns the name for subjects: the full name of an Avro record, enumeration or fixed, or the title
+    /// of a JSON Schema. `None` for other kinds, and for a schema without a name.
     pub fn name(&self) -> Option<String> {
         let document: serde_json::Value = match self.kind {
             SchemaKind::Avro | SchemaKind::Json => serde_json::from_str(&self.text).ok()?,
@@ -81,22 +81,22 @@ impl Schema {
     }
 }
 
-/// The language of a schema: `schemaType` of the registry's documents.
+/// The language of a schema, `schemaType` in the registry's documents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SchemaKind {
-    /// Avro, which registries may leave unsaid.
+    /// Avro, which registries may omit.
     Avro,
     /// Protobuf.
     Protobuf,
     /// JSON Schema.
     Json,
-    /// What a plug-in of the registry brought.
+    /// A language that a plug-in of the registry adds.
     Other(Arc<str>),
 }
 
 impl SchemaKind {
-    /// The kind of this name, as it stands in documents.
+    /// Returns the kind for a name from the registry's documents.
     pub fn from_name(name: &str) -> Self {
         match name {
             "AVRO" => Self::Avro,
@@ -106,7 +106,7 @@ impl SchemaKind {
         }
     }
 
-    /// The name, as it stands in documents.
+    /// Returns the name in the registry's documents.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Avro => "AVRO",
@@ -123,13 +123,14 @@ impl fmt::Display for SchemaKind {
     }
 }
 
-/// A version of a subject that a schema refers to.
+/// A reference from a schema to a version of a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// What the schema calls it: the full name of an Avro type, the path of a Protobuf import, the URL of a JSON Schema.
+    /// The name by which the schema refers to it: the full name of an Avro type, the path of a Protobuf
+    /// import, the URL of a JSON Schema.
     pub name: String,
-    /// The subject it is registered under.
+    /// The subject under which it is registered.
     pub subject: String,
-    /// Its version there, counted from 1.
+    /// Its version under that subject, starting at 1.
     pub version: u32,
 }

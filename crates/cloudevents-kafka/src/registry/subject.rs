@@ -1,9 +1,9 @@
-//! The names schemas are registered under.
+//! The names under which schemas are registered.
 
 use cloudevents_core::{Error, ErrorKind};
 use std::{borrow::Cow, sync::Arc};
 
-/// Under which subject a payload's schema is registered: Confluent's naming strategies.
+/// Selects the subject under which a payload's schema is registered: Confluent's naming strategies.
 ///
 /// ```
 /// use cloudevents_kafka::registry::Subject;
@@ -25,19 +25,20 @@ pub enum Subject {
     Record,
     /// The topic, `-` and the full name of the type: `TopicRecordNameStrategy`.
     TopicRecord,
-    /// This one.
+    /// A fixed subject.
     Literal(Arc<str>),
 }
 
 impl Subject {
-    /// This subject, whatever the topic and the type are.
+    /// Returns this subject for every topic and type.
     pub fn literal(name: impl Into<Arc<str>>) -> Self {
         Self::Literal(name.into())
     }
 
-    /// The subject of a payload on this topic with a type of this name.
+    /// Returns the subject for a payload on this topic with a type of this name.
     ///
-    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): what the subject is made of is not known.
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): the strategy needs a topic or a type
+    /// name that is not known.
     pub fn name<'a>(&'a self, topic: Option<&str>, record: Option<&'a str>) -> Result<Cow<'a, str>, Error> {
         let topic = || topic.ok_or_else(no_topic);
         let record = || record.ok_or_else(no_record);

@@ -1,4 +1,4 @@
-//! Answers that are kept, and asked for once at a time.
+//! A table of cached responses, with at most one request per key.
 
 use super::{CacheOptions, is_temporary};
 use cloudevents_core::Error;
@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-/// A question under way. All who want the answer drive it; when all of them are dropped, so is it.
+/// A request in progress. All waiting callers drive it; it is cancelled when all of them are dropped.
 type Flight<V> = Shared<BoxFuture<'static, Result<V, Error>>>;
 
 pub(crate) struct Table<K, V> {
@@ -47,7 +47,8 @@ where
         Arc::new(Self { options, entries: Mutex::new(Entries { by_key: HashMap::new(), clock: 0 }) })
     }
 
-    /// The answer to this question: the one that is kept, or that of `ask`, which is called when nobody is asking already.
+    /// Returns the response for this key: the cached one, or the result of `ask`, which is called only if
+    /// no request for the key is in progress.
     pub(crate) async fn get<F>(self: &Arc<Self>, key: K, ask: impl FnOnce() -> F) -> Result<V, Error>
     where
         F: Future<Output = Result<V, Error>> + Send + 'static,
@@ -113,7 +114,7 @@ where
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
-        // What is kept is whole between any two statements.
+        // The entries are consistent between any two statements.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,7 +123,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Entries<K, V> {
     fn put(&mut self, key: K, entry: Entry<V>, most: usize) {
         self.by_key.insert(key.clone(), entry);
         while self.by_key.len() > most.max(1) {
-            // Numbers that nobody knows come from strangers, and must not push out what is in use.
+            // Unknown ids come from other peers and must not evict entries in use.
             let least = self
                 .by_key
                 .iter()
@@ -131,7 +132,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Entries<K, V> {
                 .map(|(key, _)| key.clone());
             match least {
                 Some(least) => self.by_key.remove(&least),
-                None => break, // all are under way, and somebody waits for each
+                None => break, // all are in progress, with a caller waiting for each
             };
         }
     }

@@ -1,16 +1,16 @@
-//! The schema that payloads are written with.
+//! The schema with which payloads are written.
 
 use super::{Schema, SchemaKind, SchemaRegistry, Subject};
 use cloudevents_core::{CodecContext, Error, ErrorKind};
 
-/// With which schema a codec writes.
+/// Selects the schema with which a codec writes.
 ///
 /// ```
 /// use cloudevents_kafka::registry::{Schema, Subject, Writing};
 ///
-/// // The schema that the registry has under this number:
+/// // The schema with this id in the registry:
 /// let writing = Writing::id(7);
-/// // This schema, whose number the registry is asked for:
+/// // This schema, whose id the registry returns:
 /// let writing = Writing::schema(Schema::avro(r#"{"type": "enum", "name": "Size", "symbols": ["S", "M"]}"#)).under(Subject::Record);
 /// ```
 #[derive(Clone, Debug)]
@@ -26,24 +26,26 @@ enum Source {
 }
 
 impl Writing {
-    /// The schema of this number.
+    /// Writes with the schema of this id.
     pub fn id(id: u32) -> Self {
         Self { source: Source::Id(id), subject: Subject::default() }
     }
 
-    /// This schema, under the subject of the topic. The registry is asked for its number, and registers it if it was told to.
+    /// Writes with this schema, under the subject of the topic. The registry returns its id, and registers
+    /// the schema first if that is turned on.
     pub fn schema(schema: Schema) -> Self {
         let name = schema.name();
         Self { source: Source::Schema { schema, name }, subject: Subject::default() }
     }
 
-    /// The same under this subject.
+    /// Returns a copy with this subject.
     pub fn under(mut self, subject: Subject) -> Self {
         self.subject = subject;
         self
     }
 
-    /// The number of the schema. `record` is the name of the type, where the codec knows it better than the schema.
+    /// Returns the id of the schema. `record` is the name of the type, if the codec knows it better than
+    /// the schema.
     pub(crate) async fn resolve<R: SchemaRegistry>(
         writing: Option<&Self>,
         registry: &R,
@@ -52,7 +54,7 @@ impl Writing {
     ) -> Result<u32, Error> {
         let Some(writing) = writing else {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_detail("this codec reads, and was not told what to write with")
+                .with_detail("this codec only reads: it has no schema to write with")
                 .with_help(
                     "give it a schema: `.writing(Writing::id(…))` or `.writing(Writing::schema(…))`",
                 ));
@@ -67,7 +69,7 @@ impl Writing {
     }
 }
 
-/// The schema of this number, which must be of this kind.
+/// Returns the schema of this id, which must be of this kind.
 pub(crate) async fn schema_of_kind<R: SchemaRegistry>(
     registry: &R,
     id: u32,
@@ -82,7 +84,7 @@ pub(crate) async fn schema_of_kind<R: SchemaRegistry>(
         .with_help(format!("read it with a codec for {}", schema.kind())))
 }
 
-/// A mistake of a payload, or of a value that should become one.
+/// An error in a payload, or in a value to be encoded.
 #[cold]
 pub(crate) fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidData).with_detail(detail)

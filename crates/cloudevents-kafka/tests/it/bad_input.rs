@@ -1,7 +1,7 @@
-//! What no consumer should stumble over: each refusal is typed, and nothing is made up.
+//! Malformed input that a consumer must survive: each refusal is typed, and nothing is made up.
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, ErrorKind, FormatId, Limits, Message, RepairKind};
+use cloudevents_core::{DecodeOptions, Document, ErrorKind, FormatId, Limits, Message, RepairKind};
 use cloudevents_kafka::{JsonFallback, Record, decode, decode_message, encode_message, is_cloudevent};
 
 const REQUIRED: [(&str, &str); 4] =
@@ -21,10 +21,10 @@ fn document(content_type: &'static str, value: &'static str) -> Record {
     Record::new(Bytes::from(value)).with_header("content-type", Bytes::from(content_type))
 }
 
-fn small() -> Decoding {
+fn small() -> DecodeOptions {
     let mut limits = Limits::default();
     (limits.bytes, limits.attributes, limits.name, limits.value) = (100, 8, 20, 30);
-    Decoding::strict().with_limits(limits)
+    DecodeOptions::strict().with_limits(limits)
 }
 
 fn cases() -> Vec<(&'static str, Record, ErrorKind)> {
@@ -156,7 +156,7 @@ fn cases() -> Vec<(&'static str, Record, ErrorKind)> {
         ("a hundred attributes", many, ErrorKind::TooMany),
         ("a batch", document("application/cloudevents-batch+json", "[]"), ErrorKind::Batched),
         (
-            "a batch of a format nobody knows",
+            "a batch of an unknown format",
             document("application/cloudevents-batch+x", "[]"),
             ErrorKind::Batched,
         ),
@@ -166,7 +166,7 @@ fn cases() -> Vec<(&'static str, Record, ErrorKind)> {
             ErrorKind::InvalidDocument,
         ),
         (
-            "a charset nobody reads",
+            "an unsupported charset",
             document("application/cloudevents+json; charset=utf-16", "{}"),
             ErrorKind::Unsupported,
         ),
@@ -192,10 +192,10 @@ fn refused() {
     assert!(decode(&event(), &with).is_ok());
 }
 
-/// What lenient decoding reads is what it says it repaired, and the rest is refused as before.
+/// Lenient decoding reports what it repaired, and refuses the rest as before.
 #[test]
 fn leniency_repairs_no_more_than_it_says() {
-    let with = small().with_leniency(Decoding::lenient().leniency);
+    let with = small().with_leniency(DecodeOptions::lenient().leniency);
     for (what, record, kind) in cases() {
         match decode(&record, &with) {
             Ok(decoded) => assert!(!decoded.repairs().is_empty(), "{what} was passed over"),
@@ -218,9 +218,9 @@ fn documents_are_refused_when_they_are_read() {
         ("an unknown format", document("application/cloudevents+toml", "id = 1"), ErrorKind::UnknownFormat),
         ("no format", document("application/cloudevents", "{}"), ErrorKind::UnknownFormat),
     ] {
-        assert_eq!(decode(&record, &Decoding::strict()).map(|_| ()).unwrap_err().kind(), kind, "{what}");
-        // Forwarding looks into no document.
-        let message = decode_message(&record, &Decoding::strict()).unwrap().value;
+        assert_eq!(decode(&record, &DecodeOptions::strict()).map(|_| ()).unwrap_err().kind(), kind, "{what}");
+        // Forwarding does not parse documents.
+        let message = decode_message(&record, &DecodeOptions::strict()).unwrap().value;
         assert_eq!(encode_message(&message).unwrap().value, record.value, "{what}");
     }
 }
@@ -234,7 +234,7 @@ fn deep_documents() {
     );
     let record = Record::new(Bytes::from(deep))
         .with_header("content-type", Bytes::from("application/cloudevents+json"));
-    assert_eq!(decode(&record, &Decoding::strict()).map(|_| ()).unwrap_err().kind(), ErrorKind::TooDeep);
+    assert_eq!(decode(&record, &DecodeOptions::strict()).map(|_| ()).unwrap_err().kind(), ErrorKind::TooDeep);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn repairs_have_names() {
         .with_header("ce_time", Bytes::from("yesterday"))
         .with_header("ce_datacontenttype", Bytes::from("a/c"))
         .with_header("content-type", Bytes::from("a/b"));
-    let decoded = decode(&record, &Decoding::lenient()).unwrap();
+    let decoded = decode(&record, &DecodeOptions::lenient()).unwrap();
     let repairs: Vec<_> =
         decoded.repairs().iter().map(|repair| (repair.kind(), repair.attribute())).collect();
     assert_eq!(
@@ -262,20 +262,20 @@ fn repairs_have_names() {
 
 #[test]
 fn errors_name_the_attribute_and_help() {
-    let error = decode(&with("ce_city", b"\xa1\x03abc"), &Decoding::strict()).unwrap_err();
+    let error = decode(&with("ce_city", b"\xa1\x03abc"), &DecodeOptions::strict()).unwrap_err();
     assert_eq!((error.attribute(), error.clause()), (Some("city"), Some("KAFKA-3.2.3-b")));
     assert!(error.help().unwrap().contains("Event Hubs"));
-    let error = decode(&with("ce_city", b"\xff"), &Decoding::strict()).unwrap_err();
+    let error = decode(&with("ce_city", b"\xff"), &DecodeOptions::strict()).unwrap_err();
     assert_eq!((error.attribute(), error.help()), (Some("city"), None));
 }
 
 #[test]
 fn json_without_headers_by_option_only() {
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     let read = |record: &Record| decode(&JsonFallback::new(record), &with).map(|decoded| decoded.value);
     assert_eq!(read(&json()).unwrap().id(), "1");
     let message = decode_message(&JsonFallback::new(&json()), &with).unwrap().value;
-    assert!(matches!(message, Message::Structured { format, .. } if format == FormatId::JSON));
+    assert!(matches!(message, Message::Structured(document) if *document.format() == FormatId::JSON));
     for (what, record, kind) in [
         ("with a header", json().with_header("a", None), ErrorKind::NotACloudEvent),
         ("null", Record::default(), ErrorKind::NotACloudEvent),
@@ -287,10 +287,10 @@ fn json_without_headers_by_option_only() {
     ] {
         assert_eq!(read(&record).unwrap_err().kind(), kind, "{what}");
     }
-    // What has headers is read by them.
+    // If there are headers, they are read.
     assert_eq!(read(&event()).unwrap().id(), "1");
-    // The limit is the user's, whatever it is.
-    let mut large = Decoding::strict();
+    // The limit is the user's, whatever its value.
+    let mut large = DecodeOptions::strict();
     large.limits.bytes = 64 << 20;
     let text = format!(
         r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data":"{}"}}"#,
@@ -303,7 +303,24 @@ fn json_without_headers_by_option_only() {
 
 #[test]
 fn batches_are_not_written() {
-    let message = Message::Batched { format: FormatId::JSON, body: Bytes::from("[]") };
+    let message = Message::Batched(Document::new(FormatId::JSON, Bytes::from("[]")));
     let error = encode_message(&message).unwrap_err();
     assert_eq!((error.kind(), error.clause()), (ErrorKind::Unsupported, Some("KAFKA-1.3-a")));
+}
+
+/// A receiver would mistake the payload for a document.
+#[test]
+fn an_event_whose_payload_is_an_event_is_not_written_in_binary_mode() {
+    let event = cloudevents_core::Event::builder().id("1").source("/s").ty("t");
+    let event =
+        event.payload("Application/CloudEvents+json", cloudevents_core::Payload::text("{}")).build().unwrap();
+    let refused = cloudevents_kafka::encode(&event, cloudevents_core::Mode::Binary).unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.attribute()),
+        (cloudevents_core::ErrorKind::Unsupported, Some("datacontenttype"))
+    );
+    assert!(
+        cloudevents_kafka::encode(&event, cloudevents_core::Mode::structured(&cloudevents_json::Json::new()))
+            .is_ok()
+    );
 }

@@ -25,18 +25,18 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How long something may take that must happen.
+/// How long an expected event may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What must happen soon.
+/// Waits for an expected event.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("it takes too long")
 }
 
-/// The embedded broker that tests share which do it no harm.
+/// The embedded broker, shared by tests that do not disturb it.
 pub(crate) static SHARED: LazyLock<Broker> = LazyLock::new(|| Broker::start().unwrap());
 
-/// A topic of its own, and a group.
+/// A topic and a group of its own.
 #[derive(Clone)]
 pub(crate) struct Topic {
     pub(crate) servers: String,
@@ -44,7 +44,7 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    /// On the shared broker.
+    /// Creates a topic on the shared broker.
     pub(crate) fn new(partitions: u16) -> Self {
         Self::on(&SHARED, partitions)
     }
@@ -55,7 +55,7 @@ impl Topic {
         Self { servers: broker.bootstrap_servers().into(), name }
     }
 
-    /// On the broker of `CE_TEST_KAFKA_URL` (`kafka://host:port`), where that is set.
+    /// Creates a topic on the broker of `CE_TEST_KAFKA_URL` (`kafka://host:port`), if set.
     pub(crate) async fn real(partitions: u16) -> Option<Self> {
         let url = std::env::var("CE_TEST_KAFKA_URL").ok()?;
         let servers = url.trim_start_matches("kafka://").trim_end_matches('/').to_owned();
@@ -68,7 +68,7 @@ impl Topic {
         Some(Self { servers, name })
     }
 
-    /// What the group of the topic has committed, partition by partition, and the ends of the partitions.
+    /// Returns what the topic's group has committed, per partition, and the ends of the partitions.
     pub(crate) async fn committed_and_ends(&self) -> (Vec<Option<i64>>, Vec<i64>) {
         let topic = self.clone();
         let read = move || {
@@ -89,7 +89,7 @@ impl Topic {
         tokio::task::spawn_blocking(read).await.unwrap()
     }
 
-    /// The URL with these options.
+    /// Returns the URL with these options.
     pub(crate) fn url(&self, options: &str) -> String {
         format!("kafka://{}/{}?{options}", self.servers, self.name)
     }
@@ -110,14 +110,14 @@ impl Topic {
         self.receiver_with("", KafkaReceiverOptions::default()).await
     }
 
-    /// A receiver in the group of the topic, which drops what is rejected.
+    /// Opens a receiver in the topic's group, which drops rejected messages.
     pub(crate) async fn receiver_with(&self, more: &str, mut options: KafkaReceiverOptions) -> Receiver {
         options.log = LogOptions::default().dropping_rejected();
         let url = self.url(&format!("group={}{more}", self.group()));
         soon(receiver(&url, options)).await.unwrap()
     }
 
-    /// Produces a record as it is, with the client alone.
+    /// Produces a record unchanged, with the client alone.
     pub(crate) async fn produce(&self, record: &Record) {
         let producer: FutureProducer = config(&self.servers).create().unwrap();
         soon(producer.send_result(record.to_future(&self.name)).unwrap()).await.unwrap().unwrap();
@@ -139,7 +139,7 @@ fn since_epoch() -> u128 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()
 }
 
-/// An event of this number, with a `partitionkey`.
+/// Creates an event with this number and a `partitionkey`.
 pub(crate) fn event(number: usize, key: &str) -> Event {
     event_with(number, key, format!("payload {number}"))
 }
@@ -149,14 +149,14 @@ pub(crate) fn event_with(number: usize, key: &str, payload: String) -> Event {
     builder.extension("partitionkey", key).text(payload).build().unwrap()
 }
 
-/// A record with these headers.
+/// Creates a record with these headers.
 pub(crate) fn record(headers: &[(&'static str, &'static str)], value: &[u8]) -> Record {
     headers.iter().fold(Record::new(Bytes::copy_from_slice(value)), |record, (name, value)| {
         record.with_header(*name, Bytes::from(*value))
     })
 }
 
-/// The next delivery, which must come.
+/// Returns the next delivery, which must arrive.
 pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
     soon(receiver.next()).await.unwrap().expect("the receiver ended")
 }

@@ -2,25 +2,30 @@
 
 use crate::broker::{PATIENCE, SHARED, Topic, config, event, event_with, next, number, record, soon};
 use bytes::Bytes;
-use cloudevents_core::{Decoding, ErrorKind, Message, Mode};
+use cloudevents_core::{DecodeOptions, ErrorKind, Message, Mode};
 use cloudevents_json::Json;
 use cloudevents_kafka::{
     Record,
     rdkafka039::{
-        self, KafkaReceiverOptions, KafkaSenderOptions, ProducerRecordExt, RecordExt, receiver, sender,
+        self, KafkaReceiverOptions, KafkaSenderOptions, ProducerRecordExt, ReceivedRecord, RecordExt,
+        receiver, sender,
     },
 };
 use cloudevents_testkit::kafka::Broker;
-use cloudevents_transport::{Bounds, Delivery, ReceiverOptions};
+use cloudevents_transport::{Bounds, Delivery, Outgoing, ReceiverOptions};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::{Header, Message as _, OwnedHeaders},
     producer::{BaseProducer, FutureProducer, FutureRecord, Producer},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time::{sleep, timeout};
 
-/// Short sessions: the embedded broker makes whoever joins a group again wait for as long, less a second.
+/// Short sessions: on the embedded broker, joining a group again takes as long as a session, less a second.
 const SHORT: &str = "&session.timeout.ms=2500&heartbeat.interval.ms=300";
 
 #[tokio::test]
@@ -42,7 +47,7 @@ async fn with_a_client_of_ones_own() {
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&topic.name, 0, rdkafka::Offset::Beginning).unwrap();
     consumer.assign(&list).unwrap();
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     for expected in 0..3 {
         let message = consumer.poll(PATIENCE).unwrap().unwrap();
         let event = rdkafka039::decode(&message, &with).unwrap().value;
@@ -54,7 +59,7 @@ async fn with_a_client_of_ones_own() {
                 let kept = rdkafka039::record(&message);
                 assert_eq!((kept.header("trace"), kept.key.as_deref()), (Some(&b"7"[..]), Some(&b"42"[..])));
             }
-            (1 | 2, Message::Structured { .. }) => assert_eq!(message.key(), None),
+            (1 | 2, Message::Structured(_)) => assert_eq!(message.key(), None),
             (_, other) => panic!("{other:?}"),
         }
     }
@@ -73,9 +78,9 @@ async fn modes_and_keys() {
     options.format = Some(Arc::new(Json::new()));
     soon(topic.sender_with(options).await.unwrap().send(&sent)).await.unwrap();
     let document = Message::structured(&sent, &Json::new()).unwrap().0;
-    soon(topic.sender().await.send_message(document)).await.unwrap();
+    soon(topic.sender().await.send(document)).await.unwrap();
     let batch = Message::batched(std::slice::from_ref(&sent), &Json::new()).unwrap().0;
-    let error = soon(topic.sender().await.send_message(batch)).await.unwrap_err();
+    let error = soon(topic.sender().await.send(batch)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let kept = SHARED.messages(&topic.name).unwrap();
     let keys: Vec<_> = kept.iter().map(|message| message.key.as_deref()).collect();
@@ -105,16 +110,24 @@ async fn what_is_under_way_is_bounded_and_dropping_who_waits_sends_nothing() {
     let sender = topic.sender_with(options).await.unwrap();
     soon(sender.send(&event(0, "k"))).await.unwrap();
     broker.go_away().unwrap();
-    let outcomes = [
-        sender.enqueue(event(1, "k").into()).await.unwrap(),
-        sender.enqueue(event(2, "k").into()).await.unwrap(),
-    ];
-    let waiting = timeout(Duration::from_millis(50), sender.enqueue(event(3, "k").into()));
+    let outcomes =
+        [sender.enqueue(event(1, "k")).await.unwrap(), sender.enqueue(event(2, "k")).await.unwrap()];
+    let waiting = timeout(Duration::from_millis(50), sender.enqueue(event(3, "k")));
     assert!(waiting.await.is_err());
+    let mut state = sender.connectivity();
+    soon(async {
+        while state.state().is_connected() {
+            state.changed().await;
+        }
+    })
+    .await;
+    assert!(state.state().error().is_some_and(|error| error.kind() == ErrorKind::Disconnected));
     broker.come_back().unwrap();
     for outcome in outcomes {
         soon(outcome).await.unwrap();
     }
+    assert!(state.state().is_connected());
+    assert_eq!((sender.metrics().connects, sender.metrics().disconnects), (2, 1));
     soon(sender.close()).await.unwrap();
     assert_eq!(sender.send(&event(4, "k")).await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(broker.ends(&topic.name).unwrap(), [3]);
@@ -169,7 +182,7 @@ async fn a_sender_that_is_dropped_sends_what_it_has() {
     let topic = Topic::new(1);
     let sender = topic.sender().await;
     for number in 0..100 {
-        drop(sender.enqueue(event(number, "k").into()).await.unwrap());
+        drop(sender.enqueue(event(number, "k")).await.unwrap());
     }
     drop(sender);
     let mut receiver = topic.receiver().await;
@@ -191,13 +204,23 @@ async fn the_broker_goes_away_and_comes_back() {
     broker.go_away().unwrap();
     let mut outcomes = Vec::new();
     for number in 1..20 {
-        outcomes.push(sender.enqueue(event(number, &number.to_string()).into()).await.unwrap());
+        outcomes.push(sender.enqueue(event(number, &number.to_string())).await.unwrap());
     }
     held.accept().await.unwrap(); // recorded; committed when the broker is back
+    let mut state = sender.connectivity();
+    soon(async {
+        while state.state().is_connected() {
+            state.changed().await;
+        }
+    })
+    .await;
+    assert!(state.state().error().is_some_and(|error| error.kind() == ErrorKind::Disconnected));
     broker.come_back().unwrap();
     for outcome in outcomes {
         soon(outcome).await.unwrap();
     }
+    assert!(state.state().is_connected());
+    assert_eq!((sender.metrics().connects, sender.metrics().disconnects), (2, 1));
     let mut seen = BTreeSet::from([0]);
     while seen.len() < 20 {
         let delivery = next(&mut receiver).await;
@@ -211,7 +234,7 @@ async fn the_broker_goes_away_and_comes_back() {
     assert_eq!((committed, seen.len()), (ends, 20));
 }
 
-/// Longer than `max.poll.interval.ms`, after which a consumer that does not poll is thrown out of its group.
+/// Longer than `max.poll.interval.ms`, after which a consumer that does not poll is removed from its group.
 #[tokio::test]
 async fn a_stalled_receiver_stays_in_its_group() {
     let topic = Topic::new(1);
@@ -221,7 +244,7 @@ async fn a_stalled_receiver_stays_in_its_group() {
     let sender = topic.sender().await;
     soon(sender.send_all((0..500).map(|number| event(number, "k")))).await.unwrap();
     let first = next(&mut receiver).await;
-    sleep(Duration::from_millis(4000)).await; // the time itself is what is tested
+    sleep(Duration::from_millis(4000)).await; // the time itself is under test
     first.accept().await.unwrap();
     for expected in 1..500 {
         let delivery = next(&mut receiver).await;
@@ -232,7 +255,8 @@ async fn a_stalled_receiver_stays_in_its_group() {
     assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(500)]);
 }
 
-/// Nor does a rebalance block the task that receives, though it waits for what that task has not settled.
+/// A rebalance does not block the task that receives, though it waits for deliveries that this task has not
+/// settled.
 #[tokio::test]
 async fn a_rebalance_does_not_block_who_receives() {
     let topic = Topic::new(2);
@@ -247,7 +271,7 @@ async fn a_rebalance_does_not_block_who_receives() {
     }
     let mut second = topic.receiver_with(SHORT, options).await;
     let receive = async {
-        // With both, for whoever has the partition of the key.
+        // Either receiver may have the partition of the key.
         let delivery = tokio::select! {
             delivery = soon(first.next()) => delivery,
             delivery = soon(second.next()) => delivery,
@@ -255,7 +279,7 @@ async fn a_rebalance_does_not_block_who_receives() {
         delivery.unwrap().unwrap().accept().await.unwrap();
     };
     let settle = async {
-        sleep(Duration::from_millis(3000)).await; // the rebalance has begun, for all that can be known
+        sleep(Duration::from_millis(3000)).await; // the rebalance has begun, as far as can be known
         for delivery in held {
             delivery.accept().await.unwrap();
         }
@@ -275,7 +299,7 @@ async fn a_cooperative_rebalance_hands_partitions_over() {
     handing_over(Topic::new(4), "&partition.assignment.strategy=cooperative-sticky").await;
 }
 
-/// A second receiver joins while the first holds everything.
+/// A second receiver joins while the first has all partitions.
 pub(crate) async fn handing_over(topic: Topic, strategy: &str) {
     const COUNT: usize = 40;
     let more = format!("{SHORT}{strategy}");
@@ -306,7 +330,7 @@ pub(crate) async fn handing_over(topic: Topic, strategy: &str) {
     assert!(revoked.contains(&number(&handed_over)));
     done.insert(number(&handed_over));
     handed_over.accept().await.unwrap();
-    // Whoever owns the partitions now receives what was not settled, and nobody receives it twice.
+    // The current owner of each partition receives what was not settled, and nothing is received twice.
     let mut by_second = 1;
     while done.len() < COUNT {
         let delivery: Delivery = tokio::select! {
@@ -343,9 +367,15 @@ async fn dead_letters_keep_everything_and_say_why() {
     topic.produce(&sent).await;
     topic.produce(&record(&[("ce_id", "2")], b"malformed")).await;
     let delivery = next(&mut receiver).await;
+    assert_eq!((delivery.key().as_deref(), delivery.offset()), (Some(&b"key"[..]), Some(0)));
+    assert_eq!((delivery.headers().len(), delivery.header("TRACE")), (6, None)); // the first has no value
+    let native: &ReceivedRecord = delivery.native().unwrap();
+    let produced = Duration::from_millis(native.timestamp().to_millis().unwrap().try_into().unwrap());
+    assert_eq!(delivery.timestamp(), Some(SystemTime::UNIX_EPOCH + produced));
+    assert!(produced > Duration::from_secs(1_700_000_000));
     soon(delivery.retry(Duration::ZERO)).await.unwrap();
     let mut deliveries = vec![next(&mut receiver).await, next(&mut receiver).await];
-    deliveries.sort_by_key(|delivery| delivery.raw().position);
+    deliveries.sort_by_key(|delivery| delivery.offset());
     for (delivery, reason) in deliveries.into_iter().zip(["too late", "no event"]) {
         soon(delivery.reject(reason)).await.unwrap();
     }
@@ -424,4 +454,89 @@ async fn urls() {
         error.to_string().contains("no.such.setting") && !format!("{error:?}").contains("s3cret"),
         "{error:?}"
     );
+}
+
+/// Does not wait for the ten seconds that a broker may take.
+#[tokio::test]
+async fn a_refused_connection_is_reported_at_once_with_host_and_port() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // now closed
+    let limit = Duration::from_secs(60);
+    let mut sending = KafkaSenderOptions::default();
+    sending.connect_timeout = limit;
+    let url = format!("kafka://127.0.0.1:{port}/orders");
+    let error = timeout(limit / 2, sender(&url, sending)).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    let mut receiving = KafkaReceiverOptions::default();
+    receiving.connect_timeout = limit;
+    let url = format!("{url}?group=g&reject=drop");
+    let error = timeout(limit / 2, receiver(&url, receiving)).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+}
+
+#[tokio::test]
+async fn receipts_keys_and_headers() {
+    let (topic, other) = (Topic::new(3), Topic::new(1));
+    let sender = topic.sender().await;
+    let keyed =
+        |number| Outgoing::from(event(number, "ignored")).key("42").header("traceparent", "00-1-2-01");
+    let first = soon(sender.send(keyed(0))).await.unwrap();
+    let second = soon(sender.send(keyed(1))).await.unwrap();
+    assert_eq!((first.place(), second.place()), (Some(&*topic.name), Some(&*topic.name)));
+    assert_eq!((first.partition(), first.offset(), second.offset()), (second.partition(), Some(0), Some(1)));
+    let elsewhere = soon(sender.send(keyed(2).to(other.name.as_str()))).await.unwrap();
+    assert_eq!((elsewhere.place(), elsewhere.offset()), (Some(&*other.name), Some(0)));
+    let error = soon(sender.send(keyed(3).header("ce_id", "4"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidName);
+    assert_eq!(soon(sender.send(keyed(3).priority(1))).await.unwrap_err().kind(), ErrorKind::Inexact);
+    let mut receiver = other.receiver().await;
+    let delivery = next(&mut receiver).await;
+    assert_eq!((number(&delivery), delivery.key().as_deref()), (2, Some(&b"42"[..])));
+    assert_eq!(delivery.header_text("traceparent").as_deref(), Some("00-1-2-01"));
+    delivery.accept().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_forwarded_keeps_key_and_headers_and_what_is_malformed_every_byte() {
+    let (from, to) = (Topic::new(1), Topic::new(1));
+    let event = record(
+        &[
+            ("ce_specversion", "1.0"),
+            ("ce_id", "1"),
+            ("ce_source", "/s"),
+            ("ce_type", "t"),
+            ("trace", "1"),
+            ("trace", "2"),
+        ],
+        b"x",
+    );
+    let malformed = record(&[("ce_specversion", "1.0"), ("ce_id", "\u{0}"), ("other", "y")], b"\xff");
+    for record in [&event, &malformed] {
+        from.produce(&record.clone().with_key(Bytes::from_static(b"42"))).await;
+    }
+    let (mut receiver, sender) = (from.receiver().await, to.sender().await);
+    for _ in 0..2 {
+        let delivery = next(&mut receiver).await;
+        soon(sender.send(delivery.forward())).await.unwrap();
+        delivery.accept().await.unwrap();
+    }
+    let mut forwarded = to.receiver().await;
+    for original in [event, malformed] {
+        let delivery = next(&mut forwarded).await;
+        assert_eq!((delivery.key().as_deref(), delivery.body()), (Some(&b"42"[..]), original.value.clone()));
+        let mut headers: Vec<_> = delivery
+            .headers()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.map(|value| value.into_owned())))
+            .collect();
+        let mut expected: Vec<_> = original
+            .headers
+            .iter()
+            .map(|header| (header.name.to_string(), header.value.as_ref().map(|value| value.to_vec())))
+            .collect();
+        headers.sort();
+        expected.sort();
+        assert_eq!(headers, expected);
+        delivery.accept().await.unwrap();
+    }
 }

@@ -1,7 +1,7 @@
-//! Records that no client of ours would write: a producer that puts the bytes together by itself.
+//! Records that our client would never write, from a producer that assembles the bytes by itself.
 
 use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
-use cloudevents_core::{Decoding, ErrorKind};
+use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_kafka::rdkafka039::{self, KafkaReceiverOptions};
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -12,7 +12,7 @@ use std::{
     net::TcpStream,
 };
 
-/// A header: its name and value, neither of which need be text.
+/// A header: its name and value, neither of which must be text.
 type Header<'h> = (&'h [u8], Option<&'h [u8]>);
 
 const EVENT: [Header<'static>; 4] = [
@@ -22,7 +22,7 @@ const EVENT: [Header<'static>; 4] = [
     (b"ce_type", Some(b"t")),
 ];
 
-/// A name that begins as an attribute's does, and one that does not.
+/// A name that begins like that of an attribute, and one that does not.
 const NO_TEXT: [Header<'static>; 2] = [(b"ce_\xff", Some(b"x")), (b"\x80\xfe", None)];
 
 #[tokio::test]
@@ -41,7 +41,7 @@ pub(crate) fn left_out(topic: &Topic) {
     consumer.assign(&list).unwrap();
     let owned = consumer.poll(PATIENCE).unwrap().unwrap().detach();
     let borrowed = consumer.poll(PATIENCE).unwrap().unwrap();
-    let with = Decoding::strict();
+    let with = DecodeOptions::strict();
     for (event, record) in [
         (rdkafka039::decode(&borrowed, &with).unwrap().value, rdkafka039::record(&borrowed)),
         (rdkafka039::decode(&owned, &with).unwrap().value, rdkafka039::record(&owned)),
@@ -55,7 +55,7 @@ pub(crate) fn left_out(topic: &Topic) {
     }
 }
 
-/// Nor does the receiver stumble, and what comes behind is delivered.
+/// The receiver does not fail either, and delivers what follows.
 #[tokio::test]
 async fn a_receiver_goes_on_behind_it() {
     let topic = Topic::new(1);
@@ -64,7 +64,7 @@ async fn a_receiver_goes_on_behind_it() {
     soon(topic.sender().await.send(&event(8, "k"))).await.unwrap();
     let mut receiver = topic.receiver_with("", KafkaReceiverOptions::default()).await;
     let first = next(&mut receiver).await;
-    assert_eq!((number(&first), first.raw().headers.len()), (7, EVENT.len()));
+    assert_eq!((number(&first), first.headers().len()), (7, EVENT.len()));
     first.accept().await.unwrap();
     let second = next(&mut receiver).await;
     assert_eq!(second.event().unwrap_err().kind(), ErrorKind::NotACloudEvent);
@@ -81,19 +81,19 @@ async fn many_headers() {
     produce(&topic, &record(None, Some(b""), &headers));
     let mut receiver = topic.receiver().await;
     let delivery = next(&mut receiver).await;
-    assert_eq!((number(&delivery), delivery.raw().headers.len()), (7, 50_004));
+    assert_eq!((number(&delivery), delivery.headers().len()), (7, 50_004));
 }
 
-/// Headers that are broken off, and lengths that are none. librdkafka takes such a record for one without headers.
+/// Truncated headers and invalid lengths. librdkafka takes such a record for one without headers.
 #[tokio::test]
 async fn headers_that_are_none() {
     let topic = Topic::new(1);
     let broken: [&[u8]; 5] = [
-        &[8, 10, b'c'],                                    // four headers, of which half a name is there
+        &[8, 10, b'c'],                                    // four headers, only half a name present
         &[2, 1, b'c', 0],                                  // a name of negative length
         &[2, 2, b'c', 3],                                  // a value of length -2
         &[2, 2, b'c', 254, 255, 255, 255, 15],             // a value of 2 GiB
-        &[254, 255, 255, 255, 255, 255, 255, 255, 255, 1], // as many headers as there can be
+        &[254, 255, 255, 255, 255, 255, 255, 255, 255, 1], // the largest possible number of headers
     ];
     for headers in broken {
         produce(&topic, &record_of(None, Some(b"x"), headers));
@@ -103,13 +103,13 @@ async fn headers_that_are_none() {
     for headers in broken {
         let delivery = next(&mut receiver).await;
         assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::NotACloudEvent, "{headers:?}");
-        assert!(delivery.raw().headers.is_empty());
+        assert!(delivery.headers().is_empty());
         delivery.accept().await.unwrap();
     }
     assert_eq!(number(&next(&mut receiver).await), 9);
 }
 
-/// One record, as it is in a batch of version 2: https://kafka.apache.org/documentation/#record
+/// One record, as in a batch of version 2: https://kafka.apache.org/documentation/#record
 fn record(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header<'_>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     varint(&mut bytes, headers.len() as i64);
@@ -121,7 +121,7 @@ fn record(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header<'_>]) -> V
 }
 
 fn record_of(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[u8]) -> Vec<u8> {
-    let mut body = vec![0, 0, 0]; // attributes, and the differences of time and offset
+    let mut body = vec![0, 0, 0]; // attributes, and the deltas of time and offset
     field(&mut body, key);
     field(&mut body, value);
     body.extend_from_slice(headers);
@@ -136,7 +136,7 @@ fn field(bytes: &mut Vec<u8>, field: Option<&[u8]>) {
     bytes.extend_from_slice(field.unwrap_or_default());
 }
 
-/// Zigzag, seven bits at a time.
+/// A zigzag varint with seven bits per byte.
 fn varint(bytes: &mut Vec<u8>, number: i64) {
     let mut rest = ((number << 1) ^ (number >> 63)) as u64;
     while rest >= 0x80 {
@@ -146,9 +146,9 @@ fn varint(bytes: &mut Vec<u8>, number: i64) {
     bytes.push(rest as u8);
 }
 
-/// Sends a batch of one record to partition 0 (Produce, version 3), and waits for the answer.
+/// Sends a batch of one record to partition 0 (Produce, version 3), and waits for the response.
 fn produce(topic: &Topic, record: &[u8]) {
-    let mut checked = Vec::new(); // what the checksum is of
+    let mut checked = Vec::new(); // the input of the checksum
     checked.extend([0_u8; 2 + 4 + 8 + 8]); // attributes, last offset, first and last time
     checked.extend([0xff_u8; 8 + 2 + 4]); // no producer id, epoch, sequence
     checked.extend(1_i32.to_be_bytes());

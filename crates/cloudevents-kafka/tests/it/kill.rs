@@ -1,7 +1,7 @@
-//! A consumer that is killed in the middle loses nothing. The broker lives here; the consumer is this program again, in a process
-//! of its own, which is killed with SIGKILL.
+//! A consumer that is killed while it works loses nothing. The broker runs in this process. The consumer is
+//! this program again, in its own process, which is killed with SIGKILL.
 //!
-//! `CE_KILL_ROUNDS` says how often; 3 times by default.
+//! `CE_KILL_ROUNDS` sets the number of rounds; the default is 3.
 
 use crate::broker::{Topic, event, next, number, soon};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver};
@@ -14,13 +14,13 @@ use std::{
     time::Duration,
 };
 
-/// Where the process consumes; without it, it is the test.
+/// The URL for the consumer's process; without it, this process is the test.
 const URL: &str = "CE_TEST_KILL_URL";
 
-/// Events of one round.
+/// The number of events in a round.
 const EVENTS: usize = 200;
 
-/// Deliveries that are held at once, and settled backwards.
+/// The number of deliveries that are held at once and settled in reverse order.
 const HELD: usize = 7;
 
 async fn open(url: &str) -> Receiver {
@@ -29,7 +29,7 @@ async fn open(url: &str) -> Receiver {
     soon(receiver(url, options)).await.unwrap()
 }
 
-/// Says which events it handles, then accepts them. Until it is killed.
+/// Prints the events it handles, then accepts them, until it is killed.
 #[tokio::test]
 async fn consumer() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -44,13 +44,13 @@ async fn consumer() {
             }
         }
         while let Some(delivery) = held.pop() {
-            // The work, which takes long enough for commits to happen in between.
+            // The work takes long enough for commits to happen in between.
             tokio::time::sleep(Duration::from_millis(2)).await;
             let mut out = std::io::stdout().lock();
             writeln!(out, "handled {}", number(&delivery)).unwrap();
             out.flush().unwrap();
             drop(out);
-            // On a slow machine the session may end in the middle; then it comes again.
+            // On a slow machine the session may end during this; then the message is delivered again.
             drop(delivery.accept());
         }
     }
@@ -64,7 +64,7 @@ async fn a_consumer_that_is_killed_loses_nothing() {
 
 pub(crate) async fn loses_nothing(topic: Topic) {
     let rounds: usize = std::env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
-    // A process that is killed stays in the group until its session ends.
+    // A killed process stays in the group until its session ends.
     let url = topic.url("group=g&reject=drop&session.timeout.ms=1500&heartbeat.interval.ms=200");
     let sender = topic.sender().await;
     let mut handled = BTreeMap::<usize, usize>::new();
@@ -79,7 +79,7 @@ pub(crate) async fn loses_nothing(topic: Topic) {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        // Killed somewhere in the middle, in another place every time.
+        // Killed while it works, at another point in every round.
         let until = EVENTS / 4 + (round * 37) % (EVENTS / 2);
         let (killed, lines) = tokio::task::spawn_blocking(move || {
             let mut lines = Vec::new();
@@ -99,7 +99,7 @@ pub(crate) async fn loses_nothing(topic: Topic) {
         .unwrap();
         assert!(killed, "the consumer ended by itself after {} events", lines.len());
         for line in lines {
-            // The last line may be broken off, and then names another event at most that was sent: it is not counted.
+            // The last line may be cut off and then look like the id of another event: it is not counted.
             if let Ok(number) = line.parse() {
                 *handled.entry(number).or_default() += 1;
             }

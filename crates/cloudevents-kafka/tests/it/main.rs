@@ -11,10 +11,12 @@
 mod bad_input;
 mod broker;
 mod client;
+mod comfort;
 mod contract;
 mod crosslang;
 mod hostile;
 mod kill;
+mod losses;
 mod memory;
 mod real;
 mod registry;

@@ -1,28 +1,14 @@
-//! What reading and writing ask of the heap, counted.
+//! Counts the allocations of reading and writing.
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Event, Mode, Payload};
+use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_kafka::{Record, decode, encode};
-use cloudevents_testkit::heap;
+use cloudevents_testkit::heap::{self, order};
 
 #[global_allocator]
 static COUNTING: heap::Counting = heap::Counting;
 
-fn order() -> Event {
-    Event::builder()
-        .id("A234-1234-1234")
-        .source("https://example.com/orders")
-        .ty("com.example.order.placed")
-        .subject("orders/42")
-        .time("2018-04-05T17:31:00.123Z")
-        .extension("partitionkey", "customer-7")
-        .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        .payload("application/json", Payload::json(r#"{"total": 1}"#))
-        .build()
-        .unwrap()
-}
-
-/// The record of an event as a client gives it: a value whose buffer is counted already.
+/// The record of an event as a client returns it: a value whose buffer is already reference-counted.
 fn received(event: &Event, value: Vec<u8>) -> Record {
     let value = Bytes::from(value);
     std::mem::forget(value.clone());
@@ -35,7 +21,7 @@ fn an_event_is_one_buffer_however_large_its_payload() {
     for event in [order(), foreign] {
         for payload in [0, 10, 1 << 20] {
             let record = received(&event, vec![b'x'; payload]);
-            let heap = heap::of(|| decode(&record, &Decoding::strict()));
+            let heap = heap::of(|| decode(&record, &DecodeOptions::strict()));
             assert_eq!(heap.calls, 1, "{payload} bytes");
             assert!(heap.peak < 1024, "{payload} bytes: {}", heap.peak);
         }
@@ -44,9 +30,9 @@ fn an_event_is_one_buffer_however_large_its_payload() {
 
 #[test]
 fn a_record_is_its_headers_and_the_names_of_the_extensions() {
-    // Read from a record, so that all text is in buffers that can be shared.
+    // Read from a record, so that all text is in shareable buffers.
     let event = |event: Event| {
-        let event = decode(&received(&event, vec![b'x'; 1 << 20]), &Decoding::strict()).unwrap().value;
+        let event = decode(&received(&event, vec![b'x'; 1 << 20]), &DecodeOptions::strict()).unwrap().value;
         std::mem::forget(encode(&event, Mode::Binary));
         event
     };
@@ -58,16 +44,16 @@ fn a_record_is_its_headers_and_the_names_of_the_extensions() {
     }
 }
 
-/// What is refused was not kept first.
+/// Refused input is not kept first.
 #[test]
 fn a_refusal_costs_no_more_than_its_headers() {
     let many = (0..100_000).fold(Record::default(), |record, n| record.with_header(format!("ce_a{n}"), None));
-    let heap = heap::of(|| decode(&many, &Decoding::strict()).map(|_| ()).unwrap_err());
+    let heap = heap::of(|| decode(&many, &DecodeOptions::strict()).map(|_| ()).unwrap_err());
     assert!(heap.peak < 1 << 20, "{}", heap.peak);
     let long = Record::default().with_header("ce_a", Bytes::from(vec![b'x'; 16 << 20]));
-    let heap = heap::of(|| decode(&long, &Decoding::strict()).map(|_| ()).unwrap_err());
+    let heap = heap::of(|| decode(&long, &DecodeOptions::strict()).map(|_| ()).unwrap_err());
     assert!(heap.peak < 18 << 20, "{}", heap.peak);
     let large = received(&order(), vec![0; 17 << 20]);
-    let heap = heap::of(|| decode(&large, &Decoding::strict()).map(|_| ()).unwrap_err());
+    let heap = heap::of(|| decode(&large, &DecodeOptions::strict()).map(|_| ()).unwrap_err());
     assert!(heap.peak < 1024, "{}", heap.peak);
 }

@@ -1,16 +1,20 @@
-//! Apache Kafka, where `CE_TEST_KAFKA_URL` names one: what the embedded broker has shown, and what it does not do. It takes no commits
-//! while a group is rebalanced; Kafka does.
+//! Tests on Apache Kafka, if `CE_TEST_KAFKA_URL` names one: behaviour shown on the embedded broker, and
+//! behaviour that it lacks. It accepts no commits during a rebalance; Kafka does.
 
 mod security;
 
 use crate::{
     broker::{PATIENCE, Topic, event, next, number, soon},
     client::handing_over,
+    comfort::seeking,
     hostile::left_out,
     kill::loses_nothing,
 };
-use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
-use std::{collections::BTreeSet, time::Duration};
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 const STRATEGIES: [&str; 3] =
     ["", "&partition.assignment.strategy=cooperative-sticky", "&group.protocol=consumer"];
@@ -35,14 +39,29 @@ async fn a_consumer_that_is_killed_loses_nothing() {
     loses_nothing(topic).await;
 }
 
-/// So that nothing is committed because it is time.
+/// The embedded broker cannot find records by time.
+#[tokio::test]
+async fn seeking_by_offset_and_by_time() {
+    let Some(topic) = Topic::real(1).await else { return skipped() };
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..25).map(|number| event(number, "k")))).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await; // record times have milliseconds
+    let half = SystemTime::now();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    soon(sender.send_all((25..50).map(|number| event(number, "k")))).await.unwrap();
+    let epoch = Position::Time(SystemTime::UNIX_EPOCH);
+    seeking(&topic, &[(Position::Offset(7), 7), (Position::Time(half), 25), (epoch, 0)]).await;
+}
+
+/// So that nothing is committed by the interval.
 fn never_by_time() -> KafkaReceiverOptions {
     let mut options = KafkaReceiverOptions::default();
     options.commit_interval = Duration::from_secs(3600);
     options
 }
 
-/// Partitions go to another receiver with everything committed that is settled: nothing of that comes again.
+/// Partitions go to another receiver after everything settled is committed: none of that is delivered
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn partitions_that_go_away_are_committed() {
     const COUNT: usize = 60;
@@ -74,7 +93,7 @@ async fn partitions_that_go_away_are_committed() {
             };
             let number = number(&delivery);
             assert!(number >= COUNT, "{strategy}: {number} came again");
-            // What was under way while the group was rebalanced may come again.
+            // Messages in flight during the rebalance may be delivered again.
             seen.insert(number);
             drop(delivery.accept());
             if seen.len() == COUNT && by_second == 0 {
@@ -86,12 +105,13 @@ async fn partitions_that_go_away_are_committed() {
     }
 }
 
-/// A receiver that goes leaves everything committed, and its partitions at once.
+/// A receiver that is dropped commits everything, and releases its partitions at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_is_dropped_commits_and_leaves() {
     for strategy in STRATEGIES {
         let Some(topic) = Topic::real(2).await else { return skipped() };
-        // Who does not leave stays for longer than anybody waits here; with the protocol of Kafka 4 the broker says how long.
+        // A member that does not leave stays longer than this test waits; with the protocol of Kafka 4, the
+        // broker sets how long.
         let more = match strategy {
             "&group.protocol=consumer" => strategy.to_owned(),
             _ => format!("{strategy}&session.timeout.ms=60000"),

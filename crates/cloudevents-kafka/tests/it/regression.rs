@@ -1,7 +1,7 @@
-//! Where other implementations go wrong, and what must not come back here.
+//! Mistakes of other implementations that must not occur here.
 
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Event, FormatId, Message, Mode, Payload, Value};
+use cloudevents_core::{DecodeOptions, Document, Event, FormatId, Message, Mode, Payload, Value};
 use cloudevents_json::Json;
 use cloudevents_kafka::{
     Encoding, HeaderName, Key, Record, RecordView, decode, decode_message, encode, encode_message,
@@ -29,23 +29,23 @@ fn null_headers() {
     let (record, _) = encode(&event(), Mode::Binary).unwrap();
     let record =
         record.with_header("ce_subject", None).with_header("ce_other", None).with_header("trace", None);
-    let decoded = decode(&record, &Decoding::strict()).unwrap();
+    let decoded = decode(&record, &DecodeOptions::strict()).unwrap();
     assert!(decoded.repairs().is_empty());
     assert_eq!((decoded.value.subject(), decoded.value.attribute("other")), (None, None));
-    // A null content-type is none.
+    // A null content-type counts as none.
     let (mut record, _) = encode(&event(), Mode::Binary).unwrap();
     let header = record.headers.iter_mut().find(|header| &*header.name == "content-type").unwrap();
     header.value = None;
-    assert!(decode(&record, &Decoding::strict()).unwrap().value.datacontenttype().is_none());
+    assert!(decode(&record, &DecodeOptions::strict()).unwrap().value.datacontenttype().is_none());
 }
 
-/// K2: null is no payload, empty is an empty one, in both directions.
+/// K2: null is no payload, empty is an empty payload, in both directions.
 #[test]
 fn null_and_empty_values() {
     let (mut record, _) = encode(&event(), Mode::Binary).unwrap();
     for value in [None, Some(Bytes::new())] {
         record.value = value.clone();
-        let event = decode(&record, &Decoding::strict()).unwrap().value;
+        let event = decode(&record, &DecodeOptions::strict()).unwrap().value;
         assert_eq!(event.data_bytes(), value.as_ref());
         assert_eq!(encode(&event, Mode::Binary).unwrap().0.value, value);
         let structured = encode(&event, Mode::structured(&Json::new())).unwrap().0;
@@ -53,7 +53,7 @@ fn null_and_empty_values() {
     }
 }
 
-/// K4: keys and attributes do not make each other.
+/// K4: keys do not become attributes, nor attributes keys.
 #[test]
 fn keys() {
     let json = Json::new();
@@ -61,19 +61,19 @@ fn keys() {
     for with in [Encoding::binary().with_key(Key::partition_key()), structured] {
         let (record, _) = encode(&event(), with).unwrap();
         assert_eq!(record.key.as_deref(), Some(&b"p"[..]));
-        let read = decode(&record, &Decoding::strict()).unwrap().value;
+        let read = decode(&record, &DecodeOptions::strict()).unwrap().value;
         assert_eq!(read.attribute("partitionkey"), Some(Value::String("p")));
     }
     let plain = Event::builder().id("1").source("/s").ty("t").build().unwrap();
     let (record, _) = encode(&plain, Encoding::binary().with_key(Key::literal(vec![0xff, 0]))).unwrap();
     assert_eq!(record.key.as_deref(), Some(&[0xff, 0][..]));
-    assert_eq!(decode(&record, &Decoding::strict()).unwrap().value, plain);
+    assert_eq!(decode(&record, &DecodeOptions::strict()).unwrap().value, plain);
     assert_eq!(encode(&plain, Encoding::binary().with_key(Key::partition_key())).unwrap().0.key, None);
 }
 
 #[test]
 fn keys_of_messages() {
-    let with = Decoding::strict().with_formats(cloudevents_core::Formats::none().with(Json::new()));
+    let with = DecodeOptions::strict().with_formats(cloudevents_core::Formats::none().with(Json::new()));
     let (structured, _) = Message::structured(&event(), &Json::new()).unwrap();
     for message in [Message::from(event()), structured] {
         for (key, expected) in [
@@ -85,7 +85,7 @@ fn keys_of_messages() {
             assert_eq!(key.of_message(&message, &with).unwrap().as_deref(), expected.map(str::as_bytes));
         }
     }
-    let unknown = Message::Structured { format: FormatId::new("toml"), body: Bytes::new() };
+    let unknown = Message::Structured(Document::new(FormatId::new("toml"), Bytes::new()));
     assert!(Key::partition_key().of_message(&unknown, &with).is_err());
     assert_eq!(Key::literal("k").of_message(&unknown, &with).unwrap().as_deref(), Some(&b"k"[..]));
 }
@@ -95,17 +95,16 @@ fn the_payload_is_never_copied() {
     let value = Bytes::from(vec![7; 1000]);
     let (record, _) = encode(&event(), Mode::Binary).unwrap();
     let record = record.with_value(value.clone());
-    let event = decode(&record, &Decoding::strict()).unwrap().value;
+    let event = decode(&record, &DecodeOptions::strict()).unwrap().value;
     assert_eq!(event.data_bytes().unwrap().as_ptr(), value.as_ptr());
     let (again, _) = encode(&event, Mode::Binary).unwrap();
     assert_eq!(again.value.unwrap().as_ptr(), value.as_ptr());
     let body = Bytes::from(vec![b'{'; 1000]);
-    let record = encode_message(&Message::Structured { format: FormatId::JSON, body: body.clone() }).unwrap();
-    let Message::Structured { body: moved, .. } = decode_message(&record, &Decoding::strict()).unwrap().value
-    else {
+    let record = encode_message(&Message::Structured(Document::new(FormatId::JSON, body.clone()))).unwrap();
+    let Message::Structured(moved) = decode_message(&record, &DecodeOptions::strict()).unwrap().value else {
         panic!("it was structured")
     };
-    assert_eq!(moved.as_ptr(), body.as_ptr());
+    assert_eq!(moved.body().as_ptr(), body.as_ptr());
 }
 
 #[test]
@@ -121,7 +120,7 @@ fn exactly_these_headers() {
     assert_eq!(names(&record), ["content-type"]);
 }
 
-/// A client that lends its records, and shares nothing.
+/// A client that lends its records and shares no buffers.
 struct Lent<'a>(&'a [(&'a str, Option<&'a [u8]>)], Option<&'a [u8]>);
 
 impl RecordView for Lent<'_> {
@@ -145,10 +144,10 @@ fn any_client_s_records() {
         ("ce_id", Some(b"1")),
         ("ce_specversion", Some(b"1.0")),
     ];
-    let event = decode(&Lent(&headers, Some(b"hello")), &Decoding::strict()).unwrap().value;
+    let event = decode(&Lent(&headers, Some(b"hello")), &DecodeOptions::strict()).unwrap().value;
     assert_eq!(event.data_bytes().unwrap().as_ref(), b"hello");
     assert_eq!(event.attributes().len(), 4);
-    assert!(decode(&Lent(&headers, None), &Decoding::strict()).unwrap().value.data_bytes().is_none());
+    assert!(decode(&Lent(&headers, None), &DecodeOptions::strict()).unwrap().value.data_bytes().is_none());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use cloudevents_kit::{self as kit, prelude::*};
 
-/// The example of the README, on a port that is free.
+/// The example of the README, on a free port.
 #[tokio::test]
 async fn from_one_url_to_the_same() -> Result<(), Box<dyn std::error::Error>> {
     let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -31,8 +31,21 @@ async fn from_one_url_to_the_same() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// A build of the workspace turns more features on.
+#[cfg(not(feature = "rdkafka039"))]
 #[tokio::test]
-async fn a_scheme_that_no_feature_brought_along() {
+async fn a_scheme_that_is_off_names_the_feature_to_turn_on() {
+    for error in [
+        kit::connect_sender("kafka://localhost/orders").await.unwrap_err(),
+        kit::connect_receiver("kafka://localhost/orders?group=g").await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), kit::ErrorKind::Unsupported);
+        assert_eq!(error.help(), Some("turn on the feature `rdkafka039` of cloudevents-kit"));
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_that_no_feature_brings() {
     let error = kit::connect_sender("gopher://localhost/").await.unwrap_err();
     assert_eq!(error.kind(), kit::ErrorKind::Unsupported);
     // Others may be there: a build of the workspace unifies features.

@@ -1,8 +1,8 @@
-//! Bytes that a peer may send: every one an error with a kind and a place, and never a panic.
+//! Invalid input from a peer: always an error with a kind and a position, and never a panic.
 
 use crate::schema::{Any, Attribute, AttributeValue, CloudEvent, Data, ProtoTimestamp};
 use bytes::Bytes;
-use cloudevents_core::{Decoding, Error, ErrorKind, Event, Format};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Format};
 use cloudevents_protobuf::Protobuf;
 use prost::Message;
 
@@ -11,7 +11,7 @@ fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
 }
 
 fn lenient(document: impl Into<Bytes>) -> Result<cloudevents_core::Decoded<Event>, Error> {
-    Protobuf::new().decode(document.into(), &Decoding::lenient())
+    Protobuf::new().decode(document.into(), &DecodeOptions::lenient())
 }
 
 /// An event with an attribute of every type.
@@ -57,9 +57,11 @@ fn truncated_at_every_byte() {
     let document = event().encode_to_vec();
     decode(document.clone()).unwrap();
     for end in 0..document.len() {
-        // Without the payload, or the last attributes, it still is an event; a cut within a field is told.
+        // Without the payload, or the last attributes, it still is an event; a cut within a field is an error.
         match decode(document[..end].to_vec()) {
-            Ok(event) => assert_eq!(decode(cloudevents_protobuf::encode(&event).unwrap()).unwrap(), event),
+            Ok(event) => {
+                assert_eq!(decode(cloudevents_protobuf::encode_lossy(&event).unwrap()).unwrap(), event)
+            }
             Err(error) => {
                 assert!(
                     matches!(error.kind(), ErrorKind::InvalidDocument | ErrorKind::MissingAttribute),
@@ -73,7 +75,9 @@ fn truncated_at_every_byte() {
     for end in 1..batch.len() {
         let error = cloudevents_protobuf::decode_batch(batch[..end].to_vec()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{end}");
-        assert!(Protobuf::new().decode_items(batch[..end].to_vec().into(), &Decoding::strict()).is_err());
+        assert!(
+            Protobuf::new().decode_items(batch[..end].to_vec().into(), &DecodeOptions::strict()).is_err()
+        );
     }
 }
 
@@ -87,7 +91,7 @@ fn every_bit_flipped() {
             // Some of these are events, others are not; none may panic, and an event that comes out can be written again.
             match decode(document.clone()) {
                 Ok(event) => {
-                    assert_eq!(decode(cloudevents_protobuf::encode(&event).unwrap()).unwrap(), event)
+                    assert_eq!(decode(cloudevents_protobuf::encode_lossy(&event).unwrap()).unwrap(), event)
                 }
                 Err(error) => {
                     refused += 1;
@@ -95,8 +99,8 @@ fn every_bit_flipped() {
                 }
             }
             let _ = lenient(document.clone());
-            let _ = Protobuf::new().peek(&document.clone().into(), "time", &Decoding::strict());
-            let _ = Protobuf::new().decode_items(document.clone().into(), &Decoding::lenient());
+            let _ = Protobuf::new().peek(&document.clone().into(), "time", &DecodeOptions::strict());
+            let _ = Protobuf::new().decode_items(document.clone().into(), &DecodeOptions::lenient());
             document[at] ^= 1 << bit;
         }
     }
@@ -234,7 +238,7 @@ fn nesting_beyond_the_limit() {
     assert_eq!(decode(nested(127)).unwrap_err().kind(), ErrorKind::TooDeep);
     assert_eq!(decode(nested(1_000_000)).unwrap_err().kind(), ErrorKind::TooDeep);
     assert_eq!(decode(with(&[0x4b; 1_000_000])).unwrap_err().kind(), ErrorKind::TooDeep);
-    let mut with = Decoding::strict();
+    let mut with = DecodeOptions::strict();
     with.limits.depth = u32::MAX;
     Protobuf::new().decode(nested(1_000_000).into(), &with).unwrap();
 }
@@ -256,7 +260,7 @@ fn too_many_and_too_large() {
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("id")));
     large.id.truncate(65_536);
     assert!(decode(large.encode_to_vec()).is_ok());
-    let mut with = Decoding::strict();
+    let mut with = DecodeOptions::strict();
     with.limits.bytes = 10;
     for error in [
         Protobuf::new().decode(EVENT.into(), &with).unwrap_err(),
@@ -266,7 +270,7 @@ fn too_many_and_too_large() {
     ] {
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
-    with = Decoding::strict();
+    with = DecodeOptions::strict();
     with.limits.batch = 2;
     let element = [&[0x0a, u8::try_from(EVENT.len()).unwrap()], EVENT].concat();
     let error = Protobuf::new().decode_batch(element.repeat(3).into(), &with).unwrap_err();
@@ -284,7 +288,7 @@ fn one_bad_event_does_not_cost_the_others() {
         (error.kind(), error.index(), error.offset()),
         (ErrorKind::DuplicateAttribute, Some(1), Some(36))
     );
-    let items = Protobuf::new().decode_items(batch.into(), &Decoding::strict()).unwrap();
+    let items = Protobuf::new().decode_items(batch.into(), &DecodeOptions::strict()).unwrap();
     assert_eq!(items.iter().map(|item| item.event.is_ok()).collect::<Vec<_>>(), [true, false, true, false]);
     assert_eq!(items[1].raw, bad);
     assert_eq!(items[3].event.as_ref().unwrap_err().index(), Some(3));
@@ -296,6 +300,6 @@ fn one_bad_event_does_not_cost_the_others() {
 fn a_batch_is_no_event_and_an_event_is_no_batch() {
     let document = event().encode_to_vec();
     assert!(cloudevents_protobuf::decode_batch(document.clone()).is_err());
-    let batch = cloudevents_protobuf::encode_batch(&[decode(document).unwrap()]).unwrap();
+    let batch = cloudevents_protobuf::encode_batch(&[decode(document).unwrap()]).unwrap().0;
     assert!(decode(batch).is_err());
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod memory;
 mod oracle;
+mod regression;
 mod roundtrip;
 // The benches have the oracle, for a package has to have its program whole.
 #[path = "../../../cloudevents-benches/src/formats/schema.rs"]

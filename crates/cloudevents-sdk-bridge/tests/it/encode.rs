@@ -25,7 +25,7 @@ struct Difference {
 
 impl Pair {
     fn differences(&self) -> Vec<Difference> {
-        let ours = Tree::parse(&String::from_utf8(cloudevents_json::encode(&self.ours)).unwrap());
+        let ours = Tree::parse(&String::from_utf8(cloudevents_json::encode_lossy(&self.ours)).unwrap());
         let theirs = Tree::parse(&serde_json::to_string(&self.theirs).unwrap());
         assert!(!ours.members().is_empty() && !theirs.members().is_empty());
         let member = |tree: &Tree, name: &str| {

@@ -4,7 +4,7 @@ use crate::{tagged, vectors};
 use cloudevents_core::{AttributeType, Event, Payload, SpecVersion};
 use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 
-/// So many values, the same in every run: what they must show can be asked for.
+/// So many values, the same in every run: tests can require what they must cover.
 pub(crate) fn sample<T: std::fmt::Debug>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
@@ -299,7 +299,7 @@ fn event() -> impl Strategy<Value = Event> {
                 builder = builder.extension("datacontentencoding", "base64");
             }
             if let Some(payload) = payload {
-                builder = builder.payload_only(Ok(payload));
+                builder = builder.payload_only(payload);
             }
             builder.build().ok()
         },

@@ -32,7 +32,7 @@ impl<C, D: Debug> Ledger<C, D> {
         }
     }
 
-    /// Fails for a difference without explanation, for an explanation without difference, and for a clause that is none.
+    /// Fails for a difference without explanation, for an explanation without difference, and for an unknown clause.
     pub(crate) fn close(self) {
         let known = vectors::clauses();
         let mut wrong = self.unexplained;

@@ -1,4 +1,4 @@
-//! Events of the SDK that are none, and what it cannot say for certain.
+//! Invalid events of the SDK, and ambiguous payloads.
 
 use crate::generate;
 use chrono::{DateTime, Utc};

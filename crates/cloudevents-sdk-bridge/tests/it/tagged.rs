@@ -1,6 +1,8 @@
 //! Events as the test vectors write them.
 
-use cloudevents_core::{AttributeType, Event, Payload, SpecVersion, Value as Attribute, decode_base64};
+use cloudevents_core::{
+    AttributeType, Event, Payload, SpecVersion, Value as Attribute, codec::decode_base64,
+};
 use serde_json::Value;
 
 /// `None` for what is no valid event, as vectors of refusals have it.

@@ -36,5 +36,5 @@ pub(crate) fn bytes(value: &Value) -> Option<Vec<u8>> {
     if let Some(text) = value["text"].as_str() {
         return Some(text.as_bytes().to_vec());
     }
-    value["base64"].as_str().map(|text| cloudevents_core::decode_base64(text).unwrap())
+    value["base64"].as_str().map(|text| cloudevents_core::codec::decode_base64(text).unwrap())
 }

@@ -28,18 +28,18 @@ use tokio::sync::oneshot;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Users and passwords of SASL PLAIN. Default: none. Without any, SASL ANONYMOUS is let in; with some, it is only let in when
-    /// [`tokens`](Self::tokens) are asked for.
+    /// Users and passwords of SASL PLAIN. Default: none. Without users, SASL ANONYMOUS is accepted; with users, it is accepted only if
+    /// [`tokens`](Self::tokens) are required.
     pub users: Vec<(String, String)>,
-    /// Whether SASL EXTERNAL is let in; who it is was somebody else's to find out. Default: no.
+    /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
     pub external: bool,
-    /// The credit that a sender has: messages it may send before any is answered. Default: 500. One of less than 200 is known to the
-    /// sender when its first message is answered; who sends more than that before, loses the link.
+    /// The credit of a sender: how many messages it may send before one is answered. Default: 500. A sender learns of a credit below
+    /// 200 when its first message is answered; sending more messages before that detaches the link.
     pub credit: u32,
-    /// The size of the largest message that is taken, in bytes. Default: none.
+    /// The maximum message size in bytes. Default: none.
     pub max_message_size: Option<u64>,
-    /// Whether a token for an address has to be put on the node `$cbs` before a link to it is attached, and renewed before it expires.
-    /// Default: no. Signatures are not checked.
+    /// Whether a client has to put a token for an address on the node `$cbs` before it attaches a link to the address, and renew it before
+    /// it expires. Default: no. Signatures are not checked.
     pub tokens: bool,
 }
 
@@ -51,7 +51,7 @@ impl Default for BrokerOptions {
 
 /// An AMQP 1.0 broker on a port of 127.0.0.1: see the [module](super). Dropping it stops it.
 ///
-/// It has a thread and a runtime of its own, so it is started and looked at from any code, async or not.
+/// It has its own thread and runtime, so any code can start and inspect it, async or not.
 pub struct Broker {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -63,7 +63,7 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-/// What outlives a restart.
+/// State that outlives a restart.
 pub(super) struct Shared {
     pub(super) options: BrokerOptions,
     queues: Mutex<HashMap<String, Queue>>,
@@ -77,7 +77,7 @@ impl Broker {
         Self::with_options(BrokerOptions::default())
     }
 
-    /// The same with these options.
+    /// Starts a broker with these options on a free port.
     pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             options,
@@ -90,7 +90,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// The URL of an address on this broker: `amqp://127.0.0.1:40123/orders`. The address is put there as it is.
+    /// The URL of an address on this broker: `amqp://127.0.0.1:40123/orders`. The address is not escaped.
     pub fn url(&self, address: &str) -> String {
         format!("amqp://{}/{address}", self.address)
     }
@@ -100,23 +100,23 @@ impl Broker {
         self.address.port()
     }
 
-    /// The queue of this address, which is made if there is none.
+    /// The queue of this address. It is created if it does not exist.
     pub fn queue(&self, address: &str) -> Queue {
         self.shared.queue(address)
     }
 
-    /// The tokens that were put on `$cbs` and let in, in their order.
+    /// The tokens that were put on `$cbs` and accepted, in order.
     pub fn tokens(&self) -> Vec<PutToken> {
         lock(&self.shared.tokens).clone()
     }
 
-    /// Waits until so many tokens were put on `$cbs`. Give it a deadline.
+    /// Waits until this many tokens were put on `$cbs`. Use it with a timeout.
     pub async fn has_tokens(&self, count: usize) {
         cbs::has_tokens(&self.shared, count).await;
     }
 
-    /// Stops listening and cuts every connection, as a broker that crashes does, and keeps the queues. What was given out and not
-    /// settled is ready again. It answers when nothing runs any more.
+    /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
+    /// task runs any more.
     pub fn stop(&mut self) {
         if let Some(Running { stop, thread }) = self.running.take() {
             let _ = stop.send(());
@@ -124,7 +124,7 @@ impl Broker {
         }
     }
 
-    /// Starts it again, on the same port. Does nothing when it runs.
+    /// Starts the broker again, on the same port. Does nothing if it is running.
     pub fn restart(&mut self) -> io::Result<()> {
         if self.running.is_some() {
             return Ok(());

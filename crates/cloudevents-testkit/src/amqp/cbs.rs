@@ -1,4 +1,4 @@
-//! The node `$cbs`, where tokens are put (AMQP Claims-based Security, version 1.0, working draft).
+//! The node `$cbs`, to which clients send tokens (AMQP Claims-based Security, version 1.0, working draft).
 
 use super::{
     broker::{Shared, lock},
@@ -22,7 +22,7 @@ use std::{
 pub struct PutToken {
     /// Its type: `servicebus.windows.net:sastoken`.
     pub kind: String,
-    /// What it is for: `amqp://host/orders`.
+    /// The audience of the token: `amqp://host/orders`.
     pub audience: String,
     /// The token.
     pub token: String,
@@ -45,12 +45,12 @@ impl fmt::Debug for PutToken {
 pub(super) struct Tokens(Arc<Mutex<HashMap<String, Option<u64>>>>);
 
 impl Tokens {
-    /// Whether there is a token for this address that is not expired.
+    /// Whether there is an unexpired token for this address.
     pub(super) fn allow(&self, address: &str) -> bool {
         self.left(address).is_some()
     }
 
-    /// Waits until there is none.
+    /// Waits until no unexpired token for this address is left.
     pub(super) async fn expired(&self, address: &str) {
         while let Some(left) = self.left(address) {
             tokio::time::sleep(left.max(Duration::from_millis(10))).await;
@@ -88,7 +88,7 @@ pub(super) async fn has_tokens(shared: &Shared, count: usize) {
     }
 }
 
-/// Until the link ends.
+/// Serves a link until it ends.
 pub(super) async fn serve(shared: &Shared, tokens: &Tokens, mut link: Receiver) {
     link.set_credit_mode(CreditMode::Auto(10));
     if link.set_credit(10).await.is_err() {

@@ -45,7 +45,7 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
     let links =
         LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0)).build();
     while let Some(mut attach) = session.next_incoming_attach().await {
-        // Clients may say nothing of their own end of a link: go-amqp has no source when it sends, and no target when it receives.
+        // Clients may omit their own end of a link: go-amqp sends no source as a sender, and no target as a receiver.
         attach.source.get_or_insert_default();
         attach.target.get_or_insert_with(|| Box::new(Target::default().into()));
         let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };

@@ -1,4 +1,4 @@
-//! Giving messages to who receives them.
+//! Sends messages to receivers.
 
 use super::queue::{Held, Queue};
 use fe2o3_amqp::{
@@ -20,7 +20,7 @@ type Settled = (Held, Result<Outcome, SendError>);
 
 type Out = FuturesUnordered<BoxFuture<'static, Settled>>;
 
-/// Until the link ends. What is not settled then, or when this is dropped, is given back.
+/// Serves a link until it ends. Messages that are unsettled then, or when the future is dropped, return to the queue.
 pub(super) async fn serve(queue: &Queue, link: &mut Sender) {
     let mut out = Out::new();
     give(queue, link, &mut out).await;

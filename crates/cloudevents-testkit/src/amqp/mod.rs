@@ -1,4 +1,4 @@
-//! An AMQP 1.0 broker in memory, for tests: real sockets, the semantics of a queue, and faults at the push of a button.
+//! An in-memory AMQP 1.0 broker for tests: real sockets, queue semantics, and fault injection.
 //!
 //! ```
 //! use cloudevents_testkit::amqp::{Answer, Broker};
@@ -16,9 +16,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Messages of an address are in a queue: each goes to one receiver, in order, as credit allows. Accepted, it is gone; released, it comes
-//! again at its place; modified, too, and its `delivery-count` is one higher when the delivery failed; rejected or undeliverable, it
-//! is among the [dead letters](Queue::dead_letters). What a receiver has not settled when it goes comes again.
+//! Each address has a queue. Each message goes to one receiver, in order, as credit allows. An accepted message is removed. A released or
+//! modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A rejected or
+//! undeliverable message becomes a [dead letter](Queue::dead_letters). When a receiver leaves, its unsettled messages return to the queue.
 //!
 //! There is no persistence, no routing, no transaction, and no link recovery.
 

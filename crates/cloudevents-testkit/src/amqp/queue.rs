@@ -1,4 +1,4 @@
-//! A queue, and what can be seen of it.
+//! Queues, and how tests inspect them.
 
 use super::broker::lock;
 use bytes::Bytes;
@@ -30,13 +30,13 @@ struct State {
     sequence: u64,
     /// By their sequence.
     ready: VecDeque<Stored>,
-    /// Taken out for a receiver whose credit is awaited.
+    /// Removed for a receiver that has no credit yet.
     waiting: usize,
-    /// Given out and not settled.
+    /// Sent to receivers and not settled.
     unsettled: usize,
     dead: Vec<DeadLetter>,
     answer: Answer,
-    /// Receivers that found nothing.
+    /// The number of receivers that wait for a message.
     hungry: usize,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Stored {
     pub(super) failures: u32,
 }
 
-/// What the broker answers to who sends to a queue.
+/// The broker's response to messages sent to a queue.
 ///
 /// ```
 /// use cloudevents_testkit::amqp::Answer;
@@ -58,21 +58,21 @@ pub(super) struct Stored {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// The message is taken.
+    /// The message is accepted.
     #[default]
     Accept,
-    /// The message is not taken, with a reason.
+    /// The message is rejected, with a reason.
     Reject {
         /// The condition, a symbol: `amqp:not-allowed`.
         condition: String,
-        /// What it says.
+        /// The description for people.
         description: String,
     },
-    /// The message is not taken, nothing is wrong with it.
+    /// The message is released: not accepted, and not faulty.
     Release,
-    /// The message is not taken: the delivery failed.
+    /// The message is modified: the delivery failed.
     Modify,
-    /// Nothing for now: the message is taken when there is another answer.
+    /// No response until another answer is set.
     Withhold,
 }
 
@@ -87,61 +87,61 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The data sections, together; none for another kind of body.
+    /// The concatenated data sections; `None` for another kind of body.
     pub body: Option<Bytes>,
     /// The condition of the rejection.
     pub condition: Option<String>,
-    /// What it says.
+    /// The description of the rejection.
     pub description: Option<String>,
-    /// Failed deliveries before.
+    /// The number of failed deliveries.
     pub failures: u32,
 }
 
 impl Queue {
-    /// How many messages are ready to be given to a receiver. One that waits for a receiver's credit is.
+    /// The number of messages ready for a receiver, including those that wait for a receiver's credit.
     pub fn len(&self) -> usize {
         let state = lock(&self.0.state);
         state.ready.len().saturating_add(state.waiting)
     }
 
-    /// Whether there is none.
+    /// Whether no message is ready.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many messages were given to receivers and are not settled.
+    /// The number of messages sent to receivers and not settled.
     pub fn unsettled(&self) -> usize {
         lock(&self.0.state).unsettled
     }
 
-    /// The bodies of what is ready and waits for nobody's credit: data sections, together; none for other kinds of bodies.
+    /// The bodies of ready messages that do not wait for credit: the concatenated data sections; `None` for other kinds of bodies.
     pub fn bodies(&self) -> Vec<Option<Bytes>> {
         lock(&self.0.state).ready.iter().map(|stored| data(&stored.message)).collect()
     }
 
-    /// What was rejected, in that order.
+    /// The rejected messages, in the order of rejection.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         lock(&self.0.state).dead.clone()
     }
 
-    /// What senders hear from now on. Messages that were withheld are answered, too.
+    /// Sets the response to senders from now on. Withheld messages get this response, too.
     pub fn answer(&self, answer: Answer) {
         self.change(|state| state.answer = answer);
     }
 
-    /// Puts a message with this body there, which is no CloudEvent.
+    /// Puts a message with this body that is not a CloudEvent.
     pub fn put(&self, body: &[u8]) {
         let data = fe2o3_amqp_types::messaging::Data::from(body);
         self.push(Message::builder().body(Body::Data(vec![data].into())).build());
     }
 
-    /// Puts a message there whose body is no AMQP value: an array whose second element has not the type that the array says.
+    /// Puts a message whose body is not a valid AMQP value: an array whose second element has another type than the array declares.
     pub fn put_undecodable(&self) {
         let mixed = vec![Value::Uint(1), Value::String("two".into())];
         self.push(Message::builder().body(Body::Value(AmqpValue(Value::Array(mixed.into())))).build());
     }
 
-    /// Waits until the queue is as wanted. Give it a deadline.
+    /// Waits until the queue meets a condition. Use it with a timeout.
     ///
     /// ```
     /// # use cloudevents_testkit::amqp::Broker;
@@ -154,7 +154,7 @@ impl Queue {
     /// ```
     pub async fn until(&self, wanted: impl Fn(&Self) -> bool) {
         loop {
-            // Made before the look, so that a change in between is not missed.
+            // Created before the check, so that a change in between is not missed.
             let changed = self.changed();
             if wanted(self) {
                 return;
@@ -179,7 +179,7 @@ impl Queue {
         });
     }
 
-    /// The first message, to be given out.
+    /// Takes the first ready message, to send it.
     pub(super) fn pop(&self) -> Option<Held> {
         let mut state = lock(&self.0.state);
         let stored = state.ready.pop_front()?;
@@ -187,12 +187,12 @@ impl Queue {
         Some(Held { queue: self.clone(), stored: Some(stored), given: false })
     }
 
-    /// Whether there is one to [`pop`](Self::pop).
+    /// Whether there is a message to [`pop`](Self::pop).
     pub(super) fn has_ready(&self) -> bool {
         !lock(&self.0.state).ready.is_empty()
     }
 
-    /// Whether somebody who found nothing would have it.
+    /// Whether another receiver waits for a message.
     pub(super) fn is_wanted(&self) -> bool {
         lock(&self.0.state).hungry > 0
     }
@@ -230,7 +230,7 @@ impl Drop for Hungry {
     }
 }
 
-/// A message in the hands of a receiver, or about to be. Dropped, it is ready again, at its place.
+/// A message that is sent to a receiver, or about to be. When dropped, it is ready again, at its position.
 pub(super) struct Held {
     queue: Queue,
     stored: Option<Stored>,
@@ -238,7 +238,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The message as it goes out.
+    /// The message to send.
     pub(super) fn message(&self) -> Message<Body<Value>> {
         let Some(stored) = &self.stored else { return Message::from(Body::Empty) };
         let mut message = stored.message.clone();
@@ -248,7 +248,7 @@ impl Held {
         message
     }
 
-    /// It has gone out.
+    /// Marks the message as sent.
     pub(super) fn give(&mut self) {
         if !std::mem::replace(&mut self.given, true) {
             self.queue.change(|state| {
@@ -258,19 +258,19 @@ impl Held {
         }
     }
 
-    /// It was dealt with.
+    /// The receiver accepted the message.
     pub(super) fn accept(mut self) {
         self.stored = None;
     }
 
-    /// Dealing with it failed; it comes again.
+    /// The delivery failed; the message is delivered again.
     pub(super) fn fail(mut self) {
         if let Some(stored) = &mut self.stored {
             stored.failures = stored.failures.saturating_add(1);
         }
     }
 
-    /// It can never be dealt with.
+    /// The message becomes a dead letter.
     pub(super) fn bury(mut self, error: Option<definitions::Error>) {
         let Some(Stored { message, failures, .. }) = self.stored.take() else { return };
         let (condition, description) = match error {
@@ -296,7 +296,7 @@ impl Drop for Held {
     }
 }
 
-/// On the wire, every condition is a symbol; the types have no other way to say which.
+/// The symbol of a condition: on the wire, every condition is a symbol.
 fn symbol(condition: &ErrorCondition) -> Option<String> {
     serde_json::to_value(condition).ok()?.as_str().map(str::to_owned)
 }

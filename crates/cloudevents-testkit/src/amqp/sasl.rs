@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authentication by SASL.
 
 use super::broker::BrokerOptions;
 use fe2o3_amqp::acceptor::{SaslAcceptor, sasl_acceptor::SaslServerFrame};

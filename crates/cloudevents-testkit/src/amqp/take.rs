@@ -1,4 +1,4 @@
-//! Taking messages from who sends them.
+//! Takes messages from senders.
 
 use super::{
     broker::Shared,
@@ -19,7 +19,7 @@ use fe2o3_amqp_types::{
 };
 use std::collections::VecDeque;
 
-/// Until the link ends.
+/// Serves a link until it ends.
 pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
     let queue = shared.queue(address);
     let credit = shared.options.credit.max(1);

@@ -1,12 +1,12 @@
-//! What is not the same in two events, and what a report of losses says of it.
+//! The differences between two events, and the losses reported for them.
 
 use super::xml::undeclared;
 use cloudevents_core::{Data, Event, Losses, Timestamp, Value};
 use std::collections::BTreeSet;
 
-/// The names of the attributes that are not the same any more, and `data` when the payload is not.
+/// Returns the names of the attributes that changed, and `data` if the payload changed.
 ///
-/// Two events may differ in their spelling and be the same:
+/// These differences do not count:
 ///
 /// - Timestamps are the same with the same instant, offset, and leap second: `17:31:00.10+00:00` is `17:31:00.1Z`.
 /// - A content type that the payload implied may be stated.
@@ -48,9 +48,9 @@ pub fn changes(before: &Event, after: &Event) -> BTreeSet<String> {
     changed
 }
 
-/// The names that a report has: those of attributes, and `data`.
+/// Returns the names in a report of losses: those of attributes, and `data`.
 ///
-/// A report that a payload is not what it claims to be (`payload-not-json` and the like) tells of no change by itself.
+/// A report that a payload does not match its content type (such as `payload-not-json`) does not imply a change.
 pub fn told(losses: &Losses) -> BTreeSet<String> {
     losses
         .iter()
@@ -67,12 +67,7 @@ fn is_same(before: Option<Value<'_>>, after: Option<Value<'_>>) -> bool {
 }
 
 fn is_same_time(before: Timestamp<'_>, after: Timestamp<'_>) -> bool {
-    let parts = |time: Timestamp<'_>| {
-        let instant = time.instant();
-        let digits = instant.fraction.trim_end_matches('0').to_owned();
-        (instant.seconds, digits, instant.leap_second, time.offset_minutes())
-    };
-    parts(before) == parts(after)
+    (before.instant(), before.offset_minutes()) == (after.instant(), after.offset_minutes())
 }
 
 fn is_same_data(before: Option<Data<'_>>, after: Option<Data<'_>>) -> bool {

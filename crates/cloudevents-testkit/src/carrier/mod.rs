@@ -1,4 +1,4 @@
-//! What carriers make of an event: tables written by hand, from the specification, against which codecs are checked.
+//! The events that carriers return: handwritten tables from the specification, to check codecs against.
 //!
 //! For every event and carrier, `decode(encode(event, carrier)) == carrier_form(event, carrier)`; and what [`changes`] by that
 //! is what the report of losses [`names`](told).
@@ -53,7 +53,7 @@ impl Carrier {
         [Self::Json, Self::Protobuf, Self::Avro, Self::AvroCompact, Self::Xml, Self::Cbor];
 }
 
-/// The event as it is when it comes out of the carrier. Formats but JSON have events of specversion 1.0 only.
+/// Returns the event as decoded from the carrier. Formats except JSON support specversion 1.0 only.
 ///
 /// Attributes; those not named here are kept:
 ///
@@ -71,7 +71,7 @@ impl Carrier {
 /// "Else" is outside of the years that the native type has: 0001 to 9999 for Protobuf, 0000 to 9999 for Avro compact. A leap second
 /// is there the first second of the next minute.
 ///
-/// Payloads; "read" means JSON or CBOR where the content type says so and it is, else bytes:
+/// Payloads; "read" means JSON or CBOR where the content type names it and the bytes are valid, else bytes:
 ///
 /// | | JSON | Protobuf | Avro | Avro compact | XML | CBOR | HTTP, binary mode |
 /// |---|---|---|---|---|---|---|---|
@@ -89,7 +89,7 @@ impl Carrier {
 ///
 /// # Panics
 ///
-/// When the event that comes out would not be valid, which no valid event leads to.
+/// If the resulting event would not be valid, which does not happen for valid events.
 #[allow(clippy::panic)] // It is part of an assertion.
 pub fn carrier_form(event: &Event, carrier: Carrier) -> Event {
     match form(event, carrier) {

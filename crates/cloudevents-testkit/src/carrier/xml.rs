@@ -50,5 +50,8 @@ pub(super) fn undeclared(element: &str) -> String {
 
 /// `<` and the name of an element, and the rest.
 fn start_of(element: &str) -> (&str, &str) {
-    element.find([' ', '/', '>']).and_then(|end| element.split_at_checked(end)).unwrap_or((element, ""))
+    element
+        .find([' ', '\t', '\n', '\r', '/', '>'])
+        .and_then(|end| element.split_at_checked(end))
+        .unwrap_or((element, ""))
 }

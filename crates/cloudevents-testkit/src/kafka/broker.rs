@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// It knows topics, partitions, headers, idempotent producers, consumer groups with every assignment strategy, and commits. It is
 /// not Kafka: a partition keeps 5 MiB or 100,000 messages, the older ones are dropped; the size of messages is not checked; topics are
-/// made by [`create_topic`](Self::create_topic), not by an admin client. The first member of a new group gets its partitions at once,
-/// without the three seconds that Kafka waits for more; who joins a group that is not new waits for the `session.timeout.ms` of the
-/// consumers, less a second, so tests set it to two or three seconds. While a group is rebalanced, commits are refused.
+/// created by [`create_topic`](Self::create_topic), not by an admin client. The first member of a new group gets its partitions at once,
+/// without the three seconds that Kafka waits for more. A member that joins later waits for the `session.timeout.ms` of the consumers
+/// minus one second, so tests set it to two or three seconds. While a group is rebalanced, commits are refused.
 ///
 /// ```
 /// use cloudevents_testkit::kafka::Broker;
@@ -41,7 +41,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts one. Errors are of kind [`Transport`](ErrorKind::Transport).
+    /// Starts a broker. Errors are of kind [`Transport`](ErrorKind::Transport).
     pub fn start() -> Result<Self, Error> {
         let host: BaseProducer = ClientConfig::new()
             .set("test.mock.num.brokers", "1")
@@ -53,23 +53,23 @@ impl Broker {
         Ok(Self { host, servers })
     }
 
-    /// What clients connect to: `127.0.0.1:49152`.
+    /// The address that clients connect to: `127.0.0.1:49152`.
     pub fn bootstrap_servers(&self) -> &str {
         &self.servers
     }
 
-    /// The connection URL of a topic, with options as they are given: `kafka://127.0.0.1:49152/orders?group=billing` for
+    /// The connection URL of a topic, which may include options: `kafka://127.0.0.1:49152/orders?group=billing` for
     /// `orders?group=billing`.
     pub fn url(&self, topic: &str) -> String {
         format!("kafka://{}/{topic}", self.servers)
     }
 
-    /// Makes a topic of so many partitions.
+    /// Creates a topic with this many partitions.
     pub fn create_topic(&self, topic: &str, partitions: u16) -> Result<(), Error> {
         cluster(&self.host)?.create_topic(topic, partitions.into(), 1).map_err(failed)
     }
 
-    /// Closes every connection and accepts none, until [`come_back`](Self::come_back). What it keeps, it keeps.
+    /// Closes every connection and accepts none until [`come_back`](Self::come_back). Keeps all messages and commits.
     pub fn go_away(&self) -> Result<(), Error> {
         cluster(&self.host)?.broker_down(-1).map_err(failed)
     }
@@ -79,12 +79,12 @@ impl Broker {
         cluster(&self.host)?.broker_up(-1).map_err(failed)
     }
 
-    /// Answers every request after this time.
+    /// Delays every response by this time.
     pub fn answer_after(&self, delay: Duration) -> Result<(), Error> {
         cluster(&self.host)?.broker_round_trip_time(-1, delay).map_err(failed)
     }
 
-    /// What a group has committed for each partition of a topic: everything before it is done. It blocks until the broker answers.
+    /// The committed offset of a group for each partition of a topic: all messages before it are done. Blocks until the broker answers.
     pub fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
         let client = self.client(group)?;
         let mut list = TopicPartitionList::new();
@@ -96,14 +96,14 @@ impl Broker {
         Ok(list.elements().iter().map(|element| offset(element.offset())).collect())
     }
 
-    /// The offsets behind the last message of each partition of a topic. It blocks until the broker answers.
+    /// The offset after the last message of each partition of a topic. Blocks until the broker answers.
     pub fn ends(&self, topic: &str) -> Result<Vec<i64>, Error> {
         let client = self.client("testkit")?;
         let end = |partition| client.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end);
         self.partitions(&client, topic)?.into_iter().map(|partition| end(partition).map_err(failed)).collect()
     }
 
-    /// Every message that a topic has now, partition by partition. It blocks until the broker answers.
+    /// All current messages of a topic, partition by partition. Blocks until the broker answers.
     pub fn messages(&self, topic: &str) -> Result<Vec<Kept>, Error> {
         let client = self.client("testkit")?;
         let mut list = TopicPartitionList::new();
@@ -152,7 +152,7 @@ impl Broker {
     }
 }
 
-/// A message that a [`Broker`] has.
+/// A message stored by a [`Broker`].
 ///
 /// ```
 /// let broker = cloudevents_testkit::kafka::Broker::start()?;
@@ -210,11 +210,11 @@ fn cluster(host: &BaseProducer) -> Result<MockCluster<'_, DefaultProducerContext
         .ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("the client has no mock cluster"))
 }
 
-/// A group's first member waits for no others. rdkafka has no safe function for it.
+/// Makes a group's first member wait for no others. rdkafka has no safe function for it.
 #[allow(unsafe_code)]
 fn without_rebalance_delay(host: &BaseProducer) {
     // SAFETY: the pointer is that of a live client, which `host` keeps alive for the duration of both calls. The first answers with the
-    // client's mock cluster or null; the second is told of the cluster only when there is one, takes no ownership of it, and hands the
+    // client's mock cluster or null; the second receives the cluster only when there is one, takes no ownership of it, and hands the
     // number to the cluster's own thread.
     unsafe {
         let cluster = rd_kafka_handle_mock_cluster(host.client().native_ptr());

@@ -1,10 +1,13 @@
 //! AMQP messages as the protocol writes them.
 
-use super::encode::one;
+use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{Error, Event, Formats, Losses, Message, Mode, TextBuffer, decode_base64};
+use cloudevents_core::{
+    Error, Event, Formats, Losses, Message,
+    codec::{TextBuffer, decode_base64},
+};
 use serde_json::{Map, Value as Json, json};
 
 pub(crate) fn read(message: &Json) -> Result<AmqpMessage, Error> {
@@ -21,31 +24,25 @@ pub(crate) fn read(message: &Json) -> Result<AmqpMessage, Error> {
     Ok(read)
 }
 
-/// Writes events as `to` says. The inner error says what the toolkit does not have.
+/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
 pub(crate) fn write(
     to: &Json,
     events: &[Event],
     formats: &Formats,
 ) -> Result<Result<(Json, Losses), String>, Error> {
-    let text = |name| to.get(name).and_then(Json::as_str);
     let separator = match to.get("options").and_then(|options| options.get("separator")) {
         None => Separator::default(),
         Some(Json::String(text)) if text == "_" => Separator::Underscore,
         Some(Json::String(text)) if text == ":" => Separator::Colon,
         Some(other) => return Ok(Err(format!("there is no separator {other}"))),
     };
-    let name = text("format").unwrap_or("json");
-    let Some(format) = formats.iter().find(|known| known.id().as_str() == name) else {
-        return Ok(Err(format!("there is no format `{name}`")));
-    };
-    let mode = match text("mode").unwrap_or("binary") {
-        "binary" => Mode::Binary,
-        "structured" => Mode::Structured(format),
-        "batched" => {
+    let mode = match wanted(to, formats, "binary") {
+        Ok(Wanted::One(mode)) => mode,
+        Ok(Wanted::Batch(format)) => {
             let (message, losses) = Message::batched(events, format)?;
             return Ok(Ok((written(&cloudevents_amqp::encode_message(&message, separator)?), losses)));
         }
-        mode => return Ok(Err(format!("there is no mode `{mode}`"))),
+        Err(unsupported) => return Ok(Err(unsupported)),
     };
     let with = Encoding::new(mode).with_separator(separator);
     let (message, losses) = cloudevents_amqp::encode(one(events)?, with)?;

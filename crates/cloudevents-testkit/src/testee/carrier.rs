@@ -4,6 +4,7 @@ use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
 use cloudevents_core::{FormatId, Formats};
 use cloudevents_json::Json;
+use cloudevents_mqtt::Version;
 use cloudevents_protobuf::Protobuf;
 use cloudevents_xml::Xml;
 
@@ -17,9 +18,13 @@ pub(crate) enum Carrier {
     Amqp,
     Http,
     Kafka,
+    Mqtt(Version),
+    Nats,
+    Rabbitmq,
+    Websockets,
 }
 
-/// The name of a format that is at hand.
+/// The name of a known format.
 pub(crate) type FormatName = &'static str;
 
 impl Carrier {
@@ -37,6 +42,11 @@ impl Carrier {
             "amqp" => Self::Amqp,
             "http" => Self::Http,
             "kafka" => Self::Kafka,
+            "mqtt3" => Self::Mqtt(Version::V3),
+            "mqtt5" => Self::Mqtt(Version::V5),
+            "nats" => Self::Nats,
+            "rabbitmq" => Self::Rabbitmq,
+            "websockets" => Self::Websockets,
             _ => return None,
         })
     }
@@ -46,12 +56,13 @@ impl Carrier {
         match self {
             Self::Amqp => &["separator"],
             Self::Kafka => &["key"],
+            Self::Websockets => &["subprotocol"],
             _ => &[],
         }
     }
 }
 
-/// All formats that are at hand.
+/// All known formats.
 pub(crate) fn formats() -> Formats {
     Formats::none()
         .with(Json::new())
@@ -62,7 +73,7 @@ pub(crate) fn formats() -> Formats {
         .with(Cbor::new())
 }
 
-/// The id of a format that is at hand.
+/// The id of a known format.
 pub(crate) fn id(name: FormatName) -> FormatId {
     FormatId::new(name)
 }

@@ -3,14 +3,14 @@
 use super::{
     Answer, amqp_message,
     carrier::{Carrier, formats, id},
-    http_message, kafka_record,
+    http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
 };
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
-use cloudevents_core::{ContentMode, Decoded, Decoding, Error, Event, Message};
+use cloudevents_core::{ContentMode, DecodeOptions, Decoded, Error, Event, Message};
 use serde_json::{Map, Value as Json, json};
 
-/// What was decoded, and how it came.
+/// The decoded events, and the content mode and format of the message.
 pub(crate) struct Came {
     pub(crate) events: Decoded<Vec<Event>>,
     pub(crate) mode: ContentMode,
@@ -47,13 +47,13 @@ pub(crate) fn decode(request: &Json) -> Result<Answer, Error> {
     Ok(Answer::Result(result.into()))
 }
 
-/// Reads the message of a request. The inner error says what the toolkit does not have.
+/// Reads the message of a request. The inner error names what the toolkit does not support.
 pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
     let via = request.get("via").and_then(Json::as_str).unwrap_or_default();
     let Some(carrier) = Carrier::of(via) else { return Ok(Err(format!("there is no carrier `{via}`"))) };
     let with = match request.get("strictness").and_then(Json::as_str) {
-        None | Some("strict") => Decoding::strict(),
-        Some("lenient") => Decoding::lenient(),
+        None | Some("strict") => DecodeOptions::strict(),
+        Some("lenient") => DecodeOptions::lenient(),
         Some(other) => return Ok(Err(format!("there is no strictness `{other}`"))),
     };
     let with = with.with_formats(formats());
@@ -83,11 +83,24 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
         Carrier::Kafka => {
             opened(cloudevents_kafka::decode_message(&kafka_record::read(message)?, &with)?, &with)?
         }
+        Carrier::Mqtt(version) => {
+            opened(cloudevents_mqtt::decode_message(&mqtt_message::read(message, version)?, &with)?, &with)?
+        }
+        Carrier::Nats => {
+            opened(cloudevents_nats::decode_message(&nats_message::read(message)?, &with)?, &with)?
+        }
+        Carrier::Rabbitmq => {
+            opened(cloudevents_rabbitmq::decode_message(&rabbitmq_message::read(message)?, &with)?, &with)?
+        }
+        Carrier::Websockets => {
+            let (frame, subprotocol) = websockets_message::read(message)?;
+            opened(cloudevents_websockets::decode_message(frame, subprotocol, &with)?, &with)?
+        }
     }))
 }
 
 /// The events of a message that a binding has told apart.
-fn opened(message: Decoded<Message>, with: &Decoding) -> Result<Came, Error> {
+fn opened(message: Decoded<Message>, with: &DecodeOptions) -> Result<Came, Error> {
     let mut events = message.value.events(with)?;
     events.repairs.extend(message.repairs);
     Ok(Came { events, mode: message.value.mode(), format: message.value.format().map(ToString::to_string) })

@@ -3,10 +3,10 @@
 use super::{
     Answer, amqp_message,
     carrier::{Carrier, formats, id},
-    decode, http_message, kafka_record,
+    decode, http_message, kafka_record, mqtt_message, nats_message, rabbitmq_message, websockets_message,
 };
 use crate::tagged::{self, malformed};
-use cloudevents_core::{Error, ErrorKind, Event, Losses, Mode};
+use cloudevents_core::{Error, ErrorKind, Event, Format, Formats, Losses, Mode};
 use http::HeaderMap;
 use serde_json::{Value as Json, json};
 
@@ -49,7 +49,7 @@ fn with_losses(message: Json, losses: &Losses) -> Json {
     json!({"message": message, "losses": losses})
 }
 
-/// Writes events to what `to` names. The inner error says what the toolkit does not have.
+/// Writes events to what `to` names. The inner error names what the toolkit does not support.
 fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, Error> {
     let text = |name| to.get(name).and_then(Json::as_str);
     let via = text("via").unwrap_or_default();
@@ -67,28 +67,46 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
             Ok((json!({"body": tagged::from_bytes(&body)}), losses))
         }
         Carrier::Batch(format) => {
-            let losses = formats.require(&id(format))?.encode_batch(events, &mut body)?;
+            let losses = formats.require(&id(format))?.encode_batch(events.into(), &mut body)?;
             Ok((json!({"body": tagged::from_bytes(&body)}), losses))
         }
         Carrier::Http => {
-            let format = text("format").unwrap_or("json");
-            let Some(format) = formats.iter().find(|known| known.id().as_str() == format) else {
-                return Ok(Err(format!("there is no format `{format}`")));
-            };
             let mut headers = HeaderMap::new();
-            let (body, losses) = match text("mode").unwrap_or("binary") {
-                "binary" => cloudevents_http::encode(one(events)?, Mode::Binary, &mut headers)?,
-                "structured" => {
-                    cloudevents_http::encode(one(events)?, Mode::Structured(format), &mut headers)?
-                }
-                "batched" => cloudevents_http::encode_batch(events, format, &mut headers)?,
-                mode => return Ok(Err(format!("there is no mode `{mode}`"))),
+            let (body, losses) = match wanted(to, &formats, "binary") {
+                Ok(Wanted::One(mode)) => cloudevents_http::encode(one(events)?, mode, &mut headers)?,
+                Ok(Wanted::Batch(format)) => cloudevents_http::encode_batch(events, format, &mut headers)?,
+                Err(unsupported) => return Ok(Err(unsupported)),
             };
             Ok((http_message::write(&headers, &body), losses))
         }
         Carrier::Amqp => return amqp_message::write(to, events, &formats),
         Carrier::Kafka => return kafka_record::write(to, events, &formats),
+        Carrier::Mqtt(version) => return mqtt_message::write(to, events, &formats, version),
+        Carrier::Nats => return nats_message::write(to, events, &formats),
+        Carrier::Rabbitmq => return rabbitmq_message::write(to, events, &formats),
+        Carrier::Websockets => return websockets_message::write(to, events, formats),
     })
+}
+
+/// What `to` names: one event in a mode, or a batch in a format.
+pub(crate) enum Wanted<'f> {
+    One(Mode<'f>),
+    Batch(&'f dyn Format),
+}
+
+/// Reads `mode` and `format` of `to`. The error names what the toolkit does not support.
+pub(crate) fn wanted<'f>(to: &Json, formats: &'f Formats, otherwise: &str) -> Result<Wanted<'f>, String> {
+    let text = |name| to.get(name).and_then(Json::as_str);
+    let name = text("format").unwrap_or("json");
+    let Some(format) = formats.iter().find(|known| known.id().as_str() == name) else {
+        return Err(format!("there is no format `{name}`"));
+    };
+    match text("mode").unwrap_or(otherwise) {
+        "binary" => Ok(Wanted::One(Mode::Binary)),
+        "structured" => Ok(Wanted::One(Mode::Structured(format))),
+        "batched" => Ok(Wanted::Batch(format)),
+        mode => Err(format!("there is no mode `{mode}`")),
+    }
 }
 
 pub(crate) fn one(events: &[Event]) -> Result<&Event, Error> {

@@ -21,7 +21,7 @@ pub(crate) fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
             .map_err(|_| malformed("header values are the Latin-1 text of their octets"))?;
         let name = match HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => name,
-            // What is no header name in HTTP is no attribute either, unless it says so.
+            // What is no header name in HTTP is no attribute either, unless it has the prefix of one.
             Err(_) if name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-")) => {
                 return Err(not_http(name));
             }

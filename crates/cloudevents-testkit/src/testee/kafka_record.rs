@@ -1,9 +1,9 @@
 //! Kafka records as the protocol writes them.
 
-use super::encode::one;
+use super::encode::{Wanted, one, wanted};
 use crate::tagged::{self, malformed};
 use bytes::Bytes;
-use cloudevents_core::{Error, Event, Formats, Losses, Message, Mode};
+use cloudevents_core::{Error, Event, Formats, Losses, Message};
 use cloudevents_kafka::{Encoding, Key, Record};
 use serde_json::{Value as Json, json};
 
@@ -18,31 +18,25 @@ pub(crate) fn read(message: &Json) -> Result<Record, Error> {
     Ok(record)
 }
 
-/// Writes events as `to` says. The inner error says what the toolkit does not have.
+/// Writes events as `to` specifies. The inner error names what the toolkit does not support.
 pub(crate) fn write(
     to: &Json,
     events: &[Event],
     formats: &Formats,
 ) -> Result<Result<(Json, Losses), String>, Error> {
-    let text = |name| to.get(name).and_then(Json::as_str);
     let key = match to.get("options").and_then(|options| options.get("key")) {
         None => Key::None,
         Some(Json::String(name)) if name == "partitionkey" => Key::partition_key(),
         Some(literal @ Json::Object(_)) => Key::literal(tagged::to_bytes(literal)?),
         Some(other) => return Ok(Err(format!("there is no key mapping {other}"))),
     };
-    let name = text("format").unwrap_or("json");
-    let Some(format) = formats.iter().find(|known| known.id().as_str() == name) else {
-        return Ok(Err(format!("there is no format `{name}`")));
-    };
-    let mode = match text("mode").unwrap_or("binary") {
-        "binary" => Mode::Binary,
-        "structured" => Mode::Structured(format),
-        "batched" => {
+    let mode = match wanted(to, formats, "binary") {
+        Ok(Wanted::One(mode)) => mode,
+        Ok(Wanted::Batch(format)) => {
             let (message, losses) = Message::batched(events, format)?;
             return Ok(Ok((written(&cloudevents_kafka::encode_message(&message)?), losses)));
         }
-        mode => return Ok(Err(format!("there is no mode `{mode}`"))),
+        Err(unsupported) => return Ok(Err(unsupported)),
     };
     let (record, losses) = cloudevents_kafka::encode(one(events)?, Encoding::new(mode).with_key(key))?;
     Ok(Ok((written(&record), losses)))

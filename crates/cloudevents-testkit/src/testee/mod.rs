@@ -6,21 +6,29 @@ mod amqp_message;
 mod carrier;
 mod decode;
 mod encode;
+mod expressions;
+mod handshake;
 mod http_message;
 mod kafka_record;
 mod leaf;
+mod mqtt_message;
+mod nats_message;
+mod rabbitmq_message;
+mod websockets_message;
 
 use crate::tagged;
 use cloudevents_core::Error;
 use serde_json::{Value as Json, json};
 
-/// What an operation answers.
+/// The result of an operation.
 pub(crate) enum Answer {
-    /// It was done.
+    /// The operation succeeded.
     Result(Json),
-    /// It was refused: the implementation's own verdict on the input.
+    /// The input was refused, with an event error.
     Refused(Error),
-    /// The toolkit does not have it.
+    /// The input was refused with another error: its kind and its message.
+    Declined(&'static str, String),
+    /// The toolkit does not support the operation.
     Unsupported(String),
 }
 
@@ -52,13 +60,17 @@ fn start() -> Json {
         "version": 1,
         "implementation": {"name": "cloudevents-kit", "version": env!("CARGO_PKG_VERSION"), "language": "Rust"},
         "capabilities": {
+            "strictness": ["strict", "lenient"],
+            "reports": ["losses", "repairs", "notes"],
+            "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
+            "options": ["key", "separator", "subprotocol"],
             "specversions": ["1.0", "0.3"],
             "spec": ["1.0.2", "main"],
             "formats": [
                 "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
             ],
-            "bindings": ["amqp", "http", "kafka"],
-            "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name"],
+            "bindings": ["amqp", "http", "kafka", "mqtt3", "mqtt5", "nats", "rabbitmq", "websockets"],
+            "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name", "sql", "filter", "handshake"],
         },
     })
 }
@@ -72,16 +84,20 @@ fn run(request: &Json) -> Json {
         "upgrade" => leaf::upgrade(request),
         "parse" => leaf::parse(request),
         "name" => leaf::name(request),
+        "handshake" => handshake::handshake(request),
+        "sql" => expressions::sql(request),
+        "filter" => expressions::filter(request),
         op => Ok(Answer::Unsupported(format!("there is no operation `{op}`"))),
     };
     match answer.unwrap_or_else(Answer::Refused) {
         Answer::Result(result) => json!({"seq": seq, "result": result}),
         Answer::Refused(error) => json!({"seq": seq, "error": describe(&error)}),
+        Answer::Declined(kind, message) => json!({"seq": seq, "error": {"kind": kind, "message": message}}),
         Answer::Unsupported(reason) => json!({"seq": seq, "unsupported": reason}),
     }
 }
 
-/// An error as the protocol has it.
+/// An error in the form of the protocol.
 pub fn describe(error: &Error) -> Json {
     let mut described = json!({"kind": error.kind().code(), "message": error.to_string()});
     if let Some(members) = described.as_object_mut() {

@@ -2,7 +2,7 @@
 
 use cloudevents_avro::{Avro, AvroCompact};
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{Decoding, Event, Format};
+use cloudevents_core::{DecodeOptions, Event, Format};
 use cloudevents_json::Json;
 use cloudevents_protobuf::Protobuf;
 use cloudevents_testkit::{
@@ -24,7 +24,7 @@ pub(crate) fn format(carrier: Carrier) -> &'static dyn Format {
 fn step(event: &Event, carrier: Carrier) -> Result<(Event, BTreeSet<String>), TestCaseError> {
     let mut document = Vec::new();
     let losses = format(carrier).encode(event, &mut document)?;
-    let came = format(carrier).decode(document.into(), &Decoding::strict())?;
+    let came = format(carrier).decode(document.into(), &DecodeOptions::strict())?;
     prop_assert!(came.repairs.is_empty());
     Ok((came.value, told(&losses)))
 }

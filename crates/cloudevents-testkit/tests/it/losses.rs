@@ -3,7 +3,7 @@
 //! `CE_WRITE_DOCS=1 cargo test -p cloudevents-testkit --test it losses` writes the page anew.
 
 use crate::chain::format;
-use cloudevents_core::{Data, Decoding, Event, Payload};
+use cloudevents_core::{Data, DecodeOptions, Event, Payload};
 use cloudevents_testkit::{
     carrier::{Carrier, changes},
     tagged,
@@ -96,7 +96,7 @@ fn event(attributes: Json, data: Json) -> Event {
     }
     let event = tagged::to_event(&event).unwrap();
     match body {
-        Some(body) => event.into_builder().payload_only(Ok(Payload::body(body))).build().unwrap(),
+        Some(body) => event.into_builder().payload_only(Payload::body(body)).build().unwrap(),
         None => event,
     }
 }
@@ -104,14 +104,14 @@ fn event(attributes: Json, data: Json) -> Event {
 /// What a format makes of an event.
 struct Outcome {
     event: Event,
-    /// `attribute: kind` of what was told.
+    /// `attribute: kind` of the reported losses.
     losses: Vec<String>,
 }
 
 fn outcome(event: &Event, carrier: Carrier) -> Outcome {
     let mut document = Vec::new();
     let losses = format(carrier).encode(event, &mut document).unwrap();
-    let came = format(carrier).decode(document.into(), &Decoding::strict()).unwrap();
+    let came = format(carrier).decode(document.into(), &DecodeOptions::strict()).unwrap();
     let losses = losses.iter().map(|loss| loss.kind().to_owned()).collect();
     Outcome { event: came.value, losses }
 }
@@ -251,7 +251,7 @@ fn the_page_is_what_the_formats_do() {
 const HEAD: &str = "\
 # What formats hold
 
-Every event is written to every format. What a format cannot hold exactly is told: `Format::encode` answers with the losses,
+Every event is written to every format. What a format cannot hold exactly is reported: `Format::encode` returns the losses,
 `ce convert` prints them, and `ce convert --exact` refuses to go on. This page is written by a test
 (`crates/cloudevents-testkit/tests/it/losses.rs`), which runs one event for each kind of content through the codecs. It fails when
 the page is not right any more.

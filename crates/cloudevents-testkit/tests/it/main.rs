@@ -5,5 +5,7 @@
 
 mod chain;
 mod guarantees;
+mod lookup;
 mod losses;
+mod published;
 mod shape;

@@ -1,4 +1,4 @@
-//! What is in flight has bounds.
+//! Bounds of unsettled deliveries.
 
 use super::{
     Failure, Venue, Verdict,
@@ -6,18 +6,18 @@ use super::{
 };
 use crate::{Bounds, ReceiverOptions};
 
-/// A consumer that settles nothing is given so many messages and no more; one that settles goes on.
+/// A consumer that settles nothing gets messages only up to the bound, and continues when it settles.
 pub async fn a_stalled_consumer_bounds_messages(venue: &impl Venue) -> Result<Verdict, Failure> {
     let bounds = Bounds { messages: 4, ..Bounds::default() };
     stall(venue, bounds, events(10)?).await
 }
 
-/// A consumer that settles nothing is given so many bytes, the message that reaches the bound included, and no more.
+/// A consumer that settles nothing gets bytes only up to the bound, including the message that reaches it.
 pub async fn a_stalled_consumer_bounds_bytes(venue: &impl Venue) -> Result<Verdict, Failure> {
     const KIB: usize = 1024;
     let events =
         (0..10).map(|number| event_with(number, "one", vec![b'x'; KIB])).collect::<Result<_, _>>()?;
-    // Headers may count, too, so the fourth message reaches the bound whatever they are.
+    // Headers may also count, so the fourth message always reaches the bound.
     let bounds = Bounds { messages: 100, bytes: 4 * KIB };
     stall(venue, bounds, events).await
 }

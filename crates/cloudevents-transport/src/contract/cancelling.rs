@@ -1,4 +1,4 @@
-//! What is cancelled loses nothing.
+//! Cancelled futures lose nothing.
 
 use super::{
     Failure, Venue, Verdict,
@@ -12,7 +12,8 @@ use std::{
 };
 use tokio::{task::yield_now, time::timeout};
 
-/// A `next` that is polled once and dropped, over and over, while messages come in, loses none and takes none twice.
+/// Polling `next` once and dropping it, repeatedly while messages arrive, loses no message and takes none
+/// twice.
 pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 100;
     let claims = venue.claims();
@@ -30,7 +31,8 @@ pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdic
         let mut calls = 0_usize;
         while seen.len() < COUNT {
             calls = calls.saturating_add(1);
-            // Mostly dropped after the first poll; now and then in the middle of waiting, which leaves the broker some time, too.
+            // Mostly dropped after the first poll, and sometimes while waiting, which also gives the broker
+            // some time.
             let delivery = if calls.is_multiple_of(64) {
                 timeout(Duration::from_millis(1), receiver.next()).await.ok()
             } else {
@@ -50,7 +52,7 @@ pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdic
     Ok(Verdict::Holds)
 }
 
-/// A `for_each` that is dropped releases what its handlers hold; all of it comes again.
+/// Dropping `for_each` releases the deliveries of its handlers, and all of them are delivered again.
 pub async fn a_cancelled_for_each_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 20;
     let claims = venue.claims();

@@ -1,4 +1,4 @@
-//! A receiver that is drained leaves nothing half done.
+//! Draining leaves nothing half done.
 
 use super::{
     Failure, Venue, Verdict,
@@ -8,7 +8,7 @@ use cloudevents_core::ErrorKind;
 use futures_util::future::join;
 use tokio::task::yield_now;
 
-/// Draining answers after what is held was settled, and the receiver gives nothing more.
+/// Draining returns after held deliveries were settled, and the receiver delivers no more messages.
 pub async fn draining_waits_for_settlements(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
@@ -37,7 +37,7 @@ pub async fn draining_waits_for_settlements(venue: &impl Venue) -> Result<Verdic
     Ok(Verdict::Holds)
 }
 
-/// Draining answers at the deadline when something is never settled.
+/// Draining returns at the deadline if a delivery is never settled.
 pub async fn draining_ends_at_the_deadline(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if !claims.redelivers {
@@ -54,7 +54,7 @@ pub async fn draining_ends_at_the_deadline(venue: &impl Venue) -> Result<Verdict
     Ok(Verdict::Holds)
 }
 
-/// What was accepted before draining does not come again; what was not goes to the next receiver.
+/// Messages accepted before draining are not delivered again. The others go to the next receiver.
 pub async fn draining_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if !claims.persistent {
@@ -66,7 +66,7 @@ pub async fn draining_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failu
     for _ in 0..10 {
         let delivery = next(&mut first, claims).await?;
         seen.push(number(&delivery)?);
-        drop(delivery.accept()); // not even waited for
+        drop(delivery.accept()); // not awaited
     }
     let released = [next(&mut first, claims).await?, next(&mut first, claims).await?];
     drop(released);

@@ -19,8 +19,8 @@ struct Log {
     seen: BTreeMap<String, Vec<usize>>,
 }
 
-/// Handlers of different keys run beside each other, those of the same key one after the other, and in order where the protocol
-/// has one.
+/// Handlers of different keys run concurrently. Those of the same key run one after the other, and in order
+/// if the protocol keeps one.
 pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 60;
     let claims = venue.claims();
@@ -47,7 +47,7 @@ pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Resul
             seen.len() == 1
         };
         if first {
-            all_keys.wait().await; // none goes on before there is one of each
+            all_keys.wait().await; // waits until a handler of each key runs
         }
         for _ in 0..number % 5 {
             yield_now().await;
@@ -72,7 +72,7 @@ pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Resul
     Ok(Verdict::Holds)
 }
 
-/// A receiver that is stopped while `for_each` runs lets the handlers end, and takes nothing more.
+/// Stopping a receiver while `for_each` runs lets the handlers end, and no more messages are taken.
 pub async fn stopping_lets_handlers_end(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 10;
     let claims = venue.claims();

@@ -1,7 +1,7 @@
-//! What every pair of sender and receiver has to do, whatever the protocol, as functions to call from a test.
+//! The contract of senders and receivers for all protocols, as checks to call from a test.
 //!
-//! A binding implements [`Venue`] over a broker and calls [`check_all`], which opens a fresh venue for each check. What a protocol
-//! cannot do, its [`Claims`] say; the checks that need it are then reported as not claimed.
+//! A binding implements [`Venue`] over a broker and calls [`check_all`], which opens a fresh venue for each
+//! check. Its [`Claims`] declare what the protocol can do. Checks that need more are reported as not claimed.
 //!
 //! ```
 //! use cloudevents_core::{Error, ErrorKind};
@@ -27,16 +27,24 @@
 
 mod bounding;
 mod cancelling;
+mod carrying;
 mod draining;
 mod handling;
+mod outages;
+mod receiving;
+mod running;
 mod sending;
 mod settling;
 mod tools;
 
 pub use bounding::*;
 pub use cancelling::*;
+pub use carrying::*;
 pub use draining::*;
 pub use handling::*;
+pub use outages::*;
+pub use receiving::*;
+pub use running::*;
 pub use sending::*;
 pub use settling::*;
 
@@ -44,45 +52,65 @@ use crate::{Receiver, ReceiverOptions, Sender};
 use cloudevents_core::{Error, ErrorKind};
 use std::{fmt, time::Duration};
 
-/// A fresh address on a broker: what is sent there is received there, and by nobody else.
+/// A fresh address on a broker: messages sent there are received only there.
 pub trait Venue: Send + Sync {
     /// What the protocol can do.
     fn claims(&self) -> Claims;
 
-    /// A sender to the address.
+    /// Opens a sender to the address.
     fn sender(&self) -> impl Future<Output = Result<Sender, Error>> + Send;
 
-    /// A receiver from the address. Called again, when the first receiver was drained or dropped, it goes on with what that one left.
+    /// Opens a receiver from the address. A second receiver, opened after the first was drained or dropped,
+    /// continues with the messages left.
     fn receiver(&self, options: ReceiverOptions) -> impl Future<Output = Result<Receiver, Error>> + Send;
 
-    /// Puts a message with this body there that the receiver finds to be an error of this kind:
-    /// [`MissingAttribute`](ErrorKind::MissingAttribute) or [`NotACloudEvent`](ErrorKind::NotACloudEvent). An error of kind
-    /// [`Unsupported`](ErrorKind::Unsupported) says that this cannot be done.
+    /// Sends a message with this body that the receiver reports as an error of this kind:
+    /// [`MissingAttribute`](ErrorKind::MissingAttribute) or [`NotACloudEvent`](ErrorKind::NotACloudEvent).
+    /// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) if that is impossible.
     fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = (kind, body);
         async { Err(Error::new(ErrorKind::Unsupported)) }
     }
+
+    /// Stops the broker and starts it again with its stored messages. Returns an error of kind
+    /// [`Unsupported`](ErrorKind::Unsupported) if that is impossible.
+    fn interrupt(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Err(Error::new(ErrorKind::Unsupported)) }
+    }
 }
 
-/// What a protocol can do, and how long to wait for it. By default everything, and ten seconds.
+/// What a protocol can do, and how long to wait for it. Default: everything, and ten seconds.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Claims {
     /// Events of the same `partitionkey` from one sender arrive in order.
     pub order: bool,
-    /// What was released or is to be retried comes again.
+    /// Released and retried messages are delivered again.
     pub redelivers: bool,
-    /// A retry comes after its delay, not before.
+    /// A retry is delivered after its delay, not before.
     pub delays_retries: bool,
     /// A retry counts as another attempt.
     pub counts_attempts: bool,
-    /// What one receiver left, the next one gets.
+    /// A release counts as another attempt, because the broker counts every delivery that was not accepted.
+    pub releases_count: bool,
+    /// Messages that one receiver leaves go to the next one.
     pub persistent: bool,
-    /// Structured messages arrive as they were sent, not decoded and encoded again.
+    /// Structured messages arrive as sent, not decoded and encoded again.
     pub documents: bool,
+    /// Documents of any format can be sent. Otherwise, those of a format other than JSON are refused as
+    /// [`Unsupported`](ErrorKind::Unsupported).
+    pub any_format: bool,
+    /// There is a binary mode. Without one, events arrive as documents.
+    pub binary: bool,
+    /// The size in bytes of a payload that is too large for the broker, if there is such a limit and a test
+    /// can afford to exceed it.
+    pub too_large: Option<usize>,
+    /// The number of attempts after which a message that is always retried is rejected. `None` if the broker
+    /// or the peer decides.
+    pub attempts: Option<u32>,
     /// How long something that must happen may take.
     pub patience: Duration,
-    /// How long to look whether something happens that must not, and the delay of retries.
+    /// How long to watch for something that must not happen. Also the delay of retries.
     pub quiet: Duration,
 }
 
@@ -93,20 +121,25 @@ impl Default for Claims {
             redelivers: true,
             delays_retries: true,
             counts_attempts: true,
+            releases_count: false,
             persistent: true,
             documents: true,
+            any_format: true,
+            binary: true,
+            too_large: None,
+            attempts: None,
             patience: Duration::from_secs(10),
             quiet: Duration::from_millis(250),
         }
     }
 }
 
-/// What came out of a check.
+/// The result of a check that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does what it has to.
+    /// The protocol fulfils it.
     Holds,
-    /// The protocol does not claim to.
+    /// The protocol does not claim it.
     NotClaimed,
 }
 
@@ -134,9 +167,9 @@ impl From<crate::SendAllError> for Failure {
     }
 }
 
-/// What came out of all checks, by name.
+/// The results of all checks, by name.
 #[derive(Clone, Debug)]
-#[must_use = "whether the checks hold is told by the report"]
+#[must_use = "the report shows whether the checks hold"]
 pub struct Report(Vec<(&'static str, Result<Verdict, Failure>)>);
 
 impl Report {
@@ -145,7 +178,7 @@ impl Report {
         self.iter().all(|(_, verdict)| verdict.is_ok())
     }
 
-    /// The checks and their verdicts, in the order they were made.
+    /// The checks and their verdicts, in the order of execution.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Result<Verdict, Failure>)> {
         self.0.iter().map(|(name, verdict)| (*name, verdict))
     }
@@ -167,7 +200,7 @@ impl fmt::Display for Report {
 
 macro_rules! all {
     ($($check:ident)*) => {
-        /// Makes every check, each at a fresh venue.
+        /// Runs every check, each at a fresh venue.
         pub async fn check_all<V: Venue>(open: impl AsyncFn() -> Result<V, Error>) -> Report {
             let mut report = Vec::new();
             $(
@@ -188,6 +221,13 @@ all! {
     documents_arrive_untouched
     a_thousand_in_flight
     a_closed_sender_declines
+    every_mode_arrives_or_is_refused
+    receipts_say_where
+    what_goes_along_arrives_or_is_refused
+    what_is_too_large_is_refused_and_blocks_nothing
+    requests_without_replies_are_refused
+    a_dropped_send_arrives_once_or_never
+    a_broker_that_stops_and_starts_loses_nothing
     what_is_accepted_is_gone
     what_is_retried_comes_again
     what_is_rejected_does_not_come_again
@@ -204,4 +244,11 @@ all! {
     draining_loses_nothing
     for_each_is_concurrent_and_keeps_order
     stopping_lets_handlers_end
+    what_came_along_is_shown_and_forwarded
+    extending_is_what_the_capabilities_say
+    capabilities_are_kept
+    a_receiver_outlives_its_broker
+    run_settles_by_what_handlers_return
+    an_outage_gives_nothing_up
+    attempts_are_bounded
 }

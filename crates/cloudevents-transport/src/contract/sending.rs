@@ -1,10 +1,10 @@
-//! What is sent arrives.
+//! Sent messages arrive.
 
 use super::{
     Failure, Venue, Verdict,
     tools::{accept, each_once, ensure, event, events, next, number, receiver, settled, within},
 };
-use cloudevents_core::{ErrorKind, FormatId, Message};
+use cloudevents_core::{Document, ErrorKind, FormatId, Message};
 use futures_util::future::join;
 
 /// Every event arrives once, with its attributes and its payload.
@@ -38,7 +38,7 @@ pub async fn everything_arrives(venue: &impl Venue) -> Result<Verdict, Failure> 
     Ok(Verdict::Holds)
 }
 
-/// Events of the same key arrive in the order they were sent.
+/// Events with the same key arrive in the order of sending.
 pub async fn order_is_kept(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if !claims.order {
@@ -53,7 +53,7 @@ pub async fn order_is_kept(venue: &impl Venue) -> Result<Verdict, Failure> {
     Ok(Verdict::Holds)
 }
 
-/// A document arrives with every byte it was sent with.
+/// A document arrives byte for byte.
 pub async fn documents_arrive_untouched(venue: &impl Venue) -> Result<Verdict, Failure> {
     const DOCUMENT: &[u8] =
         br#"{ "specversion":"1.0",  "id":"0","source":"/contract", "type":"contract","data":1.00 }"#;
@@ -62,11 +62,12 @@ pub async fn documents_arrive_untouched(venue: &impl Venue) -> Result<Verdict, F
         return Ok(Verdict::NotClaimed);
     }
     let mut receiver = receiver(venue).await?;
-    let message = Message::Structured { format: FormatId::JSON, body: DOCUMENT.into() };
-    settled(venue.sender().await?.send_message(message), claims).await?;
+    let message = Message::Structured(Document::new(FormatId::JSON, DOCUMENT));
+    settled(venue.sender().await?.send(message), claims).await?;
     let delivery = next(&mut receiver, claims).await?;
     match delivery.message()? {
-        Message::Structured { format, body } => {
+        Message::Structured(document) => {
+            let (format, body) = (document.format(), document.body());
             ensure!(*format == FormatId::JSON && body == DOCUMENT, "the document is another: {body:?}");
         }
         other => return Err(Failure(format!("a structured message came in {} mode", other.mode().as_str()))),
@@ -75,7 +76,8 @@ pub async fn documents_arrive_untouched(venue: &impl Venue) -> Result<Verdict, F
     Ok(Verdict::Holds)
 }
 
-/// A thousand messages are sent before any is confirmed, held before any is settled, and settled backwards.
+/// A thousand messages are sent before any is confirmed, held before any is settled, and settled in reverse
+/// order.
 pub async fn a_thousand_in_flight(venue: &impl Venue) -> Result<Verdict, Failure> {
     const MANY: usize = 1000;
     let claims = venue.claims();
@@ -107,12 +109,12 @@ pub async fn a_thousand_in_flight(venue: &impl Venue) -> Result<Verdict, Failure
     Ok(Verdict::Holds)
 }
 
-/// A sender that was closed, here or through a clone, has sent what it had, and declines more.
+/// A sender that was closed, directly or through a clone, has sent its messages, and declines more.
 pub async fn a_closed_sender_declines(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut receiver = receiver(venue).await?;
     let sender = venue.sender().await?;
-    drop(within(claims.patience, sender.enqueue(event(0)?.into())).await??);
+    drop(within(claims.patience, sender.enqueue(event(0)?)).await??);
     settled(sender.clone().close(), claims).await?;
     match within(claims.patience, sender.send(&event(1)?)).await? {
         Err(error) if error.kind() == ErrorKind::Closed => {}

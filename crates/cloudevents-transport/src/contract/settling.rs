@@ -1,14 +1,14 @@
-//! What is settled is settled, and what is not comes again.
+//! Settled messages stay settled, and others are delivered again.
 
 use super::{
     Failure, Venue, Verdict,
     tools::{accept, each_once, ensure, event, events, is_quiet, next, number, receiver, settled, within},
 };
-use crate::{Policy, ReceiverOptions};
+use crate::{ReceiverOptions, UnreadablePolicy};
 use cloudevents_core::ErrorKind;
 use tokio::time::Instant;
 
-/// What was accepted does not come again, to the next receiver neither.
+/// An accepted message is not delivered again, also not to the next receiver.
 pub async fn what_is_accepted_is_gone(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut first = receiver(venue).await?;
@@ -26,7 +26,7 @@ pub async fn what_is_accepted_is_gone(venue: &impl Venue) -> Result<Verdict, Fai
     Ok(Verdict::Holds)
 }
 
-/// What is to be retried comes again, as another attempt, after its delay, and does not keep the others waiting.
+/// A retried message is delivered again, as another attempt, after its delay, and does not delay the others.
 pub async fn what_is_retried_comes_again(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if !claims.redelivers {
@@ -61,14 +61,14 @@ pub async fn what_is_retried_comes_again(venue: &impl Venue) -> Result<Verdict, 
     Ok(Verdict::Holds)
 }
 
-/// What was rejected does not come again, to the next receiver neither.
+/// A rejected message is not delivered again, also not to the next receiver.
 pub async fn what_is_rejected_does_not_come_again(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut first = receiver(venue).await?;
     let sender = venue.sender().await?;
     within(claims.patience, sender.send_all(events(3)?)).await??;
     for _ in 0..3 {
-        settled(next(&mut first, claims).await?.reject("the check says so"), claims).await?;
+        settled(next(&mut first, claims).await?.reject("the check rejects it"), claims).await?;
     }
     ensure!(is_quiet(&mut first, claims).await?, "something came again that was rejected");
     settled(first.drain(claims.patience), claims).await?;
@@ -80,7 +80,7 @@ pub async fn what_is_rejected_does_not_come_again(venue: &impl Venue) -> Result<
     Ok(Verdict::Holds)
 }
 
-/// A delivery that is dropped comes again.
+/// A dropped delivery is delivered again.
 pub async fn what_is_dropped_comes_again(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     if !claims.redelivers {
@@ -100,7 +100,7 @@ pub async fn what_is_dropped_comes_again(venue: &impl Venue) -> Result<Verdict, 
     Ok(Verdict::Holds)
 }
 
-/// A settlement goes its way though its outcome is dropped.
+/// A settlement takes effect even if its outcome is dropped.
 pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict, Failure> {
     let claims = venue.claims();
     let mut first = receiver(venue).await?;
@@ -119,7 +119,8 @@ pub async fn an_unwatched_outcome_settles(venue: &impl Venue) -> Result<Verdict,
     Ok(Verdict::Holds)
 }
 
-/// A malformed message is delivered as an error with its raw content, between the others, and is settled like them.
+/// A malformed message is delivered among the others as an error with its raw content, and is settled like
+/// them.
 pub async fn what_is_malformed_surfaces_and_blocks_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const BODY: &[u8] = b"malformed";
     let claims = venue.claims();
@@ -141,8 +142,8 @@ pub async fn what_is_malformed_surfaces_and_blocks_nothing(venue: &impl Venue) -
             }
             Err(error) => {
                 ensure!(error.kind() == ErrorKind::MissingAttribute, "the error is {error}");
-                let body = delivery.raw().body.as_deref();
-                ensure!(body == Some(BODY), "the raw body is {body:?}");
+                let body = delivery.body();
+                ensure!(body.as_deref() == Some(BODY), "the body is {body:?}");
                 malformed = malformed.saturating_add(1);
                 settled(delivery.reject(&error), claims).await?;
             }
@@ -155,13 +156,13 @@ pub async fn what_is_malformed_surfaces_and_blocks_nothing(venue: &impl Venue) -
     Ok(Verdict::Holds)
 }
 
-/// What is no CloudEvent surfaces, is passed over, or is rejected: as the policy says.
+/// A message that is not a CloudEvent is delivered, skipped or rejected, depending on the policy.
 pub async fn what_is_foreign_goes_by_the_policy(venue: &impl Venue) -> Result<Verdict, Failure> {
     const BODY: &[u8] = b"foreign";
     let claims = venue.claims();
     let sender = venue.sender().await?;
-    for policy in [Policy::Surface, Policy::Skip, Policy::Reject] {
-        let options = ReceiverOptions { policy, ..ReceiverOptions::default() };
+    for policy in [UnreadablePolicy::Deliver, UnreadablePolicy::Skip, UnreadablePolicy::Reject] {
+        let options = ReceiverOptions { not_cloudevents: policy, ..ReceiverOptions::default() };
         let mut receiver = venue.receiver(options).await?;
         match venue.put_garbage(ErrorKind::NotACloudEvent, BODY).await {
             Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Verdict::NotClaimed),
@@ -169,16 +170,16 @@ pub async fn what_is_foreign_goes_by_the_policy(venue: &impl Venue) -> Result<Ve
         }
         settled(sender.send(&event(0)?), claims).await?;
         let (mut foreign, mut events) = (0_u32, 0_u32);
-        while events == 0 || (policy == Policy::Surface && foreign == 0) {
+        while events == 0 || (policy == UnreadablePolicy::Deliver && foreign == 0) {
             let delivery = next(&mut receiver, claims).await?;
             match delivery.event() {
                 Ok(_) => events = events.saturating_add(1),
                 Err(error) => {
                     ensure!(error.kind() == ErrorKind::NotACloudEvent, "the error is {error}");
                     ensure!(
-                        delivery.raw().body.as_deref() == Some(BODY),
-                        "the raw content is {:?}",
-                        delivery.raw()
+                        delivery.body().as_deref() == Some(BODY),
+                        "what was received is {:?}",
+                        delivery.received()
                     );
                     foreign = foreign.saturating_add(1);
                 }
@@ -187,8 +188,12 @@ pub async fn what_is_foreign_goes_by_the_policy(venue: &impl Venue) -> Result<Ve
         }
         ensure!(is_quiet(&mut receiver, claims).await?, "something came again under {policy:?}");
         let metrics = receiver.metrics();
-        let (skipped, rejected) = (u64::from(policy == Policy::Skip), u64::from(policy == Policy::Reject));
-        ensure!(foreign == u32::from(policy == Policy::Surface), "{foreign} surfaced under {policy:?}");
+        let (skipped, rejected) =
+            (u64::from(policy == UnreadablePolicy::Skip), u64::from(policy == UnreadablePolicy::Reject));
+        ensure!(
+            foreign == u32::from(policy == UnreadablePolicy::Deliver),
+            "{foreign} surfaced under {policy:?}"
+        );
         ensure!(
             (metrics.not_cloud_events, metrics.skipped, metrics.rejected) == (1, skipped, rejected),
             "under {policy:?}, the receiver counted {metrics}"

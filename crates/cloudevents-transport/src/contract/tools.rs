@@ -1,4 +1,4 @@
-//! What the checks are written with.
+//! Tools of the checks.
 
 use super::{Claims, Failure, Venue};
 use crate::{Delivery, Receiver, ReceiverOptions};
@@ -26,7 +26,7 @@ pub(super) fn event_with(number: usize, key: &str, body: Vec<u8>) -> Result<Even
         .source("/contract")
         .ty("contract")
         .extension("partitionkey", key)
-        .payload("application/octet-stream", Ok(Payload::binary(body)))
+        .payload("application/octet-stream", Payload::binary(body))
         .build()
         .map_err(|mistakes| Failure(mistakes.to_string()))
 }
@@ -39,7 +39,7 @@ pub(super) async fn receiver(venue: &impl Venue) -> Result<Receiver, Failure> {
     Ok(venue.receiver(ReceiverOptions::default()).await?)
 }
 
-/// The next delivery, which must come.
+/// Returns the next delivery, which must arrive in time.
 pub(super) async fn next(receiver: &mut Receiver, claims: Claims) -> Result<Delivery, Failure> {
     match timeout(claims.patience, receiver.next()).await {
         Ok(delivery) => delivery?.ok_or_else(|| Failure("the receiver ended".into())),
@@ -47,7 +47,7 @@ pub(super) async fn next(receiver: &mut Receiver, claims: Claims) -> Result<Deli
     }
 }
 
-/// The number of the next event, which is accepted.
+/// Accepts the next event and returns its number.
 pub(super) async fn accept(receiver: &mut Receiver, claims: Claims) -> Result<usize, Failure> {
     let delivery = next(receiver, claims).await?;
     let number = number(&delivery)?;
@@ -55,7 +55,7 @@ pub(super) async fn accept(receiver: &mut Receiver, claims: Claims) -> Result<us
     Ok(number)
 }
 
-/// Whether nothing comes.
+/// Whether nothing arrives.
 pub(super) async fn is_quiet(receiver: &mut Receiver, claims: Claims) -> Result<bool, Failure> {
     match timeout(claims.quiet, receiver.next()).await {
         Ok(delivery) => Ok(delivery?.is_none()),
@@ -65,16 +65,15 @@ pub(super) async fn is_quiet(receiver: &mut Receiver, claims: Claims) -> Result<
 
 pub(super) fn number(delivery: &Delivery) -> Result<usize, Failure> {
     let event = delivery.event()?;
-    event.id().parse().map_err(|_| Failure(format!("an event `{}` that nobody sent", event.id())))
+    event.id().parse().map_err(|_| Failure(format!("an unexpected event `{}`", event.id())))
 }
 
-/// The outcome of something that must go well.
-pub(super) async fn settled(
-    outcome: impl Future<Output = Result<(), cloudevents_core::Error>>,
+/// Awaits an outcome that must succeed.
+pub(super) async fn settled<T>(
+    outcome: impl Future<Output = Result<T, cloudevents_core::Error>>,
     claims: Claims,
-) -> Result<(), Failure> {
-    within(claims.patience, outcome).await??;
-    Ok(())
+) -> Result<T, Failure> {
+    Ok(within(claims.patience, outcome).await??)
 }
 
 pub(super) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Failure> {
@@ -92,7 +91,7 @@ pub(super) fn each_once(seen: &[usize], count: usize) -> Result<(), Failure> {
         let times = times.remove(&number).unwrap_or_default();
         ensure!(times == 1, "event {number} came {times} times");
     }
-    ensure!(times.is_empty(), "events came that nobody sent: {times:?}");
+    ensure!(times.is_empty(), "unexpected events: {times:?}");
     Ok(())
 }
 
@@ -105,6 +104,6 @@ mod tests {
         assert!(each_once(&[1, 0, 2], 3).is_ok());
         assert_eq!(each_once(&[1, 0, 1, 2], 3).unwrap_err().to_string(), "event 1 came 2 times");
         assert_eq!(each_once(&[0, 2], 3).unwrap_err().to_string(), "event 1 came 0 times");
-        assert_eq!(each_once(&[0, 7], 1).unwrap_err().to_string(), "events came that nobody sent: {7: 1}");
+        assert_eq!(each_once(&[0, 7], 1).unwrap_err().to_string(), "unexpected events: {7: 1}");
     }
 }

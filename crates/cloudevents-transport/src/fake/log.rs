@@ -2,8 +2,9 @@
 
 use super::{Stored, lock};
 use crate::{
-    Outcome, Partition, Receiver, ReceiverOptions, Sender, Transmit,
-    log::{DeadLetter, DeadLetterSink, Ledger, LogIntake, LogOptions, LogSource, Record},
+    Carries, Confirmed, Content, Orders, Outcome, Outgoing, Partition, Receipt, Received, Receiver,
+    ReceiverOptions, Sender, SenderCapabilities, Transmit,
+    log::{DeadLetter, DeadLetterSink, Ledger, LogOptions, LogReceiver, LogSource, Record},
 };
 use cloudevents_core::{Error, ErrorKind, Message};
 use std::{
@@ -13,12 +14,12 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// A partitioned log in memory. Clones are the same log.
+/// A partitioned log in memory. Clones share the log.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// use cloudevents_core::{Decoding, Event};
+/// use cloudevents_core::{DecodeOptions, Event};
 /// use cloudevents_transport::{fake::FakeLog, log::LogOptions};
 /// use std::time::Duration;
 ///
@@ -26,7 +27,7 @@ use tokio::sync::Notify;
 /// for id in ["1", "2"] {
 ///     log.sender().send(&Event::builder().id(id).source("/s").ty("t").build()?).await?;
 /// }
-/// let (mut receiver, _) = log.receiver(Decoding::strict(), LogOptions::default().dropping_rejected())?;
+/// let (mut receiver, _) = log.receiver(DecodeOptions::strict(), LogOptions::default().dropping_rejected())?;
 /// let (first, second) = (receiver.next().await?.unwrap(), receiver.next().await?.unwrap());
 /// second.accept().await?; // recorded
 /// first.accept().await?;
@@ -54,19 +55,21 @@ struct State {
 }
 
 impl FakeLog {
-    /// An empty log of so many partitions, and at least one.
+    /// Creates an empty log with this many partitions, at least one.
     pub fn new(partitions: u32) -> Self {
         let partitions = (0..partitions.max(1)).map(|_| Vec::new()).collect();
         let state = Mutex::new(State { partitions, ..State::default() });
         Self(Arc::new(Broker { topic: "fake".into(), state, arrived: Notify::new() }))
     }
 
-    /// A sender. Events with a `partitionkey` go to the partition of that key, the others to each partition in turn.
+    /// Creates a sender. Messages with a key, and events with a `partitionkey`, go to the partition of that
+    /// key. The others go to each partition in turn.
     pub fn sender(&self) -> Sender {
         Sender::new(Producer(self.clone()))
     }
 
-    /// A receiver of all partitions, each from where it is committed, and the handle that rebalances it.
+    /// Creates a receiver of all partitions, each from its committed offset, and the handle that rebalances
+    /// it.
     ///
     /// Errors are those of [`Ledger::new`].
     pub fn receiver(
@@ -79,26 +82,26 @@ impl FakeLog {
         for number in self.numbers() {
             consumer.assign(number);
         }
-        let source = Consumer { log: self.clone(), ledger: ledger.clone(), marked: BTreeMap::new() };
-        Ok((Receiver::new(LogIntake::new(ledger, source), options), consumer))
+        let source = Consumer { log: self.clone(), ledger: ledger.clone() };
+        Ok((Receiver::new(LogReceiver::new(ledger, source), options), consumer))
     }
 
-    /// A dead-letter sink that keeps what it takes in [`dead_letters`](Self::dead_letters).
+    /// A dead-letter sink that stores messages in [`dead_letters`](Self::dead_letters).
     pub fn sink(&self) -> impl DeadLetterSink + use<> {
         Letters(self.clone())
     }
 
-    /// Appends something that is no message: the receiver finds an error of this kind.
+    /// Appends a record that is not a message. The receiver gets an error of this kind.
     pub fn append_garbage(&self, partition: u32, kind: ErrorKind, body: &[u8]) {
         self.append(partition, Stored::garbage(kind, body));
     }
 
-    /// The offset that was committed for a partition: everything before it is done.
+    /// The committed offset of a partition: everything before it is done.
     pub fn committed(&self, partition: u32) -> u64 {
         lock(&self.0.state).committed.get(&partition).copied().unwrap_or_default()
     }
 
-    /// How many messages a partition has.
+    /// The number of messages in a partition.
     pub fn len(&self, partition: u32) -> usize {
         lock(&self.0.state).partitions.get(partition as usize).map_or(0, Vec::len)
     }
@@ -108,12 +111,12 @@ impl FakeLog {
         lock(&self.0.state).partitions.iter().all(Vec::is_empty)
     }
 
-    /// What [`sink`](Self::sink) took.
+    /// The messages that [`sink`](Self::sink) took.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         lock(&self.0.state).letters.clone()
     }
 
-    /// Makes [`sink`](Self::sink) decline what it is given, or take it again.
+    /// Makes [`sink`](Self::sink) decline messages (`true`) or take them (`false`).
     pub fn sink_declines(&self, declines: bool) {
         lock(&self.0.state).sink_declines = declines;
     }
@@ -122,16 +125,22 @@ impl FakeLog {
         (0..).take(lock(&self.0.state).partitions.len()).collect()
     }
 
-    fn append(&self, partition: u32, stored: Stored) {
+    fn append(&self, partition: u32, stored: Stored) -> u64 {
+        let mut offset = 0;
         if let Some(messages) = lock(&self.0.state).partitions.get_mut(partition as usize) {
+            offset = messages.len() as u64;
             messages.push(stored);
         }
         self.0.arrived.notify_waiters();
+        offset
     }
 
-    fn partition_of(&self, message: &Message) -> u32 {
-        let key = match message {
-            Message::Binary(event) => event.attribute("partitionkey").map(|key| key.to_string()),
+    fn partition_of(&self, outgoing: &Outgoing) -> u32 {
+        let key = match (outgoing.record_key(), outgoing.content()) {
+            (Some(key), _) => Some(key.to_vec()),
+            (None, Content::Message(Message::Binary(event))) => {
+                event.attribute("partitionkey").map(|key| key.to_string().into_bytes())
+            }
             _ => None,
         };
         let mut state = lock(&self.0.state);
@@ -154,9 +163,19 @@ impl FakeLog {
 struct Producer(FakeLog);
 
 impl Transmit for Producer {
-    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        self.0.append(self.0.partition_of(&message), Stored::message(message));
-        Ok(Outcome::done())
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
+            .carrying(Carries::KEY.and(Carries::HEADERS))
+            .carrying(Carries::REPLY_TO.and(Carries::CORRELATION));
+        (capabilities.orders, capabilities.receipts, capabilities.batches) = (Orders::Partition, true, true);
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let partition = self.0.partition_of(&outgoing);
+        let offset = self.0.append(partition, Stored::outgoing(&outgoing));
+        let receipt = Receipt::new().with_place(Arc::clone(&self.0.0.topic)).with_partition(partition);
+        Ok(Outcome::ready(Ok(receipt.with_offset(offset))))
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -168,7 +187,7 @@ struct Letters(FakeLog);
 
 impl DeadLetterSink for Letters {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        // A broker answers later, never at once.
+        // A broker never answers at once.
         tokio::task::yield_now().await;
         let mut state = lock(&self.0.0.state);
         if state.sink_declines {
@@ -179,7 +198,7 @@ impl DeadLetterSink for Letters {
     }
 }
 
-/// Rebalances the receiver that it came with.
+/// Rebalances the receiver that it was created with.
 #[derive(Clone, Debug)]
 pub struct FakeConsumer {
     log: FakeLog,
@@ -187,20 +206,20 @@ pub struct FakeConsumer {
 }
 
 impl FakeConsumer {
-    /// Gives the receiver a partition, from where it is committed.
+    /// Assigns a partition to the receiver, from its committed offset.
     pub fn assign(&self, partition: u32) {
         let offset = self.log.committed(partition);
         self.ledger.assign(Partition::new(Arc::clone(&self.log.0.topic), partition), offset);
     }
 
-    /// Takes a partition away, having committed what is done.
+    /// Commits what is done in a partition, and then revokes it.
     pub fn revoke(&self, partition: u32) {
         if let Some(offset) = self.ledger.revoke(&Partition::new(Arc::clone(&self.log.0.topic), partition)) {
             lock(&self.log.0.state).committed.insert(partition, offset);
         }
     }
 
-    /// The books of the receiver.
+    /// The ledger of the receiver.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
@@ -209,18 +228,21 @@ impl FakeConsumer {
 struct Consumer {
     log: FakeLog,
     ledger: Ledger,
-    marked: BTreeMap<u32, u64>,
 }
 
 impl Consumer {
-    /// The first message that the ledger has not got. The ledger knows where to read on, so nothing is lost with a dropped future.
+    /// Returns the first message that the ledger has not taken. The ledger keeps the position, so dropping a
+    /// future loses nothing.
     fn read(&self) -> Option<Record> {
         let state = lock(&self.log.0.state);
         for (number, messages) in (0_u32..).zip(&state.partitions) {
             let partition = Partition::new(Arc::clone(&self.log.0.topic), number);
             let Some(offset) = self.ledger.position(&partition) else { continue };
             let Some(stored) = usize::try_from(offset).ok().and_then(|at| messages.get(at)) else { continue };
-            return Some(Record::new(partition, offset, stored.message.clone(), stored.raw.clone()));
+            let mut raw = stored.raw.clone();
+            (raw.topic, raw.partition) = (Some(Arc::clone(&self.log.0.topic)), Some(partition.clone()));
+            raw.offset = Some(offset);
+            return Some(Record::new(partition, offset, Received::new(stored.message.clone(), raw)));
         }
         None
     }
@@ -242,14 +264,12 @@ impl LogSource for Consumer {
         self.read().map(Ok)
     }
 
-    fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error> {
-        self.marked.insert(partition.number(), offset);
-        Ok(())
-    }
-
     async fn commit(&mut self) -> Result<(), Error> {
         tokio::task::yield_now().await;
-        lock(&self.log.0.state).committed.append(&mut self.marked);
+        let marks = self.ledger.marks();
+        lock(&self.log.0.state)
+            .committed
+            .extend(marks.into_iter().map(|mark| (mark.partition.number(), mark.offset)));
         Ok(())
     }
 }

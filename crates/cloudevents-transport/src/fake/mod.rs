@@ -1,16 +1,19 @@
-//! A log and a queue in memory, for tests: real transports as far as settlement goes, with every fault at the push of a button.
+//! A log and a queue in memory, for tests. They settle as real transports do, and a test can trigger every
+//! fault.
 //!
-//! [`FakeLog`] is what Kafka is: partitions, cumulative commits, rebalances, redelivery from memory, a dead-letter sink.
-//! [`FakeQueue`] is what AMQP is: settlement per message over a connection that one task owns, credit, confirms, lost connections.
-//! Both need a tokio runtime with its timer, and read no clock but tokio's, so paused time works.
+//! [`FakeLog`] behaves like Kafka: partitions, cumulative commits, rebalances, redelivery from memory, a
+//! dead-letter sink. [`FakeQueue`] behaves like AMQP: settlement per message over a connection that one task
+//! owns, credit, confirms, lost connections. Both need a tokio runtime with its timer. They read only tokio's
+//! clock, so paused time works.
 
 mod log;
+mod producer;
 mod queue;
 
 pub use log::{FakeConsumer, FakeLog};
 pub use queue::FakeQueue;
 
-use crate::Raw;
+use crate::{Content, Outgoing, Raw};
 use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +21,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What lies in a fake broker: a message or something that is none, and what it looks like raw.
+/// An entry of a fake broker: a message or the error of decoding it, and its raw form.
 #[derive(Clone, Debug)]
 struct Stored {
     message: Result<Decoded<Message>, Error>,
@@ -26,17 +29,36 @@ struct Stored {
 }
 
 impl Stored {
-    fn message(message: Message) -> Self {
+    fn outgoing(outgoing: &Outgoing) -> Self {
+        let message = match outgoing.content() {
+            Content::Message(message) => message.clone(),
+            Content::AsReceived(received) => {
+                let mut raw =
+                    Raw { body: received.body(), key: outgoing.record_key().cloned(), ..Raw::default() };
+                received.origin().headers(&mut |name, value| {
+                    raw.headers.push((name.to_owned().into(), value.map(|value| value.into_owned().into())));
+                });
+                return Self { message: received.decoded_message().cloned().map_err(Clone::clone), raw };
+            }
+        };
         let body = match &message {
-            Message::Structured { body, .. } | Message::Batched { body, .. } => Some(body.clone()),
+            Message::Structured(document) | Message::Batched(document) => Some(document.body().clone()),
             Message::Binary(event) => event.data_bytes().cloned(),
             _ => None,
         };
-        let raw = Raw { body, ..Raw::default() };
+        let headers = outgoing.headers().map(|(name, value)| (name.to_owned().into(), Some(value.clone())));
+        let raw = Raw {
+            key: outgoing.record_key().cloned(),
+            headers: headers.collect(),
+            body,
+            reply_to: outgoing.reply_address().map(Into::into),
+            correlation: outgoing.correlation_data().cloned(),
+            ..Raw::default()
+        };
         Self { message: Ok(Decoded::clean(message)), raw }
     }
 
-    /// Something that is not a message: an event without `id`, or no event at all.
+    /// An entry that is not a valid message: an event without `id`, or not an event at all.
     fn garbage(kind: ErrorKind, body: &[u8]) -> Self {
         let mut raw = Raw::default();
         raw.headers.push(("fake".into(), Some("garbage".into())));

@@ -1,32 +1,51 @@
-//! The partitions of the books.
+//! The assigned partitions of a ledger.
 
 use super::{ledger::Epoch, watermark::Watermark};
 use crate::Partition;
 
-/// What the books know of one assignment of a partition.
+/// One assignment of a partition.
 pub(super) struct Account {
     pub(super) partition: Partition,
-    /// The assignment that messages were taken under.
+    /// The assignment under which messages were taken.
     pub(super) epoch: Epoch,
     pub(super) watermark: Watermark,
-    /// The watermark that the client knows of.
+    /// The offset of the last mark.
     pub(super) marked: u64,
-    /// Delivered and not settled, or on the way to the sink.
+    /// Messages that are delivered and not settled, or on the way to the sink.
     pub(super) outstanding: usize,
-    /// About to be revoked: nothing more is delivered.
+    /// Whether it is about to be revoked, so that nothing more is delivered.
     pub(super) leaving: bool,
+    /// Whether it is as far ahead of its watermark as allowed.
+    pub(super) ahead: bool,
 }
 
-/// One account per partition that is assigned. Every message looks twice for one, by the number of the assignment, which takes no
-/// comparing of topics.
+impl Account {
+    /// Records that the watermark or the position has moved. If `ahead` has changed, returns its new value.
+    pub(super) fn moved(&mut self, max_lead: u64) -> Option<bool> {
+        let ahead = self.watermark.lead() >= max_lead.max(1);
+        (std::mem::replace(&mut self.ahead, ahead) != ahead).then_some(ahead)
+    }
+}
+
+/// One account per assigned partition. Every message looks up its account twice, by the number of the
+/// assignment, which avoids comparing topics.
 #[derive(Default)]
-pub(super) struct Accounts(Vec<Account>); // as they were assigned, so by epoch
+pub(super) struct Accounts(Vec<Account>); // in the order of assignment, so sorted by epoch
 
 impl Accounts {
     /// Opens an account under an epoch that is later than all before.
     pub(super) fn open(&mut self, partition: Partition, epoch: Epoch, offset: u64) {
         let watermark = Watermark::at(offset);
-        self.0.push(Account { partition, epoch, watermark, marked: offset, outstanding: 0, leaving: false });
+        let account = Account {
+            partition,
+            epoch,
+            watermark,
+            marked: offset,
+            outstanding: 0,
+            leaving: false,
+            ahead: false,
+        };
+        self.0.push(account);
     }
 
     pub(super) fn close(&mut self, partition: &Partition) -> Option<Account> {
@@ -49,6 +68,10 @@ impl Accounts {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Account> {
         self.0.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
+        self.0.iter_mut()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     ledger::{Ledger, Turn},
     record::Record,
 };
-use crate::{Incoming, Intake, Partition};
+use crate::{Incoming, Receive, ReceiverCapabilities};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{
     FutureExt,
@@ -16,68 +16,50 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-/// How many messages are taken before watermarks are passed on that nobody waited for.
-const MARK_EVERY: usize = 64;
-
-/// How long committing may take, beyond the deadline if need be.
+/// How long committing may take, also after the deadline.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
 
-/// What a log client has to do. Implement it with `async fn`.
+/// A client of a log. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
-    /// The next message, of any partition that is assigned in the [`Ledger`]. It waits for ever when there is none.
+    /// Returns the next message of any partition that is assigned in the [`Ledger`]. Waits for ever if there
+    /// is none.
     ///
-    /// Cancel-safe: a message is taken in the poll that returns it. It is not called while too much waits to come again; a client
-    /// that must be polled to stay alive takes care of that by itself.
+    /// Cancel-safe: a message is taken in the poll that returns it. It is not called while too many messages
+    /// wait to be delivered again. A client that must be polled to stay alive has to do so by itself.
     fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
 
-    /// What [`next`](Self::next) would answer with at once; `None` when it would have to wait, or may have to. It never waits.
+    /// Returns what [`next`](Self::next) would return without waiting, or `None` if it might have to wait. It
+    /// never waits itself.
     ///
-    /// It is asked first, and saves the future where messages come faster than they are taken. A client that has none ready without one
-    /// leaves it out.
+    /// The receiver calls it first, which saves the future of `next` while messages are ready. A client that
+    /// needs that future for each message does not implement this.
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
         None
     }
 
-    /// Everything before this offset is done, to be committed when it suits. It does not wait. That the partition was revoked in the
-    /// meantime is no error; an error comes out of [`Receiver::next`](crate::Receiver::next).
-    fn mark(&mut self, partition: &Partition, offset: u64) -> Result<(), Error>;
-
-    /// Commits what was marked, and answers when that is with the broker.
+    /// Commits all [marks](Ledger::marks), and returns when the broker has them.
     fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Makes a [`LogSource`] an [`Intake`]: watermarks, redelivery and rejection are those of the [`Ledger`].
+/// Implements [`Receive`] over a [`LogSource`]. The [`Ledger`] provides watermarks, redelivery and rejection.
 ///
-/// Watermarks are passed on to the source by `next` and `drain`: when it waits, and now and then while it does not. Dropped without
-/// draining, what was not passed on comes again.
+/// It does not handle marks: the owner of the connection takes them from the ledger.
 #[derive(Debug)]
-pub struct LogIntake<S> {
+pub struct LogReceiver<S> {
     ledger: Ledger,
     source: S,
-    /// Messages taken since watermarks were passed on.
-    unmarked: usize,
 }
 
-impl<S: LogSource> LogIntake<S> {
-    /// Receives from this source, and keeps these books.
+impl<S: LogSource> LogReceiver<S> {
+    /// Receives from this source, with this ledger.
     pub fn new(ledger: Ledger, source: S) -> Self {
-        Self { ledger, source, unmarked: 0 }
-    }
-
-    fn mark(&mut self) -> Result<(), Error> {
-        self.unmarked = 0;
-        for (partition, offset) in self.ledger.marks() {
-            self.source.mark(&partition, offset)?;
-            self.ledger.marked(&partition, offset);
-        }
-        Ok(())
+        Self { ledger, source }
     }
 
     async fn settled(&mut self, end: Instant) -> Result<(), Error> {
         let ledger = self.ledger.clone();
         loop {
             let changed = ledger.changed();
-            self.mark()?;
             let outstanding = ledger.outstanding();
             if outstanding == 0 {
                 return Ok(());
@@ -90,14 +72,17 @@ impl<S: LogSource> LogIntake<S> {
     }
 }
 
-impl<S: LogSource> Intake for LogIntake<S> {
+impl<S: LogSource> Receive for LogReceiver<S> {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::log()
+    }
+
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         coop::consume_budget().await;
         let ledger = self.ledger.clone();
         loop {
-            // Made before the look, so that a change in between is not missed.
+            // Created before the check, so that a change in between is not missed.
             let changed = ledger.changed();
-            self.mark()?;
             if let Some(ready) = self.try_next() {
                 return ready;
             }
@@ -122,13 +107,8 @@ impl<S: LogSource> Intake for LogIntake<S> {
     }
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        // A task that finds a message each time still has to let others run now and then: `next` waits for that.
+        // A task that finds a message each time still has to yield now and then. `next` does that.
         coop::consume_budget().now_or_never()?;
-        if self.unmarked >= MARK_EVERY
-            && let Err(error) = self.mark()
-        {
-            return Some(Err(error));
-        }
         loop {
             match self.ledger.turn() {
                 Turn::Over => return Some(Ok(None)),
@@ -141,7 +121,6 @@ impl<S: LogSource> Intake for LogIntake<S> {
                 Err(error) => return Some(Err(error)),
             };
             if let Some(incoming) = self.ledger.take(record) {
-                self.unmarked = self.unmarked.saturating_add(1);
                 return Some(Ok(Some(incoming)));
             }
         }
@@ -161,7 +140,7 @@ impl<S: LogSource> Intake for LogIntake<S> {
     }
 }
 
-impl<S> Drop for LogIntake<S> {
+impl<S> Drop for LogReceiver<S> {
     fn drop(&mut self) {
         self.ledger.close();
     }

@@ -1,16 +1,16 @@
-//! The books of a log receiver: what was taken, what is settled, what comes again, what can be committed.
+//! The ledger of a log receiver: which messages were taken, are settled, will be delivered again, and can be
+//! committed.
 
 use super::{
-    accounts::{Account, Accounts},
-    dead_letter::{DeadLetter, LogOptions, Rejected},
+    books::{Books, Held, Waiting},
+    dead_letter::LogOptions,
     record::{Entry, Record},
 };
-use crate::{Incoming, Outcome, Partition, Resolver, Settlement, Token, content::Content};
+use crate::{DeadLetter, Incoming, Outcome, Partition, Resolver, Settlement, Token, dead_letter::Rejected};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
-    collections::BTreeMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -19,21 +19,32 @@ use tokio::{
     time::Instant,
 };
 
-/// Keeps the books of one log receiver. Clones share them: the intake has one, the rebalance callbacks of the client another.
+/// Tracks the messages of one log receiver. Clones share the state: the receiver has one, the owner of the
+/// connection another.
 ///
-/// No method but [`leave`](Self::leave) waits for anything.
+/// Only [`leave`](Self::leave) waits.
+///
+/// **Marks** are offsets that can be committed: everything before them is settled. The owner of the
+/// connection takes them with [`marks`](Self::marks), at an interval or when it is
+/// [notified](Self::notifying), whether or not the program receives messages meanwhile. Marks only grow, so
+/// only the last one matters.
+///
+/// **Bounds**: messages that wait to be delivered again or are on their way to the dead-letter sink are
+/// bounded by count and by bytes ([`LogOptions::waiting`]). No partition is received further ahead of its
+/// watermark than [`LogOptions::max_lead`]. At the bounds, no new messages are taken.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use cloudevents_core::{Decoded, Event, Message};
-/// use cloudevents_transport::{Partition, Raw, log::{Ledger, LogOptions, Record}};
+/// use cloudevents_transport::{Partition, Raw, Received, log::{Ledger, LogOptions, Record}};
 ///
 /// let ledger = Ledger::new(LogOptions::default().dropping_rejected())?;
 /// let partition = Partition::new("orders", 0);
 /// ledger.assign(partition.clone(), 7);
 ///
 /// let message = Message::from(Event::builder().id("1").source("/s").ty("t").build()?);
-/// let incoming = ledger.take(Record::new(partition.clone(), 7, Ok(Decoded::clean(message)), Raw::default()));
+/// let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
+/// let incoming = ledger.take(Record::new(partition.clone(), 7, received));
 /// assert_eq!((ledger.outstanding(), ledger.position(&partition)), (1, Some(8)));
 ///
 /// drop(incoming); // given back
@@ -51,40 +62,25 @@ struct Shared {
     runtime: Handle,
     books: Mutex<Books>,
     changed: Notify,
-    /// The same for threads.
+    /// Wakes threads that wait in `leave`.
     settled: Condvar,
+    /// Called when there are marks.
+    notify: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
-#[derive(Default)]
-struct Books {
-    accounts: Accounts,
-    /// Given back: they come again at once, in their order.
-    released: BTreeMap<(Partition, u64), Held>,
-    /// To be retried: by when they are due, then in the order they were settled.
-    delayed: BTreeMap<(Instant, u64), Held>,
-    /// Delivered and not settled, or on the way to the sink.
-    outstanding: usize,
-    /// Counts assignments and retries.
-    sequence: u64,
-    draining: bool,
-    closed: bool,
-    /// Somebody may wait for a change, and so many threads do: waking costs nothing when nobody does.
-    watched: bool,
-    threads: usize,
-}
-
-/// One assignment of a partition. Messages that a client has fetched under an earlier one are refused, even when the partition has come
-/// back in the meantime: what lay before them may not have been fetched.
+/// One assignment of a partition. Messages that a client fetched under an earlier assignment are refused,
+/// even if the partition was assigned again in the meantime: earlier messages may not have been fetched.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_transport::{Partition, Raw, log::{Ledger, LogOptions, Record}};
+/// use cloudevents_transport::{Partition, Raw, Received, log::{Ledger, LogOptions, Record}};
 ///
 /// let ledger = Ledger::new(LogOptions::default().dropping_rejected())?;
 /// let partition = Partition::new("orders", 0);
 /// let record = |offset| {
-///     Record::new(partition.clone(), offset, Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default())
+///     let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
+///     Record::new(partition.clone(), offset, received)
 /// };
 /// let before = ledger.assign(partition.clone(), 0);
 /// let late = record(5).under(before);
@@ -98,32 +94,39 @@ struct Books {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub(super) u64);
 
-/// What a receiver does next.
-#[allow(clippy::large_enum_variant)] // it is taken apart at once
+/// How far an assignment of a partition is settled.
+///
+/// A client ignores marks of an assignment that it no longer has, because their offsets may be meaningless
+/// now. Packet ids of MQTT, for example, are valid for one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mark {
+    /// The partition or session.
+    pub partition: Partition,
+    /// The assignment that it belongs to.
+    pub epoch: Epoch,
+    /// Everything before this offset is settled.
+    pub offset: u64,
+}
+
+/// The receiver's next step.
+#[allow(clippy::large_enum_variant)] // short-lived: matched at once
 pub(crate) enum Turn {
-    /// Nothing more: it is drained.
+    /// Stop: the receiver is drained.
     Over,
-    /// This message comes again.
+    /// Deliver this message again.
     Again(Incoming),
-    /// Wait: so many messages wait to come again that nothing else is taken.
+    /// Wait: the bounds are reached.
     Full,
-    /// Take what is new.
+    /// Take a new message.
     Free,
 }
 
-/// A message that was taken.
-#[derive(Debug)]
-struct Held {
-    entry: Arc<Entry>,
-    epoch: Epoch,
-    attempt: u32,
-}
-
 impl Ledger {
-    /// Empty books.
+    /// Creates an empty ledger.
     ///
-    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): when the options leave open what becomes of rejected messages,
-    /// and outside a tokio runtime.
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): if the options do not say what happens to
+    /// rejected messages, and outside a tokio runtime.
     pub fn new(options: LogOptions) -> Result<Self, Error> {
         let rejected = options.rejected()?;
         let runtime = Handle::try_current().map_err(|error| {
@@ -139,13 +142,24 @@ impl Ledger {
             books,
             changed: Notify::new(),
             settled: Condvar::new(),
+            notify: OnceLock::new(),
         })))
     }
 
-    /// Starts to receive a partition from this offset, or from wherever the client starts when it is 0: the watermark follows the first
-    /// message. What was taken of it before is revoked.
+    /// Sets a function to call when there are new [`marks`](Self::marks). It is called once, and again only
+    /// after the marks were taken. It is called while settling, from any task, so it should only wake a
+    /// thread (`unpark`) or a task (`Notify::notify_one`). Only the first call of this method has an effect.
     ///
-    /// The answer is for [`Record::under`].
+    /// A client that commits at intervals needs no notification. A client that acknowledges as soon as
+    /// possible does.
+    pub fn notifying(&self, notify: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.notify.set(Box::new(notify));
+    }
+
+    /// Starts receiving a partition from this offset. With 0, the client decides where to start, and the
+    /// watermark begins at the first message. Messages taken from the partition before are revoked.
+    ///
+    /// Returns the assignment, for [`Record::under`].
     pub fn assign(&self, partition: Partition, offset: u64) -> Epoch {
         let mut books = self.books();
         books.forget(&partition);
@@ -157,10 +171,12 @@ impl Ledger {
         epoch
     }
 
-    /// Prepares partitions to be revoked: of these, nothing more is delivered, and what was retried or released does not come again
-    /// here. Waits so long for what is delivered to be settled; the answer is how many deliveries are still not.
+    /// Prepares to revoke partitions: delivers no more of their messages, and does not deliver retried or
+    /// released ones again here. Waits up to `limit` until their deliveries are settled, and returns the
+    /// number of unsettled ones.
     ///
-    /// It blocks the thread: for the rebalance callbacks of a client on a thread of its own, never for a task.
+    /// It blocks the thread. Use it in rebalance callbacks of a client that has its own thread, never in a
+    /// task.
     pub fn leave(&self, partitions: &[Partition], limit: Duration) -> usize {
         let mut books = self.books();
         for partition in partitions {
@@ -181,9 +197,10 @@ impl Ledger {
         unsettled(&books)
     }
 
-    /// Ends receiving a partition. The answer is the offset to commit before it is given up; `None` when it was not assigned.
+    /// Stops receiving a partition. Returns the offset to commit before giving it up, or `None` if it was not
+    /// assigned.
     ///
-    /// From now on, settling what was taken of it is an error of kind [`Revoked`](ErrorKind::Revoked).
+    /// From now on, settling its messages is an error of kind [`Revoked`](ErrorKind::Revoked).
     pub fn revoke(&self, partition: &Partition) -> Option<u64> {
         let mut books = self.books();
         let offset = books.forget(partition)?;
@@ -192,7 +209,8 @@ impl Ledger {
         Some(offset)
     }
 
-    /// Takes a message. `None` when its partition is not assigned, or not any more, or when it was taken before.
+    /// Takes a message. Returns `None` if its partition is not assigned (any more), or if the message was
+    /// taken before.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let mut books = self.books();
         let Record { entry, epoch } = record;
@@ -205,18 +223,21 @@ impl Ledger {
         }
         let epoch = account.epoch;
         account.outstanding = account.outstanding.saturating_add(1);
+        let ahead = account.moved(self.0.options.max_lead);
+        books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
         books.outstanding = books.outstanding.saturating_add(1);
         drop(books);
-        Some(self.deliver(Held { entry, epoch, attempt: 1 }))
+        let size = entry.received.size();
+        Some(self.deliver(Held { entry, epoch, attempt: 1, size, releases: 0 }))
     }
 
-    /// The next message that comes again now.
+    /// Returns the next message to deliver again now.
     pub fn redeliver(&self) -> Option<Incoming> {
         let held = self.books().again()?;
         Some(self.deliver(held))
     }
 
-    /// What to do next, in one look.
+    /// Returns what to do next, under one lock.
     pub(crate) fn turn(&self) -> Turn {
         let mut books = self.books();
         if books.draining {
@@ -229,51 +250,47 @@ impl Ledger {
         if self.0.is_full(&books) { Turn::Full } else { Turn::Free }
     }
 
-    /// When the next message comes again, as far as is known now.
+    /// When the next message is due to be delivered again, as far as known.
     pub fn due(&self) -> Option<Instant> {
         self.books().delayed.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Whether so many messages wait to come again that nothing else should be taken.
+    /// Whether the bounds are reached, so that no new messages should be taken.
     pub fn is_full(&self) -> bool {
         self.0.is_full(&self.books())
     }
 
-    /// The watermarks that moved since they were last [`marked`](Self::marked).
-    pub fn marks(&self) -> Vec<(Partition, u64)> {
+    /// Returns the watermarks that have moved since the last call.
+    pub fn marks(&self) -> Vec<Mark> {
+        let mut books = self.books();
+        books.notified = false;
         let mut moved = Vec::new();
-        for account in self.books().accounts.iter() {
+        for account in books.accounts.iter_mut() {
             let offset = account.watermark.offset();
             if offset > account.marked {
-                moved.push((account.partition.clone(), offset));
+                account.marked = offset;
+                moved.push(Mark { partition: account.partition.clone(), epoch: account.epoch, offset });
             }
         }
         moved
     }
 
-    /// Notes that the client knows of this watermark.
-    pub fn marked(&self, partition: &Partition, offset: u64) {
-        if let Some(account) = self.books().accounts.of_mut(partition) {
-            account.marked = account.marked.max(offset);
-        }
-    }
-
-    /// How far a partition is done, while it is assigned.
+    /// The watermark of a partition, while it is assigned: everything before it is settled.
     pub fn watermark(&self, partition: &Partition) -> Option<u64> {
         self.books().accounts.of(partition).map(|account| account.watermark.offset())
     }
 
-    /// Where to read on in a partition, while it is assigned: behind the last message that was taken.
+    /// The offset to continue reading at in a partition, while it is assigned: after the last message taken.
     pub fn position(&self, partition: &Partition) -> Option<u64> {
         self.books().accounts.of(partition).map(|account| account.watermark.position())
     }
 
-    /// Messages that are delivered and not settled, or on their way to the dead-letter sink.
+    /// The number of messages that are delivered and not settled, or on their way to the dead-letter sink.
     pub fn outstanding(&self) -> usize {
         self.books().outstanding
     }
 
-    /// Answers when anything in the books has changed since this was called.
+    /// Ready when the ledger has changed since this call.
     pub(crate) fn changed(&self) -> Notified<'_> {
         let changed = self.0.changed.notified();
         self.books().watched = true;
@@ -284,12 +301,13 @@ impl Ledger {
         self.books().draining = true;
     }
 
-    /// Nobody is left to commit anything.
+    /// Closes the ledger: the receiver is gone, so nothing is committed any more.
     pub(crate) fn close(&self) {
         let mut books = self.books();
         books.closed = true;
         books.released.clear();
         books.delayed.clear();
+        books.waiting = Waiting::default();
         self.0.notify(books);
     }
 
@@ -297,18 +315,19 @@ impl Ledger {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is in the books already.
+    /// Delivers a message that the ledger has already.
     fn deliver(&self, held: Held) -> Incoming {
-        let (content, attempt) = (Content::Kept(Arc::clone(&held.entry)), held.attempt);
-        Incoming { content, attempt, token: Token::in_books(Ticket { ledger: self.clone(), held }) }
+        let (received, attempt) = (held.entry.received.clone(), held.attempt);
+        Incoming { received, attempt, token: Token::in_books(Ticket { ledger: self.clone(), held }) }
     }
 
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
         let mut books = self.books();
         let outcome = match how {
-            Settlement::Accept => Outcome::ready(books.pass(&held)),
+            Settlement::Accept => Outcome::ready(books.pass(&held, &self.0.options)),
             Settlement::Release => {
-                // What nobody wants to settle is nobody's mistake.
+                // If its partition was revoked meanwhile, that is not a failure: it is delivered again
+                // elsewhere.
                 if books.take_back(&held).is_ok() {
                     books.release(held);
                 }
@@ -317,7 +336,7 @@ impl Ledger {
             Settlement::Retry { after } if held.attempt < self.0.options.max_attempts => {
                 let result = books.take_back(&held);
                 if result.is_ok() {
-                    books.delay(held, after);
+                    books.retry(held, after);
                 }
                 Outcome::ready(result)
             }
@@ -337,28 +356,30 @@ impl Ledger {
             return Outcome::ready(Err(error));
         }
         let Rejected::Sink(sink) = &self.0.rejected else {
-            return Outcome::ready(books.pass(&held));
+            return Outcome::ready(books.pass(&held, &self.0.options));
         };
-        let Entry { partition, offset, message, .. } = &*held.entry;
+        let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
-        let letter = DeadLetter::new(message.clone(), Arc::clone(held.entry.raw()), reason, held.attempt);
-        let (sink, ledger) = (Arc::clone(sink), self.clone());
+        let letter = DeadLetter { received: received.clone(), reason, attempt: held.attempt };
+        let putting = sink.put(&self.0.runtime, letter);
         let (resolver, outcome) = Outcome::channel();
+        books.waiting.add(&held);
+        let sinking = Sinking { ledger: self.clone(), open: Some((held, resolver)) };
         self.0.runtime.spawn(async move {
-            let result = sink.put(letter).await;
-            ledger.rejected(held, result, resolver);
+            sinking.end(putting.await);
         });
         outcome
     }
 
-    /// The sink has answered.
+    /// Handles the sink's result for a message.
     fn rejected(&self, held: Held, result: Result<(), Error>, resolver: Resolver) {
         let mut books = self.books();
+        books.waiting.remove(&held);
         let result = match result {
-            Ok(()) => books.pass(&held),
+            Ok(()) => books.pass(&held, &self.0.options),
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
-                books.delay(held, self.0.options.sink_backoff);
+                books.retry(held, self.0.options.sink_backoff);
                 Err(error)
             }),
         };
@@ -367,12 +388,45 @@ impl Ledger {
     }
 }
 
+/// A message on its way to the dead-letter sink. It cannot get lost: if the sink panics or its runtime ends,
+/// it counts as declined.
+struct Sinking {
+    ledger: Ledger,
+    open: Option<(Held, Resolver)>,
+}
+
+impl Sinking {
+    fn end(mut self, result: Result<(), Error>) {
+        if let Some((held, resolver)) = self.open.take() {
+            self.ledger.rejected(held, result, resolver);
+        }
+    }
+}
+
+impl Drop for Sinking {
+    fn drop(&mut self) {
+        if let Some((held, resolver)) = self.open.take() {
+            let error = Error::new(ErrorKind::Transport).with_detail(
+                "the dead-letter sink ended without a result: it panicked, or its runtime has ended",
+            );
+            self.ledger.rejected(held, Err(error), resolver);
+        }
+    }
+}
+
 impl Shared {
-    /// Gives the books back, and wakes whoever waits for a change.
+    /// Unlocks the ledger, and wakes everything that waits for a change.
     fn notify(&self, mut books: MutexGuard<'_, Books>) {
         let watched = std::mem::take(&mut books.watched);
         let threads = books.threads;
+        // Called once, until the marks are taken.
+        let notify = self.notify.get().filter(|_| books.has_marks && !books.notified);
+        books.has_marks = false;
+        books.notified |= notify.is_some();
         drop(books);
+        if let Some(notify) = notify {
+            notify();
+        }
         if watched {
             self.changed.notify_waiters();
         }
@@ -382,132 +436,8 @@ impl Shared {
     }
 
     fn is_full(&self, books: &Books) -> bool {
-        books.delayed.len().saturating_add(books.released.len()) >= self.options.max_waiting.max(1)
+        books.ahead > 0 || books.waiting.reaches(self.options.waiting)
     }
-}
-
-impl Books {
-    /// Takes a partition out, with what waits to come again.
-    fn forget(&mut self, partition: &Partition) -> Option<u64> {
-        let account = self.accounts.close(partition)?;
-        self.forget_waiting(partition);
-        Some(account.watermark.offset())
-    }
-
-    fn forget_waiting(&mut self, partition: &Partition) {
-        self.released.retain(|(other, _), _| other != partition);
-        self.delayed.retain(|_, held| held.entry.partition != *partition);
-    }
-
-    /// Whether a message can still be settled.
-    fn check(&mut self, held: &Held) -> Result<(), Error> {
-        if self.closed {
-            return Err(gone());
-        }
-        match self.accounts.under(held.epoch) {
-            Some(_) => Ok(()),
-            None => Err(revoked(held)),
-        }
-    }
-
-    /// The message is not delivered any more; whether it can still be settled.
-    fn take_back(&mut self, held: &Held) -> Result<(), Error> {
-        let result = self.check(held);
-        self.returned(held);
-        result
-    }
-
-    /// The same, and it is done with. It looks once, for nearly every message comes here.
-    fn pass(&mut self, held: &Held) -> Result<(), Error> {
-        let closed = self.closed;
-        self.outstanding = self.outstanding.saturating_sub(1);
-        let account = self.account(held);
-        let known = account.is_some();
-        if let Some(account) = account {
-            account.outstanding = account.outstanding.saturating_sub(1);
-            if !closed {
-                account.watermark.settle(held.entry.offset);
-            }
-        }
-        match (closed, known) {
-            (true, _) => Err(gone()),
-            (false, true) => Ok(()),
-            (false, false) => Err(revoked(held)),
-        }
-    }
-
-    /// The next message that comes again now, which is delivered.
-    fn again(&mut self) -> Option<Held> {
-        let held = match self.released.pop_first() {
-            Some((_, held)) => held,
-            None => {
-                let first = self.delayed.first_entry()?;
-                if first.key().0 > Instant::now() {
-                    return None;
-                }
-                let mut held = first.remove();
-                held.attempt = held.attempt.saturating_add(1);
-                held
-            }
-        };
-        self.delivered(&held);
-        Some(held)
-    }
-
-    /// The message comes again at once; of a partition that is about to be revoked, its next owner has it.
-    fn release(&mut self, held: Held) {
-        if !self.is_leaving(&held) {
-            self.released.insert((held.entry.partition.clone(), held.entry.offset), held);
-        }
-    }
-
-    /// The same after a while.
-    fn delay(&mut self, held: Held, after: Duration) {
-        if self.is_leaving(&held) {
-            return;
-        }
-        self.sequence = self.sequence.saturating_add(1);
-        let now = Instant::now();
-        self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
-    }
-
-    fn is_leaving(&mut self, held: &Held) -> bool {
-        self.account(held).is_some_and(|account| account.leaving)
-    }
-
-    fn delivered(&mut self, held: &Held) {
-        self.outstanding = self.outstanding.saturating_add(1);
-        if let Some(account) = self.account(held) {
-            account.outstanding = account.outstanding.saturating_add(1);
-        }
-    }
-
-    fn returned(&mut self, held: &Held) {
-        self.outstanding = self.outstanding.saturating_sub(1);
-        if let Some(account) = self.account(held) {
-            account.outstanding = account.outstanding.saturating_sub(1);
-        }
-    }
-
-    /// The account that the message was taken under, if it is still there.
-    fn account(&mut self, held: &Held) -> Option<&mut Account> {
-        self.accounts.under(held.epoch)
-    }
-}
-
-#[cold]
-fn gone() -> Error {
-    Error::new(ErrorKind::Closed).with_detail("the receiver is gone; the message comes again")
-}
-
-#[cold]
-fn revoked(held: &Held) -> Error {
-    Error::new(ErrorKind::Revoked).with_detail(held.entry.partition.to_string())
-}
-
-/// A time that does not come: for delays that cannot be added to now.
-fn far(now: Instant) -> Instant {
-    now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
 }
 
 impl fmt::Debug for Ledger {
@@ -519,12 +449,12 @@ impl fmt::Debug for Ledger {
                 &books.accounts.iter().map(|account| account.partition.to_string()).collect::<Vec<_>>(),
             )
             .field("outstanding", &books.outstanding)
-            .field("waiting", &books.delayed.len().saturating_add(books.released.len()))
+            .field("waiting", &books.waiting)
             .finish_non_exhaustive()
     }
 }
 
-/// Settles one message of the ledger.
+/// Settles one message of a ledger.
 pub(crate) struct Ticket {
     ledger: Ledger,
     held: Held,
@@ -534,34 +464,37 @@ impl Ticket {
     pub(crate) fn settle(self, how: Settlement) -> Outcome {
         self.ledger.settle(self.held, how)
     }
+
+    /// Whether it was released before.
+    pub(crate) fn was_released(&self) -> bool {
+        self.held.releases > 0
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Raw;
+    use crate::{Raw, Received};
+
+    fn garbage() -> Received {
+        Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default())
+    }
 
     #[tokio::test]
     async fn only_what_is_new_of_what_is_assigned_is_taken() {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
         let partition = Partition::new("t", 0);
-        let record = |offset| {
-            Record::new(
-                partition.clone(),
-                offset,
-                Err(Error::new(ErrorKind::InvalidDocument)),
-                Raw::default(),
-            )
-        };
+        let record = |offset| Record::new(partition.clone(), offset, garbage());
         assert!(ledger.take(record(5)).is_none()); // not assigned
-        ledger.assign(partition.clone(), 5);
-        assert!(ledger.take(record(4)).is_none()); // done before
+        let epoch = ledger.assign(partition.clone(), 5);
+        assert!(ledger.take(record(4)).is_none()); // before the assigned offset
         let five = ledger.take(record(5)).unwrap();
         assert!(ledger.take(record(5)).is_none()); // held
         five.token.settle(Settlement::Accept).await.unwrap();
         assert!(ledger.take(record(5)).is_none()); // settled
-        assert_eq!((ledger.outstanding(), ledger.marks()), (0, vec![(partition.clone(), 6)]));
-        ledger.marked(&partition, 6);
+        let marks = ledger.marks();
+        assert_eq!((ledger.outstanding(), marks.len()), (0, 1));
+        assert_eq!((&marks[0].partition, marks[0].epoch, marks[0].offset), (&partition, epoch, 6));
         assert!(ledger.marks().is_empty());
     }
 
@@ -572,10 +505,8 @@ mod tests {
         for partition in [&leaving, &staying] {
             ledger.assign(partition.clone(), 0);
         }
-        let take = |partition: &Partition, offset| {
-            let error = Error::new(ErrorKind::InvalidDocument);
-            ledger.take(Record::new(partition.clone(), offset, Err(error), Raw::default()))
-        };
+        let take =
+            |partition: &Partition, offset| ledger.take(Record::new(partition.clone(), offset, garbage()));
         let [zero, one, two, three] = [0, 1, 2, 3].map(|offset| take(&leaving, offset).unwrap());
         let other = take(&staying, 0).unwrap();
         three.token.settle(Settlement::Retry { after: Duration::ZERO }).await.unwrap();
@@ -597,13 +528,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_receiver_that_is_gone() {
+    async fn a_receiver_that_is_gone_is_not_waited_for() {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
         let partition = Partition::new("t", 0);
         ledger.assign(partition.clone(), 0);
-        let record =
-            Record::new(partition.clone(), 0, Err(Error::new(ErrorKind::InvalidDocument)), Raw::default());
-        let held = ledger.take(record).unwrap();
+        let held = ledger.take(Record::new(partition.clone(), 0, garbage())).unwrap();
         let thread = std::thread::spawn({
             let (ledger, partition) = (ledger.clone(), partition.clone());
             move || ledger.leave(&[partition], Duration::from_secs(60))

@@ -1,10 +1,12 @@
-//! How far a partition is done.
+//! The watermark of a partition.
 
 use std::collections::BTreeSet;
 
-/// The watermark of one partition: everything before it is settled. It follows the first message that is not.
+/// The watermark of one partition: the offset of the first unsettled message. Everything before it is
+/// settled.
 ///
-/// Offsets may have gaps, as those of a compacted log do. What it keeps is what was taken and is not settled, no more.
+/// Offsets may have gaps, as in a compacted log. It stores only the messages that were taken and are not
+/// settled.
 ///
 /// ```
 /// use cloudevents_transport::log::Watermark;
@@ -22,21 +24,21 @@ use std::collections::BTreeSet;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Watermark {
-    /// The first that is not settled. Where one is handled after the other, there are no others.
+    /// The first unsettled offset. If messages are handled one after the other, it is the only one.
     first: Option<u64>,
     others: BTreeSet<u64>,
-    /// Behind the last offset that was taken.
+    /// The offset after the last one taken.
     next: u64,
 }
 
 impl Watermark {
-    /// Everything before this offset is done.
+    /// Creates a watermark at this offset: everything before it is settled.
     pub fn at(offset: u64) -> Self {
         Self { first: None, others: BTreeSet::new(), next: offset }
     }
 
-    /// Notes that a message is being handled. Within a partition offsets only grow; one that does not was taken before, and the
-    /// answer is `false`.
+    /// Records that a message was taken. Offsets within a partition only grow: returns `false` for a lower
+    /// one, which was taken before.
     pub fn take(&mut self, offset: u64) -> bool {
         let new = offset >= self.next;
         if new {
@@ -49,7 +51,7 @@ impl Watermark {
         new
     }
 
-    /// Notes that a message is done with; whether it was being handled.
+    /// Records that a message is settled. Returns whether it was unsettled before.
     pub fn settle(&mut self, offset: u64) -> bool {
         if self.first != Some(offset) {
             return self.others.remove(&offset);
@@ -58,17 +60,18 @@ impl Watermark {
         true
     }
 
-    /// What can be committed: the offset of the first message that is not done with.
+    /// The offset that can be committed: that of the first unsettled message.
     pub fn offset(&self) -> u64 {
         self.first.unwrap_or(self.next)
     }
 
-    /// Behind the last message that was taken: where to read on.
+    /// The offset to continue reading at: after the last message taken.
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// How far the taking is ahead of the watermark: what comes again, settled or not, should the process end now.
+    /// The distance from the watermark to the position, in offsets. These messages are delivered again,
+    /// settled or not, if the process ends now.
     pub fn lead(&self) -> u64 {
         self.next.saturating_sub(self.offset())
     }
@@ -80,7 +83,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever the order of settling: nothing unsettled is ever before the watermark, and in the end it is behind everything.
+        /// In any order of settling, no unsettled message is before the watermark, and in the end the
+        /// watermark is after all messages.
         #[test]
         fn never_passes_a_hole(gaps in prop::collection::vec(1_u64..4, 1..40), order in any::<prop::sample::Index>(), seed in any::<u64>()) {
             let mut offsets: Vec<u64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();

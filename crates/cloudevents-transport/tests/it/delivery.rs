@@ -1,19 +1,21 @@
 //! Deliveries: events, batches, documents, repairs.
 
 use crate::{event, events};
-use cloudevents_core::{Decoding, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind};
+use cloudevents_core::{
+    DecodeOptions, Document, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind,
+};
 use cloudevents_json::Json;
 use cloudevents_transport::{Delivery, Receiver, fake::FakeQueue};
 
-async fn receive(message: Message, decoding: Decoding) -> (Delivery, Receiver) {
+async fn receive(message: Message, decoding: DecodeOptions) -> (Delivery, Receiver) {
     let queue = FakeQueue::new();
-    queue.sender().send_message(message).await.unwrap();
+    queue.sender().send(message).await.unwrap();
     let mut receiver = queue.receiver(decoding);
     (receiver.next().await.unwrap().unwrap(), receiver)
 }
 
-fn json() -> Decoding {
-    Decoding::strict().with_formats(Formats::none().with(Json::new()))
+fn json() -> DecodeOptions {
+    DecodeOptions::strict().with_formats(Formats::none().with(Json::new()))
 }
 
 #[tokio::test]
@@ -23,7 +25,7 @@ async fn a_batch_shares_its_settlement() {
     let (delivery, receiver) = receive(message, json()).await;
     assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::Batched);
     assert_eq!(delivery.events().unwrap(), all);
-    assert_eq!(receiver.metrics().invalid, 0); // a batch is no mistake
+    assert_eq!(receiver.metrics().invalid, 0); // a batch is not an error
     delivery.accept().await.unwrap();
     assert_eq!(receiver.metrics().accepted, 1);
 }
@@ -41,20 +43,20 @@ async fn a_document_is_read_when_asked_for_and_once() {
 
 #[tokio::test]
 async fn a_wrong_document_counts_once() {
-    let message = Message::Structured { format: FormatId::JSON, body: "{".into() };
+    let message = Message::Structured(Document::new(FormatId::JSON, "{"));
     let (delivery, receiver) = receive(message, json()).await;
-    assert_eq!(receiver.metrics().invalid, 0); // nobody has looked
+    assert_eq!(receiver.metrics().invalid, 0); // not decoded yet
     for _ in 0..3 {
         assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::InvalidDocument);
     }
     assert_eq!(receiver.metrics().invalid, 1);
-    assert!(delivery.message().is_ok()); // it can be forwarded as it is
+    assert!(delivery.message().is_ok()); // it can be forwarded unchanged
 }
 
 #[tokio::test]
 async fn repairs_are_told() {
     let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","dataschema":"http://x/#y"}"#;
-    let message = Message::Structured { format: FormatId::JSON, body: body.into() };
+    let message = Message::Structured(Document::new(FormatId::JSON, body));
     let (delivery, _receiver) = receive(message.clone(), json()).await;
     assert_eq!(delivery.event().unwrap_err().attribute(), Some("dataschema"));
     let (delivery, _receiver) = receive(message, json().with_leniency(Leniency::all())).await;
@@ -63,11 +65,11 @@ async fn repairs_are_told() {
 }
 
 #[tokio::test]
-async fn an_unknown_format_is_told_and_can_be_forwarded() {
-    let (message, _) = Message::structured(&event(1), &Json::new()).unwrap();
-    let (delivery, _receiver) = receive(message, Decoding::strict()).await;
+async fn an_unknown_format_is_reported_and_can_be_forwarded() {
+    let message = Message::Structured(Document::new(FormatId::new("toml"), "id = 1"));
+    let (delivery, _receiver) = receive(message, DecodeOptions::strict()).await;
     assert_eq!(delivery.event().unwrap_err().kind(), ErrorKind::UnknownFormat);
-    let (message, raw, token) = delivery.into_parts();
-    assert_eq!(raw.body.as_ref().map(bytes::Bytes::len), Some(message.unwrap().value.body_len()));
+    let (received, token) = delivery.into_parts();
+    assert_eq!(received.body().unwrap().len(), received.message().unwrap().body_len());
     token.settle(cloudevents_transport::Settlement::Accept).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! `for_each` beyond the contract: lanes, batches, limits, errors.
 
 use crate::{event, events, id};
-use cloudevents_core::{Decoding, Error, ErrorKind, Formats, Message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Delivery, OrderBy,
@@ -21,7 +21,7 @@ use tokio::time::sleep;
 async fn the_limit_holds() {
     let queue = FakeQueue::new();
     queue.sender().send_all(events(100)).await.unwrap();
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let (stop, running, most) = (receiver.stopper(), AtomicUsize::new(0), AtomicUsize::new(0));
     let counters = receiver.counters();
     let since = tokio::time::Instant::now();
@@ -47,13 +47,13 @@ async fn partitions_are_handled_in_order_and_beside_each_other() {
     let log = FakeLog::new(4);
     log.sender().send_all(events(40)).await.unwrap(); // in turn
     let (mut receiver, _) =
-        log.receiver(Decoding::strict(), LogOptions::default().dropping_rejected()).unwrap();
+        log.receiver(DecodeOptions::strict(), LogOptions::default().dropping_rejected()).unwrap();
     let (stop, seen) = (receiver.stopper(), Mutex::new(Vec::<(u32, u64)>::new()));
     let since = tokio::time::Instant::now();
     receiver
         .for_each(64, OrderBy::Partition, async |delivery: Delivery| {
-            let place = (delivery.partition().unwrap().number(), delivery.raw().position.unwrap());
-            // The later in its partition, the quicker: only lanes keep the order.
+            let place = (delivery.partition().unwrap().number(), delivery.offset().unwrap());
+            // Later messages of a partition are faster, so only lanes keep the order.
             sleep(Duration::from_millis(100 - place.1 * 10)).await;
             seen.lock().unwrap().push(place);
             if seen.lock().unwrap().len() == 40 {
@@ -78,7 +78,7 @@ async fn partitions_are_handled_in_order_and_beside_each_other() {
 async fn without_partitions_there_is_one_lane() {
     let queue = FakeQueue::new();
     queue.sender().send_all(events(5)).await.unwrap();
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let (stop, seen) = (receiver.stopper(), Mutex::new(Vec::new()));
     receiver
         .for_each(64, OrderBy::Partition, async |delivery: Delivery| {
@@ -95,16 +95,17 @@ async fn without_partitions_there_is_one_lane() {
     assert_eq!(seen.into_inner().unwrap(), [0, 1, 2, 3, 4]);
 }
 
-/// A batch has many values of an attribute: it comes after everything before it, and before everything behind it.
+/// A batch has several values of an attribute: it is handled after everything before it, and before
+/// everything after it.
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_handled_alone() {
     let queue = FakeQueue::new();
     let sender = queue.sender();
     let all: Vec<_> = events(2).collect();
     sender.send_all(events(3)).await.unwrap();
-    sender.send_message(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    sender.send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
     sender.send_all((3..6).map(event)).await.unwrap();
-    let decoding = Decoding::strict().with_formats(Formats::none().with(Json::new()));
+    let decoding = DecodeOptions::strict().with_formats(Formats::none().with(Json::new()));
     let mut receiver = queue.receiver(decoding);
     let (stop, seen, running) = (receiver.stopper(), Mutex::new(Vec::new()), AtomicUsize::new(0));
     receiver
@@ -129,12 +130,13 @@ async fn a_batch_is_handled_alone() {
 async fn an_error_of_the_connection_waits_for_the_handlers() {
     let queue = FakeQueue::new();
     queue.sender().send_all(events(2)).await.unwrap();
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let ended = AtomicUsize::new(0);
     let cut = queue.clone();
     let error = receiver
         .for_each(64, OrderBy::None, async |delivery: Delivery| {
             sleep(Duration::from_secs(1)).await;
+            cut.refuse_connections(Some(ErrorKind::Closed));
             cut.cut();
             sleep(Duration::from_secs(1)).await;
             ended.fetch_add(1, Ordering::Relaxed);
@@ -142,9 +144,11 @@ async fn an_error_of_the_connection_waits_for_the_handlers() {
         })
         .await
         .unwrap_err();
-    assert_eq!((error.kind(), ended.into_inner()), (ErrorKind::Disconnected, 2));
+    assert_eq!((error.kind(), ended.into_inner()), (ErrorKind::Closed, 2));
 
-    // It goes on where it was.
+    // Another receiver continues at its position.
+    queue.refuse_connections(None);
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let stop = receiver.stopper();
     let counters = receiver.counters();
     receiver
@@ -164,7 +168,7 @@ async fn an_error_of_the_connection_waits_for_the_handlers() {
 async fn a_handler_that_fails_is_counted_and_releases() {
     let queue = FakeQueue::new();
     queue.sender().send(&event(1)).await.unwrap();
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let stop = receiver.stopper();
     receiver
         .for_each(0, OrderBy::None, async |_delivery: Delivery| {

@@ -1,7 +1,7 @@
-//! What a log does beyond the contract: watermarks, rebalances, the dead-letter sink.
+//! Behaviour of a log beyond the contract: watermarks, rebalances, the dead-letter sink.
 
 use crate::{event, events, id};
-use cloudevents_core::{Decoding, ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_transport::{
     Delivery, Receiver,
     fake::{FakeConsumer, FakeLog},
@@ -26,14 +26,14 @@ async fn filled(count: usize) -> FakeLog {
 }
 
 fn open(log: &FakeLog) -> (Receiver, FakeConsumer) {
-    log.receiver(Decoding::strict(), LogOptions::default().with_sink(log.sink())).unwrap()
+    log.receiver(DecodeOptions::strict(), LogOptions::default().with_sink(log.sink())).unwrap()
 }
 
 async fn next(receiver: &mut Receiver) -> Delivery {
     receiver.next().await.unwrap().unwrap()
 }
 
-/// Time goes on only where nothing else can, so this is a condition, not a wait.
+/// Paused time advances only when nothing else can run, so this is a condition, not a delay.
 async fn nothing_comes(receiver: &mut Receiver) -> bool {
     tokio::time::timeout(Duration::from_millis(1), receiver.next()).await.is_err()
 }
@@ -70,7 +70,7 @@ async fn a_log_that_is_never_empty_lets_others_run() {
     while !ran.load(Ordering::Relaxed) {
         drop(next(&mut receiver).await.accept());
         before += 1;
-        assert!(before < COUNT, "nobody else ran");
+        assert!(before < COUNT, "no other task ran");
     }
     other.await.unwrap();
 }
@@ -85,7 +85,7 @@ async fn a_retry_holds_the_watermark_and_comes_again_from_memory() {
     let again = next(&mut receiver).await;
     assert_eq!((id(&again).as_str(), again.attempt(), since.elapsed()), ("0", 2, Duration::from_secs(60)));
     again.retry(Duration::from_secs(60)).await.unwrap();
-    // Draining does not wait for what waits itself.
+    // Draining does not wait for messages that wait for a retry.
     let since = Instant::now();
     receiver.drain(SOON).await.unwrap();
     assert_eq!((since.elapsed(), log.committed(0)), (Duration::ZERO, 0));
@@ -102,14 +102,14 @@ async fn a_reject_passes_the_watermark_when_the_sink_has_it() {
     outcome.await.unwrap();
     next(&mut receiver).await.accept().await.unwrap();
     let garbage = next(&mut receiver).await;
-    drop(garbage.reject("not an event")); // nobody waits
+    drop(garbage.reject("not an event")); // not awaited
     receiver.drain(SOON).await.unwrap();
     assert_eq!(log.committed(0), 3);
     let letters = log.dead_letters();
     assert_eq!((&*letters[0].reason, letters[0].attempt), ("no such customer", 1));
-    assert_eq!(letters[1].raw.body.as_deref(), Some(&b"?"[..]));
-    assert_eq!(letters[1].raw.position, Some(2));
-    assert!(letters[1].message.is_err());
+    assert_eq!(letters[1].received.body().as_deref(), Some(&b"?"[..]));
+    assert_eq!(letters[1].received.offset(), Some(2));
+    assert!(letters[1].received.message().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,7 @@ async fn retries_end_in_rejection() {
     let log = filled(1).await;
     let mut options = LogOptions::default().with_sink(log.sink());
     options.max_attempts = 3;
-    let (mut receiver, _) = log.receiver(Decoding::strict(), options).unwrap();
+    let (mut receiver, _) = log.receiver(DecodeOptions::strict(), options).unwrap();
     for attempt in 1..=3 {
         let delivery = next(&mut receiver).await;
         assert_eq!(delivery.attempt(), attempt);
@@ -149,8 +149,8 @@ async fn retries_end_in_rejection() {
 async fn what_waits_to_come_again_is_bounded() {
     let log = filled(10).await;
     let mut options = LogOptions::default().dropping_rejected();
-    options.max_waiting = 3;
-    let (mut receiver, _) = log.receiver(Decoding::strict(), options).unwrap();
+    options.waiting.messages = 3;
+    let (mut receiver, _) = log.receiver(DecodeOptions::strict(), options).unwrap();
     for _ in 0..3 {
         next(&mut receiver).await.retry(Duration::from_secs(60)).await.unwrap();
     }
@@ -172,7 +172,7 @@ async fn of_a_revoked_partition_nothing_can_be_settled() {
     zero.accept().await.unwrap();
     let rejecting = one.reject("on its way to the sink");
     consumer.revoke(0);
-    assert_eq!(log.committed(0), 1); // what was done is committed before the partition is given up
+    assert_eq!(log.committed(0), 1); // settled messages are committed before the partition is given up
     assert_eq!(rejecting.await.unwrap_err().kind(), ErrorKind::Revoked);
     assert_eq!(two.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
     assert!(nothing_comes(&mut receiver).await);
@@ -197,7 +197,7 @@ async fn a_revoked_partition_forgets_what_waits_and_draining_does_not_wait_for_i
     drop(released);
     consumer.revoke(0);
     assert!(nothing_comes(&mut receiver).await);
-    drop(held); // nobody's mistake: no failure is counted
+    drop(held); // released without a failure: none is counted
     receiver.drain(SOON).await.unwrap();
     assert_eq!((log.committed(0), receiver.metrics().settlements_failed), (0, 0));
 }
@@ -242,7 +242,7 @@ async fn a_receiver_that_is_gone_commits_nothing_and_says_so() {
 
 #[tokio::test]
 async fn undecided_about_rejected_messages_it_does_not_start() {
-    let error = FakeLog::new(1).receiver(Decoding::strict(), LogOptions::default()).unwrap_err();
+    let error = FakeLog::new(1).receiver(DecodeOptions::strict(), LogOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let help = error.help().unwrap();
     assert!(
@@ -253,8 +253,9 @@ async fn undecided_about_rejected_messages_it_does_not_start() {
 
 #[test]
 fn without_a_runtime_it_does_not_start() {
-    let error =
-        FakeLog::new(1).receiver(Decoding::strict(), LogOptions::default().dropping_rejected()).unwrap_err();
+    let error = FakeLog::new(1)
+        .receiver(DecodeOptions::strict(), LogOptions::default().dropping_rejected())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 

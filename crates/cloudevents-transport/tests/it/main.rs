@@ -1,14 +1,21 @@
-//! The settlement rules, proved on a log and on a queue.
+//! Tests of the settlement rules, on a log and on a queue.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod bridge;
 mod contract;
 mod delivery;
+mod filter;
 mod for_each;
 mod log;
+mod log_bounds;
+mod machine;
+mod memory;
 mod queue;
 mod receiver;
+mod run;
 mod sender;
+mod spawn;
 mod transports;
 mod writing;
 

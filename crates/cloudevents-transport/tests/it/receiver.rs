@@ -1,15 +1,15 @@
 //! Receivers.
 
 use crate::{event, events, id};
-use cloudevents_core::{Decoding, Error, ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Delivery, InFlight, Incoming, Intake, OrderBy, Outcome, Raw, Receiver, ReceiverOptions, Stopper,
-    Token, fake::FakeQueue,
+    Bounds, Delivery, InFlight, Incoming, OrderBy, Outcome, Raw, Receive, Received, Receiver,
+    ReceiverCapabilities, ReceiverOptions, Stopper, Token, fake::FakeQueue,
 };
 use futures_util::TryStreamExt;
 use std::time::Duration;
 
-/// What a user writes, against the concrete types.
+/// Code as users write it, with the concrete types.
 async fn consume(mut deliveries: Receiver) -> Result<(), Error> {
     async fn handle(_: &Event) -> Result<(), Duration> {
         Ok(())
@@ -28,9 +28,9 @@ async fn consume(mut deliveries: Receiver) -> Result<(), Error> {
 
 /// A struct that is held across an await by reference.
 async fn forward(delivery: Delivery) -> Result<(), Error> {
-    let raw = delivery.raw();
+    let received = delivery.received();
     tokio::task::yield_now().await;
-    let _ = raw.size();
+    let _ = received.size();
     delivery.accept().await
 }
 
@@ -44,7 +44,7 @@ async fn receivers_can_be_spawned() {
     bounds::<Stopper>();
     let queue = FakeQueue::new();
     queue.sender().send_all(events(3)).await.unwrap();
-    let receiver = queue.receiver(Decoding::strict());
+    let receiver = queue.receiver(DecodeOptions::strict());
     let (stop, counters) = (receiver.stopper(), receiver.counters());
     let task = tokio::spawn(consume(receiver));
     while counters.snapshot().accepted < 3 {
@@ -53,14 +53,14 @@ async fn receivers_can_be_spawned() {
     stop.stop();
     task.await.unwrap().unwrap();
 
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let task = tokio::spawn(async move { receiver.for_each(4, OrderBy::None, forward).await });
     task.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_wakes_next_and_stays() {
-    let mut receiver = FakeQueue::new().receiver(Decoding::strict());
+    let mut receiver = FakeQueue::new().receiver(DecodeOptions::strict());
     let stop = receiver.stopper();
     let (delivery, ()) = tokio::join!(receiver.next(), async { stop.stop() });
     assert!(delivery.unwrap().is_none());
@@ -87,12 +87,12 @@ async fn receivers_can_share_a_limit() {
     let (one, two) = (FakeQueue::new(), FakeQueue::new());
     one.sender().send(&event(1)).await.unwrap();
     two.sender().send(&event(2)).await.unwrap();
-    let mut first = one.receiver(Decoding::strict()).sharing(limit.clone());
-    let mut second = two.receiver(Decoding::strict()).sharing(limit);
+    let mut first = one.receiver(DecodeOptions::strict()).sharing(limit.clone());
+    let mut second = two.receiver(DecodeOptions::strict()).sharing(limit);
     let held = first.next().await.unwrap().unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(1), second.next()).await.is_err());
     held.accept().await.unwrap();
-    // One that waits for messages takes no room from one that has them.
+    // A receiver that waits for messages takes no room from one that has messages.
     let (idle, busy) =
         tokio::join!(tokio::time::timeout(Duration::from_millis(1), first.next()), second.next());
     assert!(idle.is_err());
@@ -103,7 +103,7 @@ async fn receivers_can_share_a_limit() {
 async fn a_stream_of_deliveries() {
     let queue = FakeQueue::new();
     queue.sender().send_all(events(3)).await.unwrap();
-    let mut receiver = queue.receiver(Decoding::strict());
+    let mut receiver = queue.receiver(DecodeOptions::strict());
     let stop = receiver.stopper();
     {
         let mut stream = std::pin::pin!(receiver.stream());
@@ -112,8 +112,9 @@ async fn a_stream_of_deliveries() {
             assert_eq!(id(&delivery), expected);
             delivery.accept().await.unwrap();
         }
+        queue.refuse_connections(Some(ErrorKind::Closed));
         queue.cut();
-        assert_eq!(stream.try_next().await.unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(stream.try_next().await.unwrap_err().kind(), ErrorKind::Closed);
         assert!(stream.try_next().await.unwrap().is_none());
     }
     stop.stop();
@@ -123,14 +124,18 @@ async fn a_stream_of_deliveries() {
 /// A protocol without settlement, and a source that ends.
 struct Few(u32);
 
-impl Intake for Few {
+impl Receive for Few {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         if self.0 == 0 {
             return Ok(None);
         }
         self.0 -= 1;
-        let error = Err(Error::new(ErrorKind::InvalidTimestamp));
-        Ok(Some(Incoming::new(error, Raw::default(), Token::unsettled())))
+        let received = Received::new(Err(Error::new(ErrorKind::InvalidTimestamp)), Raw::default());
+        Ok(Some(Incoming::new(received, Token::unsettled())))
     }
 
     async fn drain(&mut self, _: Duration) -> Result<(), Error> {
@@ -139,11 +144,17 @@ impl Intake for Few {
 }
 
 #[tokio::test]
-async fn what_cannot_be_settled_is_settled_well() {
-    let mut receiver = Receiver::new(Few(2), Decoding::strict());
+async fn what_a_protocol_cannot_do_is_never_a_success() {
+    let mut receiver = Receiver::new(Few(4), DecodeOptions::strict());
     receiver.next().await.unwrap().unwrap().accept().await.unwrap();
+    let retried = receiver.next().await.unwrap().unwrap();
+    retried.extend().unwrap(); // there is no deadline
+    assert_eq!(retried.retry(Duration::ZERO).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    let rejected = receiver.next().await.unwrap().unwrap();
+    assert_eq!(rejected.reject("no").await.unwrap_err().kind(), ErrorKind::Unsupported);
     drop(receiver.next().await.unwrap().unwrap());
     assert!(receiver.next().await.unwrap().is_none());
     let metrics = receiver.metrics();
-    assert_eq!((metrics.received, metrics.accepted, metrics.released, metrics.invalid), (2, 1, 1, 2));
+    assert_eq!((metrics.received, metrics.accepted, metrics.released, metrics.invalid), (4, 1, 1, 4));
+    assert_eq!(metrics.settlements_failed, 3);
 }

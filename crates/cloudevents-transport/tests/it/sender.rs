@@ -2,7 +2,11 @@
 
 use crate::{event, events};
 use cloudevents_core::{Error, ErrorKind, Event, Message};
-use cloudevents_transport::{Outcome, SendAllError, Sender, Transmit, fake::FakeQueue};
+use cloudevents_transport::{
+    Confirmed, Content, LossPolicy, Outcome, Outgoing, Receipt, SendAllError, Sender, SenderCapabilities,
+    SenderOptions, Transmit, Tried,
+    fake::{FakeLog, FakeQueue},
+};
 use std::{
     sync::{
         Arc, Mutex,
@@ -19,7 +23,7 @@ fn senders_are_shared_and_their_futures_can_be_spawned() {
     fn check(sender: &Sender, event: &Event) {
         spawnable(sender.send(event));
         spawnable(sender.send_all(vec![event.clone()]));
-        spawnable(sender.enqueue(event.clone().into()));
+        spawnable(sender.enqueue(event.clone()));
         spawnable(sender.close());
     }
     let _ = check;
@@ -49,7 +53,7 @@ async fn send_all_tells_what_was_not_even_handed_over() {
     assert_eq!((failure.failed.len(), queue.len(), sender.metrics().failed), (3, 0, 3));
 }
 
-/// Answers late, and counts how many it has open.
+/// Answers late, and counts the open messages.
 #[derive(Default)]
 struct Late {
     open: Arc<AtomicUsize>,
@@ -57,7 +61,11 @@ struct Late {
 }
 
 impl Transmit for Late {
-    async fn enqueue(&self, _: Message) -> Result<Outcome, Error> {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let now = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(now, Ordering::Relaxed);
         let (resolver, outcome) = Outcome::channel();
@@ -65,7 +73,7 @@ impl Transmit for Late {
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(1)).await; // paused time: a turn of the clock
             open.fetch_sub(1, Ordering::Relaxed);
-            resolver.resolve(Ok(()));
+            resolver.resolve(Ok(Receipt::new()));
         });
         Ok(outcome)
     }
@@ -86,30 +94,34 @@ async fn send_all_is_pipelined_within_a_window() {
     assert_eq!(since.elapsed(), Duration::from_secs(3)); // not 3,000
 }
 
-/// Hands over every second message at once; of the others, it has to wait.
+/// Hands over every second message at once, and has to wait for the others.
 #[derive(Clone, Default)]
 struct Halting(Arc<Mutex<Vec<(&'static str, String)>>>);
 
 impl Halting {
-    fn note(&self, how: &'static str, message: &Message) {
-        let Message::Binary(event) = message else { panic!("it was an event") };
+    fn note(&self, how: &'static str, outgoing: &Outgoing) {
+        let Content::Message(Message::Binary(event)) = outgoing.content() else { panic!("it was an event") };
         self.0.lock().unwrap().push((how, event.id().to_owned()));
     }
 }
 
 impl Transmit for Halting {
-    async fn enqueue(&self, message: Message) -> Result<Outcome, Error> {
-        tokio::task::yield_now().await;
-        self.note("waited", &message);
-        Ok(Outcome::done())
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
     }
 
-    fn try_enqueue(&self, message: Message) -> Result<Result<Outcome, Error>, Message> {
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        tokio::task::yield_now().await;
+        self.note("waited", &outgoing);
+        Ok(Outcome::ready(Ok(Receipt::new())))
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
         if self.0.lock().unwrap().len() % 2 == 1 {
-            return Err(message);
+            return Tried::WouldWait(outgoing);
         }
-        self.note("at once", &message);
-        Ok(Ok(Outcome::done()))
+        self.note("at once", &outgoing);
+        Tried::Done(Ok(Outcome::ready(Ok(Receipt::new()))))
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -132,7 +144,7 @@ async fn what_can_be_handed_over_at_once_is() {
 async fn nothing_is_handed_over_before_the_future_is_polled() {
     let binding = Halting::default();
     let sender = Sender::new(binding.clone());
-    drop(sender.enqueue(event(1).into()));
+    drop(sender.enqueue(event(1)));
     drop(sender.send(&event(1)));
     assert!(binding.0.lock().unwrap().is_empty());
     assert_eq!(sender.metrics().enqueued, 0);
@@ -146,4 +158,85 @@ async fn a_cancelled_send_that_was_handed_over_stays_so() {
     let one = event(1);
     assert!(tokio::time::timeout(Duration::from_secs(1), sender.send(&one)).await.is_err());
     assert_eq!(queue.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_carried_goes_by_the_policy() {
+    let binding = Halting::default();
+    let with = |losses| {
+        let mut options = SenderOptions::default();
+        options.losses = losses;
+        Sender::new(binding.clone()).with_options(options)
+    };
+    let keyed = || Outgoing::from(event(1)).key("42").priority(9);
+    let refusing = with(LossPolicy::Refuse);
+    let error = refusing.send(keyed()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inexact);
+    assert!(error.to_string().contains("does not carry: key, priority"), "{error}");
+    assert!(binding.0.lock().unwrap().is_empty());
+    assert_eq!((refusing.metrics().failed, refusing.metrics().lossy), (1, 0));
+    for losses in [LossPolicy::Log, LossPolicy::Allow] {
+        let sender = with(losses);
+        sender.send(keyed()).await.unwrap();
+        sender.send(&event(2)).await.unwrap();
+        assert_eq!((sender.metrics().sent, sender.metrics().lossy), (2, 1), "{losses:?}");
+        // Sending to another address is not a loss.
+        let elsewhere = sender.send(Outgoing::from(event(3)).to("elsewhere")).await;
+        assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::Unsupported);
+        let asked = sender.request(&event(4), Duration::from_secs(1)).await;
+        assert_eq!(asked.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn key_and_headers_go_along_and_receipts_say_where() {
+    let log = FakeLog::new(3);
+    let sender = log.sender();
+    let keyed = Outgoing::from(event(1)).key("42").header("trace", "1").header("trace", "2");
+    let first = sender.send(keyed.clone()).await.unwrap();
+    let second = sender.send(keyed).await.unwrap();
+    assert_eq!((first.place(), first.partition()), (Some("fake"), second.partition()));
+    assert_eq!((first.offset(), second.offset(), second.is_duplicate()), (Some(0), Some(1), None));
+}
+
+/// Never has room.
+struct Full;
+
+impl Transmit for Full {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Written)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        std::future::pending().await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn enqueuing_and_closing_have_deadlines() {
+    let sender = Sender::new(Full);
+    let since = tokio::time::Instant::now();
+    let error = sender.send(&event(1)).await.unwrap_err();
+    assert_eq!((error.kind(), since.elapsed()), (ErrorKind::Timeout, Duration::from_secs(30)));
+    assert_eq!(sender.close().await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(since.elapsed(), Duration::from_secs(120));
+    assert_eq!(sender.send(&event(1)).await.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_task_awaits_is_counted() {
+    let queue = FakeQueue::new();
+    queue.hold_confirms(true);
+    queue.refuse_if(|message| matches!(message, Message::Binary(event) if event.id() == "1"));
+    let sender = queue.sender();
+    for event in events(2) {
+        drop(sender.enqueue(event).await.unwrap());
+    }
+    assert_eq!((sender.metrics().sent, sender.metrics().failed), (0, 0));
+    queue.hold_confirms(false);
+    assert_eq!((sender.metrics().sent, sender.metrics().failed), (1, 1));
 }

@@ -1,20 +1,20 @@
-//! From a URL to a sender or receiver.
+//! Opening senders and receivers by URL.
 
 use crate::{event, id};
-use cloudevents_core::{Decoding, ErrorKind, Formats};
+use cloudevents_core::{DecodeOptions, ErrorKind, Formats};
 use cloudevents_json::Json;
-use cloudevents_transport::{Policy, ReceiverOptions, Transports, fake::FakeQueue};
+use cloudevents_transport::{ReceiverOptions, Transports, UnreadablePolicy, fake::FakeQueue};
 
 fn transports() -> Transports {
     let queue = FakeQueue::new();
     let sending = queue.clone();
     Transports::default()
-        .with_options(Decoding::strict().with_formats(Formats::none().with(Json::new())))
+        .with_options(DecodeOptions::strict().with_formats(Formats::none().with(Json::new())))
         .with_sender("fake", move |endpoint, formats| {
             let sender = sending.sender();
             async move {
                 endpoint.check_options(&[])?;
-                assert_eq!(formats.iter().count(), 1);
+                assert_eq!(formats.decoding.formats.iter().count(), 1);
                 Ok(sender)
             }
         })
@@ -29,7 +29,7 @@ async fn a_scheme_opens_its_transport() {
     let transports = transports();
     let sender = transports.sender("FAKE://user:secret@localhost/queue").await.unwrap();
     let mut options = ReceiverOptions::default();
-    options.policy = Policy::Skip;
+    options.not_cloudevents = UnreadablePolicy::Skip;
     let mut receiver = transports.receiver_with("fake+queue://localhost/queue", options).await.unwrap();
     sender.send(&event(1)).await.unwrap();
     let delivery = receiver.next().await.unwrap().unwrap();
@@ -53,4 +53,17 @@ async fn what_cannot_be_opened() {
         assert_eq!(transports.sender(url).await.unwrap_err().kind(), kind);
     }
     assert!(format!("{transports:?}").contains(r#"senders: ["fake"]"#));
+}
+
+#[tokio::test]
+async fn a_hint_is_for_its_scheme() {
+    let transports = transports().with_hint("kafka", "turn on the feature `rdkafka039`");
+    let help = async |url: &str| transports.sender(url).await.unwrap_err().help().map(str::to_owned).unwrap();
+    assert_eq!(
+        help("kafka://localhost/orders").await,
+        "turn on the feature `rdkafka039`; the schemes that can be sent to are `fake`"
+    );
+    assert_eq!(help("amqp://localhost/orders").await, "the schemes that can be sent to are `fake`");
+    let error = transports.receiver("KAFKA://localhost/orders").await.unwrap_err();
+    assert!(error.help().unwrap().starts_with("turn on the feature `rdkafka039`; "), "{error:?}");
 }

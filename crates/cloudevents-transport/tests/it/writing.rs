@@ -1,15 +1,17 @@
 //! The mode and the format of a sender's URL.
 
 use crate::event;
-use cloudevents_core::{Error, ErrorKind, Format, FormatId, Formats, Message};
+use cloudevents_core::{
+    DecodeOptions, Document, Error, ErrorKind, Event, Format, FormatId, Formats, Message, Payload, Timestamp,
+};
 use cloudevents_json::Json;
-use cloudevents_transport::{Endpoint, Writing};
+use cloudevents_transport::{Endpoint, LossPolicy, Writing};
 use std::sync::Arc;
 
 fn writing(query: &str, given: bool) -> Result<Writing, Error> {
     let endpoint = Endpoint::parse(&format!("amqp://localhost/orders{query}"))?;
     let given: Option<Arc<dyn Format>> = if given { Some(Arc::new(Json::new())) } else { None };
-    Writing::new(&endpoint, given, Formats::none().with(Json::new()))
+    Writing::new(&endpoint, given, Formats::none().with(Json::new()), LossPolicy::Refuse)
 }
 
 #[test]
@@ -26,16 +28,35 @@ fn the_url_goes_before_the_program() {
         assert_eq!(writing.format().map(Format::id), structured.then_some(FormatId::JSON), "{query}");
         let message = Message::from(event(1));
         let written = writing.message(&message).unwrap();
-        assert_eq!(matches!(&*written, Message::Structured { .. }), structured, "{query}");
+        assert_eq!(matches!(&*written, Message::Structured(_)), structured, "{query}");
     }
 }
 
 #[test]
 fn what_is_a_document_stays_as_it_is() {
-    let document = Message::Structured { format: FormatId::new("protobuf"), body: "no json".into() };
+    let document = Message::Structured(Document::new(FormatId::new("protobuf"), "no json"));
     let written = writing("?mode=structured", false).unwrap().message(&document).unwrap().into_owned();
-    let Message::Structured { format, body } = written else { panic!("{written:?}") };
+    let Message::Structured(written) = written else { panic!("{written:?}") };
+    let (format, body) = (written.format().clone(), written.into_body());
     assert_eq!((format, &body[..]), (FormatId::new("protobuf"), &b"no json"[..]));
+}
+
+#[test]
+fn a_lost_value_is_refused_and_a_lost_type_is_not() {
+    let with = |name: &str, payload: Payload| {
+        let builder = Event::builder().id("1").source("/s").ty("t").payload_only(Ok(payload));
+        let seen: Timestamp<'_> = "2026-11-21T06:00:00Z".try_into().unwrap();
+        Message::from(builder.extension(name, seen).build().unwrap())
+    };
+    let writing = writing("?mode=structured", false).unwrap();
+    let written = writing.message(&with("seen", Payload::json("1").unwrap())).unwrap().into_owned();
+    let again = written
+        .event(&DecodeOptions::strict().with_formats(Formats::none().with(Json::new())))
+        .unwrap()
+        .value;
+    assert_eq!(again.extension("seen").unwrap().to_string(), "2026-11-21T06:00:00Z");
+    let lossy = with("seen", Payload::proto("type.googleapis.com/example.Order", vec![8, 1]));
+    assert_eq!(writing.message(&lossy).unwrap_err().kind(), ErrorKind::Inexact);
 }
 
 #[test]
@@ -46,13 +67,16 @@ fn what_cannot_be_meant_is_refused() {
         ("?mode=batched&format=json", "neither"),
         ("?format=json", "goes with"),
         ("?mode=binary&format=json", "goes with"),
-        ("?mode=structured&format=avro", "names no format"),
-        ("?mode=structured&format=", "names no format"),
+        ("?mode=structured&format=avro", "names no known format"),
+        ("?mode=structured&format=", "names no known format"),
     ] {
         let error = writing(query, true).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{query}");
         assert!(error.detail().contains(says), "{query}: {error}");
     }
     let endpoint = Endpoint::parse("amqp://localhost/orders?mode=structured").unwrap();
-    assert_eq!(Writing::new(&endpoint, None, Formats::none()).unwrap_err().kind(), ErrorKind::InvalidUrl);
+    assert_eq!(
+        Writing::new(&endpoint, None, Formats::none(), LossPolicy::Refuse).unwrap_err().kind(),
+        ErrorKind::InvalidUrl
+    );
 }

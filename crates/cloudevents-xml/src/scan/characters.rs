@@ -1,9 +1,9 @@
-//! Characters: which may be part of names, and how far it is to one.
+//! Character classes, and searching for characters.
 
 use crate::glance::is_character;
 use wide::u8x16;
 
-/// What [`Scanner::peek`] answers at the end. No document has such a byte.
+/// The byte that [`Scanner::peek`] returns at the end. No document has such a byte.
 pub(super) const END: u8 = 0;
 
 /// May begin a name.
@@ -26,7 +26,7 @@ pub(super) const STOP: u8 = 32;
 /// `&`
 pub(super) const REFERENCE: u8 = 64;
 
-/// Delete, which is no printable character, and `]`, which may begin what may not stand in text.
+/// Delete, which is not printable, and `]`, which may begin `]]>`, which is not allowed in text.
 pub(super) const ODD: u8 = 128;
 
 pub(super) const CLASS: [u8; 256] = {
@@ -64,7 +64,7 @@ pub(super) fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// How far it is to a byte, or to `<`, and the classes of what is on the way as far as that is not plain.
+/// The distance to a byte or to `<`, and the classes of the bytes before it that are not plain.
 #[inline(always)]
 pub(super) fn until(bytes: &[u8], stop: u8) -> Option<(usize, u8)> {
     let mut at = 0_usize;

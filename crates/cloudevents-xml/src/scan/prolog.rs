@@ -7,7 +7,7 @@ use super::{
 use cloudevents_core::{Error, ErrorKind};
 
 impl<'a> Scanner<'a> {
-    /// Steps over everything before the document element.
+    /// Skips everything before the document element.
     pub(crate) fn prolog(&mut self) -> Result<(), Error> {
         if self.text.starts_with('\u{feff}') {
             self.step(3);
@@ -33,7 +33,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Comments, processing instructions and white space outside the document element.
+    /// Skips comments, processing instructions and white space outside the document element.
     fn misc(&mut self) -> Result<(), Error> {
         loop {
             self.white_space();
@@ -104,7 +104,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The values of the XML declaration.
+/// Whether a value of the XML declaration is valid.
 fn is_declared_well(name: &str, value: &str) -> bool {
     match name {
         // A processor of XML 1.0 reads any 1.x as 1.0.

@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The value of an attribute as it is meant. References in it were checked.
+    /// The unescaped value of an attribute. Its references were checked.
     #[inline]
     pub(crate) fn value(&self, value: Quoted) -> Cow<'a, str> {
         let written: &'a str = self.text.get(value.run.range()).unwrap_or_default();
@@ -102,7 +102,7 @@ impl<'a> Scanner<'a> {
         self.bindings.leave(self.open.len());
     }
 
-    /// The characters of a name, which may turn out to be none.
+    /// The characters of a name, which may be invalid.
     #[inline]
     pub(super) fn name_run(&mut self) -> Run {
         let start = self.at;
@@ -134,7 +134,7 @@ impl<'a> Scanner<'a> {
             local = prefix.wrapping_add(1);
         }
         let name = QName { prefix: Run::new(start, prefix), local: Run::new(local, end) };
-        // Both parts begin as names do; without a colon they are one and the same.
+        // Both parts begin like names. Without a colon they are the same part.
         let begins = class(self.byte(start)) & class(self.byte(local)) & START != 0;
         if begins && local < end && seen & (HIGH | COLON) == 0 {
             return Ok(name);
@@ -145,7 +145,7 @@ impl<'a> Scanner<'a> {
         self.check_name(name)
     }
 
-    /// A name that is none, or has other characters than those of ASCII.
+    /// Checks a name that is invalid or has non-ASCII characters.
     #[cold]
     fn check_name(&self, name: QName) -> Result<QName, Error> {
         let prefixed = name.local.start() != name.prefix.start();
@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Looks up the prefixes of attributes; two that are one by their namespaces are refused.
+    /// Resolves the prefixes of attributes. Two attributes with the same namespace and local name are refused.
     fn resolve_attributes(&mut self) -> Result<(), Error> {
         let mut prefixed = 0_usize;
         for attribute in &mut self.attributes {
@@ -310,7 +310,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Tells long URIs apart without comparing each with each.
+/// Distinguishes long URIs without comparing all pairs.
 fn hash_of(uri: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     uri.hash(&mut hasher);

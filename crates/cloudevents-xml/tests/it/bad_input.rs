@@ -1,7 +1,7 @@
-//! Bytes that a peer may send: every one an error with a kind and a place, in bounded memory, and never a panic.
+//! Invalid input from a peer: always an error with a kind and a position, in bounded memory, and never a panic.
 
 use bytes::Bytes;
-use cloudevents_core::{Data, Decoding, Error, ErrorKind, Event, Format};
+use cloudevents_core::{Data, DecodeOptions, Error, ErrorKind, Event, Format};
 use cloudevents_xml::Xml;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -39,10 +39,10 @@ fn every_bit_flipped() {
             document[at] ^= 1 << bit;
             // Some of these are events, others are not; none may panic, and an event that comes out can be written again.
             if let Ok(event) = decode(document.clone()) {
-                let again = decode(cloudevents_xml::encode(&event).unwrap()).unwrap();
-                assert_eq!(decode(cloudevents_xml::encode(&again).unwrap()).unwrap(), again);
+                let again = decode(cloudevents_xml::encode_lossy(&event).unwrap()).unwrap();
+                assert_eq!(decode(cloudevents_xml::encode_lossy(&again).unwrap()).unwrap(), again);
             }
-            let _ = Xml::new().decode(document.clone().into(), &Decoding::lenient());
+            let _ = Xml::new().decode(document.clone().into(), &DecodeOptions::lenient());
             document[at] ^= 1 << bit;
         }
     }
@@ -189,7 +189,7 @@ fn nesting_beyond_the_limit() {
     let batch =
         format!("<batch xmlns='http://cloudevents.io/xmlformat/V1'>{}{}</batch>", nested(125), nested(2));
     assert_eq!(cloudevents_xml::decode_batch(batch.clone()).unwrap_err().kind(), ErrorKind::TooDeep);
-    let items = Xml::new().decode_items(batch.into(), &Decoding::strict()).unwrap();
+    let items = Xml::new().decode_items(batch.into(), &DecodeOptions::strict()).unwrap();
     assert_eq!(items[0].event.as_ref().unwrap_err().kind(), ErrorKind::TooDeep);
     assert!(items[1].event.is_ok());
 }
@@ -204,13 +204,13 @@ fn too_many_and_too_large() {
     assert_eq!(decode(event(&format!("<a xmlns='u'{many}/>"))).unwrap_err().kind(), ErrorKind::TooMany);
     let error = decode(event(&format!("<subject>{}</subject>", "x".repeat(70_000)))).unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("subject")));
-    let mut with = Decoding::strict();
+    let mut with = DecodeOptions::strict();
     with.limits.bytes = 10;
     assert_eq!(
         Xml::new().decode(Bytes::from_static(EVENT.as_bytes()), &with).unwrap_err().kind(),
         ErrorKind::TooLarge
     );
-    with = Decoding::strict();
+    with = DecodeOptions::strict();
     with.limits.batch = 2;
     let batch = format!("<batch xmlns='http://cloudevents.io/xmlformat/V1'>{}</batch>", event("").repeat(3));
     let error = Xml::new().decode_batch(batch.into(), &with).unwrap_err();
@@ -225,15 +225,15 @@ fn one_bad_event_does_not_cost_the_others() {
         event(""),
         event("")
     );
-    let items = Xml::new().decode_items(batch.clone().into(), &Decoding::strict()).unwrap();
+    let items = Xml::new().decode_items(batch.clone().into(), &DecodeOptions::strict()).unwrap();
     assert_eq!(items.iter().map(|item| item.event.is_ok()).collect::<Vec<_>>(), [true, false, true, false]);
     assert_eq!(items[1].raw.as_ref(), bad.as_bytes());
     assert_eq!(items[1].event.as_ref().unwrap_err().index(), Some(1));
     assert_eq!(cloudevents_xml::decode_batch(batch.clone()).unwrap_err().index(), Some(1));
-    assert!(Xml::new().decode_items(batch.replace("</batch>", "").into(), &Decoding::strict()).is_err());
+    assert!(Xml::new().decode_items(batch.replace("</batch>", "").into(), &DecodeOptions::strict()).is_err());
     assert!(
         Xml::new()
-            .decode_items(batch.replace("</batch>", "<id>1</id></batch>").into(), &Decoding::strict())
+            .decode_items(batch.replace("</batch>", "<id>1</id></batch>").into(), &DecodeOptions::strict())
             .is_err()
     );
 }
@@ -244,7 +244,7 @@ fn lenient_decoding_leaves_out_and_tells() {
         "<My-Ext xsi:type='ce:string'>x</My-Ext><Upper xsi:type='ce:string'>x</Upper><Subject>s</Subject><e>x</e><n xsi:type='ce:integer'>1.5</n><time>now</time>",
     );
     assert!(decode(document.clone()).is_err());
-    let decoded = Xml::new().decode(document.into(), &Decoding::lenient()).unwrap();
+    let decoded = Xml::new().decode(document.into(), &DecodeOptions::lenient()).unwrap();
     let names: Vec<_> = decoded.value.attributes().map(|(name, _)| name.as_str().to_owned()).collect();
     assert_eq!(names, ["id", "source", "type", "subject", "upper"]);
     let repairs: Vec<_> =
@@ -281,13 +281,13 @@ fn memory_is_bounded_by_the_document() {
         "<a ".repeat(100_000),
         "<!--".repeat(100_000),
     ];
-    let mut raised = Decoding::lenient();
+    let mut raised = DecodeOptions::lenient();
     raised.limits.depth = u32::MAX;
     raised.limits.attributes = 100_000;
     for (index, document) in documents.into_iter().enumerate() {
         let length = document.len();
         let document = Bytes::from(document);
-        for with in [&Decoding::strict(), &Decoding::lenient(), &raised] {
+        for with in [&DecodeOptions::strict(), &DecodeOptions::lenient(), &raised] {
             let of = |work: &dyn Fn()| {
                 let before = HELD.with(Cell::get).0;
                 HELD.with(|held| held.set((before, before)));
@@ -312,7 +312,7 @@ fn memory_is_bounded_by_the_document() {
 
 #[test]
 fn a_plain_event_takes_no_allocation() {
-    let document = Bytes::from(cloudevents_xml::encode(&decode(event("<subject>s</subject><e xsi:type='ce:string'>x</e><datacontenttype>application/json</datacontenttype><data xsi:type='xs:string'>{\"a\":[1]}</data>")).unwrap()).unwrap());
+    let document = Bytes::from(cloudevents_xml::encode_lossy(&decode(event("<subject>s</subject><e xsi:type='ce:string'>x</e><datacontenttype>application/json</datacontenttype><data xsi:type='xs:string'>{\"a\":[1]}</data>")).unwrap()).unwrap());
     // The reference count of the document is an allocation of `bytes`.
     let document = document.clone();
     let before = COUNT.with(Cell::get);
@@ -320,7 +320,7 @@ fn a_plain_event_takes_no_allocation() {
     assert_eq!(COUNT.with(Cell::get) - before, 0);
     assert!(matches!(event.data(), Some(Data::Json(_))));
     let before = COUNT.with(Cell::get);
-    let written = cloudevents_xml::encode(&event).unwrap();
+    let written = cloudevents_xml::encode_lossy(&event).unwrap();
     assert_eq!(COUNT.with(Cell::get) - before, 1);
     assert_eq!(written, document);
 }

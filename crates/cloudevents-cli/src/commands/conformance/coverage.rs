@@ -4,6 +4,7 @@ use crate::{
     console::{Console, Paint, style},
     emit::Emit,
     failure::{Failure, Status},
+    plain::count,
 };
 use clap::Args;
 use cloudevents_conformance::vectors::{Coverage as Covered, Tally, load_documents, load_requirements};
@@ -11,10 +12,11 @@ use serde_json::{Value, json};
 
 /// Show which clauses of the specification have a case.
 ///
-/// Counted are the clauses that can be seen on the wire. One without a case has a written waiver, or is missing.
+/// Counts the clauses that can be seen on the wire. A clause without a case has a written waiver, or is missing.
 #[derive(Args, Debug)]
+#[command(after_help = "Exit status: 0 every MUST and SHOULD has a case or a waiver, 1 some have neither.")]
 pub(crate) struct Coverage {
-    /// Name the clauses that have neither a case nor a waiver.
+    /// List the clauses that have neither a case nor a waiver.
     #[arg(long)]
     missing: bool,
 }
@@ -28,7 +30,7 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
     let mut first = true;
     for row in &covered.documents {
         let value = json!({
-            "document": row.document, "must": tally(row.musts), "should": tally(row.shoulds),
+            "document": row.document, "has-vectors": row.has_vectors, "must": tally(row.musts), "should": tally(row.shoulds),
             "missing": row.missing, "stale-waivers": row.stale_waivers,
         });
         let head = std::mem::take(&mut first);
@@ -39,6 +41,11 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
                 text += &format!("{}\n", paint.text(style::STRONG, &line));
             }
             let document = row.document.strip_prefix("cloudevents/").unwrap_or(&row.document);
+            // The end of a long path tells more than its beginning.
+            let document = match document.len().checked_sub(42) {
+                Some(cut @ 1..) => format!("...{}", document.get(cut..).unwrap_or(document)),
+                _ => document.to_owned(),
+            };
             text += &format!("{document:<46}{}{}\n", cell(row.musts, paint), cell(row.shoulds, paint));
             for id in row.missing.iter().filter(|_| command.missing) {
                 text += &format!(
@@ -50,7 +57,14 @@ pub(crate) fn run(command: &Coverage, console: &Console) -> Result<Status, Failu
         })?;
     }
     emit.flush()?;
-    Ok(Status::Done)
+    let missing = covered.missing().count();
+    if missing > 0 {
+        console.say(&format!(
+            "{} without a case or a waiver; `ce conformance coverage --missing` names them",
+            count(missing, "clause")
+        ));
+    }
+    Ok(if missing == 0 { Status::Done } else { Status::No })
 }
 
 fn tally(tally: Tally) -> Value {

@@ -23,14 +23,14 @@ pub(crate) struct List {
 }
 
 pub(crate) fn run(command: &List, console: &Console) -> Result<Status, Failure> {
-    let suite = suite()?;
+    let suite = suite(command.select.official.as_deref())?;
     let cases = command.select.selection().cases(&suite, &[Revision::V1_0_2, Revision::Main]);
     let mut emit = Emit::new(console);
     let widest = cases.iter().map(|case| case.id.len()).max().unwrap_or_default().min(48);
     for case in &cases {
         let value = json!({
             "id": case.id, "title": case.title, "level": case.level, "clauses": case.clauses,
-            "revisions": case.revisions, "draft": case.draft,
+            "revisions": case.revisions, "draft": case.draft, "validity": case.validity().as_str(), "flags": case.flags,
         });
         emit.value(&value, |paint| {
             let id = paint.text(style::NAME, &format!("{:<widest$}", case.id));

@@ -2,16 +2,23 @@
 
 mod coverage;
 mod list;
+mod report;
 mod run;
 mod select;
+mod selftest;
 mod show;
+mod words;
 
 use crate::{
     console::Console,
     failure::{Failure, Status},
 };
 use clap::Subcommand;
-use cloudevents_conformance::Suite;
+use cloudevents_conformance::{
+    Suite, import,
+    vectors::{load_documents, load_requirements},
+};
+use std::{fmt, path::Path};
 
 /// Test any implementation against the published vectors.
 #[derive(Debug, Subcommand)]
@@ -20,6 +27,9 @@ pub(crate) enum Conformance {
     List(list::List),
     Show(show::Show),
     Coverage(coverage::Coverage),
+    Report(report::Report),
+    Diff(report::Diff),
+    Selftest(selftest::Selftest),
 }
 
 pub(crate) fn run(command: &Conformance, console: &Console) -> Result<Status, Failure> {
@@ -28,9 +38,20 @@ pub(crate) fn run(command: &Conformance, console: &Console) -> Result<Status, Fa
         Conformance::List(command) => list::run(command, console),
         Conformance::Show(command) => show::run(command, console),
         Conformance::Coverage(command) => coverage::run(command, console),
+        Conformance::Report(command) => report::run(command, console),
+        Conformance::Diff(command) => report::diff(command, console),
+        Conformance::Selftest(command) => selftest::run(command, console),
     }
 }
 
-fn suite() -> Result<Suite, Failure> {
-    Suite::published().map_err(|error| Failure::usage(format!("the test vectors cannot be read: {error}")))
+/// The published suite, and the official material of a folder.
+fn suite(official: Option<&Path>) -> Result<Suite, Failure> {
+    let unreadable =
+        |error: &dyn fmt::Display| Failure::usage(format!("the test vectors cannot be read: {error}"));
+    let mut documents = load_documents().map_err(|error| unreadable(&error))?;
+    if let Some(folder) = official {
+        let imported = import::folder(folder).map_err(|error| Failure::usage(error.to_string()))?;
+        documents.extend(imported);
+    }
+    Ok(Suite::new(documents, load_requirements().map_err(|error| unreadable(&error))?))
 }

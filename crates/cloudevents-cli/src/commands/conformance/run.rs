@@ -1,6 +1,6 @@
 //! `ce conformance run`: holds an implementation against the suite.
 
-use super::{select::Select, suite};
+use super::{select::Select, suite, words::words};
 use crate::{
     cli::Output,
     console::Console,
@@ -10,70 +10,94 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_conformance::{
-    CaseReport, ChildTestee, InProcess, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Start,
-    Summary, TerminalReport, Testee, run as run_suite, smoke,
+    CaseReport, ChildTestee, Finding, InProcess, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError,
+    RunRecord, Start, Summary, TerminalReport, Testee, html, run as run_suite, smoke,
 };
 use cloudevents_testkit::testee;
 use std::{
+    cell::RefCell,
     fs::{self, File},
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 /// Run the suite against this toolkit, or against the program that --testee names.
 ///
-/// The program reads a JSON object a line and answers each with one: the testee protocol.
+/// The program reads one JSON object per line and answers each with one: the testee protocol.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce conformance run
-  ce conformance run 'http/**' --testee \"node adapter.js\"
-  ce conformance run --testee ./adapter --known-failing known.txt --junit report.xml
-  ce conformance run --testee ./adapter --smoke       whether it speaks the protocol at all
+  ce conformance run 'http/**' -- node adapter.js
+  ce conformance run --known-failing known.txt --junit report.xml -- ./adapter
+  ce conformance run --known-failing known.txt --update-known-failing -- ./adapter
+  ce conformance run --html report.html -- ./adapter
+  ce conformance run 'official/**' --official spec/cesql      the test kit of CESQL
+  ce conformance run --smoke -- ./adapter       check only that it speaks the protocol
 
 Exit status: 0 conforms, 1 does not, 2 the testee could not be started.")]
 pub(crate) struct Run {
     #[command(flatten)]
     select: Select,
-    /// Test this program: its name and its arguments.
-    #[arg(long, value_name = "COMMAND")]
+    /// Test this program, given as one argument: its name and its arguments.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "command")]
     testee: Option<String>,
-    /// Expect the cases of this list to fail: a pattern and ` # ` and a reason a line.
+    /// Test this program: its name and its arguments, after `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+    /// Expect the cases of this list to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// Write a JUnit report to this file as well.
+    /// Rewrite the list of --known-failing: drop what passes, add what fails, keep comments and reasons.
+    #[arg(long, requires = "known_failing")]
+    update_known_failing: bool,
+    /// Also write a JUnit report to this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Wait for each answer so many seconds.
+    /// Also write an HTML report to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also write every result to this file, one JSON object per line, for `ce conformance report` and `diff`.
+    #[arg(long, value_name = "FILE")]
+    ndjson: Option<PathBuf>,
+    /// Response timeout in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     time_limit: u64,
-    /// Name the cases that pass or are skipped as well.
+    /// Timeout in seconds for the start of the testee.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    start_limit: u64,
+    /// Give the events of the suite other ids, so that no testee can look up a published case.
+    #[arg(long, value_name = "SEED")]
+    vary: Option<u64>,
+    /// Also list the cases that pass or are skipped.
     #[arg(long)]
     all: bool,
-    /// Only ask whether the testee follows the protocol.
+    /// Only check that the testee follows the protocol.
     #[arg(long)]
     smoke: bool,
 }
 
 pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
-    let suite = suite()?;
-    let known = match &command.known_failing {
-        Some(path) => known_failing(path)?,
-        None => KnownFailing::default(),
+    let official = command.select.official.as_deref();
+    let suite = match command.vary {
+        Some(seed) => suite(official)?.varied(seed),
+        None => suite(official)?,
     };
+    let listed = match &command.known_failing {
+        // A list that is about to be written need not be there.
+        Some(path) if command.update_known_failing && !path.exists() => String::new(),
+        Some(path) => readable(path)?,
+        None => String::new(),
+    };
+    let known = parsed(&listed, command.known_failing.as_deref())?;
     let mut testee = testee_of(command)?;
     if command.smoke {
         return check(&mut *testee, console);
     }
-    let junit =
-        match &command.junit {
-            Some(path) => Some(File::create(path).map_err(|error| {
-                Failure::usage(format!("`{}` cannot be written: {error}", path.display()))
-            })?),
-            None => None,
-        };
+    let mut collected = Vec::new();
+    let ran = RefCell::new(Vec::new());
     let mut reporters: Vec<Box<dyn Reporter + '_>> = Vec::new();
     match console.output() {
         Output::Pretty => reporters
@@ -85,8 +109,18 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
             );
         }
     }
-    if let Some(file) = junit {
-        reporters.push(Box::new(JunitReport::new(BufWriter::new(file))));
+    if let Some(path) = &command.junit {
+        reporters.push(Box::new(JunitReport::new(BufWriter::new(created(path)?))));
+    }
+    if let Some(path) = &command.ndjson {
+        reporters.push(Box::new(NdjsonReport::new(BufWriter::new(created(path)?))));
+    }
+    let page = command.html.as_deref().map(created).transpose()?;
+    if page.is_some() {
+        reporters.push(Box::new(NdjsonReport::new(&mut collected)));
+    }
+    if command.update_known_failing {
+        reporters.push(Box::new(Failures(&ran)));
     }
     let mut watched = Watched { to: reporters, progress: None, console };
     let summary = run_suite(&suite, &command.select.selection(), &known, &mut *testee, &mut watched)
@@ -98,30 +132,81 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
         }
         console.say(&summary.to_string());
     }
+    if let Some(mut file) = page {
+        let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(Failure::usage)?;
+        file.write_all(html(&[record], &suite).as_bytes())?;
+    }
+    if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
+        let text = KnownFailing::updated(&listed, &ran.into_inner())
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        fs::write(path, text)
+            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
+        console.say(&format!("`{}` is up to date", path.display()));
+    }
     Ok(if summary.is_success() { Status::Done } else { Status::No })
+}
+
+/// Keeps the id of each case that ran and the cause of its failure, if it failed.
+struct Failures<'a>(&'a RefCell<Vec<(String, Option<String>)>>);
+
+impl Reporter for Failures<'_> {
+    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
+        let cause = match &report.finding {
+            Finding::Unsupported(_) => return Ok(()),
+            Finding::Passed => None,
+            Finding::Failed(_) if report.known_failing.is_none() && !report.verdict.fails() => None,
+            Finding::Failed(failure) => Some(failure.cause()),
+            Finding::Crashed(breakdown) => Some(breakdown.kind.as_str().to_owned()),
+            Finding::Declined(reason) => Some(format!("declined: {reason}")),
+            _ => None,
+        };
+        self.0.borrow_mut().push((report.case.id.clone(), cause));
+        Ok(())
+    }
+
+    fn finished(&mut self, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn created(path: &Path) -> Result<File, Failure> {
+    File::create(path)
+        .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// The toolkit in process, or a program.
 fn testee_of(command: &Run) -> Result<Box<dyn Testee>, Failure> {
-    let Some(line) = &command.testee else {
-        return Ok(Box::new(InProcess::new(|request: &str| testee::answer(request).unwrap_or_default())));
+    let words = match &command.testee {
+        None => command.command.clone(),
+        Some(line) => words(line).ok_or_else(|| {
+            Failure::usage("a quotation mark in the command of --testee is not closed")
+                .help("quote as in a shell, or give the command after `--`")
+        })?,
     };
-    let words = words(line).ok_or_else(|| {
-        Failure::usage("a quotation mark in the command of --testee is not closed")
-            .help("quote as in a shell")
-    })?;
     let Some((program, arguments)) = words.split_first() else {
-        return Err(Failure::usage("the command of --testee is empty"));
+        if command.testee.is_some() {
+            return Err(Failure::usage("the command of --testee is empty"));
+        }
+        return Ok(Box::new(InProcess::new(|request: &str| testee::answer(request).unwrap_or_default())));
     };
     let mut process = Command::new(program);
     process.args(arguments);
-    Ok(Box::new(ChildTestee::new(process).time_limit(Duration::from_secs(command.time_limit.max(1)))))
+    let seconds = |seconds: u64| Duration::from_secs(seconds.max(1));
+    Ok(Box::new(
+        ChildTestee::new(process)
+            .time_limit(seconds(command.time_limit))
+            .start_limit(seconds(command.start_limit)),
+    ))
 }
 
-fn known_failing(path: &PathBuf) -> Result<KnownFailing, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))?;
-    text.parse().map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+fn readable(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
+}
+
+fn parsed(text: &str, path: Option<&Path>) -> Result<KnownFailing, Failure> {
+    let shown = path.map(Path::display).map(|path| format!("{path}: ")).unwrap_or_default();
+    text.parse().map_err(|error| Failure::usage(format!("{shown}{error}")))
 }
 
 fn check(testee: &mut dyn Testee, console: &Console) -> Result<Status, Failure> {
@@ -144,7 +229,7 @@ fn came_to_no_end(error: RunError) -> Failure {
     match error {
         RunError::Report(error) => Failure::from(error),
         RunError::NotStarted { .. } => Failure::usage(error.to_string())
-            .help("`ce conformance run --smoke` asks the testee for the basics of the protocol"),
+            .help("`ce conformance run --smoke` checks the basics of the protocol"),
         _ => Failure::usage(error.to_string()),
     }
 }
@@ -172,51 +257,5 @@ impl Reporter for Watched<'_> {
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.progress = None;
         self.to.finished(summary)
-    }
-}
-
-/// A command line as a shell splits it: words, quotation marks of both kinds, and, but for Windows paths, backslashes before what
-/// they protect.
-fn words(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = line.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), _) if character == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') if characters.peek().is_some_and(|next| "\\\"' ".contains(*next)) => {
-                word.get_or_insert_default().extend(characters.next());
-            }
-            (None, _) if character.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn commands_are_split_as_in_a_shell() {
-        for (line, wanted) in [
-            ("node adapter.js", &["node", "adapter.js"][..]),
-            ("  a 'b c'  \"d 'e'\" '' f\\ g", &["a", "b c", "d 'e'", "", "f g"]),
-            (
-                r#"C:\bin\ce.exe "C:\Program Files\x" \"y\""#,
-                &[r"C:\bin\ce.exe", r"C:\Program Files\x", "\"y\""],
-            ),
-            ("", &[]),
-        ] {
-            assert_eq!(words(line).unwrap(), wanted, "{line}");
-        }
-        assert!(words("a 'b").is_none());
     }
 }

@@ -5,47 +5,82 @@ use cloudevents_conformance::{
     Pattern, Selection,
     vectors::{Level, Revision},
 };
+use std::path::PathBuf;
 
 /// Which cases of the suite.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Selecting")]
 pub(crate) struct Select {
-    /// Take the cases of these ids: `http/**`, `json/batch-*/*`, or in full.
+    /// Select the cases with these ids: `http/**`, `json/batch-*/*`, or in full.
     #[arg(value_name = "PATTERN")]
     pub(crate) patterns: Vec<Pattern>,
-    /// Leave out the cases of these ids.
+    /// Leave out the cases with these ids.
     #[arg(long, value_name = "PATTERN")]
     skip: Vec<Pattern>,
-    /// Fail on cases of this level and stronger ones; weaker ones are warnings.
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
-    profile: Profile,
+    /// Select the cases that cite this clause, such as `HTTP-3.1.3.2-f`.
+    #[arg(long, value_name = "ID")]
+    clause: Vec<String>,
+    /// Select one part of the cases, such as `2/4` for the second of four.
+    #[arg(long, value_name = "PART/PARTS", value_parser = shard)]
+    shard: Option<(usize, usize)>,
+    /// Judge more than the base profile: several are separated by commas. Failures outside the profile are warnings.
+    #[arg(long, value_enum, value_name = "PROFILE", value_delimiter = ',', default_value = "base")]
+    profile: Vec<Profile>,
     /// Judge by this revision of the specification, whatever the testee claims.
     #[arg(long, value_name = "REVISION", value_parser = ["1.0.2", "main"])]
     revision: Vec<String>,
-    /// Take cases of working drafts as well.
+    /// Select cases of working drafts as well.
     #[arg(long)]
     drafts: bool,
+    /// Add the official test material in this folder, the test kit of CESQL (`cesql_tck`) or a checkout of the conformance repository, as `official/**`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) official: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// What the specification requires.
-    #[default]
-    Must,
-    /// And what it recommends.
+    /// What the specification requires of the implementation.
+    #[value(alias = "must")]
+    Base,
+    /// What it recommends.
     Should,
-    /// And what it leaves free.
+    /// What it permits.
     May,
+    /// Input that breaks a rule for producers, and hostile input, is refused.
+    Strict,
+    /// Times keep their text: the offset and every digit.
+    Verbatim,
+}
+
+/// `2/4` as the second of four parts.
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parts =
+        text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+    match parts {
+        Some((part, parts)) if (1..=parts).contains(&part) => Ok((part, parts)),
+        _ => Err("a part is two numbers such as 2/4, from 1/4 to 4/4".to_owned()),
+    }
 }
 
 impl Select {
     pub(crate) fn selection(&self) -> Selection {
-        let level = match self.profile {
-            Profile::Must => Level::Must,
-            Profile::Should => Level::Should,
-            Profile::May => Level::May,
+        let has = |profile| self.profile.contains(&profile);
+        let level = match (has(Profile::May), has(Profile::Should)) {
+            (true, _) => Level::May,
+            (_, true) => Level::Should,
+            _ => Level::Must,
         };
-        let mut selection = Selection::default().profile(level).drafts(self.drafts);
+        let mut selection = Selection::default()
+            .profile(level)
+            .strict(has(Profile::Strict))
+            .verbatim(has(Profile::Verbatim))
+            .drafts(self.drafts);
+        for clause in &self.clause {
+            selection = selection.clause(clause);
+        }
+        if let Some((part, parts)) = self.shard {
+            selection = selection.shard(part, parts);
+        }
         for pattern in &self.patterns {
             selection = selection.run(pattern.clone());
         }

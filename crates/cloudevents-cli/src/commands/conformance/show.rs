@@ -14,7 +14,7 @@ use crate::{
 use clap::Args;
 use cloudevents_conformance::{
     Suite,
-    vectors::{Case, Expected, Outcome, Revision},
+    vectors::{Case, Expected, Flag, Outcome, Revision},
 };
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) struct Show {
 }
 
 pub(crate) fn run(command: &Show, console: &Console) -> Result<Status, Failure> {
-    let suite = suite()?;
+    let suite = suite(None)?;
     let mut emit = Emit::new(console);
     for (number, id) in command.ids.iter().enumerate() {
         let Some(case) = suite.case(id) else { return Err(unknown(id, &suite)) };
@@ -52,7 +52,7 @@ fn value(case: &Case) -> Value {
         .collect();
     json!({
         "id": case.id, "title": case.title, "level": case.level, "clauses": clauses, "revisions": case.revisions,
-        "draft": case.draft, "policy": case.policy, "traps": case.traps, "note": case.note, "request": case.request,
+        "draft": case.draft, "validity": case.validity().as_str(), "flags": case.flags, "policy": case.policy, "traps": case.traps, "note": case.note, "request": case.request,
         "expect": case.expect.iter().map(outcome).collect::<Value>(),
     })
 }
@@ -84,6 +84,10 @@ fn text(case: &Case, paint: Paint) -> String {
     if case.policy {
         text += "; the specification leaves this open";
     }
+    text += &format!("\n{}  {}", heading("input"), case.validity());
+    for flag in &case.flags {
+        text += &format!(", {}", flag_words(*flag));
+    }
     text.push('\n');
     for (name, note) in
         [("note ", case.note.clone()), ("traps", Some(case.traps.join(", ")).filter(|all| !all.is_empty()))]
@@ -108,8 +112,8 @@ fn text(case: &Case, paint: Paint) -> String {
     text += &members(&json!(case.request), &[], paint);
     for (number, one) in case.expect.iter().enumerate() {
         let words = match (number, &one.expected) {
-            (0, Expected::Result(_)) => "has to answer",
-            (0, Expected::Error(_)) => "has to refuse",
+            (0, Expected::Result(_)) => "must answer",
+            (0, Expected::Error(_)) => "must refuse",
             (_, Expected::Result(_)) => "or may answer",
             (_, Expected::Error(_)) => "or may refuse",
         };
@@ -117,6 +121,15 @@ fn text(case: &Case, paint: Paint) -> String {
         text += &members(&outcome(one), &["result"], paint);
     }
     text
+}
+
+fn flag_words(flag: Flag) -> &'static str {
+    match flag {
+        Flag::ProducerRule => "breaks a rule for producers: judged in the profile `strict`",
+        Flag::Hostile => "hostile: judged in the profile `strict`, but for crashes",
+        Flag::Verbatim => "needs the text of a time: judged in the profile `verbatim`",
+        _ => "flagged",
+    }
 }
 
 /// The members of an object, a line or a block each; messages as they look on the wire. The contents of the unwrapped members
@@ -148,7 +161,7 @@ fn members(object: &Value, unwrapped: &[&str], paint: Paint) -> String {
 const WIDTH: usize = 80;
 
 fn unknown(id: &str, suite: &Suite) -> Failure {
-    // The cases that share the most with what was asked for.
+    // The cases whose ids are most similar to the requested one.
     let shared =
         |case: &&Case| case.id.chars().zip(id.chars()).take_while(|(one, other)| one == other).count();
     let nearest = suite.cases().iter().max_by_key(shared).filter(|case| shared(case) > 3);

@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    AttributeType, BuilderConveniences, Error, ErrorKind, Event, EventBuilder, JsonText, MediaType, Payload,
+    AttributeType, BuilderConveniences, Error, ErrorKind, Event, EventBuilder, Payload,
+    attributes::MediaType, payloads::JsonText,
 };
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ pub(super) struct Built {
     /// Set the id.
     #[arg(long, conflicts_with = "random_id")]
     id: Option<String>,
-    /// Make up the id: a random UUID.
+    /// Set the id to a random UUID.
     #[arg(long)]
     random_id: bool,
     /// Set the source, a URI-reference.
@@ -36,28 +37,28 @@ pub(super) struct Built {
     /// Set the time: 2018-04-05T17:31:00Z.
     #[arg(long, conflicts_with = "now")]
     time: Option<String>,
-    /// Make up the time: now.
+    /// Set the time to now.
     #[arg(long)]
     now: bool,
     /// Set the URI of the payload's schema.
     #[arg(long, value_name = "URI")]
     dataschema: Option<String>,
-    /// Set the media type of the payload [default: by what the payload is].
+    /// Set the media type of the payload [default: detected from the payload].
     #[arg(long, value_name = "MEDIA-TYPE")]
     datacontenttype: Option<String>,
-    /// Set an extension, a String, or of another type: -e priority:Integer=3.
+    /// Set an extension. The type is String unless given: -e priority:Integer=3.
     #[arg(long, short = 'e', value_name = "NAME[:TYPE]=VALUE")]
     extension: Vec<String>,
-    /// Take this text as the payload.
+    /// Use this text as the payload.
     #[arg(long, short, value_name = "TEXT", conflicts_with = "data_file", allow_hyphen_values = true)]
     data: Option<String>,
-    /// Take the contents of this file as the payload; `-` stands for standard input.
+    /// Use the contents of this file as the payload. `-`: standard input.
     #[arg(long, value_name = "FILE")]
     data_file: Option<PathBuf>,
 }
 
 impl Built {
-    /// The event that the flags build, if there are any.
+    /// Returns the event built from the flags, or `None` if no flag is given.
     pub(super) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
         if !self.any() {
             return Ok(None);
@@ -84,11 +85,10 @@ impl Built {
         match builder.build() {
             Ok(event) => {
                 if self.random_id {
-                    console
-                        .report(&Report::note(format!("the id {} is made up", event.id())).kind("made-up"));
+                    console.report(&Report::note(format!("generated the id {}", event.id())).kind("made-up"));
                 }
                 if let Some(time) = event.time().filter(|_| self.now) {
-                    console.report(&Report::note(format!("the time {time} is made up")).kind("made-up"));
+                    console.report(&Report::note(format!("generated the time {time}")).kind("made-up"));
                 }
                 let source = Source::new("command line", bytes::Bytes::new(), 0);
                 Ok(Some((event, Place::of(source))))
@@ -125,7 +125,7 @@ impl Built {
             .any(|flag| flag.is_some())
     }
 
-    /// The payload under its content type; what nobody said is told by what the payload is.
+    /// Adds the payload and its content type, which is detected from the payload if no flag sets it.
     fn payload(&self, builder: EventBuilder) -> Result<EventBuilder, Failure> {
         let bytes = match (&self.data, &self.data_file) {
             (Some(text), _) => text.clone().into_bytes(),
@@ -153,13 +153,13 @@ impl Built {
         let payload = payload.map_err(|error| {
             let detail = error.detail().to_owned();
             Error::new(ErrorKind::InvalidData)
-                .with_detail(format!("it is no JSON: {detail}"))
+                .with_detail(format!("not JSON: {detail}"))
                 .with_attribute("data")
         });
         Ok(builder.payload(media_type, payload))
     }
 
-    /// An error with the flag it is about.
+    /// Returns a report of the error that shows the flag at fault.
     fn report(&self, error: &Error) -> Report {
         let name = error.attribute().unwrap_or_default();
         let extension = self
@@ -182,14 +182,14 @@ impl Built {
         let report = Report::of(error);
         let report = match (error.kind(), name) {
             (ErrorKind::MissingAttribute, "id") => {
-                report.help("give it with --id, or have it made up with --random-id")
+                report.help("set it with --id, or generate one with --random-id")
             }
-            (ErrorKind::MissingAttribute, name) => report.help(format!("give it with --{name}")),
+            (ErrorKind::MissingAttribute, name) => report.help(format!("set it with --{name}")),
             _ => report,
         };
         let (text, offset) = match line {
             Some((flag, value)) => {
-                // Of an extension, the value; of a name that is none, all of it.
+                // Mark the value of an extension, or all of it if its name is invalid.
                 let name = match error.kind() {
                     ErrorKind::InvalidName => 0,
                     _ if flag == "-e " => value.find('=').map_or(0, |at| at.saturating_add(1)),
@@ -240,12 +240,12 @@ fn extension(builder: EventBuilder, given: &str) -> Result<EventBuilder, Failure
     ];
     let Some(ty) = known.into_iter().find(|known| known.name().eq_ignore_ascii_case(ty)) else {
         let names = known.map(AttributeType::name).join(", ");
-        return Err(Failure::usage(format!("`{}` is no type of attributes", crate::plain::plain(ty)))
+        return Err(Failure::usage(format!("unknown attribute type `{}`", crate::plain::plain(ty)))
             .help(format!("the types are {names}")));
     };
     let mut scratch = Vec::new();
     Ok(match ty.parse(value, &mut scratch) {
         Ok(value) => builder.extension(name, value),
-        Err(error) => builder.payload_only(Err(error.with_attribute(name))),
+        Err(error) => builder.mistake(error.with_attribute(name)),
     })
 }

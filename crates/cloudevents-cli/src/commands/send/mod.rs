@@ -15,13 +15,16 @@ use crate::{
 };
 use built::Built;
 use clap::{Args, ValueEnum};
-use cloudevents_kit::{Error, Event, Format, Formats, Message, Sender, transport::Outcome};
+use cloudevents_kit::{
+    Error, Event, Format, Formats, Message, Sender,
+    transport::{LossPolicy, Outcome, Receipt},
+};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 /// Send events from files, from standard input or from flags.
 ///
-/// Files hold one event, a batch, JSON Lines, or several of these one after another. Nothing is made up: an id and a time come from
-/// --random-id and --now only. With --mode batched, each file is a batch.
+/// Files hold one event, a batch, JSON Lines, or several of these one after another. No attribute is
+/// generated unless requested with --random-id or --now. With --mode batched, each file is sent as one batch.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -32,33 +35,35 @@ Examples:
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
   ce send 'kafka://localhost:9092/orders?key=partitionkey' --parallel 100 < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json      AMQP 1.0
+  ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl      MQTT 5, a topic per event type
 
-Exit status: 0 sent, 1 the peer refused one or the input holds what is no event, 2 wrong usage, 3 the network failed.")]
+Exit status: 0 sent, 1 the peer refused an event or the input contains an invalid event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Send {
-    /// Send to this URL: http://HOST/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS. User info in it is who sends, and is never shown.
+    /// Send to this URL: http://HOST/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC.
+    /// Credentials may be given in the URL and are never shown.
     url: String,
-    /// Send the events of these files; `-` and none stand for standard input.
+    /// Send the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE", conflicts_with = "attributes")]
     files: Vec<PathBuf>,
-    /// Send in this content mode. Batches exist in HTTP only.
+    /// Content mode. Only HTTP has batches.
     #[arg(long, short, value_enum, default_value_t)]
     mode: ContentMode,
-    /// Write documents in this format.
+    /// Format of structured and batched messages.
     #[arg(long, value_name = "FORMAT", value_parser = input::format_names(), default_value = "json")]
     format: String,
-    /// Leave out what is no event, tell of it, and go on.
+    /// Report and skip invalid events instead of stopping.
     #[arg(long)]
     keep_going: bool,
-    /// Have so many messages under way at once. With more than one, they may arrive in another order.
+    /// Maximum messages in flight. With more than one, messages may arrive in another order.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = parallel)]
     parallel: usize,
-    /// Wait for each answer so many seconds.
+    /// Response timeout in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// Send this HTTP header as well: `Name: value`, or `@FILE` for those in a file.
+    /// Add an HTTP header: `Name: value`, or `@FILE` for a file with one header per line.
     #[arg(long, short = 'H', value_name = "HEADER")]
     header: Vec<String>,
-    /// Send the value of this environment variable as Authorization header.
+    /// Send the value of this environment variable as the Authorization header.
     #[arg(long, value_name = "VARIABLE")]
     authorization_env: Option<String>,
     #[command(flatten)]
@@ -82,7 +87,7 @@ fn parallel(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| (1..=1024).contains(number))
-        .ok_or_else(|| "a number from 1 to 1024".to_owned())
+        .ok_or_else(|| "expected a number from 1 to 1024".to_owned())
 }
 
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
@@ -96,6 +101,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         timeout: Duration::from_secs(command.timeout),
         parallel: command.parallel,
         batches: command.mode == ContentMode::Batched,
+        losses: LossPolicy::Refuse,
     };
     let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
     let mut line = Line {
@@ -120,7 +126,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
             let mut first: Option<Place> = None;
             loop {
                 let next = if events.may_wait() {
-                    // What was read is settled before more is waited for.
+                    // Messages in flight are settled before waiting for more input.
                     runtime.block_on(line.settle(command.parallel.saturating_sub(1)));
                     if line.is_cut() {
                         break;
@@ -159,7 +165,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     }
     line.progress.finish();
     let sent = line.sent;
-    // Every outcome is known, so that there is nothing left that closing could tell.
+    // Every outcome is known, so closing has nothing more to report.
     let _ = runtime.block_on(sender.close());
     console.say(&format!("{} sent to {}", count(sent, "event"), connect::shown(&command.url)));
     Ok(Status::Done)
@@ -167,10 +173,10 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
 
 fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Failure> {
     let found = formats.iter().find(|format| format.id().as_str() == command.format);
-    found.ok_or_else(|| Failure::usage(format!("there is no format `{}`", command.format)))
+    found.ok_or_else(|| Failure::usage(format!("unknown format `{}`", command.format)))
 }
 
-/// An event of the input; `None` for one that was told of and is left out.
+/// Returns an event of the input, or `None` for an invalid one that was reported and is skipped.
 fn event(located: &Located, command: &Send, console: &Console) -> Result<Option<Event>, Failure> {
     match &located.event {
         Ok(decoded) => {
@@ -185,10 +191,10 @@ fn event(located: &Located, command: &Send, console: &Console) -> Result<Option<
     }
 }
 
-/// The messages under way.
+/// The messages in flight.
 struct Line<'a> {
     sender: &'a Sender,
-    open: VecDeque<(Outcome, usize, Place)>,
+    open: VecDeque<(Outcome<Receipt>, usize, Place)>,
     format: &'a dyn Format,
     mode: ContentMode,
     parallel: usize,
@@ -198,7 +204,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Hands a message over when there is room. What goes wrong is told, and the exit status remembers.
+    /// Sends a message when there is room. Reports an error, and remembers its exit status.
     async fn send(&mut self, events: Vec<Event>, place: &Place) {
         let message = match (self.mode, events.as_slice()) {
             (ContentMode::Binary, [event]) => Ok(Message::Binary(event.clone())),
@@ -227,25 +233,25 @@ impl Line<'_> {
         }
     }
 
-    /// Waits until no more than so many messages are under way.
+    /// Waits until at most `most` messages are in flight.
     async fn settle(&mut self, most: usize) {
         while self.open.len() > most {
             let Some((outcome, events, place)) = self.open.pop_front() else { break };
             match outcome.await {
-                Ok(()) => self.sent = self.sent.saturating_add(events),
+                Ok(_) => self.sent = self.sent.saturating_add(events),
                 Err(error) => self.failed(&error, &place),
             }
             (0..events).for_each(|_| self.progress.step());
         }
     }
 
-    /// Whether sending more makes no sense: nobody is there.
+    /// Whether the network failed, so that sending more is useless.
     fn is_cut(&self) -> bool {
         self.console.remembered() == Status::Network
     }
 
     fn failed(&self, error: &Error, place: &Place) {
-        // Of the network, no place in the input is to blame.
+        // An error of the network has no place in the input.
         let status = connect::status_of(error);
         let mut report = connect::report(error);
         if status != Status::Network {

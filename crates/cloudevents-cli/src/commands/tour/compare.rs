@@ -1,16 +1,16 @@
-//! What was sent against what came back.
+//! Compares received events with sent events.
 
 use crate::{plain::shortened, show};
 use cloudevents_kit::{Error, Event, Format, Losses, Timestamp, Value};
 use std::collections::BTreeSet;
 
-/// What came of comparing.
+/// The result of comparing.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    /// How many events came back as they were.
+    /// The number of events that came back unchanged.
     pub(crate) same: usize,
     pub(crate) differences: Vec<String>,
-    /// Attributes whose text is the same and whose type is not.
+    /// Attributes with the same text and another type.
     pub(crate) types: BTreeSet<LostType>,
     pub(crate) notes: BTreeSet<String>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct LostType {
 }
 
 impl Compared {
-    /// Events in their order. What the format says it cannot hold is a note, not a difference.
+    /// Compares events in order. A loss that the format reports is a note, not a difference.
     pub(crate) fn all(&mut self, sent: &[Event], received: &[Event], format: Option<&dyn Format>) {
         if sent.len() != received.len() {
             self.differences.push(format!(
@@ -35,7 +35,7 @@ impl Compared {
         }
         for (sent, received) in sent.iter().zip(received) {
             let before = self.differences.len();
-            // Told once more, by the event: the document of a batch tells of all its events together.
+            // Encode each event again: encoding a batch reports the losses of all its events together.
             let told =
                 format.and_then(|format| format.encode(sent, &mut Vec::new()).ok()).unwrap_or_default();
             self.event(sent, received, &told);
@@ -43,18 +43,19 @@ impl Compared {
         }
     }
 
-    /// What came back was no event.
+    /// Adds the error of a message that could not be decoded.
     pub(crate) fn refused(&mut self, error: &Error, events: usize) {
-        self.differences.push(format!("what arrived instead of {events} events was refused: {error}"));
+        self.differences.push(format!("a message with {events} events was refused: {error}"));
     }
 
-    /// The document, which was to be forwarded, is another one: then none of its events came back as it was sent.
+    /// Adds a document that was changed while it was forwarded: none of its events came back unchanged.
     pub(crate) fn rewritten(&mut self, events: usize) {
         self.same = self.same.saturating_sub(events);
         self.differences.push("the document came back with other bytes".to_owned());
     }
 
-    /// The type that was lost to, and the attributes with the types they had: `priority (Integer), checksum (Binary)`.
+    /// Returns the new type, and the attributes with their original types:
+    /// `priority (Integer), checksum (Binary)`.
     pub(crate) fn lost(&self) -> (String, String) {
         let to: BTreeSet<&str> = self.types.iter().map(|lost| lost.to).collect();
         let names: Vec<String> =
@@ -75,7 +76,7 @@ impl Compared {
         }
         for (name, value) in received.attributes().filter(|(name, _)| sent.attribute(name.as_str()).is_none())
         {
-            // The payload says what it is; carriers other than the JSON format have to say it too.
+            // Carriers other than the JSON format have to write an implied content type.
             let implied = sent.content_type().is_some_and(|implied| Some(implied.as_str()) == value.as_str());
             if name == "datacontenttype" && implied {
                 self.notes.insert(format!("the content type, which was implied, came back as {value}"));
@@ -86,7 +87,7 @@ impl Compared {
         self.payload(sent, received, told);
     }
 
-    /// Whether the format said that it cannot hold this; then that is noted.
+    /// Whether the format reported a loss for this; if so, adds a note.
     fn is_told(&mut self, at: &str, told: &Losses) -> bool {
         let Some(loss) = told.iter().find(|loss| loss.at() == at) else { return false };
         self.notes.insert(format!("{at}: {}", loss.detail()));
@@ -101,7 +102,7 @@ impl Compared {
             if let (Value::Timestamp(sent), Value::Timestamp(back)) = (sent, back)
                 && same_instant(sent, back)
             {
-                self.notes.insert(format!("{name}: the same instant, written with other digits"));
+                self.notes.insert(format!("{name}: the same instant with other digits"));
                 return;
             }
             self.differs(&format!("the attribute {name}"), &sent.to_canonical(), &back.to_canonical());
@@ -144,12 +145,9 @@ impl Compared {
     }
 }
 
-/// Whether two timestamps are the same point in time, whatever zeros end their fractions.
+/// Whether two timestamps are the same point in time, ignoring trailing zeros of their fractions.
 fn same_instant(one: Timestamp<'_>, other: Timestamp<'_>) -> bool {
-    let (one, other) = (one.instant(), other.instant());
-    let digits = |fraction: &'_ str| fraction.trim_end_matches('0').to_owned();
-    (one.seconds, one.leap_second) == (other.seconds, other.leap_second)
-        && digits(one.fraction) == digits(other.fraction)
+    one.instant() == other.instant()
 }
 
 #[cfg(test)]

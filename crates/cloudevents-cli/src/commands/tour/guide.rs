@@ -1,4 +1,4 @@
-//! Who tells what happens.
+//! Output of the tour.
 
 use super::{compare::Compared, legs::Leg, samples::Sample, walk::Walked, wire};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     plain::{count, shortened, thousands},
     report::wrapped,
 };
-use cloudevents_kit::transport::Raw;
+use cloudevents_kit::transport::Received;
 use serde_json::json;
 use std::{
     io::{BufWriter, StdoutLock, Write},
@@ -19,7 +19,7 @@ pub(super) const WIDTH: usize = 78;
 pub(super) const SAME: &str = "Everything came back as it was sent.";
 pub(super) const DIFFERENT: &str = "Something came back different.";
 
-/// Tells people what happens and what came of it, or programs what came of it.
+/// Shows the steps and results, or writes the results as JSON or YAML.
 pub(super) struct Guide {
     out: BufWriter<StdoutLock<'static>>,
     paint: Paint,
@@ -37,12 +37,12 @@ impl Guide {
         self.output
     }
 
-    /// Everything was told.
+    /// Flushes the output.
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
 
-    /// Tells people.
+    /// Writes text if the output is `Pretty`.
     pub(super) fn say(&mut self, words: impl FnOnce(Paint) -> String) -> Result<(), Failure> {
         if self.output == Output::Pretty {
             self.out.write_all(words(self.paint).as_bytes())?;
@@ -60,33 +60,33 @@ impl Guide {
         Ok(())
     }
 
-    /// What comes next.
+    /// Announces the next leg.
     pub(super) fn leg(&mut self, leg: &Leg) -> Result<(), Failure> {
         let words = if leg.is_relay() { leg.words.clone() } else { format!("{} {}", leg.binding, leg.words) };
         self.say(|paint| format!("\n{}\n", paint.text(style::NAME, &wrapped(&words, 0, Some(WIDTH)))))
     }
 
-    /// Whether the next message is shown as it was on the wire.
+    /// Whether to show the next message as it was on the wire.
     pub(super) fn shows(&self, leg: &mut Leg) -> bool {
         let shown = leg.shown > 0 || self.all;
         leg.shown = leg.shown.saturating_sub(1);
         shown
     }
 
-    /// A message on the wire, at each stop.
+    /// Shows a message on the wire at each stop.
     pub(super) fn wire<'a>(
         &mut self,
         sample: &Sample,
-        messages: impl Iterator<Item = (String, &'a Raw)>,
+        messages: impl Iterator<Item = (String, &'a Received)>,
     ) -> Result<(), Failure> {
         self.say(|paint| {
-            let texts: Vec<_> = messages.map(|(head, raw)| wire::text(&head, raw, paint)).collect();
+            let texts: Vec<_> = messages.map(|(head, received)| wire::text(&head, received, paint)).collect();
             let title = paint.text(style::FAINT, &format!("  {}", sample.title));
             format!("\n{title}\n{}\n", texts.join("\n"))
         })
     }
 
-    /// What became of one sample.
+    /// Shows the result of one sample.
     pub(super) fn sample(
         &mut self,
         leg: &Leg,
@@ -130,7 +130,7 @@ impl Guide {
         })
     }
 
-    /// What became of the samples that were not told of one by one.
+    /// Shows a summary of samples that were not shown one by one.
     pub(super) fn walked(&mut self, walked: &Walked, samples: usize) -> Result<(), Failure> {
         if walked.leg.is_told || self.all || walked.differs {
             return Ok(());
@@ -141,7 +141,7 @@ impl Guide {
         })
     }
 
-    /// What it all came to.
+    /// Shows the table of results.
     pub(super) fn table(
         &mut self,
         results: &[Walked],
@@ -149,13 +149,13 @@ impl Guide {
         elapsed: Duration,
     ) -> Result<(), Failure> {
         self.say(|paint| {
-            let head = format!("{:<9}{:<12}{:<14}{:>9}{:>8}{:>8}{:>10}{:>10}", "binding", "mode", "format", "messages", "events", "same", "bytes", "time");
+            let head = format!("{:<11}{:<11}{:<13}{:>9}{:>8}{:>8}{:>10}{:>10}", "binding", "mode", "format", "messages", "events", "same", "bytes", "time");
             let mut text = format!("\n{}\n", paint.text(style::STRONG, &head));
             for result in results {
                 let same = format!("{:>8}", thousands(result.same));
                 let style = if !result.differs { style::GOOD } else { style::ERROR };
                 text += &format!(
-                    "{:<9}{:<12}{:<14}{:>9}{:>8}{}{:>10}{:>7} ms\n",
+                    "{:<11}{:<11}{:<13}{:>9}{:>8}{}{:>10}{:>7} ms\n",
                     result.leg.binding,
                     result.leg.mode.as_str(),
                     result.leg.format.as_deref().unwrap_or("-"),
@@ -175,8 +175,8 @@ impl Guide {
             text += &format!("\n{verdict} {:.2} s.\n", elapsed.as_secs_f64());
             if types > 0 {
                 let words = format!(
-                    "{} came back with the same text and another type. That is how the specification has it: headers of \
-                     HTTP and Kafka are text; AMQP has no URIs, and no offsets from UTC; JSON and the Avro formats have \
+                    "{} came back with the same text and another type, as the specification allows: headers of \
+                     HTTP and Kafka are text; AMQP has no URIs and no offsets from UTC; JSON and the Avro formats have \
                      fewer types, too.",
                     count(types, "attribute")
                 );

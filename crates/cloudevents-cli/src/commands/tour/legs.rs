@@ -5,17 +5,17 @@ use cloudevents_kit::{ContentMode, Formats};
 
 /// A way to carry events.
 pub(super) struct Leg {
-    /// What is said before it, when something new begins.
+    /// The heading, if a new section begins.
     pub(super) section: Option<String>,
     pub(super) binding: &'static str,
     pub(super) mode: ContentMode,
     pub(super) format: Option<String>,
     pub(super) words: String,
-    /// The routes, one after the other, by their numbers.
+    /// The indexes of the routes, in order.
     pub(super) stops: Vec<usize>,
-    /// How many messages are shown as they were on the wire.
+    /// The number of messages to show as they were on the wire.
     pub(super) shown: usize,
-    /// Whether each sample is told of, or only those that differ.
+    /// Whether to show each sample, or only those that differ.
     pub(super) is_told: bool,
 }
 
@@ -26,7 +26,7 @@ impl Leg {
     }
 }
 
-/// Every mode of every binding; then from one to the next and home.
+/// Returns every mode of every binding, then the relay.
 pub(super) fn all(routes: &[Route], formats: &Formats) -> Vec<Leg> {
     let mut legs = Vec::new();
     for (number, route) in routes.iter().enumerate() {
@@ -54,10 +54,13 @@ fn of_binding(binding: &'static Binding, number: usize, formats: &Formats) -> Ve
         is_told: format.is_none() || number == 0,
         format,
     };
-    let words = format!("binary mode: {}", binding.binary);
-    let mut legs = vec![leg(ContentMode::Binary, None, words)];
+    let binary = binding.binary.map(|words| leg(ContentMode::Binary, None, format!("binary mode: {words}")));
+    let mut legs: Vec<_> = binary.into_iter().collect();
     for format in formats.iter() {
         let id = format.id().to_string();
+        if binding.formats.is_some_and(|formats| !formats.contains(&id.as_str())) {
+            continue;
+        }
         let name = id.to_uppercase();
         let words = format!("structured mode: the event as one {name} document");
         legs.push(leg(ContentMode::Structured, Some(id.clone()), words));
@@ -69,23 +72,28 @@ fn of_binding(binding: &'static Binding, number: usize, formats: &Formats) -> Ve
     legs
 }
 
-/// From each to the next, and home to the first.
+/// Returns legs that forward messages from each binding to the next and back to the first.
 fn relay(routes: &[Route]) -> [Leg; 2] {
     let names: Vec<_> = routes.iter().map(|route| route.binding.name).collect();
-    let section = format!("A relay: {} and home, forwarded without being decoded", names.join(" to "));
-    let leg = |section, mode, format, words: &str| Leg {
+    let section = format!("A relay: {} and back, forwarded without decoding", names.join(" to "));
+    let leg = |section, mode, format: Option<String>, words: &str| Leg {
         section,
         binding: "relay",
         mode,
-        format,
         words: words.to_owned(),
-        stops: (0..routes.len()).chain([0]).collect(),
+        stops: (0..routes.len())
+            .filter(|stop| {
+                format.is_some() || routes.get(*stop).is_some_and(|route| route.binding.binary.is_some())
+            })
+            .chain([0])
+            .collect(),
         shown: 1,
         is_told: true,
+        format,
     };
     let words = "binary mode: each binding has its own headers, and the payload stays as it is";
     let binary = leg(Some(section), ContentMode::Binary, None, words);
     let words =
-        "structured mode: the document stays as it is, also the blanks before it that no encoder writes";
+        "structured mode: the document stays as it is, even with leading spaces that no encoder writes";
     [binary, leg(None, ContentMode::Structured, Some("json".to_owned()), words)]
 }

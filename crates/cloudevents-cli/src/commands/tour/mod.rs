@@ -25,14 +25,15 @@ use std::time::{Duration, Instant};
 
 /// Watch sample events go through every binding and come back.
 ///
-/// For each binding, a server or broker is started on the loopback interface, and events go through every content mode over real sockets. What comes back is compared with what was sent, attribute by
-/// attribute and byte by byte. At the end, messages go from one to the next without being decoded.
+/// For each binding, starts a server or broker on the loopback interface and sends events in every content
+/// mode over real sockets. Compares received events with sent events, attribute by attribute and byte by
+/// byte. At the end, forwards messages from each binding to the next without decoding them.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 everything came back as it was, 1 something differs, 3 the network failed."
+    after_help = "Exit status: 0 every event came back unchanged, 1 something differs, 3 the network failed."
 )]
 pub(crate) struct Tour {
-    /// Show every message on the wire, not only the first ones, and every sample.
+    /// Show every sample, and every message on the wire instead of only the first ones.
     #[arg(long)]
     wire: bool,
 }
@@ -49,14 +50,14 @@ async fn tour(command: &Tour, console: &Console) -> Result<Status, Failure> {
     guide.say(|paint| {
         let title = paint.text(style::STRONG, "A tour of CloudEvents");
         let text = format!(
-            "{}, through every content mode of every binding, over sockets, and back. What comes back is \
-             compared with what was sent: the text of each attribute, and the bytes of each payload.",
+            "{}, through every content mode of every binding, over sockets, and back. The received events are \
+             compared with the sent events: the text of each attribute, and the bytes of each payload.",
             count(events, "sample event")
         );
         format!("{title}\n{}\n", wrapped(&text, 0, Some(WIDTH)))
     })?;
     let formats = kit::formats();
-    // All at once: a consumer joins its group while events go elsewhere.
+    // Open all at once: a consumer joins its group while other bindings carry events.
     let mut routes = Vec::new();
     for binding in BINDINGS {
         routes.push((binding.open)().await?);
@@ -64,12 +65,13 @@ async fn tour(command: &Tour, console: &Console) -> Result<Status, Failure> {
     let mut results = Vec::new();
     for leg in legs::all(&routes, &formats) {
         if let Some(section) = &leg.section {
-            guide.say(|paint| format!("\n{}\n", paint.text(style::STRONG, section)))?;
+            let section = wrapped(section, 2, Some(WIDTH));
+            guide.say(|paint| format!("\n{}\n", paint.text(style::STRONG, &section)))?;
         }
         results.push(walk::walk(leg, &samples, &mut routes, &formats, &mut guide).await?);
     }
     for route in routes {
-        // Everything is settled; the servers have nothing left to lose.
+        // Everything is settled: closing loses nothing.
         route.close(Duration::from_secs(1)).await;
     }
     let differ = results.iter().any(|result| result.differs);

@@ -9,21 +9,21 @@ use crate::{
 use cloudevents_kit::{self as kit, Delivery, Error, Message, Receiver, Sender, transport::ReceiverOptions};
 use std::{any::Any, time::Duration};
 
-/// How long anything may take.
+/// The time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A way for messages to go.
+/// A connection through one binding.
 pub(super) struct Route {
     pub(super) binding: &'static Binding,
     pub(super) url: String,
     sender: Sender,
     receiver: Receiver,
-    /// Goes last.
+    /// Dropped last.
     _server: Box<dyn Any>,
 }
 
 impl Route {
-    /// `server` is kept as long as the route.
+    /// Creates a route that keeps `server` until it is dropped.
     pub(super) fn new(
         binding: &'static Binding,
         url: String,
@@ -33,13 +33,13 @@ impl Route {
         Self { binding, url, sender, receiver, _server: Box::new(server) }
     }
 
-    /// A sender as the program opens them.
+    /// Opens a sender as `ce send` does.
     pub(super) async fn sender(url: &str) -> Result<Sender, Failure> {
         let sending = Sending { timeout: PATIENCE, parallel: 1, ..Sending::default() };
         connect::sender(url, &sending).await
     }
 
-    /// A receiver as the program opens them, and the URL to send to.
+    /// Opens a receiver as `ce listen` does. Returns it and the URL to send to.
     pub(super) async fn receiver(url: &str) -> Result<(Receiver, String), Failure> {
         let Opened { receiver, url, .. } =
             connect::receiver(url, ReceiverOptions::from(kit::decoding())).await?;
@@ -50,7 +50,7 @@ impl Route {
         Failure::Told(Status::Network, Box::new(Report::of(&error)))
     }
 
-    /// Sends one message and receives it. A server answers when it is settled, a broker before that.
+    /// Sends one message and receives it. A server responds after settlement, a broker before.
     pub(super) async fn carry(&mut self, message: Message) -> Result<Delivery, Failure> {
         let mut outcome = self.sender.enqueue(message).await.map_err(Self::failed)?;
         let mut answered = false;
@@ -74,7 +74,7 @@ impl Route {
         }
     }
 
-    /// Ends all of it, in so much time.
+    /// Closes the sender, and the receiver within this time.
     pub(super) async fn close(mut self, within: Duration) {
         let _ = self.sender.close().await;
         let _ = self.receiver.drain(within).await;

@@ -6,7 +6,7 @@ use cloudevents_kit::Event;
 use cloudevents_testkit::tagged;
 use serde_json::Value;
 
-/// An event, or a batch of them, with a story.
+/// An event or a batch, with a name and a title.
 pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) title: String,
@@ -16,7 +16,7 @@ pub(crate) struct Sample {
 /// All sample events.
 pub(crate) fn load() -> Result<Vec<Sample>, Failure> {
     let mut all = Vec::new();
-    // The ones with the most to see first.
+    // The most interesting samples come first.
     let mut files: Vec<_> = samples().collect();
     files.sort_by_key(|(path, _)| *path != "events.json");
     for (path, text) in files {

@@ -1,12 +1,12 @@
-//! Walking one leg.
+//! Carries the samples along one leg.
 
 use super::{compare::Compared, guide::Guide, legs::Leg, route::Route, samples::Sample};
 use crate::failure::Failure;
 use bytes::Bytes;
-use cloudevents_kit::{ContentMode, Delivery, Event, Format, Formats, Message, transport::Raw};
+use cloudevents_kit::{ContentMode, Delivery, Event, Format, Formats, Message, transport::Received};
 use std::time::{Duration, Instant};
 
-/// What a leg came to.
+/// The results of a leg.
 pub(super) struct Walked {
     pub(super) leg: Leg,
     pub(super) messages: usize,
@@ -14,13 +14,13 @@ pub(super) struct Walked {
     pub(super) same: usize,
     pub(super) bytes: usize,
     pub(super) elapsed: Duration,
-    /// How many attributes came back as another type.
+    /// The number of attributes that came back with another type.
     pub(super) types: usize,
     /// Whether anything came back different.
     pub(super) differs: bool,
 }
 
-/// Sends every sample one way, and compares what comes back.
+/// Sends every sample along the leg, and compares the received events.
 pub(super) async fn walk(
     leg: Leg,
     samples: &[Sample],
@@ -46,7 +46,7 @@ pub(super) async fn walk(
         let batched = walked.leg.mode == ContentMode::Batched;
         let messages: Vec<&[Event]> =
             if batched { vec![&sample.events] } else { sample.events.chunks(1).collect() };
-        // A hundred small events one by one say no more than the first of them.
+        // The first few of many small events are enough.
         let some = if batched { 1 } else { 3 };
         let mut compared = Compared::default();
         let mut sent = 0_usize;
@@ -60,7 +60,7 @@ pub(super) async fn walk(
                 guide.wire(sample, on_the_wire)?;
             }
             walked.messages = walked.messages.saturating_add(1);
-            walked.bytes = raws.iter().map(Raw::size).fold(walked.bytes, usize::saturating_add);
+            walked.bytes = raws.iter().map(Received::size).fold(walked.bytes, usize::saturating_add);
             match delivery.events() {
                 Ok(received) => compared.all(events, &received, format),
                 Err(error) => compared.refused(&error, events.len()),
@@ -69,7 +69,7 @@ pub(super) async fn walk(
                 compared.rewritten(events.len());
             }
             sent = sent.saturating_add(events.len());
-            // The response is the sender's business, which has it already.
+            // The sender already has the response.
             drop(delivery.accept());
         }
         walked.events = walked.events.saturating_add(sent);
@@ -95,27 +95,28 @@ fn message(events: &[Event], format: Option<&dyn Format>, leg: &Leg) -> Result<M
         _ => return Err(Failure::usage("a message of this mode holds one event")),
     };
     Ok(match message.map_err(Route::failed)? {
-        // As no encoder writes it, so that whoever decodes it and encodes it again is found out.
-        Message::Structured { format, body } if leg.is_relay() => {
-            Message::Structured { format, body: [b"\n ", &*body].concat().into() }
+        // Leading white space that no encoder writes reveals decoding and encoding on the way.
+        Message::Structured(document) if leg.is_relay() => {
+            let body = [b"\n ", &**document.body()].concat();
+            Message::Structured(document.with_body(body))
         }
         message => message,
     })
 }
 
-/// Carries a message from stop to stop, as it is: nobody decodes a document or looks at a payload in between. What it was on the wire
-/// is given back for each.
+/// Carries a message from stop to stop without decoding documents or reading payloads. Returns the delivery
+/// of the last stop, and the message on the wire at each stop.
 async fn along(
     mut message: Message,
     stops: &[usize],
     routes: &mut [Route],
-) -> Result<(Delivery, Vec<Raw>), Failure> {
+) -> Result<(Delivery, Vec<Received>), Failure> {
     let mut raws = Vec::new();
     loop {
         let stop = stops.get(raws.len()).and_then(|stop| routes.get_mut(*stop));
         let Some(route) = stop else { return Err(Failure::usage("a leg leads nowhere")) };
         let delivery = route.carry(message).await?;
-        raws.push(delivery.raw().clone());
+        raws.push(delivery.received().clone());
         if raws.len() == stops.len() {
             return Ok((delivery, raws));
         }
@@ -124,10 +125,10 @@ async fn along(
     }
 }
 
-/// The document of a message that is one.
+/// Returns the document of a structured or batched message.
 fn document(message: &Message) -> Option<&Bytes> {
     match message {
-        Message::Structured { body, .. } | Message::Batched { body, .. } => Some(body),
+        Message::Structured(document) | Message::Batched(document) => Some(document.body()),
         _ => None,
     }
 }

@@ -4,29 +4,31 @@ use crate::{
     console::{Paint, style},
     plain::{plain, shortened, size},
 };
-use cloudevents_kit::transport::Raw;
+use cloudevents_kit::transport::Received;
 
-/// How wide a line is, and how many lines of a body are shown.
+/// Characters of a line, and the number of lines of a body to show.
 const WIDTH: usize = 72;
 const LINES: usize = 3;
 
-/// Headers that belong to the protocol and not to the event.
+/// Headers of the protocol, not of the event.
 const LEFT_OUT: [&str; 4] = ["accept", "host", "user-agent", "content-length"];
 
-/// Headers and the beginning of the body.
-pub(crate) fn text(head: &str, raw: &Raw, paint: Paint) -> String {
+/// Returns the headers and the beginning of the body.
+pub(crate) fn text(head: &str, received: &Received, paint: Paint) -> String {
     let bar = paint.text(style::FAINT, "  | ");
     let mut text = format!("{bar}{head}\n");
-    for (name, value) in raw.headers.iter().filter(|(name, _)| !LEFT_OUT.contains(&&**name)) {
+    for (name, value) in received.headers().into_iter().filter(|(name, _)| !LEFT_OUT.contains(name)) {
         let value = match value.as_deref().map(std::str::from_utf8) {
             Some(Ok(text)) => plain(text),
-            Some(Err(_)) => format!("{} that are no text", size(value.as_ref().map_or(0, bytes::Bytes::len))),
+            Some(Err(_)) => {
+                format!("{} (binary)", size(value.as_ref().map_or(0, |value| value.len())))
+            }
             None => String::new(),
         };
         let value = shortened(&value, WIDTH.saturating_sub(name.len()).saturating_sub(2));
         text += &format!("{bar}{}: {value}\n", paint.text(style::NAME, &plain(name)));
     }
-    let body = raw.body.as_deref().unwrap_or_default();
+    let body = received.body().unwrap_or_default();
     if !body.is_empty() {
         text += &format!("{}\n", bar.trim_end());
         let shown = body.get(..body.len().min(4096)).unwrap_or_default();
@@ -43,27 +45,25 @@ pub(crate) fn text(head: &str, raw: &Raw, paint: Paint) -> String {
                 if more {
                     text += &format!(
                         "{bar}{}\n",
-                        paint.text(style::FAINT, &format!("… {} in all", size(body.len())))
+                        paint.text(style::FAINT, &format!("… {} in total", size(body.len())))
                     );
                 }
             }
             _ => {
-                text += &format!(
-                    "{bar}{}\n",
-                    paint.text(style::FAINT, &format!("{} that are no text", size(body.len())))
-                )
+                text +=
+                    &format!("{bar}{}\n", paint.text(style::FAINT, &format!("{} (binary)", size(body.len()))))
             }
         }
     }
     text
 }
 
-/// Whether people can read it: what a binary format writes has control characters soon.
+/// Whether the text is readable: binary formats usually have control characters near the start.
 fn is_text(letters: &str) -> bool {
     !letters.is_empty() && !letters.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
-/// Lines of no more than the width.
+/// Splits the text into lines of at most `WIDTH` characters.
 fn folded(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {

@@ -1,7 +1,7 @@
 //! Headers and the like: lists of names and values in any order.
 
 use crate::compare::{Difference, How, Path, bytes, media_type};
-use crate::tree::json::Json;
+use crate::tree::json::{Json, Kind};
 
 use super::carrier::{Carrier, ContentType};
 
@@ -51,6 +51,19 @@ pub(super) fn absent(
             }
         }
     }
+}
+
+/// The names of the headers.
+pub(super) fn names(list: Option<&Json>) -> Vec<&str> {
+    fields(list).unwrap_or_default().into_iter().map(|field| field.name).collect()
+}
+
+/// The headers whose names count. What is not a list of headers stays as it is.
+pub(super) fn only(list: &Json, counts: impl Fn(&str) -> bool) -> Json {
+    let Some(items) = list.items() else { return list.clone() };
+    let name = |item: &Json| item.items().and_then(<[Json]>::first).and_then(Json::as_str).map(str::to_owned);
+    let items = items.iter().filter(|item| name(item).is_none_or(|name| counts(&name))).cloned().collect();
+    Json { kind: Kind::Array(items), span: list.span.clone() }
 }
 
 /// The values of a header.

@@ -58,6 +58,27 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
 }
 
+/// Notes where a response to a webhook handshake is not the wanted one: of its headers, those count that are stated, and those of the
+/// handshake.
+pub(crate) fn diff_response(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
+    let Some(carrier) = Carrier::of("http") else { return };
+    if let Some(status) = wanted.message.get("status") {
+        stated(&path.member("status"), status, got.get("status"), differences);
+    }
+    let path = path.member("headers");
+    let headers = got.get("headers");
+    let stated = fields::names(wanted.message.get("headers"));
+    let counts = |name: &str| {
+        name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("webhook-"))
+            || stated.iter().any(|stated| stated.eq_ignore_ascii_case(name))
+    };
+    if let Some(wanted_headers) = wanted.message.get("headers") {
+        let counted = headers.map(|headers| fields::only(headers, counts));
+        fields::diff(&path, &carrier, wanted.how, wanted_headers, counted.as_ref(), differences);
+    }
+    fields::absent(&path, &carrier, wanted.absent, headers, differences);
+}
+
 /// An object of members that count where they are stated, when it is left out.
 const EMPTY: Json = Json { kind: Kind::Object(Vec::new()), span: 0..0 };
 

@@ -29,9 +29,9 @@ fn http_headers_are_a_multiset_with_names_in_any_case() {
     assert_eq!(
         got(json!([["ce-id", "1 "], ["ce-subject", "a"], ["x", "y"]])),
         [
-            "message.headers.ce-id: wanted \"1\", got \"1 \"",
-            "message.headers.CE-Subject: wanted \"b\", got nothing",
-            "message.headers.x: wanted nothing, got \"y\"",
+            "message.headers.ce-id: expected \"1\", got \"1 \"",
+            "message.headers.CE-Subject: missing: \"b\"",
+            "message.headers.x: unexpected: \"y\"",
         ]
     );
     assert_eq!(got(json!([["ce-id", "1"], ["ce-subject", "a"], ["ce-subject", "a"]])).len(), 1);
@@ -46,7 +46,7 @@ fn http_content_types_are_media_types() {
     assert_eq!(got("Text/Plain;Charset=utf-8"), SAME);
     assert_eq!(
         got("text/plain"),
-        ["message.headers.content-type: wanted \"text/plain; charset=utf-8\", got \"text/plain\""]
+        ["message.headers.content-type: expected \"text/plain; charset=utf-8\", got \"text/plain\""]
     );
 }
 
@@ -56,7 +56,7 @@ fn http_headers_that_are_not_stated_are_free_but_for_the_absent_ones() {
     assert_eq!(found("http", json!({}), got.clone()), SAME);
     assert_eq!(
         found_with("http", JsonComparison::Value, &["content-type"], json!({}), got.clone()),
-        ["message.headers.Content-Type: wanted nothing, got \"a/b\""]
+        ["message.headers.Content-Type: unexpected: \"a/b\""]
     );
     assert_eq!(
         found_with("http", JsonComparison::Value, &["content-type"], json!({"headers": [["x", "y"]]}), got)
@@ -75,7 +75,7 @@ fn http_bodies_compare_by_mode() {
     );
     assert_eq!(
         found("http", message(structured, r#"{"a":1}"#), message(structured, r#"{"a":1.0}"#)),
-        ["message.body.a: wanted 1, got 1.0"]
+        ["message.body.a: expected 1, got 1.0"]
     );
     let binary = "application/json";
     assert_eq!(found("http", message(binary, "[1]"), message(binary, "[ 1]")).len(), 1);
@@ -104,7 +104,7 @@ fn http_has_no_body_or_an_empty_one() {
             assert_eq!(found("http", wanted.clone(), got.clone()), SAME);
         }
         let got = json!({"headers": [], "body": {"base64": "AA=="}});
-        assert_eq!(found("http", wanted.clone(), got), ["message.body: wanted \"\", got \"\\0\""]);
+        assert_eq!(found("http", wanted.clone(), got), ["message.body: expected \"\", got \"\\0\""]);
         assert_eq!(found("http", wanted.clone(), json!({"headers": [], "body": "text"})).len(), 1);
     }
 }
@@ -113,14 +113,14 @@ fn http_has_no_body_or_an_empty_one() {
 fn http_status_counts_where_stated() {
     let got = json!({"status": 200, "headers": []});
     assert_eq!(found("http", json!({"headers": []}), got.clone()), SAME);
-    assert_eq!(found("http", json!({"status": 204}), got), ["message.status: wanted 204, got 200"]);
+    assert_eq!(found("http", json!({"status": 204}), got), ["message.status: expected 204, got 200"]);
 }
 
 #[test]
 fn formats_are_documents() {
     let message = |text: &str| json!({"body": {"text": text}});
     assert_eq!(found("json", message(r#"{"a":[]}"#), message(r#"{ "a":[]}"#)), SAME);
-    assert_eq!(found("json-batch", message("[1]"), message("[2]")), ["message.body[0]: wanted 1, got 2"]);
+    assert_eq!(found("json-batch", message("[1]"), message("[2]")), ["message.body[0]: expected 1, got 2"]);
     assert_eq!(found("cbor", message("a"), json!({"body": {"base64": "YQ=="}})), SAME);
     assert_eq!(found("cbor", message("a"), message("b")).len(), 1);
     assert_eq!(found("json", message("{}"), json!([])).len(), 1);
@@ -148,7 +148,7 @@ fn kafka_tells_null_from_empty_and_names_have_a_case() {
             json!({"key": {"text": "k"}, "headers": []}),
             json!({"key": {"text": "l"}, "headers": []})
         ),
-        ["message.key: wanted \"k\", got \"l\""]
+        ["message.key: expected \"k\", got \"l\""]
     );
     let document = |content_type: &str, text: &str| json!({"headers": [["content-type", {"text": content_type}]], "value": {"text": text}});
     assert_eq!(
@@ -181,10 +181,10 @@ fn amqp_properties_sections_and_typed_values() {
             json!({"application-properties": [["cloudEvents_n", {"type": "long", "value": 1}]], "body": null})
         ),
         [
-            "message.properties.subject: wanted \"s\", got nothing",
-            "message.application-properties.cloudEvents_n: wanted {\"type\":\"int\",\"value\":1}, got {\"type\":\"long\",\"value\":1}",
-            "message.properties.content-type: wanted \"application/json\", got nothing",
-            "message.body: wanted \"ab\", got no body",
+            "message.properties.subject: missing: \"s\"",
+            "message.application-properties.cloudEvents_n: expected {\"type\":\"int\",\"value\":1}, got {\"type\":\"long\",\"value\":1}",
+            "message.properties.content-type: missing: \"application/json\"",
+            "message.body: expected \"ab\", got no body",
         ]
     );
     let value = |text: &str| json!({"body": {"value": {"type": "string", "value": text}}});
@@ -192,7 +192,7 @@ fn amqp_properties_sections_and_typed_values() {
     assert_eq!(found("amqp", value("a"), value("b")).len(), 1);
     assert_eq!(
         found("amqp", json!({"body": null}), json!({"properties": {"content-type": "a/b"}})),
-        ["message.properties.content-type: wanted nothing, got \"a/b\""]
+        ["message.properties.content-type: unexpected: \"a/b\""]
     );
 }
 

@@ -100,8 +100,8 @@ mod tests {
 
     #[test]
     fn numbers_differ_by_their_text() {
-        assert_eq!(differences("1.0", "1"), ["x: wanted 1.0, got 1"]);
-        assert_eq!(differences("[1e2]", "[1E2]"), ["x[0]: wanted 1e2, got 1E2"]);
+        assert_eq!(differences("1.0", "1"), ["x: expected 1.0, got 1"]);
+        assert_eq!(differences("[1e2]", "[1E2]"), ["x[0]: expected 1e2, got 1E2"]);
     }
 
     #[test]
@@ -109,10 +109,10 @@ mod tests {
         assert_eq!(
             differences(r#"{"a":{"b":[1,2]},"c":null}"#, r#"{"a":{"b":[1,"2",3]},"d":false}"#),
             [
-                "x.a.b: wanted 2 items, got 3 items",
-                "x.a.b[1]: wanted 2, got \"2\"",
-                "x.c: wanted null, got nothing",
-                "x.d: wanted nothing, got false"
+                "x.a.b: expected 2 items, got 3 items",
+                "x.a.b[1]: expected 2, got \"2\"",
+                "x.c: missing: null",
+                "x.d: unexpected: false"
             ]
         );
     }
@@ -121,7 +121,7 @@ mod tests {
     fn members_count_as_often_as_they_are_there() {
         assert_eq!(
             differences(r#"{"a":1}"#, r#"{"a":1,"a":1}"#),
-            ["x.a: wanted the member once, got the member 2 times"]
+            ["x.a: expected the member once, got the member 2 times"]
         );
         assert_eq!(differences(r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#), [""; 0]);
         assert_eq!(differences(r#"{"a":1,"a":2}"#, r#"{"a":2,"a":1}"#).len(), 2);

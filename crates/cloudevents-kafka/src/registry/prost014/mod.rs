@@ -1,4 +1,4 @@
-//! Messages of prost 0.14, with schemas of a registry.
+//! Messages of prost 0.14, with schemas from a registry.
 
 mod proto_text;
 
@@ -14,13 +14,15 @@ use prost::{Message, Name};
 use proto_text::Messages;
 use std::{borrow::Cow, sync::Arc};
 
-/// Messages of prost, framed with the number of a Protobuf schema and the place of the message in it.
+/// Encodes and decodes prost messages, framed with the id of a Protobuf schema and the message's position
+/// in it.
 ///
-/// That the schema has a message of this full name at this place is checked, by the text of the schema. Fields go by their numbers, as
-/// Protobuf has it: what a newer schema added is skipped.
+/// The codec checks in the schema's text that there is a message of this full name at this position. Fields
+/// are matched by number, as always in Protobuf: fields that a newer schema added are skipped.
 ///
-/// It writes `application/protobuf`, and reads that, `application/x-protobuf`, `application/vnd.google.protobuf`,
-/// `application/vnd.confluent.protobuf`, and subtypes that end in `+protobuf`.
+/// The codec writes `application/protobuf`. It reads that, `application/x-protobuf`,
+/// `application/vnd.google.protobuf`, `application/vnd.confluent.protobuf`, and subtypes that end in
+/// `+protobuf`.
 ///
 /// ```no_run
 /// # #[cfg(feature = "registry-reqwest013")] async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,7 +58,7 @@ pub struct RegistryProtobuf<R> {
 }
 
 impl<R: SchemaRegistry + 'static> RegistryProtobuf<R> {
-    /// A codec that reads.
+    /// Creates a codec that reads.
     pub fn new(registry: R) -> Self {
         Self {
             registry: Arc::new(registry),
@@ -67,20 +69,21 @@ impl<R: SchemaRegistry + 'static> RegistryProtobuf<R> {
         }
     }
 
-    /// The same, and writes with this schema.
+    /// Returns a codec that also writes, with this schema.
     pub fn writing(mut self, writing: Writing) -> Self {
         self.writing = Some(writing);
         self
     }
 
-    /// The same, and the message is taken to be at this place in every schema. Texts of schemas are not looked at, and reading asks no
-    /// registry. For registries that have schemas as descriptors, and for messages whose Rust type has another name.
+    /// Returns a codec that assumes the message at this position in every schema. It does not parse
+    /// schemas, and reading uses no registry. For registries that store schemas as descriptors, and for
+    /// messages whose Rust type has another name.
     pub fn with_message_indexes(mut self, indexes: MessageIndexes) -> Self {
         self.indexes = Some(indexes);
         self
     }
 
-    /// The same, and events are built with this content type.
+    /// Returns a codec that builds events with this content type.
     pub fn with_content_type(mut self, content_type: impl Into<Cow<'static, str>>) -> Self {
         self.content_type = content_type.into();
         self
@@ -97,7 +100,7 @@ impl<R: SchemaRegistry + 'static> RegistryProtobuf<R> {
         self.schemas.get(id, ask).await
     }
 
-    /// Where the message of this name is in this schema.
+    /// Returns the position of the message of this name in this schema.
     async fn place(&self, id: u32, name: &str) -> Result<MessageIndexes, Error> {
         if let Some(indexes) = &self.indexes {
             return Ok(indexes.clone());
@@ -108,7 +111,7 @@ impl<R: SchemaRegistry + 'static> RegistryProtobuf<R> {
         }
     }
 
-    /// Checks that the message of this name is at this place in this schema.
+    /// Checks that the message of this name is at this position in this schema.
     async fn check(&self, id: u32, indexes: &MessageIndexes, name: &str) -> Result<(), Error> {
         if let Some(expected) = &self.indexes {
             if expected == indexes {
@@ -159,6 +162,6 @@ where
             self.check(framed.schema_id, indexes, &M::full_name()).await?;
         }
         M::decode(framed.payload)
-            .map_err(|error| invalid(format!("the payload is not the message asked for: {error}")))
+            .map_err(|error| invalid(format!("the payload is not the requested message: {error}")))
     }
 }

@@ -1,4 +1,4 @@
-//! The messages of a `.proto` text, with their places. Fields and all else are stepped over.
+//! Finds the messages of a `.proto` text and their positions. Skips fields and everything else.
 
 use crate::registry::{MessageIndexes, writing::invalid};
 use cloudevents_core::Error;
@@ -8,8 +8,8 @@ use cloudevents_core::Error;
 pub(super) struct Messages(Vec<(MessageIndexes, String)>);
 
 impl Messages {
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): braces do not match, a comment or a string has no
-    /// end, or there is no message.
+    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): unbalanced braces, an
+    /// unterminated comment or string, or no message.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
         let mut parser = Parser::default();
         let mut tokens = Tokens { rest: text };
@@ -19,12 +19,12 @@ impl Messages {
         parser.finish()
     }
 
-    /// The full name of the message at this place.
+    /// Returns the full name of the message at this position.
     pub(super) fn name(&self, indexes: &MessageIndexes) -> Option<&str> {
         self.0.iter().find(|(at, _)| at == indexes).map(|(_, name)| name.as_str())
     }
 
-    /// The place of the message with this full name.
+    /// Returns the position of the message with this full name.
     pub(super) fn place(&self, name: &str) -> Option<&MessageIndexes> {
         self.0.iter().find(|(_, found)| found == name).map(|(at, _)| at)
     }
@@ -34,11 +34,11 @@ impl Messages {
 struct Parser<'a> {
     package: &'a str,
     found: Vec<(Vec<u32>, String)>,
-    /// The messages that are open, and other blocks as `None`.
+    /// The open messages, and other open blocks as `None`.
     open: Vec<Option<Open<'a>>>,
     /// How many messages the file has so far.
     top: u32,
-    /// The words of the statement so far; more than four are of no interest.
+    /// The words of the current statement; words after the fourth are dropped.
     words: Vec<&'a str>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The message that a brace opens, if it does.
+    /// Returns the message that a brace opens, if it opens one.
     fn message(&mut self) -> Option<Open<'a>> {
         let name = match self.words.as_slice() {
             ["message", name] | ["export" | "local", "message", name] => *name,
@@ -93,7 +93,7 @@ impl<'a> Parser<'a> {
         Some(Open { name, index, nested: 0 })
     }
 
-    /// Takes down the message that was just opened.
+    /// Records the message that was just opened.
     fn note(&mut self) {
         if !matches!(self.open.last(), Some(Some(_))) {
             return;
@@ -116,14 +116,14 @@ impl<'a> Parser<'a> {
         }
         if self.found.is_empty() {
             return Err(invalid("the schema has no messages: it is not the text of a `.proto` file")
-                .with_help("give the codec the message's place: `.with_message_indexes(…)`"));
+                .with_help("give the codec the message's position: `.with_message_indexes(…)`"));
         }
         let found = self.found.into_iter().map(|(place, name)| Ok((MessageIndexes::new(&place)?, name)));
         found.collect::<Result<_, Error>>().map(Messages)
     }
 }
 
-/// Words, and single characters of punctuation. Comments are left out; strings are words.
+/// Iterates over words and single punctuation characters. Skips comments; a string is one word.
 struct Tokens<'a> {
     rest: &'a str,
 }
@@ -159,9 +159,9 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.')
 }
 
-/// The length of the string that the text starts with, quotes included.
+/// Returns the length of the string at the start of the text, including quotes.
 fn string_length(text: &str, quote: char) -> Result<usize, Error> {
-    let mut escaped = true; // steps over the first quote
+    let mut escaped = true; // skips the opening quote
     for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,

@@ -1,4 +1,4 @@
-//! Users and TLS, where `CE_TEST_KAFKA_SASL` and `CE_TEST_KAFKA_SASL_TLS` name listeners that want both.
+//! Users and TLS, if `CE_TEST_KAFKA_SASL` and `CE_TEST_KAFKA_SASL_TLS` name listeners that require them.
 
 use super::skipped;
 use crate::broker::{Topic, event, next, number, soon};
@@ -7,10 +7,10 @@ use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, re
 use cloudevents_transport::log::LogOptions;
 use std::{env, time::Duration};
 
-/// The user of the broker's script, as a URL has it.
+/// The user that the broker's script creates, for a URL.
 const USER: &str = "orders:p%40ss%20w%3Ard%2F1";
 
-/// An event there and back. `options` begin with `&`.
+/// Sends and receives an event. `options` begin with `&`.
 async fn there_and_back(topic: &Topic, listener: &str, options: &str) {
     let url = format!("kafka://{USER}@{listener}/{}", topic.name);
     let sender =

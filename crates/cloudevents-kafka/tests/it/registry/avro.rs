@@ -1,4 +1,4 @@
-//! Avro with the schemas of a registry.
+//! Avro with schemas from a registry.
 
 use super::{frames, server::FakeRegistry};
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event};
@@ -24,7 +24,7 @@ where
     codec.decode(Data::Binary(bytes), &CodecContext::default()).await
 }
 
-/// A codec whose registry has this schema under the number 7.
+/// Creates a codec whose registry has this schema under the id 7.
 async fn with_schema(text: &str) -> (FakeRegistry, RegistryAvro<HttpRegistry>) {
     let fake = FakeRegistry::start().await;
     fake.has(7, "AVRO", text);
@@ -91,12 +91,12 @@ async fn the_number_of_a_schema_is_asked_under_the_subject() {
         .encode(&Small { number: 1 }, &CodecContext::default())
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "it was not told what to write with: {error}");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "it has no schema to write with: {error}");
 }
 
 #[tokio::test]
 async fn a_reader_schema_is_resolved_to() {
-    // Written by a producer that knows `number` as an int, an `old` field, and no `currency`.
+    // Written by a producer whose `number` is an int, with an `old` field and without `currency`.
     let writer = r#"{"type": "record", "name": "Order", "fields": [
         {"name": "old", "type": "string"}, {"name": "number", "type": "int"}]}"#;
     let reader = r#"{"type": "record", "name": "Order", "fields": [
@@ -104,7 +104,7 @@ async fn a_reader_schema_is_resolved_to() {
     let (_fake, codec) = with_schema(writer).await;
     let codec = codec.with_reader_schema(reader).unwrap();
 
-    // The library wants the name of the record.
+    // The library requires the name of the record.
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     #[serde(rename = "Order")]
     struct New {
@@ -238,7 +238,7 @@ async fn a_content_type_of_something_else_is_refused() {
     assert_eq!((value, AsyncCodec::<i32>::content_type(&codec)), (1, "application/x-orders"));
 }
 
-/// Cut off, a string is a null to the library, and the boolean behind it too.
+/// The library reads a truncated string as null, and the boolean after it too.
 #[tokio::test]
 async fn what_is_cut_off_is_refused_at_every_byte() {
     let (id, bytes) = frames::frame("avro");

@@ -1,4 +1,4 @@
-//! What is asked once.
+//! Which requests the cache saves.
 
 use super::server::{FakeRegistry, soon};
 use cloudevents_core::{CodecContext, Data, ErrorKind};
@@ -135,10 +135,10 @@ async fn the_memory_is_bounded_and_strangers_push_nothing_out() {
         fake.seen().len() - before
     };
     assert_eq!(requests(&[1, 2]).await, 2);
-    // Numbers of no schema make room for each other.
+    // Ids without a schema evict each other.
     assert_eq!(requests(&(100..120).collect::<Vec<_>>()).await, 20);
     assert_eq!(requests(&[1, 2]).await, 0);
-    // The one that was not used for longest goes.
+    // The least recently used one is evicted.
     assert_eq!(requests(&[3]).await, 1);
     assert_eq!(requests(&[1, 4]).await, 1);
     assert_eq!(requests(&[1, 3, 4]).await, 0);

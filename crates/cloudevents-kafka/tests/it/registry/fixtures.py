@@ -30,7 +30,7 @@ def frame(what, serializer, value):
     frames.append({"what": what, "schema_id": int.from_bytes(payload[1:5], "big"), "frame": payload.hex()})
 
 
-# Schemas that are in the way, so that the ids have more than one byte.
+# Other schemas, so that the ids have more than one byte.
 for number in range(300):
     text = {"type": "fixed", "name": f"Filler{number}", "size": 1}
     client.register_schema(f"filler-{number}", Schema(json.dumps(text), "AVRO"))

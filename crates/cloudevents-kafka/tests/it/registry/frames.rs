@@ -1,4 +1,5 @@
-//! What Confluent's own serializers wrote: `frames.json` is made by `fixtures.py`, with confluent-kafka 2.16.0 for Python.
+//! Frames written by Confluent's own serializers: `fixtures.py` writes `frames.json` with confluent-kafka
+//! 2.16.0 for Python.
 
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -17,7 +18,7 @@ pub(super) fn json_schema() -> String {
     FIXTURES["json_schema"].to_string()
 }
 
-/// The number of the schema, and the frame.
+/// The id of the schema, and the frame.
 pub(super) fn frame(what: &str) -> (u32, Vec<u8>) {
     let frames = FIXTURES["frames"].as_array().unwrap();
     let found = frames.iter().find(|frame| frame["what"] == what).unwrap();

@@ -1,4 +1,4 @@
-//! The bytes before a payload, worked out by hand from the description of the wire format.
+//! The bytes before a payload, computed by hand from the description of the wire format.
 
 use cloudevents_core::ErrorKind;
 use cloudevents_kafka::registry::{Framed, MessageIndexes};
@@ -31,7 +31,7 @@ fn message_indexes_are_zigzag_varints_behind_their_count() {
         assert_eq!(framed.to_vec(), expected);
         assert_eq!(Framed::parse_protobuf(&expected).unwrap(), framed);
     }
-    // The long form of the first message is read as well.
+    // The long form of the first message is also read.
     let framed = Framed::parse_protobuf(&[0, 0, 0, 0, 7, 2, 0]).unwrap();
     assert_eq!(framed.message_indexes, Some(MessageIndexes::first()));
 }
@@ -54,7 +54,7 @@ fn what_is_not_framed_is_refused_with_help() {
 fn hostile_message_indexes_are_refused() {
     let cases: [(&[u8], ErrorKind); 8] = [
         (&[], ErrorKind::InvalidData),
-        (&[0x80], ErrorKind::InvalidData), // a varint cut off
+        (&[0x80], ErrorKind::InvalidData), // a truncated varint
         (&[4, 0], ErrorKind::InvalidData), // an index is missing
         (&[1], ErrorKind::InvalidData),    // -1 indexes
         (&[2, 1], ErrorKind::InvalidData), // the index -1

@@ -1,4 +1,4 @@
-//! What is asked of a registry, and what becomes of its answers.
+//! The requests to a registry, and how its responses are handled.
 
 use super::server::{FakeRegistry, soon};
 use cloudevents_core::ErrorKind;
@@ -15,7 +15,7 @@ use tokio::{
 #[tokio::test]
 async fn schemas_have_kinds_and_references() {
     let fake = FakeRegistry::start().await;
-    // Avro is not named.
+    // Avro is not named in the request.
     fake.answers("GET /schemas/ids/1", 200, r#"{"schema": "\"int\""}"#);
     let reference = serde_json::json!({"name": "a.proto", "subject": "a", "version": 3});
     fake.answers(
@@ -151,7 +151,7 @@ async fn answers_that_are_none_say_what_to_do() {
         assert_eq!(refusal.status(), status);
         assert_eq!(refusal.code().is_some(), body.starts_with('{'));
     }
-    // A value whose schema is not known is no mistake of a payload.
+    // A value whose schema is not known is not an error of the payload.
     let error = registry.id_of("orders-value", &Schema::avro("\"int\"")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.help().unwrap().contains("register"), "{error:?}");
@@ -188,7 +188,7 @@ async fn a_huge_answer_is_refused() {
     let registry = fake.with(options.clone());
     fake.has(1, "AVRO", &"x".repeat(64));
     assert_eq!(registry.schema(1).await.unwrap_err().kind(), ErrorKind::TooLarge);
-    // That of a refusal is not read to its end either.
+    // The body of a refusal is not read to its end either.
     fake.answers("GET /schemas/ids/1", 500, "x".repeat(1 << 20));
     assert_eq!(registry.schema(1).await.unwrap_err().kind(), ErrorKind::Transport);
     fake.answers("GET /schemas/ids/1", 200, r#"{"schema": "small"}"#);

@@ -1,4 +1,4 @@
-//! JSON with the schemas of a registry.
+//! JSON with schemas from a registry.
 
 use super::{frames, server::FakeRegistry};
 use cloudevents_core::{CodecContext, Data, ErrorKind, Event};

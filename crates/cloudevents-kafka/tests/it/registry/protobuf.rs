@@ -1,4 +1,4 @@
-//! Protobuf with the schemas of a registry.
+//! Protobuf with schemas from a registry.
 
 use super::{frames, server::FakeRegistry};
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind, Event};
@@ -69,7 +69,7 @@ where
     codec.decode(Data::Binary(bytes), &CodecContext::default()).await
 }
 
-/// What the reference framed is read, and written alike.
+/// Reads the reference's frames, and writes the same bytes.
 async fn same<M: Message + Name + Default + PartialEq + std::fmt::Debug>(what: &str, message: M) {
     let (id, bytes) = frames::frame(what);
     let fake = FakeRegistry::start().await;
@@ -151,7 +151,7 @@ async fn a_message_that_is_cut_off_is_refused() {
     fake.has(id, "PROTOBUF", frames::PROTO);
     let codec = RegistryProtobuf::new(fake.registry());
     for length in 0..bytes.len() {
-        // Protobuf itself cannot tell a message that ends between two fields.
+        // Protobuf itself cannot detect a message that ends between two fields.
         let between = [7, 9, 11].contains(&length);
         assert_eq!(decode::<Order>(&codec, &bytes[..length]).await.is_ok(), between, "{length}");
     }

@@ -1,4 +1,5 @@
-//! Avro's schema resolution, as another implementation has it: `resolution.json` is made by `resolution.py`, with fastavro 1.13.1.
+//! Avro's schema resolution, compared with another implementation: `resolution.py` writes `resolution.json`
+//! with fastavro 1.13.1.
 
 use super::server::FakeRegistry;
 use cloudevents_core::{CodecContext, Data, Error, ErrorKind};
@@ -11,7 +12,8 @@ use serde::{
 use serde_json::Value;
 use std::fmt;
 
-/// Any datum. The library wants to be asked for names of fields, and JSON's own values ask for strings.
+/// Any datum. The library requires that names of fields are requested as identifiers; JSON's own values
+/// request strings.
 #[derive(Serialize)]
 struct Anything(Value);
 
@@ -95,7 +97,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 }
 
-/// Numbers as fastavro has them: it widens no int to a double, so 1 and 1.0 are alike.
+/// Numbers as in fastavro: it does not widen an int to a double, so 1 and 1.0 are equal.
 fn alike(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
@@ -166,7 +168,7 @@ async fn defaults_do_not_add_up_without_end() {
     let empty = serde_json::json!({"type": "record", "name": "R", "fields": []});
     let full = serde_json::json!({"type": "record", "name": "R", "fields": [field]});
     let case = serde_json::json!({"writer": {"type": "array", "items": empty}, "reader": {"type": "array", "items": full}});
-    // 50000 records of no bytes, which become 50 MB.
+    // 50000 records of no bytes, which would become 50 MB.
     let bytes = [0, 0, 0, 0, 7, 0xa0, 0x8d, 0x06, 0];
     assert_eq!(decode(&case, &bytes).await.unwrap_err().kind(), ErrorKind::TooLarge);
     let value = decode(&case, &[0, 0, 0, 0, 7, 4, 0]).await.unwrap();

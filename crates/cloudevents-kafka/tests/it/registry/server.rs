@@ -1,4 +1,4 @@
-//! A registry that says what a test wants, over a real socket.
+//! A registry with responses set by the test, over a real socket.
 
 use axum::{
     Router,
@@ -19,12 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-/// What must happen soon.
+/// How long an expected event may take.
 pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(30), future).await.expect("it takes too long")
 }
 
-/// A request that came in.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// Method, path and query, as on the wire.
@@ -45,14 +45,14 @@ pub(super) struct FakeRegistry {
 }
 
 impl FakeRegistry {
-    /// Knows nothing yet, and answers at once.
+    /// Knows no schemas yet, and responds at once.
     pub(super) async fn start() -> Self {
         let fake = Self::closed().await;
         fake.open();
         fake
     }
 
-    /// Keeps all who ask waiting until it is opened.
+    /// Keeps all requests waiting until it is opened.
     pub(super) async fn closed() -> Self {
         let inner = Arc::new(Inner {
             answers: Mutex::default(),
@@ -70,12 +70,12 @@ impl FakeRegistry {
         self.inner.gate.add_permits(1 << 20);
     }
 
-    /// What it says to this request.
+    /// Sets the response to this request.
     pub(super) fn answers(&self, line: &str, status: u16, body: impl ToString) {
         self.inner.answers.lock().unwrap().insert(line.to_owned(), (status, body.to_string()));
     }
 
-    /// It has this schema under this number.
+    /// Adds this schema under this id.
     pub(super) fn has(&self, id: u32, kind: &str, text: &str) {
         let document = serde_json::json!({"schema": text, "schemaType": kind});
         self.answers(&format!("GET /schemas/ids/{id}"), 200, document);
@@ -85,7 +85,7 @@ impl FakeRegistry {
         self.inner.seen.borrow().clone()
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until this many requests have arrived.
     pub(super) async fn asked(&self, times: usize) {
         let mut seen = self.inner.seen.subscribe();
         soon(seen.wait_for(|seen| seen.len() >= times)).await.unwrap();

@@ -35,6 +35,16 @@ pub(super) const TABLE: &[Explanation<Both, Difference>] = &[
     },
     Explanation {
         trap: "-",
+        clause: "CE-datacontenttype-b",
+        reason: "the SDK does not check media types",
+        applies: |both, difference| {
+            refused(difference, InvalidMediaType)
+                && matches!(both.member("datacontenttype"), Some(Tree::String(text))
+                    if text.ends_with(';') || text.chars().any(|c| c.is_control() || !c.is_ascii()))
+        },
+    },
+    Explanation {
+        trap: "-",
         clause: "SDK-Acceptance-a",
         reason: "0.3 has no data_base64: the SDK makes it an extension",
         applies: |both, difference| {

@@ -85,7 +85,7 @@ impl Written {
     }
 }
 
-/// The bridge says that this header cannot be as it should.
+/// Whether the bridge reports a loss for this header.
 fn is_lost(written: &Written, difference: &Difference, attribute: &str) -> bool {
     matches!(difference, Difference::Header { name, .. } if name.strip_prefix("ce-") == Some(attribute))
         && written.losses.iter().any(|loss| loss.at() == attribute)

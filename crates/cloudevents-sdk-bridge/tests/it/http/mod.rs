@@ -12,7 +12,7 @@ fn pairs(headers: &Value) -> Vec<(String, String)> {
     headers.iter().map(|pair| (text(&pair[0]).to_ascii_lowercase(), text(&pair[1]))).collect()
 }
 
-/// The bytes of a header value with its percent-escapes undone; `None` when one of them is none.
+/// The bytes of a header value with its percent-escapes undone; `None` if an escape is invalid.
 fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::new();
     let mut rest = text;

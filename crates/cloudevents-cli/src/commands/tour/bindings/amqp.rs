@@ -7,15 +7,16 @@ use cloudevents_testkit::amqp::Broker;
 pub(super) const BINDING: Binding = Binding {
     name: "AMQP",
     server: "a broker",
-    binary: "attributes in application properties, the payload in a data section",
+    binary: Some("attributes in application properties, the payload in a data section"),
     batches: false,
-    head: |raw| format!("message at the address {}", raw.topic.as_deref().unwrap_or_default()),
+    formats: None,
+    head: |received| format!("message at the address {}", received.topic().unwrap_or_default()),
     open: || {
         Box::pin(async {
             let broker = Broker::start()
                 .map_err(|error| Failure::new(Status::Network, format!("no AMQP broker: {error}")))?;
             let url = broker.url("tour");
-            let (receiver, _) = Route::receiver(&url).await?;
+            let (receiver, _) = Route::receiver(&format!("{url}?reject=drop")).await?;
             let sender = Route::sender(&url).await?;
             Ok(Route::new(&BINDING, url, (sender, receiver), broker))
         })

@@ -5,8 +5,9 @@ use super::{super::route::Route, Binding};
 pub(super) const BINDING: Binding = Binding {
     name: "HTTP",
     server: "a server",
-    binary: "attributes in headers, the payload in the body",
+    binary: Some("attributes in headers, the payload in the body"),
     batches: true,
+    formats: None,
     head: |_| "POST /tour HTTP/1.1".to_owned(),
     open: || {
         Box::pin(async {

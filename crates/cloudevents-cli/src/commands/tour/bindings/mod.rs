@@ -5,33 +5,51 @@ mod amqp;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg(feature = "websockets")]
+mod websockets;
 
 use super::route::Route;
 use crate::failure::Failure;
-use cloudevents_kit::transport::Raw;
+use cloudevents_kit::transport::Received;
 use std::pin::Pin;
 
 /// A protocol binding.
 pub(super) struct Binding {
     pub(super) name: &'static str,
-    /// What is started in this process.
+    /// What runs in this process: a server or a broker.
     pub(super) server: &'static str,
-    /// What binary mode is.
-    pub(super) binary: &'static str,
+    /// A description of binary mode, if there is one.
+    pub(super) binary: Option<&'static str>,
     pub(super) batches: bool,
-    /// What is said of a message on the wire before its headers.
-    pub(super) head: fn(&Raw) -> String,
+    /// The ids of the formats of structured mode; `None` for all.
+    pub(super) formats: Option<&'static [&'static str]>,
+    /// Returns the line shown before the headers of a message on the wire.
+    pub(super) head: fn(&Received) -> String,
     /// Starts the server, and opens a sender and a receiver.
     pub(super) open: fn() -> Opening,
 }
 
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Route, Failure>>>>;
 
-/// The bindings of this build, in the order of the tour. The next one is one more line, and a file that says what it is.
+/// The bindings of this build, in the order of the tour. To add one, add a line here and a file.
 pub(super) const BINDINGS: &[Binding] = &[
     http::BINDING,
     #[cfg(feature = "kafka")]
     kafka::BINDING,
     #[cfg(feature = "amqp")]
     amqp::BINDING,
+    #[cfg(feature = "mqtt")]
+    mqtt::BINDING,
+    #[cfg(feature = "rabbitmq")]
+    rabbitmq::BINDING,
+    #[cfg(feature = "nats")]
+    nats::BINDING,
+    #[cfg(feature = "websockets")]
+    websockets::BINDING,
 ];

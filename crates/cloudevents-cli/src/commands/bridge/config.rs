@@ -1,0 +1,274 @@
+//! The settings of a bridge: a file, and flags that take precedence.
+
+use super::Bridge;
+use crate::{
+    failure::{Failure, Status},
+    report::Report,
+    source::{Place, Source},
+    yaml::Documents,
+};
+use cloudevents_kit::{
+    Error, ErrorKind,
+    transport::{LossPolicy, OrderBy, bridge::Template},
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::Path,
+    str::FromStr,
+};
+
+/// The settings. Members of the file have these names, with hyphens.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Config {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) dead_letter: Option<String>,
+    pub(super) filter: Option<String>,
+    pub(super) drop_unmatched: bool,
+    pub(super) order: Order,
+    pub(super) losses: Losses,
+    pub(super) mode: ModeName,
+    /// The format of `mode: structured`.
+    pub(super) format: Option<String>,
+    pub(super) not_cloudevents: NotEvents,
+    pub(super) wrap: Option<WrapRule>,
+    #[serde(deserialize_with = "template")]
+    pub(super) destination: Option<Template>,
+    #[serde(deserialize_with = "template")]
+    pub(super) key: Option<Template>,
+    pub(super) drop_key: bool,
+    #[serde(deserialize_with = "template")]
+    pub(super) subject: Option<Template>,
+    pub(super) headers: Headers,
+    /// Headers of HTTP requests to `to`.
+    pub(super) send_headers: Vec<String>,
+    /// The environment variable with the `Authorization` header.
+    pub(super) authorization: Option<String>,
+    pub(super) limit: Option<NonZeroUsize>,
+    pub(super) parked: Option<NonZeroUsize>,
+    pub(super) in_flight: InFlight,
+    pub(super) rate: Option<NonZeroU32>,
+    pub(super) max_size: Option<usize>,
+    pub(super) hops: Option<u8>,
+    /// Seconds.
+    pub(super) timeout: Option<NonZeroU32>,
+    /// Seconds.
+    pub(super) drain: Option<NonZeroU32>,
+    pub(super) metrics: Option<SocketAddr>,
+    pub(super) idle: Option<u64>,
+    #[serde(skip)]
+    pub(super) redrive: Option<RedriveRule>,
+}
+
+#[derive(Debug)]
+pub(super) struct RedriveRule {
+    pub(super) dry_run: bool,
+    pub(super) replays: Option<u32>,
+    pub(super) count: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Headers {
+    pub(super) only_renamed: bool,
+    pub(super) drop: Vec<Box<str>>,
+    pub(super) rename: BTreeMap<Box<str>, Box<str>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct InFlight {
+    pub(super) messages: Option<NonZeroUsize>,
+    pub(super) bytes: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrapRule {
+    pub(super) source: Box<str>,
+    #[serde(rename = "type")]
+    pub(super) ty: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ModeName {
+    #[default]
+    Kept,
+    Binary,
+    Structured,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NotEvents {
+    #[default]
+    Refuse,
+    Forward,
+    Wrap,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Losses(pub(super) LossPolicy);
+
+impl FromStr for Losses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(match text {
+            "refuse" => LossPolicy::Refuse,
+            "log" => LossPolicy::Log,
+            "allow" => LossPolicy::Allow,
+            _ => return Err("`refuse`, `log` or `allow` is expected".to_owned()),
+        }))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Order(pub(super) OrderBy);
+
+impl Default for Order {
+    fn default() -> Self {
+        Self(OrderBy::Key)
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(match text {
+            "key" => OrderBy::Key,
+            "partition" => OrderBy::Partition,
+            "topic" => OrderBy::Topic,
+            "none" => OrderBy::None,
+            other => match other.strip_prefix("attribute:") {
+                Some(name) if !name.is_empty() => OrderBy::attribute(name.to_owned()),
+                _ => {
+                    return Err(
+                        "`key`, `partition`, `topic`, `attribute:NAME` or `none` is expected".to_owned()
+                    );
+                }
+            },
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Order {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Losses {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+fn template<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Template>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(|error: Error| D::Error::custom(format!("{error}")))).transpose()
+}
+
+impl Config {
+    /// Returns the settings of the file and the flags.
+    pub(super) fn of(command: &Bridge) -> Result<Self, Failure> {
+        let mut config = match &command.config {
+            Some(path) => read(path)?,
+            None => Self::default(),
+        };
+        let set = |place: &mut String, given: &Option<String>| {
+            if let Some(given) = given {
+                place.clone_from(given);
+            }
+        };
+        set(&mut config.from, &command.from);
+        set(&mut config.to, &command.to);
+        for (name, place) in [("FROM", &config.from), ("TO", &config.to)] {
+            if place.is_empty() {
+                let words = format!("there is no {name}");
+                return Err(
+                    Failure::usage(words).help("give two URLs, or `from` and `to` in a file with --config")
+                );
+            }
+        }
+        config.dead_letter = command.dead_letter.clone().or(config.dead_letter);
+        config.filter = command.filter.clone().or(config.filter);
+        config.drop_unmatched |= command.drop_unmatched;
+        config.order = command.order.clone().unwrap_or(config.order);
+        config.losses = command.losses.unwrap_or(config.losses);
+        config.limit = command.limit.or(config.limit);
+        config.rate = command.rate.or(config.rate);
+        config.metrics = command.metrics.or(config.metrics);
+        config.idle = command.idle.or(config.idle);
+        config.redrive = command.redrive.then_some(RedriveRule {
+            dry_run: command.dry_run,
+            replays: command.replays,
+            count: command.count,
+        });
+        Ok(config)
+    }
+}
+
+/// Reads a file of YAML, which JSON is a part of.
+fn read(path: &Path) -> Result<Config, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    parse(&text).map_err(|error| {
+        let place = Place::of(Source::new(name, text.clone(), 1));
+        let report = Report::of(&error).at(&place);
+        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
+            Some(offset) => report.up_to_end_of_line(offset),
+            None => report,
+        };
+        Failure::Told(Status::Usage, Box::new(report))
+    })
+}
+
+fn parse(text: &str) -> Result<Config, Error> {
+    let mut documents = Documents::new(text);
+    let Some(document) = documents.next().transpose()? else { return Ok(Config::default()) };
+    serde_json::from_str(&document.json).map_err(|error| {
+        // Columns count bytes from 1.
+        let line: usize =
+            document.json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let at = line.saturating_add(error.column()).saturating_sub(1);
+        let text = error.to_string();
+        let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
+        Error::new(ErrorKind::InvalidDocument).with_detail(detail.to_owned()).with_offset(document.place(at))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_have_a_place() {
+        for (text, line, words) in [
+            ("from: a\nto: b\nordr: key\n", "ordr: key", "unknown field `ordr`"),
+            ("from: a\norder: keys\nto: b\n", "keys", "`attribute:NAME`"),
+            ("from: a\nkey: \"{Type}\"\n", "\"{Type}\"", "name"),
+            ("limit: 0\nto: x\n", "0", "nonzero"),
+            ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let rest = text.get(usize::try_from(error.offset().unwrap()).unwrap()..).unwrap();
+            assert!(rest.starts_with(line), "{text:?}: {error} at {rest:?}");
+            assert!(error.to_string().contains(words), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_valid() {
+        let config = parse(include_str!("../../../deploy/bridge.yaml")).unwrap();
+        assert_eq!(config.order.0, OrderBy::Key);
+    }
+}

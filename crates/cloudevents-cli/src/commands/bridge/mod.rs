@@ -1,0 +1,189 @@
+//! `ce bridge`: moves events from one protocol to another.
+
+mod config;
+mod open;
+mod operate;
+
+use crate::{
+    connect,
+    console::Console,
+    failure::{Failure, Status},
+    interrupt::Interrupt,
+    plain::{count, plain},
+    report::Report,
+};
+use clap::Args;
+use cloudevents_kit::transport::{
+    Bridge as Moving, Received,
+    bridge::{BridgeStatus, Fate},
+};
+use config::Config;
+use serde_json::json;
+use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// Move events from one place to another, and lose none.
+///
+/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, nothing is read and
+/// nothing becomes a dead letter. Only a message that TO refuses does: for HTTP, a status of 400, 409, 413, 415,
+/// 422 or 431. After a crash, messages that were on their way are sent again.
+///
+/// Ctrl-C and SIGTERM stop reading, wait for what is on its way, and exit.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce bridge 'amqp://localhost/orders?dead-letter=orders.rejected' https://example.com/hook
+  ce bridge 'kafka://localhost:9092/orders?group=bridge&dead-letter=orders.rejected' amqp://localhost/orders
+  ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/orders --metrics 0.0.0.0:9090
+  ce bridge --config bridge.yaml --check
+  ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' https://example.com/hook --redrive --dry-run
+
+Exit status: 0 stopped, 2 wrong usage or configuration, 3 the network failed.")]
+pub(crate) struct Bridge {
+    /// Read from this URL.
+    from: Option<String>,
+    /// Send to this URL.
+    to: Option<String>,
+    /// Read settings from a YAML or JSON file. Flags take precedence.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the settings, and exit.
+    #[arg(long)]
+    check: bool,
+    /// Store refused messages at this URL, in place of the dead-letter place of FROM.
+    #[arg(long, value_name = "URL")]
+    dead_letter: Option<String>,
+    /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM.
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Option<String>,
+    /// Allow --filter on a queue, where events that do not match are removed for all consumers.
+    #[arg(long)]
+    drop_unmatched: bool,
+    /// Keep messages in order by `key`, `partition`, `topic`, `attribute:NAME`, or not at all (`none`)
+    /// [default: key].
+    #[arg(long, value_name = "ORDER")]
+    order: Option<config::Order>,
+    /// What happens to what TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
+    #[arg(long, value_name = "POLICY")]
+    losses: Option<config::Losses>,
+    /// The number of messages on their way to TO at once [default: 256].
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<std::num::NonZeroUsize>,
+    /// The most messages per second.
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<std::num::NonZeroU32>,
+    /// Serve /live, /ready and /metrics at this address.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<std::net::SocketAddr>,
+    /// Take dead letters back: remove their headers, and end when none has come for some seconds (--idle).
+    #[arg(long)]
+    redrive: bool,
+    /// With --redrive: show what would be sent, and change nothing.
+    #[arg(long, requires = "redrive")]
+    dry_run: bool,
+    /// With --redrive: how often a message may be replayed [default: 3].
+    #[arg(long, value_name = "NUMBER", requires = "redrive")]
+    replays: Option<u32>,
+    /// With --redrive: exit after this number of messages.
+    #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Exit after this number of seconds in which no message came.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    idle: Option<u64>,
+}
+
+/// Lines that wait to be printed. More are left out: printing must not hold up the bridge.
+const LINES: usize = 1024;
+
+pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure> {
+    let config = Config::of(command)?;
+    if command.check {
+        open::check(&config, console)?;
+        console.say("the settings are valid");
+        return Ok(Status::Done);
+    }
+    connect::runtime()?.block_on(bridge(&config, console))
+}
+
+async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
+    let (lines, mut printed) = mpsc::channel(LINES);
+    let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
+    let observer = move |received: &Received, fate: &Fate| {
+        if shows_all || matches!(fate, Fate::Refused(_) | Fate::Failed(_)) {
+            let _ = lines.try_send((name(received), fate.clone()));
+        }
+    };
+    let interrupt = Interrupt::watch();
+    let opened = tokio::select! {
+        opened = open::open(config, console, Arc::new(observer)) => opened?,
+        () = interrupt.asked() => return Ok(Status::Done),
+    };
+    let bridge: Moving = opened.bridge;
+    let status = bridge.status();
+    let serving = match config.metrics {
+        Some(address) => Some(operate::serve(address, status.clone()).await?),
+        None => None,
+    };
+    let mut members = json!({"from": opened.from, "to": opened.to});
+    if let (Some(serving), Some(members)) = (&serving, members.as_object_mut()) {
+        members.insert("metrics".into(), serving.url.clone().into());
+    }
+    console.announce(&format!("bridge from {} to {}", opened.from, opened.to), members);
+    if let Some(serving) = &serving {
+        console.say(&format!("state and metrics at {}", serving.url));
+    }
+    let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
+    let until = async {
+        tokio::select! {
+            () = interrupt.asked() => {}
+            () = operate::idle(&status, idle) => {}
+        }
+    };
+    let mut running = pin!(bridge.run().until(until));
+    let ended = loop {
+        tokio::select! {
+            ended = &mut running => break ended,
+            Some((name, fate)) = printed.recv() => tell(&name, &fate, console),
+        }
+    };
+    while let Ok((name, fate)) = printed.try_recv() {
+        tell(&name, &fate, console);
+    }
+    console.say(&summary(&status));
+    match ended {
+        Ok(()) => Ok(Status::Done),
+        Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+    }
+}
+
+fn tell(name: &str, fate: &Fate, console: &Console) {
+    let report = match fate {
+        Fate::Refused(error) => Report::warning(format!("{name} is refused: {error}")).kind("dead-letter"),
+        Fate::Failed(error) => Report::warning(format!("{name} is tried again: {error}")).kind("retry"),
+        other => Report::note(format!("{name} {other}")).kind("redrive"),
+    };
+    console.report(&report);
+}
+
+/// Names a message by its place and the id of the event, without its payload.
+fn name(received: &Received) -> String {
+    let mut name = plain(received.topic().unwrap_or("message"));
+    if let Some(partition) = received.partition() {
+        let _ = write!(name, "/{}", partition.number());
+    }
+    if let Some(offset) = received.offset() {
+        let _ = write!(name, "/{offset}");
+    }
+    let decoding = cloudevents_kit::decoding();
+    let id = received.message().ok().and_then(|message| message.attribute("id", &decoding).ok().flatten());
+    match id {
+        Some(id) => format!("{name}, event {}", plain(&id)),
+        None => name,
+    }
+}
+
+fn summary(status: &BridgeStatus) -> String {
+    let metrics = status.metrics();
+    let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "message");
+    format!("{} moved, {} refused", number(metrics.confirmed), metrics.all_refused())
+}

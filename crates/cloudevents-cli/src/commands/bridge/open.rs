@@ -1,0 +1,185 @@
+//! Opens both ends of a bridge.
+
+use super::config::{Config, ModeName, NotEvents};
+use crate::{
+    connect::{self, Opened, Sending},
+    console::Console,
+    failure::Failure,
+};
+use cloudevents_kit::{
+    self as kit, FormatId, Sender,
+    sql::Expression,
+    transport::{
+        Bounds, Bridge, Carries, Confirmed, Endpoint, EventFilter, LossPolicy, ReceiverOptions,
+        bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
+    },
+};
+use std::{sync::Arc, time::Duration};
+
+/// An open bridge, and the URLs of both ends without secrets.
+pub(super) struct Both {
+    pub(super) bridge: Bridge,
+    pub(super) from: String,
+    pub(super) to: String,
+}
+
+/// Checks everything that needs no connection.
+pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
+    for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
+        Endpoint::parse(url).map_err(connect::failed)?;
+    }
+    check_source(config)?;
+    filter(config, console)?;
+    policy(config)?;
+    Ok(())
+}
+
+pub(super) async fn open(
+    config: &Config,
+    console: &Console,
+    observer: Arc<Observer>,
+) -> Result<Both, Failure> {
+    check(config, console)?;
+    let mut policy = policy(config)?;
+    policy.observer = Some(observer);
+    let limit = policy.limit;
+    let mut options = ReceiverOptions::from(kit::decoding());
+    options.in_flight = bounds(config, limit);
+    // The sender first: reading starts when both ends are there.
+    let sender = connect::sender(&config.to, &sending(config, limit)).await?;
+    check_target(config, &sender)?;
+    if let Some(url) = &config.dead_letter {
+        policy.dead_letters = Some(connect::sender(url, &sending(config, limit)).await?);
+    }
+    let Opened { mut receiver, url, notes } = connect::receiver(&config.from, options).await?;
+    notes.iter().for_each(|note| console.report(note));
+    match (filter(config, console)?, &mut policy.redrive) {
+        (Some(filter), Some(redrive)) => redrive.filter = Some(filter),
+        (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
+        (None, _) => {}
+    }
+    let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
+    Ok(Both { bridge, from: url, to: connect::shown(&config.to) })
+}
+
+fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
+    let mut policy = BridgePolicy::default();
+    policy.refuses_message = kit::refuses_message;
+    policy.limit = config.limit.map_or(policy.limit, Into::into);
+    policy.parked = config.parked.map_or(policy.parked, Into::into);
+    policy.order = config.order.0.clone();
+    policy.losses = config.losses.0;
+    policy.rate = config.rate;
+    policy.max_size = config.max_size;
+    policy.hops = config.hops.unwrap_or(policy.hops);
+    policy.drain = config.drain.map_or(policy.drain, |seconds| Duration::from_secs(seconds.get().into()));
+    policy.destination.clone_from(&config.destination);
+    policy.subject.clone_from(&config.subject);
+    policy.key = match (&config.key, config.drop_key) {
+        (Some(_), true) => return Err(Failure::usage("`key` and `drop-key` exclude each other")),
+        (Some(key), false) => KeyRule::From(key.clone()),
+        (None, true) => KeyRule::Dropped,
+        (None, false) => KeyRule::Kept,
+    };
+    policy.form = match (config.mode, &config.format) {
+        (ModeName::Structured, name) => {
+            let id = match name {
+                Some(name) => FormatId::parse(name).map_err(connect::failed)?,
+                None => FormatId::JSON,
+            };
+            let formats = kit::formats();
+            let format = formats.shared(&id);
+            let format = format.ok_or_else(|| Failure::usage(format!("there is no format `{id}`")))?;
+            Form::Structured(Arc::clone(format))
+        }
+        (_, Some(_)) => return Err(Failure::usage("`format` goes with `mode: structured`")),
+        (ModeName::Binary, None) => Form::Binary,
+        (ModeName::Kept, None) => Form::Kept,
+    };
+    policy.foreign = match (config.not_cloudevents, &config.wrap) {
+        (NotEvents::Refuse, None) => Foreign::Refused,
+        (NotEvents::Forward, None) => Foreign::Forwarded,
+        (NotEvents::Wrap, Some(wrap)) => {
+            Foreign::Wrapped(Wrap { source: wrap.source.clone(), ty: wrap.ty.clone() })
+        }
+        (NotEvents::Wrap, None) => {
+            return Err(Failure::usage("`not-cloudevents: wrap` needs `wrap` with `source` and `type`"));
+        }
+        (_, Some(_)) => return Err(Failure::usage("`wrap` goes with `not-cloudevents: wrap`")),
+    };
+    policy.headers = if config.headers.only_renamed { HeaderRule::none() } else { HeaderRule::all() };
+    policy.headers.drop.clone_from(&config.headers.drop);
+    policy.headers.rename = config.headers.rename.clone().into_iter().collect();
+    policy.redrive = config.redrive.as_ref().map(|rule| {
+        let mut redrive = Redrive::default();
+        redrive.dry_run = rule.dry_run;
+        redrive.replays = rule.replays.unwrap_or(redrive.replays);
+        redrive.messages = rule.count;
+        redrive
+    });
+    Ok(policy)
+}
+
+fn filter(config: &Config, console: &Console) -> Result<Option<EventFilter>, Failure> {
+    let Some(text) = &config.filter else { return Ok(None) };
+    let expression: Expression = super::super::sql::expression(text, console)?;
+    let filter = EventFilter::new(move |message, with| expression.matches_message(message, with));
+    Ok(Some(if config.drop_unmatched { filter.drop_unmatched() } else { filter }))
+}
+
+fn sending(config: &Config, limit: usize) -> Sending {
+    Sending {
+        headers: config.send_headers.clone(),
+        authorization: config.authorization.clone(),
+        timeout: Duration::from_secs(config.timeout.map_or(30, |seconds| seconds.get().into())),
+        parallel: limit,
+        losses: config.losses.0,
+        ..Sending::default()
+    }
+}
+
+fn bounds(config: &Config, limit: usize) -> Bounds {
+    let default = Bounds::default();
+    Bounds {
+        messages: config.in_flight.messages.map_or(default.messages.max(limit.saturating_mul(4)), Into::into),
+        bytes: config.in_flight.bytes.map_or(default.bytes, Into::into),
+    }
+}
+
+/// Checks that refused messages have a place, and that a group keeps the position.
+fn check_source(config: &Config) -> Result<(), Failure> {
+    let from = Endpoint::parse(&config.from).map_err(connect::failed)?;
+    let is_http = matches!(from.scheme(), "http" | "https");
+    if from.scheme() == "kafka" && from.option("group").is_none() {
+        return Err(Failure::usage("a bridge from Kafka needs a group, which keeps its position")
+            .help("add `group=NAME` to the URL"));
+    }
+    let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
+    if !is_http && !decided && config.dead_letter.is_none() {
+        return Err(Failure::usage("it is not decided what happens to messages that are refused")
+            .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
+    }
+    let own = from.path().trim_start_matches('/');
+    if config.redrive.is_some() && from.option("dead-letter").is_some_and(|place| place == own) {
+        return Err(Failure::usage(
+            "what is refused again would come again: the dead-letter place is FROM itself",
+        )
+        .help("name another place"));
+    }
+    Ok(())
+}
+
+/// Checks what the target can do.
+fn check_target(config: &Config, sender: &Sender) -> Result<(), Failure> {
+    let can = sender.capabilities();
+    if can.confirms == Confirmed::Written && config.losses.0 == LossPolicy::Refuse {
+        return Err(Failure::usage("TO does not confirm messages, so some may be lost")
+            .help("`--losses log` accepts this"));
+    }
+    let keys = config.from.starts_with("kafka:") && !config.drop_key;
+    if keys && !can.carries.contains(Carries::KEY) && config.losses.0 == LossPolicy::Refuse {
+        return Err(Failure::usage("TO does not carry the keys of Kafka records")
+            .help("`drop-key: true` in a configuration file leaves them out; `--losses log` leaves out all that TO does not carry"));
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `ce filter`: keeps the events that match.
+
+use crate::{
+    console::Console,
+    emit::Emit,
+    failure::{Failure, Status},
+    input::{self, Reading},
+    plain::{count, thousands},
+    progress::Progress,
+    report::Report,
+};
+use clap::Args;
+use cloudevents_kit::subscriptions::{FilterOptions, Filters, Invalid, Leniency, Parsed};
+use std::path::{Path, PathBuf};
+
+/// Keep the events that match subscription filters.
+///
+/// FILTERS is a file with a JSON array of Subscriptions API filters, or one such filter. An event matches if
+/// all filters are true.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce filter filters.json orders.jsonl > wanted.jsonl
+  echo '{\"prefix\": {\"type\": \"com.example.\"}}' > filter.json; ce filter filter.json orders.jsonl
+  ce listen http://127.0.0.1:8080/ | ce filter filters.json
+
+Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]
+pub(crate) struct Filter {
+    /// Read the filters from this file.
+    filters: PathBuf,
+    /// Filter the events of these files. `-` or no file: standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+pub(crate) fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
+    let filters = filters(&command.filters, &command.reading, console)?;
+    let mut emit = Emit::new(console);
+    let (mut matched, mut total) = (0_usize, 0_usize);
+    for path in input::files(&command.files) {
+        let mut events = input::open(&path, &command.reading)?;
+        let mut progress = Progress::new(console, None, "events");
+        while let Some(located) = events.next() {
+            let located = located?;
+            match &located.event {
+                Ok(decoded) => {
+                    total = total.saturating_add(1);
+                    progress.suspend(|| located.tell_repairs(console));
+                    if filters.matches(&decoded.value) {
+                        matched = matched.saturating_add(1);
+                        progress.suspend(|| emit.event(&decoded.value))?;
+                    }
+                }
+                Err(error) => progress.suspend(|| console.error(Status::No, &located.report(error))),
+            }
+            if events.may_wait() {
+                emit.flush()?;
+            }
+            progress.step();
+        }
+        progress.finish();
+    }
+    emit.flush()?;
+    console.say(&format!("{} of {} match", thousands(matched), count(total, "event")));
+    Ok(if matched > 0 { Status::Done } else { Status::No })
+}
+
+fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {
+    let (name, text) = input::read(path)?;
+    let options = match reading.lenient {
+        true => FilterOptions::strict().allow(Leniency::CesqlDialect),
+        false => FilterOptions::strict(),
+    };
+    let refused = |error: Invalid| Failure::usage(format!("{name}: invalid filters: {error}"));
+    // An object is one filter, an array is several.
+    let parsed = if text.trim_ascii_start().starts_with(b"{") {
+        let one = cloudevents_kit::subscriptions::Filter::parse_with(&text, &options).map_err(refused)?;
+        Parsed { value: Filters::from(one.value), repairs: one.repairs }
+    } else {
+        Filters::parse_with(&text, &options).map_err(refused)?
+    };
+    for repair in &parsed.repairs {
+        let words = format!("{}: the dialect is named sql", repair.path);
+        console.report(&Report::warning(words).kind(repair.kind.code()));
+    }
+    Ok(parsed.value)
+}

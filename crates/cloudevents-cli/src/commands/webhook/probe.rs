@@ -1,0 +1,274 @@
+//! Requests to the target that is checked, within limits.
+
+use bytes::Bytes;
+use cloudevents_kit::webhook::signature::{Sign as _, StandardSigner};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body::{Body, Frame, SizeHint};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::time::{Sleep, sleep, sleep_until, timeout_at};
+
+/// What a check may use, at most.
+const REQUESTS: u32 = 100;
+const BYTES: usize = 5 << 20;
+const TIME: Duration = Duration::from_secs(120);
+/// How long one request may take.
+const EXCHANGE: Duration = Duration::from_secs(30);
+/// The longest `Retry-After` that is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What is read of a response.
+const READ: usize = 64 << 10;
+
+/// Where a delivery has its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Header,
+    Query,
+    Both,
+    None,
+    Wrong,
+}
+
+/// How a delivery is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signing {
+    Right,
+    None,
+    /// Of another body.
+    Wrong,
+    /// Ten minutes ago.
+    Old,
+}
+
+/// A request to send.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) method: Method,
+    pub(super) origin: Option<String>,
+    pub(super) token: Token,
+    pub(super) signing: Signing,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+    /// One byte of the body at a time.
+    pub(super) slow: bool,
+}
+
+/// What came of a request: a response, or how the connection ended.
+pub(super) type Answer = Result<Response, String>;
+
+/// A response.
+#[derive(Clone, Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// Whether it has a payload.
+    pub(super) payload: bool,
+}
+
+/// Why the check ends early: a limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop(pub(super) &'static str);
+
+/// Sends requests one after the other over one connection, as long as the target keeps it open.
+pub(super) struct Probe {
+    client: reqwest::Client,
+    url: String,
+    token: Option<String>,
+    signer: Option<StandardSigner>,
+    requests: u32,
+    bytes: usize,
+    started: Instant,
+    /// Statuses of redirects that were seen.
+    pub(super) redirects: BTreeSet<u16>,
+    /// Whether a 429 came, and whether each had `Retry-After`.
+    pub(super) limited: Option<bool>,
+}
+
+impl Probe {
+    pub(super) fn new(
+        url: String,
+        token: Option<String>,
+        signer: Option<StandardSigner>,
+    ) -> reqwest::Result<Self> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .connect_timeout(Duration::from_secs(10))
+            .build()?;
+        let (requests, bytes, started) = (0, 0, Instant::now());
+        let (redirects, limited) = (BTreeSet::new(), None);
+        Ok(Self { client, url, token, signer, requests, bytes, started, redirects, limited })
+    }
+
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    pub(super) fn has_signer(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    pub(super) fn used(&self) -> (u32, usize, Duration) {
+        (self.requests, self.bytes, self.started.elapsed())
+    }
+
+    /// Sends a request; again, where the target is overloaded and says for how long.
+    pub(super) async fn send(&mut self, draft: &Draft) -> Result<Answer, Stop> {
+        loop {
+            let answer = self.exchange(draft).await?;
+            let Ok(response) = &answer else { return Ok(answer) };
+            if (300..400).contains(&response.status) {
+                self.redirects.insert(response.status);
+            }
+            let after =
+                response.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            if response.status == 429 {
+                let has = response.headers.contains_key(header::RETRY_AFTER);
+                self.limited = Some(self.limited.unwrap_or(true) && has);
+            }
+            match after.map(Duration::from_secs) {
+                Some(wait) if matches!(response.status, 429 | 503) && wait <= PATIENCE => sleep(wait).await,
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    async fn exchange(&mut self, draft: &Draft) -> Result<Answer, Stop> {
+        if self.requests >= REQUESTS {
+            return Err(Stop("100 requests were sent"));
+        }
+        if self.bytes.saturating_add(draft.body.len()) > BYTES {
+            return Err(Stop("5 MB were sent"));
+        }
+        let end = self.started.checked_add(TIME).unwrap_or(self.started);
+        if Instant::now() >= end {
+            return Err(Stop("two minutes have passed"));
+        }
+        self.requests = self.requests.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(draft.body.len());
+        let Some(request) = self.request(draft) else { return Ok(Err("the request cannot be made".into())) };
+        let sending = async {
+            let mut response = self.client.execute(request).await.map_err(why)?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let mut read = 0_usize;
+            while let Ok(Some(chunk)) = response.chunk().await {
+                read = read.saturating_add(chunk.len());
+                if read > READ {
+                    break;
+                }
+            }
+            Ok(Response { status, headers, payload: read > 0 })
+        };
+        let limit = Instant::now().checked_add(EXCHANGE).map_or(end, |limit| limit.min(end));
+        Ok(match timeout_at(limit.into(), sending).await {
+            Ok(answer) => answer,
+            Err(_) => Err("no response in time".into()),
+        })
+    }
+
+    fn request(&self, draft: &Draft) -> Option<reqwest::Request> {
+        let mut url = reqwest::Url::parse(&self.url).ok()?;
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let headers = &mut parts.headers;
+        for (name, value) in &draft.headers {
+            headers.insert(*name, value.parse().ok()?);
+        }
+        if let Some(origin) = &draft.origin {
+            headers.insert("webhook-request-origin", origin.parse().ok()?);
+        }
+        if let Some(token) = &self.token {
+            let wrong = "this is not the token";
+            if matches!(draft.token, Token::Header | Token::Both) {
+                headers.insert(header::AUTHORIZATION, bearer(token)?);
+            }
+            if matches!(draft.token, Token::Query | Token::Both) {
+                url.query_pairs_mut().append_pair("access_token", token);
+            }
+            if draft.token == Token::Wrong {
+                headers.insert(header::AUTHORIZATION, bearer(wrong)?);
+            }
+        }
+        if let Some(signer) = self.signer.as_ref().filter(|_| draft.method == Method::POST) {
+            let now = SystemTime::now();
+            let id = format!("check_{}", self.requests);
+            let (body, at): (&[u8], _) = match draft.signing {
+                Signing::Right => (&draft.body, Some(now)),
+                Signing::Wrong => (b"another body", Some(now)),
+                Signing::Old => (&draft.body, now.checked_sub(Duration::from_secs(600))),
+                Signing::None => (&draft.body, None),
+            };
+            if let Some(at) = at {
+                signer.sign(&mut parts, body, &id, at).ok()?;
+            }
+        }
+        let mut request = reqwest::Request::new(draft.method.clone(), url);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = match draft.slow {
+            false if draft.body.is_empty() => None,
+            false => Some(draft.body.clone().into()),
+            true => Some(reqwest::Body::wrap(Slow::new(draft.body.clone()))),
+        };
+        Some(request)
+    }
+}
+
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// An error without its URL, in which there may be a secret.
+fn why(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A body that comes one byte each half second.
+struct Slow {
+    body: Bytes,
+    next: Pin<Box<Sleep>>,
+}
+
+impl Slow {
+    fn new(body: Bytes) -> Self {
+        Self { body, next: Box::pin(sleep(Duration::ZERO)) }
+    }
+}
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.body.is_empty() {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.next.as_mut().poll(context));
+        let deadline = self.next.deadline();
+        let deadline = deadline.checked_add(Duration::from_millis(500)).unwrap_or(deadline);
+        self.next = Box::pin(sleep_until(deadline));
+        let byte = self.body.split_to(1);
+        Poll::Ready(Some(Ok(Frame::data(byte))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.body.len()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,192 @@
+//! `ce webhook serve`.
+
+use super::{
+    fault::Fault,
+    keys::{secret, verifier},
+};
+use crate::{
+    connect,
+    console::Console,
+    emit::Emit,
+    failure::{Failure, Status},
+    interrupt::Interrupt,
+    plain::count,
+    report::Report,
+};
+use clap::Args;
+use cloudevents_kit::{
+    http::serve,
+    transport::Endpoint,
+    webhook::{
+        handshake::{AllowedOrigins, Rate},
+        receiver::{MemoryStore, Webhook, WebhookOptions},
+    },
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch};
+
+/// Receive deliveries and print their events: a target to develop senders against.
+///
+/// Checks what it is given to check: origins, a token, a signature. Faults can be planted, to see what a sender or `ce webhook check`
+/// makes of them.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce webhook serve http://127.0.0.1:8080/hook --unauthenticated
+  HOOK_TOKEN=... ce webhook serve http://127.0.0.1:8080/hook --origin '*.partner.example' --token-env HOOK_TOKEN
+  ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --misbehave 204=503
+
+Faults:
+  204=503               respond with 503 to deliveries where 204 is right; with any two statuses
+  origin=, origin=NAME  leave WebHook-Allowed-Origin out of the handshake, or set it; the same with rate and allow
+  agrees-to-all         agree to origins that are not allowed
+  no-handshake          respond to the handshake with 404
+  redirects-handshake   redirect the handshake
+  untyped-payload       accept with a payload without a content type
+  bare-headers          leave out Cache-Control and Retry-After
+
+Exit status: 0 done, 1 a delivery was not an event, 2 wrong usage, 3 the network failed.")]
+pub(crate) struct Serve {
+    /// Listen at this URL: http://ADDRESS:PORT/PATH.
+    url: String,
+    /// Agree to this sender: a DNS name, or `*.` and a name. May be repeated. Without it, there is no handshake.
+    #[arg(long = "origin", value_name = "NAME")]
+    origins: Vec<String>,
+    /// Grant at most this number of deliveries a minute.
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<u32>,
+    /// The environment variable with the access token of deliveries.
+    #[arg(long, value_name = "VARIABLE")]
+    token_env: Option<String>,
+    /// The environment variable with the key of signatures, as Standard Webhooks has them.
+    #[arg(long, value_name = "VARIABLE")]
+    secret_env: Option<String>,
+    /// Accept deliveries from anyone.
+    #[arg(long)]
+    unauthenticated: bool,
+    /// Plant this fault. May be repeated.
+    #[arg(long, value_name = "FAULT")]
+    misbehave: Vec<Fault>,
+    /// The longest time that a body may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    body_deadline: u64,
+    /// Exit after this number of events.
+    #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+}
+
+pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure> {
+    connect::runtime()?.block_on(receive(command, console))
+}
+
+async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
+    let options = options(command)?;
+    let http = options.http.clone();
+    let (webhook, mut receiver) = Webhook::open(options)
+        .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
+    let (listener, url, path) = listen(&command.url).await?;
+    let (stop, mut stopped) = watch::channel(false);
+    let faults: Arc<[Fault]> = command.misbehave.clone().into();
+    let server = tokio::spawn(async move {
+        let stop = async {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        let respond = move |request: http::Request<_>, peer| {
+            let (webhook, faults, path) = (webhook.clone(), Arc::clone(&faults), Arc::clone(&path));
+            async move {
+                let (method, at) = (request.method().clone(), request.uri().path() == &*path);
+                let origin = request.headers().get("webhook-request-origin").cloned();
+                if !at {
+                    let mut response = http::Response::new(bytes::Bytes::new());
+                    *response.status_mut() = http::StatusCode::NOT_FOUND;
+                    return response;
+                }
+                let mut response = webhook.respond(request, Some(peer)).await;
+                faults.iter().for_each(|fault| fault.apply(&method, origin.as_ref(), &mut response));
+                response
+            }
+        };
+        serve(listener, &http, stop, respond).await;
+    });
+    let interrupt = Interrupt::watch();
+    console.announce(&format!("listening at {url}"), json!({"url": url}));
+    let mut emit = Emit::new(console);
+    let mut events = 0_u64;
+    while command.count.is_none_or(|count| events < count) {
+        let delivery = tokio::select! {
+            biased;
+            () = interrupt.asked() => break,
+            next = receiver.next() => match next {
+                Ok(Some(delivery)) => delivery,
+                _ => break,
+            },
+        };
+        let settled = match delivery.events() {
+            Ok(found) => {
+                for event in &found {
+                    emit.event(event)?;
+                    events = events.saturating_add(1);
+                }
+                emit.flush()?;
+                delivery.accept()
+            }
+            Err(error) => {
+                console.error(Status::No, &Report::of(&error));
+                delivery.reject(&error)
+            }
+        };
+        if settled.await.is_err() {
+            console.report(&Report::warning("the sender disconnected before the response"));
+        }
+    }
+    emit.flush()?;
+    stop.send_replace(true);
+    let _ = receiver.drain(Duration::from_secs(5)).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
+    console.say(&format!("{} received", count(usize::try_from(events).unwrap_or(usize::MAX), "event")));
+    Ok(Status::Done)
+}
+
+fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
+    let mut options = match command.origins.as_slice() {
+        [] => WebhookOptions::without_handshake(),
+        origins => WebhookOptions::allowing(
+            AllowedOrigins::new(origins).map_err(|error| Failure::usage(format!("--origin: {error}")))?,
+        ),
+    };
+    if let Some(rate) = command.rate {
+        let rate = Rate::per_minute(rate).map_err(|error| Failure::usage(format!("--rate: {error}")))?;
+        options = options.highest_rate(rate);
+    }
+    if let Some(variable) = &command.token_env {
+        options = options.token(secret(variable)?);
+    }
+    if let Some(variable) = &command.secret_env {
+        options = options.signature(verifier(variable)?);
+    }
+    if command.unauthenticated {
+        options = options.unauthenticated();
+    }
+    options.http.receiver.decoding = cloudevents_kit::decoding();
+    // A target for development: what is larger than this is a mistake in a test.
+    options.http.receiver.decoding.limits.bytes = 512 << 10;
+    options.http.body_deadline = Duration::from_secs(command.body_deadline);
+    Ok(options.idempotency(MemoryStore::new(10_000)))
+}
+
+async fn listen(url: &str) -> Result<(TcpListener, String, Arc<str>), Failure> {
+    let failed = |error| Failure::Told(Status::Usage, Box::new(connect::report(&error)));
+    let endpoint = Endpoint::parse(url).map_err(failed)?;
+    if endpoint.scheme() != "http" {
+        return Err(
+            Failure::usage("the scheme is not `http`").help("let a proxy in front of it terminate TLS")
+        );
+    }
+    let host = endpoint.host().map_err(failed)?.with_port(80);
+    let network = |error| Failure::new(Status::Network, format!("cannot listen at {host}: {error}"));
+    let listener = TcpListener::bind((host.name(), host.port().unwrap_or(80))).await.map_err(network)?;
+    let address = listener.local_addr().map_err(network)?;
+    let path = format!("/{}", endpoint.path());
+    Ok((listener, format!("http://{address}{path}"), path.into()))
+}

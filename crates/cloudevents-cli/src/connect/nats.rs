@@ -1,0 +1,31 @@
+//! `nats` and `nats+jetstream` URLs.
+
+use super::{Opened, Sending, check_options, failed};
+use crate::failure::Failure;
+use cloudevents_kit::{
+    Sender,
+    nats::async_nats051::{self, NatsReceiverOptions, NatsSenderOptions},
+    transport::{Bounds, Endpoint, ReceiverOptions},
+};
+
+pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    check_options(endpoint)?;
+    let mut options = NatsSenderOptions::default();
+    options.sender.enqueue_timeout = sending.timeout;
+    options.sender.losses = sending.losses;
+    options.timeout = sending.timeout;
+    options.connection.connect_timeout = sending.timeout;
+    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    async_nats051::sender(endpoint.expose_url(), options).await.map_err(failed)
+}
+
+pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+    let mut options = NatsReceiverOptions::from(options);
+    if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
+        let queue = std::mem::take(&mut options.queue);
+        let is_stored = endpoint.scheme().contains("jetstream");
+        options.queue = if is_stored { queue.rejecting_to_broker() } else { queue.dropping_rejected() };
+    }
+    let receiver = async_nats051::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
+}

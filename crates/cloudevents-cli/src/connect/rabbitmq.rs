@@ -1,0 +1,45 @@
+//! `rabbitmq` and `rabbitmqs` URLs: AMQP 0.9.1.
+
+use super::{Opened, Sending, check_options, failed};
+use crate::failure::Failure;
+use cloudevents_kit::{
+    Error, Sender,
+    rabbitmq::lapin4::{self, RabbitReceiverOptions, RabbitRefusal, RabbitSenderOptions},
+    transport::{Bounds, Endpoint, ReceiverOptions},
+};
+use std::error::Error as _;
+
+pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
+    check_options(endpoint)?;
+    check_tls(endpoint)?;
+    let mut options = RabbitSenderOptions::default();
+    options.sender.enqueue_timeout = sending.timeout;
+    options.sender.losses = sending.losses;
+    options.timeout = sending.timeout;
+    options.connection.connect_timeout = sending.timeout;
+    options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    lapin4::sender(endpoint.expose_url(), options).await.map_err(failed)
+}
+
+pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+    check_tls(endpoint)?;
+    let mut options = RabbitReceiverOptions::from(options);
+    if endpoint.option("dead-letter").is_none() && endpoint.option("reject").is_none() {
+        options.queue = std::mem::take(&mut options.queue).rejecting_to_broker();
+    }
+    let receiver = lapin4::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes: Vec::new() })
+}
+
+/// Whether the broker may accept the message later.
+pub(super) fn is_temporary(error: &Error) -> bool {
+    let refusal = error.source().and_then(|source| source.downcast_ref::<RabbitRefusal>());
+    refusal.is_some_and(RabbitRefusal::is_temporary)
+}
+
+fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {
+    if endpoint.scheme() == "rabbitmqs" && !cfg!(feature = "tls") {
+        return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! `ce bridge`, as a user runs it.
+
+use crate::program::{GOOD, Listener, ce, ce_with, command, file};
+use cloudevents_testkit::amqp::Broker;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, Command, Stdio},
+};
+
+struct Bridge {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    metrics: String,
+}
+
+impl Bridge {
+    fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["bridge", "--metrics", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut child = command(&all).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let metrics = loop {
+            let mut line = String::new();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it does not start");
+            if let Some(url) = line.trim().strip_prefix("state and metrics at http://") {
+                break url.strip_suffix("/metrics").unwrap().to_owned();
+            }
+        };
+        Self { child, errors, metrics }
+    }
+
+    /// The response to GET.
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.metrics).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    fn until(&self, line: &str) {
+        while !self.get("/metrics").lines().any(|found| found == line) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut text = String::new();
+        self.errors.read_to_string(&mut text).unwrap();
+        (self.child.wait().unwrap().code(), text)
+    }
+}
+
+fn send(url: &str, id: usize) {
+    let event = GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#));
+    assert_eq!(ce_with(&["send", url], event).status, 0);
+}
+
+/// The story of the README: a queue to a webhook that is away, and a bridge that is killed.
+#[test]
+fn a_queue_to_a_webhook_that_is_away_and_a_bridge_that_is_killed() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url("orders");
+    let from = format!("{url}?dead-letter=rejected");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let hook = format!("http://127.0.0.1:{port}/events");
+    (1..=3).for_each(|id| send(&url, id));
+
+    let bridge = Bridge::start(&[&from, &hook]);
+    assert!(bridge.get("/live").starts_with("HTTP/1.1 200 OK\r\n"));
+    while !bridge.get("/metrics").contains("cloudevents_bridge_failed_total 3") {
+        std::thread::yield_now();
+    }
+    assert!(bridge.get("/ready").starts_with("HTTP/1.1 503 "));
+    bridge.signal("-KILL");
+    assert_eq!(bridge.end().0, None);
+    send(&url, 4);
+
+    let bridge = Bridge::start(&[&from, &hook]);
+    let listener = Listener::at(&hook, &["--count", "4"]);
+    let listened = listener.end();
+    assert_eq!(listened.status, 0);
+    let mut ids: Vec<_> =
+        listened.lines().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    assert_eq!(ids, ["1", "2", "3", "4"]);
+    bridge.until("cloudevents_bridge_confirmed_total 4");
+    assert!(bridge.get("/ready").starts_with("HTTP/1.1 200 OK\r\n"));
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.ends_with("4 messages moved, 0 refused\n"), "{text}");
+    assert!(broker.queue("orders").is_empty() && broker.queue("rejected").is_empty());
+}
+
+#[test]
+fn dead_letters_are_taken_back() {
+    let broker = Broker::start().unwrap();
+    let (from, to) = (broker.url("rejected?reject=drop"), broker.url("orders"));
+    (1..=3).for_each(|id| send(&broker.url("rejected"), id));
+    let arguments = ["bridge", &from, &to, "--redrive", "--idle", "1", "--filter", "id <> '2'"];
+    let ran = ce(&[&arguments[..], &["--dry-run"]].concat());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.err.matches("would be sent").count(), 2, "{}", ran.err);
+    assert!(broker.queue("orders").is_empty());
+    let ran = ce(&arguments);
+    assert!(ran.err.ends_with("2 messages moved, 0 refused\n"), "{}", ran.err);
+    let listened = Listener::at(&to, &["--count", "2"]).end();
+    assert_eq!(listened.lines().len(), 2);
+}
+
+#[test]
+fn mistakes() {
+    let kafka = "kafka://localhost:9092/orders";
+    for (arguments, words) in [
+        (vec!["bridge"], "there is no FROM"),
+        (vec!["bridge", "amqp://localhost/a"], "there is no TO"),
+        (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "it is not decided what happens"),
+        (vec!["bridge", kafka, "http://localhost/"], "a bridge from Kafka needs a group"),
+        (
+            vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],
+            "the dead-letter place is FROM itself",
+        ),
+        (vec!["bridge", "http://localhost/", "http://localhost/", "--order", "x"], "`attribute:NAME`"),
+        (
+            vec!["bridge", "http://localhost/", "http://localhost/", "--filter", "id ="],
+            "expected an expression",
+        ),
+    ] {
+        let ran = ce(&[&arguments[..], &["--check"]].concat());
+        assert_eq!(ran.status, 2, "{arguments:?}");
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_configuration_file_is_checked_with_places() {
+    let good = "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\nsubject: \"{type}/{id}\"\n";
+    let path = file("bridge.yaml", good);
+    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, "the settings are valid\n"));
+    let path = file("bridge.yaml", "from: http://127.0.0.1:0/\nto: http://127.0.0.1:1/\nlimt: 3\n");
+    let ran = ce(&["bridge", "--config", path.to_str().unwrap(), "--check"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("unknown field `limt`") && ran.err.contains("bridge.yaml:3:1"), "{}", ran.err);
+}

@@ -1,0 +1,57 @@
+//! `ce send` and `ce listen` with an MQTT broker in this process.
+
+use crate::program::{GOOD, Listener, ce_with};
+use cloudevents_testkit::mqtt::{Answer, Broker, Published};
+
+#[test]
+fn from_one_to_the_other() {
+    let broker = Broker::start().unwrap();
+    let listener = Listener::at(&broker.url("plant/%23"), &["--count", "3"]);
+    assert!(listener.notes.contains("as with `reject=drop` in the URL"), "{}", listener.notes);
+    let url = broker.url("plant/{type}");
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
+    let two = format!("{GOOD}\n{GOOD}\n");
+    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "3 events received\n"));
+    assert_eq!(listened.out.lines().collect::<Vec<_>>(), [GOOD, GOOD, GOOD]);
+    assert!(broker.published().iter().all(|message| message.topic == "plant/t"));
+}
+
+#[test]
+fn mqtt_3_takes_documents() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url("plant?version=3.1.1");
+    let listener = Listener::at(&url, &["--count", "1"]);
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(listener.end().out, format!("{GOOD}\n"));
+}
+
+#[test]
+fn what_is_no_event_is_reported() {
+    let broker = Broker::start().unwrap();
+    let listener = Listener::at(&broker.url("plant"), &["--count", "1"]);
+    let mut message = Published::new("plant", "{\"specversion\":\"1.0\",\n \"id\":7}");
+    message.content_type = Some("application/cloudevents+json".into());
+    broker.publish(message);
+    assert_eq!(ce_with(&["send", &broker.url("plant")], GOOD).status, 0);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
+    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7\n";
+    assert!(listened.err.contains(wanted), "{}", listened.err);
+}
+
+#[test]
+fn refusals_and_failures_are_distinguished() {
+    let mut broker = Broker::start().unwrap();
+    let url = broker.url("plant");
+    broker.answer(Answer::refuse(0x97));
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.err.contains("quota exceeded"), "{}", ran.err);
+    broker.stop();
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 3);
+    assert_eq!(ce_with(&["send", &format!("{url}?qos=3")], GOOD).status, 2);
+}

@@ -1,0 +1,67 @@
+//! `ce send` and `ce listen` with a NATS server in this process.
+
+use crate::program::{GOOD, Listener, ce_with};
+use cloudevents_testkit::nats::{Server, ServerOptions};
+use std::net::TcpListener;
+
+#[test]
+fn from_one_to_the_other() {
+    let server = Server::start().unwrap();
+    let (url, all) = (server.url("orders.new"), server.url("orders.*"));
+    let listener = Listener::at(&all, &["--count", "4"]);
+    assert_eq!((listener.url.as_str(), listener.notes.as_str()), (all.as_str(), ""));
+    let input = r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"application/json","subject":"café","data":{"total":1.10}}"#;
+    let ran = ce_with(&["send", &url], input);
+    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
+    let two = format!("{GOOD}\n{GOOD}\n");
+    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
+    let by_type = server.url("orders.{type}");
+    // The type has dots, so `*` does not match it; core NATS does not report that there is no subscriber.
+    assert_eq!(ce_with(&["send", &by_type], GOOD).status, 0);
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "4 events received\n"));
+    assert_eq!(listened.out.lines().collect::<Vec<_>>(), [input, GOOD, GOOD, GOOD]);
+}
+
+#[test]
+fn listening_goes_on_when_the_server_is_back() {
+    let mut server = Server::start().unwrap();
+    let url = server.url("orders");
+    let listener = Listener::at(&url, &["--count", "1"]);
+    server.stop();
+    server.restart().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { server.has_subscriptions("orders", 1).await });
+    assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out), (0, format!("{GOOD}\n")), "{}", listened.err);
+    assert_eq!(listened.err.matches("warning: the connection was lost; reconnecting").count(), 1);
+}
+
+#[test]
+fn refusals_and_failures_are_told_apart() {
+    let mut options = ServerOptions::default();
+    options.users.push(("alice".into(), "s3cret".into()));
+    let server = Server::with_options(options).unwrap();
+    let url = |user: &str| server.url("orders").replace("nats://", &format!("nats://{user}@"));
+    assert_eq!(ce_with(&["send", &url("alice:s3cret")], GOOD).status, 0);
+    let ran = ce_with(&["send", &url("alice:wr0ng")], GOOD);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(!ran.err.contains("wr0ng") && ran.err.contains("authorization violation"), "{}", ran.err);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = format!("nats://{free}/orders");
+    let avro = url("alice:s3cret");
+    for (arguments, status) in [
+        (vec!["send", gone.as_str(), "--timeout", "1"], 3),
+        (vec!["send", avro.as_str(), "--mode", "structured", "--format", "avro"], 2),
+        (vec!["send", "nats://127.0.0.1:9/q", "--mode", "batched"], 2),
+        (vec!["send", "nats://127.0.0.1:9/q", "--header", "a: b"], 2),
+        (vec!["send", "nats://127.0.0.1:9/q?mode=structured", "--timeout", "1"], 2),
+        (vec!["send", "nats://127.0.0.1:9/q?consumer=c", "--timeout", "1"], 2),
+        (vec!["listen", "nats://127.0.0.1:9/", "--idle", "1"], 2),
+    ] {
+        let ran = ce_with(&arguments, GOOD);
+        assert_eq!(ran.status, status, "{arguments:?}: {}", ran.err);
+    }
+}

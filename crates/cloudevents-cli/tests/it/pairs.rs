@@ -1,0 +1,140 @@
+//! Every pair of protocols once, over embedded brokers, with the sample events in every mode. A protocol joins with an entry in `ends`.
+
+use cloudevents_conformance::vectors::samples;
+use cloudevents_kit::{
+    self as kit, Bridge, Event, Message, Receiver, Sender,
+    http::{HttpReceiver, HttpReceiverOptions},
+    json::Json,
+    transport::{
+        ReceiverOptions,
+        bridge::{BridgePolicy, HOPS},
+    },
+};
+use cloudevents_testkit::{amqp, kafka, tagged};
+use serde_json::Value;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::timeout;
+
+/// A place of one protocol, with a receiver and a sender of it.
+struct End {
+    name: &'static str,
+    receiver: Receiver,
+    sender: Sender,
+    /// What has to live as long.
+    _broker: Option<Box<dyn std::any::Any>>,
+}
+
+/// One new place of each protocol.
+async fn ends() -> Vec<End> {
+    vec![http().await, over_kafka().await, over_amqp().await]
+}
+
+async fn http() -> End {
+    let options = HttpReceiverOptions::from(ReceiverOptions::from(kit::decoding()));
+    let receiver = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
+    let sender = kit::connect_sender(&receiver.url()).await.unwrap();
+    End { name: "http", receiver: receiver.into_receiver(), sender, _broker: None }
+}
+
+async fn over_kafka() -> End {
+    let broker = kafka::Broker::start().unwrap();
+    broker.create_topic("events", 2).unwrap();
+    broker.create_topic("rejected", 1).unwrap();
+    let receiver = kit::connect_receiver(&broker.url("events?group=g&dead-letter=rejected")).await.unwrap();
+    let sender = kit::connect_sender(&broker.url("events")).await.unwrap();
+    End { name: "kafka", receiver, sender, _broker: Some(Box::new(broker)) }
+}
+
+async fn over_amqp() -> End {
+    let broker = amqp::Broker::start().unwrap();
+    let receiver = kit::connect_receiver(&broker.url("events?reject=broker")).await.unwrap();
+    let sender = kit::connect_sender(&broker.url("events")).await.unwrap();
+    End { name: "amqp", receiver, sender, _broker: Some(Box::new(broker)) }
+}
+
+/// The sample events, with the number of the pair in their ids so that all are distinct.
+fn events() -> Vec<Event> {
+    let lists = samples().map(|(_, text)| serde_json::from_str::<Vec<Value>>(text).unwrap());
+    let single = lists.flatten().filter_map(|sample| tagged::to_event(sample.get("event")?).ok());
+    let distinct = |(number, event): (usize, Event)| {
+        let id = format!("{number}-{}", event.id());
+        event.into_builder().id(id).build().unwrap()
+    };
+    single.enumerate().map(distinct).collect()
+}
+
+/// What has to arrive of an event: attributes as their text, since binary mode does not carry their types, and the payload. A content type
+/// that JSON documents imply is written out in binary mode.
+fn content(event: &Event) -> (String, Vec<(String, String)>, Option<Vec<u8>>) {
+    let given = event.attributes().filter(|(name, _)| *name != "datacontenttype");
+    let mut attributes: Vec<_> =
+        given.map(|(name, value)| (name.to_string(), value.to_canonical().into_owned())).collect();
+    attributes.extend(event.content_type().map(|of| ("content type".to_owned(), of.to_string())));
+    attributes.sort();
+    (event.id().to_owned(), attributes, event.data_bytes().map(|data| data.to_vec()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_pair() {
+    // As the program does it. Another test may have done so.
+    #[cfg(feature = "tls")]
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let count = ends().await.len();
+    for from in 0..count {
+        for to in 0..count {
+            let (from, to) = (ends().await.remove(from), ends().await.remove(to));
+            let pair = format!("{} to {}", from.name, to.name);
+            timeout(Duration::from_secs(120), one_pair(from, to)).await.unwrap_or_else(|_| panic!("{pair}"));
+        }
+    }
+}
+
+async fn one_pair(from: End, to: End) {
+    let pair = format!("{} to {}", from.name, to.name);
+    let mut sent: Vec<(Message, Event)> = Vec::new();
+    for (number, event) in events().into_iter().enumerate() {
+        let again = |mode: &str| event.clone().into_builder().id(format!("{mode}-{number}")).build().unwrap();
+        let (binary, structured) = (again("binary"), again("structured"));
+        sent.push((Message::from(&binary), binary));
+        sent.push((Message::structured(&structured, &Json::new()).unwrap().0, structured));
+    }
+    let mut policy = BridgePolicy::default();
+    policy.refuses_message = kit::refuses_message;
+    let bridge = Bridge::new(from.receiver, to.sender, policy).unwrap();
+    let (status, stop) = (bridge.status(), bridge.stopper());
+    let bridge = tokio::spawn(async move { bridge.run().await });
+
+    // A sender of HTTP waits until the bridge has passed the message on.
+    let messages: Vec<Message> = sent.iter().map(|(message, _)| message.clone()).collect();
+    let sender = from.sender.clone();
+    let sending = tokio::spawn(async move { sender.send_all(messages).await });
+    let mut expected: BTreeSet<_> = sent.iter().map(|(_, event)| content(event)).collect();
+    let mut receiver = to.receiver;
+    while !expected.is_empty() {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        let event = delivery.event().unwrap_or_else(|error| panic!("{pair}: {error}"));
+        assert!(
+            expected.remove(&content(&event)),
+            "{pair}: {:?}, of {:#?}",
+            content(&event),
+            expected.iter().find(|(id, ..)| id == event.id())
+        );
+        let mode = delivery.message().unwrap().mode();
+        assert!(event.id().starts_with(mode.as_str()), "{pair}: {} came in {mode:?}", event.id());
+        let document = sent.iter().find_map(|(message, known)| match message {
+            Message::Structured(document) if known.id() == event.id() => Some(document.body()),
+            _ => None,
+        });
+        assert!(document.is_none_or(|document| delivery.body().unwrap() == *document), "{pair}: other bytes");
+        assert_eq!(delivery.header_text(HOPS).unwrap(), "1", "{pair}");
+        delivery.accept().await.unwrap();
+    }
+    sending.await.unwrap().unwrap_or_else(|error| panic!("{pair}: {error}"));
+    stop.stop();
+    bridge.await.unwrap().unwrap_or_else(|error| panic!("{pair}: {error}"));
+    assert_eq!(
+        (status.metrics().confirmed, status.metrics().all_refused()),
+        (sent.len() as u64, 0),
+        "{pair}"
+    );
+}

@@ -1,0 +1,52 @@
+//! `ce send` and `ce listen` with a broker of AMQP 0.9.1 in this process.
+
+use crate::program::{GOOD, Listener, ce_with};
+use cloudevents_testkit::rabbitmq::{Answer, Broker, BrokerOptions};
+
+#[test]
+fn from_one_to_the_other() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let url = broker.url("queue=orders");
+    let input = r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"application/json","subject":"café","data":{"total":1.10}}"#;
+    let ran = ce_with(&["send", &url], input);
+    assert_eq!((ran.status, queue.len()), (0, 1), "{}", ran.err);
+    let two = format!("{GOOD}\n{GOOD}\n");
+    assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
+    let listened = Listener::at(&url, &["--count", "3"]).end();
+    assert_eq!((listened.status, listened.err.as_str()), (0, "3 events received\n"));
+    assert_eq!(listened.out.lines().collect::<Vec<_>>(), [input, GOOD, GOOD]);
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn refusals_and_failures_are_told_apart() {
+    let mut options = BrokerOptions::default();
+    options.users.push(("alice".into(), "s3cret".into()));
+    let broker = Broker::with_options(options).unwrap();
+    let queue = broker.queue("orders");
+    let url = |user: &str, options: &str| {
+        broker.url(options).replace("rabbitmq://", &format!("rabbitmq://{user}@"))
+    };
+    let good = url("alice:s3cret", "queue=orders");
+    assert_eq!(ce_with(&["send", &good], GOOD).status, 0);
+    let ran = ce_with(&["send", &url("alice:wr0ng", "queue=orders")], GOOD);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(!ran.err.contains("wr0ng") && ran.err.contains("ACCESS_REFUSED"), "{}", ran.err);
+    queue.answer(Answer::Nack);
+    assert_eq!(ce_with(&["send", &good], GOOD).status, 3);
+    let ran = ce_with(&["send", &url("alice:s3cret", "queue=missing")], GOOD);
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.err.contains("there is no queue `missing`") && ran.err.contains("declare"), "{}", ran.err);
+    for (arguments, status) in [
+        (["send", "rabbitmq://127.0.0.1:9/?queue=q", "--timeout", "1"], 3),
+        (["send", "rabbitmq://127.0.0.1:9/?queue=q", "--mode", "batched"], 2),
+        (["send", "rabbitmq://127.0.0.1:9/?queue=q", "--header", "a: b"], 2),
+        (["send", "rabbitmq://127.0.0.1:9/?queue=q&mode=structured", "--timeout", "1"], 2),
+        (["send", "rabbitmq://127.0.0.1:9/?queue=q&prefetch=1", "--timeout", "1"], 2),
+        (["listen", "rabbitmq://127.0.0.1:9/", "--idle", "1"], 2),
+    ] {
+        let ran = ce_with(&arguments, GOOD);
+        assert_eq!(ran.status, status, "{arguments:?}: {}", ran.err);
+    }
+}

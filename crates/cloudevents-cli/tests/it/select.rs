@@ -1,0 +1,94 @@
+//! `ce sql`, `ce filter` and `ce listen --filter`.
+
+use crate::program::{Listener, ce, file};
+
+const EVENTS: &str = concat!(
+    r#"{"specversion":"1.0","id":"1","source":"/s","type":"com.example.a","priority":3}"#,
+    "\n",
+    r#"{"specversion":"1.0","id":"2","source":"/s","type":"com.example.b"}"#,
+    "\n"
+);
+
+#[test]
+fn an_expression_is_evaluated_for_each_event() {
+    let events = file("events.jsonl", EVENTS);
+    let ran = ce(&["sql", "priority + 1", events.to_str().unwrap()]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let lines = ran.lines();
+    assert_eq!(lines[0], serde_json::json!({"value": 4, "type": "Integer", "errors": []}));
+    assert_eq!(lines[1]["value"], 0);
+    assert_eq!(lines[1]["errors"][0]["kind"], "missing-attribute");
+    let ran = ce(&["sql", "UPPER(id)", events.to_str().unwrap(), "--output", "pretty"]);
+    assert_eq!(ran.out, "'1'\n'2'\n");
+}
+
+#[test]
+fn a_mistake_in_an_expression_has_a_caret() {
+    let ran = ce(&["sql", "type LIKE 5", "--check"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("expected a string literal as the pattern of LIKE, found the number `5`"),
+        "{}",
+        ran.err
+    );
+    let lines: Vec<_> = ran.err.lines().collect();
+    let shown = lines.iter().position(|line| line.contains("type LIKE 5")).unwrap();
+    let at = lines[shown].find("LIKE 5").unwrap() + "LIKE ".len();
+    assert_eq!(lines[shown + 1].find('^'), Some(at), "{}", ran.err);
+}
+
+#[test]
+fn an_expression_is_checked_without_events() {
+    let ran = ce(&["sql", "--check", "time>'2026-01-01' and (subject='x')"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.lines()[0]["expression"], "time > '2026-01-01' AND subject = 'x'");
+    assert_eq!(ran.lines()[0]["attributes"], serde_json::json!(["subject", "time"]));
+    assert!(ran.err.contains("never an Integer"), "{}", ran.err);
+}
+
+#[test]
+fn filters_keep_what_matches() {
+    let events = file("events.jsonl", EVENTS);
+    let filters = file("filters.json", r#"[{"suffix": {"type": ".b"}}, {"sql": "NOT EXISTS priority"}]"#);
+    let ran = ce(&["filter", filters.to_str().unwrap(), events.to_str().unwrap()]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.lines().len(), 1);
+    assert_eq!(ran.lines()[0]["id"], "2");
+    assert!(ran.err.contains("1 of 2 events match"), "{}", ran.err);
+    let none = file("none.json", r#"{"exact": {"id": "3"}}"#);
+    let ran = ce(&["filter", none.to_str().unwrap(), events.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, ""));
+}
+
+#[test]
+fn filters_that_are_none_say_where() {
+    let bad = file("bad.json", r#"[{"any": [{"exact": {"type": ""}}]}]"#);
+    let ran = ce(&["filter", bad.to_str().unwrap(), "-"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("/0/any/0/exact/type: the value is empty"), "{}", ran.err);
+    let knative = file("knative.json", r#"[{"cesql": "TRUE"}]"#);
+    assert_eq!(ce(&["filter", knative.to_str().unwrap(), "-"]).status, 2);
+    let events = file("events.jsonl", EVENTS);
+    let ran = ce(&["filter", "--lenient", knative.to_str().unwrap(), events.to_str().unwrap()]);
+    assert_eq!(ran.lines().len(), 2, "{}", ran.err);
+}
+
+#[test]
+fn what_does_not_match_is_accepted_and_left_out() {
+    let listener = Listener::start(&["--count", "1", "--filter", "NOT EXISTS priority"]);
+    let events = file("events.jsonl", EVENTS);
+    let ran = ce(&["send", &listener.url, events.to_str().unwrap()]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let listened = listener.end();
+    assert_eq!(listened.status, 0, "{}", listened.err);
+    assert_eq!(listened.lines().len(), 1);
+    assert_eq!(listened.lines()[0]["id"], "2");
+    assert!(listened.err.contains("1 event received, 1 left out"), "{}", listened.err);
+}
+
+#[test]
+fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {
+    let ran = ce(&["listen", "amqp://127.0.0.1:1/orders", "--filter", "TRUE"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("--drop-unmatched"), "{}", ran.err);
+}

@@ -1,0 +1,221 @@
+//! `ce webhook`: a target, and what a check makes of it and of 28 faults.
+
+use crate::program::{Ran, ce_with, command};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Stdio},
+};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const TOKEN: &str = "a long random token";
+
+/// `ce webhook serve`, until it is dropped.
+struct Served {
+    child: Child,
+    url: String,
+}
+
+impl Served {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--body-deadline", "2"])
+            .args(arguments)
+            .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        err.read_line(&mut line).unwrap();
+        // It goes on writing.
+        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+        let url = line.trim().strip_prefix("listening at ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Everything that a target can check.
+const STRICT: &[&str] = &[
+    "--origin",
+    "me.example",
+    "--token-env",
+    "HOOK_TOKEN",
+    "--secret-env",
+    "HOOK_SECRET",
+    "--rate",
+    "100000",
+];
+
+fn check(url: &str, arguments: &[&str]) -> Ran {
+    let output = command(&["webhook", "check", url, "--origin", "me.example", "--output", "json"])
+        .args(["--token-env", "HOOK_TOKEN", "--secret-env", "HOOK_SECRET"])
+        .args(arguments)
+        .envs([("HOOK_TOKEN", TOKEN), ("HOOK_SECRET", SECRET)])
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The rules with this verdict.
+fn with(ran: &Ran, verdict: &str) -> Vec<String> {
+    let is = |finding: &Value| finding["verdict"] == verdict;
+    ran.lines().iter().filter(|line| is(line)).map(|line| line["rule"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_right_target_passes_every_rule() {
+    let served = Served::start(STRICT);
+    let junit = std::env::temp_dir().join(format!("ce-webhook-{}.xml", std::process::id()));
+    let ran = check(&served.url, &["--junit", junit.to_str().unwrap()]);
+    assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+    assert!(with(&ran, "fail").is_empty() && with(&ran, "warn").is_empty(), "{}", ran.out);
+    assert_eq!(with(&ran, "skip"), ["response.retry-after"]); // the rate is not met
+    assert!(with(&ran, "pass").len() >= 30, "{}", ran.out);
+    let junit = std::fs::read_to_string(junit).unwrap();
+    assert!(junit.contains("failures=\"0\"") && junit.contains("name=\"handshake.consent: "), "{junit}");
+    // No secret in any output.
+    assert!(![&ran.out, &ran.err, &junit].iter().any(|text| text.contains(TOKEN) || text.contains(SECRET)));
+}
+
+/// A fault, and the rules that find it.
+const FAULTS: &[(&str, &str, &[&str])] = &[
+    ("204=200", "fail", &["response.status"]),
+    ("204=302", "fail", &["response.redirect", "delivery.structured"]),
+    ("204=307", "fail", &["response.redirect"]),
+    ("204=400", "fail", &["delivery.structured", "delivery.after"]),
+    ("204=404", "fail", &["delivery.structured"]),
+    ("204=500", "fail", &["delivery.structured", "size.64k"]),
+    ("untyped-payload", "fail", &["response.status"]),
+    ("401=204", "fail", &["token.none", "token.wrong"]),
+    ("401=500", "fail", &["token.none", "token.wrong"]),
+    ("401=302", "fail", &["token.none", "response.redirect"]),
+    (
+        "403=204",
+        "fail",
+        &["signature.none", "signature.wrong", "signature.old", "origin.other", "origin.none"],
+    ),
+    ("403=500", "fail", &["signature.wrong", "origin.other"]),
+    ("400=204", "fail", &["token.both", "media-type.none", "payload.none", "event.attribute"]),
+    ("400=500", "fail", &["token.both", "media-type.none", "payload.none", "event.syntax"]),
+    ("415=204", "fail", &["media-type.unknown", "media-type.format"]),
+    ("415=500", "fail", &["media-type.unknown", "delivery.binary"]),
+    ("415=400", "warn", &["media-type.unknown"]),
+    ("413=204", "fail", &["size.large"]),
+    ("413=500", "fail", &["size.large"]),
+    ("405=204", "fail", &["method.get"]),
+    ("405=500", "fail", &["method.get"]),
+    ("agrees-to-all", "fail", &["handshake.other", "handshake.malformed"]),
+    ("no-handshake", "warn", &["handshake.consent"]),
+    ("redirects-handshake", "fail", &["response.redirect"]),
+    ("origin=other.example", "fail", &["handshake.consent"]),
+    ("origin=me.example.attacker.invalid", "fail", &["handshake.consent"]),
+    ("origin=", "warn", &["handshake.consent"]),
+    ("rate=0", "fail", &["handshake.consent"]),
+    ("rate=", "fail", &["handshake.rate"]),
+    ("allow=", "warn", &["handshake.allow"]),
+    ("bare-headers", "warn", &["response.private"]),
+];
+
+#[test]
+fn every_planted_fault_is_found_by_its_rules() {
+    assert!(FAULTS.len() >= 25);
+    for (fault, verdict, rules) in FAULTS {
+        let mut arguments = STRICT.to_vec();
+        arguments.extend(["--misbehave", fault]);
+        let served = Served::start(&arguments);
+        let ran = check(&served.url, &["--i-own-this", "--quick"]);
+        let found = with(&ran, verdict);
+        for rule in *rules {
+            assert!(
+                found.iter().any(|found| found == rule),
+                "{fault}: {rule} not among {found:?}\n{}",
+                ran.err
+            );
+        }
+        assert_eq!(ran.status, i32::from(!with(&ran, "fail").is_empty()), "{fault}");
+    }
+}
+
+#[test]
+fn a_slow_body_and_a_missing_limit() {
+    let served = Served::start(&[STRICT, &["--misbehave", "408=204"]].concat());
+    let ran = check(&served.url, &[]);
+    assert!(with(&ran, "fail").contains(&"body.slow".to_owned()), "{}", ran.out);
+}
+
+#[test]
+fn nothing_is_delivered_without_consent() {
+    let served = Served::start(&[STRICT, &["--misbehave", "no-handshake"]].concat());
+    let ran = check(&served.url, &[]);
+    assert!(ran.err.contains("--i-own-this"), "{}", ran.err);
+    let rules: Vec<String> =
+        ran.lines().iter().map(|line| line["rule"].as_str().unwrap().to_owned()).collect();
+    assert!(!rules.is_empty() && rules.iter().all(|rule| rule.starts_with("handshake.")), "{rules:?}");
+    let nothing = check("http://127.0.0.1:9/hook", &[]);
+    assert_eq!(nothing.status, 3, "{}", nothing.err);
+}
+
+#[test]
+fn a_target_without_proof_of_the_sender_does_not_start_and_warns_in_a_check() {
+    let ran = command(&["webhook", "serve", "http://127.0.0.1:0/"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("unauthenticated"));
+    let served = Served::start(&["--unauthenticated"]);
+    let output = command(&["webhook", "check", &served.url, "--i-own-this", "--quick", "--output", "json"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"token.required\""));
+}
+
+#[test]
+fn what_is_signed_is_verified() {
+    let run = |arguments: &[&str], body: &str| {
+        let mut child = command(arguments)
+            .env("HOOK_SECRET", SECRET)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), body.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    // The example of Standard Webhooks' libraries.
+    let body = r#"{"test": 2432232314}"#;
+    let sign = [
+        "webhook",
+        "sign",
+        "-",
+        "--id",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "--at",
+        "1614265330",
+        "--output",
+        "json",
+    ];
+    let (status, out) = run(&sign, body);
+    let headers: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (status, &headers["webhook-signature"]),
+        (0, &"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=".into())
+    );
+    let lines: Vec<String> = ["id", "timestamp", "signature"]
+        .map(|name| format!("webhook-{name}: {}", headers[format!("webhook-{name}")].as_str().unwrap()))
+        .into();
+    let verify =
+        ["webhook", "verify", "-", "-H", &lines[0], "-H", &lines[1], "-H", &lines[2], "--at", "1614265400"];
+    assert_eq!(run(&verify, body).0, 0);
+    assert_eq!(run(&verify, "{}").0, 1);
+    assert_eq!(ce_with(&["webhook", "sign", "-", "--secret-env", "NO_SUCH_VARIABLE"], body).status, 2);
+}

@@ -1,0 +1,439 @@
+//! Faults of what is understood: types, values, payloads.
+
+use serde_json::{Value, json};
+
+use super::Mutant;
+use super::MutantProfile::{Base, Should, Strict, Verbatim};
+use super::edit::{each_attribute, each_payload, events, is_op, reads_via, refuse};
+use crate::compare::bytes::{decode, encode};
+
+const EVERY: &[&str] =
+    &["core", "http", "json", "kafka", "amqp", "protobuf", "avro", "avro-compact", "xml", "cbor"];
+const TYPED: &[&str] = &["json", "amqp", "protobuf", "avro", "avro-compact", "xml", "cbor"];
+
+/// A JSON payload, changed as a value; `None` leaves it.
+fn json_payload(answer: &mut Value, change: impl Fn(Value) -> Option<Value>) {
+    each_payload(answer, |data| {
+        let Some(value) = data["json"].as_str().and_then(|text| serde_json::from_str(text).ok()) else {
+            return Some(data.clone());
+        };
+        Some(change(value).map_or_else(|| data.clone(), |value| json!({"json": value.to_string()})))
+    });
+}
+
+fn attribute_text(answer: &mut Value, change: impl Fn(&str, &str, &str) -> Option<String>) {
+    each_attribute(answer, |name, typed| {
+        let ty = typed.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let new = typed.get("value").and_then(Value::as_str).and_then(|value| change(name, &ty, value));
+        if let Some(new) = new {
+            typed.insert("value".to_owned(), json!(new));
+        }
+        true
+    });
+}
+
+/// Numbers as doubles, so that their text is another.
+fn as_doubles(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = json!(number.as_f64()),
+        Value::Array(items) => items.iter_mut().for_each(as_doubles),
+        Value::Object(members) => members.values_mut().for_each(as_doubles),
+        _ => (),
+    }
+}
+
+/// A time with another form: the part before the fraction, the fraction with its point, and the offset.
+fn time(text: &str, form: impl Fn(&str, &str, &str) -> Option<String>) -> Option<String> {
+    let second = text.get(..19)?;
+    let rest = text.get(19..)?;
+    let digits =
+        rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count() + 1);
+    form(second, rest.get(..digits)?, rest.get(digits..)?)
+}
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant::of_answer("subject-lost", EVERY, Base, |_, answer| {
+        each_attribute(answer, |name, _| name != "subject")
+    }),
+    Mutant::of_answer("time-lost", EVERY, Base, |_, answer| each_attribute(answer, |name, _| name != "time")),
+    Mutant::of_answer("extensions-lost", EVERY, Base, |_, answer| {
+        const CORE: [&str; 8] =
+            ["id", "source", "type", "specversion", "datacontenttype", "dataschema", "subject", "time"];
+        each_attribute(answer, |name, _| CORE.contains(&name));
+    }),
+    Mutant::of_answer("payload-lost", EVERY, Base, |_, answer| each_payload(answer, |_| None)),
+    Mutant::of_answer("id-and-type-exchanged", &["avro-compact", "protobuf"], Base, |_, answer| {
+        for event in events(answer) {
+            let (id, ty) = (event["attributes"]["id"].clone(), event["attributes"]["type"].clone());
+            event["attributes"]["id"] = ty;
+            event["attributes"]["type"] = id;
+        }
+    }),
+    Mutant::of_answer(
+        "digits-below-milliseconds-lost",
+        &["core", "http", "json", "amqp"],
+        Verbatim,
+        |_, answer| {
+            let cut = |text: &str| {
+                time(text, |second, fraction, offset| {
+                    (fraction.len() > 4)
+                        .then(|| format!("{second}{}{offset}", fraction.get(..4).unwrap_or_default()))
+                })
+            };
+            attribute_text(answer, |_, ty, value| if ty == "Timestamp" { cut(value) } else { None });
+            for name in ["value", "canonical"] {
+                let new = answer["result"][name].as_str().and_then(cut);
+                if let Some(new) = new {
+                    answer["result"][name] = json!(new);
+                }
+            }
+        },
+    ),
+    Mutant::of_answer("offset-turned-into-utc", &["core", "http"], Verbatim, |_, answer| {
+        // Times that stay within the day are enough.
+        let utc = |text: &str| {
+            time(text, |second, fraction, offset| {
+                let number = |range: std::ops::Range<usize>, text: &str| text.get(range)?.parse::<i64>().ok();
+                let sign = if offset.starts_with('-') { -1 } else { 1 };
+                let offset = sign * (number(1..3, offset)? * 60 + number(4..6, offset)?);
+                let minutes = number(11..13, second)? * 60 + number(14..16, second)? - offset;
+                let (hour, minute) = (0..1440).contains(&minutes).then_some((minutes / 60, minutes % 60))?;
+                let (day, rest) = (second.get(..11)?, second.get(16..)?);
+                Some(format!("{day}{hour:02}:{minute:02}{rest}{fraction}Z"))
+            })
+        };
+        attribute_text(answer, |_, ty, value| if ty == "Timestamp" { utc(value) } else { None });
+        for name in ["value", "canonical"] {
+            let new = answer["result"][name].as_str().and_then(utc);
+            if let Some(new) = new {
+                answer["result"][name] = json!(new);
+            }
+        }
+    }),
+    Mutant::of_answer(
+        "time-off-by-a-second",
+        &["core", "json", "protobuf", "avro-compact", "amqp"],
+        Base,
+        |_, answer| {
+            attribute_text(answer, |_, ty, value| {
+                (ty == "Timestamp").then(|| value.replace(":00Z", ":01Z").replace(":24Z", ":25Z"))
+            });
+        },
+    ),
+    Mutant::of_answer("numbers-become-doubles", &["json"], Base, |_, answer| {
+        json_payload(answer, |mut value| {
+            as_doubles(&mut value);
+            Some(value)
+        });
+    }),
+    Mutant::of_answer("null-payload-lost", &["json"], Base, |_, answer| {
+        each_payload(answer, |data| (data["json"] != "null").then(|| data.clone()));
+    }),
+    Mutant::of_answer("false-and-zero-payload-lost", &["json"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            (!["0", "false", "\"\""].contains(&data["json"].as_str().unwrap_or_default()))
+                .then(|| data.clone())
+        });
+    }),
+    Mutant::of_answer("json-string-parsed-again", &["json"], Base, |_, answer| {
+        json_payload(answer, |value| value.as_str().and_then(|text| serde_json::from_str(text).ok()));
+    }),
+    Mutant::of_answer("bytes-without-content-type-taken-for-json", &["json"], Base, |request, answer| {
+        if reads_via(request) == "json" {
+            for event in events(answer) {
+                let bytes = event.get("data").and_then(|data| decode(data["binary"].as_str()?));
+                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                if event["attributes"].get("datacontenttype").is_none()
+                    && let Some(text) = text.filter(|text| text.starts_with('{'))
+                {
+                    event.insert("data".to_owned(), json!({"json": text}));
+                }
+            }
+        }
+    }),
+    Mutant::of_answer("bytes-become-text", &["json", "protobuf", "xml"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            let text = decode(data["binary"].as_str().unwrap_or("x"))
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            Some(text.map_or_else(|| data.clone(), |text| json!({"text": text})))
+        });
+    }),
+    Mutant::of_answer(
+        "a-byte-of-the-payload-lost",
+        &["http", "kafka", "amqp", "json", "avro", "cbor"],
+        Base,
+        |_, answer| {
+            each_payload(answer, |data| {
+                let mut bytes = decode(data["binary"].as_str().unwrap_or("x"))?;
+                bytes.pop();
+                Some(json!({"binary": encode(&bytes)}))
+            });
+        },
+    ),
+    Mutant::of_answer("line-ends-of-text-changed", &["json", "xml"], Should, |_, answer| {
+        each_payload(answer, |data| {
+            let text = data["text"].as_str().map(|text| text.replace("\r\n", "\n").replace('\n', " "));
+            Some(text.map_or_else(|| data.clone(), |text| json!({"text": text})))
+        });
+    }),
+    Mutant::of_answer("types-of-extensions-lost", TYPED, Base, |_, answer| {
+        each_attribute(answer, |_, typed| {
+            if typed["type"] == "Integer" || typed["type"] == "Boolean" {
+                let text = typed["value"].to_string();
+                *typed = json!({"type": "String", "value": text}).as_object().cloned().unwrap_or_default();
+            }
+            true
+        });
+    }),
+    Mutant::of_answer("uri-becomes-a-string", &["protobuf", "xml"], Base, |_, answer| {
+        each_attribute(answer, |name, typed| {
+            let known = ["source", "dataschema"].contains(&name);
+            if !known && typed["type"].as_str().is_some_and(|ty| ty.starts_with("URI")) {
+                typed.insert("type".to_owned(), json!("String"));
+            }
+            true
+        });
+    }),
+    Mutant::of_answer("source-becomes-a-string", EVERY, Base, |_, answer| {
+        each_attribute(answer, |name, typed| {
+            if name == "source" {
+                typed.insert("type".to_owned(), json!("String"));
+            }
+            true
+        });
+    }),
+    Mutant::of_answer(
+        "binary-attribute-shown-as-text",
+        &["protobuf", "avro", "avro-compact", "xml", "cbor", "amqp"],
+        Base,
+        |_, answer| {
+            each_attribute(answer, |_, typed| {
+                if typed["type"] == "Binary" {
+                    typed.insert("type".to_owned(), json!("String"));
+                }
+                true
+            });
+        },
+    ),
+    Mutant::of_answer("strings-trimmed", &["http", "xml", "json"], Base, |_, answer| {
+        attribute_text(answer, |_, ty, value| (ty == "String").then(|| value.trim().to_owned()));
+    }),
+    Mutant::of_answer("letter-case-of-values-lost", &["http", "kafka", "core"], Base, |_, answer| {
+        attribute_text(answer, |_, _, value| Some(value.to_lowercase()));
+    }),
+    Mutant::of_answer("uri-normalised", &["core"], Base, |_, answer| {
+        let value =
+            answer["result"]["value"].as_str().filter(|text| text.contains("://")).map(str::to_lowercase);
+        if let Some(value) = value {
+            answer["result"]["value"] = json!(value);
+            answer["result"]["canonical"] = json!(value);
+        }
+    }),
+    Mutant::of_answer("empty-extension-lost", &["protobuf", "xml", "cbor"], Base, |_, answer| {
+        each_attribute(answer, |_, typed| typed["value"] != "");
+    }),
+    Mutant::of_answer("namespaces-of-the-payload-dropped", &["xml"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            let Some(text) = data["xml"].as_str() else { return Some(data.clone()) };
+            let mut kept = String::new();
+            let mut rest = text;
+            while let Some((before, after)) = rest.split_once(" xmlns") {
+                kept += before;
+                let end = after.find(['"', '\'']).and_then(|open| {
+                    let quote = after.get(open..=open)?;
+                    Some(open + 2 + after.get(open + 1..)?.find(quote)?)
+                });
+                rest = end.and_then(|end| after.get(end..)).unwrap_or_default();
+            }
+            Some(json!({"xml": kept + rest}))
+        });
+    }),
+    Mutant::of_answer("comments-of-the-payload-dropped", &["xml"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            let Some((before, rest)) = data["xml"].as_str().and_then(|text| text.split_once("<!--")) else {
+                return Some(data.clone());
+            };
+            let after = rest.split_once("-->").map_or("", |(_, after)| after);
+            Some(json!({"xml": format!("{before}{after}")}))
+        });
+    }),
+    Mutant::of_answer("type-url-dropped", &["protobuf"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            let mut data = data.clone();
+            if data["proto"].is_object() {
+                data["proto"]["typeurl"] = json!("");
+            }
+            Some(data)
+        });
+    }),
+    Mutant::of_answer("native-item-unpacked", &["cbor"], Base, |_, answer| {
+        each_payload(answer, |data| {
+            Some(data.get("cbor").map_or_else(|| data.clone(), |item| json!({"binary": item})))
+        });
+    }),
+    Mutant::of_answer(
+        "repairs-not-reported",
+        &["http", "json", "kafka", "amqp", "protobuf", "cbor"],
+        Base,
+        |_, answer| {
+            if let Some(result) = answer.get_mut("result").and_then(Value::as_object_mut) {
+                result.remove("repairs");
+            }
+        },
+    ),
+    Mutant::of_answer(
+        "lenient-where-strict-is-due",
+        &["http", "json", "protobuf"],
+        Strict,
+        |request, answer| {
+            // What it would read is not known here: anything but a refusal.
+            if is_op(request, "decode") && answer.get("error").is_some() && request["strictness"] != "lenient"
+            {
+                *answer = json!({"seq": answer["seq"], "result": {"events": [], "mode": "structured"}});
+            }
+        },
+    ),
+    Mutant::of_answer("upgrade-keeps-the-content-encoding", &["core"], Should, |request, answer| {
+        if is_op(request, "upgrade") && request["event"]["data"]["binary"].is_string() {
+            events(answer).for_each(|event| {
+                event["attributes"]["datacontentencoding"] = json!({"type": "String", "value": "base64"});
+            });
+        }
+    }),
+    Mutant::of_answer("upgrade-keeps-the-name-schemaurl", &["core"], Should, |request, answer| {
+        if is_op(request, "upgrade") {
+            for event in events(answer) {
+                if let Some(Value::Object(attributes)) = event.get_mut("attributes")
+                    && let Some(schema) = attributes.remove("dataschema")
+                {
+                    attributes.insert("schemaurl".to_owned(), schema);
+                }
+            }
+        }
+    }),
+    Mutant::of_answer("upgrade-keeps-the-version", &["core"], Should, |request, answer| {
+        if is_op(request, "upgrade") {
+            events(answer).for_each(|event| drop(event.insert("specversion".to_owned(), json!("0.3"))));
+        }
+    }),
+    Mutant::of_answer("upgrade-refuses-a-1-0-event", &["core"], Should, |request, answer| {
+        if is_op(request, "upgrade") && request["event"]["specversion"] == "1.0" {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_request("boolean-text-has-no-case", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Boolean" {
+            request["text"] = json!(request["text"].as_str().unwrap_or_default().to_lowercase());
+        }
+    }),
+    Mutant::of_request("integer-text-with-a-plus-sign", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Integer" {
+            request["text"] = json!(request["text"].as_str().unwrap_or_default().trim_start_matches('+'));
+        }
+    }),
+    Mutant::of_request("integer-text-with-leading-zeros", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Integer" {
+            let text = request["text"].as_str().unwrap_or_default();
+            if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+                request["text"] = json!(text.trim_start_matches('0'));
+            }
+        }
+    }),
+    Mutant::of_request("time-without-a-zone-is-utc", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Timestamp" {
+            let text = request["text"].as_str().unwrap_or_default();
+            if text.len() == 19 {
+                request["text"] = json!(format!("{text}Z"));
+            }
+        }
+    }),
+    Mutant::of_request("leap-day-of-every-year", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Timestamp" {
+            let text = request["text"].as_str().unwrap_or_default();
+            request["text"] = json!(text.replace("-02-29", "-02-28").replace("-02-30", "-02-28"));
+        }
+    }),
+    Mutant::of_request("base64-text-without-padding", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "Binary" {
+            let mut text = request["text"].as_str().unwrap_or_default().to_owned();
+            while !text.is_empty() && !text.len().is_multiple_of(4) {
+                text.push('=');
+            }
+            request["text"] = json!(text);
+        }
+    }),
+    Mutant::of_request("uri-text-with-a-fragment", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "URI" {
+            let text = request["text"].as_str().unwrap_or_default();
+            request["text"] = json!(text.split('#').next());
+        }
+    }),
+    Mutant::of_request("noncharacters-accepted", &["core"], Base, |request| {
+        if is_op(request, "parse") && request["type"] == "String" {
+            let text = request["text"].as_str().unwrap_or_default();
+            request["text"] = json!(text.replace(['\u{fffe}', '\u{ffff}', '\u{fdd0}', '\u{1fffe}'], ""));
+        }
+    }),
+    Mutant::of_request("attribute-names-have-no-case", &["core"], Base, |request| {
+        if is_op(request, "name") {
+            request["text"] = json!(request["text"].as_str().unwrap_or_default().to_lowercase());
+        }
+    }),
+    Mutant::of_request("attribute-names-with-hyphens", &["core"], Base, |request| {
+        if is_op(request, "name") {
+            request["text"] = json!(request["text"].as_str().unwrap_or_default().replace(['-', '_'], ""));
+        }
+    }),
+    Mutant::of_answer("long-attribute-names-refused", &["core"], Should, |request, answer| {
+        if is_op(request, "name") && request["text"].as_str().is_some_and(|text| text.len() > 20) {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer("text-of-attributes-not-looked-at", &["core"], Base, |request, answer| {
+        if is_op(request, "parse") && answer.get("error").is_some() {
+            let text = &request["text"];
+            *answer = json!({"seq": answer["seq"], "result": {"value": text, "canonical": text}});
+        }
+    }),
+    Mutant::of_answer("text-of-attributes-refused", &["core"], Base, |request, answer| {
+        if is_op(request, "parse") {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer("attribute-names-not-looked-at", &["core"], Base, |request, answer| {
+        if is_op(request, "name") && answer.get("error").is_some() {
+            *answer = json!({"seq": answer["seq"], "result": {"name": request["text"]}});
+        }
+    }),
+    Mutant::of_answer("attribute-names-refused", &["core"], Base, |request, answer| {
+        if is_op(request, "name") {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer("lenient-is-strict", &["http", "json", "protobuf", "cbor"], Base, |request, answer| {
+        if request["strictness"] == "lenient" {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer(
+        "lenient-accepts-everything",
+        &["http", "json", "kafka", "protobuf", "cbor"],
+        Strict,
+        |request, answer| {
+            if request["strictness"] == "lenient" && answer.get("error").is_some() {
+                *answer = json!({"seq": answer["seq"], "result": {"events": [], "mode": "structured"}});
+            }
+        },
+    ),
+    Mutant::of_answer("transcoding-refused", &["http", "json", "kafka", "amqp"], Base, |request, answer| {
+        if is_op(request, "transcode") {
+            refuse(answer);
+        }
+    }),
+    Mutant::of_answer("transcoding-never-refused", &["http", "json", "kafka"], Strict, |request, answer| {
+        if is_op(request, "transcode") && answer.get("error").is_some() {
+            *answer =
+                json!({"seq": answer["seq"], "result": {"message": {"headers": [], "body": {"text": ""}}}});
+        }
+    }),
+];

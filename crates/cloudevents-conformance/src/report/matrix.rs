@@ -1,0 +1,294 @@
+//! Reports of one or more runs side by side: Markdown, and one HTML file.
+
+// Reading a `Value` by a name that is not there gives null; counts are those of cases.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::record::{AreaRecord, CaseRecord, RunRecord, area};
+use crate::Suite;
+
+/// The matrix of implementations by area, and the causes of failures, as Markdown. Implementations are in the order of their names.
+pub fn markdown(runs: &[RunRecord]) -> String {
+    let mut text = String::new();
+    let runs = sorted(runs);
+    text += "| implementation | area | valid accepted | invalid refused | either | warnings | declined | not claimed |\n";
+    text += "|---|---|---:|---:|---:|---:|---:|---:|\n";
+    for run in &runs {
+        for (area, record) in run.areas() {
+            let _ = writeln!(
+                text,
+                "| {} | {area} | {} | {} | {} | {} | {} | {} |",
+                run.title(),
+                share(record.accepted),
+                share(record.refused),
+                share(record.either),
+                record.warnings,
+                record.declined,
+                record.skipped
+            );
+        }
+    }
+    for run in &runs {
+        let causes = run.causes();
+        if causes.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n### {}\n\n| cases | cause | such as |\n|---:|---|---|", run.title());
+        for (cause, ids) in causes {
+            let example = ids.first().copied().unwrap_or_default();
+            let _ = writeln!(text, "| {} | {} | `{example}` |", ids.len(), cause.replace('|', "\\|"));
+        }
+    }
+    text
+}
+
+/// One HTML file without anything from elsewhere: the matrix, and for each implementation its failures by cause, down to the exchange
+/// and the words of the clause.
+pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
+    let runs = sorted(runs);
+    let areas: BTreeSet<&str> = runs.iter().flat_map(|run| run.areas().into_keys()).collect();
+    let mut text = String::from(HEAD);
+    text += "<main><h1>CloudEvents conformance</h1>\n";
+    text += "<p>Each cell shows the valid inputs that were accepted and understood, and below them the invalid inputs that were refused, of those judged. \
+             Implementations are in alphabetical order. A dash: not claimed.</p>\n<div class=scroll><table class=matrix><thead><tr><th>";
+    for area in &areas {
+        let _ = write!(text, "<th scope=col>{}", escaped(area));
+    }
+    text += "</thead><tbody>\n";
+    for (number, run) in runs.iter().enumerate() {
+        let _ = write!(
+            text,
+            "<tr><th scope=row><a href=\"#run{number}\">{}</a><small>{}</small>",
+            escaped(&run.title()),
+            escaped(&run.language)
+        );
+        let found = run.areas();
+        for area in &areas {
+            text += &cell(found.get(area));
+        }
+        text += "\n";
+    }
+    text += "</tbody></table></div>\n";
+    for (number, run) in runs.iter().enumerate() {
+        section(&mut text, number, run, suite);
+    }
+    text + "</main>\n"
+}
+
+fn sorted(runs: &[RunRecord]) -> Vec<&RunRecord> {
+    let mut runs: Vec<_> = runs.iter().collect();
+    runs.sort_by_key(|run| (run.name.to_lowercase(), run.version.clone()));
+    runs
+}
+
+fn share((right, all): (usize, usize)) -> String {
+    if all == 0 { "-".to_owned() } else { format!("{right} of {all}") }
+}
+
+fn cell(record: Option<&AreaRecord>) -> String {
+    let Some(record) = record.filter(|record| record.is_judged() || record.declined > 0) else {
+        return "<td class=none>&ndash;".to_owned();
+    };
+    let wrong = record.accepted.1 - record.accepted.0 + record.refused.1 - record.refused.0 + record.either.1
+        - record.either.0;
+    let class = match wrong {
+        0 if record.declined == 0 => "good",
+        _ => "some",
+    };
+    let mut text = format!("<td class={class}>{}<br>{}", share(record.accepted), share(record.refused));
+    if record.declined > 0 {
+        let _ = write!(text, "<small>{} declined</small>", record.declined);
+    }
+    text
+}
+
+fn section(text: &mut String, number: usize, run: &RunRecord, suite: &Suite) {
+    let _ = writeln!(
+        text,
+        "<section id=run{number}><h2>{}</h2><p>{}; judged by {}</p>",
+        escaped(&run.title()),
+        escaped(&run.language),
+        escaped(&run.revisions.join(" and "))
+    );
+    text.push_str("<div class=scroll><table><thead><tr><th>area<th>valid accepted<th>invalid refused<th>either<th>warnings<th>declined<th>not claimed</thead><tbody>");
+    for (area, record) in run.areas() {
+        let _ = writeln!(
+            text,
+            "<tr><th scope=row>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
+            escaped(area),
+            share(record.accepted),
+            share(record.refused),
+            share(record.either),
+            record.warnings,
+            record.declined,
+            record.skipped
+        );
+    }
+    text.push_str("</tbody></table></div>\n");
+    let causes = run.causes();
+    if !causes.is_empty() {
+        text.push_str("<h3>Failures by cause</h3>\n");
+    }
+    for (cause, ids) in causes {
+        let _ = writeln!(text, "<details><summary><b>{}</b> {}</summary>", ids.len(), escaped(cause));
+        for id in ids {
+            if let Some(case) = run.cases.get(id) {
+                exchange(text, id, case, suite);
+            }
+        }
+        text.push_str("</details>\n");
+    }
+    let mut declined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, case) in run.cases.iter().filter(|(_, case)| case.is_declined()) {
+        declined.entry(case.members["declined"].as_str().unwrap_or_default()).or_default().push(id);
+    }
+    if !declined.is_empty() {
+        text.push_str("<h3>Declined although claimed</h3>\n");
+    }
+    for (reason, ids) in declined {
+        let _ = writeln!(text, "<details><summary><b>{}</b> {}</summary><ul>", ids.len(), escaped(reason));
+        for id in ids {
+            let _ = writeln!(text, "<li><code>{}</code>", escaped(id));
+        }
+        text.push_str("</ul></details>\n");
+    }
+    text.push_str("</section>\n");
+}
+
+/// One case: the rule, the clause, what was sent, what is expected, what came, and where the two differ.
+fn exchange(text: &mut String, id: &str, case: &CaseRecord, suite: &Suite) {
+    let _ = writeln!(text, "<article><h4><code>{}</code></h4>", escaped(id));
+    if let Some(known) = suite.case(id) {
+        let _ = writeln!(
+            text,
+            "<p>{} <small>({}, {})</small></p>",
+            escaped(&known.title),
+            known.level,
+            known.validity()
+        );
+        for clause in known.clauses.iter().filter_map(|id| suite.requirement(id)) {
+            let _ = writeln!(
+                text,
+                "<blockquote><b>{}</b> {}: {} <small>{}, {} {}</small></blockquote>",
+                escaped(&clause.id),
+                clause.level,
+                escaped(&clause.requirement),
+                escaped(&clause.document),
+                escaped(&clause.section),
+                escaped(&clause.title)
+            );
+        }
+    } else {
+        let _ = writeln!(text, "<p>The suite in area {} has no such case now.</p>", escaped(area(id)));
+    }
+    text.push_str("<dl>");
+    let mut field = |name: &str, value: &str| {
+        let _ = writeln!(text, "<dt>{name}<dd><pre>{}</pre>", escaped(value));
+    };
+    if let Some(sent) = case.members["sent"].as_str() {
+        field("sent", sent);
+    }
+    if let Some(known) = suite.case(id) {
+        for outcome in known.expect.iter().take(3) {
+            field("expected", &super::terminal::written(outcome));
+        }
+    }
+    field("received", case.members["received"].as_str().unwrap_or("no answer"));
+    for difference in case.members["differences"].as_array().into_iter().flatten() {
+        let part = |name: &str| difference[name].as_str().unwrap_or_default();
+        field("difference", &format!("{}: expected {}, got {}", part("path"), part("wanted"), part("got")));
+    }
+    if let Value::String(detail) = &case.members["breakdown"]["detail"] {
+        field("breakdown", detail);
+    }
+    text.push_str("</dl></article>\n");
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            _ if character.is_control() && !matches!(character, '\n' | '\t') => safe.push('\u{fffd}'),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+const HEAD: &str = r#"<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>CloudEvents conformance</title>
+<style>
+:root { color-scheme: light dark; --line: #8884; --good: #2a7d4f; --some: #9a6200; }
+@media (prefers-color-scheme: dark) { :root { --good: #5fc68f; --some: #e0a94a; } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
+main { max-width: 72rem; margin: auto; padding: 1rem; }
+h1 { font-size: 1.6rem; } h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .35rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; }
+th:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
+thead th { white-space: normal; vertical-align: bottom; }
+.matrix th:first-child { white-space: normal; min-width: 6.5rem; max-width: 10rem; }
+@media (max-width: 40rem) { th, td { padding: .3rem .4rem; font-size: .85rem; } }
+th small, td small { display: block; font-weight: normal; opacity: .75; }
+td.good { color: var(--good); } td.some { color: var(--some); } td.none { opacity: .5; }
+details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .8rem; }
+summary { cursor: pointer; overflow-wrap: anywhere; } summary b { display: inline-block; min-width: 3rem; }
+article { border-top: 1px solid var(--line); margin-top: .8rem; }
+h4 { margin: .8rem 0 .2rem; overflow-wrap: anywhere; }
+blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid var(--line); }
+dt { font-weight: 600; } dd { margin: 0 0 .4rem; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; background: #8881; padding: .4rem; border-radius: .3rem; }
+</style>
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunRecord {
+        let text = concat!(
+            r#"{"type":"start","implementation":{"name":"<N>","version":"1","language":"L"},"revisions":["1.0.2"]}"#,
+            "\n",
+            r#"{"type":"case","id":"http/header-values-decode/percent-escapes","verdict":"failed","validity":"valid","cause":"a|b","sent":"<s>","received":null,"differences":[{"path":"p","wanted":"w","got":"g"}]}"#,
+            "\n",
+            r#"{"type":"case","id":"json/x/y","verdict":"declined","validity":"valid","declined":"no <time>"}"#,
+            "\n",
+        );
+        RunRecord::parse(text).unwrap()
+    }
+
+    #[test]
+    fn markdown_has_a_row_for_each_area_and_each_cause() {
+        let text = markdown(&[run()]);
+        assert!(text.contains("| <N> 1 | http | 0 of 1 | - | - | 0 | 0 | 0 |"), "{text}");
+        assert!(text.contains("| 1 | a\\|b | `http/header-values-decode/percent-escapes` |"), "{text}");
+    }
+
+    #[test]
+    fn html_is_one_file_that_acts_on_nothing_it_shows() {
+        let text = html(&[run()], &Suite::published().unwrap());
+        for part in [
+            "&lt;N&gt; 1",
+            "&lt;s&gt;",
+            "no &lt;time&gt;",
+            "HTTP-3.1.3.2-f",
+            "no answer",
+            "p: expected w, got g",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+        for foreign in ["<N>", "<s>", "<script", "<link", "href=\"http", "src=", "url("] {
+            assert!(!text.contains(foreign), "{foreign}");
+        }
+    }
+}

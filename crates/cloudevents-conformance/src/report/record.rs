@@ -1,0 +1,240 @@
+//! Runs that were written as NDJSON, read again.
+
+// Reading a `Value` by a name that is not there gives null; counts are those of cases.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// A run, as [`NdjsonReport`](crate::NdjsonReport) wrote it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// The name of the implementation.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its language.
+    pub language: String,
+    /// The revisions of the specification that it was judged by.
+    pub revisions: Vec<String>,
+    /// The cases, by their ids.
+    pub cases: BTreeMap<String, CaseRecord>,
+}
+
+/// A case of a run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CaseRecord {
+    /// The verdict, by its name.
+    pub verdict: String,
+    /// Whether the input had to be accepted: `valid`, `invalid` or `acceptable`.
+    pub validity: String,
+    /// Whether the profile of the run judged the case.
+    pub judged: bool,
+    /// The cause of a failure.
+    pub cause: Option<String>,
+    /// Every member of the record.
+    pub members: Value,
+}
+
+impl RunRecord {
+    /// Reads a run. The error says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut record = None;
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let value: Value =
+                serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            match value["type"].as_str() {
+                Some("start") => {
+                    let who = &value["implementation"];
+                    record = Some(RunRecord {
+                        name: text(&who["name"]),
+                        version: text(&who["version"]),
+                        language: text(&who["language"]),
+                        revisions: value["revisions"].as_array().into_iter().flatten().map(text).collect(),
+                        cases: BTreeMap::new(),
+                    });
+                }
+                Some("case") => {
+                    let record =
+                        record.as_mut().ok_or("there is no record of type `start` before the cases")?;
+                    let case = CaseRecord {
+                        verdict: text(&value["verdict"]),
+                        validity: text(&value["validity"]),
+                        judged: value["judged"].as_bool().unwrap_or(true),
+                        cause: value["cause"]
+                            .as_str()
+                            .or(value["breakdown"]["kind"].as_str())
+                            .map(str::to_owned),
+                        members: value.clone(),
+                    };
+                    record.cases.insert(text(&value["id"]), case);
+                }
+                Some("summary") => (),
+                _ => return Err(format!("line {}: not a record of a run", number + 1)),
+            }
+        }
+        record.ok_or_else(|| "there is no record of type `start`".to_owned())
+    }
+
+    /// The name and the version.
+    pub fn title(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// The areas of the cases and their tallies.
+    pub fn areas(&self) -> BTreeMap<&str, AreaRecord> {
+        let mut areas: BTreeMap<&str, AreaRecord> = BTreeMap::new();
+        for (id, case) in &self.cases {
+            areas.entry(area(id)).or_default().add(case);
+        }
+        areas
+    }
+
+    /// The causes of failures and the ids of the cases of each, the most frequent first.
+    pub fn causes(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut causes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, case) in self.cases.iter().filter(|(_, case)| case.is_wrong()) {
+            causes.entry(case.cause.as_deref().unwrap_or("unknown")).or_default().push(id);
+        }
+        let mut causes: Vec<_> = causes.into_iter().collect();
+        causes.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+        causes
+    }
+
+    /// The cases whose verdicts differ between two runs: the id, the verdict before and the verdict after; a case that a run does
+    /// not have has none.
+    pub fn changes<'a>(&'a self, after: &'a RunRecord) -> Vec<(&'a str, Option<&'a str>, Option<&'a str>)> {
+        let ids: std::collections::BTreeSet<&str> =
+            self.cases.keys().chain(after.cases.keys()).map(String::as_str).collect();
+        let verdict =
+            |record: &'a RunRecord, id: &str| record.cases.get(id).map(|case| case.verdict.as_str());
+        ids.into_iter()
+            .map(|id| (id, verdict(self, id), verdict(after, id)))
+            .filter(|(_, before, after)| before != after)
+            .collect()
+    }
+}
+
+impl CaseRecord {
+    /// Whether the implementation got a judged case wrong, known or not.
+    pub fn is_wrong(&self) -> bool {
+        match self.verdict.as_str() {
+            "failed" | "crashed" => true,
+            "known-failing" => self.members.get("declined").is_none() && self.judged,
+            _ => false,
+        }
+    }
+
+    /// Whether the implementation claims what the case needs and declined to answer.
+    pub fn is_declined(&self) -> bool {
+        self.members.get("declined").is_some()
+    }
+}
+
+/// What became of the cases of an area.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AreaRecord {
+    /// Right answers and all answers to input that has to be accepted.
+    pub accepted: (usize, usize),
+    /// Right answers and all answers to input that has to be refused.
+    pub refused: (usize, usize),
+    /// Right answers and all answers to input that may be accepted or refused.
+    pub either: (usize, usize),
+    /// Cases that the profile of the run does not judge, and that failed.
+    pub warnings: usize,
+    /// Cases that were declined.
+    pub declined: usize,
+    /// Cases that need what the implementation does not claim.
+    pub skipped: usize,
+}
+
+impl AreaRecord {
+    fn add(&mut self, case: &CaseRecord) {
+        if case.is_declined() {
+            self.declined += 1;
+            return;
+        }
+        let tally = match case.validity.as_str() {
+            "valid" => &mut self.accepted,
+            "invalid" => &mut self.refused,
+            _ => &mut self.either,
+        };
+        match case.verdict.as_str() {
+            "skipped" => self.skipped += 1,
+            "warning" => self.warnings += 1,
+            "passed" | "stale" => *tally = (tally.0 + 1, tally.1 + 1),
+            _ if case.is_wrong() => tally.1 += 1,
+            _ => self.warnings += 1,
+        }
+    }
+
+    /// Whether anything was judged.
+    pub fn is_judged(&self) -> bool {
+        self.accepted.1 + self.refused.1 + self.either.1 > 0
+    }
+}
+
+/// The first component of an id.
+pub(crate) fn area(id: &str) -> &str {
+    id.split('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(verdicts: &[(&str, &str, &str)]) -> RunRecord {
+        let mut text =
+            r#"{"type":"start","implementation":{"name":"n","version":"1","language":"l"},"revisions":["main"]}"#.to_owned();
+        for (id, verdict, validity) in verdicts {
+            text += &format!(
+                "\n{{\"type\":\"case\",\"id\":\"{id}\",\"verdict\":\"{verdict}\",\"validity\":\"{validity}\",\"cause\":\"c\"}}"
+            );
+        }
+        RunRecord::parse(&(text + "\n{\"type\":\"summary\"}\n")).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_read_and_counted() {
+        let run = record(&[
+            ("a/b/c", "passed", "valid"),
+            ("a/b/d", "failed", "valid"),
+            ("b/b/c", "skipped", "invalid"),
+        ]);
+        assert_eq!(run.title(), "n 1");
+        assert_eq!(run.areas()["a"].accepted, (1, 2));
+        assert_eq!(run.areas()["b"].skipped, 1);
+        assert_eq!(run.causes(), [("c", vec!["a/b/d"])]);
+    }
+
+    #[test]
+    fn changes_between_runs() {
+        let before = record(&[("a/b/c", "passed", "valid"), ("a/b/d", "failed", "valid")]);
+        let after = record(&[
+            ("a/b/c", "passed", "valid"),
+            ("a/b/d", "passed", "valid"),
+            ("a/b/e", "failed", "valid"),
+        ]);
+        assert_eq!(
+            before.changes(&after),
+            [("a/b/d", Some("failed"), Some("passed")), ("a/b/e", None, Some("failed"))]
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_run_is_refused() {
+        for (text, reason) in [
+            ("", "no record"),
+            ("{", "line 1"),
+            ("{\"type\":\"x\"}", "line 1: not a record"),
+            ("{\"type\":\"case\"}", "no record"),
+        ] {
+            assert!(RunRecord::parse(text).unwrap_err().contains(reason), "{text}");
+        }
+    }
+}

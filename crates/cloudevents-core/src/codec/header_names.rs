@@ -1,0 +1,32 @@
+//! Attribute names as names of headers.
+
+use crate::{Event, codec::TextBuffer};
+use alloc::string::String;
+
+/// Returns the name of each extension attribute after a prefix, in the order of the attributes. They share one buffer, so that a message
+/// of any number of extensions allocates once.
+///
+/// ```
+/// use cloudevents_core::{Event, codec::extension_headers};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").extension("a", 1).extension("b", 2).build()?;
+/// let names: Vec<_> = extension_headers(&event, "ce-").map(|name| name.as_str().to_owned()).collect();
+/// assert_eq!(names, ["ce-a", "ce-b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[inline]
+pub fn extension_headers(event: &Event, prefix: &'static str) -> impl Iterator<Item = TextBuffer> {
+    let lengths = event.extensions().map(move |(name, _)| prefix.len().saturating_add(name.as_str().len()));
+    let mut names = String::with_capacity(lengths.clone().fold(0, usize::saturating_add));
+    for (name, _) in event.extensions() {
+        names.push_str(prefix);
+        names.push_str(name.as_str());
+    }
+    let names = TextBuffer::from(names);
+    let mut start = 0_usize;
+    lengths.map(move |length| {
+        let range = start..start.saturating_add(length);
+        start = range.end;
+        names.slice(range).unwrap_or_default()
+    })
+}

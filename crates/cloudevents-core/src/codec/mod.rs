@@ -1,0 +1,47 @@
+//! Building blocks of event formats and protocol bindings. Programs that only send and receive events do not need them.
+//!
+//! **Weaker promises.** Everything at the root of this crate follows semantic versioning strictly. This module may change in a minor
+//! release of the toolkit: a type may gain a parameter, a function may move. The wire behaviour of the codecs built on it does not
+//! change that way. Pin the minor version (`cloudevents-core = "~1.2"`) if you write a codec outside this project.
+//!
+//! | task | use |
+//! |---|---|
+//! | recognise a message by its content type | [`detect`], [`check_binary_mode`] |
+//! | turn decoded attributes into an event | [`Assembler`], [`Given`], [`Piece`], [`CoreName`], [`AttributeName`] |
+//! | read and write the text of headers: percent-coding, quoted strings | [`header`] |
+//! | name the headers of extensions | [`extension_headers`] |
+//! | read some attributes of a document only | [`Picker`] |
+//! | scan JSON text | [`scan`], [`scan_json`] |
+//! | share a document's buffer | [`TextBuffer`], [`cut`] |
+//! | write a document of known length | [`Room`], [`Extent`], [`append_payload`] |
+//! | check a batch | [`check_count`], [`mixed_specversions`] |
+//! | report what binary mode loses | [`binary_mode_losses`] |
+//! | check a CBOR item | [`is_cbor_item`] |
+//! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
+
+mod assemble;
+mod cbor_item;
+mod detect;
+mod document;
+mod extent;
+pub mod header;
+mod header_names;
+mod picker;
+mod piece;
+mod room;
+pub mod scan;
+mod text_buffer;
+
+pub use crate::batch::{check_count, mixed_specversions};
+pub use crate::losses::binary_mode_losses;
+pub use crate::value::{decode_base64, parse_integer};
+pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
+pub use cbor_item::is_cbor_item;
+pub use detect::{Detected, check_binary_mode, detect};
+pub use document::{append_payload, cut, scan_json};
+pub use extent::Extent;
+pub use header_names::extension_headers;
+pub use picker::Picker;
+pub use piece::Piece;
+pub use room::Room;
+pub use text_buffer::TextBuffer;

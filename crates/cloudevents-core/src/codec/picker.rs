@@ -1,0 +1,120 @@
+//! Reading some attributes of a document only.
+
+use crate::{
+    DecodeOptions, Error, FoundAttributes, RepairKind, ResolvedName, SpecVersion, Timestamp, Uri,
+    UriReference, Value,
+    attributes::Core,
+    codec::{Assembler, CoreName, TextBuffer},
+};
+
+/// Collects the attributes of requested names while a decoder walks a document. Formats implement
+/// [`Format::look_up`](crate::Format::look_up) with it.
+///
+/// The requested attributes go through an [`Assembler`], so that they are checked, typed and repaired as if the whole event were decoded.
+///
+/// ```
+/// use cloudevents_core::{DecodeOptions, ResolvedName, Value, codec::{Given, Picker}};
+///
+/// let (decoding, names) = (DecodeOptions::strict(), ResolvedName::all(["type", "absent"])?);
+/// let mut picker = Picker::new(&names, &decoding);
+/// for (name, value) in [("id", "1"), ("type", "t")] {
+///     if picker.wants(name.as_bytes()) {
+///         let value = picker.assembler().push(value)?;
+///         picker.assembler().named(name, Given::Text(value))?;
+///     }
+/// }
+/// picker.finish(&mut |found| assert_eq!(found.array(), [Some(Value::String("t")), None]))?;
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Picker<'d, 'n> {
+    assembler: Assembler<'d>,
+    names: &'n [ResolvedName],
+    /// The number of names not found yet.
+    left: usize,
+    /// Set while names whose meaning depends on the version are requested and the version is not known.
+    version: bool,
+    ignores_case: bool,
+}
+
+impl<'d, 'n> Picker<'d, 'n> {
+    /// Creates a picker without a document: all text is pushed.
+    #[inline]
+    pub fn new(names: &'n [ResolvedName], decoding: &'d DecodeOptions) -> Self {
+        Self::in_buffer(TextBuffer::default(), names, decoding)
+    }
+
+    /// Creates a picker with a document that pieces can refer to.
+    #[inline]
+    pub fn in_buffer(document: TextBuffer, names: &'n [ResolvedName], decoding: &'d DecodeOptions) -> Self {
+        let has = |name| names.iter().any(|wanted| wanted.as_str() == name);
+        Self {
+            assembler: Assembler::in_buffer(document, decoding),
+            names,
+            left: names.len(),
+            version: (has("dataschema") || has("schemaurl") || has("datacontentencoding"))
+                && !has("specversion"),
+            ignores_case: decoding.leniency.allows(RepairKind::LowerCasedName),
+        }
+    }
+
+    /// Whether the attribute of this name is requested. If so, pass it to the assembler; otherwise skip it.
+    #[inline]
+    pub fn wants(&mut self, name: &[u8]) -> bool {
+        let is = |wanted: &str| {
+            wanted.as_bytes() == name || self.ignores_case && wanted.as_bytes().eq_ignore_ascii_case(name)
+        };
+        if self.version && is("specversion") {
+            self.version = false;
+            return true;
+        }
+        let found = self.names.iter().filter(|wanted| is(wanted.as_str())).count();
+        self.left = self.left.saturating_sub(found);
+        found > 0
+    }
+
+    /// The assembler, which takes the requested attributes.
+    #[inline]
+    pub fn assembler(&mut self) -> &mut Assembler<'d> {
+        &mut self.assembler
+    }
+
+    /// Whether all names have been found, so that the rest of the document need not be read.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.left == 0 && !self.version
+    }
+
+    /// Calls the function with the attributes that were found.
+    pub fn finish(mut self, read: &mut dyn FnMut(FoundAttributes<'_>)) -> Result<(), Error> {
+        self.assembler.settle_version()?;
+        read(FoundAttributes::picked(self.names, &self));
+        Ok(())
+    }
+
+    pub(crate) fn value(&self, name: &ResolvedName) -> Option<Value<'_>> {
+        let (parts, version) = (&self.assembler.parts, self.assembler.specversion);
+        let is_v03 = version == Some(SpecVersion::V03);
+        let core = match (name.core(), is_v03) {
+            (Some(CoreName::SpecVersion), _) => {
+                return version.map(|version| Value::String(version.as_str()));
+            }
+            (Some(CoreName::DataSchema), true) => None,
+            (None, true) if name.as_str() == "schemaurl" => Some(Core::DataSchema),
+            (core, _) => core.and_then(CoreName::core),
+        };
+        let Some(core) = core else { return parts.extension(name.as_str().as_bytes()) };
+        let span = parts.core(core);
+        if span.is_absent() {
+            return None;
+        }
+        let text = parts.str(span);
+        Some(match core {
+            Core::Id | Core::Type | Core::DataContentType | Core::Subject => Value::String(text),
+            Core::Source => Value::UriReference(UriReference::known(text)),
+            Core::DataSchema if is_v03 => Value::UriReference(UriReference::known(text)),
+            Core::DataSchema => Value::Uri(Uri::known(text)),
+            Core::Time => Value::Timestamp(Timestamp::known(text)),
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! What setters take for a timestamp.
+
+use super::Timestamp;
+use crate::Error;
+use alloc::string::String;
+
+/// What a setter takes for a timestamp: text, or a date type of `time`, `jiff` or `chrono` with the feature of that name.
+///
+/// Setters also take an `Option`: `None` removes the attribute. With the feature `std`, they take
+/// [`SystemTime`](std::time::SystemTime), which is written in UTC.
+///
+/// ```
+/// use cloudevents_core::Event;
+///
+/// let delivered: Option<&str> = None;
+/// let event = Event::builder().id("1").source("/s").ty("t").time("2018-04-05T17:31:00Z").build()?;
+/// assert_eq!(event.time().unwrap().as_str(), "2018-04-05T17:31:00Z");
+/// assert_eq!(event.into_builder().time(delivered).build()?.time(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a timestamp that a CloudEvent can take",
+    note = "date types need a feature of cloudevents-core (or cloudevents-kit): `chrono04`, `time03` or `jiff02`",
+    note = "text in the form of RFC 3339 is always taken: \"2018-04-05T17:31:00Z\""
+)]
+pub trait ToTimestamp {
+    /// Calls `use_it` with the timestamp, with `None` if there is none, or with the error.
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R;
+}
+
+impl ToTimestamp for str {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        use_it(Timestamp::parse(self).map(Some))
+    }
+}
+
+impl ToTimestamp for String {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        use_it(Timestamp::parse(self).map(Some))
+    }
+}
+
+impl ToTimestamp for Timestamp<'_> {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        use_it(Ok(Some(*self)))
+    }
+}
+
+impl<T: ToTimestamp + ?Sized> ToTimestamp for &T {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        (**self).with_timestamp(use_it)
+    }
+}
+
+impl<T: ToTimestamp> ToTimestamp for Option<T> {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        match self {
+            Some(time) => time.with_timestamp(use_it),
+            None => use_it(Ok(None)),
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl ToTimestamp for std::time::SystemTime {
+    fn with_timestamp<R>(&self, use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R) -> R {
+        let (seconds, nanosecond) = match self.duration_since(Self::UNIX_EPOCH) {
+            Ok(since) => (i64::try_from(since.as_secs()).ok(), since.subsec_nanos()),
+            // Before 1970, the fraction still counts forwards.
+            Err(before) => {
+                let before = before.duration();
+                let seconds = i64::try_from(before.as_secs()).ok().and_then(i64::checked_neg);
+                match before.subsec_nanos() {
+                    0 => (seconds, 0),
+                    nanos => (
+                        seconds.and_then(|seconds| seconds.checked_sub(1)),
+                        1_000_000_000_u32.wrapping_sub(nanos),
+                    ),
+                }
+            }
+        };
+        hand_over(seconds.and_then(|seconds| super::format_with_offset(seconds, nanosecond, 0)), use_it)
+    }
+}
+
+/// Shared by the conversions from date types: passes on the text, or an error if RFC 3339 cannot express the date.
+#[cfg(any(feature = "std", feature = "time03", feature = "jiff02", feature = "chrono04"))]
+pub(super) fn hand_over<R>(
+    text: Option<String>,
+    use_it: impl FnOnce(Result<Option<Timestamp<'_>>, Error>) -> R,
+) -> R {
+    match text {
+        Some(text) => use_it(Ok(Some(Timestamp(&text)))),
+        None => use_it(Err(Error::new(crate::ErrorKind::InvalidTimestamp)
+            .with_detail("RFC 3339 has the years 0000 to 9999 and offsets of whole minutes")
+            .with_clause("CE-Type-System-l"))),
+    }
+}
+
+/// Shared by the conversions from date types: passes on the timestamp as an attribute value.
+#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+pub(super) fn as_value<R>(
+    time: &impl ToTimestamp,
+    use_it: impl FnOnce(Result<Option<crate::Value<'_>>, Error>) -> R,
+) -> R {
+    time.with_timestamp(|time| use_it(time.map(|time| time.map(crate::Value::Timestamp))))
+}
+
+/// Shared by the conversions to date types: the error.
+#[cfg(any(feature = "time03", feature = "jiff02", feature = "chrono04"))]
+pub(super) fn out_of_range(what: &'static str) -> Error {
+    Error::new(crate::ErrorKind::InvalidTimestamp).with_detail(alloc::format!("{what} cannot hold it"))
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn system_times() {
+        let text =
+            |time: SystemTime| time.with_timestamp(|time| String::from(time.unwrap().unwrap().as_str()));
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(text(epoch + Duration::from_millis(1_522_949_460_500)), "2018-04-05T17:31:00.500Z");
+        assert_eq!(text(epoch - Duration::from_millis(1500)), "1969-12-31T23:59:58.500Z");
+        assert_eq!(text(epoch - Duration::from_secs(1)), "1969-12-31T23:59:59Z");
+        let far = epoch + Duration::from_secs(1 << 40);
+        far.with_timestamp(|time| assert!(time.is_err()));
+    }
+}

@@ -1,0 +1,125 @@
+//! Responses other than 2xx.
+
+use crate::{Problem, problem};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
+use http::StatusCode;
+use reqwest::Response;
+use std::{error::Error as _, fmt, time::Duration};
+
+/// The bytes that are kept of the body of a refusal.
+const EXCERPT: usize = 1024;
+
+/// The bytes that are read of a problem document.
+const DOCUMENT: usize = 64 << 10;
+
+/// The peer's response to a message that it did not accept: the source of an error of kind [`Refused`](ErrorKind::Refused).
+///
+/// ```
+/// use cloudevents_core::Error;
+/// use cloudevents_http::Refusal;
+/// use std::error::Error as _;
+///
+/// /// The attribute that the peer did not accept.
+/// fn attribute(error: &Error) -> Option<&str> {
+///     error.source()?.downcast_ref::<Refusal>()?.problem().attribute()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    problem: Problem,
+    excerpt: Box<str>,
+}
+
+impl Refusal {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.problem.status()
+    }
+
+    /// How long to wait before the next attempt, if the peer states it (`Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.problem.retry_after()
+    }
+
+    /// The problem that the peer describes (RFC 9457). Of a response without such a document, the status and `Retry-After` alone.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The beginning of the body, at most 1 KiB, as text.
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+
+    /// Whether another attempt may succeed: after 408, 425, 429, and 5xx other than 501 and 505.
+    pub fn is_temporary(&self) -> bool {
+        self.problem.is_temporary()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let described = self.problem.detail().or(self.problem.code()).is_some();
+        if described || self.excerpt.is_empty() {
+            return fmt::Display::fmt(&self.problem, f);
+        }
+        write!(f, "{}: {}", self.status(), self.excerpt)
+    }
+}
+
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.problem)
+    }
+}
+
+/// Whether the peer refused this very message, so that no later attempt can succeed and other messages may: the statuses 400, 409, 413,
+/// 415, 422 and 431. Other statuses are about the address, the rights or the state of the peer. `None` if the error is not a response.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+///
+/// assert_eq!(cloudevents_http::refuses_message(&Error::new(ErrorKind::Timeout)), None);
+/// ```
+pub fn refuses_message(error: &Error) -> Option<bool> {
+    let refusal = error.source()?.downcast_ref::<Refusal>()?;
+    Some(
+        error.retry_after().is_none()
+            && matches!(refusal.status().as_u16(), 400 | 409 | 413 | 415 | 422 | 431),
+    )
+}
+
+pub(super) async fn refused(response: Response) -> Error {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let limit = if problem::is_problem(&headers) { DOCUMENT } else { EXCERPT };
+    let body = beginning(response, limit).await;
+    let excerpt = body.get(..EXCERPT).unwrap_or(&body);
+    let excerpt = String::from_utf8_lossy(excerpt).trim_ascii().into();
+    // A document that cannot be read says no more than its status.
+    let problem = Problem::read(status, &headers, &body).unwrap_or_else(|_| Problem::new(status, ""));
+    let refusal = Refusal { problem, excerpt };
+    let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
+    let error = match refusal.retry_after() {
+        Some(after) => error.with_retry_after(after).with_help(format!("try again after {after:?}")),
+        None if status.is_redirection() => {
+            error.with_help("send to where it redirects: redirects are not followed")
+        }
+        None => error.with_temporary(refusal.is_temporary()),
+    };
+    error.with_source(refusal)
+}
+
+/// The beginning of a body. What goes wrong with the body ends it.
+pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
+    let mut read = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let chunk: Bytes = chunk;
+        let room = limit.saturating_sub(read.len());
+        read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if read.len() >= limit {
+            break;
+        }
+    }
+    read
+}

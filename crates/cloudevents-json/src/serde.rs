@@ -1,0 +1,118 @@
+//! Events inside of rows, messages and configuration of your own, by serde.
+//!
+//! There are two forms. Choose one per field:
+//!
+//! ```
+//! use cloudevents_core::{Event, EventKey, Value};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Row {
+//!     number: u64,
+//!     key: EventKey,
+//!     #[serde(with = "cloudevents_json::serde")]
+//!     event: Event,
+//!     #[serde(with = "cloudevents_json::serde::typed")]
+//!     exact: Event,
+//! }
+//!
+//! let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3).extension("hash", [0, 255]).build()?;
+//! let row = Row { number: 7, key: event.key(), event: event.clone(), exact: event.clone() };
+//! let text = serde_json::to_string(&row)?;
+//! assert!(text.contains(r#""event":{"specversion":"1.0","id":"1","#));
+//!
+//! let row: Row = serde_json::from_str(&text)?;
+//! assert_eq!(row.event.extension("hash"), Some(Value::String("AP8="))); // JSON has no bytes
+//! assert_eq!(row.exact, event);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | | this module | [`typed`] |
+//! |---|---|---|
+//! | written as | a document of the JSON event format | a structure of its own, described there |
+//! | can be read by | every CloudEvents SDK | this crate |
+//! | keeps | what JSON keeps | everything: what is read equals what was written |
+//! | serde formats | those of `serde_json`; binary ones, as JSON text | every format |
+//! | inside `flatten` and untagged enums | no | yes |
+//!
+//! **What JSON loses.** Extensions of the types Binary, URI, URI-reference and Timestamp become Strings (read them with
+//! [`Event::extension_as`]). XML payloads become text, CBOR and protobuf payloads bytes, and the type URL of a protobuf payload is left
+//! out. `docs/losses.md` of the project has the whole table.
+//!
+//! `with` is for fields of the type [`Event`]. In an `Option`, a `Vec` or a map, use [`AsJson`] and [`AsTyped`]:
+//!
+//! ```
+//! use cloudevents_core::Event;
+//! use cloudevents_json::serde::AsTyped;
+//!
+//! let event = Event::builder().id("1").source("/s").ty("t").build()?;
+//! let text = serde_json::to_string(&vec![Some(AsTyped(event.clone())), None])?;
+//! let events: Vec<Option<AsTyped>> = serde_json::from_str(&text)?;
+//! assert_eq!(events, [Some(AsTyped(event)), None]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod typed;
+
+use crate::Json;
+use bytes::Bytes;
+use cloudevents_core::{Event, Format};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::value::RawValue;
+
+/// Serialises an event as a document of the JSON event format.
+///
+/// With `serde_json`, the document becomes part of the output, and numbers keep their spelling. (A `serde_json::Value` respells
+/// numbers, and holds only numbers of machine types.) Serialisers of binary formats get the document as text.
+pub fn serialize<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut document = Vec::new();
+    // The losses are documented above.
+    let _ = Json::new().encode(event, &mut document).map_err(ser::Error::custom)?;
+    let document = String::from_utf8(document).map_err(ser::Error::custom)?;
+    if !serializer.is_human_readable() {
+        return serializer.serialize_str(&document);
+    }
+    RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
+}
+
+/// Deserialises an event from a document of the JSON event format, strictly, within the default limits.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+    let document = if deserializer.is_human_readable() {
+        Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?).into_string()
+    } else {
+        String::deserialize(deserializer)?
+    };
+    crate::decode(Bytes::from(document)).map_err(de::Error::custom)
+}
+
+/// An event that serialises as a document of the JSON event format: see [the module](self).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsJson(pub Event);
+
+impl Serialize for AsJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AsJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer).map(Self)
+    }
+}
+
+/// An event that serialises with all of its types: see [`typed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsTyped(pub Event);
+
+impl Serialize for AsTyped {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        typed::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AsTyped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        typed::deserialize(deserializer).map(Self)
+    }
+}

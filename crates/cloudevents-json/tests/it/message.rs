@@ -1,0 +1,121 @@
+//! Messages with JSON documents: what strict options, which name no format, can read of them.
+
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Document, ErrorKind, Event, Format, FormatId, Formats, Message};
+use cloudevents_json::{Json, JsonBuilderExt, recognize};
+
+fn event() -> Event {
+    Event::builder().id("1").source("/s").ty("t").json(&[1, 2]).build().unwrap()
+}
+
+/// Regression: `Message::event` and `Message::attribute` refused JSON as an unknown format, though every binding includes JSON.
+#[test]
+fn a_recognized_document_is_read_in_its_own_format() {
+    let body = Bytes::from(cloudevents_json::encode_lossy(&event()));
+    let strict = DecodeOptions::strict();
+    for message in [
+        Message::Structured(recognize(FormatId::JSON, body.clone(), &Formats::none())),
+        Message::Structured(recognize(FormatId::JSON, body, &Formats::none().with(Json::new()))),
+        Message::structured(&event(), &Json::new()).unwrap().0,
+    ] {
+        assert_eq!(message.event(&strict).unwrap().value, event());
+        assert_eq!(message.events(&strict).unwrap().value, [event()]);
+        assert_eq!(message.attribute("type", &strict).unwrap().as_deref(), Some("t"));
+    }
+    let batch = Message::batched(&[event(), event()], &Json::new()).unwrap().0;
+    assert_eq!(batch.events(&strict).unwrap().value.len(), 2);
+    assert_eq!(batch.attribute("type", &strict).unwrap_err().kind(), ErrorKind::Batched);
+}
+
+#[test]
+fn the_formats_of_the_options_take_precedence() {
+    #[derive(Debug)]
+    struct Other;
+    impl Format for Other {
+        fn id(&self) -> FormatId {
+            FormatId::JSON
+        }
+        fn media_type(&self) -> cloudevents_core::MediaType<'static> {
+            Json::new().media_type()
+        }
+        fn decode(
+            &self,
+            _: Bytes,
+            _: &DecodeOptions,
+        ) -> Result<cloudevents_core::Decoded<Event>, cloudevents_core::Error> {
+            Err(cloudevents_core::Error::new(ErrorKind::Closed))
+        }
+        fn encode(
+            &self,
+            _: &Event,
+            _: &mut Vec<u8>,
+        ) -> Result<cloudevents_core::Losses, cloudevents_core::Error> {
+            Err(cloudevents_core::Error::new(ErrorKind::Closed))
+        }
+        fn peek(
+            &self,
+            _: &Bytes,
+            _: &str,
+            _: &DecodeOptions,
+        ) -> Result<Option<String>, cloudevents_core::Error> {
+            Err(cloudevents_core::Error::new(ErrorKind::Closed))
+        }
+    }
+    let with = DecodeOptions::strict().with_formats(Formats::none().with(Other));
+    let message = Message::structured(&event(), &Json::new()).unwrap().0;
+    assert_eq!(message.event(&with).unwrap_err().kind(), ErrorKind::Closed);
+    // A format of the program is remembered, too.
+    let document = recognize(FormatId::JSON, Bytes::new(), &with.formats);
+    let error = Message::Structured(document).event(&DecodeOptions::strict()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn an_unknown_format_is_an_error() {
+    let message = Message::Structured(Document::new(FormatId::new("toml"), "id = 1"));
+    let error = message.attribute("id", &DecodeOptions::strict()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownFormat);
+}
+
+/// Regression: `attribute("data")` returned the payload, for JSON documents only.
+#[test]
+fn the_payload_is_no_attribute() {
+    let message = Message::structured(&event(), &Json::new()).unwrap().0;
+    for message in [message, Message::from(event())] {
+        for name in ["data", "data_base64", "Type", ""] {
+            assert_eq!(message.attribute(name, &DecodeOptions::strict()).unwrap(), None, "{name}");
+        }
+    }
+}
+
+/// Regression: the losses of a batch did not carry the index of their event.
+#[test]
+fn losses_of_a_batch_say_which_event() {
+    let typed = Event::builder().id("1").source("/s").ty("t").extension("e", &[1_u8][..]).build().unwrap();
+    let events = [event(), typed, event()];
+    let (_, losses) = cloudevents_json::encode_batch(&events).unwrap();
+    let found: Vec<_> = losses.iter().map(|loss| (loss.index(), loss.at(), loss.kind())).collect();
+    assert_eq!(found, [(Some(1), "e", "attribute-type")]);
+    let shown = losses.iter().next().unwrap().to_string();
+    assert!(shown.starts_with("event 1 of the batch, e: "), "{shown}");
+    let error = losses.exact().unwrap_err();
+    assert_eq!((error.kind(), error.index(), error.attribute()), (ErrorKind::Inexact, Some(1), Some("e")));
+}
+
+#[test]
+fn a_batch_is_written_from_references() {
+    let (a, b) = (event(), Event::builder().id("2").source("/s").ty("t").build().unwrap());
+    let owned = [a.clone(), b.clone()];
+    let (expected, _) = cloudevents_json::encode_batch(&owned).unwrap();
+    assert_eq!(cloudevents_json::encode_batch(&[&a, &b]).unwrap().0, expected);
+    assert_eq!(cloudevents_json::encode_batch(&vec![&a, &b]).unwrap().0, expected);
+    assert_eq!(cloudevents_json::encode_batch(owned.as_slice()).unwrap().0, expected);
+}
+
+#[test]
+fn the_index_of_another_specversion() {
+    use cloudevents_core::SpecVersion;
+    let old = Event::builder().specversion(SpecVersion::V03).id("2").source("/s").ty("t").build().unwrap();
+    let error = cloudevents_json::encode_batch(&[&event(), &event(), &old]).unwrap_err();
+    assert_eq!((error.kind(), error.index()), (ErrorKind::MixedSpecversions, Some(2)));
+}

@@ -1,0 +1,113 @@
+//! Events inside of other structures, by serde.
+
+use cloudevents_core::{Data, Event, EventKey, Payload, codec::Assembler, codec::Given};
+use cloudevents_json::serde::{AsJson, AsTyped};
+use cloudevents_testkit::{
+    any,
+    carrier::{Carrier, carrier_form},
+};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    key: EventKey,
+    #[serde(with = "cloudevents_json::serde")]
+    json: Event,
+    #[serde(with = "cloudevents_json::serde::typed")]
+    typed: Event,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Flat {
+    number: u8,
+    #[serde(flatten)]
+    event: AsTyped,
+}
+
+fn row(event: &Event) -> Row {
+    Row { key: event.key(), json: event.clone(), typed: event.clone() }
+}
+
+proptest! {
+    #[test]
+    fn rows_come_back(event in any::event()) {
+        let text = serde_json::to_string(&row(&event))?;
+        let came: Row = serde_json::from_str(&text)?;
+        let json = carrier_form(&event, Carrier::Json);
+        prop_assert_eq!(&came, &Row { json, ..row(&event) });
+        // By way of a tree, as databases use it. Documents change on this way: a tree has only numbers of machine types.
+        let tree = serde_json::to_value(AsTyped(event.clone()))?;
+        prop_assert_eq!(&serde_json::from_value::<AsTyped>(tree)?.0, &event);
+        // By way of a reader.
+        let came: Row = serde_json::from_reader(text.as_bytes())?;
+        prop_assert_eq!(&came.typed, &event);
+    }
+
+    #[test]
+    fn formats_that_are_not_json_hold_them(event in any::event()) {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&(AsJson(event.clone()), AsTyped(event.clone())), &mut bytes)?;
+        let (json, typed): (AsJson, AsTyped) = ciborium::from_reader(bytes.as_slice())?;
+        prop_assert_eq!(json.0, carrier_form(&event, Carrier::Json));
+        prop_assert_eq!(typed.0, event);
+    }
+
+    #[test]
+    fn typed_events_can_be_flattened(event in any::event()) {
+        let flat = Flat { number: 7, event: AsTyped(event) };
+        prop_assert_eq!(&serde_json::from_str::<Flat>(&serde_json::to_string(&flat)?)?, &flat);
+    }
+}
+
+#[test]
+fn numbers_keep_their_spelling() {
+    let json = "{\"total\":1.10,\"id\":12345678901234567890123}";
+    let event = Event::builder().id("1").source("/s").ty("t");
+    let event = event.payload("application/json", Payload::json(json)).build().unwrap();
+    let text = serde_json::to_string(&row(&event)).unwrap();
+    assert!(text.contains(json), "{text}");
+    assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), row(&event));
+}
+
+// Decoders may make events that `build` does not: text under a JSON content type that is JSON.
+#[test]
+fn text_that_looks_like_json_stays_text() {
+    let decoding = cloudevents_core::DecodeOptions::strict();
+    let mut assembler = Assembler::new(&decoding);
+    let json = ("datacontenttype", "application/json");
+    for (name, value) in [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t"), json] {
+        let value = assembler.push(value).unwrap();
+        assembler.named(name, Given::Text(value)).unwrap();
+    }
+    assembler.complete().unwrap();
+    let event = assembler.finish(Some(Payload::text("1"))).unwrap().value;
+    let text = serde_json::to_string(&AsTyped(event.clone())).unwrap();
+    let came: AsTyped = serde_json::from_str(&text).unwrap();
+    assert_eq!((came.0.data(), &came.0), (Some(Data::Text("1")), &event));
+}
+
+#[test]
+fn what_is_stored_is_checked_when_it_is_read() {
+    let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","extensions":{"n":{"Integer":3}}}"#;
+    assert!(serde_json::from_str::<AsTyped>(good).is_ok());
+    for (from, to, message) in [
+        ("\"1\"", "\"\"", "is empty"),
+        ("\"id\":\"1\",", "", "missing field `id`"),
+        ("/s", "/ s", "is not a URI-reference"),
+        ("\"n\"", "\"Bad-Name\"", "has no valid name"),
+        ("\"n\"", "\"subject\"", "not an extension"),
+        ("\"n\":", "\"n\":{\"Boolean\":true},\"n\":", "more than once"),
+        ("3", "3000000000", "i32"),
+        ("{\"Integer\":3}", "{\"Timestamp\":\"never\"}", "is not a timestamp"),
+        ("{\"Integer\":3}", "{\"Binary\":\"A\"}", "not base64"),
+        ("1.0", "9.9", "not a supported spec version"),
+    ] {
+        let error = serde_json::from_str::<AsTyped>(&good.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(message), "{to}: {error}");
+    }
+    let error = serde_json::from_str::<AsJson>(r#"{"specversion":"1.0"}"#).unwrap_err().to_string();
+    assert!(error.contains("`id` is required"), "{error}");
+    let error = serde_json::from_str::<EventKey>("\"/s\"").unwrap_err().to_string();
+    assert!(error.contains("`id` is empty"), "{error}");
+}

@@ -1,0 +1,68 @@
+//! A batch read from a stream follows the rules of a batch read as a whole.
+
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Leniency, RepairKind};
+use cloudevents_json::{BatchReader, Json};
+
+const V1: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+const V03: &str = r#"{"specversion":"0.3","id":"1","source":"/s","type":"t"}"#;
+
+/// Returns one byte at a time.
+struct Slow<'a>(&'a [u8]);
+
+impl std::io::Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let (first, _) = buffer.split_at_mut(buffer.len().min(1));
+        std::io::Read::read(&mut self.0, first)
+    }
+}
+
+type Read = Vec<Result<(String, Vec<RepairKind>), (ErrorKind, Option<usize>)>>;
+
+fn read(document: &str, with: &DecodeOptions) -> Result<Read, ErrorKind> {
+    let items = BatchReader::new(Slow(document.as_bytes()), with.clone()).collect::<Result<Vec<_>, _>>();
+    let items = items.map_err(|error| error.into_inner().unwrap().downcast::<Error>().unwrap().kind())?;
+    Ok(items
+        .into_iter()
+        .map(|item| match item.event {
+            Ok(decoded) => Ok((
+                decoded.value.id().to_owned(),
+                decoded.repairs().iter().map(|repair| repair.kind()).collect(),
+            )),
+            Err(error) => Err((error.kind(), error.index())),
+        })
+        .collect())
+}
+
+/// Regression: mixed versions were read, which `decode_batch` refuses.
+#[test]
+fn mixed_specversions_are_refused() {
+    let document = format!("[{V1}, {V03}, {{}}, {V1}]");
+    let good = Ok(("1".to_owned(), vec![]));
+    let expected = vec![
+        good.clone(),
+        Err((ErrorKind::MixedSpecversions, Some(1))),
+        Err((ErrorKind::MissingAttribute, Some(2))),
+        good,
+    ];
+    assert_eq!(read(&document, &DecodeOptions::strict()).unwrap(), expected);
+    let whole = Json::new().decode_items(document.into(), &DecodeOptions::strict()).unwrap();
+    let kinds: Vec<_> =
+        whole.iter().map(|item| item.event.as_ref().err().map(|error| error.kind())).collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::MixedSpecversions), Some(ErrorKind::MissingAttribute), None]);
+}
+
+/// Regression: a byte order mark was refused even where leniency allows it.
+#[test]
+fn a_byte_order_mark_goes_by_leniency() {
+    let document = format!("\u{feff}[{V1},{V1}]");
+    assert_eq!(read(&document, &DecodeOptions::strict()).unwrap_err(), ErrorKind::InvalidDocument);
+    let all_but = DecodeOptions::strict().with_leniency(Leniency::all().without(RepairKind::ByteOrderMark));
+    assert_eq!(read(&document, &all_but).unwrap_err(), ErrorKind::InvalidDocument);
+    let expected = vec![Ok(("1".to_owned(), vec![RepairKind::ByteOrderMark])), Ok(("1".to_owned(), vec![]))];
+    assert_eq!(read(&document, &DecodeOptions::lenient()).unwrap(), expected);
+    // Nowhere else, and nothing that begins like one.
+    for bad in [format!("[\u{feff}{V1}]"), format!(" \u{feff}[{V1}]"), format!("\u{fec0}[{V1}]")] {
+        let read = read(&bad, &DecodeOptions::lenient());
+        assert!(!matches!(&read, Ok(items) if items.iter().all(Result::is_ok)), "{bad}: {read:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! A receiver over the program's own consumer.
+
+use super::{
+    config::{self, failed},
+    rebalance::add,
+    receiver::KafkaReceiverOptions,
+    record::{place, read},
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    Partition, Receiver,
+    log::{Ledger, LogReceiver, LogSource, Record},
+};
+use rdkafka::{
+    Message as _, TopicPartitionList,
+    consumer::{CommitMode, Consumer as _, ConsumerContext, StreamConsumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// Creates a receiver over the program's own consumer, which has its own subscription or assignment,
+/// context and settings.
+///
+/// The consumer must be created with `enable.auto.commit=false` and `enable.auto.offset.store=false`: only
+/// this receiver may commit. The options `config`, `prefetch`, `rebalance_wait`, `partitions`, `statistics`
+/// and `connect_timeout` have no effect here, as the consumer is already configured.
+/// [`KafkaReceiverOptions::log`] must set what happens to rejected messages.
+///
+/// Differences from [`receiver`](super::receiver()):
+///
+/// - The consumer is polled only while the program requests messages. A program that requests none for
+///   longer than `max.poll.interval.ms` loses its partitions.
+/// - A rebalance does not wait for unsettled deliveries: the new owner of the partition receives them
+///   again.
+/// - Commits happen while messages are requested, and at the end of draining.
+///
+/// Errors: [`Unsupported`](ErrorKind::Unsupported) outside a tokio runtime, and when the options do not set
+/// what happens to rejected messages.
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+/// use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver_over};
+/// use cloudevents_transport::{OrderBy, log::LogOptions};
+/// use rdkafka::{ClientConfig, consumer::{Consumer, StreamConsumer}};
+///
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// let consumer: StreamConsumer = ClientConfig::new()
+///     .set("bootstrap.servers", "one:9092")
+///     .set("group.id", "billing")
+///     .set("enable.auto.commit", "false")
+///     .set("enable.auto.offset.store", "false")
+///     .create()?;
+/// consumer.subscribe(&["orders"])?;
+/// let mut options = KafkaReceiverOptions::default();
+/// options.log = LogOptions::default().dropping_rejected();
+/// let receiver = receiver_over(consumer, options)?;
+/// receiver.run(64, OrderBy::Partition, async |event: Event| println!("{}", event.id())).await?;
+/// # Ok(()) }
+/// ```
+pub fn receiver_over<C: ConsumerContext + 'static>(
+    consumer: StreamConsumer<C>,
+    mut options: KafkaReceiverOptions,
+) -> Result<Receiver, Error> {
+    config::understand_json(&mut options.receiver);
+    let ledger = Ledger::new(options.log.clone())?;
+    let source = Existing {
+        ledger: ledger.clone(),
+        decoding: options.receiver.decoding.clone(),
+        consumer: Arc::new(consumer),
+        interval: options.commit_interval.max(SHORTEST),
+        due: Instant::now(),
+        marked: BTreeMap::new(),
+    };
+    Ok(Receiver::new(LogReceiver::new(ledger, source), options.receiver))
+}
+
+/// The minimum interval between commits.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+struct Existing<C: ConsumerContext + 'static> {
+    ledger: Ledger,
+    decoding: DecodeOptions,
+    consumer: Arc<StreamConsumer<C>>,
+    interval: Duration,
+    /// When the next commit is due.
+    due: Instant,
+    /// Marks that are not committed yet.
+    marked: BTreeMap<Partition, u64>,
+}
+
+impl<C: ConsumerContext + 'static> Existing<C> {
+    /// Converts the message to a record. A partition is registered from its first message on. When it is
+    /// revoked and assigned again, the messages taken before are still recorded, settled or not, so none is
+    /// lost and none is delivered twice.
+    fn record(&self, message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Record> {
+        let (number, offset) = place(message)?;
+        let partition = Partition::new(message.topic(), number);
+        if self
+            .ledger
+            .position(&partition)
+            .is_none_or(|position| offset < position && !self.took(&partition, offset))
+        {
+            self.ledger.assign(partition.clone(), offset);
+        }
+        let received = read(message, (partition.clone(), offset), &self.decoding);
+        Some(Record::new(partition, offset, received))
+    }
+
+    /// Whether a message before the position is already settled or held here. It is not if the program has
+    /// moved the consumer back.
+    fn took(&self, partition: &Partition, offset: u64) -> bool {
+        self.ledger.watermark(partition).is_some_and(|watermark| offset >= watermark)
+    }
+
+    /// Commits the marks of the partitions that the consumer has.
+    async fn commit_marks(&mut self) -> Result<(), Error> {
+        for mark in self.ledger.marks() {
+            self.marked.insert(mark.partition, mark.offset);
+        }
+        if self.marked.is_empty() {
+            return Ok(());
+        }
+        let assigned = self.consumer.assignment().map_err(failed)?;
+        let is_assigned = |partition: &Partition| {
+            let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
+            assigned.find_partition(partition.topic(), number).is_some()
+        };
+        let mut list = TopicPartitionList::new();
+        let marked = std::mem::take(&mut self.marked);
+        for (partition, offset) in &marked {
+            if is_assigned(partition) {
+                add(&mut list, partition, *offset);
+            } else {
+                self.ledger.revoke(partition); // its new owner commits
+            }
+        }
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let consumer = Arc::clone(&self.consumer);
+        // The client reports no result for asynchronous commits.
+        let committed = tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync)).await;
+        match committed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                // The next commit includes them, unless there are later marks by then.
+                for (partition, offset) in marked {
+                    self.marked.entry(partition).or_insert(offset);
+                }
+                Err(failed(error))
+            }
+            Err(error) => Err(Error::new(ErrorKind::Transport).with_detail(error.to_string())),
+        }
+    }
+}
+
+impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
+    async fn next(&mut self) -> Result<Record, Error> {
+        let consumer = Arc::clone(&self.consumer);
+        loop {
+            if self.due <= Instant::now() {
+                // Set before the commit, so that a cancelled commit is not retried without a pause.
+                self.due = Instant::now().checked_add(self.interval).unwrap_or(self.due);
+                if let Err(error) = self.commit_marks().await {
+                    if !is_passing(&error) {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "a commit failed and is tried again");
+                }
+            }
+            match timeout_at(self.due, consumer.recv()).await {
+                Ok(Ok(message)) => {
+                    if let Some(record) = self.record(&message) {
+                        return Ok(record);
+                    }
+                }
+                Ok(Err(error)) if passes(&error) => tracing::warn!(%error, "consuming from Kafka"),
+                Ok(Err(error)) => return Err(failed(error)),
+                Err(_) => {} // a commit is due
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        self.commit_marks().await
+    }
+}
+
+impl<C: ConsumerContext + 'static> fmt::Debug for Existing<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Existing").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// Whether librdkafka recovers by itself.
+fn passes(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Transport)
+}

@@ -1,0 +1,207 @@
+//! Patterns, manual assignment, seeking, lag, and the program's own consumer; on the embedded broker.
+
+use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, soon};
+use cloudevents_core::{ErrorKind, Event};
+use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
+use cloudevents_transport::{OrderBy, Partition, log::LogOptions};
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::sleep;
+
+const DROPPING: &str = "&reject=drop&session.timeout.ms=2500&heartbeat.interval.ms=300";
+
+async fn filled(partitions: u16, count: usize) -> Topic {
+    let topic = Topic::new(partitions);
+    let events = (0..count).map(|number| event(number, &number.to_string()));
+    soon(topic.sender().await.send_all(events)).await.unwrap();
+    topic
+}
+
+#[tokio::test]
+async fn a_pattern_receives_all_topics_that_match() {
+    let (one, other, foreign) = (filled(1, 1).await, filled(1, 1).await, filled(1, 1).await);
+    let pattern = format!("%5E({}%7C{})$", one.name, other.name);
+    let url = format!("kafka://{}/{pattern}?group={}{DROPPING}", one.servers, one.group());
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let mut topics = BTreeSet::new();
+    for _ in 0..2 {
+        let delivery = next(&mut receiver).await;
+        topics.insert(delivery.topic().unwrap().to_owned());
+        delivery.accept().await.unwrap();
+    }
+    assert_eq!(topics, BTreeSet::from([one.name, other.name]));
+    assert!(!topics.contains(&foreign.name));
+}
+
+#[tokio::test]
+async fn partitions_by_hand_are_read_from_there_and_committed() {
+    let topic = filled(3, 60).await;
+    let ends = SHARED.ends(&topic.name).unwrap();
+    let mut options = KafkaReceiverOptions::default();
+    options.partitions = vec![(0, Position::Offset(2)), (2, Position::Beginning)];
+    let url = topic.url(&format!("group={}{DROPPING}", topic.group()));
+    let mut receiver_by_hand = soon(receiver(&url, options)).await.unwrap();
+    let expected = ends[0] - 2 + ends[2];
+    let mut seen = BTreeSet::new();
+    while (seen.len() as i64) < expected {
+        let delivery = next(&mut receiver_by_hand).await;
+        let place = (delivery.partition().unwrap().number(), delivery.offset().unwrap());
+        assert!(place.0 != 1 && (place.0 != 0 || place.1 >= 2), "{place:?}");
+        assert!(seen.insert(place));
+        delivery.accept().await.unwrap();
+    }
+    soon(receiver_by_hand.drain(PATIENCE)).await.unwrap();
+    drop(receiver_by_hand);
+    let committed = SHARED.committed(&topic.group(), &topic.name).unwrap();
+    assert_eq!(committed, [Some(ends[0]), None, Some(ends[2])]);
+
+    // With the URL, from the committed position.
+    let url = topic.url(&format!("group={}&partitions=0,1{DROPPING}", topic.group()));
+    let mut again = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    for _ in 0..ends[1] {
+        let delivery = next(&mut again).await;
+        assert_eq!(delivery.partition().unwrap().number(), 1);
+        delivery.accept().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn seeking_revokes_what_was_received_and_reads_from_there() {
+    let topic = filled(1, 50).await;
+    let places = [
+        (Position::Offset(7), 7),
+        (Position::Beginning, 0),
+        (Position::Offset(40), 40),
+        (Position::Beginning, 0),
+    ];
+    seeking(&topic, &places).await;
+    // A position before the committed one is committed next.
+    assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(1)]);
+}
+
+/// Messages 0 to 49 are in the topic's only partition.
+pub(crate) async fn seeking(topic: &Topic, places: &[(Position, usize)]) {
+    let mut options = KafkaReceiverOptions::default();
+    options.log = LogOptions::default().dropping_rejected();
+    let url = topic.url(&format!("group={}{DROPPING}", topic.group()));
+    let kafka = soon(KafkaReceiver::connect(&url, options)).await.unwrap();
+    let control = kafka.control();
+    let mut receiver = kafka.into_receiver();
+    for expected in 0..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    let held = next(&mut receiver).await;
+    let partition = Partition::new(topic.name.as_str(), 0);
+    for &(to, expected) in places {
+        soon(control.seek(&partition, to)).await.unwrap();
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected, "{to:?}");
+        delivery.accept().await.unwrap();
+    }
+    assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Revoked);
+    let elsewhere = Partition::new("elsewhere", 0);
+    assert_eq!(soon(control.seek(&elsewhere, Position::End)).await.unwrap_err().kind(), ErrorKind::Revoked);
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+}
+
+#[tokio::test]
+async fn lag_is_what_is_not_settled() {
+    let topic = filled(1, 10).await;
+    let url = topic.url(&format!("group={}&statistics=50ms{DROPPING}", topic.group()));
+    let kafka = soon(KafkaReceiver::connect(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let control = kafka.control();
+    let mut receiver = kafka.into_receiver();
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        held.push(next(&mut receiver).await);
+    }
+    let becomes = async |lag: u64| {
+        let expected = vec![(Partition::new(topic.name.as_str(), 0), lag)];
+        while control.lag().as_ref() != Some(&expected) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Statistics are served while polling, so the receiver must poll.
+    for (settled, lag) in [(0, 10), (4, 6), (6, 0)] {
+        for delivery in held.drain(..settled) {
+            delivery.accept().await.unwrap();
+        }
+        tokio::select! {
+            () = soon(becomes(lag)) => {}
+            delivery = receiver.next() => panic!("{delivery:?}"),
+        }
+    }
+    assert!(control.statistics().unwrap().topics.contains_key(&topic.name));
+}
+
+#[tokio::test]
+async fn options_of_the_url() {
+    let topic = filled(1, 1).await;
+    let url = topic.url(&format!(
+        "group={}&max-attempts=2&in-flight=7&in-flight-bytes=1000&drain=5s&commit-interval=0ms&rebalance-wait=1s{DROPPING}",
+        topic.group()
+    ));
+    let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
+    let bounds = receiver.in_flight().bounds();
+    assert_eq!((bounds.messages, bounds.bytes), (7, 1000));
+    for _ in 0..2 {
+        next(&mut receiver).await.retry(Duration::ZERO).await.unwrap(); // the second one rejects
+    }
+    // An interval of zero commits at once, without a call to this receiver.
+    let committed = async {
+        while SHARED.committed(&topic.group(), &topic.name).unwrap() != [Some(1)] {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(committed).await;
+    for wrong in ["max-attempts=many", "in-flight=-1", "drain=5", "partitions=one", "statistics=often"] {
+        let url = topic.url(&format!("group=g&{wrong}{DROPPING}"));
+        let error =
+            soon(cloudevents_kafka::rdkafka039::receiver(&url, KafkaReceiverOptions::default())).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidUrl, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_of_the_programs_own() {
+    const COUNT: usize = 40;
+    let topic = filled(2, COUNT).await;
+    let open = || {
+        let consumer: StreamConsumer = config(&topic.servers)
+            .set("group.id", topic.group())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("session.timeout.ms", "2500")
+            .set("heartbeat.interval.ms", "300")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&topic.name]).unwrap();
+        let mut options = KafkaReceiverOptions::default();
+        options.log = LogOptions::default().dropping_rejected();
+        receiver_over(consumer, options).unwrap()
+    };
+    let receiver = open();
+    let counters = receiver.counters();
+    let all = async {
+        while counters.snapshot().accepted < COUNT as u64 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let seen = std::sync::Mutex::new(BTreeSet::new());
+    let handle = async |event: Event| -> Result<(), std::num::ParseIntError> {
+        seen.lock().unwrap().insert(event.id().parse::<usize>()?);
+        Ok(())
+    };
+    soon(receiver.run(16, OrderBy::Partition, handle).until(all)).await.unwrap();
+    assert_eq!(seen.into_inner().unwrap(), (0..COUNT).collect());
+    let (committed, ends) = topic.committed_and_ends().await;
+    assert_eq!(committed, ends.into_iter().map(Some).collect::<Vec<_>>());
+
+    // The next one continues from there.
+    soon(topic.sender().await.send(&event(COUNT, "k"))).await.unwrap();
+    let mut second = open();
+    assert_eq!(number(&next(&mut second).await), COUNT);
+}

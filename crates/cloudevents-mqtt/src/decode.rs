@@ -1,0 +1,122 @@
+//! Messages of MQTT to messages and events.
+
+use crate::{
+    mode::{Look, mode, not_a_cloudevent},
+    name, value,
+    wire::MessageView,
+};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    codec::{Assembler, Detected, Given, TextBuffer, decode_base64},
+};
+use cloudevents_json::{find, recognize};
+
+/// Reads one event from a message, in binary or structured mode. The topic is not looked at.
+///
+/// The payload is not copied if the message shares it, as [`MqttMessage`](crate::MqttMessage) does; an empty one is no payload. Errors of
+/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which MQTT does not have. A message of MQTT 3.1.1 is read as a document
+/// of the JSON format. JSON is understood without being in [`DecodeOptions::formats`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_mqtt::MqttMessage;
+///
+/// let message = MqttMessage::new("21.5")
+///     .with_content_type("text/plain")
+///     .with_user_property("specversion", "1.0")
+///     .with_user_property("id", "1")
+///     .with_user_property("source", "/sensors/7")
+///     .with_user_property("type", "com.example.temperature");
+/// let event = cloudevents_mqtt::decode(&message, &DecodeOptions::strict())?.value;
+/// assert_eq!(event.source().as_str(), "/sensors/7");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    with.limits.check_bytes(message.payload().len())?;
+    match mode(message)? {
+        Detected::NotADocument => binary(message, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.payload_bytes(), with),
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+///
+/// Documents in unknown formats are messages, too; batches are not.
+pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
+    with.limits.check_bytes(message.payload().len())?;
+    match mode(message)? {
+        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
+        Detected::Structured(id) => {
+            Ok(Decoded::clean(Message::Structured(recognize(id, message.payload_bytes(), &with.formats))))
+        }
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+#[inline]
+fn binary(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    let look = Look::at(message);
+    if !look.is_marked {
+        return Err(not_a_cloudevent());
+    }
+    let media_type = message.content_type();
+    let mut assembler = Assembler::new(with);
+    assembler.reserve(look.length); // one allocation, of the right size
+    let mut named = false;
+    for (property, value) in message.user_properties() {
+        let Some(name) = name::attribute(property) else { continue };
+        match media_type {
+            Some(_) if name == "datacontenttype" && std::mem::replace(&mut named, true) => {
+                return Err(twice());
+            }
+            Some(media_type) if name == "datacontenttype" => {
+                named_content_type(value, media_type, &mut assembler)?
+            }
+            _ => value::read(name, value, &mut assembler)?,
+        }
+    }
+    if let Some(media_type) = media_type {
+        let piece = assembler.push(media_type)?;
+        assembler.named("datacontenttype", Given::Text(piece))?;
+    }
+    let completed = assembler.complete()?;
+    let payload = message.payload_bytes();
+    let payload = match payload.is_empty() {
+        true => None,
+        false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
+        false if message.payload_is_text() => Some(match TextBuffer::new(payload.clone()) {
+            Ok(text) => Payload::characters(text, assembler.content_type()),
+            // The indicator is wrong, the payload need not be.
+            Err(_) => Payload::body(payload),
+        }),
+        false => Some(Payload::body(payload)),
+    };
+    assembler.finish(payload)
+}
+
+/// The binding's example has a user property `datacontenttype` beside the Content Type, so some write both. They must agree.
+#[cold]
+fn named_content_type(value: &str, media_type: &str, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    if value == media_type {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail("the user property `datacontenttype` and the Content Type differ")
+        .with_clause("MQTT-3.1.1-a");
+    assembler.ignore_or_refuse(error)
+}
+
+#[cold]
+fn twice() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_clause("CE-Context-Attributes-d")
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_detail("MQTT has no batched mode").with_clause("MQTT-1.3-a")
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+mod decode;
+mod encode;
+mod mode;
+mod name;
+mod options;
+#[cfg(feature = "rumqttc-next034")]
+pub mod rumqttc_next034;
+mod value;
+mod wire;
+
+pub use decode::{decode, decode_message};
+pub use encode::{encode, encode_message};
+pub use mode::is_cloudevent;
+pub use options::{Encoding, Version};
+#[cfg(feature = "rumqttc-next034")]
+pub use rumqttc_next034::{
+    MqttConnection, MqttReceiver, MqttReceiverOptions, MqttRefusal, MqttSender, MqttSenderOptions, receiver,
+    sender,
+};
+pub use wire::{MessageView, MqttMessage, UserProperty};

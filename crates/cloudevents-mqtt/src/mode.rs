@@ -1,0 +1,86 @@
+//! Which content mode a message is in.
+
+use crate::{Version, name, wire::MessageView};
+use cloudevents_core::{
+    DecodeOptions, Error, ErrorKind, Format, FormatId,
+    codec::{CoreName, Detected, detect},
+};
+use cloudevents_json::Json;
+
+/// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`; over
+/// MQTT 3.1.1, a payload that is a JSON object with a `specversion`.
+///
+/// A message without one is somebody else's, which on a mixed topic is no mistake; one that has a mark may still be malformed.
+///
+/// ```
+/// use cloudevents_mqtt::{MqttMessage, is_cloudevent};
+///
+/// assert!(is_cloudevent(&MqttMessage::new("{}").with_content_type("application/cloudevents+json")));
+/// assert!(is_cloudevent(&MqttMessage::new("21.5").with_user_property("specversion", "1.0")));
+/// assert!(!is_cloudevent(&MqttMessage::new("21.5").with_user_property("id", "1")));
+/// ```
+pub fn is_cloudevent(message: &impl MessageView) -> bool {
+    match message.version() {
+        Version::V3 => is_event(message),
+        Version::V5 => {
+            !matches!(detect(message.content_type()), Ok(Detected::NotADocument))
+                || Look::at(message).is_marked
+        }
+    }
+}
+
+/// What the first look at the user properties finds.
+pub(crate) struct Look {
+    /// Whether there is a `specversion`.
+    pub(crate) is_marked: bool,
+    /// Bytes of text that the attributes take, names of extensions included.
+    pub(crate) length: usize,
+}
+
+impl Look {
+    #[inline]
+    pub(crate) fn at(message: &impl MessageView) -> Self {
+        let mut look = Self { is_marked: false, length: message.content_type().map_or(0, str::len) };
+        for (property, value) in message.user_properties() {
+            let Some(name) = name::attribute(property) else { continue };
+            look.is_marked |= name == "specversion";
+            let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
+            look.length = look.length.saturating_add(kept).saturating_add(value.len());
+        }
+        look
+    }
+}
+
+/// What the message claims to be.
+#[inline]
+pub(crate) fn mode(message: &impl MessageView) -> Result<Detected, Error> {
+    match message.version() {
+        Version::V3 if is_event(message) => Ok(Detected::Structured(FormatId::JSON)),
+        Version::V3 => Err(not_an_event()),
+        Version::V5 => detect(message.content_type()),
+    }
+}
+
+/// Whether the payload is a JSON object that has a `specversion`.
+fn is_event(message: &impl MessageView) -> bool {
+    // What is too large or malformed is reported by the decoder, with the options of its user.
+    let mut with = DecodeOptions::lenient();
+    with.limits.bytes = usize::MAX;
+    matches!(Json::new().peek(&message.payload_bytes(), "specversion", &with), Ok(Some(_)))
+}
+
+#[cold]
+fn not_an_event() -> Error {
+    Error::new(ErrorKind::NotACloudEvent)
+        .with_detail("the payload is not a JSON object with a `specversion`")
+        .with_clause("MQTT-3-c")
+}
+
+#[cold]
+pub(crate) fn not_a_cloudevent() -> Error {
+    Error::new(ErrorKind::NotACloudEvent)
+        .with_detail(
+            "there is neither a user property `specversion` nor a Content Type under application/cloudevents",
+        )
+        .with_clause("MQTT-3-a")
+}

@@ -1,0 +1,404 @@
+//! Connections: logging in, reading, writing, and staying alive.
+
+use super::{
+    failure::{self, disconnected},
+    login::Login,
+    options::{Qos, Target},
+    outbox::{Chunk, Outbox},
+    packet::{Packet, Reader, Welcome},
+};
+use crate::Version;
+use bytes::{Bytes, BytesMut};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Host;
+use futures_util::future::{Either, select};
+use rumqttc_v4::mqttbytes::v4;
+use rumqttc_v5::mqttbytes::v5;
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    net::TcpStream,
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+
+/// How long the broker may take to close a connection that was ended.
+pub(super) const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long to read what a broker still sends when the connection was ended.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many bytes are read at once.
+const CHUNK: usize = 32 << 10;
+
+/// The most bytes of messages that are kept until a subscription is confirmed.
+const EARLY: usize = 64 << 20;
+
+/// The packet identifier of the subscription of a connection. Messages have others.
+pub(super) const SUBSCRIPTION: u16 = u16::MAX;
+
+/// Returns the current runtime, on which tasks are spawned and the connection lives.
+pub(super) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+}
+
+/// What to tell the broker when connecting.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// Whether to begin without the session of before.
+    pub(super) clean: bool,
+    /// How long the session outlives the connection, in seconds.
+    pub(super) session_expiry: u32,
+    /// How many messages of QoS 1 and 2 the broker may send before one is acknowledged.
+    pub(super) receive_maximum: u16,
+    /// The largest packet to receive.
+    pub(super) max_packet_size: u32,
+    /// The subscription, if any.
+    pub(super) subscription: Option<(String, Qos)>,
+}
+
+/// A connection that is accepted and subscribed. Dropping it closes it.
+pub(super) struct Connection {
+    reader: ReadHalf<Box<dyn Stream>>,
+    writer: WriteHalf<Box<dyn Stream>>,
+    packets: Reader,
+    buffer: BytesMut,
+    /// Packets that came before the subscription was confirmed.
+    early: Vec<Packet>,
+    keep_alive: Duration,
+    pub(super) welcome: Welcome,
+}
+
+/// What a connection is for: takes the packets of the broker.
+pub(super) trait Side: Send {
+    /// Takes a packet. An error ends the connection.
+    fn take(&mut self, packet: Packet) -> Result<(), Error>;
+
+    /// Whether another packet can be taken now.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Waits until another packet can be taken.
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// Called when all packets that have arrived were taken.
+    fn taken(&mut self) {}
+}
+
+impl Connection {
+    /// Connects to this host, logs in and subscribes.
+    pub(super) async fn open(target: &Target, host: &Host, terms: &Terms) -> Result<Self, Error> {
+        let login = match &target.options.logins {
+            Some(logins) => logins.login().await?,
+            None => Login::default(),
+        };
+        let (reader, writer) = split(stream(target, host, &login).await?);
+        let version = target.options.version;
+        let limit = usize::try_from(terms.max_packet_size).unwrap_or(usize::MAX);
+        let mut connection = Self {
+            reader,
+            writer,
+            packets: Reader::new(version, limit),
+            buffer: BytesMut::with_capacity(CHUNK),
+            early: Vec::new(),
+            keep_alive: target.options.keep_alive,
+            welcome: Welcome {
+                refused: None,
+                session_present: false,
+                receive_maximum: u16::MAX,
+                max_packet_size: u32::MAX,
+                max_qos: 2,
+                keep_alive: None,
+            },
+        };
+        connection.write(&connect(target, &login, terms)?).await?;
+        connection.welcome = connection.welcomed(version).await?;
+        if let Some(seconds) = connection.welcome.keep_alive {
+            connection.keep_alive = Duration::from_secs(seconds.into());
+        }
+        if let Some((filter, qos)) = &terms.subscription {
+            connection.write(&subscribe(version, filter, *qos)?).await?;
+            connection.subscribed(filter).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn welcomed(&mut self, version: Version) -> Result<Welcome, Error> {
+        loop {
+            // A broker of MQTT 3.1.1 answers in its own version.
+            if version == Version::V5 && self.buffer.starts_with(&[0x20, 2, 0, 1]) {
+                return Err(failure::refused_connection(0x84, None));
+            }
+            match self.packets.next(&mut self.buffer)? {
+                Some(Packet::Welcome(mut welcome)) => {
+                    return match welcome.refused.take() {
+                        Some(error) => Err(error),
+                        None => Ok(welcome),
+                    };
+                }
+                Some(Packet::Goodbye(error)) => return Err(error),
+                Some(_) => return Err(disconnected("the broker did not begin with CONNACK")),
+                None => self.read().await?,
+            }
+        }
+    }
+
+    async fn subscribed(&mut self, filter: &str) -> Result<(), Error> {
+        let mut bytes = 0_usize;
+        loop {
+            match self.packets.next(&mut self.buffer)? {
+                Some(Packet::SubAck(SUBSCRIPTION, mut codes)) => {
+                    return match codes.pop() {
+                        Some(None) => Ok(()),
+                        Some(Some(refusal)) => Err(failure::refused(format_args!("the subscription to `{filter}`: {refusal}"))
+                            .with_help("the broker does not let this user subscribe to this filter, or does not support it")
+                            .with_source(refusal)),
+                        None => Err(failure::malformed("SUBACK without a code")),
+                    };
+                }
+                Some(Packet::Goodbye(error)) => return Err(error),
+                Some(packet) => {
+                    if let Packet::Publish(arrived) = &packet {
+                        bytes =
+                            bytes.saturating_add(arrived.publish.payload.len()).saturating_add(CHUNK / 64);
+                    }
+                    if bytes > EARLY {
+                        return Err(disconnected(
+                            "the broker sends messages and does not confirm the subscription",
+                        ));
+                    }
+                    self.early.push(packet);
+                }
+                None => self.read().await?,
+            }
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.writer.write_all(bytes).await.map_err(lost)?;
+        self.writer.flush().await.map_err(lost)
+    }
+
+    async fn read(&mut self) -> Result<(), Error> {
+        read(&mut self.reader, &mut self.buffer).await
+    }
+
+    /// Reads and writes until the connection is lost, or until the outbox is closed and everything is written. Returns why it ended: an
+    /// error of kind [`Closed`](ErrorKind::Closed) if it was closed.
+    pub(super) async fn drive(mut self, outbox: &Outbox, side: &mut impl Side) -> Error {
+        let early = std::mem::take(&mut self.early);
+        let Self { mut reader, mut writer, mut packets, mut buffer, keep_alive, .. } = self;
+        let pulse = Pulse::default();
+        let ended = {
+            let reading = pin!(async {
+                for packet in early {
+                    if let Err(error) = side.take(packet) {
+                        return error;
+                    }
+                }
+                side.taken();
+                loop {
+                    if let Err(error) = take_all(&mut packets, &mut buffer, outbox, side, &pulse).await {
+                        return error;
+                    }
+                    outbox.room().await;
+                    if let Err(error) = read(&mut reader, &mut buffer).await {
+                        return error;
+                    }
+                    pulse.heard.store(true, Ordering::Relaxed);
+                }
+            });
+            let writing = pin!(write_all(&mut writer, outbox));
+            let beating = pin!(pulse.beat(keep_alive, outbox));
+            match select(writing, select(reading, beating)).await {
+                Either::Left((written, _)) => written.err(),
+                Either::Right((Either::Left((error, _)) | Either::Right((error, _)), _)) => Some(error),
+            }
+        };
+        outbox.end();
+        match ended {
+            Some(error) => error,
+            None => {
+                // If the socket were closed with unread bytes, the broker might not get what was written.
+                let _ = timeout(PATIENCE, async {
+                    let mut rest = BytesMut::new();
+                    while read(&mut reader, &mut rest).await.is_ok() {
+                        rest.clear();
+                    }
+                })
+                .await;
+                Error::new(ErrorKind::Closed)
+            }
+        }
+    }
+}
+
+/// Hands all packets over that have arrived.
+async fn take_all(
+    packets: &mut Reader,
+    buffer: &mut BytesMut,
+    outbox: &Outbox,
+    side: &mut impl Side,
+    pulse: &Pulse,
+) -> Result<(), Error> {
+    loop {
+        if !side.is_ready() {
+            side.taken();
+            pulse.paused.store(true, Ordering::Relaxed);
+            side.ready().await;
+            pulse.paused.store(false, Ordering::Relaxed);
+        }
+        match packets.next(buffer)? {
+            Some(Packet::Pong) => outbox.pong(),
+            Some(Packet::Goodbye(error)) => return Err(error),
+            Some(packet) => side.take(packet)?,
+            None => {
+                side.taken();
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn read(reader: &mut ReadHalf<Box<dyn Stream>>, buffer: &mut BytesMut) -> Result<(), Error> {
+    if buffer.capacity().saturating_sub(buffer.len()) < CHUNK / 4 {
+        buffer.reserve(CHUNK);
+    }
+    match reader.read_buf(buffer).await {
+        Ok(0) => Err(disconnected("the broker closed the connection")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(lost(error)),
+    }
+}
+
+async fn write_all(writer: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) -> Result<(), Error> {
+    let mut chunk = Chunk::default();
+    while outbox.next(&mut chunk).await {
+        writer.write_all(&chunk.bytes).await.map_err(lost)?;
+        writer.flush().await.map_err(lost)?;
+    }
+    // All is written, so failing to shut down is not an error.
+    let _ = timeout(FAREWELL, writer.shutdown()).await;
+    Ok(())
+}
+
+/// Whether the broker is alive.
+#[derive(Default)]
+struct Pulse {
+    /// Whether something was read since the last beat.
+    heard: AtomicBool,
+    /// Whether nothing is read, because nothing can be taken.
+    paused: AtomicBool,
+}
+
+impl Pulse {
+    /// Sends PINGREQ twice within each Keep Alive. Returns an error when the broker was silent for one.
+    async fn beat(&self, keep_alive: Duration, outbox: &Outbox) -> Error {
+        if keep_alive.is_zero() {
+            return std::future::pending().await;
+        }
+        let mut pinged = false;
+        loop {
+            sleep(keep_alive.mul_f64(0.5)).await;
+            let paused = self.paused.load(Ordering::Relaxed);
+            let heard = self.heard.swap(false, Ordering::Relaxed);
+            if pinged && !heard && !paused {
+                return disconnected(format_args!("the broker was silent for {keep_alive:?}"));
+            }
+            outbox.ping();
+            pinged = !paused;
+        }
+    }
+}
+
+async fn stream(target: &Target, host: &Host, login: &Login) -> Result<Box<dyn Stream>, Error> {
+    let no_host = |error: std::io::Error| disconnected(format_args!("{host}: {error}")).with_source(error);
+    let port = host.port().unwrap_or(1883);
+    let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
+    stream.set_nodelay(true).map_err(no_host)?;
+    #[cfg(feature = "tls")]
+    if target.tls {
+        let tls = login.tls.as_ref().unwrap_or(&target.options.tls);
+        return Ok(Box::new(tls.connect(host.name(), stream).await?));
+    }
+    let _ = (target, login);
+    Ok(Box::new(stream))
+}
+
+fn connect(target: &Target, login: &Login, terms: &Terms) -> Result<BytesMut, Error> {
+    let user = login.user.as_ref().or(target.user.as_ref()).map(|user| user.expose().to_owned());
+    let password = login.password.as_ref().or(target.password.as_ref());
+    let password = password.map(|password| Bytes::copy_from_slice(password.expose().as_bytes()));
+    let keep_alive = u16::try_from(target.options.keep_alive.as_secs()).unwrap_or(u16::MAX);
+    let client_id = target.client.clone();
+    let mut bytes = BytesMut::new();
+    let written = match target.options.version {
+        Version::V3 => {
+            let auth = match (user, password) {
+                (None, _) => v4::ConnectAuth::None,
+                (Some(username), None) => v4::ConnectAuth::Username { username },
+                (Some(username), Some(password)) => v4::ConnectAuth::UsernamePassword { username, password },
+            };
+            let connect =
+                v4::Connect { keep_alive, client_id, clean_session: terms.clean, last_will: None, auth };
+            v4::Packet::Connect(connect).write(&mut bytes, usize::MAX).map_err(|error| error.to_string())
+        }
+        Version::V5 => {
+            let auth = match (user, password) {
+                (None, None) => v5::ConnectAuth::None,
+                (None, Some(password)) => v5::ConnectAuth::Password { password },
+                (Some(username), None) => v5::ConnectAuth::Username { username },
+                (Some(username), Some(password)) => v5::ConnectAuth::UsernamePassword { username, password },
+            };
+            let properties = v5::ConnectProperties {
+                session_expiry_interval: (terms.session_expiry > 0).then_some(terms.session_expiry),
+                receive_maximum: Some(terms.receive_maximum),
+                max_packet_size: Some(terms.max_packet_size),
+                ..v5::ConnectProperties::new()
+            };
+            let connect =
+                v5::Connect { keep_alive, client_id, clean_start: terms.clean, properties: Some(properties) };
+            v5::Packet::Connect(connect, None, auth)
+                .write(&mut bytes, None)
+                .map_err(|error| error.to_string())
+        }
+    };
+    // User, password and client identifier may have 65,535 bytes each.
+    written.map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error))?;
+    Ok(bytes)
+}
+
+/// SUBSCRIBE for this filter.
+pub(super) fn subscribe(version: Version, filter: &str, qos: Qos) -> Result<BytesMut, Error> {
+    let mut bytes = BytesMut::new();
+    let written = match version {
+        Version::V3 => {
+            let mut subscribe = v4::Subscribe::new(filter, qos.into());
+            subscribe.pkid = SUBSCRIPTION;
+            v4::Packet::Subscribe(subscribe).write(&mut bytes, usize::MAX).map_err(|error| error.to_string())
+        }
+        Version::V5 => {
+            let mut subscribe = v5::Subscribe::new(v5::SubscribeFilter::new(filter, qos.into()), None);
+            subscribe.pkid = SUBSCRIPTION;
+            v5::Packet::Subscribe(subscribe).write(&mut bytes, None).map_err(|error| error.to_string())
+        }
+    };
+    written.map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error))?;
+    Ok(bytes)
+}
+
+fn lost(error: std::io::Error) -> Error {
+    disconnected(&error).with_source(error)
+}
+
+/// With or without TLS: one type, so that the client is compiled once.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

@@ -1,0 +1,371 @@
+//! A connection of a sender, and its unconfirmed messages.
+
+use super::{
+    connection::{Connection, FAREWELL, SUBSCRIPTION, Side, Terms, subscribe},
+    failure,
+    options::{Qos, Target},
+    outbox::Outbox,
+    packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, acknowledgement},
+    publishing::Prepared,
+    refusal::MqttRefusal,
+    requests::{Request, Requests},
+};
+use crate::Version;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Bounds, Host, Outcome, Permit, Receipt, confirms::Confirms, connect::Connect};
+use futures_util::future::{Either, select};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, sleep_until, timeout},
+};
+
+/// Creates links.
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) terms: Terms,
+    pub(super) qos: Qos,
+    pub(super) in_flight: Bounds,
+    pub(super) timeout: Duration,
+    pub(super) reply_topic: Arc<str>,
+}
+
+impl Connect for Linking {
+    type Connection = Arc<Link>;
+
+    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+        let connection = Connection::open(&self.target, host, &self.terms).await?;
+        let welcome = &connection.welcome;
+        if self.qos as u8 > welcome.max_qos {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail(format!("the broker supports QoS {} at most", welcome.max_qos))
+                .with_help("add `qos=` with a lower one to the URL"));
+        }
+        let confirms = Confirms::new(self.timeout);
+        let room = usize::from(welcome.receive_maximum)
+            .min(self.in_flight.messages)
+            .clamp(1, usize::from(SUBSCRIPTION - 1));
+        let link = Arc::new(Link {
+            version: self.target.options.version,
+            limit: welcome.max_packet_size,
+            outbox: Outbox::new(Some(confirms.clone())),
+            ids: Mutex::new(Ids::new(room)),
+            freed: Notify::new(),
+            confirms,
+            requests: Requests::new(Arc::clone(&self.reply_topic)),
+            lost: watch::Sender::new(None),
+            timeout: self.timeout,
+        });
+        tokio::spawn(run(Arc::clone(&link), connection));
+        Ok(link)
+    }
+
+    async fn lost(&self, link: &Arc<Link>) -> Error {
+        let mut lost = link.lost.subscribe();
+        let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(ended)
+    }
+}
+
+/// A connection for sending.
+pub(super) struct Link {
+    version: Version,
+    /// The largest packet that the broker takes.
+    limit: u32,
+    outbox: Outbox,
+    ids: Mutex<Ids>,
+    /// Notified when a packet identifier becomes free, and when the connection is lost.
+    freed: Notify,
+    confirms: Confirms,
+    requests: Requests,
+    /// Why the connection is lost.
+    lost: watch::Sender<Option<Error>>,
+    timeout: Duration,
+}
+
+/// Why a message was not handed over. Nothing was sent.
+pub(super) enum Refused {
+    /// All packet identifiers are in use.
+    Full(Permit),
+    /// The connection is lost.
+    Lost(Permit),
+}
+
+/// Drives the connection until it ends.
+async fn run(link: Arc<Link>, connection: Connection) {
+    /// A task that panics, or whose runtime ends, also loses the connection.
+    struct Ended(Arc<Link>);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.end(ended());
+        }
+    }
+
+    let ended = Ended(Arc::clone(&link));
+    let mut side = Sending(&link);
+    let error = {
+        let driving = pin!(connection.drive(&link.outbox, &mut side));
+        let expiring = pin!(link.expire());
+        match select(driving, expiring).await {
+            Either::Left((error, _)) => error,
+            Either::Right((never, _)) => match never {},
+        }
+    };
+    link.end(error);
+    drop(ended);
+}
+
+impl Link {
+    /// Hands a message over. The inner error is about the message.
+    pub(super) fn send(
+        &self,
+        message: &Prepared<'_>,
+        permit: Permit,
+    ) -> Result<Result<Outcome<Receipt>, Error>, Refused> {
+        let mut ids = self.ids();
+        if ids.lost || !self.outbox.is_open() {
+            return Err(Refused::Lost(permit));
+        }
+        let id = match message.qos {
+            Qos::AtMostOnce => 0,
+            _ => match ids.free() {
+                Some(id) => id,
+                None => return Err(Refused::Full(permit)),
+            },
+        };
+        let mut outcome = None;
+        let added = self.outbox.try_add(|buffer| {
+            message.write(buffer, id, self.limit)?;
+            let (number, pending) = self.confirms.add(permit);
+            outcome = Some(pending);
+            if id == 0 {
+                return Ok(Some(number));
+            }
+            ids.take(id, number);
+            Ok(None)
+        });
+        Ok(added.and_then(|()| outcome.ok_or_else(ended)))
+    }
+
+    /// Whether a message could be sent now.
+    pub(super) fn has_room(&self) -> bool {
+        let ids = self.ids();
+        !ids.lost && ids.used < ids.slots.len()
+    }
+
+    /// Waits until a message could be sent, or the connection is lost.
+    pub(super) async fn room(&self) {
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.has_room() || self.ids().lost {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    pub(super) fn why_lost(&self) -> Error {
+        self.lost.borrow().clone().unwrap_or_else(ended)
+    }
+
+    /// Subscribes for replies, if this is the first request, and begins one.
+    pub(super) async fn begin_request(&self) -> Result<Request<'_>, Error> {
+        if self.requests.begins_subscribing() {
+            let bytes = subscribe(self.version, self.requests.topic(), Qos::AtLeastOnce)?;
+            self.outbox.add(|buffer| buffer.extend_from_slice(&bytes));
+        }
+        let mut lost = self.lost.subscribe();
+        let gone = pin!(lost.wait_for(Option::is_some));
+        match select(pin!(self.requests.begin()), gone).await {
+            Either::Left((request, _)) => request,
+            Either::Right(_) => Err(self.why_lost()),
+        }
+    }
+
+    /// Waits for all outcomes, then ends the connection.
+    pub(super) async fn close(&self) {
+        let mut lost = self.lost.subscribe();
+        let all = async {
+            loop {
+                let mut freed = pin!(self.freed.notified());
+                freed.as_mut().enable();
+                // Those of QoS 0 have no identifier; DISCONNECT follows them in the outbox.
+                if self.ids().used == 0 || self.confirms.is_empty() {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        if let Either::Right(_) = select(pin!(all), pin!(lost.wait_for(Option::is_some))).await {
+            return;
+        }
+        self.outbox.close(self.version, None);
+        let _ = timeout(FAREWELL, self.lost.subscribe().wait_for(Option::is_some)).await;
+    }
+
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, error: Error) {
+        self.ids().lost = true;
+        self.outbox.end();
+        let error = match error.kind() {
+            ErrorKind::Closed => error,
+            _ => failure::disconnected(format_args!(
+                "{}; the broker may have the message, or not",
+                error.detail()
+            )),
+        };
+        self.confirms.end(&error);
+        self.requests.end(&error);
+        self.lost.send_if_modified(|lost| {
+            let first = lost.is_none();
+            if first {
+                *lost = Some(error);
+            }
+            first
+        });
+        self.freed.notify_waiters();
+    }
+
+    /// Fails messages that are not confirmed in time.
+    async fn expire(&self) -> std::convert::Infallible {
+        loop {
+            match self.confirms.due() {
+                Some(due) => sleep_until(due).await,
+                None => sleep(self.timeout).await, // a message that is sent meanwhile has as long
+            }
+            self.confirms.expire();
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// PUBACK, PUBCOMP, or the refusal of a message.
+    fn confirmed(&self, id: u16, refusal: Option<MqttRefusal>) {
+        let Some(number) = self.ids().release(id) else { return };
+        self.confirms.resolve(
+            number,
+            match refusal {
+                None => Ok(Receipt::new()),
+                Some(refusal) => Err(refusal.into_error()),
+            },
+        );
+        self.freed.notify_waiters();
+    }
+}
+
+#[cold]
+fn ended() -> Error {
+    failure::disconnected("the connection has ended; the broker may have the message, or not")
+}
+
+/// Takes confirmations and replies.
+struct Sending<'a>(&'a Link);
+
+impl Side for Sending<'_> {
+    fn take(&mut self, packet: Packet) -> Result<(), Error> {
+        let link = self.0;
+        match packet {
+            Packet::PubAck(id, refusal) => link.confirmed(id, refusal),
+            Packet::PubRec(id, Some(refusal)) => link.confirmed(id, Some(refusal)),
+            Packet::PubRec(id, None) => link.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),
+            Packet::PubComp(id) => link.confirmed(id, None),
+            Packet::PubRel(id) => link.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
+            Packet::Publish(reply) => {
+                self.acknowledge(&reply);
+                link.requests.reply(reply, link.version);
+            }
+            Packet::SubAck(SUBSCRIPTION, mut codes) => link.requests.subscribed(codes.pop().flatten()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Sending<'_> {
+    fn acknowledge(&self, reply: &Arrived) {
+        let kind = match Qos::from(reply.publish.qos) {
+            Qos::AtMostOnce => return,
+            Qos::AtLeastOnce => PUBACK,
+            Qos::ExactlyOnce => PUBREC,
+        };
+        self.0.outbox.add(|buffer| acknowledgement(buffer, kind, reply.publish.pkid));
+    }
+}
+
+/// Packet identifiers, from 1.
+struct Ids {
+    /// The number of the message that has this identifier, at the place of the identifier minus one.
+    slots: Vec<Option<u64>>,
+    used: usize,
+    /// Where to look for a free one first.
+    next: usize,
+    lost: bool,
+}
+
+impl Ids {
+    fn new(room: usize) -> Self {
+        Self { slots: vec![None; room], used: 0, next: 0, lost: false }
+    }
+
+    /// A free identifier, without taking it.
+    fn free(&mut self) -> Option<u16> {
+        if self.used >= self.slots.len() {
+            return None;
+        }
+        let (before, after) = self.slots.split_at_checked(self.next)?;
+        let found = after.iter().position(Option::is_none).map(|place| place.saturating_add(before.len()));
+        let place = found.or_else(|| before.iter().position(Option::is_none))?;
+        u16::try_from(place.saturating_add(1)).ok()
+    }
+
+    fn take(&mut self, id: u16, number: u64) {
+        if let Some(slot) = usize::from(id).checked_sub(1).and_then(|place| self.slots.get_mut(place)) {
+            *slot = Some(number);
+            self.used = self.used.saturating_add(1);
+            self.next = if usize::from(id) < self.slots.len() { usize::from(id) } else { 0 };
+        }
+    }
+
+    /// Frees an identifier, and returns the number of its message.
+    fn release(&mut self, id: u16) -> Option<u64> {
+        let number = self.slots.get_mut(usize::from(id).checked_sub(1)?)?.take()?;
+        self.used = self.used.saturating_sub(1);
+        Some(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_used_in_turn_and_never_twice() {
+        let mut ids = Ids::new(3);
+        let take = |ids: &mut Ids| {
+            let id = ids.free();
+            if let Some(id) = id {
+                ids.take(id, id.into());
+            }
+            id
+        };
+        assert_eq!([(); 4].map(|()| take(&mut ids)), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(
+            (ids.release(2), ids.release(2), ids.release(0), ids.release(9)),
+            (Some(2), None, None, None)
+        );
+        assert_eq!(take(&mut ids), Some(2));
+        ids.release(1);
+        ids.release(3);
+        assert_eq!(take(&mut ids), Some(3)); // not the one that was used last
+        assert_eq!(take(&mut ids), Some(1));
+        assert_eq!(take(&mut ids), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Bytes on their way to the broker.
+
+use super::packet;
+use crate::Version;
+use bytes::BytesMut;
+use cloudevents_core::Error;
+use cloudevents_transport::{Receipt, confirms::Confirms};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
+
+/// How many bytes may wait before no more packets are read, since reading some makes answers.
+const FULL: usize = 1 << 20;
+
+/// Buffers larger than this are not used again.
+const KEPT: usize = 256 << 10;
+
+/// The packets that wait to be written over one connection. Any task adds some; the task of the connection writes them.
+pub(super) struct Outbox {
+    out: Mutex<Out>,
+    /// Wakes the task that writes.
+    added: Notify,
+    /// Wakes the task that reads.
+    emptied: Notify,
+    /// How many PINGRESP have come.
+    pongs: watch::Sender<u64>,
+    /// For messages that are confirmed by writing them.
+    confirms: Option<Confirms>,
+}
+
+#[derive(Default)]
+struct Out {
+    buffer: BytesMut,
+    /// Messages of QoS 0 in the buffer, by their numbers in `confirms`.
+    unconfirmed: Vec<u64>,
+    /// How many PINGREQ were added.
+    pings: u64,
+    closing: bool,
+    ended: bool,
+}
+
+/// What is written in one go.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) bytes: BytesMut,
+    unconfirmed: Vec<u64>,
+}
+
+impl Outbox {
+    pub(super) fn new(confirms: Option<Confirms>) -> Self {
+        Self {
+            out: Mutex::default(),
+            added: Notify::new(),
+            emptied: Notify::new(),
+            pongs: watch::Sender::new(0),
+            confirms,
+        }
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether packets can still be added.
+    pub(super) fn is_open(&self) -> bool {
+        let out = self.out();
+        !out.ended && !out.closing
+    }
+
+    /// Adds packets. What is added after the end is dropped.
+    pub(super) fn add(&self, write: impl FnOnce(&mut BytesMut)) {
+        let _ = self.try_add(|buffer| {
+            write(buffer);
+            Ok(None)
+        });
+    }
+
+    /// Adds a packet, or nothing if writing it fails. If `write` returns the number of a message, that is confirmed when it is written.
+    pub(super) fn try_add(
+        &self,
+        write: impl FnOnce(&mut BytesMut) -> Result<Option<u64>, Error>,
+    ) -> Result<(), Error> {
+        let mut out = self.out();
+        let was_empty = out.buffer.is_empty();
+        if out.ended {
+            out.buffer = BytesMut::new();
+        }
+        let unconfirmed = write(&mut out.buffer)?;
+        out.unconfirmed.extend(unconfirmed);
+        drop(out);
+        if was_empty {
+            self.added.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Adds a PINGREQ. Returns its number, for [`answered`](Self::answered).
+    pub(super) fn ping(&self) -> u64 {
+        let mut out = self.out();
+        packet::ping(&mut out.buffer);
+        out.pings = out.pings.saturating_add(1);
+        let number = out.pings;
+        drop(out);
+        self.added.notify_one();
+        number
+    }
+
+    pub(super) fn pong(&self) {
+        self.pongs.send_modify(|pongs| *pongs = pongs.saturating_add(1));
+    }
+
+    /// Waits until the broker has answered this PINGREQ, and so has read everything before it. Never returns if the connection is lost.
+    pub(super) async fn answered(&self, number: u64) {
+        let mut pongs = self.pongs.subscribe();
+        if pongs.wait_for(|pongs| *pongs >= number).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Adds DISCONNECT, after which the connection ends.
+    pub(super) fn close(&self, version: Version, session_expiry: Option<u32>) {
+        let mut out = self.out();
+        if !std::mem::replace(&mut out.closing, true) {
+            packet::disconnect(&mut out.buffer, version, session_expiry);
+        }
+        drop(out);
+        self.added.notify_one();
+    }
+
+    /// Drops everything, now and later: the connection is lost.
+    pub(super) fn end(&self) {
+        let mut out = self.out();
+        out.ended = true;
+        out.buffer = BytesMut::new();
+    }
+
+    /// Waits until there is room for answers.
+    pub(super) async fn room(&self) {
+        while self.out().buffer.len() > FULL {
+            self.emptied.notified().await;
+        }
+    }
+
+    /// Waits for bytes, and swaps them with this chunk, which was written. Returns whether there are some: if not, the connection is to be
+    /// closed.
+    pub(super) async fn next(&self, chunk: &mut Chunk) -> bool {
+        if let Some(confirms) = &self.confirms {
+            chunk.unconfirmed.drain(..).for_each(|number| confirms.resolve(number, Ok(Receipt::new())));
+        }
+        chunk.bytes.clear();
+        if chunk.bytes.capacity() > KEPT {
+            chunk.bytes = BytesMut::new();
+        }
+        self.emptied.notify_one();
+        loop {
+            {
+                let mut out = self.out();
+                if !out.buffer.is_empty() {
+                    std::mem::swap(&mut out.buffer, &mut chunk.bytes);
+                    std::mem::swap(&mut out.unconfirmed, &mut chunk.unconfirmed);
+                    return true;
+                }
+                if out.closing {
+                    return false;
+                }
+            }
+            self.added.notified().await;
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A receiver from topics of a broker.
+
+use super::{
+    connection::{Terms, runtime},
+    dead_letter,
+    options::{MqttConnection, Qos, Target},
+    session::{self, Resuming},
+    source::{Inbox, Source},
+};
+use crate::Version;
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    Bounds, Connectivity, Endpoint, Incoming, Partition, Receive, Receiver, ReceiverCapabilities,
+    ReceiverOptions,
+    connect::{Backoff, Reconnect},
+    log::{Ledger, LogOptions, LogReceiver},
+};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// The URL options of a receiver, besides those of the connection and those of all receivers.
+const OPTIONS: &[&str] = &["dead-letter", "qos", "receive-maximum", "reject", "session"];
+
+/// Bytes allowed for a message besides its payload.
+pub(super) const ENVELOPE: usize = 1 << 20;
+
+/// How long the broker keeps the session of a receiver with a client identifier of its own.
+const SESSION: Duration = Duration::from_secs(24 * 3600);
+
+/// How long the broker keeps the session of a receiver without one, for reconnecting.
+const UNNAMED_SESSION: Duration = Duration::from_secs(300);
+
+/// Options of an [`MqttReceiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_mqtt::rumqttc_next034::MqttReceiverOptions;
+/// use cloudevents_transport::log::LogOptions;
+///
+/// let mut options = MqttReceiverOptions::from(DecodeOptions::strict());
+/// options.connection.client = Some("billing-1".into());
+/// options.log = LogOptions::default().dropping_rejected();
+/// options.receive_maximum = 100;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MqttReceiverOptions {
+    /// Options of the connection.
+    pub connection: MqttConnection,
+    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is always among the formats.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub log: LogOptions,
+    /// The highest quality of service at which to receive; `qos` in a URL. Messages of QoS 0 are lost if the connection or the process is.
+    /// Default: at least once.
+    pub qos: Qos,
+    /// How long the broker keeps the session without a connection, in whole seconds; `session` in a URL. A broker of MQTT 3.1.1 decides
+    /// that itself. Default: 24 hours with a [client identifier](MqttConnection::client), and 5 minutes without one.
+    pub session: Option<Duration>,
+    /// How many messages the broker may send before the oldest is acknowledged; `receive-maximum` in a URL. It bounds how far the program
+    /// can be ahead of its oldest unsettled message. MQTT 3.1.1 cannot tell the broker. Default: 1,024.
+    pub receive_maximum: u16,
+    /// The largest packet in bytes, announced to the broker. The payload of a larger one is not read; it is delivered as an error of
+    /// kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge). Default: the decoding [limit](cloudevents_core::Limits::bytes) plus 1
+    /// MiB.
+    pub max_packet_size: Option<u32>,
+}
+
+impl Default for MqttReceiverOptions {
+    fn default() -> Self {
+        Self {
+            connection: MqttConnection::default(),
+            receiver: ReceiverOptions::default(),
+            log: LogOptions::default(),
+            qos: Qos::AtLeastOnce,
+            session: None,
+            receive_maximum: 1024,
+            max_packet_size: None,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for MqttReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for MqttReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Opens a receiver from this URL: see [`MqttReceiver`].
+///
+/// ```no_run
+/// use cloudevents_core::DecodeOptions;
+///
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "mqtt://localhost:1883/plant/%23?client=billing-1&dead-letter=rejected";
+/// let mut deliveries = cloudevents_mqtt::rumqttc_next034::receiver(url, DecodeOptions::strict().into()).await?;
+/// while let Some(delivery) = deliveries.next().await? {
+///     println!("{}", delivery.event()?.id());
+///     delivery.accept().await?;
+/// }
+/// # Ok(()) }
+/// ```
+pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receiver, Error> {
+    let (receiver, options) = MqttReceiver::open(url, options).await?;
+    Ok(Receiver::new(receiver, options))
+}
+
+/// Receives from the topics that match a filter, over its own connection, and settles each message separately.
+///
+/// MQTT acknowledges in order and has no negative acknowledgement, so settlements go through the
+/// [ledger](cloudevents_transport::log) of logs, with the connection as the assignment:
+///
+/// - **Accept** is recorded, and acknowledged (PUBACK, or PUBREC with QoS 2) when everything before it is settled, in the order of
+///   arrival.
+/// - **Retry** leaves the message unacknowledged. It is delivered again from memory after its delay, a bounded number of times. Meanwhile
+///   later messages can be settled, and are acknowledged after it. The broker stops sending when
+///   [`receive_maximum`](MqttReceiverOptions::receive_maximum) messages are unacknowledged.
+/// - **Reject** sends the message to another topic (`dead-letter`) and acknowledges it when the broker has confirmed it there, or drops
+///   it (`reject=drop`).
+/// - A delivery that is **dropped** is delivered again from memory.
+///
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect). The broker keeps the session and
+/// sends again what was not acknowledged, in order and with the duplicate flag. Deliveries of the lost connection can no longer be settled:
+/// the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are delivered again.
+///
+/// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
+/// follows the acknowledgements, and so has read them.
+///
+/// A shared subscription, `$share/group/filter`, divides messages among receivers. What one has not acknowledged stays in its session.
+pub struct MqttReceiver {
+    intake: LogReceiver<Source>,
+    target: Arc<Target>,
+    connectivity: Connectivity,
+}
+
+impl MqttReceiver {
+    /// Connects to `mqtt://user:password@host:port/filter`, or `mqtts` with TLS. The topic filter is the path without its first slash,
+    /// percent-decoded: `plant/%23` for `plant/#`. [The crate's documentation](crate#urls) lists the options of the query. They take
+    /// precedence over those of the program.
+    ///
+    /// One of `dead-letter` and `reject=drop` is required, unless [`MqttReceiverOptions::log`] sets what happens to rejected messages.
+    ///
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl); [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is
+    /// not set what happens to rejected messages, outside a tokio runtime, and when the broker does not support the version;
+    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting
+    /// fails; [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user or the subscription.
+    pub async fn connect(url: &str, options: MqttReceiverOptions) -> Result<Self, Error> {
+        Self::open(url, options).await.map(|(receiver, _)| receiver)
+    }
+
+    async fn open(url: &str, options: MqttReceiverOptions) -> Result<(Self, ReceiverOptions), Error> {
+        let MqttReceiverOptions { connection, receiver, log, qos, session, receive_maximum, max_packet_size } =
+            options;
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
+        let target = Arc::new(Target::new(&endpoint, connection, &others)?);
+        let mut receiver = receiver.with_url(&endpoint)?;
+        // A receiver decodes documents with the given formats.
+        let formats = &mut receiver.decoding.formats;
+        *formats = cloudevents_json::with_json(std::mem::take(formats));
+        let qos = Qos::of(&endpoint)?.unwrap_or(qos);
+        let session = endpoint.option_duration("session")?.or(session);
+        let receive_maximum = endpoint.number("receive-maximum")?.unwrap_or(receive_maximum).max(1);
+        runtime()?;
+        let mut log = dead_letter::decided(&endpoint, &target, log).await?;
+        if let Some(attempts) = endpoint.number("max-attempts")? {
+            log.max_attempts = attempts;
+        }
+        let is_old = target.options.version == Version::V3;
+        let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
+        let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
+        let terms = Terms {
+            // Nothing ends a left-over session of MQTT 3.1.1.
+            clean: is_old && target.is_unnamed,
+            session_expiry: u32::try_from(session.as_secs()).unwrap_or(u32::MAX),
+            receive_maximum,
+            max_packet_size: max_packet_size
+                .unwrap_or_else(|| u32::try_from(most).unwrap_or(u32::MAX))
+                .max(1),
+            subscription: Some((target.topic.clone(), qos)),
+        };
+        let ledger = Ledger::new(log)?;
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let resuming = Resuming { target: Arc::clone(&target), terms };
+        let mut reconnect = Reconnect::new(resuming, target.hosts.clone(), backoff);
+        let connection = reconnect.once().await?;
+        let connectivity = reconnect.connectivity();
+        let bounds = Bounds { messages: usize::from(receive_maximum), bytes: receiver.in_flight.bytes };
+        let partition = Partition::new(target.topic.clone(), 0);
+        let inbox = Arc::new(Inbox::new(ledger.clone(), partition, bounds, target.options.version));
+        let settled = Arc::clone(&inbox.settled);
+        ledger.notifying(move || settled.notify_one());
+        let (alive, watched) = watch::channel(());
+        let connection = (connection, inbox.begin());
+        tokio::spawn(session::run(reconnect, connection, Arc::clone(&inbox), Arc::clone(&target), watched));
+        let source = Source { inbox, decoding: receiver.decoding.clone(), _alive: alive };
+        Ok((Self { intake: LogReceiver::new(ledger, source), target, connectivity }, receiver))
+    }
+}
+
+impl Receive for MqttReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.intake.capabilities()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        self.intake.next().await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.intake.try_next()
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.intake.drain(deadline).await
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
+    }
+}
+
+impl fmt::Debug for MqttReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttReceiver")
+            .field("target", &format_args!("{}", self.target))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,430 @@
+//! A sender to a topic of a broker.
+
+use super::{
+    connection::{Terms, runtime},
+    failure,
+    link::{Link, Linking, Refused},
+    options::{MqttConnection, Qos, Target},
+    publishing::{CARRIED, Extras, Prepared},
+    topic::Topic,
+};
+use crate::{MqttMessage, Version, encode_message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
+use cloudevents_json::Json;
+use cloudevents_transport::{
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    connect::{Backoff, Reconnect, Shared},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// The URL options of a sender, besides those of the connection.
+const OPTIONS: &[&str] = &["expiry", "format", "mode", "qos", "retain"];
+
+/// Options of an [`MqttSender`].
+///
+/// ```
+/// use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, Qos};
+/// use std::time::Duration;
+///
+/// let mut options = MqttSenderOptions::default();
+/// options.qos = Qos::ExactlyOnce;
+/// options.expiry = Some(Duration::from_secs(3600));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MqttSenderOptions {
+    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is always included.
+    pub sender: SenderOptions,
+    /// Options of the connection.
+    pub connection: MqttConnection,
+    /// The format in which events are written as documents. The URL options `mode` and `format` take precedence. Default: none, which
+    /// writes events in binary mode over MQTT 5, and as JSON over 3.1.1. Messages that are already documents do not change.
+    pub format: Option<Arc<dyn Format>>,
+    /// The quality of service; `qos` in a URL. Default: at least once.
+    pub qos: Qos,
+    /// Whether the broker keeps the last message of each topic for later subscribers; `retain` in a URL, `true` or `false`. Brokers do
+    /// not keep an empty payload, but drop what they kept, so an event without data is kept in structured mode only. Default: no.
+    pub retain: bool,
+    /// After what time the broker may drop a message that sets no time itself; `expiry` in a URL. Default: never.
+    pub expiry: Option<Duration>,
+    /// Upper bounds for unconfirmed messages, besides the Receive Maximum of the broker. Default: 1,024 messages, 64 MiB.
+    pub in_flight: Bounds,
+    /// How long the broker may take to confirm a message. Default: 60 seconds.
+    pub timeout: Duration,
+    /// The topic for replies to requests. Each sender needs its own. Default: `cloudevents/replies/`, followed by the client identifier.
+    pub reply_topic: Option<String>,
+}
+
+impl Default for MqttSenderOptions {
+    fn default() -> Self {
+        Self {
+            sender: SenderOptions::default(),
+            connection: MqttConnection::default(),
+            format: None,
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            expiry: None,
+            in_flight: Bounds::default(),
+            timeout: Duration::from_secs(60),
+            reply_topic: None,
+        }
+    }
+}
+
+impl From<SenderOptions> for MqttSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
+/// Opens a sender to this URL: see [`MqttSender`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "mqtt://localhost:1883/plant/{type}";
+/// let sender = cloudevents_mqtt::rumqttc_next034::sender(url, Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("temperature").build()?).await?; // to plant/temperature
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: MqttSenderOptions) -> Result<Sender, Error> {
+    MqttSender::connect(url, options).await.map(MqttSender::into_sender)
+}
+
+/// Sends to the topics of a broker, over its own connection.
+///
+/// The topic is fixed, or made from attributes of each event ([`Topic`]). [`Outgoing::to`] sends a message elsewhere.
+///
+/// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`MqttSenderOptions::in_flight`] allow. They
+/// are written in the order in which they were enqueued. The outcome is the broker's: PUBACK with QoS 1, PUBCOMP with QoS 2; a refusal is
+/// an error of kind [`Refused`](ErrorKind::Refused) with an [`MqttRefusal`](super::MqttRefusal) as its source. With QoS 0 nothing is
+/// confirmed: the outcome is that the message was written to the connection. MQTT 3.1.1 cannot refuse a message. A receipt names nothing
+/// besides: MQTT does not tell where a message is, nor whether somebody subscribes to its topic.
+///
+/// When the connection is lost, messages in flight end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the broker may or may
+/// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself, so QoS 2 prevents duplicates only
+/// while a connection lasts.
+///
+/// [`Sender::request`] sends a message with a response topic and correlation data, and waits for the reply. A program that receives such a
+/// message replies by sending to its [`reply_to`](cloudevents_transport::Received::reply_to), with its
+/// [`correlation`](cloudevents_transport::Received::correlation).
+pub struct MqttSender {
+    target: Arc<Target>,
+    topic: Topic,
+    writing: Writing,
+    decoding: DecodeOptions,
+    options: MqttSenderOptions,
+    in_flight: InFlight,
+    links: Shared<Linking>,
+    closed: AtomicBool,
+}
+
+impl MqttSender {
+    /// Connects to `mqtt://user:password@host:port/topic`, or `mqtts` with TLS. The topic is the path without its first slash,
+    /// percent-decoded; attributes in braces are replaced: [`Topic`]. [The crate's documentation](crate#urls) lists the options of the
+    /// query. They take precedence over those of the program.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when
+    /// connecting fails; [`Refused`](ErrorKind::Refused) when the broker refuses the user; [`Unsupported`](ErrorKind::Unsupported) when it
+    /// does not support the version or the QoS, and for binary mode over MQTT 3.1.1.
+    pub async fn connect(url: &str, mut options: MqttSenderOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
+        let target = Target::new(&endpoint, options.connection.clone(), &others)?;
+        options.sender = options.sender.with_url(&endpoint)?;
+        options.qos = Qos::of(&endpoint)?.unwrap_or(options.qos);
+        options.retain = endpoint.option_as("retain")?.unwrap_or(options.retain);
+        options.expiry = endpoint.option_duration("expiry")?.or(options.expiry);
+        let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
+        let mut decoding = options.sender.decoding.clone();
+        decoding.formats = formats.clone();
+        let is_old = target.options.version == Version::V3;
+        if is_old && endpoint.option("mode") == Some("binary") {
+            return Err(no_binary());
+        }
+        let format =
+            options.format.take().or_else(|| is_old.then(|| Arc::new(Json::new()) as Arc<dyn Format>));
+        let writing = Writing::new(&endpoint, format, formats, options.sender.losses)?;
+        if is_old && writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
+            return Err(endpoint.invalid("MQTT 3.1.1 has structured mode in JSON only"));
+        }
+        if is_old && options.expiry.is_some() {
+            return Err(
+                Error::new(ErrorKind::Unsupported).with_detail("messages of MQTT 3.1.1 do not expire")
+            );
+        }
+        let topic = Topic::parse(&target.topic)?;
+        Self::open(target, topic, writing, decoding, options).await
+    }
+
+    /// Connects to this topic, for messages that are sent unchanged.
+    pub(super) async fn to_topic(target: Target, topic: Topic, qos: Qos) -> Result<Self, Error> {
+        let options =
+            MqttSenderOptions { connection: target.options.clone(), qos, ..MqttSenderOptions::default() };
+        let writing = Writing::given(None, options.sender.losses);
+        Self::open(target, topic, writing, DecodeOptions::strict(), options).await
+    }
+
+    async fn open(
+        target: Target,
+        topic: Topic,
+        writing: Writing,
+        decoding: DecodeOptions,
+        options: MqttSenderOptions,
+    ) -> Result<Self, Error> {
+        runtime()?;
+        let target = Arc::new(target);
+        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let limit = u32::try_from(decoding.limits.bytes.saturating_add(super::receiver::ENVELOPE))
+            .unwrap_or(u32::MAX);
+        let terms = Terms {
+            clean: true,
+            session_expiry: 0,
+            receive_maximum: u16::MAX,
+            max_packet_size: limit,
+            subscription: None,
+        };
+        let reply_topic = match &options.reply_topic {
+            Some(topic) => Topic::checked(topic)?,
+            None => format!("cloudevents/replies/{}", target.client).into(),
+        };
+        let linking = Linking {
+            target: Arc::clone(&target),
+            terms,
+            qos: options.qos,
+            in_flight: options.in_flight,
+            timeout: options.timeout,
+            reply_topic,
+        };
+        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
+        links.open().await?;
+        let in_flight = InFlight::new(options.in_flight);
+        Ok(Self {
+            target,
+            topic,
+            writing,
+            decoding,
+            options,
+            in_flight,
+            links,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns the sender, with the options that this was opened with.
+    pub fn into_sender(self) -> Sender {
+        let options = self.options.sender.clone();
+        Sender::new(self).with_options(options)
+    }
+
+    fn version(&self) -> Version {
+        self.target.options.version
+    }
+
+    fn encode(&self, outgoing: &Outgoing) -> Result<Encoded, Error> {
+        let Content::Message(message) = outgoing.content() else {
+            return Err(Error::new(ErrorKind::Unsupported));
+        };
+        let topic = match outgoing.destination() {
+            Some(topic) => Topic::checked(topic)?,
+            None => self.topic.of(message, &self.decoding)?,
+        };
+        let message = self.writing.message(message)?;
+        Ok(Encoded { topic, message: encode_message(&message, self.version())? })
+    }
+
+    /// Hands a message over, if there is room for it.
+    fn hand_over(
+        &self,
+        link: &Arc<Link>,
+        outgoing: &Outgoing,
+        encoded: &Encoded,
+        permit: Permit,
+    ) -> Result<Result<Outcome<Receipt>, Error>, Refused> {
+        let expiry = if self.version() == Version::V5 { self.options.expiry } else { None };
+        let extras = match Extras::of(outgoing, &encoded.message, expiry) {
+            Ok(extras) => extras,
+            Err(error) => return Ok(Err(error)),
+        };
+        link.send(&self.prepared(encoded, extras), permit)
+    }
+
+    fn prepared<'a>(&self, encoded: &'a Encoded, extras: Extras<'a>) -> Prepared<'a> {
+        let Encoded { topic, message } = encoded;
+        Prepared { message, topic, qos: self.options.qos, retain: self.options.retain, extras }
+    }
+
+    /// Sends a message of this client to the topic of one that has no template, with more user properties, and waits for the outcome.
+    pub(super) async fn send_as_it_is(&self, message: MqttMessage, extras: Extras<'_>) -> Result<(), Error> {
+        let encoded = Encoded { topic: self.topic.fixed()?, message };
+        let size = encoded.message.payload.len();
+        let outcome = self
+            .send_within(size, |link, permit| link.send(&self.prepared(&encoded, extras.clone()), permit))
+            .await?;
+        outcome.await.map(drop)
+    }
+
+    /// Waits for room and a link, then sends. Returns the future outcome.
+    ///
+    /// Dropped before it returns, it has sent nothing.
+    async fn send_within(
+        &self,
+        size: usize,
+        send: impl Fn(&Arc<Link>, Permit) -> Result<Result<Outcome<Receipt>, Error>, Refused>,
+    ) -> Result<Outcome<Receipt>, Error> {
+        let mut permit = self.in_flight.room().await;
+        permit.charge(size);
+        loop {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
+            }
+            let (number, link) = self.links.get().await?;
+            match send(&link, permit) {
+                Ok(sent) => return sent,
+                Err(Refused::Full(back)) => {
+                    permit = back;
+                    link.room().await;
+                }
+                Err(Refused::Lost(back)) => {
+                    permit = back;
+                    self.links.lost(number, &link.why_lost());
+                }
+            }
+        }
+    }
+}
+
+/// A message and its topic.
+struct Encoded {
+    topic: Arc<str>,
+    message: MqttMessage,
+}
+
+impl Transmit for MqttSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        let confirms = match self.options.qos {
+            Qos::AtMostOnce => Confirmed::Written,
+            _ => Confirmed::Accepted,
+        };
+        let capabilities = SenderCapabilities::plain(confirms);
+        match self.version() {
+            Version::V3 => capabilities.carrying(cloudevents_transport::Carries::DESTINATION),
+            Version::V5 => {
+                let mut capabilities = capabilities.carrying(CARRIED);
+                capabilities.requests = true;
+                capabilities
+            }
+        }
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        runtime()?;
+        let encoded = self.encode(&outgoing)?;
+        self.send_within(outgoing.size(), |link, permit| self.hand_over(link, &outgoing, &encoded, permit))
+            .await
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
+        let Some((_, link)) = self.links.now().filter(|(_, link)| open && link.has_room()) else {
+            return Tried::WouldWait(outgoing);
+        };
+        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
+            return Tried::WouldWait(outgoing);
+        };
+        let encoded = match self.encode(&outgoing) {
+            Ok(encoded) => encoded,
+            Err(error) => return Tried::Done(Err(error)),
+        };
+        match self.hand_over(&link, &outgoing, &encoded, permit) {
+            Ok(sent) => Tried::Done(sent),
+            Err(Refused::Full(_) | Refused::Lost(_)) => Tried::WouldWait(outgoing),
+        }
+    }
+
+    async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
+        runtime()?;
+        if self.version() == Version::V3 {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("MQTT 3.1.1 has no response topic")
+                .with_help("use MQTT 5"));
+        }
+        let answer = async {
+            let (_, link) = self.links.get().await?;
+            let request = link.begin_request().await?;
+            let outgoing = outgoing.reply_to(request.topic()).correlation(request.correlation());
+            let encoded = self.encode(&outgoing)?;
+            let mut permit = self.in_flight.room().await;
+            permit.charge(outgoing.size());
+            let sent = loop {
+                match self.hand_over(&link, &outgoing, &encoded, permit) {
+                    Ok(sent) => break sent?,
+                    Err(Refused::Full(back)) => {
+                        permit = back;
+                        link.room().await;
+                    }
+                    Err(Refused::Lost(_)) => return Err(link.why_lost()),
+                }
+            };
+            sent.await?;
+            request.answer(&self.decoding).await
+        };
+        match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail(format!("no reply within {limit:?}"))),
+        }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.links.connectivity()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.closed.store(true, Ordering::Release);
+        let runtime = runtime()?;
+        // Closes the link in a task, so that the link is closed even if this future is dropped.
+        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
+        self.in_flight.idle().await;
+        match closing {
+            Some(closing) => closing.await.map_err(failure::transport),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Still sends what was enqueued.
+impl Drop for MqttSender {
+    fn drop(&mut self) {
+        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
+            runtime.spawn(async move { link.close().await });
+        }
+    }
+}
+
+impl fmt::Debug for MqttSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttSender")
+            .field("target", &format_args!("{}", self.target))
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn no_binary() -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_detail("MQTT 3.1.1 has no user properties, so there is no binary mode")
+        .with_help("use `mode=structured`, or MQTT 5")
+        .with_clause("MQTT-1.3-b")
+}

@@ -1,0 +1,274 @@
+//! Messages on their way from the connection to the program, and acknowledgements on their way back.
+
+use super::{
+    connection::Side,
+    failure,
+    options::Qos,
+    outbox::Outbox,
+    packet::{Arrived, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, acknowledgement},
+    received::received,
+};
+use crate::Version;
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    Bounds, Partition,
+    log::{Epoch, Ledger, LogSource, Record},
+};
+use futures_util::future::{Either, select};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{Notify, watch};
+
+/// What the program's side and the connection's side of a receiver share.
+pub(super) struct Inbox {
+    inner: Mutex<Inner>,
+    /// Wakes the program's side.
+    arrived: Notify,
+    /// Wakes the connection's side: there is room, or nothing more is wanted.
+    room: Notify,
+    /// Notified when there are acknowledgements to send.
+    pub(super) settled: Arc<Notify>,
+    /// Changes when a connection begins and when it is lost.
+    connections: watch::Sender<()>,
+    bounds: Bounds,
+    pub(super) ledger: Ledger,
+    pub(super) partition: Partition,
+    version: Version,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Messages that the program has not taken.
+    waiting: VecDeque<(u64, Arrived)>,
+    bytes: usize,
+    /// Messages of QoS 1 and 2 that are not acknowledged, in the order of arrival.
+    unacknowledged: VecDeque<(u64, u16, Qos)>,
+    /// The number of the next message of this connection.
+    next: u64,
+    connection: Option<(Epoch, Arc<Outbox>)>,
+    /// Whether messages are dropped, because the receiver ends.
+    ending: bool,
+    failed: Option<Error>,
+}
+
+impl Inbox {
+    pub(super) fn new(ledger: Ledger, partition: Partition, bounds: Bounds, version: Version) -> Self {
+        Self {
+            inner: Mutex::default(),
+            arrived: Notify::new(),
+            room: Notify::new(),
+            settled: Arc::default(),
+            connections: watch::Sender::default(),
+            bounds,
+            ledger,
+            partition,
+            version,
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection begins: one assignment of the ledger. Returns where its packets are added.
+    pub(super) fn begin(&self) -> Arc<Outbox> {
+        let outbox = Arc::new(Outbox::new(None));
+        let epoch = self.ledger.assign(self.partition.clone(), 0);
+        let mut inner = self.inner();
+        (inner.next, inner.connection) = (0, Some((epoch, Arc::clone(&outbox))));
+        drop(inner);
+        self.connections.send_replace(());
+        outbox
+    }
+
+    /// The connection is lost. What is not acknowledged comes again over the next one.
+    pub(super) fn lost(&self) {
+        self.ledger.revoke(&self.partition);
+        let mut inner = self.inner();
+        inner.connection = None;
+        inner.waiting.clear();
+        inner.unacknowledged.clear();
+        inner.bytes = 0;
+        drop(inner);
+        self.connections.send_replace(());
+    }
+
+    /// There will be no connection, unless the program tries again.
+    pub(super) fn fail(&self, error: Error) {
+        self.inner().failed = Some(error);
+        self.arrived.notify_one();
+    }
+
+    /// Waits until the program has seen the failure.
+    pub(super) async fn failure_seen(&self) {
+        while self.inner().failed.is_some() {
+            self.room.notified().await;
+        }
+    }
+
+    fn next(&self) -> Option<Result<(u64, Epoch, Arrived), Error>> {
+        let mut inner = self.inner();
+        if let Some(error) = inner.failed.take() {
+            drop(inner);
+            self.room.notify_one();
+            return Some(Err(error));
+        }
+        let was_full = inner.is_full(self.bounds);
+        let (number, arrived) = inner.waiting.pop_front()?;
+        let (epoch, _) = inner.connection.as_ref()?;
+        let epoch = *epoch;
+        inner.bytes = inner.bytes.saturating_sub(size(&arrived));
+        let is_full = inner.is_full(self.bounds);
+        drop(inner);
+        if was_full && !is_full {
+            self.room.notify_one();
+        }
+        Some(Ok((number, epoch, arrived)))
+    }
+
+    /// Acknowledges what the ledger has settled, in the order of arrival (MQTT 5.0, section 4.6).
+    pub(super) fn acknowledge(&self) {
+        let marks = self.ledger.marks();
+        let mut inner = self.inner();
+        let Inner { unacknowledged, connection, .. } = &mut *inner;
+        let Some((epoch, outbox)) = connection else { return };
+        let Some(mark) = marks.iter().rfind(|mark| mark.epoch == *epoch) else { return };
+        outbox.add(|buffer| {
+            while let Some((number, id, qos)) = unacknowledged.front().copied() {
+                if number >= mark.offset {
+                    break;
+                }
+                unacknowledged.pop_front();
+                acknowledgement(buffer, if qos == Qos::ExactlyOnce { PUBREC } else { PUBACK }, id);
+            }
+        });
+    }
+
+    /// Drops what arrives from now on.
+    fn end(&self) {
+        let mut inner = self.inner();
+        inner.ending = true;
+        inner.waiting.clear();
+        inner.bytes = 0;
+        drop(inner);
+        self.room.notify_one();
+    }
+}
+
+impl Inner {
+    fn is_full(&self, bounds: Bounds) -> bool {
+        !self.ending && (self.waiting.len() >= bounds.messages.max(1) || self.bytes >= bounds.bytes.max(1))
+    }
+}
+
+/// The bytes of a message that count.
+fn size(arrived: &Arrived) -> usize {
+    let properties = arrived.publish.properties.iter().flat_map(|properties| &properties.user_properties);
+    let property = |(name, value): &(String, String)| name.len().saturating_add(value.len());
+    properties.map(property).fold(arrived.publish.payload.len(), usize::saturating_add)
+}
+
+/// The connection's side: takes what the broker sends.
+pub(super) struct Receiving<'a> {
+    pub(super) inbox: &'a Inbox,
+    pub(super) outbox: &'a Outbox,
+    /// Whether messages were added since the program was woken.
+    pub(super) added: bool,
+}
+
+impl Side for Receiving<'_> {
+    fn take(&mut self, packet: Packet) -> Result<(), Error> {
+        match packet {
+            Packet::Publish(arrived) => {
+                let mut inner = self.inbox.inner();
+                if inner.ending {
+                    return Ok(()); // it is not acknowledged, so that it comes again
+                }
+                let number = inner.next;
+                inner.next = number.saturating_add(1);
+                let qos = Qos::from(arrived.publish.qos);
+                if qos != Qos::AtMostOnce {
+                    inner.unacknowledged.push_back((number, arrived.publish.pkid, qos));
+                }
+                inner.bytes = inner.bytes.saturating_add(size(&arrived));
+                inner.waiting.push_back((number, arrived));
+                self.added = true;
+            }
+            Packet::PubRel(id) => self.outbox.add(|buffer| acknowledgement(buffer, PUBCOMP, id)),
+            Packet::PubRec(id, None) => self.outbox.add(|buffer| acknowledgement(buffer, PUBREL, id)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.inbox.inner().is_full(self.inbox.bounds)
+    }
+
+    async fn ready(&self) {
+        while !self.is_ready() {
+            self.inbox.room.notified().await;
+        }
+    }
+
+    fn taken(&mut self) {
+        if std::mem::take(&mut self.added) {
+            self.inbox.arrived.notify_one();
+        }
+    }
+}
+
+/// The program's side. Dropping it ends the connection.
+pub(super) struct Source {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) decoding: DecodeOptions,
+    /// Ends the task of the connection when it is dropped.
+    pub(super) _alive: watch::Sender<()>,
+}
+
+impl Source {
+    fn record(&self, (number, epoch, arrived): (u64, Epoch, Arrived)) -> Record {
+        let received = received(arrived, self.inbox.version, &self.inbox.partition, &self.decoding);
+        Record::new(self.inbox.partition.clone(), number, received).under(epoch)
+    }
+}
+
+impl LogSource for Source {
+    async fn next(&mut self) -> Result<Record, Error> {
+        loop {
+            if let Some(next) = self.inbox.next() {
+                return next.map(|next| self.record(next));
+            }
+            self.inbox.arrived.notified().await;
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Record, Error>> {
+        let next = self.inbox.next()?;
+        Some(next.map(|next| self.record(next)))
+    }
+
+    /// Returns when the broker has answered a PINGREQ that follows the acknowledgements: it has read them.
+    async fn commit(&mut self) -> Result<(), Error> {
+        self.inbox.end();
+        self.inbox.acknowledge();
+        let mut connections = self.inbox.connections.subscribe();
+        let connection = self.inbox.inner().connection.as_ref().map(|(_, outbox)| Arc::clone(outbox));
+        let lost = || failure::disconnected("what was settled while there was no connection comes again");
+        let outbox = connection.filter(|outbox| outbox.is_open()).ok_or_else(lost)?;
+        let answered = outbox.answered(outbox.ping());
+        match select(pin!(answered), pin!(connections.changed())).await {
+            Either::Left(_) => Ok(()),
+            Either::Right(_) => Err(lost()),
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.inbox.end();
+    }
+}

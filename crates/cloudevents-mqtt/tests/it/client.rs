@@ -1,0 +1,602 @@
+//! The sender and the receiver against the broker in memory.
+
+use crate::tools::{event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
+use cloudevents_mqtt::rumqttc_next034::{
+    Login, Logins, MqttReceiverOptions, MqttRefusal, MqttSenderOptions, Qos, ReceivedPublish, publish,
+    receiver, sender,
+};
+use cloudevents_testkit::mqtt::{Answer, Broker, BrokerOptions, Published};
+use cloudevents_transport::{Bounds, Confirmed, ConnectionState, Outgoing, ReceiverOptions};
+use std::{
+    error::Error as _,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+async fn sent(broker: &Broker, topic: &str, options: MqttSenderOptions) -> cloudevents_transport::Sender {
+    sender(&broker.url(topic), options).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_quality_of_service_arrives() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver(&format!("{}?client=c&qos=2", broker.url("t")), strict()).await.unwrap();
+    for (number, confirms) in [(0, Confirmed::Written), (1, Confirmed::Accepted), (2, Confirmed::Accepted)] {
+        let sender = sender(&format!("{}?qos={number}", broker.url("t")), Default::default()).await.unwrap();
+        assert_eq!(sender.capabilities().confirms, confirms);
+        within(sender.send_all(events(50))).await.unwrap();
+        for expected in 0..50 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!(id(&delivery), expected.to_string());
+            assert_eq!(delivery.native::<ReceivedPublish>().unwrap().qos() as u8, number);
+            within(delivery.accept()).await.unwrap();
+        }
+        within(sender.close()).await.unwrap();
+    }
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+    assert!(broker.published().iter().filter(|message| message.qos == 2).count() == 50);
+}
+
+#[tokio::test]
+async fn the_outcome_is_the_brokers() {
+    let broker = Broker::start().unwrap();
+    for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        let mut options = MqttSenderOptions::default();
+        options.qos = qos;
+        let sender = sent(&broker, "t", options).await;
+        broker.answer(Answer::Refuse { code: 0x97, reason: Some("full".into()) });
+        let error = within(sender.send(&event(1))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let refusal: &MqttRefusal = error.source().unwrap().downcast_ref().unwrap();
+        assert_eq!((refusal.code, refusal.reason.as_deref()), (0x97, Some("full")));
+        assert!(error.to_string().contains("quota exceeded (0x97): full"), "{error}");
+        // A refusal blocks nothing, and success that finds no subscriber is success.
+        broker.answer(Answer::refuse(0x10));
+        within(sender.send(&event(2))).await.unwrap();
+        broker.answer(Answer::Accept);
+        within(sender.send(&event(3))).await.unwrap();
+    }
+    let published: Vec<_> =
+        broker.published().iter().map(|message| message.user_properties[1].1.clone()).collect();
+    assert_eq!(published, ["3", "3"]);
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_answer_is_a_timeout() {
+    let broker = Broker::start().unwrap();
+    broker.answer(Answer::Silence);
+    let mut options = MqttSenderOptions::default();
+    options.timeout = Duration::from_millis(200);
+    let sender = sent(&broker, "t", options).await;
+    assert_eq!(within(sender.send(&event(1))).await.unwrap_err().kind(), ErrorKind::Timeout);
+    broker.answer(Answer::Accept);
+    within(sender.send(&event(2))).await.unwrap();
+    within(sender.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_receive_maximum_is_the_room_for_sending() {
+    let mut options = BrokerOptions::default();
+    options.receive_maximum = Some(3);
+    let broker = Broker::with_options(options).unwrap();
+    broker.answer(Answer::Silence);
+    let sender = sender_to(&broker, "t").await;
+    let mut outcomes = Vec::new();
+    for number in 0..3 {
+        outcomes.push(within(sender.enqueue(event(number))).await.unwrap());
+    }
+    let fourth = tokio::time::timeout(Duration::from_millis(200), sender.enqueue(event(3)));
+    assert!(fourth.await.is_err(), "the fourth message was sent");
+    // What waits is sent when the broker is back, which then has room.
+    broker.answer(Answer::Accept);
+    broker.disconnect_all();
+    for outcome in outcomes {
+        assert_eq!(within(outcome).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+    within(sender.send_all((10..20).map(event))).await.unwrap();
+    assert_eq!(broker.published().len(), 10);
+}
+
+#[tokio::test]
+async fn what_may_be_in_flight_is_bounded_at_the_sender_too() {
+    let broker = Broker::start().unwrap();
+    broker.answer(Answer::Silence);
+    let mut options = MqttSenderOptions::default();
+    options.in_flight = Bounds { messages: 2, ..Bounds::default() };
+    let sender = sent(&broker, "t", options).await;
+    let _outcomes = [sender.enqueue(event(0)).await.unwrap(), sender.enqueue(event(1)).await.unwrap()];
+    assert!(tokio::time::timeout(Duration::from_millis(200), sender.enqueue(event(2))).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_the_broker_is_not_sent() {
+    let mut options = BrokerOptions::default();
+    options.max_packet_size = Some(2000);
+    let broker = Broker::with_options(options).unwrap();
+    let sender = sender_to(&broker, "t").await;
+    assert_eq!(within(sender.send(&large(1, 2000))).await.unwrap_err().kind(), ErrorKind::TooLarge);
+    within(sender.send(&large(2, 1000))).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
+}
+
+#[tokio::test]
+async fn a_topic_is_made_from_attributes() {
+    let broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "plant/{device}/{type}").await;
+    let builder = Event::builder().id("1").source("/s").ty("temperature");
+    let seven = builder.clone().extension("device", 7).build().unwrap();
+    within(sender.send(&seven)).await.unwrap();
+    within(sender.send(Outgoing::from(&seven).to("elsewhere"))).await.unwrap();
+    let without = builder.clone().build().unwrap();
+    assert_eq!(within(sender.send(&without)).await.unwrap_err().kind(), ErrorKind::MissingAttribute);
+    let wild = builder.extension("device", "a/#").build().unwrap();
+    assert_eq!(within(sender.send(&wild)).await.unwrap_err().kind(), ErrorKind::InvalidString);
+    assert_eq!(
+        within(sender.send(Outgoing::from(&seven).to("a/+"))).await.unwrap_err().kind(),
+        ErrorKind::InvalidUrl
+    );
+    let topics: Vec<_> = broker.published().into_iter().map(|message| message.topic).collect();
+    assert_eq!(topics, ["plant/7/temperature", "elsewhere"]);
+}
+
+#[tokio::test]
+async fn what_goes_along_with_a_message_arrives() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    let sender =
+        sender(&format!("{}?retain=true&expiry=1h", broker.url("t")), Default::default()).await.unwrap();
+    let outgoing = Outgoing::from(event(1))
+        .header("x-trace", "7")
+        .reply_to("answers")
+        .correlation([0xff, 0])
+        .expires_after(Duration::from_millis(1500));
+    within(sender.send(outgoing)).await.unwrap();
+    within(sender.send(&large(2, 10))).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(
+        (delivery.reply_to(), delivery.correlation().as_deref()),
+        (Some("answers"), Some(&[0xff, 0][..]))
+    );
+    assert_eq!((delivery.header_text("x-trace").unwrap().as_ref(), delivery.topic()), ("7", Some("t")));
+    let message: &ReceivedPublish = delivery.native().unwrap();
+    assert!(!message.is_retained() && !message.is_duplicate());
+    within(delivery.accept()).await.unwrap();
+    let published = broker.published();
+    assert_eq!((published[0].expiry, published[1].expiry), (Some(2), Some(3600)));
+    assert!(published[0].retain);
+    // Who subscribes later gets the last message, marked as retained.
+    let mut late = receiver_from(&broker, "t", "late").await;
+    let delivery = next(&mut late).await;
+    assert_eq!(id(&delivery), "2");
+    assert!(delivery.native::<ReceivedPublish>().unwrap().is_retained());
+    // An empty payload removes it (MQTT 5.0, section 3.3.1.3), and so does an event without data in binary mode.
+    within(sender.send(&event(3))).await.unwrap();
+    let mut later = receiver_from(&broker, "t", "later").await;
+    within(sender.send(&event(4))).await.unwrap();
+    assert_eq!(id(&next(&mut later).await), "4");
+}
+
+#[tokio::test]
+async fn a_request_gets_its_reply() {
+    let broker = Broker::start().unwrap();
+    let mut requests = receiver_from(&broker, "questions", "responder").await;
+    let replies = sender_to(&broker, "unused").await;
+    let sender = sender_to(&broker, "questions").await;
+    assert!(sender.capabilities().requests);
+    let responder = async {
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(next(&mut requests).await);
+        }
+        // In another order than asked; and one that answers nothing.
+        let topic = held[0].reply_to().unwrap().to_owned();
+        within(replies.send(Outgoing::from(event("stray")).to(topic).correlation([9; 8]))).await.unwrap();
+        for delivery in held.into_iter().rev() {
+            let answer = event(format!("re: {}", id(&delivery)));
+            let answer = Outgoing::from(answer)
+                .to(delivery.reply_to().unwrap())
+                .correlation(delivery.correlation().unwrap());
+            within(replies.send(answer)).await.unwrap();
+            within(delivery.accept()).await.unwrap();
+        }
+    };
+    let ask = async |number: u32| {
+        let answer = sender.request(&event(number), Duration::from_secs(30)).await.unwrap();
+        assert_eq!(answer.id(), format!("re: {number}"));
+    };
+    tokio::join!(responder, ask(1), ask(2), ask(3));
+    // The responder is gone; the limit passes.
+    let error = sender.request(&event(4), Duration::from_millis(200)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    within(sender.send(&event(5))).await.unwrap();
+}
+
+#[tokio::test]
+async fn acknowledgements_are_in_order() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    within(sender_to(&broker, "t").await.send_all(events(4))).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(next(&mut receiver).await);
+    }
+    let last = held.pop().unwrap();
+    within(last.accept()).await.unwrap();
+    within(held.remove(1).accept()).await.unwrap();
+    // PINGREQ overtakes nothing, so that a message sent now arrives after any acknowledgement.
+    within(sender_to(&broker, "t").await.send(&event(9))).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "9");
+    assert_eq!(broker.session("c").unwrap().unacknowledged, 5);
+    within(held.remove(0).accept()).await.unwrap(); // 0, and with it 1... but not 2
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 3)).await;
+    within(held.remove(0).accept()).await.unwrap();
+    // All but 9, which was dropped.
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 1)).await;
+}
+
+#[tokio::test]
+async fn a_session_is_resumed() {
+    let mut broker = Broker::start().unwrap();
+    let mut receiver = receiver(&format!("{}?client=c&qos=2", broker.url("t")), strict()).await.unwrap();
+    let sender = sender(&format!("{}?qos=2", broker.url("t")), Default::default()).await.unwrap();
+    within(sender.send_all(events(3))).await.unwrap();
+    let first = next(&mut receiver).await;
+    let second = next(&mut receiver).await;
+    within(first.accept()).await.unwrap();
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 2)).await;
+    broker.stop();
+    lost(&receiver).await;
+    let error = within(second.accept()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Revoked);
+    broker.restart().unwrap();
+    // What was not acknowledged, in order, with the duplicate flag.
+    for expected in ["1", "2"] {
+        let delivery = next(&mut receiver).await;
+        assert_eq!((id(&delivery).as_str(), delivery.is_redelivered()), (expected, Some(true)));
+        within(delivery.accept()).await.unwrap();
+    }
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+}
+
+/// A program that ends without settling, and its successor with the same client identifier.
+#[tokio::test]
+async fn a_session_outlives_its_receiver() {
+    let broker = Broker::start().unwrap();
+    let mut first = receiver_from(&broker, "t", "c").await;
+    let sender = sender_to(&broker, "t").await;
+    within(sender.send(&event(0))).await.unwrap();
+    let held = next(&mut first).await;
+    drop((held, first));
+    until(&broker, "c", |session| session.is_some_and(|session| !session.connected)).await;
+    within(sender.send(&event(1))).await.unwrap();
+    // It subscribes to more than before.
+    let mut second = receiver_from(&broker, "%23", "c").await;
+    assert_eq!((id(&next(&mut second).await), id(&next(&mut second).await)), ("0".into(), "1".into()));
+    let filters = broker.session("c").unwrap().filters;
+    assert_eq!(filters, ["t", "#"]);
+}
+
+#[tokio::test]
+async fn a_session_without_a_name_ends_with_its_receiver() {
+    let broker = Broker::start().unwrap();
+    for version in ["5", "3.1.1"] {
+        let mut receiver =
+            receiver(&format!("{}?version={version}", broker.url("t")), strict()).await.unwrap();
+        let name = broker.clients().pop().unwrap();
+        let session = broker.session(&name).unwrap();
+        assert_eq!((session.connected, session.filters.len()), (true, 1));
+        within(receiver.drain(Duration::from_secs(10))).await.unwrap();
+        drop(receiver);
+        until(&broker, &name, |session| session.is_none()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_shared_subscription_divides_messages() {
+    let broker = Broker::start().unwrap();
+    let mut one = receiver_from(&broker, "$share/group/t/+", "one").await;
+    let mut two = receiver_from(&broker, "$share/group/t/+", "two").await;
+    within(sender_to(&broker, "t/{id}").await.send_all(events(20))).await.unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        for receiver in [&mut one, &mut two] {
+            let delivery = next(receiver).await;
+            seen.push(id(&delivery).parse::<u32>().unwrap());
+            within(delivery.accept()).await.unwrap();
+        }
+    }
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..20));
+}
+
+#[tokio::test]
+async fn dead_letters_go_to_a_topic() {
+    let broker = Broker::start().unwrap();
+    let url = format!("{}?client=c&dead-letter=rejected/t&max-attempts=2", broker.url("t"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    let mut rejected = receiver_from(&broker, "rejected/+", "r").await;
+    let sender = sender_to(&broker, "t").await;
+    let outgoing = Outgoing::from(event(1)).header("x-a", "b").correlation("c");
+    within(sender.send(outgoing)).await.unwrap();
+    within(next(&mut receiver).await.reject("no such order")).await.unwrap();
+    let letter = next(&mut rejected).await;
+    assert_eq!(id(&letter), "1");
+    for (header, value) in [
+        ("x-a", "b"),
+        ("dead-letter-reason", "no such order"),
+        ("dead-letter-topic", "t"),
+        ("dead-letter-attempt", "1"),
+    ] {
+        assert_eq!(letter.header_text(header).as_deref(), Some(value), "{header}");
+    }
+    assert_eq!(letter.correlation().as_deref(), Some(&b"c"[..]));
+    assert_eq!(letter.header("dead-letter-error"), None);
+    within(letter.accept()).await.unwrap();
+
+    // What is tried too often, and what is no event.
+    within(sender.send(&event(2))).await.unwrap();
+    within(next(&mut receiver).await.retry(Duration::ZERO)).await.unwrap();
+    let again = next(&mut receiver).await;
+    assert_eq!(again.attempt(), 2);
+    within(again.retry(Duration::ZERO)).await.unwrap();
+    let letter = next(&mut rejected).await;
+    assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("given up after 2 attempts"));
+    let mut broken = Published::new("t", "x");
+    broken.user_properties = vec![("specversion".into(), "1.0".into())];
+    broker.publish(broken);
+    let delivery = next(&mut receiver).await;
+    let error = delivery.event().unwrap_err();
+    within(delivery.reject(error.to_string())).await.unwrap();
+    let letter = next(&mut rejected).await;
+    assert_eq!(letter.header_text("dead-letter-error").as_deref(), Some("missing-attribute"));
+    assert_eq!(letter.body().unwrap(), "x");
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+}
+
+#[tokio::test]
+async fn what_the_dead_letter_topic_declines_comes_again() {
+    let mut options = BrokerOptions::default();
+    options.forbidden.push("closed".into());
+    let broker = Broker::with_options(options).unwrap();
+    let mut strict = strict();
+    strict.log.sink_backoff = Duration::from_millis(50);
+    let url = format!("{}?client=c&dead-letter=closed", broker.url("t"));
+    let mut receiver = receiver(&url, strict).await.unwrap();
+    within(sender_to(&broker, "t").await.send(&event(1))).await.unwrap();
+    let error = within(next(&mut receiver).await.reject("why")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(id(&next(&mut receiver).await), "1");
+    assert_eq!(broker.session("c").unwrap().unacknowledged, 1);
+}
+
+#[tokio::test]
+async fn a_receiver_opens_only_when_it_is_decided_what_happens_to_rejected_messages() {
+    let broker = Broker::start().unwrap();
+    let open = async |query: &str| {
+        let url = format!("{}{query}", broker.url("t"));
+        receiver(&url, MqttReceiverOptions::default()).await.map(drop).map_err(|error| error.kind())
+    };
+    assert_eq!(open("").await, Err(ErrorKind::Unsupported));
+    assert_eq!(open("?reject=broker").await, Err(ErrorKind::InvalidUrl));
+    assert_eq!(open("?reject=drop&dead-letter=t").await, Err(ErrorKind::InvalidUrl));
+    assert_eq!(open("?dead-letter=").await, Err(ErrorKind::InvalidUrl));
+    assert_eq!(open("?dead-letter=a/%23").await, Err(ErrorKind::InvalidUrl));
+    assert_eq!(open("?reject=drop").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_sender_outlives_its_broker() {
+    let mut broker = Broker::start().unwrap();
+    let sender = sender_to(&broker, "t").await;
+    broker.answer(Answer::Silence);
+    let outcome = sender.enqueue(event(1)).await.unwrap();
+    broker.stop();
+    assert_eq!(within(outcome).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    broker.answer(Answer::Accept);
+    let mut connectivity = sender.connectivity();
+    let waiting = sender.send(event(2));
+    broker.restart().unwrap();
+    within(waiting).await.unwrap();
+    within(async {
+        while !matches!(connectivity.state(), ConnectionState::Connected { .. }) {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    assert_eq!((connectivity.connects(), connectivity.losses()), (2, 1));
+    assert_eq!(broker.published().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_lost_connection() {
+    let mut broker = Broker::start().unwrap();
+    broker.stop();
+    let error = sender(&broker.url("t"), Default::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(error.to_string().contains(&broker.port().to_string()), "{error}");
+    let error = receiver(&broker.url("t"), strict()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn what_a_dropped_sender_enqueued_arrives() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    for qos in [0, 1, 2] {
+        let sender = sender(&format!("{}?qos={qos}", broker.url("t")), Default::default()).await.unwrap();
+        for event in events(100) {
+            drop(sender.enqueue(event).await.unwrap());
+        }
+        drop(sender);
+        for expected in 0..100 {
+            let delivery = next(&mut receiver).await;
+            assert_eq!(id(&delivery), expected.to_string());
+            within(delivery.accept()).await.unwrap();
+        }
+    }
+    // Their connections are closed, and leave no session.
+    within(async {
+        while broker.clients().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.
+#[tokio::test]
+async fn a_stalled_consumer_stops_reading_and_stays_connected() {
+    let broker = Broker::start().unwrap();
+    let mut options = strict();
+    options.receiver = ReceiverOptions::from(DecodeOptions::strict());
+    options.receiver.in_flight = Bounds { messages: 2, bytes: 200 << 10 };
+    let url = format!("{}?client=c&keep-alive=1s&receive-maximum=1000", broker.url("t"));
+    let mut receiver = receiver(&url, options).await.unwrap();
+    // More than sockets buffer.
+    let sender = sender_to(&broker, "t").await;
+    let count = 400;
+    within(sender.send_all((0..count).map(|number| large(number, 100 << 10)))).await.unwrap();
+    let held = [next(&mut receiver).await, next(&mut receiver).await];
+    // Two and a half times the Keep Alive: a client that does not ping would be disconnected.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let session = broker.session("c").unwrap();
+    assert!(session.connected && session.waiting > 200, "{session:?}");
+    assert_eq!(receiver.connectivity().losses(), 0);
+    for delivery in held {
+        within(delivery.accept()).await.unwrap();
+    }
+    for expected in 2..count {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), expected.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_unsettled_message_holds_the_broker_back() {
+    let broker = Broker::start().unwrap();
+    let url = format!("{}?client=c&receive-maximum=5", broker.url("t"));
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    within(sender_to(&broker, "t").await.send_all(events(10))).await.unwrap();
+    let first = next(&mut receiver).await;
+    for _ in 1..5 {
+        within(next(&mut receiver).await.accept()).await.unwrap();
+    }
+    let more = tokio::time::timeout(Duration::from_millis(300), receiver.next());
+    assert!(more.await.is_err(), "a sixth message came while the first is unsettled");
+    within(first.accept()).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "5");
+}
+
+#[tokio::test]
+async fn a_silent_broker_is_lost() {
+    let mut options = BrokerOptions::default();
+    options.ignores_pings = true;
+    let broker = Broker::with_options(options).unwrap();
+    let url = format!("{}?keep-alive=1s", broker.url("t"));
+    let receiver = receiver(&url, strict()).await.unwrap();
+    lost(&receiver).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_less_is_an_error_when_opening() {
+    let mut options = BrokerOptions::default();
+    (options.max_qos, options.forbidden) = (Some(1), vec!["closed".into()]);
+    let broker = Broker::with_options(options).unwrap();
+    let error = sender(&format!("{}?qos=2", broker.url("t")), Default::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    for version in ["5", "3.1.1"] {
+        let url = format!("{}?version={version}", broker.url("closed"));
+        let error = receiver(&url, strict()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn only_those_who_may_are_let_in() {
+    let mut options = BrokerOptions::default();
+    options.users.push(("al@ice".into(), "hunter2".into()));
+    let broker = Broker::with_options(options).unwrap();
+    let url = |user: &str, version| {
+        broker.url("t").replace("mqtt://", &format!("mqtt://{user}")) + "?version=" + version
+    };
+    for version in ["5", "3.1.1"] {
+        let sender = sender(&url("al%40ice:hunter2@", version), Default::default()).await.unwrap();
+        within(sender.send(&event(1))).await.unwrap();
+        assert!(!format!("{sender:?}").contains("hunter2"));
+        for user in ["", "al%40ice:secret7@", "bob@"] {
+            let error = super::sender_error(&url(user, version)).await;
+            assert_eq!(error.kind(), ErrorKind::Refused, "{user}: {error}");
+            assert!(!format!("{error:?} {error}").contains("secret7"));
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Changing(Mutex<u32>);
+
+impl Logins for Changing {
+    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, cloudevents_core::Error>> + Send + '_>> {
+        let mut number = self.0.lock().unwrap();
+        *number += 1;
+        // The first password is the old one.
+        Box::pin(std::future::ready(Ok(Login::new("alice", if *number == 2 { "old" } else { "new" }))))
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_requested_before_each_connection() {
+    let mut options = BrokerOptions::default();
+    options.users.push(("alice".into(), "new".into()));
+    let broker = Broker::with_options(options).unwrap();
+    let logins = Arc::new(Changing::default());
+    let mut options = MqttSenderOptions::default();
+    options.connection.logins = Some(Arc::clone(&logins) as Arc<dyn Logins>);
+    let sender = sent(&broker, "t", options).await;
+    within(sender.send(&event(1))).await.unwrap();
+    broker.disconnect_all();
+    within(async {
+        while sender.connectivity().losses() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within(sender.send(&event(2))).await.unwrap(); // refused once, then let in
+    assert_eq!(*logins.0.lock().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn mqtt_3_has_structured_mode_only() {
+    let broker = Broker::start().unwrap();
+    let old = |query: &str| format!("{}?version=3.1.1{query}", broker.url("t"));
+    for query in ["&mode=binary", "&expiry=1s"] {
+        let error = super::sender_error(&old(query)).await;
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{query}");
+    }
+    let mut receiver = receiver(&old("&client=c"), strict()).await.unwrap();
+    let sender = sender(&old(""), Default::default()).await.unwrap();
+    let refused = within(sender.send(Outgoing::from(event(1)).header("x-a", "b"))).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Inexact);
+    let error = sender.request(&event(1), Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    within(sender.send(&event(2))).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!((id(&delivery).as_str(), delivery.message().unwrap().mode().as_str()), ("2", "structured"));
+    let message = &broker.published()[0];
+    assert!(message.payload.starts_with(b"{") && message.user_properties.is_empty());
+    within(delivery.accept()).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_of_the_client_library_are_understood() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    let (message, _) = cloudevents_mqtt::encode(&event(1), Mode::Binary).unwrap();
+    let publish = publish(message, "t", Qos::AtLeastOnce);
+    let mut message = Published::new("t", publish.payload);
+    message.user_properties = publish.properties.unwrap().user_properties;
+    broker.publish(message);
+    assert_eq!(id(&next(&mut receiver).await), "1");
+}

@@ -1,0 +1,132 @@
+//! The contract of senders and receivers, over MQTT 5 and 3.1.1.
+//!
+//! The broker is one in memory, and also the one that `CE_TEST_MQTT_URL` names. The variable contains all of a topic but its end:
+//! `mqtt://localhost:1883/tests/`.
+
+use crate::tools::publish_bare;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
+use cloudevents_testkit::mqtt::Broker;
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Report, Venue, Verdict, check_all},
+};
+use std::{
+    process,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::spawn_blocking;
+
+struct Topic {
+    url: String,
+    version: &'static str,
+    /// The broker in memory. `None` for a real one.
+    memory: Option<Arc<Mutex<Broker>>>,
+}
+
+impl Topic {
+    /// A separate topic for every check.
+    fn new(prefix: &str, version: &'static str, memory: Option<Arc<Mutex<Broker>>>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self { url: format!("{prefix}contract-{}-{number}", process::id()), version, memory }
+    }
+}
+
+impl Venue for Topic {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.patience = Duration::from_secs(60);
+        claims.attempts = Some(10);
+        claims.documents = self.version == "5"; // the other has JSON only
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        sender(&format!("{}?version={}", self.url, self.version), MqttSenderOptions::default()).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        // The session has the name of the topic, so that the next receiver continues it.
+        let client = self.url.rsplit('/').next().unwrap();
+        let url = format!("{}?version={}&client={client}&reject=drop&session=10m", self.url, self.version);
+        receiver(&url, MqttReceiverOptions::from(options)).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        if self.version != "5" && kind == ErrorKind::MissingAttribute {
+            return Err(Error::new(ErrorKind::Unsupported)); // only a document could be marked
+        }
+        publish_bare(&self.url, kind == ErrorKind::MissingAttribute, body).await;
+        Ok(())
+    }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let interrupted = spawn_blocking(move || {
+            let mut broker = broker.lock().unwrap();
+            broker.stop();
+            broker.restart()
+        });
+        interrupted.await.unwrap().unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds() {
+    let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
+    let prefix = broker.lock().unwrap().url("");
+    let report = check_all(async || Ok(Topic::new(&prefix, "5", Some(Arc::clone(&broker))))).await;
+    // MQTT does not report where a message is; the broker in memory takes any size.
+    let unclaimed = [
+        "receipts_say_where",
+        "what_is_too_large_is_refused_and_blocks_nothing",
+        "requests_without_replies_are_refused", // there are replies
+    ];
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_over_mqtt_3() {
+    let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
+    let prefix = broker.lock().unwrap().url("");
+    let report = check_all(async || Ok(Topic::new(&prefix, "3.1.1", Some(Arc::clone(&broker))))).await;
+    assert_holds_over_mqtt_3(&report);
+}
+
+/// MQTT 3.1.1 has neither binary mode nor other formats than JSON, so that two checks cannot hold.
+fn assert_holds_over_mqtt_3(report: &Report) {
+    println!("{report}");
+    for (check, verdict) in report.iter() {
+        let cannot = match check {
+            "every_mode_arrives_or_is_refused" => Some("MQTT 3.1.1 has no content type"),
+            "what_came_along_is_shown_and_forwarded" => Some("another body"),
+            _ => None,
+        };
+        match (cannot, verdict) {
+            (None, Ok(_)) => {}
+            (Some(why), Err(failure)) if failure.to_string().contains(why) => {}
+            _ => panic!("{check}\n{report}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_broker() {
+    let Ok(prefix) = std::env::var("CE_TEST_MQTT_URL") else {
+        println!("SKIPPED: CE_TEST_MQTT_URL is not set");
+        return;
+    };
+    let report = check_all(async || Ok(Topic::new(&prefix, "5", None))).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+    assert_holds_over_mqtt_3(&check_all(async || Ok(Topic::new(&prefix, "3.1.1", None))).await);
+}

@@ -1,0 +1,172 @@
+//! A broker, or what stands in its place, that sends what it should not.
+
+use crate::tools::{event, id, lost, next, receiver_from, sender_to, strict, until, within};
+use cloudevents_core::ErrorKind;
+use cloudevents_mqtt::rumqttc_next034::{MqttSenderOptions, receiver, sender};
+use cloudevents_testkit::mqtt::{Broker, Published};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// PUBLISH of QoS 1 with these bytes behind the packet identifier.
+fn message(id: u16, rest: &[u8]) -> Vec<u8> {
+    let mut body = b"\0\x01t".to_vec();
+    body.extend_from_slice(&id.to_be_bytes());
+    body.extend_from_slice(rest);
+    let mut packet = vec![0x32];
+    let mut length = body.len();
+    while length > 0x7f {
+        packet.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.extend(body);
+    packet
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_surfaces_and_blocks_nothing() {
+    let broker = Broker::start().unwrap();
+    let mut options = strict();
+    options.max_packet_size = Some(4 << 20);
+    let mut receiver = receiver(&format!("{}?client=c", broker.url("t")), options).await.unwrap();
+    let flood = {
+        let properties = b"\x26\0\0\0\0".repeat((1 << 20) / 5 + 1);
+        let length = properties.len();
+        let mut rest =
+            vec![(length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
+        rest.extend(properties);
+        rest.push(b'x');
+        rest
+    };
+    let cases: [(&[u8], ErrorKind, &[u8]); 6] = [
+        (b"\x05\x26\0\x01\xff\0x", ErrorKind::InvalidDocument, b"x"), // a name that is not UTF-8, and too short
+        (b"\x06\x26\0\x01\xff\0\0x", ErrorKind::InvalidDocument, b"x"),
+        (b"\x02\x7f\x01x", ErrorKind::InvalidDocument, b"x"), // no such property
+        (b"\x05\x03\0\x02a\0x", ErrorKind::InvalidDocument, b"x"), // NUL
+        (&flood, ErrorKind::TooLarge, b"x"),
+        (&[b'x'; 5 << 20], ErrorKind::TooLarge, b""),
+    ];
+    for (number, (rest, kind, body)) in (1..).zip(cases) {
+        assert!(broker.send_raw("c", &message(number, rest)));
+        let delivery = next(&mut receiver).await;
+        let error = delivery.event().unwrap_err();
+        assert_eq!(error.kind(), kind, "{number}: {error}");
+        assert_eq!(&delivery.body().unwrap()[..], body, "{number}");
+        within(delivery.reject("unreadable")).await.unwrap();
+    }
+    // The connection is the same, and all were acknowledged in order.
+    assert_eq!(receiver.connectivity().losses(), 0);
+    within(sender_to(&broker, "t").await.send(&event("after"))).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(id(&delivery), "after");
+    within(delivery.accept()).await.unwrap();
+    until(&broker, "c", |session| session.is_some_and(|session| session.unacknowledged == 0)).await;
+}
+
+#[tokio::test]
+async fn what_is_no_packet_ends_the_connection_and_not_the_receiver() {
+    let broker = Broker::start().unwrap();
+    let mut receiver = receiver_from(&broker, "t", "c").await;
+    for (losses, bytes) in
+        (1..).zip([&b"\x36\x05\0\x01t\0\x01"[..], b"\x30\xff\xff\xff\xff\x7f", b"\x00\x00"])
+    {
+        assert!(broker.send_raw("c", bytes));
+        within(async {
+            let mut connectivity = receiver.connectivity();
+            while connectivity.losses() < losses {
+                connectivity.changed().await;
+            }
+        })
+        .await;
+        within(sender_to(&broker, "t").await.send(&event(losses))).await.unwrap();
+        let delivery = next(&mut receiver).await;
+        assert_eq!(id(&delivery), losses.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+}
+
+/// Confirmations of what was never sent, and packets that a server must not send.
+#[tokio::test]
+async fn confirmations_of_nothing_are_ignored() {
+    let broker = Broker::start().unwrap();
+    let mut options = MqttSenderOptions::default();
+    options.connection.client = Some("s".into());
+    let sender = sender(&broker.url("t"), options).await.unwrap();
+    for kind in [0x40, 0x50, 0x62, 0x70] {
+        for id in [1_u16, 7, u16::MAX] {
+            let [high, low] = id.to_be_bytes();
+            assert!(broker.send_raw("s", &[kind, 2, high, low]));
+        }
+    }
+    within(sender.send(&event(1))).await.unwrap();
+    assert!(broker.send_raw("s", b"\x90\x04\xff\xff\0\0"));
+    broker.publish(Published::new("cloudevents/replies/s", "x"));
+    within(sender.send(&event(2))).await.unwrap();
+    assert_eq!(sender.connectivity().losses(), 0);
+}
+
+/// A flood of packets that are answered, to a client whose answers are not read.
+#[tokio::test]
+async fn answers_that_are_not_read_do_not_pile_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/t?client=c", listener.local_addr().unwrap());
+    let flooding = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 1024];
+        let _ = stream.read(&mut bytes).await.unwrap();
+        stream.write_all(b"\x20\x03\0\0\0").await.unwrap();
+        let _ = stream.read(&mut bytes).await.unwrap();
+        stream.write_all(b"\x90\x04\xff\xff\0\0").await.unwrap();
+        // PUBREL, each of which is answered with PUBCOMP.
+        let release = b"\x62\x02\0\x01".repeat(1 << 16);
+        let mut written = 0_usize;
+        while let Ok(result) = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&release)).await
+        {
+            result.unwrap();
+            written += release.len();
+            assert!(written < 256 << 20, "the client reads whatever comes");
+        }
+    });
+    let receiver = receiver(&url, strict()).await.unwrap();
+    within(flooding).await.unwrap();
+    drop(receiver);
+}
+
+#[tokio::test]
+async fn a_peer_of_another_protocol_is_an_error() {
+    for answer in
+        [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x20\x02\0\x01", b"\x20\x02\0\x07", b"", b"\xd0\0"]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("mqtt://{}/t", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 1024];
+            let _ = stream.read(&mut bytes).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+        });
+        let error = within(sender(&url, MqttSenderOptions::default())).await.unwrap_err();
+        let expected = match answer {
+            b"\x20\x02\0\x01" => ErrorKind::Unsupported, // MQTT 3.1.1 only
+            _ => ErrorKind::Disconnected,
+        };
+        assert_eq!(error.kind(), expected, "{answer:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_the_session_over_and_over() {
+    let broker = Broker::start().unwrap();
+    let first = receiver_from(&broker, "t", "c").await;
+    let second = receiver_from(&broker, "t", "c").await;
+    lost(&first).await; // it was closed with a reason
+    assert!(matches!(
+        first.connectivity().state(),
+        cloudevents_transport::ConnectionState::Connecting { .. }
+            | cloudevents_transport::ConnectionState::Connected { .. }
+    ));
+    drop((first, second));
+}

@@ -1,0 +1,96 @@
+//! A killed consumer loses nothing: what it has not accepted is delivered again.
+
+use crate::tools::{PATIENCE, events, id, next, receiver_from, sender_to, strict, until, within};
+use cloudevents_core::Event;
+use cloudevents_mqtt::rumqttc_next034::receiver;
+use cloudevents_testkit::mqtt::Broker;
+use std::{
+    collections::BTreeSet,
+    env,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+/// The environment variable with the URL for the consumer's process.
+const URL: &str = "CE_KILL_URL";
+
+const EVENTS: usize = 200;
+
+/// Runs `CE_KILL_ROUNDS` rounds, 3 by default. Each sends as many events, and kills the consumer while it handles them. The events that it
+/// reported as handled, and those left in the end, are all events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_consumer_loses_nothing() {
+    let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let broker = Broker::start().unwrap();
+    drop(receiver_from(&broker, "kill", "kill").await); // begins the session
+    let (mut sent, mut handled) = (BTreeSet::new(), BTreeSet::new());
+    for round in 0..rounds {
+        let batch: Vec<Event> = events(EVENTS)
+            .map(|event| {
+                let id = format!("{round}/{}", event.id());
+                event.into_builder().id(id).build().unwrap()
+            })
+            .collect();
+        sent.extend(batch.iter().map(|event| event.id().to_owned()));
+        until(&broker, "kill", |session| session.is_some_and(|session| !session.connected)).await;
+        within(sender_to(&broker, "kill").await.send_all(batch)).await.unwrap();
+        let kill_after = 1 + (round * 67) % (EVENTS - 20);
+        let url = format!("{}?client=kill&qos={}", broker.url("kill"), 1 + round % 2);
+        handled.extend(consume_and_kill(url, kill_after).await);
+    }
+    until(&broker, "kill", |session| session.is_some_and(|session| !session.connected)).await;
+    assert!(handled.len() < sent.len(), "nothing was left: no consumer was killed in the middle");
+    let session = broker.session("kill").unwrap();
+    let rest = session.waiting + session.unacknowledged;
+    println!("{rounds} rounds: {} of {} dealt with before the kill, {rest} left", handled.len(), sent.len());
+    let mut left = receiver_from(&broker, "kill", "kill").await;
+    for _ in 0..rest {
+        let delivery = next(&mut left).await;
+        handled.insert(id(&delivery));
+        within(delivery.accept()).await.unwrap();
+    }
+    within(left.drain(Duration::from_secs(10))).await.unwrap();
+    assert_eq!(handled, sent);
+    let session = broker.session("kill").unwrap();
+    assert_eq!(session.waiting + session.unacknowledged, 0);
+}
+
+/// Returns the events that the consumer's process reported as handled before it was killed, at least this many.
+async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
+    let consuming = tokio::task::spawn_blocking(move || {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "kill::consumer", "--nocapture"])
+            .env(URL, url)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut handled = Vec::new();
+        let mut killed = false;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            // What it wrote before it was killed is still in the pipe.
+            if let Some(id) = line.unwrap().strip_prefix("handled ") {
+                handled.push(id.to_owned());
+            }
+            if handled.len() == kill_after && !killed {
+                child.kill().unwrap(); // SIGKILL
+                killed = true;
+            }
+        }
+        assert!(!child.wait().unwrap().success());
+        handled
+    });
+    tokio::time::timeout(PATIENCE, consuming).await.unwrap().unwrap()
+}
+
+/// Not a test: the process that is killed.
+#[tokio::test]
+async fn consumer() {
+    let Ok(url) = env::var(URL) else { return };
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    loop {
+        let delivery = next(&mut receiver).await;
+        println!("handled {}", id(&delivery));
+        drop(delivery.accept());
+    }
+}

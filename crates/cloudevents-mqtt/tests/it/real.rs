@@ -1,0 +1,178 @@
+//! Tests on a real broker: with the contract, those that `.ci/brokers/mqtt` runs.
+
+use crate::tools::{event, events, id, next, strict, within};
+use cloudevents_mqtt::rumqttc_next034::{ReceivedPublish, receiver, sender};
+use cloudevents_transport::Outgoing;
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    net::TcpListener,
+    path::PathBuf,
+    process::{self, Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::net::TcpStream;
+
+/// The broker's URL, and a topic of its own.
+fn topic(test: &str) -> Option<String> {
+    let Ok(prefix) = env::var("CE_TEST_MQTT_URL") else {
+        println!("SKIPPED: CE_TEST_MQTT_URL is not set");
+        return None;
+    };
+    Some(format!("{prefix}real/{}/{test}", process::id()))
+}
+
+#[tokio::test]
+async fn everything_that_goes_along() {
+    let Some(url) = topic("along") else { return };
+    let mut early = receiver(&url, strict()).await.unwrap();
+    let sender = sender(&format!("{url}?retain=true&qos=2&expiry=1h"), Default::default()).await.unwrap();
+    let event =
+        event(1).into_builder().payload("text/plain", cloudevents_core::Payload::text("x")).build().unwrap();
+    let outgoing = Outgoing::from(&event)
+        .header("x-a", "1")
+        .header("x-a", "2")
+        .reply_to("answers")
+        .correlation([0xff, 0]);
+    within(sender.send(outgoing)).await.unwrap();
+    let mut late = receiver(&url, strict()).await.unwrap();
+    for (receiver, retained) in [(&mut early, false), (&mut late, true)] {
+        let delivery = next(receiver).await;
+        let arrived = delivery.event().unwrap();
+        assert_eq!((arrived.id(), arrived.data_bytes()), (event.id(), event.data_bytes()));
+        assert_eq!(delivery.native::<ReceivedPublish>().unwrap().is_retained(), retained);
+        assert_eq!(
+            (delivery.reply_to(), delivery.correlation().as_deref()),
+            (Some("answers"), Some(&[0xff, 0][..]))
+        );
+        assert_eq!(delivery.headers().iter().filter(|(name, _)| *name == "x-a").count(), 2);
+        within(delivery.accept()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_on_a_real_broker() {
+    let Some(url) = topic("request") else { return };
+    let mut requests = receiver(&url, strict()).await.unwrap();
+    let asking = sender(&url, Default::default()).await.unwrap();
+    let answering = async {
+        let delivery = next(&mut requests).await;
+        let answer = Outgoing::from(event("answer"))
+            .to(delivery.reply_to().unwrap())
+            .correlation(delivery.correlation().unwrap());
+        within(asking.send(answer)).await.unwrap();
+        within(delivery.accept()).await.unwrap();
+    };
+    let question = event("question");
+    let (answer, ()) = tokio::join!(asking.request(&question, Duration::from_secs(20)), answering);
+    assert_eq!(answer.unwrap().id(), "answer");
+}
+
+#[tokio::test]
+async fn a_shared_subscription_on_a_real_broker() {
+    let Some(url) = topic("shared") else { return };
+    let (host, filter) = url.split_at(url[7..].find('/').unwrap() + 8);
+    let shared = format!("{host}$share/group/{filter}");
+    let mut one = receiver(&shared, strict()).await.unwrap();
+    let mut two = receiver(&shared, strict()).await.unwrap();
+    within(sender(&url, Default::default()).await.unwrap().send_all(events(20))).await.unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 20 {
+        let delivery = tokio::select! {
+            delivery = next(&mut one) => delivery,
+            delivery = next(&mut two) => delivery,
+        };
+        assert!(seen.insert(id(&delivery)));
+        within(delivery.accept()).await.unwrap();
+    }
+}
+
+/// A Mosquitto of this test, which keeps its sessions on disk.
+struct Mosquitto {
+    program: String,
+    folder: PathBuf,
+    port: u16,
+    running: Option<Child>,
+}
+
+impl Mosquitto {
+    async fn start() -> Option<Self> {
+        let Ok(program) = env::var("CE_TEST_MQTT_BIN") else {
+            println!("SKIPPED: CE_TEST_MQTT_BIN is not set");
+            return None;
+        };
+        let folder = env::temp_dir().join(format!("ce-mqtt-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let place = folder.display();
+        let user = env::var("USER").unwrap_or_else(|_| "root".into());
+        let config = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nuser {user}\npersistence true\npersistence_location {place}/\n\
+             autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0\n"
+        );
+        fs::write(folder.join("mosquitto.conf"), config).unwrap();
+        let mut broker = Self { program, folder, port, running: None };
+        broker.restart().await;
+        Some(broker)
+    }
+
+    async fn restart(&mut self) {
+        let config = self.folder.join("mosquitto.conf");
+        let command = Command::new(&self.program).arg("-c").arg(config).stderr(Stdio::null()).spawn();
+        self.running = Some(command.unwrap());
+        within(async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await; // between two tries
+            }
+        })
+        .await;
+    }
+
+    /// Ends it as a system does that shuts down: it writes what it has.
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = Command::new("kill").arg(running.id().to_string()).status();
+            running.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_broker_that_stops_and_starts_under_load_loses_nothing() {
+    let Some(mut broker) = Mosquitto::start().await else { return };
+    let url = format!("mqtt://127.0.0.1:{}/load", broker.port);
+    let mut receiver = receiver(&format!("{url}?client=load&session=1h&qos=1"), strict()).await.unwrap();
+    let sender = sender(&url, Default::default()).await.unwrap();
+    const COUNT: usize = 3000;
+    let sending = tokio::spawn(async move {
+        for number in 0..COUNT {
+            // What has failed may have arrived, or not: it is sent again.
+            while within(sender.send(&event(number))).await.is_err() {}
+        }
+    });
+    let receiving = tokio::spawn(async move {
+        let mut seen = BTreeSet::new();
+        while seen.len() < COUNT {
+            let delivery = next(&mut receiver).await;
+            seen.insert(id(&delivery).parse::<usize>().unwrap());
+            let _ = within(delivery.accept()).await; // one that was revoked comes again
+        }
+        (seen, receiver.connectivity().losses())
+    });
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await; // under load for a while
+        broker.stop();
+        broker.restart().await;
+    }
+    tokio::time::timeout(Duration::from_secs(100), sending).await.unwrap().unwrap();
+    let (seen, losses) = tokio::time::timeout(Duration::from_secs(100), receiving).await.unwrap().unwrap();
+    assert!(seen.into_iter().eq(0..COUNT));
+    assert!(losses > 0, "the broker did not stop under load");
+}

@@ -1,0 +1,295 @@
+//! Compares the speed of the sender and the receiver with async-nats alone, with the same messages and
+//! pipelining, taking turns.
+//!
+//! ```text
+//! cargo run --profile bench -p cloudevents-nats --example nats_side_by_side -- [EVENTS] [ROUNDS] [PART OF A NAME]
+//! .ci/brokers/nats cargo run --profile bench -p cloudevents-nats --example nats_side_by_side -- [EVENTS] [ROUNDS]
+//! ```
+//!
+//! Without `CE_TEST_NATS_URL`, the server is the testkit's, in its own process, and JetStream is left out. The
+//! rates are those of client and server together, limited by the slower one.
+//!
+//! - `core Sender::send_all`: until everything is written; `publish, flush` publishes prepared messages and
+//!   flushes once; `encode, publish, flush` also encodes the events.
+//! - `core Receiver`: `next`, the event, `accept`; `next` takes messages from the client's subscription, and
+//!   `next, decode` also decodes them.
+//! - `stream Sender::send_all`: 1,024 messages may be unconfirmed, as in `send_publish` and `encode,
+//!   send_publish`.
+//! - `stream Receiver`: as above, with 256 prefetched messages, as in `messages, ack` and `messages, decode,
+//!   ack`, the client's pull consumer.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use async_nats::{
+    Client, ConnectOptions,
+    client::traits::Publisher,
+    jetstream::{self, consumer::pull, context::PublishAckFuture, message::PublishMessage, stream},
+    message::OutboundMessage,
+};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
+use cloudevents_nats::async_nats051::{NatsSenderOptions, decode, encode, receiver, sender};
+use cloudevents_testkit::{
+    nats::Server,
+    speed::{Cost, CountingAll, Run, Table},
+};
+use futures_util::StreamExt;
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+#[global_allocator]
+static HEAP: CountingAll = CountingAll;
+
+const PAYLOAD: usize = 1024;
+/// The sender's bound for messages in flight, and the receiver's prefetch, unless set otherwise.
+const UNDER_WAY: usize = 1024;
+const PREFETCH: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CORE_SEND: [&str; 3] = ["core Sender::send_all", "core publish, flush", "core encode, publish, flush"];
+const CORE_RECEIVE: [&str; 3] = ["core Receiver", "core next", "core next, decode"];
+const STREAM_SEND: [&str; 3] =
+    ["stream Sender::send_all", "stream send_publish", "stream encode, send_publish"];
+const STREAM_RECEIVE: [&str; 3] = ["stream Receiver", "stream messages, ack", "stream messages, decode, ack"];
+/// The first argument of the server's process.
+const SERVER: &str = "server";
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == SERVER) {
+        return be_the_server();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(compare(&arguments));
+}
+
+async fn compare(arguments: &[String]) {
+    let number = |at: usize, unless| arguments.get(at).map_or(unless, |number| number.parse().unwrap());
+    let (count, rounds) = (number(0, 20_000), number(1, 7));
+    let wanted = |name: &&str| arguments.get(2).is_none_or(|part| name.contains(part.as_str()));
+    let (url, mut server) = match std::env::var("CE_TEST_NATS_URL") {
+        Ok(url) => (url, None),
+        Err(_) => {
+            let (url, server) = start_server();
+            (url.trim_end_matches('/').to_owned(), Some(server))
+        }
+    };
+    let events: Vec<Event> = (0..count).map(event).collect();
+    let groups: &[&[&str; 3]] = match server {
+        Some(_) => &[&CORE_SEND, &CORE_RECEIVE],
+        None => &[&CORE_SEND, &CORE_RECEIVE, &STREAM_SEND, &STREAM_RECEIVE],
+    };
+    for group in groups {
+        let rows: Vec<_> = group.iter().copied().filter(wanted).collect();
+        let mut table = Table::default();
+        for round in 0..=rounds {
+            // The order rotates, so that no row is always first. The first round is a warm-up.
+            for turn in 0..rows.len() {
+                let name = rows[(turn + round) % rows.len()];
+                let subject = format!("speed-{}-{round}-{turn}-{}", std::process::id(), name.len());
+                let cost = measure(&url, &subject, name, &events).await;
+                println!("round {round}: {name:<36} {:>8.0}/s {:>6.2} us", cost.rate, cost.cpu);
+                if round > 0 {
+                    table.note(name, cost);
+                }
+            }
+        }
+        if rows.contains(&group[1]) {
+            println!("\n{count} events of {PAYLOAD} bytes, medians of {rounds} rounds\n");
+            println!("{}", table.write(group[1]));
+        }
+    }
+    if let Some(server) = &mut server {
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+}
+
+async fn measure(url: &str, subject: &str, name: &str, events: &[Event]) -> Cost {
+    let jetstream = url.replacen("nats:", "nats+jetstream:", 1);
+    let prepared = || events.iter().map(|event| message(subject, event)).collect::<Vec<_>>();
+    if name.starts_with("stream") {
+        create_stream(url, subject).await;
+    }
+    match name {
+        "core Sender::send_all" => send_ours(&format!("{url}/{subject}"), events).await,
+        "core publish, flush" => {
+            let client = async_nats::connect(url).await.unwrap();
+            let messages = prepared();
+            let run = Run::start();
+            publish(&client, messages).await;
+            run.end(events.len())
+        }
+        "core encode, publish, flush" => {
+            let client = async_nats::connect(url).await.unwrap();
+            let run = Run::start();
+            publish(&client, events.iter().map(|event| message(subject, event))).await;
+            run.end(events.len())
+        }
+        "core Receiver" => {
+            let url = format!("{url}/{subject}?reject=drop&prefetch={}", events.len());
+            let receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+            let client = async_nats::connect(&url).await.unwrap();
+            let publishing = tokio::spawn(publish(client, prepared()));
+            let cost = receive_ours(receiver, events.len()).await;
+            publishing.await.unwrap();
+            cost
+        }
+        "core next" | "core next, decode" => {
+            let options = ConnectOptions::new().subscription_capacity(events.len());
+            let client = options.connect(url).await.unwrap();
+            let mut messages = client.subscribe(subject.to_owned()).await.unwrap();
+            client.flush().await.unwrap();
+            let publishing = tokio::spawn(publish(client, prepared()));
+            let mut run = None;
+            for _ in 0..events.len() {
+                let message = messages.next().await.unwrap();
+                run.get_or_insert_with(Run::start);
+                check(&message, name.ends_with("decode"));
+            }
+            let cost = run.unwrap().end(events.len());
+            publishing.await.unwrap();
+            cost
+        }
+        "stream Sender::send_all" => send_ours(&format!("{jetstream}/{subject}"), events).await,
+        "stream send_publish" => {
+            let messages = prepared();
+            send_bare(url, messages.into_iter(), events.len()).await
+        }
+        "stream encode, send_publish" => {
+            send_bare(url, events.iter().map(|event| message(subject, event)), events.len()).await
+        }
+        "stream Receiver" => {
+            send_bare(url, prepared().into_iter(), events.len()).await;
+            let url = format!("{jetstream}/{subject}?consumer=c&reject=broker");
+            let receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+            receive_ours(receiver, events.len()).await
+        }
+        _ => {
+            send_bare(url, prepared().into_iter(), events.len()).await;
+            receive_bare(url, subject, events.len(), name.contains("decode")).await
+        }
+    }
+}
+
+/// Prints its address, and lives as long as the process that started it.
+fn be_the_server() {
+    let server = Server::start().unwrap();
+    println!("{}", server.url(""));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+fn start_server() -> (String, Child) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut server = command.arg(SERVER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (url.trim_end().to_owned(), server)
+}
+
+fn event(number: usize) -> Event {
+    Event::builder()
+        .id(format!("A234-1234-{number:08}"))
+        .source("https://example.com/orders")
+        .ty("com.example.order.placed")
+        .subject("orders/42")
+        .time("2018-04-05T17:31:00.123Z")
+        .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .payload("application/octet-stream", Payload::binary(vec![b'x'; PAYLOAD]))
+        .build()
+        .unwrap()
+}
+
+fn message(subject: &str, event: &Event) -> OutboundMessage {
+    encode(subject.to_owned(), event, Mode::Binary).unwrap().0
+}
+
+fn check(message: &async_nats::Message, decoded: bool) {
+    if decoded {
+        let event = decode(message, &DecodeOptions::strict()).unwrap().value;
+        assert_eq!(event.data_bytes().map(Bytes::len), Some(PAYLOAD));
+    } else {
+        assert_eq!(message.payload.len(), PAYLOAD);
+    }
+}
+
+async fn create_stream(url: &str, subject: &str) {
+    let context = jetstream::new(async_nats::connect(url).await.unwrap());
+    let config = stream::Config {
+        name: subject.into(),
+        subjects: vec![subject.into()],
+        storage: stream::StorageType::Memory,
+        ..stream::Config::default()
+    };
+    context.create_stream(config).await.unwrap();
+}
+
+async fn publish(
+    client: impl std::borrow::Borrow<Client>,
+    messages: impl IntoIterator<Item = OutboundMessage>,
+) {
+    for message in messages {
+        client.borrow().publish_message(message).await.unwrap();
+    }
+    client.borrow().flush().await.unwrap();
+}
+
+async fn send_ours(url: &str, events: &[Event]) -> Cost {
+    let sender = sender(url, NatsSenderOptions::default()).await.unwrap();
+    let run = Run::start();
+    sender.send_all(events.iter().cloned()).await.unwrap();
+    let cost = run.end(events.len());
+    sender.close().await.unwrap();
+    cost
+}
+
+async fn send_bare(url: &str, messages: impl Iterator<Item = OutboundMessage>, count: usize) -> Cost {
+    let context = jetstream::new(async_nats::connect(url).await.unwrap());
+    let run = Run::start();
+    let mut under_way: VecDeque<PublishAckFuture> = VecDeque::new();
+    for message in messages {
+        if under_way.len() >= UNDER_WAY {
+            under_way.pop_front().unwrap().await.unwrap();
+        }
+        let publish = PublishMessage::build().payload(message.payload).headers(message.headers.unwrap());
+        under_way.push_back(context.send_publish(message.subject, publish).await.unwrap());
+    }
+    for acked in under_way {
+        acked.await.unwrap();
+    }
+    run.end(count)
+}
+
+async fn receive_ours(mut receiver: cloudevents_transport::Receiver, count: usize) -> Cost {
+    let (mut run, mut last) = (None, None);
+    for _ in 0..count {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        run.get_or_insert_with(Run::start);
+        assert_eq!(delivery.event().unwrap().data_bytes().map(Bytes::len), Some(PAYLOAD));
+        last = Some(delivery.accept());
+    }
+    last.unwrap().await.unwrap(); // they are sent in this order
+    let cost = run.unwrap().end(count);
+    receiver.drain(PATIENCE).await.unwrap();
+    cost
+}
+
+async fn receive_bare(url: &str, subject: &str, count: usize, decoded: bool) -> Cost {
+    let context = jetstream::new(async_nats::connect(url).await.unwrap());
+    let config =
+        pull::Config { durable_name: Some("c".into()), max_ack_pending: -1, ..pull::Config::default() };
+    let consumer = context.create_consumer_on_stream(config, subject).await.unwrap();
+    let mut messages = consumer.stream().max_messages_per_batch(PREFETCH).messages().await.unwrap();
+    let mut run = None;
+    for _ in 0..count {
+        let message = messages.next().await.unwrap().unwrap();
+        run.get_or_insert_with(Run::start);
+        check(&message, decoded);
+        message.ack().await.unwrap();
+    }
+    run.unwrap().end(count)
+}

@@ -1,0 +1,137 @@
+//! The consumer of JetStream that a receiver takes messages from.
+
+use super::{failure, options::unsupported};
+use async_nats::jetstream::{
+    Context, ErrorCode,
+    consumer::{AckPolicy, Consumer, DeliverPolicy, pull},
+    context::{GetStreamByNameErrorKind, RequestError, RequestErrorKind},
+    stream::{ConsumerError, ConsumerErrorKind},
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{iter::successors, time::Duration};
+
+/// The messages with which a new consumer begins.
+///
+/// ```
+/// use cloudevents_nats::async_nats051::{DeliverFrom, NatsReceiverOptions};
+///
+/// let mut options = NatsReceiverOptions::default();
+/// options.deliver = DeliverFrom::New;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliverFrom {
+    /// All messages in the stream.
+    #[default]
+    All,
+    /// Those stored after the consumer was created.
+    New,
+}
+
+/// Which consumer, and how it is created if it does not exist.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Without one, the stream that has the subject.
+    pub(super) stream: Option<String>,
+    pub(super) name: String,
+    /// Whether it outlives this receiver.
+    pub(super) durable: bool,
+    /// Empty for all subjects of the stream.
+    pub(super) subject: String,
+    pub(super) ack_wait: Duration,
+    pub(super) deliver: DeliverFrom,
+}
+
+/// A consumer that exists.
+pub(super) struct Found {
+    pub(super) stream: String,
+    pub(super) ack_wait: Duration,
+    /// The most messages that one request may have, if that is limited.
+    pub(super) most: Option<usize>,
+}
+
+/// How long a consumer without a name is kept while no receiver is connected.
+const INACTIVE: Duration = Duration::from_secs(300);
+
+impl Wanted {
+    /// Returns the consumer, and creates it if it does not exist. One that exists does not change.
+    pub(super) async fn find(&self, context: &Context) -> Result<Found, Error> {
+        let stream = match &self.stream {
+            Some(stream) => stream.clone(),
+            None => context.stream_by_subject(self.subject.as_str()).await.map_err(no_stream)?,
+        };
+        let existing = context.get_consumer_from_stream::<pull::Config, _, _>(&self.name, &stream).await;
+        let consumer = match existing {
+            Ok(consumer) => consumer,
+            Err(error) if is_missing(&error) => {
+                context.create_consumer_on_stream(self.config(), &stream).await.map_err(failure::consumer)?
+            }
+            Err(error) => return Err(failure::consumer(error)),
+        };
+        self.check(stream, &consumer)
+    }
+
+    fn config(&self) -> pull::Config {
+        pull::Config {
+            durable_name: self.durable.then(|| self.name.clone()),
+            name: (!self.durable).then(|| self.name.clone()),
+            description: Some("created by cloudevents-nats".into()),
+            deliver_policy: match self.deliver {
+                DeliverFrom::All => DeliverPolicy::All,
+                DeliverFrom::New => DeliverPolicy::New,
+            },
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.ack_wait,
+            filter_subject: self.subject.clone(),
+            max_ack_pending: -1, // the receiver has bounds of its own
+            inactive_threshold: if self.durable { Duration::ZERO } else { INACTIVE },
+            ..pull::Config::default()
+        }
+    }
+
+    fn check(&self, stream: String, consumer: &Consumer<pull::Config>) -> Result<Found, Error> {
+        let config = &consumer.cached_info().config;
+        if config.ack_policy != AckPolicy::Explicit {
+            return Err(unsupported(
+                "this consumer has another acknowledgement policy than `explicit`",
+                "create another consumer",
+            ));
+        }
+        let same = config.filter_subjects.is_empty() && config.filter_subject == self.subject;
+        if !self.subject.is_empty() && !same {
+            return Err(Error::new(ErrorKind::InvalidUrl)
+                .with_detail("this consumer exists, and has another subject")
+                .with_help("name another consumer, or leave out the subject: `/?stream=...&consumer=...`"));
+        }
+        let ack_wait = match (config.ack_wait, config.backoff.first()) {
+            (_, Some(first)) => *first,
+            (Duration::ZERO, None) => Duration::from_secs(30), // the server's default
+            (given, None) => given,
+        };
+        let most = usize::try_from(config.max_batch).ok().filter(|most| *most > 0);
+        Ok(Found { stream, ack_wait, most })
+    }
+}
+
+fn is_missing(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(error) if error.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
+}
+
+fn no_stream(error: async_nats::jetstream::context::GetStreamByNameError) -> Error {
+    match error.kind() {
+        GetStreamByNameErrorKind::NotFound => failure::refused("no stream has this subject")
+            .with_help("create a stream with it, or name one: `stream=...`"),
+        GetStreamByNameErrorKind::InvalidSubject => {
+            Error::new(ErrorKind::InvalidUrl).with_detail("the path is not a subject")
+        }
+        GetStreamByNameErrorKind::JetStream(error) => failure::jetstream(&error),
+        GetStreamByNameErrorKind::Request => {
+            let sources = successors(std::error::Error::source(&error), |error| error.source());
+            let mut failed = sources.filter_map(|error| error.downcast_ref::<RequestError>());
+            match failed.any(|failed| failed.kind() == RequestErrorKind::NoResponders) {
+                true => failure::no_jetstream("the server has no JetStream for this user"),
+                false => failure::disconnected(error),
+            }
+        }
+    }
+}

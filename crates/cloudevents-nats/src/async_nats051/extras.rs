@@ -1,0 +1,58 @@
+//! Metadata sent beside the event.
+
+use super::{
+    message::{append, subject},
+    received::{ReceivedMessage, is_foreign},
+};
+use crate::{MessageView, name};
+use async_nats::{HeaderMap, Subject};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Carries, Outgoing, Received};
+
+/// The metadata that a message of core NATS can carry.
+pub(super) const CARRIED: Carries =
+    Carries::DESTINATION.and(Carries::HEADERS).and(Carries::REPLY_TO).and(Carries::AS_RECEIVED);
+
+/// The same for JetStream, whose confirmations take the place of replies.
+pub(super) const CARRIED_BY_JETSTREAM: Carries = CARRIED.without(Carries::REPLY_TO);
+
+/// Adds the headers. Those of the event and of NATS are refused.
+pub(super) fn add(headers: &mut Option<HeaderMap>, outgoing: &Outgoing) -> Result<(), Error> {
+    for (name, value) in outgoing.headers() {
+        if name::attribute(name).is_some() || name.eq_ignore_ascii_case(name::CONTENT_TYPE) {
+            return Err(Error::new(ErrorKind::InvalidName)
+                .with_detail(format!("the header `{}` would be an attribute", name.escape_debug()))
+                .with_help("set the attribute of the event"));
+        }
+        append(headers.get_or_insert_default(), name, value)?;
+    }
+    Ok(())
+}
+
+/// The reply subject, if there is one.
+pub(super) fn reply(outgoing: &Outgoing) -> Result<Option<Subject>, Error> {
+    outgoing.reply_address().map(subject).transpose()
+}
+
+/// Headers and payload of a message as it was received. Headers that NATS itself reads are left out: they
+/// were about the original message.
+pub(super) fn as_received(received: &Received) -> Result<(Option<HeaderMap>, Bytes), Error> {
+    let mut headers = HeaderMap::new();
+    let is_kept = |name: &str| {
+        is_foreign(name) || name::attribute(name).is_some() || name.eq_ignore_ascii_case(name::CONTENT_TYPE)
+    };
+    match received.native::<ReceivedMessage>() {
+        Some(message) => {
+            for (name, value) in message.headers().filter(|(name, _)| is_kept(name)) {
+                append(&mut headers, name, value)?;
+            }
+        }
+        None => {
+            for (name, value) in received.headers().iter().filter(|(name, _)| is_kept(name)) {
+                append(&mut headers, name, value.as_deref().unwrap_or_default())?;
+            }
+        }
+    }
+    Ok(((!headers.is_empty()).then_some(headers), received.body().unwrap_or_default()))
+}

@@ -1,0 +1,373 @@
+//! A pull consumer of JetStream.
+
+use super::{
+    connection::Connected,
+    consumer::{Found, Wanted},
+    failure,
+    options::Target,
+    received::ReceivedMessage,
+    tag::{Delivered, Tag},
+};
+use async_nats::{Message, StatusCode, Subject, Subscriber};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    By, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    connect::Connect,
+    queue::{Arrived, QueueSource},
+};
+use futures_util::{FutureExt, StreamExt, future::try_join_all};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, sleep_until},
+};
+
+/// How long the server keeps a request for messages.
+const EXPIRES: Duration = Duration::from_secs(30);
+
+/// How often the server reports that it still has the request.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// After this time without a report, the server no longer has the request.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// How many bytes of a rejection's reason are sent.
+const REASON: usize = 128;
+
+/// For how many messages the releases are remembered.
+const REMEMBERED: usize = 65_536;
+
+/// Creates links.
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) wanted: Wanted,
+    pub(super) decoding: DecodeOptions,
+    pub(super) prefetch: usize,
+    /// Whether the server confirms settlements, and how long it may take.
+    pub(super) double_ack: Option<Duration>,
+    pub(super) released: Arc<Released>,
+}
+
+impl Connect for Linking {
+    type Connection = Link;
+
+    async fn connect(&self, host: &Host) -> Result<Link, Error> {
+        // Besides messages, the reports of the server have to fit in.
+        let capacity = self.prefetch.saturating_mul(2).saturating_add(64);
+        let connected = Connected::begin(&self.target, host, capacity).await?;
+        let client = &connected.client;
+        let context = self.target.context(client.clone(), self.target.options.connect_timeout, 1);
+        let Found { stream, ack_wait, most } = self.wanted.find(&context).await?;
+        let inbox = client.new_inbox();
+        let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
+        let has_reasons = client.is_server_compatible(2, 10, 4);
+        let next = format!("{}.CONSUMER.MSG.NEXT.{stream}.{}", self.target.api(), self.wanted.name);
+        Ok(Link {
+            connected,
+            messages,
+            inbox: inbox.into(),
+            next: next.into(),
+            most: most.unwrap_or(usize::MAX),
+            ack_wait,
+            has_reasons,
+            double_ack: self.double_ack,
+            decoding: self.decoding.clone(),
+            released: Arc::clone(&self.released),
+            room: 0,
+            requested: 0,
+            silent_at: Instant::now(),
+        })
+    }
+}
+
+/// A pull consumer over its own connection.
+pub(super) struct Link {
+    connected: Connected,
+    messages: Subscriber,
+    /// Where messages and reports arrive.
+    inbox: Subject,
+    /// Where messages are requested.
+    next: Subject,
+    /// The most messages in one request.
+    most: usize,
+    ack_wait: Duration,
+    /// Whether the server takes a reason with a termination.
+    has_reasons: bool,
+    double_ack: Option<Duration>,
+    decoding: DecodeOptions,
+    released: Arc<Released>,
+    /// How many messages may arrive.
+    room: usize,
+    /// How many messages were requested and have not arrived.
+    requested: usize,
+    /// When the server should have reported something.
+    silent_at: Instant,
+}
+
+impl Link {
+    /// Requests more messages when half of the room is used.
+    async fn request(&mut self) -> Result<(), Error> {
+        if self.requested > self.room / 2 || self.requested >= self.room {
+            return Ok(());
+        }
+        let batch = self.room.saturating_sub(self.requested).min(self.most);
+        let (expires, heartbeat) = (EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
+        let request = format!(r#"{{"batch":{batch},"expires":{expires},"idle_heartbeat":{heartbeat}}}"#);
+        let client = &self.connected.client;
+        client
+            .publish_with_reply(self.next.clone(), self.inbox.clone(), request.into())
+            .await
+            .map_err(failure::publish)?;
+        self.requested = self.requested.saturating_add(batch);
+        self.heard();
+        Ok(())
+    }
+
+    fn heard(&mut self) {
+        let now = Instant::now();
+        self.silent_at = now.checked_add(SILENCE).unwrap_or(now);
+    }
+
+    /// Returns the message, or `None` for a report of the server.
+    fn take(&mut self, message: Message) -> Result<Option<Arrived<Tag>>, Error> {
+        self.heard();
+        match message.status {
+            None | Some(StatusCode::OK) => {}
+            Some(status) => return self.report(status, &message).map(|()| None),
+        }
+        let Some((delivered, subject)) = message
+            .reply
+            .clone()
+            .and_then(|reply| Delivered::parse(&reply).map(|delivered| (delivered, reply)))
+        else {
+            tracing::debug!("a message came that is not of the consumer");
+            return Ok(None);
+        };
+        self.requested = self.requested.saturating_sub(1);
+        let tag = Tag { subject, sequence: delivered.sequence };
+        let attempt = self.released.attempt(delivered.sequence, delivered.times);
+        let message = ReceivedMessage::new(message, Some(delivered));
+        let decoded = crate::decode_message(&message, &self.decoding);
+        Ok(Some(Arrived { received: Received::new(decoded, message), tag, attempt }))
+    }
+
+    /// Handles a report: a request has ended, or is still there.
+    fn report(&mut self, status: StatusCode, message: &Message) -> Result<(), Error> {
+        let description = message.description.as_deref().unwrap_or_default();
+        match status {
+            StatusCode::IDLE_HEARTBEAT => Ok(()),
+            StatusCode::TIMEOUT | StatusCode::NOT_FOUND | StatusCode::REQUEST_TERMINATED
+                if !is_permanent(description) =>
+            {
+                let left = message.headers.as_ref().and_then(|headers| headers.get("Nats-Pending-Messages"));
+                let left = left.and_then(|left| left.as_str().parse().ok()).unwrap_or(self.requested);
+                self.requested = self.requested.saturating_sub(left);
+                Ok(())
+            }
+            StatusCode::NO_RESPONDERS => Err(failure::disconnected("JetStream is not available")),
+            _ => Err(failure::disconnected(format!("the consumer ended: {status} {description}"))),
+        }
+    }
+
+    /// Publishes a settlement for each tag.
+    async fn publish(&self, tags: Vec<Tag>, payload: Bytes) -> Result<Outcome, Error> {
+        let client = &self.connected.client;
+        let Some(limit) = self.double_ack else {
+            for tag in tags {
+                client.publish(tag.subject, payload.clone()).await.map_err(failure::publish)?;
+            }
+            return Ok(Outcome::done());
+        };
+        let (client, notes) = (client.clone(), self.connected.notes.clone());
+        Ok(Outcome::watching(async move {
+            let confirming = try_join_all(tags.into_iter().map(|tag| {
+                let request = async_nats::Request::new().payload(payload.clone()).timeout(Some(limit));
+                client.send_request(tag.subject, request)
+            }));
+            tokio::select! {
+                confirmed = confirming => confirmed.map(drop).map_err(|error| match failure::request(error) {
+                    error if error.kind() == ErrorKind::Timeout => {
+                        error.with_detail("the server did not confirm a settlement in time")
+                    }
+                    error => error,
+                }),
+                error = notes.lost() => Err(error),
+            }
+        }))
+    }
+}
+
+impl QueueSource for Link {
+    type Tag = Tag;
+
+    const TAGS_OUTLIVE_CONNECTIONS: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        capabilities.delays = By::Broker;
+        capabilities.extends = Extends::Every(self.ack_wait);
+        capabilities
+    }
+
+    async fn allow(&mut self, room: usize) -> Result<(), Error> {
+        self.room = room;
+        self.request().await
+    }
+
+    async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
+        loop {
+            // After a report that a request has ended.
+            self.request().await?;
+            let message = tokio::select! {
+                biased;
+                message = self.messages.next() => message,
+                () = sleep_until(self.silent_at), if self.requested > 0 => {
+                    return Err(failure::disconnected("the server no longer reports about the consumer"));
+                }
+                error = self.connected.notes.lost() => return Err(error),
+            };
+            let Some(message) = message else { return Err(self.connected.notes.lost().await) };
+            if let Some(arrived) = self.take(message)? {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
+        loop {
+            let message = unconstrained(self.messages.next()).now_or_never()??;
+            match self.take(message) {
+                Ok(None) => {}
+                Ok(Some(arrived)) => return Some(Ok(arrived)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Returns when the settlements are on their way; with double acknowledgement, the outcome is the
+    /// server's confirmation.
+    async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
+        let payload = match &how {
+            Settlement::Accept => Bytes::from_static(b"+ACK"),
+            Settlement::Release => Bytes::from_static(b"-NAK"),
+            Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
+            Settlement::Retry { after } => format!(r#"-NAK {{"delay":{}}}"#, after.as_nanos()).into(),
+            Settlement::Reject { reason } if self.has_reasons => format!("+TERM {}", one_line(reason)).into(),
+            _ => Bytes::from_static(b"+TERM"),
+        };
+        match how {
+            Settlement::Release => tags.iter().for_each(|tag| self.released.release(tag.sequence)),
+            Settlement::Retry { .. } => {}
+            _ => tags.iter().for_each(|tag| self.released.forget(tag.sequence)),
+        }
+        self.publish(tags, payload).await
+    }
+
+    async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {
+        for tag in tags {
+            let client = &self.connected.client;
+            client.publish(tag.subject, Bytes::from_static(b"+WPI")).await.map_err(failure::publish)?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws the request, releases the messages that arrived meanwhile, and waits until the server has
+    /// read every settlement.
+    async fn close(mut self) -> Result<(), Error> {
+        let _ = self.messages.drain().await;
+        self.connected.round_trip().await?;
+        while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
+            if let Ok(Some(arrived)) = self.take(message) {
+                drop(self.settle(vec![arrived.tag], Settlement::Release).await?);
+            }
+        }
+        self.connected.round_trip().await?;
+        self.connected.close().await;
+        Ok(())
+    }
+}
+
+/// How often messages were released, since JetStream counts each delivery. Only those of this process are
+/// known: a message that another receiver released has its deliveries counted.
+#[derive(Default)]
+pub(super) struct Released(Mutex<BTreeMap<u64, u32>>);
+
+impl Released {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<u64, u32>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn release(&self, sequence: u64) {
+        self.with(|released| {
+            let times = released.entry(sequence).or_default();
+            *times = times.saturating_add(1);
+            if released.len() > REMEMBERED {
+                released.pop_first(); // the oldest message
+            }
+        });
+    }
+
+    fn forget(&self, sequence: u64) {
+        self.with(|released| released.remove(&sequence));
+    }
+
+    /// Which attempt this delivery is.
+    fn attempt(&self, sequence: u64, delivered: u32) -> u32 {
+        let released = self.with(|released| released.get(&sequence).copied().unwrap_or_default());
+        delivered.saturating_sub(released).max(1)
+    }
+}
+
+/// Whether the same request would end in the same way.
+fn is_permanent(description: &str) -> bool {
+    ["consumer deleted", "consumer is push based", "exceeded maxrequest", "bad request"]
+        .iter()
+        .any(|known| description.to_ascii_lowercase().starts_with(known))
+}
+
+/// The beginning of a reason, without line breaks.
+fn one_line(reason: &str) -> String {
+    let mut end = reason.len().min(REASON);
+    while !reason.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let reason = reason.get(..end).unwrap_or_default();
+    reason.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_no_attempts() {
+        let released = Released::default();
+        assert_eq!(released.attempt(7, 1), 1);
+        released.release(7);
+        released.release(7);
+        assert_eq!((released.attempt(7, 3), released.attempt(7, 5), released.attempt(8, 3)), (1, 3, 3));
+        released.forget(7);
+        assert_eq!(released.attempt(7, 6), 6);
+        for sequence in 0..70_000 {
+            released.release(sequence);
+        }
+        assert_eq!(released.with(|released| released.len()), REMEMBERED);
+    }
+
+    #[test]
+    fn reasons_have_one_line() {
+        assert_eq!(one_line("a\r\nb"), "a  b");
+        assert_eq!(one_line(&"ä".repeat(100)), "ä".repeat(64));
+    }
+
+    #[test]
+    fn what_does_not_pass() {
+        assert!(is_permanent("Consumer Deleted") && is_permanent("Exceeded MaxRequestBatch of 5"));
+        assert!(!is_permanent("Leadership Change") && !is_permanent("Message Size Exceeds MaxBytes"));
+    }
+}

@@ -1,0 +1,287 @@
+//! A receiver from a subject of a server, or from a consumer of JetStream.
+
+use super::{
+    connection::runtime,
+    consumer::{DeliverFrom, Wanted},
+    dead_letter,
+    link::{self, Released},
+    options::{NatsConnection, Target, flag, random},
+    subscription::Subscribing,
+};
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
+    connect::{Backoff, Reconnect},
+    queue::{QueueOptions, QueueReceiver, Room},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// The URL options of a receiver, besides those of the connection.
+const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject"];
+
+/// Those that only core NATS has.
+const CORE: &[&str] = &["queue"];
+
+/// Those that only JetStream has.
+const JETSTREAM: &[&str] = &["stream", "consumer", "ack-wait", "deliver", "double-ack"];
+
+/// Options of a [`NatsReceiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_nats::async_nats051::NatsReceiverOptions;
+/// use cloudevents_transport::queue::QueueOptions;
+///
+/// let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().rejecting_to_broker();
+/// options.receiver.in_flight.messages = 100;
+/// options.double_ack = true;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NatsReceiverOptions {
+    /// Options of the connection.
+    pub connection: NatsConnection,
+    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
+    /// always among the formats.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub queue: QueueOptions,
+    /// How many messages may be here before the program takes them, besides the bounds for deliveries in
+    /// flight. The URL option `prefetch` takes precedence. Default: 256 for JetStream, whose server holds
+    /// back the others; 16,384 for core NATS, where others are dropped.
+    pub prefetch: Option<usize>,
+    /// The queue group, in which each message goes to one of the members. The URL option `queue` takes
+    /// precedence. Only for core NATS. Default: none, so that each receiver gets each message.
+    pub group: Option<String>,
+    /// The stream. The URL option `stream` takes precedence. Only for JetStream. Default: the one that has
+    /// the subject.
+    pub stream: Option<String>,
+    /// The durable consumer, which is created if it does not exist. The URL option `consumer` takes
+    /// precedence. Only for JetStream. Default: a new consumer of this receiver alone, which the server deletes
+    /// after five minutes without a connection.
+    pub consumer: Option<String>,
+    /// How long a delivery may take in a consumer that is created; the receiver renews this time while a
+    /// delivery is held. The URL option `ack-wait` takes precedence. Only for JetStream. Default: 30 seconds.
+    pub ack_wait: Duration,
+    /// The messages with which a consumer begins that is created. The URL option `deliver` takes precedence.
+    /// Only for JetStream. Default: [`All`](DeliverFrom::All).
+    pub deliver: DeliverFrom,
+    /// Whether the server confirms settlements. Without it, the outcome of a settlement is that it is on its
+    /// way. The URL option `double-ack` takes precedence. Only for JetStream. Default: no.
+    pub double_ack: bool,
+}
+
+impl Default for NatsReceiverOptions {
+    fn default() -> Self {
+        Self {
+            connection: NatsConnection::default(),
+            receiver: ReceiverOptions::default(),
+            queue: QueueOptions::default(),
+            prefetch: None,
+            group: None,
+            stream: None,
+            consumer: None,
+            ack_wait: Duration::from_secs(30),
+            deliver: DeliverFrom::All,
+            double_ack: false,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for NatsReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for NatsReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Opens a receiver from this URL: see [`NatsReceiver`].
+///
+/// ```no_run
+/// use cloudevents_core::DecodeOptions;
+///
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "nats+jetstream://localhost/orders.*?consumer=billing&dead-letter=rejected.orders";
+/// let mut deliveries = cloudevents_nats::async_nats051::receiver(url, DecodeOptions::strict().into()).await?;
+/// while let Some(delivery) = deliveries.next().await? {
+///     println!("{}", delivery.event()?.id());
+///     delivery.accept().await?;
+/// }
+/// # Ok(()) }
+/// ```
+pub async fn receiver(url: &str, mut options: NatsReceiverOptions) -> Result<Receiver, Error> {
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: NatsReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+    async move {
+        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
+        NatsReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+    }
+    .boxed()
+}
+
+/// Receives from a subject of a server (`nats`), or from a consumer of JetStream (`nats+jetstream`), over its
+/// own connection, with the [queue machine](cloudevents_transport::queue).
+///
+/// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
+/// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
+/// crash loses what is here. The server does not wait for a slow receiver: when the program takes messages
+/// more slowly than they arrive, and [`prefetch`](NatsReceiverOptions::prefetch) messages wait, the client
+/// drops further ones, which is logged.
+///
+/// **JetStream** has a pull consumer with explicit acknowledgement. The receiver requests as many messages as
+/// it has room for. Accept is `+ACK`. Release and retry are `-NAK`, a retry with its delay, which the server
+/// waits for. Extend is `+WPI`, which the receiver also sends while a delivery is held. The attempt is the
+/// number of deliveries, less the releases of this receiver; deliveries that another receiver released or
+/// lost do count. Settlements stay possible after a reconnect.
+///
+/// Rejected messages go to another subject (`dead-letter`) and are accepted once a stream has confirmed them
+/// there. Or they stay with the server (`reject=broker`): `+TERM`, with the reason for servers since 2.10.4,
+/// after which the stream keeps the message, the consumer does not deliver it again, and the server publishes
+/// an advisory. Or they are dropped (`reject=drop`).
+///
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).
+///
+/// The client ends its connection when it cannot parse the headers of a message: a name that is not visible
+/// ASCII, a line without a colon, or bytes that are not UTF-8. With core NATS, such a message is lost. JetStream
+/// delivers it again, so set a limit of deliveries (`max_deliver`) on consumers whose publishers are not
+/// trusted.
+pub struct NatsReceiver {
+    inner: QueueReceiver,
+    target: Arc<Target>,
+}
+
+impl NatsReceiver {
+    /// Connects to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
+    /// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded;
+    /// it may have the wildcards `*` and `>`. [The crate's documentation](crate#urls) lists the options of
+    /// the query. They take precedence over those of the program.
+    ///
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
+    /// messages, for a consumer of another kind, and outside a tokio runtime;
+    /// [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) and
+    /// [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
+    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the server refuses the user or the
+    /// subscription, or has no such stream or no JetStream.
+    pub async fn connect(url: &str, options: NatsReceiverOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
+        let (core, jetstream) = ([&others, CORE].concat(), [&others, JETSTREAM].concat());
+        let target = Arc::new(Target::new(&endpoint, options.connection.clone(), &core, &jetstream)?);
+        let receiver = options.receiver.clone().with_url(&endpoint)?;
+        runtime()?;
+        let mut queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
+        if let Some(attempts) = endpoint.number("max-attempts")? {
+            queue.max_attempts = attempts;
+        }
+        let unless = if target.jetstream { 256 } else { 16_384 };
+        let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
+        let room = Room::new(receiver.in_flight, prefetch);
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let hosts = target.hosts.clone();
+        let inner = if target.jetstream {
+            let linking = linking(&endpoint, &target, options, receiver.decoding, prefetch)?;
+            QueueReceiver::open(Reconnect::new(linking, hosts, backoff), room, queue).await?
+        } else {
+            if target.subject.is_empty() {
+                return Err(endpoint.invalid("the subject is missing, which is the path"));
+            }
+            let subscribing = Subscribing {
+                target: Arc::clone(&target),
+                group: endpoint.option("queue").map(str::to_owned).or(options.group),
+                decoding: receiver.decoding,
+                capacity: prefetch,
+            };
+            QueueReceiver::open(Reconnect::new(subscribing, hosts, backoff), room, queue).await?
+        };
+        Ok(Self { inner, target })
+    }
+}
+
+/// What a receiver of JetStream connects with.
+fn linking(
+    endpoint: &Endpoint,
+    target: &Arc<Target>,
+    options: NatsReceiverOptions,
+    decoding: DecodeOptions,
+    prefetch: usize,
+) -> Result<link::Linking, Error> {
+    let given = |name: &str| endpoint.option(name).map(str::to_owned);
+    let (stream, consumer) = (given("stream").or(options.stream), given("consumer").or(options.consumer));
+    if target.subject.is_empty() && stream.is_none() {
+        return Err(endpoint.invalid("the path is no subject, and there is no option `stream`"));
+    }
+    let is_name = |name: &String| !name.is_empty() && !name.contains(['.', '*', '>', '/', '\\', ' ']);
+    if ![&stream, &consumer].into_iter().flatten().all(is_name) {
+        return Err(endpoint.invalid("the option `stream` or `consumer` is not the name of one"));
+    }
+    let deliver = match endpoint.option("deliver") {
+        None => options.deliver,
+        Some("all") => DeliverFrom::All,
+        Some("new") => DeliverFrom::New,
+        Some(_) => return Err(endpoint.invalid("the option `deliver` is neither `all` nor `new`")),
+    };
+    let ack_wait = endpoint.duration("ack-wait")?.unwrap_or(options.ack_wait);
+    let double_ack = flag(endpoint, "double-ack")?.unwrap_or(options.double_ack);
+    let wanted = Wanted {
+        stream,
+        durable: consumer.is_some(),
+        name: consumer.unwrap_or_else(|| format!("cloudevents-{}", random())),
+        subject: target.subject.clone(),
+        ack_wait,
+        deliver,
+    };
+    Ok(link::Linking {
+        target: Arc::clone(target),
+        wanted,
+        decoding,
+        prefetch,
+        double_ack: double_ack.then_some(ack_wait),
+        released: Arc::new(Released::default()),
+    })
+}
+
+impl Receive for NatsReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        self.inner.next().await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.inner.try_next()
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.inner.drain(deadline).await
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.inner.connectivity()
+    }
+}
+
+impl fmt::Debug for NatsReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsReceiver")
+            .field("target", &format_args!("{}", self.target))
+            .field("inner", &self.inner)
+            .finish()
+    }
+}

@@ -1,0 +1,444 @@
+//! A sender to a subject of a server.
+
+use super::{
+    connection::runtime,
+    extras, failure,
+    message::subject,
+    options::{NatsConnection, Target, flag, unsupported},
+    template::Template,
+    transmission::{Linking, Prepared},
+};
+use crate::{NatsMessage, value};
+use async_nats::{HeaderMap, HeaderValue, header};
+use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
+use cloudevents_transport::{
+    Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Permit,
+    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    connect::{Backoff, Reconnect, Shared},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// The URL options of a sender, besides those of the connection.
+const OPTIONS: &[&str] = &["mode", "format", "headers"];
+
+/// Those that only JetStream has.
+const JETSTREAM: &[&str] = &["stream", "deduplicate"];
+
+/// Options of a [`NatsSender`].
+///
+/// ```
+/// use cloudevents_nats::async_nats051::NatsSenderOptions;
+/// use std::time::Duration;
+///
+/// let mut options = NatsSenderOptions::default();
+/// options.deduplicate = true;
+/// options.timeout = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NatsSenderOptions {
+    /// The options common to all protocols. JSON is always among their formats.
+    pub sender: SenderOptions,
+    /// Options of the connection.
+    pub connection: NatsConnection,
+    /// The format in which events are written as documents; of NATS, only JSON. The URL options `mode` and
+    /// `format` take precedence. Default: none, which writes events in binary mode. Messages that are already
+    /// documents do not change.
+    pub format: Option<Arc<dyn Format>>,
+    /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
+    /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
+    pub headers: bool,
+    /// The stream that has to store the messages; another one declines them. The URL option `stream` takes
+    /// precedence. Only for JetStream. Default: none.
+    pub stream: Option<String>,
+    /// Whether JetStream recognises events that it has already: each has the header `Nats-Msg-Id`, which is
+    /// its `source` and its `id` with a space between them, percent-encoded as in an attribute. The stream's duplicate
+    /// window (by default two minutes) limits how long it remembers them. The URL option `deduplicate` takes
+    /// precedence. Only for JetStream. Default: no.
+    pub deduplicate: bool,
+    /// Upper bounds for unconfirmed messages. Default: 1,024 messages, 64 MiB.
+    pub in_flight: Bounds,
+    /// How long a message may take to be confirmed. Default: 60 seconds.
+    pub timeout: Duration,
+}
+
+impl Default for NatsSenderOptions {
+    fn default() -> Self {
+        Self {
+            sender: SenderOptions::default(),
+            connection: NatsConnection::default(),
+            format: None,
+            headers: true,
+            stream: None,
+            deduplicate: false,
+            in_flight: Bounds::default(),
+            timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl From<SenderOptions> for NatsSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
+/// Opens a sender to this URL: see [`NatsSender`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "nats+jetstream://localhost/orders.{type}?deduplicate=yes";
+/// let sender = cloudevents_nats::async_nats051::sender(url, Default::default()).await?;
+/// let receipt = sender.send(&Event::builder().id("1").source("/s").ty("placed").build()?).await?;
+/// println!("{:?} {:?} {:?}", receipt.place(), receipt.offset(), receipt.is_duplicate());
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: NatsSenderOptions) -> Result<Sender, Error> {
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: NatsSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
+    NatsSender::connect(url, options).map_ok(NatsSender::into_sender).boxed()
+}
+
+/// Sends to subjects of a server, over its own connection.
+///
+/// Several messages are in flight at once, as many as [`NatsSenderOptions::in_flight`] allows. They are sent
+/// in the order in which they were enqueued.
+///
+/// With **core NATS** (`nats`), the outcome is that the message was written to the connection. The server
+/// confirms nothing, and whether there is a subscriber is unknown: a message can be lost without an error.
+/// [`request`](Sender::request) returns the reply of a subscriber; without one, it is an error of kind
+/// [`Refused`](ErrorKind::Refused) at once.
+///
+/// With **JetStream** (`nats+jetstream`), the outcome is the stream's: it has stored the message. The receipt
+/// has the stream, the sequence number, and whether the stream had the message before. If it declines, the
+/// error is of kind [`Refused`](ErrorKind::Refused).
+///
+/// A message larger than the server's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not
+/// sent. When the connection is lost, messages in flight end with errors of kind
+/// [`Disconnected`](ErrorKind::Disconnected): the server may or may not have them. The sender reconnects at
+/// once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
+pub struct NatsSender {
+    target: Arc<Target>,
+    subject: Template,
+    writing: Writing,
+    options: NatsSenderOptions,
+    in_flight: InFlight,
+    links: Shared<Linking>,
+    closed: AtomicBool,
+}
+
+impl NatsSender {
+    /// Connects to `nats://host:port/subject`, or to JetStream with the scheme `nats+jetstream`; `+tls` at
+    /// the end of the scheme requires TLS. The subject is the path without its first slash, percent-decoded.
+    /// It may contain names of attributes in braces, such as `orders.{type}`: the event's values take their
+    /// places. [The crate's documentation](crate#urls) lists the options of the query. They take precedence
+    /// over those of the program.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
+    /// server refuses the user.
+    pub async fn connect(url: &str, mut options: NatsSenderOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
+        let of_jetstream = [&others, JETSTREAM].concat();
+        let target = Target::new(&endpoint, options.connection.clone(), &others, &of_jetstream)?;
+        options.sender = options.sender.with_url(&endpoint)?;
+        let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
+        options.sender.decoding.formats = formats.clone();
+        let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        if writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
+            return Err(unsupported("structured messages of NATS are JSON documents", "use `format=json`")
+                .with_clause("NATS-3-b"));
+        }
+        options.headers = flag(&endpoint, "headers")?.unwrap_or(options.headers);
+        options.deduplicate = flag(&endpoint, "deduplicate")?.unwrap_or(options.deduplicate);
+        options.stream = endpoint.option("stream").map(str::to_owned).or(options.stream);
+        if !options.headers && (writing.format().is_none() || options.deduplicate || options.stream.is_some())
+        {
+            return Err(unsupported(
+                "binary mode, `deduplicate` and `stream` need headers",
+                "use `mode=structured`, or `headers=yes`",
+            ));
+        }
+        let subject = Template::parse(&target.subject)?;
+        Self::open(target, subject, writing, options).await
+    }
+
+    /// Connects to this subject, for messages that are sent unchanged.
+    pub(super) async fn to_subject(target: Target) -> Result<Self, Error> {
+        let options =
+            NatsSenderOptions { connection: target.options.clone(), ..NatsSenderOptions::default() };
+        let writing = Writing::given(None, options.sender.losses);
+        let subject = Template::Fixed(subject(&target.subject)?);
+        Self::open(target, subject, writing, options).await
+    }
+
+    async fn open(
+        target: Target,
+        subject: Template,
+        writing: Writing,
+        options: NatsSenderOptions,
+    ) -> Result<Self, Error> {
+        runtime()?;
+        let target = Arc::new(target);
+        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let linking = Linking {
+            target: Arc::clone(&target),
+            in_flight: options.in_flight.messages,
+            timeout: options.timeout,
+        };
+        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
+        links.open().await?;
+        let in_flight = InFlight::new(options.in_flight);
+        Ok(Self { target, subject, in_flight, writing, options, links, closed: AtomicBool::new(false) })
+    }
+
+    /// Returns the sender, with the options that this was opened with.
+    pub fn into_sender(self) -> Sender {
+        let options = self.options.sender.clone();
+        Sender::new(self).with_options(options)
+    }
+
+    fn prepare(&self, outgoing: &Outgoing) -> Result<Prepared, Error> {
+        let fixed = outgoing.destination().map(subject).transpose()?;
+        let (subject, mut headers, payload) = match outgoing.content() {
+            Content::Message(message) => {
+                let message = self.writing.message(message)?;
+                let subject = match fixed {
+                    Some(subject) => subject,
+                    None => self.subject.subject(&message, &self.options.sender.decoding)?,
+                };
+                let (headers, payload) = self.encode(&message)?;
+                (subject, headers, payload)
+            }
+            Content::AsReceived(received) => {
+                let (headers, payload) = extras::as_received(received)?;
+                let subject = match (fixed, &self.subject) {
+                    (Some(subject), _) => subject,
+                    (None, Template::Fixed(subject)) => subject.clone(),
+                    (None, Template::Parts(_)) => {
+                        let message = received.message()?;
+                        self.subject.subject(message, &self.options.sender.decoding)?
+                    }
+                };
+                (subject, headers, payload)
+            }
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
+        };
+        if outgoing.headers().len() > 0 {
+            if !self.options.headers {
+                return Err(unsupported("this sender sends no headers", "use `headers=yes`"));
+            }
+            extras::add(&mut headers, outgoing)?;
+        }
+        if let Some(stream) = self.options.stream.as_deref().filter(|_| self.target.jetstream) {
+            let stream: HeaderValue = stream.parse().map_err(failure::transport)?;
+            headers.get_or_insert_default().insert(header::NATS_EXPECTED_STREAM, stream);
+        }
+        Ok(Prepared { subject, reply: extras::reply(outgoing)?, headers, payload })
+    }
+
+    fn encode(&self, message: &Message) -> Result<(Option<HeaderMap>, bytes::Bytes), Error> {
+        if !self.options.headers {
+            let Message::Structured(document) = message else {
+                return Err(unsupported("binary mode needs headers", "send a structured message"));
+            };
+            if *document.format() != FormatId::JSON {
+                crate::encode_message(message)?; // which explains the error
+            }
+            return Ok((None, document.body().clone()));
+        }
+        let NatsMessage { headers: list, payload } = crate::encode_message(message)?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &list {
+            super::message::append(&mut headers, name.as_str(), value)?;
+        }
+        if self.options.deduplicate && self.target.jetstream {
+            headers.insert(header::NATS_MESSAGE_ID, self.message_id(message)?);
+        }
+        Ok((Some(headers), payload))
+    }
+
+    /// The key of the event, percent-encoded.
+    fn message_id(&self, message: &Message) -> Result<HeaderValue, Error> {
+        let key = match message {
+            Message::Binary(event) => event.key().to_string(),
+            message => {
+                let read = |name| {
+                    let value = message.attribute(name, &self.options.sender.decoding)?;
+                    value.ok_or_else(|| {
+                        Error::new(ErrorKind::MissingAttribute)
+                            .with_detail(format!("`deduplicate` needs the attribute `{name}`"))
+                    })
+                };
+                format!("{} {}", read("source")?, read("id")?)
+            }
+        };
+        let text = String::from_utf8(value::escaped(&key)).map_err(failure::transport)?;
+        text.parse().map_err(failure::transport)
+    }
+
+    /// Waits for room for a message; confirmed messages make room.
+    async fn room(&self) -> Permit {
+        loop {
+            if let Some(permit) = self.in_flight.try_room() {
+                return permit;
+            }
+            // Once per iteration, since the link may be another one.
+            let _wanted = self.links.now().and_then(|(_, link)| link.want());
+            self.in_flight.ready().await;
+        }
+    }
+
+    /// Sends a rejected message as it was received, with headers for the reason and the origin. Returns when
+    /// it is confirmed.
+    pub(super) async fn send_letter(&self, letter: &DeadLetter) -> Result<(), Error> {
+        let (headers, payload) = super::dead_letter::message(letter)?;
+        let Template::Fixed(subject) = &self.subject else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let size = payload.len();
+        let prepared = Prepared { subject: subject.clone(), reply: None, headers: Some(headers), payload };
+        self.send_within(prepared, size).await?.await.map(drop)
+    }
+
+    /// Waits for room and a link, then sends. Returns the future outcome.
+    async fn send_within(&self, prepared: Prepared, size: usize) -> Result<Outcome<Receipt>, Error> {
+        let mut permit = self.room().await;
+        permit.charge(size);
+        let mut again = false;
+        loop {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
+            }
+            let (number, link) = self.links.get().await?;
+            match link.send(prepared.clone()).await {
+                Ok(sent) => return Ok(link.add(sent, permit)),
+                Err(error) if error.kind() == ErrorKind::Disconnected => {
+                    self.links.lost(number, &error);
+                    if std::mem::replace(&mut again, true) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Transmit for NatsSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        if self.target.jetstream {
+            let mut capabilities =
+                SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED_BY_JETSTREAM);
+            capabilities.receipts = true;
+            return capabilities;
+        }
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Written).carrying(extras::CARRIED);
+        capabilities.requests = true;
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        runtime()?;
+        let prepared = self.prepare(&outgoing)?;
+        let size = outgoing.size();
+        drop(outgoing);
+        self.send_within(prepared, size).await
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
+        let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
+        if link.has_ended() {
+            return Tried::WouldWait(outgoing);
+        }
+        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
+            return Tried::WouldWait(outgoing);
+        };
+        let prepared = match self.prepare(&outgoing) {
+            Ok(prepared) => prepared,
+            Err(error) => return Tried::Done(Err(error)),
+        };
+        match tokio::task::coop::unconstrained(link.send(prepared)).now_or_never() {
+            Some(Ok(sent)) => Tried::Done(Ok(link.add(sent, permit))),
+            // The client's queue is full, or the link is gone.
+            None => Tried::WouldWait(outgoing),
+            Some(Err(error)) if error.kind() == ErrorKind::Disconnected => Tried::WouldWait(outgoing),
+            Some(Err(error)) => Tried::Done(Err(error)),
+        }
+    }
+
+    async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
+        if self.target.jetstream {
+            return Err(unsupported(
+                "JetStream confirms messages and has no replies",
+                "use the scheme `nats`",
+            ));
+        }
+        let prepared = self.prepare(&outgoing)?;
+        if prepared.reply.is_some() {
+            return Err(unsupported("a request has a reply address of its own", "leave out `reply_to`"));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        let asking = async {
+            let (_, link) = self.links.get().await?;
+            link.request(prepared, limit).await
+        };
+        let reply = tokio::time::timeout(limit, asking)
+            .await
+            .map_err(|_| Error::new(ErrorKind::Timeout).with_detail("no reply came within the limit"))??;
+        let decoded = super::decode_message(&reply, &self.options.sender.decoding)?;
+        Ok(decoded.value)
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.links.connectivity()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.closed.store(true, Ordering::Release);
+        let runtime = runtime()?;
+        // Closes the link in a task, so that the link is closed even if this future is dropped.
+        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
+        self.in_flight.idle().await;
+        match closing {
+            Some(closing) => closing.await.map_err(failure::transport),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Still sends what was enqueued.
+impl Drop for NatsSender {
+    fn drop(&mut self) {
+        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
+            runtime.spawn(async move { link.close().await });
+        }
+    }
+}
+
+impl fmt::Debug for NatsSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsSender")
+            .field("target", &format_args!("{}", self.target))
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}

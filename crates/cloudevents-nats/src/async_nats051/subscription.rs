@@ -1,0 +1,92 @@
+//! A subscription of core NATS.
+
+use super::{connection::Connected, failure, options::Target, received::ReceivedMessage};
+use async_nats::Subscriber;
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    connect::Connect,
+    queue::{Arrived, QueueSource},
+};
+use futures_util::{FutureExt, StreamExt};
+use std::sync::Arc;
+use tokio::task::coop::unconstrained;
+
+/// Creates subscriptions.
+pub(super) struct Subscribing {
+    pub(super) target: Arc<Target>,
+    /// The queue group, in which each message goes to one member.
+    pub(super) group: Option<String>,
+    pub(super) decoding: DecodeOptions,
+    /// How many messages wait here at most.
+    pub(super) capacity: usize,
+}
+
+impl Connect for Subscribing {
+    type Connection = Subscription;
+
+    async fn connect(&self, host: &Host) -> Result<Subscription, Error> {
+        let connected = Connected::begin(&self.target, host, self.capacity).await?;
+        let (client, subject) = (&connected.client, self.target.subject.clone());
+        let subscribed = match &self.group {
+            None => client.subscribe(subject).await,
+            Some(group) => client.queue_subscribe(subject, group.clone()).await,
+        };
+        let messages = subscribed.map_err(failure::subscribe)?;
+        // Then the server has the subscription, and messages sent from now on arrive.
+        connected.round_trip().await?;
+        match connected.notes.refusal(&self.target.subject) {
+            Some(error) => {
+                Err(error.with_help("the server does not let this user subscribe to this subject"))
+            }
+            None => Ok(Subscription { messages, connected, decoding: self.decoding.clone() }),
+        }
+    }
+}
+
+/// A subscription over its own connection.
+pub(super) struct Subscription {
+    messages: Subscriber,
+    connected: Connected,
+    decoding: DecodeOptions,
+}
+
+impl Subscription {
+    fn arrived(&self, message: async_nats::Message) -> Arrived<()> {
+        let message = ReceivedMessage::new(message, None);
+        let decoded = crate::decode_message(&message, &self.decoding);
+        Arrived { received: Received::new(decoded, message), tag: (), attempt: 1 }
+    }
+}
+
+impl QueueSource for Subscription {
+    type Tag = ();
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Arrived<()>, Error> {
+        match self.messages.next().await {
+            Some(message) => Ok(self.arrived(message)),
+            None => Err(self.connected.notes.lost().await),
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
+        let message = unconstrained(self.messages.next()).now_or_never()??;
+        Some(Ok(self.arrived(message)))
+    }
+
+    /// Not called: the server forgets a message once it has sent it.
+    async fn settle(&mut self, tags: Vec<()>, how: Settlement) -> Result<Outcome, Error> {
+        drop((tags, how));
+        Ok(Outcome::done())
+    }
+
+    async fn close(mut self) -> Result<(), Error> {
+        let _ = self.messages.unsubscribe().await;
+        self.connected.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! What JetStream says about a delivery, in the subject that settles it.
+
+use async_nats::Subject;
+use std::time::{Duration, SystemTime};
+
+/// Identifies a delivery of JetStream for settling. It is valid over any connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// The subject at which the server expects the settlement.
+    pub(super) subject: Subject,
+    /// The sequence number of the message in the stream.
+    pub(super) sequence: u64,
+}
+
+/// Where a message of JetStream comes from, and how often it was delivered.
+///
+/// ```no_run
+/// use cloudevents_nats::async_nats051::ReceivedMessage;
+///
+/// # async fn example(mut receiver: cloudevents_transport::Receiver) -> Result<(), cloudevents_core::Error> {
+/// let Some(delivery) = receiver.next().await? else { return Ok(()) };
+/// if let Some(delivered) = delivery.native().and_then(|message: &ReceivedMessage| message.delivered.as_ref()) {
+///     println!("{} of {}, {} more", delivered.sequence, delivered.stream, delivered.pending);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivered {
+    /// The stream.
+    pub stream: Box<str>,
+    /// The consumer.
+    pub consumer: Box<str>,
+    /// How often it was delivered, this time included.
+    pub times: u32,
+    /// Its sequence number in the stream.
+    pub sequence: u64,
+    /// The number of this delivery among those of the consumer.
+    pub consumer_sequence: u64,
+    /// When the stream stored it.
+    pub stored: SystemTime,
+    /// How many messages of the consumer were not yet delivered.
+    pub pending: u64,
+}
+
+impl Delivered {
+    /// Reads the reply subject of a delivery, in the form of servers before 2.10 or since (ADR-15 of NATS):
+    ///
+    /// ```text
+    /// $JS.ACK.<stream>.<consumer>.<times>.<sequence>.<consumer sequence>.<nanoseconds>.<pending>
+    /// $JS.ACK.<domain>.<account>.<stream>.<consumer>.<times>....<pending>[.<random token>]
+    /// ```
+    pub(super) fn parse(reply: &str) -> Option<Self> {
+        let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.splitn(12, '.').collect();
+        let from = match tokens.len() {
+            7 => 0,
+            9.. => 2,
+            _ => return None,
+        };
+        let token = |at: usize| tokens.get(at.checked_add(from)?).copied();
+        let number = |at: usize| token(at)?.parse::<u64>().ok();
+        Some(Self {
+            stream: token(0)?.into(),
+            consumer: token(1)?.into(),
+            times: u32::try_from(number(2)?).unwrap_or(u32::MAX),
+            sequence: number(3)?,
+            consumer_sequence: number(4)?,
+            stored: SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(number(5)?))?,
+            pending: number(6)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms() {
+        let old = Delivered::parse("$JS.ACK.ORDERS.billing.2.42.50.1700000000000000001.7").unwrap();
+        assert_eq!((&*old.stream, &*old.consumer, old.times), ("ORDERS", "billing", 2));
+        assert_eq!((old.sequence, old.consumer_sequence, old.pending), (42, 50, 7));
+        let since = old.stored.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(since, Duration::from_nanos(1_700_000_000_000_000_001));
+        for reply in [
+            "$JS.ACK._.hash.ORDERS.billing.2.42.50.1700000000000000001.7",
+            "$JS.ACK.hub.hash.ORDERS.billing.2.42.50.1700000000000000001.7.random",
+            "$JS.ACK.hub.hash.ORDERS.billing.2.42.50.1700000000000000001.7.random.later.more",
+        ] {
+            assert_eq!(Delivered::parse(reply).as_ref(), Some(&old), "{reply}");
+        }
+    }
+
+    #[test]
+    fn what_is_none() {
+        for reply in [
+            "",
+            "_INBOX.x",
+            "$JS.ACK.",
+            "$JS.ACK.S.c.1.2.3.4",
+            "$JS.ACK.S.c.1.2.3.4.5.6",
+            "$JS.ACK.S.c.x.2.3.4.5",
+            "$JS.ACK.S.c.-1.2.3.4.5",
+            "$JS.ACK.S.c.1.99999999999999999999.3.4.5",
+        ] {
+            assert_eq!(Delivered::parse(reply), None, "{reply}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A connection that sends, with the outcomes of what it sent.
+
+use super::{connection::Connected, failure, options::Target, written::Written};
+use async_nats::{
+    Client, HeaderMap, Request, Subject,
+    client::traits::Publisher,
+    jetstream::{self, context::PublishAckFuture, message::PublishMessage},
+    message::OutboundMessage,
+};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{
+    Host, Outcome, Permit, Receipt,
+    confirms::{Answers, Wanted},
+    connect::Connect,
+};
+use futures_util::FutureExt;
+use std::{
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+/// How long the server may take to confirm that it has read everything.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A message to publish. Cloning counts references, but for the headers.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    pub(super) subject: Subject,
+    pub(super) reply: Option<Subject>,
+    pub(super) headers: Option<HeaderMap>,
+    pub(super) payload: Bytes,
+}
+
+/// Creates links.
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) in_flight: usize,
+    pub(super) timeout: Duration,
+}
+
+impl Connect for Linking {
+    type Connection = Arc<Link>;
+
+    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+        let connected = Connected::begin(&self.target, host, 1).await?;
+        let (outcomes, hearing) = if self.target.jetstream {
+            let answers = Answers::new(self.timeout);
+            // More than may be in flight, so that the client never refuses one.
+            let in_flight = self.in_flight.saturating_mul(2).saturating_add(1);
+            let context = self.target.context(connected.client.clone(), self.timeout, in_flight);
+            let (heard, notes) = (answers.clone(), connected.notes.clone());
+            let hearing = tokio::spawn(async move { heard.hear(notes.lost()).await });
+            (Outcomes::Acked(Box::new(context), answers), hearing)
+        } else {
+            let written = Arc::new(Written::new(self.timeout));
+            let (heard, connection) = (Arc::clone(&written), connected.clone());
+            (Outcomes::Written(written), tokio::spawn(async move { heard.hear(&connection).await }))
+        };
+        Ok(Arc::new(Link { connected, outcomes, hearing: Some(hearing).into() }))
+    }
+
+    async fn lost(&self, link: &Arc<Link>) -> Error {
+        link.connected.notes.lost().await
+    }
+}
+
+/// A connection with its outcomes.
+pub(super) struct Link {
+    connected: Connected,
+    outcomes: Outcomes,
+    /// Returns when everything is confirmed, or the connection is lost.
+    hearing: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Outcomes {
+    /// Core NATS: written to the connection.
+    Written(Arc<Written>),
+    /// JetStream: stored in a stream.
+    Acked(Box<jetstream::Context>, Answers<Answer>),
+}
+
+/// A message that was handed over to the client.
+pub(super) enum Sent {
+    Written,
+    Acked(Answer),
+}
+
+impl Link {
+    /// Hands a message over to the client. Dropped before it returns, it has sent nothing.
+    pub(super) async fn send(&self, prepared: Prepared) -> Result<Sent, Error> {
+        let Prepared { subject, reply, headers, payload } = prepared;
+        match &self.outcomes {
+            Outcomes::Written(_) => {
+                let message = OutboundMessage { subject, reply, payload, headers };
+                self.client().publish_message(message).await.map_err(failure::publish)?;
+                Ok(Sent::Written)
+            }
+            Outcomes::Acked(context, _) => {
+                let publish = PublishMessage::build().payload(payload);
+                let publish = match headers {
+                    Some(headers) => publish.headers(headers),
+                    None => publish,
+                };
+                let answer = context.send_publish(subject, publish).await.map_err(failure::acked)?;
+                Ok(Sent::Acked(Answer::new(answer)))
+            }
+        }
+    }
+
+    /// Adds a message that was sent, with its place in flight.
+    pub(super) fn add(&self, sent: Sent, place: Permit) -> Outcome<Receipt> {
+        match (sent, &self.outcomes) {
+            (Sent::Written, Outcomes::Written(written)) => written.add(place),
+            (Sent::Acked(answer), Outcomes::Acked(_, answers)) => answers.add(answer, place),
+            _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported))), // not of this link
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        match &self.outcomes {
+            Outcomes::Written(written) => written.has_ended(),
+            Outcomes::Acked(_, answers) => answers.has_ended(),
+        }
+    }
+
+    /// Reports that a task waits for room.
+    pub(super) fn want(&self) -> Option<Wanted> {
+        match &self.outcomes {
+            Outcomes::Written(_) => None,
+            Outcomes::Acked(_, answers) => Some(answers.want()),
+        }
+    }
+
+    /// Sends a request and returns the reply.
+    pub(super) async fn request(
+        &self,
+        prepared: Prepared,
+        limit: Duration,
+    ) -> Result<async_nats::Message, Error> {
+        let mut request = Request::new().payload(prepared.payload).timeout(Some(limit));
+        if let Some(headers) = prepared.headers {
+            request = request.headers(headers);
+        }
+        tokio::select! {
+            replied = self.client().send_request(prepared.subject, request) => replied.map_err(failure::request),
+            error = self.connected.notes.lost() => Err(error),
+        }
+    }
+
+    /// Waits for all outcomes, then closes. Returns when the server has read everything, or the connection is
+    /// lost.
+    pub(super) async fn close(&self) {
+        self.finish();
+        let hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hearing) = hearing {
+            let _ = hearing.await; // a panic has failed the outcomes
+        }
+        if let Outcomes::Written(_) = &self.outcomes
+            && let Ok(Err(error)) = tokio::time::timeout(FAREWELL, self.connected.round_trip()).await
+        {
+            tracing::debug!(%error, "the connection was not closed properly");
+        }
+        self.connected.close().await;
+    }
+
+    fn client(&self) -> &Client {
+        &self.connected.client
+    }
+
+    fn finish(&self) {
+        match &self.outcomes {
+            Outcomes::Written(written) => written.finish(),
+            Outcomes::Acked(_, answers) => answers.finish(),
+        }
+    }
+}
+
+/// For a lost link that is not closed: its task ends.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The client's answer to a message of JetStream.
+pub(super) struct Answer(
+    Pin<Box<dyn Future<Output = Result<Acked, jetstream::context::PublishError>> + Send>>,
+);
+
+type Acked = jetstream::publish::PublishAck;
+
+impl Answer {
+    fn new(answer: PublishAckFuture) -> Self {
+        Self(answer.into_future())
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_unpin(context).map(|acked| {
+            let acked = acked.map_err(failure::acked)?;
+            Ok(Receipt::new()
+                .with_place(acked.stream)
+                .with_offset(acked.sequence)
+                .with_duplicate(acked.duplicate))
+        })
+    }
+}

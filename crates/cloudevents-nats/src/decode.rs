@@ -1,0 +1,82 @@
+//! Messages of NATS to messages and events.
+
+use crate::{mode::Look, name, value, wire::MessageView};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    codec::{Assembler, Detected, decode_base64},
+};
+use cloudevents_json::{find, recognize};
+
+/// Reads one event from a message, in binary or structured mode. The subject is not looked at.
+///
+/// The payload is not copied if the message shares it, as [`NatsMessage`](crate::NatsMessage) does; an empty one is no payload. Errors of
+/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which NATS does not have. JSON is understood without being in
+/// [`DecodeOptions::formats`]; documents in other formats that are there are read, too, though the binding does not write them.
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_nats::NatsMessage;
+///
+/// let message = NatsMessage::new("{}")
+///     .with_header("ce-specversion", "1.0")
+///     .with_header("ce-id", "1")
+///     .with_header("ce-source", "/orders")
+///     .with_header("ce-type", "com.example.order.placed")
+///     .with_header("ce-subject", "caf%C3%A9");
+/// let event = cloudevents_nats::decode(&message, &DecodeOptions::strict())?.value;
+/// assert_eq!(event.subject(), Some("café"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    with.limits.check_bytes(message.payload().len())?;
+    let look = Look::at(message);
+    match look.mode(message)? {
+        Detected::NotADocument => binary(message, &look, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.payload_bytes(), with),
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+///
+/// Documents in unknown formats are messages, too; batches are not.
+pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
+    with.limits.check_bytes(message.payload().len())?;
+    let look = Look::at(message);
+    match look.mode(message)? {
+        Detected::NotADocument => binary(message, &look, with).map(|decoded| decoded.map(Message::Binary)),
+        Detected::Structured(id) => {
+            Ok(Decoded::clean(Message::Structured(recognize(id, message.payload_bytes(), &with.formats))))
+        }
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+#[inline]
+fn binary(
+    message: &impl MessageView,
+    look: &Look<'_>,
+    with: &DecodeOptions,
+) -> Result<Decoded<Event>, Error> {
+    let mut assembler = Assembler::new(with);
+    assembler.reserve(look.length); // one allocation, of the right size
+    for (header, value) in message.headers() {
+        if let Some(name) = name::attribute(header) {
+            value::read(&name, value, &mut assembler)?;
+        }
+    }
+    let completed = assembler.complete()?;
+    let payload = message.payload_bytes();
+    let payload = match payload.is_empty() {
+        true => None,
+        false if completed.base64 => Some(Payload::body(decode_base64(&payload)?)),
+        false => Some(Payload::body(payload)),
+    };
+    assembler.finish(payload)
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_detail("NATS has no batched mode").with_clause("NATS-1.3-a")
+}

@@ -1,0 +1,130 @@
+//! Events and messages to messages of NATS.
+
+use crate::{Encoding, NatsMessage, name, value, wire::Header};
+use bytes::Bytes;
+use cloudevents_core::{
+    Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
+    codec::{TextBuffer, binary_mode_losses, extension_headers},
+};
+
+/// Writes an event as a message. The payload is not copied; attributes are where the event shares its text and no escapes are needed.
+///
+/// The losses say what the format could not hold. A structured format other than JSON is an error of kind
+/// [`Unsupported`](ErrorKind::Unsupported) (NATS-3-b).
+///
+/// ```
+/// use cloudevents_core::{Event, Mode};
+/// use cloudevents_json::Json;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").subject("100 %").build()?;
+/// let (message, _) = cloudevents_nats::encode(&event, Mode::Binary)?;
+/// assert_eq!(message.header("ce-subject"), Some(&b"100%20%25"[..]));
+///
+/// let (message, losses) = cloudevents_nats::encode(&event, Mode::structured(&Json::new()))?;
+/// assert_eq!(message.header("Content-Type"), Some(&b"application/cloudevents+json"[..]));
+/// assert!(losses.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsMessage, Losses), Error> {
+    let with = with.into();
+    match with.mode {
+        Mode::Structured(format) => structured(event, format, with.without_headers),
+        _ if with.without_headers => Err(no_binary()),
+        _ => Ok((binary(event), binary_mode_losses(event))),
+    }
+}
+
+/// Writes a message: the document of a structured one moves as it is.
+///
+/// A batch, and a document that is not JSON, are errors of kind [`Unsupported`](ErrorKind::Unsupported).
+///
+/// ```
+/// use cloudevents_core::{Document, FormatId, Message};
+///
+/// let message = Message::Structured(Document::new(FormatId::JSON, "{}"));
+/// let encoded = cloudevents_nats::encode_message(&message)?;
+/// assert_eq!(encoded.header("content-type"), Some(&b"application/cloudevents+json"[..]));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
+    match message {
+        Message::Binary(event) => Ok(binary(event)),
+        Message::Structured(found) => document(found.format(), found.body().clone(), false),
+        _ => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("NATS has no batched mode")
+            .with_help("send the events one by one")
+            .with_clause("NATS-1.3-a")),
+    }
+}
+
+fn structured(
+    event: &Event,
+    format: &dyn Format,
+    without_headers: bool,
+) -> Result<(NatsMessage, Losses), Error> {
+    if format.id() != FormatId::JSON {
+        return Err(only_json());
+    }
+    let mut body = Vec::new();
+    let losses = format.encode(event, &mut body)?;
+    Ok((document(&format.id(), body.into(), without_headers)?, losses))
+}
+
+fn document(id: &FormatId, payload: Bytes, without_headers: bool) -> Result<NatsMessage, Error> {
+    if *id != FormatId::JSON {
+        return Err(only_json());
+    }
+    let headers = match without_headers {
+        true => Vec::new(),
+        // In the letter case of HTTP, which NATS' own tools write.
+        false => vec![(
+            TextBuffer::from_static("Content-Type"),
+            value::text("application/cloudevents+json".into()),
+        )],
+    };
+    Ok(NatsMessage { headers, payload })
+}
+
+#[inline]
+fn binary(event: &Event) -> NatsMessage {
+    let attributes = event.attributes();
+    let mut headers: Vec<Header> = Vec::with_capacity(attributes.len().saturating_add(2));
+    headers
+        .push((TextBuffer::from_static("ce-specversion"), value::text(event.specversion().as_str().into())));
+    let mut extensions = extension_headers(event, name::PREFIX);
+    for (name, attribute) in attributes {
+        if name.as_str() == "datacontenttype" {
+            continue;
+        }
+        let header = name::core(name.as_str())
+            .or_else(|| extensions.next())
+            .unwrap_or_else(|| format!("{}{}", name::PREFIX, name.as_str()).into());
+        let value = match attribute.as_str() {
+            Some(text) => value::write(event, text),
+            None => value::write(event, &attribute.to_canonical()),
+        };
+        headers.push((header, value));
+    }
+    // Last, and of the payload's kind where the attribute is absent.
+    if let Some(media_type) = event.content_type() {
+        headers
+            .push((TextBuffer::from_static("ce-datacontenttype"), value::write(event, media_type.as_str())));
+    }
+    NatsMessage { headers, payload: event.data_bytes().cloned().unwrap_or_default() }
+}
+
+#[cold]
+fn only_json() -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_detail("structured messages of NATS are JSON documents")
+        .with_help("use the JSON format, or binary mode")
+        .with_clause("NATS-3-b")
+}
+
+#[cold]
+fn no_binary() -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_detail("binary mode needs headers, which NATS has since version 2.2")
+        .with_help("send structured mode, or use headers")
+        .with_clause("NATS-1.3-b")
+}

@@ -1,0 +1,53 @@
+//! Attribute names as header names.
+
+use cloudevents_core::codec::TextBuffer;
+use std::borrow::Cow;
+
+/// What carries the media type of a document. In binary mode it has no meaning: `datacontenttype` has a header of its own.
+pub(crate) const CONTENT_TYPE: &str = "content-type";
+/// The prefix of every attribute.
+pub(crate) const PREFIX: &str = "ce-";
+
+/// The attribute a header names: what follows `ce-`, in lower case. Names compare in any case (NATS-3.1.3.1-b).
+#[inline]
+pub(crate) fn attribute(header: &str) -> Option<Cow<'_, str>> {
+    let (prefix, name) = header.split_at_checked(PREFIX.len())?;
+    if !prefix.eq_ignore_ascii_case(PREFIX) {
+        return None;
+    }
+    let lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) })
+}
+
+/// The header of an attribute that the specification defines, without a copy.
+#[inline]
+pub(crate) fn core(name: &str) -> Option<TextBuffer> {
+    Some(TextBuffer::from_static(match name {
+        "id" => "ce-id",
+        "source" => "ce-source",
+        "type" => "ce-type",
+        "dataschema" => "ce-dataschema",
+        "schemaurl" => "ce-schemaurl",
+        "subject" => "ce-subject",
+        "time" => "ce-time",
+        _ => return None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn prefixes() {
+        for (header, attribute) in [
+            ("ce-id", Some("id")),
+            ("CE-Id", Some("id")),
+            ("ce-", Some("")),
+            ("ce_id", None),
+            ("id", None),
+            ("é", None),
+            ("", None),
+        ] {
+            assert_eq!(super::attribute(header).as_deref(), attribute, "{header}");
+        }
+    }
+}

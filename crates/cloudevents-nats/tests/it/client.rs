@@ -1,0 +1,482 @@
+//! Tests of the sender and the receiver of core NATS beyond the contract.
+
+use crate::tools::{
+    PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, take, within,
+};
+use async_nats::HeaderMap;
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Message};
+use cloudevents_nats::async_nats051::{
+    Login, Logins, NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, decode, encode, receiver, sender,
+};
+use cloudevents_testkit::nats::{Server, ServerOptions};
+use cloudevents_transport::{ConnectionState, Endpoint, Outgoing};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+fn with(change: impl FnOnce(&mut ServerOptions)) -> Server {
+    let mut options = ServerOptions::default();
+    change(&mut options);
+    Server::with_options(options).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_gets_its_reply() {
+    let server = Server::start().unwrap();
+    let asking = sender_to(&server, "prices").await;
+    let refused = asking.request(&event("1"), PATIENCE).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+
+    let (mut questions, replying) = (receiver_from(&server, "prices").await, sender_to(&server, "x").await);
+    let answering = async {
+        let question = next(&mut questions).await;
+        let address = question.reply_to().unwrap().to_owned();
+        let answer = event(format!("to {}", id(&question)));
+        replying.send(Outgoing::from(&answer).to(address)).await.unwrap();
+        question.accept().await.unwrap();
+        next(&mut questions).await // left unanswered
+    };
+    let asked = async {
+        let answer: Event = asking.request(&event("2"), PATIENCE).await.unwrap();
+        let late = asking.request(&event("3"), Duration::from_millis(50)).await.unwrap_err();
+        (answer, late)
+    };
+    let (unanswered, (answer, late)) = within(futures_util::future::join(answering, asked)).await;
+    assert_eq!((answer.id(), id(&unanswered).as_str(), late.kind()), ("to 2", "3", ErrorKind::Timeout));
+}
+
+#[tokio::test]
+async fn each_message_goes_to_one_of_a_queue_group() {
+    let server = Server::start().unwrap();
+    let url = format!("{}?queue=workers", server.url("jobs"));
+    let (mut one, mut other) =
+        (receiver(&url, strict()).await.unwrap(), receiver(&url, strict()).await.unwrap());
+    let mut beside = receiver_from(&server, "jobs").await;
+    sender_to(&server, "jobs").await.send_all(events(20)).await.unwrap();
+    let mut seen = BTreeSet::new();
+    for _ in 0..10 {
+        for receiver in [&mut one, &mut other] {
+            let delivery = next(receiver).await;
+            assert!(seen.insert(id(&delivery)), "twice");
+            delivery.accept().await.unwrap();
+        }
+    }
+    assert_eq!(seen.len(), 20);
+    for _ in 0..20 {
+        next(&mut beside).await.accept().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn subjects_come_from_attributes() {
+    let server = Server::start().unwrap();
+    let mut all = receiver_from(&server, "shop.>").await;
+    let sender = sender_to(&server, "shop.{type}.{region}").await;
+    let event =
+        |ty: &str| Event::builder().id("1").source("/s").ty(ty).extension("region", "eu").build().unwrap();
+    sender.send(&event("order.placed")).await.unwrap();
+    assert_eq!(take(&mut all).await.1, "shop.order.placed.eu");
+    let (message, _) = Message::structured(&event("order.paid"), &cloudevents_json::Json::new()).unwrap();
+    sender.send(message).await.unwrap();
+    assert_eq!(take(&mut all).await.1, "shop.order.paid.eu");
+    sender.send(Outgoing::from(event("x")).to("shop.elsewhere")).await.unwrap();
+    assert_eq!(take(&mut all).await.1, "shop.elsewhere");
+    for (ty, kind) in [("a b", ErrorKind::Unsupported), ("a.*", ErrorKind::Unsupported)] {
+        assert_eq!(sender.send(&event(ty)).await.unwrap_err().kind(), kind, "{ty}");
+    }
+    let without = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    assert_eq!(sender.send(&without).await.unwrap_err().kind(), ErrorKind::MissingAttribute);
+    let elsewhere = sender.send(Outgoing::from(event("x")).to("shop.*")).await.unwrap_err();
+    assert_eq!(elsewhere.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_outlives_its_server() {
+    let mut server = Server::start().unwrap();
+    let url = server.url("orders");
+    let sender = sender_to(&server, "orders").await;
+    sender.send(&event("0")).await.unwrap();
+    server.stop();
+    let mut connectivity = sender.connectivity();
+    within(async {
+        while matches!(connectivity.state(), ConnectionState::Connected { .. }) {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    assert_eq!((connectivity.connects(), connectivity.losses()), (1, 1));
+    let sending = tokio::spawn({
+        let sender = sender.clone();
+        async move { sender.send(&event("1")).await }
+    });
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart().unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    within(sending).await.unwrap().unwrap();
+    assert_eq!((connectivity.connects(), connectivity.losses()), (2, 1));
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    sender.send(&event("2")).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "2");
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_outlives_its_server() {
+    let mut server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let held = {
+        sender_to(&server, "orders").await.send(&event("0")).await.unwrap();
+        next(&mut receiver).await
+    };
+    server.stop();
+    lost(&receiver).await;
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart().unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    within(server.has_subscriptions("orders", 1)).await;
+    held.accept().await.unwrap(); // nothing is left to settle
+    sender_to(&server, "orders").await.send(&event("1")).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "1");
+    assert_eq!(receiver.connectivity().losses(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dropped_sender_enqueued_arrives() {
+    let server = Server::start().unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let sender = sender_to(&server, "orders").await;
+    for event in events(100) {
+        drop(sender.enqueue(&event).await.unwrap());
+    }
+    drop(sender);
+    for number in 0..100 {
+        assert_eq!(take(&mut receiver).await.0, number.to_string());
+    }
+}
+
+/// Core NATS keeps nothing: what a receiver had, the next one does not get.
+#[tokio::test]
+async fn what_a_receiver_held_is_gone_with_it() {
+    let server = Server::start().unwrap();
+    let mut first = receiver_from(&server, "orders").await;
+    let sender = sender_to(&server, "orders").await;
+    sender.send(&event("1")).await.unwrap();
+    let held = next(&mut first).await;
+    drop((held, first));
+    within(server.has_subscriptions("orders", 0)).await;
+    let mut second = receiver_from(&server, "orders").await;
+    sender.send(&event("2")).await.unwrap();
+    assert_eq!(take(&mut second).await.0, "2");
+}
+
+#[tokio::test]
+async fn a_closed_receiver_ends_its_subscription() {
+    let server = Server::start().unwrap();
+    let mut drained = receiver_from(&server, "orders").await;
+    let dropped = receiver_from(&server, "orders").await;
+    assert_eq!(server.subscriptions("orders"), 2);
+    drained.drain(PATIENCE).await.unwrap();
+    drop(dropped);
+    within(server.has_subscriptions("orders", 0)).await;
+}
+
+#[tokio::test]
+async fn what_comes_faster_than_it_is_taken_is_dropped_and_the_rest_stays_whole() {
+    let server = Server::start().unwrap();
+    let url = format!("{}?prefetch=10&in-flight=5", server.url("orders"));
+    let mut receiver = receiver(&url, strict()).await.unwrap();
+    let sender = sender_to(&server, "orders").await;
+    sender.send_all(events(500)).await.unwrap();
+    sender.close().await.unwrap();
+    let mut seen = Vec::new();
+    while let Ok(delivery) = tokio::time::timeout(Duration::from_millis(300), receiver.next()).await {
+        let delivery = delivery.unwrap().unwrap();
+        seen.push(id(&delivery).parse::<u32>().unwrap());
+        delivery.accept().await.unwrap();
+    }
+    // At least those that fit in: the subscription's, and those in flight.
+    assert!((10..500).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
+}
+
+#[tokio::test]
+async fn only_those_who_may_are_let_in() {
+    let server = with(|options| {
+        options.users.push(("alice".into(), "s3cret/".into()));
+        options.tokens.push("t0ken".into());
+    });
+    let url = |user: &str| server.url("orders").replace("nats://", &format!("nats://{user}"));
+    for user in ["alice:s3cret%2F@", "t0ken@"] {
+        sender(&url(user), NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap();
+        receiver(&url(user), strict()).await.unwrap();
+    }
+    for user in ["", "alice:wr0ng@", "alice@", "wr0ng@"] {
+        let error = sender(&url(user), NatsSenderOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error:?}");
+        assert_eq!(receiver(&url(user), strict()).await.unwrap_err().kind(), ErrorKind::Refused);
+    }
+}
+
+/// Counts logins; each has another token.
+#[derive(Debug)]
+struct Rotating(AtomicU32);
+
+impl Logins for Rotating {
+    fn login(&self) -> Pin<Box<dyn Future<Output = Result<Login, cloudevents_core::Error>> + Send + '_>> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(Login::token(format!("t{number}")))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_are_requested_before_each_connection() {
+    let mut server = with(|options| options.tokens = vec!["t0".into(), "t1".into()]);
+    let mut options = NatsSenderOptions::default();
+    let logins = Arc::new(Rotating(AtomicU32::new(0)));
+    options.connection.logins = Some(Arc::clone(&logins) as Arc<dyn Logins>);
+    let sender = sender(&server.url("orders"), options).await.unwrap();
+    sender.send(&event("1")).await.unwrap();
+    assert_eq!(logins.0.load(Ordering::Relaxed), 1);
+    let server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server.restart().unwrap();
+        server
+    })
+    .await
+    .unwrap();
+    let mut connectivity = sender.connectivity();
+    within(async {
+        while connectivity.connects() < 2 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+    assert_eq!(logins.0.load(Ordering::Relaxed), 2);
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_forbidden_subscription_is_refused() {
+    let server = with(|options| options.denied = vec!["secret.>".into()]);
+    let error = receiver(&server.url("secret.plans"), strict()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("Permissions Violation"), "{error}");
+    receiver(&server.url("orders"), strict()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_without_an_inbox_can_receive_and_send() {
+    let server = with(|options| options.denied = vec!["_INBOX.>".into()]);
+    let mut receiver = receiver_from(&server, "orders").await;
+    let sender = sender_to(&server, "orders").await;
+    sender.send(&event("1")).await.unwrap();
+    sender.close().await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "1");
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_not_sent() {
+    let server = with(|options| options.max_payload = 1000);
+    let mut receiver = receiver_from(&server, "orders").await;
+    let sender = sender_to(&server, "orders").await;
+    let error = sender.send(&large("1", 1000)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let error = sender.request(&large("1", 1000), PATIENCE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    sender.send(&large("2", 500)).await.unwrap();
+    assert_eq!(id(&next(&mut receiver).await), "2");
+}
+
+#[tokio::test]
+async fn rejected_messages_go_to_a_subject() {
+    let server = Server::start().unwrap();
+    let mut letters = receiver_from(&server, "rejected").await;
+    let url = format!("{}?dead-letter=rejected", server.url("orders"));
+    let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
+    let sender = sender_to(&server, "orders").await;
+    sender.send(Outgoing::from(event("1")).header("X-Trace", "t")).await.unwrap();
+    next(&mut receiver).await.reject("no\nmore").await.unwrap();
+    let letter = next(&mut letters).await;
+    assert_eq!(letter.event().unwrap(), event("1"));
+    let header = |name: &str| letter.header_text(name).map(|value| value.into_owned()).unwrap_or_default();
+    assert_eq!(
+        (header("dead-letter-reason"), header("dead-letter-subject")),
+        ("no more".into(), "orders".into())
+    );
+    assert_eq!((header("dead-letter-attempt"), header("x-trace")), ("1".into(), "t".into()));
+
+    // A document without headers stays one.
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let document = r#"{"specversion":"1.0","id":"2","source":"/tests","type":"t"}"#;
+    client.publish("orders", document.into()).await.unwrap();
+    next(&mut receiver).await.reject("no").await.unwrap();
+    let letter = next(&mut letters).await;
+    assert_eq!((id(&letter).as_str(), &letter.body().unwrap()[..]), ("2", document.as_bytes()));
+
+    // And what is no event.
+    client.publish("orders", "21.5".into()).await.unwrap();
+    let foreign = next(&mut receiver).await;
+    let error = foreign.event().unwrap_err();
+    foreign.reject(&error).await.unwrap();
+    let letter = next(&mut letters).await;
+    assert_eq!(letter.header_text("dead-letter-error").as_deref(), Some("not-a-cloudevent"));
+    assert_eq!(letter.body().unwrap(), "21.5");
+}
+
+#[tokio::test]
+async fn messages_without_headers_reach_old_servers() {
+    let server = with(|options| options.headers = false);
+    let url = format!("{}?mode=structured&headers=no", server.url("orders"));
+    let mut receiver = receiver_from(&server, "orders").await;
+    let sender = sender(&url, NatsSenderOptions::default()).await.unwrap();
+    sender.send(&event("1")).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(id(&delivery), "1");
+    assert!(delivery.headers().is_empty());
+    let header = sender.send(Outgoing::from(event("1")).header("a", "b")).await.unwrap_err();
+    assert_eq!(header.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn what_goes_along_is_seen_by_other_clients() {
+    let server = Server::start().unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let mut plain = client.subscribe("orders").await.unwrap();
+    client.flush().await.unwrap();
+    within(server.has_subscriptions("orders", 1)).await;
+    let sender = sender_to(&server, "orders").await;
+    sender.send(Outgoing::from(event("1")).header("X-Trace", "t").reply_to("answers")).await.unwrap();
+    let message = within(futures_util::StreamExt::next(&mut plain)).await.unwrap();
+    assert_eq!(message.reply.as_ref().map(|reply| reply.as_str()), Some("answers"));
+    let headers = message.headers.as_ref().unwrap();
+    assert_eq!(
+        (headers.get("ce-id").unwrap().as_str(), headers.get("X-Trace").unwrap().as_str()),
+        ("1", "t")
+    );
+    assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value, event("1"));
+    // An attribute cannot be smuggled in as a header.
+    for name in ["ce-id", "Content-Type"] {
+        let error = sender.send(Outgoing::from(event("1")).header(name, "2")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidName, "{name}");
+    }
+    let native = {
+        let mut receiver = receiver_from(&server, "others").await;
+        let (message, _) = encode("others", &event("5"), cloudevents_core::Mode::Binary).unwrap();
+        client
+            .publish_with_headers(message.subject, message.headers.unwrap(), message.payload)
+            .await
+            .unwrap();
+        next(&mut receiver).await.native::<ReceivedMessage>().unwrap().clone()
+    };
+    assert_eq!((native.message.subject.as_str(), native.delivered.is_none()), ("others", true));
+}
+
+#[tokio::test]
+async fn messages_are_forwarded_as_they_were_received() {
+    let server = Server::start().unwrap();
+    let client = async_nats::connect(server.url("")).await.unwrap();
+    let mut receiver = receiver_from(&server, "orders").await;
+    let mut copies = receiver_from(&server, "copies").await;
+    let mut headers = HeaderMap::new();
+    headers.insert("ce-id", "1");
+    headers.insert("Nats-Msg-Id", "7");
+    client.publish_with_headers("orders", headers, "x".into()).await.unwrap();
+    let malformed = next(&mut receiver).await;
+    assert_eq!(malformed.event().unwrap_err().kind(), ErrorKind::MissingAttribute);
+    let sender = sender_to(&server, "copies").await;
+    sender.send(Outgoing::as_received(malformed.received().clone())).await.unwrap();
+    let copy = next(&mut copies).await;
+    assert_eq!((copy.header_text("ce-id").as_deref(), copy.body().unwrap()), (Some("1"), "x".into()));
+    assert!(copy.header("Nats-Msg-Id").is_none());
+}
+
+#[tokio::test]
+async fn urls_that_cannot_be_used() {
+    for url in [
+        "nats://127.0.0.1:1/",
+        "nats://127.0.0.1:1/a..b",
+        "nats://127.0.0.1:1/a.*",
+        "nats://127.0.0.1:1/{type",
+        "nats://127.0.0.1:1/a?mode=other",
+        "nats://127.0.0.1:1/a?format=json",
+        "nats://127.0.0.1:1/a?headers=maybe",
+        "nats://127.0.0.1:1/a?stream=S",
+        "nats://127.0.0.1:1/a?prefetch=1",
+        "nats://127.0.0.1:1/a?deduplicate=yes",
+        "amqp://127.0.0.1:1/a",
+    ] {
+        let error = sender(url, NatsSenderOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{url}: {error}");
+    }
+    for url in [
+        "nats://127.0.0.1:1/?reject=drop",
+        "nats://127.0.0.1:1/a?reject=broker",
+        "nats://127.0.0.1:1/a?reject=drop&dead-letter=b",
+        "nats://127.0.0.1:1/a?dead-letter=",
+        "nats://127.0.0.1:1/a?reject=drop&prefetch=x",
+        "nats://127.0.0.1:1/a?reject=drop&consumer=c",
+        "nats+jetstream://127.0.0.1:1/?reject=drop",
+        "nats+jetstream://127.0.0.1:1/a?reject=drop&deliver=last",
+        "nats+jetstream://127.0.0.1:1/a?reject=drop&consumer=a.b",
+        "nats+jetstream://127.0.0.1:1/a?reject=drop&queue=q",
+        "nats+jetstream://127.0.0.1:1/a?reject=drop&ack-wait=soon",
+    ] {
+        let error = receiver(url, NatsReceiverOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{url}: {error}");
+    }
+    let undecided = receiver("nats://127.0.0.1:1/a", NatsReceiverOptions::default()).await.unwrap_err();
+    assert_eq!(undecided.kind(), ErrorKind::Unsupported);
+    for url in [
+        "nats://127.0.0.1:1/a?headers=no",
+        "nats+jetstream://127.0.0.1:1/a?headers=no&mode=structured&deduplicate=yes",
+    ] {
+        assert_eq!(
+            sender(url, NatsSenderOptions::default()).await.unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_second_host_stands_in() {
+    let server = Server::start().unwrap();
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("nats://{nowhere},127.0.0.1:{}/orders", server.port());
+    sender(&url, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap();
+    let error = sender(&format!("nats://{nowhere}/orders"), NatsSenderOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(Endpoint::parse(&url).is_ok());
+}
+
+#[tokio::test]
+async fn without_jetstream_there_is_an_error() {
+    let server = Server::start().unwrap();
+    let url = server.url("orders").replace("nats:", "nats+jetstream:");
+    let error =
+        sender(&url, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    let error = receiver(&url, strict()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.help().unwrap().contains("JetStream"), "{error}");
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error() {
+    let polled = futures_util::FutureExt::now_or_never(sender("nats://127.0.0.1:1/a", Default::default()));
+    assert_eq!(polled.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+    let polled =
+        futures_util::FutureExt::now_or_never(receiver("nats://127.0.0.1:1/a?reject=drop", strict()));
+    assert_eq!(polled.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+}

@@ -1,0 +1,171 @@
+//! The contract of senders and receivers, over core NATS and JetStream.
+//!
+//! Core NATS is the server in memory. JetStream, and core NATS again, are on the server that
+//! `CE_TEST_NATS_URL` names: `nats://127.0.0.1:4222`. `CE_TEST_NATS_BIN` names the program of a server that is
+//! stopped and started.
+
+use crate::{
+    process::Process,
+    tools::{PATIENCE, create_stream, name},
+};
+use async_nats::HeaderMap;
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
+use cloudevents_testkit::nats::Server;
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Report, Venue, Verdict, check_all},
+};
+use std::sync::{Arc, Mutex};
+use tokio::task::spawn_blocking;
+
+/// A subject of core NATS.
+struct Subject {
+    server: String,
+    name: String,
+}
+
+impl Venue for Subject {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.patience = PATIENCE;
+        claims.persistent = false; // a message is forgotten once it was sent
+        claims.any_format = false; // NATS-3-b
+        claims.too_large = Some(2 << 20);
+        claims.attempts = Some(10);
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        sender(&format!("{}/{}", self.server, self.name), NatsSenderOptions::default()).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let url = format!("{}/{}?reject=drop", self.server, self.name);
+        receiver(&url, NatsReceiverOptions::from(options)).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        put(&self.server, &self.name, kind, body).await;
+        Ok(())
+    }
+}
+
+/// A subject that a stream has, with a durable consumer.
+struct Stream {
+    server: String,
+    name: String,
+    /// A server of this test alone, which can be interrupted.
+    process: Option<Arc<Mutex<Process>>>,
+}
+
+impl Venue for Stream {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.patience = PATIENCE;
+        claims.any_format = false; // NATS-3-b
+        claims.too_large = Some(2 << 20);
+        claims.attempts = Some(10);
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let url = format!("{}/{}.x", self.server.replacen("nats:", "nats+jetstream:", 1), self.name);
+        sender(&url, NatsSenderOptions::default()).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let server = self.server.replacen("nats:", "nats+jetstream:", 1);
+        let url = format!("{server}/{}.*?consumer=contract&reject=broker", self.name);
+        receiver(&url, NatsReceiverOptions::from(options)).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        put(&self.server, &format!("{}.x", self.name), kind, body).await;
+        Ok(())
+    }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        let Some(process) = self.process.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let interrupted = spawn_blocking(move || {
+            let mut process = process.lock().unwrap();
+            process.kill();
+            process.restart();
+        });
+        interrupted.await.unwrap();
+        Ok(())
+    }
+}
+
+/// Publishes with only the client library.
+async fn put(server: &str, subject: &str, kind: ErrorKind, body: &[u8]) {
+    let client = async_nats::connect(server).await.unwrap();
+    let mut headers = HeaderMap::new();
+    if kind == ErrorKind::MissingAttribute {
+        headers.insert("ce-specversion", "1.0");
+        headers.insert("ce-id", "1");
+    }
+    client.publish_with_headers(subject.to_owned(), headers, body.to_vec().into()).await.unwrap();
+    client.flush().await.unwrap();
+}
+
+fn check(report: &Report, unclaimed: &[&str]) {
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+/// What core NATS does not claim: it confirms nothing, keeps nothing, and answers requests.
+const CORE: &[&str] = &[
+    "receipts_say_where",
+    "requests_without_replies_are_refused",
+    "a_broker_that_stops_and_starts_loses_nothing",
+    "draining_loses_nothing",
+    "a_receiver_outlives_its_broker",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds() {
+    let server = Server::start().unwrap();
+    let open =
+        async || Ok(Subject { server: server.url("").trim_end_matches('/').into(), name: name("contract") });
+    check(&check_all(open).await, CORE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_server() {
+    let Some(server) = crate::tools::real() else { return };
+    let open = async || Ok(Subject { server: server.clone(), name: name("contract") });
+    let report = check_all(open).await;
+    println!("core NATS:\n{report}");
+    check(&report, CORE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_jetstream() {
+    let Some(server) = crate::tools::real() else { return };
+    let open = async || {
+        let name = name("contract");
+        create_stream(&server, &name).await;
+        Ok(Stream { server: server.clone(), name, process: None })
+    };
+    let report = check_all(open).await;
+    println!("JetStream:\n{report}");
+    check(&report, &["a_broker_that_stops_and_starts_loses_nothing", "a_receiver_outlives_its_broker"]);
+}
+
+/// The server is killed and started again during two of the checks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_jetstream_that_is_interrupted() {
+    let Some(process) = Process::start() else { return };
+    let (server, process) = (process.url(), Arc::new(Mutex::new(process)));
+    let open = async || {
+        let name = name("contract");
+        create_stream(&server, &name).await;
+        Ok(Stream { server: server.clone(), name, process: Some(Arc::clone(&process)) })
+    };
+    let report = check_all(open).await;
+    println!("JetStream, interrupted:\n{report}");
+    check(&report, &[]);
+}

@@ -1,0 +1,21 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod bad_input;
+mod client;
+mod contract;
+mod kill;
+mod memory;
+mod process;
+mod real;
+mod roundtrip;
+mod tls;
+mod tools;
+mod vectors;

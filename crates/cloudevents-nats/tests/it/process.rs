@@ -1,0 +1,78 @@
+//! A server with JetStream in a process of its own, which tests stop, kill and start again.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// Dropping it kills the process and removes what it has stored.
+pub(crate) struct Process {
+    program: String,
+    port: u16,
+    store: PathBuf,
+    more: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Starts the program that `CE_TEST_NATS_BIN` names, on a free port.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|_| Vec::new())
+    }
+
+    /// As [`start`](Self::start), with more arguments; the folder is empty, and there for files that they name.
+    pub(crate) fn start_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
+        let Ok(program) = std::env::var("CE_TEST_NATS_BIN") else {
+            println!("skipped: CE_TEST_NATS_BIN is not set");
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let store = std::env::temp_dir().join(crate::tools::name("cloudevents-nats"));
+        fs::create_dir_all(&store).unwrap();
+        let more = arguments(&store);
+        let mut process = Self { program, port, store, more, child: None };
+        process.restart();
+        Some(process)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns when it accepts connections.
+    pub(crate) fn restart(&mut self) {
+        let child = Command::new(&self.program)
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--jetstream", "--store_dir"])
+            .arg(&self.store)
+            .args(&self.more)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        for _ in 0..3000 {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10)); // between two tries
+        }
+        panic!("the server does not start");
+    }
+
+    /// SIGKILL: what the server has confirmed is in the file system.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.store);
+    }
+}

@@ -1,0 +1,423 @@
+//! JetStream on the server that `CE_TEST_NATS_URL` names, and on servers that are stopped and started, whose
+//! program `CE_TEST_NATS_BIN` names.
+
+use crate::{
+    process::Process,
+    tools::{
+        PATIENCE, create_stream, event, events, id, lost, name, next, put_raw, real, strict, take, within,
+    },
+};
+use async_nats::jetstream::{
+    Context,
+    consumer::{AckPolicy, pull, push},
+};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
+use cloudevents_json::Json;
+use cloudevents_nats::async_nats051::{
+    NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
+};
+use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, queue::QueueOptions};
+use futures_util::StreamExt;
+use std::{collections::BTreeSet, time::Duration};
+
+/// A stream with the name of its subjects, on the real server.
+struct Stream {
+    server: String,
+    name: String,
+    context: Context,
+}
+
+impl Stream {
+    async fn create() -> Option<Self> {
+        Self::create_on(real()?).await.into()
+    }
+
+    async fn create_on(server: String) -> Self {
+        let name = name("real");
+        let context = create_stream(&server, &name).await;
+        Self { server, name, context }
+    }
+
+    fn url(&self, subject: &str, query: &str) -> String {
+        format!("{}/{}.{subject}{query}", self.server.replacen("nats:", "nats+jetstream:", 1), self.name)
+    }
+
+    async fn sender(&self, query: &str) -> Sender {
+        sender(&self.url("x", query), NatsSenderOptions::default()).await.unwrap()
+    }
+
+    async fn receiver(&self, query: &str) -> Receiver {
+        receiver(&self.url("x", query), strict()).await.unwrap()
+    }
+
+    /// Messages that the consumer has delivered and that are not settled.
+    async fn unsettled(&self, consumer: &str) -> usize {
+        let mut consumer =
+            self.context.get_consumer_from_stream::<pull::Config, _, _>(consumer, &self.name).await.unwrap();
+        consumer.info().await.unwrap().num_ack_pending
+    }
+
+    async fn until_unsettled(&self, consumer: &str, count: usize) {
+        within(async {
+            while self.unsettled(consumer).await != count {
+                tokio::time::sleep(Duration::from_millis(10)).await; // between two tries
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn receipts_have_the_stream_the_number_and_duplicates() {
+    let Some(stream) = Stream::create().await else { return };
+    let sender = stream.sender("?deduplicate=yes").await;
+    let first = sender.send(&event("a b")).await.unwrap();
+    assert_eq!(
+        (first.place(), first.offset(), first.is_duplicate()),
+        (Some(&*stream.name), Some(1), Some(false))
+    );
+    let again = sender.send(&event("a b")).await.unwrap();
+    assert_eq!((again.offset(), again.is_duplicate()), (Some(1), Some(true)));
+    let document = cloudevents_core::Message::structured(&event("a b"), &Json::new()).unwrap().0;
+    assert_eq!(sender.send(document).await.unwrap().is_duplicate(), Some(true));
+    // The same id of another source is another event.
+    let other = Event::builder().id("a b").source("/other").ty("t").build().unwrap();
+    assert_eq!(sender.send(&other).await.unwrap().is_duplicate(), Some(false));
+    let plain = stream.sender("").await;
+    assert_eq!(plain.send(&event("a b")).await.unwrap().offset(), Some(3));
+    let message = stream.context.get_stream(&stream.name).await.unwrap().get_raw_message(1).await.unwrap();
+    assert_eq!(message.headers.get("Nats-Msg-Id").unwrap().as_str(), "/tests%20a%20b");
+}
+
+#[tokio::test]
+async fn the_expected_stream_is_checked() {
+    let Some(stream) = Stream::create().await else { return };
+    stream.sender(&format!("?stream={}", stream.name)).await.send(&event("1")).await.unwrap();
+    let error = stream.sender("?stream=other").await.send(&event("1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    let nowhere = format!("{}/nowhere", stream.server.replacen("nats:", "nats+jetstream:", 1));
+    let error =
+        sender(&nowhere, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.to_string().contains("no stream"), "{error}");
+}
+
+#[tokio::test]
+async fn a_delivery_says_where_it_comes_from() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut receiver = stream.receiver("?consumer=c").await;
+    let can = receiver.capabilities();
+    assert_eq!(
+        (can.delays, can.counts, can.extends),
+        (By::Broker, By::Broker, Extends::Every(Duration::from_secs(30)))
+    );
+    let receipt = stream.sender("").await.send(&event("1")).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(
+        (delivery.offset(), delivery.attempt(), delivery.is_redelivered()),
+        (receipt.offset(), 1, Some(false))
+    );
+    assert!(delivery.timestamp().unwrap().elapsed().unwrap() < PATIENCE);
+    assert_eq!(delivery.reply_to(), None);
+    let native = delivery.native::<ReceivedMessage>().unwrap().delivered.clone().unwrap();
+    assert_eq!((&*native.stream, &*native.consumer, native.times), (&*stream.name, "c", 1));
+    delivery.accept().await.unwrap();
+}
+
+/// The server waits for the delay of a retry, so another receiver gets the message if this one is gone.
+#[tokio::test]
+async fn a_retry_waits_in_the_server() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut first = stream.receiver("?consumer=c").await;
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    let delivery = next(&mut first).await;
+    let since = std::time::Instant::now();
+    delivery.retry(Duration::from_millis(500)).await.unwrap();
+    first.drain(PATIENCE).await.unwrap();
+    drop(first);
+    let mut second = stream.receiver("?consumer=c").await;
+    let again = next(&mut second).await;
+    assert!(since.elapsed() >= Duration::from_millis(500), "{:?}", since.elapsed());
+    assert_eq!((id(&again).as_str(), again.attempt(), again.is_redelivered()), ("1", 2, Some(true)));
+    again.accept().await.unwrap();
+    second.drain(PATIENCE).await.unwrap();
+    stream.until_unsettled("c", 0).await;
+}
+
+/// Held for three times the deadline of the consumer, a delivery does not come again; without renewal, it does.
+#[tokio::test]
+async fn a_held_delivery_is_renewed() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut renewing = stream.receiver("?consumer=c&ack-wait=1s").await;
+    assert_eq!(renewing.capabilities().extends, Extends::Every(Duration::from_secs(1)));
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    let held = next(&mut renewing).await;
+    held.extend().unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(3), renewing.next()).await.is_err());
+    held.accept().await.unwrap();
+    renewing.drain(PATIENCE).await.unwrap();
+    stream.until_unsettled("c", 0).await;
+
+    let mut options = strict();
+    options.queue.keep_alive = Duration::ZERO;
+    let mut forgetting = receiver(&stream.url("x", "?consumer=c"), options).await.unwrap();
+    stream.sender("").await.send(&event("2")).await.unwrap();
+    let held = next(&mut forgetting).await;
+    let again = next(&mut forgetting).await;
+    assert_eq!((id(&held), id(&again), again.attempt()), ("2".into(), "2".into(), 2));
+    held.accept().await.unwrap();
+    again.accept().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rejected_message_is_stored_elsewhere_before_it_is_settled() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut letters = receiver(&stream.url("rejected", "?consumer=letters"), strict()).await.unwrap();
+    let url = stream.url("x", &format!("?consumer=c&dead-letter={}.rejected", stream.name));
+    let mut orders = receiver(&url, NatsReceiverOptions::from(DecodeOptions::strict())).await.unwrap();
+    let sender = stream.sender("?deduplicate=yes").await;
+    sender.send(Outgoing::from(event("1")).header("X-Trace", "t")).await.unwrap();
+    next(&mut orders).await.reject("it is no order").await.unwrap();
+    // The letter has no `Nats-Msg-Id`, or the stream would take it for a duplicate.
+    let letter = next(&mut letters).await;
+    assert_eq!(letter.event().unwrap(), event("1"));
+    let header = |name: &str| letter.header_text(name).map(|value| value.into_owned()).unwrap_or_default();
+    assert_eq!(header("dead-letter-reason"), "it is no order");
+    assert_eq!(
+        (header("dead-letter-stream"), header("dead-letter-sequence")),
+        (stream.name.clone(), "1".into())
+    );
+    assert_eq!(
+        (header("dead-letter-subject"), header("x-trace")),
+        (format!("{}.x", stream.name), "t".into())
+    );
+    letter.accept().await.unwrap();
+    stream.until_unsettled("c", 0).await;
+
+    // Where no stream takes it, rejecting fails, and the message comes again.
+    let url = stream.url("x", "?consumer=d&deliver=new&dead-letter=nowhere");
+    let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
+    options.queue.sink_backoff = Duration::from_millis(10);
+    let mut orders = receiver(&url, options).await.unwrap();
+    sender.send(&event("2")).await.unwrap();
+    let error = next(&mut orders).await.reject("no").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(take(&mut orders).await.0, "2");
+}
+
+#[tokio::test]
+async fn a_message_rejected_to_the_server_ends_with_an_advisory() {
+    let Some(stream) = Stream::create().await else { return };
+    let client = async_nats::connect(&stream.server).await.unwrap();
+    let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{}.c", stream.name);
+    let mut advisories = client.subscribe(subject).await.unwrap();
+    client.flush().await.unwrap();
+    let has_reasons = client.is_server_compatible(2, 10, 4);
+    let mut options = strict();
+    options.queue = QueueOptions::default().rejecting_to_broker();
+    let mut orders = receiver(&stream.url("x", "?consumer=c"), options).await.unwrap();
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    next(&mut orders).await.reject("it is\nno order").await.unwrap();
+    let advisory = within(advisories.next()).await.unwrap();
+    let advisory: serde_json::Value = serde_json::from_slice(&advisory.payload).unwrap();
+    assert_eq!(advisory["stream_seq"], 1);
+    if has_reasons {
+        assert_eq!(advisory["reason"], "it is no order");
+    }
+    stream.until_unsettled("c", 0).await;
+}
+
+/// When the outcome of a settlement is known, the server has it.
+#[tokio::test]
+async fn double_acknowledgement_is_the_servers() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut receiver = stream.receiver("?consumer=c&double-ack=yes").await;
+    stream.sender("").await.send_all(events(20)).await.unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..20 {
+        outcomes.push(next(&mut receiver).await.accept());
+    }
+    for outcome in outcomes {
+        within(outcome).await.unwrap();
+    }
+    assert_eq!(stream.unsettled("c").await, 0);
+}
+
+#[tokio::test]
+async fn a_stalled_consumer_is_sent_no_more_than_its_bounds() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut receiver = stream.receiver("?consumer=c&in-flight=10&prefetch=4").await;
+    stream.sender("").await.send_all(events(100)).await.unwrap();
+    let mut held = Vec::new();
+    while held.len() < 10 {
+        held.push(next(&mut receiver).await);
+    }
+    assert!(tokio::time::timeout(Duration::from_millis(300), receiver.next()).await.is_err());
+    assert!(stream.unsettled("c").await <= 14, "{}", stream.unsettled("c").await);
+    for delivery in held {
+        delivery.accept().await.unwrap();
+    }
+    for _ in 10..100 {
+        take(&mut receiver).await;
+    }
+    stream.until_unsettled("c", 0).await;
+}
+
+#[tokio::test]
+async fn draining_releases_what_was_prefetched() {
+    let Some(stream) = Stream::create().await else { return };
+    // Longer than the test waits: nothing comes again because its time is over.
+    let mut receiver = stream.receiver("?consumer=c&ack-wait=10m").await;
+    stream.sender("").await.send_all(events(100)).await.unwrap();
+    take(&mut receiver).await;
+    receiver.drain(PATIENCE).await.unwrap();
+    let mut second = stream.receiver("?consumer=c").await;
+    let mut seen = BTreeSet::new();
+    for _ in 1..100 {
+        assert!(seen.insert(take(&mut second).await.0), "twice");
+    }
+}
+
+#[tokio::test]
+async fn a_document_without_headers_is_an_event() {
+    let Some(stream) = Stream::create().await else { return };
+    let url = stream.url("x", "?mode=structured&headers=no");
+    let mut receiver = stream.receiver("?consumer=c").await;
+    sender(&url, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert!(delivery.headers().is_empty() && id(&delivery) == "1");
+    delivery.accept().await.unwrap();
+    let (message, _) =
+        encode(format!("{}.x", stream.name), &event("2"), Mode::structured(&Json::new())).unwrap();
+    stream
+        .context
+        .publish_with_headers(message.subject, message.headers.unwrap(), message.payload)
+        .await
+        .unwrap();
+    assert_eq!(take(&mut receiver).await.0, "2");
+}
+
+#[tokio::test]
+async fn consumers_that_cannot_be_used() {
+    let Some(stream) = Stream::create().await else { return };
+    let subject = format!("{}.x", stream.name);
+    let config = |name: &str, ack_policy, filter: &str| pull::Config {
+        durable_name: Some(name.into()),
+        ack_policy,
+        filter_subject: filter.into(),
+        ..pull::Config::default()
+    };
+    let (context, on) = (&stream.context, stream.name.as_str());
+    for config in [
+        config("never", AckPolicy::None, &subject),
+        config("other", AckPolicy::Explicit, &format!("{}.y", stream.name)),
+        config("mine", AckPolicy::Explicit, &subject),
+    ] {
+        context.create_consumer_on_stream(config, on).await.unwrap();
+    }
+    let push = push::Config {
+        durable_name: Some("push".into()),
+        deliver_subject: "push".into(),
+        ..push::Config::default()
+    };
+    context.create_consumer_on_stream(push, on).await.unwrap();
+    for (query, kind) in [
+        ("?consumer=never", ErrorKind::Unsupported),
+        ("?consumer=other", ErrorKind::InvalidUrl),
+        ("?consumer=push", ErrorKind::Unsupported),
+        ("?consumer=mine&stream=missing", ErrorKind::Refused),
+    ] {
+        let error = receiver(&stream.url("x", query), strict()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{query}: {error}");
+    }
+    // One that exists is used as it is, also without its subject.
+    let server = stream.server.replacen("nats:", "nats+jetstream:", 1);
+    let bound = format!("{server}/?stream={}&consumer=mine", stream.name);
+    let mut bound = receiver(&bound, strict()).await.unwrap();
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    assert_eq!(take(&mut bound).await.0, "1");
+}
+
+/// A receiver without a named consumer gets everything from its own, and shares nothing.
+#[tokio::test]
+async fn receivers_without_a_consumer_get_everything_each() {
+    let Some(stream) = Stream::create().await else { return };
+    stream.sender("").await.send_all(events(3)).await.unwrap();
+    for _ in 0..2 {
+        let mut receiver = stream.receiver("").await;
+        for number in 0..3 {
+            assert_eq!(take(&mut receiver).await.0, number.to_string());
+        }
+    }
+    let mut new = stream.receiver("?deliver=new").await;
+    stream.sender("").await.send(&event("new")).await.unwrap();
+    assert_eq!(take(&mut new).await.0, "new");
+}
+
+#[tokio::test]
+async fn core_and_jetstream_share_subjects() {
+    let Some(stream) = Stream::create().await else { return };
+    let core = format!("{}/{}.x", stream.server, stream.name);
+    let mut live = receiver(&core, strict()).await.unwrap();
+    let mut stored = stream.receiver("?consumer=c").await;
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    sender(&core, NatsSenderOptions::default()).await.unwrap().send(&event("2")).await.unwrap();
+    for expected in ["1", "2"] {
+        assert_eq!(take(&mut live).await.0, expected);
+        assert_eq!(take(&mut stored).await.0, expected);
+    }
+}
+
+/// Settlements go over another connection than the message came over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_outlives_its_connection() {
+    let Some(mut process) = Process::start() else { return };
+    let stream = Stream::create_on(process.url()).await;
+    let mut receiver = stream.receiver("?consumer=c&double-ack=yes").await;
+    stream.sender("").await.send_all(events(2)).await.unwrap();
+    let (held, retried) = (next(&mut receiver).await, next(&mut receiver).await);
+    let process = tokio::task::spawn_blocking(move || {
+        process.kill();
+        process
+    });
+    let mut process = process.await.unwrap();
+    lost(&receiver).await;
+    let settling = tokio::spawn(async move {
+        held.accept().await.unwrap();
+        retried.retry(Duration::ZERO).await.unwrap();
+    });
+    let process = tokio::task::spawn_blocking(move || {
+        process.restart();
+        process
+    });
+    let process = process.await.unwrap();
+    within(settling).await.unwrap();
+    let again = next(&mut receiver).await;
+    assert_eq!(id(&again), "1"); // a server that was killed may have forgotten how often it came
+    within(again.accept()).await.unwrap();
+    assert_eq!(stream.unsettled("c").await, 0);
+    drop(process);
+}
+
+/// The client ends the connection at such a message. The consumer's limit of deliveries ends that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_that_the_client_cannot_parse_end_with_max_deliver() {
+    let Some(stream) = Stream::create().await else { return };
+    let subject = format!("{}.x", stream.name);
+    let config = pull::Config {
+        durable_name: Some("c".into()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: Duration::from_millis(500),
+        max_deliver: 2,
+        filter_subject: subject.clone(),
+        ..pull::Config::default()
+    };
+    stream.context.create_consumer_on_stream(config, &stream.name).await.unwrap();
+    let mut receiver = stream.receiver("?consumer=c&prefetch=1").await;
+    let port = stream.server.rsplit_once(':').unwrap().1.parse().unwrap();
+    put_raw(port, &subject, b"NATS/1.0\r\nno colon\r\n\r\n", b"x").await;
+    stream.sender("").await.send(&event("1")).await.unwrap();
+    assert_eq!(take(&mut receiver).await.0, "1");
+    let losses = receiver.connectivity().losses();
+    assert!((1..=2).contains(&losses), "{losses}");
+}

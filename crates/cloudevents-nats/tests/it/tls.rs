@@ -1,0 +1,54 @@
+//! TLS, with a real server in a process of its own.
+
+use crate::{
+    process::Process,
+    tools::{event, id, next, strict},
+};
+use cloudevents_core::ErrorKind;
+use cloudevents_nats::async_nats051::{NatsSenderOptions, Tls, receiver, sender};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use std::fs;
+
+/// An authority, and a certificate with its key for `localhost`, in PEM.
+fn certificates() -> (String, String, String) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    (authority.pem(), certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_real_server_is_known_by_its_authority() {
+    let (authority, certificate, key) = certificates();
+    let process = Process::start_with(|folder| {
+        let (at, its) = (folder.join("certificate"), folder.join("key"));
+        fs::write(&at, &certificate).unwrap();
+        fs::write(&its, &key).unwrap();
+        let path = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
+        vec!["--tls".into(), "--tlscert".into(), path(at), "--tlskey".into(), path(its)]
+    });
+    let Some(process) = process else { return };
+    let port = process.url().rsplit_once(':').unwrap().1.to_owned();
+    let url = format!("nats+tls://localhost:{port}/orders");
+    let trusting = Tls::default().with_authorities(authority);
+    let (mut sending, mut receiving) = (NatsSenderOptions::default(), strict());
+    sending.connection.tls = trusting.clone();
+    receiving.connection.tls = trusting;
+    let mut orders = receiver(&url, receiving).await.unwrap();
+    let opened = sender(&url, sending.clone()).await.unwrap();
+    opened.send(&event("1")).await.unwrap();
+    assert_eq!(id(&next(&mut orders).await), "1");
+    // Not among the authorities that browsers trust.
+    let error = sender(&url, NatsSenderOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    assert!(
+        error.to_string().contains("certificate") || error.to_string().contains("UnknownIssuer"),
+        "{error}"
+    );
+    // The certificate is for another name.
+    let error = sender(&url.replace("localhost", "127.0.0.1"), sending).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+}

@@ -1,0 +1,126 @@
+//! Helpers for the tests of the client.
+
+use async_nats::jetstream::{self, stream};
+use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
+use cloudevents_testkit::nats::Server;
+use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How long an expected event may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
+    (0..count).map(event)
+}
+
+/// Creates an event with a payload of this many bytes.
+pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
+    let payload = Payload::binary(vec![b'x'; bytes]);
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
+}
+
+pub(crate) async fn sender_to(server: &Server, subject: &str) -> Sender {
+    sender(&server.url(subject), NatsSenderOptions::default()).await.unwrap()
+}
+
+pub(crate) async fn receiver_from(server: &Server, subject: &str) -> Receiver {
+    receiver(&server.url(subject), strict()).await.unwrap()
+}
+
+/// Rejected messages are dropped.
+pub(crate) fn strict() -> NatsReceiverOptions {
+    let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
+    options.queue = QueueOptions::default().dropping_rejected();
+    options
+}
+
+pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
+    within(receiver.next()).await.unwrap().unwrap()
+}
+
+pub(crate) fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+/// Accepts the next delivery, and returns its id and its subject.
+pub(crate) async fn take(receiver: &mut Receiver) -> (String, String) {
+    let delivery = next(receiver).await;
+    let taken = (id(&delivery), delivery.topic().unwrap().to_owned());
+    delivery.accept().await.unwrap();
+    taken
+}
+
+/// Publishes a header block as it is, over a socket.
+pub(crate) async fn put_raw(port: u16, subject: &str, headers: &[u8], payload: &[u8]) {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut bytes = b"CONNECT {\"verbose\":false,\"headers\":true}\r\n".to_vec();
+    let total = headers.len() + payload.len();
+    bytes.extend_from_slice(format!("HPUB {subject} {} {total}\r\n", headers.len()).as_bytes());
+    bytes.extend_from_slice(headers);
+    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(b"\r\nPING\r\n");
+    stream.write_all(&bytes).await.unwrap();
+    let mut said = Vec::new();
+    // The server has read the message when it answers.
+    while !said.ends_with(b"PONG\r\n") {
+        assert_ne!(
+            within(stream.read_buf(&mut said)).await.unwrap(),
+            0,
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
+    }
+}
+
+/// A name that no other test has.
+pub(crate) fn name(prefix: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{prefix}-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Waits until the receiver has noticed that it lost its connection.
+pub(crate) async fn lost(receiver: &Receiver) {
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+}
+
+/// The server with JetStream that `CE_TEST_NATS_URL` names: `nats://127.0.0.1:4222`.
+pub(crate) fn real() -> Option<String> {
+    let url = std::env::var("CE_TEST_NATS_URL").ok();
+    if url.is_none() {
+        println!("skipped: CE_TEST_NATS_URL is not set");
+    }
+    url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// Creates a stream of this name, with the subjects that begin with it.
+pub(crate) async fn create_stream(url: &str, name: &str) -> jetstream::Context {
+    let context = jetstream::new(async_nats::connect(url).await.unwrap());
+    let config = stream::Config {
+        name: name.into(),
+        subjects: vec![format!("{name}.>")],
+        ..stream::Config::default()
+    };
+    context.create_stream(config).await.unwrap();
+    context
+}

@@ -1,0 +1,134 @@
+//! Consumers that handle each event once.
+
+use crate::Clock;
+use cloudevents_core::{Error, EventKey};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// Where an [`Inbox`] keeps the keys of events.
+pub trait InboxStore: Send + Sync + 'static {
+    /// Records that a consumer begins to handle an event, unless another has begun or completed it.
+    ///
+    /// A beginning whose lease has ended does not count.
+    fn begin(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Begun, Error>> + Send;
+
+    /// Records that the event is handled. Returns whether the lease still was this one's; otherwise nothing changed.
+    fn complete(&self, started: Started, now: SystemTime)
+    -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Forgets that handling began. Returns whether the lease still was this one's; otherwise nothing changed.
+    fn abandon(&self, started: Started) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Deletes the keys of at most `limit` events that were completed before this time, or whose lease ended before it, and returns
+    /// their number.
+    fn forget(&self, before: SystemTime, limit: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+}
+
+/// What an [`Inbox`] knows of an event when a consumer begins to handle it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Begun {
+    /// Nothing: handle it, then [complete](Inbox::complete) or [abandon](Inbox::abandon) it.
+    First(Started),
+    /// Another delivery of it is being handled, and its lease ends then. Do not accept this one: try again later.
+    UnderWay(SystemTime),
+    /// It was handled. Accept the delivery without handling it.
+    Done,
+}
+
+/// The right to complete or abandon an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The consumer.
+    pub consumer: Arc<str>,
+    /// The key of the event.
+    pub key: EventKey,
+    /// How often handling began.
+    pub times: u64,
+}
+
+/// Finds events that were delivered twice, by their key, durably. It complements delivery at least once.
+///
+/// Each consumer has a name, so that several may share a store. If the program crashes while it handles an event, the lease ends and
+/// the event is handled again. To act exactly once, complete the event in the transaction that has the effects: see the modules of the
+/// stores.
+///
+/// ```
+/// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// use cloudevents_core::Event;
+/// use cloudevents_outbox::{Begun, Inbox, rusqlite041::SqliteStore};
+///
+/// let inbox = Inbox::new(SqliteStore::in_memory()?, "billing");
+/// let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+/// let Begun::First(started) = inbox.begin(event.key()).await? else { unreachable!() };
+/// assert!(matches!(inbox.begin(event.key()).await?, Begun::UnderWay(_)));
+/// inbox.complete(started).await?;
+/// assert_eq!(inbox.begin(event.key()).await?, Begun::Done);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// # #[cfg(not(feature = "rusqlite041"))] fn main() {}
+/// ```
+#[derive(Clone, Debug)]
+pub struct Inbox<S> {
+    store: S,
+    consumer: Arc<str>,
+    lease: Duration,
+    clock: Clock,
+}
+
+impl<S: InboxStore> Inbox<S> {
+    /// Creates an inbox for the consumer of this name. The lease is five minutes.
+    pub fn new(store: S, consumer: impl Into<Arc<str>>) -> Self {
+        Self { store, consumer: consumer.into(), lease: Duration::from_secs(300), clock: Clock::system() }
+    }
+
+    /// Returns the inbox with this lease: the time that handling an event takes at most.
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Returns the inbox with this clock, for tests.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Begins to handle an event.
+    pub async fn begin(&self, key: EventKey) -> Result<Begun, Error> {
+        self.store.begin(Arc::clone(&self.consumer), key, self.clock.now(), self.lease).await
+    }
+
+    /// Records that the event is handled. Returns `false` if the lease has ended and another delivery began or ended handling.
+    pub async fn complete(&self, started: Started) -> Result<bool, Error> {
+        self.store.complete(started, self.clock.now()).await
+    }
+
+    /// Records that the event was not handled, so that its next delivery is the first again.
+    pub async fn abandon(&self, started: Started) -> Result<bool, Error> {
+        self.store.abandon(started).await
+    }
+
+    /// Deletes the keys of all consumers' events that were completed longer ago than this, or abandoned, and returns their number. An
+    /// event that is delivered again after that is handled again.
+    pub async fn forget(&self, age: Duration) -> Result<u64, Error> {
+        const CHUNK: usize = 1000;
+        let before = self.clock.now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut total = 0_u64;
+        loop {
+            let forgotten = self.store.forget(before, CHUNK).await?;
+            total = total.saturating_add(u64::try_from(forgotten).unwrap_or(u64::MAX));
+            if forgotten < CHUNK {
+                return Ok(total);
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+mod entry;
+mod envelope;
+mod inbox;
+mod millis;
+mod outbox;
+mod record;
+mod route;
+mod schedule;
+mod store;
+mod worker;
+
+#[cfg(feature = "rusqlite041")]
+pub mod rusqlite041;
+#[cfg(feature = "tokio-postgres07")]
+pub mod tokio_postgres07;
+
+pub use entry::{Entry, NewMessage};
+pub use inbox::{Begun, Inbox, InboxStore, Started};
+pub use outbox::Outbox;
+pub use record::{Attempt, Counts, Health, Query, Record, State, Target};
+pub use route::Route;
+pub use schedule::RetrySchedule;
+pub use store::{Claim, Claimed, ClaimedMessage, Retention, Settlement, Step, Store, Ticket};
+pub use worker::{Clock, OutboxMetrics, OutboxOptions, Run};

@@ -1,0 +1,172 @@
+//! The outbox.
+
+use crate::{
+    Attempt, Clock, Counts, Entry, Health, OutboxMetrics, OutboxOptions, Query, Record, Route, Run, Store,
+    Target,
+    worker::{self, Tally},
+};
+use cloudevents_core::Error;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Stores messages durably, and delivers them at least once. Clones share the store and the counters.
+///
+/// Most programs enqueue in a transaction of their own: see the modules of the stores.
+///
+/// ```
+/// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # let queue = cloudevents_transport::fake::FakeQueue::new();
+/// # let sender = queue.sender();
+/// # let ctrl_c = || tokio::time::sleep(std::time::Duration::from_millis(50));
+/// use cloudevents_core::Event;
+/// use cloudevents_outbox::{Entry, Outbox, OutboxOptions, rusqlite041::SqliteStore};
+/// use std::collections::HashMap;
+///
+/// let outbox = Outbox::new(SqliteStore::in_memory()?);
+/// let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+/// outbox.enqueue(Entry::new("billing", &event)).await?;
+///
+/// let senders = HashMap::from([("billing".to_owned(), sender)]); // a sender of any protocol
+/// outbox.run(senders, OutboxOptions::default()).until(ctrl_c()).await?;
+/// assert_eq!(outbox.metrics().delivered, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// # #[cfg(not(feature = "rusqlite041"))] fn main() {}
+/// ```
+#[derive(Debug)]
+pub struct Outbox<S> {
+    store: Arc<S>,
+    clock: Clock,
+    wake: watch::Sender<()>,
+    tally: Arc<Tally>,
+}
+
+impl<S: Store> Outbox<S> {
+    /// Creates an outbox over this store.
+    pub fn new(store: S) -> Self {
+        Self {
+            store: Arc::new(store),
+            clock: Clock::system(),
+            wake: watch::Sender::new(()),
+            tally: Arc::default(),
+        }
+    }
+
+    /// Returns the outbox with this clock, for tests. Workers have their own: [`OutboxOptions::clock`].
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Stores a message, durably, and returns its number.
+    ///
+    /// Errors: those of [`Entry::encode`], and of the store. After an error of the store, the message may be stored or not.
+    pub async fn enqueue(&self, entry: Entry) -> Result<u64, Error> {
+        let numbers = self.enqueue_all([entry]).await?;
+        Ok(numbers.first().copied().unwrap_or_default())
+    }
+
+    /// Stores messages in one transaction, all or none, and returns their numbers.
+    pub async fn enqueue_all(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Vec<u64>, Error> {
+        let now = self.clock.now();
+        let messages = entries.into_iter().map(|entry| entry.encode(now)).collect::<Result<_, _>>()?;
+        let numbers = self.store.enqueue(messages).await?;
+        self.wake();
+        Ok(numbers)
+    }
+
+    /// Makes the workers of this outbox look for messages now. Call it after a transaction that enqueued without this outbox.
+    pub fn wake(&self) {
+        self.wake.send_replace(());
+    }
+
+    /// Delivers messages until its [`until`](Run::until) is ready, then waits for attempts under way.
+    ///
+    /// | the attempt | the message |
+    /// |---|---|
+    /// | succeeds | is delivered |
+    /// | fails with a temporary error, or takes too long | is tried again with the delays of [`OutboxOptions::retry`], and is dead after the last attempt or the deadline |
+    /// | fails with a temporary error while its target is unavailable | is tried again after a pause, up to the deadline; the attempt does not count |
+    /// | fails with another error | is dead |
+    /// | is not made in time ([`Outgoing::expires_after`](cloudevents_transport::Outgoing::expires_after)) | is dead |
+    ///
+    /// A target is unavailable when three distinct messages failed, and none succeeded or was refused in between. Then it pauses, for
+    /// all workers of the store, and one message at a time is tried. A target also pauses for as long as it requested
+    /// ([`Error::retry_after`]).
+    ///
+    /// Several workers may run on one store, in several processes. A worker that crashes loses nothing: its messages are due again
+    /// when their leases end. What it had sent without recording it is then sent again.
+    ///
+    /// Returns an error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout) if attempts took longer than
+    /// [`OutboxOptions::drain`] at the end, and errors of the store that are not temporary. Needs a tokio runtime with its timer.
+    pub fn run<R: Route>(
+        &self,
+        route: R,
+        options: OutboxOptions,
+    ) -> Run<impl Future<Output = Result<(), Error>> + use<S, R>> {
+        let (stop, stopped) = watch::channel(false);
+        let shared = (Arc::clone(&self.store), self.wake.subscribe(), Arc::clone(&self.tally));
+        Run::new(worker::run(shared, route, options, stopped), stop)
+    }
+
+    /// What the workers of this outbox have done.
+    pub fn metrics(&self) -> OutboxMetrics {
+        self.tally.snapshot()
+    }
+
+    /// Counts the messages of the store. May read all of them.
+    pub async fn counts(&self) -> Result<Counts, Error> {
+        self.store.counts().await
+    }
+
+    /// Returns messages, sorted by number.
+    pub async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
+        self.store.find(query).await
+    }
+
+    /// Returns the last attempts at the message with this number, the earliest first: at least the last 32, if there were as many.
+    pub async fn attempts(&self, number: u64) -> Result<Vec<Attempt>, Error> {
+        self.store.attempts(number).await
+    }
+
+    /// Sends messages that were delivered or are dead once more, with new attempts and a new deadline. Returns their number.
+    pub async fn replay(&self, query: Query) -> Result<u64, Error> {
+        let replayed = self.store.replay(query, self.clock.now()).await?;
+        self.wake();
+        Ok(replayed)
+    }
+
+    /// Returns the targets that failed since their last success, and those that are disabled: at most 1,000 after this name.
+    pub async fn targets(&self, after: &str) -> Result<Vec<Target>, Error> {
+        self.store.targets(after.into()).await
+    }
+
+    /// Stops sending to a target until it is [resumed](Self::resume). Its messages wait, and have their deadlines.
+    pub async fn disable(&self, target: &str, reason: &str) -> Result<(), Error> {
+        let health = Health { is_disabled: true, reason: reason.into(), ..Health::default() };
+        self.store.set_health(target.into(), health).await
+    }
+
+    /// Ends the pause of a target, or enables it.
+    pub async fn resume(&self, target: &str) -> Result<(), Error> {
+        self.store.set_health(target.into(), Health::default()).await?;
+        self.wake();
+        Ok(())
+    }
+}
+
+impl<S> Clone for Outbox<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            clock: self.clock.clone(),
+            wake: self.wake.clone(),
+            tally: Arc::clone(&self.tally),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a store reports about its messages and targets.
+
+use crate::envelope;
+use cloudevents_core::{Error, EventKey};
+use cloudevents_transport::Outgoing;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// Where a message is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// It is to be sent, or being sent.
+    Pending,
+    /// The target has it.
+    Delivered,
+    /// It was given up: see [`Record::reason`].
+    Dead,
+}
+
+impl State {
+    /// `pending`, `delivered` or `dead`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// The number that stores keep: 0, 1 and 2.
+    pub fn number(self) -> i16 {
+        match self {
+            Self::Pending => 0,
+            Self::Delivered => 1,
+            Self::Dead => 2,
+        }
+    }
+
+    /// The state with this number.
+    pub fn from_number(number: i16) -> Option<Self> {
+        [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|state| state.number() == number)
+    }
+}
+
+/// The name.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Selects messages of a store. Without a condition, all of them.
+///
+/// ```
+/// use cloudevents_outbox::{Query, State};
+///
+/// let dead = Query::default().with_state(State::Dead).with_target("billing").with_limit(20);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Query {
+    /// Only messages in this state.
+    pub state: Option<State>,
+    /// Only messages to this target.
+    pub target: Option<Box<str>>,
+    /// Only messages of the event with this source and id.
+    pub event: Option<EventKey>,
+    /// Only the message with this number.
+    pub number: Option<u64>,
+    /// Only messages that were enqueued at this time or later, to the millisecond.
+    pub from: Option<SystemTime>,
+    /// Only messages that were enqueued before this time, to the millisecond.
+    pub until: Option<SystemTime>,
+    /// Only messages with a higher number, for the next page.
+    pub after: u64,
+    /// How many messages to return at once. Default: 100. Replaying ignores it.
+    pub limit: Option<usize>,
+}
+
+impl Query {
+    /// Returns a copy for messages in this state.
+    pub fn with_state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Returns a copy for messages to this target.
+    pub fn with_target(mut self, target: impl Into<Box<str>>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Returns a copy for messages of this event.
+    pub fn with_event(mut self, event: EventKey) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// Returns a copy for the message with this number.
+    pub fn with_number(mut self, number: u64) -> Self {
+        self.number = Some(number);
+        self
+    }
+
+    /// Returns a copy for messages that were enqueued at this time or later.
+    pub fn from(mut self, time: SystemTime) -> Self {
+        self.from = Some(time);
+        self
+    }
+
+    /// Returns a copy for messages that were enqueued before this time.
+    pub fn until(mut self, time: SystemTime) -> Self {
+        self.until = Some(time);
+        self
+    }
+
+    /// Returns a copy for messages with a higher number.
+    pub fn after(mut self, number: u64) -> Self {
+        self.after = number;
+        self
+    }
+
+    /// Returns a copy that returns this many messages at once.
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+/// A message of a store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Record {
+    /// Its number: messages are numbered in the order of enqueuing.
+    pub number: u64,
+    /// The target.
+    pub target: Box<str>,
+    /// The source of the event, if known.
+    pub source: Option<Box<str>>,
+    /// The id of the event, if known.
+    pub id: Option<Box<str>>,
+    /// The type of the event, if known.
+    pub ty: Option<Box<str>>,
+    /// Whether it is in order with others of its target.
+    pub ordered: bool,
+    /// Where it is on its way.
+    pub state: State,
+    /// The attempts so far that count.
+    pub attempts: u32,
+    /// When it was enqueued.
+    pub enqueued: SystemTime,
+    /// When the next attempt may begin; while one is under way, when its lease ends.
+    pub due: SystemTime,
+    /// When it was delivered or given up.
+    pub ended: Option<SystemTime>,
+    /// Why it is dead.
+    pub reason: Option<Box<str>>,
+    /// The message as the store keeps it.
+    pub body: String,
+}
+
+impl Record {
+    /// The message, to look at or to send elsewhere. Errors if the store's text is not a message.
+    pub fn outgoing(&self) -> Result<Outgoing, Error> {
+        envelope::read(&self.body, None)
+    }
+}
+
+/// An attempt at a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it began.
+    pub at: SystemTime,
+    /// How long it took.
+    pub latency: Duration,
+    /// `delivered`, or the [code](cloudevents_core::ErrorKind::code) of the error.
+    pub status: Box<str>,
+    /// What the receipt or the error says: at most 1,024 bytes.
+    pub detail: Box<str>,
+}
+
+/// How a target did lately. Stores keep it for targets that failed; a target without failures has none.
+///
+/// The messages of a target are not rejected for failing while the target is unavailable, which is when three distinct messages in a
+/// row failed. Then one message is tried at a time, with growing pauses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The numbers of up to three messages that failed since the last success.
+    pub failed: Vec<u64>,
+    /// The number of pauses since the last success.
+    pub pauses: u32,
+    /// Until when nothing is sent.
+    pub paused_until: Option<SystemTime>,
+    /// The last error.
+    pub reason: Box<str>,
+    /// Whether the program has disabled the target.
+    pub is_disabled: bool,
+}
+
+impl Health {
+    /// The number of distinct messages that make an outage.
+    pub(crate) const OUTAGE: usize = 3;
+
+    /// Whether the target counts as unavailable.
+    pub fn is_outage(&self) -> bool {
+        self.failed.len() >= Self::OUTAGE
+    }
+
+    /// Whether there is something to keep.
+    pub fn is_clear(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A target that failed lately or is disabled.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: Box<str>,
+    /// How it did.
+    pub health: Health,
+}
+
+/// The numbers of messages in a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Messages to be sent.
+    pub pending: u64,
+    /// Messages that were delivered and are still kept.
+    pub delivered: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// When the oldest pending message was enqueued.
+    pub oldest_pending: Option<SystemTime>,
+}

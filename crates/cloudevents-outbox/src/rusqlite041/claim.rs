@@ -1,0 +1,160 @@
+//! Claims.
+
+use super::{failure::failed, number, rows};
+use crate::{
+    Claim, Claimed, ClaimedMessage, Health, Ticket,
+    millis::{later, millis, time},
+};
+use cloudevents_core::Error;
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row};
+use std::sync::Arc;
+
+/// The most targets that a claim looks at.
+const TARGETS: usize = 1024;
+
+const COLUMNS: &str = "number, claims, attempts, started, expires, due, body";
+
+pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<Claimed, Error> {
+    let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
+    let mut bytes = claim.bytes;
+    for _ in 0..TARGETS {
+        if claimed.messages.len() >= claim.limit {
+            claimed.has_more = true;
+            return Ok(claimed);
+        }
+        let Some(target) = next_target(connection, claimed.next.as_deref().unwrap_or("")).map_err(failed)?
+        else {
+            claimed.next = None;
+            return Ok(claimed);
+        };
+        if !of_target(connection, claim, &target, &mut bytes, &mut claimed)? {
+            claimed.has_more = true;
+            return Ok(claimed);
+        }
+        claimed.next = Some(target);
+    }
+    Ok(claimed)
+}
+
+/// Claims messages of a target. Returns `false` if there was no room for its bytes.
+fn of_target(
+    connection: &Connection,
+    claim: &Claim,
+    target: &Arc<str>,
+    bytes: &mut usize,
+    claimed: &mut Claimed,
+) -> Result<bool, Error> {
+    let health = health(connection, target).map_err(failed)?.unwrap_or_default();
+    if health.is_disabled || health.paused_until.is_some_and(|until| until > claim.now) {
+        return Ok(true);
+    }
+    let mut room = claim.room(target).min(claim.limit.saturating_sub(claimed.messages.len()));
+    let is_outage = health.is_outage();
+    if is_outage {
+        room = room.min(1);
+    }
+    // Half of the room for messages in order, so that neither kind waits for the other.
+    let mut due = in_order(connection, claim, target, room.div_ceil(2)).map_err(failed)?;
+    let rest = room.saturating_sub(due.len());
+    due.extend(unordered(connection, claim, target, rest).map_err(failed)?);
+    claimed.has_more |= due.len() >= room;
+    for mut message in due {
+        message.health = health.clone();
+        if message.body.len() > *bytes && !claimed.messages.is_empty() {
+            return Ok(false);
+        }
+        *bytes = bytes.saturating_sub(message.body.len());
+        take(connection, claim, &mut message).map_err(failed)?;
+        if is_outage {
+            let until = millis(later(claim.now, claim.lease));
+            connection
+                .prepare_cached("UPDATE ce_outbox_targets SET paused_until = ?2 WHERE target = ?1")
+                .and_then(|mut update| update.execute((&**target, until)))
+                .map_err(failed)?;
+        }
+        claimed.messages.push(message);
+    }
+    Ok(true)
+}
+
+fn next_target(connection: &Connection, after: &str) -> SqlResult<Option<Arc<str>>> {
+    connection
+        .prepare_cached(
+            "SELECT target FROM ce_outbox WHERE state = 0 AND target > ?1 ORDER BY target LIMIT 1",
+        )?
+        .query_row([after], |row| row.get::<_, Arc<str>>(0))
+        .optional()
+}
+
+fn health(connection: &Connection, target: &str) -> SqlResult<Option<Health>> {
+    let columns = rows::HEALTH;
+    connection
+        .prepare_cached(&format!("SELECT {columns} FROM ce_outbox_targets WHERE target = ?1"))?
+        .query_row([target], |row| rows::health(row, 0))
+        .optional()
+}
+
+/// The earliest pending messages in order, if the first of them is due.
+fn in_order(
+    connection: &Connection,
+    claim: &Claim,
+    target: &Arc<str>,
+    room: usize,
+) -> SqlResult<Vec<ClaimedMessage>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 1 AND target = ?1 ORDER BY number LIMIT ?2"
+    ))?;
+    let mut rows = statement.query((&**target, limit(room)))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>("due")? > millis(claim.now) {
+            break;
+        }
+        due.push(message(row, target, true)?);
+    }
+    Ok(due)
+}
+
+fn unordered(
+    connection: &Connection,
+    claim: &Claim,
+    target: &Arc<str>,
+    room: usize,
+) -> SqlResult<Vec<ClaimedMessage>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ce_outbox WHERE state = 0 AND ordered = 0 AND target = ?1 AND due <= ?2
+         ORDER BY due, number LIMIT ?3"
+    ))?;
+    let rows = statement
+        .query_map((&**target, millis(claim.now), limit(room)), |row| message(row, target, false))?;
+    rows.collect()
+}
+
+fn take(connection: &Connection, claim: &Claim, message: &mut ClaimedMessage) -> SqlResult<()> {
+    message.attempt = message.attempt.saturating_add(1);
+    message.ticket.claim = message.ticket.claim.saturating_add(1);
+    connection
+        .prepare_cached(
+            "UPDATE ce_outbox SET due = ?2, attempts = attempts + 1, claims = claims + 1 WHERE number = ?1",
+        )?
+        .execute((super::row(message.ticket.number), millis(later(claim.now, claim.lease))))
+        .map(drop)
+}
+
+fn message(row: &Row<'_>, target: &Arc<str>, ordered: bool) -> SqlResult<ClaimedMessage> {
+    let unsigned = |column: &str| row.get::<_, i64>(column).map(|value| number(value).unwrap_or(0));
+    Ok(ClaimedMessage {
+        ticket: Ticket { number: unsigned("number")?, claim: unsigned("claims")? },
+        target: Arc::clone(target),
+        ordered,
+        attempt: row.get("attempts")?,
+        started: time(row.get("started")?),
+        expires: row.get::<_, Option<i64>>("expires")?.map(time),
+        health: Health::default(),
+        body: row.get("body")?,
+    })
+}
+
+fn limit(room: usize) -> i64 {
+    i64::try_from(room).unwrap_or(i64::MAX)
+}

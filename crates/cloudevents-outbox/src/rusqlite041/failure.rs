@@ -1,0 +1,24 @@
+//! Errors of SQLite.
+
+use cloudevents_core::{Error, ErrorKind};
+use rusqlite::ErrorCode;
+
+/// A locked database and a full or failing disk may pass; all else does not.
+pub(crate) fn failed(error: rusqlite::Error) -> Error {
+    let code = error.sqlite_error_code();
+    let kind = match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Timeout,
+        _ => ErrorKind::Transport,
+    };
+    let passes = matches!(
+        code,
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OperationInterrupted
+        )
+    );
+    Error::new(kind).with_detail(format!("SQLite: {error}")).with_temporary(passes).with_source(error)
+}

@@ -1,0 +1,131 @@
+//! Group commit: what is requested while a transaction commits goes into the next one together.
+
+use super::failure::failed;
+use cloudevents_core::{Error, ErrorKind};
+use rusqlite::Connection;
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{sync::oneshot, task::spawn_blocking};
+
+/// The most jobs of a transaction.
+const TOGETHER: usize = 256;
+
+/// A job gets the connection, or the reason why there is no transaction. What it returns gets the result of the commit.
+type Job = Box<dyn FnOnce(Result<&Connection, Error>) -> Finish + Send>;
+type Finish = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+pub(crate) struct Jobs {
+    connection: Mutex<Connection>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Whether a thread works on the jobs, or is about to.
+    is_led: bool,
+}
+
+impl Jobs {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection: Mutex::new(connection), queue: Mutex::default() }
+    }
+
+    /// Does this in a transaction, perhaps with others. It is done even if the future is dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let worked = connection.and_then(|connection| within_savepoint(connection, work));
+            Box::new(move |committed| drop(reply.send(committed.and(worked))))
+        });
+        let lead = {
+            let mut queue = lock(&self.queue);
+            queue.jobs.push_back(job);
+            !mem::replace(&mut queue.is_led, true)
+        };
+        if lead {
+            let mut leader = Leader(Some(Arc::clone(self)));
+            spawn_blocking(move || leader.work());
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Closed).with_detail("the runtime ended before the store was written"))
+        })
+    }
+
+    fn work(&self) {
+        let connection = lock(&self.connection);
+        loop {
+            let jobs: Vec<Job> = {
+                let mut queue = lock(&self.queue);
+                let some = queue.jobs.len().min(TOGETHER);
+                if some == 0 {
+                    queue.is_led = false;
+                    return;
+                }
+                queue.jobs.drain(..some).collect()
+            };
+            if !connection.is_autocommit() {
+                drop(connection.execute_batch("ROLLBACK")); // a job has panicked
+            }
+            let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
+            let finishes: Vec<Finish> = jobs
+                .into_iter()
+                .map(|job| job(begun.as_ref().map(|()| &*connection).map_err(Clone::clone)))
+                .collect();
+            let ended = begun.and_then(|()| connection.execute_batch("COMMIT").map_err(failed));
+            if ended.is_err() && !connection.is_autocommit() {
+                drop(connection.execute_batch("ROLLBACK"));
+            }
+            for finish in finishes {
+                finish(ended.clone());
+            }
+        }
+    }
+}
+
+/// Ends the jobs if the runtime drops the leader before it has begun, or if a job panics.
+struct Leader(Option<Arc<Jobs>>);
+
+impl Leader {
+    fn work(&mut self) {
+        if let Some(jobs) = &self.0 {
+            jobs.work();
+        }
+        self.0 = None; // there may be another leader already
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if let Some(jobs) = &self.0 {
+            let mut queue = lock(&jobs.queue);
+            queue.is_led = false;
+            queue.jobs.clear();
+        }
+    }
+}
+
+/// A failure undoes this job alone.
+fn within_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let execute = |sql| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map_err(failed);
+    execute("SAVEPOINT job")?;
+    let worked = work(connection);
+    if worked.is_err() {
+        execute("ROLLBACK TO job")?;
+    }
+    execute("RELEASE job")?;
+    worked
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,202 @@
+//! The store in a file of SQLite, on rusqlite 0.41.
+//!
+//! Several processes may use the file at once, on one machine. It is in WAL mode with `synchronous=FULL`: what was enqueued survives a
+//! crash of the program and of the machine. Calls that come at the same time share a commit.
+//!
+//! If the program keeps its own data in SQLite, it can enqueue in its own transactions:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use cloudevents_core::Event;
+//! use cloudevents_outbox::{Entry, rusqlite041};
+//!
+//! let mut database = rusqlite::Connection::open_in_memory()?;
+//! rusqlite041::create_tables(&database)?;
+//! # database.execute_batch("CREATE TABLE orders (id INTEGER)")?;
+//!
+//! let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+//! let transaction = database.transaction()?;
+//! transaction.execute("INSERT INTO orders (id) VALUES (1)", [])?;
+//! rusqlite041::enqueue(&transaction, &Entry::new("billing", &event))?;
+//! transaction.commit()?;
+//! # Ok(()) }
+//! ```
+//!
+//! A worker finds such messages when it looks for them the next time ([`OutboxOptions::poll`](crate::OutboxOptions::poll)), or at once
+//! after [`Outbox::wake`](crate::Outbox::wake).
+
+mod claim;
+mod failure;
+mod inbox;
+mod jobs;
+mod read;
+mod rows;
+mod schema;
+mod settle;
+
+pub use inbox::complete;
+pub use schema::create_tables;
+
+use crate::{
+    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settlement, Store,
+    Target, Ticket,
+};
+use cloudevents_core::{Error, ErrorKind};
+use failure::failed;
+use jobs::Jobs;
+use rusqlite::Connection;
+use std::{
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// How long to wait for other processes that write.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A store in a file of SQLite. Clones share the connection.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// use cloudevents_core::Event;
+/// use cloudevents_outbox::{Entry, Outbox, rusqlite041::SqliteStore};
+///
+/// let outbox = Outbox::new(SqliteStore::in_memory()?); // or `open("outbox.db")`
+/// let event = Event::builder().id("1").source("/shop").ty("com.example.order.placed").build()?;
+/// outbox.enqueue(Entry::new("billing", &event)).await?;
+/// assert_eq!(outbox.counts().await?.pending, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Jobs>);
+
+impl SqliteStore {
+    /// Opens the file, and creates it and the tables as needed.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let connection = Connection::open(path).map_err(failed)?;
+        Self::with_connection(connection)
+    }
+
+    /// Creates a store that is gone when the last clone is dropped, for tests.
+    pub fn in_memory() -> Result<Self, Error> {
+        Self::with_connection(Connection::open_in_memory().map_err(failed)?)
+    }
+
+    /// Creates a store over a connection of the program. Sets its journal mode to WAL, and `synchronous` to `FULL`.
+    pub fn with_connection(connection: Connection) -> Result<Self, Error> {
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE")
+            .map_err(failed)?;
+        let created = create_tables(&connection);
+        connection.execute_batch(if created.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(failed)?;
+        created.map(|()| Self(Arc::new(Jobs::new(connection))))
+    }
+}
+
+/// Enqueues a message in a transaction of the program, and returns its number. Errors are those of [`Entry::encode`] and of SQLite.
+pub fn enqueue(transaction: &Connection, entry: &Entry) -> Result<u64, Error> {
+    insert(transaction, &entry.encode(SystemTime::now())?)
+}
+
+fn insert(connection: &Connection, message: &NewMessage) -> Result<u64, Error> {
+    use crate::millis::millis;
+    let enqueued = millis(message.enqueued);
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO ce_outbox (target, source, id, type, ordered, enqueued, started, due, expires, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
+        )
+        .and_then(|mut statement| {
+            statement.insert((
+                &message.target,
+                &message.source,
+                &message.id,
+                &message.ty,
+                message.ordered,
+                enqueued,
+                millis(message.due),
+                message.expires.map(millis),
+                &message.body,
+            ))
+        });
+    inserted.map_err(failed).and_then(number)
+}
+
+/// Numbers of messages are positive.
+fn number(row: i64) -> Result<u64, Error> {
+    u64::try_from(row).map_err(|_| {
+        Error::new(ErrorKind::InvalidData).with_detail("the store has a message with a negative number")
+    })
+}
+
+fn row(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Store for SqliteStore {
+    async fn enqueue(&self, messages: Vec<NewMessage>) -> Result<Vec<u64>, Error> {
+        self.0
+            .run(move |connection| messages.iter().map(|message| insert(connection, message)).collect())
+            .await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
+        self.0.run(move |connection| claim::claim(connection, &claim)).await
+    }
+
+    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<usize, Error> {
+        self.0.run(move |connection| settle::renew(connection, &tickets, until)).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
+        self.0.run(move |connection| settle::settle(connection, &settlements, now)).await
+    }
+
+    async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
+        self.0.run(move |connection| read::find(connection, &query)).await
+    }
+
+    async fn attempts(&self, number: u64) -> Result<Vec<Attempt>, Error> {
+        self.0.run(move |connection| read::attempts(connection, number)).await
+    }
+
+    async fn replay(&self, mut query: Query, now: SystemTime) -> Result<u64, Error> {
+        let mut total = 0_u64;
+        loop {
+            let part = query.clone();
+            let (replayed, next) =
+                self.0.run(move |connection| settle::replay(connection, &part, now)).await?;
+            total = total.saturating_add(replayed);
+            match next {
+                Some(next) => query.after = next,
+                None => return Ok(total),
+            }
+        }
+    }
+
+    async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
+        self.0.run(move |connection| settle::prune(connection, retention, now, limit)).await
+    }
+
+    async fn targets(&self, after: Box<str>) -> Result<Vec<Target>, Error> {
+        self.0.run(move |connection| read::targets(connection, &after)).await
+    }
+
+    async fn set_health(&self, target: Box<str>, health: Health) -> Result<(), Error> {
+        self.0.run(move |connection| settle::set_health(connection, &target, &health)).await
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        self.0.run(read::counts).await
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SqliteStore")
+    }
+}

@@ -1,0 +1,111 @@
+//! What people look at.
+
+use super::{failure::failed, number, row, rows};
+use crate::{
+    Attempt, Counts, Query, Record, State, Target,
+    millis::{millis, time},
+};
+use cloudevents_core::Error;
+use rusqlite::{Connection, Result as SqlResult, Row, params_from_iter, types::Value};
+use std::time::Duration;
+
+/// The most targets of a page.
+const PAGE: usize = 1000;
+
+/// The condition of a query, and its values.
+pub(super) fn conditions(query: &Query) -> (String, Vec<Value>) {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let given = [
+        ("number >", Some(Value::Integer(row(query.after)))),
+        ("number =", query.number.map(|number| Value::Integer(row(number)))),
+        ("state =", query.state.map(|state| Value::Integer(state.number().into()))),
+        ("target =", query.target.as_deref().map(text)),
+        ("source =", query.event.as_ref().map(|key| text(key.source()))),
+        ("id =", query.event.as_ref().map(|key| text(key.id()))),
+        ("enqueued >=", query.from.map(|from| Value::Integer(millis(from)))),
+        ("enqueued <", query.until.map(|until| Value::Integer(millis(until)))),
+    ];
+    let (columns, values): (Vec<_>, Vec<_>) =
+        given.into_iter().filter_map(|(column, value)| Some((format!("{column} ?"), value?))).unzip();
+    (columns.join(" AND "), values)
+}
+
+pub(super) fn find(connection: &Connection, query: &Query) -> Result<Vec<Record>, Error> {
+    let (condition, values) = conditions(query);
+    let limit = query.limit.unwrap_or(100);
+    let sql = format!("SELECT * FROM ce_outbox WHERE {condition} ORDER BY number LIMIT {limit}");
+    let found: SqlResult<Vec<Record>> = connection
+        .prepare_cached(&sql)
+        .and_then(|mut select| select.query_map(params_from_iter(values), record)?.collect());
+    found.map_err(failed)
+}
+
+fn record(row: &Row<'_>) -> SqlResult<Record> {
+    let unsigned = |column: &str| row.get::<_, i64>(column).map(|value| number(value).unwrap_or(0));
+    Ok(Record {
+        number: unsigned("number")?,
+        target: row.get("target")?,
+        source: row.get("source")?,
+        id: row.get("id")?,
+        ty: row.get("type")?,
+        ordered: row.get("ordered")?,
+        state: State::from_number(row.get("state")?).unwrap_or(State::Pending),
+        attempts: row.get("attempts")?,
+        enqueued: time(row.get("enqueued")?),
+        due: time(row.get("due")?),
+        ended: row.get::<_, Option<i64>>("ended")?.map(time),
+        reason: row.get("reason")?,
+        body: row.get("body")?,
+    })
+}
+
+pub(super) fn attempts(connection: &Connection, number: u64) -> Result<Vec<Attempt>, Error> {
+    let found: SqlResult<Vec<Attempt>> = connection
+        .prepare_cached(
+            "SELECT at, latency, status, detail FROM ce_outbox_attempts WHERE number = ?1 ORDER BY claim",
+        )
+        .and_then(|mut select| {
+            let attempt = |row: &Row<'_>| {
+                let latency = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+                Ok(Attempt {
+                    at: time(row.get(0)?),
+                    latency: Duration::from_micros(latency),
+                    status: row.get(2)?,
+                    detail: row.get(3)?,
+                })
+            };
+            select.query_map([row(number)], attempt)?.collect()
+        });
+    found.map_err(failed)
+}
+
+pub(super) fn targets(connection: &Connection, after: &str) -> Result<Vec<Target>, Error> {
+    let columns = rows::HEALTH;
+    let sql = format!(
+        "SELECT target, {columns} FROM ce_outbox_targets WHERE target > ?1 ORDER BY target LIMIT {PAGE}"
+    );
+    let found: SqlResult<Vec<Target>> = connection.prepare_cached(&sql).and_then(|mut select| {
+        let target = |row: &Row<'_>| Ok(Target { name: row.get(0)?, health: rows::health(row, 1)? });
+        select.query_map([after], target)?.collect()
+    });
+    found.map_err(failed)
+}
+
+pub(super) fn counts(connection: &Connection) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    let rows: SqlResult<Vec<(i16, i64, Option<i64>)>> = connection
+        .prepare_cached("SELECT state, count(*), min(enqueued) FROM ce_outbox GROUP BY state")
+        .and_then(|mut select| {
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        });
+    for (state, count, oldest) in rows.map_err(failed)? {
+        let count = u64::try_from(count).unwrap_or(0);
+        match State::from_number(state) {
+            Some(State::Pending) => (counts.pending, counts.oldest_pending) = (count, oldest.map(time)),
+            Some(State::Delivered) => counts.delivered = count,
+            Some(State::Dead) => counts.dead = count,
+            None => {}
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,186 @@
+//! Settlements, replay and retention.
+
+use super::{failure::failed, number, read::conditions, row, rows};
+use crate::{
+    Health, Query, Retention, Settlement, Step, Ticket,
+    millis::{millis, time},
+};
+use cloudevents_core::Error;
+use rusqlite::{Connection, Result as SqlResult, params_from_iter};
+use std::time::{Duration, SystemTime};
+
+/// The number of attempts that are kept of each message.
+const KEPT: u64 = 32;
+
+/// The number of messages that a transaction replays.
+const CHUNK: i64 = 1000;
+
+pub(super) fn renew(connection: &Connection, tickets: &[Ticket], until: SystemTime) -> Result<usize, Error> {
+    let mut statement = connection
+        .prepare_cached("UPDATE ce_outbox SET due = ?3 WHERE number = ?1 AND claims = ?2 AND state = 0")
+        .map_err(failed)?;
+    let mut renewed = 0_usize;
+    for ticket in tickets {
+        let changed = statement.execute((row(ticket.number), row(ticket.claim), millis(until)));
+        renewed = renewed.saturating_add(changed.map_err(failed)?);
+    }
+    Ok(renewed)
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    settlements: &[Settlement],
+    now: SystemTime,
+) -> Result<usize, Error> {
+    let mut settled = 0_usize;
+    for settlement in settlements {
+        if step(connection, settlement, now).map_err(failed)? {
+            settled = settled.saturating_add(1);
+            log(connection, settlement).map_err(failed)?;
+        }
+        if let Some(health) = &settlement.health {
+            write_health(connection, &settlement.target, health).map_err(failed)?;
+        }
+    }
+    Ok(settled)
+}
+
+/// Returns whether the lease was valid.
+fn step(connection: &Connection, settlement: &Settlement, now: SystemTime) -> SqlResult<bool> {
+    let ticket = (row(settlement.ticket.number), row(settlement.ticket.claim));
+    let ended = "UPDATE ce_outbox SET state = ?3, ended = ?4, reason = ?5 WHERE number = ?1 AND claims = ?2 AND state = 0";
+    let again = "UPDATE ce_outbox SET due = ?3, attempts = attempts - ?4 WHERE number = ?1 AND claims = ?2 AND state = 0";
+    let changed = match &settlement.step {
+        Step::Delivered => {
+            connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, 1, millis(now), None::<&str>))?
+        }
+        Step::Dead(reason) => {
+            connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, 2, millis(now), reason))?
+        }
+        Step::Retry { due, counts } => {
+            let less = i32::from(!counts);
+            connection.prepare_cached(again)?.execute((ticket.0, ticket.1, millis(*due), less))?
+        }
+        Step::Release => connection.prepare_cached(again)?.execute((ticket.0, ticket.1, millis(now), 1))?,
+    };
+    Ok(changed > 0)
+}
+
+fn log(connection: &Connection, settlement: &Settlement) -> SqlResult<()> {
+    let Some(attempt) = &settlement.attempt else { return Ok(()) };
+    let Ticket { number, claim } = settlement.ticket;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO ce_outbox_attempts (number, claim, at, latency, status, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            row(number),
+            row(claim),
+            millis(attempt.at),
+            i64::try_from(attempt.latency.as_micros()).unwrap_or(i64::MAX),
+            &attempt.status,
+            &attempt.detail,
+        ))?;
+    if let Some(old @ 1..) = claim.checked_sub(KEPT) {
+        connection
+            .prepare_cached("DELETE FROM ce_outbox_attempts WHERE number = ?1 AND claim <= ?2")?
+            .execute((row(number), row(old)))?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_health(connection: &Connection, target: &str, health: &Health) -> Result<(), Error> {
+    let sql = "DELETE FROM ce_outbox_targets WHERE target = ?1";
+    connection.prepare_cached(sql).and_then(|mut delete| delete.execute([target])).map_err(failed)?;
+    if health.is_clear() { Ok(()) } else { write_health(connection, target, health).map_err(failed) }
+}
+
+/// A target that the program has disabled stays so, whatever came of messages under way.
+fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
+    if health.is_clear() {
+        connection
+            .prepare_cached("DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0")?
+            .execute([target])?;
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (target) DO UPDATE SET failed = ?2, pauses = ?3, paused_until = ?4, reason = ?5,
+                 disabled = max(disabled, ?6)",
+        )?
+        .execute((
+            target,
+            rows::failed_numbers(health),
+            health.pauses,
+            rows::paused_until(health),
+            &health.reason,
+            health.is_disabled,
+        ))
+        .map(drop)
+}
+
+/// Replays some messages, and returns their number and where to go on.
+pub(super) fn replay(
+    connection: &Connection,
+    query: &Query,
+    now: SystemTime,
+) -> Result<(u64, Option<u64>), Error> {
+    let (condition, values) = conditions(query);
+    let select = format!(
+        "SELECT number FROM ce_outbox WHERE state <> 0 AND {condition} ORDER BY number LIMIT {CHUNK}"
+    );
+    let found: SqlResult<Vec<i64>> = connection
+        .prepare_cached(&select)
+        .and_then(|mut select| select.query_map(params_from_iter(values), |row| row.get(0))?.collect());
+    let found = found.map_err(failed)?;
+    let mut update = connection
+        .prepare_cached(
+            "UPDATE ce_outbox SET state = 0, attempts = 0, claims = claims + 1, due = ?2, ended = NULL, reason = NULL,
+                 expires = ?2 + (expires - started), started = ?2
+             WHERE number = ?1",
+        )
+        .map_err(failed)?;
+    for found in &found {
+        update.execute((found, millis(now))).map_err(failed)?;
+    }
+    let more = i64::try_from(found.len()).is_ok_and(|len| len >= CHUNK);
+    let last = found.last().copied().filter(|_| more).map(number).transpose()?;
+    Ok((u64::try_from(found.len()).unwrap_or(0), last))
+}
+
+pub(super) fn prune(
+    connection: &Connection,
+    retention: Retention,
+    now: SystemTime,
+    limit: usize,
+) -> Result<usize, Error> {
+    let mut pruned = 0_usize;
+    for (state, age) in [(1, retention.delivered), (2, retention.dead)] {
+        let room = limit.saturating_sub(pruned);
+        pruned =
+            pruned.saturating_add(prune_state(connection, state, before(now, age), room).map_err(failed)?);
+    }
+    Ok(pruned)
+}
+
+fn prune_state(connection: &Connection, state: i64, before: i64, limit: usize) -> SqlResult<usize> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let numbers: Vec<i64> = connection
+        .prepare_cached("SELECT number FROM ce_outbox WHERE state = ?1 AND state <> 0 AND ended < ?2 ORDER BY ended LIMIT ?3")?
+        .query_map((state, before, limit), |row| row.get(0))?
+        .collect::<SqlResult<_>>()?;
+    let mut messages = connection.prepare_cached("DELETE FROM ce_outbox WHERE number = ?1")?;
+    let mut attempts = connection.prepare_cached("DELETE FROM ce_outbox_attempts WHERE number = ?1")?;
+    for number in &numbers {
+        attempts.execute([number])?;
+        messages.execute([number])?;
+    }
+    Ok(numbers.len())
+}
+
+fn before(now: SystemTime, age: Duration) -> i64 {
+    millis(now.checked_sub(age).unwrap_or(time(0)))
+}

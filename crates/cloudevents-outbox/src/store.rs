@@ -1,0 +1,202 @@
+//! Stores of an outbox.
+
+use crate::{Attempt, Counts, Health, NewMessage, Query, Record, Target, envelope, millis::since};
+use cloudevents_core::Error;
+use cloudevents_transport::Outgoing;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// Where an outbox keeps its messages. Several workers, in one process or in several, may share a store.
+///
+/// Each call is one transaction: when it returns `Ok`, its effect is durable; when it returns an error, it may have happened or not,
+/// and calling it again is safe, except for [`enqueue`](Self::enqueue), which may then store messages twice. Dropping a future does
+/// not undo its call. Errors that may pass are [temporary](Error::is_temporary): a worker tries again after those and ends with
+/// others.
+pub trait Store: Send + Sync + 'static {
+    /// Stores messages, all or none, and returns their numbers, which grow.
+    fn enqueue(&self, messages: Vec<NewMessage>) -> impl Future<Output = Result<Vec<u64>, Error>> + Send;
+
+    /// Takes messages that are due, and leases them: see [`Claim`].
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, Error>> + Send;
+
+    /// Extends leases until this time. Returns the number of leases that were extended; others have passed to another worker.
+    fn renew(
+        &self,
+        tickets: Vec<Ticket>,
+        until: SystemTime,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Records what came of leased messages. Settlements whose lease has passed to another worker change nothing but the health of
+    /// the target. Returns the number of the others.
+    fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Returns messages, sorted by number: a page of at most [`Query::limit`].
+    fn find(&self, query: Query) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
+
+    /// Returns the last attempts at the message with this number, the earliest first: at least the last 32, if there were as many.
+    fn attempts(&self, number: u64) -> impl Future<Output = Result<Vec<Attempt>, Error>> + Send;
+
+    /// Makes all messages that were delivered or are dead and match the query pending again, due at once, with no attempts and a new
+    /// deadline. Returns their number. It may take several transactions.
+    fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Deletes messages that ended long enough ago, with their attempts: at most `limit` of them. Returns their number.
+    fn prune(
+        &self,
+        retention: Retention,
+        now: SystemTime,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Returns the targets that failed since their last success, and those that are disabled, sorted by name: at most 1,000 after
+    /// this name.
+    fn targets(&self, after: Box<str>) -> impl Future<Output = Result<Vec<Target>, Error>> + Send;
+
+    /// Sets the health of a target. [`Health::default`] makes it active.
+    fn set_health(&self, target: Box<str>, health: Health) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Counts the messages. May read all of them.
+    fn counts(&self) -> impl Future<Output = Result<Counts, Error>> + Send;
+}
+
+/// A request for messages that are due.
+///
+/// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each
+/// that have been due longest. It skips targets that are disabled or paused. Of a target in an outage it takes one message and pauses
+/// the target for the lease. Of the messages in order, it takes the earliest pending ones, if the first of them is due. It increments
+/// the attempts of each message, and makes it due when the lease ends.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The time.
+    pub now: SystemTime,
+    /// The most messages.
+    pub limit: usize,
+    /// The most bytes of their texts. One message always fits.
+    pub bytes: usize,
+    /// How long the messages are leased.
+    pub lease: Duration,
+    /// The most messages of a target, except for those in `rooms`.
+    pub per_target: usize,
+    /// The most messages of these targets, sorted by target.
+    pub rooms: Vec<(Arc<str>, usize)>,
+    /// The target after which to begin; the first one, if `None`.
+    pub after: Option<Arc<str>>,
+}
+
+impl Claim {
+    /// Requests up to this number of messages: up to 64 MiB of them, and any number of a target.
+    pub fn new(now: SystemTime, limit: usize, lease: Duration) -> Self {
+        Self { now, limit, bytes: 64 << 20, lease, per_target: limit, rooms: Vec::new(), after: None }
+    }
+
+    /// The most messages of this target.
+    pub fn room(&self, target: &str) -> usize {
+        let place = self.rooms.binary_search_by(|(name, _)| (**name).cmp(target)).ok();
+        place.and_then(|place| self.rooms.get(place)).map_or(self.per_target, |(_, room)| *room)
+    }
+}
+
+/// Messages that were claimed.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    /// The messages; those of a target in the order of sending.
+    pub messages: Vec<ClaimedMessage>,
+    /// Where to begin the next claim. `None` after the last target.
+    pub next: Option<Arc<str>>,
+    /// Whether a target had as many messages as there was room, and perhaps has more.
+    pub has_more: bool,
+}
+
+/// A message and its lease.
+#[derive(Clone, Debug)]
+pub struct ClaimedMessage {
+    /// The lease.
+    pub ticket: Ticket,
+    /// The target.
+    pub target: Arc<str>,
+    /// Whether the message is in order with others of the target.
+    pub ordered: bool,
+    /// The number of this attempt, from 1. Attempts during an outage of the target do not count.
+    pub attempt: u32,
+    /// When the message was enqueued or last replayed.
+    pub started: SystemTime,
+    /// When it is no longer worth sending.
+    pub expires: Option<SystemTime>,
+    /// How the target did.
+    pub health: Health,
+    /// The message as the store keeps it.
+    pub body: String,
+}
+
+impl ClaimedMessage {
+    /// The message to send. Errors if the store's text is not a message.
+    pub fn outgoing(&self, now: SystemTime) -> Result<Outgoing, Error> {
+        envelope::read(&self.body, self.expires.map(|expires| since(expires, now)))
+    }
+}
+
+/// The right to settle a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// The number of the message.
+    pub number: u64,
+    /// How often the message was claimed or replayed. Another number means another owner.
+    pub claim: u64,
+}
+
+/// What came of a claimed message.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The lease.
+    pub ticket: Ticket,
+    /// The target.
+    pub target: Arc<str>,
+    /// What happens to the message.
+    pub step: Step,
+    /// What to log.
+    pub attempt: Option<Attempt>,
+    /// The new health of the target, if it changed.
+    pub health: Option<Health>,
+}
+
+/// What happens to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The target has it.
+    Delivered,
+    /// It is tried again at this time.
+    Retry {
+        /// When.
+        due: SystemTime,
+        /// Whether the attempt counts. During an outage of the target it does not.
+        counts: bool,
+    },
+    /// It is a dead letter, for this reason.
+    Dead(Box<str>),
+    /// It was not tried, and is due at once.
+    Release,
+}
+
+/// How long messages are kept after they ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// For messages that were delivered. Default: one day.
+    pub delivered: Duration,
+    /// For dead letters. Default: 30 days.
+    pub dead: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        Self { delivered: day, dead: day.saturating_mul(30) }
+    }
+}

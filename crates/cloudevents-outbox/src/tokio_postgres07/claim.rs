@@ -1,0 +1,277 @@
+//! Claims.
+
+use super::{LOCK, failure::failed, limit, number, rows};
+use crate::{
+    Claim, Claimed, ClaimedMessage, Health, Ticket,
+    millis::{later, millis, time},
+};
+use cloudevents_core::Error;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use tokio_postgres::{Client, Row, Transaction, types::Type};
+
+/// The most targets that a claim looks at.
+const TARGETS: usize = 1024;
+
+/// Skips through the index from target to target, and finds what is due of each: up to half of its room of those in order, and up to
+/// all of it of others. A target without such messages has a row, too.
+const CANDIDATES: &str = "
+WITH RECURSIVE t (target, place) AS (
+    (SELECT target, 1::bigint FROM ce_outbox WHERE state = 0 AND target > $1 ORDER BY target LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.target FROM ce_outbox o WHERE o.state = 0 AND o.target > t.target ORDER BY o.target LIMIT 1),
+           t.place + 1
+    FROM t WHERE t.target IS NOT NULL AND t.place < $2
+)
+SELECT t.target, h.failed, h.pauses, h.paused_until, h.reason, h.disabled,
+       d.number, d.claims, d.due, d.ordered, d.size
+FROM t
+LEFT JOIN ce_outbox_targets h ON h.target = t.target
+LEFT JOIN unnest($3::text[], $4::bigint[]) AS r (target, room) ON r.target = t.target
+LEFT JOIN LATERAL (
+    (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
+     WHERE o.state = 0 AND o.ordered AND o.target = t.target
+     ORDER BY o.number LIMIT (coalesce(r.room, $5) + 1) / 2)
+    UNION ALL
+    (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
+     WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
+     ORDER BY o.due, o.number LIMIT coalesce(r.room, $5))
+) d ON NOT coalesce(h.disabled, false) AND coalesce(h.paused_until, 0) <= $6
+WHERE t.target IS NOT NULL
+ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
+";
+
+/// A message that may be claimed.
+struct Candidate {
+    ticket: Ticket,
+    due: i64,
+    ordered: bool,
+    size: usize,
+}
+
+/// What is due of a target, or selected of it.
+struct Group {
+    target: Arc<str>,
+    health: Health,
+    candidates: Vec<Candidate>,
+}
+
+pub(super) async fn claim(client: &mut Client, claim: &Claim) -> Result<Claimed, Error> {
+    let transaction = client.transaction().await.map_err(failed)?;
+    // Claims come one after the other, so that none sees the messages in order that another takes as free.
+    transaction.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await.map_err(failed)?;
+    let mut claimed = Claimed { next: claim.after.clone(), ..Claimed::default() };
+    let chosen = choose(&transaction, claim, &mut claimed).await?;
+    take(&transaction, claim, chosen, &mut claimed).await?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(claimed)
+}
+
+async fn choose(
+    transaction: &Transaction<'_>,
+    claim: &Claim,
+    claimed: &mut Claimed,
+) -> Result<Vec<Group>, Error> {
+    let (mut all, mut number, mut bytes, mut looked) = (Vec::new(), 0_usize, claim.bytes, 0_usize);
+    while looked < TARGETS {
+        let most = claim.limit.clamp(32, TARGETS).min(TARGETS.saturating_sub(looked));
+        let groups = candidates(transaction, claim, claimed.next.as_deref().unwrap_or(""), most).await?;
+        let is_last = groups.len() < most;
+        looked = looked.saturating_add(groups.len());
+        for group in groups {
+            if number >= claim.limit {
+                claimed.has_more = true;
+                return Ok(all);
+            }
+            let room = claim.limit.saturating_sub(number);
+            let chosen = of_target(claim, &group, room, claimed);
+            let mut kept = Vec::new();
+            for candidate in chosen.into_iter().filter_map(|place| group.candidates.get(place)) {
+                if candidate.size > bytes && number > 0 {
+                    claimed.has_more = true;
+                    all.push(Group { target: group.target, health: group.health, candidates: kept });
+                    return Ok(all);
+                }
+                bytes = bytes.saturating_sub(candidate.size);
+                number = number.saturating_add(1);
+                kept.push(Candidate { ..*candidate });
+            }
+            claimed.next = Some(Arc::clone(&group.target));
+            all.push(Group { target: group.target, health: group.health, candidates: kept });
+        }
+        if is_last {
+            claimed.next = None;
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Selects from what is due of a target, as places in the group.
+fn of_target(claim: &Claim, group: &Group, room: usize, claimed: &mut Claimed) -> Vec<usize> {
+    let is_skipped =
+        group.health.is_disabled || group.health.paused_until.is_some_and(|until| until > claim.now);
+    if is_skipped {
+        return Vec::new();
+    }
+    let mut room = room.min(claim.room(&group.target));
+    if group.health.is_outage() {
+        room = room.min(1);
+    }
+    let now = millis(claim.now);
+    let places = || group.candidates.iter().enumerate();
+    let in_order = places().filter(|(_, candidate)| candidate.ordered);
+    let mut chosen: Vec<usize> = in_order
+        .take(room.div_ceil(2))
+        .take_while(|(_, candidate)| candidate.due <= now)
+        .map(|(place, _)| place)
+        .collect();
+    let rest = room.saturating_sub(chosen.len());
+    chosen.extend(places().filter(|(_, candidate)| !candidate.ordered).take(rest).map(|(place, _)| place));
+    claimed.has_more |= chosen.len() >= room;
+    chosen
+}
+
+async fn candidates(
+    transaction: &Transaction<'_>,
+    claim: &Claim,
+    after: &str,
+    most: usize,
+) -> Result<Vec<Group>, Error> {
+    let (targets, rooms): (Vec<&str>, Vec<i64>) =
+        claim.rooms.iter().map(|(target, room)| (&**target, limit(*room))).unzip();
+    let found = transaction
+        .query_typed(
+            CANDIDATES,
+            &[
+                (&after, Type::TEXT),
+                (&limit(most), Type::INT8),
+                (&targets, Type::TEXT_ARRAY),
+                (&rooms, Type::INT8_ARRAY),
+                (&limit(claim.per_target), Type::INT8),
+                (&millis(claim.now), Type::INT8),
+            ],
+        )
+        .await
+        .map_err(failed)?;
+    let mut groups: Vec<Group> = Vec::new();
+    for row in &found {
+        let target: &str = row.try_get("target").map_err(failed)?;
+        if groups.last().is_none_or(|group| *group.target != *target) {
+            let health = if row.try_get::<_, Option<bool>>("disabled").map_err(failed)?.is_some() {
+                rows::health(row).map_err(failed)?
+            } else {
+                Health::default()
+            };
+            groups.push(Group { target: target.into(), health, candidates: Vec::new() });
+        }
+        if let (Some(group), Some(candidate)) = (groups.last_mut(), candidate(row).map_err(failed)?) {
+            group.candidates.push(candidate);
+        }
+    }
+    Ok(groups)
+}
+
+fn candidate(row: &Row) -> Result<Option<Candidate>, tokio_postgres::Error> {
+    let Some(found) = row.try_get::<_, Option<i64>>("number")? else { return Ok(None) };
+    let size: i32 = row.try_get("size")?;
+    Ok(Some(Candidate {
+        ticket: Ticket { number: number(found), claim: number(row.try_get("claims")?) },
+        due: row.try_get("due")?,
+        ordered: row.try_get("ordered")?,
+        size: usize::try_from(size).unwrap_or(0),
+    }))
+}
+
+/// Leases what was selected, except for messages that another worker is settling at the moment.
+async fn take(
+    transaction: &Transaction<'_>,
+    claim: &Claim,
+    chosen: Vec<Group>,
+    claimed: &mut Claimed,
+) -> Result<(), Error> {
+    let tickets = || chosen.iter().flat_map(|chosen| &chosen.candidates).map(|candidate| candidate.ticket);
+    let (numbers, claims) = super::columns(tickets());
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let lock =
+        "SELECT o.number FROM ce_outbox o JOIN unnest($1::bigint[], $2::bigint[]) AS c (number, claims)
+                ON c.number = o.number AND c.claims = o.claims WHERE o.state = 0 FOR UPDATE OF o SKIP LOCKED";
+    let locked = transaction
+        .query_typed(lock, &[(&numbers, Type::INT8_ARRAY), (&claims, Type::INT8_ARRAY)])
+        .await
+        .map_err(failed)?;
+    let free: HashSet<u64> = locked.iter().filter_map(|row| row.try_get(0).ok()).map(number).collect();
+    // Messages behind one that is being settled wait for it.
+    let chosen: Vec<Group> = chosen.into_iter().map(|chosen| without_locked(chosen, &free)).collect();
+    let taken: Vec<i64> = chosen
+        .iter()
+        .flat_map(|chosen| &chosen.candidates)
+        .map(|candidate| super::row(candidate.ticket.number))
+        .collect();
+    let until = millis(later(claim.now, claim.lease));
+    let update =
+        "UPDATE ce_outbox SET due = $2, attempts = attempts + 1, claims = claims + 1 WHERE number = ANY ($1)
+                  RETURNING number, claims, attempts, started, expires, ordered, body";
+    let rows = transaction
+        .query_typed(update, &[(&taken, Type::INT8_ARRAY), (&until, Type::INT8)])
+        .await
+        .map_err(failed)?;
+    let mut rows: HashMap<u64, Row> =
+        rows.into_iter().filter_map(|row| Some((number(row.try_get("number").ok()?), row))).collect();
+    let mut probed = Vec::new();
+    for chosen in &chosen {
+        for candidate in &chosen.candidates {
+            let Some(row) = rows.remove(&candidate.ticket.number) else { continue };
+            claimed.messages.push(message(&row, chosen).map_err(failed)?);
+            if chosen.health.is_outage() {
+                probed.push(&*chosen.target);
+            }
+        }
+    }
+    if !probed.is_empty() {
+        transaction
+            .execute_typed(
+                "UPDATE ce_outbox_targets SET paused_until = $2 WHERE target = ANY ($1)",
+                &[(&probed, Type::TEXT_ARRAY), (&until, Type::INT8)],
+            )
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn without_locked(chosen: Group, free: &HashSet<u64>) -> Group {
+    let mut is_in_order = true;
+    let candidates = chosen
+        .candidates
+        .into_iter()
+        .filter(|candidate| {
+            let is_free = free.contains(&candidate.ticket.number);
+            if candidate.ordered {
+                is_in_order &= is_free;
+                is_in_order
+            } else {
+                is_free
+            }
+        })
+        .collect();
+    Group { candidates, ..chosen }
+}
+
+fn message(row: &Row, chosen: &Group) -> Result<ClaimedMessage, tokio_postgres::Error> {
+    let attempts: i32 = row.try_get("attempts")?;
+    Ok(ClaimedMessage {
+        ticket: Ticket { number: number(row.try_get("number")?), claim: number(row.try_get("claims")?) },
+        target: Arc::clone(&chosen.target),
+        ordered: row.try_get("ordered")?,
+        attempt: u32::try_from(attempts).unwrap_or(0),
+        started: time(row.try_get("started")?),
+        expires: row.try_get::<_, Option<i64>>("expires")?.map(time),
+        health: chosen.health.clone(),
+        body: row.try_get("body")?,
+    })
+}

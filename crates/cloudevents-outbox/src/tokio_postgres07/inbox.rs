@@ -1,0 +1,121 @@
+//! The keys of handled events.
+
+use super::{PostgresStore, failure::failed, limit, number, row};
+use crate::{
+    Begun, InboxStore, Started,
+    millis::{later, millis, time},
+};
+use cloudevents_core::{Error, EventKey};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio_postgres::{Client, GenericClient, types::Type};
+
+/// Records in a transaction of the program that an event is handled, so that it is handled exactly if the transaction commits.
+///
+/// Returns whether the lease still was this one's. If it was not, roll the transaction back: another delivery of the event is being
+/// handled, or was.
+pub async fn complete(transaction: &impl GenericClient, started: &Started) -> Result<bool, Error> {
+    let set = format!("completed = {}", millis(SystemTime::now()));
+    change(transaction, started, &set).await
+}
+
+async fn change(client: &impl GenericClient, started: &Started, set: &str) -> Result<bool, Error> {
+    let update = format!(
+        "UPDATE ce_inbox SET {set} WHERE consumer = $1 AND source = $2 AND id = $3 AND times = $4 AND completed IS NULL"
+    );
+    let changed = client
+        .execute_typed(
+            &update,
+            &[
+                (&&*started.consumer, Type::TEXT),
+                (&started.key.source(), Type::TEXT),
+                (&started.key.id(), Type::TEXT),
+                (&row(started.times), Type::INT8),
+            ],
+        )
+        .await;
+    changed.map(|changed| changed > 0).map_err(failed)
+}
+
+async fn begin(
+    client: &Client,
+    consumer: &Arc<str>,
+    key: &EventKey,
+    now: SystemTime,
+    lease: Duration,
+) -> Result<Begun, Error> {
+    let insert = "INSERT INTO ce_inbox AS i (consumer, source, id, times, until) VALUES ($1, $2, $3, 1, $4)
+                  ON CONFLICT (consumer, source, id) DO UPDATE SET times = i.times + 1, until = $4
+                      WHERE i.completed IS NULL AND i.until <= $5
+                  RETURNING times";
+    let select = "SELECT until, completed FROM ce_inbox WHERE consumer = $1 AND source = $2 AND id = $3";
+    let (consumer_text, source, id) = (&**consumer, key.source(), key.id());
+    let (until, now) = (millis(later(now, lease)), millis(now));
+    loop {
+        let begun = client
+            .query_typed(
+                insert,
+                &[
+                    (&consumer_text, Type::TEXT),
+                    (&source, Type::TEXT),
+                    (&id, Type::TEXT),
+                    (&until, Type::INT8),
+                    (&now, Type::INT8),
+                ],
+            )
+            .await
+            .map_err(failed)?;
+        if let Some(begun) = begun.first() {
+            let times = number(begun.try_get(0).map_err(failed)?);
+            return Ok(Begun::First(Started { consumer: Arc::clone(consumer), key: key.clone(), times }));
+        }
+        let known = client
+            .query_typed(select, &[(&consumer_text, Type::TEXT), (&source, Type::TEXT), (&id, Type::TEXT)])
+            .await
+            .map_err(failed)?;
+        // It may have been forgotten since; then this begins again.
+        if let Some(known) = known.first() {
+            let completed: Option<i64> = known.try_get(1).map_err(failed)?;
+            let until: i64 = known.try_get(0).map_err(failed)?;
+            return Ok(if completed.is_some() { Begun::Done } else { Begun::UnderWay(time(until)) });
+        }
+    }
+}
+
+impl InboxStore for PostgresStore {
+    async fn begin(
+        &self,
+        consumer: Arc<str>,
+        key: EventKey,
+        now: SystemTime,
+        lease: Duration,
+    ) -> Result<Begun, Error> {
+        self.0.run(async |client| begin(client, &consumer, &key, now, lease).await).await
+    }
+
+    async fn complete(&self, started: Started, now: SystemTime) -> Result<bool, Error> {
+        let set = format!("completed = {}", millis(now));
+        self.0.run(async |client| change(client, &started, &set).await).await
+    }
+
+    /// The row stays, with a lease that has ended, so that no later beginning has the same number.
+    async fn abandon(&self, started: Started) -> Result<bool, Error> {
+        self.0.run(async |client| change(client, &started, "until = 0").await).await
+    }
+
+    async fn forget(&self, before: SystemTime, most: usize) -> Result<usize, Error> {
+        let delete = "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
+                          (SELECT consumer, source, id FROM ce_inbox WHERE coalesce(completed, until) < $1 LIMIT $2
+                           FOR UPDATE SKIP LOCKED)";
+        let values = (millis(before), limit(most));
+        let forget = async |client: &mut Client| {
+            client
+                .execute_typed(delete, &[(&values.0, Type::INT8), (&values.1, Type::INT8)])
+                .await
+                .map_err(failed)
+        };
+        Ok(usize::try_from(self.0.run(forget).await?).unwrap_or(usize::MAX))
+    }
+}

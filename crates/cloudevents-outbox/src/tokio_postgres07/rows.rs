@@ -1,0 +1,30 @@
+//! Rows as values.
+
+use crate::{
+    Health,
+    millis::{millis, time},
+};
+use tokio_postgres::{Error, Row};
+
+/// Reads the columns of a target.
+pub(super) fn health(row: &Row) -> Result<Health, Error> {
+    let failed: &str = row.try_get("failed")?;
+    let reason: String = row.try_get("reason")?;
+    Ok(Health {
+        failed: failed.split(' ').filter_map(|number| number.parse().ok()).collect(),
+        pauses: u32::try_from(row.try_get::<_, i64>("pauses")?).unwrap_or(u32::MAX),
+        paused_until: row.try_get::<_, Option<i64>>("paused_until")?.map(time),
+        reason: reason.into(),
+        is_disabled: row.try_get("disabled")?,
+    })
+}
+
+/// What [`health`] reads as the first column.
+pub(super) fn failed_numbers(health: &Health) -> String {
+    let numbers: Vec<String> = health.failed.iter().map(u64::to_string).collect();
+    numbers.join(" ")
+}
+
+pub(super) fn paused_until(health: &Health) -> Option<i64> {
+    health.paused_until.map(millis)
+}

@@ -1,0 +1,71 @@
+//! The tables.
+
+use super::failure::failed;
+use cloudevents_core::{Error, ErrorKind};
+use tokio_postgres::GenericClient;
+
+/// The version of the tables.
+const VERSION: i64 = 1;
+
+/// `ce_outbox_pending` serves claims. Rows leave it when they are settled, so it has the size of the backlog. Targets are compared as
+/// bytes, so that an index can be skipped through by target.
+const TABLES: &str = r#"
+CREATE TABLE IF NOT EXISTS ce_outbox (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    target text COLLATE "C" NOT NULL,
+    source text, id text, type text,
+    ordered boolean NOT NULL,
+    state smallint NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    claims bigint NOT NULL DEFAULT 0,
+    enqueued bigint NOT NULL, started bigint NOT NULL, due bigint NOT NULL, expires bigint, ended bigint,
+    reason text,
+    body text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ce_outbox_pending ON ce_outbox (target, ordered, due, number) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS ce_outbox_in_order ON ce_outbox (target, number) WHERE state = 0 AND ordered;
+CREATE INDEX IF NOT EXISTS ce_outbox_ended ON ce_outbox (state, ended) WHERE state <> 0;
+CREATE TABLE IF NOT EXISTS ce_outbox_attempts (
+    number bigint NOT NULL, claim bigint NOT NULL,
+    at bigint NOT NULL, latency bigint NOT NULL, status text NOT NULL, detail text NOT NULL,
+    PRIMARY KEY (number, claim)
+);
+CREATE TABLE IF NOT EXISTS ce_outbox_targets (
+    target text COLLATE "C" PRIMARY KEY,
+    failed text NOT NULL, pauses bigint NOT NULL, paused_until bigint, reason text NOT NULL, disabled boolean NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ce_inbox (
+    consumer text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
+    times bigint NOT NULL, until bigint NOT NULL, completed bigint,
+    PRIMARY KEY (consumer, source, id)
+);
+CREATE INDEX IF NOT EXISTS ce_inbox_age ON ce_inbox (coalesce(completed, until));
+CREATE TABLE IF NOT EXISTS ce_outbox_schema (version bigint NOT NULL);
+INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce_outbox_schema);
+"#;
+
+/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_schema` and `ce_inbox` in the first schema of
+/// the search path, unless they exist.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version.
+pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
+    if !exist(client).await? {
+        // One statement to the server, and so one transaction: others that create the tables at the same time wait.
+        let all = format!("SELECT pg_advisory_xact_lock({});{TABLES}", super::LOCK);
+        client.batch_execute(&all).await.map_err(failed)?;
+    }
+    let row = client.query_one("SELECT max(version) FROM ce_outbox_schema", &[]).await.map_err(failed)?;
+    match row.try_get::<_, Option<i64>>(0).map_err(failed)? {
+        Some(VERSION) => Ok(()),
+        other => Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
+            "the tables of the outbox have version {}, not {VERSION}",
+            other.unwrap_or_default()
+        ))),
+    }
+}
+
+async fn exist(client: &impl GenericClient) -> Result<bool, Error> {
+    let row =
+        client.query_one("SELECT to_regclass('ce_outbox_schema') IS NOT NULL", &[]).await.map_err(failed)?;
+    row.try_get(0).map_err(failed)
+}

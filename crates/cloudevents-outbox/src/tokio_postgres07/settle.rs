@@ -1,0 +1,226 @@
+//! Settlements, replay and retention.
+
+use super::{failure::failed, limit, number, read::Conditions, row, rows};
+use crate::{
+    Health, Query, Retention, Settlement, Step, Ticket,
+    millis::{millis, time},
+};
+use cloudevents_core::Error;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+use tokio_postgres::{Client, GenericClient, types::Type};
+
+/// The number of attempts that are kept of each message.
+const KEPT: i64 = 32;
+
+/// The number of messages that a transaction replays.
+const CHUNK: i64 = 1000;
+
+/// Changes the messages whose leases are valid, and logs their attempts.
+const SETTLE: &str = "
+WITH s AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::integer[], $6::text[],
+                         $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+        AS s (number, claim, state, due, less, reason, at, latency, status, detail)
+), settled AS (
+    UPDATE ce_outbox o
+    SET state = s.state, due = coalesce(s.due, o.due), attempts = o.attempts - s.less, reason = s.reason,
+        ended = CASE WHEN s.state <> 0 THEN $11 END
+    FROM s WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0
+    RETURNING o.number
+), logged AS (
+    INSERT INTO ce_outbox_attempts (number, claim, at, latency, status, detail)
+    SELECT s.number, s.claim, s.at, s.latency, s.status, s.detail FROM s JOIN settled USING (number)
+    WHERE s.at IS NOT NULL
+    ON CONFLICT (number, claim) DO NOTHING
+)
+SELECT count(*) FROM settled
+";
+
+pub(super) async fn renew(client: &Client, tickets: &[Ticket], until: SystemTime) -> Result<usize, Error> {
+    let (numbers, claims) = super::columns(tickets.iter().copied());
+    let update =
+        "UPDATE ce_outbox o SET due = $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (number, claim)
+                  WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0";
+    let renewed = client
+        .execute_typed(
+            update,
+            &[(&numbers, Type::INT8_ARRAY), (&claims, Type::INT8_ARRAY), (&millis(until), Type::INT8)],
+        )
+        .await
+        .map_err(failed)?;
+    Ok(usize::try_from(renewed).unwrap_or(usize::MAX))
+}
+
+pub(super) async fn settle(
+    client: &mut Client,
+    settlements: &[Settlement],
+    now: SystemTime,
+) -> Result<usize, Error> {
+    let transaction = client.transaction().await.map_err(failed)?;
+    let (numbers, claims) = super::columns(settlements.iter().map(|settlement| settlement.ticket));
+    let steps: Vec<_> = settlements.iter().map(|settlement| columns(&settlement.step, now)).collect();
+    let attempt = |settlement: &Settlement| settlement.attempt.clone();
+    let logged: Vec<_> = settlements.iter().map(attempt).collect();
+    let states: Vec<i16> = steps.iter().map(|(state, ..)| *state).collect();
+    let dues: Vec<Option<i64>> = steps.iter().map(|(_, due, ..)| *due).collect();
+    let less: Vec<i32> = steps.iter().map(|(_, _, less, _)| *less).collect();
+    let reasons: Vec<Option<&str>> = steps.iter().map(|(.., reason)| *reason).collect();
+    let at: Vec<Option<i64>> = logged.iter().map(|log| log.as_ref().map(|log| millis(log.at))).collect();
+    let latency: Vec<Option<i64>> =
+        logged.iter().map(|log| log.as_ref().map(|log| micros(log.latency))).collect();
+    let status: Vec<Option<&str>> = logged.iter().map(|log| log.as_ref().map(|log| &*log.status)).collect();
+    let detail: Vec<Option<&str>> = logged.iter().map(|log| log.as_ref().map(|log| &*log.detail)).collect();
+    let rows = transaction
+        .query_typed(
+            SETTLE,
+            &[
+                (&numbers, Type::INT8_ARRAY),
+                (&claims, Type::INT8_ARRAY),
+                (&states, Type::INT2_ARRAY),
+                (&dues, Type::INT8_ARRAY),
+                (&less, Type::INT4_ARRAY),
+                (&reasons, Type::TEXT_ARRAY),
+                (&at, Type::INT8_ARRAY),
+                (&latency, Type::INT8_ARRAY),
+                (&status, Type::TEXT_ARRAY),
+                (&detail, Type::TEXT_ARRAY),
+                (&millis(now), Type::INT8),
+            ],
+        )
+        .await
+        .map_err(failed)?;
+    let settled: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+    shorten_logs(&transaction, settlements).await?;
+    // In the order of names, so that workers do not wait for each other in a circle.
+    let health: BTreeMap<&str, &Health> = settlements
+        .iter()
+        .filter_map(|settlement| Some((&*settlement.target, settlement.health.as_ref()?)))
+        .collect();
+    for (target, health) in health {
+        write_health(&transaction, target, health).await?;
+    }
+    transaction.commit().await.map_err(failed)?;
+    Ok(usize::try_from(settled).unwrap_or(0))
+}
+
+/// State, time of the next attempt, attempts that do not count, reason.
+fn columns(step: &Step, now: SystemTime) -> (i16, Option<i64>, i32, Option<&str>) {
+    match step {
+        Step::Delivered => (1, None, 0, None),
+        Step::Dead(reason) => (2, None, 0, Some(reason)),
+        Step::Retry { due, counts } => (0, Some(millis(*due)), i32::from(!counts), None),
+        Step::Release => (0, Some(millis(now)), 1, None),
+    }
+}
+
+async fn shorten_logs(client: &impl GenericClient, settlements: &[Settlement]) -> Result<(), Error> {
+    let long =
+        settlements.iter().map(|settlement| settlement.ticket).filter(|ticket| row(ticket.claim) > KEPT);
+    let (numbers, claims) = super::columns(long);
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let delete =
+        "DELETE FROM ce_outbox_attempts a USING unnest($1::bigint[], $2::bigint[]) AS s (number, claim)
+                  WHERE a.number = s.number AND a.claim <= s.claim - $3";
+    let values: &[_] =
+        &[(&numbers as _, Type::INT8_ARRAY), (&claims as _, Type::INT8_ARRAY), (&KEPT as _, Type::INT8)];
+    client.execute_typed(delete, values).await.map(drop).map_err(failed)
+}
+
+pub(super) async fn set_health(client: &mut Client, target: &str, health: &Health) -> Result<(), Error> {
+    let transaction = client.transaction().await.map_err(failed)?;
+    let delete = "DELETE FROM ce_outbox_targets WHERE target = $1";
+    transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
+    if !health.is_clear() {
+        write_health(&transaction, target, health).await?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+/// A target that the program has disabled stays so, whatever came of messages under way.
+async fn write_health(client: &impl GenericClient, target: &str, health: &Health) -> Result<(), Error> {
+    if health.is_clear() {
+        let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled";
+        return client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
+    }
+    let upsert = "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled)
+                  VALUES ($1, $2, $3, $4, $5, $6)
+                  ON CONFLICT (target) DO UPDATE SET failed = $2, pauses = $3, paused_until = $4, reason = $5,
+                      disabled = t.disabled OR $6";
+    client
+        .execute_typed(
+            upsert,
+            &[
+                (&target, Type::TEXT),
+                (&rows::failed_numbers(health), Type::TEXT),
+                (&i64::from(health.pauses), Type::INT8),
+                (&rows::paused_until(health), Type::INT8),
+                (&&*health.reason, Type::TEXT),
+                (&health.is_disabled, Type::BOOL),
+            ],
+        )
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Replays some messages, and returns their number and where to go on.
+pub(super) async fn replay(
+    client: &Client,
+    query: &Query,
+    now: SystemTime,
+) -> Result<(u64, Option<u64>), Error> {
+    let conditions = Conditions::new(query, CHUNK);
+    let now = millis(now);
+    let mut values = conditions.values();
+    values.push((&now, Type::INT8));
+    let update = format!(
+        "WITH found AS (SELECT number FROM ce_outbox WHERE state <> 0 AND {} ORDER BY number LIMIT $9),
+         replayed AS (
+             UPDATE ce_outbox o SET state = 0, attempts = 0, claims = claims + 1, due = $10, ended = NULL, reason = NULL,
+                 expires = $10 + (expires - started), started = $10
+             FROM found WHERE o.number = found.number AND o.state <> 0 RETURNING o.number)
+         SELECT count(*), max(number) FROM replayed",
+        Conditions::SQL
+    );
+    let rows = client.query_typed(&update, &values).await.map_err(failed)?;
+    let Some(row) = rows.first() else { return Ok((0, None)) };
+    let replayed: i64 = row.try_get(0).map_err(failed)?;
+    let last: Option<i64> = row.try_get(1).map_err(failed)?;
+    Ok((number(replayed), last.map(number)))
+}
+
+pub(super) async fn prune(
+    client: &Client,
+    retention: Retention,
+    now: SystemTime,
+    most: usize,
+) -> Result<usize, Error> {
+    let delete = "WITH gone AS (
+                      DELETE FROM ce_outbox WHERE number IN
+                          (SELECT number FROM ce_outbox WHERE state = $1 AND state <> 0 AND ended < $2 ORDER BY ended
+                           LIMIT $3 FOR UPDATE SKIP LOCKED)
+                      RETURNING number),
+                  logs AS (DELETE FROM ce_outbox_attempts a USING gone WHERE a.number = gone.number)
+                  SELECT count(*) FROM gone";
+    let mut pruned = 0_usize;
+    for (state, age) in [(1_i16, retention.delivered), (2_i16, retention.dead)] {
+        let before = millis(now.checked_sub(age).unwrap_or(time(0)));
+        let room = limit(most.saturating_sub(pruned));
+        let rows = client
+            .query_typed(delete, &[(&state, Type::INT2), (&before, Type::INT8), (&room, Type::INT8)])
+            .await
+            .map_err(failed)?;
+        let gone: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+        pruned = pruned.saturating_add(usize::try_from(gone).unwrap_or(0));
+    }
+    Ok(pruned)
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

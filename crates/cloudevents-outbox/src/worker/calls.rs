@@ -1,0 +1,280 @@
+//! Calls of the store: at most one of each kind at a time, and again later where they fail.
+
+use super::{FIRST, OutboxOptions, Tally};
+use crate::{Claim, Claimed, Settlement, Store, Ticket, millis::later};
+use cloudevents_core::Error;
+use cloudevents_transport::connect::Backoff;
+use futures_util::{future::BoxFuture, stream::FuturesUnordered};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// The most settlements of a call.
+const SETTLED: usize = 512;
+
+/// The most messages that a call prunes.
+const PRUNED: usize = 500;
+
+/// The pause between looking for messages to prune.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// Longer than any worker runs.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+pub(super) struct Calls<S> {
+    store: Arc<S>,
+    tally: Arc<Tally>,
+    pub(super) running: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// What is to be recorded.
+    pub(super) settlements: Vec<Settlement>,
+    /// An error that is not temporary.
+    pub(super) fatal: Option<Error>,
+    claim_at: Instant,
+    /// Whether something happened since the last claim began that it may have missed.
+    has_news: bool,
+    claiming: Kind,
+    pass: Pass,
+    settle_at: Instant,
+    settling: Kind,
+    renew_at: Instant,
+    renewing: Kind,
+    prune_at: Instant,
+    pruning: Kind,
+}
+
+/// The state of one kind of call.
+#[derive(Default)]
+struct Kind {
+    is_running: bool,
+    failures: u32,
+}
+
+/// Where claiming is, in a pass over all targets.
+#[derive(Default)]
+struct Pass {
+    after: Option<Arc<str>>,
+    has_claimed: bool,
+    /// Whether a target had more messages than there was room, in this pass or in the last one.
+    is_limited: bool,
+    was_limited: bool,
+}
+
+pub(super) enum Done {
+    Claimed(Result<Claimed, Error>),
+    Settled(Vec<Settlement>, Result<usize, Error>),
+    Renewed(Result<usize, Error>),
+    Pruned(Result<usize, Error>),
+}
+
+impl<S: Store> Calls<S> {
+    pub(super) fn new(store: Arc<S>, tally: Arc<Tally>, options: &OutboxOptions) -> Self {
+        let now = Instant::now();
+        Self {
+            store,
+            tally,
+            running: FuturesUnordered::new(),
+            settlements: Vec::new(),
+            fatal: None,
+            claim_at: now,
+            has_news: false,
+            claiming: Kind::default(),
+            pass: Pass::default(),
+            settle_at: now,
+            settling: Kind::default(),
+            renew_at: after(now, renewal(options)),
+            renewing: Kind::default(),
+            prune_at: options.retention.map_or(after(now, NEVER), |_| now),
+            pruning: Kind::default(),
+        }
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        room: usize,
+        bytes: usize,
+        rooms: impl Iterator<Item = (Arc<str>, usize)>,
+        options: &OutboxOptions,
+    ) {
+        if self.claiming.is_running || Instant::now() < self.claim_at {
+            return;
+        }
+        self.claiming.is_running = true;
+        self.has_news = false;
+        let mut claim = Claim::new(options.clock.now(), room, options.lease);
+        claim.bytes = bytes;
+        claim.per_target = options.per_target.clamp(1, FIRST);
+        claim.rooms = rooms.collect();
+        claim.rooms.sort_unstable();
+        claim.after = self.pass.after.clone();
+        let store = Arc::clone(&self.store);
+        self.running.push(Box::pin(async move { Done::Claimed(store.claim(claim).await) }));
+    }
+
+    /// Returns the messages, and decides when to claim again.
+    pub(super) fn claimed(
+        &mut self,
+        result: Result<Claimed, Error>,
+        options: &OutboxOptions,
+    ) -> Option<Claimed> {
+        let claimed = match self.claiming.ended(result, "messages are not claimed") {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.claim_at = self.claiming.again();
+                self.fail(error);
+                return None;
+            }
+        };
+        let pass = &mut self.pass;
+        pass.has_claimed |= !claimed.messages.is_empty();
+        pass.is_limited |= claimed.has_more;
+        pass.after.clone_from(&claimed.next);
+        if pass.after.is_none() {
+            pass.was_limited = mem::take(&mut pass.is_limited);
+            if !mem::take(&mut pass.has_claimed) && !self.has_news {
+                self.claim_at = after(Instant::now(), options.poll);
+            }
+        }
+        Some(claimed)
+    }
+
+    /// Does not wait for the next poll. After a failure, it does wait.
+    pub(super) fn claim_soon(&mut self) {
+        self.has_news = true;
+        if self.claiming.failures == 0 {
+            self.claim_at = self.claim_at.min(Instant::now());
+        }
+    }
+
+    pub(super) fn settle(&mut self, options: &OutboxOptions) {
+        if self.settling.is_running || self.settlements.is_empty() || Instant::now() < self.settle_at {
+            return;
+        }
+        self.settling.is_running = true;
+        let some = self.settlements.len().min(SETTLED);
+        let settlements: Vec<Settlement> = self.settlements.drain(..some).collect();
+        let (store, now) = (Arc::clone(&self.store), options.clock.now());
+        self.running.push(Box::pin(async move {
+            let settled = store.settle(settlements.clone(), now).await;
+            Done::Settled(settlements, settled)
+        }));
+    }
+
+    /// Returns what is settled. Keeps what is not, to try again.
+    pub(super) fn settled(
+        &mut self,
+        settlements: Vec<Settlement>,
+        result: Result<usize, Error>,
+    ) -> Vec<Settlement> {
+        match self.settling.ended(result, "results are not recorded") {
+            Ok(settled) => {
+                let lost = settlements.len().saturating_sub(settled);
+                Tally::add(&self.tally.lost_leases, u64::try_from(lost).unwrap_or(0));
+                // There is room again, which may be what the last pass lacked.
+                if self.pass.was_limited || self.pass.is_limited || self.claiming.is_running {
+                    self.claim_soon();
+                }
+                settlements
+            }
+            Err(error) => {
+                self.settle_at = self.settling.again();
+                self.fail(error);
+                self.settlements.splice(..0, settlements);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn renew(&mut self, held: &HashMap<Ticket, usize>, options: &OutboxOptions) {
+        if self.renewing.is_running || held.is_empty() || Instant::now() < self.renew_at {
+            return;
+        }
+        self.renewing.is_running = true;
+        self.renew_at = after(Instant::now(), renewal(options));
+        let tickets = held.keys().copied().collect();
+        let (store, until) = (Arc::clone(&self.store), later(options.clock.now(), options.lease));
+        self.running.push(Box::pin(async move { Done::Renewed(store.renew(tickets, until).await) }));
+    }
+
+    pub(super) fn renewed(&mut self, result: Result<usize, Error>) {
+        if let Err(error) = self.renewing.ended(result, "leases are not renewed") {
+            self.renew_at = self.renew_at.min(self.renewing.again());
+            self.fail(error);
+        }
+    }
+
+    pub(super) fn prune(&mut self, options: &OutboxOptions) {
+        let Some(retention) = options.retention else { return };
+        if self.pruning.is_running || Instant::now() < self.prune_at {
+            return;
+        }
+        self.pruning.is_running = true;
+        self.prune_at = after(Instant::now(), PRUNE);
+        let (store, now) = (Arc::clone(&self.store), options.clock.now());
+        self.running.push(Box::pin(async move { Done::Pruned(store.prune(retention, now, PRUNED).await) }));
+    }
+
+    pub(super) fn pruned(&mut self, result: Result<usize, Error>) {
+        match self.pruning.ended(result, "old messages are not deleted") {
+            Ok(PRUNED..) => self.prune_at = Instant::now(),
+            Ok(_) => {}
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The time of the next call.
+    pub(super) fn next_time(&self, can_claim: bool, holds: bool) -> Instant {
+        let times = [
+            (can_claim && !self.claiming.is_running, self.claim_at),
+            (!self.settlements.is_empty() && !self.settling.is_running, self.settle_at),
+            (holds && !self.renewing.is_running, self.renew_at),
+            (can_claim && !self.pruning.is_running, self.prune_at),
+        ];
+        let soonest = times.into_iter().filter(|(is, _)| *is).map(|(_, time)| time).min();
+        soonest.unwrap_or_else(|| after(Instant::now(), PRUNE))
+    }
+
+    /// Whether results could not be recorded the last time.
+    pub(super) fn is_failing(&self) -> bool {
+        self.settling.failures > 0
+    }
+
+    /// Gives up on results that cannot be recorded.
+    pub(super) fn give_up(&mut self) {
+        if self.is_failing() {
+            self.settlements.clear();
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        if !error.is_temporary() {
+            self.settlements.clear();
+            self.fatal = Some(error);
+        }
+    }
+}
+
+impl Kind {
+    fn ended<T>(&mut self, result: Result<T, Error>, what: &str) -> Result<T, Error> {
+        self.is_running = false;
+        match &result {
+            Ok(_) => self.failures = 0,
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                tracing::warn!(%error, failures = self.failures, "{what}");
+            }
+        }
+        result
+    }
+
+    /// When to try again.
+    fn again(&self) -> Instant {
+        after(Instant::now(), Backoff::default().delay(self.failures))
+    }
+}
+
+fn renewal(options: &OutboxOptions) -> Duration {
+    options.lease.checked_div(3).unwrap_or_default()
+}
+
+fn after(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).unwrap_or(now)
+}

@@ -1,0 +1,99 @@
+//! One attempt.
+
+use super::{OutboxOptions, judge::Tried};
+use crate::{ClaimedMessage, Route, Settlement, Step, Ticket};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Outgoing, Receipt};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::{
+    hash::{BuildHasher, RandomState},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::time::{Instant, timeout};
+
+/// A leased message, before its attempt, under way or behind another one.
+pub(super) struct Flight {
+    pub(super) ticket: Ticket,
+    pub(super) target: Arc<str>,
+    pub(super) ordered: bool,
+    /// Whether the store lets this message alone try its target.
+    pub(super) is_probe: bool,
+    attempt: u32,
+    started: SystemTime,
+    /// Until the attempt begins.
+    message: Option<ClaimedMessage>,
+}
+
+pub(super) struct Landed {
+    pub(super) flight: Flight,
+    pub(super) result: Result<Receipt, Error>,
+    pub(super) at: SystemTime,
+    pub(super) latency: Duration,
+}
+
+impl Flight {
+    pub(super) fn new(message: ClaimedMessage, now: SystemTime) -> Self {
+        Self {
+            ticket: message.ticket,
+            target: Arc::clone(&message.target),
+            ordered: message.ordered,
+            is_probe: message.health.is_outage(),
+            attempt: message.attempt,
+            // A clock that went back must not keep a message for ever.
+            started: message.started.min(now),
+            message: Some(message),
+        }
+    }
+
+    /// The message to send, or why it is dead.
+    pub(super) fn outgoing(&mut self, now: SystemTime) -> Result<Outgoing, Box<str>> {
+        let Some(message) = self.message.take() else { return Err("it was tried before".into()) };
+        if message.expires.is_some_and(|expires| expires <= now) {
+            return Err("it expired before it could be delivered".into());
+        }
+        message.outgoing(now).map_err(|error| super::judge::reason(&error))
+    }
+
+    pub(super) fn begin<R: Route>(
+        self,
+        outgoing: Outgoing,
+        route: Arc<R>,
+        options: &OutboxOptions,
+    ) -> BoxFuture<'static, Landed> {
+        let limit = options.attempt_timeout;
+        let clock = options.clock.clone();
+        Box::pin(async move {
+            let (at, begun) = (clock.now(), Instant::now());
+            let sending = async {
+                let sender = route.sender(Arc::clone(&self.target)).await?;
+                sender.send(outgoing).await
+            };
+            let result = match timeout(limit, AssertUnwindSafe(sending).catch_unwind()).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(Error::new(ErrorKind::Transport)
+                    .with_detail("the sender panicked")
+                    .with_temporary(true)),
+                Err(_) => Err(Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("the attempt took longer than {limit:?}"))),
+            };
+            Landed { flight: self, result, at, latency: begun.elapsed() }
+        })
+    }
+
+    pub(super) fn tried(&self) -> Tried {
+        Tried { number: self.ticket.number, attempt: self.attempt, started: self.started }
+    }
+
+    pub(super) fn settled(&self, step: Step) -> Settlement {
+        let (ticket, target) = (self.ticket, Arc::clone(&self.target));
+        Settlement { ticket, target, step, attempt: None, health: None }
+    }
+
+    /// From 0 up to 1. Not a secret: messages that failed together only have to come back at different times.
+    pub(super) fn random(&self) -> f64 {
+        let bits = RandomState::new().hash_one(self.ticket) >> 11;
+        bits as f64 / (1_u64 << 53) as f64
+    }
+}

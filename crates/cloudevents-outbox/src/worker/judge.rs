@@ -1,0 +1,119 @@
+//! What becomes of a message after an attempt, and of its target.
+
+use crate::{
+    Attempt, Health, OutboxOptions, Step,
+    millis::{later, since},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Receipt;
+use std::time::{Duration, SystemTime};
+
+/// The most bytes of an answer or error that are kept.
+const KEPT: usize = 1024;
+
+/// The message that was tried.
+pub(super) struct Tried {
+    pub(super) number: u64,
+    pub(super) attempt: u32,
+    pub(super) started: SystemTime,
+}
+
+/// Decides, and notes in `health` how the target did. `random` is from 0 up to 1.
+pub(super) fn judge(
+    tried: &Tried,
+    result: &Result<Receipt, Error>,
+    health: &mut Health,
+    options: &OutboxOptions,
+    now: SystemTime,
+    random: f64,
+) -> Step {
+    let error = match result {
+        Ok(_) => {
+            *health = Health::default();
+            return Step::Delivered;
+        }
+        Err(error) => error,
+    };
+    // A sender that the program has closed says nothing about the message.
+    if !error.is_temporary() && error.kind() != ErrorKind::Closed {
+        if error.kind() == ErrorKind::Refused {
+            *health = Health::default(); // whoever refuses is there
+        } else {
+            health.paused_until = None;
+        }
+        return Step::Dead(reason(error));
+    }
+    fail(health, tried.number, error);
+    let elapsed = since(now, tried.started);
+    let not_before = error.retry_after();
+    if let Some(wait) = not_before {
+        pause(health, later(now, wait));
+    }
+    if !health.is_outage() {
+        return match options.retry.wait(tried.attempt, elapsed, not_before, random) {
+            Some(wait) => Step::Retry { due: later(now, wait), counts: true },
+            None => Step::Dead(given_up(tried, error, elapsed)),
+        };
+    }
+    if health.paused_until.is_none_or(|until| until <= now) {
+        health.pauses = health.pauses.saturating_add(1);
+        let wait = options.pauses.delay(health.pauses);
+        pause(health, later(now, wait));
+    }
+    let due = health.paused_until.unwrap_or(now);
+    if options.retry.is_within_deadline(elapsed, since(due, now)) {
+        Step::Retry { due, counts: false }
+    } else {
+        Step::Dead(given_up(tried, error, elapsed))
+    }
+}
+
+/// What to log of an attempt.
+pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: Duration) -> Attempt {
+    let (status, detail) = match result {
+        Ok(receipt) => ("delivered", place(receipt)),
+        Err(error) => (error.kind().code(), error.to_string()),
+    };
+    Attempt { at, latency, status: status.into(), detail: first_kib(detail) }
+}
+
+/// Ends texts after 1,024 bytes, between characters.
+pub(super) fn first_kib(mut text: String) -> Box<str> {
+    // Stores of text do not take it.
+    if text.contains('\0') {
+        text = text.replace('\0', "\u{fffd}");
+    }
+    let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text.into()
+}
+
+pub(super) fn reason(error: &Error) -> Box<str> {
+    first_kib(error.to_string())
+}
+
+fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {
+    let (attempts, seconds) = (tried.attempt, elapsed.as_secs());
+    first_kib(format!("given up after {attempts} attempts in {seconds} s: {error}"))
+}
+
+fn fail(health: &mut Health, number: u64, error: &Error) {
+    if !health.failed.contains(&number) && health.failed.len() < Health::OUTAGE {
+        health.failed.push(number);
+    }
+    health.reason = reason(error);
+}
+
+fn pause(health: &mut Health, until: SystemTime) {
+    health.paused_until = Some(health.paused_until.map_or(until, |before| before.max(until)));
+}
+
+fn place(receipt: &Receipt) -> String {
+    let parts = [
+        receipt.place().map(|place| format!("at {place}")),
+        receipt.partition().map(|partition| format!("partition {partition}")),
+        receipt.offset().map(|offset| format!("offset {offset}")),
+        receipt.is_duplicate().filter(|is| *is).map(|_| "the peer had it before".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,308 @@
+//! Workers: they claim messages, send them and settle them.
+
+mod calls;
+mod clock;
+mod flight;
+mod judge;
+mod options;
+mod run;
+
+pub use clock::Clock;
+pub use options::{OutboxMetrics, OutboxOptions};
+pub use run::Run;
+
+pub(crate) use options::Tally;
+
+use crate::{Claimed, Health, Route, Settlement, Step, Store, Ticket};
+use calls::{Calls, Done};
+use cloudevents_core::{Error, ErrorKind};
+use flight::{Flight, Landed};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// The worker's task: everything happens in it, except what senders and stores do in tasks and threads of their own.
+struct Worker<S, R> {
+    route: Arc<R>,
+    options: OutboxOptions,
+    tally: Arc<Tally>,
+    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    /// What is leased and not settled, with the sizes of the texts.
+    held: HashMap<Ticket, usize>,
+    bytes: usize,
+    /// Targets with leased messages, and some that had.
+    targets: HashMap<Arc<str>, Busy>,
+    calls: Calls<S>,
+    /// When to stop waiting for attempts, once the worker stops.
+    drain_until: Option<Instant>,
+    /// Why the worker stops, if not because it was requested.
+    fatal: Option<Error>,
+}
+
+/// The most messages of a target at a time, before one was delivered. Each delivery adds one, so that a target that hangs from the
+/// beginning takes few places.
+const FIRST: usize = 4;
+
+/// The number of targets that the worker remembers while it holds no message of them.
+const IDLE: usize = 1024;
+
+/// A target with leased messages, or that had some.
+struct Busy {
+    held: usize,
+    /// How many messages may be held.
+    window: usize,
+    health: Health,
+    /// Whether a message in order is under way.
+    in_order: bool,
+    /// The messages in order behind it.
+    behind: VecDeque<Flight>,
+}
+
+impl Busy {
+    fn new() -> Self {
+        let behind = VecDeque::new();
+        Self { held: 0, window: FIRST, health: Health::default(), in_order: false, behind }
+    }
+}
+
+pub(crate) async fn run<S: Store, R: Route>(
+    (store, mut wake, tally): (Arc<S>, watch::Receiver<()>, Arc<Tally>),
+    route: R,
+    options: OutboxOptions,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let mut worker = Worker {
+        route: Arc::new(route),
+        flights: FuturesUnordered::new(),
+        held: HashMap::new(),
+        bytes: 0,
+        targets: HashMap::new(),
+        calls: Calls::new(store, Arc::clone(&tally), &options),
+        options,
+        tally,
+        drain_until: None,
+        fatal: None,
+    };
+    loop {
+        worker.start_calls();
+        if worker.is_drained() {
+            return worker.fatal.map_or(Ok(()), Err);
+        }
+        let draining = worker.drain_until.is_some();
+        let next = worker.next_time();
+        tokio::select! {
+            biased;
+            Ok(_) = stopped.wait_for(|stopped| *stopped), if !draining => worker.stop(None),
+            Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => worker.land(landed),
+            Some(done) = worker.calls.running.next(), if !worker.calls.running.is_empty() => worker.called(done),
+            Ok(()) = wake.changed(), if !draining => worker.calls.claim_soon(),
+            () = sleep_until(next) => worker.check_drain(),
+        }
+    }
+}
+
+impl<S: Store, R: Route> Worker<S, R> {
+    fn start_calls(&mut self) {
+        if self.drain_until.is_none() {
+            let room = self.options.in_flight.messages.max(1).saturating_sub(self.held.len());
+            let bytes = self.options.in_flight.bytes.max(1).saturating_sub(self.bytes);
+            if room > 0 && bytes > 0 {
+                let most = self.options.per_target.max(1);
+                let rooms = self.targets.iter().map(|(target, busy)| {
+                    (Arc::clone(target), busy.window.min(most).saturating_sub(busy.held))
+                });
+                self.calls.claim(room, bytes, rooms, &self.options);
+            }
+            self.calls.prune(&self.options);
+        }
+        self.calls.settle(&self.options);
+        self.calls.renew(&self.held, &self.options);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drain_until.is_some()
+            && self.flights.is_empty()
+            && self.calls.running.is_empty()
+            && self.calls.settlements.is_empty()
+    }
+
+    fn next_time(&self) -> Instant {
+        let can_claim = self.drain_until.is_none()
+            && self.held.len() < self.options.in_flight.messages.max(1)
+            && self.bytes < self.options.in_flight.bytes.max(1);
+        let next = self.calls.next_time(can_claim, !self.held.is_empty());
+        self.drain_until.map_or(next, |until| next.min(until))
+    }
+
+    /// Takes no more messages, and returns those that wait for others.
+    fn stop(&mut self, fatal: Option<Error>) {
+        self.fatal = self.fatal.take().or(fatal);
+        if self.drain_until.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        self.drain_until = Some(now.checked_add(self.options.drain).unwrap_or(now));
+        let behind: Vec<Flight> =
+            self.targets.values_mut().flat_map(|busy| std::mem::take(&mut busy.behind)).collect();
+        for flight in behind {
+            self.calls.settlements.push(flight.settled(Step::Release));
+        }
+    }
+
+    /// Gives up on attempts that take too long at the end. Their leases end by themselves, as they may be delivered yet.
+    fn check_drain(&mut self) {
+        if self.drain_until.is_some_and(|until| until <= Instant::now()) {
+            if !self.flights.is_empty() || self.calls.is_failing() {
+                let left = self.flights.len().saturating_add(self.calls.settlements.len());
+                let limit = self.options.drain;
+                let detail =
+                    format!("{left} messages were not settled within {limit:?}; they are sent again");
+                self.fatal = self.fatal.take().or(Some(Error::new(ErrorKind::Timeout).with_detail(detail)));
+            }
+            self.flights.clear();
+            self.calls.give_up();
+            // What is left are calls of the store that are under way.
+            let now = Instant::now();
+            self.drain_until = Some(now.checked_add(self.options.drain).unwrap_or(now));
+        }
+    }
+
+    fn called(&mut self, done: Done) {
+        match done {
+            Done::Claimed(result) => {
+                if let Some(claimed) = self.calls.claimed(result, &self.options) {
+                    self.accept(claimed);
+                }
+            }
+            Done::Settled(settlements, result) => {
+                for settlement in self.calls.settled(settlements, result) {
+                    self.let_go(&settlement);
+                }
+            }
+            Done::Renewed(result) => self.calls.renewed(result),
+            Done::Pruned(result) => self.calls.pruned(result),
+        }
+        if let Some(error) = self.calls.fatal.take() {
+            tracing::error!(%error, "the worker of the outbox ends");
+            self.stop(Some(error));
+        }
+    }
+
+    fn accept(&mut self, claimed: Claimed) {
+        let now = self.options.clock.now();
+        for message in claimed.messages {
+            let size = message.body.len();
+            self.held.insert(message.ticket, size);
+            self.bytes = self.bytes.saturating_add(size);
+            let busy = self.targets.entry(Arc::clone(&message.target)).or_insert_with(Busy::new);
+            if busy.held == 0 {
+                busy.health = message.health.clone();
+            }
+            busy.held = busy.held.saturating_add(1);
+            let flight = Flight::new(message, now);
+            if self.drain_until.is_some() {
+                self.calls.settlements.push(flight.settled(Step::Release));
+            } else if flight.ordered && std::mem::replace(&mut busy.in_order, true) {
+                busy.behind.push_back(flight);
+            } else {
+                self.start(flight);
+            }
+        }
+    }
+
+    /// Starts an attempt, and for messages in order that cannot be tried the next one.
+    fn start(&mut self, flight: Flight) {
+        let mut next = Some(flight);
+        while let Some(mut flight) = next.take() {
+            match flight.outgoing(self.options.clock.now()) {
+                Ok(outgoing) => {
+                    let route = Arc::clone(&self.route);
+                    self.flights.push(flight.begin(outgoing, route, &self.options));
+                }
+                Err(reason) => {
+                    Tally::add(&self.tally.dead, 1);
+                    if flight.ordered {
+                        next = self.next_in_order(&flight.target);
+                    }
+                    self.calls.settlements.push(flight.settled(Step::Dead(reason)));
+                }
+            }
+        }
+    }
+
+    fn next_in_order(&mut self, target: &str) -> Option<Flight> {
+        let busy = self.targets.get_mut(target)?;
+        let next = busy.behind.pop_front();
+        busy.in_order = next.is_some();
+        next
+    }
+
+    fn land(&mut self, landed: Landed) {
+        let Landed { flight, result, at, latency } = landed;
+        let Some(busy) = self.targets.get_mut(&*flight.target) else { return };
+        let before = busy.health.clone();
+        let now = self.options.clock.now();
+        let random = flight.random();
+        let step = judge::judge(&flight.tried(), &result, &mut busy.health, &self.options, now, random);
+        busy.window = match step {
+            Step::Delivered => busy.window.saturating_add(1).min(self.options.per_target.max(FIRST)),
+            Step::Retry { .. } => FIRST,
+            _ => busy.window,
+        };
+        if busy.health.pauses > before.pauses {
+            Tally::add(&self.tally.pauses, 1);
+            let until = busy.health.paused_until.map(|until| crate::millis::since(until, now));
+            tracing::warn!(target = %flight.target, pause = ?until, reason = %busy.health.reason, "the target is unavailable");
+        }
+        // The store has paused a target whose message was a probe.
+        let health = (busy.health != before || flight.is_probe).then(|| busy.health.clone());
+        let counter = match &step {
+            Step::Delivered => &self.tally.delivered,
+            Step::Dead(reason) => {
+                tracing::warn!(target = %flight.target, number = flight.ticket.number, %reason, "a message is dead");
+                &self.tally.dead
+            }
+            _ => &self.tally.retried,
+        };
+        Tally::add(counter, 1);
+        if flight.ordered {
+            let goes_on = matches!(step, Step::Delivered | Step::Dead(_))
+                && !health.as_ref().is_some_and(Health::is_outage);
+            match self.next_in_order(&flight.target) {
+                Some(next) if goes_on => self.start(next),
+                Some(next) => self.release_behind(&flight.target, next),
+                None => {}
+            }
+        }
+        let attempt = judge::attempt(&result, at, latency);
+        self.calls.settlements.push(Settlement { attempt: Some(attempt), health, ..flight.settled(step) });
+    }
+
+    /// Returns the messages in order behind one that failed.
+    fn release_behind(&mut self, target: &str, next: Flight) {
+        let Some(busy) = self.targets.get_mut(target) else { return };
+        busy.in_order = false;
+        let behind = std::mem::take(&mut busy.behind);
+        let all = std::iter::once(next).chain(behind);
+        self.calls.settlements.extend(all.map(|flight| flight.settled(Step::Release)));
+    }
+
+    /// Forgets a message that is settled.
+    fn let_go(&mut self, settlement: &Settlement) {
+        if let Some(size) = self.held.remove(&settlement.ticket) {
+            self.bytes = self.bytes.saturating_sub(size);
+        }
+        if let Some(busy) = self.targets.get_mut(&*settlement.target) {
+            busy.held = busy.held.saturating_sub(1);
+            if busy.held == 0 && (busy.window <= FIRST || self.targets.len() > IDLE) {
+                self.targets.remove(&*settlement.target);
+            }
+        }
+    }
+}

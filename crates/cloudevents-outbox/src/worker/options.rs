@@ -1,0 +1,119 @@
+//! Options of workers, and their counters.
+
+use super::Clock;
+use crate::{Retention, RetrySchedule};
+use cloudevents_transport::{Bounds, connect::Backoff};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Options of a worker.
+///
+/// ```
+/// use cloudevents_outbox::{OutboxOptions, RetrySchedule};
+/// use std::time::Duration;
+///
+/// let mut options = OutboxOptions::default();
+/// options.retry = RetrySchedule::exponential(Duration::from_secs(1), Duration::from_secs(60)).with_attempts(8);
+/// options.per_target = 1;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutboxOptions {
+    /// When a message is tried again, and when it is a dead letter.
+    pub retry: RetrySchedule,
+    /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
+    pub pauses: Backoff,
+    /// The most messages that the worker holds at a time, and the most bytes of their texts. Default: 1,024, and 64 MiB.
+    pub in_flight: Bounds,
+    /// The most messages of one target that the worker holds at a time. It begins with four, and adds one for each delivery, so that
+    /// many targets that hang leave room for the others. Default: 64.
+    pub per_target: usize,
+    /// How long an attempt may take. The sender may still deliver a message after that. Default: 30 seconds.
+    pub attempt_timeout: Duration,
+    /// How long the store reserves a message for this worker. The worker renews it; after a crash, others have the message after this
+    /// time. Default: one minute.
+    pub lease: Duration,
+    /// How often to look for messages that are due, when there were none. Messages enqueued through this [`Outbox`](crate::Outbox) are
+    /// found at once. Default: 250 milliseconds.
+    pub poll: Duration,
+    /// How long to wait for attempts under way at the end. Default: 30 seconds.
+    pub drain: Duration,
+    /// How long messages are kept after they ended; `None`: for ever.
+    pub retention: Option<Retention>,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Default for OutboxOptions {
+    fn default() -> Self {
+        Self {
+            retry: RetrySchedule::default(),
+            pauses: Backoff::default().with_delays(Duration::from_secs(1), Duration::from_secs(300)),
+            in_flight: Bounds::default(),
+            per_target: 64,
+            attempt_timeout: Duration::from_secs(30),
+            lease: Duration::from_secs(60),
+            poll: Duration::from_millis(250),
+            drain: Duration::from_secs(30),
+            retention: Some(Retention::default()),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// What the workers of an [`Outbox`](crate::Outbox) have done, in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxMetrics {
+    /// Messages that were delivered.
+    pub delivered: u64,
+    /// Attempts that failed and will be repeated.
+    pub retried: u64,
+    /// Messages that were given up.
+    pub dead: u64,
+    /// Pauses of unavailable targets.
+    pub pauses: u64,
+    /// Messages that this worker settled too late, after another worker had taken them.
+    pub lost_leases: u64,
+}
+
+/// One line.
+impl fmt::Display for OutboxMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { delivered, retried, dead, pauses, lost_leases } = self;
+        write!(
+            f,
+            "delivered {delivered}, retried {retried}, dead {dead}, pauses {pauses}, lost leases {lost_leases}"
+        )
+    }
+}
+
+/// The counters of [`OutboxMetrics`].
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) delivered: AtomicU64,
+    pub(crate) retried: AtomicU64,
+    pub(crate) dead: AtomicU64,
+    pub(crate) pauses: AtomicU64,
+    pub(crate) lost_leases: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn add(counter: &AtomicU64, number: u64) {
+        counter.fetch_add(number, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> OutboxMetrics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        OutboxMetrics {
+            delivered: read(&self.delivered),
+            retried: read(&self.retried),
+            dead: read(&self.dead),
+            pauses: read(&self.pauses),
+            lost_leases: read(&self.lost_leases),
+        }
+    }
+}

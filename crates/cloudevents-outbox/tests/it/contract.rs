@@ -1,0 +1,496 @@
+//! What every store does. Each check has a store of its own.
+
+use crate::tools::{Arrived, MINUTE, SECOND, at, event, id, message, message_in_order};
+use cloudevents_core::EventKey;
+use cloudevents_outbox::{
+    Attempt, Begun, Claim, ClaimedMessage, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions, Query,
+    Retention, Settlement, State, Step, Store, rusqlite041::SqliteStore,
+};
+use cloudevents_transport::Outgoing;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    check_all(async || {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        SqliteStore::open(folder.path().join(format!("{number}.db"))).unwrap()
+    })
+    .await;
+}
+
+/// Runs every check on a new store.
+pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn() -> S) {
+    what_is_enqueued_is_claimed_unchanged(open().await).await;
+    a_lease_reserves_a_message_until_it_ends(open().await).await;
+    a_renewed_lease_lasts(open().await).await;
+    targets_take_turns(open().await).await;
+    a_claim_covers_any_number_of_targets(open().await).await;
+    claims_are_bounded_by_bytes(open().await).await;
+    messages_in_order_wait_for_each_other(open().await).await;
+    paused_and_disabled_targets_are_skipped(open().await).await;
+    one_message_tries_a_target_in_an_outage(open().await).await;
+    attempts_are_counted_and_logged(open().await).await;
+    the_log_of_attempts_is_bounded(open().await).await;
+    messages_are_found_by_what_they_are(open().await).await;
+    messages_are_replayed_by_event_target_and_time(open().await).await;
+    a_replay_begins_anew(open().await).await;
+    old_messages_are_deleted(open().await).await;
+    no_message_is_claimed_twice_at_once(open().await).await;
+    workers_share_a_store(open().await).await;
+    an_event_is_handled_once(open().await).await;
+    one_of_many_handles_an_event(open().await).await;
+}
+
+async fn claim(store: &impl Store, now: SystemTime, limit: usize) -> Vec<ClaimedMessage> {
+    store.claim(Claim::new(now, limit, MINUTE)).await.unwrap().messages
+}
+
+fn settlement(message: &ClaimedMessage, step: Step) -> Settlement {
+    let (ticket, target) = (message.ticket, Arc::clone(&message.target));
+    Settlement { ticket, target, step, attempt: None, health: None }
+}
+
+async fn settle(store: &impl Store, message: &ClaimedMessage, step: Step, now: SystemTime) {
+    assert_eq!(store.settle(vec![settlement(message, step)], now).await.unwrap(), 1);
+}
+
+fn ids(messages: &[ClaimedMessage]) -> Vec<String> {
+    messages.iter().map(|message| id(&message.outgoing(at(0)).unwrap())).collect()
+}
+
+async fn what_is_enqueued_is_claimed_unchanged(store: impl Store) {
+    let outgoing = Outgoing::from(event("ä\u{1f980}"))
+        .to("elsewhere")
+        .key([0, 255])
+        .header("traceparent", "00-1-2-01")
+        .header("traceparent", [0xff])
+        .expires_after(MINUTE)
+        .priority(7)
+        .reply_to("me")
+        .correlation([1]);
+    let entry = Entry::new("a target \u{1f980}", outgoing).not_before(at(5));
+    let numbers = store.enqueue(vec![entry.encode(at(0)).unwrap(), message("b", 2, at(0))]).await.unwrap();
+    assert!(numbers[0] < numbers[1]);
+    let early = claim(&store, at(4), 10).await;
+    assert_eq!(ids(&early), ["2"]);
+    let claimed = claim(&store, at(5), 10).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!((claimed[0].ticket.number, &*claimed[0].target), (numbers[0], "a target \u{1f980}"));
+    assert_eq!((claimed[0].attempt, claimed[0].started, claimed[0].expires), (1, at(0), Some(at(60))));
+    let outgoing = claimed[0].outgoing(at(15)).unwrap();
+    assert_eq!(id(&outgoing), "ä\u{1f980}");
+    assert_eq!(outgoing.destination(), Some("elsewhere"));
+    assert_eq!(outgoing.record_key().unwrap()[..], [0, 255]);
+    let headers: Vec<_> = outgoing.headers().map(|(name, value)| (name, &value[..])).collect();
+    assert_eq!(headers, [("traceparent", &b"00-1-2-01"[..]), ("traceparent", &[0xff])]);
+    assert_eq!(outgoing.expiry(), Some(45 * SECOND)); // what is left of it
+    assert_eq!((outgoing.priority_level(), outgoing.reply_address()), (Some(7), Some("me")));
+    assert_eq!(outgoing.correlation_data().unwrap()[..], [1]);
+}
+
+async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
+    store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
+    let first = claim(&store, at(0), 10).await;
+    assert_eq!(ids(&first), ["1"]);
+    assert!(claim(&store, at(59), 10).await.is_empty());
+    let second = claim(&store, at(60), 10).await;
+    assert_eq!((second[0].ticket.number, second[0].attempt), (first[0].ticket.number, 2));
+    // The first worker comes too late.
+    let late = settlement(&first[0], Step::Delivered);
+    assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap(), 0);
+    assert_eq!(store.renew(vec![first[0].ticket], at(1000)).await.unwrap(), 0);
+    assert_eq!(store.counts().await.unwrap().pending, 1);
+    settle(&store, &second[0], Step::Delivered, at(62)).await;
+    assert_eq!(store.settle(vec![late], at(63)).await.unwrap(), 0);
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.delivered, counts.oldest_pending), (0, 1, None));
+}
+
+async fn a_renewed_lease_lasts(store: impl Store) {
+    store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
+    let claimed = claim(&store, at(0), 10).await;
+    assert_eq!(store.renew(vec![claimed[0].ticket], at(100)).await.unwrap(), 1);
+    assert!(claim(&store, at(99), 10).await.is_empty());
+    assert_eq!(claim(&store, at(100), 10).await.len(), 1);
+}
+
+async fn targets_take_turns(store: impl Store) {
+    let flood = (0..1000).map(|id| message("flood", id, at(0)));
+    let others = ["Z", "a", "zz", "é", "日本"].map(|target| message(target, target, at(1)));
+    store.enqueue(flood.chain(others).collect()).await.unwrap();
+    let mut request = Claim::new(at(1), 50, MINUTE);
+    request.per_target = 10;
+    let claimed = store.claim(request.clone()).await.unwrap();
+    let mut by_target = BTreeMap::<&str, usize>::new();
+    for message in &claimed.messages {
+        *by_target.entry(&message.target).or_default() += 1;
+    }
+    let expected = [("Z", 1), ("a", 1), ("flood", 10), ("zz", 1), ("é", 1), ("日本", 1)];
+    assert_eq!(by_target.into_iter().collect::<Vec<_>>(), expected);
+    assert!(claimed.has_more && claimed.next.is_none());
+    // The worker has less room for some.
+    request.rooms = vec![("flood".into(), 3)];
+    assert_eq!(store.claim(request.clone()).await.unwrap().messages.len(), 3);
+    // Those that have been due longest come first.
+    request.rooms.clear();
+    let claimed = store.claim(request).await.unwrap();
+    assert_eq!(ids(&claimed.messages), (13..23).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+async fn a_claim_covers_any_number_of_targets(store: impl Store) {
+    const TARGETS: usize = 3000;
+    let messages = (0..TARGETS).map(|target| message(&format!("t{target:05}"), target, at(0)));
+    store.enqueue(messages.collect()).await.unwrap();
+    let mut request = Claim::new(at(0), 100, MINUTE);
+    let (mut seen, mut calls) = (BTreeSet::new(), 0);
+    loop {
+        let claimed = store.claim(request.clone()).await.unwrap();
+        calls += 1;
+        assert!(claimed.messages.len() <= 100);
+        seen.extend(claimed.messages.iter().map(|message| Arc::clone(&message.target)));
+        request.after = claimed.next;
+        if request.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), TARGETS);
+    // Targets whose messages are not due are passed over, in calls of bounded size.
+    assert!(calls <= 40, "{calls} calls");
+    request.now = at(1);
+    let mut passed = 0;
+    loop {
+        let claimed = store.claim(request.clone()).await.unwrap();
+        assert!(claimed.messages.is_empty());
+        passed += 1;
+        request.after = claimed.next;
+        if request.after.is_none() {
+            break;
+        }
+    }
+    assert!((2..=5).contains(&passed), "{passed} calls");
+}
+
+async fn claims_are_bounded_by_bytes(store: impl Store) {
+    let size = message("a", 0, at(0)).body.len();
+    store
+        .enqueue((0..5).map(|id| message("a", id, at(0))).chain([message("b", 5, at(0))]).collect())
+        .await
+        .unwrap();
+    let mut request = Claim::new(at(0), 10, MINUTE);
+    request.bytes = size * 2;
+    let claimed = store.claim(request.clone()).await.unwrap();
+    assert_eq!((claimed.messages.len(), claimed.has_more), (2, true));
+    request.after = claimed.next;
+    assert_eq!(store.claim(request.clone()).await.unwrap().messages.len(), 2);
+    // One message always fits.
+    request.bytes = 1;
+    assert_eq!(ids(&store.claim(request).await.unwrap().messages), ["4"]);
+}
+
+async fn messages_in_order_wait_for_each_other(store: impl Store) {
+    let in_order = (1..=5).map(|id| message_in_order("a", id, at(0)));
+    let apart = (6..=7).map(|id| message("a", id, at(0)));
+    store.enqueue(in_order.chain(apart).collect()).await.unwrap();
+    let claimed = claim(&store, at(0), 4).await;
+    assert_eq!(ids(&claimed), ["1", "2", "6", "7"]);
+    // Those behind wait while one before them is leased.
+    assert!(claim(&store, at(1), 10).await.is_empty());
+    // The first is tried later: all behind it wait, also those that were returned.
+    settle(&store, &claimed[0], Step::Retry { due: at(10), counts: true }, at(2)).await;
+    settle(&store, &claimed[1], Step::Release, at(2)).await;
+    assert!(claim(&store, at(9), 10).await.is_empty());
+    let claimed = claim(&store, at(10), 4).await;
+    assert_eq!(ids(&claimed), ["1", "2"]);
+    assert_eq!((claimed[0].attempt, claimed[1].attempt), (2, 1));
+    // A dead letter leaves the order.
+    settle(&store, &claimed[0], Step::Dead("no".into()), at(11)).await;
+    assert!(claim(&store, at(12), 10).await.is_empty());
+    settle(&store, &claimed[1], Step::Delivered, at(12)).await;
+    assert_eq!(ids(&claim(&store, at(12), 10).await), ["3", "4", "5"]);
+}
+
+async fn paused_and_disabled_targets_are_skipped(store: impl Store) {
+    store.enqueue(["a", "b", "c"].map(|target| message(target, target, at(0))).into()).await.unwrap();
+    let mut paused = Health::default();
+    (paused.paused_until, paused.reason) = (Some(at(10)), "busy".into());
+    store.set_health("a".into(), paused.clone()).await.unwrap();
+    let mut disabled = Health::default();
+    disabled.is_disabled = true;
+    store.set_health("b".into(), disabled.clone()).await.unwrap();
+    let claimed = claim(&store, at(9), 10).await;
+    assert_eq!(ids(&claimed), ["c"]);
+    assert_eq!(ids(&claim(&store, at(10), 10).await), ["a"]);
+    // What comes of messages under way does not enable a target.
+    let after = settlement(&claimed[0], Step::Delivered);
+    let after = Settlement { target: "b".into(), health: Some(Health::default()), ..after };
+    store.settle(vec![after], at(10)).await.unwrap();
+    let targets = store.targets("".into()).await.unwrap();
+    let known: Vec<_> = targets.into_iter().map(|target| (target.name, target.health)).collect();
+    assert_eq!(known, [("a".into(), paused), ("b".into(), disabled)]);
+    assert_eq!(store.targets("a".into()).await.unwrap().len(), 1);
+    store.set_health("b".into(), Health::default()).await.unwrap();
+    assert_eq!(ids(&claim(&store, at(11), 10).await), ["b"]);
+}
+
+async fn one_message_tries_a_target_in_an_outage(store: impl Store) {
+    store.enqueue((1..=5).map(|id| message("a", id, at(0))).collect()).await.unwrap();
+    let mut outage = Health::default();
+    (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], 2, "gone".into());
+    assert!(outage.is_outage());
+    store.set_health("a".into(), outage.clone()).await.unwrap();
+    let claimed = claim(&store, at(0), 10).await;
+    assert_eq!((ids(&claimed), &claimed[0].health), (vec!["1".to_owned()], &outage));
+    // No other worker tries until the lease ends, or the result is known.
+    assert!(claim(&store, at(59), 10).await.is_empty());
+    let back = Settlement { health: Some(Health::default()), ..settlement(&claimed[0], Step::Delivered) };
+    store.settle(vec![back], at(30)).await.unwrap();
+    assert_eq!(ids(&claim(&store, at(31), 10).await), ["2", "3", "4", "5"]);
+    assert!(store.targets("".into()).await.unwrap().is_empty());
+}
+
+async fn attempts_are_counted_and_logged(store: impl Store) {
+    let number = store.enqueue(vec![message("a", 1, at(0))]).await.unwrap()[0];
+    let detail = "ä".repeat(512);
+    let logged = |second: u64, status: &str| Attempt {
+        at: at(second),
+        latency: Duration::from_micros(1234),
+        status: status.into(),
+        detail: detail.as_str().into(),
+    };
+    let steps = [
+        (Step::Retry { due: at(1), counts: true }, "timeout"),
+        (Step::Retry { due: at(2), counts: false }, "unreachable"),
+        (Step::Release, "none"),
+        (Step::Retry { due: at(4), counts: true }, "refused"),
+        (Step::Dead("because".into()), "refused"),
+    ];
+    let mut counted = Vec::new();
+    for (second, (step, status)) in (0..).zip(steps) {
+        let claimed = claim(&store, at(second), 1).await;
+        counted.push(claimed[0].attempt);
+        let attempt = (step != Step::Release).then(|| logged(second, status));
+        let settled = Settlement { attempt, ..settlement(&claimed[0], step) };
+        assert_eq!(store.settle(vec![settled], at(second)).await.unwrap(), 1);
+    }
+    assert_eq!(counted, [1, 2, 2, 2, 3]);
+    let expected =
+        [logged(0, "timeout"), logged(1, "unreachable"), logged(3, "refused"), logged(4, "refused")];
+    assert_eq!(store.attempts(number).await.unwrap(), expected);
+    let record = store.find(Query::default()).await.unwrap().remove(0);
+    assert_eq!((record.number, record.state, record.attempts), (number, State::Dead, 3));
+    assert_eq!((record.reason.as_deref(), record.ended), (Some("because"), Some(at(4))));
+}
+
+async fn the_log_of_attempts_is_bounded(store: impl Store) {
+    let number = store.enqueue(vec![message("a", 1, at(0))]).await.unwrap()[0];
+    for second in 0..100 {
+        let claimed = claim(&store, at(second), 1).await;
+        let attempt =
+            Attempt { at: at(second), latency: SECOND, status: "timeout".into(), detail: "".into() };
+        let step = Step::Retry { due: at(second + 1), counts: false };
+        let settled = Settlement { attempt: Some(attempt), ..settlement(&claimed[0], step) };
+        store.settle(vec![settled], at(second)).await.unwrap();
+    }
+    let attempts = store.attempts(number).await.unwrap();
+    assert!((32..50).contains(&attempts.len()), "{}", attempts.len());
+    assert_eq!(attempts.last().unwrap().at, at(99));
+}
+
+/// Six messages, enqueued a second apart: the first three delivered, dead and pending, and so on.
+async fn a_few(store: &impl Store) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for second in 0..6 {
+        let target = if second < 3 { "a" } else { "b" };
+        numbers.extend(store.enqueue(vec![message(target, second, at(second))]).await.unwrap());
+    }
+    for message in claim(store, at(6), 10).await {
+        let step = match message.ticket.number {
+            number if number == numbers[0] || number == numbers[3] => Step::Delivered,
+            number if number == numbers[1] || number == numbers[4] => Step::Dead("no".into()),
+            _ => Step::Release,
+        };
+        settle(store, &message, step, at(7)).await;
+    }
+    numbers
+}
+
+async fn messages_are_found_by_what_they_are(store: impl Store) {
+    let numbers = a_few(&store).await;
+    let find = async |query: Query| -> Vec<usize> {
+        let found = store.find(query).await.unwrap();
+        found
+            .iter()
+            .map(|record| numbers.iter().position(|number| *number == record.number).unwrap())
+            .collect()
+    };
+    assert_eq!(find(Query::default()).await, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(find(Query::default().with_state(State::Dead)).await, [1, 4]);
+    assert_eq!(find(Query::default().with_target("b")).await, [3, 4, 5]);
+    assert_eq!(find(Query::default().with_event(EventKey::new("/shop", "2").unwrap())).await, [2]);
+    assert_eq!(find(Query::default().with_event(EventKey::new("/other", "2").unwrap())).await, [0; 0]);
+    assert_eq!(find(Query::default().with_number(numbers[5])).await, [5]);
+    assert_eq!(find(Query::default().from(at(1)).until(at(4))).await, [1, 2, 3]);
+    assert_eq!(find(Query::default().with_limit(2)).await, [0, 1]);
+    assert_eq!(find(Query::default().with_limit(2).after(numbers[1])).await, [2, 3]);
+    let record = store.find(Query::default().with_number(numbers[4])).await.unwrap().remove(0);
+    assert_eq!((&*record.target, record.state, record.enqueued), ("b", State::Dead, at(4)));
+    assert_eq!((record.source.as_deref(), record.id.as_deref()), (Some("/shop"), Some("4")));
+    assert_eq!(record.ty.as_deref(), Some("com.example.order.placed"));
+    assert_eq!(id(&record.outgoing().unwrap()), "4");
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.delivered, counts.dead), (2, 2, 2));
+    assert_eq!(counts.oldest_pending, Some(at(2)));
+}
+
+async fn messages_are_replayed_by_event_target_and_time(store: impl Store) {
+    let numbers = a_few(&store).await;
+    let pending = async || -> Vec<u64> {
+        let found = store.find(Query::default().with_state(State::Pending)).await.unwrap();
+        found.iter().map(|record| record.number).collect()
+    };
+    let replay = async |query: Query| store.replay(query, at(10)).await.unwrap();
+    assert_eq!(replay(Query::default().with_event(EventKey::new("/shop", "0").unwrap())).await, 1);
+    assert_eq!(pending().await, [numbers[0], numbers[2], numbers[5]]);
+    assert_eq!(replay(Query::default().with_target("b").with_state(State::Dead)).await, 1);
+    assert_eq!(pending().await, [numbers[0], numbers[2], numbers[4], numbers[5]]);
+    assert_eq!(replay(Query::default().from(at(1)).until(at(3))).await, 1);
+    assert_eq!(replay(Query::default()).await, 1);
+    assert_eq!(pending().await, numbers);
+    // More than fit into a transaction.
+    let many = (0..2500).map(|id| message("many", id, at(20))).collect();
+    store.enqueue(many).await.unwrap();
+    let mut request = Claim::new(at(20), 3000, MINUTE);
+    request.per_target = 3000;
+    let claimed = store.claim(request).await.unwrap().messages;
+    assert_eq!(claimed.len(), 2506);
+    let settlements = claimed.iter().map(|message| settlement(message, Step::Delivered)).collect();
+    store.settle(settlements, at(21)).await.unwrap();
+    assert_eq!(store.replay(Query::default().with_target("many"), at(22)).await.unwrap(), 2500);
+}
+
+async fn a_replay_begins_anew(store: impl Store) {
+    let outgoing = Outgoing::from(event(1)).expires_after(10 * SECOND);
+    let message = Entry::new("a", outgoing).encode(at(0)).unwrap();
+    store.enqueue(vec![message]).await.unwrap();
+    let first = claim(&store, at(0), 1).await;
+    settle(&store, &first[0], Step::Dead("no".into()), at(1)).await;
+    assert_eq!(store.replay(Query::default(), at(1000)).await.unwrap(), 1);
+    // A worker that held it before has no right to it.
+    let late = settlement(&first[0], Step::Delivered);
+    assert_eq!(store.settle(vec![late], at(1000)).await.unwrap(), 0);
+    let again = claim(&store, at(1000), 1).await;
+    assert_eq!((again[0].attempt, again[0].started, again[0].expires), (1, at(1000), Some(at(1010))));
+    let record = store.find(Query::default()).await.unwrap().remove(0);
+    assert_eq!((record.enqueued, record.ended, record.reason), (at(0), None, None));
+}
+
+async fn old_messages_are_deleted(store: impl Store) {
+    let numbers = a_few(&store).await;
+    let retention = Retention { delivered: 10 * SECOND, dead: 20 * SECOND };
+    assert_eq!(store.prune(retention, at(17), 10).await.unwrap(), 0);
+    assert_eq!(store.prune(retention, at(18), 1).await.unwrap(), 1);
+    assert_eq!(store.prune(retention, at(18), 10).await.unwrap(), 1);
+    assert_eq!(store.counts().await.unwrap().dead, 2);
+    assert_eq!(store.prune(retention, at(28), 10).await.unwrap(), 2);
+    let left: Vec<_> =
+        store.find(Query::default()).await.unwrap().iter().map(|record| record.number).collect();
+    assert_eq!(left, [numbers[2], numbers[5]]);
+    assert_eq!(store.prune(retention, at(1000), 10).await.unwrap(), 0);
+}
+
+async fn no_message_is_claimed_twice_at_once(store: impl Store + Clone) {
+    const MESSAGES: usize = 400;
+    let targets = (0..MESSAGES).map(|id| match id % 3 {
+        0 => message("a", id, at(0)),
+        1 => message(&format!("t{}", id % 40), id, at(0)),
+        _ => message_in_order("b", id, at(0)),
+    });
+    store.enqueue(targets.collect()).await.unwrap();
+    let workers = (0..8).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut all = Vec::new();
+            loop {
+                let claimed = claim(&store, at(0), 7).await;
+                if claimed.is_empty() {
+                    return all;
+                }
+                // Those in order are let go one after the other, so that the rest can be claimed.
+                for message in claimed {
+                    all.push((message.ticket.number, message.ordered));
+                    settle(&store, &message, Step::Delivered, at(0)).await;
+                }
+            }
+        })
+    });
+    let mut numbers = Vec::new();
+    for worker in workers.collect::<Vec<_>>() {
+        numbers.extend(worker.await.unwrap().into_iter().map(|(number, _)| number));
+    }
+    // A worker ends when all that is left is leased to others, so the last one may leave some.
+    numbers.extend(claim(&store, at(0), MESSAGES).await.iter().map(|message| message.ticket.number));
+    let distinct: BTreeSet<_> = numbers.iter().collect();
+    assert_eq!(distinct.len(), numbers.len(), "a message was claimed twice");
+    assert_eq!(numbers.len(), MESSAGES);
+}
+
+async fn workers_share_a_store(store: impl Store + Clone) {
+    const MESSAGES: usize = 300;
+    let outbox = Outbox::new(store.clone());
+    let entries = (0..MESSAGES).map(|id| Entry::new(format!("t{}", id % 7), event(id)));
+    outbox.enqueue_all(entries).await.unwrap();
+    let arrived = Arrived::default();
+    let run = async |outbox: Outbox<_>| {
+        let senders: HashMap<_, _> = (0..7).map(|target| (format!("t{target}"), arrived.sender())).collect();
+        outbox.run(senders, OutboxOptions::default()).until(arrived.until(MESSAGES)).await.unwrap();
+    };
+    // Two in the same process, as in two.
+    tokio::join!(run(outbox.clone()), run(Outbox::new(store)));
+    let distinct: BTreeSet<_> = arrived.ids().into_iter().collect();
+    assert_eq!((distinct.len(), arrived.len()), (MESSAGES, MESSAGES));
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.delivered), (0, u64::try_from(MESSAGES).unwrap()));
+}
+
+async fn an_event_is_handled_once(store: impl InboxStore) {
+    let key = event(1).key();
+    let begin = async |consumer: &str, now| {
+        store.begin(consumer.into(), key.clone(), now, 10 * SECOND).await.unwrap()
+    };
+    let Begun::First(first) = begin("a", at(0)).await else { panic!() };
+    assert_eq!(begin("a", at(9)).await, Begun::UnderWay(at(10)));
+    assert!(matches!(begin("b", at(9)).await, Begun::First(_)), "consumers are apart");
+    // The lease ends: the consumer crashed, or is slow.
+    let Begun::First(second) = begin("a", at(10)).await else { panic!() };
+    assert!(!store.complete(first.clone(), at(11)).await.unwrap());
+    assert!(!store.abandon(first).await.unwrap());
+    assert_eq!(begin("a", at(11)).await, Begun::UnderWay(at(20)));
+    assert!(store.abandon(second.clone()).await.unwrap());
+    let Begun::First(third) = begin("a", at(12)).await else { panic!() };
+    assert!(!store.complete(second, at(12)).await.unwrap(), "abandoned");
+    assert!(store.complete(third.clone(), at(12)).await.unwrap());
+    assert_eq!(begin("a", at(1000)).await, Begun::Done);
+    assert!(!store.abandon(third).await.unwrap());
+    assert_eq!(store.forget(at(12), 10).await.unwrap(), 0);
+    assert_eq!(store.forget(at(20), 1).await.unwrap(), 1); // one at a time: that of "a" or of "b"
+    assert_eq!(store.forget(at(20), 10).await.unwrap(), 1);
+    assert!(matches!(begin("a", at(1001)).await, Begun::First(_)));
+}
+
+async fn one_of_many_handles_an_event(store: impl InboxStore + Clone) {
+    let begun = (0..20).map(|_| {
+        let inbox = Inbox::new(store.clone(), "a");
+        tokio::spawn(async move { inbox.begin(event(1).key()).await.unwrap() })
+    });
+    let mut firsts = 0;
+    for begun in begun.collect::<Vec<_>>() {
+        firsts += usize::from(matches!(begun.await.unwrap(), Begun::First(_)));
+    }
+    assert_eq!(firsts, 1);
+}

@@ -1,0 +1,19 @@
+//! The integration tests of this crate.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod contract;
+mod fairness;
+mod kill;
+mod memory;
+mod order;
+mod postgres;
+mod roundtrip;
+mod tools;
+mod worker;

@@ -1,0 +1,192 @@
+//! The store in a real PostgreSQL server, which `.ci/brokers/postgres` starts. Each store has a schema of its own.
+
+use crate::{
+    contract, kill,
+    tools::{Arrived, event},
+};
+use cloudevents_core::ErrorKind;
+use cloudevents_outbox::{
+    Begun, Entry, Inbox, Outbox, OutboxOptions,
+    tokio_postgres07::{self, PostgresStore},
+};
+use std::{
+    env, process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::sleep;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// The URL of the server.
+const URL: &str = "CE_TEST_POSTGRES_URL";
+
+/// The schema for the child that is killed.
+const SCHEMA: &str = "CE_TEST_KILL_SCHEMA";
+
+static SCHEMAS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether there is a server.
+fn there_is_one() -> bool {
+    let is_set = env::var(URL).is_ok();
+    if !is_set {
+        println!("SKIPPED: {URL} is not set; .ci/brokers/postgres starts a server and sets it");
+    }
+    is_set
+}
+
+fn config(schema: &str) -> Config {
+    let mut config: Config = env::var(URL).unwrap().parse().unwrap();
+    config.options(format!("-csearch_path={schema}")).application_name(schema);
+    config
+}
+
+async fn client(schema: &str) -> Client {
+    let (client, connection) = config(schema).connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A new schema.
+async fn schema() -> String {
+    let name = format!("outbox_{}_{}", process::id(), SCHEMAS.fetch_add(1, Ordering::Relaxed));
+    client("public").await.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
+    name
+}
+
+async fn store(schema: &str) -> PostgresStore {
+    PostgresStore::connect(config(schema), NoTls).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_in_postgres() {
+    if there_is_one() {
+        contract::check_all(async || store(&schema().await).await).await;
+    }
+}
+
+/// Not a test: the process that is killed.
+#[tokio::test]
+async fn child() {
+    let Ok(schema) = env::var(SCHEMA) else { return };
+    kill::work(store(&schema).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_program_loses_nothing_in_postgres() {
+    if there_is_one() {
+        let schema = schema().await;
+        let store = store(&schema).await;
+        kill::loses_nothing("postgres::child", SCHEMA, &schema, || store.clone()).await;
+    }
+}
+
+#[tokio::test]
+async fn tables_are_created_once() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let many = (0..8).map(|_| tokio::spawn(PostgresStore::connect(config(&schema), NoTls)));
+    for created in many.collect::<Vec<_>>() {
+        created.await.unwrap().unwrap();
+    }
+    let client = client(&schema).await;
+    client.execute("UPDATE ce_outbox_schema SET version = 77", &[]).await.unwrap();
+    let error = PostgresStore::connect(config(&schema), NoTls).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unsupported, false));
+    assert!(error.detail().contains("version 77"), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_is_stored_with_the_change_it_tells_of() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let outbox = Outbox::new(store(&schema).await);
+    let mut client = client(&schema).await;
+    client.batch_execute("CREATE TABLE orders (id text)").await.unwrap();
+    for (id, commits) in [("1", true), ("2", false)] {
+        let transaction = client.transaction().await.unwrap();
+        transaction.execute("INSERT INTO orders (id) VALUES ($1)", &[&id]).await.unwrap();
+        tokio_postgres07::enqueue(&transaction, &Entry::new("a", event(id))).await.unwrap();
+        if commits {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+    }
+    let arrived = Arrived::default();
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    outbox.run(route, OutboxOptions::default()).until(arrived.until(1)).await.unwrap();
+    assert_eq!(arrived.ids(), ["1"]);
+    assert_eq!(outbox.counts().await.unwrap().pending, 0);
+}
+
+#[tokio::test]
+async fn an_event_is_handled_with_its_effects() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let inbox = Inbox::new(store(&schema).await, "billing");
+    let mut client = client(&schema).await;
+    client.batch_execute("CREATE TABLE invoices (id text)").await.unwrap();
+    for (id, commits) in [("1", true), ("2", false)] {
+        let Begun::First(started) = inbox.begin(event(id).key()).await.unwrap() else { panic!() };
+        let transaction = client.transaction().await.unwrap();
+        transaction.execute("INSERT INTO invoices (id) VALUES ($1)", &[&id]).await.unwrap();
+        assert!(tokio_postgres07::complete(&transaction, &started).await.unwrap());
+        if commits {
+            transaction.commit().await.unwrap();
+            assert_eq!(inbox.begin(event(id).key()).await.unwrap(), Begun::Done);
+        } else {
+            transaction.rollback().await.unwrap();
+            assert!(matches!(inbox.begin(event(id).key()).await.unwrap(), Begun::UnderWay(_)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_outlives_its_connections() {
+    const EVENTS: usize = 200;
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let outbox = Outbox::new(store(&schema).await);
+    let client = client("public").await;
+    let arrived = Arrived::default();
+    let cutting = async {
+        for id in 0..EVENTS {
+            // Perhaps the connection of this call is cut: then it is not known whether the message is stored.
+            while outbox.enqueue(Entry::new("a", event(id))).await.is_err() {}
+            if id % 20 == 0 {
+                let cut =
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
+                client.execute(cut, &[&schema]).await.unwrap();
+            }
+        }
+        while outbox.counts().await.map_or(1, |counts| counts.pending) > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let peer = arrived.sender();
+    let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
+    let mut options = OutboxOptions::default();
+    options.lease = Duration::from_secs(1);
+    outbox.run(route, options).until(cutting).await.unwrap();
+    let distinct: std::collections::BTreeSet<_> = arrived.ids().into_iter().collect();
+    assert_eq!(distinct.len(), EVENTS);
+}
+
+#[tokio::test]
+async fn no_server_is_reported() {
+    let config: Config = "postgresql://ci@127.0.0.1:1/none".parse().unwrap();
+    let error = PostgresStore::connect(config, NoTls).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unreachable, true));
+}

@@ -1,0 +1,516 @@
+//! What workers do, with virtual time.
+
+use crate::tools::{Arrived, MINUTE, SECOND, at, event, sender, tokio_clock};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_outbox::{
+    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Outbox, OutboxOptions, Query, Record,
+    Retention, RetrySchedule, Settlement, State, Store, Target, Ticket, rusqlite041::SqliteStore,
+};
+use cloudevents_transport::{Outgoing, Receipt, Sender};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio::time::{Instant, sleep};
+
+fn outbox() -> Outbox<SqliteStore> {
+    Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(tokio_clock())
+}
+
+fn options() -> OutboxOptions {
+    let mut options = OutboxOptions::default();
+    options.clock = tokio_clock();
+    options.retry = RetrySchedule::exponential(SECOND, MINUTE).with_jitter(0);
+    options
+}
+
+fn to<const N: usize>(senders: [(&str, Sender); N]) -> HashMap<String, Sender> {
+    senders.into_iter().map(|(target, sender)| (target.to_owned(), sender)).collect()
+}
+
+async fn enqueue(outbox: &Outbox<impl Store>, target: &str, ids: std::ops::Range<usize>) {
+    outbox.enqueue_all(ids.map(|id| Entry::new(target, event(id)))).await.unwrap();
+}
+
+/// Waits until the store has no pending messages, or this time.
+async fn done(outbox: &Outbox<impl Store>) {
+    let waiting = async {
+        let mut pause = Duration::from_millis(50);
+        while outbox.counts().await.unwrap().pending > 0 {
+            sleep(pause).await;
+            pause = pause.mul_f64(1.1).min(10 * SECOND);
+        }
+    };
+    tokio::time::timeout(30 * 24 * 60 * MINUTE, waiting).await.expect("messages are still pending");
+}
+
+async fn statuses(outbox: &Outbox<impl Store>, number: u64) -> Vec<String> {
+    outbox.attempts(number).await.unwrap().iter().map(|attempt| attempt.status.to_string()).collect()
+}
+
+/// A peer that fails so many times with this error, then takes everything.
+fn fails_first(times: usize, error: Error, arrived: &Arrived) -> Sender {
+    let (arrived, left) = (arrived.clone(), AtomicUsize::new(times));
+    sender(move |outgoing| {
+        let fails =
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let result = if fails { Err(error.clone()) } else { Ok(Receipt::new()) };
+        if result.is_ok() {
+            arrived.note(&outgoing);
+        }
+        async move { result }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_tried_again_with_growing_waits() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+    let peer = fails_first(4, Error::new(ErrorKind::Timeout).with_detail("a slow peer"), &arrived);
+    outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
+    let waited = arrived.times()[0].1 - begin;
+    assert!(waited >= 15 * SECOND && waited < 17 * SECOND, "{waited:?}"); // 1 + 2 + 4 + 8
+    assert_eq!(statuses(&outbox, number).await, ["timeout", "timeout", "timeout", "timeout", "delivered"]);
+    let attempts = outbox.attempts(number).await.unwrap();
+    assert_eq!(&*attempts[0].detail, "the time limit passed: a slow peer [timeout]");
+    assert_eq!((outbox.metrics().retried, outbox.metrics().delivered), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_a_dead_letter_with_its_reason() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..2).await;
+    let peer = fails_first(1, Error::new(ErrorKind::Refused).with_detail("x".repeat(5000)), &arrived);
+    outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    assert_eq!((dead.len(), dead[0].attempts), (1, 1));
+    let reason = dead[0].reason.as_deref().unwrap();
+    assert!(reason.starts_with("the peer refused this: xxx") && reason.len() == 1024, "{reason}");
+    assert_eq!(outbox.attempts(dead[0].number).await.unwrap()[0].detail.len(), 1024);
+    assert_eq!((arrived.len(), outbox.metrics().dead), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_makes_a_dead_letter() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+    let mut options = options();
+    options.retry = options.retry.with_attempts(3);
+    let peer = fails_first(usize::MAX, Error::new(ErrorKind::Timeout), &arrived);
+    outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+    let dead = outbox.find(Query::default()).await.unwrap().remove(0);
+    assert_eq!((dead.state, dead.attempts), (State::Dead, 3));
+    assert!(dead.reason.unwrap().starts_with("given up after 3 attempts in 3 s: the time limit passed"));
+    assert_eq!(statuses(&outbox, number).await, ["timeout"; 3]);
+    // A replay gives it three more.
+    assert_eq!(outbox.replay(Query::default().with_number(number)).await.unwrap(), 1);
+    let peer = fails_first(2, Error::new(ErrorKind::Timeout), &arrived);
+    outbox.run(to([("a", peer)]), self::options()).until(done(&outbox)).await.unwrap();
+    assert_eq!(arrived.ids(), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_is_dead_while_its_target_is_unavailable() {
+    const AWAY: Duration = Duration::from_secs(2 * 3600);
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let tries = Arc::new(AtomicUsize::new(0));
+    let peer = {
+        let (arrived, tries) = (arrived.clone(), Arc::clone(&tries));
+        sender(move |outgoing| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            let is_away = begin.elapsed() < AWAY;
+            if !is_away {
+                arrived.note(&outgoing);
+            }
+            async move { if is_away { Err(Error::new(ErrorKind::Unreachable)) } else { Ok(Receipt::new()) } }
+        })
+    };
+    let others = Arrived::default();
+    enqueue(&outbox, "away", 0..200).await;
+    enqueue(&outbox, "there", 200..300).await;
+    let mut options = options();
+    options.retry = options.retry.with_attempts(3);
+    let route = to([("away", peer), ("there", others.sender())]);
+    let looking = async {
+        others.until(100).await;
+        assert!(begin.elapsed() < SECOND, "the other target waited {:?}", begin.elapsed());
+        sleep(MINUTE * 60).await;
+        let targets = outbox.targets("").await.unwrap();
+        assert_eq!((targets.len(), &*targets[0].name), (1, "away"));
+        assert!(targets[0].health.is_outage() && targets[0].health.reason.contains("unreachable"));
+        done(&outbox).await;
+    };
+    outbox.run(route, options).until(looking).await.unwrap();
+    assert_eq!(outbox.counts().await.unwrap().dead, 0);
+    assert_eq!(arrived.ids().into_iter().collect::<BTreeSet<_>>().len(), 200);
+    assert_eq!(arrived.len(), 200);
+    // A burst, then a few: one at a time with pauses of up to five minutes.
+    let tries = tries.load(Ordering::Relaxed) - 200;
+    assert!((20..100).contains(&tries), "{tries} tries in vain");
+    assert!(arrived.times()[0].1 - begin < AWAY + 6 * MINUTE);
+    assert!(outbox.targets("").await.unwrap().is_empty());
+    assert!((20..80).contains(&outbox.metrics().pauses), "{}", outbox.metrics());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_ends_an_outage_for_a_message() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "away", 0..5).await;
+    let mut options = options();
+    options.retry = options.retry.with_deadline(60 * MINUTE);
+    let peer = fails_first(usize::MAX, Error::new(ErrorKind::Unreachable), &arrived);
+    let begin = Instant::now();
+    outbox.run(to([("away", peer)]), options).until(done(&outbox)).await.unwrap();
+    assert_eq!(outbox.counts().await.unwrap().dead, 5);
+    assert!(begin.elapsed() > 50 * MINUTE && begin.elapsed() < 120 * MINUTE, "{:?}", begin.elapsed());
+    let dead = outbox.find(Query::default()).await.unwrap();
+    assert!(dead.iter().all(|dead| dead.reason.as_deref().unwrap().starts_with("given up after ")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_is_not_tried_before_the_time_it_requested() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    enqueue(&outbox, "a", 0..1).await;
+    let busy = Error::new(ErrorKind::Refused).with_retry_after(100 * SECOND);
+    let looking = async {
+        sleep(10 * SECOND).await;
+        enqueue(&outbox, "a", 1..2).await; // the request concerns this one, too
+        done(&outbox).await;
+    };
+    let peer = fails_first(1, busy, &arrived);
+    outbox.run(to([("a", peer)]), options()).until(looking).await.unwrap();
+    let times: Vec<_> = arrived.times().iter().map(|(_, time)| *time - begin).collect();
+    assert!(times.iter().all(|time| *time >= 100 * SECOND && *time < 102 * SECOND), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_wait_beyond_the_deadline_makes_a_dead_letter() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    enqueue(&outbox, "a", 0..1).await;
+    let busy = Error::new(ErrorKind::Refused).with_retry_after(100 * SECOND);
+    let mut options = options();
+    options.retry = options.retry.with_deadline(50 * SECOND);
+    let looking = async {
+        done(&outbox).await;
+        assert_eq!(outbox.counts().await.unwrap().dead, 1);
+        enqueue(&outbox, "a", 1..2).await;
+        arrived.until(1).await;
+    };
+    let peer = fails_first(1, busy, &arrived);
+    outbox.run(to([("a", peer)]), options).until(looking).await.unwrap();
+    assert!(arrived.times()[0].1 - begin >= 100 * SECOND, "the target did not pause");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_hangs_or_panics_is_a_failure() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let number = outbox.enqueue(Entry::new("a", event(1))).await.unwrap();
+    let times = AtomicUsize::new(0);
+    let route = {
+        let arrived = arrived.clone();
+        move |_: Arc<str>| {
+            let time = times.fetch_add(1, Ordering::Relaxed);
+            let arrived = arrived.clone();
+            async move {
+                match time {
+                    0 => Ok(sender(|_| std::future::pending())),
+                    1 => panic!("on purpose"),
+                    2 => std::future::pending().await,
+                    _ => Ok(arrived.sender()),
+                }
+            }
+        }
+    };
+    outbox.run(route, options()).until(done(&outbox)).await.unwrap();
+    assert_eq!(statuses(&outbox, number).await, ["timeout", "transport", "timeout", "delivered"]);
+    let attempts = outbox.attempts(number).await.unwrap();
+    assert_eq!(attempts[0].latency, 30 * SECOND);
+    assert!(attempts[1].detail.contains("the sender panicked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_is_dead_without_an_attempt() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let outgoing = Outgoing::from(event(1)).expires_after(10 * SECOND);
+    let number = outbox.enqueue(Entry::new("a", outgoing).not_before(at(11))).await.unwrap();
+    outbox.run(to([("a", arrived.sender())]), options()).until(done(&outbox)).await.unwrap();
+    let dead = outbox.find(Query::default().with_number(number)).await.unwrap().remove(0);
+    assert_eq!(dead.reason.as_deref(), Some("it expired before it could be delivered"));
+    assert!(outbox.attempts(number).await.unwrap().is_empty() && arrived.len() == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_is_no_message_is_a_dead_letter() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let mut messages = Vec::new();
+    for (id, body) in
+        [r#"{"v":2}"#, "", r#"{"v":1}"#, r#"{"v":1,"document":["json",false,"%"]}"#].iter().enumerate()
+    {
+        let mut message = Entry::new("a", event(id)).in_order().encode(at(0)).unwrap();
+        message.body = (*body).to_owned();
+        messages.push(message);
+    }
+    messages.push(Entry::new("a", event("good")).in_order().encode(at(0)).unwrap());
+    outbox.store().enqueue(messages).await.unwrap();
+    outbox.run(to([("a", arrived.sender())]), options()).until(done(&outbox)).await.unwrap();
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    assert_eq!((dead.len(), arrived.ids()), (4, vec!["good".to_owned()]));
+    assert!(dead[0].reason.as_deref().unwrap().contains("version 2"), "{:?}", dead[0].reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_without_a_sender_pauses() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "unknown", 0..10).await;
+    enqueue(&outbox, "known", 10..20).await;
+    let old = outbox.run(to([("known", arrived.sender())]), options());
+    old.until(sleep(10 * MINUTE)).await.unwrap();
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.delivered, counts.dead), (10, 10, 0));
+    let targets = outbox.targets("").await.unwrap();
+    assert!(targets[0].health.reason.contains("no sender for the target unknown"));
+    outbox.resume("unknown").await.unwrap();
+    outbox.run(to([("unknown", arrived.sender())]), options()).until(done(&outbox)).await.unwrap();
+    assert_eq!(arrived.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_target_waits_until_it_is_resumed() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    outbox.disable("a", "the customer left").await.unwrap();
+    enqueue(&outbox, "a", 0..3).await;
+    let looking = async {
+        sleep(60 * MINUTE).await;
+        assert_eq!(arrived.len(), 0);
+        outbox.resume("a").await.unwrap();
+        let resumed = Instant::now();
+        arrived.until(3).await;
+        assert!(resumed.elapsed() < SECOND);
+    };
+    outbox.run(to([("a", arrived.sender())]), options()).until(looking).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_enqueued_here_is_sent_at_once_and_elsewhere_after_a_poll() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let mut options = options();
+    options.poll = 100 * SECOND;
+    let looking = async {
+        sleep(10 * SECOND).await;
+        let begin = Instant::now();
+        enqueue(&outbox, "a", 0..1).await;
+        arrived.until(1).await;
+        assert!(begin.elapsed() < SECOND, "{:?}", begin.elapsed());
+        let elsewhere = Entry::new("a", event(2)).encode(at(10)).unwrap();
+        outbox.store().enqueue(vec![elsewhere]).await.unwrap();
+        arrived.until(2).await;
+        assert!(begin.elapsed() > 50 * SECOND && begin.elapsed() < 110 * SECOND, "{:?}", begin.elapsed());
+    };
+    outbox.run(to([("a", arrived.sender())]), options).until(looking).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_at_once_is_bounded() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    for target in ["a", "b", "c"] {
+        enqueue(&outbox, target, 0..100).await;
+    }
+    let now = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let peer = {
+        let (arrived, now) = (arrived.clone(), Arc::clone(&now));
+        sender(move |outgoing| {
+            let (arrived, now) = (arrived.clone(), Arc::clone(&now));
+            async move {
+                let running = now.0.fetch_add(1, Ordering::Relaxed) + 1;
+                now.1.fetch_max(running, Ordering::Relaxed);
+                sleep(SECOND).await;
+                now.0.fetch_sub(1, Ordering::Relaxed);
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let mut options = options();
+    options.in_flight.messages = 8;
+    options.per_target = 2;
+    let route = to([("a", peer.clone()), ("b", peer.clone()), ("c", peer)]);
+    let begin = Instant::now();
+    outbox.run(route, options).until(arrived.until(300)).await.unwrap();
+    assert_eq!(now.1.load(Ordering::Relaxed), 6);
+    // 300 messages, six at a time, a second each, without pauses in between.
+    assert!(begin.elapsed() < 51 * SECOND, "{:?}", begin.elapsed());
+    assert_eq!(arrived.len(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_last_as_long_as_attempts() {
+    let store = SqliteStore::in_memory().unwrap();
+    let (one, two) = (Outbox::new(store.clone()).with_clock(tokio_clock()), Outbox::new(store));
+    let arrived = Arrived::default();
+    enqueue(&one, "a", 0..1).await;
+    let slow = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let arrived = arrived.clone();
+            async move {
+                arrived.note(&outgoing);
+                sleep(10 * MINUTE).await;
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let mut options = options();
+    options.attempt_timeout = 60 * MINUTE;
+    let first = one.run(to([("a", slow.clone())]), options.clone()).until(done(&one));
+    let second = two.run(to([("a", slow)]), options).until(done(&two));
+    let (first, second) = tokio::join!(first, second);
+    first.and(second).unwrap();
+    assert_eq!(arrived.len(), 1);
+    assert_eq!((one.metrics().lost_leases, two.metrics().lost_leases), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_attempts_and_returns_the_rest() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    outbox.enqueue_all((0..10).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let slow = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let arrived = arrived.clone();
+            async move {
+                sleep(5 * SECOND).await;
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let begin = Instant::now();
+    outbox.run(to([("a", slow)]), options()).until(sleep(SECOND)).await.unwrap();
+    assert_eq!((begin.elapsed().as_secs(), arrived.len()), (5, 1));
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.delivered), (9, 1));
+    // No lease is left, and no attempt was counted for what was returned.
+    let pending = outbox.find(Query::default().with_state(State::Pending)).await.unwrap();
+    assert!(pending.iter().all(|record| record.attempts == 0 && record.due <= at(5)), "{pending:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_ends_at_the_deadline() {
+    let (outbox, begin) = (outbox(), Instant::now());
+    enqueue(&outbox, "a", 0..1).await;
+    let mut options = options();
+    (options.drain, options.attempt_timeout) = (7 * SECOND, 60 * MINUTE);
+    let hangs = sender(|_| std::future::pending());
+    let ended = outbox.run(to([("a", hangs)]), options).until(sleep(SECOND)).await.unwrap_err();
+    assert_eq!((ended.kind(), begin.elapsed().as_secs()), (ErrorKind::Timeout, 8));
+    assert!(ended.detail().contains("1 messages were not settled within 7s"), "{ended}");
+    // The lease ends, and another worker has the message.
+    let arrived = Arrived::default();
+    outbox.run(to([("a", arrived.sender())]), self::options()).until(done(&outbox)).await.unwrap();
+    assert!(arrived.times()[0].1 - begin >= 59 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_for_a_while_loses_nothing_and_sends_nothing_twice() {
+    let inner = SqliteStore::in_memory().unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let error = Error::new(ErrorKind::Disconnected);
+    let outbox = Outbox::new(Flaky { inner, broken: Arc::clone(&broken), error }).with_clock(tokio_clock());
+    let arrived = Arrived::default();
+    enqueue(&outbox, "a", 0..4).await;
+    let peer = {
+        let (arrived, broken) = (arrived.clone(), Arc::clone(&broken));
+        sender(move |outgoing| {
+            broken.store(true, Ordering::Relaxed); // while they are under way
+            arrived.note(&outgoing);
+            async { Ok(Receipt::new()) }
+        })
+    };
+    let looking = async {
+        arrived.until(4).await;
+        sleep(30 * SECOND).await;
+        broken.store(false, Ordering::Relaxed);
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(looking).await.unwrap();
+    assert_eq!((arrived.len(), outbox.metrics().delivered), (4, 4));
+    assert_eq!(outbox.counts().await.unwrap().delivered, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_for_good_ends_the_worker() {
+    let inner = SqliteStore::in_memory().unwrap();
+    let broken = Arc::new(AtomicBool::new(true));
+    let error = Error::new(ErrorKind::Transport).with_detail("no such table");
+    let outbox = Outbox::new(Flaky { inner, broken, error });
+    let ended = outbox.run(to([]), options()).await.unwrap_err();
+    assert_eq!(ended.detail(), "no such table");
+}
+
+/// A store that fails while it is broken.
+struct Flaky {
+    inner: SqliteStore,
+    broken: Arc<AtomicBool>,
+    error: Error,
+}
+
+impl Flaky {
+    fn store(&self) -> Result<&SqliteStore, Error> {
+        if self.broken.load(Ordering::Relaxed) { Err(self.error.clone()) } else { Ok(&self.inner) }
+    }
+}
+
+impl Store for Flaky {
+    async fn enqueue(&self, messages: Vec<NewMessage>) -> Result<Vec<u64>, Error> {
+        self.store()?.enqueue(messages).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
+        self.store()?.claim(claim).await
+    }
+    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<usize, Error> {
+        self.store()?.renew(tickets, until).await
+    }
+    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
+        self.store()?.settle(settlements, now).await
+    }
+    async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
+        self.inner.find(query).await
+    }
+    async fn attempts(&self, number: u64) -> Result<Vec<Attempt>, Error> {
+        self.inner.attempts(number).await
+    }
+    async fn replay(&self, query: Query, now: SystemTime) -> Result<u64, Error> {
+        self.inner.replay(query, now).await
+    }
+    async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
+        self.store()?.prune(retention, now, limit).await
+    }
+    async fn targets(&self, after: Box<str>) -> Result<Vec<Target>, Error> {
+        self.inner.targets(after).await
+    }
+    async fn set_health(&self, target: Box<str>, health: Health) -> Result<(), Error> {
+        self.inner.set_health(target, health).await
+    }
+    async fn counts(&self) -> Result<Counts, Error> {
+        self.inner.counts().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_messages_go_while_a_worker_runs() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..1200).await;
+    let mut options = options();
+    options.retention = Some(Retention { delivered: 10 * MINUTE, dead: 10 * MINUTE });
+    let looking = async {
+        done(&outbox).await;
+        assert_eq!(outbox.counts().await.unwrap().delivered, 1200);
+        sleep(12 * MINUTE).await;
+        assert_eq!(outbox.counts().await.unwrap(), Counts::default());
+    };
+    outbox.run(to([("a", arrived.sender())]), options).until(looking).await.unwrap();
+}

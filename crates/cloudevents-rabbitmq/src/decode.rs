@@ -1,0 +1,147 @@
+//! Messages of AMQP 0.9.1 to messages and events.
+
+use crate::{Field, mode::Look, name, value, wire::MessageView};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    codec::{Assembler, Detected, Given, decode_base64, detect},
+};
+use cloudevents_json::{find, recognize};
+
+/// Reads one event from a message, in binary or structured mode.
+///
+/// The body is not copied if the message shares it, as [`RabbitMessage`](crate::RabbitMessage) does; an empty one is no payload. Errors of
+/// kind [`NotACloudEvent`](ErrorKind::NotACloudEvent) mean that the message bears no mark of CloudEvents;
+/// [`Batched`](ErrorKind::Batched), that it claims to be a batch, which the binding does not have. JSON is understood without being in
+/// [`DecodeOptions::formats`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_rabbitmq::RabbitMessage;
+///
+/// let message = RabbitMessage::new("{}")
+///     .with_content_type("application/json")
+///     .with_header("ce-specversion", "1.0")
+///     .with_header("ce-id", "1")
+///     .with_header("ce-source", "/orders")
+///     .with_header("ce-type", "com.example.order.placed");
+/// let event = cloudevents_rabbitmq::decode(&message, &DecodeOptions::strict())?.value;
+/// assert_eq!(event.ty(), "com.example.order.placed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    match open(message, with)? {
+        Detected::NotADocument => binary(message, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.body_bytes(), with),
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+/// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
+///
+/// Documents in unknown formats are messages, too; batches are not.
+pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
+    match open(message, with)? {
+        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
+        Detected::Structured(id) => {
+            Ok(Decoded::clean(Message::Structured(recognize(id, message.body_bytes(), &with.formats))))
+        }
+        Detected::Batched(_) => Err(batched()),
+    }
+}
+
+#[inline]
+fn open(message: &impl MessageView, with: &DecodeOptions) -> Result<Detected, Error> {
+    with.limits.check_bytes(message.body().len())?;
+    let detected = detect(message.content_type())?;
+    match message.content_encoding() {
+        Some(encoding) if is_encoded(encoding) && is_event(&detected, message) => Err(encoded()),
+        _ => Ok(detected),
+    }
+}
+
+fn is_event(detected: &Detected, message: &impl MessageView) -> bool {
+    *detected != Detected::NotADocument || Look::at(message).is_ok()
+}
+
+/// Clients name the character encoding here, too: `utf-8` is what documents are in.
+fn is_encoded(encoding: &str) -> bool {
+    !["", "identity", "utf-8", "utf8", "binary"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain))
+}
+
+#[inline]
+fn binary(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    let look = Look::at(message)?;
+    let media_type = message.content_type();
+    let mut assembler = Assembler::new(with);
+    assembler.reserve(look.length); // one allocation, of the right size
+    let mut named = false;
+    for (header, value) in message.headers() {
+        let Some(name) = name::attribute(header, look.spelling) else { continue };
+        match media_type {
+            Some(_) if name == "datacontenttype" && std::mem::replace(&mut named, true) => {
+                return Err(twice());
+            }
+            Some(media_type) if name == "datacontenttype" => {
+                named_content_type(value, media_type, &mut assembler)?;
+            }
+            _ => value::read(name, value, &mut assembler)?,
+        }
+    }
+    // Reported last: an attribute in both spellings is a duplicate, which is the graver mistake.
+    if look.mixed {
+        return Err(mixed());
+    }
+    if let Some(media_type) = media_type {
+        let piece = assembler.push(media_type)?;
+        assembler.named("datacontenttype", Given::Text(piece))?;
+    }
+    let completed = assembler.complete()?;
+    let body = message.body_bytes();
+    let payload = match body.is_empty() {
+        true => None,
+        false if completed.base64 => Some(Payload::body(decode_base64(&body)?)),
+        false => Some(Payload::body(body)),
+    };
+    assembler.finish(payload)
+}
+
+/// The binding's example has a header `ce-datacontenttype` beside the content type, so some write both. They must agree.
+#[cold]
+fn named_content_type(
+    value: Field<'_>,
+    media_type: &str,
+    assembler: &mut Assembler<'_>,
+) -> Result<(), Error> {
+    if matches!(value, Field::Void) || value == Field::Bytes(media_type.as_bytes()) {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail("a header for datacontenttype and the content-type differ");
+    assembler.ignore_or_refuse(error)
+}
+
+#[cold]
+fn twice() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_clause("CE-Context-Attributes-d")
+}
+
+#[cold]
+fn mixed() -> Error {
+    Error::new(ErrorKind::InvalidName).with_detail(
+        "attributes are named with more than one of `ce-`, `cloudEvents_` and `cloudEvents:` in one message",
+    )
+}
+
+#[cold]
+fn encoded() -> Error {
+    Error::new(ErrorKind::ContentEncoding)
+        .with_help("undo the encoding before the event is read, and leave the property content-encoding out")
+}
+
+#[cold]
+fn batched() -> Error {
+    Error::new(ErrorKind::Batched).with_detail("the binding of RabbitMQ has no batched mode")
+}

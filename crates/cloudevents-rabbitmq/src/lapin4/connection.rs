@@ -1,0 +1,210 @@
+//! A connection.
+
+use super::{
+    failure,
+    login::Login,
+    options::{Sasl, Target},
+    stream::{FRAME_MAX, Socket, Stream, Watched, runtime as lapin_runtime},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::Host;
+use futures_util::StreamExt;
+use lapin::{
+    Channel, Connection, ConnectionProperties,
+    tcp::AsyncTcpStream,
+    uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism},
+};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{net::TcpStream, runtime::Handle, sync::watch, time::timeout};
+
+/// How long the broker may take to confirm that something is closed.
+pub(super) const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Returns the current runtime, on which tasks are spawned and the connection lives.
+pub(super) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+}
+
+/// A connection. Dropping it closes it, without waiting.
+pub(super) struct Connected {
+    connection: Connection,
+    pub(super) watched: Arc<Watched>,
+    /// Changes when something happened to the connection or a channel.
+    happened: watch::Receiver<u64>,
+}
+
+impl Connected {
+    /// Connects to this host.
+    pub(super) async fn begin(target: &Target, host: &Host) -> Result<Self, Error> {
+        let (socket, watched, sasl) = open(target, host).await?;
+        // The thread that waits for the broker ends with the socket, if this future is dropped.
+        let unfinished = Unfinished(Some(Arc::clone(&watched)));
+        let socket = Mutex::new(Some(socket));
+        let connect = async move |_, _| {
+            let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // lapin asks once; a connection is made anew by `connect::Reconnect`.
+            socket
+                .map(AsyncTcpStream::Plain)
+                .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
+        };
+        let properties =
+            ConnectionProperties::default().with_connection_name(target.name.clone().into_bytes().into());
+        let uri = uri(target, &sasl);
+        let connected = Connection::connector(uri, lapin_runtime(), connect, properties).await;
+        let connection = connected.map_err(|error| {
+            let ended = watched.ended.borrow().clone();
+            let error = failure::refusal(error);
+            match ended {
+                Some(ended) if error.kind() == ErrorKind::Disconnected => {
+                    ended.with_help("check that the port speaks AMQP 0.9.1, and whether it expects TLS")
+                }
+                _ => error,
+            }
+        })?;
+        unfinished.keep();
+        let (sender, happened) = watch::channel(0_u64);
+        let mut events = Box::pin(connection.events_listener());
+        tokio::spawn(async move {
+            while events.next().await.is_some() {
+                sender.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        });
+        Ok(Self { connection, watched, happened })
+    }
+
+    /// Opens a channel.
+    pub(super) async fn channel(&self) -> Result<Channel, Error> {
+        self.connection.create_channel().await.map_err(failure::refusal)
+    }
+
+    /// Whether it can be used.
+    pub(super) fn is_alive(&self) -> bool {
+        self.connection.status().connected() && self.watched.ended.borrow().is_none()
+    }
+
+    /// Returns when the connection or this channel has ended.
+    pub(super) async fn ended(&self, channel: &Channel) -> Error {
+        let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
+        loop {
+            if let Some(error) = ended.borrow_and_update().clone() {
+                return error;
+            }
+            happened.mark_unchanged();
+            if !channel.status().connected() {
+                return failure::disconnected("the broker closed the channel");
+            }
+            tokio::select! {
+                _ = ended.changed() => {}
+                changed = happened.changed() => if changed.is_err() {
+                    return failure::disconnected("the connection was closed");
+                },
+            }
+        }
+    }
+
+    /// Closes the connection, and waits for the broker's confirmation for a limited time. Returns whether it
+    /// came: then the broker has read everything sent before.
+    pub(super) async fn close(&self) -> bool {
+        let closed = timeout(FAREWELL, self.connection.close(200, super::options::fixed("OK"))).await;
+        let confirmed = matches!(closed, Ok(Ok(())));
+        if !confirmed {
+            tracing::debug!("the broker did not confirm the end of the connection");
+            self.watched.cut();
+        }
+        confirmed
+    }
+}
+
+/// lapin says farewell to the broker. If that takes too long, the connection is cut, and lapin's thread ends.
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let watched = Arc::clone(&self.watched);
+        match runtime() {
+            Ok(runtime) if self.is_alive() => drop(runtime.spawn(async move {
+                let mut ended = watched.ended.subscribe();
+                if timeout(FAREWELL, ended.wait_for(Option::is_some)).await.is_err() {
+                    watched.cut();
+                }
+            })),
+            _ => watched.cut(),
+        }
+    }
+}
+
+/// Cuts the connection when it is dropped.
+struct Unfinished(Option<Arc<Watched>>);
+
+impl Unfinished {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(watched) = &self.0 {
+            watched.cut();
+        }
+    }
+}
+
+async fn open(target: &Target, host: &Host) -> Result<(Socket, Arc<Watched>, Sasl), Error> {
+    let no_host = |error: io::Error| {
+        Error::new(ErrorKind::Disconnected).with_detail(format!("{host}: {error}")).with_source(error)
+    };
+    let login = match &target.options.logins {
+        Some(logins) => logins.login().await?,
+        None => Login::default(),
+    };
+    let sasl = login.sasl.clone().unwrap_or_else(|| target.sasl.clone());
+    if matches!(sasl, Sasl::External) && !target.tls {
+        return Err(
+            Error::new(ErrorKind::Unsupported).with_detail("SASL EXTERNAL needs TLS: a `rabbitmqs` URL")
+        );
+    }
+    let port = host.port().unwrap_or(5672);
+    let stream = TcpStream::connect((host.name(), port)).await.map_err(no_host)?;
+    stream.set_nodelay(true).map_err(no_host)?;
+    #[cfg(feature = "tls")]
+    let stream: Box<dyn Stream> = match target.tls {
+        false => Box::new(stream),
+        // Port 5671 speaks TLS from the first byte.
+        true => {
+            let tls = login.tls.as_ref().unwrap_or(&target.options.tls);
+            Box::new(tls.connect(host.name(), stream).await?)
+        }
+    };
+    #[cfg(not(feature = "tls"))]
+    let stream: Box<dyn Stream> = Box::new(stream);
+    let watched = Arc::new(Watched::new());
+    Ok((Socket::new(stream, Arc::clone(&watched), target.max_message), watched, sasl))
+}
+
+fn uri(target: &Target, sasl: &Sasl) -> AMQPUri {
+    let (mechanism, username, password) = match sasl {
+        Sasl::Plain { user, password } => {
+            (SASLMechanism::Plain, user.expose().to_owned(), password.expose().to_owned())
+        }
+        Sasl::External => (SASLMechanism::External, String::new(), String::new()),
+    };
+    let heartbeat = u16::try_from(target.options.heartbeat.as_secs()).unwrap_or(u16::MAX);
+    AMQPUri {
+        scheme: AMQPScheme::AMQP,
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo { username, password },
+            host: String::new(),
+            port: 0,
+        },
+        vhost: target.vhost.clone(),
+        query: AMQPQueryString {
+            frame_max: Some(FRAME_MAX),
+            heartbeat: Some(heartbeat),
+            auth_mechanism: Some(mechanism),
+            ..AMQPQueryString::default()
+        },
+    }
+}

@@ -1,0 +1,92 @@
+//! A destination for rejected messages.
+
+use super::{
+    destination::Destination,
+    message::{LapinMessage, text_or_bytes},
+    options::fixed,
+    received::ReceivedMessage,
+    retry::{kept, kept_headers},
+    sender::RabbitSender,
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
+use lapin::types::AMQPValue;
+use std::sync::Arc;
+
+/// How many bytes of a reason are kept.
+const REASON: usize = 1024;
+
+/// What happens to rejected messages, as the URL says.
+pub(super) enum Decided {
+    /// As the options say.
+    Options,
+    Broker,
+    Drop,
+    Letters(Destination),
+}
+
+/// Reads the URL; the options apply where it says nothing.
+pub(super) fn decided(endpoint: &Endpoint, queue: &QueueOptions) -> Result<Decided, Error> {
+    match (endpoint.option("dead-letter"), endpoint.option("reject")) {
+        (None, None) if queue.is_decided() => Ok(Decided::Options),
+        (None, None) => Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("it is not decided what happens to rejected messages")
+            .with_help(
+                "add `dead-letter=<queue>`, `reject=broker` or `reject=drop` to the URL, or decide in \
+                 `RabbitReceiverOptions::queue`",
+            )),
+        (None, Some("broker")) => Ok(Decided::Broker),
+        (None, Some("drop")) => Ok(Decided::Drop),
+        (None, Some(_)) => Err(endpoint.invalid("the option `reject` is neither `broker` nor `drop`")),
+        (Some(""), None) => Err(endpoint.invalid("the option `dead-letter` names no queue")),
+        (Some(address), None) => Ok(Decided::Letters(Destination::parse(address, &Default::default())?)),
+        (Some(_), Some(_)) => {
+            Err(endpoint.invalid("the options `dead-letter` and `reject` exclude each other"))
+        }
+    }
+}
+
+/// Sends rejected messages to a destination of the same broker, as they were received, with headers for the
+/// reason and the origin. None of their names is that of an attribute, so the event does not change.
+pub(super) struct DeadLetters {
+    pub(super) publisher: Arc<RabbitSender>,
+    pub(super) destination: Destination,
+}
+
+impl DeadLetterSink for DeadLetters {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        self.publisher.send_as_it_is(&self.destination, message(&letter), None).await
+    }
+}
+
+fn message(letter: &DeadLetter) -> LapinMessage {
+    let Some(received) = letter.received.native::<ReceivedMessage>() else {
+        return LapinMessage {
+            payload: letter.received.body().unwrap_or_default(),
+            ..LapinMessage::default()
+        };
+    };
+    let mut headers = kept_headers(received);
+    let mut add = |name: &'static str, value: &str| {
+        headers.insert(fixed(name), text_or_bytes(value.as_bytes()));
+    };
+    add("dead-letter-reason", beginning(&letter.reason));
+    if let Err(error) = letter.received.message() {
+        add("dead-letter-error", error.kind().code());
+    }
+    if let Some(queue) = letter.received.topic() {
+        add("dead-letter-queue", queue);
+    }
+    add("dead-letter-exchange", received.exchange.as_str());
+    add("dead-letter-routing-key", received.routing_key.as_str());
+    headers.insert(fixed("dead-letter-attempt"), AMQPValue::LongUInt(letter.attempt));
+    LapinMessage { properties: kept(received, headers), payload: received.body.clone() }
+}
+
+fn beginning(reason: &str) -> &str {
+    let mut end = REASON.min(reason.len());
+    while !reason.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    reason.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,135 @@
+//! Where messages are sent: an exchange and a routing key.
+
+use super::{failure::transport, options::short};
+use cloudevents_core::{Error, ErrorKind};
+use lapin::types::ShortString;
+use std::fmt;
+
+/// An exchange and a routing key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// Empty for the default exchange, whose routing keys are queues.
+    pub(super) exchange: ShortString,
+    pub(super) routing_key: ShortString,
+}
+
+impl Destination {
+    pub(super) fn new(exchange: &str, routing_key: &str) -> Result<Self, Error> {
+        let (exchange, routing_key) =
+            (short("the exchange", exchange)?, short("the routing key", routing_key)?);
+        Ok(Self { exchange, routing_key })
+    }
+
+    /// The queue of this name.
+    pub(super) fn queue(name: &str) -> Result<Self, Error> {
+        Self::new("", name)
+    }
+
+    /// Reads an address: `/queues/QUEUE`, `/exchanges/EXCHANGE/ROUTING-KEY` or `/exchanges/EXCHANGE`, with
+    /// percent-encoded parts, as RabbitMQ 4 has them for AMQP 1.0. Anything else is a routing key at this
+    /// exchange.
+    pub(super) fn parse(text: &str, exchange: &ShortString) -> Result<Self, Error> {
+        let Some(address) = text.strip_prefix('/') else {
+            return Ok(Self { exchange: exchange.clone(), routing_key: short("the routing key", text)? });
+        };
+        let parts: Option<Vec<String>> = address.split('/').map(decoded).collect();
+        match parts.as_deref() {
+            Some([kind, queue]) if kind == "queues" && !queue.is_empty() => Self::queue(queue),
+            Some([kind, exchange]) if kind == "exchanges" && !exchange.is_empty() => Self::new(exchange, ""),
+            Some([kind, exchange, key]) if kind == "exchanges" && !exchange.is_empty() => {
+                Self::new(exchange, key)
+            }
+            _ => Err(transport("")
+                .with_detail(format!("`{}` is not an address", text.escape_debug()))
+                .with_help("write `/queues/QUEUE`, `/exchanges/EXCHANGE/ROUTING-KEY`, or a routing key")),
+        }
+    }
+}
+
+/// Shows the address.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.exchange.as_str(), self.routing_key.as_str()) {
+            ("", queue) => write!(f, "/queues/{}", Encoded(queue)),
+            (exchange, "") => write!(f, "/exchanges/{}", Encoded(exchange)),
+            (exchange, key) => write!(f, "/exchanges/{}/{}", Encoded(exchange), Encoded(key)),
+        }
+    }
+}
+
+struct Encoded<'a>(&'a str);
+
+impl fmt::Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    fmt::Write::write_char(f, char::from(byte))?;
+                }
+                byte => write!(f, "%{byte:02X}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        bytes.push(if byte == b'%' { digit()? << 4 | digit()? } else { byte });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The error for a destination that the broker does not have.
+#[cold]
+pub(super) fn no_exchange(destination: &Destination, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Refused => error.with_help(format!("declare the exchange of `{destination}` first")),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let own = ShortString::from("own");
+        for (text, exchange, routing_key) in [
+            ("orders.eu", "own", "orders.eu"),
+            ("", "own", ""),
+            ("a/b", "own", "a/b"),
+            ("/queues/orders", "", "orders"),
+            ("/queues/a%2Fb%20c", "", "a/b c"),
+            ("/exchanges/e", "e", ""),
+            ("/exchanges/e/", "e", ""),
+            ("/exchanges/e/k.%23", "e", "k.#"),
+        ] {
+            let found = Destination::parse(text, &own).unwrap();
+            assert_eq!(
+                (found.exchange.as_str(), found.routing_key.as_str()),
+                (exchange, routing_key),
+                "{text}"
+            );
+            let again = Destination::parse(&found.to_string(), &own).unwrap();
+            assert_eq!(again, found, "{found}");
+        }
+        for text in [
+            "/",
+            "/queue/x",
+            "/queues/",
+            "/queues/a/b",
+            "/exchanges//k",
+            "/exchanges/a/b/c",
+            "/queues/%zz",
+            "/queues/%ff",
+        ] {
+            assert!(Destination::parse(text, &own).is_err(), "{text}");
+        }
+        assert!(Destination::parse(&"k".repeat(256), &own).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! Converts errors of the client, with a detail and a help text.
+
+use cloudevents_core::{Error, ErrorKind};
+use lapin::{
+    ErrorKind as Lapin,
+    protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError},
+};
+use std::fmt::Display;
+
+/// An error while connecting, or of a request to the broker.
+pub(super) fn refusal(error: lapin::Error) -> Error {
+    match error.kind() {
+        Lapin::ProtocolError(said) => by_code(said),
+        Lapin::IOError(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(error) => error.clone(),
+            None => disconnected(error),
+        },
+        Lapin::AuthProviderError(detail) => refused(detail),
+        Lapin::InvalidProtocolVersion(_) => disconnected("the peer does not speak AMQP 0.9.1"),
+        _ => disconnected(&error),
+    }
+    .with_source(error)
+}
+
+/// An error that ended a channel or connection. Of the messages on their way, the broker may have some.
+pub(super) fn lost(error: lapin::Error) -> Error {
+    let known = refusal(error);
+    match known.kind() {
+        ErrorKind::Disconnected | ErrorKind::TooLarge => known,
+        _ => disconnected(format!("the broker closed the channel: {}", known.detail())).with_source(known),
+    }
+}
+
+fn by_code(said: &AMQPError) -> Error {
+    let text = said.get_message().as_str();
+    match said.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => refused(text).with_help(
+            "declare the queue or exchange first, or add `declare=quorum` or `declare=classic` to the URL for a queue",
+        ),
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => {
+            refused(text).with_help("check the user, the password, and the user's permissions")
+        }
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if text.contains("message size") => {
+            Error::new(ErrorKind::TooLarge).with_detail(text.to_owned())
+        }
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => refused(text)
+            .with_help("the queue exists with other properties: leave `declare` out to use it as it is"),
+        AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => refused(text),
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED | AMQPHardError::INVALIDPATH) => {
+            refused(text).with_help("check the virtual host, the path of the URL, and the user's permissions")
+        }
+        _ => disconnected(said),
+    }
+}
+
+pub(super) fn disconnected(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
+}
+
+pub(super) fn transport(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Transport).with_detail(detail.to_string())
+}
+
+pub(super) fn refused(detail: impl Display) -> Error {
+    Error::new(ErrorKind::Refused).with_detail(detail.to_string())
+}

@@ -1,0 +1,231 @@
+//! A channel that consumes a queue.
+
+use super::{
+    connection::{Connected, FAREWELL},
+    failure,
+    options::{QueueType, Target, fixed, random, short},
+    publisher::declare,
+    received::ReceivedMessage,
+    retry::Retries,
+    unsettled::{Ack, Unsettled},
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    By, Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    connect::Connect,
+    queue::{Arrived, QueueSource},
+};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{join_all, pending},
+    task::noop_waker_ref,
+};
+use lapin::{
+    Channel, Consumer,
+    message::Delivery,
+    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+use tokio::{task::coop::unconstrained, time::timeout};
+
+/// Opens channels, each on a connection of its own.
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) queue: Arc<str>,
+    pub(super) declare: Option<QueueType>,
+    pub(super) prefetch: u16,
+    pub(super) decoding: DecodeOptions,
+    pub(super) retries: Arc<Retries>,
+}
+
+impl Connect for Linking {
+    type Connection = Link;
+
+    async fn connect(&self, host: &Host) -> Result<Link, Error> {
+        let connected = Connected::begin(&self.target, host).await?;
+        let queue = short("the queue", &self.queue)?;
+        if let Some(queue_type) = self.declare {
+            declare(&connected, &queue, queue_type.arguments()).await?;
+        }
+        let channel = connected.channel().await?;
+        let limits = channel.basic_qos(self.prefetch, BasicQosOptions::default()).await;
+        limits.map_err(failure::refusal)?;
+        let tag = short("the consumer tag", &format!("cloudevents-{}", random()))?;
+        let consumer =
+            channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await;
+        let consumer = consumer.map_err(failure::refusal)?;
+        let settling = Settling { channel, unsettled: Mutex::default() };
+        Ok(Link {
+            consumer,
+            stopping: false,
+            connected,
+            settling: Arc::new(settling),
+            topic: Arc::clone(&self.queue),
+            decoding: self.decoding.clone(),
+            retries: Arc::clone(&self.retries),
+        })
+    }
+}
+
+/// A consumer on its own connection.
+pub(super) struct Link {
+    consumer: Consumer,
+    /// Whether the consumer was cancelled.
+    stopping: bool,
+    connected: Connected,
+    settling: Arc<Settling>,
+    /// The queue.
+    topic: Arc<str>,
+    decoding: DecodeOptions,
+    retries: Arc<Retries>,
+}
+
+/// Identifies a delivery, and keeps the message, which a retry sends again.
+#[derive(Clone)]
+pub(super) struct Tag {
+    number: u64,
+    received: Received,
+    attempt: u32,
+}
+
+impl Link {
+    fn arrived(&self, taken: Option<lapin::Result<Delivery>>) -> Result<Arrived<Tag>, Error> {
+        let delivery = match taken {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => return Err(failure::lost(error)),
+            None => {
+                return Err(failure::disconnected(
+                    "the broker cancelled the consumer; the queue may be gone",
+                ));
+            }
+        };
+        let number = delivery.delivery_tag;
+        let message = ReceivedMessage::from(delivery).at(&self.topic);
+        let attempt = message.attempt();
+        let decoded = message.check_body().and_then(|()| crate::decode_message(&message, &self.decoding));
+        let received = Received::new(decoded, message);
+        Ok(Arrived { received: received.clone(), tag: Tag { number, received, attempt }, attempt })
+    }
+}
+
+impl QueueSource for Link {
+    type Tag = Tag;
+
+    const ARRIVES_LATE: bool = true;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        if self.retries.waits_at_broker() {
+            capabilities.delays = By::Broker;
+        }
+        capabilities
+    }
+
+    /// Cancels the consumer, so that released messages do not come back to it.
+    async fn stop(&mut self) -> Result<(), Error> {
+        self.stopping = true;
+        let cancelling =
+            self.settling.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        match timeout(FAREWELL, cancelling).await {
+            Ok(cancelled) => cancelled.map_err(failure::lost),
+            Err(_) => Err(failure::disconnected("the broker did not cancel the consumer")),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
+        let taken = self.consumer.next().await;
+        if taken.is_none() && self.stopping {
+            return pending().await; // nothing else comes
+        }
+        self.arrived(taken)
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
+        let taken = unconstrained(self.consumer.next()).now_or_never()?;
+        Some(self.arrived(taken))
+    }
+
+    /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them. A retry is published
+    /// first, and acknowledged when the broker has confirmed that.
+    async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
+        let numbers = tags.iter().map(|tag| tag.number);
+        match how {
+            Settlement::Accept => self.settling.accept(numbers)?,
+            Settlement::Reject { .. } => self.settling.refuse(numbers, false)?,
+            Settlement::Retry { after } => {
+                let (settling, retries) = (Arc::clone(&self.settling), Arc::clone(&self.retries));
+                return Ok(Outcome::watching(async move {
+                    let retried = join_all(tags.iter().map(|tag| {
+                        let (settling, retries) = (&settling, &retries);
+                        async move {
+                            match retries.again(&tag.received, tag.attempt, after).await {
+                                Ok(()) => settling.accept(std::iter::once(tag.number)),
+                                Err(error) => {
+                                    // It stays in the queue. Not at once: what just failed may still fail.
+                                    retries.pause().await;
+                                    settling.refuse(std::iter::once(tag.number), true)?;
+                                    Err(error)
+                                }
+                            }
+                        }
+                    }));
+                    retried.await.into_iter().collect()
+                }));
+            }
+            _ => self.settling.refuse(numbers, true)?,
+        }
+        Ok(Outcome::done())
+    }
+
+    /// Closes the channel, and waits for the broker to confirm that, having read everything before. The
+    /// broker delivers the messages again that arrived meanwhile.
+    async fn close(self) -> Result<(), Error> {
+        let closed = timeout(FAREWELL, self.settling.channel.close(200, fixed("OK"))).await;
+        let confirmed = self.connected.close().await;
+        match closed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if !confirmed => Err(failure::lost(error)),
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(Error::new(ErrorKind::Timeout)
+                .with_detail(format!("the broker did not close the channel within {FAREWELL:?}"))),
+        }
+    }
+}
+
+/// Settles deliveries of one channel.
+struct Settling {
+    channel: Channel,
+    unsettled: Mutex<Unsettled>,
+}
+
+impl Settling {
+    /// Acknowledges these deliveries, neighbours together.
+    fn accept(&self, numbers: impl Iterator<Item = u64>) -> Result<(), Error> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        unsettled.settle(numbers, &mut |Ack { number, multiple }| {
+            hand_over(self.channel.basic_ack(number, BasicAckOptions { multiple }))
+        })
+    }
+
+    /// Returns these deliveries to the queue, or gives them up.
+    fn refuse(&self, numbers: impl Iterator<Item = u64>, requeue: bool) -> Result<(), Error> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        unsettled.settle_one_by_one(numbers, &mut |Ack { number, .. }| {
+            hand_over(self.channel.basic_nack(number, BasicNackOptions { multiple: false, requeue }))
+        })
+    }
+}
+
+/// Hands a frame to lapin, which takes it in the first poll, and does not wait until it is written.
+fn hand_over(sending: impl Future<Output = lapin::Result<()>>) -> Result<(), Error> {
+    let mut sending = pin!(sending);
+    match sending.as_mut().poll(&mut Context::from_waker(noop_waker_ref())) {
+        Poll::Ready(Err(error)) => Err(failure::lost(error)),
+        Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+    }
+}

@@ -1,0 +1,290 @@
+//! Options of the connection, and how a URL sets them.
+
+use super::{failure::transport, login::Logins};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Endpoint, Host, Secret};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Options of the connection of a sender or receiver. The URL takes precedence.
+///
+/// ```
+/// use cloudevents_rabbitmq::lapin4::{RabbitConnection, Sasl};
+///
+/// let mut connection = RabbitConnection::default();
+/// connection.name = Some("billing".into());
+/// connection.sasl = Some(Sasl::plain("billing", "hunter2"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RabbitConnection {
+    /// The name of the connection in the broker's tools; `name` in a URL. Default: a random one.
+    pub name: Option<String>,
+    /// How to log in; `sasl` in a URL. A user in the URL selects [`Plain`](Sasl::Plain). Default: the user
+    /// `guest` with the password `guest`, which RabbitMQ lets in from its own host only.
+    pub sasl: Option<Sasl>,
+    /// A source of changing credentials, called before each connection. What it returns takes precedence
+    /// over all other settings. Default: none.
+    pub logins: Option<Arc<dyn Logins>>,
+    /// How long opening a connection may take, until messages can be sent or received. Default: 30 seconds.
+    pub connect_timeout: Duration,
+    /// The interval of heartbeats, in whole seconds: a connection that is silent for two of them is lost.
+    /// The broker may shorten it. Default: 30 seconds.
+    pub heartbeat: Duration,
+    /// Certificates for `rabbitmqs` URLs. Default: the authorities that browsers trust, and no client
+    /// certificate.
+    #[cfg(feature = "tls")]
+    pub tls: super::Tls,
+}
+
+impl Default for RabbitConnection {
+    fn default() -> Self {
+        Self {
+            name: None,
+            sasl: None,
+            logins: None,
+            connect_timeout: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(30),
+            #[cfg(feature = "tls")]
+            tls: super::Tls::default(),
+        }
+    }
+}
+
+/// How to log in, with SASL.
+///
+/// ```
+/// use cloudevents_rabbitmq::lapin4::Sasl;
+///
+/// let sasl = Sasl::plain("guest", "hunter2");
+/// assert!(!format!("{sasl:?}").contains("hunter2"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Sasl {
+    /// PLAIN: user and password. Without TLS, anyone who observes the connection can read them. For OAuth 2.0,
+    /// the password is the token.
+    Plain {
+        /// The user.
+        user: Secret,
+        /// The password.
+        password: Secret,
+    },
+    /// EXTERNAL: the user of the client certificate.
+    External,
+}
+
+impl Sasl {
+    /// Logs in with PLAIN, with this user and password.
+    pub fn plain(user: impl Into<Box<str>>, password: impl Into<Box<str>>) -> Self {
+        Self::Plain { user: Secret::new(user), password: Secret::new(password) }
+    }
+}
+
+/// The type of a queue that is declared.
+///
+/// ```
+/// use cloudevents_rabbitmq::lapin4::QueueType;
+///
+/// assert_eq!(QueueType::Quorum.to_string(), "quorum");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueType {
+    /// On one node.
+    Classic,
+    /// Replicated, with a count of deliveries.
+    Quorum,
+}
+
+impl QueueType {
+    /// Reads the URL option of this name.
+    pub(super) fn from_url(endpoint: &Endpoint, name: &str) -> Result<Option<Self>, Error> {
+        match endpoint.option(name) {
+            None => Ok(None),
+            Some("classic") => Ok(Some(Self::Classic)),
+            Some("quorum") => Ok(Some(Self::Quorum)),
+            Some(_) => {
+                Err(endpoint.invalid(format!("the option `{name}` is neither `classic` nor `quorum`")))
+            }
+        }
+    }
+
+    /// The arguments that declare such a queue.
+    pub(super) fn arguments(self) -> FieldTable {
+        let mut arguments = FieldTable::default();
+        arguments.insert(fixed("x-queue-type"), AMQPValue::LongString(self.to_string().into()));
+        arguments
+    }
+}
+
+impl fmt::Display for QueueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Classic => "classic",
+            Self::Quorum => "quorum",
+        })
+    }
+}
+
+/// Where and how to connect.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) tls: bool,
+    pub(super) hosts: Vec<Host>,
+    pub(super) vhost: String,
+    pub(super) name: String,
+    pub(super) sasl: Sasl,
+    pub(super) options: RabbitConnection,
+    /// The largest message that the broker may send.
+    pub(super) max_message: u64,
+}
+
+/// The URL options of the connection.
+const OPTIONS: &[&str] = &["name", "sasl"];
+
+impl Target {
+    /// Reads the URL; the options apply where the URL sets nothing. `others` are further options that the
+    /// URL may have.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        options: RabbitConnection,
+        others: &[&str],
+    ) -> Result<Self, Error> {
+        endpoint.check_options(&[OPTIONS, others].concat())?;
+        let tls = match endpoint.scheme() {
+            "rabbitmq" => false,
+            "rabbitmqs" if cfg!(feature = "tls") => true,
+            "rabbitmqs" => {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_detail("this build has no TLS")
+                    .with_help("turn on the feature `tls` of cloudevents-rabbitmq"));
+            }
+            other => {
+                return Err(
+                    endpoint.invalid(format!("the scheme `{other}` is not `rabbitmq` or `rabbitmqs`"))
+                );
+            }
+        };
+        let host = endpoint.host()?;
+        let port = if tls { 5671 } else { 5672 };
+        let mut segments = endpoint.segments();
+        let vhost = match (segments.next(), segments.next()) {
+            (None, _) => "/".to_owned(),
+            (Some(vhost), None) => String::from(vhost),
+            (Some(_), Some(_)) => {
+                return Err(endpoint
+                    .invalid("the path has more than one part, and is the virtual host")
+                    .with_help("write `%2F` for a slash; the queue is the option `queue`"));
+            }
+        };
+        drop(segments);
+        let said = match (endpoint.option("sasl"), endpoint.user(), endpoint.password()) {
+            (None | Some("plain"), Some(user), password) => {
+                let password = password.cloned().unwrap_or_else(|| Secret::new(""));
+                Some(Sasl::Plain { user: user.clone(), password })
+            }
+            (None, None, _) => None,
+            (Some("plain"), None, _) => return Err(endpoint.invalid("`sasl=plain` needs a user")),
+            (Some("external"), ..) => Some(Sasl::External),
+            (Some(_), ..) => return Err(endpoint.invalid("`sasl` is neither `plain` nor `external`")),
+        };
+        let name = endpoint.option("name").map(str::to_owned).or_else(|| options.name.clone());
+        let hosts = match endpoint.hosts() {
+            [] => vec![host.with_port(port)],
+            hosts => hosts.iter().map(|host| host.with_port(port)).collect(),
+        };
+        Ok(Self {
+            tls,
+            hosts,
+            vhost,
+            name: name.unwrap_or_else(|| format!("cloudevents-{}", random())),
+            sasl: said.or_else(|| options.sasl.clone()).unwrap_or_else(|| Sasl::plain("guest", "guest")),
+            options,
+            max_message: u64::MAX,
+        })
+    }
+}
+
+/// Shows the target in logs, without user and password.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls { "rabbitmqs://" } else { "rabbitmq://" })?;
+        for (index, host) in self.hosts.iter().enumerate() {
+            write!(f, "{}{host}", if index > 0 { "," } else { "" })?;
+        }
+        write!(f, "/{}", self.vhost.replace('/', "%2F"))
+    }
+}
+
+/// Returns a unique name, which is not secret.
+pub(super) fn random() -> String {
+    format!("{:016x}", RandomState::new().hash_one(()))
+}
+
+/// A short text of this program.
+pub(super) fn fixed(text: &'static str) -> ShortString {
+    ShortString::try_new(text).unwrap_or_default()
+}
+
+/// A text in a field of at most 255 bytes. `what` names it in the error.
+pub(super) fn short(what: &str, text: &str) -> Result<ShortString, Error> {
+    ShortString::try_new(text).map_err(|_| {
+        transport("").with_detail(format!("{what} has {} bytes, and AMQP 0.9.1 allows 255", text.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target, Error> {
+        Target::new(&Endpoint::parse(url)?, RabbitConnection::default(), &["queue"])
+    }
+
+    #[test]
+    fn what_a_url_says() {
+        let at = target("rabbitmq://al%40ice:s%2Fp@one:7,[::1]/pro%2Fd?name=c&queue=x").unwrap();
+        assert_eq!((at.vhost.as_str(), at.name.as_str(), at.tls), ("pro/d", "c", false));
+        assert_eq!(at.to_string(), "rabbitmq://one:7,[::1]:5672/pro%2Fd");
+        let Sasl::Plain { user, password } = &at.sasl else { panic!("{:?}", at.sasl) };
+        assert_eq!((user.expose(), password.expose()), ("al@ice", "s/p"));
+        assert!(!format!("{at:?} {at}").contains("s/p"));
+        assert!(matches!(target("rabbitmq://h?sasl=external").unwrap().sasl, Sasl::External));
+        assert_eq!(target("rabbitmq://h/?queue=q").unwrap().vhost, "/");
+        assert_eq!(target("rabbitmq://h?queue=q").unwrap().vhost, "/");
+        assert_eq!(target("rabbitmq://h/%2F").unwrap().vhost, "/");
+    }
+
+    #[test]
+    fn the_url_goes_before_the_options() {
+        let with = |url: &str| {
+            let mut options = RabbitConnection::default();
+            (options.name, options.sasl) = (Some("options".into()), Some(Sasl::External));
+            Target::new(&Endpoint::parse(url).unwrap(), options, &[]).unwrap()
+        };
+        assert!(matches!(with("rabbitmq://h").sasl, Sasl::External));
+        assert!(matches!(with("rabbitmq://u:p@h").sasl, Sasl::Plain { .. }));
+        assert_eq!(with("rabbitmq://h").name, "options");
+        assert_eq!(with("rabbitmq://h?name=url").name, "url");
+    }
+
+    #[test]
+    fn what_a_url_must_not_say() {
+        for url in [
+            "rabbitmq:///v",
+            "amqp://h",
+            "rabbitmq://h/a/b",
+            "rabbitmq://h?sasl=plain",
+            "rabbitmq://h?sasl=kerberos",
+            "rabbitmq://h?queu=x",
+        ] {
+            assert_eq!(target(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A channel for publishing, on a connection that outlives it.
+
+use super::{
+    connection::{Connected, FAREWELL},
+    destination::{Destination, no_exchange},
+    failure,
+    message::LapinMessage,
+    options::{QueueType, Target, fixed},
+    refusal::RabbitRefusal,
+    returns::{Returns, Sent, SentContent},
+};
+use cloudevents_core::Error;
+use cloudevents_transport::{Host, Receipt, confirms::Answers, connect::Connect};
+use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
+use lapin::{
+    Channel, Confirmation, ExchangeKind,
+    options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions},
+    types::{FieldTable, ShortString},
+};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+use tokio::{task::JoinHandle, time::timeout};
+
+/// How many names of exchanges and queues are remembered.
+const NAMES: usize = 1024;
+
+/// How long a declared queue counts as declared. Queues that are not used expire.
+const DECLARED: Duration = Duration::from_secs(60);
+
+/// Opens channels.
+pub(super) struct Linking {
+    target: Arc<Target>,
+    destination: Destination,
+    declare: Option<QueueType>,
+    mandatory: bool,
+    timeout: Duration,
+    /// The last connection. When only its channel was closed, it gets another one.
+    kept: Mutex<Option<(Host, Arc<Connected>)>>,
+}
+
+impl Linking {
+    pub(super) fn new(
+        target: Arc<Target>,
+        destination: Destination,
+        declare: Option<QueueType>,
+        mandatory: bool,
+        timeout: Duration,
+    ) -> Self {
+        Self { target, destination, declare, mandatory, timeout, kept: Mutex::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<(Host, Arc<Connected>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connected(&self, host: &Host) -> Result<Arc<Connected>, Error> {
+        let kept = self.kept().take().filter(|(known, connected)| known == host && connected.is_alive());
+        let connected = match kept {
+            Some((_, connected)) => connected,
+            None => Arc::new(Connected::begin(&self.target, host).await?),
+        };
+        *self.kept() = Some((host.clone(), Arc::clone(&connected)));
+        Ok(connected)
+    }
+}
+
+impl Connect for Linking {
+    type Connection = Arc<Link>;
+
+    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+        let connected = self.connected(host).await?;
+        if let Some(queue_type) = self.declare.filter(|_| self.destination.exchange.as_str().is_empty()) {
+            declare(&connected, &self.destination.routing_key, queue_type.arguments()).await?;
+        }
+        if !self.destination.exchange.as_str().is_empty() {
+            let checked = check(&connected, &self.destination.exchange).await;
+            checked.map_err(|error| no_exchange(&self.destination, error))?;
+        }
+        let channel = connected.channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure::refusal)?;
+        let returns = Arc::new(Returns::new(Arc::clone(&connected.watched)));
+        let answers = Answers::new(self.timeout);
+        let channel = Arc::new(channel);
+        let hearing = tokio::spawn({
+            let (answers, connected, channel) =
+                (answers.clone(), Arc::clone(&connected), Arc::clone(&channel));
+            async move { answers.hear(connected.ended(&channel)).await }
+        });
+        Ok(Arc::new(Link {
+            place: self.destination.to_string().into(),
+            destination: self.destination.clone(),
+            mandatory: self.mandatory,
+            names: Mutex::default(),
+            order: Mutex::new(()),
+            channel,
+            connected,
+            answers,
+            returns,
+            hearing: Some(hearing).into(),
+        }))
+    }
+
+    async fn lost(&self, link: &Arc<Link>) -> Error {
+        link.connected.ended(&link.channel).await
+    }
+}
+
+/// A channel with publisher confirms.
+pub(super) struct Link {
+    /// The address of the sender's own destination.
+    place: Arc<str>,
+    destination: Destination,
+    mandatory: bool,
+    /// Exchanges that exist, and queues that were declared, with the time of that.
+    names: Mutex<HashMap<(Kind, ShortString), Instant>>,
+    /// Held while a message is handed over, so that confirmations count them in the same order.
+    order: Mutex<()>,
+    channel: Arc<Channel>,
+    connected: Arc<Connected>,
+    pub(super) answers: Answers<Answer>,
+    returns: Arc<Returns>,
+    hearing: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Exchange,
+    Queue,
+}
+
+/// A message to publish.
+pub(super) struct Publish {
+    pub(super) destination: Destination,
+    pub(super) message: LapinMessage,
+    pub(super) content: SentContent,
+}
+
+impl Link {
+    /// Hands a message over. Returns it if the channel is closed, or the sender.
+    pub(super) fn publish(&self, publish: Publish, closed: &AtomicBool) -> Result<Answer, Box<Publish>> {
+        let _order = lock(&self.order);
+        if closed.load(Ordering::Acquire) || !self.channel.status().connected() {
+            return Err(Box::new(publish));
+        }
+        let Publish { destination, message, content } = publish;
+        let place = match destination == self.destination {
+            true => Arc::clone(&self.place),
+            false => destination.to_string().into(),
+        };
+        let channel = Arc::clone(&self.channel);
+        let (exchange, routing_key) = (destination.exchange.clone(), destination.routing_key.clone());
+        let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
+        let mut confirmation = async move {
+            let LapinMessage { payload, properties } = message;
+            channel.basic_publish(exchange, routing_key, options, &payload, properties).await?.await
+        }
+        .boxed();
+        // lapin takes the message in the first poll. The rest waits until it was written and confirmed.
+        let first = confirmation.poll_unpin(&mut Context::from_waker(noop_waker_ref()));
+        let state = State::Waiting(match first {
+            Poll::Ready(result) => std::future::ready(result).boxed(),
+            Poll::Pending => confirmation,
+        });
+        let sent = Sent { destination, content };
+        Ok(Answer { state, sent, place, returns: Arc::clone(&self.returns) })
+    }
+
+    /// Whether this exchange is known to exist.
+    pub(super) fn knows(&self, exchange: &ShortString) -> bool {
+        exchange.as_str().is_empty()
+            || *exchange == self.destination.exchange
+            || lock(&self.names).contains_key(&(Kind::Exchange, exchange.clone()))
+    }
+
+    /// Checks that an exchange exists. Publishing to one that does not would close the channel.
+    pub(super) async fn check(&self, exchange: &ShortString) -> Result<(), Error> {
+        check(&self.connected, exchange).await?;
+        self.remember(Kind::Exchange, exchange);
+        Ok(())
+    }
+
+    /// Declares a queue, unless it was declared lately.
+    pub(super) async fn declare(&self, queue: &ShortString, arguments: FieldTable) -> Result<(), Error> {
+        let declared = lock(&self.names).get(&(Kind::Queue, queue.clone())).copied();
+        if declared.is_some_and(|declared| declared.elapsed() < DECLARED) {
+            return Ok(());
+        }
+        declare(&self.connected, queue, arguments).await?;
+        self.remember(Kind::Queue, queue);
+        Ok(())
+    }
+
+    fn remember(&self, kind: Kind, name: &ShortString) {
+        let mut names = lock(&self.names);
+        if names.len() >= NAMES {
+            names.clear();
+        }
+        names.insert((kind, name.clone()), Instant::now());
+    }
+
+    /// Waits for all answers, then closes.
+    pub(super) async fn close(&self) {
+        self.answers.finish();
+        let hearing = lock(&self.hearing).take();
+        if let Some(hearing) = hearing {
+            let _ = hearing.await;
+            // All answers have arrived, so failing to close a lost connection is not an error.
+            self.connected.close().await;
+        }
+    }
+}
+
+/// For a lost link that is not closed: its task ends.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.answers.finish();
+    }
+}
+
+/// The broker's answer to a published message.
+pub(super) struct Answer {
+    state: State,
+    sent: Sent,
+    place: Arc<str>,
+    returns: Arc<Returns>,
+}
+
+enum State {
+    Waiting(BoxFuture<'static, lapin::Result<Confirmation>>),
+    /// Confirmed, and perhaps returned.
+    Acked,
+}
+
+impl Future for Answer {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let result = match &mut self.state {
+                State::Waiting(confirmation) => ready!(confirmation.poll_unpin(context)),
+                State::Acked => {
+                    return match self.returns.look(&self.sent, context.waker()) {
+                        None => Poll::Pending,
+                        Some(Err(refusal)) => Poll::Ready(Err(refusal.into_error())),
+                        Some(Ok(())) => Poll::Ready(Ok(Receipt::new().with_place(Arc::clone(&self.place)))),
+                    };
+                }
+            };
+            match result {
+                Ok(Confirmation::Ack(returned)) => {
+                    returned.into_iter().for_each(|returned| self.returns.add(returned));
+                    self.state = State::Acked;
+                }
+                Ok(Confirmation::Nack(returned)) => {
+                    returned.into_iter().for_each(|returned| self.returns.add(returned));
+                    return Poll::Ready(Err(RabbitRefusal::Nacked.into_error()));
+                }
+                Ok(Confirmation::NotRequested) => {
+                    return Poll::Ready(Err(failure::disconnected("the channel does not confirm messages")));
+                }
+                Err(error) => return Poll::Ready(Err(failure::lost(error))),
+            }
+        }
+    }
+}
+
+/// On a channel of its own: an error closes it.
+async fn check(connected: &Connected, exchange: &ShortString) -> Result<(), Error> {
+    let channel = connected.channel().await?;
+    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    let declared = channel
+        .exchange_declare(exchange.clone(), ExchangeKind::Direct, options, FieldTable::default())
+        .await;
+    if declared.is_ok() {
+        let _ = timeout(FAREWELL, channel.close(200, fixed("OK"))).await;
+    }
+    declared.map_err(failure::refusal)
+}
+
+/// On a channel of its own: an error closes it.
+pub(super) async fn declare(
+    connected: &Connected,
+    queue: &ShortString,
+    arguments: FieldTable,
+) -> Result<(), Error> {
+    let channel = connected.channel().await?;
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(queue.clone(), options, arguments).await;
+    if declared.is_ok() {
+        let _ = timeout(FAREWELL, channel.close(200, fixed("OK"))).await;
+    }
+    declared.map(drop).map_err(failure::refusal)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

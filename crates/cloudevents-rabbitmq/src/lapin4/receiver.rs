@@ -1,0 +1,263 @@
+//! A receiver from a queue.
+
+use super::{
+    dead_letter::{DeadLetters, Decided, decided},
+    link::Linking,
+    options::{QueueType, RabbitConnection, Target},
+    retry::Retries,
+    sender::RabbitSender,
+};
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{
+    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
+    connect::{Backoff, Reconnect},
+    queue::{QueueOptions, QueueReceiver, Room},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// The URL options of a receiver, besides those of the connection.
+const OPTIONS: &[&str] =
+    &["queue", "declare", "prefetch", "dead-letter", "reject", "wait", "max-message-size"];
+
+/// Options of a [`RabbitReceiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_rabbitmq::lapin4::RabbitReceiverOptions;
+/// use cloudevents_transport::queue::QueueOptions;
+///
+/// let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().rejecting_to_broker();
+/// options.receiver.in_flight.messages = 100;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RabbitReceiverOptions {
+    /// Options of the connection.
+    pub connection: RabbitConnection,
+    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
+    /// always among the formats.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub queue: QueueOptions,
+    /// The type of the queue to declare, if it does not exist, and of that for dead letters. The URL option
+    /// `declare` takes precedence. Default: none, which uses an existing queue.
+    pub declare: Option<QueueType>,
+    /// The most unsettled messages that the broker sends. The URL option `prefetch` takes precedence.
+    /// Default: the bound of messages in flight.
+    pub prefetch: Option<u16>,
+    /// Where a message waits for its next attempt: in a queue of this type, or unsettled at the receiver if
+    /// `None`. The URL option `wait` takes precedence. Default: a classic queue.
+    pub wait: Option<QueueType>,
+    /// The largest message in bytes. A larger one ends the connection. The URL option `max-message-size`
+    /// takes precedence. Default: 128 MiB, which RabbitMQ 3 takes.
+    pub max_message_size: u64,
+}
+
+impl Default for RabbitReceiverOptions {
+    fn default() -> Self {
+        Self {
+            connection: RabbitConnection::default(),
+            receiver: ReceiverOptions::default(),
+            queue: QueueOptions::default(),
+            declare: None,
+            prefetch: None,
+            wait: Some(QueueType::Classic),
+            max_message_size: 128 << 20,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for RabbitReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for RabbitReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Opens a receiver from this URL: see [`RabbitReceiver`].
+///
+/// ```no_run
+/// use cloudevents_core::DecodeOptions;
+///
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "rabbitmq://guest:guest@localhost:5672/?queue=orders&dead-letter=orders.rejected";
+/// let mut deliveries = cloudevents_rabbitmq::lapin4::receiver(url, DecodeOptions::strict().into()).await?;
+/// while let Some(delivery) = deliveries.next().await? {
+///     println!("{}", delivery.event()?.id());
+///     delivery.accept().await?;
+/// }
+/// # Ok(()) }
+/// ```
+pub async fn receiver(url: &str, mut options: RabbitReceiverOptions) -> Result<Receiver, Error> {
+    // A receiver decodes documents with the given formats.
+    let formats = &mut options.receiver.decoding.formats;
+    *formats = cloudevents_json::with_json(std::mem::take(formats));
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: RabbitReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+    async move {
+        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
+        RabbitReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+    }
+    .boxed()
+}
+
+/// Receives from one queue, over its own connection, with the [queue
+/// machine](cloudevents_transport::queue). Another connection publishes retries and dead letters.
+///
+/// **Accept** acknowledges; neighbouring messages share an acknowledgement. The outcome is known once it is on
+/// its way, since AMQP 0.9.1 does not confirm it: if the connection is lost at that moment, the message is
+/// delivered again. [`drain`](Receiver::drain) returns when the broker has closed the channel, and so has
+/// read all of them.
+///
+/// **Retry** publishes the message to a wait queue, named by the queue and the delay
+/// (`orders.retry.5000`, `orders.retry-quorum.5000`), and acknowledges it when the broker has confirmed that. Messages return from there
+/// to the end of their queue. Delays are rounded up, so that a few queues are enough; one that is unused for
+/// ten minutes is deleted. With `wait=none`, the message stays unsettled here instead until it is time. A
+/// message is never returned to the queue for a retry, since it would come back at once, and RabbitMQ 4
+/// counts that against the delivery limit of the queue.
+///
+/// **Reject** publishes the message to `dead-letter`, and acknowledges it when the broker has confirmed that.
+/// Or it goes to the broker (`reject=broker`), which does with it what the queue is configured for, without
+/// confirmation, and without the reason. Or it is dropped (`reject=drop`).
+///
+/// **Release**, which happens to dropped deliveries and when the receiver stops, returns the message to its
+/// place in the queue.
+///
+/// The attempt is counted in the header `delivery-attempt` of retried messages; quorum queues also count
+/// deliveries that were released or lost (`x-delivery-count`).
+///
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).
+pub struct RabbitReceiver {
+    inner: QueueReceiver,
+    target: Arc<Target>,
+    queue: Arc<str>,
+}
+
+impl RabbitReceiver {
+    /// Connects to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
+    /// a path, the virtual host is `/`. Options of the query, besides
+    /// [those of every receiver](ReceiverOptions::with_url):
+    ///
+    /// | option | value |
+    /// |---|---|
+    /// | `queue` | the queue; required |
+    /// | `declare` | `quorum` or `classic`: declares the queue, and that of dead letters, if they do not exist |
+    /// | `dead-letter` | the queue for rejected messages, or an address: `/exchanges/EXCHANGE/ROUTING-KEY` |
+    /// | `reject` | `broker`: the broker does what the queue is configured for; `drop`: they are dropped |
+    /// | `max-attempts` | the attempt after which a retry becomes a rejection, 10 by default |
+    /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
+    /// | `wait` | `classic` or `quorum`: retried messages wait in queues of this type; `none`: they wait here |
+    /// | `max-message-size` | in bytes; a larger message ends the connection |
+    /// | `name`, `sasl` | as for a sender |
+    ///
+    /// One of `dead-letter` and `reject` is required, unless [`RabbitReceiverOptions::queue`] sets what
+    /// happens to rejected messages.
+    ///
+    /// Errors: [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl);
+    /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if it is not set what happens to rejected
+    /// messages, and outside a tokio runtime; [`Disconnected`](cloudevents_core::ErrorKind::Disconnected)
+    /// and [`Timeout`](cloudevents_core::ErrorKind::Timeout) when connecting fails;
+    /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or has no such
+    /// queue.
+    pub async fn connect(url: &str, options: RabbitReceiverOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, ReceiverOptions::URL_OPTIONS.as_slice()].concat();
+        let mut target = Target::new(&endpoint, options.connection, &others)?;
+        target.max_message = endpoint.option_as("max-message-size")?.unwrap_or(options.max_message_size);
+        let queue: Arc<str> = match endpoint.option("queue") {
+            None | Some("") => {
+                return Err(endpoint
+                    .invalid("the option `queue` is missing")
+                    .with_help("write `?queue=orders&dead-letter=orders.rejected`"));
+            }
+            Some(queue) => queue.into(),
+        };
+        let declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
+        let wait = match endpoint.option("wait") {
+            None => options.wait,
+            Some("none") => None,
+            Some(_) => QueueType::from_url(&endpoint, "wait")?,
+        };
+        let receiver = options.receiver.with_url(&endpoint)?;
+        let in_flight = receiver.in_flight;
+        let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
+        let prefetch = endpoint.option_as("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
+        let mut rejected = options.queue;
+        let decided = decided(&endpoint, &rejected)?;
+        if let Some(attempts) = endpoint.option_as("max-attempts")? {
+            rejected.max_attempts = attempts;
+        }
+        super::connection::runtime()?;
+        let letters = match &decided {
+            Decided::Letters(destination) => Some(destination.clone()),
+            _ => None,
+        };
+        let publisher = RabbitSender::for_received(target.clone(), in_flight, letters.zip(declare)).await?;
+        let publisher = Arc::new(publisher);
+        let rejected = match decided {
+            Decided::Options => rejected,
+            Decided::Broker => rejected.rejecting_to_broker(),
+            Decided::Drop => rejected.dropping_rejected(),
+            Decided::Letters(destination) => {
+                rejected.with_sink(DeadLetters { publisher: Arc::clone(&publisher), destination })
+            }
+        };
+        let target = Arc::new(target);
+        let retries = Arc::new(Retries::new(publisher, &queue, wait)?);
+        let linking = Linking {
+            target: Arc::clone(&target),
+            queue: Arc::clone(&queue),
+            declare,
+            prefetch,
+            decoding: receiver.decoding,
+            retries,
+        };
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
+        let room = Room::new(in_flight, usize::from(prefetch));
+        Ok(Self { inner: QueueReceiver::open(reconnect, room, rejected).await?, target, queue })
+    }
+}
+
+impl Receive for RabbitReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        self.inner.next().await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.inner.try_next()
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.inner.drain(deadline).await
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.inner.connectivity()
+    }
+}
+
+impl fmt::Debug for RabbitReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitReceiver")
+            .field("target", &format_args!("{}", self.target))
+            .field("queue", &self.queue)
+            .field("inner", &self.inner)
+            .finish()
+    }
+}

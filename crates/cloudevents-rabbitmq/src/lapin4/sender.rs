@@ -1,0 +1,398 @@
+//! A sender to an exchange or a queue.
+
+use super::{
+    connection::runtime,
+    destination::Destination,
+    extras, failure,
+    message::{LapinMessage, from_rabbit},
+    options::{QueueType, RabbitConnection, Target},
+    publisher::{Link, Linking, Publish},
+    returns::SentContent,
+};
+use cloudevents_core::{Error, ErrorKind, Format};
+use cloudevents_transport::{
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    connect::{Backoff, Reconnect, Shared},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use lapin::types::{FieldTable, ShortString};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// The URL options of a sender, besides those of the connection.
+const OPTIONS: &[&str] =
+    &["queue", "exchange", "routing-key", "declare", "mode", "format", "mandatory", "max-message-size"];
+
+/// What RabbitMQ 4 takes unless it is configured otherwise.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// Options of a [`RabbitSender`].
+///
+/// ```
+/// use cloudevents_rabbitmq::lapin4::{QueueType, RabbitSenderOptions};
+/// use std::time::Duration;
+///
+/// let mut options = RabbitSenderOptions::default();
+/// options.declare = Some(QueueType::Quorum);
+/// options.timeout = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RabbitSenderOptions {
+    /// The options common to all protocols. The URL option `format` can name one of their formats; JSON is
+    /// always included.
+    pub sender: SenderOptions,
+    /// Options of the connection.
+    pub connection: RabbitConnection,
+    /// The format in which events are written as documents. The URL options `mode` and `format` take
+    /// precedence. Default: none, which writes events in binary mode. Messages that are already documents
+    /// do not change.
+    pub format: Option<Arc<dyn Format>>,
+    /// The type of the queue to declare, if it does not exist. The URL option `declare` takes precedence. An
+    /// exchange is not declared. Default: none, which uses an existing queue.
+    pub declare: Option<QueueType>,
+    /// Upper bounds for unconfirmed messages. Default: 1,024 messages, 64 MiB.
+    pub in_flight: Bounds,
+    /// How long the broker may take to confirm a message. Default: 60 seconds.
+    pub timeout: Duration,
+    /// Whether the broker keeps messages across a restart (`delivery-mode` 2). Default: yes.
+    pub durable: bool,
+    /// Whether a message that no queue gets is an error. Otherwise the broker drops it, and confirms it. The
+    /// URL option `mandatory` takes precedence. Default: yes.
+    pub mandatory: bool,
+    /// The largest body of a message in bytes; a larger one is not sent. The broker closes the channel if it
+    /// does not take the size. The URL option `max-message-size` takes precedence. Default: 16 MiB, which
+    /// RabbitMQ 4 takes unless configured otherwise.
+    pub max_message_size: usize,
+}
+
+impl Default for RabbitSenderOptions {
+    fn default() -> Self {
+        Self {
+            sender: SenderOptions::default(),
+            connection: RabbitConnection::default(),
+            format: None,
+            declare: None,
+            in_flight: Bounds::default(),
+            timeout: Duration::from_secs(60),
+            durable: true,
+            mandatory: true,
+            max_message_size: MAX_MESSAGE,
+        }
+    }
+}
+
+impl From<SenderOptions> for RabbitSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
+/// Opens a sender to this URL: see [`RabbitSender`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "rabbitmq://guest:guest@localhost:5672/?queue=orders";
+/// let sender = cloudevents_rabbitmq::lapin4::sender(url, Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: RabbitSenderOptions) -> Result<Sender, Error> {
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
+    RabbitSender::connect(url, options).map_ok(RabbitSender::into_sender).boxed()
+}
+
+/// Sends to an exchange or a queue, over its own connection.
+///
+/// Several messages are in flight at once, as many as [`RabbitSenderOptions::in_flight`] allows. They arrive
+/// in the order in which they were enqueued. The outcome is the broker's: a publisher confirm. A message that
+/// no queue gets is returned, and an error of kind [`Refused`](ErrorKind::Refused), as is one that the broker
+/// could not take; both have a [`RabbitRefusal`](super::RabbitRefusal) as their source. The receipt names the
+/// destination.
+///
+/// [`Outgoing::to`] sends a message elsewhere: to another routing key at the same exchange, or to
+/// `/queues/QUEUE`, `/exchanges/EXCHANGE` or `/exchanges/EXCHANGE/ROUTING-KEY`, with percent-encoded parts.
+/// These are the addresses that RabbitMQ 4 has for AMQP 1.0. Whether an exchange exists is checked before the
+/// first message to it, since publishing to a missing exchange closes the channel.
+///
+/// When the connection or its channel is lost, messages in flight end with errors of kind
+/// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender opens another
+/// channel, or reconnects, as described in [`connect`](cloudevents_transport::connect), and new messages
+/// wait for that ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
+pub struct RabbitSender {
+    target: Arc<Target>,
+    destination: Destination,
+    writing: Writing,
+    options: RabbitSenderOptions,
+    in_flight: InFlight,
+    links: Shared<Linking>,
+    closed: AtomicBool,
+}
+
+impl RabbitSender {
+    /// Connects to `rabbitmq://user:password@host:port/vhost?queue=orders`, or `rabbitmqs` with TLS. Without
+    /// a path, the virtual host is `/`. [The crate's documentation](crate#urls) lists the options of the
+    /// query. They take precedence over those of the program.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the
+    /// broker refuses the user or has no such exchange.
+    pub async fn connect(url: &str, mut options: RabbitSenderOptions) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let others = [OPTIONS, SenderOptions::URL_OPTIONS].concat();
+        let target = Target::new(&endpoint, options.connection.clone(), &others)?;
+        options.sender = options.sender.with_url(&endpoint)?;
+        let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
+        let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        options.declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
+        options.mandatory = endpoint.option_as("mandatory")?.unwrap_or(options.mandatory);
+        options.max_message_size =
+            endpoint.option_as("max-message-size")?.unwrap_or(options.max_message_size);
+        let destination =
+            match (endpoint.option("queue"), endpoint.option("exchange"), endpoint.option("routing-key")) {
+                (Some(""), ..) => return Err(endpoint.invalid("the option `queue` names no queue")),
+                (Some(queue), None, None) => Destination::queue(queue)?,
+                (None, Some(exchange), key) => Destination::new(exchange, key.unwrap_or_default())?,
+                (None, None, _) => {
+                    return Err(endpoint
+                        .invalid("the option `queue` or `exchange` is missing")
+                        .with_help("write `?queue=orders`, or `?exchange=shop&routing-key=orders.eu`"));
+                }
+                (Some(_), ..) => {
+                    return Err(endpoint.invalid("the option `queue` excludes `exchange` and `routing-key`"));
+                }
+            };
+        Self::open(target, destination, writing, options).await
+    }
+
+    /// Connects for messages that are sent unchanged, to destinations of their own.
+    pub(super) async fn for_received(
+        target: Target,
+        in_flight: Bounds,
+        declare: Option<(Destination, QueueType)>,
+    ) -> Result<Self, Error> {
+        let mut options =
+            RabbitSenderOptions { connection: target.options.clone(), ..RabbitSenderOptions::default() };
+        options.in_flight = in_flight;
+        // They were received, so the broker takes them.
+        options.max_message_size = usize::MAX;
+        let writing = Writing::given(None, options.sender.losses);
+        let (destination, queue_type) = match declare {
+            Some((destination, queue_type)) => (destination, Some(queue_type)),
+            None => Default::default(),
+        };
+        options.declare = queue_type;
+        Self::open(target, destination, writing, options).await
+    }
+
+    async fn open(
+        target: Target,
+        destination: Destination,
+        writing: Writing,
+        options: RabbitSenderOptions,
+    ) -> Result<Self, Error> {
+        runtime()?;
+        let target = Arc::new(target);
+        let backoff = Backoff::default().with_per_host(options.connection.connect_timeout);
+        let linking = Linking::new(
+            Arc::clone(&target),
+            destination.clone(),
+            options.declare,
+            options.mandatory,
+            options.timeout,
+        );
+        let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
+        links.open().await?;
+        let in_flight = InFlight::new(options.in_flight);
+        Ok(Self { target, destination, in_flight, writing, options, links, closed: AtomicBool::new(false) })
+    }
+
+    /// Returns the sender, with the options that this was opened with.
+    pub fn into_sender(self) -> Sender {
+        let options = self.options.sender.clone();
+        Sender::new(self).with_options(options)
+    }
+
+    fn encode(&self, outgoing: &Outgoing) -> Result<Publish, Error> {
+        let Content::Message(message) = outgoing.content() else {
+            return Err(Error::new(ErrorKind::Unsupported));
+        };
+        let message = self.writing.message(message)?;
+        let rabbit = crate::encode_message(&message)?;
+        let size = rabbit.body.len();
+        if size > self.options.max_message_size {
+            return Err(too_large(size, self.options.max_message_size));
+        }
+        let mut encoded = from_rabbit(&rabbit)?;
+        if self.options.durable {
+            encoded.properties = encoded.properties.with_delivery_mode(2);
+        }
+        extras::add(&mut encoded, outgoing)?;
+        let destination = match outgoing.destination() {
+            None => self.destination.clone(),
+            Some(address) => Destination::parse(address, &self.destination.exchange)?,
+        };
+        Ok(Publish { destination, message: encoded, content: SentContent::Event(rabbit) })
+    }
+
+    /// Waits for room for a message; confirmed messages make room.
+    async fn room(&self) -> Permit {
+        loop {
+            if let Some(permit) = self.in_flight.try_room() {
+                return permit;
+            }
+            // Once per iteration, since the link may be another one.
+            let _wanted = self.links.now().map(|(_, link)| link.answers.want());
+            self.in_flight.ready().await;
+        }
+    }
+
+    /// Sends a message of this client, and waits for the outcome. The queue is declared before, if it has
+    /// arguments.
+    pub(super) async fn send_as_it_is(
+        &self,
+        destination: &Destination,
+        message: LapinMessage,
+        arguments: Option<FieldTable>,
+    ) -> Result<(), Error> {
+        if let Some(arguments) = arguments {
+            let (number, link) = self.links.get().await?;
+            if let Err(error) = link.declare(&destination.routing_key, arguments).await {
+                if error.kind() == ErrorKind::Disconnected {
+                    self.links.lost(number, &error);
+                }
+                return Err(error);
+            }
+        }
+        let size = message.payload.len();
+        let content = SentContent::Native(Box::new(message.clone()));
+        let publish = Publish { destination: destination.clone(), message, content };
+        self.send_within(publish, size).await?.await.map(drop)
+    }
+
+    /// Waits for room and a link, then sends. Returns the future outcome.
+    async fn send_within(&self, mut publish: Publish, size: usize) -> Result<Outcome<Receipt>, Error> {
+        let mut permit = self.room().await;
+        permit.charge(size);
+        let mut again = false;
+        loop {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed)); // before reconnecting
+            }
+            let (number, link) = self.links.get().await?;
+            let lost = match self.check(&link, &publish.destination.exchange).await {
+                // No waiting from here on, so that what is dropped has sent nothing.
+                Ok(()) => match link.publish(publish, &self.closed) {
+                    Ok(answer) => return Ok(link.answers.add(answer, permit)),
+                    Err(back) => {
+                        publish = *back;
+                        failure::disconnected("the channel is closed")
+                    }
+                },
+                Err(error) if error.kind() == ErrorKind::Disconnected => error,
+                Err(error) => return Err(error),
+            };
+            self.links.lost(number, &lost);
+            if std::mem::replace(&mut again, true) {
+                return Err(lost);
+            }
+        }
+    }
+
+    async fn check(&self, link: &Arc<Link>, exchange: &ShortString) -> Result<(), Error> {
+        if link.knows(exchange) { Ok(()) } else { link.check(exchange).await }
+    }
+}
+
+impl Transmit for RabbitSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED)
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        runtime()?;
+        let publish = self.encode(&outgoing)?;
+        let size = outgoing.size();
+        drop(outgoing);
+        self.send_within(publish, size).await
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
+        let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
+        if link.answers.has_ended() {
+            return Tried::WouldWait(outgoing);
+        }
+        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
+            return Tried::WouldWait(outgoing);
+        };
+        let publish = match self.encode(&outgoing) {
+            Ok(publish) => publish,
+            Err(error) => return Tried::Done(Err(error)),
+        };
+        if !link.knows(&publish.destination.exchange) {
+            return Tried::WouldWait(outgoing);
+        }
+        match link.publish(publish, &self.closed) {
+            Ok(answer) => Tried::Done(Ok(link.answers.add(answer, permit))),
+            Err(_) => Tried::WouldWait(outgoing),
+        }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.links.connectivity()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.closed.store(true, Ordering::Release);
+        let runtime = runtime()?;
+        // Closes the link in a task, so that the link is closed even if this future is dropped.
+        let closing = self.links.close().map(|link| runtime.spawn(async move { link.close().await }));
+        self.in_flight.idle().await;
+        match closing {
+            Some(closing) => closing.await.map_err(failure::transport),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Still sends what was enqueued.
+impl Drop for RabbitSender {
+    fn drop(&mut self) {
+        if let (Some(link), Ok(runtime)) = (self.links.close(), runtime()) {
+            runtime.spawn(async move { link.close().await });
+        }
+    }
+}
+
+impl fmt::Debug for RabbitSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitSender")
+            .field("target", &format_args!("{}", self.target))
+            .field("destination", &format_args!("{}", self.destination))
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn too_large(size: usize, most: usize) -> Error {
+    Error::new(ErrorKind::TooLarge)
+        .with_detail(format!("a message of {size} bytes, where {most} are allowed"))
+        .with_help("raise `max-message-size` in the URL if the broker takes such messages")
+}

@@ -1,0 +1,319 @@
+//! The socket that lapin reads from: plain or TLS, and checked on the way.
+//!
+//! lapin ends the connection when it cannot read the properties of a message. The broker then delivers the
+//! message again, to the same end. So properties are made readable here, in place: see
+//! [`frame`](super::frame).
+
+use super::frame::{self, HEADER_FRAME, METHOD_FRAME, OVERHEAD};
+use async_rs::{Runtime, Tokio, traits::Reactor, util::RuntimeParts};
+use cloudevents_core::{Error, ErrorKind};
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::task::AtomicWaker;
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+use tokio::{io::ReadBuf, sync::watch};
+
+/// The most bytes that the broker may put in a frame. It is what RabbitMQ does by itself.
+pub(super) const FRAME_MAX: u32 = 131_072;
+
+/// The runtime of lapin with sockets of this module.
+pub(super) type LapinRuntime = Runtime<RuntimeParts<Tokio, Sockets>>;
+
+/// Returns the current runtime, for lapin.
+pub(super) fn runtime() -> LapinRuntime {
+    let tokio = Tokio::current();
+    Runtime::new(RuntimeParts::new(tokio.clone(), Sockets(tokio)))
+}
+
+/// With or without TLS: one type, so that lapin is compiled once.
+pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What the socket of a connection knows.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// How many messages the broker returned.
+    returned: AtomicU64,
+    /// Whether to end the connection now.
+    cut: AtomicBool,
+    reader: AtomicWaker,
+    /// Why the connection has ended.
+    pub(super) ended: watch::Sender<Option<Error>>,
+}
+
+impl Watched {
+    pub(super) fn new() -> Self {
+        Self {
+            returned: AtomicU64::new(0),
+            cut: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    /// How many messages the broker has returned so far. lapin handles a confirmation only after the returns
+    /// before it were counted here.
+    pub(super) fn returned(&self) -> u64 {
+        self.returned.load(Ordering::Acquire)
+    }
+
+    /// Ends the connection without a farewell. lapin's thread ends with it.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.reader.wake();
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    fn end(&self, error: &Error) {
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert_with(|| error.clone());
+            first
+        });
+    }
+}
+
+/// Reads frames from the broker, and passes them on.
+pub(super) struct Socket {
+    inner: Box<dyn Stream>,
+    watched: Arc<Watched>,
+    /// The largest body of a message.
+    max_message: u64,
+    /// The frame that is passed on as it is read.
+    passing: Passing,
+    /// A frame with properties, as far as it was read. Then it is passed on.
+    kept: Vec<u8>,
+    /// How much of the kept frame was passed on, once it is complete.
+    passed: Option<usize>,
+}
+
+/// A frame of which a part was passed on.
+#[derive(Default)]
+struct Passing {
+    /// The frame's first bytes, up to the method's number.
+    head: [u8; 11],
+    seen: usize,
+}
+
+impl Socket {
+    pub(super) fn new(inner: Box<dyn Stream>, watched: Arc<Watched>, max_message: u64) -> Self {
+        Self { inner, watched, max_message, passing: Passing::default(), kept: Vec::new(), passed: None }
+    }
+
+    /// Looks at what was read. Returns how much of it to pass on; the rest is kept.
+    fn look(&mut self, read: &mut [u8]) -> Result<usize, Error> {
+        let mut at = 0_usize;
+        while let Some(rest) = read.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            if self.passing.seen == 0 && rest.first() == Some(&HEADER_FRAME) {
+                match frame::length(rest)? {
+                    Some(length) if length <= rest.len() => {
+                        let Some(frame) = rest.get_mut(..length) else { break };
+                        frame::repair(frame, self.max_message)?;
+                        at = at.saturating_add(length);
+                        continue;
+                    }
+                    _ => {
+                        self.kept.extend_from_slice(rest);
+                        return Ok(at);
+                    }
+                }
+            }
+            at = at.saturating_add(self.passing.pass(rest, &self.watched)?);
+        }
+        Ok(at)
+    }
+
+    /// Reads more of the kept frame.
+    fn poll_kept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let wanted = frame::length(&self.kept).map_err(|error| self.broken(error))?.unwrap_or(OVERHEAD);
+            let have = self.kept.len();
+            if have >= wanted {
+                frame::repair(&mut self.kept, self.max_message).map_err(|error| self.broken(error))?;
+                self.passed = Some(0);
+                return Poll::Ready(Ok(()));
+            }
+            self.kept.resize(wanted, 0);
+            let Some(place) = self.kept.get_mut(have..) else { return Poll::Pending };
+            let mut place = ReadBuf::new(place);
+            let polled = Pin::new(&mut *self.inner).poll_read(context, &mut place);
+            let count = place.filled().len();
+            self.kept.truncate(have.saturating_add(count));
+            ready!(polled)?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    /// Records why the connection ends here.
+    fn broken(&self, error: Error) -> io::Error {
+        self.watched.end(&error);
+        io::Error::other(error)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            if self.watched.is_cut() {
+                return Poll::Ready(Ok(0));
+            }
+            if let Some(passed) = self.passed {
+                let rest = self.kept.get(passed..).unwrap_or_default();
+                let count = rest.len().min(buffer.len());
+                if let (Some(into), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+                    into.copy_from_slice(from);
+                }
+                self.passed = Some(passed.saturating_add(count));
+                if count == rest.len() {
+                    self.kept.clear();
+                    self.passed = None;
+                }
+                if count > 0 || buffer.is_empty() {
+                    return Poll::Ready(Ok(count));
+                }
+                continue;
+            }
+            if !self.kept.is_empty() {
+                ready!(self.poll_kept(context))?;
+                continue;
+            }
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut *self.inner).poll_read(context, &mut read))?;
+            let read = read.filled_mut();
+            if read.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            let count = self.look(read).map_err(|error| self.broken(error))?;
+            if count > 0 {
+                return Poll::Ready(Ok(count));
+            }
+        }
+    }
+}
+
+impl Passing {
+    /// Passes on as much of a frame as there is, and returns how much that is.
+    fn pass(&mut self, rest: &[u8], watched: &Watched) -> Result<usize, Error> {
+        let new = rest.iter().zip(self.head.iter_mut().skip(self.seen));
+        new.for_each(|(byte, place)| *place = *byte);
+        let have = self.seen.saturating_add(rest.len());
+        // The answer to another version of the protocol.
+        if self.head.first() == Some(&b'A') {
+            return Ok(rest.len());
+        }
+        let known = self.head.get(..have.min(self.head.len())).unwrap_or_default();
+        let Some(length) = frame::length(known)? else {
+            self.seen = have;
+            return Ok(rest.len());
+        };
+        if self.seen < self.head.len() && have >= self.head.len() && self.is_return() {
+            watched.returned.fetch_add(1, Ordering::AcqRel);
+        }
+        if have < length {
+            self.seen = have;
+            return Ok(rest.len());
+        }
+        let count = length.saturating_sub(self.seen);
+        *self = Self::default();
+        Ok(count)
+    }
+
+    /// Whether it is `basic.return`.
+    fn is_return(&self) -> bool {
+        matches!(self.head, [METHOD_FRAME, _, _, _, _, _, _, 0, 60, 0, 50])
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.watched.reader.register(context.waker());
+        let read = self.poll(context, buffer);
+        match &read {
+            Poll::Ready(Ok(0)) => self.watched.end(&closed("the peer closed the connection")),
+            Poll::Ready(Err(error)) => self.watched.end(&closed(error)),
+            _ => {}
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.watched.is_cut() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Pin::new(&mut *self.inner).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.inner).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.watched.is_cut() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut *self.inner).poll_shutdown(context)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.watched.end(&closed("the connection was closed"));
+    }
+}
+
+#[cold]
+fn closed(detail: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail(detail.to_string())
+}
+
+/// Timers of tokio, and sockets that were connected before.
+#[derive(Clone, Debug)]
+pub(super) struct Sockets(Tokio);
+
+impl Reactor for Sockets {
+    type TcpStream = Socket;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    /// lapin does not register sockets.
+    fn register<H: io::Read + io::Write + Send + 'static>(
+        &self,
+        _: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        Err::<Socket, _>(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.0.sleep(time)
+    }
+
+    fn interval(&self, time: Duration) -> impl futures_util::Stream<Item = Instant> + Send + 'static {
+        self.0.interval(time)
+    }
+
+    fn tcp_connect_addr(&self, _: SocketAddr) -> impl Future<Output = io::Result<Socket>> + Send + 'static {
+        std::future::ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+}

@@ -1,0 +1,108 @@
+//! The contract of senders and receivers, over RabbitMQ.
+//!
+//! The broker is one in memory, and also the one that `CE_TEST_RABBITMQ_URL` names. The variable contains all
+//! of a URL but its options: `rabbitmq://guest:guest@localhost:5672/`. `CE_TEST_RABBITMQ_QUEUES` is the type of
+//! its queues, `classic` if it is not set.
+
+use crate::tools::{name, queues, real};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::rabbitmq::Broker;
+use cloudevents_transport::{
+    Receiver, ReceiverOptions, Sender,
+    contract::{Claims, Venue, Verdict, check_all},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::task::spawn_blocking;
+
+struct Place {
+    /// All but the options.
+    server: String,
+    queue: String,
+    queues: QueueType,
+    /// The broker in memory. `None` for a real one.
+    memory: Option<Arc<Mutex<Broker>>>,
+}
+
+impl Venue for Place {
+    fn claims(&self) -> Claims {
+        let mut claims = Claims::default();
+        claims.patience = Duration::from_secs(60);
+        claims.attempts = Some(10);
+        claims.too_large = Some(17 << 20);
+        claims.releases_count = self.queues == QueueType::Quorum;
+        claims
+    }
+
+    async fn sender(&self) -> Result<Sender, Error> {
+        let mut options = RabbitSenderOptions::default();
+        options.declare = Some(self.queues);
+        sender(&format!("{}?queue={}", self.server, self.queue), options).await
+    }
+
+    async fn receiver(&self, options: ReceiverOptions) -> Result<Receiver, Error> {
+        let mut options = RabbitReceiverOptions::from(options);
+        options.declare = Some(self.queues);
+        receiver(&format!("{}?queue={}&reject=broker", self.server, self.queue), options).await
+    }
+
+    async fn put_garbage(&self, kind: ErrorKind, body: &[u8]) -> Result<(), Error> {
+        let headers: &[(&str, &str)] = match kind {
+            ErrorKind::MissingAttribute => &[("ce-specversion", "1.0"), ("ce-id", "1")],
+            _ => &[],
+        };
+        crate::bare::publish(&self.server, &self.queue, headers, body).await;
+        Ok(())
+    }
+
+    async fn interrupt(&self) -> Result<(), Error> {
+        let Some(broker) = self.memory.clone() else { return Err(Error::new(ErrorKind::Unsupported)) };
+        let interrupted = spawn_blocking(move || {
+            let mut broker = broker.lock().unwrap();
+            broker.stop();
+            broker.restart()
+        });
+        interrupted.await.unwrap().unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds() {
+    holds_in_memory(QueueType::Classic).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_for_quorum_queues() {
+    holds_in_memory(QueueType::Quorum).await;
+}
+
+async fn holds_in_memory(queues: QueueType) {
+    let broker = Arc::new(Mutex::new(Broker::start().unwrap()));
+    let open = async || {
+        let server = broker.lock().unwrap().url("").trim_end_matches('?').to_owned();
+        let memory = Some(Arc::clone(&broker));
+        Ok(Place { server, queue: name("contract"), queues, memory })
+    };
+    let report = check_all(open).await;
+    // A confirmation does not say where in the queue the message is.
+    let unclaimed = ["receipts_say_where"];
+    for (check, verdict) in report.iter() {
+        let expected = if unclaimed.contains(&check) { Verdict::NotClaimed } else { Verdict::Holds };
+        assert!(verdict.as_ref().is_ok_and(|verdict| *verdict == expected), "{check}\n{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_real_broker() {
+    let Some(server) = real() else { return };
+    let open = async || {
+        Ok(Place { server: server.clone(), queue: name("contract"), queues: queues(), memory: None })
+    };
+    let report = check_all(open).await;
+    println!("{report}");
+    assert!(report.holds(), "\n{report}");
+}

@@ -1,0 +1,21 @@
+//! The integration tests of this crate.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod bad_input;
+mod bare;
+mod client;
+mod contract;
+mod kill;
+mod memory;
+mod real;
+mod roundtrip;
+mod tls;
+mod tools;
+mod vectors;

@@ -1,0 +1,88 @@
+//! What only a real broker shows.
+
+use crate::tools::{event, events, id, name, next, queues, real, strict, within};
+use cloudevents_core::ErrorKind;
+use cloudevents_rabbitmq::lapin4::{RabbitRefusal, RabbitSenderOptions, receiver, sender};
+use cloudevents_transport::Outgoing;
+use futures_util::future::join_all;
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
+
+/// The broker confirms together what it has and what it returned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_returned_messages_are_told_apart() {
+    let Some(server) = real() else { return };
+    let queue = name("returns");
+    let url = format!("{server}?queue={queue}&declare={}", queues());
+    let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    let (known, unknown) = (queue.as_str(), name("missing"));
+    for round in 0..10 {
+        let enqueued = (0..300).map(|number| {
+            let to = if (number * 7 + round) % 3 == 0 { unknown.as_str() } else { known };
+            let sender = &sender;
+            async move {
+                let outcome = sender.enqueue(Outgoing::from(event(number % 50)).to(to)).await.unwrap();
+                (to == known, outcome.await)
+            }
+        });
+        for (is_known, outcome) in within(join_all(enqueued)).await {
+            assert_eq!(outcome.is_ok(), is_known, "{outcome:?}");
+            if let Err(error) = outcome {
+                let refusal = error.source().unwrap().downcast_ref();
+                assert!(matches!(refusal, Some(RabbitRefusal::Returned { code: 312, .. })), "{error:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_retries_wait_and_dead_letters_are_kept() {
+    let Some(server) = real() else { return };
+    let (queue, dead) = (name("retries"), name("dead"));
+    for wait in ["classic", "quorum", "none"] {
+        let url = format!("{server}?queue={queue}&declare={}", queues());
+        let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+        within(sender.send(Outgoing::from(event(wait)).header("h", "x"))).await.unwrap();
+        let from = format!("{url}&dead-letter={dead}&wait={wait}");
+        let mut deliveries = receiver(&from, strict()).await.unwrap();
+        let begun = Instant::now();
+        within(next(&mut deliveries).await.retry(Duration::from_millis(400))).await.unwrap();
+        let again = next(&mut deliveries).await;
+        assert!(begun.elapsed() >= Duration::from_millis(400), "{wait}: {:?}", begun.elapsed());
+        assert_eq!((again.attempt(), id(&again).as_str()), (2, wait));
+        within(again.reject("enough")).await.unwrap();
+        within(deliveries.drain(Duration::from_secs(20))).await.unwrap();
+        let mut letters =
+            receiver(&format!("{server}?queue={dead}&declare={}", queues()), strict()).await.unwrap();
+        let letter = next(&mut letters).await;
+        assert_eq!(letter.header_text("dead-letter-reason").as_deref(), Some("enough"));
+        assert_eq!(letter.header_text("dead-letter-attempt").as_deref(), Some("2"));
+        assert_eq!((id(&letter).as_str(), letter.header_text("h").as_deref()), (wait, Some("x")));
+        within(letter.accept()).await.unwrap();
+        within(letters.drain(Duration::from_secs(20))).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_refusals_say_why() {
+    let Some(server) = real() else { return };
+    let open = async |url: String| sender(&url, RabbitSenderOptions::default()).await.map(drop).unwrap_err();
+    for (url, words) in [
+        (format!("{server}?exchange={}", name("no")), "NOT_FOUND"),
+        (format!("{server}nowhere?queue=q"), "vhost"),
+        (server.replace("guest:guest@", "guest:wrong@") + "?queue=q", "ACCESS_REFUSED"),
+    ] {
+        let error = within(open(url)).await;
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let queue = name("missing");
+    let error = within(receiver(&format!("{server}?queue={queue}"), strict())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+    // A queue that refuses messages when it is full.
+    let url = format!("{server}?queue={}&declare={}", name("many"), queues());
+    let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    within(sender.send_all(events(2000))).await.unwrap();
+}

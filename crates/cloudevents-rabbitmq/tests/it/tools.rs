@@ -1,0 +1,100 @@
+//! Helpers for the tests of the client.
+
+use cloudevents_core::{DecodeOptions, Event, Payload};
+use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+use cloudevents_testkit::rabbitmq::{Broker, Queue};
+use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// How long an expected event may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn event(id: impl ToString) -> Event {
+    Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
+}
+
+pub(crate) fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
+    (0..count).map(event)
+}
+
+/// Creates an event with a payload of this many bytes.
+pub(crate) fn large(id: impl ToString, bytes: usize) -> Event {
+    let payload = Payload::binary(vec![b'x'; bytes]);
+    let builder = Event::builder().id(id.to_string()).source("/tests").ty("t");
+    builder.payload("application/octet-stream", Ok(payload)).build().unwrap()
+}
+
+/// Opens a sender to this queue, which the broker gets.
+pub(crate) async fn sender_to(broker: &Broker, queue: &str) -> Sender {
+    broker.queue(queue);
+    sender(&broker.url(&format!("queue={queue}")), RabbitSenderOptions::default()).await.unwrap()
+}
+
+/// Opens a receiver from this queue, which the broker gets.
+pub(crate) async fn receiver_from(broker: &Broker, queue: &str) -> Receiver {
+    broker.queue(queue);
+    receiver(&broker.url(&format!("queue={queue}")), strict()).await.unwrap()
+}
+
+pub(crate) fn strict() -> RabbitReceiverOptions {
+    let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
+    options.queue = QueueOptions::default().rejecting_to_broker();
+    options
+}
+
+pub(crate) async fn next(receiver: &mut Receiver) -> Delivery {
+    within(receiver.next()).await.unwrap().unwrap()
+}
+
+pub(crate) fn id(delivery: &Delivery) -> String {
+    delivery.event().unwrap().id().to_owned()
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
+}
+
+pub(crate) async fn until(queue: &Queue, wanted: impl Fn(&Queue) -> bool) {
+    if tokio::time::timeout(PATIENCE, queue.until(wanted)).await.is_err() {
+        panic!("the queue stays {queue:?}");
+    }
+}
+
+/// Waits until the receiver has noticed that it lost its connection.
+pub(crate) async fn lost(receiver: &Receiver) {
+    let mut connectivity = receiver.connectivity();
+    within(async {
+        while connectivity.losses() == 0 {
+            connectivity.changed().await;
+        }
+    })
+    .await;
+}
+
+/// The URL of the real broker without options, if there is one.
+pub(crate) fn real() -> Option<String> {
+    let url = std::env::var("CE_TEST_RABBITMQ_URL").ok();
+    if url.is_none() {
+        println!("SKIPPED: CE_TEST_RABBITMQ_URL is not set");
+    }
+    url
+}
+
+/// The type of the real broker's queues.
+pub(crate) fn queues() -> QueueType {
+    match std::env::var("CE_TEST_RABBITMQ_QUEUES").as_deref() {
+        Ok("quorum") => QueueType::Quorum,
+        _ => QueueType::Classic,
+    }
+}
+
+/// A name that was not there before.
+pub(crate) fn name(what: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+    format!("{what}-{}-{now}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,193 @@
+//! Expressions.
+
+use crate::evaluate::{self, Context, Evaluation};
+use crate::lookup::{Attributes, ByName, Names};
+use crate::plan::Step;
+use crate::syntax::{Node, Syntax};
+use crate::{Options, ParseError, Warning, check, compile, parse};
+use cloudevents_core::{DecodeOptions, Error, Event, FoundAttributes, Message, ResolvedName};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// An expression of CESQL, parsed, checked and compiled. A clone counts references, and one expression may be used by many threads.
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_sql::Expression;
+///
+/// let wanted = Expression::parse("type LIKE 'com.example.%' AND priority > 2")?;
+/// let event = Event::builder().id("1").source("/s").ty("com.example.order").extension("priority", 3).build()?;
+/// assert!(wanted.matches(&event));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Expression(Arc<Inner>);
+
+struct Inner {
+    source: Box<str>,
+    syntax: Node,
+    step: Step,
+    warnings: Box<[Warning]>,
+    names: Names,
+    text: usize,
+}
+
+impl Expression {
+    /// Parses a text with the default limits and the built-in functions.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::parse_with(text, &Options::default())
+    }
+
+    /// Parses a text.
+    ///
+    /// A call of a function that is not there parses: it is an error of the evaluation (CESQL 3.5) and a [warning](Self::warnings).
+    pub fn parse_with(text: &str, options: &Options) -> Result<Self, ParseError> {
+        let syntax = parse::parse(text, &options.limits)?;
+        let mut attributes = Vec::new();
+        collect_attributes(&syntax, &mut attributes);
+        let names = Names::new(attributes);
+        let step = compile::compile(&syntax, &names, options);
+        Ok(Self(Arc::new(Inner {
+            source: text.into(),
+            warnings: check::check(&syntax, &step, options).into(),
+            syntax,
+            step,
+            names,
+            text: options.limits.text,
+        })))
+    }
+
+    /// Whether the event passes a filter of this expression: its value is the Boolean TRUE, and no error was met (CESQL 1.2).
+    ///
+    /// The first error decides. Nothing is allocated but by functions that make texts, and by casts from Integer to String.
+    #[inline]
+    pub fn matches(&self, event: &Event) -> bool {
+        let mut cx = Context { attributes: event, errors: None, text: self.0.text };
+        evaluate::is_true(&self.0.step, &mut cx)
+    }
+
+    /// Whether the message passes a filter of this expression, without decoding it: a document is read as far as the attributes that the
+    /// expression looks at. What comes after them is not checked.
+    ///
+    /// A batch is an error of kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be
+    /// read.
+    pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
+        if let Message::Binary(event) = message {
+            return Ok(self.matches(event));
+        }
+        message.look_up(&self.0.names.possible, with, |found| {
+            let mut cx = Context { attributes: &found, errors: None, text: self.0.text };
+            evaluate::is_true(&self.0.step, &mut cx)
+        })
+    }
+
+    /// Whether an event with these attributes passes a filter of this expression, for filters that look at more than one expression does.
+    ///
+    /// [`names`](Self::names) have to be among those that were looked up: an attribute that was not is absent.
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, FoundAttributes, ResolvedName};
+    ///
+    /// let wanted = cloudevents_sql::Expression::parse("priority > 2")?;
+    /// let names = ResolvedName::all(["type", "priority"])?;
+    /// let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3).build()?;
+    /// assert!(wanted.matches_found(FoundAttributes::in_event(&names, &event)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn matches_found(&self, found: FoundAttributes<'_>) -> bool {
+        let mut cx = Context { attributes: &ByName(found), errors: None, text: self.0.text };
+        evaluate::is_true(&self.0.step, &mut cx)
+    }
+
+    /// The value of the expression for an event, and the errors that were met.
+    ///
+    /// There is always a value. What raises an error has the value that is defined for it, and the operators and functions above have
+    /// the zero value of their type.
+    pub fn evaluate<'e>(&'e self, event: &'e Event) -> Evaluation<'e> {
+        self.evaluated(event)
+    }
+
+    /// The value of the expression for the event of a message. Errors are as with [`matches_message`](Self::matches_message).
+    pub fn evaluate_message(
+        &self,
+        message: &Message,
+        with: &DecodeOptions,
+    ) -> Result<Evaluation<'static>, Error> {
+        message.look_up(&self.0.names.possible, with, |found| self.evaluated(&found).into_owned())
+    }
+
+    /// The text as it was parsed.
+    pub fn as_str(&self) -> &str {
+        &self.0.source
+    }
+
+    /// The syntax tree.
+    pub fn syntax(&self) -> &Node {
+        &self.0.syntax
+    }
+
+    /// What its author may not have meant. An expression with warnings can be used.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.0.warnings
+    }
+
+    /// The names of the attributes it looks at, in alphabetical order.
+    ///
+    /// ```
+    /// let expression = cloudevents_sql::Expression::parse("SUBJECT = 'x' AND EXISTS priority OR subject = id")?;
+    /// assert_eq!(expression.attributes().collect::<Vec<_>>(), ["id", "priority", "subject"]);
+    /// # Ok::<(), cloudevents_sql::ParseError>(())
+    /// ```
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.0.names.all.iter().map(|name| &**name)
+    }
+
+    /// The names of the attributes that it looks at and that an event can have, in alphabetical order.
+    pub fn names(&self) -> &[ResolvedName] {
+        &self.0.names.possible
+    }
+
+    fn evaluated<'e>(&'e self, attributes: &'e impl Attributes) -> Evaluation<'e> {
+        let mut cx = Context { attributes, errors: Some(Vec::new()), text: self.0.text };
+        let value = evaluate::value(&self.0.step, &mut cx).unwrap_or_else(|value| value);
+        Evaluation { value, errors: cx.errors.unwrap_or_default() }
+    }
+}
+
+fn collect_attributes(node: &Node, into: &mut Vec<Box<str>>) {
+    if let Syntax::Attribute(name) | Syntax::Exists(name) = &node.kind {
+        into.push(name.clone());
+    }
+    node.children().for_each(|child| collect_attributes(child, into));
+}
+
+/// Writes the expression in its usual spelling: keywords in capital letters, one space, no parentheses that change nothing.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.syntax.fmt(f)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({:?})", self.0.source)
+    }
+}
+
+/// Expressions are equal when their syntax trees are.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.syntax == other.0.syntax
+    }
+}
+
+impl Eq for Expression {}
+
+impl FromStr for Expression {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}

@@ -1,0 +1,207 @@
+//! Patterns of LIKE (CESQL 3.4.3).
+
+use std::fmt;
+
+/// A pattern of LIKE: `%` stands for any number of characters, `_` for exactly one, and both for themselves after a backslash. Every
+/// other character is itself, and a pattern matches the whole text.
+///
+/// ```
+/// use cloudevents_sql::Pattern;
+///
+/// let pattern = Pattern::new("com.example.%_v\\_");
+/// assert!(pattern.matches("com.example.order.2v_"));
+/// assert!(!pattern.matches("com.example.v_"));
+/// assert!(!pattern.matches("com.example.order.2v2"));
+/// ```
+#[derive(Clone)]
+pub struct Pattern {
+    text: Box<str>,
+    /// What stands before the first `%`.
+    first: Segment,
+    /// What stands between `%` and `%`.
+    middle: Box<[Segment]>,
+    /// What stands behind the last `%`. `None` when there is none.
+    last: Option<Segment>,
+}
+
+type Segment = Box<[Piece]>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(Box<str>),
+    /// So many characters, whatever they are.
+    Any(usize),
+}
+
+impl Pattern {
+    /// Reads a pattern, as it stands in a literal whose quotation marks are unescaped. Every text is a pattern.
+    pub fn new(pattern: &str) -> Self {
+        let mut segments = segments(pattern).into_iter();
+        let first = segments.next().unwrap_or_default();
+        let mut middle: Vec<Segment> = segments.collect();
+        let last = middle.pop();
+        // Between two `%` that follow each other is nothing to look for.
+        middle.retain(|segment| !segment.is_empty());
+        Self { text: pattern.into(), first, middle: middle.into(), last }
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the whole text matches. It takes at most as many steps as the lengths of text and pattern multiplied, and allocates
+    /// nothing.
+    #[inline]
+    pub fn matches(&self, text: &str) -> bool {
+        let Some(mut rest) = strip_start(&self.first, text) else { return false };
+        let Some(last) = &self.last else { return rest.is_empty() };
+        match strip_end(last, rest) {
+            Some(left) => rest = left,
+            None => return false,
+        }
+        // The leftmost place of each segment leaves the most room for those behind it.
+        self.middle.iter().all(|segment| match find(segment, rest) {
+            Some(left) => {
+                rest = left;
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// What the pattern comes down to, where that is simple: what an index looks texts up by.
+    pub fn shape(&self) -> Shape<'_> {
+        match (plain(&self.first), self.last.as_deref().map(plain)) {
+            (Some(text), None) => Shape::Exact(text),
+            (Some(start), Some(Some(""))) if self.middle.is_empty() => Shape::Prefix(start),
+            (Some(""), Some(Some(end))) if self.middle.is_empty() => Shape::Suffix(end),
+            _ => Shape::Other,
+        }
+    }
+}
+
+/// The text of a segment without `_`.
+fn plain(segment: &[Piece]) -> Option<&str> {
+    match segment {
+        [] => Some(""),
+        [Piece::Text(text)] => Some(text),
+        _ => None,
+    }
+}
+
+/// What simple patterns come down to.
+///
+/// ```
+/// use cloudevents_sql::{Pattern, Shape};
+///
+/// assert_eq!(Pattern::new("com.example.%").shape(), Shape::Prefix("com.example."));
+/// assert_eq!(Pattern::new("%\\_done").shape(), Shape::Suffix("_done"));
+/// assert_eq!(Pattern::new("order").shape(), Shape::Exact("order"));
+/// assert_eq!(Pattern::new("a%z").shape(), Shape::Other);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape<'a> {
+    /// This text and no other.
+    Exact(&'a str),
+    /// Texts that begin with this one.
+    Prefix(&'a str),
+    /// Texts that end with this one.
+    Suffix(&'a str),
+    /// Anything else.
+    Other,
+}
+
+fn segments(pattern: &str) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if matches!(chars.peek(), Some('%' | '_')) => text.extend(chars.next()),
+            '%' => {
+                flush(&mut text, &mut pieces);
+                segments.push(std::mem::take(&mut pieces).into());
+            }
+            '_' => {
+                flush(&mut text, &mut pieces);
+                match pieces.last_mut() {
+                    Some(Piece::Any(count)) => *count = count.saturating_add(1),
+                    _ => pieces.push(Piece::Any(1)),
+                }
+            }
+            c => text.push(c),
+        }
+    }
+    flush(&mut text, &mut pieces);
+    segments.push(pieces.into());
+    segments
+}
+
+fn flush(text: &mut String, pieces: &mut Vec<Piece>) {
+    if !text.is_empty() {
+        pieces.push(Piece::Text(std::mem::take(text).into()));
+    }
+}
+
+/// What is behind the segment, when the text begins with it.
+#[inline]
+fn strip_start<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
+    segment.iter().try_fold(text, |rest, piece| match piece {
+        Piece::Text(piece) => rest.strip_prefix(&**piece),
+        Piece::Any(count) => {
+            let mut chars = rest.chars();
+            for _ in 0..*count {
+                chars.next()?;
+            }
+            Some(chars.as_str())
+        }
+    })
+}
+
+/// What is before the segment, when the text ends with it.
+#[inline]
+fn strip_end<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
+    segment.iter().rev().try_fold(text, |rest, piece| match piece {
+        Piece::Text(piece) => rest.strip_suffix(&**piece),
+        Piece::Any(count) => {
+            let mut chars = rest.chars();
+            for _ in 0..*count {
+                chars.next_back()?;
+            }
+            Some(chars.as_str())
+        }
+    })
+}
+
+/// What is behind the leftmost place of the segment.
+fn find<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
+    let mut rest = text;
+    loop {
+        if let Some(Piece::Text(piece)) = segment.first() {
+            rest = rest.get(rest.find(&**piece)?..)?;
+        }
+        if let Some(left) = strip_start(segment, rest) {
+            return Some(left);
+        }
+        let mut chars = rest.chars();
+        chars.next()?;
+        rest = chars.as_str();
+    }
+}
+
+/// Patterns are equal when they are written the same.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({:?})", self.text)
+    }
+}

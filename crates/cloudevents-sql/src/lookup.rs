@@ -1,0 +1,74 @@
+//! Attributes by names that are resolved once.
+
+use cloudevents_core::{Event, FoundAttributes, ResolvedName, Value};
+
+/// The attributes that an expression looks at, each once, in alphabetical order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    /// Those that an event can have.
+    pub(crate) possible: Vec<ResolvedName>,
+    /// All of them.
+    pub(crate) all: Vec<Box<str>>,
+}
+
+impl Names {
+    pub(crate) fn new(mut all: Vec<Box<str>>) -> Self {
+        all.sort_unstable();
+        all.dedup();
+        Self { possible: all.iter().filter_map(|name| ResolvedName::new(name).ok()).collect(), all }
+    }
+
+    pub(crate) fn slot(&self, name: &str) -> Slot {
+        let position = self.possible.iter().position(|known| known.as_str() == name);
+        Slot {
+            name: name.into(),
+            resolved: position.and_then(|at| Some((at, self.possible.get(at)?.clone()))),
+        }
+    }
+}
+
+/// An attribute that a step looks at.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) name: Box<str>,
+    /// Its place among the names, unless no event can have it.
+    resolved: Option<(usize, ResolvedName)>,
+}
+
+/// Where attributes are looked up.
+pub(crate) trait Attributes {
+    fn get(&self, slot: &Slot) -> Option<Value<'_>>;
+}
+
+impl Attributes for Event {
+    #[inline]
+    fn get(&self, slot: &Slot) -> Option<Value<'_>> {
+        self.attribute_of(&slot.resolved.as_ref()?.1)
+    }
+}
+
+impl Attributes for FoundAttributes<'_> {
+    #[inline]
+    fn get(&self, slot: &Slot) -> Option<Value<'_>> {
+        FoundAttributes::get(*self, slot.resolved.as_ref()?.0)
+    }
+}
+
+/// Attributes that were looked up for more than this expression, so that their positions are others.
+pub(crate) struct ByName<'a>(pub(crate) FoundAttributes<'a>);
+
+impl Attributes for ByName<'_> {
+    #[inline]
+    fn get(&self, slot: &Slot) -> Option<Value<'_>> {
+        self.0.named(&slot.name)
+    }
+}
+
+/// No event: for what does not depend on one.
+pub(crate) struct Nothing;
+
+impl Attributes for Nothing {
+    fn get(&self, _: &Slot) -> Option<Value<'_>> {
+        None
+    }
+}

@@ -1,0 +1,125 @@
+//! The filters of a subscription.
+
+use crate::{Filter, FilterOptions, Invalid, Parsed, attributes, json, read};
+use cloudevents_core::{DecodeOptions, Error, Event, Message, ResolvedName};
+use std::str::FromStr;
+
+/// The filters of a subscription: an event passes when all of them are true. None at all let everything pass (clauses
+/// SUBS-3.2.1-filters-a to -c).
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_subscriptions::Filters;
+///
+/// let filters = Filters::parse(r#"[{"prefix": {"type": "com.example."}}, {"sql": "priority > 2"}]"#)?;
+/// let event = Event::builder().id("1").source("/s").ty("com.example.order").extension("priority", 3).build()?;
+/// assert!(filters.matches(&event));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters {
+    list: Vec<Filter>,
+    /// The attributes that they look at.
+    names: Box<[ResolvedName]>,
+}
+
+impl Filters {
+    /// These filters.
+    pub fn new(filters: impl IntoIterator<Item = Filter>) -> Self {
+        let list: Vec<Filter> = filters.into_iter().collect();
+        Self { names: attributes::names(&list).into(), list }
+    }
+
+    /// Reads a JSON array of filters, strictly.
+    pub fn parse(document: impl AsRef<[u8]>) -> Result<Self, Invalid> {
+        Self::parse_with(document, &FilterOptions::strict()).map(|parsed| parsed.value)
+    }
+
+    /// Reads a JSON array of filters.
+    pub fn parse_with(document: impl AsRef<[u8]>, options: &FilterOptions) -> Result<Parsed<Self>, Invalid> {
+        read::filters(&json::parse(document.as_ref())?, options)
+    }
+
+    /// The filters, in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Filter> {
+        self.list.iter()
+    }
+
+    /// Whether there is none, so that every event passes.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The number of filters.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether the event passes.
+    #[inline]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.list.iter().all(|filter| filter.matches(event))
+    }
+
+    /// Whether the message passes, without decoding it: a document is read as far as the attributes that the filters look at. What comes
+    /// after them is not checked.
+    ///
+    /// A batch is an error of kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be
+    /// read.
+    ///
+    /// ```
+    /// use cloudevents_core::{DecodeOptions, Event, Message};
+    /// use cloudevents_subscriptions::Filters;
+    ///
+    /// let filters = Filters::parse(r#"[{"exact": {"type": "com.example.order"}}]"#)?;
+    /// let event = Event::builder().id("1").source("/s").ty("com.example.order").build()?;
+    /// assert!(filters.matches_message(&Message::from(event), &DecodeOptions::strict())?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
+        match message {
+            Message::Binary(event) => Ok(self.matches(event)),
+            _ => {
+                message.look_up(&self.names, with, |found| self.iter().all(|filter| filter.evaluate(&found)))
+            }
+        }
+    }
+}
+
+impl From<Filter> for Filters {
+    fn from(filter: Filter) -> Self {
+        Self::new([filter])
+    }
+}
+
+impl FromIterator<Filter> for Filters {
+    fn from_iter<I: IntoIterator<Item = Filter>>(filters: I) -> Self {
+        Self::new(filters)
+    }
+}
+
+impl IntoIterator for Filters {
+    type Item = Filter;
+    type IntoIter = std::vec::IntoIter<Filter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Filters {
+    type Item = &'a Filter;
+    type IntoIter = std::slice::Iter<'a, Filter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromStr for Filters {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::parse(text)
+    }
+}

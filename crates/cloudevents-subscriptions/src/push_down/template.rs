@@ -1,0 +1,51 @@
+//! Names of topics with attributes in them.
+
+use crate::{Invalid, json};
+use cloudevents_core::Name;
+
+/// How publishers make a topic or subject of an event: `orders/{type}/{subject}`. `{{` and `}}` are braces.
+///
+/// ```
+/// use cloudevents_subscriptions::push_down::Template;
+///
+/// assert!(Template::parse("orders/{type}").is_ok());
+/// assert!(Template::parse("orders/{Type}").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub(super) Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Text(String),
+    Attribute(Box<str>),
+}
+
+impl Template {
+    /// Reads a template. The error is for a lone brace, and for what is no name of an attribute.
+    pub fn parse(template: &str) -> Result<Self, Invalid> {
+        let (mut parts, mut text) = (Vec::new(), String::new());
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once(['{', '}']) {
+            text.push_str(before);
+            let brace =
+                if rest.get(before.len()..).is_some_and(|at| at.starts_with('{')) { '{' } else { '}' };
+            if let Some(after) = after.strip_prefix(brace) {
+                text.push(brace);
+                rest = after;
+                continue;
+            }
+            let Some((name, after)) = after.split_once('}').filter(|_| brace == '{') else {
+                return Err(Invalid::new("", format!("a lone `{brace}` in the template: write it twice")));
+            };
+            if Name::parse(name).is_err() {
+                return Err(Invalid::new(json::token(name), "this is no name of an attribute"));
+            }
+            parts.push(Part::Text(std::mem::take(&mut text)));
+            parts.push(Part::Attribute(name.into()));
+            rest = after;
+        }
+        text.push_str(rest);
+        parts.push(Part::Text(text));
+        Ok(Self(parts))
+    }
+}

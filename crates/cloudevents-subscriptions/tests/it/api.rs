@@ -1,0 +1,166 @@
+//! The API over HTTP, with the client and with plain requests.
+
+use cloudevents_subscriptions::reqwest013::{ClientError, Subscriptions};
+use cloudevents_subscriptions::{
+    InMemory, Protocol, Store, StoreError, Subscription, SubscriptionRequest, axum08::Api,
+};
+use reqwest::{Client, Method, StatusCode, header};
+use serde_json::{Value, json};
+
+/// Serves the API, and returns its URL.
+async fn serve(api: Api<impl Store>) -> String {
+    let app = axum::Router::new().nest("/v0.1", api.into_router());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v0.1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+fn request() -> SubscriptionRequest {
+    SubscriptionRequest::parse(
+        r#"{"sink": "https://example.com/hook", "protocol": "HTTP", "filters": [{"exact": {"type": "t"}}],
+            "sinkcredential": {"credentialtype": "PLAIN", "identifier": "who", "secret": "s3cret"}}"#,
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn create_retrieve_query_update_delete() {
+    let url = serve(Api::new(InMemory::new(10))).await;
+    let manager = Subscriptions::new(Client::new(), &url);
+    assert_eq!(manager.query().await.unwrap(), []);
+    let created = manager.create(&request()).await.unwrap();
+    assert_eq!(created.request().filters(), request().filters());
+    assert_eq!(created.request().sinkcredential(), None);
+    assert_eq!(manager.retrieve(created.id()).await.unwrap().as_ref(), Some(&created));
+    assert_eq!(manager.query().await.unwrap(), std::slice::from_ref(&created));
+    let changed =
+        SubscriptionRequest::parse(r#"{"sink": "https://example.com/other", "protocol": "HTTP"}"#).unwrap();
+    let updated = manager.update(created.id(), &changed).await.unwrap().unwrap();
+    assert_eq!((updated.id(), updated.request()), (created.id(), &changed));
+    assert!(manager.delete(created.id()).await.unwrap());
+    assert!(!manager.delete(created.id()).await.unwrap());
+    assert_eq!(manager.retrieve(created.id()).await.unwrap(), None);
+    assert_eq!(manager.update(created.id(), &changed).await.unwrap(), None);
+    assert_eq!(manager.retrieve("a/b ü?#%2f").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_client_tells_why_it_was_refused() {
+    let url = serve(Api::new(InMemory::new(1)).protocols([Protocol::Http])).await;
+    let manager = Subscriptions::new(Client::new(), &url);
+    let nats = r#"{"sink": "nats://broker/", "protocol": "NATS", "protocolsettings": {"subject": "s"}}"#;
+    let refused = manager.create(&SubscriptionRequest::parse(nats).unwrap()).await.unwrap_err();
+    assert!(
+        matches!(refused, ClientError::Refused(400, ref reason) if reason.contains("over HTTP here")),
+        "{refused}"
+    );
+    manager.create(&request()).await.unwrap();
+    let full = manager.create(&request()).await.unwrap_err();
+    assert!(
+        matches!(full, ClientError::Refused(400, ref reason) if reason.contains("1 subscriptions already")),
+        "{full}"
+    );
+    let absent = Subscriptions::new(Client::new(), "http://127.0.0.1:1");
+    assert!(matches!(absent.query().await.unwrap_err(), ClientError::Transport(_)));
+}
+
+#[tokio::test]
+async fn answers_are_those_of_the_openapi_document() {
+    let url = serve(Api::new(InMemory::new(10))).await;
+    let client = Client::new();
+    let send = |method: Method, path: &str, body: Option<&str>| {
+        let mut request = client.request(method, format!("{url}{path}"));
+        if let Some(body) = body {
+            request =
+                request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(body.to_owned());
+        }
+        async move { request.send().await.unwrap() }
+    };
+    let body = request().to_json_with_secrets().to_string();
+    let created = send(Method::POST, "/subscriptions", Some(&body)).await;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    // The location leads to the subscription, whatever the prefix is.
+    let location = created.url().join(created.headers()[header::LOCATION].to_str().unwrap()).unwrap();
+    let text = created.text().await.unwrap();
+    assert!(!text.contains("s3cret") && !text.contains("who"), "{text}");
+    let created: Value = serde_json::from_str(&text).unwrap();
+    let found: Value = client.get(location.clone()).send().await.unwrap().json().await.unwrap();
+    assert_eq!(found, created);
+    let path = format!("/subscriptions/{}", created["id"].as_str().unwrap());
+
+    for (path, allow) in [("/subscriptions", "GET,POST,OPTIONS"), (path.as_str(), "GET,PUT,DELETE,OPTIONS")] {
+        let options = send(Method::OPTIONS, path, None).await;
+        assert_eq!(
+            (options.status(), options.headers()[header::ALLOW].to_str().unwrap()),
+            (StatusCode::OK, allow)
+        );
+    }
+    assert_eq!(send(Method::PATCH, &path, Some("{}")).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    for bad in ["", "[", "[]", "{}", "null", r#"{"sink": 1}"#] {
+        let refused = send(Method::POST, "/subscriptions", Some(bad)).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{bad}");
+        assert!(refused.json::<Value>().await.unwrap()["error"].is_string());
+        assert_eq!(send(Method::PUT, &path, Some(bad)).await.status(), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let filter =
+        json!({"sink": "https://example.com/", "protocol": "HTTP", "filters": [{"regex": {"type": ".*"}}]});
+    let refused = send(Method::POST, "/subscriptions", Some(&filter.to_string())).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(refused.json::<Value>().await.unwrap()["path"], "/filters/0/regex");
+    // An update is for the id of the URL, and states it.
+    let mut other = request().to_json_with_secrets();
+    assert_eq!(send(Method::PUT, &path, Some(&other.to_string())).await.status(), StatusCode::BAD_REQUEST);
+    other["id"] = "another".into();
+    assert_eq!(send(Method::PUT, &path, Some(&other.to_string())).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        send(Method::PUT, "/subscriptions/another", Some(&other.to_string())).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    // The id of a request to create is ignored.
+    let again: Value =
+        send(Method::POST, "/subscriptions", Some(&other.to_string())).await.json().await.unwrap();
+    assert_ne!(again["id"], "another");
+    assert_ne!(again["id"], created["id"]);
+    let plain = client.post(format!("{url}/subscriptions")).body(body.clone()).send().await.unwrap();
+    assert_eq!(plain.status(), StatusCode::BAD_REQUEST);
+    let large = format!("{body}{}", " ".repeat(300 << 10));
+    assert_eq!(
+        send(Method::POST, "/subscriptions", Some(&large)).await.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+}
+
+struct Broken;
+
+impl Store for Broken {
+    async fn create(&self, _: SubscriptionRequest) -> Result<Subscription, StoreError> {
+        Err(StoreError::Failed("password of the database".into()))
+    }
+
+    async fn retrieve(&self, _: &str) -> Result<Option<Subscription>, StoreError> {
+        Err(StoreError::Failed("x".into()))
+    }
+
+    async fn query(&self) -> Result<Vec<Subscription>, StoreError> {
+        Err(StoreError::Failed("x".into()))
+    }
+
+    async fn update(&self, _: &str, _: SubscriptionRequest) -> Result<Option<Subscription>, StoreError> {
+        Err(StoreError::Failed("x".into()))
+    }
+
+    async fn delete(&self, _: &str) -> Result<Option<Subscription>, StoreError> {
+        Err(StoreError::Failed("x".into()))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_the_servers_fault() {
+    let manager = Subscriptions::new(Client::new(), &serve(Api::new(Broken)).await);
+    let error = manager.create(&request()).await.unwrap_err();
+    assert!(
+        matches!(error, ClientError::Refused(500, ref reason) if !reason.contains("password")),
+        "{error}"
+    );
+}

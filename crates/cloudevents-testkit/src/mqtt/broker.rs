@@ -1,0 +1,201 @@
+//! The broker: a thread with a runtime of its own.
+
+use super::{
+    connection,
+    session::SessionView,
+    state::{Answer, Published, State},
+};
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::{Notify, oneshot};
+
+/// How a [`Broker`] behaves.
+///
+/// ```
+/// use cloudevents_testkit::mqtt::{Broker, BrokerOptions};
+///
+/// let mut options = BrokerOptions::default();
+/// options.users.push(("alice".into(), "secret".into()));
+/// options.max_packet_size = Some(1024);
+/// let broker = Broker::with_options(options)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BrokerOptions {
+    /// Users and passwords. Default: none, which accepts every client.
+    pub users: Vec<(String, String)>,
+    /// Topic filters to which no client may publish or subscribe. A subscription is refused if it equals one of these filters. Default:
+    /// none.
+    pub forbidden: Vec<String>,
+    /// The Receive Maximum that clients of MQTT 5 hear. Default: none, which is 65,535.
+    pub receive_maximum: Option<u16>,
+    /// The Maximum Packet Size that clients of MQTT 5 hear. A client that exceeds it is disconnected. Default: none.
+    pub max_packet_size: Option<u32>,
+    /// The Maximum QoS that clients of MQTT 5 hear. Default: none, which is 2.
+    pub max_qos: Option<u8>,
+    /// Whether PINGREQ is left unanswered. Default: no.
+    pub ignores_pings: bool,
+}
+
+/// An MQTT broker on a port of 127.0.0.1: see the [module](super). Dropping it stops it.
+///
+/// It has its own thread and runtime, so any code can start and inspect it, async or not.
+pub struct Broker {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// State that outlives a restart.
+pub(super) struct Shared {
+    pub(super) options: BrokerOptions,
+    state: Mutex<State>,
+    pub(super) changed: Notify,
+}
+
+impl Broker {
+    /// Starts a broker on a free port.
+    pub fn start() -> io::Result<Self> {
+        Self::with_options(BrokerOptions::default())
+    }
+
+    /// Starts a broker with these options on a free port.
+    pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
+        let shared = Arc::new(Shared { options, state: Mutex::default(), changed: Notify::new() });
+        let mut broker = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// The URL of a topic on this broker: `mqtt://127.0.0.1:40123/orders`. The topic is not escaped.
+    pub fn url(&self, topic: &str) -> String {
+        format!("mqtt://{}/{topic}", self.address)
+    }
+
+    /// The port, which stays the same when the broker is stopped and started again.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What publishers hear from now on.
+    pub fn answer(&self, answer: Answer) {
+        self.shared.state().answer = answer;
+    }
+
+    /// The session of this client, connected or not, if there is one.
+    pub fn session(&self, client: &str) -> Option<SessionView> {
+        self.shared.state().sessions.get(client).map(|session| session.view())
+    }
+
+    /// The clients that have a session, in alphabetical order.
+    pub fn clients(&self) -> Vec<String> {
+        self.shared.state().sessions.keys().cloned().collect()
+    }
+
+    /// The messages that were published and accepted, in order.
+    pub fn published(&self) -> Vec<Published> {
+        self.shared.state().published.clone()
+    }
+
+    /// Waits until the session of this client is as wanted; `None` is a client without one. Use it with a timeout.
+    pub async fn until(&self, client: &str, wanted: impl Fn(Option<SessionView>) -> bool) {
+        loop {
+            let changed = self.shared.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            if wanted(self.session(client)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Publishes a message that did not come over a connection.
+    pub fn publish(&self, message: Published) {
+        let mut state = self.shared.state();
+        state.route(&message.into_packet());
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Writes bytes to the connection of this client, whatever they are: for broken packets. Returns whether it is connected.
+    pub fn send_raw(&self, client: &str, bytes: &[u8]) -> bool {
+        let mut state = self.shared.state();
+        let Some(session) = state.sessions.get_mut(client).filter(|session| session.is_connected()) else {
+            return false;
+        };
+        session.raw.extend_from_slice(bytes);
+        session.wake();
+        true
+    }
+
+    /// Cuts the connections of all clients, and keeps their sessions.
+    pub fn disconnect_all(&self) {
+        self.shared.state().sessions.values_mut().for_each(|session| session.cut());
+    }
+
+    /// Stops listening and closes every connection, like a crash. Keeps the sessions, with what is not acknowledged. Returns when no task
+    /// runs any more.
+    pub fn stop(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+            self.shared.state().sessions.values_mut().for_each(|session| session.cut());
+        }
+    }
+
+    /// Starts the broker again, on the same port. Does nothing if it is running.
+    pub fn restart(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        self.address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name("mqtt-broker".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = connection::listen(shared, listener) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Dropping the runtime drops the tasks, and with them the sockets.
+        })?;
+        self.running = Some(Running { stop, thread });
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("address", &self.address)
+            .field("running", &self.running.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,269 @@
+//! Sessions: what the broker keeps for a client, connected or not.
+
+use rumqttc_v5::mqttbytes::{
+    QoS, matches,
+    v5::{Publish, SubscribeFilter},
+};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// What the broker has for a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionView {
+    /// Whether the client is connected.
+    pub connected: bool,
+    /// The topic filters of its subscriptions.
+    pub filters: Vec<String>,
+    /// How many messages were not sent to the client.
+    pub waiting: usize,
+    /// How many messages were sent to the client and are not acknowledged.
+    pub unacknowledged: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Session {
+    subscriptions: Vec<Subscription>,
+    waiting: VecDeque<Stored>,
+    /// Sent and not acknowledged, in the order of sending.
+    unacknowledged: Vec<Sent>,
+    /// Ids of QoS 2 messages that were received and not released by the client.
+    pub(super) unreleased: BTreeSet<u16>,
+    last_id: u16,
+    /// How long the session outlives its connection.
+    pub(super) expiry: Duration,
+    /// When the connection was lost.
+    pub(super) left: Option<Instant>,
+    pub(super) receive_maximum: u16,
+    /// Bytes to write as they are.
+    pub(super) raw: Vec<u8>,
+    /// Wakes the connection; another one after each connect.
+    connection: Option<Arc<Connection>>,
+}
+
+/// A connection, from the side of its session.
+#[derive(Default)]
+pub(super) struct Connection {
+    pub(super) wake: Notify,
+    pub(super) cut: Notify,
+}
+
+struct Subscription {
+    filter: String,
+    /// The group of a shared subscription.
+    group: Option<String>,
+    /// What topics are compared with.
+    matched: String,
+    qos: QoS,
+    no_local: bool,
+    keeps_retain: bool,
+}
+
+/// A message for a client.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) publish: Publish,
+    expires: Option<Instant>,
+    /// The filter of the shared subscription that it came by.
+    pub(super) shared: Option<String>,
+}
+
+struct Sent {
+    id: u16,
+    stored: Stored,
+    /// QoS 2: PUBREC has come, and PUBREL was sent.
+    received: bool,
+}
+
+/// What to send to the client next.
+#[allow(clippy::large_enum_variant)] // nearly all are messages
+pub(super) enum Next {
+    Publish(Publish),
+    Release(u16),
+}
+
+impl Session {
+    pub(super) fn view(&self) -> SessionView {
+        SessionView {
+            connected: self.is_connected(),
+            filters: self.subscriptions.iter().map(|subscription| subscription.filter.clone()).collect(),
+            waiting: self.waiting.len(),
+            unacknowledged: self.unacknowledged.len(),
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        self.left.is_some_and(|left| left.elapsed() >= self.expiry)
+    }
+
+    /// Begins a connection, and ends the one before.
+    pub(super) fn connect(&mut self) -> Arc<Connection> {
+        self.cut();
+        let connection = Arc::new(Connection::default());
+        self.connection = Some(Arc::clone(&connection));
+        (self.left, self.raw) = (None, Vec::new());
+        connection
+    }
+
+    /// Ends this connection, unless it was replaced. Returns whether it was the current one.
+    pub(super) fn leave(&mut self, connection: &Arc<Connection>) -> bool {
+        let current = self.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection));
+        if current {
+            self.cut();
+        }
+        current
+    }
+
+    pub(super) fn cut(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.cut.notify_one();
+            self.left = Some(Instant::now());
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(connection) = &self.connection {
+            connection.wake.notify_one();
+        }
+    }
+
+    /// Adds a subscription, or replaces that of the same filter. Returns whether it is new.
+    pub(super) fn subscribe(&mut self, filter: &SubscribeFilter) -> bool {
+        let (group, matched) = match filter.path.strip_prefix("$share/").and_then(|rest| rest.split_once('/'))
+        {
+            Some((group, matched)) => (Some(group.to_owned()), matched.to_owned()),
+            None => (None, filter.path.clone()),
+        };
+        let before = self.subscriptions.len();
+        self.unsubscribe(&filter.path);
+        let new = before == self.subscriptions.len();
+        self.subscriptions.push(Subscription {
+            filter: filter.path.clone(),
+            group,
+            matched,
+            qos: filter.qos,
+            no_local: filter.nolocal,
+            keeps_retain: filter.preserve_retain,
+        });
+        new
+    }
+
+    pub(super) fn unsubscribe(&mut self, filter: &str) -> bool {
+        let before = self.subscriptions.len();
+        self.subscriptions.retain(|subscription| subscription.filter != filter);
+        before != self.subscriptions.len()
+    }
+
+    /// The highest QoS of the subscriptions that match, those that are shared left out, and whether the retain flag stays.
+    pub(super) fn matching(&self, topic: &str, own: bool) -> Option<(QoS, bool)> {
+        let found = self.subscriptions.iter().filter(|subscription| {
+            subscription.group.is_none()
+                && !(own && subscription.no_local)
+                && matches(topic, &subscription.matched)
+        });
+        found.fold(None, |best: Option<(QoS, bool)>, found| {
+            let qos =
+                best.map_or(found.qos, |(qos, _)| if found.qos as u8 > qos as u8 { found.qos } else { qos });
+            Some((qos, found.keeps_retain || best.is_some_and(|(_, keeps)| keeps)))
+        })
+    }
+
+    /// The filters of matching shared subscriptions, with their QoS.
+    pub(super) fn shared(&self, topic: &str) -> impl Iterator<Item = (&str, QoS)> {
+        self.subscriptions
+            .iter()
+            .filter(move |subscription| subscription.group.is_some() && matches(topic, &subscription.matched))
+            .map(|subscription| (subscription.filter.as_str(), subscription.qos))
+    }
+
+    /// Keeps a message for the client, and wakes its connection.
+    pub(super) fn store(&mut self, publish: &Publish, qos: QoS, retain: bool, shared: Option<String>) {
+        let qos = if (qos as u8) < publish.qos as u8 { qos } else { publish.qos };
+        if qos == QoS::AtMostOnce && !self.is_connected() {
+            return;
+        }
+        let mut publish = publish.clone();
+        (publish.qos, publish.dup, publish.retain, publish.pkid) = (qos, false, retain, 0);
+        let seconds = publish.properties.as_ref().and_then(|properties| properties.message_expiry_interval);
+        let expires =
+            seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds.into())));
+        self.waiting.push_back(Stored { publish, expires, shared });
+        self.wake();
+    }
+
+    /// What was sent before the connection was lost, to be sent again.
+    pub(super) fn resume(&mut self) -> Vec<Next> {
+        let again = self.unacknowledged.iter().map(|sent| match sent.received {
+            true => Next::Release(sent.id),
+            false => {
+                let mut publish = sent.stored.publish.clone();
+                publish.dup = true;
+                Next::Publish(publish)
+            }
+        });
+        again.collect()
+    }
+
+    /// The next message to send, if the client has room for it.
+    pub(super) fn next(&mut self) -> Option<Publish> {
+        loop {
+            let first = self.waiting.front()?;
+            let full = self.unacknowledged.len() >= usize::from(self.receive_maximum);
+            if full && first.publish.qos != QoS::AtMostOnce {
+                return None;
+            }
+            let mut stored = self.waiting.pop_front()?;
+            if let Some(expires) = stored.expires {
+                let left = expires.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    continue;
+                }
+                if let Some(properties) = &mut stored.publish.properties {
+                    properties.message_expiry_interval =
+                        Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+                }
+            }
+            if stored.publish.qos != QoS::AtMostOnce {
+                stored.publish.pkid = self.free_id();
+                let sent = Sent { id: stored.publish.pkid, stored: stored.clone(), received: false };
+                self.unacknowledged.push(sent);
+            }
+            return Some(stored.publish);
+        }
+    }
+
+    fn free_id(&mut self) -> u16 {
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            if !self.unacknowledged.iter().any(|sent| sent.id == self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+
+    /// PUBACK or PUBCOMP.
+    pub(super) fn acknowledge(&mut self, id: u16) {
+        self.unacknowledged.retain(|sent| sent.id != id);
+    }
+
+    /// PUBREC.
+    pub(super) fn received(&mut self, id: u16) {
+        if let Some(sent) = self.unacknowledged.iter_mut().find(|sent| sent.id == id) {
+            sent.received = true;
+        }
+    }
+
+    /// Everything of shared subscriptions that the client has not acknowledged, when its session ends.
+    pub(super) fn into_shared(self) -> Vec<Stored> {
+        let sent = self.unacknowledged.into_iter().map(|sent| sent.stored);
+        sent.chain(self.waiting).filter(|stored| stored.shared.is_some()).collect()
+    }
+}

@@ -1,0 +1,205 @@
+//! Which subscriptions get a message.
+
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What a connection can get.
+#[derive(Debug)]
+pub(super) enum Give {
+    Bytes(Bytes),
+    /// An error, after which the connection ends.
+    End(&'static str),
+}
+
+/// All subscriptions, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    clients: HashMap<u64, Client>,
+    subscriptions: Vec<Subscription>,
+    /// How often each queue group got a message, so that its members take turns.
+    turns: HashMap<(String, String), usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) out: UnboundedSender<Give>,
+    pub(super) headers: bool,
+    /// How many bytes wait to be written, and how many may.
+    pub(super) pending: Arc<AtomicUsize>,
+    pub(super) max_pending: usize,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    client: u64,
+    sid: String,
+    subject: String,
+    group: Option<String>,
+    /// How many more messages it gets.
+    left: Option<u64>,
+}
+
+/// A published message.
+#[derive(Debug)]
+pub(super) struct Published<'a> {
+    pub(super) subject: &'a str,
+    pub(super) reply: Option<&'a str>,
+    pub(super) headers: &'a [u8],
+    pub(super) payload: &'a [u8],
+    /// The client that does not want its own messages back.
+    pub(super) except: Option<u64>,
+}
+
+impl Routes {
+    pub(super) fn join(&mut self, number: u64, client: Client) {
+        self.clients.insert(number, client);
+    }
+
+    pub(super) fn leave(&mut self, client: u64) {
+        self.clients.remove(&client);
+        self.subscriptions.retain(|subscription| subscription.client != client);
+    }
+
+    pub(super) fn subscribe(&mut self, client: u64, sid: String, subject: String, group: Option<String>) {
+        self.unsubscribe(client, &sid, None);
+        self.subscriptions.push(Subscription { client, sid, subject, group, left: None });
+    }
+
+    pub(super) fn unsubscribe(&mut self, client: u64, sid: &str, max: Option<u64>) {
+        let is_it = |subscription: &Subscription| subscription.client == client && subscription.sid == sid;
+        match max.filter(|max| *max > 0) {
+            None => self.subscriptions.retain(|subscription| !is_it(subscription)),
+            Some(max) => {
+                for subscription in self.subscriptions.iter_mut().filter(|subscription| is_it(subscription)) {
+                    subscription.left = Some(max);
+                }
+            }
+        }
+    }
+
+    pub(super) fn matching(&self, subject: &str) -> usize {
+        self.subscriptions.iter().filter(|subscription| matches(&subscription.subject, subject)).count()
+    }
+
+    /// Gives the message to every subscription without a group, and to one of each group. Returns to how many.
+    pub(super) fn publish(&mut self, message: &Published<'_>) -> usize {
+        let mut chosen = Vec::new();
+        let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        for (index, subscription) in self.subscriptions.iter().enumerate() {
+            if !matches(&subscription.subject, message.subject) || message.except == Some(subscription.client)
+            {
+                continue;
+            }
+            match &subscription.group {
+                None => chosen.push(index),
+                Some(group) => groups.entry((&subscription.subject, group)).or_default().push(index),
+            }
+        }
+        for ((subject, group), members) in groups {
+            let turn = self.turns.entry((subject.to_owned(), group.to_owned())).or_default();
+            *turn = turn.wrapping_add(1);
+            chosen.extend(turn.checked_rem(members.len()).and_then(|turn| members.get(turn)));
+        }
+        for index in &chosen {
+            self.give(*index, message);
+        }
+        self.subscriptions.retain(|subscription| subscription.left != Some(0));
+        chosen.len()
+    }
+
+    fn give(&mut self, index: usize, message: &Published<'_>) {
+        let Some(subscription) = self.subscriptions.get_mut(index) else { return };
+        subscription.left = subscription.left.map(|left| left.saturating_sub(1));
+        let Some(client) = self.clients.get(&subscription.client) else { return };
+        let headers = if client.headers { message.headers } else { &[] };
+        let bytes = super::protocol::message(
+            message.subject,
+            &subscription.sid,
+            message.reply,
+            headers,
+            message.payload,
+        );
+        let pending = client.pending.fetch_add(bytes.len(), Ordering::Relaxed);
+        let is_slow = pending.saturating_add(bytes.len()) > client.max_pending;
+        let give = if is_slow { Give::End("Slow Consumer") } else { Give::Bytes(bytes.into()) };
+        let _ = client.out.send(give);
+    }
+}
+
+/// Whether a subject matches a pattern: `*` is any token, and `>` at the end one or more.
+pub(super) fn matches(pattern: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    let mut parts = pattern.split('.').peekable();
+    while let Some(part) = parts.next() {
+        match (part, tokens.next()) {
+            (_, None) => return false,
+            (">", Some(_)) if parts.peek().is_none() => return true,
+            ("*", Some(_)) => {}
+            (part, Some(token)) if part == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    #[test]
+    fn patterns() {
+        for (pattern, subject, expected) in [
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a", false),
+            ("a.*", "a.b.c", false),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            ("*.b", "a.b", true),
+            (">", "a", true),
+            ("a.>.c", "a.b.c", false),
+        ] {
+            assert_eq!(matches(pattern, subject), expected, "{pattern} {subject}");
+        }
+    }
+
+    fn count(out: &mut UnboundedReceiver<Give>) -> usize {
+        std::iter::from_fn(|| out.try_recv().ok()).count()
+    }
+
+    #[test]
+    fn groups_take_turns_and_maxima_end() {
+        let mut routes = Routes::default();
+        let mut outs: Vec<_> = (0..3)
+            .map(|client| {
+                let (out, received) = unbounded_channel();
+                let pending = Arc::default();
+                routes.join(client, Client { out, headers: true, pending, max_pending: 1000 });
+                received
+            })
+            .collect();
+        routes.subscribe(0, "1".into(), "a.*".into(), None);
+        routes.subscribe(1, "1".into(), "a.b".into(), Some("g".into()));
+        routes.subscribe(2, "1".into(), "a.b".into(), Some("g".into()));
+        let publish = |routes: &mut Routes, except| {
+            let message = Published { subject: "a.b", reply: None, headers: b"", payload: b"x", except };
+            routes.publish(&message)
+        };
+        assert_eq!((publish(&mut routes, None), publish(&mut routes, None)), (2, 2));
+        assert_eq!(outs.iter_mut().map(count).collect::<Vec<_>>(), [2, 1, 1]);
+        assert_eq!(publish(&mut routes, Some(0)), 1);
+        routes.leave(2);
+        routes.unsubscribe(0, "1", Some(1));
+        assert_eq!((publish(&mut routes, None), publish(&mut routes, None)), (2, 1));
+        assert_eq!((routes.matching("a.b"), routes.matching("a.c")), (1, 0));
+    }
+}

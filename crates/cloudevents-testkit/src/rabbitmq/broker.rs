@@ -1,0 +1,225 @@
+//! The broker: a thread with a runtime of its own.
+
+use super::{connection, queue::Queue, state::State};
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::{Notify, oneshot};
+
+/// How a [`Broker`] behaves.
+///
+/// ```
+/// use cloudevents_testkit::rabbitmq::{Broker, BrokerOptions};
+///
+/// let mut options = BrokerOptions::default();
+/// options.users.push(("alice".into(), "secret".into()));
+/// options.max_message_size = Some(1024);
+/// let broker = Broker::with_options(options)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BrokerOptions {
+    /// Users and passwords. Default: none, which lets anyone in.
+    pub users: Vec<(String, String)>,
+    /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
+    pub external: bool,
+    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: none.
+    pub max_message_size: Option<u64>,
+    /// The maximum size of a frame in bytes. Default: 131,072, as in RabbitMQ.
+    pub frame_max: u32,
+    /// Whether messages are confirmed together, one confirmation for all that arrived at once. Default: yes, as RabbitMQ does when it
+    /// is busy.
+    pub confirms_together: bool,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self {
+            users: Vec::new(),
+            external: false,
+            max_message_size: None,
+            frame_max: 131_072,
+            confirms_together: true,
+        }
+    }
+}
+
+/// A broker of AMQP 0.9.1 on a port of 127.0.0.1: see the [module](super). Dropping it stops it.
+///
+/// It has its own thread and runtime, so any code can start and inspect it, async or not.
+pub struct Broker {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// State that outlives a restart.
+pub(super) struct Shared {
+    pub(super) options: BrokerOptions,
+    state: Mutex<State>,
+    /// Something of the state changed.
+    pub(super) changed: Notify,
+}
+
+impl Broker {
+    /// Starts a broker on a free port.
+    pub fn start() -> io::Result<Self> {
+        Self::with_options(BrokerOptions::default())
+    }
+
+    /// Starts a broker with these options on a free port.
+    pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
+        let shared = Arc::new(Shared { options, state: Mutex::default(), changed: Notify::new() });
+        let mut broker = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// The URL of this broker with options of the query: `rabbitmq://127.0.0.1:40123/?queue=orders`. The options are not escaped.
+    pub fn url(&self, options: &str) -> String {
+        format!("rabbitmq://{}/?{options}", self.address)
+    }
+
+    /// The port, which stays the same when the broker is stopped and started again.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The queue of this name. It is declared if it does not exist.
+    pub fn queue(&self, name: &str) -> Queue {
+        self.shared.with(|state| state.declare(name, Default::default()));
+        Queue::new(&self.shared, name)
+    }
+
+    /// All queues, those that clients have declared among them.
+    pub fn queues(&self) -> Vec<Queue> {
+        let names: Vec<String> = self.shared.with(|state| state.queues.keys().cloned().collect());
+        names.iter().map(|name| Queue::new(&self.shared, name)).collect()
+    }
+
+    /// Whether there is a queue of this name.
+    pub fn has_queue(&self, name: &str) -> bool {
+        self.shared.with(|state| state.queues.contains_key(name))
+    }
+
+    /// Deletes a queue and what is in it, and cancels its consumers.
+    pub fn delete_queue(&self, name: &str) {
+        self.shared.change(|state| state.queues.remove(name));
+    }
+
+    /// Declares an exchange of the type `direct`, `fanout` or `topic`, and binds a queue to it. Both may exist already.
+    pub fn bind(&self, exchange: &str, kind: &str, routing_key: &str, queue: &str) {
+        self.shared.change(|state| {
+            state.declare(queue, Default::default());
+            state.exchanges.entry(exchange.to_owned()).or_default().kind = kind.into();
+            state.bind(exchange, routing_key, queue);
+        });
+    }
+
+    /// The number of open connections.
+    pub fn connections(&self) -> usize {
+        self.shared.with(|state| state.connections)
+    }
+
+    /// Closes every connection with `connection.close`, as an operator can. Clients may connect again at once.
+    pub fn close_connections(&self) {
+        self.shared.change(|state| state.closings = state.closings.saturating_add(1));
+    }
+
+    /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
+    /// task runs any more.
+    pub fn stop(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+
+    /// Starts the broker again, on the same port. Does nothing if it is running.
+    pub fn restart(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        self.address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name("rabbitmq-broker".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = connection::listen(Arc::clone(&shared), listener) => {}
+                    () = shared.expire() => {}
+                    _ = stopped => {}
+                }
+            });
+            // Dropping the runtime drops the tasks, and with them the sockets.
+        })?;
+        self.running = Some(Running { stop, thread });
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("address", &self.address)
+            .field("running", &self.running.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Looks at the state.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.lock())
+    }
+
+    /// Changes the state, and wakes all that wait for a change.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changed.notify_waiters();
+        changed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves messages on when they expire.
+    async fn expire(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let (moved, due) = self.with(State::expire);
+            if moved {
+                self.changed.notify_waiters();
+                continue;
+            }
+            match due {
+                None => changed.await,
+                Some(due) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = tokio::time::sleep_until(due.into()) => {}
+                    }
+                }
+            }
+        }
+    }
+}

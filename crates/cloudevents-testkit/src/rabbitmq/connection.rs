@@ -1,0 +1,233 @@
+//! Connections.
+
+use super::{
+    broker::Shared,
+    channel::{Channel, Ends},
+};
+use amq_protocol::{
+    frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
+    protocol::{AMQPClass, channel, connection},
+    types::{ChannelId, FieldTable},
+};
+use std::{collections::BTreeMap, io, sync::Arc};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// What a client may have sent and the broker not yet read: one frame more than this.
+const INPUT: usize = 1 << 20;
+
+pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener) {
+    let Ok(listener) = TcpListener::from_std(listener) else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            let closings = shared.change(|state| {
+                state.connections = state.connections.saturating_add(1);
+                state.closings
+            });
+            let mut connection = Connection {
+                shared,
+                stream,
+                input: Vec::new(),
+                out: Vec::new(),
+                channels: BTreeMap::new(),
+                closings,
+            };
+            // A client that breaks the protocol is cut off.
+            let _ = connection.serve().await;
+        });
+    }
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    input: Vec<u8>,
+    out: Vec<u8>,
+    channels: BTreeMap<ChannelId, Channel>,
+    /// How often connections had been closed when this one was opened.
+    closings: u64,
+}
+
+impl Connection {
+    async fn serve(&mut self) -> io::Result<()> {
+        if !self.log_in().await? {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut closing = false;
+        loop {
+            // Created before looking, so that a change in between is not missed.
+            let changed = shared.changed.notified();
+            if !closing && shared.with(|state| state.closings) > self.closings {
+                closing = true;
+                let close = connection::Close {
+                    reply_code: 320,
+                    reply_text: "CONNECTION_FORCED - closed by the test".into(),
+                    class_id: 0,
+                    method_id: 0,
+                };
+                self.send(0, AMQPClass::Connection(connection::AMQPMethod::Close(close)));
+            }
+            for channel in self.channels.values_mut().filter(|_| !closing) {
+                channel.confirm_withheld(&shared);
+                channel.confirm(&shared, &mut self.out);
+                channel.deliver(&shared, &mut self.out);
+            }
+            self.stream.write_all(&self.out).await?;
+            self.out.clear();
+            tokio::select! {
+                () = changed => {}
+                read = self.stream.read_buf(&mut self.input) => if read? == 0 {
+                    return Ok(());
+                },
+            }
+            while let Some(frame) = self.frame()? {
+                if self.handle(frame)? {
+                    self.stream.write_all(&self.out).await?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Handles a frame. Returns whether the connection is closed.
+    fn handle(&mut self, frame: AMQPFrame) -> io::Result<bool> {
+        let id = frame.channel_id();
+        match frame {
+            AMQPFrame::Heartbeat => self.write(&AMQPFrame::Heartbeat),
+            AMQPFrame::Method(0, AMQPClass::Connection(connection::AMQPMethod::Close(_))) => {
+                self.send(0, AMQPClass::Connection(connection::AMQPMethod::CloseOk(connection::CloseOk {})));
+                return Ok(true);
+            }
+            AMQPFrame::Method(0, AMQPClass::Connection(connection::AMQPMethod::CloseOk(_))) => {
+                return Ok(true);
+            }
+            AMQPFrame::Method(id, AMQPClass::Channel(channel::AMQPMethod::Open(_))) => {
+                self.channels.insert(id, Channel::new(id, &self.shared));
+                self.send(id, AMQPClass::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})));
+            }
+            frame => {
+                let Some(channel) = self.channels.get_mut(&id) else { return Err(broken("no such channel")) };
+                match channel.handle(frame, &self.shared, &mut self.out) {
+                    Ok(()) => {}
+                    Err(Ends::Channel) => drop(self.channels.remove(&id)),
+                    Err(Ends::Connection) => return Err(broken("not understood")),
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The handshake. Returns whether the client is let in.
+    async fn log_in(&mut self) -> io::Result<bool> {
+        let mut header = [0; 8];
+        self.stream.read_exact(&mut header).await?;
+        if header != *b"AMQP\0\0\x09\x01" {
+            self.stream.write_all(b"AMQP\0\0\x09\x01").await?;
+            return Ok(false);
+        }
+        let start = connection::Start {
+            version_major: 0,
+            version_minor: 9,
+            server_properties: FieldTable::default(),
+            mechanisms: "PLAIN EXTERNAL".into(),
+            locales: "en_US".into(),
+        };
+        self.ask(connection::AMQPMethod::Start(start)).await?;
+        let connection::AMQPMethod::StartOk(answer) = self.hear().await? else {
+            return Err(broken("no start-ok"));
+        };
+        if !self.may(answer.mechanism.as_str(), answer.response.as_bytes()) {
+            let close = connection::Close {
+                reply_code: 403,
+                reply_text: "ACCESS_REFUSED - Login was refused".into(),
+                class_id: 0,
+                method_id: 0,
+            };
+            self.ask(connection::AMQPMethod::Close(close)).await?;
+            let _ = self.hear().await;
+            return Ok(false);
+        }
+        let frame_max = self.shared.options.frame_max;
+        let tune = connection::Tune { channel_max: 2047, frame_max, heartbeat: 0 };
+        self.ask(connection::AMQPMethod::Tune(tune)).await?;
+        let connection::AMQPMethod::TuneOk(_) = self.hear().await? else { return Err(broken("no tune-ok")) };
+        let connection::AMQPMethod::Open(_) = self.hear().await? else { return Err(broken("no open")) };
+        self.ask(connection::AMQPMethod::OpenOk(connection::OpenOk {})).await?;
+        Ok(true)
+    }
+
+    fn may(&self, mechanism: &str, response: &[u8]) -> bool {
+        let users = &self.shared.options.users;
+        let given = |(user, password): &(String, String)| format!("\0{user}\0{password}").into_bytes();
+        let known = || users.is_empty() || users.iter().any(|user| given(user) == response);
+        if mechanism == "EXTERNAL" { self.shared.options.external } else { known() }
+    }
+
+    async fn ask(&mut self, method: connection::AMQPMethod) -> io::Result<()> {
+        self.send(0, AMQPClass::Connection(method));
+        self.stream.write_all(&self.out).await?;
+        self.out.clear();
+        Ok(())
+    }
+
+    async fn hear(&mut self) -> io::Result<connection::AMQPMethod> {
+        loop {
+            match self.frame()? {
+                Some(AMQPFrame::Method(0, AMQPClass::Connection(method))) => return Ok(method),
+                Some(AMQPFrame::Heartbeat) => {}
+                Some(_) => return Err(broken("not a method of the connection")),
+                None => {
+                    if self.stream.read_buf(&mut self.input).await? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next frame that has arrived.
+    fn frame(&mut self) -> io::Result<Option<AMQPFrame>> {
+        match parse_frame(self.input.as_slice()) {
+            Ok((rest, frame)) => {
+                let read = self.input.len().saturating_sub(rest.len());
+                self.input.drain(..read);
+                Ok(Some(frame))
+            }
+            Err(error) if error.is_incomplete() && self.input.len() < INPUT => Ok(None),
+            Err(_) => Err(broken("not a frame")),
+        }
+    }
+
+    fn send(&mut self, channel: ChannelId, method: AMQPClass) {
+        self.write(&AMQPFrame::Method(channel, method));
+    }
+
+    fn write(&mut self, frame: &AMQPFrame) {
+        write(frame, &mut self.out);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.channels.clear();
+        self.shared.change(|state| state.connections = state.connections.saturating_sub(1));
+    }
+}
+
+/// Appends a frame.
+pub(super) fn write(frame: &AMQPFrame, out: &mut Vec<u8>) {
+    let begun = std::mem::take(out);
+    if let Ok(written) = gen_frame(frame)(WriteContext::from(begun)) {
+        *out = written.into_inner().0;
+    }
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

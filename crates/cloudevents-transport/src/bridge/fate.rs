@@ -1,0 +1,125 @@
+//! What happened to a message, and counters of it.
+
+use cloudevents_core::{Error, ErrorKind};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// What happened to a message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fate {
+    /// The target has it.
+    Confirmed,
+    /// It is refused, and becomes a dead letter. Reading continues.
+    Refused(Error),
+    /// The attempt failed, because the target or the dead-letter place is unavailable. It is tried again.
+    Failed(Error),
+    /// It would be sent: the result of a dry run.
+    WouldSend,
+    /// It was not handled, and comes again.
+    Left,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confirmed => f.write_str("confirmed"),
+            Self::Refused(error) => write!(f, "refused: {error}"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::WouldSend => f.write_str("would be sent"),
+            Self::Left => f.write_str("left"),
+        }
+    }
+}
+
+/// Numbers of messages since the bridge was created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BridgeMetrics {
+    /// Messages that the target has.
+    pub confirmed: u64,
+    /// Of these, the ones of which the protocol told that it had them already.
+    pub duplicates: u64,
+    /// Refused messages, by the code of the error.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Failed attempts, after which the message was tried again.
+    pub failed: u64,
+    /// Messages refused because they had passed too many bridges.
+    pub looped: u64,
+}
+
+impl BridgeMetrics {
+    /// The number of all refused messages.
+    pub fn all_refused(&self) -> u64 {
+        self.refused.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+/// The counters behind [`BridgeMetrics`].
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    confirmed: AtomicU64,
+    duplicates: AtomicU64,
+    failed: AtomicU64,
+    looped: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+    /// Whether the last attempt showed the target to be unavailable.
+    down: AtomicBool,
+}
+
+impl Tally {
+    pub(super) fn count(&self, fate: &Fate) {
+        match fate {
+            Fate::Confirmed => add(&self.confirmed),
+            Fate::Failed(_) => add(&self.failed),
+            Fate::Refused(error) => {
+                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = refused.entry(error.kind().code()).or_default();
+                *count = count.saturating_add(1);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn duplicate(&self) {
+        add(&self.duplicates);
+    }
+
+    pub(super) fn looped(&self) {
+        add(&self.looped);
+    }
+
+    pub(super) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn snapshot(&self) -> BridgeMetrics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        BridgeMetrics {
+            confirmed: read(&self.confirmed),
+            duplicates: read(&self.duplicates),
+            refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            failed: read(&self.failed),
+            looped: read(&self.looped),
+        }
+    }
+}
+
+/// Whether an error shows that the target is unavailable, for this message and all others.
+pub(super) fn is_outage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable | ErrorKind::Closed)
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,291 @@
+//! Moves messages from a receiver to a sender, and loses none.
+//!
+//! - A message is accepted at the source when the target has confirmed it.
+//! - While the target is unavailable, reading stops, and nothing becomes a dead letter. One message is tried at
+//!   a time, with growing pauses.
+//! - Only a refusal of this very message makes it a dead letter
+//!   ([`BridgePolicy::refuses_message`]), with reason, attempt and origin in headers, and as it came.
+//! - Messages with the same key stay in order ([`BridgePolicy::order`]). A key that waits does not stop the
+//!   others.
+//! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.
+//!
+//! After a crash, messages that were in flight are sent again: at most [`BridgePolicy::limit`] from a queue, and
+//! from a log what was settled after the last commit, too.
+
+mod fate;
+mod judge;
+mod policy;
+mod rate;
+mod redrive;
+mod shape;
+mod status;
+mod template;
+
+pub use fate::{BridgeMetrics, Fate};
+pub use policy::{
+    ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap, refuses_message,
+};
+pub use redrive::{REPLAYS, Redrive};
+pub use status::BridgeStatus;
+pub use template::Template;
+
+use crate::{Delivery, Outgoing, Receiver, Run, Sender, Settles, Stopper, drive::Driving};
+use cloudevents_core::{Error, ErrorKind};
+use fate::Tally;
+use judge::{Done, Judge};
+use rate::Rate;
+use shape::{Shaped, Shaper};
+use std::{fmt, sync::Arc};
+use tracing::Instrument;
+
+/// The header that counts the bridges that a message has passed.
+pub const HOPS: &str = "bridge-hops";
+
+/// Moves messages from a receiver to a sender.
+///
+/// ```
+/// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # use cloudevents_core::{DecodeOptions, Event};
+/// # use cloudevents_transport::fake::FakeQueue;
+/// # let (from, to) = (FakeQueue::new(), FakeQueue::new());
+/// # from.sender().send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// # let (receiver, sender) = (from.receiver(DecodeOptions::strict()), to.sender());
+/// # let ctrl_c = || tokio::time::sleep(std::time::Duration::from_millis(20));
+/// use cloudevents_transport::{Bridge, bridge::BridgePolicy};
+///
+/// let bridge = Bridge::new(receiver, sender, BridgePolicy::default())?;
+/// let status = bridge.status();
+/// bridge.run().until(ctrl_c()).await?;
+/// assert_eq!(status.metrics().confirmed, 1);
+/// # assert_eq!((from.len(), to.len()), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// # #[cfg(not(feature = "fake"))] fn main() {}
+/// ```
+pub struct Bridge {
+    receiver: Receiver,
+    passage: Passage,
+}
+
+/// What sending needs.
+struct Passage {
+    shaper: Shaper,
+    sender: Sender,
+    rate: Option<Rate>,
+    tally: Arc<Tally>,
+    stopper: Stopper,
+    /// Whether a message that is left stays at the source only as long as it is not accepted: in a queue.
+    is_queue: bool,
+}
+
+impl Bridge {
+    /// Creates a bridge. The retry and drain settings of the policy take the place of the receiver's.
+    ///
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported): a size limit below
+    /// [`ALWAYS_FORWARDED`], or no place for messages that wait.
+    pub fn new(receiver: Receiver, sender: Sender, policy: BridgePolicy) -> Result<Self, Error> {
+        policy.check()?;
+        let passage = Passage {
+            rate: policy.rate.map(Rate::new),
+            shaper: Shaper::new(policy, sender.capabilities(), receiver.decoding().clone()),
+            sender,
+            tally: Arc::default(),
+            stopper: receiver.stopper(),
+            is_queue: receiver.capabilities().settles == Settles::Each,
+        };
+        Ok(Self { receiver, passage })
+    }
+
+    /// A handle to observe the bridge while it runs.
+    pub fn status(&self) -> BridgeStatus {
+        BridgeStatus {
+            tally: Arc::clone(&self.passage.tally),
+            received: self.receiver.counters(),
+            in_flight: self.receiver.in_flight().clone(),
+            source: self.receiver.connectivity(),
+            target: self.passage.sender.clone(),
+            dead_letters: self.passage.policy().dead_letters.clone(),
+        }
+    }
+
+    /// A handle to stop the bridge from another task.
+    pub fn stopper(&self) -> Stopper {
+        self.receiver.stopper()
+    }
+
+    /// Moves messages until the bridge is stopped, or the source has no more. Then it waits for running sends,
+    /// settles, drains the receiver and closes the sender.
+    ///
+    /// After a loss of a connection it waits for the next one. Only a permanent error of the receiver ends it,
+    /// or an error of kind [`Timeout`](ErrorKind::Timeout) if ending takes longer than
+    /// [`BridgePolicy::drain`]. Needs a tokio runtime with its timer.
+    pub fn run(self) -> Run<impl Future<Output = Result<(), Error>>> {
+        let Self { mut receiver, passage } = self;
+        let stopper = receiver.stopper();
+        let policy = passage.policy();
+        let drain = policy.drain;
+        let most = policy.redrive.as_ref().and_then(|redrive| redrive.messages);
+        let driving = Driving {
+            limit: policy.limit,
+            order: policy.order.clone(),
+            grace: Some(drain),
+            persistent: true,
+            retry: policy.retry,
+            parked: policy.parked,
+        };
+        let future = async move {
+            let mut judge = Judge::new(&passage);
+            let mut started = 0_u64;
+            let start = |delivery: Delivery| {
+                let is_left = most.is_some_and(|most| started >= most);
+                started = started.saturating_add(1);
+                if most.is_some_and(|most| started >= most) {
+                    passage.stopper.stop();
+                }
+                let span = delivery.span();
+                let passage = &passage;
+                let passing = async move {
+                    let done = match is_left {
+                        true => Done::Held(Fate::Left),
+                        false => passage.pass(&delivery).await,
+                    };
+                    (delivery, done)
+                };
+                passing.instrument(span)
+            };
+            let moved = receiver.drive(driving, start, |(delivery, done)| judge.end(delivery, done)).await;
+            drop(judge); // and what it holds
+            let drained = receiver.drain(drain).await;
+            let closed = passage.sender.close().await;
+            moved.and(drained).and(closed)
+        };
+        Run::new(future, stopper)
+    }
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge")
+            .field("receiver", &self.receiver)
+            .field("sender", &self.passage.sender)
+            .field("policy", self.passage.policy())
+            .finish()
+    }
+}
+
+impl Passage {
+    fn policy(&self) -> &BridgePolicy {
+        &self.shaper.policy
+    }
+
+    /// Makes one attempt.
+    async fn pass(&self, delivery: &Delivery) -> Done {
+        let redrive = self.policy().redrive.as_ref();
+        if let Some(filter) = redrive.and_then(|redrive| redrive.filter.as_ref())
+            && let Ok(message) = delivery.message()
+            && !filter.passes(message, self.shaper.decoding())
+        {
+            return if self.is_queue { Done::Held(Fate::Left) } else { Done::PassedOver };
+        }
+        let shaped = match self.shaper.shape(delivery) {
+            Ok(shaped) => shaped,
+            Err(error) => {
+                if self.shaper.is_looped(delivery) {
+                    self.tally.looped();
+                }
+                return self.refused(delivery, error).await;
+            }
+        };
+        if redrive.is_some_and(|redrive| redrive.dry_run) {
+            return Done::Held(Fate::WouldSend);
+        }
+        let sent = match shaped {
+            Shaped::One(outgoing) => self.send(outgoing).await,
+            Shaped::Several(all) => self.send_all(all).await,
+        };
+        match sent {
+            Ok(()) => Done::Confirmed,
+            Err(error) if (self.policy().refuses_message)(&error) => self.refused(delivery, error).await,
+            Err(error) => Done::Failed(error),
+        }
+    }
+
+    async fn send(&self, outgoing: Outgoing) -> Result<(), Error> {
+        if let Some(rate) = &self.rate {
+            rate.wait().await;
+        }
+        let receipt = self.sender.send(outgoing).await?;
+        if receipt.is_duplicate() == Some(true) {
+            self.tally.duplicate();
+        }
+        Ok(())
+    }
+
+    /// Sends the events of a batch, all of them in any case. A failure that can pass is reported before a
+    /// refusal, because then all are sent again.
+    async fn send_all(&self, all: Vec<Outgoing>) -> Result<(), Error> {
+        let mut result = Ok(());
+        for (index, outgoing) in all.into_iter().enumerate() {
+            if let Err(error) = self.send(outgoing).await {
+                let error = error.with_index(index);
+                if !(self.policy().refuses_message)(&error) {
+                    return Err(error);
+                }
+                result = result.and(Err(error));
+            }
+        }
+        result
+    }
+
+    /// Stores a refused message in the policy's dead-letter place. Without one, the receiver's is used.
+    async fn refused(&self, delivery: &Delivery, error: Error) -> Done {
+        if self.policy().redrive.as_ref().is_some_and(|redrive| redrive.dry_run) {
+            return Done::Held(Fate::Refused(error));
+        }
+        let Some(place) = &self.policy().dead_letters else { return Done::Refused(error) };
+        match place.send(letter(delivery, &error)).await {
+            Ok(_) => Done::Stored(error),
+            // Wherever the message cannot be kept, it stays at the source.
+            Err(failure) => Done::Failed(
+                Error::new(ErrorKind::Disconnected)
+                    .with_detail(format!("the dead-letter place does not take the message: {failure}"))
+                    .with_source(failure),
+            ),
+        }
+    }
+
+    fn observe(&self, delivery: &Delivery, fate: &Fate) {
+        self.tally.count(fate);
+        if let Some(observer) = &self.policy().observer {
+            observer(delivery, fate);
+        }
+    }
+}
+
+/// The message as it came, with reason, attempt and origin in headers.
+fn letter(delivery: &Delivery, error: &Error) -> Outgoing {
+    let mut letter = delivery.forward();
+    let mut add = |name: &'static str, value: &str| {
+        let with = std::mem::replace(&mut letter, Outgoing::as_received(delivery.received().clone()));
+        letter = with.header(name, value);
+    };
+    add("dead-letter-reason", &plain(&error.to_string()));
+    add("dead-letter-error", error.kind().code());
+    add("dead-letter-attempt", &delivery.attempt().to_string());
+    if let Some(partition) = delivery.partition() {
+        add("dead-letter-partition", &partition.number().to_string());
+    }
+    if let Some(topic) = delivery.topic() {
+        add("dead-letter-topic", &plain(topic));
+    }
+    if let Some(offset) = delivery.offset() {
+        add("dead-letter-offset", &offset.to_string());
+    }
+    letter
+}
+
+/// At most 1,024 printable ASCII characters, which every protocol carries in a header.
+fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    text.chars().take(1024).map(shown).collect()
+}

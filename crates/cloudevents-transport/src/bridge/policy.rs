@@ -1,0 +1,259 @@
+//! What a bridge does with messages.
+
+use super::{Fate, Redrive, Template};
+use crate::{LossPolicy, OrderBy, Received, RetryPolicy, Sender};
+use cloudevents_core::{Error, ErrorKind, Format};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+
+/// The size that an intermediary has to forward (CloudEvents 1.0, "Size Limits").
+pub const ALWAYS_FORWARDED: usize = 64 << 10;
+
+/// What a [`Bridge`](super::Bridge) does with messages.
+///
+/// ```
+/// use cloudevents_transport::{OrderBy, bridge::BridgePolicy};
+///
+/// let mut policy = BridgePolicy::default();
+/// policy.order = OrderBy::Partition;
+/// policy.destination = Some("orders.{type}".parse()?);
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct BridgePolicy {
+    /// The number of messages on their way to the target at once. Default: 256.
+    pub limit: usize,
+    /// The order that is kept. Messages in order are sent one after the other: each waits for the confirm of
+    /// the one before. Default: [`OrderBy::Key`].
+    pub order: OrderBy,
+    /// The number of messages that may wait for another attempt, each with its key. At this bound the bridge
+    /// stops reading; below it, other keys go on. Default: 64.
+    pub parked: usize,
+    /// The pauses between attempts. Its number of attempts does not apply: the bridge never gives a message
+    /// up because the target is unavailable. Default: one second, doubled up to 30 seconds.
+    pub retry: RetryPolicy,
+    /// How long running sends and settlements may take when the bridge ends. Default: 30 seconds.
+    pub drain: Duration,
+    /// The mode and format of events. Default: [`Form::Kept`].
+    pub form: Form,
+    /// What happens to values that the format of [`form`](Self::form) cannot hold. What the protocol cannot
+    /// carry with a message is decided by the options of the sender. Default: the message is refused.
+    pub losses: LossPolicy,
+    /// What happens to messages that are not CloudEvents. Invalid CloudEvents are always refused. Default:
+    /// [`Foreign::Refused`].
+    pub foreign: Foreign,
+    /// The address to send to, in place of the sender's own.
+    pub destination: Option<Template>,
+    /// The key of the record. Default: the key of the received message.
+    pub key: KeyRule,
+    /// The attribute `subject`. This decodes and encodes every event.
+    pub subject: Option<Template>,
+    /// Which headers are carried.
+    pub headers: HeaderRule,
+    /// The largest message that is forwarded: bytes of key, headers and body as received. At least
+    /// [`ALWAYS_FORWARDED`]. `None`, the default, leaves it to the target.
+    pub max_size: Option<usize>,
+    /// The most messages per second.
+    pub rate: Option<NonZeroU32>,
+    /// The number of bridges that a message may pass. Default: 8. It is counted in the header
+    /// [`HOPS`](super::HOPS), where the protocols carry headers.
+    pub hops: u8,
+    /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them.
+    pub dead_letters: Option<Sender>,
+    /// Decides whether an error is a refusal of this very message, so that no later attempt can succeed and
+    /// other messages may. Default: [`refuses_message`].
+    pub refuses_message: fn(&Error) -> bool,
+    /// Settings for taking dead letters back.
+    pub redrive: Option<Redrive>,
+    /// Called with what happened to each message, for logs. It must not block.
+    pub observer: Option<Arc<Observer>>,
+}
+
+/// A function that observes what happens to messages.
+pub type Observer = dyn Fn(&Received, &Fate) + Send + Sync;
+
+impl Default for BridgePolicy {
+    fn default() -> Self {
+        let retry = RetryPolicy { longest: Duration::from_secs(30), ..RetryPolicy::default() };
+        Self {
+            limit: 256,
+            order: OrderBy::Key,
+            parked: 64,
+            retry,
+            drain: Duration::from_secs(30),
+            form: Form::Kept,
+            losses: LossPolicy::Refuse,
+            foreign: Foreign::Refused,
+            destination: None,
+            key: KeyRule::Kept,
+            subject: None,
+            headers: HeaderRule::default(),
+            max_size: None,
+            rate: None,
+            hops: 8,
+            dead_letters: None,
+            refuses_message,
+            redrive: None,
+            observer: None,
+        }
+    }
+}
+
+impl BridgePolicy {
+    /// Checks what can be checked before the first message.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let wrong = |detail: &'static str| Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
+        if self.max_size.is_some_and(|size| size < ALWAYS_FORWARDED) {
+            return wrong("a bridge has to forward events of up to 64 KiB; the size limit is below that");
+        }
+        if self.parked == 0 {
+            return wrong(
+                "no message may wait for another attempt, so the first failure would stop the bridge",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BridgePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgePolicy")
+            .field("limit", &self.limit)
+            .field("order", &self.order)
+            .field("parked", &self.parked)
+            .field("form", &self.form)
+            .field("foreign", &self.foreign)
+            .field("destination", &self.destination)
+            .field("key", &self.key)
+            .field("subject", &self.subject)
+            .field("headers", &self.headers)
+            .field("max_size", &self.max_size)
+            .field("rate", &self.rate)
+            .field("hops", &self.hops)
+            .field("redrive", &self.redrive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The default of [`BridgePolicy::refuses_message`]: a permanent refusal by the peer, a message that is too
+/// large, and what the format or protocol of the target cannot express. All errors of the connection, and all
+/// [temporary](Error::is_temporary) ones, are no refusals.
+///
+/// It does not know protocols, and takes a status such as 404 for a refusal. The facade crate has a function
+/// that does.
+pub fn refuses_message(error: &Error) -> bool {
+    let about_the_target = matches!(
+        error.kind(),
+        ErrorKind::Disconnected
+            | ErrorKind::Timeout
+            | ErrorKind::Unreachable
+            | ErrorKind::Transport
+            | ErrorKind::Closed
+    );
+    !about_the_target && !error.is_temporary()
+}
+
+/// In which mode and format a bridge sends events.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Form {
+    /// As received: documents byte for byte, events of binary mode in binary mode.
+    #[default]
+    Kept,
+    /// All events in binary mode. Documents are decoded.
+    Binary,
+    /// All events as documents of this format. Documents that have it already are not decoded.
+    Structured(Arc<dyn Format>),
+}
+
+/// What a bridge does with messages that are not CloudEvents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// They are refused, and become dead letters.
+    #[default]
+    Refused,
+    /// They are sent as received: headers and body unchanged. A target that cannot carry them refuses them.
+    Forwarded,
+    /// They become the payload of an event, by the rule of [`Wrap`].
+    Wrapped(Wrap),
+}
+
+/// How a message that is not a CloudEvent becomes one.
+///
+/// | attribute | value |
+/// |---|---|
+/// | `source`, `type` | these |
+/// | `id` | `topic/partition/offset`, as far as the protocol has them; without an offset, a hash of the body, the headers and the broker's time |
+/// | `time` | the broker's time of the message, if it has one |
+/// | `datacontenttype` | the header `content-type`, if it is a media type |
+/// | payload | the body |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrap {
+    /// The attribute `source`.
+    pub source: Box<str>,
+    /// The attribute `type`.
+    pub ty: Box<str>,
+}
+
+/// Where the key of the record comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyRule {
+    /// The key of the received message, if it has one.
+    #[default]
+    Kept,
+    /// No key.
+    Dropped,
+    /// Attributes of the event.
+    From(Template),
+}
+
+/// Which headers are carried, and under which names. Attributes are not among them. The trace context
+/// (`traceparent` and `tracestate`) is always carried.
+///
+/// ```
+/// use cloudevents_transport::bridge::HeaderRule;
+///
+/// let mut headers = HeaderRule::none();
+/// headers.rename.push(("X-Tenant".into(), "tenant".into()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeaderRule {
+    /// Whether headers that are not named below are carried. Default: `true`.
+    pub others: bool,
+    /// Headers that are not carried. Names compare without regard to ASCII case.
+    pub drop: Vec<Box<str>>,
+    /// Headers that are carried under another name.
+    pub rename: Vec<(Box<str>, Box<str>)>,
+}
+
+impl HeaderRule {
+    /// All headers are carried.
+    pub fn all() -> Self {
+        Self { others: true, drop: Vec::new(), rename: Vec::new() }
+    }
+
+    /// Only the trace context is carried.
+    pub fn none() -> Self {
+        Self { others: false, ..Self::all() }
+    }
+
+    /// The name under which a header is carried; `None` if it is not.
+    pub(super) fn name<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        if name.eq_ignore_ascii_case("traceparent") || name.eq_ignore_ascii_case("tracestate") {
+            return Some(name);
+        }
+        if let Some((_, to)) = self.rename.iter().find(|(from, _)| from.eq_ignore_ascii_case(name)) {
+            return Some(to);
+        }
+        (self.others && !self.drop.iter().any(|dropped| dropped.eq_ignore_ascii_case(name))).then_some(name)
+    }
+}
+
+impl Default for HeaderRule {
+    fn default() -> Self {
+        Self::all()
+    }
+}

@@ -1,0 +1,61 @@
+//! A limit of messages per second.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until};
+
+/// Gives out evenly spaced times. What was not used within the last tenth of a second is lost.
+#[derive(Debug)]
+pub(super) struct Rate {
+    pause: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+const BURST: Duration = Duration::from_millis(100);
+
+impl Rate {
+    pub(super) fn new(per_second: NonZeroU32) -> Self {
+        let pause = Duration::from_secs(1).checked_div(per_second.get()).unwrap_or_default();
+        Self { pause, next: Mutex::new(None) }
+    }
+
+    /// Waits for the next time. Dropping the future uses the time up.
+    pub(super) async fn wait(&self) {
+        let now = Instant::now();
+        let at = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let earliest = now.checked_sub(BURST).unwrap_or(now);
+            let at = next.unwrap_or(now).max(earliest);
+            *next = at.checked_add(self.pause);
+            at
+        };
+        if at > now {
+            sleep_until(at).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_per_second() {
+        let rate = Rate::new(NonZeroU32::new(100).unwrap());
+        let begun = Instant::now();
+        for _ in 0..201 {
+            rate.wait().await;
+        }
+        assert_eq!(begun.elapsed().as_millis() / 10, 200);
+        // A pause does not save up more than a tenth of a second.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let begun = Instant::now();
+        for _ in 0..111 {
+            rate.wait().await;
+        }
+        assert_eq!(begun.elapsed().as_millis() / 10, 100);
+    }
+}

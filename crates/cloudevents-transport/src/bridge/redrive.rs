@@ -1,0 +1,43 @@
+//! Taking dead letters back.
+
+use crate::EventFilter;
+
+/// The header with the number of times that a dead letter was replayed.
+pub const REPLAYS: &str = "dead-letter-replays";
+
+/// Settings of a bridge whose source is a dead-letter place.
+///
+/// The headers of the dead letter (`dead-letter-...`) are not forwarded. A count of replays takes their place,
+/// so that a message that is refused again and again ends. What is refused again is rejected as usual, so the
+/// dead-letter place of the receiver has to be another one than that it reads. Every message is settled when
+/// the target has it, so a redrive that is interrupted goes on where it was.
+///
+/// ```
+/// use cloudevents_transport::bridge::{BridgePolicy, Redrive};
+///
+/// let mut redrive = Redrive::default();
+/// redrive.dry_run = true;
+/// let mut policy = BridgePolicy::default();
+/// policy.redrive = Some(redrive);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Redrive {
+    /// How often one message may be replayed; further ones are refused. Default: 3.
+    pub replays: u32,
+    /// The number of messages after which the bridge ends. Default: no limit.
+    pub messages: Option<u64>,
+    /// Which messages are taken back. The others stay: those of a queue are held until the bridge ends, and
+    /// at the bounds of the receiver ([`ReceiverOptions::in_flight`](crate::ReceiverOptions::in_flight))
+    /// nothing more is read. Those of a log are passed over, and are still in the log.
+    pub filter: Option<EventFilter>,
+    /// Whether to send nothing: messages are prepared, observed, and held until the bridge ends, so one run
+    /// shows as many messages as the bounds of the receiver allow.
+    pub dry_run: bool,
+}
+
+impl Default for Redrive {
+    fn default() -> Self {
+        Self { replays: 3, messages: None, filter: None, dry_run: false }
+    }
+}

@@ -1,0 +1,237 @@
+//! What is sent for a received message.
+
+use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap};
+use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, MediaType, Message, Payload};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::SystemTime,
+};
+
+/// Makes what is sent for received messages.
+pub(super) struct Shaper {
+    pub(super) policy: BridgePolicy,
+    /// How events are written, where that is not as received.
+    writing: Option<Writing>,
+    target: SenderCapabilities,
+    decoding: DecodeOptions,
+}
+
+/// What is sent for one received message.
+#[allow(clippy::large_enum_variant)] // short-lived: matched at once
+pub(super) enum Shaped {
+    One(Outgoing),
+    /// The events of a batch that the target does not take as one.
+    Several(Vec<Outgoing>),
+}
+
+impl Shaper {
+    pub(super) fn new(policy: BridgePolicy, target: SenderCapabilities, decoding: DecodeOptions) -> Self {
+        let writing = match &policy.form {
+            Form::Structured(format) => Some(Writing::given(Some(Arc::clone(format)), policy.losses)),
+            _ => None,
+        };
+        Self { policy, writing, target, decoding }
+    }
+
+    /// Returns what to send. Errors are refusals of this message.
+    pub(super) fn shape(&self, delivery: &Delivery) -> Result<Shaped, Error> {
+        let received = delivery.received();
+        if let Some(most) = self.policy.max_size
+            && received.size() > most
+        {
+            return Err(Error::new(ErrorKind::TooLarge)
+                .with_detail(format!("the message has {} bytes, and the limit is {most}", received.size())));
+        }
+        let hops = number(received, HOPS).unwrap_or(0);
+        if hops >= u32::from(self.policy.hops) {
+            return Err(looped(hops));
+        }
+        let replays = self.replays(received)?;
+        let wrapped;
+        let message = match (received.message(), &self.policy.foreign) {
+            (Ok(message), _) => message,
+            (Err(error), foreign) if error.kind() == ErrorKind::NotACloudEvent => match foreign {
+                Foreign::Refused => return Err(error),
+                Foreign::Forwarded => return Ok(Shaped::One(Outgoing::as_received(received.clone()))),
+                Foreign::Wrapped(wrap) => {
+                    wrapped = Message::Binary(wrap_up(received, wrap)?);
+                    &wrapped
+                }
+            },
+            (Err(error), _) => return Err(error),
+        };
+        let one = |message: Message| self.outgoing(message, received, hops, replays);
+        if !matches!(message, Message::Batched(_)) {
+            return Ok(Shaped::One(one(self.convert(message)?)?));
+        }
+        if self.target.batches && !self.changes_events() {
+            return Ok(Shaped::One(one(message.clone())?));
+        }
+        // Without the batch around it, an event is sent in binary mode, unless the policy names a format.
+        let events = message.events(&self.decoding)?.value.into_iter();
+        let shaped = events.map(|event| one(self.convert(&Message::Binary(event))?));
+        shaped.collect::<Result<_, _>>().map(Shaped::Several)
+    }
+
+    pub(super) fn decoding(&self) -> &DecodeOptions {
+        &self.decoding
+    }
+
+    /// Whether the message has passed too many bridges.
+    pub(super) fn is_looped(&self, received: &Received) -> bool {
+        number(received, HOPS).is_some_and(|hops| hops >= u32::from(self.policy.hops))
+    }
+
+    /// The number of replays of a dead letter, this one included; `None` if this is no redrive.
+    fn replays(&self, received: &Received) -> Result<Option<u32>, Error> {
+        let Some(redrive) = &self.policy.redrive else { return Ok(None) };
+        let replays = number(received, REPLAYS).unwrap_or(0);
+        if replays >= redrive.replays {
+            return Err(Error::new(ErrorKind::Refused)
+                .with_detail(format!("this dead letter was replayed {replays} times already")));
+        }
+        Ok(Some(replays.saturating_add(1)))
+    }
+
+    /// Whether single events have to be looked at.
+    fn changes_events(&self) -> bool {
+        let policy = &self.policy;
+        policy.subject.is_some()
+            || policy.destination.is_some()
+            || matches!(policy.key, KeyRule::From(_))
+            || !matches!(policy.form, Form::Kept)
+    }
+
+    /// Returns the message in the form of the policy.
+    fn convert(&self, message: &Message) -> Result<Message, Error> {
+        let Some(subject) = &self.policy.subject else { return self.reformat(message) };
+        let subject = subject.fill(message, &self.decoding)?;
+        let event = message.event(&self.decoding)?.value;
+        let event = Message::Binary(event.into_builder().subject(subject.as_str()).build()?);
+        match (&self.policy.form, message.format()) {
+            (Form::Kept, Some(format)) => {
+                let format = self.decoding.formats.require(format)?;
+                let (message, losses) = match &event {
+                    Message::Binary(event) => Message::structured(event, format)?,
+                    _ => return Ok(event),
+                };
+                losses.exact()?; // it came in this format
+                Ok(message)
+            }
+            _ => self.reformat(&event),
+        }
+    }
+
+    fn reformat(&self, message: &Message) -> Result<Message, Error> {
+        match (&self.policy.form, message) {
+            (Form::Binary, Message::Structured(_)) => {
+                Ok(Message::Binary(message.event(&self.decoding)?.value))
+            }
+            (Form::Structured(format), Message::Structured(_)) if message.format() != Some(&format.id()) => {
+                self.write(&Message::Binary(message.event(&self.decoding)?.value))
+            }
+            (Form::Structured(_), Message::Binary(_)) => self.write(message),
+            _ => Ok(message.clone()),
+        }
+    }
+
+    fn write(&self, event: &Message) -> Result<Message, Error> {
+        match &self.writing {
+            Some(writing) => Ok(writing.message(event)?.into_owned()),
+            None => Ok(event.clone()),
+        }
+    }
+
+    /// Adds key, headers and destination.
+    fn outgoing(
+        &self,
+        message: Message,
+        received: &Received,
+        hops: u32,
+        replays: Option<u32>,
+    ) -> Result<Outgoing, Error> {
+        let policy = &self.policy;
+        let destination =
+            policy.destination.as_ref().map(|to| to.fill(&message, &self.decoding)).transpose()?;
+        let key = match &policy.key {
+            KeyRule::Kept => received.key(),
+            KeyRule::Dropped => None,
+            KeyRule::From(template) => Some(template.fill(&message, &self.decoding)?.into_bytes().into()),
+        };
+        let mut outgoing = Outgoing::from(message);
+        if let Some(key) = key {
+            outgoing = outgoing.key(key);
+        }
+        if let Some(destination) = destination {
+            outgoing = outgoing.to(destination);
+        }
+        let origin = received.origin();
+        let mut headers = Vec::new();
+        origin.headers(&mut |name, value| {
+            let own = name.eq_ignore_ascii_case(HOPS)
+                || (replays.is_some() && (name.starts_with("dead-letter-") || name == REPLAYS));
+            if let Some(value) = value
+                && !own
+                && origin.is_forwarded(name)
+                && let Some(name) = policy.headers.name(name)
+            {
+                headers.push((name, value));
+            }
+        });
+        for (name, value) in headers {
+            outgoing = outgoing.header(name, value);
+        }
+        if self.target.carries.contains(Carries::HEADERS) {
+            outgoing = outgoing.header(HOPS, hops.saturating_add(1).to_string());
+            if let Some(replays) = replays {
+                outgoing = outgoing.header(REPLAYS, replays.to_string());
+            }
+        }
+        Ok(outgoing)
+    }
+}
+
+#[cold]
+fn looped(hops: u32) -> Error {
+    Error::new(ErrorKind::Refused)
+        .with_detail(format!("the message has passed {hops} bridges, which is the limit"))
+        .with_help("check whether bridges feed each other; `hops` of the policy is the limit")
+}
+
+/// The number in a header.
+fn number(received: &Received, header: &str) -> Option<u32> {
+    received.header_text(header)?.trim().parse().ok()
+}
+
+fn wrap_up(received: &Received, wrap: &Wrap) -> Result<Event, Error> {
+    let mut builder =
+        Event::builder().id(identify(received)).source(wrap.source.as_ref()).ty(wrap.ty.as_ref());
+    if let Some(time) = received.timestamp() {
+        builder = builder.time(time);
+    }
+    let content_type = received.header_text("content-type");
+    let content_type = content_type.filter(|text| MediaType::parse(text).is_ok());
+    let builder = match (received.body(), content_type) {
+        (Some(body), Some(content_type)) => builder.binary(content_type, body),
+        (Some(body), None) => builder.payload_only(Payload::body(body)),
+        (None, _) => builder,
+    };
+    Ok(builder.build()?)
+}
+
+/// The same text for each delivery of a message.
+fn identify(received: &Received) -> String {
+    let topic = received.topic().unwrap_or_default();
+    if let Some(offset) = received.offset() {
+        return match received.partition() {
+            Some(partition) => format!("{topic}/{}/{offset}", partition.number()),
+            None => format!("{topic}/{offset}"),
+        };
+    }
+    let mut hasher = DefaultHasher::new();
+    (received.body(), received.headers()).hash(&mut hasher);
+    received.timestamp().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).hash(&mut hasher);
+    format!("{topic}/{:016x}", hasher.finish())
+}

@@ -1,0 +1,90 @@
+//! The state of a bridge, for probes and metrics.
+
+use super::{BridgeMetrics, fate::Tally};
+use crate::{Connectivity, Counters, InFlight, Metrics, PrometheusPage, Sender};
+use std::{fmt, sync::Arc};
+
+/// Observes a bridge from other tasks. Clones observe the same bridge.
+#[derive(Clone)]
+pub struct BridgeStatus {
+    pub(super) tally: Arc<Tally>,
+    pub(super) received: Arc<Counters>,
+    pub(super) in_flight: InFlight,
+    pub(super) source: Connectivity,
+    pub(super) target: Sender,
+    pub(super) dead_letters: Option<Sender>,
+}
+
+impl BridgeStatus {
+    /// Whether both ends, and the dead-letter place, are connected, and the last attempt did not show the
+    /// target to be unavailable.
+    pub fn is_ready(&self) -> bool {
+        let letters = self.dead_letters.as_ref();
+        self.source.state().is_connected()
+            && self.target.connectivity().state().is_connected()
+            && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
+            && !self.tally.is_down()
+    }
+
+    /// What happened to messages.
+    pub fn metrics(&self) -> BridgeMetrics {
+        self.tally.snapshot()
+    }
+
+    /// The counters of the receiver.
+    pub fn received(&self) -> Metrics {
+        let mut metrics = self.received.snapshot();
+        (metrics.connects, metrics.disconnects) = (self.source.connects(), self.source.losses());
+        metrics
+    }
+
+    /// The counters of the sender.
+    pub fn sent(&self) -> Metrics {
+        self.target.metrics()
+    }
+
+    /// Adds everything to a page of Prometheus: the counters of both ends with the label `end`, and those of
+    /// the bridge, named `cloudevents_bridge_...`.
+    pub fn add_to(&self, page: &mut PrometheusPage) {
+        page.metrics(&[("end", "source")], self.received());
+        page.metrics(&[("end", "target")], self.sent());
+        if let Some(letters) = &self.dead_letters {
+            page.metrics(&[("end", "dead-letters")], letters.metrics());
+        }
+        let metrics = self.metrics();
+        let mut count = |name: &str, help: &str, labels: &[(&str, &str)], value| {
+            page.counter(&format!("cloudevents_bridge_{name}_total"), help, labels, value);
+        };
+        count("confirmed", "Messages that the target has.", &[], metrics.confirmed);
+        let help = "Messages of which the protocol told that the target had them already.";
+        count("duplicates", help, &[], metrics.duplicates);
+        count("failed", "Failed attempts, after which the message was tried again.", &[], metrics.failed);
+        count("looped", "Messages refused because they had passed too many bridges.", &[], metrics.looped);
+        let help = "Refused messages, which became dead letters.";
+        for (reason, value) in &metrics.refused {
+            count("refused", help, &[("reason", reason)], *value);
+        }
+        let used = self.in_flight.used();
+        let mut gauge = |name: &str, help: &str, value: usize| {
+            page.gauge(&format!("cloudevents_bridge_{name}"), help, &[], value as u64);
+        };
+        gauge("in_flight_messages", "Messages that are received and not settled.", used.messages);
+        gauge("in_flight_bytes", "Bytes of these messages.", used.bytes);
+        gauge(
+            "ready",
+            "Whether both ends are connected and the target is available.",
+            self.is_ready().into(),
+        );
+    }
+}
+
+impl fmt::Debug for BridgeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgeStatus")
+            .field("source", &self.source.state())
+            .field("target", &self.target.connectivity().state())
+            .field("available", &!self.tally.is_down())
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,449 @@
+//! Answers that a client library keeps until they are polled.
+
+use super::Confirms;
+use crate::{
+    Interest, Outcome, Permit, Receipt,
+    sync::{Mutex, MutexGuard},
+};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, PoisonError},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, sleep_until},
+};
+
+/// [`Confirms`] for a client library that returns a future for each message. Clones share it.
+///
+/// Each [`add`](Self::add) also polls the answers of earlier messages. Answers wake the task that runs
+/// [`hear`](Self::hear) only while another task waits for an outcome or for room: if a broker answers one by
+/// one, a wake-up for each answer costs as much as sending.
+pub struct Answers<F>(Arc<Kept<F>>);
+
+struct Kept<F> {
+    confirms: Confirms,
+    open: Mutex<Open<F>>,
+}
+
+struct Open<F> {
+    answers: FuturesUnordered<Numbered<F>>,
+    /// Wakes the task that runs `hear`, once it has started.
+    task: Option<Waker>,
+    /// How many tasks wait for an outcome or for room.
+    wanted: usize,
+    /// Whether the timer of the task is set.
+    timed: bool,
+    /// Whether `finish` was called.
+    finished: bool,
+}
+
+/// Records that a task waits, until this is dropped.
+pub struct Wanted(Arc<dyn Interest>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.ends();
+    }
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wanted")
+    }
+}
+
+impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answers<F> {
+    /// Creates it without messages. A message fails if it is not answered within the limit.
+    pub fn new(limit: Duration) -> Self {
+        let open =
+            Open { answers: FuturesUnordered::new(), task: None, wanted: 0, timed: false, finished: false };
+        Self(Arc::new(Kept { confirms: Confirms::new(limit), open: Mutex::new(open) }))
+    }
+
+    /// Adds a message that was sent, with its place in flight, and polls the outstanding answers.
+    pub fn add(&self, answer: F, place: Permit) -> Outcome<Receipt> {
+        let (number, outcome) = self.0.confirms.add_with(place, Arc::clone(&self.0) as Arc<dyn Interest>);
+        self.0.open().answers.push(Numbered { number, answer });
+        self.0.resolve_answered();
+        let open = self.0.open();
+        if !open.timed {
+            open.wake(); // to set its timer
+        }
+        outcome
+    }
+
+    /// Reports that a task waits for room. Until the returned value is dropped, answers are processed as they
+    /// arrive.
+    pub fn want(&self) -> Wanted {
+        self.0.begins();
+        Wanted(Arc::clone(&self.0) as Arc<dyn Interest>)
+    }
+
+    /// Reports that no more messages are added. [`hear`](Self::hear) returns when all messages are answered.
+    pub fn finish(&self) {
+        let mut open = self.0.open();
+        open.finished = true;
+        open.wake();
+    }
+
+    /// Whether the connection is lost.
+    pub fn has_ended(&self) -> bool {
+        self.0.confirms.has_ended()
+    }
+
+    /// Resolves outcomes until [`finish`](Self::finish) was called and every message is answered. Run it in
+    /// one task.
+    ///
+    /// `lost` returns the reason when the connection is lost. Answers received until then count; all other
+    /// messages fail. The same happens when this future is dropped, for example because its task panics or
+    /// its runtime ends.
+    pub async fn hear(&self, lost: impl Future<Output = Error>) {
+        let _dropped = EndsWhenDropped(&self.0);
+        let mut lost = pin!(lost.fuse());
+        // One timer is enough: messages are due in the order of sending.
+        let mut timer = pin!(sleep_until(Instant::now()));
+        loop {
+            let due = self.0.confirms.due();
+            let timed = {
+                let mut open = self.0.open();
+                if open.finished && due.is_none() && self.0.confirms.is_empty() {
+                    return;
+                }
+                if let Some(due) = due.filter(|_| timer.is_elapsed()) {
+                    timer.as_mut().reset(due);
+                }
+                open.timed = !timer.is_elapsed();
+                open.timed
+            };
+            poll_fn(|context| {
+                if self.0.poll_hear(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                if timed && timer.as_mut().poll(context).is_ready() {
+                    self.0.resolve_all();
+                    self.0.confirms.expire();
+                    return Poll::Ready(());
+                }
+                lost.as_mut().poll(context).map(|error| self.0.end(&error))
+            })
+            .await;
+        }
+    }
+}
+
+impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
+    /// Resolves the answered messages. Ready when the task has something else to do.
+    fn poll_hear(&self, context: &Context<'_>) -> Poll<()> {
+        match &mut self.open().task {
+            Some(task) => task.clone_from(context.waker()),
+            task => *task = Some(context.waker().clone()),
+        }
+        self.resolve_answered();
+        let due = self.confirms.due();
+        let open = self.open();
+        let needs_timer = due.is_some() && !open.timed;
+        if needs_timer || (open.finished && due.is_none()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Resolves the messages that are answered already. Other answers wake the task later if another task
+    /// waits.
+    fn resolve_answered(&self) {
+        while self.resolve_one() {}
+    }
+
+    /// As [`resolve_answered`](Self::resolve_answered), for callers that no wake-up continues: one pass may
+    /// stop before the last answer.
+    fn resolve_all(&self) {
+        let looks = self.open().answers.len().saturating_mul(2);
+        for _ in 0..looks {
+            self.resolve_one();
+        }
+    }
+
+    fn resolve_one(&self) -> bool {
+        let answered = {
+            let mut open = self.open();
+            let waker = open.waker();
+            unconstrained(open.answers.next()).poll_unpin(&mut Context::from_waker(&waker))
+        };
+        match answered {
+            Poll::Ready(Some((number, result))) => {
+                // Outside the lock: a woken task may run immediately.
+                self.confirms.resolve(number, result);
+                true
+            }
+            Poll::Ready(None) | Poll::Pending => false,
+        }
+    }
+
+    /// Handles the loss of the connection. Answers that have arrived count.
+    fn end(&self, error: &Error) {
+        self.resolve_all();
+        self.confirms.end(error);
+        let _dropped = std::mem::take(&mut self.open().answers);
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open<F>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> Open<F> {
+    /// The waker for answers that have not arrived.
+    fn waker(&self) -> Waker {
+        let wanted = self.wanted > 0 || self.finished;
+        self.task.as_ref().filter(|_| wanted).unwrap_or(Waker::noop()).clone()
+    }
+
+    fn wake(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin> Interest for Kept<F> {
+    fn begins(&self) {
+        {
+            let mut open = self.open();
+            open.wanted = open.wanted.saturating_add(1);
+        }
+        self.resolve_answered();
+    }
+
+    fn ends(&self) {
+        let mut open = self.open();
+        open.wanted = open.wanted.saturating_sub(1);
+    }
+}
+
+/// Ends the connection when the task stops early: no task would process answers any more.
+struct EndsWhenDropped<'a, F: Future<Output = Result<Receipt, Error>> + Unpin>(&'a Kept<F>);
+
+impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Drop for EndsWhenDropped<'_, F> {
+    fn drop(&mut self) {
+        let error = Error::new(ErrorKind::Disconnected);
+        self.0.end(&error.with_detail("the connection has ended; the peer may have the message, or not"));
+    }
+}
+
+/// An answer, and the number of its message.
+struct Numbered<F> {
+    number: u64,
+    answer: F,
+}
+
+impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Future for Numbered<F> {
+    type Output = (u64, Result<Receipt, Error>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.poll_unpin(context));
+        Poll::Ready((self.number, answer))
+    }
+}
+
+impl<F> Clone for Answers<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F> fmt::Debug for Answers<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Answers").field(&self.0.confirms).finish()
+    }
+}
+
+#[cfg(all(test, not(ce_model)))]
+mod tests {
+    use super::*;
+    use crate::InFlight;
+    use futures_util::future::pending;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::{sync::oneshot, task::yield_now};
+
+    /// A client's answer, which counts how often it is polled.
+    struct Answer(oneshot::Receiver<u64>, Arc<AtomicU32>);
+
+    impl Future for Answer {
+        type Output = Result<Receipt, Error>;
+
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let offset = ready!(self.0.poll_unpin(context));
+            Poll::Ready(
+                offset
+                    .map(|offset| Receipt::new().with_offset(offset))
+                    .map_err(|_| Error::new(ErrorKind::Refused)),
+            )
+        }
+    }
+
+    #[derive(Default)]
+    struct Peer {
+        asked: Vec<Option<oneshot::Sender<u64>>>,
+        looks: Arc<AtomicU32>,
+        in_flight: InFlight,
+    }
+
+    #[allow(clippy::unwrap_used, clippy::indexing_slicing)] // It is a test.
+    impl Peer {
+        fn send(&mut self, answers: &Answers<Answer>) -> Outcome<Receipt> {
+            let (send, receive) = oneshot::channel();
+            self.asked.push(Some(send));
+            answers.add(Answer(receive, Arc::clone(&self.looks)), self.in_flight.take(1))
+        }
+
+        fn answer(&mut self, index: usize) {
+            self.asked[index].take().unwrap().send(index as u64).unwrap();
+        }
+    }
+
+    async fn idle() {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+
+    fn heard(answers: &Answers<Answer>) -> tokio::task::JoinHandle<()> {
+        let answers = answers.clone();
+        tokio::spawn(async move { answers.hear(pending()).await })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_no_task_waits_for_wake_no_task() {
+        let (mut peer, answers) = (Peer::default(), Answers::new(Duration::from_secs(60)));
+        let task = heard(&answers);
+        let mut outcomes: Vec<_> = (0..20).map(|_| peer.send(&answers)).collect();
+        idle().await;
+        let before = peer.looks.load(Ordering::Relaxed);
+        (0..10).for_each(|index| peer.answer(index));
+        idle().await;
+        assert_eq!(peer.looks.load(Ordering::Relaxed), before, "the task looked");
+        // A task that waits gets the answers that are there and those that come.
+        assert_eq!((&mut outcomes[3]).await.unwrap().offset(), Some(3));
+        assert_eq!(peer.in_flight.used().messages, 10);
+        let waiting = tokio::spawn(outcomes.pop().unwrap());
+        idle().await;
+        peer.answer(19);
+        assert_eq!(waiting.await.unwrap().unwrap().offset(), Some(19));
+        // So does a task that waits for room.
+        let wanted = answers.want();
+        peer.answer(18);
+        idle().await;
+        assert_eq!(peer.in_flight.used().messages, 8);
+        drop(wanted);
+        // The next message polls the answers before it.
+        peer.answer(17);
+        drop(peer.send(&answers));
+        assert_eq!(peer.in_flight.used().messages, 8);
+        answers.finish();
+        idle().await;
+        assert!(!task.is_finished());
+        (10..17).chain([20]).for_each(|index| peer.answer(index));
+        task.await.unwrap();
+        assert_eq!(peer.in_flight.used().messages, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_late_fails_but_not_what_was_answered_in_time() {
+        let (mut peer, answers) = (Peer::default(), Answers::new(Duration::from_secs(60)));
+        let task = heard(&answers);
+        let (first, second) = (peer.send(&answers), peer.send(&answers));
+        idle().await;
+        peer.answer(1);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(first.now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(second.now_or_never().unwrap().unwrap().offset(), Some(1));
+        answers.finish();
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_connection_and_an_aborted_task_fail_what_is_open_and_what_comes() {
+        for abort in [false, true] {
+            let (mut peer, answers) = (Peer::default(), Answers::new(Duration::from_secs(60)));
+            let (lose, lost) = oneshot::channel::<()>();
+            let task = tokio::spawn({
+                let answers = answers.clone();
+                async move {
+                    let lost = async {
+                        lost.await.map_or_else(
+                            |_| Error::new(ErrorKind::Closed),
+                            |()| Error::new(ErrorKind::Disconnected),
+                        )
+                    };
+                    answers.hear(lost).await
+                }
+            });
+            let (first, second) = (peer.send(&answers), peer.send(&answers));
+            idle().await;
+            peer.answer(0); // heard before the end
+            if abort {
+                task.abort();
+            } else {
+                lose.send(()).unwrap();
+            }
+            idle().await;
+            assert!(first.now_or_never().unwrap().is_ok());
+            let later = peer.send(&answers);
+            for outcome in [second, later] {
+                assert_eq!(outcome.now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+            }
+            assert!(answers.has_ended());
+            answers.finish();
+            let _ = tokio::time::timeout(Duration::from_secs(1), task).await.unwrap();
+            assert_eq!(peer.in_flight.used().messages, 0);
+        }
+    }
+}
+
+/// Every order of an answer and a task that begins to wait for it.
+#[cfg(all(test, ce_model))]
+mod models {
+    use super::*;
+    use crate::{Bounds, InFlight};
+
+    /// An answer that arrives from another thread.
+    struct Answer(Outcome<Receipt>);
+
+    impl Future for Answer {
+        type Output = Result<Receipt, Error>;
+
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+            self.0.poll_unpin(context)
+        }
+    }
+
+    /// The task is polled as its runtime would: once, and again whenever it was woken.
+    #[test]
+    fn model_a_task_that_waits_hears_its_answer() {
+        loom::model(|| {
+            let in_flight = InFlight::new(Bounds::default());
+            let answers = Answers::new(Duration::from_secs(60));
+            let (resolver, answer) = Outcome::channel();
+            let outcome = answers.add(Answer(answer), in_flight.take(1));
+            let hearing = {
+                let answers = answers.clone();
+                loom::thread::spawn(move || {
+                    loom::future::block_on(poll_fn(|context| {
+                        let _ = answers.0.poll_hear(context);
+                        if answers.0.confirms.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+                    }));
+                })
+            };
+            let answering = loom::thread::spawn(move || resolver.resolve(Ok(Receipt::new())));
+            assert!(loom::future::block_on(outcome).is_ok());
+            answering.join().unwrap();
+            answers.finish(); // wakes the task if the outcome was heard here
+            hearing.join().unwrap();
+        });
+    }
+}

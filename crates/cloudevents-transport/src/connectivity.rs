@@ -1,0 +1,201 @@
+//! The state of a connection, to observe.
+
+use crate::Host;
+use cloudevents_core::Error;
+use std::{fmt, sync::Arc};
+use tokio::sync::watch;
+
+/// The state of a connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// The protocol has no connection that outlives a message: HTTP.
+    Connectionless,
+    /// There is a connection, as far as known.
+    Connected {
+        /// The host, for connections to a single host.
+        host: Option<Host>,
+    },
+    /// An attempt is running, or the next one is scheduled.
+    Connecting {
+        /// Failed rounds of attempts since the last connection.
+        failed: u32,
+        /// Why the connection was lost, or why the last attempt failed.
+        error: Option<Error>,
+    },
+    /// There will be no further attempt: the error is permanent.
+    Failed(Error),
+}
+
+impl ConnectionState {
+    /// Whether there is a connection, or the protocol needs none.
+    pub fn is_connected(&self) -> bool {
+        matches!(self, Self::Connected { .. } | Self::Connectionless)
+    }
+
+    /// Whether there will be no further attempt.
+    pub fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
+    /// The error because of which there is no connection, if known.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Connecting { error, .. } => error.as_ref(),
+            Self::Failed(error) => Some(error),
+            Self::Connectionless | Self::Connected { .. } => None,
+        }
+    }
+}
+
+/// Observes the state of a connection. Clones observe the same one.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+/// use cloudevents_transport::{ConnectionState, Connectivity};
+///
+/// let (reporter, connectivity) = Connectivity::channel();
+/// assert!(!connectivity.state().is_connected());
+/// reporter.connected(None);
+/// assert!(connectivity.state().is_connected());
+/// reporter.lost(&Error::new(ErrorKind::Disconnected));
+/// assert_eq!(connectivity.state().error().unwrap().kind(), ErrorKind::Disconnected);
+/// assert_eq!((connectivity.connects(), connectivity.losses()), (1, 1));
+/// ```
+#[derive(Clone)]
+pub struct Connectivity {
+    watched: watch::Receiver<Seen>,
+    /// Reports by the owner of the connection.
+    reports: Option<Reporter>,
+}
+
+/// Reports the state of a connection; see [`Connectivity::channel`]. Clones report about the same one.
+#[derive(Clone)]
+pub struct Reporter(Arc<watch::Sender<Seen>>);
+
+/// The state, and counts of connections and losses.
+struct Seen {
+    state: ConnectionState,
+    connects: u64,
+    losses: u64,
+}
+
+impl Connectivity {
+    /// For protocols without a connection that outlives a message.
+    pub fn connectionless() -> Self {
+        let (reporter, connectivity) = Self::channel();
+        reporter.change(|seen| seen.state = ConnectionState::Connectionless);
+        Self { watched: connectivity.watched, reports: None }
+    }
+
+    /// For clients that reconnect by themselves: the code that observes the client reports changes. Starts
+    /// without a connection.
+    pub fn channel() -> (Reporter, Self) {
+        let state = ConnectionState::Connecting { failed: 0, error: None };
+        let (send, _) = watch::channel(Seen { state, connects: 0, losses: 0 });
+        let reporter = Reporter(Arc::new(send));
+        let connectivity = reporter.connectivity();
+        (reporter, connectivity)
+    }
+
+    /// The state now.
+    pub fn state(&self) -> ConnectionState {
+        self.watched.borrow().state.clone()
+    }
+
+    /// How many connections were made.
+    pub fn connects(&self) -> u64 {
+        self.watched.borrow().connects
+    }
+
+    /// How many connections were lost.
+    pub fn losses(&self) -> u64 {
+        self.watched.borrow().losses
+    }
+
+    /// Waits until the state has changed since the last call. Never returns if there will be no change.
+    pub async fn changed(&mut self) {
+        if self.watched.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    pub(crate) fn report_lost(&self, error: &Error) {
+        if let Some(reporter) = &self.reports {
+            reporter.lost(error);
+        }
+    }
+}
+
+impl fmt::Debug for Connectivity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = self.watched.borrow();
+        f.debug_struct("Connectivity")
+            .field("state", &seen.state)
+            .field("connects", &seen.connects)
+            .field("losses", &seen.losses)
+            .finish()
+    }
+}
+
+impl Reporter {
+    /// Reports a connection, with its host for connections to a single host.
+    pub fn connected(&self, host: Option<Host>) {
+        match &host {
+            Some(host) => tracing::info!(%host, "connected"),
+            None => tracing::info!("connected"),
+        }
+        self.change(|seen| {
+            seen.connects = seen.connects.saturating_add(1);
+            seen.state = ConnectionState::Connected { host };
+        });
+    }
+
+    /// Reports that the connection was lost.
+    pub fn lost(&self, error: &Error) {
+        tracing::warn!(%error, "the connection was lost");
+        self.change(|seen| {
+            seen.losses = seen.losses.saturating_add(1);
+            seen.state = ConnectionState::Connecting { failed: 0, error: Some(error.clone()) };
+        });
+    }
+
+    /// Reports that an attempt failed and another will follow. `failed` is the number of failed rounds since
+    /// the last connection.
+    pub fn trying_again(&self, failed: u32, error: &Error) {
+        tracing::warn!(%error, failed, "not connected");
+        self.change(|seen| seen.state = ConnectionState::Connecting { failed, error: Some(error.clone()) });
+    }
+
+    /// There will be no further attempt: the error is permanent.
+    pub fn failed(&self, error: &Error) {
+        tracing::error!(%error, "not connected, and not trying again");
+        self.change(|seen| seen.state = ConnectionState::Failed(error.clone()));
+    }
+
+    /// Returns an observer of this state.
+    pub fn connectivity(&self) -> Connectivity {
+        Connectivity { watched: self.0.subscribe(), reports: Some(self.clone()) }
+    }
+
+    /// Reports the start of an attempt. Keeps the error of the previous one.
+    pub(crate) fn connecting(&self) {
+        self.0.send_if_modified(|seen| {
+            let anew = !matches!(seen.state, ConnectionState::Connecting { .. });
+            if anew {
+                seen.state = ConnectionState::Connecting { failed: 0, error: None };
+            }
+            anew
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Seen)) {
+        self.0.send_modify(change);
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.connectivity().fmt(f)
+    }
+}

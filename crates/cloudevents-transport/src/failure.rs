@@ -1,0 +1,155 @@
+//! Results of handlers.
+
+use cloudevents_core::{Error, ErrorKind};
+use std::{error::Error as StdError, fmt, time::Duration};
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Why a handler did not handle a message, and what happens to the message.
+///
+/// `?` converts any error, standard or boxed, and any text into a `Failure` that tries the message again. One
+/// case differs: an error of this toolkit that reports that the payload does not fit the Rust type it was
+/// decoded to (kinds [`InvalidData`](ErrorKind::InvalidData),
+/// [`UnexpectedContentType`](ErrorKind::UnexpectedContentType),
+/// [`UnexpectedEventType`](ErrorKind::UnexpectedEventType)) becomes [malformed](Self::malformed).
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_transport::Failure;
+/// use std::time::Duration;
+///
+/// # async fn insert(_: u32) -> Result<(), std::io::Error> { Ok(()) }
+/// async fn handle(event: Event) -> Result<(), Failure> {
+///     let Some(total) = event.subject() else { return Err(Failure::reject("an order needs a subject")) };
+///     let total = total.parse().map_err(Failure::reject)?;
+///     insert(total).await?; // the database is down: try again with backoff
+///     if total > 1000 {
+///         return Err(Failure::retry_after(Duration::from_secs(60), "the bank asks for a minute"));
+///     }
+///     Ok(())
+/// }
+/// ```
+pub struct Failure {
+    pub(crate) how: How,
+    cause: Cause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Retries with the delay of the receiver's [`RetryPolicy`](crate::RetryPolicy).
+    Retry,
+    RetryAfter(Duration),
+    Reject,
+    /// Settles by the receiver's policy for malformed messages.
+    Malformed,
+}
+
+impl Failure {
+    /// Tries again with the delays of [`ReceiverOptions::retry`](crate::ReceiverOptions::retry), and rejects after the last attempt.
+    pub fn retry(cause: impl Into<Cause>) -> Self {
+        Self { how: How::Retry, cause: cause.into() }
+    }
+
+    /// Tries again after this time, and rejects after the last attempt.
+    pub fn retry_after(after: Duration, cause: impl Into<Cause>) -> Self {
+        Self { how: How::RetryAfter(after), cause: cause.into() }
+    }
+
+    /// Rejects the message at once, because no attempt can succeed.
+    pub fn reject(cause: impl Into<Cause>) -> Self {
+        Self { how: How::Reject, cause: cause.into() }
+    }
+
+    /// Settles the message by [`ReceiverOptions::malformed`](crate::ReceiverOptions::malformed).
+    pub fn malformed(cause: impl Into<Cause>) -> Self {
+        Self { how: How::Malformed, cause: cause.into() }
+    }
+
+    /// The cause.
+    pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.cause
+    }
+
+    /// The cause as an error of this toolkit.
+    pub(crate) fn into_error(self) -> Error {
+        match self.cause.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(cause) => Error::new(ErrorKind::InvalidData).with_detail(cause.to_string()),
+        }
+    }
+}
+
+// `Into<Cause>` and not `Error`, because the boxed errors of anyhow and eyre do not implement
+// `std::error::Error`. `Failure` itself must not implement it either: this conversion would overlap with
+// `impl From<T> for T`.
+impl<E: Into<Cause>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let cause = error.into();
+        let how = match cause.downcast_ref::<Error>().map(Error::kind) {
+            Some(
+                ErrorKind::InvalidData | ErrorKind::UnexpectedContentType | ErrorKind::UnexpectedEventType,
+            ) => How::Malformed,
+            _ => How::Retry,
+        };
+        Self { how, cause }
+    }
+}
+
+/// The cause.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.how, self.cause)
+    }
+}
+
+/// What a handler may return: `()`, or `Result<(), E>` with any error, [`Failure`] included.
+///
+/// A closure that uses `?` has to name its error type, since nothing else determines it: `async |event:
+/// Event| -> Result<(), Failure> { .. }`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a handler returns",
+    note = "return `()` or `Result<(), E>` with `E: Into<Failure>`: any error, or a text"
+)]
+pub trait Verdict {
+    /// Returns `Ok` if the message was handled, otherwise the failure.
+    fn verdict(self) -> Result<(), Failure>;
+}
+
+impl Verdict for () {
+    fn verdict(self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Failure>> Verdict for Result<(), E> {
+    fn verdict(self) -> Result<(), Failure> {
+        self.map_err(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_error_is_one_and_a_payload_that_does_not_fit_is_no_reason_to_try_again() {
+        let how = |failure: Failure| failure.how;
+        assert_eq!(how("text".into()), How::Retry);
+        assert_eq!(how(fmt::Error.into()), How::Retry);
+        assert_eq!(how(Cause::from("boxed").into()), How::Retry);
+        assert_eq!(how(Error::new(ErrorKind::Disconnected).into()), How::Retry);
+        // Perhaps the error of another message.
+        assert_eq!(how(Error::new(ErrorKind::InvalidDocument).into()), How::Retry);
+        assert_eq!(how(Error::new(ErrorKind::InvalidData).into()), How::Malformed);
+        assert_eq!(how(Failure::reject("no")), How::Reject);
+        assert_eq!(Failure::malformed("no").into_error().kind(), ErrorKind::InvalidData);
+        let kept = Failure::from(Error::new(ErrorKind::UnexpectedEventType)).into_error();
+        assert_eq!(kept.kind(), ErrorKind::UnexpectedEventType);
+    }
+}

@@ -1,0 +1,76 @@
+//! Lent deliveries: a handler may settle one by itself, and gives it back unsettled otherwise.
+
+use crate::{Outcome, Outgoing, Receipt, Settlement, Token};
+use cloudevents_core::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The lender's part.
+#[derive(Clone)]
+pub(crate) struct Lent(Arc<Mutex<Slot>>);
+
+/// The borrower's part.
+pub(crate) struct Borrowed {
+    token: Option<Token>,
+    lender: Lent,
+}
+
+enum Slot {
+    Out,
+    Back(Token),
+    /// The lender is gone. A returned token is released.
+    Closed,
+}
+
+impl Lent {
+    /// Lends a token.
+    pub(crate) fn new(token: Token) -> (Self, Borrowed) {
+        let lent = Self(Arc::new(Mutex::new(Slot::Out)));
+        (lent.clone(), Borrowed { token: Some(token), lender: lent })
+    }
+
+    /// Ends the loan. Returns the token if it came back unsettled. If the borrower still has it, the borrower
+    /// keeps it, and releases it when dropped.
+    pub(crate) fn reclaim(&self) -> Option<Token> {
+        match std::mem::replace(&mut *self.slot(), Slot::Closed) {
+            Slot::Back(token) => Some(token),
+            Slot::Out | Slot::Closed => None,
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Borrowed {
+    pub(crate) fn settle(mut self, how: Settlement) -> Outcome {
+        match self.token.take() {
+            Some(token) => token.settle(how),
+            None => Outcome::done(),
+        }
+    }
+}
+
+impl Borrowed {
+    pub(crate) fn extend(&self) -> Result<(), Error> {
+        self.token.as_ref().map_or(Ok(()), Token::extend)
+    }
+
+    /// Replies to the message. `None` if it is settled already.
+    pub(crate) fn reply(&self, answer: Outgoing) -> Option<Outcome<Receipt>> {
+        self.token.as_ref().map(|token| token.reply(answer))
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else { return };
+        let mut slot = self.lender.slot();
+        if matches!(*slot, Slot::Out) {
+            *slot = Slot::Back(token);
+        } else {
+            drop(slot); // before the token, which is released
+            drop(token);
+        }
+    }
+}

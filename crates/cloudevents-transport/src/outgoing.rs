@@ -1,0 +1,240 @@
+//! Messages to send.
+
+use crate::{Carries, Received};
+use bytes::Bytes;
+use cloudevents_core::{Event, Message};
+use std::{fmt, time::Duration};
+
+/// A message to send, with its key, headers that are not attributes, address and so on.
+///
+/// Events and messages convert into it, so [`Sender::send`](crate::Sender::send) takes all three. A part that
+/// the protocol cannot carry makes sending fail, unless the sender's [`LossPolicy`](crate::LossPolicy) allows
+/// the loss.
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_transport::Outgoing;
+/// use std::time::Duration;
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let outgoing = Outgoing::from(&event)
+///     .to("orders.eu")
+///     .key("42")
+///     .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+///     .expires_after(Duration::from_secs(60));
+/// assert_eq!(outgoing.record_key().unwrap(), "42");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Outgoing {
+    content: Content,
+    /// `None` for a plain event, which then needs no allocation.
+    extras: Option<Box<Extras>>,
+}
+
+/// The message itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // a box would be an allocation for each plain event
+pub enum Content {
+    /// An event or a document.
+    Message(Message),
+    /// A message as it was received, headers and body unchanged: for messages that cannot be decoded as
+    /// events.
+    AsReceived(Received),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Extras {
+    to: Option<Box<str>>,
+    key: Option<Bytes>,
+    headers: Vec<(Box<str>, Bytes)>,
+    expires_after: Option<Duration>,
+    priority: Option<u8>,
+    reply_to: Option<Box<str>>,
+    correlation: Option<Bytes>,
+}
+
+/// Setters of what is sent with the message.
+///
+/// Bytes are taken as `AsRef<[u8]>` and not as `Into<Bytes>`, which of string slices only `&'static str`
+/// implements.
+impl Outgoing {
+    /// Creates one from a message as it was received, headers and body unchanged. For messages that can be
+    /// decoded, see [`Received::forward`](crate::Received::forward).
+    pub fn as_received(received: Received) -> Self {
+        Self { content: Content::AsReceived(received), extras: None }
+    }
+
+    /// Sets an address to use instead of the sender's own: another topic, queue or path of the same server.
+    pub fn to(mut self, destination: impl Into<Box<str>>) -> Self {
+        self.extras_mut().to = Some(destination.into());
+        self
+    }
+
+    /// Sets the key of the record. Brokers use it to select the partition, and for compaction.
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.extras_mut().key = Some(Bytes::copy_from_slice(key.as_ref()));
+        self
+    }
+
+    /// Adds a header that is not an attribute, such as `traceparent`.
+    pub fn header(mut self, name: impl Into<Box<str>>, value: impl AsRef<[u8]>) -> Self {
+        self.extras_mut().headers.push((name.into(), Bytes::copy_from_slice(value.as_ref())));
+        self
+    }
+
+    /// Allows the broker to drop the message after this time.
+    pub fn expires_after(mut self, time: Duration) -> Self {
+        self.extras_mut().expires_after = Some(time);
+        self
+    }
+
+    /// Sets the priority. Brokers with priorities deliver higher ones first. AMQP's default is 4.
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.extras_mut().priority = Some(priority);
+        self
+    }
+
+    /// Sets the address for replies.
+    pub fn reply_to(mut self, address: impl Into<Box<str>>) -> Self {
+        self.extras_mut().reply_to = Some(address.into());
+        self
+    }
+
+    /// Sets the correlation data, with which a requester recognises the reply.
+    pub fn correlation(mut self, correlation: impl AsRef<[u8]>) -> Self {
+        self.extras_mut().correlation = Some(Bytes::copy_from_slice(correlation.as_ref()));
+        self
+    }
+
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+}
+
+/// Getters, for bindings. Their names differ from those of the setters.
+impl Outgoing {
+    /// The message itself.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Replaces the message, for a binding that writes it in another mode. Keeps everything else.
+    pub fn with_message(mut self, message: Message) -> Self {
+        self.content = Content::Message(message);
+        self
+    }
+
+    /// The address, if it differs from the sender's own.
+    pub fn destination(&self) -> Option<&str> {
+        self.extras.as_ref()?.to.as_deref()
+    }
+
+    /// The key of the record.
+    pub fn record_key(&self) -> Option<&Bytes> {
+        self.extras.as_ref()?.key.as_ref()
+    }
+
+    /// Headers that are not attributes, in order.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &Bytes)> {
+        let headers = self.extras.as_ref().map_or(&[][..], |extras| &extras.headers);
+        headers.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The time after which the broker may drop the message.
+    pub fn expiry(&self) -> Option<Duration> {
+        self.extras.as_ref()?.expires_after
+    }
+
+    /// The priority.
+    pub fn priority_level(&self) -> Option<u8> {
+        self.extras.as_ref()?.priority
+    }
+
+    /// The address for replies.
+    pub fn reply_address(&self) -> Option<&str> {
+        self.extras.as_ref()?.reply_to.as_deref()
+    }
+
+    /// The correlation data.
+    pub fn correlation_data(&self) -> Option<&Bytes> {
+        self.extras.as_ref()?.correlation.as_ref()
+    }
+
+    /// The number of bytes that count as in flight: those of body, key and headers, but not of attributes.
+    pub fn size(&self) -> usize {
+        let content = match &self.content {
+            Content::Message(message) => message.body_len(),
+            Content::AsReceived(received) => received.size(),
+        };
+        let key = self.record_key().map_or(0, Bytes::len);
+        self.headers()
+            .map(|(name, value)| name.len().saturating_add(value.len()))
+            .fold(content.saturating_add(key), usize::saturating_add)
+    }
+
+    /// What a binding has to carry so that this arrives completely: nothing for a plain event.
+    pub(crate) fn needs(&self) -> Carries {
+        let content = match &self.content {
+            Content::Message(_) => Carries::NOTHING,
+            Content::AsReceived(_) => Carries::AS_RECEIVED,
+        };
+        let Some(extras) = &self.extras else { return content };
+        let needed = [
+            (extras.to.is_some(), Carries::DESTINATION),
+            (extras.key.is_some(), Carries::KEY),
+            (!extras.headers.is_empty(), Carries::HEADERS),
+            (extras.expires_after.is_some(), Carries::EXPIRY),
+            (extras.priority.is_some(), Carries::PRIORITY),
+            (extras.reply_to.is_some(), Carries::REPLY_TO),
+            (extras.correlation.is_some(), Carries::CORRELATION),
+        ];
+        needed.into_iter().filter(|(is, _)| *is).fold(content, |all, (_, this)| all.and(this))
+    }
+}
+
+/// The event is sent in binary mode, unless the options of the sender name a format. The clone counts
+/// references.
+impl From<&Event> for Outgoing {
+    fn from(event: &Event) -> Self {
+        Message::from(event).into()
+    }
+}
+
+/// The event is sent in binary mode, unless the options of the sender name a format.
+impl From<Event> for Outgoing {
+    fn from(event: Event) -> Self {
+        Message::from(event).into()
+    }
+}
+
+/// A document is sent unchanged. The clone counts references.
+impl From<&Message> for Outgoing {
+    fn from(message: &Message) -> Self {
+        message.clone().into()
+    }
+}
+
+/// A document is sent unchanged.
+impl From<Message> for Outgoing {
+    fn from(message: Message) -> Self {
+        Self { content: Content::Message(message), extras: None }
+    }
+}
+
+/// Shows names and sizes, never contents.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = match &self.content {
+            Content::Message(message) => Some(message.mode()),
+            Content::AsReceived(_) => None,
+        };
+        f.debug_struct("Outgoing")
+            .field("mode", &mode)
+            .field("destination", &self.destination())
+            .field("headers", &self.headers().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,271 @@
+//! A received message, with the data of its protocol.
+
+use crate::{Outgoing, Partition};
+use bytes::Bytes;
+use cloudevents_core::{Decoded, Error, Message};
+use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
+
+/// A message as its protocol delivered it. A binding implements this for its own type around the client's
+/// message.
+///
+/// Headers are read on demand, because most programs never read them. So no message is copied. New accessors
+/// get a default, so that existing bindings stay valid.
+pub trait Origin: Send + Sync + 'static {
+    /// The client's own message, for [`Received::native`].
+    fn native(&self) -> &dyn Any;
+
+    /// The bytes of key, headers and body, which count as in flight.
+    fn size(&self) -> usize;
+
+    /// The body. Some protocols distinguish an absent body from an empty one.
+    fn body(&self) -> Option<Bytes>;
+
+    /// Calls `each` with every header or property in order, duplicates included. A header may have no value.
+    /// Values that are neither text nor bytes are passed in their text form.
+    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>));
+
+    /// Whether forwarding copies the header with this name. Attributes of the event and the content type are
+    /// not copied, because the new message has its own. Headers that concern only this connection are not
+    /// copied either.
+    fn is_forwarded(&self, name: &str) -> bool;
+
+    /// The value of the first header with this name, ignoring ASCII case.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let mut found = None;
+        self.headers(&mut |known, value| {
+            if found.is_none() && known.eq_ignore_ascii_case(name) {
+                found = Some(value);
+            }
+        });
+        found.flatten()
+    }
+
+    /// The topic, subject, queue or path.
+    fn topic(&self) -> Option<&str> {
+        None
+    }
+
+    /// The partition.
+    fn partition(&self) -> Option<&Partition> {
+        None
+    }
+
+    /// The offset in the partition, or the sequence number in the stream or queue.
+    fn offset(&self) -> Option<u64> {
+        None
+    }
+
+    /// The key of the record.
+    fn key(&self) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+
+    /// The broker's time for the message; for Kafka, the time of the record.
+    fn timestamp(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Whether the broker has delivered the message before, if the broker reports that.
+    fn is_redelivered(&self) -> Option<bool> {
+        None
+    }
+
+    /// The address for replies.
+    fn reply_to(&self) -> Option<&str> {
+        None
+    }
+
+    /// The correlation data that a reply has to carry.
+    fn correlation(&self) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+
+    /// The address of the peer that sent the message over this connection.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// A received message: decoded as far as that is cheap, and as the protocol delivered it. Cloning counts
+/// references.
+///
+/// `Debug` shows names and sizes, never contents.
+///
+/// ```
+/// use cloudevents_core::{Decoded, Event, Message};
+/// use cloudevents_transport::{Raw, Received};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let mut raw = Raw::default();
+/// raw.headers.push(("traceparent".into(), Some("00-1-2-01".into())));
+/// raw.offset = Some(7);
+/// let received = Received::new(Ok(Decoded::clean(Message::from(event))), raw);
+/// assert_eq!(received.header_text("Traceparent").unwrap(), "00-1-2-01");
+/// assert_eq!(received.offset(), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Received(Arc<Stored<dyn Origin>>);
+
+/// One allocation for both: `Stored<O>` coerces to `Stored<dyn Origin>` because the unsized field is the
+/// last.
+struct Stored<O: ?Sized> {
+    message: Result<Decoded<Message>, Error>,
+    origin: O,
+}
+
+impl Received {
+    /// Creates it from the message, or the error of decoding it, and its origin.
+    ///
+    /// The error has to be of kind [`NotACloudEvent`](cloudevents_core::ErrorKind::NotACloudEvent) exactly if
+    /// nothing in the message marks it as a CloudEvent.
+    pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
+        Self(Arc::new(Stored { message, origin }))
+    }
+
+    /// The message, decoded as far as that is cheap. Documents are still encoded.
+    pub fn message(&self) -> Result<&Message, Error> {
+        self.decoded_message().map(|decoded| &decoded.value).map_err(Clone::clone)
+    }
+
+    /// The message and the repairs made while decoding it.
+    pub fn decoded_message(&self) -> Result<&Decoded<Message>, &Error> {
+        self.0.message.as_ref()
+    }
+
+    /// The message as the protocol delivered it.
+    pub fn origin(&self) -> &dyn Origin {
+        &self.0.origin
+    }
+
+    /// The client's own message, if it is a `T`, with all details of the protocol. The documentation of each
+    /// binding names its type.
+    pub fn native<T: 'static>(&self) -> Option<&T> {
+        self.origin().native().downcast_ref()
+    }
+
+    /// The body. Some protocols distinguish an absent body from an empty one.
+    pub fn body(&self) -> Option<Bytes> {
+        self.origin().body()
+    }
+
+    /// The bytes that count as in flight: those of key, headers and body.
+    pub fn size(&self) -> usize {
+        let message = self.decoded_message().map_or(0, |message| message.value.body_len());
+        self.origin().size().max(message)
+    }
+
+    /// The value of the first header with this name, ignoring ASCII case. Attributes of the event are among
+    /// the headers.
+    pub fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.origin().header(name)
+    }
+
+    /// As [`header`](Self::header), for values that are UTF-8 text.
+    pub fn header_text(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self.header(name)? {
+            Cow::Borrowed(value) => std::str::from_utf8(value).ok().map(Cow::Borrowed),
+            Cow::Owned(value) => String::from_utf8(value).ok().map(Cow::Owned),
+        }
+    }
+
+    /// All headers in order, duplicates included. A header may have no value.
+    pub fn headers(&self) -> Vec<(&str, Option<Cow<'_, [u8]>>)> {
+        let mut all = Vec::new();
+        self.origin().headers(&mut |name, value| all.push((name, value)));
+        all
+    }
+
+    /// The topic, subject, queue or path.
+    pub fn topic(&self) -> Option<&str> {
+        self.origin().topic()
+    }
+
+    /// The partition, where the protocol has partitions.
+    pub fn partition(&self) -> Option<&Partition> {
+        self.origin().partition()
+    }
+
+    /// The offset in the partition, or the sequence number in the stream or queue.
+    pub fn offset(&self) -> Option<u64> {
+        self.origin().offset()
+    }
+
+    /// The key of the record, where the protocol has keys.
+    pub fn key(&self) -> Option<Cow<'_, [u8]>> {
+        self.origin().key()
+    }
+
+    /// The broker's time for the message; for Kafka, the time of the record.
+    pub fn timestamp(&self) -> Option<SystemTime> {
+        self.origin().timestamp()
+    }
+
+    /// Whether the broker has delivered the message before. `None` if the broker does not report that.
+    pub fn is_redelivered(&self) -> Option<bool> {
+        self.origin().is_redelivered()
+    }
+
+    /// The address for replies.
+    pub fn reply_to(&self) -> Option<&str> {
+        self.origin().reply_to()
+    }
+
+    /// The correlation data that a reply has to carry.
+    pub fn correlation(&self) -> Option<Cow<'_, [u8]>> {
+        self.origin().correlation()
+    }
+
+    /// Converts the message for sending it elsewhere, with its key and the headers that are not attributes. A
+    /// document stays unchanged.
+    ///
+    /// It never fails. A message that cannot be decoded is forwarded [as it was
+    /// received](Outgoing::as_received). A sender whose protocol cannot carry such a message refuses it.
+    ///
+    /// ```
+    /// use cloudevents_core::{Decoded, Event, Message};
+    /// use cloudevents_transport::{Raw, Received};
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// let mut raw = Raw::default();
+    /// raw.key = Some("42".into());
+    /// raw.headers = vec![("ce-id".into(), Some("1".into())), ("traceparent".into(), Some("00-1-2-01".into()))];
+    /// let outgoing = Received::new(Ok(Decoded::clean(Message::from(event))), raw).forward().to("orders.eu");
+    /// assert_eq!(outgoing.record_key().unwrap(), "42");
+    /// assert!(outgoing.headers().map(|(name, _)| name).eq(["traceparent"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn forward(&self) -> Outgoing {
+        let Ok(message) = self.decoded_message() else { return Outgoing::as_received(self.clone()) };
+        let mut outgoing = Some(Outgoing::from(&message.value));
+        if let Some(key) = self.key() {
+            outgoing = outgoing.map(|outgoing| outgoing.key(key));
+        }
+        self.origin().headers(&mut |name, value| {
+            if let Some(value) = value.filter(|_| self.origin().is_forwarded(name)) {
+                outgoing = outgoing.take().map(|outgoing| outgoing.header(name, value));
+            }
+        });
+        outgoing.unwrap_or_else(|| Outgoing::as_received(self.clone()))
+    }
+
+    /// The address of the peer that sent the message over this connection. With a broker, that is the broker.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.origin().peer()
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = Vec::new();
+        self.origin().headers(&mut |name, _| names.push(name));
+        f.debug_struct("Received")
+            .field("mode", &self.message().map(Message::mode))
+            .field("topic", &self.topic())
+            .field("partition", &self.partition())
+            .field("offset", &self.offset())
+            .field("headers", &names)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! The trait that a sending binding implements, and the private mirror that makes it dynamic.
+
+use crate::{Connectivity, Outcome, Outgoing, Receipt, SenderCapabilities, binding::BoxFuture};
+use cloudevents_core::{Error, ErrorKind, Message};
+use std::{fmt, time::Duration};
+
+/// How a binding sends. Implement it with `async fn`, and give it to [`Sender::new`](crate::Sender::new).
+///
+/// ```
+/// use cloudevents_core::Error;
+/// use cloudevents_transport::{Confirmed, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit};
+///
+/// struct Nowhere;
+/// impl Transmit for Nowhere {
+///     fn capabilities(&self) -> SenderCapabilities { SenderCapabilities::plain(Confirmed::Written) }
+///     async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> { Ok(Outcome::ready(Ok(Receipt::new()))) }
+///     async fn close(&self) -> Result<(), Error> { Ok(()) }
+/// }
+/// let sender: Sender = Sender::new(Nowhere);
+/// ```
+pub trait Transmit: Send + Sync + 'static {
+    /// What the protocol can do. The sender reads it once, when it is created.
+    fn capabilities(&self) -> SenderCapabilities;
+
+    /// Waits for room and hands the message over. The outcome resolves without being polled.
+    ///
+    /// If the future is dropped before it returns, nothing was sent. An error is about this message only,
+    /// unless its kind is [`Closed`](ErrorKind::Closed): later messages may still succeed.
+    ///
+    /// The sender has compared the message with the [`capabilities`](Self::capabilities), so a binding
+    /// ignores parts that it does not carry.
+    fn enqueue(&self, outgoing: Outgoing) -> impl Future<Output = Result<Outcome<Receipt>, Error>> + Send;
+
+    /// Hands the message over if that needs no waiting, and returns it otherwise. It never waits.
+    ///
+    /// The sender calls it first, which saves the future of [`enqueue`](Self::enqueue). A binding that always
+    /// has to wait does not implement it.
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        Tried::WouldWait(outgoing)
+    }
+
+    /// Sends a request and waits for the reply. If the future is dropped, the reply is ignored.
+    ///
+    /// The default returns an error of kind [`Unsupported`](ErrorKind::Unsupported).
+    fn request(
+        &self,
+        outgoing: Outgoing,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Message, Error>> + Send {
+        let _ = (outgoing, limit);
+        async { Err(Error::new(ErrorKind::Unsupported).with_detail("the protocol has no replies")) }
+    }
+
+    /// The state of the connection. The default is for protocols without a connection that outlives a
+    /// message.
+    fn connectivity(&self) -> Connectivity {
+        Connectivity::connectionless()
+    }
+
+    /// Waits for every pending outcome, then closes. If the future is dropped, the outcomes still resolve.
+    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// What [`Transmit::try_enqueue`] did.
+#[must_use]
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // the returned message: a box would be the allocation that this saves
+pub enum Tried {
+    /// The message was handed over, or cannot be sent at all.
+    Done(Result<Outcome<Receipt>, Error>),
+    /// There is no room now, or no connection. Nothing was sent.
+    WouldWait(Outgoing),
+}
+
+/// [`Transmit`], dynamic.
+pub(crate) trait DynTransmit: Send + Sync {
+    fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>>;
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried;
+    fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>>;
+    fn connectivity(&self) -> Connectivity;
+    fn close(&self) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+impl<T: Transmit> DynTransmit for T {
+    fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>> {
+        Box::pin(Transmit::enqueue(self, outgoing))
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        Transmit::try_enqueue(self, outgoing)
+    }
+
+    fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>> {
+        Box::pin(Transmit::request(self, outgoing, limit))
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        Transmit::connectivity(self)
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(Transmit::close(self))
+    }
+}
+
+impl fmt::Debug for dyn DynTransmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transmit")
+    }
+}

@@ -1,0 +1,83 @@
+//! URL options of receivers that all schemes share.
+
+use crate::{Endpoint, ReceiverOptions};
+use cloudevents_core::Error;
+use std::time::Duration;
+
+impl ReceiverOptions {
+    /// The URL options that [`with_url`](Self::with_url) reads.
+    pub const URL_OPTIONS: [&'static str; 4] = ["drain", "in-flight", "in-flight-bytes", "max-attempts"];
+
+    /// Returns a copy with the options of this URL applied. The URL takes precedence over the program.
+    ///
+    /// | option | |
+    /// |---|---|
+    /// | `max-attempts` | [`retry.attempts`](crate::RetryPolicy::attempts): attempts after which a failure rejects the message |
+    /// | `in-flight` | [`in_flight.messages`](crate::Bounds::messages): messages that may be delivered and not settled |
+    /// | `in-flight-bytes` | [`in_flight.bytes`](crate::Bounds::bytes): the bytes of these |
+    /// | `drain` | [`drain`](Self::drain): how long draining may take, such as `500ms`, `30s` or `5m` |
+    ///
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl), for a value that is not a
+    /// number or not a duration.
+    ///
+    /// ```
+    /// use cloudevents_transport::{Endpoint, ReceiverOptions};
+    /// use std::time::Duration;
+    ///
+    /// let url = Endpoint::parse("kafka://localhost/orders?max-attempts=3&in-flight=100&drain=5m")?;
+    /// let options = ReceiverOptions::default().with_url(&url)?;
+    /// assert_eq!((options.retry.attempts, options.in_flight.messages), (3, 100));
+    /// assert_eq!(options.drain, Duration::from_secs(300));
+    /// assert!(ReceiverOptions::default().with_url(&Endpoint::parse("kafka://localhost/orders?drain=soon")?).is_err());
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn with_url(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
+        if let Some(attempts) = endpoint.number("max-attempts")? {
+            self.retry.attempts = attempts;
+        }
+        if let Some(messages) = endpoint.number("in-flight")? {
+            self.in_flight.messages = messages;
+        }
+        if let Some(bytes) = endpoint.number("in-flight-bytes")? {
+            self.in_flight.bytes = bytes;
+        }
+        if let Some(drain) = endpoint.duration("drain")? {
+            self.drain = drain;
+        }
+        Ok(self)
+    }
+}
+
+impl Endpoint {
+    /// The option with this name as a non-negative number; `None` if the URL does not have it.
+    ///
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
+    pub fn number<N: std::str::FromStr>(&self, option: &'static str) -> Result<Option<N>, Error> {
+        let Some(text) = self.option(option) else { return Ok(None) };
+        let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.invalid(format_args!("the option `{option}` is not a number that fits"))),
+        }
+    }
+
+    /// The option with this name as a duration: a number and its unit, `ms`, `s` or `m`. `None` if the URL
+    /// does not have it.
+    ///
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).
+    pub fn duration(&self, option: &'static str) -> Result<Option<Duration>, Error> {
+        let Some(text) = self.option(option) else { return Ok(None) };
+        let units =
+            [("ms", Duration::from_millis(1)), ("s", Duration::from_secs(1)), ("m", Duration::from_secs(60))];
+        let time = units.into_iter().find_map(|(unit, one)| {
+            let number =
+                text.strip_suffix(unit).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+            one.checked_mul(number.parse().ok()?)
+        });
+        match time {
+            Some(time) => Ok(Some(time)),
+            None => Err(self
+                .invalid(format_args!("the option `{option}` is not a time such as `500ms`, `30s` or `5m`"))),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Bridges.
+
+mod moving;
+mod redriving;
+mod simulation;
+mod world;

@@ -1,0 +1,340 @@
+//! What arrives, and what does not.
+
+use crate::{event, events};
+use bytes::Bytes;
+use cloudevents_core::Error;
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Formats, Message};
+use cloudevents_json::Json;
+use cloudevents_transport::{
+    Bridge, Confirmed, Delivery, Outcome, Outgoing, PrometheusPage, Receipt, Receiver, ReceiverOptions,
+    Sender, SenderCapabilities, Transmit,
+    bridge::{BridgePolicy, BridgeStatus, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
+    fake::FakeQueue,
+};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+fn with() -> DecodeOptions {
+    DecodeOptions::strict().with_formats(Formats::none().with(Json::new()))
+}
+
+fn policy() -> BridgePolicy {
+    BridgePolicy::default()
+}
+
+/// Runs a bridge for an hour of virtual time.
+async fn run(from: &FakeQueue, to: &FakeQueue, policy: BridgePolicy) -> BridgeStatus {
+    run_with(from.receiver(with()), to.sender(), policy).await
+}
+
+async fn run_with(from: Receiver, to: Sender, policy: BridgePolicy) -> BridgeStatus {
+    let bridge = Bridge::new(from, to, policy).unwrap();
+    let status = bridge.status();
+    bridge.run().until(sleep(Duration::from_secs(3600))).await.unwrap();
+    status
+}
+
+/// Everything in a queue.
+async fn all(queue: &FakeQueue) -> Vec<Delivery> {
+    let mut receiver = queue.receiver(with());
+    let mut found = Vec::new();
+    while let Ok(next) = timeout(Duration::from_secs(1), receiver.next()).await {
+        found.push(next.unwrap().unwrap());
+    }
+    found
+}
+
+fn header(delivery: &Delivery, name: &str) -> Option<String> {
+    delivery.header_text(name).map(|text| text.into_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_key_headers_and_trace_context_arrive_unchanged() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    // A spelling that no encoder of the toolkit writes.
+    let text = r#"{"type":"t", "specversion":"1.0" , "source":"/s","id":"1","data":{"a" : 1.0}}"#;
+    let document = cloudevents_core::Document::new(
+        cloudevents_core::FormatId::JSON,
+        Bytes::from_static(text.as_bytes()),
+    );
+    let outgoing = Outgoing::from(Message::Structured(document))
+        .key("k")
+        .header("traceparent", "00-1-2-01")
+        .header("x", "y");
+    from.sender().send(outgoing).await.unwrap();
+    from.sender().send(event(2)).await.unwrap();
+    let status = run(&from, &to, policy()).await;
+    let arrived = all(&to).await;
+    assert_eq!(arrived[0].body().unwrap(), text);
+    assert_eq!(arrived[0].key().unwrap(), &b"k"[..]);
+    assert_eq!(header(&arrived[0], "traceparent").unwrap(), "00-1-2-01");
+    assert_eq!(header(&arrived[0], "x").unwrap(), "y");
+    assert_eq!(header(&arrived[0], HOPS).unwrap(), "1");
+    assert_eq!(arrived[1].event().unwrap(), event(2));
+    assert!(from.is_empty());
+    assert_eq!((status.metrics().confirmed, status.metrics().all_refused()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn forms() {
+    for (form, modes) in [
+        (Form::Kept, ["binary", "structured", "batched"].as_slice()),
+        (Form::Binary, &["binary", "binary", "binary", "binary"]),
+        (Form::Structured(Arc::new(Json::new())), &["structured", "structured", "structured", "structured"]),
+    ] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        let all_events: Vec<Event> = events(4).collect();
+        from.sender().send(&all_events[0]).await.unwrap();
+        from.sender().send(Message::structured(&all_events[1], &Json::new()).unwrap().0).await.unwrap();
+        from.sender().send(Message::batched(&all_events[2..], &Json::new()).unwrap().0).await.unwrap();
+        let mut policy = policy();
+        (policy.form, policy.limit) = (form, 1);
+        run(&from, &to, policy).await;
+        let arrived = all(&to).await;
+        let found: Vec<_> =
+            arrived.iter().map(|delivery| delivery.message().unwrap().mode().as_str()).collect();
+        assert_eq!(found, modes);
+        let found: Vec<_> = arrived.iter().flat_map(|delivery| delivery.events().unwrap()).collect();
+        assert_eq!(found, all_events);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn templates_and_header_rules() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    let event = Event::builder().id("7").source("/s").ty("placed").extension("tenant", "t1").build().unwrap();
+    let message = Message::structured(&event, &Json::new()).unwrap().0;
+    let outgoing = Outgoing::from(message).header("a", "1").header("b", "2").header("tracestate", "x=y");
+    from.sender().send(outgoing).await.unwrap();
+    let mut policy = policy();
+    policy.key = KeyRule::From("{tenant}-{id}".parse().unwrap());
+    policy.subject = Some("{type}/{subject|id}".parse().unwrap());
+    policy.headers = HeaderRule::none();
+    policy.headers.rename.push(("A".into(), "renamed".into()));
+    run(&from, &to, policy).await;
+    let arrived = all(&to).await;
+    assert_eq!(arrived[0].key().unwrap(), &b"t1-7"[..]);
+    assert_eq!(arrived[0].event().unwrap(), event.into_builder().subject("placed/7").build().unwrap());
+    assert_eq!(arrived[0].message().unwrap().mode().as_str(), "structured");
+    let mut names: Vec<_> = arrived[0].headers().into_iter().map(|(name, _)| name.to_owned()).collect();
+    names.retain(|name| !name.starts_with("content-type"));
+    assert_eq!(names, ["renamed", "tracestate", HOPS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_without_its_attribute_refuses_the_message() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    from.sender().send(event(1)).await.unwrap();
+    let mut policy = policy();
+    policy.key = KeyRule::From("{tenant}".parse().unwrap());
+    let status = run(&from, &to, policy).await;
+    assert!(to.is_empty());
+    assert_eq!(status.metrics().refused["missing-attribute"], 1);
+    assert!(from.rejected()[0].1.contains("`{tenant}`"), "{:?}", from.rejected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_is_refused_forwarded_or_wrapped() {
+    for foreign in [
+        Foreign::Refused,
+        Foreign::Forwarded,
+        Foreign::Wrapped(Wrap { source: "/bridge".into(), ty: "raw".into() }),
+    ] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        from.push_garbage(ErrorKind::NotACloudEvent, b"hello");
+        from.push_garbage(ErrorKind::InvalidDocument, b"broken");
+        let mut policy = policy();
+        policy.foreign = foreign.clone();
+        run(&from, &to, policy).await;
+        let arrived = all(&to).await;
+        let bodies: Vec<_> = from.rejected().into_iter().map(|(body, _)| body.unwrap()).collect();
+        match foreign {
+            Foreign::Refused => assert_eq!((arrived.len(), bodies.len()), (0, 2)),
+            Foreign::Forwarded => {
+                assert_eq!(arrived[0].body().unwrap(), "hello");
+                assert_eq!(bodies, ["broken"]);
+            }
+            _ => {
+                let event = arrived[0].event().unwrap();
+                assert_eq!((event.source().as_str(), event.ty(), event.id()), ("/bridge", "raw", "/1"));
+                assert_eq!(event.data_bytes().unwrap(), "hello");
+                assert_eq!(bodies, ["broken"]);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_a_dead_letter_and_does_not_stop_the_others() {
+    let (from, to, letters) = (FakeQueue::new(), FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|message| {
+        message.attribute("id", &DecodeOptions::strict()).unwrap().as_deref() == Some("1")
+    });
+    from.sender().send_all(events(3)).await.unwrap();
+    let mut own = policy();
+    own.dead_letters = Some(letters.sender());
+    let status = run(&from, &to, own).await;
+    assert_eq!((to.len(), status.metrics().refused["refused"], from.rejected().len()), (2, 1, 0));
+    let letter = all(&letters).await.remove(0);
+    assert_eq!(letter.event().unwrap(), event(1)); // no attribute was added
+    assert_eq!(header(&letter, "dead-letter-error").unwrap(), "refused");
+    assert_eq!(header(&letter, "dead-letter-attempt").unwrap(), "1");
+    assert_eq!(header(&letter, "dead-letter-offset").unwrap(), "2");
+    assert!(header(&letter, "dead-letter-reason").unwrap().contains("refused"));
+
+    // Without a place in the policy, it is rejected at the source.
+    from.sender().send_all(events(3)).await.unwrap();
+    run(&from, &to, policy()).await;
+    assert_eq!((from.rejected().len(), to.len()), (1, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_makes_no_dead_letters_and_reading_stops() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    to.refuse_connections(Some(ErrorKind::Unreachable));
+    from.sender().send_all(events(500)).await.unwrap();
+    let receiver = from.receiver(with());
+    let bridge = Bridge::new(receiver, to.sender(), policy()).unwrap();
+    let status = bridge.status();
+    let stop = bridge.stopper();
+    let task = tokio::spawn(async move { bridge.run().await });
+    sleep(Duration::from_secs(7200)).await;
+    assert_eq!((to.len(), from.rejected().len(), status.metrics().confirmed), (0, 0, 0));
+    assert!(!status.is_ready());
+    let taken = status.received().received;
+    assert!(taken <= 256 + 64, "{taken} messages were read");
+    to.refuse_connections(None);
+    let begun = Instant::now();
+    while status.metrics().confirmed < 500 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
+    assert!(status.is_ready(), "{status:?}");
+    stop.stop();
+    task.await.unwrap().unwrap();
+    assert_eq!((to.len(), from.rejected().len(), from.len()), (500, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_waits_does_not_stop_the_others_or_let_its_own_overtake() {
+    let (from, to) = (FakeQueue::new(), Busy::default());
+    for (id, key) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b"), ("c1", "c")] {
+        from.sender().send(Outgoing::from(event(id)).key(key)).await.unwrap();
+    }
+    let seen = Arc::clone(&to.0);
+    let status = run_with(from.receiver(with()), Sender::new(to), policy()).await;
+    // a1 is refused for the first three times. Meanwhile the other keys go on.
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!(seen[4..], ["a1", "a1", "a1", "a2"]);
+    assert!(seen[1..4].contains(&"b1".to_owned()) && seen[1..4].contains(&"c1".to_owned()), "{seen:?}");
+    assert_eq!((status.metrics().failed, status.metrics().confirmed), (3, 5));
+}
+
+/// Refuses the first message three times, temporarily.
+#[derive(Clone, Default)]
+struct Busy(Arc<Mutex<Vec<String>>>);
+
+impl Transmit for Busy {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted).carrying(cloudevents_transport::Carries::KEY)
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        tokio::task::yield_now().await;
+        let cloudevents_transport::Content::Message(message) = outgoing.content() else { panic!() };
+        let id = message.attribute("id", &with())?.unwrap();
+        let mut seen = self.0.lock().unwrap();
+        let before = seen.iter().filter(|known| **known == id).count();
+        seen.push(id.clone());
+        match id == "a1" && before < 3 {
+            true => Err(Error::new(ErrorKind::Refused).with_temporary(true)),
+            false => Ok(Outcome::ready(Ok(Receipt::new()))),
+        }
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bridges_that_feed_each_other_stop_after_eight_hops() {
+    let (one, two) = (FakeQueue::new(), FakeQueue::new());
+    one.sender().send(event(1)).await.unwrap();
+    let (there, back) = tokio::join!(run(&one, &two, policy()), run(&two, &one, policy()));
+    let (there, back) = (there.metrics(), back.metrics());
+    assert_eq!(there.confirmed + back.confirmed, 8);
+    assert_eq!((there.looped + back.looped, one.len() + two.len()), (1, 0));
+    let rejected: Vec<_> = one.rejected().into_iter().chain(two.rejected()).collect();
+    assert!(rejected[0].1.contains("8 bridges"), "{rejected:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_64_kib_are_always_forwarded_and_larger_ones_by_the_limit() {
+    let mut small = policy();
+    small.max_size = Some((64 << 10) - 1);
+    let queue = FakeQueue::new();
+    assert_eq!(
+        Bridge::new(queue.receiver(with()), queue.sender(), small).unwrap_err().kind(),
+        ErrorKind::Unsupported
+    );
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    for bytes in [64 << 10, 65 << 10] {
+        let data = vec![b'x'; bytes];
+        let event = Event::builder().id("1").source("/s").ty("t").binary("text/plain", data).build().unwrap();
+        from.sender().send(event).await.unwrap();
+    }
+    let mut exact = policy();
+    exact.max_size = Some(64 << 10);
+    let status = run(&from, &to, exact).await;
+    assert_eq!((to.len(), status.metrics().refused["too-large"]), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_limited() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    from.sender().send_all(events(1000)).await.unwrap();
+    let mut slow = policy();
+    slow.rate = NonZeroU32::new(10);
+    let bridge = Bridge::new(from.receiver(with()), to.sender(), slow).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(20))).await.unwrap();
+    // What was waiting for its turn when the bridge stopped is sent, too.
+    assert!((200..=200 + 256 + 2).contains(&to.len()), "{}", to.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_are_published() {
+    let (from, to) = (FakeQueue::new(), FakeQueue::new());
+    to.refuse_if(|message| {
+        message.attribute("id", &DecodeOptions::strict()).unwrap().as_deref() == Some("1")
+    });
+    from.sender().send_all(events(3)).await.unwrap();
+    let status = run(&from, &to, policy()).await;
+    let mut page = PrometheusPage::new();
+    status.add_to(&mut page);
+    let page = page.to_string();
+    for line in [
+        "cloudevents_bridge_confirmed_total 2",
+        "cloudevents_bridge_refused_total{reason=\"refused\"} 1",
+        "cloudevents_bridge_in_flight_messages 0",
+        "cloudevents_received_total{end=\"source\"} 3",
+        "cloudevents_sent_total{end=\"target\"} 2",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
+    // A receiver's own retry policy would reject after two attempts.
+    let (from, to) = (FakeQueue::new(), Busy::default());
+    from.sender().send(event("a1")).await.unwrap();
+    let mut options = ReceiverOptions::from(with());
+    options.retry.attempts = 2;
+    let status = run_with(from.receiver(options), Sender::new(to), policy()).await;
+    assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
+}

@@ -1,0 +1,96 @@
+//! Taking dead letters back.
+
+use crate::{event, events};
+use cloudevents_core::DecodeOptions;
+use cloudevents_transport::{
+    Bridge, EventFilter, Outgoing, Receiver,
+    bridge::{BridgePolicy, Fate, REPLAYS, Redrive},
+    fake::FakeQueue,
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::sleep;
+
+fn policy(redrive: Redrive) -> BridgePolicy {
+    let mut policy = BridgePolicy::default();
+    policy.redrive = Some(redrive);
+    policy
+}
+
+async fn run(from: Receiver, to: &FakeQueue, policy: BridgePolicy) {
+    let bridge = Bridge::new(from, to.sender(), policy).unwrap();
+    bridge.run().until(sleep(Duration::from_secs(60))).await.unwrap();
+}
+
+async fn letters(count: usize, replays: Option<&str>) -> FakeQueue {
+    let queue = FakeQueue::new();
+    for event in events(count) {
+        let mut letter = Outgoing::from(event).header("dead-letter-reason", "because").header("x", "y");
+        if let Some(replays) = replays {
+            letter = letter.header(REPLAYS, replays);
+        }
+        queue.sender().send(letter).await.unwrap();
+    }
+    queue
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_lose_their_headers_and_count_their_replays() {
+    for (replays, next) in [(None, "1"), (Some("2"), "3")] {
+        let (from, to) = (letters(1, replays).await, FakeQueue::new());
+        run(from.receiver(DecodeOptions::strict()), &to, policy(Redrive::default())).await;
+        let mut receiver = to.receiver(DecodeOptions::strict());
+        let arrived = receiver.next().await.unwrap().unwrap();
+        assert_eq!(arrived.event().unwrap(), event(0));
+        assert_eq!(arrived.header_text(REPLAYS).unwrap(), next);
+        assert_eq!(arrived.header_text("x").unwrap(), "y");
+        assert_eq!(arrived.header("dead-letter-reason"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replays_have_a_limit() {
+    let (from, to) = (letters(2, Some("3")).await, FakeQueue::new());
+    run(from.receiver(DecodeOptions::strict()), &to, policy(Redrive::default())).await;
+    assert_eq!((to.len(), from.rejected().len()), (0, 2));
+    assert!(from.rejected()[0].1.contains("3 times"), "{:?}", from.rejected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_messages_leaves_the_others() {
+    let (from, to) = (letters(10, None).await, FakeQueue::new());
+    let mut redrive = Redrive::default();
+    redrive.messages = Some(4);
+    run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
+    assert_eq!((to.len(), from.len()), (4, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_changes_nothing() {
+    let (from, to) = (letters(10, None).await, FakeQueue::new());
+    let mut redrive = Redrive::default();
+    redrive.dry_run = true;
+    let mut policy = policy(redrive);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    policy.observer = Some(Arc::new(move |received, fate| {
+        if matches!(fate, Fate::WouldSend) {
+            kept.lock().unwrap().push(received.offset());
+        }
+    }));
+    run(from.receiver(DecodeOptions::strict()), &to, policy).await;
+    assert_eq!(seen.lock().unwrap().len(), 10);
+    assert_eq!((to.len(), from.len(), from.rejected().len()), (0, 10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redrive_can_be_filtered() {
+    let (from, to) = (letters(5, None).await, FakeQueue::new());
+    let only = EventFilter::new(|message, with| Ok(message.attribute("id", with)?.as_deref() == Some("3")));
+    let mut redrive = Redrive::default();
+    redrive.filter = Some(only);
+    run(from.receiver(DecodeOptions::strict()), &to, policy(redrive)).await;
+    assert_eq!((to.len(), from.len()), (1, 4));
+}

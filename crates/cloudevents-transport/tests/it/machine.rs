@@ -1,0 +1,507 @@
+//! The queue machine, against a queue that a test drives.
+
+use crate::event;
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
+use cloudevents_transport::{
+    Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
+    Received, Receiver, ReceiverCapabilities, Settlement,
+    connect::{Backoff, Connect, Reconnect},
+    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+};
+use std::{
+    mem::take,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{Instant, sleep, timeout},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A queue whose connections the test feeds, and which records settlements.
+#[derive(Clone)]
+struct Queue(Arc<State>);
+
+struct State {
+    capabilities: ReceiverCapabilities,
+    connections: Mutex<Vec<mpsc::UnboundedReceiver<Arrived<u32>>>>,
+    seen: Mutex<Vec<String>>,
+    /// The kind of error when no connection is left.
+    gone: ErrorKind,
+    panics: AtomicBool,
+    /// Confirmations wait for a permit.
+    confirms: Option<Arc<Semaphore>>,
+}
+
+struct Connection(mpsc::UnboundedReceiver<Arrived<u32>>, Arc<State>);
+
+type Feed = mpsc::UnboundedSender<Arrived<u32>>;
+
+fn queue(capabilities: ReceiverCapabilities, connections: usize, gone: ErrorKind) -> (Queue, Vec<Feed>) {
+    queue_with(capabilities, connections, gone, None)
+}
+
+fn queue_with(
+    capabilities: ReceiverCapabilities,
+    connections: usize,
+    gone: ErrorKind,
+    confirms: Option<Arc<Semaphore>>,
+) -> (Queue, Vec<Feed>) {
+    let (feeds, mut ends): (Vec<_>, Vec<_>) = (0..connections).map(|_| mpsc::unbounded_channel()).unzip();
+    ends.reverse();
+    let (connections, panics) = (Mutex::new(ends), AtomicBool::new(false));
+    let state = State { capabilities, connections, seen: Mutex::default(), gone, panics, confirms };
+    (Queue(Arc::new(state)), feeds)
+}
+
+impl Queue {
+    fn seen(&self) -> Vec<String> {
+        take(&mut *self.0.seen.lock().unwrap())
+    }
+
+    async fn receiver(&self, room: Room, options: QueueOptions) -> Receiver {
+        let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+        let reconnect = Reconnect::new(self.clone(), hosts, Backoff::default());
+        let receiver = QueueReceiver::open(reconnect, room, options).await.unwrap();
+        Receiver::new(receiver, DecodeOptions::strict())
+    }
+}
+
+impl Connect for Queue {
+    type Connection = Connection;
+
+    async fn connect(&self, _: &Host) -> Result<Connection, Error> {
+        let connection = self.0.connections.lock().unwrap().pop();
+        Ok(Connection(connection.ok_or_else(|| Error::new(self.0.gone))?, Arc::clone(&self.0)))
+    }
+}
+
+impl QueueSource for Connection {
+    type Tag = u32;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.1.capabilities
+    }
+
+    async fn next(&mut self) -> Result<Arrived<u32>, Error> {
+        assert!(!self.1.panics.load(Ordering::Relaxed), "a bug in a binding");
+        self.0.recv().await.ok_or_else(|| Error::new(ErrorKind::Disconnected))
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<u32>, Error>> {
+        self.0.try_recv().ok().map(Ok)
+    }
+
+    async fn settle(&mut self, tags: Vec<u32>, how: Settlement) -> Result<Outcome, Error> {
+        self.1.seen.lock().unwrap().push(format!("{how} {tags:?}"));
+        Ok(match self.1.confirms.clone() {
+            None => Outcome::done(),
+            Some(confirms) => Outcome::watching(async move {
+                confirms.acquire().await.unwrap().forget();
+                Ok(())
+            }),
+        })
+    }
+
+    async fn extend(&mut self, tags: Vec<u32>) -> Result<(), Error> {
+        self.1.seen.lock().unwrap().push(format!("extend {tags:?}"));
+        Ok(())
+    }
+
+    async fn close(self) -> Result<(), Error> {
+        self.1.seen.lock().unwrap().push("close".into());
+        Ok(())
+    }
+}
+
+fn arrived(tag: u32) -> Arrived<u32> {
+    let raw = {
+        let mut raw = Raw::default();
+        raw.body = Some(vec![b'x'; 100].into());
+        raw
+    };
+    let received = Received::new(Ok(Decoded::clean(Message::from(event(tag)))), raw);
+    Arrived { received, tag, attempt: 1 }
+}
+
+fn wide() -> Room {
+    Room::new(Bounds::default(), 1024)
+}
+
+fn broker() -> QueueOptions {
+    QueueOptions::default().rejecting_to_broker()
+}
+
+async fn next(receiver: &mut Receiver) -> Delivery {
+    timeout(LONG, receiver.next()).await.expect("nothing came").unwrap().unwrap()
+}
+
+async fn is_quiet(receiver: &mut Receiver) -> bool {
+    timeout(SECOND / 2, receiver.next()).await.is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_settlements_go_together_and_retries_wait_here() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    (1..=7).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let mut held = Vec::new();
+    for _ in 0..7 {
+        held.push(next(&mut receiver).await);
+    }
+    let mut outcomes = Vec::new();
+    for (index, delivery) in held.into_iter().enumerate() {
+        outcomes.push(match index {
+            0 | 1 => delivery.accept(),
+            2 => delivery.retry(20 * SECOND),
+            3 | 4 => delivery.reject("bad"),
+            5 => delivery.reject("worse"),
+            _ => delivery.release(),
+        });
+    }
+    for outcome in outcomes {
+        outcome.await.unwrap();
+    }
+    assert_eq!(queue.seen(), ["accept [1, 2]", "reject: bad [4, 5]", "reject: worse [6]", "release [7]"]);
+    sleep(19 * SECOND).await;
+    assert!(queue.seen().is_empty());
+    sleep(2 * SECOND).await;
+    assert_eq!(queue.seen(), ["retry after 0ns [3]"]);
+    receiver.drain(SECOND).await.unwrap();
+    assert_eq!(queue.seen(), ["close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_receiver_releases_what_was_prefetched_and_what_is_held_can_be_settled() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let held = next(&mut receiver).await;
+    drop(receiver);
+    sleep(SECOND).await;
+    assert_eq!(queue.seen(), ["release [2, 3]"]);
+    held.accept().await.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(queue.seen(), ["accept [1]", "close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_cannot_be_held_is_bounded_and_draining_ends_it() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut options = broker();
+    options.longest_delay = 60 * SECOND;
+    let mut receiver = queue.receiver(wide(), options).await;
+    (1..=2).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    next(&mut receiver).await.retry(Duration::MAX).await.unwrap();
+    sleep(61 * SECOND).await;
+    assert_eq!(queue.seen(), ["retry after 0ns [1]"]);
+    next(&mut receiver).await.retry(50 * SECOND).await.unwrap();
+    let begun = Instant::now();
+    receiver.drain(LONG).await.unwrap();
+    assert_eq!(
+        (queue.seen(), begun.elapsed()),
+        (vec!["retry after 0ns [2]".to_owned(), "close".into()], Duration::ZERO)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_kept_from_coming_again_for_as_long_as_the_options_say() {
+    let capabilities = {
+        let mut can = ReceiverCapabilities::queue();
+        can.extends = Extends::Every(30 * SECOND);
+        can
+    };
+    let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
+    let mut options = broker();
+    options.keep_alive = 40 * SECOND;
+    let mut receiver = queue.receiver(wide(), options).await;
+    (1..=2).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let (one, two) = (next(&mut receiver).await, next(&mut receiver).await);
+    one.extend().unwrap();
+    sleep(SECOND).await;
+    assert_eq!(queue.seen(), ["extend [1]"]); // by hand
+    one.accept().await.unwrap();
+    sleep(15 * SECOND).await;
+    assert_eq!(queue.seen(), ["accept [1]", "extend [2]"]); // by the machine, and only for the held one
+    sleep(LONG).await;
+    assert_eq!(queue.seen(), ["extend [2]"]); // not for ever
+    two.accept().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_extended_says_so() {
+    for (extends, expected) in [(Extends::Never, false), (Extends::NotNeeded, true)] {
+        let capabilities = {
+            let mut can = ReceiverCapabilities::queue();
+            can.extends = extends;
+            can
+        };
+        let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
+        let mut receiver = queue.receiver(wide(), broker()).await;
+        feeds[0].send(arrived(1)).unwrap();
+        assert_eq!(next(&mut receiver).await.extend().is_ok(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_made_again_and_what_it_brought_is_settled_no_more() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::queue(), 2, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let (held, retried) = (next(&mut receiver).await, next(&mut receiver).await);
+    retried.retry(20 * SECOND).await.unwrap();
+    drop(feeds.remove(0)); // with the third on its way, which the program must not see twice
+    feeds[0].send(arrived(4)).unwrap();
+    sleep(SECOND).await;
+    let four = next(&mut receiver).await;
+    assert_eq!(four.event().unwrap().id(), "4");
+    assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    four.accept().await.unwrap();
+    sleep(30 * SECOND).await;
+    assert_eq!(queue.seen(), ["accept [4]"]); // nothing of the lost connection, not even the retry
+    assert!(receiver.connectivity().state().is_connected());
+    receiver.drain(SECOND).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_broker_is_away_settlements_are_answered_and_a_stop_is_heard() {
+    let (queue, mut feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Disconnected);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    (1..=2).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let (one, two) = (next(&mut receiver).await, next(&mut receiver).await);
+    feeds.clear();
+    assert!(timeout(60 * SECOND, receiver.next()).await.is_err());
+    let ConnectionState::Connecting { failed, error: Some(_) } = receiver.connectivity().state() else {
+        panic!("{:?}", receiver.connectivity())
+    };
+    assert!(failed > 3);
+    let begun = Instant::now();
+    assert_eq!(one.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(receiver.drain(LONG).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(two.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_is_an_error_and_so_is_what_cannot_get_better() {
+    let (panics, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = panics.receiver(wide(), broker()).await;
+    panics.0.panics.store(true, Ordering::Relaxed);
+    feeds[0].send(arrived(1)).unwrap();
+    let error = loop {
+        match receiver.next().await {
+            Ok(delivery) => drop(delivery.unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    let (closed, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = closed.receiver(wide(), broker()).await;
+    drop(feeds);
+    for _ in 0..2 {
+        assert_eq!(receiver.next().await.unwrap_err().kind(), ErrorKind::Closed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_protocol_forgets_comes_again_from_memory_and_is_never_ok_for_nothing() {
+    let capabilities = {
+        let mut can = ReceiverCapabilities::unsettled();
+        can.rejects = By::None;
+        can
+    };
+    let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    feeds[0].send(arrived(1)).unwrap();
+    let begun = Instant::now();
+    next(&mut receiver).await.retry(5 * SECOND).await.unwrap();
+    let again = next(&mut receiver).await;
+    assert_eq!((again.attempt(), begun.elapsed().as_secs()), (2, 5));
+    drop(again);
+    let released = next(&mut receiver).await;
+    assert_eq!(released.attempt(), 2); // releasing does not count
+    assert_eq!(released.reject("no").await.unwrap_err().kind(), ErrorKind::Unsupported);
+    next(&mut receiver).await.accept().await.unwrap(); // it was not lost
+    assert!(queue.seen().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_bounded() {
+    for capabilities in [ReceiverCapabilities::queue(), ReceiverCapabilities::unsettled()] {
+        let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
+        let letters = Letters::default();
+        let mut options = QueueOptions::default().with_sink(letters.clone());
+        options.max_attempts = 2;
+        let mut receiver = queue.receiver(wide(), options).await;
+        feeds[0].send(arrived(1)).unwrap();
+        next(&mut receiver).await.retry(Duration::ZERO).await.unwrap();
+        if capabilities.redelivers == By::Broker {
+            feeds[0].send(Arrived { attempt: 2, ..arrived(1) }).unwrap();
+        }
+        next(&mut receiver).await.retry(Duration::ZERO).await.unwrap();
+        assert_eq!(letters.reasons(), ["given up after 2 attempts"]);
+    }
+}
+
+/// Stores reasons, after a permit for each. Declines or panics as scripted.
+#[derive(Clone, Default)]
+struct Letters(Arc<Kept>);
+
+/// The reasons, the permits, and what to do instead of keeping.
+type Kept = (Mutex<Vec<String>>, Option<Semaphore>, Mutex<Vec<&'static str>>);
+
+impl Letters {
+    fn slow() -> Self {
+        Self(Arc::new((Mutex::default(), Some(Semaphore::new(0)), Mutex::default())))
+    }
+
+    fn that(does: &[&'static str]) -> Self {
+        Self(Arc::new((Mutex::default(), None, Mutex::new(does.to_vec()))))
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().clone()
+    }
+}
+
+impl DeadLetterSink for Letters {
+    async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+        if let Some(permits) = &self.0.1 {
+            permits.acquire().await.unwrap().forget();
+        }
+        let does = self.0.2.lock().unwrap().pop();
+        match does {
+            Some("declines") => return Err(Error::new(ErrorKind::Refused)),
+            Some(panics) => panic!("{panics}"),
+            None => {}
+        }
+        self.0.0.lock().unwrap().push(letter.reason.to_string());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_holds_a_message_counts_in_the_bounds() {
+    let letters = Letters::slow();
+    let (queue, feeds) = queue(ReceiverCapabilities::unsettled(), 1, ErrorKind::Closed);
+    let room = Room::new(Bounds { messages: 3, ..Bounds::default() }, 1024);
+    let mut receiver = queue.receiver(room, QueueOptions::default().with_sink(letters.clone())).await;
+    (1..=5).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let rejected = next(&mut receiver).await.reject("bad");
+    next(&mut receiver).await.retry(LONG).await.unwrap();
+    let held = next(&mut receiver).await;
+    assert!(is_quiet(&mut receiver).await); // at the sink, waiting, held
+    letters.0.1.as_ref().unwrap().add_permits(1);
+    rejected.await.unwrap();
+    let four = next(&mut receiver).await;
+    assert!(is_quiet(&mut receiver).await);
+    held.accept().await.unwrap();
+    next(&mut receiver).await.accept().await.unwrap();
+    four.accept().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_count_until_only_the_tag_is_kept() {
+    // Each message has 100 bytes.
+    let bounds = Bounds { messages: 100, bytes: 250 };
+    for (capabilities, more) in
+        [(ReceiverCapabilities::queue(), true), (ReceiverCapabilities::unsettled(), false)]
+    {
+        let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
+        let mut receiver = queue.receiver(Room::new(bounds, 1), broker()).await;
+        (1..=5).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+        let _held = [next(&mut receiver).await, next(&mut receiver).await];
+        let third = next(&mut receiver).await;
+        assert!(is_quiet(&mut receiver).await);
+        third.retry(LONG).await.unwrap();
+        assert_eq!(is_quiet(&mut receiver).await, !more, "{capabilities:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_keeps_its_place_until_it_is_confirmed_and_holds_up_nothing() {
+    let confirms = Arc::new(Semaphore::new(0));
+    let (queue, feeds) =
+        queue_with(ReceiverCapabilities::queue(), 1, ErrorKind::Closed, Some(Arc::clone(&confirms)));
+    let room = Room::new(Bounds { messages: 2, ..Bounds::default() }, 10);
+    let mut receiver = queue.receiver(room, broker()).await;
+    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
+    let one = next(&mut receiver).await.accept();
+    let two = next(&mut receiver).await; // while the first is not confirmed
+    assert!(is_quiet(&mut receiver).await);
+    confirms.add_permits(1);
+    one.await.unwrap();
+    let three = next(&mut receiver).await;
+    let (two, three) = (two.accept(), three.accept());
+    let (drained, ()) = tokio::join!(receiver.drain(LONG), async {
+        sleep(SECOND).await;
+        assert!(!queue.seen().contains(&"close".to_owned()));
+        confirms.add_permits(2);
+    });
+    drained.unwrap();
+    two.await.unwrap();
+    three.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sink_declines_or_panics_at_comes_again() {
+    for does in ["declines", "panics"] {
+        let letters = Letters::that(&[does]);
+        let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+        let mut receiver = queue.receiver(wide(), QueueOptions::default().with_sink(letters.clone())).await;
+        assert_eq!(receiver.capabilities().rejects, By::Memory);
+        feeds[0].send(arrived(1)).unwrap();
+        next(&mut receiver).await.reject("bad").await.unwrap_err();
+        assert!(queue.seen().is_empty());
+        sleep(2 * SECOND).await;
+        assert_eq!(queue.seen(), ["release [1]"]); // the broker delivers it again, and the attempt does not count
+        feeds[0].send(arrived(1)).unwrap();
+        next(&mut receiver).await.reject("still bad").await.unwrap();
+        assert_eq!(
+            (queue.seen(), letters.reasons()),
+            (vec!["accept [1]".to_owned()], vec!["still bad".to_owned()])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_releases_everything_makes_no_hot_loop() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), broker()).await;
+    let begun = Instant::now();
+    for _ in 0..40 {
+        let released = queue.0.seen.lock().unwrap().len();
+        feeds[0].send(arrived(1)).unwrap();
+        next(&mut receiver).await.release().await.unwrap();
+        while queue.0.seen.lock().unwrap().len() == released {
+            sleep(SECOND / 10).await; // until the broker has it again
+        }
+    }
+    assert!((8..10).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed()); // 32 at once, and a second for each of 8
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_opens_only_when_it_is_decided_what_happens_to_rejected_messages() {
+    let (queue, _feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+    let reconnect = Reconnect::new(queue.clone(), hosts, Backoff::default());
+    let error = QueueReceiver::open(reconnect, wide(), QueueOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.help().unwrap().contains("dropping_rejected"), "{error}");
+    assert_eq!(queue.0.connections.lock().unwrap().len(), 1); // nothing was connected
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_on_rejection_is_accepted() {
+    let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
+    let mut receiver = queue.receiver(wide(), QueueOptions::default().dropping_rejected()).await;
+    feeds[0].send(arrived(1)).unwrap();
+    next(&mut receiver).await.reject("bad").await.unwrap();
+    assert_eq!(queue.seen(), ["accept [1]"]);
+}

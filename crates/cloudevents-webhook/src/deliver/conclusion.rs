@@ -1,0 +1,71 @@
+//! What a response means.
+
+use super::retry_after;
+use http::{HeaderMap, Response, StatusCode};
+use std::time::{Duration, SystemTime};
+
+/// Whose rules say which responses are worth another attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Practice {
+    /// The CloudEvents webhook specification, and RFC 9110 where it leaves the meaning to HTTP: what says that the request itself is at
+    /// fault is not tried again; 408, 425, 429 and server errors are.
+    #[default]
+    CloudEvents,
+    /// [Knative](https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md): 404, 408, 409, 429 and 5xx are tried again.
+    Knative,
+    /// [Azure Event Grid](https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry): everything but 400, 401, 403 and 413
+    /// is tried again.
+    EventGrid,
+    /// [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): everything but
+    /// 2xx is tried again.
+    StandardWebhooks,
+}
+
+/// What a sender does after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conclusion {
+    /// The target has the event.
+    Delivered,
+    /// Another attempt may succeed.
+    Retry {
+        /// The wait that the target requested.
+        not_before: Option<Duration>,
+        /// The target is overloaded (429, 502, 503, 504): other deliveries to it should wait, too.
+        throttled: bool,
+    },
+    /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).
+    Gone,
+    /// The target will not take this event. A redirect counts: it must not be followed (WEBHOOK-2.2-c).
+    Refused,
+}
+
+impl Practice {
+    /// What this response means for the delivery.
+    pub fn conclude<T>(self, response: &Response<T>, now: SystemTime) -> Conclusion {
+        self.conclude_status(response.status(), response.headers(), now)
+    }
+
+    /// What a response with this status and these headers means for the delivery.
+    pub fn conclude_status(self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Conclusion {
+        match status.as_u16() {
+            200..=299 => Conclusion::Delivered,
+            410 => Conclusion::Gone,
+            code if self.retries(code) => Conclusion::Retry {
+                not_before: retry_after(headers, now),
+                throttled: matches!(code, 429 | 502 | 503 | 504),
+            },
+            _ => Conclusion::Refused,
+        }
+    }
+
+    fn retries(self, code: u16) -> bool {
+        match self {
+            Self::CloudEvents => matches!(code, 408 | 425 | 429 | 500 | 502..=504 | 507..=599),
+            Self::Knative => matches!(code, 404 | 408 | 409 | 429 | 500..=599),
+            Self::EventGrid => !matches!(code, 400 | 401 | 403 | 413),
+            Self::StandardWebhooks => true,
+        }
+    }
+}

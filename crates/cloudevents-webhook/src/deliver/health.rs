@@ -1,0 +1,247 @@
+//! Whether a target is to be delivered to.
+
+use super::Conclusion;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// The state of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetState {
+    /// Deliveries are sent.
+    Active,
+    /// Deliveries wait: until this time, or until the target is resumed.
+    Paused {
+        /// When the next delivery may be sent; `None` where only [`resume`](Health::resume) ends the pause.
+        until: Option<Instant>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Nothing is sent, and deliveries are refused.
+    Disabled(Reason),
+}
+
+/// Why a target is not delivered to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The application wants it so.
+    Operator,
+    /// The target is overloaded, and said for how long (429, or 503 with `Retry-After`).
+    Throttled,
+    /// Too many deliveries failed, one after the other.
+    Failing,
+    /// The target has not agreed to deliveries yet. It may do so by callback.
+    AwaitingConsent,
+    /// The target is retired (410).
+    Gone,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "by the operator",
+            Self::Throttled => "the target is overloaded",
+            Self::Failing => "too many deliveries failed",
+            Self::AwaitingConsent => "the target has not agreed yet",
+            Self::Gone => "the target is retired",
+        })
+    }
+}
+
+/// What a delivery may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Admission {
+    /// Be sent. Record how it went.
+    Send,
+    /// Wait until this time, or for a change of the state where there is none.
+    Wait(Option<Instant>),
+    /// Be given up.
+    Refuse(Reason),
+}
+
+/// The health of one target: a circuit breaker, pauses that the target requests, and its end.
+///
+/// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe; if it fails, the next
+/// pause is twice as long.
+///
+/// ```
+/// use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Reason, TargetState};
+/// use std::time::{Duration, Instant};
+///
+/// let (mut health, now) = (Health::new(2, Duration::from_secs(5), Duration::from_secs(300)), Instant::now());
+/// let failed = Conclusion::Retry { not_before: None, throttled: false };
+/// for _ in 0..2 {
+///     assert_eq!(health.admit(now), Admission::Send);
+///     health.record(failed, now);
+/// }
+/// let until = Some(now + Duration::from_secs(5));
+/// assert_eq!(*health.state(), TargetState::Paused { until, reason: Reason::Failing });
+/// assert_eq!(health.admit(now), Admission::Wait(until));
+///
+/// let later = now + Duration::from_secs(6);
+/// assert_eq!(health.admit(later), Admission::Send);
+/// assert_eq!(health.admit(later), Admission::Wait(None)); // there is one probe
+/// health.record(Conclusion::Delivered, later);
+/// assert_eq!(*health.state(), TargetState::Active);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Health {
+    state: TargetState,
+    threshold: u32,
+    first: Duration,
+    longest: Duration,
+    failures: u32,
+    probing: bool,
+}
+
+impl Health {
+    /// An active target that is paused after this many failures in a row, at first for this long and at most for that long.
+    pub fn new(threshold: u32, first: Duration, longest: Duration) -> Self {
+        let threshold = threshold.max(1);
+        Self { state: TargetState::Active, threshold, first, longest, failures: 0, probing: false }
+    }
+
+    /// The state.
+    pub fn state(&self) -> &TargetState {
+        &self.state
+    }
+
+    /// What a delivery may do now. After [`Admission::Send`], [`record`](Self::record) or [`forget`](Self::forget) has to follow.
+    pub fn admit(&mut self, now: Instant) -> Admission {
+        match &self.state {
+            TargetState::Active => Admission::Send,
+            TargetState::Disabled(reason) => Admission::Refuse(*reason),
+            TargetState::Paused { until: Some(until), .. } if *until > now => Admission::Wait(Some(*until)),
+            TargetState::Paused { until: None, .. } => Admission::Wait(None),
+            TargetState::Paused { .. } if self.probing => Admission::Wait(None),
+            TargetState::Paused { .. } => {
+                self.probing = true;
+                Admission::Send
+            }
+        }
+    }
+
+    /// Records how a delivery went that was sent at some time after its admission.
+    pub fn record(&mut self, conclusion: Conclusion, now: Instant) {
+        self.probing = false;
+        match conclusion {
+            // The target works, whatever it thinks of the event.
+            Conclusion::Delivered | Conclusion::Refused => {
+                self.failures = 0;
+                // A response that was on its way does not end a pause that came meanwhile.
+                if matches!(&self.state, TargetState::Paused { until: Some(until), .. } if *until <= now) {
+                    self.state = TargetState::Active;
+                }
+            }
+            Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
+            Conclusion::Retry { not_before, throttled } => {
+                self.failures = self.failures.saturating_add(1);
+                if throttled && let Some(wait) = not_before {
+                    self.pause(now.checked_add(wait), Reason::Throttled);
+                } else if self.failures >= self.threshold {
+                    self.pause(now.checked_add(self.next_pause()), Reason::Failing);
+                }
+            }
+        }
+    }
+
+    /// Ends an admission without a result: the delivery was not sent.
+    pub fn forget(&mut self) {
+        self.probing = false;
+    }
+
+    /// Pauses until this time, or for an indefinite time. A pause never becomes shorter, and a disabled target stays so.
+    pub fn pause(&mut self, until: Option<Instant>, reason: Reason) {
+        let longer = match &self.state {
+            TargetState::Active => true,
+            TargetState::Disabled(_) | TargetState::Paused { until: None, .. } => false,
+            TargetState::Paused { until: Some(present), .. } => until.is_none_or(|until| until > *present),
+        };
+        if longer {
+            self.state = TargetState::Paused { until, reason };
+        }
+    }
+
+    /// Makes the target active, whatever it was.
+    pub fn resume(&mut self) {
+        self.state = TargetState::Active;
+        self.failures = 0;
+        self.probing = false;
+    }
+
+    /// Disables the target.
+    pub fn disable(&mut self, reason: Reason) {
+        self.state = TargetState::Disabled(reason);
+    }
+
+    fn next_pause(&self) -> Duration {
+        let doubled = self.failures.saturating_sub(self.threshold).min(20);
+        self.first.saturating_mul(2_u32.saturating_pow(doubled)).min(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn failed(not_before: Option<u64>) -> Conclusion {
+        let not_before = not_before.map(Duration::from_secs);
+        Conclusion::Retry { not_before, throttled: not_before.is_some() }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_a_success_ends_them() {
+        let (mut health, mut now) = (Health::new(1, SECOND, 3 * SECOND), Instant::now());
+        for seconds in [1, 2, 3, 3] {
+            assert_eq!(health.admit(now), Admission::Send);
+            health.record(failed(None), now);
+            let until = now + seconds * SECOND;
+            assert_eq!(health.admit(now), Admission::Wait(Some(until)));
+            now = until;
+        }
+        assert_eq!(health.admit(now), Admission::Send);
+        health.record(Conclusion::Refused, now);
+        assert_eq!(*health.state(), TargetState::Active);
+    }
+
+    #[test]
+    fn what_the_target_requests_is_never_shortened() {
+        let (mut health, now) = (Health::new(1, SECOND, 3 * SECOND), Instant::now());
+        health.record(failed(Some(100)), now);
+        health.record(failed(None), now);
+        health.record(failed(Some(10)), now);
+        health.record(Conclusion::Delivered, now); // was on its way
+        assert_eq!(health.admit(now + 99 * SECOND), Admission::Wait(Some(now + 100 * SECOND)));
+        assert_eq!(health.admit(now + 100 * SECOND), Admission::Send);
+        // Longer than time itself.
+        health.record(failed(Some(u64::MAX)), now + 100 * SECOND);
+        assert_eq!(health.admit(now + 1_000_000 * SECOND), Admission::Wait(None));
+        health.resume();
+        assert_eq!(health.admit(now), Admission::Send);
+    }
+
+    #[test]
+    fn a_retired_target_stays_disabled() {
+        let (mut health, now) = (Health::new(1, SECOND, 3 * SECOND), Instant::now());
+        health.record(Conclusion::Gone, now);
+        health.pause(None, Reason::Operator);
+        health.record(Conclusion::Delivered, now);
+        assert_eq!(health.admit(now + 1_000 * SECOND), Admission::Refuse(Reason::Gone));
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_leaves_its_place() {
+        let (mut health, now) = (Health::new(1, SECOND, SECOND), Instant::now());
+        health.record(failed(None), now);
+        let later = now + SECOND;
+        assert_eq!(health.admit(later), Admission::Send);
+        health.forget();
+        assert_eq!(health.admit(later), Admission::Send);
+    }
+}

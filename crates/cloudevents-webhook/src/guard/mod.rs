@@ -1,0 +1,195 @@
+//! A guard against server-side request forgery.
+//!
+//! A URL that a peer may choose (a delivery target, a callback, a `dataref`, a `dataschema`) must not lead to places that only this
+//! process can reach: its own machine, its network, its cloud platform's metadata service. [`UrlGuard`] checks the URL, then every
+//! address that its host resolves to, and gives back the addresses to connect to, so that a name cannot be resolved to one address
+//! for the check and to another for the connection.
+//!
+//! ```
+//! use cloudevents_webhook::guard::{Refusal, UrlGuard};
+//!
+//! let guard = UrlGuard::new();
+//! let target = guard.check("https://partner.example/hook")?;
+//! // Resolve the name, check every address, and connect to these and no others.
+//! let pinned = target.pin(["93.184.215.14".parse()?])?;
+//! assert_eq!(pinned.addresses()[0].to_string(), "93.184.215.14:443");
+//!
+//! assert_eq!(guard.check("http://partner.example/hook").unwrap_err(), Refusal::Scheme);
+//! // Addresses in every spelling that an HTTP client understands.
+//! for url in ["https://127.0.0.1/", "https://0x7f.1/", "https://2130706433/", "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/"] {
+//!     assert!(matches!(guard.check(url), Err(Refusal::Address { .. })), "{url}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The URL is read by the crate `url`, as reqwest and most browsers read it, so that the guard and the client agree on what its host is.
+//! Follow no redirects, and use no proxy from the environment: both lead elsewhere than to what was checked. With the feature
+//! `reqwest013`, [`GuardedClient`](crate::reqwest013::GuardedClient) sees to all of it.
+
+mod address;
+mod network;
+mod refusal;
+mod resolve;
+
+pub use address::special_purpose;
+pub use network::{InvalidNetwork, Network};
+pub use refusal::Refusal;
+pub use resolve::Resolve;
+#[cfg(feature = "tokio")]
+pub use resolve::SystemResolver;
+
+use std::net::{IpAddr, SocketAddr};
+use url::{Host, Url};
+
+/// Decides which URLs may be requested. The default allows `https` on port 443 to public addresses.
+///
+/// Each method allows more. None of them is for URLs of the operator's own, which need no guard.
+#[derive(Clone, Debug, Default)]
+pub struct UrlGuard {
+    http: bool,
+    any_port: bool,
+    ports: Vec<u16>,
+    networks: Vec<Network>,
+}
+
+impl UrlGuard {
+    /// Allows `https` on port 443 to public addresses.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Also allows `http`, on port 80.
+    pub fn allow_http(mut self) -> Self {
+        self.http = true;
+        self
+    }
+
+    /// Also allows this port.
+    pub fn allow_port(mut self, port: u16) -> Self {
+        self.ports.push(port);
+        self
+    }
+
+    /// Allows every port. A peer can then talk to services of any protocol at public addresses.
+    pub fn allow_any_port(mut self) -> Self {
+        self.any_port = true;
+        self
+    }
+
+    /// Also allows the addresses of this network, whatever they are for: `10.1.0.0/16` for targets in a network of one's own.
+    pub fn allow_network(mut self, network: Network) -> Self {
+        self.networks.push(network);
+        self
+    }
+
+    /// Checks all of a URL that can be checked without resolving its host.
+    pub fn check(&self, url: &str) -> Result<Target<'_>, Refusal> {
+        let url = Url::parse(url).map_err(|_| Refusal::NotAUrl)?;
+        match url.scheme() {
+            "https" => {}
+            "http" if self.http => {}
+            _ => return Err(Refusal::Scheme),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal::UserInfo);
+        }
+        let port = url.port_or_known_default().ok_or(Refusal::NotAUrl)?;
+        let usual = url.port().is_none();
+        if !usual && !self.any_port && !self.ports.contains(&port) {
+            return Err(Refusal::Port(port));
+        }
+        let address = match url.host().ok_or(Refusal::NotAUrl)? {
+            Host::Domain(_) => None,
+            Host::Ipv4(address) => Some(IpAddr::V4(address)),
+            Host::Ipv6(address) => Some(IpAddr::V6(address)),
+        };
+        if let Some(address) = address {
+            self.check_address(address)?;
+        }
+        Ok(Target { guard: self, url, port, address })
+    }
+
+    /// Checks an address to connect to.
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        if self.networks.iter().any(|network| network.contains(address)) {
+            return Ok(());
+        }
+        match special_purpose(address) {
+            None => Ok(()),
+            Some(block) => Err(Refusal::Address { address, block }),
+        }
+    }
+
+    /// Checks a URL, resolves its host, and checks every address.
+    pub async fn resolve(&self, url: &str, resolver: &impl Resolve) -> Result<PinnedTarget, Refusal> {
+        let target = self.check(url)?;
+        match target.host_name() {
+            None => target.pin([]),
+            Some(host) => {
+                let addresses = resolver
+                    .resolve(host)
+                    .await
+                    .map_err(|error| Refusal::Resolver(error.to_string().into()))?;
+                target.pin(addresses)
+            }
+        }
+    }
+}
+
+/// A URL that passed the checks that need no resolver.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    guard: &'a UrlGuard,
+    url: Url,
+    port: u16,
+    address: Option<IpAddr>,
+}
+
+impl Target<'_> {
+    /// The URL as clients write it: normalised, with the host in ASCII.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The name to resolve; `None` where the host is an address, which is checked already.
+    pub fn host_name(&self) -> Option<&str> {
+        self.url.host_str().filter(|_| self.address.is_none())
+    }
+
+    /// Checks every address that the name resolves to, and keeps them. One that is not allowed refuses the URL: a name that leads to
+    /// both a public and a private address is not one to trust.
+    ///
+    /// Where the host is an address, that address is kept and `addresses` are checked only.
+    pub fn pin(self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<PinnedTarget, Refusal> {
+        let mut pinned = Vec::new();
+        for address in self.address.into_iter().chain(addresses) {
+            self.guard.check_address(address)?;
+            if self.address.is_none() || pinned.is_empty() {
+                pinned.push(SocketAddr::new(address, self.port));
+            }
+        }
+        if pinned.is_empty() {
+            return Err(Refusal::NoAddress);
+        }
+        Ok(PinnedTarget { url: self.url.into(), addresses: pinned })
+    }
+}
+
+/// A URL, and the checked addresses to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedTarget {
+    url: String,
+    addresses: Vec<SocketAddr>,
+}
+
+impl PinnedTarget {
+    /// The URL as clients write it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The addresses to connect to, at least one. Resolving the name again could lead elsewhere.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}

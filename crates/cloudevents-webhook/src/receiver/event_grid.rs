@@ -1,0 +1,41 @@
+//! The validation of Azure Event Grid's own schema.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header, request::Parts};
+use serde_json::{Value, json};
+
+/// The longest body of a validation event.
+const LONGEST: usize = 64 << 10;
+
+const KIND: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
+
+/// The names of subscriptions that are agreed to, in any letter case: Event Grid sends them in capitals.
+#[derive(Clone, Debug)]
+pub(super) struct Subscriptions(Vec<Box<str>>);
+
+impl Subscriptions {
+    pub(super) fn new<T: Into<Box<str>>>(names: impl IntoIterator<Item = T>) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether the headers are those of a validation event for one of the subscriptions.
+    pub(super) fn recognizes(&self, request: &Parts) -> bool {
+        let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
+        text("aeg-event-type").is_some_and(|kind| kind.eq_ignore_ascii_case("SubscriptionValidation"))
+            && text("aeg-subscription-name")
+                .is_some_and(|name| self.0.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    }
+
+    /// The response that repeats the code: 200, as Event Grid wants it. `None` where the body is no validation event.
+    pub(super) fn respond(&self, body: &[u8]) -> Option<Response<Bytes>> {
+        let events: Value = serde_json::from_slice(body.get(..LONGEST).map_or(body, |_| &[])).ok()?;
+        let [event] = events.as_array()?.as_slice() else { return None };
+        if event.get("eventType")?.as_str()? != KIND {
+            return None;
+        }
+        let code = event.get("data")?.get("validationCode")?.as_str()?;
+        let mut response = Response::new(json!({ "validationResponse": code }).to_string().into());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Some(response)
+    }
+}

@@ -1,0 +1,90 @@
+//! Deliveries that come more than once.
+
+use crate::{DeliveryKey, signature::Verified};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
+use std::{fmt, pin::Pin, sync::Arc};
+
+/// What a store knows of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Begun {
+    /// Nothing: it is this caller's to process. The claim goes back to the store.
+    Claimed(Claim),
+    /// It is being processed. The response is 503, never 2xx: it may still fail.
+    Unfinished,
+    /// It was processed. The response is 2xx, and no handler sees it again.
+    Finished,
+}
+
+/// Tells one attempt at a delivery from a later one, after the store gave up on the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim(pub u64);
+
+/// Remembers deliveries, so that each is processed once, as far as the store remembers. Implement it with `async fn`.
+///
+/// The memory of a process is in [`MemoryStore`](super::MemoryStore). A store in the database of the handler should let `complete` take part in the
+/// handler's transaction, or be asked by the handler itself.
+///
+/// A store that outlives the process lets a claim expire, because a process that is killed neither completes nor abandons.
+pub trait IdempotencyStore: Send + Sync + 'static {
+    /// Claims a delivery, unless it is known. An error makes the response 503.
+    fn begin(&self, key: DeliveryKey) -> impl Future<Output = Result<Begun, Error>> + Send;
+
+    /// Records that the delivery was processed.
+    fn complete(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Forgets a delivery that was not processed, so that the next attempt is. A claim that is not the current one changes nothing.
+    fn abandon(&self, key: DeliveryKey, claim: Claim) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// [`IdempotencyStore`], dynamic.
+pub(super) trait DynStore: Send + Sync {
+    fn begin(&self, key: DeliveryKey) -> Boxed<'_, Begun>;
+    fn complete(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
+    fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()>;
+}
+
+impl<T: IdempotencyStore> DynStore for T {
+    fn begin(&self, key: DeliveryKey) -> Boxed<'_, Begun> {
+        Box::pin(IdempotencyStore::begin(self, key))
+    }
+
+    fn complete(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()> {
+        Box::pin(IdempotencyStore::complete(self, key, claim))
+    }
+
+    fn abandon(&self, key: DeliveryKey, claim: Claim) -> Boxed<'_, ()> {
+        Box::pin(IdempotencyStore::abandon(self, key, claim))
+    }
+}
+
+/// A store of any type.
+#[derive(Clone)]
+pub(super) struct Store(pub(super) Arc<dyn DynStore>);
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+/// The key of a delivery; `None` for one that is malformed.
+pub(super) fn key(
+    verified: Option<&Verified>,
+    decoded: &Result<Decoded<Message>, Error>,
+    body: &[u8],
+    with: &DecodeOptions,
+) -> Option<DeliveryKey> {
+    if let Some(id) = verified.and_then(|verified| verified.id.as_deref()) {
+        return Some(DeliveryKey::of_id(id));
+    }
+    match &decoded.as_ref().ok()?.value {
+        Message::Batched(_) => Some(DeliveryKey::of_body(body)),
+        message => {
+            let event = message.event(with).ok()?.value;
+            Some(DeliveryKey::of_event(event.source().as_str(), event.id()))
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What a target accepts.
+
+use super::{IdempotencyStore, VerifyToken, event_grid::Subscriptions, idempotency::Store, token::Tokens};
+use crate::{
+    deliver::Practice,
+    handshake::{AllowedOrigins, Consent, Rate},
+    signature::Verify,
+};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind, Event};
+use cloudevents_http::HttpReceiverOptions;
+use http::{StatusCode, request::Parts};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What a [`Webhook`](super::Webhook) accepts, and how it responds.
+///
+/// A delivery has to prove who sends it, by an access token, a signature or both. Opening a webhook without either fails, unless
+/// [`unauthenticated`](Self::unauthenticated) says that this is meant.
+#[derive(Clone)]
+pub struct WebhookOptions {
+    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply.
+    pub http: HttpReceiverOptions,
+    pub(super) consent: Option<Consent>,
+    pub(super) highest_rate: Rate,
+    /// The bound of the queue of pending ones.
+    pub(super) by_callback: Option<usize>,
+    pub(super) tokens: Tokens,
+    pub(super) signature: Option<Arc<dyn Verify>>,
+    pub(super) unsigned_attributes: bool,
+    pub(super) unsigned_content: bool,
+    pub(super) unauthenticated: bool,
+    pub(super) header_only: bool,
+    pub(super) refuse_batches: bool,
+    pub(super) idempotency: Option<Store>,
+    pub(super) respond_within: Duration,
+    pub(super) practice: Practice,
+    pub(super) event_grid: Option<Subscriptions>,
+    pub(super) convert: Option<Convert>,
+}
+
+pub(super) type Convert = Arc<dyn Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync>;
+
+impl WebhookOptions {
+    /// Takes part in the handshake: agrees to these senders, and accepts deliveries that name one of them in
+    /// `WebHook-Request-Origin` (webhook specification, 4).
+    pub fn allowing(origins: AllowedOrigins) -> Self {
+        Self { consent: Some(Consent::new(origins)), ..Self::without_handshake() }
+    }
+
+    /// Takes no part in the handshake: `OPTIONS` gets 405, and deliveries need no origin. For senders that have no handshake.
+    pub fn without_handshake() -> Self {
+        Self {
+            http: HttpReceiverOptions::default(),
+            consent: None,
+            highest_rate: Rate::unlimited(),
+            by_callback: None,
+            tokens: Tokens::default(),
+            signature: None,
+            unsigned_attributes: false,
+            unsigned_content: false,
+            unauthenticated: false,
+            header_only: false,
+            refuse_batches: false,
+            idempotency: None,
+            respond_within: Duration::from_secs(15),
+            practice: Practice::CloudEvents,
+            event_grid: None,
+            convert: None,
+        }
+    }
+
+    /// Grants at most this rate, and holds each origin to it: beyond it, deliveries get 429 with `Retry-After`. Without handshake, the
+    /// rate is that of all senders together. Default: no limit.
+    ///
+    /// A minute's worth may come at once. 1,024 origins have an account of their own at a time; more share one.
+    pub fn highest_rate(mut self, rate: Rate) -> Self {
+        self.highest_rate = rate;
+        self
+    }
+
+    /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many, from which the
+    /// application takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503.
+    pub fn by_callback(mut self, queue: usize) -> Self {
+        self.by_callback = Some(queue.max(1));
+        self
+    }
+
+    /// Accepts deliveries with this bearer token, in the header `Authorization` or the query parameter `access_token`. May be called
+    /// again: every token is valid, while senders change to a new one.
+    pub fn token(mut self, token: impl Into<Box<str>>) -> Self {
+        self.tokens.add(token.into());
+        self
+    }
+
+    /// Accepts deliveries whose token passes this verifier.
+    pub fn verify_token(mut self, verifier: impl VerifyToken) -> Self {
+        self.tokens.verify_with(verifier);
+        self
+    }
+
+    /// Accepts deliveries with a valid signature only.
+    ///
+    /// Where the signature covers the body and not the attributes of binary mode, messages in binary mode get 415: anybody on the way
+    /// could have changed their type or source.
+    pub fn signature(mut self, verifier: impl Verify + 'static) -> Self {
+        self.signature = Some(Arc::new(verifier));
+        self
+    }
+
+    /// Accepts binary mode although its attributes are not signed.
+    pub fn unsigned_attributes(mut self) -> Self {
+        self.unsigned_attributes = true;
+        self
+    }
+
+    /// Accepts signatures that cover neither attributes nor body: [`WebPubSub`](crate::signature::WebPubSub)'s.
+    pub fn unsigned_content(mut self) -> Self {
+        self.unsigned_content = true;
+        self
+    }
+
+    /// Accepts deliveries from anyone who finds the URL. For development, and behind a gateway that checks who sends.
+    pub fn unauthenticated(mut self) -> Self {
+        self.unauthenticated = true;
+        self
+    }
+
+    /// Accepts events without a payload in binary mode, and requests without a content type. The specification does not allow them
+    /// (WEBHOOK-2.1-c, WEBHOOK-2.1-d).
+    pub fn header_only(mut self) -> Self {
+        self.header_only = true;
+        self
+    }
+
+    /// Refuses batches, with 415.
+    pub fn refuse_batches(mut self) -> Self {
+        self.refuse_batches = true;
+        self
+    }
+
+    /// Recognises deliveries that come again: one that was processed gets 2xx without coming to the handler, one that is being
+    /// processed gets 503.
+    pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
+        self.idempotency = Some(Store(Arc::new(store)));
+        self
+    }
+
+    /// Responds with 503 when a message is not settled within this time, so that the sender does not wait for longer. Default: 15 seconds,
+    /// which is the least that senders of Standard Webhooks wait.
+    ///
+    /// With an idempotency store, the settlement still counts: what the handler accepts later is not delivered again. Without one, the
+    /// settlement is an error of kind [`Disconnected`](ErrorKind::Disconnected).
+    pub fn respond_within(mut self, limit: Duration) -> Self {
+        self.respond_within = limit;
+        self
+    }
+
+    /// Responds so that these senders understand it: a refusal for good that they would take for a failure, and repeat, becomes 400
+    /// where they give up at that. Event Grid repeats after 404, 415 and 422, for example.
+    pub fn senders(mut self, practice: Practice) -> Self {
+        self.practice = practice;
+        self
+    }
+
+    /// Takes part in the validation of Event Grid's own schema, for subscriptions with one of these names: the response repeats the
+    /// code of the request. Event Grid's subscriptions with the CloudEvents schema use the handshake and do not need it.
+    ///
+    /// The request needs a token or signature as any delivery does. Event Grid sends no origin and no signature with it.
+    pub fn event_grid_validation<T: Into<Box<str>>>(
+        mut self,
+        subscriptions: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.event_grid = Some(Subscriptions::new(subscriptions));
+        self
+    }
+
+    /// Makes events of requests that are not CloudEvents, such as GitHub's. An error of the function gets the response of
+    /// [`Problem::rejection`](cloudevents_http::Problem::rejection).
+    ///
+    /// What the function reads from headers is unsigned under a signature of the body.
+    pub fn convert(
+        mut self,
+        convert: impl Fn(&Parts, &Bytes) -> Result<Event, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.convert = Some(Arc::new(convert));
+        self
+    }
+
+    /// Whether the options make sense together.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let wrong = |detail: &'static str, help: &'static str| {
+            Err(Error::new(ErrorKind::Unsupported).with_detail(detail).with_help(help))
+        };
+        if self.tokens.is_empty() && self.signature.is_none() && !self.unauthenticated {
+            return wrong(
+                "the webhook has neither a token nor a signature to check",
+                "add `token`, `verify_token` or `signature`; `unauthenticated()` accepts deliveries from anyone",
+            );
+        }
+        if self.tokens.has_empty() {
+            return wrong("an access token is empty", "use 32 random bytes, in base64 or hexadecimal digits");
+        }
+        if !matches!(self.http.accepted, StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::NO_CONTENT)
+        {
+            return wrong(
+                "the status of acceptance is not 201, 202 or 204",
+                "see WEBHOOK-2.2-f and WEBHOOK-2.2-g",
+            );
+        }
+        if self.by_callback.is_some() && self.consent.is_none() {
+            return wrong("there is no consent by callback without the handshake", "use `allowing`");
+        }
+        Ok(())
+    }
+}
+
+/// Shows no secrets.
+impl fmt::Debug for WebhookOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookOptions")
+            .field("http", &self.http)
+            .field("consent", &self.consent)
+            .field("tokens", &self.tokens)
+            .field("signature", &self.signature.is_some())
+            .field("unsigned_attributes", &self.unsigned_attributes)
+            .field("unauthenticated", &self.unauthenticated)
+            .field("idempotency", &self.idempotency)
+            .field("respond_within", &self.respond_within)
+            .field("practice", &self.practice)
+            .finish_non_exhaustive()
+    }
+}

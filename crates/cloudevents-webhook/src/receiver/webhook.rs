@@ -1,0 +1,348 @@
+//! The target.
+
+use super::{
+    Begun, WebhookOptions, head,
+    idempotency::{Store, key},
+    pending::Pending,
+    respond::{accepted, allow, busy, problem, refused, reply},
+};
+use crate::{
+    DeliveryKey, TokenPlace,
+    access::without_token,
+    handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN},
+    pace::Pace,
+    signature::{Coverage, Verified},
+};
+use bytes::Bytes;
+use cloudevents_core::{Decoded, Error, ErrorKind, Message, codec::Detected, codec::detect};
+use cloudevents_http::{Exchange, Problem, ReadRequest, Settled, is_cloudevent};
+use cloudevents_transport::Receiver;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body;
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::time::timeout;
+
+/// Origins with an account of their own.
+const ACCOUNTS: usize = 1024;
+
+/// A target of deliveries. Clones are the same target.
+///
+/// | request | response |
+/// |---|---|
+/// | `OPTIONS` of an allowed origin | 200 with the headers of consent; 202 where consent is given by callback |
+/// | `OPTIONS` of another origin | 403; 405 without `WebHook-Request-Origin`, and where there is no handshake |
+/// | a delivery that the handler accepts | 204, or 201 or 202 by the options; 200 with the handler's reply |
+/// | one that was processed before | the same, without the reply |
+/// | one that is being processed, is retried or released, or has no room; a handler that takes too long | 503 with `Retry-After` |
+/// | one that the handler rejects | 422 |
+/// | beyond the rate | 429 with `Retry-After` |
+/// | of an origin that is not allowed, or with a signature that does not fit | 403 |
+/// | without a token, or with one that is not accepted | 401; with two, 400 |
+/// | no content type, no payload, or a malformed event | 400 |
+/// | of another content type; in binary mode, under a signature of the body | 415 with `Accept` |
+/// | too large, too slow | 413, 408 |
+/// | once the target has retired | 410 |
+///
+/// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
+/// decoded. A handler sees neither the token nor the header `Authorization`; of the native form of a delivery, which is the
+/// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked.
+#[derive(Clone)]
+pub struct Webhook(Arc<Inner>);
+
+struct Inner {
+    exchange: Exchange,
+    options: WebhookOptions,
+    consent: Option<Consent>,
+    /// By origin.
+    pace: Mutex<Pace<Option<Origin>>>,
+    pending: Pending,
+    retired: AtomicBool,
+}
+
+impl Webhook {
+    /// Opens a target, and the receiver that its deliveries come from.
+    ///
+    /// Errors, of kind [`Unsupported`](ErrorKind::Unsupported), say what is missing among the options: how senders are recognised, for
+    /// example.
+    pub fn open(options: WebhookOptions) -> Result<(Self, Receiver), Error> {
+        options.check()?;
+        let (exchange, receiver) = Exchange::new(options.http.clone());
+        let consent = options.consent.clone().map(|consent| consent.with_highest_rate(options.highest_rate));
+        let inner = Inner {
+            exchange,
+            options,
+            consent,
+            pace: Mutex::new(Pace::new(ACCOUNTS)),
+            pending: Pending::default(),
+            retired: AtomicBool::new(false),
+        };
+        Ok((Self(Arc::new(inner)), receiver.into_receiver()))
+    }
+
+    /// Responds to a request. `peer` is the address it came from, for [`Received::peer`](cloudevents_transport::Received::peer).
+    ///
+    /// The future needs tokio's timers. If it is dropped because the sender hung up, the message stays with the handler.
+    pub async fn respond<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Response<Bytes>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        match self.0.take(request, peer).await {
+            Ok(response) => response,
+            Err(refusal) => problem(refusal, self.0.options.practice),
+        }
+    }
+
+    /// Waits for the next sender that is to be agreed to by callback. See [`WebhookOptions::by_callback`].
+    ///
+    /// Decide, and call its callback with [`GuardedClient::agree`](crate::reqwest013::GuardedClient): the URL was chosen by a peer.
+    /// Several tasks may wait. Dropping the future loses nothing.
+    pub async fn next_pending(&self) -> PendingConsent {
+        self.0.pending.next().await
+    }
+
+    /// Retires the target: from now on, every request gets 410, so that senders stop (WEBHOOK-2.2-h).
+    pub fn retire(&self) {
+        self.0.retired.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    async fn take<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Result<Response<Bytes>, Problem>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        if self.retired.load(Ordering::Relaxed) {
+            return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
+        }
+        let (parts, body) = request.into_parts();
+        match parts.method {
+            Method::OPTIONS => return self.validate(&parts),
+            Method::POST => {}
+            _ => {
+                let method = StatusCode::METHOD_NOT_ALLOWED;
+                return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
+            }
+        }
+        // A validation event of Event Grid has no origin and is not a CloudEvent.
+        let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(&parts));
+        if validation.is_none() {
+            self.check_origin(&parts)?;
+        }
+        let place = self.options.tokens.check(&parts).await?;
+        self.check_rate(&parts)?;
+        if validation.is_none() {
+            head::check(&parts, &self.options, &self.exchange)?;
+        }
+        let mut read = self.exchange.read(Request::from_parts(parts, body)).await?;
+        let verified = self.check_signature(&read, validation.is_some())?;
+        if let Some(known) = validation {
+            return known
+                .respond(read.body())
+                .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
+        }
+        if read.body().is_empty() && !self.options.header_only {
+            let status = StatusCode::BAD_REQUEST;
+            return Err(refused(status, "the delivery has no payload", "WEBHOOK-2.1-d"));
+        }
+        let decoded = self.decode(&read)?;
+        let key = self.options.idempotency.as_ref().and_then(|_| {
+            let with = &self.exchange.options().receiver.decoding;
+            key(verified.as_ref(), &decoded, read.body(), with)
+        });
+        let parts = read.parts_mut();
+        without_token(parts);
+        if let Some(verified) = verified {
+            parts.extensions.insert(verified);
+        }
+        let mut response = self.deliver(read, decoded, key, peer).await?;
+        if place == Some(TokenPlace::Query) && response.status().is_success() {
+            // WEBHOOK-3.2-e.
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        }
+        Ok(response)
+    }
+
+    /// The handshake.
+    fn validate(&self, parts: &Parts) -> Result<Response<Bytes>, Problem> {
+        let Some(consent) = &self.consent else {
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            return Err(refused(status, "this target takes no part in the handshake", "WEBHOOK-4.2-d"));
+        };
+        let response = match self.options.by_callback {
+            None => consent.respond(parts),
+            Some(bound) => match consent.pending(parts) {
+                Some(pending) => {
+                    let response = pending.response();
+                    if !self.pending.push(pending, bound) {
+                        let after = self.options.http.retry_after;
+                        return Err(busy("too many senders wait for consent", after));
+                    }
+                    response
+                }
+                None => match consent.respond(parts) {
+                    response if response.status().is_success() => {
+                        let status = StatusCode::FORBIDDEN;
+                        let detail = "consent is given by callback: send `WebHook-Request-Callback`";
+                        return Err(refused(status, detail, "WEBHOOK-4.2-b"));
+                    }
+                    response => response,
+                },
+            },
+        };
+        let mut response = response.map(|()| Bytes::new());
+        allow(response.headers_mut());
+        Ok(response)
+    }
+
+    fn check_origin(&self, parts: &Parts) -> Result<(), Problem> {
+        match &self.consent {
+            Some(consent) if !consent.allows_delivery(&parts.headers) => {
+                let status = StatusCode::FORBIDDEN;
+                let detail = "the delivery does not name an allowed origin in `WebHook-Request-Origin`";
+                Err(refused(status, detail, "WEBHOOK-2.1-e"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_rate(&self, parts: &Parts) -> Result<(), Problem> {
+        let rate = self.options.highest_rate;
+        let Some(burst) = rate.limit() else { return Ok(()) };
+        // Of an origin that is not checked, anybody could have many.
+        let origin = self.consent.as_ref().and_then(|_| {
+            parts.headers.get(REQUEST_ORIGIN).and_then(|origin| origin.to_str().ok()?.trim().parse().ok())
+        });
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.take(origin, rate, burst.get(), Instant::now()).map_err(|after| {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            refused(status, "more deliveries than the granted rate", "WEBHOOK-2.2-j").with_retry_after(after)
+        })
+    }
+
+    fn check_signature(&self, read: &ReadRequest, validation: bool) -> Result<Option<Verified>, Problem> {
+        let options = &self.options;
+        let Some(verifier) = &options.signature else { return Ok(None) };
+        let verified = verifier.verify(read.parts(), read.body(), SystemTime::now()).map_err(|error| {
+            tracing::debug!(%error, "a signature was refused");
+            // A remote client learns no more.
+            Problem::new(StatusCode::FORBIDDEN, "the signature was refused").with_code("signature")
+        })?;
+        let relied_on = match verified.coverage {
+            Coverage::Attributes => true,
+            Coverage::Body => options.unsigned_attributes || validation || !is_binary(read.parts()),
+            _ => options.unsigned_content,
+        };
+        if relied_on {
+            return Ok(Some(verified));
+        }
+        let error = Error::new(ErrorKind::UnknownFormat).with_detail(match verified.coverage {
+            Coverage::Body => "the signature does not cover attributes in binary mode: send structured mode",
+            _ => "the signature does not cover the event",
+        });
+        Err(self.exchange.rejection(error, &read.parts().headers))
+    }
+
+    fn decode(&self, read: &ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> {
+        match &self.options.convert {
+            Some(convert) if !is_cloudevent(&read.parts().headers) => {
+                let event = convert(read.parts(), read.body()).map_err(Problem::rejection)?;
+                Ok(Ok(Decoded::clean(Message::from(event))))
+            }
+            _ => Ok(self.exchange.decode(read)),
+        }
+    }
+
+    async fn deliver(
+        &self,
+        read: ReadRequest,
+        decoded: Result<Decoded<Message>, Error>,
+        key: Option<DeliveryKey>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Response<Bytes>, Problem> {
+        let limit = self.options.respond_within;
+        let after = self.options.http.retry_after;
+        let settled = match (&self.options.idempotency, key) {
+            (Some(store), Some(key)) => {
+                // A task, because the settlement counts even when the sender has hung up.
+                let delivering = once(store.clone(), key, self.exchange.clone(), read, decoded, peer, after);
+                match timeout(limit, tokio::spawn(delivering)).await {
+                    Ok(Ok(settled)) => settled?,
+                    Ok(Err(_)) => return Err(busy("the delivery was interrupted", after)),
+                    Err(_) => return Err(late(after)),
+                }
+            }
+            _ => match timeout(limit, self.exchange.deliver(read, decoded, peer)).await {
+                Ok(settled) => settled,
+                Err(_) => return Err(late(after)),
+            },
+        };
+        match settled {
+            Settled::Accepted(Some(response)) => Ok(reply(*response)),
+            Settled::Accepted(None) => Ok(accepted(self.options.http.accepted)),
+            Settled::Later(wait) => {
+                Err(busy("the message was not processed and may be sent again", wait.unwrap_or(after)))
+            }
+            Settled::Rejected(problem) => Err(problem),
+            _ => Err(busy("the receiver stops", after)),
+        }
+    }
+}
+
+/// Delivers what the store does not know.
+async fn once(
+    Store(store): Store,
+    key: DeliveryKey,
+    exchange: Exchange,
+    read: ReadRequest,
+    decoded: Result<Decoded<Message>, Error>,
+    peer: Option<SocketAddr>,
+    after: Duration,
+) -> Result<Settled, Problem> {
+    let claim = match store.begin(key).await {
+        Ok(Begun::Claimed(claim)) => claim,
+        Ok(Begun::Unfinished) => return Err(busy("this delivery is being processed", after)),
+        Ok(Begun::Finished) => return Ok(Settled::Accepted(None)),
+        Err(error) => {
+            tracing::warn!(%error, "the idempotency store failed");
+            return Err(busy("the delivery cannot be checked for duplicates", after));
+        }
+    };
+    let settled = exchange.deliver(read, decoded, peer).await;
+    let recorded = match &settled {
+        Settled::Accepted(_) => store.complete(key, claim).await,
+        _ => store.abandon(key, claim).await,
+    };
+    if let Err(error) = recorded {
+        // It was processed or not, whatever the store says.
+        tracing::warn!(%error, %key, "the idempotency store failed");
+    }
+    Ok(settled)
+}
+
+#[cold]
+fn late(after: Duration) -> Problem {
+    busy("the message was not processed in time", after)
+}
+
+fn is_binary(parts: &Parts) -> bool {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // A request that is converted has no attributes in its headers.
+    matches!(detect(content_type), Ok(Detected::NotADocument)) && is_cloudevent(&parts.headers)
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("options", &self.0.options)
+            .field("exchange", &self.0.exchange)
+            .finish_non_exhaustive()
+    }
+}

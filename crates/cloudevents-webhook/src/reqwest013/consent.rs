@@ -1,0 +1,224 @@
+//! Asking targets for consent, and their callbacks.
+
+use super::{
+    WebhookSenderOptions, WithoutConsent,
+    delivery::Failure,
+    guarded::{GuardedClient, failed},
+    targets::Entry,
+};
+use crate::{
+    DeliveryKey,
+    deliver::{Conclusion, Practice, Reason},
+    handshake::{Grant, Registration},
+};
+use cloudevents_core::{Error, ErrorKind};
+use data_encoding::BASE64URL_NOPAD;
+use http::{Method, Response, StatusCode, header, request::Parts};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How a target responded to the handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Registered {
+    /// It agreed. Deliveries keep to the rate of the grant.
+    Granted(Grant),
+    /// It may agree later, by callback. Deliveries wait until then, or until the callback expires.
+    Pending,
+}
+
+/// Callbacks that targets were offered.
+#[derive(Debug, Default)]
+pub(super) struct Callbacks(Mutex<HashMap<DeliveryKey, Offer>>);
+
+#[derive(Debug)]
+struct Offer {
+    entry: Weak<Entry>,
+    registration: Registration,
+    expires: Instant,
+}
+
+impl Callbacks {
+    /// A URL with a fresh key, in place of the one that the target had before.
+    fn offer(
+        &self,
+        base: &str,
+        entry: &Arc<Entry>,
+        registration: Registration,
+        lifetime: Duration,
+    ) -> Result<Registration, Error> {
+        let mut key = [0; 32];
+        SystemRandom::new()
+            .fill(&mut key)
+            .map_err(|_| Error::new(ErrorKind::Transport).with_detail("there is no randomness"))?;
+        let key = BASE64URL_NOPAD.encode(&key);
+        let (url, start) = (format!("{base}?"), base.len().saturating_add(1));
+        let url = url::form_urlencoded::Serializer::for_suffix(url, start)
+            .append_pair("id", entry.target.name())
+            .append_pair("key", &key)
+            .finish();
+        let now = Instant::now();
+        let expires = now.checked_add(lifetime).unwrap_or(now);
+        let mut offers = self.offers();
+        offers.retain(|_, offer| {
+            offer.expires > now && offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry))
+        });
+        let offer = Offer { entry: Arc::downgrade(entry), registration: registration.clone(), expires };
+        // The digest, so that looking it up takes no time that depends on the key.
+        offers.insert(DeliveryKey::of_id(&key), offer);
+        Ok(registration.with_callback(url))
+    }
+
+    fn withdraw(&self, entry: &Arc<Entry>) {
+        self.offers()
+            .retain(|_, offer| offer.entry.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, entry)));
+    }
+
+    /// Responds to a call: 200 where it is consent, which it can be once.
+    pub(super) fn respond(&self, request: &Parts, options: &WebhookSenderOptions) -> Response<()> {
+        let mut response = Response::new(());
+        *response.status_mut() = match request.method {
+            Method::GET | Method::POST => self.agree(request, options),
+            _ => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+        if request.method != Method::GET && request.method != Method::POST {
+            headers.insert(header::ALLOW, http::HeaderValue::from_static("GET, POST"));
+        }
+        response
+    }
+
+    fn agree(&self, request: &Parts, options: &WebhookSenderOptions) -> StatusCode {
+        let pairs = url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes());
+        let (mut id, mut key) = (None, None);
+        for (name, value) in pairs {
+            match &*name {
+                "id" => id = Some(value),
+                "key" => key = Some(DeliveryKey::of_id(&value)),
+                _ => {}
+            }
+        }
+        let (Some(id), Some(key)) = (id, key) else { return StatusCode::NOT_FOUND };
+        let mut offers = self.offers();
+        // Unknown, used and expired keys look the same.
+        let Some(offer) = offers.get(&key).filter(|offer| offer.expires > Instant::now()) else {
+            return StatusCode::NOT_FOUND;
+        };
+        let Some(entry) = offer.entry.upgrade().filter(|entry| entry.target.name() == id) else {
+            return StatusCode::NOT_FOUND;
+        };
+        let Ok(grant) = Grant::from_callback(&request.headers, &offer.registration) else {
+            // The key stays good: nothing was granted.
+            return StatusCode::BAD_REQUEST;
+        };
+        offers.remove(&key);
+        drop(offers);
+        entry.agree(grant, options.grant_lifetime);
+        StatusCode::OK
+    }
+
+    fn offers(&self) -> MutexGuard<'_, HashMap<DeliveryKey, Offer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a refusal counts before a delivery asks again.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// Asks a target for consent, unless another delivery just did: what that found out counts for this one, too.
+pub(super) async fn consent(
+    entry: &Arc<Entry>,
+    client: &GuardedClient,
+    callbacks: &Callbacks,
+    options: &WebhookSenderOptions,
+) -> Result<Registered, Failure> {
+    let _asking = entry.asking.lock().await;
+    if let Some(grant) = entry.grant() {
+        return Ok(Registered::Granted(grant));
+    }
+    if let Some(error) = entry.refused() {
+        return Err(Failure::permanent(error));
+    }
+    let asked = ask(entry, client, callbacks, options).await;
+    if let Err(Failure { conclusion: Conclusion::Refused, error, .. }) = &asked {
+        entry.refuse(error.clone(), REFUSED);
+    }
+    asked
+}
+
+async fn ask(
+    entry: &Arc<Entry>,
+    client: &GuardedClient,
+    callbacks: &Callbacks,
+    options: &WebhookSenderOptions,
+) -> Result<Registered, Failure> {
+    let mut registration = Registration::new(options.origin.clone());
+    if let Some(rate) = entry.target.rate {
+        registration = registration.with_rate(rate);
+    }
+    if let Some(rate) = entry.target.agreed {
+        return Ok(granted(entry, Grant::assumed(options.origin.clone(), rate), options));
+    }
+    if let Some(base) = &options.callback {
+        registration = callbacks
+            .offer(base, entry, registration, options.callback_lifetime)
+            .map_err(Failure::temporary)?;
+    }
+    let url = &entry.target.url;
+    let (parts, ()) = registration.request(url).map_err(Failure::permanent)?.into_parts();
+    let response = client
+        .request(Method::OPTIONS, url)
+        .map_err(Failure::refused_by_guard)?
+        .headers(parts.headers)
+        .timeout(options.timeout)
+        .send()
+        .await
+        .map_err(|error| Failure::of_error(failed(error)))?;
+    // Its body is not read.
+    let response = http::Response::<reqwest::Body>::from(response);
+    let status = response.status();
+    let refused = |detail: String| {
+        Failure::permanent(Error::new(ErrorKind::Refused).with_detail(detail).with_clause("WEBHOOK-4.2-a"))
+    };
+    match Grant::from_response(&response, &registration) {
+        Ok(Some(grant)) => {
+            callbacks.withdraw(entry);
+            return Ok(granted(entry, grant, options));
+        }
+        Ok(None) => {}
+        Err(invalid) => return Err(refused(format!("the target's consent does not count: {invalid}"))),
+    }
+    // Whatever deliveries follow: the handshake is CloudEvents'.
+    let conclusion = Practice::CloudEvents.conclude_status(status, response.headers(), SystemTime::now());
+    if matches!(conclusion, Conclusion::Gone | Conclusion::Retry { .. }) {
+        let error = Error::new(ErrorKind::Refused).with_detail(format!("the handshake got {status}"));
+        return Err(Failure { conclusion, error, status: Some(status) });
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Err(refused(format!("the target refuses this sender: {status}")));
+    }
+    // With a callback, success without consent means later (section 4.2).
+    if options.callback.is_some() && status.is_success() {
+        let until = Instant::now().checked_add(options.callback_lifetime);
+        entry.update(|live| live.health.pause(until, Reason::AwaitingConsent));
+        return Ok(Registered::Pending);
+    }
+    match options.without_consent {
+        WithoutConsent::Slow(rate) => {
+            Ok(granted(entry, Grant::assumed(options.origin.clone(), rate), options))
+        }
+        WithoutConsent::Refuse => {
+            Err(refused(format!("the target has not agreed to deliveries: the handshake got {status}")))
+        }
+    }
+}
+
+fn granted(entry: &Entry, grant: Grant, options: &WebhookSenderOptions) -> Registered {
+    entry.agree(grant.clone(), options.grant_lifetime);
+    Registered::Granted(grant)
+}

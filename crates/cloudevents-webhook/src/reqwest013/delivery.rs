@@ -1,0 +1,272 @@
+//! One delivery, from its first attempt to its end.
+
+use super::{
+    Attempt, GuardedClient, Registered, Undelivered, WebhookSenderOptions,
+    consent::{Callbacks, consent},
+    guarded::failed,
+    request::Prepared,
+    targets::{Entry, NotAdmitted},
+};
+use crate::{
+    deliver::{Conclusion, Reason},
+    guard::Refusal,
+    handshake::Origin,
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{Outgoing, Receipt};
+use http::{Method, StatusCode};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+/// The bytes that are kept of a response.
+const EXCERPT: usize = 1024;
+/// The bytes that are read of a response, so that the connection can be used again.
+const DRAINED: usize = 64 << 10;
+/// The attempts that are kept.
+const ATTEMPTS: usize = 16;
+
+/// What deliveries share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) client: GuardedClient,
+    pub(super) options: WebhookSenderOptions,
+    pub(super) callbacks: Callbacks,
+}
+
+/// An attempt that did not deliver.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) conclusion: Conclusion,
+    pub(super) error: Error,
+    pub(super) status: Option<StatusCode>,
+}
+
+impl Failure {
+    pub(super) fn temporary(error: Error) -> Self {
+        Self { conclusion: Conclusion::Retry { not_before: None, throttled: false }, error, status: None }
+    }
+
+    pub(super) fn permanent(error: Error) -> Self {
+        Self { conclusion: Conclusion::Refused, error, status: None }
+    }
+
+    pub(super) fn refused_by_guard(refusal: Refusal) -> Self {
+        Self::of_error(refusal.into())
+    }
+
+    pub(super) fn of_error(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Refused | ErrorKind::InvalidUrl => Self::permanent(error),
+            _ => Self::temporary(error),
+        }
+    }
+}
+
+/// A delivery under way.
+pub(super) struct Delivery {
+    pub(super) shared: Arc<Shared>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) prepared: Prepared,
+    pub(super) outgoing: Outgoing,
+}
+
+impl Delivery {
+    /// Delivers, or gives the event to the sink of undelivered ones.
+    pub(super) async fn run(self) -> Result<Receipt, Error> {
+        let mut attempts = VecDeque::new();
+        match self.deliver(&mut attempts).await {
+            Ok(()) => Ok(Receipt::new().with_place(Arc::clone(&self.entry.target.name))),
+            Err(reason) => {
+                if let Some(sink) = &self.shared.options.undelivered {
+                    let undelivered = Undelivered {
+                        target: Arc::clone(&self.entry.target.name),
+                        id: self.prepared.id,
+                        outgoing: self.outgoing,
+                        reason: reason.clone(),
+                        attempts: attempts.into(),
+                    };
+                    sink.put(undelivered).await;
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    async fn deliver(&self, attempts: &mut VecDeque<Attempt>) -> Result<(), Error> {
+        let schedule = &self.shared.options.schedule;
+        let started = Instant::now();
+        // Without retries, whoever keeps the delivery decides when it is tried again.
+        let patience = if schedule.has_retries() { schedule.deadline() } else { self.shared.options.timeout };
+        let latest = started.checked_add(patience).unwrap_or(started);
+        let mut attempt = 0_u32;
+        loop {
+            let (at, begun) = (SystemTime::now(), Instant::now());
+            let failure = match self.attempt(latest).await.map_err(|why| given_up(why, attempts))? {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            attempt = attempt.saturating_add(1);
+            let Failure { conclusion, error, status } = failure;
+            if attempts.len() >= ATTEMPTS {
+                attempts.pop_front();
+            }
+            attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error: error.clone() });
+            let Conclusion::Retry { not_before, .. } = conclusion else {
+                return Err(error.with_temporary(false));
+            };
+            let Some(wait) = schedule.wait(attempt, started.elapsed(), not_before, random()) else {
+                return Err(match not_before {
+                    Some(after) => error.with_retry_after(after),
+                    None => error.with_temporary(true),
+                });
+            };
+            self.entry.pass(wait).await.map_err(|why| given_up(why, attempts))?;
+        }
+    }
+
+    /// Waits until an attempt may be made, and makes it.
+    async fn attempt(&self, latest: Instant) -> Result<Result<(), Failure>, NotAdmitted> {
+        let Shared { client, options, callbacks } = &*self.shared;
+        let entry = &self.entry;
+        let client = entry.target.client.as_ref().unwrap_or(client);
+        loop {
+            entry.admitted(latest).await?;
+            let admitted = Admitted(entry);
+            let grant = match entry.grant() {
+                Some(grant) => grant,
+                None => match consent(entry, client, callbacks, options).await {
+                    Ok(Registered::Granted(grant)) => grant,
+                    Ok(Registered::Pending) => continue,
+                    Err(failure) => {
+                        admitted.record(failure.conclusion);
+                        return Ok(Err(failure));
+                    }
+                },
+            };
+            let interval = grant.rate().interval().saturating_mul(options.instances.get());
+            let wait = entry.place(interval, latest)?;
+            if !wait.is_zero() {
+                drop(admitted);
+                entry.pass(wait).await?;
+                // The state may have changed meanwhile. The place stays this delivery's.
+                entry.admitted(latest).await?;
+                let admitted = Admitted(entry);
+                return Ok(self.send(client, grant.origin(), admitted).await);
+            }
+            return Ok(self.send(client, grant.origin(), admitted).await);
+        }
+    }
+
+    async fn send(
+        &self,
+        client: &GuardedClient,
+        origin: &Origin,
+        admitted: Admitted<'_>,
+    ) -> Result<(), Failure> {
+        let sent = self.exchange(client, origin).await;
+        admitted.record(match &sent {
+            Ok(()) => Conclusion::Delivered,
+            Err(failure) => failure.conclusion,
+        });
+        sent
+    }
+
+    async fn exchange(&self, client: &GuardedClient, origin: &Origin) -> Result<(), Failure> {
+        let options = &self.shared.options;
+        let prepared = self.prepared.attempt(&self.entry.target, origin, SystemTime::now()).await;
+        let (parts, url) = prepared.map_err(Failure::of_error)?;
+        let response = client
+            .request(Method::POST, &url)
+            .map_err(Failure::refused_by_guard)?
+            .headers(parts.headers)
+            .body(self.prepared.body.clone())
+            .timeout(options.timeout)
+            .send()
+            .await
+            .map_err(|error| Failure::of_error(failed(error)))?;
+        let status = response.status();
+        let conclusion = options.practice.conclude_status(status, response.headers(), SystemTime::now());
+        if conclusion == Conclusion::Delivered {
+            beginning(response, DRAINED).await;
+            return Ok(());
+        }
+        let excerpt = beginning(response, EXCERPT).await;
+        let excerpt = String::from_utf8_lossy(&excerpt);
+        let detail = match excerpt.trim() {
+            "" => format!("the target responded {status}"),
+            excerpt => format!("the target responded {status}: {}", excerpt.escape_debug()),
+        };
+        let mut error = Error::new(ErrorKind::Refused).with_detail(detail);
+        if status.is_redirection() {
+            error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
+        }
+        Err(Failure { conclusion, error, status: Some(status) })
+    }
+}
+
+/// A delivery that may be sent. Dropped without a result, it leaves its place to another one.
+struct Admitted<'a>(&'a Entry);
+
+impl Admitted<'_> {
+    fn record(self, conclusion: Conclusion) {
+        self.0.record(conclusion);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.0.update(|live| live.health.forget());
+    }
+}
+
+/// The error of a delivery that is given up before another attempt: with that of the last one, if there was one.
+#[cold]
+fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>) -> Error {
+    let last = attempts.back().map(|attempt| attempt.error.clone());
+    match why {
+        NotAdmitted::Disabled(reason) => {
+            let error = disabled(reason);
+            last.map_or(error.clone(), |last| error.with_source(last))
+        }
+        NotAdmitted::Paused(wait) => {
+            let error = Error::new(ErrorKind::Timeout)
+                .with_detail("the target is paused beyond the deadline of the delivery")
+                .with_retry_after(wait);
+            last.map_or(error.clone(), |last| error.with_source(last))
+        }
+    }
+}
+
+#[cold]
+pub(super) fn disabled(reason: Reason) -> Error {
+    Error::new(ErrorKind::Refused)
+        .with_detail(format!("the target is disabled: {reason}"))
+        .with_help("resume the target when it takes deliveries again")
+}
+
+/// A number from 0 up to 1.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        Err(_) => 0.5,
+    }
+}
+
+/// The beginning of a body. What goes wrong with the body ends it.
+async fn beginning(mut response: reqwest::Response, limit: usize) -> Vec<u8> {
+    let mut read = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = limit.saturating_sub(read.len());
+        read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if read.len() >= limit {
+            break;
+        }
+    }
+    read
+}

@@ -1,0 +1,142 @@
+//! The guard in a client of reqwest 0.13.
+
+use crate::{
+    guard::{Refusal, Resolve, UrlGuard},
+    handshake::{ALLOWED_RATE, PendingConsent},
+};
+use cloudevents_core::{Error, ErrorKind};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// How long a callback may take.
+const CALLBACK: Duration = Duration::from_secs(30);
+
+/// A client that requests only what a [`UrlGuard`] allows.
+///
+/// Each name is resolved once per connection, every address is checked, and the connection goes to one of the checked addresses. It
+/// follows no redirects and uses no proxy. To send through a proxy of one's own, which then has to filter by itself, build a client
+/// without this guard.
+///
+/// ```
+/// use cloudevents_webhook::{guard::{SystemResolver, UrlGuard}, reqwest013::GuardedClient};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let client = GuardedClient::new(UrlGuard::new(), SystemResolver::new(), reqwest::Client::builder())?;
+/// let refused = client.request(reqwest::Method::POST, "https://169.254.169.254/latest/meta-data/").unwrap_err();
+/// assert_eq!(refused.to_string(), "the address 169.254.169.254 is not on the public internet (link-local)");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct GuardedClient {
+    guard: Arc<UrlGuard>,
+    client: Client,
+}
+
+impl GuardedClient {
+    /// Builds the client. The guard overrides the redirect policy, proxies and resolver of `builder`.
+    ///
+    /// The error is of kind [`Transport`](ErrorKind::Transport): the client could not be built, for want of a TLS
+    /// provider for example.
+    pub fn new(
+        guard: UrlGuard,
+        resolver: impl Resolve + 'static,
+        builder: ClientBuilder,
+    ) -> Result<Self, Error> {
+        let guard = Arc::new(guard);
+        let resolver = Guarded { guard: Arc::clone(&guard), resolver: Arc::new(resolver) };
+        let client = builder
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(resolver))
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Transport)
+                    .with_detail("the HTTP client could not be built")
+                    .with_source(error)
+            })?;
+        Ok(Self { guard, client })
+    }
+
+    /// Starts a request, or refuses the URL. The addresses of its host are checked when it is sent: a refusal then is in the sources
+    /// of reqwest's error, where [`refusal`] finds it.
+    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Refusal> {
+        let target = self.guard.check(url)?;
+        Ok(self.client.request(method, target.url()))
+    }
+
+    /// The guard.
+    pub fn guard(&self) -> &UrlGuard {
+        &self.guard
+    }
+
+    /// Agrees to a sender by its callback: a POST with the rate in `WebHook-Allowed-Rate` (webhook specification, 4.1.3).
+    ///
+    /// Errors are of kind [`Refused`](ErrorKind::Refused) where the guard or the sender refuses, and
+    /// [`Transport`](ErrorKind::Transport) or [`Timeout`](ErrorKind::Timeout) where the sender cannot be reached in 30 seconds. They do not
+    /// contain the URL, which is secret.
+    pub async fn agree(&self, pending: &PendingConsent) -> Result<(), Error> {
+        let response = self
+            .request(Method::POST, pending.callback())?
+            .header(ALLOWED_RATE, pending.rate().to_string())
+            .timeout(CALLBACK)
+            .send()
+            .await
+            .map_err(failed)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Refused)
+            .with_detail(format!("the callback of {} responded {status}", pending.origin())))
+    }
+}
+
+/// The guard's refusal among the sources of an error of reqwest.
+pub fn refusal(error: &reqwest::Error) -> Option<&Refusal> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return Some(refusal);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// An error of sending a request, without its URL. A refusal of the guard stays one.
+pub(super) fn failed(error: reqwest::Error) -> Error {
+    if let Some(refusal) = refusal(&error) {
+        return refusal.clone().into();
+    }
+    let kind = match &error {
+        error if error.is_timeout() => ErrorKind::Timeout,
+        error if error.is_connect() => ErrorKind::Unreachable,
+        _ => ErrorKind::Transport,
+    };
+    Error::new(kind).with_detail("the request failed").with_source(error.without_url())
+}
+
+struct Guarded<R> {
+    guard: Arc<UrlGuard>,
+    resolver: Arc<R>,
+}
+
+impl<R: Resolve + 'static> reqwest::dns::Resolve for Guarded<R> {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let (guard, resolver) = (Arc::clone(&self.guard), Arc::clone(&self.resolver));
+        Box::pin(async move {
+            let addresses = resolver.resolve(name.as_str()).await?;
+            if addresses.is_empty() {
+                return Err(Refusal::NoAddress.into());
+            }
+            for address in &addresses {
+                guard.check_address(*address)?;
+            }
+            // The port is that of the URL, which was checked.
+            let addresses: reqwest::dns::Addrs =
+                Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! The guard in a client of reqwest 0.13, and a sender of deliveries on top of it.
+
+mod consent;
+mod delivery;
+mod guarded;
+mod options;
+mod request;
+mod sender;
+mod target;
+mod targets;
+mod undelivered;
+
+pub use consent::Registered;
+pub use guarded::{GuardedClient, refusal};
+pub use options::{WebhookSenderOptions, WithoutConsent};
+pub use sender::{WebhookSender, sender};
+pub use target::{Target, TokenSource};
+pub use targets::{Changes, TargetChange};
+pub use undelivered::{Attempt, Undelivered, UndeliveredSink};

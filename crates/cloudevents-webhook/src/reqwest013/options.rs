@@ -1,0 +1,101 @@
+//! How deliveries are sent.
+
+use super::{UndeliveredSink, undelivered::Sink};
+use crate::{
+    deliver::{Practice, Schedule},
+    handshake::{Origin, Rate},
+};
+use cloudevents_transport::{Bounds, SenderOptions};
+use std::{num::NonZeroU32, time::Duration};
+
+/// How a [`WebhookSender`](super::WebhookSender) sends, to all of its targets.
+///
+/// ```
+/// use cloudevents_webhook::{deliver::Schedule, reqwest013::WebhookSenderOptions};
+/// use std::time::Duration;
+///
+/// let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse()?);
+/// options.schedule = Schedule::standard_webhooks().with_deadline(Duration::from_secs(3600));
+/// options.callback = Some("https://eventemitter.example.com/callback".into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WebhookSenderOptions {
+    /// What is the same for every protocol.
+    pub sender: SenderOptions,
+    /// Who sends: the name in `WebHook-Request-Origin`, of handshakes and of deliveries.
+    pub origin: Origin,
+    /// When deliveries are tried again, and when they are given up. Default: [`Schedule::cloudevents`]. A schedule without waits makes one
+    /// attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
+    pub schedule: Schedule,
+    /// Which responses are worth another attempt. Default: [`Practice::CloudEvents`].
+    pub practice: Practice,
+    /// How long one request may take, with its response. Default: 30 seconds.
+    pub timeout: Duration,
+    /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
+    pub in_flight: Bounds,
+    /// The same for each target, in deliveries. Default: 64. With 1, deliveries to a target keep their order.
+    pub per_target: usize,
+    /// How many instances of this service deliver as the same origin: each keeps to its part of the granted rate. Default: 1.
+    pub instances: NonZeroU32,
+    /// What happens to targets that know no handshake. Default: they are refused.
+    pub without_consent: WithoutConsent,
+    /// How long consent counts before the target is asked again. Default: a day.
+    pub grant_lifetime: Duration,
+    /// The URL at which targets can agree later, without query. Requests to it go to
+    /// [`WebhookSender::callback`](super::WebhookSender::callback). Default: none is offered.
+    pub callback: Option<Box<str>>,
+    /// How long a callback is good for. Default: an hour.
+    pub callback_lifetime: Duration,
+    /// Failures in a row after which a target is paused. Default: 10.
+    pub failures: u32,
+    /// The first pause after failures, which doubles. Default: 5 seconds.
+    pub first_pause: Duration,
+    /// The longest pause after failures. Default: 5 minutes. What a target requests itself is not shortened.
+    pub longest_pause: Duration,
+    pub(super) undelivered: Option<Sink>,
+}
+
+/// What happens to a target that knows no handshake (webhook specification, 4: WEBHOOK-4-b).
+///
+/// A target that refuses in the handshake (401, 403, a grant for another origin) is refused with either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WithoutConsent {
+    /// Deliveries to it are refused.
+    #[default]
+    Refuse,
+    /// It gets deliveries at this rate, which should be low.
+    Slow(Rate),
+}
+
+impl WebhookSenderOptions {
+    /// The defaults, for this origin.
+    pub fn new(origin: Origin) -> Self {
+        Self {
+            sender: SenderOptions::default(),
+            origin,
+            schedule: Schedule::cloudevents(),
+            practice: Practice::default(),
+            timeout: Duration::from_secs(30),
+            in_flight: Bounds::default(),
+            per_target: 64,
+            instances: NonZeroU32::MIN,
+            without_consent: WithoutConsent::default(),
+            grant_lifetime: Duration::from_secs(24 * 3600),
+            callback: None,
+            callback_lifetime: Duration::from_secs(3600),
+            failures: 10,
+            first_pause: Duration::from_secs(5),
+            longest_pause: Duration::from_secs(300),
+            undelivered: None,
+        }
+    }
+
+    /// Gives deliveries that are given up to this sink, before their outcome is the error.
+    pub fn with_undelivered(mut self, sink: impl UndeliveredSink) -> Self {
+        self.undelivered = Some(Sink::new(sink));
+        self
+    }
+}

@@ -1,0 +1,124 @@
+//! Messages to requests.
+
+use super::{Target, WebhookSenderOptions};
+use crate::{
+    DeliveryKey, TokenPlace, authorize,
+    handshake::{Origin, REQUEST_ORIGIN},
+    signature::Coverage,
+};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind, Event, Message};
+use cloudevents_http::encode_message;
+use cloudevents_json::Json;
+use cloudevents_transport::{Content, Outgoing, Writing};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
+use std::{sync::Arc, time::SystemTime};
+
+/// What all attempts at a delivery have in common.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) id: Box<str>,
+    headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Prepared {
+    pub(super) fn new(
+        outgoing: &Outgoing,
+        target: &Target,
+        options: &WebhookSenderOptions,
+    ) -> Result<Self, Error> {
+        let Content::Message(message) = outgoing.content() else {
+            return Err(Error::new(ErrorKind::Unsupported));
+        };
+        let decoding = &options.sender.decoding;
+        let id = match message {
+            Message::Batched(document) => DeliveryKey::of_body(document.body()),
+            message => {
+                let event = message.event(decoding)?.value;
+                DeliveryKey::of_event(event.source().as_str(), event.id())
+            }
+        };
+        let format = match message {
+            Message::Binary(event) if !may_be_binary(event, target) => Some(match &target.format {
+                Some(format) => Arc::clone(format),
+                None => Arc::new(Json::new()),
+            }),
+            _ => None,
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in outgoing.headers() {
+            let (name, value) = extra(name, value)?;
+            headers.append(name, value);
+        }
+        let message = Writing::given(format, options.sender.losses).message(message)?.into_owned();
+        let body = encode_message(&message, &mut headers)?;
+        Ok(Self { id: id.to_string().into(), headers, body })
+    }
+
+    /// The head of one attempt, signed, and the URL to send it to.
+    pub(super) async fn attempt(
+        &self,
+        target: &Target,
+        origin: &Origin,
+        now: SystemTime,
+    ) -> Result<(Parts, String), Error> {
+        let mut url = target.url.to_string();
+        let mut request = Request::new(());
+        *request.method_mut() = http::Method::POST;
+        *request.headers_mut() = self.headers.clone();
+        if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
+            request.headers_mut().insert(REQUEST_ORIGIN, origin);
+        }
+        if let Some(source) = &target.token {
+            let token = source.token().await?;
+            match target.place {
+                TokenPlace::Header => authorize(&mut request, &token)?,
+                TokenPlace::Query => {
+                    url = with_query(&url, &token)?;
+                    let no_store = HeaderValue::from_static("no-store");
+                    request.headers_mut().insert(header::CACHE_CONTROL, no_store);
+                }
+            }
+        }
+        *request.uri_mut() = url.parse().map_err(|_| invalid_url())?;
+        let (mut parts, ()) = request.into_parts();
+        if let Some(signer) = &target.signer {
+            signer.sign(&mut parts, &self.body, &self.id, now)?;
+        }
+        Ok((parts, url))
+    }
+}
+
+/// Whether the attributes may travel in headers: they are signed there, or not signed at all, and the request has a payload with a
+/// content type.
+fn may_be_binary(event: &Event, target: &Target) -> bool {
+    let signed = target.signer.as_ref().is_none_or(|signer| signer.coverage() == Coverage::Attributes);
+    let payload =
+        event.data_bytes().is_some_and(|data| !data.is_empty()) && event.datacontenttype().is_some();
+    signed && payload && target.format.is_none()
+}
+
+fn with_query(url: &str, token: &str) -> Result<String, Error> {
+    let mut url = url::Url::parse(url).map_err(|_| invalid_url())?;
+    url.query_pairs_mut().append_pair("access_token", token);
+    Ok(url.into())
+}
+
+#[cold]
+fn invalid_url() -> Error {
+    Error::new(ErrorKind::InvalidUrl).with_detail("the target cannot be the URI of a request")
+}
+
+/// A header that is neither an attribute nor one of the delivery's own.
+fn extra(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> {
+    let invalid = |what: &str| {
+        Error::new(ErrorKind::InvalidName).with_detail(format!("the header `{}` {what}", name.escape_debug()))
+    };
+    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("has no valid name"))?;
+    let own = ["ce-", "webhook-", "signature", "content-"];
+    if own.iter().any(|prefix| header.as_str().starts_with(prefix)) || header == header::AUTHORIZATION {
+        return Err(invalid("is one of the delivery's own"));
+    }
+    Ok((header, HeaderValue::from_bytes(value).map_err(|_| invalid("has a value that no header may have"))?))
+}

@@ -1,0 +1,211 @@
+//! The sender.
+
+use super::{
+    Changes, GuardedClient, Registered, Target, WebhookSenderOptions,
+    consent::{Callbacks, consent},
+    delivery::{Delivery, Shared, disabled},
+    request::Prepared,
+    targets::{Entry, Targets},
+};
+use crate::deliver::{Reason, TargetState};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{
+    Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit,
+};
+use http::{Response, request::Parts};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+use tokio::runtime::Handle;
+
+/// A sender for one target.
+///
+/// Errors are those of [`WebhookSender::add`].
+pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptions) -> Result<Sender, Error> {
+    let webhooks = WebhookSender::new(client, options);
+    webhooks.add(target)?;
+    Ok(webhooks.into_sender())
+}
+
+/// Delivers events to targets. Clones share the targets.
+///
+/// Before its first delivery, a target has to consent (webhook specification, 4), and deliveries keep to the rate it grants.
+/// A delivery is tried again by the [`Schedule`](crate::deliver::Schedule), never earlier than the target requests, with the same
+/// `webhook-id` where it is signed. The outcome of a delivery is known when the target has it, or when it is given up: then it goes to the
+/// [sink](WebhookSenderOptions::with_undelivered) first.
+///
+/// | response | what follows |
+/// |---|---|
+/// | 2xx | delivered |
+/// | 3xx | given up: redirects are not followed |
+/// | 410 | given up, and the target is disabled |
+/// | 429, 503 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
+/// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
+///
+/// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
+/// without retries, to have each event delivered at least once.
+///
+/// [`Outgoing::to`] names the target; without it, there has to be one only. Headers of an [`Outgoing`] become headers of the requests.
+///
+/// Every request goes through the guard of the client: `https`, to public addresses, without redirects or proxies.
+#[derive(Clone)]
+pub struct WebhookSender(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    targets: Targets,
+    in_flight: InFlight,
+    closed: AtomicBool,
+}
+
+impl WebhookSender {
+    /// A sender without targets.
+    pub fn new(client: GuardedClient, options: WebhookSenderOptions) -> Self {
+        let in_flight = InFlight::new(options.in_flight);
+        let shared = Arc::new(Shared { client, options, callbacks: Callbacks::default() });
+        Self(Arc::new(Inner { shared, targets: Targets::new(), in_flight, closed: AtomicBool::new(false) }))
+    }
+
+    /// Adds a target, in place of one of the same name. Its consent is requested with the first delivery, or by
+    /// [`register`](Self::register).
+    ///
+    /// Errors are of kind [`Refused`](ErrorKind::Refused): the guard does not allow the URL.
+    pub fn add(&self, target: Target) -> Result<(), Error> {
+        let client = target.client.as_ref().unwrap_or(&self.0.shared.client);
+        client.guard().check(&target.url)?;
+        self.0.targets.add(target, &self.0.shared.options);
+        Ok(())
+    }
+
+    /// Removes a target, and gives up deliveries to it. Returns whether there was one.
+    pub fn remove(&self, target: &str) -> bool {
+        self.0.targets.remove(target)
+    }
+
+    /// Asks a target for consent now, unless it has given it.
+    ///
+    /// Errors: [`Refused`](ErrorKind::Refused) where it does not agree, and those of sending. With
+    /// [`is_temporary`](Error::is_temporary), a later attempt may succeed.
+    pub async fn register(&self, target: &str) -> Result<Registered, Error> {
+        let entry = self.entry(target)?;
+        let Shared { client, options, callbacks } = &*self.0.shared;
+        let client = entry.target.client.as_ref().unwrap_or(client);
+        entry.ask_again();
+        consent(&entry, client, callbacks, options).await.map_err(|failure| {
+            entry.record(failure.conclusion);
+            failure.error
+        })
+    }
+
+    /// Responds to a request to the URL of [callbacks](WebhookSenderOptions::callback): by GET or POST, a target that was offered one
+    /// agrees, once (webhook specification, 4.1.3). 404 for keys that are unknown, used or expired; 400 for a rate that is none.
+    pub fn callback(&self, request: &Parts) -> Response<()> {
+        self.0.shared.callbacks.respond(request, &self.0.shared.options)
+    }
+
+    /// The state of a target; `None` where there is no such target.
+    pub fn state(&self, target: &str) -> Option<TargetState> {
+        self.0.targets.get(target).map(|entry| entry.state())
+    }
+
+    /// Observes the states of all targets, from now on.
+    pub fn changes(&self) -> Changes {
+        self.0.targets.changes()
+    }
+
+    /// Pauses a target until it is [resumed](Self::resume), or until this time. The error is of kind
+    /// [`Unsupported`](ErrorKind::Unsupported): there is no such target.
+    pub fn pause(&self, target: &str, until: Option<Instant>) -> Result<(), Error> {
+        self.entry(target)?.update(|live| live.health.pause(until, Reason::Operator));
+        Ok(())
+    }
+
+    /// Makes a target active, whatever it was. Errors as for [`pause`](Self::pause).
+    pub fn resume(&self, target: &str) -> Result<(), Error> {
+        self.entry(target)?.update(|live| live.health.resume());
+        Ok(())
+    }
+
+    /// Disables a target, and gives up deliveries to it. Errors as for [`pause`](Self::pause).
+    pub fn disable(&self, target: &str) -> Result<(), Error> {
+        self.entry(target)?.update(|live| live.health.disable(Reason::Operator));
+        Ok(())
+    }
+
+    /// A [`Sender`] over this one's targets.
+    pub fn into_sender(self) -> Sender {
+        let options = self.0.shared.options.sender.clone();
+        Sender::new(self).with_options(options)
+    }
+
+    fn entry(&self, target: &str) -> Result<Arc<Entry>, Error> {
+        self.0.targets.get(target).ok_or_else(no_target)
+    }
+}
+
+impl Transmit for WebhookSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted)
+            .carrying(Carries::DESTINATION.and(Carries::HEADERS));
+        capabilities.batches = true;
+        if self.0.shared.options.per_target > 1 {
+            capabilities.orders = Orders::Nothing;
+        }
+        capabilities
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let inner = &self.0;
+        let entry = match outgoing.destination() {
+            Some(name) => self.entry(name)?,
+            None => inner.targets.only().ok_or_else(no_target)?,
+        };
+        if let TargetState::Disabled(reason) = entry.state() {
+            return Err(disabled(reason));
+        }
+        let prepared = Prepared::new(&outgoing, &entry.target, &inner.shared.options)?;
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(Error::new(ErrorKind::Transport).with_detail("there is no tokio runtime to send on"));
+        };
+        // First the target's, so that a target that hangs does not take the room of others while its own is full.
+        let mut places = [entry.room.room().await, inner.in_flight.room().await];
+        if inner.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        places.iter_mut().for_each(|place| place.charge(prepared.body.len()));
+        let (resolver, outcome) = Outcome::channel();
+        let delivery = Delivery { shared: Arc::clone(&inner.shared), entry, prepared, outgoing };
+        runtime.spawn(async move {
+            resolver.resolve(delivery.run().await);
+            drop(places);
+        });
+        Ok(outcome)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.in_flight.idle().await;
+        Ok(())
+    }
+}
+
+#[cold]
+fn no_target() -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_detail("there is no such target")
+        .with_help("add it, and name it with `Outgoing::to` where there are several")
+}
+
+impl fmt::Debug for WebhookSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookSender")
+            .field("targets", &self.0.targets)
+            .field("in_flight", &self.0.in_flight)
+            .finish_non_exhaustive()
+    }
+}

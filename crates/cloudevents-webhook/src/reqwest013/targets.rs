@@ -1,0 +1,280 @@
+//! The targets of a sender, and their states.
+
+use super::{Target, WebhookSenderOptions};
+use crate::{
+    deliver::{Admission, Conclusion, Health, Reason, TargetState},
+    handshake::Grant,
+};
+use cloudevents_core::Error;
+use cloudevents_transport::{Bounds, InFlight};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, broadcast};
+
+/// Changes that a slow observer may be behind.
+const CHANGES: usize = 1024;
+
+/// A target has another state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TargetChange {
+    /// The target's name.
+    pub target: Arc<str>,
+    /// The state that it has now.
+    pub state: TargetState,
+}
+
+/// Observes the states of targets; see [`WebhookSender::changes`](super::WebhookSender::changes).
+#[derive(Debug)]
+pub struct Changes(broadcast::Receiver<TargetChange>);
+
+impl Changes {
+    /// Waits for the next change; `None` when the sender is gone. An observer that is more than 1,024 changes behind misses the oldest.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<TargetChange> {
+        loop {
+            match self.0.recv().await {
+                Ok(change) => return Some(change),
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "an observer of targets is too slow");
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// All targets, by name.
+#[derive(Debug)]
+pub(super) struct Targets {
+    entries: RwLock<HashMap<Arc<str>, Arc<Entry>>>,
+    changes: broadcast::Sender<TargetChange>,
+}
+
+impl Targets {
+    pub(super) fn new() -> Self {
+        Self { entries: RwLock::default(), changes: broadcast::channel(CHANGES).0 }
+    }
+
+    pub(super) fn changes(&self) -> Changes {
+        Changes(self.changes.subscribe())
+    }
+
+    /// Adds a target in place of one of the same name, whose deliveries under way go on.
+    pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) {
+        let name = Arc::clone(&target.name);
+        let entry = Arc::new(Entry::new(target, options, self.changes.clone()));
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(name, entry);
+    }
+
+    /// Removes a target. Its deliveries under way are given up.
+    pub(super) fn remove(&self, name: &str) -> bool {
+        let removed = self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(entry) = &removed {
+            entry.update(|live| live.health.disable(Reason::Operator));
+        }
+        removed.is_some()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The only target.
+    pub(super) fn only(&self) -> Option<Arc<Entry>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = entries.values();
+        all.next().filter(|_| all.next().is_none()).cloned()
+    }
+}
+
+/// A target and its state: about 1 KiB, and the URL and credentials.
+pub(super) struct Entry {
+    pub(super) target: Target,
+    pub(super) room: InFlight,
+    /// Held by the one delivery that asks for consent.
+    pub(super) asking: tokio::sync::Mutex<()>,
+    live: Mutex<Live>,
+    changed: Notify,
+    changes: broadcast::Sender<TargetChange>,
+}
+
+pub(super) struct Live {
+    pub(super) health: Health,
+    /// With the time at which the target is asked again.
+    grant: Option<(Grant, Instant)>,
+    /// Why there is none, and until when that counts.
+    refused: Option<(Error, Instant)>,
+    /// The time at which the rate allows the next delivery.
+    next: Instant,
+}
+
+impl Entry {
+    fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
+        let health = Health::new(options.failures, options.first_pause, options.longest_pause);
+        Self {
+            target,
+            room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
+            asking: tokio::sync::Mutex::new(()),
+            live: Mutex::new(Live { health, grant: None, refused: None, next: Instant::now() }),
+            changed: Notify::new(),
+            changes,
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn state(&self) -> TargetState {
+        self.live().health.state().clone()
+    }
+
+    /// Changes the state, and wakes who waits for that.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Live)) {
+        let mut live = self.live();
+        let before = live.health.state().clone();
+        change(&mut live);
+        let state = live.health.state().clone();
+        if state != before {
+            // Sent while locked, so that changes come in their order. No observer is no error.
+            let _ = self.changes.send(TargetChange { target: Arc::clone(&self.target.name), state });
+        }
+        drop(live);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn record(&self, conclusion: Conclusion) {
+        self.update(|live| live.health.record(conclusion, Instant::now()));
+    }
+
+    /// Waits until a delivery may be sent; then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or
+    /// how long it would have to wait beyond `latest`.
+    pub(super) async fn admitted(&self, latest: Instant) -> Result<(), NotAdmitted> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // From here on, no change is missed.
+            changed.as_mut().enable();
+            let now = Instant::now();
+            let admission = self.live().health.admit(now);
+            let until = match admission {
+                Admission::Send => return Ok(()),
+                Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
+                Admission::Wait(Some(until)) if until > latest => {
+                    return Err(NotAdmitted::Paused(until.saturating_duration_since(now)));
+                }
+                Admission::Wait(until) => until.unwrap_or(latest),
+            };
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep_until(until.into()) => if until >= latest {
+                    return Err(NotAdmitted::Paused(Duration::ZERO));
+                },
+            }
+        }
+    }
+
+    /// Waits for this long, unless the target is disabled meanwhile.
+    pub(super) async fn pass(&self, wait: Duration) -> Result<(), NotAdmitted> {
+        let mut sleep = std::pin::pin!(tokio::time::sleep(wait));
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let TargetState::Disabled(reason) = self.state() {
+                return Err(NotAdmitted::Disabled(reason));
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep.as_mut() => return Ok(()),
+            }
+        }
+    }
+
+    /// Consent that counts now.
+    pub(super) fn grant(&self) -> Option<Grant> {
+        self.live()
+            .grant
+            .as_ref()
+            .filter(|(_, expires)| *expires > Instant::now())
+            .map(|(grant, _)| grant.clone())
+    }
+
+    /// A refusal that counts now.
+    pub(super) fn refused(&self) -> Option<Error> {
+        self.live()
+            .refused
+            .as_ref()
+            .filter(|(_, until)| *until > Instant::now())
+            .map(|(error, _)| error.clone())
+    }
+
+    /// Keeps a refusal.
+    pub(super) fn refuse(&self, error: Error, lifetime: Duration) {
+        self.live().refused = Instant::now().checked_add(lifetime).map(|until| (error, until));
+    }
+
+    /// Forgets a refusal.
+    pub(super) fn ask_again(&self) {
+        self.live().refused = None;
+    }
+
+    /// Keeps consent, and ends the wait for it.
+    pub(super) fn agree(&self, grant: Grant, lifetime: Duration) {
+        let now = Instant::now();
+        // Without an end within reach, in a century.
+        let expires =
+            now.checked_add(lifetime).or_else(|| now.checked_add(Duration::from_secs(3_155_760_000)));
+        self.update(|live| {
+            live.grant = Some((grant, expires.unwrap_or(now)));
+            if matches!(live.health.state(), TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
+                live.health.resume();
+            }
+        });
+    }
+
+    /// Takes the next place under the rate, unless it is after `latest`: the time to wait.
+    pub(super) fn place(&self, interval: Duration, latest: Instant) -> Result<Duration, NotAdmitted> {
+        let now = Instant::now();
+        let mut live = self.live();
+        let place = live.next.max(now);
+        let wait = place.saturating_duration_since(now);
+        if place > latest {
+            return Err(NotAdmitted::Paused(wait));
+        }
+        live.next = place.checked_add(interval).unwrap_or(place);
+        Ok(wait)
+    }
+}
+
+/// Why a delivery is given up without being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotAdmitted {
+    Disabled(Reason),
+    /// For this long, which is too long.
+    Paused(Duration),
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("target", &self.target)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_targets_take_ten_megabytes() {
+        // With the bounds, the wakers and the place in the map, and without the text of URL and credentials.
+        assert!(size_of::<Entry>() < 800, "{}", size_of::<Entry>());
+    }
+}

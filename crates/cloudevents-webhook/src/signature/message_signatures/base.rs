@@ -1,0 +1,63 @@
+//! The signature base (RFC 9421, section 2.5).
+
+use super::{Component, INPUT, SignatureError, serialize};
+use http::{HeaderMap, header, request::Parts};
+use sfv::InnerList;
+use std::fmt::Write;
+
+/// What is signed: a line for each component, and one for the parameters.
+pub(super) fn base(
+    request: &Parts,
+    components: &[Component],
+    covered: &InnerList,
+) -> Result<String, SignatureError> {
+    let parameters = serialize(covered).ok_or(SignatureError::Malformed(INPUT))?;
+    let mut base = String::new();
+    for component in components {
+        let value = value(request, component)
+            .ok_or_else(|| SignatureError::Component(component.to_string().into()))?;
+        // Writing into a string does not fail.
+        let _ = writeln!(base, "\"{component}\": {value}");
+    }
+    let _ = write!(base, "\"@signature-params\": {parameters}");
+    Ok(base)
+}
+
+fn value(request: &Parts, component: &Component) -> Option<String> {
+    let uri = &request.uri;
+    let path = if uri.path().is_empty() { "/" } else { uri.path() };
+    match component {
+        Component::Method => Some(request.method.as_str().into()),
+        Component::Authority => authority(request),
+        Component::Path => Some(path.into()),
+        Component::Query => Some(format!("?{}", uri.query().unwrap_or_default())),
+        Component::TargetUri => {
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            Some(format!("{}://{}{path}{query}", scheme(request), authority(request)?))
+        }
+        Component::Field(name) => field(&request.headers, name.as_str()),
+    }
+}
+
+/// The values of a field, each without white space around it, joined as section 2.1 says. `None` where it is absent or not ASCII.
+pub(super) fn field(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(name).iter().peekable();
+    values.peek()?;
+    let values: Result<Vec<&str>, _> = values.map(|value| value.to_str().map(str::trim)).collect();
+    Some(values.ok()?.join(", "))
+}
+
+/// Without a scheme in the request, it came over `https`, as deliveries do.
+fn scheme(request: &Parts) -> &str {
+    request.uri.scheme_str().unwrap_or("https")
+}
+
+fn authority(request: &Parts) -> Option<String> {
+    let named = match request.uri.authority() {
+        Some(authority) => authority.as_str().into(),
+        None => field(&request.headers, header::HOST.as_str())?,
+    };
+    let named = named.to_ascii_lowercase();
+    let usual = if scheme(request) == "http" { ":80" } else { ":443" };
+    Some(named.strip_suffix(usual).unwrap_or(&named).into())
+}

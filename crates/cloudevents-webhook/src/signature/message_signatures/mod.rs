@@ -1,0 +1,193 @@
+//! HTTP message signatures (RFC 9421) with Content-Digest (RFC 9530).
+
+mod base;
+mod component;
+mod digest;
+mod sign;
+
+pub use component::Component;
+pub use sign::MessageSigner;
+
+use super::{Coverage, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
+use http::request::Parts;
+use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
+use std::time::{Duration, SystemTime};
+
+const INPUT: &str = "signature-input";
+const SIGNATURE: &str = "signature";
+const DIGEST: &str = "content-digest";
+
+/// Signatures that a request may have.
+const SIGNATURES: usize = 8;
+
+/// Checks [HTTP message signatures](https://www.rfc-editor.org/rfc/rfc9421) made with HMAC-SHA256, Ed25519, ECDSA on P-256, or RSA-PSS
+/// with SHA-512.
+///
+/// A signature counts when it covers every required component (unless set otherwise: the method, the authority, the path and the digest
+/// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
+/// is [`Coverage::Attributes`] when each `ce-` header and the content type are covered, too.
+///
+/// Not supported are components with parameters, and those of responses and of the request that a response belongs to: a signature that
+/// covers one is refused.
+///
+/// ```
+/// use cloudevents_webhook::signature::{Coverage, MessageSignatures, MessageSigner, Sign, SigningKey, Verify};
+/// use std::time::SystemTime;
+///
+/// let key = SigningKey::ed25519([7; 32])?;
+/// let (mut head, body) = http::Request::post("https://partner.example/hook")
+///     .header("content-type", "application/json")
+///     .header("ce-type", "com.example.order")
+///     .body("{}")?
+///     .into_parts();
+/// let now = SystemTime::now();
+/// MessageSigner::new("2026", key.clone()).sign(&mut head, body.as_bytes(), "1", now)?;
+///
+/// let verifier = MessageSignatures::new("2026", key.verifying_key());
+/// assert_eq!(verifier.verify(&head, body.as_bytes(), now)?.coverage, Coverage::Attributes);
+/// head.headers.insert("ce-type", "com.example.refund".parse()?);
+/// assert!(verifier.verify(&head, body.as_bytes(), now).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MessageSignatures {
+    keys: Vec<(Box<str>, VerifyingKey)>,
+    required: Vec<Component>,
+    tolerance: Duration,
+}
+
+impl MessageSignatures {
+    /// Checks with this key, which signatures name by `id` (`keyid`).
+    pub fn new(id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
+        Self {
+            keys: vec![(id.into(), key)],
+            required: vec![
+                Component::Method,
+                Component::Authority,
+                Component::Path,
+                Component::Field(http::HeaderName::from_static(DIGEST)),
+            ],
+            tolerance: TOLERANCE,
+        }
+    }
+
+    /// Also accepts signatures of this key.
+    pub fn or(mut self, id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
+        self.keys.push((id.into(), key));
+        self
+    }
+
+    /// Sets what a signature has to cover. The target URI counts as authority, path and query.
+    pub fn require(mut self, components: impl IntoIterator<Item = Component>) -> Self {
+        self.required = components.into_iter().collect();
+        self
+    }
+
+    /// Sets how far the time of a signature may be from now. The default is [`TOLERANCE`](super::TOLERANCE).
+    pub fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    fn check(
+        &self,
+        request: &Parts,
+        body: &[u8],
+        now: SystemTime,
+        covered: &InnerList,
+        signature: &[u8],
+    ) -> Result<Verified, SignatureError> {
+        let created =
+            integer(&covered.params, "created")?.ok_or(SignatureError::NotCovered("created".into()))?;
+        let signed_at = within(created, now, self.tolerance)?;
+        if let Some(expires) = integer(&covered.params, "expires")? {
+            let now = super::unix_seconds(now);
+            if now > expires {
+                return Err(SignatureError::Time { signed: expires, now });
+            }
+        }
+        let components = component::parse(covered)?;
+        for required in &self.required {
+            if !required.is_covered(&components) {
+                return Err(SignatureError::NotCovered(required.to_string().into()));
+            }
+        }
+        let base = base::base(request, &components, covered)?;
+        let (id, algorithm) = (text(&covered.params, "keyid"), text(&covered.params, "alg"));
+        let fits = |(known, key): &(Box<str>, VerifyingKey)| {
+            id.is_some_and(|id| *id == **known)
+                && algorithm.is_none_or(|algorithm| algorithm == key.algorithm())
+                && key.fits(&[base.as_bytes()], signature)
+        };
+        if !self.keys.iter().any(fits) {
+            return Err(SignatureError::Mismatch);
+        }
+        let body_covered = components.iter().any(|component| component.is_field(DIGEST));
+        if body_covered {
+            digest::check(request, body)?;
+        }
+        let attributes_covered = request
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("ce-") || *name == http::header::CONTENT_TYPE)
+            .all(|name| components.iter().any(|component| component.is_field(name.as_str())));
+        let coverage = match (body_covered, attributes_covered) {
+            (true, true) => Coverage::Attributes,
+            (true, false) => Coverage::Body,
+            (false, _) => Coverage::Nothing,
+        };
+        let nonce = text(&covered.params, "nonce").map(Into::into);
+        Ok(Verified { coverage, id: nonce, signed_at: Some(signed_at) })
+    }
+}
+
+impl Verify for MessageSignatures {
+    fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError> {
+        let inputs = dictionary(request, INPUT)?;
+        let signatures = dictionary(request, SIGNATURE)?;
+        let mut refused = None;
+        for (label, input) in inputs.iter().take(SIGNATURES) {
+            let ListEntry::InnerList(covered) = input else {
+                return Err(SignatureError::Malformed(INPUT));
+            };
+            let Some(ListEntry::Item(signature)) = signatures.get(label) else {
+                return Err(SignatureError::Malformed(SIGNATURE));
+            };
+            let signature =
+                signature.bare_item.as_byte_sequence().ok_or(SignatureError::Malformed(SIGNATURE))?;
+            match self.check(request, body, now, covered, signature) {
+                Ok(verified) => return Ok(verified),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or(SignatureError::Missing(SIGNATURE)))
+    }
+}
+
+fn dictionary(request: &Parts, name: &'static str) -> Result<Dictionary, SignatureError> {
+    if !request.headers.contains_key(name) {
+        return Err(SignatureError::Missing(name));
+    }
+    let value = base::field(&request.headers, name).ok_or(SignatureError::Malformed(name))?;
+    Parser::new(&value).parse().map_err(|_| SignatureError::Malformed(name))
+}
+
+fn integer(parameters: &Parameters, name: &str) -> Result<Option<u64>, SignatureError> {
+    match parameters.get(name) {
+        None => Ok(None),
+        Some(BareItem::Integer(value)) => match u64::try_from(i64::from(*value)) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(SignatureError::Malformed(INPUT)),
+        },
+        Some(_) => Err(SignatureError::Malformed(INPUT)),
+    }
+}
+
+fn text<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
+    parameters.get(name).and_then(BareItem::as_string).map(|text| text.as_str())
+}
+
+/// As the signer wrote it: what is signed is the text of the parameters.
+fn serialize(covered: &InnerList) -> Option<String> {
+    vec![ListEntry::InnerList(covered.clone())].serialize()
+}

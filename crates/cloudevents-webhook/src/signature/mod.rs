@@ -1,0 +1,93 @@
+//! Signatures of deliveries: the schemes that senders of webhooks use.
+//!
+//! | scheme | verify | sign | covers | replay window |
+//! |---|---|---|---|---|
+//! | [Standard Webhooks](StandardWebhooks), HMAC-SHA256 and Ed25519 | yes | yes | id, time, body | yes |
+//! | [Svix](StandardWebhooks::svix) | yes | yes | id, time, body | yes |
+//! | [`Stripe`] | yes | yes | time, body | yes |
+//! | [`GitHub`] | yes | yes | body | no |
+//! | [Azure Web PubSub](WebPubSub) | yes | no | the connection's id | no |
+//! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | what the verifier requires; attributes, too | yes |
+//!
+//! A signature over the body alone leaves the attributes of a binary-mode message unsigned: whoever can resend a delivery can change its
+//! type or source. [`Verified::coverage`] says what a signature covers.
+
+mod github;
+mod keys;
+mod message_signatures;
+mod standard;
+mod stripe;
+mod verified;
+mod web_pubsub;
+
+pub use github::GitHub;
+pub use keys::{InvalidKey, SigningKey, VerifyingKey};
+pub use message_signatures::{Component, MessageSignatures, MessageSigner};
+pub use standard::{StandardSigner, StandardWebhooks};
+pub use stripe::Stripe;
+pub use verified::{Coverage, SignatureError, Verified};
+pub use web_pubsub::WebPubSub;
+
+use http::request::Parts;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How far the time of a signature may be from now, either way: what Standard Webhooks' and Stripe's own libraries allow.
+pub const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// Checks the signature of a request.
+///
+/// `body` is the body as it came, before any decoding of its content. `now` is the time to hold the signature's against.
+pub trait Verify: Send + Sync {
+    /// Says what the signature covers, or why there is none to rely on.
+    fn verify(&self, request: &Parts, body: &[u8], now: SystemTime) -> Result<Verified, SignatureError>;
+}
+
+/// Signs a request.
+pub trait Sign: Send + Sync {
+    /// Adds the headers of a signature.
+    ///
+    /// `id` identifies the delivery and stays the same over its retries; `now` is the time of this attempt. Errors say what about the
+    /// request cannot be signed.
+    fn sign(&self, request: &mut Parts, body: &[u8], id: &str, now: SystemTime)
+    -> Result<(), SignatureError>;
+
+    /// What the signature covers. Senders write structured mode where it does not cover attributes. The default is the body.
+    fn coverage(&self) -> Coverage {
+        Coverage::Body
+    }
+}
+
+/// The header of this name, which must be there once.
+fn header<'a>(request: &'a Parts, name: &'static str) -> Result<&'a str, SignatureError> {
+    let mut values = request.headers.get_all(name).iter();
+    let value = values.next().ok_or(SignatureError::Missing(name))?;
+    if values.next().is_some() {
+        return Err(SignatureError::Malformed(name));
+    }
+    value.to_str().map_err(|_| SignatureError::Malformed(name))
+}
+
+fn set(request: &mut Parts, name: &'static str, value: &str) -> Result<(), SignatureError> {
+    let value = value.parse().map_err(|_| SignatureError::Malformed(name))?;
+    request.headers.insert(name, value);
+    Ok(())
+}
+
+/// Seconds since 1970, in digits and nothing else.
+fn seconds(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The time that a signature names, if it is not too far from now.
+fn within(signed: u64, now: SystemTime, tolerance: Duration) -> Result<SystemTime, SignatureError> {
+    let now = unix_seconds(now);
+    if now.abs_diff(signed) > tolerance.as_secs() {
+        return Err(SignatureError::Time { signed, now });
+    }
+    UNIX_EPOCH.checked_add(Duration::from_secs(signed)).ok_or(SignatureError::Time { signed, now })
+}

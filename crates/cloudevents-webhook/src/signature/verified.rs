@@ -1,0 +1,91 @@
+//! What verifying a signature results in.
+
+use cloudevents_core::{Error, ErrorKind};
+use std::{fmt, time::SystemTime};
+
+/// What a signature covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Coverage {
+    /// The body and the headers that hold attributes, and the content type: binary mode can be relied on.
+    Attributes,
+    /// The body: structured mode can be relied on; in binary mode the attributes are whatever the network made of them.
+    Body,
+    /// Neither: the signature shows only that the sender once knew the secret.
+    Nothing,
+}
+
+/// A signature that is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// What it covers.
+    pub coverage: Coverage,
+    /// The signed id of the delivery, for an idempotency store; `None` where the scheme signs none.
+    pub id: Option<Box<str>>,
+    /// The signed time of the attempt; `None` where the scheme signs none, so that an old delivery can be replayed.
+    pub signed_at: Option<SystemTime>,
+}
+
+impl Verified {
+    /// A signature that covers this, with neither id nor time.
+    pub fn new(coverage: Coverage) -> Self {
+        Self { coverage, id: None, signed_at: None }
+    }
+}
+
+/// Why a signature is not to be relied on.
+///
+/// Its text names headers and components and no key, signature or content: it may go into logs. Tell a remote client no more than that
+/// its signature was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignatureError {
+    /// The request has no header of this name.
+    Missing(&'static str),
+    /// The header of this name is there more than once or does not have the scheme's form.
+    Malformed(&'static str),
+    /// The time of the signature is too far from now.
+    Time {
+        /// The time of the signature, in seconds since 1970.
+        signed: u64,
+        /// The time of the receiver, in seconds since 1970.
+        now: u64,
+    },
+    /// No signature fits any of the keys.
+    Mismatch,
+    /// The body does not have the digest that was signed.
+    Digest,
+    /// The signature does not cover this component, which the verifier requires.
+    NotCovered(Box<str>),
+    /// The signature covers this component, which cannot be found or is not supported.
+    Component(Box<str>),
+    /// The id holds a character that the scheme cannot sign.
+    Id,
+}
+
+impl fmt::Display for SignatureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "the header `{name}` is missing"),
+            Self::Malformed(name) => write!(f, "the header `{name}` is repeated or malformed"),
+            Self::Time { signed, now } => {
+                write!(f, "the signature is of {signed}, and it is {now}: too far apart")
+            }
+            Self::Mismatch => f.write_str("the signature fits none of the keys"),
+            Self::Digest => f.write_str("the body does not have the signed digest"),
+            Self::NotCovered(name) => write!(f, "the signature does not cover `{name}`"),
+            Self::Component(name) => write!(f, "the signed component `{name}` is absent or not supported"),
+            Self::Id => f.write_str("the id of the delivery has a character that cannot be signed"),
+        }
+    }
+}
+
+impl std::error::Error for SignatureError {}
+
+/// Of kind [`Refused`](ErrorKind::Refused).
+impl From<SignatureError> for Error {
+    fn from(error: SignatureError) -> Self {
+        Self::new(ErrorKind::Refused).with_detail(error.to_string())
+    }
+}

@@ -1,0 +1,103 @@
+//! The guard in a client, over sockets.
+
+use cloudevents_webhook::{
+    guard::{Refusal, Resolve, UrlGuard},
+    reqwest013::{GuardedClient, refusal},
+};
+use reqwest::{Client, Method};
+use std::{
+    future::ready,
+    io,
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// Resolves every name to the addresses, one after the other.
+#[derive(Clone)]
+struct Names(Arc<Vec<IpAddr>>, Arc<AtomicUsize>);
+
+impl Names {
+    fn new(addresses: &[&str]) -> Self {
+        Self(Arc::new(addresses.iter().map(|address| address.parse().unwrap()).collect()), Arc::default())
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, _: &str) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send {
+        let asked = self.1.fetch_add(1, Ordering::SeqCst);
+        ready(Ok(vec![self.0[asked.min(self.0.len() - 1)]]))
+    }
+}
+
+/// Answers each connection with this response, and counts them.
+async fn server(response: &'static str) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (port, served) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&served);
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = connection.read(&mut [0; 4096]).await;
+            let _ = connection.write_all(response.as_bytes()).await;
+        }
+    });
+    (port, served)
+}
+
+fn guard() -> UrlGuard {
+    UrlGuard::new().allow_http().allow_any_port()
+}
+
+#[tokio::test]
+async fn the_connection_goes_to_the_checked_address() {
+    let (port, served) = server("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+    let allowed = guard().allow_network("127.0.0.1".parse().unwrap());
+    let client =
+        GuardedClient::new(allowed, Names::new(&["127.0.0.1", "127.0.0.2"]), Client::builder()).unwrap();
+    let url = format!("http://partner.example:{port}/hook");
+    assert_eq!(client.request(Method::POST, &url).unwrap().send().await.unwrap().status(), 204);
+    assert_eq!(served.load(Ordering::SeqCst), 1);
+    // The name was bound anew: the next connection is refused, and nothing is sent.
+    let error = client.request(Method::POST, &url).unwrap().send().await.unwrap_err();
+    assert!(matches!(refusal(&error), Some(Refusal::Address { .. })), "{error:?}");
+    assert_eq!(served.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let (port, served) = server(
+        "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    let allowed = guard().allow_network("127.0.0.1".parse().unwrap());
+    let client = GuardedClient::new(allowed, Names::new(&["127.0.0.1"]), Client::builder()).unwrap();
+    let response = client
+        .request(Method::POST, &format!("http://partner.example:{port}/"))
+        .unwrap()
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((response.status().as_u16(), served.load(Ordering::SeqCst)), (302, 1));
+}
+
+#[tokio::test]
+async fn private_names_and_addresses_are_not_connected_to() {
+    let (port, served) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let client = GuardedClient::new(guard(), Names::new(&["127.0.0.1"]), Client::builder()).unwrap();
+    assert!(client.request(Method::GET, &format!("http://127.0.0.1:{port}/")).is_err());
+    let error = client
+        .request(Method::GET, &format!("http://partner.example:{port}/"))
+        .unwrap()
+        .send()
+        .await
+        .unwrap_err();
+    assert!(matches!(refusal(&error), Some(Refusal::Address { .. })), "{error:?}");
+    assert_eq!(served.load(Ordering::SeqCst), 0);
+}

@@ -1,0 +1,25 @@
+//! The integration tests of this crate.
+// Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod access;
+mod client;
+mod deliver;
+mod guard;
+mod handshake;
+mod message_signatures;
+mod sender;
+mod signatures;
+mod target_access;
+mod target_delivery;
+mod target_handshake;
+mod target_hostile;
+mod threats;
+mod tools;
+mod vectors;

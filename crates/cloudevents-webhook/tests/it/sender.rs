@@ -1,0 +1,529 @@
+//! The sender, over sockets, against targets that do as they please.
+
+use crate::tools::{SECRET, TOKEN, soon};
+use cloudevents_core::{Error, ErrorKind, Event};
+use cloudevents_testkit::webhook::{Respond, TargetRequest, TestTarget};
+use cloudevents_transport::{Outgoing, Sender};
+use cloudevents_webhook::{
+    deliver::{Reason, Schedule, TargetState},
+    guard::{Resolve, SystemResolver, UrlGuard},
+    handshake::Rate,
+    reqwest013::{
+        GuardedClient, Registered, Target, Undelivered, UndeliveredSink, WebhookSender, WebhookSenderOptions,
+        WithoutConsent,
+    },
+    signature::{
+        Coverage, MessageSignatures, MessageSigner, SigningKey, StandardSigner, StandardWebhooks, Verify,
+    },
+};
+use http::Request;
+use std::{
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn event(id: &str) -> Event {
+    Event::builder().id(id).source("/tests").ty("com.example.test").text("payload").build().unwrap()
+}
+
+fn client() -> GuardedClient {
+    let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse().unwrap());
+    GuardedClient::new(guard, SystemResolver::new(), reqwest::Client::builder()).unwrap()
+}
+
+/// Quick retries, for ten seconds.
+fn options() -> WebhookSenderOptions {
+    let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
+    options.schedule = Schedule::exponential(5 * MS, 20 * MS).with_deadline(10_000 * MS);
+    options.timeout = 2000 * MS;
+    options.first_pause = 20 * MS;
+    options
+}
+
+fn accepted() -> Respond {
+    Respond::status("204 No Content", "")
+}
+
+/// The undelivered ones.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<Undelivered>>>);
+
+impl UndeliveredSink for Kept {
+    async fn put(&self, delivery: Undelivered) -> Result<(), Error> {
+        self.0.lock().unwrap().push(delivery);
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn all(&self) -> Vec<Undelivered> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn open(target: Target, options: WebhookSenderOptions) -> (WebhookSender, Sender, Kept) {
+    let kept = Kept::default();
+    let webhooks = WebhookSender::new(client(), options.with_undelivered(kept.clone()));
+    webhooks.add(target).unwrap();
+    (webhooks.clone(), webhooks.into_sender(), kept)
+}
+
+fn methods(target: &TestTarget) -> Vec<String> {
+    target.requests().into_iter().map(|request| request.method).collect()
+}
+
+#[tokio::test]
+async fn consent_then_deliveries_that_name_the_origin() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let hook = Target::new(target.url("/hook?a=1")).rate(Rate::per_minute(120).unwrap()).token(TOKEN);
+    let (_, sender, _) = open(hook, options());
+    soon(sender.send(Outgoing::from(&event("1")).header("traceparent", "00-1-2-01"))).await.unwrap();
+    soon(sender.send(&event("2"))).await.unwrap();
+
+    assert_eq!(methods(&target), ["OPTIONS", "POST", "POST"]); // consent is cached
+    let requests = target.requests();
+    assert!(requests.iter().all(|request| request.path == "/hook?a=1"));
+    assert!(
+        requests
+            .iter()
+            .all(|request| { request.header("webhook-request-origin") == Some("eventemitter.example.com") })
+    );
+    assert_eq!(requests[0].header("webhook-request-rate"), Some("120"));
+    assert_eq!(requests[0].header("authorization"), None);
+    let delivery = &requests[1];
+    assert_eq!(delivery.header("authorization"), Some("Bearer mF_9.B5f-4.1JqM"));
+    assert_eq!((delivery.header("ce-id"), delivery.header("traceparent")), (Some("1"), Some("00-1-2-01")));
+    assert_eq!(delivery.body, b"payload");
+    soon(sender.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_consent_nothing_is_delivered() {
+    for handshake in [
+        Respond::status("200 OK", "allow: POST\r\n"),
+        Respond::status("405 Method Not Allowed", "allow: POST\r\n"),
+        Respond::status("403 Forbidden", ""),
+        Respond::status("302 Found", "location: http://127.0.0.1:1/\r\nwebhook-allowed-rate: *\r\n"),
+        // Grants that do not match.
+        Respond::status("200 OK", "webhook-allowed-origin: other.example\r\nwebhook-allowed-rate: *\r\n"),
+        Respond::status(
+            "200 OK",
+            "webhook-allowed-origin: eventemitter.example.com.evil.example\r\nwebhook-allowed-rate: *\r\n",
+        ),
+        Respond::status("200 OK", "webhook-allowed-origin: *\r\nwebhook-allowed-rate: 0\r\n"),
+        Respond::status(
+            "200 OK",
+            "webhook-allowed-origin: *\r\nwebhook-allowed-origin: *\r\nwebhook-allowed-rate: 1\r\n",
+        ),
+    ] {
+        let target = TestTarget::start(handshake.clone(), [accepted()]).await;
+        let (_, sender, kept) = open(Target::new(target.url("/hook")), options());
+        for _ in 0..2 {
+            let error = soon(sender.send(&event("1"))).await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.is_temporary()),
+                (ErrorKind::Refused, false),
+                "{handshake:?}: {error}"
+            );
+        }
+        assert_eq!(methods(&target), ["OPTIONS"], "{handshake:?}"); // the refusal is cached, too
+        assert_eq!(kept.all().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_knows_no_handshake_can_be_delivered_to_slowly() {
+    let target = TestTarget::start(Respond::status("405 Method Not Allowed", ""), [accepted()]).await;
+    let mut options = options();
+    options.without_consent = WithoutConsent::Slow(Rate::per_minute(600).unwrap());
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    soon(sender.send_all([&event("1"), &event("2"), &event("3")])).await.unwrap();
+    let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+    assert!(at[1] - at[0] >= 90 * MS && at[2] - at[1] >= 90 * MS, "{at:?}");
+    // One that refuses is another matter.
+    let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
+    let mut options = self::options();
+    options.without_consent = WithoutConsent::Slow(Rate::unlimited());
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    soon(sender.send(&event("1"))).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn deliveries_keep_to_this_instances_part_of_the_granted_rate() {
+    let target = TestTarget::start(Respond::agree("1200"), [accepted()]).await;
+    let mut options = options();
+    options.instances = 2.try_into().unwrap();
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    soon(sender.send_all((0..4).map(|id| event(&id.to_string())))).await.unwrap();
+    let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+    // A delivery every 100 ms. Three intervals, less what the network takes off the first.
+    assert!(at[3] - at[0] >= 250 * MS, "{at:?}");
+}
+
+#[tokio::test]
+async fn an_agreed_target_is_not_asked() {
+    let target = TestTarget::start(Respond::HangUp, [accepted()]).await;
+    let hook = Target::new(target.url("/hook")).agreed(Rate::unlimited());
+    let (_, sender, _) = open(hook, options());
+    soon(sender.send(&event("1"))).await.unwrap();
+    assert_eq!(methods(&target), ["POST"]);
+}
+
+#[tokio::test]
+async fn retries_carry_the_same_id_and_a_new_signature() {
+    let target = TestTarget::start(
+        Respond::agree("*"),
+        [Respond::status("500 Internal Server Error", ""), Respond::HangUp, accepted()],
+    )
+    .await;
+    let hook = Target::new(target.url("/hook")).sign(StandardSigner::new(SECRET).unwrap());
+    let (_, sender, kept) = open(hook, options());
+    soon(sender.send(&event("1"))).await.unwrap();
+    let deliveries = target.deliveries();
+    assert_eq!(deliveries.len(), 3);
+    let verifier = StandardWebhooks::new(SECRET).unwrap();
+    for delivery in &deliveries {
+        assert_eq!(delivery.header("webhook-id"), deliveries[0].header("webhook-id"));
+        // The signature covers the body, so the event is in it.
+        assert_eq!(delivery.header("content-type"), Some("application/cloudevents+json"));
+        assert_eq!(delivery.header("ce-id"), None);
+        verifier.verify(&parts(delivery, &target), &delivery.body, SystemTime::now()).unwrap();
+    }
+    assert!(kept.all().is_empty());
+
+    // The id is that of the event, and of no other.
+    soon(sender.send(&event("1"))).await.unwrap();
+    soon(sender.send(&event("2"))).await.unwrap();
+    let ids: Vec<_> =
+        target.deliveries().iter().map(|d| d.header("webhook-id").unwrap().to_owned()).collect();
+    assert!(ids[3] == ids[0] && ids[4] != ids[0]);
+}
+
+/// The head of a request, as a verifier sees it.
+fn parts(request: &TargetRequest, target: &TestTarget) -> http::request::Parts {
+    let mut built = Request::post(format!("http://{}{}", target.address(), request.path));
+    for (name, value) in &request.headers {
+        built = built.header(name, value);
+    }
+    built.body(()).unwrap().into_parts().0
+}
+
+#[tokio::test]
+async fn a_signature_of_the_attributes_allows_binary_mode() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let key = SigningKey::ed25519([7; 32]).unwrap();
+    let hook = Target::new(target.url("/hook")).sign(MessageSigner::new("2026", key.clone()));
+    let (_, sender, _) = open(hook, options());
+    soon(sender.send(&event("1"))).await.unwrap();
+    let delivery = &target.deliveries()[0];
+    assert_eq!((delivery.header("ce-id"), delivery.body.as_slice()), (Some("1"), b"payload".as_slice()));
+    let verifier = MessageSignatures::new("2026", key.verifying_key());
+    let verified = verifier.verify(&parts(delivery, &target), &delivery.body, SystemTime::now()).unwrap();
+    assert_eq!(verified.coverage, Coverage::Attributes);
+}
+
+#[tokio::test]
+async fn an_event_without_payload_goes_as_a_document() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options());
+    soon(sender.send(&Event::builder().id("1").source("/s").ty("t").build().unwrap())).await.unwrap();
+    let delivery = &target.deliveries()[0];
+    assert_eq!(delivery.header("content-type"), Some("application/cloudevents+json"));
+    assert!(!delivery.body.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_not_stored() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let hook = Target::new(target.url("/hook?p=q")).token("a&b").token_in_query();
+    let (_, sender, _) = open(hook, options());
+    soon(sender.send(&event("1"))).await.unwrap();
+    let (asked, delivered) = (&target.requests()[0], &target.requests()[1]);
+    assert_eq!((asked.path.as_str(), delivered.path.as_str()), ("/hook?p=q", "/hook?p=q&access_token=a%26b"));
+    assert_eq!(delivered.header("cache-control"), Some("no-store"));
+    assert_eq!(delivered.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn retry_after_is_kept_by_all_deliveries_to_the_target() {
+    for date in [false, true] {
+        let (started, wall) = (Instant::now(), SystemTime::now());
+        let wait = match date {
+            true => httpdate::fmt_http_date(wall + Duration::from_secs(2)),
+            false => "1".to_owned(),
+        };
+        let overloaded = Respond::status("429 Too Many Requests", &format!("retry-after: {wait}\r\n"));
+        let target = TestTarget::start(Respond::agree("*"), [overloaded, accepted()]).await;
+        let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options());
+        let mut changes = webhooks.changes();
+        let first = sender.enqueue(&event("1")).await.unwrap();
+        soon(target.wait_for(2)).await;
+        let paused = soon(changes.next()).await.unwrap();
+        assert!(matches!(paused.state, TargetState::Paused { until: Some(_), reason: Reason::Throttled }));
+        let second = sender.enqueue(&event("2")).await.unwrap();
+        soon(first).await.unwrap();
+        soon(second).await.unwrap();
+        assert_eq!(soon(changes.next()).await.unwrap().state, TargetState::Active);
+        let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+        // A date has whole seconds, and counts from the clock on the wall.
+        let earliest = match date {
+            true => started + httpdate::parse_http_date(&wait).unwrap().duration_since(wall).unwrap(),
+            false => at[0] + Duration::from_secs(1),
+        };
+        // The response took a moment to arrive.
+        assert!(at[1] + 20 * MS >= earliest && at[2] + 20 * MS >= earliest, "{wait}: {at:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_of_a_century_gives_up_and_pauses() {
+    for wait in ["3155760000", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let overloaded = Respond::status("429 Too Many Requests", &format!("retry-after: {wait}\r\n"));
+        let target = TestTarget::start(Respond::agree("*"), [overloaded]).await;
+        let (webhooks, sender, kept) = open(Target::new(target.url("/hook")).named("hook"), options());
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert!(error.retry_after().unwrap() > Duration::from_secs(3_000_000), "{wait}: {error}");
+        let again = soon(sender.send(&event("2"))).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::Timeout, "{wait}");
+        assert!(matches!(webhooks.state("hook"), Some(TargetState::Paused { .. })));
+        assert_eq!(target.deliveries().len(), 1, "{wait}");
+        let kept = kept.all();
+        assert_eq!((kept.len(), kept[0].attempts.len(), kept[1].attempts.len()), (2, 1, 0));
+        assert_eq!(kept[0].attempts[0].status.unwrap(), 429);
+    }
+}
+
+#[tokio::test]
+async fn overload_without_end_ends_at_the_deadline() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::status("429 Too Many Requests", "")]).await;
+    let mut options = options();
+    options.schedule = Schedule::exponential(5 * MS, 20 * MS).with_deadline(1000 * MS);
+    let (_, sender, kept) = open(Target::new(target.url("/hook")), options);
+    let started = Instant::now();
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    assert!(started.elapsed() < 8000 * MS);
+    assert!(target.deliveries().len() > 2);
+    assert!(kept.all()[0].attempts.len() > 2);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let target = TestTarget::start(
+        Respond::agree("*"),
+        [Respond::status("308 Permanent Redirect", "location: /hook\r\n")],
+    )
+    .await;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options());
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_temporary(), error.clause()),
+        (ErrorKind::Refused, false, Some("WEBHOOK-2.2-c"))
+    );
+    assert_eq!(methods(&target), ["OPTIONS", "POST"]);
+}
+
+#[tokio::test]
+async fn a_retired_target_is_disabled_until_it_is_resumed() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::status("410 Gone", ""), accepted()]).await;
+    let (webhooks, sender, kept) = open(Target::new(target.url("/hook")).named("hook"), options());
+    let mut changes = webhooks.changes();
+    soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(soon(changes.next()).await.unwrap().state, TargetState::Disabled(Reason::Gone));
+    let error = soon(sender.send(&event("2"))).await.unwrap_err();
+    assert!(error.to_string().contains("retired"), "{error}");
+    assert_eq!((target.deliveries().len(), kept.all().len()), (1, 1));
+    webhooks.resume("hook").unwrap();
+    soon(sender.send(&event("3"))).await.unwrap();
+    assert_eq!(soon(changes.next()).await.unwrap().state, TargetState::Active);
+}
+
+#[tokio::test]
+async fn a_target_that_fails_is_paused_and_probed() {
+    let fails = Respond::status("500 Internal Server Error", "");
+    let responses = std::iter::repeat_n(fails, 4).chain([accepted()]);
+    let target = TestTarget::start(Respond::agree("*"), responses).await;
+    let mut options = options();
+    (options.failures, options.first_pause) = (3, 150 * MS);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    let mut changes = webhooks.changes();
+    soon(sender.send(&event("1"))).await.unwrap();
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        states.push(soon(changes.next()).await.unwrap().state);
+    }
+    assert!(matches!(states[0], TargetState::Paused { reason: Reason::Failing, .. }));
+    assert!(
+        matches!(states[1], TargetState::Paused { reason: Reason::Failing, .. }) && states[0] != states[1]
+    );
+    assert_eq!(states[2], TargetState::Active);
+    let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
+    assert!(at[3] - at[2] >= 140 * MS && at[4] - at[3] >= 290 * MS, "{at:?}");
+}
+
+#[tokio::test]
+async fn a_paused_target_waits_and_a_disabled_one_gives_up() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let (webhooks, sender, kept) = open(Target::new(target.url("/hook")).named("hook"), options());
+    webhooks.pause("hook", None).unwrap();
+    let first = sender.enqueue(&event("1")).await.unwrap();
+    tokio::task::yield_now().await;
+    webhooks.resume("hook").unwrap();
+    soon(first).await.unwrap();
+    webhooks.pause("hook", None).unwrap();
+    let second = sender.enqueue(&event("2")).await.unwrap();
+    webhooks.disable("hook").unwrap();
+    assert_eq!(soon(second).await.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!((target.deliveries().len(), kept.all().len()), (1, 1));
+    assert_eq!(webhooks.pause("other", None).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn one_attempt_for_an_outbox_that_keeps_the_rest() {
+    let overloaded = Respond::status("503 Service Unavailable", "retry-after: 120\r\n");
+    let target = TestTarget::start(Respond::agree("*"), [overloaded]).await;
+    let mut options = options();
+    options.schedule = Schedule::new([]);
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+    // The target is paused: nothing is sent, and the wait is known at once.
+    let error = soon(sender.send(&event("2"))).await.unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(110));
+    assert_eq!(target.deliveries().len(), 1);
+}
+
+/// Resolves every name to this machine.
+struct Here;
+
+impl Resolve for Here {
+    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(vec!["127.0.0.1".parse().unwrap()])
+    }
+}
+
+#[tokio::test]
+async fn the_guard_refuses_before_anything_is_sent() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let strict = GuardedClient::new(UrlGuard::new(), Here, reqwest::Client::builder()).unwrap();
+    let webhooks = WebhookSender::new(strict, options());
+    for url in [
+        target.url("/hook").as_str(),
+        "https://127.0.0.1/hook",
+        "https://user@example.com/",
+        "file:///etc/passwd",
+    ] {
+        assert_eq!(webhooks.add(Target::new(url)).unwrap_err().kind(), ErrorKind::Refused, "{url}");
+    }
+    assert!(target.requests().is_empty());
+    // A name that resolves to this machine is found out when it is connected to.
+    let public = UrlGuard::new().allow_http().allow_any_port();
+    let webhooks =
+        WebhookSender::new(GuardedClient::new(public, Here, reqwest::Client::builder()).unwrap(), options());
+    let url = format!("http://partner.example:{}/hook", target.address().port());
+    webhooks.add(Target::new(url)).unwrap();
+    let error = soon(webhooks.into_sender().send(&event("1"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, false), "{error}");
+    assert!(error.to_string().contains("loopback"), "{error}");
+    assert!(target.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_hostile_target_takes_neither_time_nor_memory() {
+    for response in [
+        Respond::EndlessBody,
+        Respond::HeaderFlood,
+        Respond::Drip(50 * MS),
+        Respond::Silence,
+        Respond::HangUp,
+    ] {
+        let target = TestTarget::start(Respond::agree("*"), [response.clone()]).await;
+        let mut options = options();
+        (options.timeout, options.schedule) = (600 * MS, Schedule::new([]));
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        let started = Instant::now();
+        let sent = soon(sender.send(&event("1"))).await;
+        assert!(started.elapsed() < 5000 * MS, "{response:?}");
+        match response {
+            // The status has arrived: the event is there. The rest of the body is not read.
+            Respond::EndlessBody => drop(sent.unwrap()),
+            _ => assert!(sent.unwrap_err().is_temporary(), "{response:?}"),
+        }
+    }
+    // And so in the handshake.
+    for response in [Respond::EndlessBody, Respond::HeaderFlood, Respond::Drip(50 * MS), Respond::Silence] {
+        let target = TestTarget::start(response, [accepted()]).await;
+        let mut options = options();
+        (options.timeout, options.schedule) = (600 * MS, Schedule::new([]));
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        soon(sender.send(&event("1"))).await.unwrap_err();
+        assert!(target.deliveries().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn consent_by_callback_is_given_once_and_expires() {
+    let target = TestTarget::start(Respond::status("202 Accepted", ""), [accepted()]).await;
+    let mut options = options();
+    options.callback = Some("https://eventemitter.example.com/callback".into());
+    let hook = Target::new(target.url("/hook")).named("hook 1").rate(Rate::per_minute(6000).unwrap());
+    let (webhooks, sender, _) = open(hook, options.clone());
+    assert_eq!(soon(webhooks.register("hook 1")).await.unwrap(), Registered::Pending);
+    let waiting = sender.enqueue(&event("1")).await.unwrap();
+    let state = webhooks.state("hook 1").unwrap();
+    assert!(matches!(state, TargetState::Paused { reason: Reason::AwaitingConsent, .. }));
+
+    let callback = target.requests()[0].header("webhook-request-callback").unwrap().to_owned();
+    assert!(callback.starts_with("https://eventemitter.example.com/callback?id=hook+1&key="));
+    let call = |method: &str, url: &str, rate: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(rate) = rate {
+            request = request.header("webhook-allowed-rate", rate);
+        }
+        webhooks.callback(&request.body(()).unwrap().into_parts().0).status().as_u16()
+    };
+    assert_eq!(call("PUT", &callback, None), 405);
+    assert_eq!(call("GET", &callback.replace("hook+1", "hook+2"), None), 404);
+    assert_eq!(call("GET", "https://eventemitter.example.com/callback?id=hook+1&key=guess", None), 404);
+    assert_eq!(call("POST", &callback, Some("0")), 400);
+    assert_eq!(call("GET", &callback, None), 200);
+    assert_eq!(call("GET", &callback, None), 404, "a key is used once");
+    soon(waiting).await.unwrap();
+    assert_eq!(webhooks.state("hook 1"), Some(TargetState::Active));
+
+    // POST agrees, too, with a rate of its own; an expired key does not.
+    for (lifetime, status) in [(3_600_000 * MS, 200), (Duration::ZERO, 404)] {
+        let target = TestTarget::start(Respond::status("202 Accepted", ""), [accepted()]).await;
+        options.callback_lifetime = lifetime;
+        let (webhooks, _, _) = open(Target::new(target.url("/hook")).named("hook"), options.clone());
+        assert_eq!(soon(webhooks.register("hook")).await.unwrap(), Registered::Pending);
+        let callback = target.requests()[0].header("webhook-request-callback").unwrap().to_owned();
+        let request = Request::post(callback).header("webhook-allowed-rate", "5").body(()).unwrap();
+        assert_eq!(webhooks.callback(&request.into_parts().0).status(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_hangs_leaves_room_for_the_others() {
+    let hanging = TestTarget::start(Respond::agree("*"), [Respond::Silence]).await;
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let mut options = options();
+    (options.per_target, options.in_flight.messages) = (2, 4);
+    let (webhooks, sender, _) = open(Target::new(hanging.url("/hook")).named("hanging"), options);
+    webhooks.add(Target::new(target.url("/hook")).named("good")).unwrap();
+    let to = |id: &str, name: &str| Outgoing::from(&event(id)).to(name);
+    let _open = [
+        sender.enqueue(to("1", "hanging")).await.unwrap(),
+        sender.enqueue(to("2", "hanging")).await.unwrap(),
+    ];
+    for id in 0..10 {
+        soon(sender.send(to(&id.to_string(), "good"))).await.unwrap();
+    }
+    // With several targets, a message names its own.
+    assert_eq!(soon(sender.send(&event("3"))).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert!(webhooks.remove("hanging") && !webhooks.remove("hanging"));
+}

@@ -1,0 +1,210 @@
+//! Who may deliver: tokens and signatures, over sockets.
+
+use crate::tools::{SECRET, STRUCTURED, TOKEN, Target, bearer, document, soon, with_token};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_webhook::{
+    AccessToken,
+    receiver::{MemoryStore, VerifyToken, Webhook, WebhookOptions},
+    signature::{GitHub, Sign, StandardSigner, StandardWebhooks, Verified},
+};
+use http::{Method, Request, request::Parts};
+use std::time::{Duration, SystemTime};
+
+#[test]
+fn a_webhook_without_proof_of_the_sender_does_not_open() {
+    let open = |options: WebhookOptions| Webhook::open(options).map(|_| ());
+    let error = open(WebhookOptions::without_handshake()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.help().unwrap().contains("unauthenticated"));
+    open(WebhookOptions::without_handshake().unauthenticated()).unwrap();
+    open(WebhookOptions::without_handshake().token("")).unwrap_err();
+    let mut options = with_token();
+    options.http.accepted = http::StatusCode::OK;
+    open(options).unwrap_err();
+}
+
+#[tokio::test]
+async fn a_token_by_header_or_by_query_and_never_both() {
+    let (target, seen) = Target::accepting(with_token().token("new")).await;
+    let kind = ("content-type", STRUCTURED);
+    let bearer = bearer();
+    let by_header = target.post(&[kind, ("authorization", &bearer)], document("1")).await;
+    assert_eq!((by_header.status.as_u16(), by_header.header("cache-control")), (204, None));
+    let by_query =
+        target.send(Method::POST, &format!("?p=q&access_token={TOKEN}"), &[kind], document("2")).await;
+    assert_eq!((by_query.status.as_u16(), by_query.header("cache-control")), (204, Some("private")));
+    let rotated = target.post(&[kind, ("authorization", "bearer new")], document("3")).await;
+    assert_eq!(rotated.status, 204);
+
+    let query = format!("?access_token={TOKEN}");
+    let both = target.send(Method::POST, &query, &[kind, ("authorization", &bearer)], document("4")).await;
+    assert_eq!(both.status, 400);
+    for headers in [
+        vec![kind],
+        vec![kind, ("authorization", "Bearer wrong")],
+        vec![kind, ("authorization", "Basic bUZfOS5CNWYtNC4xSnFN")],
+    ] {
+        let refused = target.post(&headers, document("5")).await;
+        assert_eq!((refused.status.as_u16(), refused.header("www-authenticate")), (401, Some("Bearer")));
+    }
+    assert_eq!(target.post(&[kind, ("authorization", "Bearer")], document("6")).await.status, 400);
+    assert_eq!(target.send(Method::POST, "?access_token=", &[kind], document("6")).await.status, 401);
+    assert_eq!(seen.ids(), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_handler_does_not_see_the_token() {
+    let (target, mut receiver) = Target::open(with_token()).await;
+    let query = format!("?a=1&access_token={TOKEN}&b=2");
+    let headers = [("content-type", STRUCTURED), ("x-other", "kept")];
+    let respond = target.send(Method::POST, &query, &headers, document("1"));
+    let handle = async {
+        let delivery = soon(receiver.next()).await.unwrap().unwrap();
+        let parts: &Parts = delivery.native().unwrap();
+        assert_eq!(parts.uri, "/hook?a=1&b=2");
+        assert!(!format!("{parts:?}").contains(TOKEN));
+        assert_eq!(delivery.header_text("x-other").unwrap(), "kept");
+        delivery.accept().await.unwrap();
+    };
+    assert_eq!(tokio::join!(respond, handle).0.status, 204);
+}
+
+/// Accepts tokens that end in the number of a tenant.
+struct Tenants;
+
+impl VerifyToken for Tenants {
+    async fn verify(&self, token: &AccessToken<'_>, _: &Parts) -> Result<bool, Error> {
+        tokio::task::yield_now().await;
+        match token.expose() {
+            "issuer is down" => Err(Error::new(ErrorKind::Transport)),
+            token => Ok(token.starts_with("tenant-")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_of_the_application_decides() {
+    let options = WebhookOptions::without_handshake().verify_token(Tenants);
+    let (target, seen) = Target::accepting(options).await;
+    let mut statuses = Vec::new();
+    for (id, token) in [("1", "tenant-7"), ("2", "stranger"), ("3", "issuer is down")] {
+        let headers = [("content-type", STRUCTURED), ("authorization", &format!("Bearer {token}"))];
+        statuses.push(target.post(&headers, document(id)).await.status.as_u16());
+    }
+    assert_eq!((statuses, seen.ids()), (vec![204, 401, 503], vec!["1".to_owned()]));
+}
+
+/// The headers of Standard Webhooks for this body.
+fn signed(body: &str, id: &str, at: SystemTime) -> Vec<(String, String)> {
+    let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+    StandardSigner::new(SECRET).unwrap().sign(&mut parts, body.as_bytes(), id, at).unwrap();
+    let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    parts.headers.iter().map(text).collect()
+}
+
+fn refs(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+fn with_signature() -> WebhookOptions {
+    WebhookOptions::without_handshake().signature(StandardWebhooks::new(SECRET).unwrap())
+}
+
+#[tokio::test]
+async fn a_signature_of_the_body_allows_structured_mode_only() {
+    let (target, seen) = Target::accepting(with_signature()).await;
+    let (body, now) = (document("1"), SystemTime::now());
+    let mut headers = signed(&body, "msg_1", now);
+    headers.push(("content-type".into(), STRUCTURED.into()));
+    assert_eq!(target.post(&refs(&headers), body.clone()).await.status, 204);
+
+    // Changed, unsigned, old: the response does not say which.
+    let changed = target.post(&refs(&headers), document("2")).await;
+    let unsigned = target.post(&[("content-type", STRUCTURED)], body.clone()).await;
+    let mut headers = signed(&body, "msg_1", now - Duration::from_secs(301));
+    headers.push(("content-type".into(), STRUCTURED.into()));
+    let old = target.post(&refs(&headers), body).await;
+    for refused in [changed, unsigned, old] {
+        assert_eq!(refused.status, 403);
+        assert_eq!(refused.problem("detail"), "the signature was refused");
+    }
+
+    // In binary mode the attributes would be whatever the network made of them.
+    let mut binary = signed("payload", "msg_2", now);
+    for (name, value) in [("specversion", "1.0"), ("id", "3"), ("source", "/s"), ("type", "t")]
+        .map(|(n, v)| (format!("ce-{n}"), v))
+    {
+        binary.push((name, value.into()));
+    }
+    binary.push(("content-type".into(), "text/plain".into()));
+    let refused = target.post(&refs(&binary), "payload").await;
+    assert_eq!(refused.status, 415);
+    assert!(refused.header("accept").unwrap().contains(STRUCTURED));
+    assert_eq!(seen.ids(), ["1"]);
+
+    let (target, seen) = Target::accepting(with_signature().unsigned_attributes()).await;
+    assert_eq!(target.post(&refs(&binary), "payload").await.status, 204);
+    assert_eq!(seen.ids(), ["3"]);
+}
+
+#[tokio::test]
+async fn what_was_signed_can_be_replayed_once_at_most() {
+    let (target, mut receiver) = Target::open(with_signature().idempotency(MemoryStore::new(10))).await;
+    let body = document("1");
+    let mut headers = signed(&body, "msg_1", SystemTime::now());
+    headers.push(("content-type".into(), STRUCTURED.into()));
+    let headers = refs(&headers);
+    let first = target.post(&headers, body.clone());
+    let handle = async {
+        let delivery = soon(receiver.next()).await.unwrap().unwrap();
+        let parts: &Parts = delivery.native().unwrap();
+        assert_eq!(parts.extensions.get::<Verified>().unwrap().id.as_deref(), Some("msg_1"));
+        // The same delivery while this one is not finished: never 2xx.
+        let meanwhile = target.post(&headers, body.clone()).await;
+        assert_eq!((meanwhile.status.as_u16(), meanwhile.header("retry-after")), (503, Some("1")));
+        delivery.accept().await.unwrap();
+    };
+    assert_eq!(tokio::join!(first, handle).0.status, 204);
+    assert_eq!(target.post(&headers, body).await.status, 204);
+    assert_eq!(receiver.metrics().received, 1);
+}
+
+#[tokio::test]
+async fn requests_that_are_no_events_can_be_converted() {
+    let options = WebhookOptions::without_handshake().signature(GitHub::new("secret").unwrap()).convert(
+        |parts, body| {
+            let header =
+                |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let event = cloudevents_core::Event::builder()
+                .id(header("x-github-delivery"))
+                .source("https://github.com/octo/repo")
+                .ty(format!("com.github.{}", header("x-github-event")));
+            Ok(event.payload("application/json", cloudevents_core::Payload::body(body.clone())).build()?)
+        },
+    );
+    let (target, mut receiver) = Target::open(options).await;
+    let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+    GitHub::new("secret")
+        .unwrap()
+        .sign(&mut parts, br#"{"action":"opened"}"#, "1", SystemTime::now())
+        .unwrap();
+    let signature = parts.headers["x-hub-signature-256"].to_str().unwrap().to_owned();
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-github-event", "issues"),
+        ("x-github-delivery", "72d3162e"),
+        ("x-hub-signature-256", &signature),
+    ];
+    let respond = target.post(&headers, r#"{"action":"opened"}"#);
+    let handle = async {
+        let delivery = soon(receiver.next()).await.unwrap().unwrap();
+        let event = delivery.event().unwrap();
+        assert_eq!((event.ty(), event.id()), ("com.github.issues", "72d3162e"));
+        delivery.accept().await.unwrap();
+    };
+    assert_eq!(tokio::join!(respond, handle).0.status, 204);
+    let nameless = [("content-type", "application/json"), ("x-hub-signature-256", &signature)];
+    assert_eq!(target.post(&nameless, r#"{"action":"opened"}"#).await.status, 400);
+}

@@ -1,0 +1,223 @@
+//! What deliveries get as their response, over sockets.
+
+use crate::tools::{STRUCTURED, TOKEN, Target, bearer, document, soon, with_token};
+use cloudevents_core::{ErrorKind, Event};
+use cloudevents_webhook::{
+    deliver::Practice,
+    handshake::Rate,
+    receiver::{MemoryStore, WebhookOptions},
+};
+use http::{Method, StatusCode};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_settlement_is_the_response() {
+    let (target, mut receiver) = Target::open(with_token()).await;
+    for settlement in ["accept", "retry", "release", "reject"] {
+        let respond = target.event("1");
+        let handle = async {
+            let delivery = soon(receiver.next()).await.unwrap().unwrap();
+            match settlement {
+                "accept" => delivery.accept(),
+                "retry" => delivery.retry(Duration::from_millis(2500)),
+                "release" => delivery.release(),
+                _ => delivery.reject("the order is closed"),
+            }
+            .await
+            .unwrap();
+        };
+        let (response, ()) = tokio::join!(respond, handle);
+        let expected = match settlement {
+            "accept" => (204, None),
+            "retry" => (503, Some("3")),
+            "release" => (503, Some("1")),
+            _ => (422, None),
+        };
+        assert_eq!((response.status.as_u16(), response.header("retry-after")), expected, "{settlement}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_200_with_a_content_type_and_204_without_a_payload() {
+    let (target, mut receiver) = Target::open(with_token()).await;
+    let event = || Event::builder().id("2").source("/s").ty("t");
+    for (reply, status, kind) in [
+        (event().text("hello").build().unwrap(), 200, Some("text/plain; charset=UTF-8")),
+        (event().build().unwrap(), 204, None),
+    ] {
+        let respond = target.event("1");
+        let handle = async {
+            let delivery = soon(receiver.next()).await.unwrap().unwrap();
+            delivery.reply(&reply).await.unwrap();
+            delivery.accept().await.unwrap();
+        };
+        let (response, ()) = tokio::join!(respond, handle);
+        assert_eq!((response.status.as_u16(), response.header("ce-id")), (status, Some("2")));
+        assert_eq!(response.header("content-type").is_some(), kind.is_some());
+        assert_eq!(response.body.is_empty(), kind.is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_acceptance_can_be_202() {
+    let mut options = with_token();
+    options.http.accepted = StatusCode::ACCEPTED;
+    let (target, _seen) = Target::accepting(options).await;
+    assert_eq!(target.event("1").await.status, 202);
+}
+
+#[tokio::test]
+async fn what_is_no_delivery_is_refused() {
+    let mut options = with_token();
+    options.http.receiver.decoding.limits.bytes = 1000;
+    let (target, seen) = Target::accepting(options).await;
+    let bearer = bearer();
+    let post = async |content_type: Option<&'static str>, body: String| {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(content_type.map(|kind| ("content-type", kind)));
+        let response = target.post(&headers, body).await;
+        (response.status.as_u16(), response)
+    };
+    let (status, response) = post(Some("foo/bar"), document("1")).await;
+    assert_eq!((status, response.header("accept").unwrap().contains(STRUCTURED)), (415, true));
+    assert_eq!(post(Some("application/cloudevents+toml"), document("1")).await.0, 415);
+    let (status, response) = post(None, document("1")).await;
+    assert_eq!((status, response.problem("clause")), (400, "WEBHOOK-2.1-c".into()));
+    let (status, response) = post(Some(STRUCTURED), String::new()).await;
+    assert_eq!((status, response.problem("clause")), (400, "WEBHOOK-2.1-d".into()));
+    assert_eq!(post(Some(STRUCTURED), document(&"x".repeat(1000))).await.0, 413);
+    let (status, response) = post(Some(STRUCTURED), r#"{"specversion":"1.0"}"#.into()).await;
+    assert_eq!((status, response.problem("code")), (400, "missing-attribute".into()));
+    assert!(seen.ids().is_empty());
+}
+
+#[tokio::test]
+async fn batches_come_as_one_delivery_or_are_refused() {
+    let batch = format!("[{},{}]", document("1"), document("2"));
+    let headers = [("content-type", "application/cloudevents-batch+json"), ("authorization", &bearer())];
+    let (target, seen) = Target::accepting(with_token()).await;
+    assert_eq!(target.post(&headers, batch.clone()).await.status, 204);
+    assert_eq!(seen.ids(), ["1", "2"]);
+    let (target, seen) = Target::accepting(with_token().refuse_batches()).await;
+    assert_eq!(target.post(&headers, batch).await.status, 415);
+    assert!(seen.ids().is_empty());
+}
+
+#[tokio::test]
+async fn header_only_deliveries_are_an_option() {
+    let bearer = bearer();
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+        ("authorization", &bearer),
+    ];
+    let (target, _seen) = Target::accepting(with_token()).await;
+    assert_eq!(target.post(&headers, "").await.status, 400);
+    let (target, seen) = Target::accepting(with_token().header_only()).await;
+    assert_eq!(target.post(&headers, "").await.status, 204);
+    assert_eq!(seen.ids(), ["1"]);
+}
+
+#[tokio::test]
+async fn beyond_the_rate_comes_429_with_retry_after() {
+    let (target, seen) = Target::accepting(with_token().highest_rate(Rate::per_minute(3).unwrap())).await;
+    for id in ["1", "2", "3"] {
+        assert_eq!(target.event(id).await.status, 204);
+    }
+    let over = target.event("4").await;
+    let after: u64 = over.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!((over.status.as_u16(), (1..=20).contains(&after)), (429, true), "{after}");
+    assert_eq!(seen.ids().len(), 3);
+}
+
+#[tokio::test]
+async fn a_retired_target_is_gone() {
+    let (target, _seen) = Target::accepting(with_token()).await;
+    assert_eq!(target.event("1").await.status, 204);
+    target.webhook.retire();
+    assert_eq!(target.event("2").await.status, 410);
+    assert_eq!(target.options(&[("webhook-request-origin", "a.example")]).await.status, 410);
+}
+
+#[tokio::test]
+async fn senders_get_statuses_that_they_understand() {
+    let (target, _seen) = Target::accepting(with_token().senders(Practice::EventGrid)).await;
+    let headers = [("content-type", "foo/bar"), ("authorization", &bearer())];
+    assert_eq!(target.post(&headers, document("1")).await.status, 400);
+    let (target, mut receiver) = Target::open(with_token().senders(Practice::EventGrid)).await;
+    for (settlement, status) in [("reject", 400), ("retry", 503)] {
+        let handle = async {
+            let delivery = soon(receiver.next()).await.unwrap().unwrap();
+            match settlement {
+                "reject" => delivery.reject("no").await.unwrap(),
+                _ => delivery.retry(Duration::from_secs(1)).await.unwrap(),
+            }
+        };
+        assert_eq!(tokio::join!(target.event("1"), handle).0.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_is_late_gets_its_settlement_counted_with_a_store() {
+    let options = with_token().respond_within(Duration::from_millis(50)).idempotency(MemoryStore::new(10));
+    let (target, mut receiver) = Target::open(options).await;
+    assert_eq!(target.event("1").await.status, 503);
+    let delivery = soon(receiver.next()).await.unwrap().unwrap();
+    assert_eq!(target.event("1").await.status, 503); // still being processed
+    delivery.accept().await.unwrap();
+    // The store has it as soon as the task has run.
+    soon(async { while target.event("1").await.status != 204 {} }).await;
+    assert_eq!(receiver.metrics().received, 1);
+
+    // A delivery that was not processed is forgotten.
+    let (target, mut receiver) = Target::open(with_token().idempotency(MemoryStore::new(10))).await;
+    let respond = target.event("2");
+    let handle = async { soon(receiver.next()).await.unwrap().unwrap().retry(Duration::ZERO).await.unwrap() };
+    assert_eq!(tokio::join!(respond, handle).0.status, 503);
+    let handle = async { soon(receiver.next()).await.unwrap().unwrap().accept().await.unwrap() };
+    assert_eq!(tokio::join!(target.event("2"), handle).0.status, 204);
+}
+
+#[tokio::test]
+async fn a_handler_that_is_late_learns_it_without_a_store() {
+    let (target, mut receiver) = Target::open(with_token().respond_within(Duration::from_millis(50))).await;
+    let late = target.event("1").await;
+    assert_eq!((late.status.as_u16(), late.header("retry-after")), (503, Some("1")));
+    let delivery = soon(receiver.next()).await.unwrap().unwrap();
+    assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn a_drained_receiver_responds_503() {
+    let (target, mut receiver) = Target::open(with_token()).await;
+    soon(receiver.drain(Duration::from_secs(5))).await.unwrap();
+    assert_eq!(target.event("1").await.status, 503);
+}
+
+const VALIDATION: &str = r#"[{"id":"2d1781af-3a4c-4d7c-bd0c-e34b19da4e66","topic":"/subscriptions/xxxxxxxx","subject":"","data":{"validationCode":"512d38b6-c7b8-40c8-89fe-f46f9e9622b6","validationUrl":"https://rp-eastus2.eventgrid.azure.net:553/eventsubscriptions/estest/validate?id=1"},"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","eventTime":"2018-01-25T22:12:19.4556811Z","metadataVersion":"1","dataVersion":"1"}]"#;
+
+#[tokio::test]
+async fn the_validation_of_event_grid_is_an_option() {
+    let headers = |name| {
+        [
+            ("content-type", "application/json; charset=utf-8"),
+            ("aeg-event-type", "SubscriptionValidation"),
+            ("aeg-subscription-name", name),
+        ]
+    };
+    let query = format!("?access_token={TOKEN}");
+    let ask = async |options: WebhookOptions, query: &str, name| {
+        let (target, _seen) = Target::accepting(options).await;
+        target.send(Method::POST, query, &headers(name), VALIDATION).await
+    };
+    let agreed = ask(with_token().event_grid_validation(["orders"]), &query, "ORDERS").await;
+    assert_eq!((agreed.status.as_u16(), agreed.header("content-type")), (200, Some("application/json")));
+    assert_eq!(agreed.body, r#"{"validationResponse":"512d38b6-c7b8-40c8-89fe-f46f9e9622b6"}"#);
+
+    // Another subscription, no token, not opted in.
+    assert_eq!(ask(with_token().event_grid_validation(["orders"]), &query, "OTHERS").await.status, 415);
+    assert_eq!(ask(with_token().event_grid_validation(["orders"]), "", "ORDERS").await.status, 401);
+    assert_eq!(ask(with_token(), &query, "ORDERS").await.status, 415);
+}

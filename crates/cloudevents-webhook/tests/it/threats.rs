@@ -1,0 +1,25 @@
+//! What the threat model of `docs/webhooks.md` promises is shown by the tests that it names.
+
+use std::{fs, path::Path};
+
+#[test]
+fn every_defence_is_backed_by_tests_that_exist() {
+    let crate_ = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(crate_.join("../../docs/webhooks.md")).unwrap();
+    let (_, model) = page.split_once("## Threat model").unwrap();
+    let mut defences = 0;
+    for row in model.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| threat")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 3, "{row}");
+        let tests: Vec<(&str, &str)> =
+            cells[2].split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+        assert!(!tests.is_empty(), "no test backs: {row}");
+        for (file, test) in tests {
+            let path = crate_.join("tests/it").join(file).with_extension("rs");
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            assert!(text.contains(&format!("fn {test}(")), "there is no test {file}::{test}");
+        }
+        defences += 1;
+    }
+    assert!(defences > 15, "the tables were not read: {defences} rows");
+}

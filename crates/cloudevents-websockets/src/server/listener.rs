@@ -1,0 +1,174 @@
+//! Accepting connections and serving them.
+
+use super::{
+    WsServerOptions,
+    upgrade::{Accepted, Taken, accept},
+};
+use crate::tungstenite029::{Inbox, Via};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::{
+    Outcome, ReceiverCapabilities, Settlement,
+    queue::{Arrived, QueueSource},
+};
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// The pause after a connection could not be accepted (without free file descriptors, for example).
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long connections get to close when the receiver stops.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A server that listens, and what its connections hand over.
+pub(super) struct Listening {
+    incoming: mpsc::UnboundedReceiver<Taken>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    pub(super) fn start(listener: TcpListener, path: Arc<str>, options: Arc<WsServerOptions>) -> Self {
+        let (inbox, incoming) = Inbox::new(options.receiver.decoding.limits.bytes);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, Shared { path, options, inbox, stopped }));
+        Self { incoming, stop, task }
+    }
+}
+
+impl QueueSource for Listening {
+    type Tag = ();
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Arrived<()>, Error> {
+        match self.incoming.recv().await {
+            Some((received, _permit)) => Ok(Arrived { received, tag: (), attempt: 1 }),
+            None => Err(Error::new(ErrorKind::Transport).with_detail("the server has ended early")),
+        }
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
+        let (received, _permit) = self.incoming.try_recv().ok()?;
+        Some(Ok(Arrived { received, tag: (), attempt: 1 }))
+    }
+
+    async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {
+        Ok(Outcome::done())
+    }
+
+    /// Closes every connection as going away.
+    async fn close(mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        let _ = timeout(LAST_WORDS, &mut self.task).await;
+        Ok(())
+    }
+}
+
+/// Ends the connections: their tasks close them.
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Waits until the server is stopped, or is gone.
+async fn reached(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Shared {
+    path: Arc<str>,
+    options: Arc<WsServerOptions>,
+    inbox: Inbox,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Serves until it is stopped and every connection has ended.
+async fn serve(listener: TcpListener, shared: Shared) {
+    let mut connections = JoinSet::new();
+    let mut stopped = shared.stopped.clone();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let room = connections.len() < shared.options.connections.max(1);
+        tokio::select! {
+            biased;
+            () = reached(&mut stopped) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            taken = listener.accept(), if room => match taken {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer, shared.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
+    let _ = stream.set_nodelay(true);
+    let accepted = Mutex::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (response, upgrade) = answer(request, &shared);
+        if let Some(upgrade) = upgrade {
+            *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+        }
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.options.header_deadline)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut stopped = shared.stopped.clone();
+    let served = tokio::select! {
+        served = served => served,
+        () = reached(&mut stopped) => return,
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    let Some(accepted) = accepted.into_inner().unwrap_or_else(PoisonError::into_inner) else { return };
+    let via = Via { path: (&*shared.path).into(), peer: Some(peer) };
+    let connected = accepted.connect(via, &shared.options, Some(shared.inbox.clone())).await;
+    let connection = match connected {
+        Ok(connection) => connection,
+        Err(error) => return tracing::debug!(%error, "a connection was not upgraded"),
+    };
+    tokio::select! {
+        _ = connection.ended() => {}
+        () = reached(&mut stopped) => connection.close(CloseCode::Away).await,
+    }
+}
+
+fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Option<Accepted>) {
+    let (mut parts, _) = request.into_parts();
+    if parts.uri.path() != &*shared.path {
+        let mut response = Response::new("there is nothing at this path\n".to_owned());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return (response, None);
+    }
+    accept(&mut parts, &shared.options)
+}

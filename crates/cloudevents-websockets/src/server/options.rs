@@ -1,0 +1,97 @@
+//! How to listen.
+
+use crate::{
+    Subprotocol,
+    tungstenite029::{KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
+};
+use cloudevents_core::{DecodeOptions, Formats};
+use cloudevents_transport::{Bounds, ReceiverOptions, SenderOptions, queue::QueueOptions};
+use std::time::Duration;
+
+/// How a server takes WebSocket connections.
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_websockets::WsServerOptions;
+///
+/// let mut options = WsServerOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().dropping_rejected();
+/// options.connections = 100;
+/// options.origins = Some(vec!["https://dashboard.example".into()]);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WsServerOptions {
+    /// How messages are decoded, the policy, and how many may be in flight: received and not settled. JSON is always among the formats.
+    /// [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger one ends its connection.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages.
+    pub queue: QueueOptions,
+    /// Options of the senders to the clients, in a router of axum.
+    pub sender: SenderOptions,
+    /// Upper bounds for messages that wait to be written to one client. Default: 1,024 messages, 64 MiB.
+    pub sending: Bounds,
+    /// The subprotocols that are supported. Default: those whose formats are among the options of the receiver; JSON is always there.
+    pub subprotocols: Option<Vec<Subprotocol>>,
+    /// The origins of web pages that may connect, as in the header `Origin`: `https://dashboard.example`. Browsers let every page connect to
+    /// every server, with the user's cookies. Requests without this header do not come from web pages. Default: all.
+    pub origins: Option<Vec<Box<str>>>,
+    /// How long the head of the handshake may take. Default: 30 seconds.
+    pub header_deadline: Duration,
+    /// How long a client may be silent before it is pinged. When it is silent for twice as long, its connection is closed. Default: 20 seconds.
+    pub keep_alive: Duration,
+    /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
+    pub message_deadline: Duration,
+    /// Connections at once; more of them wait to be accepted. Default: 1,024. Each may hold one message of the largest size that has not arrived completely.
+    pub connections: usize,
+}
+
+impl Default for WsServerOptions {
+    fn default() -> Self {
+        Self {
+            receiver: ReceiverOptions::default(),
+            queue: QueueOptions::default(),
+            sender: SenderOptions::default(),
+            sending: Bounds::default(),
+            subprotocols: None,
+            origins: None,
+            header_deadline: Duration::from_secs(30),
+            keep_alive: KEEP_ALIVE,
+            message_deadline: MESSAGE_DEADLINE,
+            connections: 1024,
+        }
+    }
+}
+
+impl From<ReceiverOptions> for WsServerOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for WsServerOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+impl WsServerOptions {
+    pub(crate) fn liveness(&self) -> Liveness {
+        Liveness { keep_alive: self.keep_alive, message_deadline: self.message_deadline }
+    }
+
+    /// The subprotocols, of which only those with a known format can be spoken.
+    pub(crate) fn supported(&self) -> Vec<Subprotocol> {
+        let formats: &Formats = &self.receiver.decoding.formats;
+        let wanted = self.subprotocols.as_deref().unwrap_or(Subprotocol::ALL);
+        let known =
+            |subprotocol: &Subprotocol| cloudevents_json::find(&subprotocol.format(), formats).is_ok();
+        wanted.iter().copied().filter(known).collect()
+    }
+
+    /// Whether a page of this origin may connect.
+    pub(super) fn lets_in(&self, origin: &[u8]) -> bool {
+        self.origins.as_ref().is_none_or(|origins| origins.iter().any(|known| known.as_bytes() == origin))
+    }
+}

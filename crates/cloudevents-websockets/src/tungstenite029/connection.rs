@@ -1,0 +1,227 @@
+//! A connection and the task that owns it.
+
+use super::{
+    failure,
+    options::Liveness,
+    received::{ReceivedMessage, Via},
+    socket::{Command, FAREWELL, Socket},
+    stream::{Io, Metered},
+};
+use crate::{Subprotocol, decode::decode_parts};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+#[cfg(feature = "axum08")]
+use cloudevents_transport::Connectivity;
+use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::frame::coding::CloseCode},
+};
+
+/// The messages that may be read ahead of the receiver.
+pub(crate) const AHEAD: usize = 64;
+
+/// Returns the current runtime, on which tasks are spawned and connections live.
+pub(crate) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+}
+
+/// Where received messages go, with their share of the bounds.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    pub(crate) messages: mpsc::UnboundedSender<(Received, Permit)>,
+    /// Bounds what was read and not taken.
+    pub(crate) room: InFlight,
+}
+
+impl Inbox {
+    /// Returns an inbox and the end to take messages from. `bytes` is the limit of one message.
+    pub(crate) fn new(bytes: usize) -> (Self, mpsc::UnboundedReceiver<(Received, Permit)>) {
+        let (messages, taken) = mpsc::unbounded_channel();
+        (Self { messages, room: InFlight::new(Bounds { messages: AHEAD, bytes }) }, taken)
+    }
+}
+
+/// A connection. Its task ends it when this is dropped, after writing what was sent.
+pub(crate) struct Connection {
+    pub(crate) subprotocol: Subprotocol,
+    commands: mpsc::UnboundedSender<Command>,
+    /// Why it has ended. Closed by this side, the error is of kind `Closed`.
+    ended: watch::Receiver<Option<Error>>,
+    /// What arrives, until a receiver takes it.
+    incoming: Mutex<Option<mpsc::UnboundedReceiver<(Received, Permit)>>>,
+}
+
+impl Connection {
+    /// Starts the task of a connection whose messages go to an inbox of its own, or are discarded.
+    pub(crate) fn start(
+        stream: WebSocketStream<Metered<Io>>,
+        (subprotocol, via): (Subprotocol, Via),
+        decoding: &DecodeOptions,
+        liveness: Liveness,
+        receives: bool,
+    ) -> Self {
+        let (inbox, incoming) = Inbox::new(decoding.limits.bytes);
+        let inbox = receives.then_some(inbox);
+        let incoming = receives.then_some(incoming);
+        Self::with_inbox(stream, (subprotocol, via), decoding, liveness, inbox, incoming)
+    }
+
+    /// Starts the task of a connection whose messages go to this inbox.
+    pub(crate) fn with_inbox(
+        stream: WebSocketStream<Metered<Io>>,
+        (subprotocol, via): (Subprotocol, Via),
+        decoding: &DecodeOptions,
+        liveness: Liveness,
+        inbox: Option<Inbox>,
+        incoming: Option<mpsc::UnboundedReceiver<(Received, Permit)>>,
+    ) -> Self {
+        let (commands, sent) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(None);
+        let socket = Socket::new(stream, sent, liveness);
+        let reading = Reading { inbox, subprotocol, decoding: decoding.clone(), via: Arc::new(via) };
+        tokio::spawn(reading.run(socket, Ended(end)));
+        Self { subprotocol, commands, ended, incoming: Mutex::new(incoming) }
+    }
+
+    /// Hands a message to the task. It comes back if the connection has ended.
+    pub(crate) fn send(
+        &self,
+        message: Message,
+        permit: Permit,
+    ) -> Result<Outcome<Receipt>, (Message, Permit)> {
+        let (resolver, outcome) = Outcome::channel();
+        match self.commands.send(Command::Send(message, resolver, permit)) {
+            Ok(()) => Ok(outcome),
+            Err(mpsc::error::SendError(Command::Send(message, resolver, permit))) => {
+                resolver.resolve(Err(failure::closed(None)));
+                Err((message, permit))
+            }
+            Err(_) => Ok(outcome), // is never another command
+        }
+    }
+
+    /// Closes the connection after everything sent before, and waits until that is done, for a limited time.
+    pub(crate) async fn close(&self, code: CloseCode) {
+        let _ = self.commands.send(Command::Close(code));
+        let _ = tokio::time::timeout(FAREWELL.saturating_mul(2), self.ended()).await;
+    }
+
+    /// Closes the connection after everything sent before, and does not wait.
+    pub(crate) fn hang_up(&self, code: CloseCode) {
+        let _ = self.commands.send(Command::Close(code));
+    }
+
+    /// Waits until the connection has ended, and returns why.
+    pub(crate) async fn ended(&self) -> Error {
+        let mut ended = self.ended.clone();
+        let error = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(|| failure::closed(None))
+    }
+
+    /// The state of the connection, which is not made again.
+    #[cfg(feature = "axum08")]
+    pub(crate) fn connectivity(&self) -> Connectivity {
+        let (reporter, connectivity) = Connectivity::channel();
+        reporter.connected(None);
+        let mut ended = self.ended.clone();
+        tokio::spawn(async move {
+            let error = ended.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+            reporter.failed(&error.unwrap_or_else(|| failure::closed(None)));
+        });
+        connectivity
+    }
+
+    /// Takes what arrives; `None` if it was taken before.
+    pub(crate) fn take_incoming(&self) -> Option<mpsc::UnboundedReceiver<(Received, Permit)>> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("subprotocol", &self.subprotocol).finish_non_exhaustive()
+    }
+}
+
+/// Reports the end, also of a task that panics or whose runtime ends.
+struct Ended(watch::Sender<Option<Error>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let error = failure::disconnected("the connection has ended; the peer may have the message, or not");
+        self.0.send_if_modified(|ended| {
+            let open = ended.is_none();
+            if open {
+                *ended = Some(error);
+            }
+            open
+        });
+    }
+}
+
+/// The task of a connection.
+struct Reading {
+    inbox: Option<Inbox>,
+    subprotocol: Subprotocol,
+    decoding: DecodeOptions,
+    via: Arc<Via>,
+}
+
+impl Reading {
+    async fn run(mut self, mut socket: Socket, ended: Ended) {
+        let error = self.serve(&mut socket).await;
+        drop(self.inbox.take()); // what was received comes first, then the end
+        tracing::debug!(%error, peer = ?self.via.peer, "a WebSocket connection has ended");
+        socket.end(&error).await;
+        ended.0.send_replace(Some(error));
+    }
+
+    /// Returns why the connection ends.
+    async fn serve(&mut self, socket: &mut Socket) -> Error {
+        loop {
+            if self.inbox.as_ref().is_some_and(|inbox| inbox.messages.is_closed()) {
+                self.inbox = None;
+            }
+            let full = self.inbox.as_ref().map(|inbox| &inbox.room).filter(|room| !room.has_room());
+            let read = match full {
+                Some(room) if !socket.is_closing() => tokio::select! {
+                    biased;
+                    read = socket.next(false) => read,
+                    () = room.ready() => continue,
+                },
+                _ => socket.next(true).await,
+            };
+            let message = match read {
+                Ok(message) => message,
+                Err(error) => return error,
+            };
+            let wrong = message.is_text() != self.subprotocol.is_text();
+            match &self.inbox {
+                // Behind a close frame of this side, what does not fit is dropped.
+                Some(inbox) if full.is_none() => {
+                    let permit = inbox.room.take(message.len());
+                    let _ = inbox.messages.send((self.received(message), permit));
+                }
+                _ => tracing::debug!(peer = ?self.via.peer, "a message was received that no receiver takes"),
+            }
+            if wrong {
+                return failure::wrong_frame(self.subprotocol);
+            }
+        }
+    }
+
+    /// The document is decoded when the program reads the event.
+    fn received(&self, message: Message) -> Received {
+        let message = ReceivedMessage::new(message, Arc::clone(&self.via));
+        let decoded = decode_parts(message.is_text(), message.document(), self.subprotocol, &self.decoding);
+        Received::new(decoded, message)
+    }
+}

@@ -1,0 +1,182 @@
+//! Connecting, and receiving from a connection.
+
+use super::{
+    connection::Connection,
+    failure,
+    options::Target,
+    received::Via,
+    socket::config,
+    stream::{Io, Metered},
+};
+use crate::chosen;
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    Bounds, Host, InFlight, Outcome, Permit, Received, ReceiverCapabilities, Settlement,
+    connect::{Connect, Shared},
+    queue::{Arrived, QueueSource},
+};
+use std::sync::Arc;
+use tokio::{net::TcpStream, sync::mpsc};
+use tokio_tungstenite::{
+    client_async_with_config,
+    tungstenite::{http::header::SEC_WEBSOCKET_PROTOCOL, protocol::frame::coding::CloseCode},
+};
+
+/// Connects.
+#[derive(Clone)]
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) decoding: DecodeOptions,
+    /// Whether a receiver takes what arrives. It is discarded otherwise.
+    pub(super) receives: bool,
+}
+
+impl Connect for Linking {
+    type Connection = Arc<Connection>;
+
+    async fn connect(&self, host: &Host) -> Result<Arc<Connection>, Error> {
+        let Self { target, decoding, receives } = self;
+        let request = target.request(host)?;
+        let port = host.port().unwrap_or(80);
+        let stream = TcpStream::connect((host.name(), port)).await.map_err(|error| {
+            failure::disconnected(format!("no connection to {host}: {error}")).with_source(error)
+        })?;
+        let _ = stream.set_nodelay(true);
+        let peer = stream.peer_addr().ok();
+        let stream = self.secured(host, stream).await?;
+        let stream = Metered::after_head(stream);
+        let (stream, response) =
+            client_async_with_config(request, stream, Some(config(decoding.limits.bytes)))
+                .await
+                .map_err(failure::handshake)?;
+        let values = response.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let values = values.map(|value| value.to_str().unwrap_or_default());
+        let subprotocol = chosen(values, &target.options.subprotocols)?;
+        let via = Via { path: target.path.clone(), peer };
+        let connection =
+            Connection::start(stream, (subprotocol, via), decoding, target.liveness(), *receives);
+        Ok(Arc::new(connection))
+    }
+
+    async fn lost(&self, connection: &Arc<Connection>) -> Error {
+        connection.ended().await
+    }
+}
+
+impl Linking {
+    #[cfg(feature = "tls")]
+    async fn secured(&self, host: &Host, stream: TcpStream) -> Result<Io, Error> {
+        if self.target.tls {
+            let name = host.name();
+            return Ok(Box::new(self.target.options.tls.connect(name, stream).await?));
+        }
+        Ok(Box::new(stream))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secured(&self, _: &Host, stream: TcpStream) -> Result<Io, Error> {
+        Ok(Box::new(stream))
+    }
+}
+
+/// The receiving end of a connection of its own.
+pub(super) struct Receiving(pub(super) Linking);
+
+impl Connect for Receiving {
+    type Connection = Source;
+
+    async fn connect(&self, host: &Host) -> Result<Source, Error> {
+        Source::new(self.0.connect(host).await?, Ends::Closing)
+    }
+}
+
+/// The receiving end of a connection that a sender shares. The shared connection is made by [`Shared`].
+pub(super) struct ReceivingShared(pub(super) Shared<Linking>);
+
+impl Connect for ReceivingShared {
+    type Connection = Source;
+
+    async fn connect(&self, _: &Host) -> Result<Source, Error> {
+        let (number, connection) = self.0.get().await?;
+        Source::new(connection, Ends::Shared).inspect_err(|error| self.0.lost(number, error))
+    }
+}
+
+/// What a source does when its connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// Another connection is made. The source closes this one.
+    Closing,
+    /// Another connection is made, if the sender has not closed it.
+    Shared,
+    /// The receiver ends.
+    #[cfg_attr(not(feature = "axum08"), allow(dead_code))]
+    Last,
+}
+
+/// Takes messages from a connection.
+pub(crate) struct Source {
+    incoming: mpsc::UnboundedReceiver<(Received, Permit)>,
+    connection: Arc<Connection>,
+    ends: Ends,
+    /// Messages that were taken and not settled.
+    unsettled: InFlight,
+}
+
+impl Source {
+    pub(crate) fn new(connection: Arc<Connection>, ends: Ends) -> Result<Self, Error> {
+        let unsettled = InFlight::new(Bounds { messages: usize::MAX, bytes: usize::MAX });
+        match connection.take_incoming() {
+            Some(incoming) => Ok(Self { incoming, connection, ends, unsettled }),
+            // Its end was not reported yet.
+            None => Err(failure::disconnected("the connection has another receiver, or has ended")),
+        }
+    }
+
+    fn arrived(&self, (received, permit): (Received, Permit)) -> Arrived<Arc<Permit>> {
+        drop(permit); // the queue counts it from now on
+        Arrived { received, tag: Arc::new(self.unsettled.take(0)), attempt: 1 }
+    }
+}
+
+impl QueueSource for Source {
+    /// Lasts until the message is settled.
+    type Tag = Arc<Permit>;
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Arrived<Arc<Permit>>, Error> {
+        if let Some(message) = self.incoming.recv().await {
+            return Ok(self.arrived(message));
+        }
+        let error = self.connection.ended().await;
+        if self.ends == Ends::Last || is_end(&error) {
+            // What was received can still be settled and delivered again: the task of the receiver does that.
+            self.unsettled.idle().await;
+        }
+        Err(error)
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<Arc<Permit>>, Error>> {
+        let message = self.incoming.try_recv().ok()?;
+        Some(Ok(self.arrived(message)))
+    }
+
+    async fn settle(&mut self, _: Vec<Arc<Permit>>, _: Settlement) -> Result<Outcome, Error> {
+        Ok(Outcome::done())
+    }
+
+    async fn close(self) -> Result<(), Error> {
+        if self.ends == Ends::Closing {
+            self.connection.close(CloseCode::Normal).await;
+        }
+        Ok(())
+    }
+}
+
+/// An error for a connection that this side has closed, and that is not made again.
+pub(crate) fn is_end(error: &Error) -> bool {
+    error.kind() == ErrorKind::Closed
+}

@@ -1,0 +1,72 @@
+//! Both directions over one connection.
+
+use super::{
+    connection::runtime,
+    link::{Linking, ReceivingShared},
+    receiver::{WsReceiver, WsReceiverOptions, read},
+    sender::{WsSender, WsSenderOptions},
+};
+use cloudevents_core::Error;
+use cloudevents_transport::{
+    Endpoint, Receiver, Sender, SenderOptions,
+    connect::{Backoff, Reconnect},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::Arc;
+
+/// Connects to this URL, and returns a sender and a receiver over the same connection.
+///
+/// Both are as [`WsSender`] and [`WsReceiver`] describe, and both use each new connection when one is lost. The connection itself is described by
+/// [`WsReceiverOptions::connection`]; that of the sender's options is ignored. Closing the sender closes the connection: the receiver
+/// returns what has arrived, and then ends. When only one of them is dropped, the other one goes on.
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+/// use cloudevents_websockets::connect_pair;
+///
+/// # async fn talk() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "ws://localhost:8080/chat?reject=drop";
+/// let (sender, mut deliveries) = connect_pair(url, Default::default(), Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// if let Some(delivery) = deliveries.next().await? {
+///     println!("{}", delivery.event()?.id());
+///     delivery.accept().await?;
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// Errors are those of [`WsSender::connect`] and [`WsReceiver::connect`].
+pub async fn connect_pair(
+    url: &str,
+    sending: WsSenderOptions,
+    receiving: WsReceiverOptions,
+) -> Result<(Sender, Receiver), Error> {
+    open(url, sending, receiving).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(
+    url: &str,
+    sending: WsSenderOptions,
+    receiving: WsReceiverOptions,
+) -> BoxFuture<'_, Result<(Sender, Receiver), Error>> {
+    async move {
+        runtime()?;
+        let endpoint = Endpoint::parse(url)?;
+        let (target, options, queue) = read(&endpoint, receiving, SenderOptions::URL_OPTIONS)?;
+        let sender = sending.sender.with_url(&endpoint)?;
+        target.check_formats(&sender.decoding.formats)?;
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let (shown, hosts) = (target.to_string(), target.hosts.clone());
+        let decoding = options.decoding.clone();
+        let linking = Linking { target: Arc::new(target), decoding, receives: true };
+        let links = Reconnect::new(linking.clone(), hosts.clone(), backoff).share();
+        links.open().await?;
+        let sender = WsSender::over(links.clone(), &linking.target, sender, sending.in_flight);
+        let reconnect = Reconnect::new(ReceivingShared(links), hosts, backoff);
+        let receiver = WsReceiver::open(reconnect, options, queue, shown).await?;
+        Ok((sender.into_sender(), receiver.into_receiver()))
+    }
+    .boxed()
+}

@@ -1,0 +1,251 @@
+//! A receiver from a server.
+
+#[cfg(feature = "axum08")]
+use super::{
+    connection::Connection,
+    link::{Ends, Source},
+};
+use super::{
+    connection::runtime,
+    link::{Linking, Receiving, is_end},
+    options::{Target, WsConnection},
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{
+    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
+    connect::{Backoff, Connect, Reconnect},
+    queue::{QueueOptions, QueueReceiver, QueueSource, Room},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Options of a [`WsReceiver`].
+///
+/// ```
+/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_websockets::tungstenite029::WsReceiverOptions;
+///
+/// let mut options = WsReceiverOptions::from(DecodeOptions::strict());
+/// options.queue = QueueOptions::default().dropping_rejected();
+/// options.receiver.in_flight.messages = 100;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct WsReceiverOptions {
+    /// Options of the connection.
+    pub connection: WsConnection,
+    /// How to decode, and upper bounds for deliveries in flight: those received and not settled. JSON is
+    /// always among the formats. [`Limits::bytes`](cloudevents_core::Limits::bytes) bounds each message: a larger one ends the connection.
+    pub receiver: ReceiverOptions,
+    /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
+    pub queue: QueueOptions,
+}
+
+impl From<ReceiverOptions> for WsReceiverOptions {
+    fn from(receiver: ReceiverOptions) -> Self {
+        Self { receiver, ..Self::default() }
+    }
+}
+
+impl From<DecodeOptions> for WsReceiverOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        ReceiverOptions::from(decoding).into()
+    }
+}
+
+/// Connects to this URL and receives what the server sends: see [`WsReceiver`].
+///
+/// ```no_run
+/// use cloudevents_core::DecodeOptions;
+///
+/// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "ws://localhost:8080/feed?reject=drop";
+/// let mut deliveries = cloudevents_websockets::receiver(url, DecodeOptions::strict().into()).await?;
+/// while let Some(delivery) = deliveries.next().await? {
+///     println!("{}", delivery.event()?.id());
+///     delivery.accept().await?;
+/// }
+/// # Ok(()) }
+/// ```
+pub async fn receiver(url: &str, options: WsReceiverOptions) -> Result<Receiver, Error> {
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: WsReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
+    WsReceiver::connect(url, options).map_ok(WsReceiver::into_receiver).boxed()
+}
+
+/// Receives what a server sends, over its own connection, with the [queue
+/// machine](cloudevents_transport::queue).
+///
+/// WebSockets settle nothing: the server forgets a message once it has sent it. Accepting frees its place here. Retries and releases are
+/// delivered again from the memory of this process, and are lost with it. Rejected messages go to the sink of [`WsReceiverOptions::queue`], or are
+/// dropped (`reject=drop`).
+///
+/// While the program has no room, the connection is not read, which the server sees as a slow client. A message of the wrong kind of frame is
+/// delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks the protocol
+/// (1002, 1007) ends it, too.
+///
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect). What the server sends
+/// meanwhile is lost.
+pub struct WsReceiver {
+    inner: QueueReceiver,
+    options: ReceiverOptions,
+    connectivity: Connectivity,
+    shown: String,
+}
+
+impl WsReceiver {
+    /// Connects to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
+    /// options of the query. They take precedence over those of the program.
+    ///
+    /// `reject=drop` is required, unless [`WsReceiverOptions::queue`] sets what happens to rejected messages.
+    ///
+    /// Errors are those of [`WsSender::connect`](super::WsSender::connect), and [`Unsupported`](ErrorKind::Unsupported) if it is not set what
+    /// happens to rejected messages, and outside a tokio runtime.
+    pub async fn connect(url: &str, options: WsReceiverOptions) -> Result<Self, Error> {
+        runtime()?;
+        let endpoint = Endpoint::parse(url)?;
+        let (target, receiver, queue) = read(&endpoint, options, &[])?;
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let (shown, hosts) = (target.to_string(), target.hosts.clone());
+        let decoding = receiver.decoding.clone();
+        let linking = Linking { target: Arc::new(target), decoding, receives: true };
+        let reconnect = Reconnect::new(Receiving(linking), hosts, backoff);
+        Self::open(reconnect, receiver, queue, shown).await
+    }
+
+    /// Receives over these connections.
+    pub(super) async fn open<C: Connect<Connection: QueueSource>>(
+        reconnect: Reconnect<C>,
+        options: ReceiverOptions,
+        queue: QueueOptions,
+        shown: String,
+    ) -> Result<Self, Error> {
+        let room = Room::new(options.in_flight, options.in_flight.messages);
+        let inner = QueueReceiver::open(reconnect, room, queue).await?;
+        Ok(Self { connectivity: inner.connectivity(), inner, options, shown })
+    }
+
+    /// Receives over this one connection, and ends with it.
+    #[cfg(feature = "axum08")]
+    pub(crate) fn over(
+        connection: Arc<Connection>,
+        options: ReceiverOptions,
+        queue: QueueOptions,
+    ) -> Result<Self, Error> {
+        let room = Room::new(options.in_flight, options.in_flight.messages);
+        let connectivity = connection.connectivity();
+        let source = Source::new(connection, Ends::Last)?;
+        let inner = QueueReceiver::start(once(), source, room, queue)?;
+        Ok(Self { inner, options, connectivity, shown: "a client".to_owned() })
+    }
+
+    /// Returns the receiver, with the options that this was opened with.
+    pub fn into_receiver(self) -> Receiver {
+        let options = self.options.clone();
+        Receiver::new(self, options)
+    }
+}
+
+/// Reads the options of a receiver: the URL goes before the program.
+pub(super) fn read(
+    endpoint: &Endpoint,
+    options: WsReceiverOptions,
+    others: &[&str],
+) -> Result<(Target, ReceiverOptions, QueueOptions), Error> {
+    let WsReceiverOptions { connection, receiver, queue } = options;
+    let known = [&["reject", "role"], &ReceiverOptions::URL_OPTIONS[..], others].concat();
+    let target = Target::new(endpoint, connection, &known)?;
+    if endpoint.option("role").is_some_and(|role| role != "client") {
+        return Err(endpoint.invalid("this receiver is a client, and the option `role` is not `client`"));
+    }
+    let mut receiver = receiver.with_url(endpoint)?;
+    receiver.decoding.formats = cloudevents_json::with_json(receiver.decoding.formats);
+    target.check_formats(&receiver.decoding.formats)?;
+    let queue = decided(endpoint, queue, receiver.retry.attempts)?;
+    Ok((target, receiver, queue))
+}
+
+/// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
+pub(crate) fn decided(
+    endpoint: &Endpoint,
+    queue: QueueOptions,
+    attempts: u32,
+) -> Result<QueueOptions, Error> {
+    let mut queue = match endpoint.option("reject") {
+        None if queue.is_decided() => queue,
+        None => {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("it is not decided what happens to rejected messages")
+                .with_help("add `reject=drop` to the URL, or decide in `WsReceiverOptions::queue`"));
+        }
+        Some("drop") => queue.dropping_rejected(),
+        Some(_) => {
+            return Err(endpoint
+                .invalid("the option `reject` is not `drop`")
+                .with_help("name a sink in `WsReceiverOptions::queue` to keep rejected messages"));
+        }
+    };
+    if endpoint.option("max-attempts").is_some() {
+        queue.max_attempts = attempts;
+    }
+    Ok(queue)
+}
+
+/// For a connection that is not made again.
+#[cfg(feature = "axum08")]
+pub(crate) struct Once;
+
+#[cfg(feature = "axum08")]
+impl Connect for Once {
+    type Connection = Source;
+
+    async fn connect(&self, _: &cloudevents_transport::Host) -> Result<Source, Error> {
+        Err(Error::new(ErrorKind::Closed).with_detail("the connection has ended"))
+    }
+}
+
+#[cfg(feature = "axum08")]
+fn once() -> Reconnect<Once> {
+    let hosts = Endpoint::parse("ws://peer/").map(|endpoint| endpoint.hosts().to_vec());
+    Reconnect::new(Once, hosts.unwrap_or_default(), Backoff::default())
+}
+
+impl Receive for WsReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        // A connection that is not made again has no more messages.
+        self.inner.next().await.or_else(|error| if is_end(&error) { Ok(None) } else { Err(error) })
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.inner.try_next()
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        match self.inner.drain(deadline).await {
+            Err(error) if is_end(&error) => Ok(()),
+            drained => drained,
+        }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
+    }
+}
+
+impl fmt::Debug for WsReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsReceiver")
+            .field("target", &self.shown)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

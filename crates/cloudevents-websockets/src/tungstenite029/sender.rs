@@ -1,0 +1,289 @@
+//! A sender to a server.
+
+use super::{
+    connection::{Connection, runtime},
+    link::Linking,
+    message::message as to_message,
+    options::{Target, WsConnection},
+};
+use crate::{Subprotocol, encode, encode_message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Losses, Message};
+use cloudevents_transport::{
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
+    Sender, SenderCapabilities, SenderOptions, Transmit, Tried,
+    connect::{Backoff, Reconnect, Shared},
+};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio_tungstenite::tungstenite::{self, protocol::frame::coding::CloseCode};
+
+/// Options of a [`WsSender`].
+///
+/// ```
+/// use cloudevents_websockets::tungstenite029::WsSenderOptions;
+/// use std::time::Duration;
+///
+/// let mut options = WsSenderOptions::default();
+/// options.connection.keep_alive = Duration::from_secs(5);
+/// options.in_flight.messages = 100;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct WsSenderOptions {
+    /// The options common to all protocols. JSON is always among the formats.
+    pub sender: SenderOptions,
+    /// Options of the connection.
+    pub connection: WsConnection,
+    /// Upper bounds for messages that wait to be written. Default: 1,024 messages, 64 MiB.
+    pub in_flight: Bounds,
+}
+
+impl From<SenderOptions> for WsSenderOptions {
+    fn from(sender: SenderOptions) -> Self {
+        Self { sender, ..Self::default() }
+    }
+}
+
+/// Opens a sender to this URL: see [`WsSender`].
+///
+/// ```no_run
+/// use cloudevents_core::Event;
+///
+/// # async fn send() -> Result<(), Box<dyn std::error::Error>> {
+/// let sender = cloudevents_websockets::sender("ws://localhost:8080/events", Default::default()).await?;
+/// sender.send(&Event::builder().id("1").source("/s").ty("t").build()?).await?;
+/// sender.close().await?;
+/// # Ok(()) }
+/// ```
+pub async fn sender(url: &str, options: WsSenderOptions) -> Result<Sender, Error> {
+    open(url, options).await
+}
+
+/// Compiled once in this crate instead of in each caller: it contains much of the client's code.
+#[inline(never)]
+fn open(url: &str, options: WsSenderOptions) -> BoxFuture<'_, Result<Sender, Error>> {
+    WsSender::connect(url, options).map_ok(WsSender::into_sender).boxed()
+}
+
+/// Sends to a server, over its own connection.
+///
+/// Each message is one event, in the format of the subprotocol that the server has chosen. A document in this format is sent unchanged; a
+/// document in another known format is decoded and encoded again. Values that the format cannot hold are
+/// refused, logged or lost as [`SenderOptions::losses`] says. Messages arrive in the order in which they were
+/// enqueued.
+///
+/// WebSockets confirm nothing: the outcome is success when the message was [written](Confirmed::Written) to the connection.
+/// The peer may never read it. [`Sender::close`] waits until the peer has answered the close frame, and so has
+/// received everything, for at most ten seconds.
+///
+/// When the connection is lost, messages that were not written end with errors of kind
+/// [`Disconnected`](ErrorKind::Disconnected): the peer may or may not have them. The sender reconnects at
+/// once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
+///
+/// What the peer sends is discarded: [`connect_pair`](super::connect_pair) receives it.
+pub struct WsSender {
+    shown: String,
+    outbox: Outbox,
+    links: Shared<Linking>,
+    options: SenderOptions,
+}
+
+impl WsSender {
+    /// Connects to `ws://user:password@host:port/path`, or `wss` with TLS. [The crate's documentation](crate#urls) lists the
+    /// options of the query. They take precedence over those of the program.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl); [`Disconnected`](ErrorKind::Disconnected) and
+    /// [`Timeout`](ErrorKind::Timeout) when connecting fails; [`Refused`](ErrorKind::Refused) when the server
+    /// refuses the handshake; [`Unsupported`](ErrorKind::Unsupported) when it has chosen no subprotocol;
+    /// [`UnknownFormat`](ErrorKind::UnknownFormat) when an offered subprotocol has a format that is not among the options'.
+    pub async fn connect(url: &str, mut options: WsSenderOptions) -> Result<Self, Error> {
+        runtime()?;
+        let endpoint = Endpoint::parse(url)?;
+        let target = Target::new(&endpoint, options.connection, SenderOptions::URL_OPTIONS)?;
+        options.sender = options.sender.with_url(&endpoint)?;
+        target.check_formats(&options.sender.decoding.formats)?;
+        let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
+        let hosts = target.hosts.clone();
+        let decoding = options.sender.decoding.clone();
+        let linking = Linking { target: Arc::new(target), decoding, receives: false };
+        let links = Reconnect::new(linking.clone(), hosts, backoff).share();
+        links.open().await?;
+        Ok(Self::over(links, &linking.target, options.sender, options.in_flight))
+    }
+
+    /// Sends over these connections.
+    pub(super) fn over(
+        links: Shared<Linking>,
+        target: &Target,
+        options: SenderOptions,
+        in_flight: Bounds,
+    ) -> Self {
+        let outbox = Outbox::new(&options, in_flight);
+        Self { shown: target.to_string(), outbox, links, options }
+    }
+
+    /// Returns the sender, with the options that this was opened with.
+    pub fn into_sender(self) -> Sender {
+        let options = self.options.clone();
+        Sender::new(self).with_options(options)
+    }
+}
+
+impl Transmit for WsSender {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Written)
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        runtime()?;
+        let mut permit = self.outbox.in_flight.room().await;
+        permit.charge(outgoing.size());
+        let mut again = false;
+        loop {
+            self.outbox.check_open()?; // before reconnecting
+            let (number, link) = self.links.get().await?;
+            // Again for another connection, whose subprotocol may be another.
+            let message = self.outbox.encode(&outgoing, link.subprotocol)?;
+            match link.send(message, permit) {
+                Ok(outcome) => return Ok(outcome),
+                Err((_, returned)) => {
+                    permit = returned;
+                    let error = link.ended().await;
+                    self.links.lost(number, &error);
+                    if std::mem::replace(&mut again, true) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
+        match self.links.now() {
+            Some((_, link)) => self.outbox.try_send(outgoing, &link),
+            None => Tried::WouldWait(outgoing),
+        }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.links.connectivity()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.outbox.close();
+        let Some(link) = self.links.close() else { return Ok(()) };
+        // The task of the connection goes on when this future is dropped.
+        link.hang_up(CloseCode::Normal);
+        self.outbox.in_flight.idle().await;
+        link.close(CloseCode::Normal).await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for WsSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsSender")
+            .field("target", &self.shown)
+            .field("in_flight", &self.outbox.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the senders of a client and of a server share: bounds, and writing events as documents.
+pub(crate) struct Outbox {
+    pub(crate) in_flight: InFlight,
+    /// With JSON among the formats.
+    decoding: DecodeOptions,
+    losses: LossPolicy,
+    closed: AtomicBool,
+}
+
+impl Outbox {
+    pub(crate) fn new(options: &SenderOptions, in_flight: Bounds) -> Self {
+        let mut decoding = options.decoding.clone();
+        decoding.formats = cloudevents_json::with_json(decoding.formats);
+        Self {
+            in_flight: InFlight::new(in_flight),
+            decoding,
+            losses: options.losses,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::new(ErrorKind::Closed)) } else { Ok(()) }
+    }
+
+    /// Returns the message to send over this subprotocol.
+    pub(crate) fn encode(
+        &self,
+        outgoing: &Outgoing,
+        subprotocol: Subprotocol,
+    ) -> Result<tungstenite::Message, Error> {
+        let Content::Message(message) = outgoing.content() else {
+            return Err(Error::new(ErrorKind::Unsupported));
+        };
+        if let Message::Structured(found) = message
+            && *found.format() == subprotocol.format()
+        {
+            return to_message(encode_message(message, subprotocol)?);
+        }
+        let read;
+        let event = match message {
+            Message::Binary(event) => event,
+            Message::Structured(_) => {
+                read = message.event(&self.decoding)?.value;
+                &read
+            }
+            batch => return to_message(encode_message(batch, subprotocol)?),
+        };
+        let (frame, mut losses) = encode(event, subprotocol, &self.decoding)?;
+        losses.retain(|loss| !loss.is_type_only());
+        if !losses.is_empty() {
+            self.lose(losses)?;
+        }
+        to_message(frame)
+    }
+
+    #[cold]
+    fn lose(&self, losses: Losses) -> Result<(), Error> {
+        match self.losses {
+            LossPolicy::Allow => {}
+            LossPolicy::Log => {
+                for loss in &losses {
+                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
+                }
+            }
+            _ => return losses.exact(),
+        }
+        Ok(())
+    }
+
+    /// Hands a message over if there is room.
+    pub(crate) fn try_send(&self, outgoing: Outgoing, link: &Connection) -> Tried {
+        if self.check_open().is_err() {
+            return Tried::WouldWait(outgoing);
+        }
+        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
+            return Tried::WouldWait(outgoing);
+        };
+        match self.encode(&outgoing, link.subprotocol) {
+            Err(error) => Tried::Done(Err(error)),
+            Ok(message) => match link.send(message, permit) {
+                Ok(outcome) => Tried::Done(Ok(outcome)),
+                Err(_) => Tried::WouldWait(outgoing),
+            },
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Peers that do what they should not: each costs its own connection, and nothing else.
+
+use crate::{
+    client::pairs,
+    server::listen,
+    tools::{Peer, event},
+};
+use cloudevents_core::ErrorKind;
+use cloudevents_testkit::websockets::{Handshake, HostileServer};
+use cloudevents_transport::{Receiver, ReceiverOptions};
+use cloudevents_websockets::{Subprotocol, WsServer, WsServerOptions, receiver, sender};
+use std::time::{Duration, Instant};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio_tungstenite::tungstenite::Message;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A masked frame of a client: the key is zero, so that the payload is as it is.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend(payload);
+    frame
+}
+
+const TEXT: u8 = 0x81;
+const FRAGMENT: u8 = 0x01;
+const CONTINUATION: u8 = 0x00;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+fn impatient() -> WsServerOptions {
+    let mut options = WsServerOptions::default();
+    options.receiver.decoding.limits.bytes = 1024;
+    options.keep_alive = Duration::from_millis(100);
+    options.message_deadline = Duration::from_millis(400);
+    options
+}
+
+async fn still_serves(url: &str, deliveries: &mut Receiver) {
+    let sender = sender(url, Default::default()).await.unwrap();
+    sender.send(&event("good")).await.unwrap();
+    loop {
+        let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+        let good = delivery.event().is_ok_and(|event| event.id() == "good");
+        delivery.accept().await.unwrap();
+        if good {
+            return;
+        }
+    }
+}
+
+/// RFC 6455, sections 5.1, 5.2, 5.4, 5.5, 8.1 and 7.4.1: what ends a connection, and with which status.
+#[tokio::test]
+async fn each_bad_frame_has_its_status() {
+    let server = listen(impatient()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let huge = [vec![TEXT, 0xff], u64::MAX.wrapping_shr(1).to_be_bytes().to_vec(), vec![0; 4]].concat();
+    let too_large = [vec![TEXT, 0xfe], 1025_u16.to_be_bytes().to_vec(), vec![0; 4]].concat();
+    let in_parts = [masked(FRAGMENT, &[b' '; 100]), masked(CONTINUATION, &[b' '; 100]).repeat(10)].concat();
+    for (what, bytes, code) in [
+        ("not masked", vec![TEXT, 2, b'{', b'}'], 1002),
+        ("a reserved bit", masked(TEXT | 0x40, b"{}"), 1002),
+        ("a reserved data opcode", masked(0x83, b"{}"), 1002),
+        ("a reserved control opcode", masked(0x8b, b""), 1002),
+        ("a fragmented ping", masked(PING & 0x7f, b""), 1002),
+        ("a long ping", [vec![PING, 0xfe, 0, 200], vec![0; 204]].concat(), 1002),
+        ("a continuation of nothing", masked(0x80, b"{}"), 1002),
+        ("a message inside another one", [masked(FRAGMENT, b"{"), masked(TEXT, b"{}")].concat(), 1002),
+        ("a close frame of one byte", masked(0x88, b"x"), 1002),
+        ("not UTF-8", masked(TEXT, &[0xc3, 0x28]), 1007),
+        ("a frame of 2^63 bytes", huge, 1009),
+        ("a frame that is too large", too_large, 1009),
+        ("fragments that are too large together", in_parts, 1009),
+    ] {
+        let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+        peer.write(&bytes).await.unwrap();
+        assert_eq!(peer.close_code().await, Some(code), "{what}");
+    }
+    still_serves(&url, &mut deliveries).await;
+}
+
+/// Fragments without content need no memory, and pongs are answers: only the deadline ends such a message.
+#[tokio::test]
+async fn a_message_that_never_ends_is_given_up() {
+    let server = listen(impatient()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+    let begun = Instant::now();
+    peer.write(&masked(FRAGMENT, b"{")).await.unwrap();
+    let dripping = async {
+        loop {
+            let drops = [masked(CONTINUATION, b""), masked(PONG, b"")].concat();
+            if peer.write(&drops).await.is_err() || begun.elapsed() > LONG {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::join!(dripping, still_serves(&url, &mut deliveries));
+    assert!(begun.elapsed() >= Duration::from_millis(400) && begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(peer.close_code().await, Some(1008));
+}
+
+/// A flood of them must not keep others from being served either.
+#[tokio::test]
+async fn a_flood_of_empty_fragments_blocks_no_other() {
+    let mut options = impatient();
+    options.keep_alive = Duration::from_secs(5); // the good one may have to wait for this thread
+    let server = listen(options).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+    peer.write(&masked(FRAGMENT, b"")).await.unwrap();
+    let flood = masked(CONTINUATION, b"").repeat(10_000);
+    let flooding = async { while peer.write(&flood).await.is_ok() {} };
+    let serving = async {
+        for _ in 0..3 {
+            still_serves(&url, &mut deliveries).await;
+        }
+    };
+    tokio::join!(timeout(LONG, flooding), serving).0.expect("the peer was not given up");
+}
+
+/// Idle connections with pings and pongs are kept, however long; messages may wait between pings.
+#[tokio::test]
+async fn a_quiet_peer_that_answers_is_kept() {
+    let server = listen(impatient()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+    let begun = Instant::now();
+    let mut pings = 0;
+    while begun.elapsed() < Duration::from_millis(1200) {
+        // The client library answers pings while it reads.
+        if let Ok(message) = timeout(Duration::from_millis(50), peer.next()).await {
+            assert!(matches!(message, Some(Message::Ping(_))), "{message:?}");
+            pings += 1;
+        }
+    }
+    assert!(pings >= 4, "{pings} pings");
+    // A pong in two pieces is no message that is late.
+    peer.write(&masked(PONG, b"ab")[..3]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    peer.write(&masked(PONG, b"ab")[3..]).await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(800) {
+        if let Ok(message) = timeout(Duration::from_millis(50), peer.next()).await {
+            assert!(matches!(message, Some(Message::Ping(_))), "{message:?}");
+        }
+    }
+    peer.send(Message::text(r#"{"specversion":"1.0","id":"1","source":"/tests","type":"test"}"#)).await;
+    assert_eq!(deliveries.next().await.unwrap().unwrap().event().unwrap().id(), "1");
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_given_up() {
+    let (url, mut connections) = pairs(impatient()).await;
+    let peer = Peer::connect(&url, Subprotocol::Json).await;
+    let (_to_client, mut from_client) = connections.recv().await.unwrap();
+    let begun = Instant::now();
+    assert!(timeout(LONG, from_client.next()).await.unwrap().unwrap().is_none());
+    assert!((Duration::from_millis(150)..Duration::from_secs(5)).contains(&begun.elapsed()));
+    let error = from_client.connectivity().state().error().cloned().unwrap();
+    assert!(error.detail().contains("silent"), "{error}");
+    drop(peer);
+}
+
+/// A client that pings and reads nothing gets no unbounded buffer of answers.
+#[tokio::test]
+async fn a_flood_of_pings_without_reading_is_given_up() {
+    let mut options = impatient();
+    options.keep_alive = Duration::from_secs(1);
+    let server = listen(options).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+    let flood = masked(PING, &[0; 125]).repeat(1000);
+    let flooding = async {
+        let mut written = 0_usize;
+        while peer.write(&flood).await.is_ok() {
+            written += flood.len();
+            assert!(written < 256 << 20, "the server reads without end");
+        }
+    };
+    tokio::join!(timeout(LONG, flooding), still_serves(&url, &mut deliveries))
+        .0
+        .expect("the peer was not given up");
+}
+
+/// A request that never ends, and a connection on which nothing is ever said.
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_given_up() {
+    let mut options = impatient();
+    options.header_deadline = Duration::from_millis(200);
+    options.connections = 2;
+    let server = listen(options).await;
+    let url = server.url();
+    let silent = TcpStream::connect(server.local_addr()).await.unwrap();
+    let mut slow = TcpStream::connect(server.local_addr()).await.unwrap();
+    slow.write_all(b"GET /events HTTP/1.1\r\nHost: ").await.unwrap();
+    // There is room for no other connection until both are given up.
+    timeout(LONG, still_serves(&url, &mut server.into_receiver())).await.unwrap();
+    drop((silent, slow));
+}
+
+/// Servers that hang up, never answer, or choose what was not offered.
+#[tokio::test]
+async fn clients_refuse_bad_handshakes() {
+    for (handshake, kind) in [
+        (Handshake::NoSubprotocol, ErrorKind::Unsupported),
+        (Handshake::Subprotocol("cloudevents.avro"), ErrorKind::Refused),
+        (Handshake::Subprotocol("cloudevents.json, cloudevents.avro"), ErrorKind::Refused),
+        (Handshake::Response("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Refused),
+        (Handshake::Response("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Disconnected),
+        (Handshake::Response("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Refused),
+        (Handshake::Response("HTTP/1.1 101 Switching Protocols\r\n\r\n"), ErrorKind::Disconnected),
+        (Handshake::Response(""), ErrorKind::Disconnected),
+        (Handshake::Flood, ErrorKind::Disconnected),
+        (Handshake::Silence, ErrorKind::Timeout),
+    ] {
+        let server = HostileServer::start(handshake, Vec::new()).await.unwrap();
+        let mut options = cloudevents_websockets::WsSenderOptions::default();
+        options.connection.connect_timeout = Duration::from_secs(1);
+        let error = timeout(LONG, sender(&server.url(), options)).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), kind, "{handshake:?}: {error}");
+    }
+}
+
+/// What a server does wrong after the handshake ends the connection; the receiver connects again.
+#[tokio::test]
+async fn clients_close_bad_connections_and_reconnect() {
+    let document = |id: u8| {
+        let text = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/tests","type":"test"}}"#);
+        [vec![TEXT, u8::try_from(text.len()).unwrap()], text.into_bytes()].concat()
+    };
+    for (bytes, code) in [
+        (masked(TEXT, b"{}"), Some(1002)), // servers do not mask
+        (vec![0x82, 2, b'{', b'}'], Some(1003)),
+        (vec![TEXT, 1, 0xff], Some(1007)),
+        ([vec![TEXT, 127], u64::from(u32::MAX).to_be_bytes().to_vec()].concat(), Some(1009)),
+        (vec![FRAGMENT, 1, b'{'], Some(1008)), // never ends, and pings are answered
+        (vec![0x88, 2, 0x03, 0xe8], Some(1000)), // closed by the server, and echoed
+    ] {
+        let server =
+            HostileServer::start(Handshake::Good, [document(1), bytes.clone()].concat()).await.unwrap();
+        let url = format!("{}?reject=drop&message-deadline=200ms", server.url());
+        let mut deliveries = receiver(&url, ReceiverOptions::default().into()).await.unwrap();
+        let mut seen = 0;
+        while seen < 2 {
+            let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+            match delivery.event() {
+                Ok(event) => {
+                    assert_eq!(event.id(), "1");
+                    seen += 1;
+                }
+                Err(error) => assert_eq!((error.kind(), code), (ErrorKind::InvalidDocument, Some(1003))),
+            }
+            delivery.accept().await.unwrap();
+        }
+        assert_eq!(server.close_codes().first().copied(), Some(code), "{bytes:?}");
+    }
+}
+
+/// A server that takes connections and says nothing is noticed.
+#[tokio::test]
+async fn a_silent_server_is_given_up() {
+    let server = HostileServer::start(Handshake::Mute, Vec::new()).await.unwrap();
+    let url = format!("{}?keep-alive=100ms", server.url());
+    let sender = sender(&url, Default::default()).await.unwrap();
+    let mut state = sender.connectivity();
+    while state.losses() == 0 {
+        timeout(LONG, state.changed()).await.unwrap();
+    }
+    drop((sender, WsServer::bind("ws://127.0.0.1:0/?reject=drop", Default::default()).await.unwrap()));
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs every adapter whose toolchain is here, and writes the support matrix: docs/conformance/matrix.md, and matrix.html beside the runs.
+#
+# CE and WORK are as for run.sh. What could not run is tallied at the end; with CE_NO_SKIP=1 that is a failure.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=${WORK:-$(mktemp -d)}
+if [ -z "${CE:-}" ]; then
+  CE=$(cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package cloudevents-cli --message-format json |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+fi
+export CE
+
+runs=() skipped=() failed=0
+for adapter in "$here"/*/; do
+  name=$(basename "$adapter")
+  tool=python3
+  [ ! -f "$adapter/package.json" ] || tool=npm
+  [ ! -f "$adapter/go.mod" ] || tool=go
+  [ ! -f "$adapter/Cargo.toml" ] || tool=cargo
+  [ ! -f "$adapter/pom.xml" ] || tool=mvn
+  if ! command -v "$tool" >/dev/null; then
+    skipped+=("$name: there is no $tool")
+    continue
+  fi
+  echo "== $name"
+  WORK=$work/$name "$here/run.sh" "$name" || failed=1
+  runs+=("$work/$name/run.ndjson")
+done
+"$CE" conformance run --drafts --quiet --output json --ndjson "$work/ours.ndjson" >/dev/null
+runs+=("$work/ours.ndjson")
+
+"$CE" conformance report "${runs[@]}" --html "$work/matrix.html"
+{
+  echo "<!-- Written by spec-tests/adapters/matrix.sh. -->"
+  echo "Measured on $(date -u +%Y-%m-%d) with the vectors of this repository, in the base profile."
+  echo
+  "$CE" conformance report "${runs[@]}" --output pretty
+} >"$root/docs/conformance/matrix.md"
+
+echo "Matrix: docs/conformance/matrix.md; in HTML: $work/matrix.html"
+echo "skipped: ${#skipped[@]}"
+for reason in ${skipped[@]+"${skipped[@]}"}; do echo "  $reason"; done
+[ "$failed" = 0 ] && { [ "${#skipped[@]}" = 0 ] || [ -z "${CE_NO_SKIP:-}" ]; }

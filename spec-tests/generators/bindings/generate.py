@@ -1,0 +1,544 @@
+#!/usr/bin/env python3
+"""Writes the vectors of the bindings that share a shape: MQTT, NATS, RabbitMQ and WebSockets.
+
+    python3 generators/bindings/generate.py           # writes vectors/{mqtt,nats,rabbitmq,websockets}/
+    python3 generators/bindings/generate.py --check   # fails when a document would change
+
+A case says what an event is and how it looks on the wire. `Carrier` knows how each binding spells a header, by the binding's own
+words; no implementation of the bindings is used.
+"""
+
+import base64
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import fair  # noqa: E402
+
+BASE = {"id": "A-1", "source": "/sensors/7", "type": "com.example.reading", "time": "2018-04-05T17:31:00Z"}
+TYPES = {"source": "URI-reference", "dataschema": "URI", "schemaurl": "URI-reference", "time": "Timestamp"}
+BOTH, MAIN = ["1.0.2", "main"], ["main"]
+
+
+def octets(data):
+    """Bytes as the protocol writes them."""
+    try:
+        text = data.decode()
+        if all(ord(character) >= 32 and ord(character) != 127 for character in text):
+            return {"text": text}
+    except UnicodeDecodeError:
+        pass
+    return {"base64": base64.b64encode(data).decode()}
+
+
+def event(attributes, data=None, version="1.0"):
+    """A tagged event. A value that is a pair has its type first."""
+    tagged = {}
+    for name, value in attributes.items():
+        kind, value = value if isinstance(value, tuple) else (TYPES.get(name, "String"), value)
+        tagged[name] = {"type": kind, "value": value}
+    return {"specversion": version, "attributes": tagged, **({"data": data} if data else {})}
+
+
+def percent(text):
+    """NATS binding, section 3.1.3.2."""
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E and byte not in b'"%' else f"%{byte:02X}" for byte in text.encode())
+
+
+def canonical(value):
+    return value[2] if isinstance(value, tuple) and len(value) == 3 else value[1] if isinstance(value, tuple) else value
+
+
+class Carrier:
+    """A binding with a binary mode."""
+
+    def __init__(self, area, via, prefix, revisions, clauses):
+        self.area, self.via, self.prefix, self.revisions, self.clause = area, via, prefix, revisions, clauses
+
+    def value(self, text):
+        return {"nats": percent}.get(self.via, lambda same: same)(text)
+
+    def header(self, name, text):
+        text = self.value(text)
+        return [self.prefix + name, {"type": "longstr", "value": text} if self.via == "rabbitmq" else text]
+
+    def raw(self, name, value):
+        """A header as it is given."""
+        return [name, {"type": "longstr", "value": value} if self.via == "rabbitmq" and isinstance(value, str) else value]
+
+    def message(self, headers, content_type=None, body=b""):
+        """A message. NATS carries `datacontenttype` among the attributes: `binary` has it there."""
+        body = octets(body)
+        if self.via == "nats":
+            typed = [] if content_type is None else [["Content-Type", content_type]]
+            return {"headers": headers + typed, "payload": body}
+        if self.via == "mqtt5":
+            typed = {} if content_type is None else {"content-type": content_type}
+            return {**typed, "user-properties": headers, "payload": body}
+        return {"properties": {} if content_type is None else {"content-type": content_type}, "headers": headers, "body": body}
+
+    def binary(self, attributes, body=b"", extra=(), version="1.0"):
+        """The message of an event in binary mode."""
+        headers = [self.header("specversion", version)]
+        content_type = None
+        for name, value in attributes.items():
+            if name == "datacontenttype" and self.via != "nats":
+                content_type = canonical(value)
+            else:
+                headers.append(self.header(name, canonical(value)))
+        return self.message(headers + [list(one) for one in extra], content_type, body)
+
+    def document(self, text, media_type="application/cloudevents+json", extra=()):
+        """A message in structured mode."""
+        return self.message([list(one) for one in extra], media_type, text.encode())
+
+
+MQTT = Carrier("mqtt", "mqtt5", "", BOTH, {
+    "mode": "MQTT-3-a", "type": "MQTT-3.1.1-a", "data": "MQTT-3.1.2-a", "attributes": "MQTT-3.1.3-a", "name": "MQTT-3.1.3.1-a",
+    "value": "MQTT-3.1.3.2-a", "media": "MQTT-3.2.1-a", "document": "MQTT-3.2.2-a", "beside": "MQTT-3.2.3-a", "batch": "MQTT-1.3-a"})
+NATS = Carrier("nats", "nats", "ce-", MAIN, {
+    "mode": "NATS-3-a", "type": "NATS-3.1.2-a", "data": "NATS-3.1.1-a", "attributes": "NATS-3.1.2-a", "name": "NATS-3.1.3.1-a",
+    "value": "NATS-3.1.3.2-a", "media": "NATS-3-a", "document": "NATS-3.2-a", "beside": "NATS-3.2-a", "batch": "NATS-1.3-a"})
+RABBIT = Carrier("rabbitmq", "rabbitmq", "ce-", MAIN, {
+    "mode": "RABBITMQ-3-a", "type": "RABBITMQ-3.1.1-a", "data": "RABBITMQ-3.1.2-a", "attributes": "RABBITMQ-3.1.3-a",
+    "name": "RABBITMQ-3.1.3.1-a", "value": "RABBITMQ-3.1.3.2-a", "media": "RABBITMQ-3.2.1-a", "document": "RABBITMQ-3.2.2-a",
+    "beside": "RABBITMQ-3.2.3-a", "batch": "RABBITMQ-1.3-a"})
+
+
+class Topic:
+    """A document of vectors."""
+
+    def __init__(self, area, topic, title):
+        self.document = {"area": area, "topic": topic, "title": title, "cases": []}
+        self.prefix = f"{area}/{topic}/"
+
+    def case(self, name, title, clauses, request, expect, level="MUST", revisions=BOTH, **more):
+        expect = expect if isinstance(expect, list) else [expect]
+        self.document["cases"].append({"id": self.prefix + name, "title": title, "clauses": list(dict.fromkeys(clauses)), "level": level,
+                                       "revisions": list(revisions), **more, "request": request, "expect": expect})
+
+
+REFUSED = {"error": {}}
+FOREIGN = [{"error": {"kind": "not-a-cloudevent"}}, REFUSED]
+
+
+def read(mode, *events, form=None):
+    return {"result": {"mode": mode, **({"format": form} if form else {}), "events": list(events)}}
+
+
+def decode(via, message):
+    return {"op": "decode", "via": via, "message": message}
+
+
+def encode(via, mode, *events, **more):
+    return {"op": "encode", "via": via, "mode": mode, **more, "events": list(events)}
+
+
+def without(*names):
+    return {name: value for name, value in BASE.items() if name not in names}
+
+
+def binary_decode(carrier):
+    c, topic = carrier.clause, Topic(carrier.area, "binary-decode", "Reading messages in binary mode: which header is which attribute")
+
+    def case(name, title, clauses, message, expect, **more):
+        topic.case(name, title, [c.get(clause, clause) for clause in clauses], decode(carrier.via, message), expect,
+                   revisions=more.pop("revisions", carrier.revisions), **more)
+
+    def reads(name, title, clauses, attributes, body=b"", data=None, **more):
+        case(name, title, clauses, carrier.binary(attributes, body), read("binary", event(attributes, data)), **more)
+
+    required = without("time")
+    reads("required-attributes", "The required attributes are read", ["attributes", "name", "CE-Context-Attributes-a"], required)
+    full = {**BASE, "subject": "door", "dataschema": "https://example.com/schemas/reading", "datacontenttype": "application/octet-stream"}
+    reads("every-core-attribute", "Every core attribute is read, with the type the specification gives it", ["attributes", "name", "type"],
+          full, b"\0\xff", {"binary": "AP8="})
+    reads("extension", "Any other attribute is an extension", ["attributes", "CE-Extension-d"], {**BASE, "comexampleextension1": "value"})
+    reads("extension-number-is-string", "An extension that looks like a number is a String", ["attributes", "value"], {**BASE, "count": "42"})
+    reads("extension-boolean-is-string", "An extension that reads true is a String", ["attributes", "value"], {**BASE, "flag": "true"})
+    reads("many-extensions", "An event may have many extensions", ["attributes", "CE-Extension-a"],
+          {**BASE, **{f"ext{number}": str(number) for number in range(12)}})
+    reads("long-extension-name", "An attribute name of more than twenty characters is accepted", ["attributes", "CE-Naming-a"],
+          {**BASE, "anextensionwithaverylongname": "x"})
+    reads("utf-8-value", "A value may hold any characters", ["value"], {**BASE, "subject": "Größe € 😀"})
+    reads("quotation-marks", "Quotation marks and backslashes are part of a value", ["value"], {**BASE, "subject": 'a "quoted" \\ text'})
+    reads("percent-sign", "A percent sign is part of a value", ["value"], {**BASE, "subject": "100% of %41"})
+    reads("value-case-kept", "The letter case of a value is kept", ["attributes"], {**BASE, "subject": "MixedCase"})
+    reads("time-with-offset", "A time with an offset is read", ["attributes", "value"], {**BASE, "time": "2018-04-05T19:31:00+02:00"})
+    reads("time-with-fraction", "A time with nine digits of a second is read", ["attributes", "value"],
+          {**BASE, "time": "2018-04-05T17:31:00.123456789Z"})
+    shuffled = dict(reversed(list(BASE.items())))
+    reads("any-order", "The order of headers carries no meaning", ["attributes"], shuffled)
+    for name in ("id", "source", "type"):
+        case(f"missing-{name}", f"A message without {name} is refused, and nothing is invented in its place", ["attributes", f"CE-{name}-a"],
+             carrier.binary(without(name)), REFUSED)
+        case(f"empty-{name}", f"An empty {name} is refused", ["attributes", f"CE-{name}-b"], carrier.binary({**BASE, name: ""}), REFUSED)
+    message = carrier.binary(BASE)
+    headers = message["user-properties" if carrier.via == "mqtt5" else "headers"]
+    headers[:] = [one for one in headers if not one[0].endswith("specversion")]
+    case("missing-specversion", "A message without specversion is refused, and nothing is invented in its place",
+         ["attributes", "CE-specversion-a"], message, REFUSED)
+    for name, value, clause in (("time", "yesterday", "CE-time-b"), ("time", "2018-02-30T10:00:00Z", "CE-time-b"),
+                                ("dataschema", "#part", "CE-dataschema-a"), ("source", "a b|c", "CE-source-b")):
+        if clause in fair.REQUIREMENTS:
+            case(f"invalid-{name}-{''.join(ch for ch in value.lower() if ch.isalnum())}", f"The {name} {value} is refused", ["attributes", clause],
+                 carrier.binary({**BASE, name: value}), REFUSED)
+    for name, extra in (("subject", "two"), ("id", "A-1"), ("comexampleextension1", "two")):
+        first = {**BASE, "comexampleextension1": "one", "subject": "one"}
+        case(f"duplicate-{name}", f"Two headers of the attribute {name} are refused", ["CE-Context-Attributes-d", "attributes"],
+             carrier.binary(first, extra=[carrier.header(name, extra)]), REFUSED, revisions=MAIN)
+    return topic, case, reads
+
+
+def content_type(carrier):
+    c, topic = carrier.clause, Topic(carrier.area, "content-type", "datacontenttype and the payload in binary mode")
+
+    def both(name, title, clauses, attributes, body, data):
+        clauses = [c.get(clause, clause) for clause in clauses]
+        message = carrier.binary(attributes, body)
+        topic.case(f"decode-{name}", title, clauses, decode(carrier.via, message), read("binary", event(attributes, data)),
+                   revisions=carrier.revisions)
+        topic.case(f"encode-{name}", title + ", written", clauses, encode(carrier.via, "binary", event(attributes, data)),
+                   {"result": {"message": message}}, revisions=carrier.revisions)
+
+    both("json", "A JSON payload travels as it is", ["type", "data"], {**BASE, "datacontenttype": "application/json"}, b'{"a":1.10}',
+         {"json": '{"a":1.10}'})
+    both("json-null", "The JSON value null is a payload", ["data"], {**BASE, "datacontenttype": "application/json"}, b"null", {"json": "null"})
+    both("bytes", "Bytes travel as they are", ["type", "data"], {**BASE, "datacontenttype": "image/png"}, b"\0\xff\x80", {"binary": "AP+A"})
+    both("parameters", "Parameters and letter case of a media type are kept", ["type"],
+         {**BASE, "datacontenttype": "Application/X-Thing; Charset=\"utf-8\"; q=1"}, b"x", {"binary": "eA=="})
+    both("no-payload", "An event without data is a message with an empty payload", ["data"], BASE, b"", None)
+    both("no-payload-but-a-type", "A media type may stand there without a payload", ["type"], {**BASE, "datacontenttype": "application/json"}, b"", None)
+    both("no-type", "A payload may have no media type", ["data"], BASE, b"\xff", {"binary": "/w=="})
+    both("text-that-looks-like-json", "Without a JSON media type, digits are bytes", ["data"], {**BASE, "datacontenttype": "text/plain"}, b"21.5",
+         {"binary": base64.b64encode(b"21.5").decode()})
+    return topic
+
+
+def binary_encode(carrier):
+    c, topic = carrier.clause, Topic(carrier.area, "binary-encode", "Writing messages in binary mode")
+
+    def writes(name, title, clauses, attributes, body=b"", data=None):
+        topic.case(name, title, [c.get(clause, clause) for clause in clauses], encode(carrier.via, "binary", event(attributes, data)),
+                   {"result": {"message": carrier.binary(attributes, body)}}, revisions=carrier.revisions)
+
+    writes("required-attributes", "The required attributes are written, and nothing is invented beside them", ["attributes", "name"], without("time"))
+    full = {**BASE, "subject": "door", "dataschema": "https://example.com/schemas/reading", "datacontenttype": "application/octet-stream"}
+    writes("every-core-attribute", "Every core attribute is written", ["attributes", "name", "type"], full, b"\0\xff", {"binary": "AP8="})
+    for name, value in (("string", "value"), ("integer", ("Integer", -7, "-7")), ("boolean", ("Boolean", True, "true")),
+                        ("binary", ("Binary", "AP8=")), ("uri", ("URI", "https://example.com/a")),
+                        ("uri-reference", ("URI-reference", "../a")), ("timestamp", ("Timestamp", "2018-04-05T17:31:00Z"))):
+        attributes = {**BASE, "comexampleextension1": value}
+        tagged = {**BASE, "comexampleextension1": value[:2] if isinstance(value, tuple) else value}
+        topic.case(f"extension-{name}", f"An extension of type {name} is written in its canonical form", [c["attributes"], c["value"]],
+                   encode(carrier.via, "binary", event(tagged)), {"result": {"message": carrier.binary(attributes)}}, revisions=carrier.revisions)
+    writes("utf-8-value", "A value may hold any characters", ["value"], {**BASE, "subject": "Größe € 😀"})
+    writes("percent-sign", "A percent sign in a value", ["value"], {**BASE, "subject": "100% of %41"})
+    writes("quotation-marks", "Quotation marks and spaces in a value", ["value"], {**BASE, "subject": 'a "quoted" text'})
+    writes("spelling-kept", "A time is written as it was given", ["value"], {**BASE, "time": "2018-04-05T19:31:00.500+02:00"})
+    for name in ("id", "source", "type"):
+        topic.case(f"missing-{name}", f"An event without {name} is refused", [c["attributes"], f"CE-{name}-a"],
+                   encode(carrier.via, "binary", event(without(name))), REFUSED, revisions=carrier.revisions)
+    return topic
+
+
+DOCUMENT = {**BASE, "subject": "door", "datacontenttype": "application/json"}
+JSON_TEXT = json.dumps({"specversion": "1.0", **DOCUMENT, "data": {"a": 1}}, separators=(",", ":"))
+JSON_EVENT = event(DOCUMENT, {"json": '{"a":1}'})
+
+
+def structured(carrier):
+    c, topic = carrier.clause, Topic(carrier.area, "structured", "Messages in structured mode")
+
+    def case(name, title, clauses, message, expect, **more):
+        topic.case(name, title, [c.get(clause, clause) for clause in clauses], decode(carrier.via, message), expect,
+                   revisions=more.pop("revisions", carrier.revisions), **more)
+
+    good = read("structured", JSON_EVENT, form="json")
+    case("json", "A JSON document is read", ["mode", "media", "document"], carrier.document(JSON_TEXT), good)
+    case("charset", "The media type may have a charset", ["mode", "media"], carrier.document(JSON_TEXT, "application/cloudevents+json; charset=utf-8"), good)
+    case("letter-case", "The letter case of the media type carries no meaning", ["mode"], carrier.document(JSON_TEXT, "Application/CloudEvents+JSON"), good,
+         revisions=MAIN)
+    beside = [carrier.header(name, value) for name, value in {"specversion": "1.0", **BASE}.items()]
+    case("headers-beside", "The headers of binary mode beside a document do not change the mode", ["mode", "beside"],
+         carrier.document(JSON_TEXT, extra=beside), good, level="MAY" if carrier is not NATS else "MUST")
+    case("not-json", "A payload that is not JSON is refused", ["document"], carrier.document("hello"), REFUSED)
+    case("empty", "An empty payload is refused", ["document"], carrier.document(""), REFUSED)
+    case("array", "An array under the media type of one event is refused", ["document"], carrier.document(f"[{JSON_TEXT}]"), REFUSED)
+    case("missing-id", "A document without id is refused", ["document", "CE-id-a"],
+         carrier.document(json.dumps({"specversion": "1.0", **without("id")})), REFUSED)
+    case("unknown-format", "A document of an unknown format is refused, or forwarded as it is", ["mode"],
+         carrier.document("?", "application/cloudevents+nobody"), [{"error": {"kind": "unknown-format"}}, REFUSED])
+    case("batch", "A batch is refused: the binding has no batched mode", ["batch"],
+         carrier.document(f"[{JSON_TEXT}]", "application/cloudevents-batch+json"), REFUSED, level="SHOULD")
+    case("foreign", "A message without any mark of CloudEvents is refused", ["mode"], carrier.message([], "application/json", b"{}"), FOREIGN)
+    case("foreign-headers", "Headers of others are no mark of CloudEvents", ["mode", "name"],
+         carrier.message([carrier.raw("x-request-id", "7"), carrier.raw("ce_id", "A-1")], "application/json", b"{}"), FOREIGN)
+    topic.case("encode", "An event is written as a document under its media type", [c["media"], c["document"]],
+               encode(carrier.via, "structured", JSON_EVENT, format="json"), [
+                   {"result": {"message": carrier.document(JSON_TEXT)}},
+                   {"result": {"message": carrier.document(JSON_TEXT, extra=[carrier.header(name, value) for name, value in
+                                                                              {"specversion": "1.0", **without(), "subject": "door"}.items()])}}],
+               revisions=carrier.revisions)
+    for count, events in (("one", [JSON_EVENT]), ("two", [JSON_EVENT, JSON_EVENT])):
+        topic.case(f"encode-batch-of-{count}", f"A batch of {count} is not written", [c["batch"]],
+                   encode(carrier.via, "batched", *events, format="json"), REFUSED, level="SHOULD", revisions=carrier.revisions)
+    return topic
+
+
+def transcode(carrier):
+    c, topic = carrier.clause, Topic(carrier.area, "transcode", "To and from other messages")
+    attributes = {**BASE, "subject": "Größe 1%", "myext": "x", "datacontenttype": "application/json"}
+    text = json.dumps({"specversion": "1.0", **attributes, "data": {"a": 1}}, ensure_ascii=False, separators=(",", ":"))
+    binary = carrier.binary(attributes, b'{"a":1}')
+    http = {"headers": [["ce-specversion", "1.0"]] + [["ce-" + name, percent(value)] for name, value in attributes.items() if name != "datacontenttype"]
+            + [["content-type", "application/json"]], "body": {"text": '{"a":1}'}}
+
+    def case(name, title, clauses, source, message, via, mode, expect):
+        to = {"via": via, **({"mode": mode} if mode else {})}
+        if mode == "structured":
+            to["format"] = "json"
+        topic.case(name, title, [c.get(clause, clause) for clause in clauses],
+                   {"op": "transcode", "from": {"via": source, "message": message}, "to": to}, {"result": {"message": expect}},
+                   revisions=carrier.revisions)
+
+    case("binary-to-structured", "Attributes and payload go into the document", ["attributes", "document"], carrier.via, binary,
+         carrier.via, "structured", carrier.document(text))
+    case("structured-to-binary", "Attributes and payload of the document go into the message", ["attributes", "data"], carrier.via,
+         carrier.document(text), carrier.via, "binary", binary)
+    case("binary-to-binary", "A message is forwarded as it came", ["attributes", "data"], carrier.via, binary, carrier.via, "binary", binary)
+    case("to-http", "A message becomes an HTTP message", ["attributes", "value"], carrier.via, binary, "http", "binary", http)
+    case("from-http", "An HTTP message becomes a message", ["attributes", "value"], "http", http, carrier.via, "binary", binary)
+    case("to-json", "A message becomes a JSON document", ["attributes", "data"], carrier.via, binary, "json", None, {"body": {"text": text}})
+    return topic
+
+
+def version_0_3(carrier):
+    topic = Topic(carrier.area, "version-0-3", "Events of version 0.3")
+    attributes = {**BASE, "schemaurl": "schemas/a.json", "datacontenttype": "image/png"}
+    old = event(attributes, {"binary": "AP8="}, "0.3")
+    message = carrier.binary(attributes, b"\0\xff", version="0.3")
+    topic.case("decode", "A 0.3 event is read, schemaurl as a URI-reference", ["SDK-Acceptance-a"], decode(carrier.via, message),
+               read("binary", old), level="SHOULD", revisions=carrier.revisions)
+    topic.case("encode", "A 0.3 event is written", ["SDK-Acceptance-a"], encode(carrier.via, "binary", old), {"result": {"message": message}},
+               level="SHOULD", revisions=carrier.revisions)
+    return topic
+
+
+def mqtt():
+    topic, case, reads = binary_decode(MQTT)
+    case("names-that-are-no-attributes", "A user property whose name is not that of an attribute is no attribute", ["name", "CE-Naming-a"],
+         MQTT.binary(BASE, extra=[["x-mqtt-client-id", "7"], ["Subject", "door"], ["größe", "1"], ["x-mqtt-client-id", "8"]]), read("binary", event(BASE)))
+    case("prefixed-names", "A user property with the prefix of another binding is no attribute of that name", ["name"],
+         MQTT.message([["ce-specversion", "1.0"]] + [["ce-" + name, value] for name, value in BASE.items()]), FOREIGN, traps=["M1"])
+    case("content-type-twice", "A user property datacontenttype beside an equal Content Type says the same", ["type"],
+         MQTT.binary({**BASE, "datacontenttype": "image/png"}, b"\xff", extra=[["datacontenttype", "image/png"]]),
+         [read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="})), REFUSED], policy=True)
+    case("content-types-that-differ", "A user property datacontenttype that contradicts the Content Type does not replace it", ["type"],
+         MQTT.binary({**BASE, "datacontenttype": "image/png"}, b"\xff", extra=[["datacontenttype", "image/gif"]]),
+         [REFUSED, read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="}))], policy=True)
+    yield topic
+    for make in (content_type, binary_encode, structured, transcode, version_0_3):
+        yield make(MQTT)
+    old = Topic("mqtt", "version-3", "Messages of MQTT 3.1.1")
+    wire = {"payload": {"text": JSON_TEXT}}
+    old.case("json", "The payload is a JSON document", ["MQTT-3-c", "MQTT-3.2.1-b"], decode("mqtt3", wire), read("structured", JSON_EVENT, form="json"))
+    for name, payload in (("empty", b""), ("text", b"21.5"), ("object", b"{}"), ("array", f"[{JSON_TEXT}]".encode()), ("bytes", b"\xff\0")):
+        old.case(f"not-an-event-{name}", "A payload that is no JSON document of an event is refused", ["MQTT-3-c"],
+                 decode("mqtt3", {"payload": octets(payload)}), FOREIGN)
+    old.case("missing-id", "A document without id is refused", ["MQTT-3-c", "CE-id-a"],
+             decode("mqtt3", {"payload": {"text": json.dumps({"specversion": "1.0", **without("id")})}}), REFUSED)
+    old.case("encode", "An event is written as a JSON document", ["MQTT-3-c", "MQTT-3.2.2-a"], encode("mqtt3", "structured", JSON_EVENT, format="json"),
+             {"result": {"message": wire}})
+    old.case("encode-binary", "Binary mode is refused: there is no place for attributes", ["MQTT-1.3-b"], encode("mqtt3", "binary", JSON_EVENT), REFUSED)
+    old.case("encode-other-format", "A format other than JSON is refused", ["MQTT-3-c"], encode("mqtt3", "structured", JSON_EVENT, format="xml"), REFUSED)
+    old.case("from-version-5", "A message of MQTT 5 in binary mode becomes a JSON document", ["MQTT-3-c", "MQTT-3.1.3-a"],
+             {"op": "transcode", "from": {"via": "mqtt5", "message": MQTT.binary(DOCUMENT, b'{"a":1}')}, "to": {"via": "mqtt3", "mode": "structured", "format": "json"}},
+             {"result": {"message": wire}})
+    yield old
+
+
+def nats():
+    topic, case, reads = binary_decode(NATS)
+    case("names-in-any-case", "The letter case of header names carries no meaning", ["NATS-3.1.3.1-b"],
+         NATS.message([["CE-SpecVersion", "1.0"]] + [["Ce-" + name.upper(), value] for name, value in BASE.items()]), read("binary", event(BASE)))
+    case("content-type-is-no-attribute", "Content-Type is not datacontenttype in binary mode", ["NATS-3.1.2-a", "NATS-3-a"],
+         NATS.binary(BASE, b"\xff", extra=[["Content-Type", "text/plain"]]), read("binary", event(BASE, {"binary": "/w=="})), traps=["N1"])
+    case("headers-of-others", "Headers without the prefix are no attributes", ["NATS-3.1.3.1-a"],
+         NATS.binary(BASE, extra=[["Nats-Msg-Id", "7"], ["Nats-Msg-Id", "8"]]), read("binary", event(BASE)))
+    yield topic
+    values = Topic("nats", "header-values", "Percent-encoding and quoted strings in header values")
+    for name, title, clause, value, result in (
+            ("lower-case-hex", "Lower-case hexadecimal digits are accepted", "NATS-3.1.3.2-o", "%e2%82%ac", "€"),
+            ("unnecessary", "Characters that need no encoding may be encoded", "NATS-3.1.3.2-p", "%41%42", "AB"),
+            ("once", "One round of decoding is done, and no more", "NATS-3.1.3.2-f", "a%2520b", "a%20b"),
+            ("quoted", "A quoted value is unquoted", "NATS-3.1.3.2-g", '"Euro%20x"', "Euro x"),
+            ("quoted-escapes", "Backslashes in a quoted value are undone before percent-decoding", "NATS-3.1.3.2-e", '"a \\"b\\" %25"', 'a "b" %'),
+            ("surrogates", "A character beyond the basic plane is four octets", "NATS-3.1.3.2-h", "%F0%9F%98%80", "😀")):
+        values.case(name, title, [clause], decode("nats", NATS.binary(BASE, extra=[["ce-subject", value]])),
+                    read("binary", event({**BASE, "subject": result})), revisions=MAIN)
+    for name, title, value in (("overlong", "An overlong form is refused", "%C0%A0"), ("lone-continuation", "A continuation alone is refused", "%80"),
+                               ("cut", "A sequence that is cut is refused", "%E2%82"), ("surrogate", "An encoded surrogate is refused", "%ED%A0%80")):
+        values.case(name, title, ["NATS-3.1.3.2-q"], decode("nats", NATS.binary(BASE, extra=[["ce-subject", value]])), REFUSED, revisions=MAIN)
+    for name, title, clause, text, written in (
+            ("encode-space", "A space is encoded", "NATS-3.1.3.2-i", "a b", "a%20b"), ("encode-quote", "A quotation mark is encoded", "NATS-3.1.3.2-j", 'a"b', "a%22b"),
+            ("encode-percent", "A percent sign is encoded", "NATS-3.1.3.2-k", "a%b", "a%25b"),
+            ("encode-once", "What looks encoded is encoded once, and no more", "NATS-3.1.3.2-d", "%41", "%2541"),
+            ("encode-other", "Everything outside printable ASCII is encoded, in upper-case digits", "NATS-3.1.3.2-l", "é", "%C3%A9"),
+            ("encode-printable", "Printable ASCII is not encoded", "NATS-3.1.3.2-b", "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\", "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\")):
+        values.case(name, title, [clause, "NATS-3.1.3.2-c", *(["NATS-3.1.3.2-n"] if name == "encode-other" else [])],
+                    encode("nats", "binary", event({**BASE, "subject": text})),
+                    {"result": {"message": NATS.message([["ce-specversion", "1.0"]] + [["ce-" + key, value] for key, value in BASE.items()] + [["ce-subject", written]])}},
+                    revisions=MAIN)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    message = NATS.binary({**BASE, "traceparent": trace})
+    values.case("encode-secondary-mapping", "An extension that may have a header of its own is written with the prefix all the same",
+                ["NATS-3.1.2-c"], encode("nats", "binary", event({**BASE, "traceparent": trace})),
+                [{"result": {"message": message}}, {"result": {"message": {**message, "headers": message["headers"] + [["traceparent", trace]]}}}],
+                revisions=MAIN)
+    yield values
+    for make in (content_type, binary_encode, structured, transcode, version_0_3):
+        yield make(NATS)
+    bare = Topic("nats", "without-headers", "Messages without headers, as servers before NATS 2.2 have them")
+    bare.case("json", "The payload is a JSON document", ["NATS-3-a", "NATS-3-b"], decode("nats", {"payload": {"text": JSON_TEXT}}),
+              read("structured", JSON_EVENT, form="json"))
+    for name, payload in (("empty", b""), ("text", b"21.5"), ("object", b"{}"), ("bytes", b"\xff\0")):
+        bare.case(f"not-an-event-{name}", "A payload that is no JSON document of an event is refused", ["NATS-3-a"], decode("nats", {"payload": octets(payload)}), FOREIGN)
+    bare.case("missing-id", "A document without id is refused", ["NATS-3-b", "CE-id-a"],
+              decode("nats", {"payload": {"text": json.dumps({"specversion": "1.0", **without("id")})}}), REFUSED)
+    bare.case("encode-other-format", "A structured message in a format other than JSON is refused", ["NATS-3-b"],
+              encode("nats", "structured", JSON_EVENT, format="xml"), REFUSED)
+    yield bare
+
+
+def rabbitmq():
+    topic, case, reads = binary_decode(RABBIT)
+    case("headers-of-others", "Headers without the prefix are no attributes", ["name"],
+         RABBIT.binary(BASE, extra=[RABBIT.raw("x-death", "1"), RABBIT.raw("subject", "door")]), read("binary", event(BASE)))
+    case("content-type-twice", "A header ce-datacontenttype beside an equal content-type says the same", ["type"],
+         RABBIT.binary({**BASE, "datacontenttype": "image/png"}, b"\xff", extra=[RABBIT.raw("ce-datacontenttype", "image/png")]),
+         [read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="})), REFUSED], policy=True)
+    yield topic
+    native = Topic("rabbitmq", "native-values", "Header values of other types, as other protocols' producers leave them")
+    for name, title, typed, value in (
+            ("boolean", "A boolean is a Boolean", {"type": "boolean", "value": True}, ("Boolean", True)),
+            ("integer", "An integer is an Integer", {"type": "long-int", "value": -7}, ("Integer", -7)),
+            ("long-integer", "A wide integer that fits is an Integer", {"type": "long-long-int", "value": 2147483647}, ("Integer", 2147483647)),
+            ("short-string", "A short string is a String", {"type": "shortstr", "value": "x"}, ("String", "x"))):
+        texts = read("binary", event({**BASE, "myext": str(value[1]).lower()}))
+        native.case(name, title, ["RABBITMQ-3.1.3.2-a"], decode("rabbitmq", RABBIT.binary(BASE, extra=[["ce-myext", typed]])),
+                    [read("binary", event({**BASE, "myext": value}))] + ([texts] if value[0] != "String" else []), revisions=MAIN, policy=True)
+    native.case("timestamp", "A native timestamp is a Timestamp in UTC", ["RABBITMQ-3.1.3.2-a"],
+                decode("rabbitmq", RABBIT.binary(without("time"), extra=[["ce-time", {"type": "timestamp", "value": 1522949460}]])),
+                read("binary", event({**BASE})), revisions=MAIN, policy=True)
+    native.case("void", "A header without a value is an absent attribute", ["RABBITMQ-3.1.3.2-a"],
+                decode("rabbitmq", RABBIT.binary(BASE, extra=[["ce-myext", {"type": "void", "value": None}]])), [read("binary", event(BASE)), REFUSED],
+                revisions=MAIN, policy=True)
+    for name, title, typed in (("too-large", "An integer beyond 32 bits never becomes an Integer", {"type": "long-long-int", "value": 2147483648}),
+                               ("float", "A float is no attribute", {"type": "double", "value": 1.5})):
+        native.case(name, title, ["RABBITMQ-3.1.3.2-a", "CE-Type-System-d"], decode("rabbitmq", RABBIT.binary(BASE, extra=[["ce-myext", typed]])),
+                    [REFUSED, read("binary", event({**BASE, "myext": str(typed["value"])}))], revisions=MAIN, policy=True)
+    yield native
+    others = Topic("rabbitmq", "other-protocols", "Messages whose producers speak another protocol: the broker keeps their names")
+    for name, prefix, bind in (("amqp-underscore", "cloudEvents_", "AMQP 1.0"), ("amqp-colon", "cloudEvents:", "AMQP 1.0"), ("mqtt", "", "MQTT 5")):
+        headers = [RABBIT.raw(prefix + key, value) for key, value in {"specversion": "1.0", **BASE}.items()]
+        others.case(name, f"The names of {bind} are read", ["RABBITMQ-3.1.3.1-a"], decode("rabbitmq", RABBIT.message(headers, "image/png", b"\xff")),
+                    [read("binary", event({**BASE, "datacontenttype": "image/png"}, {"binary": "/w=="})), REFUSED], revisions=MAIN, policy=True)
+    yield others
+    for make in (content_type, binary_encode, structured, transcode, version_0_3):
+        yield make(RABBIT)
+
+
+def sample(area, topic, name):
+    """The message and the events of a case that another area has."""
+    path = fair.ROOT / "vectors" / area / f"{topic}.json"
+    cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+    found = next(case for case in cases if case["id"] == f"{area}/{topic}/{name}")
+    return found["request"]["message"]["body"], found["expect"]
+
+
+def websockets():
+    topic = Topic("websockets", "frames", "One event per message, in the frame of its subprotocol")
+
+    def frame(payload, kind="text", subprotocol="cloudevents.json"):
+        return {"subprotocol": subprotocol, "frame": kind, "payload": octets(payload) if isinstance(payload, bytes) else payload}
+
+    good = frame(JSON_TEXT.encode())
+    topic.case("json", "A text frame of cloudevents.json is a JSON document", ["WS-1.5-a", "WS-3.1-a"], decode("websockets", good),
+               read("structured", JSON_EVENT, form="json"))
+    topic.case("encode-json", "An event is written as a text frame of cloudevents.json", ["WS-1.5-a", "WS-3.1-a"],
+               encode("websockets", "structured", JSON_EVENT, format="json", options={"subprotocol": "cloudevents.json"}), {"result": {"message": good}})
+    topic.case("encode-json-without-data", "An event without data is written as a document", ["WS-3.1-a"],
+               encode("websockets", "structured", event(BASE), format="json", options={"subprotocol": "cloudevents.json"}),
+               {"result": {"message": frame(json.dumps({"specversion": "1.0", **BASE}).encode())}})
+    for area, subprotocol in (("avro", "cloudevents.avro"), ("protobuf", "cloudevents.proto")):
+        body, expect = sample(area, "attributes-decode", "minimal") if area == "avro" else sample(area, *PROTOBUF)
+        topic.case(area, f"A binary frame of {subprotocol} is a document of that format", ["WS-1.5-a", "WS-3.1-a"],
+                   decode("websockets", frame(body, "binary", subprotocol)),
+                   [{"result": {**outcome["result"], "mode": "structured", "format": area}} for outcome in expect if "result" in outcome])
+        topic.case(f"{area}-in-a-text-frame", f"A text frame of {subprotocol} is refused, or read as it is meant", ["WS-1.5-a"],
+                   decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), REFUSED)
+    topic.case("json-in-a-binary-frame", "A binary frame of cloudevents.json is refused, or read as it is meant", ["WS-1.5-a"],
+               decode("websockets", frame(JSON_TEXT.encode(), "binary")), [REFUSED, read("structured", JSON_EVENT, form="json")], policy=True)
+    topic.case("empty", "An empty message is refused", ["WS-3.1-a"], decode("websockets", frame(b"")), REFUSED)
+    topic.case("not-json", "A message that is not JSON is refused", ["WS-3.1-a"], decode("websockets", frame(b"hello")), REFUSED)
+    topic.case("batch", "A batch is refused", ["WS-1.5-c"], decode("websockets", frame(f"[{JSON_TEXT}]".encode())), REFUSED)
+    topic.case("two-documents", "Two documents in one message are refused", ["WS-3.1-a"], decode("websockets", frame((JSON_TEXT + JSON_TEXT).encode())), REFUSED)
+    for name in ("id", "source", "type", "specversion"):
+        document = {key: value for key, value in {"specversion": "1.0", **BASE}.items() if key != name}
+        topic.case(f"missing-{name}", f"A document without {name} is refused", ["WS-3.1-a", f"CE-{name}-a"],
+                   decode("websockets", frame(json.dumps(document).encode())), REFUSED)
+    for name, subprotocol in (("unknown", "cloudevents.xml"), ("batch", "cloudevents.json-batch"), ("upper-case", "CloudEvents.JSON"), ("absent", "")):
+        topic.case(f"subprotocol-{name}", "A subprotocol that the binding does not have is refused", ["WS-1.5-a"],
+                   decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), REFUSED, policy=True)
+    topic.case("encode-binary-mode", "Binary mode is refused: there is none", ["WS-1.3-a"], encode("websockets", "binary", JSON_EVENT), REFUSED)
+    for count, events in (("one", [JSON_EVENT]), ("two", [JSON_EVENT, JSON_EVENT])):
+        topic.case(f"encode-batch-of-{count}", f"A batch of {count} is not written", ["WS-1.5-c"], encode("websockets", "batched", *events, format="json"), REFUSED)
+    yield topic
+    way = Topic("websockets", "transcode", "To and from other messages")
+    http = {"headers": [["ce-specversion", "1.0"]] + [["ce-" + name, value] for name, value in DOCUMENT.items() if name != "datacontenttype"]
+            + [["content-type", "application/json"]], "body": {"text": '{"a":1}'}}
+    to = {"via": "websockets", "mode": "structured", "format": "json", "options": {"subprotocol": "cloudevents.json"}}
+    for name, source, message, target, expect in (
+            ("to-http", "websockets", good, {"via": "http", "mode": "binary"}, http), ("from-http", "http", http, to, good),
+            ("to-json", "websockets", good, {"via": "json"}, {"body": {"text": JSON_TEXT}}), ("from-json", "json", {"body": {"text": JSON_TEXT}}, to, good),
+            ("to-mqtt", "websockets", good, {"via": "mqtt5", "mode": "binary"}, MQTT.binary(DOCUMENT, b'{"a":1}')),
+            ("from-nats", "nats", NATS.binary(DOCUMENT, b'{"a":1}'), to, good)):
+        way.case(name, f"A message goes {name.replace('-', ' ')}", ["WS-3.1-a"], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
+                 {"result": {"message": expect}})
+    yield way
+    values = Topic("websockets", "data", "Payloads of JSON documents")
+    for name, member, data, more in (
+            ("text", '"hello"', {"text": "hello"}, {"datacontenttype": "text/plain"}), ("number", "1.10", {"json": "1.10"}, {}),
+            ("null", "null", {"json": "null"}, {}), ("bytes", None, {"binary": "AP8="}, {"datacontenttype": "image/png"})):
+        attributes = {**BASE, **more}
+        members = json.dumps({"specversion": "1.0", **attributes})[:-1] + (f',"data":{member}}}' if member else ',"data_base64":"AP8="}')
+        values.case(f"decode-{name}", "The payload of a document is read", ["WS-3.1-a"], decode("websockets", frame(members.encode())),
+                    read("structured", event(attributes, data), form="json"))
+        values.case(f"encode-{name}", "A payload is written into a document", ["WS-3.1-a"],
+                    encode("websockets", "structured", event(attributes, data), format="json"), {"result": {"message": frame(members.encode())}})
+    yield values
+
+
+PROTOBUF = ("attributes-decode", "minimal")
+
+
+def main():
+    stale = []
+    for topic in [*mqtt(), *nats(), *rabbitmq(), *websockets()]:
+        document = topic.document
+        path = fair.ROOT / "vectors" / document["area"] / f"{document['topic']}.json"
+        wanted = fair.text(document)
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            stale.append(str(path.relative_to(fair.ROOT)))
+            if "--check" not in sys.argv[1:]:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(wanted, encoding="utf-8")
+    if stale and "--check" in sys.argv[1:]:
+        sys.exit("run generators/bindings/generate.py; these documents would change: " + " ".join(stale))
+    print(len(stale), "documents changed")
+
+
+if __name__ == "__main__":
+    main()

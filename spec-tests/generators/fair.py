@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""Brings vectors into the form that README.md describes, and keeps them fair.
+
+    python3 generators/fair.py           # rewrites the documents under vectors/
+    python3 generators/fair.py --check   # fails when one would change
+
+It works out `validity` and the flags, adds the outcomes that siblings allow too, limits cases to the revisions that have their
+clauses, and writes every member of a message that the protocol always has. Running it twice changes nothing. The generators
+call `finish` on each document that they write.
+"""
+
+import base64
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+REQUIREMENTS = {clause["id"]: clause for path in sorted((ROOT / "requirements").glob("*.json"))
+                for clause in json.loads(path.read_text(encoding="utf-8"))}
+RANK = {"MAY": 0, "SHOULD": 1, "MUST": 2}
+
+# Clauses that say where something is or that all rules hold. Whether a document that breaks a rule is refused depends on the
+# other clauses that a case cites.
+GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HTTP-3.1.3-a", "KAFKA-3.2.3-a", "KAFKA-3.2.1-a", "HTTP-3.1.1-a",
+           "HTTP-3.1.3.1-a", "KAFKA-3.2.3.1-a", "PROTO-2.3-a", "PROTO-2.4-a", "PROTO-2.4-b", "AMQP-3.1.3-a", "AMQP-3.1.3.1-a", "JSON-3-b", "JSON-3-c",
+           "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "KAFKA-3.2.3-b", "AMQP-3.1.3.2-c"}
+
+# Input that attacks whoever reads it: nested levels, lengths, entities.
+HOSTILE = re.compile(r"xml/security/|/(?:deep|nested-too|too-deep)|billion|-deep$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
+
+# The order of the members of a case.
+ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "request", "expect", "compare", "note"]
+
+
+def finish(document):
+    """The document with each of its cases in order."""
+    return {**document, "cases": [case(one, document["area"]) for one in document["cases"]]}
+
+
+def case(one, area):
+    one = dict(one)
+    present(one["request"])
+    if one["request"]["op"] == "decode":
+        one["expect"] = same_payloads(one["expect"], area)
+        one["expect"] = implied_content_type(one["request"], one["expect"])
+    one["clauses"] = cited(one, area)
+    one["revisions"] = revisions(one)
+    if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "MUST" and len(one["expect"]) == 1:
+        one["level"] = "SHOULD"  # what the clause says
+    one["flags"] = flags(one)
+    one["validity"] = validity(one)
+    if not one["flags"]:
+        del one["flags"]
+    assert not one.keys() - set(ORDER), (one["id"], one.keys())
+    return {name: one[name] for name in ORDER if name in one}
+
+
+# ---- Messages
+
+
+ALWAYS = {"kafka": {"key": None, "headers": [], "value": None}, "amqp": {"properties": {}, "application-properties": [], "body": None},
+          "rabbitmq": {"properties": {}, "headers": [], "body": {"text": ""}}, "mqtt3": {"payload": {"text": ""}},
+          "mqtt5": {"user-properties": [], "payload": {"text": ""}}, "nats": {"payload": {"text": ""}}}
+
+
+def present(request):
+    """Writes the members of messages that are always there."""
+    for holder in (request, request.get("from", {})):
+        message = holder.get("message")
+        if isinstance(message, dict):
+            always = ALWAYS.get(holder.get("via"), {})
+            if always.keys() - message.keys():
+                holder["message"] = {**{name: message.get(name, value) for name, value in always.items()},
+                                     **{name: value for name, value in message.items() if name not in always}}
+
+
+# ---- Payloads
+
+
+# Carriers on which a payload is bytes or characters and no more: what an implementation calls it is its own choice.
+PLAIN = {"amqp", "avro", "avro-compact", "protobuf", "xml", "cbor", "http", "kafka", "rabbitmq", "mqtt", "nats"}
+# Of these, the ones that cannot tell characters from bytes.
+BYTES_ONLY = {"amqp", "avro-compact", "rabbitmq", "mqtt", "nats"}
+
+
+def same_payloads(expect, area):
+    """The outcomes, and those that present the same payload as another kind."""
+    if area not in PLAIN:
+        return expect
+    found = list(expect)
+    for outcome in expect:
+        result = outcome.get("result", {})
+        if result.get("format") == "json" or result.get("mode") != "binary" and area in ("http", "kafka", "amqp", "rabbitmq", "mqtt", "nats"):
+            continue
+        kinds = {kind for event in result.get("events", []) for kind in event.get("data", {})}
+        if not kinds or not kinds <= {"json", "text"} and not (kinds == {"binary"} and area in BYTES_ONLY):
+            continue
+        for kind in ("text", "binary"):
+            events = [as_kind(event, kind) for event in result["events"]]
+            other = {**outcome, "result": {**result, "events": events}}
+            other.pop("note", None)
+            plain = [{name: value for name, value in one.items() if name != "note"} for one in found]
+            if None not in events and other not in plain:
+                refusals = [at for at, one in enumerate(found) if "error" in one]
+                found.insert(refusals[0] if refusals and refusals[0] > 0 else len(found), other)
+    return found
+
+
+def as_kind(event, kind):
+    """The event with its payload as characters or as bytes; None where it is no text."""
+    if "data" not in event:
+        return event
+    [(was, value)] = event["data"].items()
+    octets = base64.b64decode(value) if was == "binary" else value.encode("utf-8", "surrogatepass")
+    if kind == "binary":
+        return {**event, "data": {"binary": base64.b64encode(octets).decode()}}
+    try:
+        return {**event, "data": {"text": octets.decode()}}
+    except UnicodeDecodeError:
+        return None
+
+
+def implied_content_type(request, expect):
+    """The outcomes, and those in which the content type that the JSON format implies is explicit: JSON-3.1.2-i, CE-datacontenttype-d."""
+    if request.get("strictness") == "lenient":
+        return expect
+    found = list(expect)
+    for outcome in expect:
+        result = outcome.get("result", {})
+        if request["via"] not in ("json", "json-batch") and result.get("format") != "json":
+            continue
+        implied = lambda event: "json" in event.get("data", {}) and "datacontenttype" not in event["attributes"]
+        if not any(implied(event) for event in result.get("events", [])):
+            continue
+        explicit = {"type": "String", "value": "application/json"}
+        events = [{**event, "attributes": {**event["attributes"], "datacontenttype": explicit}} if implied(event) else event
+                  for event in result["events"]]
+        other = {**outcome, "result": {**result, "events": events}}
+        other.pop("note", None)
+        if other not in [{name: value for name, value in one.items() if name != "note"} for one in found]:
+            found.append(other)
+    return found
+
+
+# ---- Clauses and revisions
+
+
+def has(clause, revision):
+    return revision in REQUIREMENTS[clause].get("revisions", ["1.0.2", "main"])
+
+
+def cited(one, area):
+    """The clauses, with those of the release where main has moved a sentence."""
+    clauses = list(one["clauses"])
+    if area == "http" and "1.0.2" in one["revisions"]:
+        for main, release in (("CE-Message-a", "HTTP-3.3.2-c"), ("CE-Message-b", "HTTP-3.3.2-b")):
+            if main in clauses and release not in clauses:
+                clauses.append(release)
+    if "CE-Naming-b" in clauses and "CE-Naming-a" not in clauses:
+        clauses.append("CE-Naming-a")
+    return clauses
+
+
+def refused(one):
+    return all("error" in outcome for outcome in one["expect"])
+
+
+def revisions(one):
+    """The revisions whose text has the rule."""
+    if one.get("draft"):
+        return ["main"]
+    if one["revisions"] == ["main"]:
+        return ["main"]
+    only_main = [clause for clause in one["clauses"] if not has(clause, "1.0.2")]
+    only_release = [clause for clause in one["clauses"] if not has(clause, "main")]
+    states_refusal = any("error" in outcome for outcome in one["expect"][:1])
+    if only_main and not only_release and (states_refusal or not any(has(clause, "1.0.2") and strong(clause, one["level"]) for clause in one["clauses"])):
+        return ["main"]
+    return ["main"] if cased_media_type(one["request"]) else one["revisions"]
+
+
+def strong(clause, level):
+    return RANK[REQUIREMENTS[clause]["level"].split()[0]] >= RANK[level]
+
+
+def cased_media_type(request):
+    """Whether a media type of CloudEvents comes in upper case where no document of 1.0.2 says that its case is free."""
+    via = request.get("via") or request.get("from", {}).get("via")
+    text = json.dumps((request.get("message") or request.get("from", {}).get("message")) or {})
+    found = re.findall(r"(?i)application/cloudevents[a-z+-]*", text)
+    return via in ("kafka", "amqp") and any(media_type != media_type.lower() for media_type in found) or \
+        via == "http" and any(media_type != media_type.lower() and not media_type.lower().endswith("json") for media_type in found)
+
+
+# ---- Validity
+
+
+def validity(one):
+    """`valid`: accepted. `invalid`: refused. `acceptable`: either."""
+    kinds = {"error" in outcome for outcome in one["expect"]}
+    if kinds == {False}:
+        return "valid"
+    return "acceptable" if len(kinds) == 2 or {"producer-rule", "hostile"} & set(one.get("flags", [])) else "invalid"
+
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def flags(one):
+    found = set(one.get("flags", [])) - {"producer-rule", "hostile", "verbatim"}
+    reads = one["request"]["op"] in ("decode", "transcode", "upgrade")
+    clauses = [clause for clause in one["clauses"] if clause not in GENERAL and strong(clause, one["level"])]
+    roles = {REQUIREMENTS[clause]["role"] for clause in clauses}
+    if reads and refused(one) and not one["request"].get("exact") and roles and roles <= {"producer", "sender", "intermediary"}:
+        found.add("producer-rule")
+    if HOSTILE.search(one["id"]) and refused(one):
+        found.add("hostile")
+    if any(unusual(match) for match in times_kept(one)):
+        found.add("verbatim")
+    return sorted(found)
+
+
+def times_kept(one):
+    """The times that the first outcome keeps as they were given, and those of its events, which may come from native types."""
+    result = one["expect"][0].get("result", {})
+    events = json.dumps([result.get("events", []), result.get("event", {})])
+    yield from (match for match in STAMP.finditer(events) if len(match[1] or "") > 4)
+    if one["request"]["op"] == "encode" and not result.get("losses"):
+        yield from (match for match in STAMP.finditer(json.dumps(one["request"])) if len(match[1] or "") > 4)
+    shown = json.dumps(result)
+    yield from (match for match in STAMP.finditer(json.dumps(one["request"])) if match[0] in shown)
+
+
+def unusual(match):
+    """Whether a time has an offset, more digits than milliseconds, or zeros at the end: few native types keep these."""
+    return match[2] != "Z" or len(match[1] or "") > 4 or (match[1] or "").endswith("0")
+
+
+# ---- Files
+
+
+def show(value, indent=0, width=140):
+    """JSON with short things on one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    line = re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda match: f"\\u{ord(match[0]):04x}", line)
+    if len(line) + indent <= width or not isinstance(value, (dict, list)) or not value:
+        return line
+    pad = " " * (indent + 2)
+    if isinstance(value, dict):
+        items = [f"{pad}{json.dumps(key)}: {show(item, indent + 2, width - len(key) - 4)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+    items = [f"{pad}{show(item, indent + 2, width)}" for item in value]
+    return "[\n" + ",\n".join(items) + "\n" + " " * indent + "]"
+
+
+def text(document):
+    """A document as it stands in its file."""
+    shown = show(finish(document)) + "\n"
+    assert json.loads(shown) == finish(document)
+    return shown
+
+
+def main():
+    stale = []
+    for path in sorted((ROOT / "vectors").glob("*/*.json")):
+        there = path.read_text(encoding="utf-8")
+        wanted = text(json.loads(there))
+        if there != wanted:
+            stale.append(str(path.relative_to(ROOT)))
+            if "--check" not in sys.argv[1:]:
+                path.write_text(wanted, encoding="utf-8")
+    if stale and "--check" in sys.argv[1:]:
+        sys.exit("run generators/fair.py; these documents would change: " + " ".join(stale))
+    print(len(stale), "documents changed")
+
+
+if __name__ == "__main__":
+    main()

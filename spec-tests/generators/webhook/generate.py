@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Writes the vectors of the webhook handshake, from the receiver's side.
+
+    python3 generators/webhook/generate.py           # writes vectors/webhook/
+    python3 generators/webhook/generate.py --check   # fails when the document would change
+"""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import fair  # noqa: E402
+
+GRANTS = ["WebHook-Allowed-Origin", "WebHook-Allowed-Rate"]
+CASES = []
+
+
+def case(name, title, clauses, allowed, headers, expect, level="MUST", method="OPTIONS", **more):
+    CASES.append({"id": f"webhook/handshake/{name}", "title": title, "clauses": clauses, "level": level, "revisions": ["1.0.2", "main"], **more,
+                  "request": {"op": "handshake", "policy": allowed, "request": {"method": method, "headers": headers}},
+                  "expect": expect if isinstance(expect, list) else [expect]})
+
+
+def origin(*names):
+    return [["WebHook-Request-Origin", name] for name in names]
+
+
+def granted(name, rate):
+    return {"result": {"response": {"headers": [["WebHook-Allowed-Origin", name], *([["WebHook-Allowed-Rate", rate]] if rate else [])]}}}
+
+
+REFUSED = {"result": {"response": {"headers": []}}, "absent-headers": GRANTS}
+EXACT = {"origins": ["trusted.example.com"], "rate": 100}
+BELOW = {"origins": ["*.partner.example"], "rate": 100}
+
+CONSENT = ["WEBHOOK-4.2-a", "WEBHOOK-4.2.1-a", "WEBHOOK-4.2.1-b"]
+case("allowed-origin", "An allowed origin gets its own name and a rate", [*CONSENT, "WEBHOOK-4.1.2-a"], EXACT, origin("trusted.example.com"),
+     granted("trusted.example.com", "100"))
+case("any-origin", "A receiver of all origins may reply with an asterisk", CONSENT, {"origins": ["*"], "rate": 100}, origin("anybody.example"),
+     [granted("anybody.example", "100"), granted("*", "100")])
+case("letter-case", "Origins compare without regard to case", CONSENT, EXACT, origin("Trusted.Example.COM"),
+     [granted("trusted.example.com", "100"), granted("Trusted.Example.COM", "100")])
+case("below-a-suffix", "An origin below an allowed suffix gets its own name", CONSENT, BELOW, origin("eu.partner.example"),
+     granted("eu.partner.example", "100"))
+case("far-below-a-suffix", "A suffix allows origins several labels below it", CONSENT, BELOW, origin("a.b.partner.example"),
+     granted("a.b.partner.example", "100"))
+for name, title, policy, other in (
+        ("other-origin", "Another origin gets no consent", EXACT, "attacker.example"),
+        ("prefix", "A name that begins with an allowed origin gets no consent", EXACT, "trusted.example.com.attacker.example"),
+        ("ending", "A name that ends with an allowed origin gets no consent", EXACT, "attackertrusted.example.com"),
+        ("parent", "The parent of an allowed origin gets no consent", EXACT, "example.com"),
+        ("child", "A name below an allowed origin gets no consent", EXACT, "a.trusted.example.com"),
+        ("suffix-itself", "The suffix itself is not below it", BELOW, "partner.example"),
+        ("suffix-without-a-dot", "A suffix matches whole labels", BELOW, "attacker-partner.example"),
+        ("suffix-in-the-middle", "A suffix has to be at the end", BELOW, "a.partner.example.attacker.example"),
+        ("asterisk", "An origin that is an asterisk gets no consent", EXACT, "*"),
+        ("url", "An origin that is a URL gets no consent", EXACT, "https://trusted.example.com"),
+        ("list", "A list of origins gets no consent", EXACT, "trusted.example.com, attacker.example"),
+        ("empty", "An empty origin gets no consent", EXACT, "")):
+    case(f"no-consent-{name}", title, ["WEBHOOK-4.2-a"], policy, origin(other), REFUSED, **({"traps": ["W1"]} if name == "prefix" else {}))
+case("no-consent-two-origins", "Two origins get no consent", ["WEBHOOK-4.2-a"], EXACT, origin("trusted.example.com", "attacker.example"), REFUSED, policy=True)
+case("no-consent-no-origins", "A receiver that allows no origin consents to none", ["WEBHOOK-4.2-a"], {"origins": []}, origin("trusted.example.com"), REFUSED)
+case("no-origin", "A request without WebHook-Request-Origin is no validation request", ["WEBHOOK-4.1.2-a", "WEBHOOK-4.2-a"], EXACT,
+     [["Origin", "https://trusted.example.com"]], REFUSED)
+RATE = ["WEBHOOK-4.2.2-a", "WEBHOOK-4.2.2-e"]
+for name, title, policy, requested, rate in (
+        ("lower", "A rate below the highest is granted as requested", 100, "40", "40"),
+        ("equal", "The highest rate is granted as requested", 100, "100", "100"),
+        ("higher", "A rate above the highest is granted as the highest", 100, "5000", "100"),
+        ("unlimited", "Without a highest rate, the requested one is granted, or no limit", "*", "120", "120")):
+    outcomes = [granted("trusted.example.com", rate)] + ([granted("trusted.example.com", "*")] if policy == "*" else [])
+    case(f"rate-{name}", title, [*RATE, "WEBHOOK-4.1.4-a"], {"origins": ["trusted.example.com"], "rate": policy},
+         origin("trusted.example.com") + [["WebHook-Request-Rate", requested]], outcomes, policy=True)
+case("rate-not-requested", "A rate is granted although none is requested", ["WEBHOOK-4.2.2-b"], EXACT, origin("trusted.example.com"),
+     granted("trusted.example.com", "100"), level="SHOULD")
+case("rate-not-requested-unlimited", "Without a limit, the granted rate is an asterisk", ["WEBHOOK-4.2.2-b", "WEBHOOK-4.2.2-e"],
+     {"origins": ["trusted.example.com"], "rate": "*"}, origin("trusted.example.com"), granted("trusted.example.com", "*"), level="SHOULD")
+for name, rate in (("zero", "0"), ("negative", "-1"), ("fraction", "1.5"), ("asterisk", "*"), ("text", "many"), ("plus", "+5"), ("exponent", "1e3"),
+                   ("huge", "99999999999999999999")):
+    case(f"rate-{name}", f"The rate {rate} is not a positive integer: no consent, or one to a rate of the receiver's", ["WEBHOOK-4.1.4-b"], EXACT,
+         origin("trusted.example.com") + [["WebHook-Request-Rate", rate]], [REFUSED, granted("trusted.example.com", "100")], policy=True)
+case("callback", "A receiver that consents by callback withholds the headers", ["WEBHOOK-4.2-b", "WEBHOOK-4.1.3-a"],
+     {**EXACT, "callback": True}, origin("trusted.example.com") + [["WebHook-Request-Callback", "https://sender.example/confirm?key=abc"]], REFUSED)
+case("callback-not-wanted", "A callback that the receiver does not use changes nothing", [*CONSENT, "WEBHOOK-4.1.3-a"], EXACT,
+     origin("trusted.example.com") + [["WebHook-Request-Callback", "https://sender.example/confirm?key=abc"]], granted("trusted.example.com", "100"))
+case("allow", "The response says that POST is permitted", ["WEBHOOK-4.2-e"], EXACT, origin("trusted.example.com"),
+     [{"result": {"response": {"headers": granted("trusted.example.com", "100")["result"]["response"]["headers"] + [["Allow", value]]}}} for value in ("OPTIONS, POST", "POST", "POST, OPTIONS")], level="SHOULD")
+
+
+def main():
+    document = {"area": "webhook", "topic": "handshake", "title": "The webhook handshake: consent to deliveries", "cases": CASES}
+    path = fair.ROOT / "vectors" / "webhook" / "handshake.json"
+    wanted = fair.text(document)
+    stale = not path.exists() or path.read_text(encoding="utf-8") != wanted
+    if stale and "--check" in sys.argv[1:]:
+        sys.exit("run generators/webhook/generate.py; vectors/webhook/handshake.json would change")
+    if stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted, encoding="utf-8")
+    print(int(stale), "documents changed")
+
+
+if __name__ == "__main__":
+    main()
