@@ -21,6 +21,7 @@ for adapter in "$here"/*/; do
   [ ! -f "$adapter/go.mod" ] || tool=go
   [ ! -f "$adapter/Cargo.toml" ] || tool=cargo
   [ ! -f "$adapter/pom.xml" ] || tool=mvn
+  [ ! -f "$adapter/Gemfile" ] || tool=ruby
   if ! command -v "$tool" >/dev/null; then
     skipped+=("$name: there is no $tool")
     continue

@@ -32,6 +32,11 @@ elif [ -f "$adapter/go.mod" ]; then
 elif [ -f "$adapter/Cargo.toml" ]; then
   CARGO_TARGET_DIR=$work/target cargo build --quiet --release --locked --manifest-path "$adapter/Cargo.toml"
   testee=("$work/target/release/adapter")
+elif [ -f "$adapter/Gemfile" ]; then
+  # RUBYLIB may name the folder `lib` of a checkout of the SDK instead.
+  export GEM_HOME=$work/gems
+  ruby -e 'require "cloud_events"' 2>/dev/null || gem install --silent --no-document --file "$adapter/Gemfile"
+  testee=(ruby "$adapter/adapter.rb")
 else
   mvn --quiet --file "$adapter/pom.xml" dependency:copy-dependencies -DoutputDirectory="$work/lib"
   javac -cp "$work/lib/*" -d "$work/classes" "$adapter/Adapter.java"
@@ -39,7 +44,7 @@ else
 fi
 
 # What the SDKs have; anything else would be skipped.
-areas=('core/**' 'http/**' 'json/**' 'protobuf/**')
+areas=('core/**' 'http/**' 'json/**' 'kafka/**' 'protobuf/**')
 run() { "$CE" conformance run "${areas[@]}" --quiet --ndjson "$work/run.ndjson" "$@" -- "${testee[@]}"; }
 
 if [ "${2:-}" = --update ]; then

@@ -30,7 +30,7 @@ GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HT
 HOSTILE = re.compile(r"xml/security/|/(?:deep|nested-too|too-deep)|billion|-deep$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
 
 # The order of the members of a case.
-ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "request", "expect", "compare", "note"]
+ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
 
 
 def finish(document):

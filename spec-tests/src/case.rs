@@ -35,6 +35,9 @@ pub struct Case {
     /// Whether the specification is silent, so that implementations may differ.
     #[serde(default)]
     pub policy: bool,
+    /// Why the case is disputed, and where that is discussed. Until it is settled, no run fails for it.
+    #[serde(default)]
+    pub disputed: Option<String>,
     /// The members of a `run` request of the testee protocol.
     pub request: Map<String, Value>,
     /// Every allowed outcome; the first is what this project does.

@@ -131,6 +131,7 @@ impl Selection {
     /// Whether the profile judges a case, so that failing it fails the run.
     pub(crate) fn judges(&self, case: &Case) -> bool {
         case.level >= self.profile
+            && case.disputed.is_none()
             && (self.strict || !case.has_flag(Flag::ProducerRule) && !case.has_flag(Flag::Hostile))
             && (self.verbatim || !case.has_flag(Flag::Verbatim))
     }
@@ -267,6 +268,19 @@ mod tests {
             );
         }
         assert!(verbatim.compares_text(&flagged("verbatim")) && !verbatim.compares_text(&flagged("hostile")));
+    }
+
+    #[test]
+    fn no_profile_judges_a_disputed_case() {
+        let mut case = case("a/t/x", &["main"], false, json!([{"error": {}}]));
+        let parsed = |case: &Value| {
+            let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [case]});
+            Document::parse(&document.to_string()).unwrap().cases.remove(0)
+        };
+        let all = Selection::default().strict(true).verbatim(true).profile(Level::May);
+        assert!(all.judges(&parsed(&case)));
+        case["disputed"] = json!("the clause is for producers, says the SDK of X: https://example.com/1");
+        assert!(!all.judges(&parsed(&case)));
     }
 
     #[test]

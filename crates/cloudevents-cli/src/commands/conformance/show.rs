@@ -52,7 +52,8 @@ fn value(case: &Case) -> Value {
         .collect();
     json!({
         "id": case.id, "title": case.title, "level": case.level, "clauses": clauses, "revisions": case.revisions,
-        "draft": case.draft, "validity": case.validity().as_str(), "flags": case.flags, "policy": case.policy, "traps": case.traps, "note": case.note, "request": case.request,
+        "draft": case.draft, "validity": case.validity().as_str(), "flags": case.flags, "policy": case.policy, "disputed": case.disputed,
+        "traps": case.traps, "note": case.note, "request": case.request,
         "expect": case.expect.iter().map(outcome).collect::<Value>(),
     })
 }
@@ -89,9 +90,11 @@ fn text(case: &Case, paint: Paint) -> String {
         text += &format!(", {}", flag_words(*flag));
     }
     text.push('\n');
-    for (name, note) in
-        [("note ", case.note.clone()), ("traps", Some(case.traps.join(", ")).filter(|all| !all.is_empty()))]
-    {
+    for (name, note) in [
+        ("disputed", case.disputed.clone()),
+        ("note ", case.note.clone()),
+        ("traps", Some(case.traps.join(", ")).filter(|all| !all.is_empty())),
+    ] {
         if let Some(note) = note {
             text += &format!("{}  {}\n", heading(name), wrapped(&plain(&note), 7, Some(WIDTH)));
         }
