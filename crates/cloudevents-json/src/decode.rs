@@ -137,7 +137,7 @@ fn pick(scanner: &mut Scanner<'_>, picker: &mut Picker<'_, '_>, with: &DecodeOpt
 }
 
 #[inline]
-fn member(
+pub(crate) fn member(
     buffer: &TextBuffer,
     scanner: &mut Scanner<'_>,
     assembler: &mut Assembler<'_>,
@@ -176,7 +176,7 @@ pub(crate) fn unwanted_byte_order_mark() -> Error {
 }
 
 #[cold]
-fn not_an_event(scanner: &Scanner<'_>) -> Error {
+pub(crate) fn not_an_event(scanner: &Scanner<'_>) -> Error {
     if scanner.peek() == Ok(b'[') {
         return Error::new(ErrorKind::Batched)
             .with_offset(scanner.position())

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod format;
 mod lines;
+mod problems;
 pub mod serde;
 mod stream;
 mod value;
@@ -18,4 +19,5 @@ pub use format::{
     Json, decode, decode_batch, encode, encode_batch, encode_lossy, find, recognize, with_json,
 };
 pub use lines::{LineReader, LineWriter};
+pub use problems::problems;
 pub use stream::{BatchReader, BatchSplitter, BatchWriter};

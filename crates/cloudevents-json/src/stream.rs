@@ -127,6 +127,27 @@ impl BatchSplitter {
         self.state == State::End
     }
 
+    /// The number of bytes of the document before what was not returned yet: after an element was returned, the offset of its end.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Returns the input that was pushed and not read: after the closing bracket, what follows the array. There,
+    /// [`next_element`](Self::next_element) returns an error unless that is white space.
+    ///
+    /// ```
+    /// use cloudevents_core::DecodeOptions;
+    /// use cloudevents_json::BatchSplitter;
+    ///
+    /// let mut splitter = BatchSplitter::new(&DecodeOptions::strict());
+    /// splitter.push(b"[] [1]");
+    /// assert!(splitter.next_element().is_err() && splitter.is_finished());
+    /// assert_eq!((splitter.offset(), splitter.into_rest().as_ref()), (3, &b"[1]"[..]));
+    /// ```
+    pub fn into_rest(self) -> Bytes {
+        self.buffer.freeze()
+    }
+
     /// Ends the input. Returns an error if the array is incomplete.
     pub fn finish(&self) -> Result<(), Error> {
         if self.is_finished() { Ok(()) } else { Err(self.refuse("the document ends before the array does")) }

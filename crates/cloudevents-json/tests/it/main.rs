@@ -5,6 +5,7 @@
 mod bad_input;
 mod message;
 mod oracle;
+mod problems;
 mod roundtrip;
 mod serde;
 mod stream;

@@ -21,6 +21,7 @@ const SIBLINGS: &[Sibling] = &[
         shape: FORMAT,
         own: &[
             ("lines", "JSON Lines are a way to write JSON documents"),
+            ("problems", "tools for people report every problem of a document, and people write JSON"),
             ("serde", "events inside of other structures, which is what serde is for"),
             ("stream", "a JSON batch can be read while it comes in"),
         ],

@@ -2,20 +2,39 @@
 
 use super::{
     Assembler,
-    given::{CoreName, Given, NO_NAME},
+    given::{Completed, CoreName, Given, NO_NAME},
 };
 use crate::{
     Error, ErrorKind, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
     attributes::{Core, ExtensionKind, Span},
     codec::Piece,
     name::is_name,
-    parts::{self, check_core, is_plain_core, wrong_type},
+    parts::{self, check_core, is_plain_core, missing, wrong_type},
     side::Side,
     text,
 };
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 impl Assembler<'_> {
+    /// Like [`complete`](Self::complete), for reports of every problem: adds each error to `problems` and continues. An attribute that
+    /// one of the `problems` names is not reported as missing. Without a known specversion, the rules of 1.0 apply.
+    #[cold]
+    pub fn complete_all(&mut self, problems: &mut Vec<Error>) -> Completed {
+        let specversion = self.specversion.is_none().then_some("specversion");
+        let required = [Core::Id, Core::Source, Core::Type];
+        let absent = required.into_iter().filter(|core| self.parts.core(*core).is_absent()).map(Core::name);
+        for name in specversion.into_iter().chain(absent) {
+            if !problems.iter().any(|problem| problem.attribute() == Some(name)) {
+                problems.push(missing(name));
+            }
+        }
+        let base64 = self.settle_version().unwrap_or_else(|error| {
+            problems.push(error);
+            false
+        });
+        Completed { specversion: self.specversion.unwrap_or_default(), base64 }
+    }
+
     #[inline]
     pub(super) fn core(&mut self, core: Core, value: Given<'_>) -> Result<(), Error> {
         let piece = match (core, value) {
