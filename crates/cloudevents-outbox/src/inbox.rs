@@ -96,6 +96,11 @@ impl<S: InboxStore> Inbox<S> {
         self
     }
 
+    /// The name of the consumer.
+    pub fn consumer(&self) -> &Arc<str> {
+        &self.consumer
+    }
+
     /// Returns the inbox with this clock, for tests.
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

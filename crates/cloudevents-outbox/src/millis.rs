@@ -1,17 +1,19 @@
 //! Times as stores keep them: milliseconds since 1970.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// Milliseconds since 1970, rounded down. Times before 1970 are 0; times that do not fit are the latest one.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 pub(crate) fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The time that [`millis`] returned this for. Negative numbers are 1970.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
 pub(crate) fn time(millis: i64) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// This time later, or the time itself if that is beyond what the system can express.

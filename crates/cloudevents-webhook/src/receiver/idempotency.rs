@@ -20,10 +20,19 @@ pub enum Begun {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim(pub u64);
 
+/// The claim of a delivery: among the extensions of its request, where the webhook has an idempotency store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryClaim {
+    /// The delivery.
+    pub key: DeliveryKey,
+    /// The claim.
+    pub claim: Claim,
+}
+
 /// Remembers deliveries, so that each is processed once, as far as the store remembers. Implement it with `async fn`.
 ///
-/// The memory of a process is in [`MemoryStore`](super::MemoryStore). A store in the database of the handler should let `complete` take part in the
-/// handler's transaction, or be asked by the handler itself.
+/// [`MemoryStore`](super::MemoryStore) is in the memory of a process. With the feature `inbox`, `DurableStore` is in a database, where a handler
+/// can complete a delivery in its own transaction.
 ///
 /// A store that outlives the process lets a claim expire, because a process that is killed neither completes nor abandons.
 pub trait IdempotencyStore: Send + Sync + 'static {

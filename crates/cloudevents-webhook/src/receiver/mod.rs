@@ -28,6 +28,8 @@
 mod event_grid;
 mod head;
 mod idempotency;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod memory;
 mod options;
 mod pending;
@@ -37,7 +39,9 @@ mod token;
 mod tower05;
 mod webhook;
 
-pub use idempotency::{Begun, Claim, IdempotencyStore};
+pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};
+#[cfg(feature = "inbox")]
+pub use inbox::DurableStore;
 pub use memory::MemoryStore;
 pub use options::WebhookOptions;
 pub use token::VerifyToken;

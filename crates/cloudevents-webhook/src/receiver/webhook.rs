@@ -1,7 +1,7 @@
 //! The target.
 
 use super::{
-    Begun, WebhookOptions, head,
+    Begun, DeliveryClaim, WebhookOptions, head,
     idempotency::{Store, key},
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
@@ -53,7 +53,8 @@ const ACCOUNTS: usize = 1024;
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
 /// decoded. A handler sees neither the token nor the header `Authorization`; of the native form of a delivery, which is the
-/// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked.
+/// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked, and a [`DeliveryClaim`] where there is an
+/// idempotency store.
 #[derive(Clone)]
 pub struct Webhook(Arc<Inner>);
 
@@ -301,7 +302,7 @@ async fn once(
     Store(store): Store,
     key: DeliveryKey,
     exchange: Exchange,
-    read: ReadRequest,
+    mut read: ReadRequest,
     decoded: Result<Decoded<Message>, Error>,
     peer: Option<SocketAddr>,
     after: Duration,
@@ -315,6 +316,7 @@ async fn once(
             return Err(busy("the delivery cannot be checked for duplicates", after));
         }
     };
+    read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
     let settled = exchange.deliver(read, decoded, peer).await;
     let recorded = match &settled {
         Settled::Accepted(_) => store.complete(key, claim).await,

@@ -197,7 +197,7 @@ async fn ask(
     let conclusion = Practice::CloudEvents.conclude_status(status, response.headers(), SystemTime::now());
     if matches!(conclusion, Conclusion::Gone | Conclusion::Retry { .. }) {
         let error = Error::new(ErrorKind::Refused).with_detail(format!("the handshake got {status}"));
-        return Err(Failure { conclusion, error, status: Some(status) });
+        return Err(Failure::new(conclusion, error, Some(status)));
     }
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return Err(refused(format!("the target refuses this sender: {status}")));

@@ -4,7 +4,7 @@ use super::{
     Attempt, GuardedClient, Registered, Undelivered, WebhookSenderOptions,
     consent::{Callbacks, consent},
     guarded::failed,
-    request::Prepared,
+    request::{Prepared, Ready},
     targets::{Entry, NotAdmitted},
 };
 use crate::{
@@ -43,15 +43,21 @@ pub(super) struct Failure {
     pub(super) conclusion: Conclusion,
     pub(super) error: Error,
     pub(super) status: Option<StatusCode>,
+    /// The token was refused, and the next one is another.
+    pub(super) renewed: bool,
 }
 
 impl Failure {
+    pub(super) fn new(conclusion: Conclusion, error: Error, status: Option<StatusCode>) -> Self {
+        Self { conclusion, error, status, renewed: false }
+    }
+
     pub(super) fn temporary(error: Error) -> Self {
-        Self { conclusion: Conclusion::Retry { not_before: None, throttled: false }, error, status: None }
+        Self::new(Conclusion::Retry { not_before: None, throttled: false }, error, None)
     }
 
     pub(super) fn permanent(error: Error) -> Self {
-        Self { conclusion: Conclusion::Refused, error, status: None }
+        Self::new(Conclusion::Refused, error, None)
     }
 
     pub(super) fn refused_by_guard(refusal: Refusal) -> Self {
@@ -60,7 +66,7 @@ impl Failure {
 
     pub(super) fn of_error(error: Error) -> Self {
         match error.kind() {
-            ErrorKind::Refused | ErrorKind::InvalidUrl => Self::permanent(error),
+            ErrorKind::Refused | ErrorKind::InvalidUrl if !error.is_temporary() => Self::permanent(error),
             _ => Self::temporary(error),
         }
     }
@@ -102,19 +108,23 @@ impl Delivery {
         // Without retries, whoever keeps the delivery decides when it is tried again.
         let patience = if schedule.has_retries() { schedule.deadline() } else { self.shared.options.timeout };
         let latest = started.checked_add(patience).unwrap_or(started);
-        let mut attempt = 0_u32;
+        let (mut attempt, mut has_renewed) = (0_u32, false);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
             let failure = match self.attempt(latest).await.map_err(|why| given_up(why, attempts))? {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            attempt = attempt.saturating_add(1);
-            let Failure { conclusion, error, status } = failure;
+            let Failure { conclusion, error, status, renewed } = failure;
             if attempts.len() >= ATTEMPTS {
                 attempts.pop_front();
             }
             attempts.push_back(Attempt { at, latency: begun.elapsed(), status, error: error.clone() });
+            if renewed && !has_renewed {
+                has_renewed = true;
+                continue;
+            }
+            attempt = attempt.saturating_add(1);
             let Conclusion::Retry { not_before, .. } = conclusion else {
                 return Err(error.with_temporary(false));
             };
@@ -178,7 +188,7 @@ impl Delivery {
     async fn exchange(&self, client: &GuardedClient, origin: &Origin) -> Result<(), Failure> {
         let options = &self.shared.options;
         let prepared = self.prepared.attempt(&self.entry.target, origin, SystemTime::now()).await;
-        let (parts, url) = prepared.map_err(Failure::of_error)?;
+        let Ready { parts, url, token } = prepared.map_err(Failure::of_error)?;
         let response = client
             .request(Method::POST, &url)
             .map_err(Failure::refused_by_guard)?
@@ -204,7 +214,11 @@ impl Delivery {
         if status.is_redirection() {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
-        Err(Failure { conclusion, error, status: Some(status) })
+        let renewed = status == StatusCode::UNAUTHORIZED
+            && token
+                .zip(self.entry.target.token.as_ref())
+                .is_some_and(|(token, source)| source.refused(&token));
+        Err(Failure { renewed, ..Failure::new(conclusion, error, Some(status)) })
     }
 }
 
@@ -259,7 +273,7 @@ fn random() -> f64 {
 }
 
 /// The beginning of a body. What goes wrong with the body ends it.
-async fn beginning(mut response: reqwest::Response, limit: usize) -> Vec<u8> {
+pub(super) async fn beginning(mut response: reqwest::Response, limit: usize) -> Vec<u8> {
     let mut read = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = limit.saturating_sub(read.len());

@@ -1,8 +1,10 @@
 //! The guard in a client of reqwest 0.13, and a sender of deliveries on top of it.
 
+mod client_credentials;
 mod consent;
 mod delivery;
 mod guarded;
+mod kept_token;
 mod options;
 mod request;
 mod sender;
@@ -10,6 +12,7 @@ mod target;
 mod targets;
 mod undelivered;
 
+pub use client_credentials::ClientCredentials;
 pub use consent::Registered;
 pub use guarded::{GuardedClient, refusal};
 pub use options::{WebhookSenderOptions, WithoutConsent};

@@ -22,6 +22,14 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
 }
 
+/// One attempt.
+pub(super) struct Ready {
+    pub(super) parts: Parts,
+    pub(super) url: String,
+    /// The token that is among the headers or in the URL.
+    pub(super) token: Option<Box<str>>,
+}
+
 impl Prepared {
     pub(super) fn new(
         outgoing: &Outgoing,
@@ -56,14 +64,15 @@ impl Prepared {
         Ok(Self { id: id.to_string().into(), headers, body })
     }
 
-    /// The head of one attempt, signed, and the URL to send it to.
+    /// One attempt, signed.
     pub(super) async fn attempt(
         &self,
         target: &Target,
         origin: &Origin,
         now: SystemTime,
-    ) -> Result<(Parts, String), Error> {
+    ) -> Result<Ready, Error> {
         let mut url = target.url.to_string();
+        let mut sent = None;
         let mut request = Request::new(());
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = self.headers.clone();
@@ -80,13 +89,14 @@ impl Prepared {
                     request.headers_mut().insert(header::CACHE_CONTROL, no_store);
                 }
             }
+            sent = Some(token);
         }
         *request.uri_mut() = url.parse().map_err(|_| invalid_url())?;
         let (mut parts, ()) = request.into_parts();
         if let Some(signer) = &target.signer {
             signer.sign(&mut parts, &self.body, &self.id, now)?;
         }
-        Ok((parts, url))
+        Ok(Ready { parts, url, token: sent })
     }
 }
 

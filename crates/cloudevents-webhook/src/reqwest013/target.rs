@@ -75,7 +75,7 @@ impl Target {
         self.token_from(Fixed(token.into()))
     }
 
-    /// Sends bearer tokens from this source: of OAuth client credentials, for example.
+    /// Sends bearer tokens from this source: by OAuth [`ClientCredentials`](super::ClientCredentials), for example.
     pub fn token_from(mut self, source: impl TokenSource) -> Self {
         self.token = Some(Arc::new(source));
         self
@@ -129,8 +129,16 @@ impl fmt::Debug for Target {
 pub trait TokenSource: Send + Sync + 'static {
     /// The token for the next attempt. Keep it until it expires; this is called for each attempt.
     ///
-    /// An error makes the attempt fail; it is tried again.
+    /// An error makes the attempt fail; it is tried again if it is [temporary](Error::is_temporary), or of another kind than
+    /// [`Refused`](cloudevents_core::ErrorKind::Refused).
     fn token(&self) -> impl Future<Output = Result<Box<str>, Error>> + Send;
+
+    /// The target refused this token with 401. Returns whether the next one may be another: the delivery is then tried again at once, which
+    /// happens once for each delivery. Default: no.
+    fn refused(&self, token: &str) -> bool {
+        let _ = token;
+        false
+    }
 }
 
 /// A token that does not change.
@@ -145,10 +153,15 @@ impl TokenSource for Fixed {
 /// [`TokenSource`], dynamic.
 pub(super) trait DynToken: Send + Sync {
     fn token(&self) -> Pin<Box<dyn Future<Output = Result<Box<str>, Error>> + Send + '_>>;
+    fn refused(&self, token: &str) -> bool;
 }
 
 impl<T: TokenSource> DynToken for T {
     fn token(&self) -> Pin<Box<dyn Future<Output = Result<Box<str>, Error>> + Send + '_>> {
         Box::pin(TokenSource::token(self))
+    }
+
+    fn refused(&self, token: &str) -> bool {
+        TokenSource::refused(self, token)
     }
 }

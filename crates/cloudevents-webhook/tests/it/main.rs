@@ -10,6 +10,7 @@
 
 mod access;
 mod client;
+mod client_credentials;
 mod deliver;
 mod guard;
 mod handshake;
@@ -20,6 +21,7 @@ mod target_access;
 mod target_delivery;
 mod target_handshake;
 mod target_hostile;
+mod target_inbox;
 mod threats;
 mod tools;
 mod vectors;

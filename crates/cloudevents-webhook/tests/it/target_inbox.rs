@@ -1,0 +1,242 @@
+//! Targets that remember deliveries in a database: SQLite, and PostgreSQL where `.ci/brokers/postgres` has started a server.
+//!
+//! Two targets over one store are two processes of a service, or one before and after a restart.
+
+use crate::tools::{Target, soon, with_token};
+use cloudevents_outbox::{
+    Clock, Inbox, InboxStore,
+    rusqlite041::{self, SqliteStore},
+    tokio_postgres07::{self, PostgresStore},
+};
+use cloudevents_transport::{Delivery, Receiver};
+use cloudevents_webhook::{
+    DeliveryKey,
+    receiver::{Begun, DeliveryClaim, DurableStore, IdempotencyStore},
+};
+use http::request::Parts;
+use std::{
+    env, process,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use tokio_postgres::{Client, Config, NoTls};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A target and its receiver, over this inbox.
+async fn open<S: InboxStore>(inbox: Inbox<S>) -> (Target, Receiver) {
+    Target::open(with_token().idempotency(DurableStore::new(inbox))).await
+}
+
+fn inbox<S: InboxStore>(store: S) -> Inbox<S> {
+    Inbox::new(store, "hook").with_lease(LEASE)
+}
+
+async fn next(receiver: &mut Receiver) -> Delivery {
+    soon(receiver.next()).await.unwrap().unwrap()
+}
+
+async fn remembers_after_a_restart<S: InboxStore>(store: impl AsyncFn() -> S) {
+    let (target, mut receiver) = open(inbox(store().await)).await;
+    let accept = async { next(&mut receiver).await.accept().await.unwrap() };
+    assert_eq!(tokio::join!(target.event("1"), accept).0.status, 204);
+    drop((target, receiver));
+
+    let (target, mut receiver) = open(inbox(store().await)).await;
+    assert_eq!(target.event("1").await.status, 204);
+    let accept = async { next(&mut receiver).await.accept().await.unwrap() };
+    assert_eq!(tokio::join!(target.event("2"), accept).0.status, 204);
+    assert_eq!(receiver.metrics().received, 1); // the handler saw the second only
+
+    // Another target in the same store has not seen the first.
+    let (target, mut receiver) = open(Inbox::new(store().await, "another hook")).await;
+    let accept = async { next(&mut receiver).await.accept().await.unwrap() };
+    assert_eq!(tokio::join!(target.event("1"), accept).0.status, 204);
+}
+
+async fn an_unfinished_one_gets_503_everywhere<S: InboxStore>(store: impl AsyncFn() -> S) {
+    let (one, mut first) = open(inbox(store().await)).await;
+    let (other, mut second) = open(inbox(store().await)).await;
+    for abandoned in [false, true] {
+        let handle = async {
+            let delivery = next(&mut first).await;
+            let meanwhile = other.event("1").await;
+            assert_eq!((meanwhile.status.as_u16(), meanwhile.header("retry-after")), (503, Some("1")));
+            match abandoned {
+                false => delivery.retry(Duration::ZERO).await.unwrap(),
+                true => delivery.reject("no").await.unwrap(),
+            }
+        };
+        let status = tokio::join!(one.event("1"), handle).0.status;
+        assert_eq!(status, if abandoned { 422 } else { 503 });
+    }
+    assert_eq!(second.metrics().received, 0);
+    // It is forgotten: the next attempt is handled, wherever it comes.
+    let accept = async { next(&mut second).await.accept().await.unwrap() };
+    assert_eq!(tokio::join!(other.event("1"), accept).0.status, 204);
+    assert_eq!(one.event("1").await.status, 204);
+    assert_eq!(first.metrics().received, 2);
+}
+
+async fn a_crash_leaves_a_lease<S: InboxStore>(store: impl AsyncFn() -> S) {
+    let seconds = Arc::new(AtomicU64::new(1_800_000_000));
+    let now = Arc::clone(&seconds);
+    let clock = Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed)));
+    // What a process leaves behind that is killed while it handles the delivery.
+    let dead = DurableStore::new(inbox(store().await).with_clock(clock.clone()));
+    let key = DeliveryKey::of_event("/tests", "1");
+    let Begun::Claimed(lost) = dead.begin(key).await.unwrap() else { panic!("it was begun before") };
+
+    let (target, mut receiver) = open(inbox(store().await).with_clock(clock)).await;
+    seconds.fetch_add(LEASE.as_secs() - 1, Ordering::Relaxed);
+    assert_eq!(target.event("1").await.status, 503);
+    seconds.fetch_add(1, Ordering::Relaxed);
+    let handle = async {
+        let delivery = next(&mut receiver).await;
+        // What the dead one would still do changes nothing.
+        dead.abandon(key, lost).await.unwrap();
+        assert_eq!(target.event("1").await.status, 503);
+        dead.complete(key, lost).await.unwrap();
+        assert_eq!(target.event("1").await.status, 503);
+        delivery.accept().await.unwrap();
+    };
+    assert_eq!(tokio::join!(target.event("1"), handle).0.status, 204);
+    assert_eq!(target.event("1").await.status, 204);
+    assert_eq!(receiver.metrics().received, 1);
+}
+
+fn claim(delivery: &Delivery) -> DeliveryClaim {
+    *delivery.native::<Parts>().unwrap().extensions.get().unwrap()
+}
+
+#[tokio::test]
+async fn a_restarted_target_remembers_what_it_processed() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || SqliteStore::open(folder.path().join("inbox.db")).unwrap();
+    remembers_after_a_restart(open).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_another_process_handles_gets_503() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || SqliteStore::open(folder.path().join("inbox.db")).unwrap();
+    an_unfinished_one_gets_503_everywhere(open).await;
+}
+
+#[tokio::test]
+async fn a_crash_leaves_a_delivery_unfinished_until_its_lease_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || SqliteStore::open(folder.path().join("inbox.db")).unwrap();
+    a_crash_leaves_a_lease(open).await;
+}
+
+#[tokio::test]
+async fn a_handler_completes_a_delivery_in_the_transaction_of_its_effects() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    let store = DurableStore::new(inbox(SqliteStore::open(&path).unwrap()));
+    let (target, mut receiver) = Target::open(with_token().idempotency(store.clone())).await;
+    let mut database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("CREATE TABLE invoices (id TEXT)").unwrap();
+    // The handler fails after the commit: the delivery is processed all the same.
+    let handle = async {
+        let delivery = next(&mut receiver).await;
+        let transaction = database.transaction().unwrap();
+        transaction.execute("INSERT INTO invoices VALUES ('1')", []).unwrap();
+        assert!(rusqlite041::complete(&transaction, &store.started(claim(&delivery)).unwrap()).unwrap());
+        transaction.commit().unwrap();
+        delivery.retry(Duration::ZERO).await.unwrap();
+    };
+    assert_eq!(tokio::join!(target.event("1"), handle).0.status, 503);
+    assert_eq!(target.event("1").await.status, 204);
+    // Before the commit: nothing happened, and the next attempt is handled.
+    let handle = async {
+        let delivery = next(&mut receiver).await;
+        let transaction = database.transaction().unwrap();
+        transaction.execute("INSERT INTO invoices VALUES ('2')", []).unwrap();
+        assert!(rusqlite041::complete(&transaction, &store.started(claim(&delivery)).unwrap()).unwrap());
+        transaction.rollback().unwrap();
+        delivery.retry(Duration::ZERO).await.unwrap();
+    };
+    assert_eq!(tokio::join!(target.event("2"), handle).0.status, 503);
+    let accept = async { next(&mut receiver).await.accept().await.unwrap() };
+    assert_eq!(tokio::join!(target.event("2"), accept).0.status, 204);
+    let invoices: i64 = database.query_row("SELECT count(*) FROM invoices", [], |row| row.get(0)).unwrap();
+    assert_eq!((invoices, receiver.metrics().received), (1, 3));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_makes_the_response_503() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    let (target, receiver) = open(inbox(SqliteStore::open(&path).unwrap())).await;
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE ce_inbox").unwrap();
+    let refused = target.event("1").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(receiver.metrics().received, 0);
+}
+
+/// The URL of a server.
+const URL: &str = "CE_TEST_POSTGRES_URL";
+
+async fn client(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A new schema of the server, if there is one.
+async fn postgres(name: &str) -> Option<Config> {
+    let Ok(url) = env::var(URL) else {
+        println!("SKIPPED: {URL} is not set; .ci/brokers/postgres starts a server and sets it");
+        return None;
+    };
+    let mut config: Config = url.parse().unwrap();
+    let schema = format!("webhook_{}_{name}", process::id());
+    client(&config).await.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+    config.options(format!("-csearch_path={schema}"));
+    Some(config)
+}
+
+#[tokio::test]
+async fn targets_remember_deliveries_in_postgres() {
+    let Some(config) = postgres("remember").await else { return };
+    remembers_after_a_restart(async || PostgresStore::connect(config.clone(), NoTls).await.unwrap()).await;
+    let Some(config) = postgres("unfinished").await else { return };
+    an_unfinished_one_gets_503_everywhere(async || {
+        PostgresStore::connect(config.clone(), NoTls).await.unwrap()
+    })
+    .await;
+    let Some(config) = postgres("crash").await else { return };
+    a_crash_leaves_a_lease(async || PostgresStore::connect(config.clone(), NoTls).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_handler_completes_a_delivery_in_its_transaction_in_postgres() {
+    let Some(config) = postgres("transaction").await else { return };
+    let store = DurableStore::new(inbox(PostgresStore::connect(config.clone(), NoTls).await.unwrap()));
+    let (target, mut receiver) = Target::open(with_token().idempotency(store.clone())).await;
+    let mut database = client(&config).await;
+    let handle = async {
+        let delivery = next(&mut receiver).await;
+        let transaction = database.transaction().await.unwrap();
+        let started = store.started(claim(&delivery)).unwrap();
+        assert!(tokio_postgres07::complete(&transaction, &started).await.unwrap());
+        transaction.commit().await.unwrap();
+        delivery.retry(Duration::ZERO).await.unwrap();
+    };
+    assert_eq!(tokio::join!(target.event("1"), handle).0.status, 503);
+    assert_eq!(target.event("1").await.status, 204);
+}
+
+#[tokio::test]
+async fn no_postgres_is_503() {
+    let Some(config) = postgres("gone").await else { return };
+    let (target, receiver) = open(inbox(PostgresStore::connect(config.clone(), NoTls).await.unwrap())).await;
+    client(&config).await.batch_execute("DROP TABLE ce_inbox").await.unwrap();
+    assert_eq!(target.event("1").await.status, 503);
+    assert_eq!(receiver.metrics().received, 0);
+}
