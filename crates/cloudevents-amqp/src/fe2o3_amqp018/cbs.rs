@@ -3,182 +3,201 @@
 
 use super::{
     failure,
-    message::Fe2o3Message,
-    options::{Target, random},
+    node::Node,
+    options::Target,
     token::{Token, Tokens},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::Host;
-use fe2o3_amqp::{
-    Receiver, Sender, Session, connection::ConnectionHandle, link::receiver::CreditMode,
-    session::SessionHandle,
+use cloudevents_transport::{
+    Host,
+    connect::{renew_after, retry_renewal_after},
 };
+use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp_types::{
-    messaging::{AmqpValue, ApplicationProperties, Body, Message, MessageId, Outcome, Properties},
+    messaging::ApplicationProperties,
     primitives::{SimpleValue, Value},
 };
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 const NODE: &str = "$cbs";
 
-/// The minimum interval between two tokens.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// Puts a token for the target's address, and renews it before it expires, until dropped.
-pub(super) async fn authorize(
-    connection: &mut ConnectionHandle<()>,
-    target: &Target,
-    host: &Host,
-    tokens: &Arc<dyn Tokens>,
-) -> Result<Renewal, Error> {
-    let host = target.options.hostname.as_deref().unwrap_or(host.name());
-    let audience = format!("amqp://{host}/{}", target.address);
-    let mut node = Node::open(connection).await?;
-    let tokens = Arc::clone(tokens);
-    let first = put(&mut node, &*tokens, &audience).await?;
-    let renewing = async move {
-        let mut token = first;
-        loop {
-            sleep(wait(&token, SystemTime::now())).await;
-            token = match put(&mut node, &*tokens, &audience).await {
-                Ok(token) => token,
-                Err(error) => {
-                    // The broker detaches the link when the old token expires, and reconnecting starts with
-                    // a new one.
-                    tracing::warn!(%error, audience, "the token was not renewed");
-                    return;
-                }
-            };
-        }
-    };
-    Ok(Renewal(tokio::spawn(renewing)))
+/// The tokens of one connection. Each is renewed before it expires, until its [`Claim`] is dropped.
+pub(super) struct Claims {
+    commands: mpsc::UnboundedSender<Command>,
+    task: JoinHandle<()>,
 }
 
-/// Ends the renewal on drop.
-pub(super) struct Renewal(JoinHandle<()>);
+enum Command {
+    Claim(String, oneshot::Sender<Result<Claim, Error>>),
+    Release(String),
+}
 
-impl Drop for Renewal {
+impl Claims {
+    /// Opens the links to `$cbs`.
+    pub(super) async fn open(
+        connection: &mut ConnectionHandle<()>,
+        target: &Target,
+        host: &Host,
+        tokens: &Arc<dyn Tokens>,
+    ) -> Result<Self, Error> {
+        let host = target.options.hostname.as_deref().unwrap_or(host.name()).to_owned();
+        let node = Node::open(connection, NODE).await?;
+        let (commands, asked) = mpsc::unbounded_channel();
+        let keeper = Keeper {
+            node,
+            tokens: Arc::clone(tokens),
+            host,
+            limit: target.options.connect_timeout,
+            held: HashMap::new(),
+            commands: commands.clone(),
+        };
+        Ok(Self { commands, task: tokio::spawn(keeper.run(asked)) })
+    }
+
+    /// Puts a token for this address, and keeps renewing it.
+    pub(super) async fn claim(&self, address: &str) -> Result<Claim, Error> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || failure::disconnected("the links to `$cbs` have ended");
+        self.commands.send(Command::Claim(address.to_owned(), answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Claims {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
-/// Returns three quarters of the remaining time.
-fn wait(token: &Token, now: SystemTime) -> Duration {
-    let left = token.expires.duration_since(now).unwrap_or_default().as_millis();
-    let left = u64::try_from(left).unwrap_or(u64::MAX);
-    Duration::from_millis(left.saturating_sub(left / 4)).max(PAUSE)
+/// The right to use an address. Dropping it ends the renewal of its token.
+pub(super) struct Claim {
+    commands: mpsc::UnboundedSender<Command>,
+    address: String,
 }
 
-async fn put(node: &mut Node, tokens: &dyn Tokens, audience: &str) -> Result<Token, Error> {
-    let token = tokens.token(audience.to_owned(), SystemTime::now()).await?;
-    node.put(&token, audience).await?;
-    tracing::debug!(audience, expires = ?token.expires, "token put");
-    Ok(token)
-}
-
-/// The links to and from `$cbs`, on their own session.
-struct Node {
-    requests: Sender,
-    answers: Receiver,
-    reply_to: String,
-    number: u64,
-    _session: SessionHandle<()>,
-}
-
-impl Node {
-    async fn open(connection: &mut ConnectionHandle<()>) -> Result<Self, Error> {
-        let mut session = Session::begin(connection).await.map_err(failure::begin)?;
-        let reply_to = format!("cbs-{}", random());
-        let requests = Sender::attach(&mut session, format!("{reply_to}-requests"), NODE)
-            .await
-            .map_err(failure::attach_sender)?;
-        let answers = Receiver::builder()
-            .name(format!("{reply_to}-answers"))
-            .source(NODE)
-            .target(reply_to.clone())
-            .credit_mode(CreditMode::Auto(10))
-            .attach(&mut session)
-            .await
-            .map_err(failure::attach_receiver)?;
-        Ok(Self { requests, answers, reply_to, number: 0, _session: session })
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Release(std::mem::take(&mut self.address)));
     }
+}
 
-    async fn put(&mut self, token: &Token, audience: &str) -> Result<(), Error> {
-        self.number = self.number.wrapping_add(1);
-        let id = MessageId::Ulong(self.number);
-        let mut properties = Properties::new();
-        properties.message_id = Some(id.clone());
-        properties.reply_to = Some(self.reply_to.clone());
-        let text = |text: &str| SimpleValue::String(text.to_owned());
-        let request: Fe2o3Message = Message::builder()
-            .properties(properties)
-            .application_properties(
-                ApplicationProperties::builder()
-                    .insert("operation", text("put-token"))
-                    .insert("type", text(token.kind))
-                    .insert("name", text(audience))
-                    .build(),
-            )
-            .body(Body::Value(AmqpValue(Value::String(token.text.expose().to_owned()))))
-            .build();
-        match self.requests.send(request).await.map_err(failure::send)? {
-            Outcome::Accepted(_) => {}
-            other => return Err(declined(&format!("{other:?}"))),
-        }
+/// The task that owns the links.
+struct Keeper {
+    node: Node,
+    tokens: Arc<dyn Tokens>,
+    host: String,
+    /// How long putting a token may take.
+    limit: Duration,
+    /// By address.
+    held: HashMap<String, Held>,
+    /// For the claims.
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+struct Held {
+    /// How many claims there are.
+    claims: usize,
+    expires: SystemTime,
+    renew: SystemTime,
+}
+
+impl Keeper {
+    async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Command>) {
         loop {
-            let answer = self.answers.recv::<Body<Value>>().await.map_err(failure::receive)?;
-            self.answers.accept(&answer).await.map_err(failure::dispose)?;
-            let answer = answer.into_message();
-            let about = answer.properties.as_ref().and_then(|properties| properties.correlation_id.as_ref());
-            if about == Some(&id) {
-                return judge(&answer);
+            let next = self.held.values().map(|held| held.renew).min();
+            let left = next.map(|next| next.duration_since(SystemTime::now()).unwrap_or_default());
+            tokio::select! {
+                command = asked.recv() => match command {
+                    // A claim that is not awaited any more is dropped here, and so released.
+                    Some(Command::Claim(address, answer)) => drop(answer.send(self.claim(address).await)),
+                    Some(Command::Release(address)) => self.release(&address),
+                    None => return,
+                },
+                () = sleep(left.unwrap_or_default()), if left.is_some() => self.renew().await,
             }
         }
     }
-}
 
-/// The status codes are those of HTTP.
-fn judge(answer: &Fe2o3Message) -> Result<(), Error> {
-    let property = |name: &str| answer.application_properties.as_ref()?.0.get(&name.to_owned());
-    let status = match property("status-code") {
-        Some(SimpleValue::Int(status)) => i64::from(*status),
-        Some(SimpleValue::Uint(status)) => i64::from(*status),
-        Some(SimpleValue::Long(status)) => *status,
-        _ => return Err(declined("the answer has no status")),
-    };
-    if (200..300).contains(&status) {
-        return Ok(());
+    async fn claim(&mut self, address: String) -> Result<Claim, Error> {
+        if !self.held.contains_key(&address) {
+            let token = self.put(&address).await?;
+            let held = Held { claims: 0, expires: token.expires, renew: renewal(&token) };
+            self.held.insert(address.clone(), held);
+        }
+        if let Some(held) = self.held.get_mut(&address) {
+            held.claims = held.claims.saturating_add(1);
+        }
+        Ok(Claim { commands: self.commands.clone(), address })
     }
-    let says = match property("status-description") {
-        Some(SimpleValue::String(says)) => says.as_str(),
-        _ => "",
-    };
-    Err(declined(&format!("{status} {says}")))
-}
 
-#[cold]
-fn declined(says: &str) -> Error {
-    Error::new(ErrorKind::Refused)
-        .with_detail(format!("the broker declined the token: {says}"))
-        .with_help("check the policy and its key, the address, and the clock")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cloudevents_transport::Secret;
-
-    #[test]
-    fn renewed_before_it_expires() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let token =
-            |left| Token { kind: "jwt", text: Secret::new("t"), expires: now + Duration::from_secs(left) };
-        assert_eq!(wait(&token(3600), now), Duration::from_secs(2700));
-        assert_eq!(wait(&token(0), now), PAUSE);
+    fn release(&mut self, address: &str) {
+        if let Some(held) = self.held.get_mut(address) {
+            held.claims = held.claims.saturating_sub(1);
+            if held.claims == 0 {
+                self.held.remove(address);
+            }
+        }
     }
+
+    /// Renews the tokens that are due. One that could not be renewed is tried again until it expires: then
+    /// the broker detaches the link, and reconnecting starts with a new one.
+    async fn renew(&mut self) {
+        let now = SystemTime::now();
+        let due = self.held.iter().filter(|(_, held)| held.renew <= now);
+        let due: Vec<String> = due.map(|(address, _)| address.clone()).collect();
+        for address in due {
+            let put = self.put(&address).await;
+            let Some(held) = self.held.get_mut(&address) else { continue };
+            match put {
+                Ok(token) => (held.expires, held.renew) = (token.expires, renewal(&token)),
+                Err(error) => {
+                    tracing::warn!(%error, address, "the token was not renewed");
+                    let now = SystemTime::now();
+                    held.renew = later(now, retry_renewal_after(held.expires, now));
+                    if held.expires <= now {
+                        self.held.remove(&address);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn put(&mut self, address: &str) -> Result<Token, Error> {
+        let audience = format!("amqp://{}/{address}", self.host);
+        let token = within(self.limit, self.tokens.token(audience.clone(), SystemTime::now())).await?;
+        let text = |text: &str| SimpleValue::String(text.to_owned());
+        let properties = ApplicationProperties::builder()
+            .insert("operation", text("put-token"))
+            .insert("type", text(token.kind))
+            .insert("name", text(&audience))
+            .build();
+        let body = Value::String(token.text.expose().to_owned());
+        let put = within(self.limit, self.node.ask("the token", properties, body)).await;
+        put.map_err(|error| error.with_help("check the policy and its key, the address, and the clock"))?;
+        tracing::debug!(audience, expires = ?token.expires, "token put");
+        Ok(token)
+    }
+}
+
+async fn within<T>(limit: Duration, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(limit, future).await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout)))
+}
+
+/// When to renew a token that was put now.
+fn renewal(token: &Token) -> SystemTime {
+    let now = SystemTime::now();
+    later(now, renew_after(token.expires, now))
+}
+
+fn later(now: SystemTime, by: Duration) -> SystemTime {
+    now.checked_add(by).unwrap_or(now)
 }

@@ -1,8 +1,10 @@
 //! A connection with a session.
 
 use super::{
-    cbs, failure,
+    cbs::{Claim, Claims},
+    failure,
     login::Login,
+    node::Node,
     options::{Sasl, Target},
     sasl,
 };
@@ -32,11 +34,13 @@ pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
 
-/// A connection and the session for one link. Dropping it closes both, without waiting.
+/// A connection and the session for its links. Dropping it closes both, without waiting.
 pub(super) struct Connected {
     pub(super) session: SessionHandle<()>,
-    /// Owns the renewal of the token for the address.
-    _renewal: Option<cbs::Renewal>,
+    /// The tokens, where they are needed.
+    claims: Option<Claims>,
+    /// The claim of the target's address.
+    _claim: Option<Claim>,
     connection: ConnectionHandle<()>,
 }
 
@@ -45,13 +49,30 @@ impl Connected {
     /// session.
     pub(super) async fn begin(target: &Target, host: &Host, frames: usize) -> Result<Self, Error> {
         let mut connection = connect(target, host).await?;
-        let renewal = match &target.options.tokens {
-            Some(tokens) => Some(cbs::authorize(&mut connection, target, host, tokens).await?),
-            None => None,
+        let (claims, claim) = match &target.options.tokens {
+            Some(tokens) => {
+                let claims = Claims::open(&mut connection, target, host, tokens).await?;
+                let claim = claims.claim(&target.address).await?;
+                (Some(claims), Some(claim))
+            }
+            None => (None, None),
         };
         let session =
             Session::builder().buffer_size(frames).begin(&mut connection).await.map_err(failure::begin)?;
-        Ok(Self { session, _renewal: renewal, connection })
+        Ok(Self { session, claims, _claim: claim, connection })
+    }
+
+    /// Puts a token for this address, where tokens are needed.
+    pub(super) async fn claim(&mut self, address: &str) -> Result<Option<Claim>, Error> {
+        match &self.claims {
+            Some(claims) => claims.claim(address).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens the links to a node that answers requests.
+    pub(super) async fn node(&mut self, address: &str) -> Result<Node, Error> {
+        Node::open(&mut self.connection, address).await
     }
 
     /// Waits until the session has ended, which it also does with the connection. Do not call it again

@@ -1,19 +1,9 @@
 //! An address for rejected messages.
 
-use super::{
-    extras,
-    message::{Fe2o3Message, from_sections},
-    options::Target,
-    received::ReceivedMessage,
-    sender::AmqpSender,
-};
-use crate::{AmqpMessage, AmqpValue, Body};
+use super::{forwarding, message::Fe2o3Message, options::Target, sender::AmqpSender};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
-use fe2o3_amqp_types::{
-    messaging::{self, Data},
-    primitives::{Binary, SimpleValue},
-};
+use fe2o3_amqp_types::primitives::SimpleValue;
 
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;
@@ -56,12 +46,8 @@ impl DeadLetterSink for DeadLetterAddress {
     }
 }
 
-/// A message whose sections could not be read is sent with its body, if it has one.
 fn message(letter: &DeadLetter) -> Result<Fe2o3Message, Error> {
-    let mut message = match letter.received.native::<ReceivedMessage>() {
-        Some(received) => as_received(received)?,
-        None => from_sections(AmqpMessage::new(letter.received.body().map_or(Body::Absent, Body::Data)))?,
-    };
+    let mut message = forwarding::as_received(&letter.received)?;
     let properties = &mut message.application_properties.get_or_insert_default().0;
     let mut add = |name: &str, value: String| {
         properties.insert(name.to_owned(), SimpleValue::String(value));
@@ -74,34 +60,6 @@ fn message(letter: &DeadLetter) -> Result<Fe2o3Message, Error> {
         add("dead-letter-address", address.to_owned());
     }
     add("dead-letter-attempt", letter.attempt.to_string());
-    Ok(message)
-}
-
-/// Returns the bare message and its partition key. The header and the delivery annotations belonged to the
-/// last delivery; only the header's durability is kept.
-fn as_received(received: &ReceivedMessage) -> Result<Fe2o3Message, Error> {
-    let data = |bytes: &[u8]| Data(Binary::from(bytes));
-    let body = match &received.body {
-        Body::Data(bytes) => messaging::Body::Data(vec![data(bytes)].into()),
-        Body::DataSections(sections) => {
-            messaging::Body::Data(sections.iter().map(|bytes| data(bytes)).collect::<Vec<_>>().into())
-        }
-        // Values that were not kept cannot be written. The rest of the message still identifies it.
-        Body::Value(AmqpValue::Other) | Body::Sequence => messaging::Body::Empty,
-        Body::Value(value) => from_sections(AmqpMessage::new(Body::Value(value.clone())))?.body,
-        Body::Absent => messaging::Body::Empty,
-    };
-    let mut message = messaging::Message::from(body);
-    message.header = Some(messaging::Header {
-        durable: received.header.as_ref().is_none_or(|header| header.durable),
-        ..messaging::Header::default()
-    });
-    message.message_annotations = received.message_annotations.as_ref().and_then(extras::forwarded);
-    message.properties = received.properties.clone();
-    if let Some(properties) = &mut message.properties {
-        properties.to = None; // the original address
-    }
-    message.application_properties = received.application_properties.clone();
     Ok(message)
 }
 

@@ -10,12 +10,14 @@ use fe2o3_amqp_types::{
 };
 
 /// The metadata that an AMQP message can carry.
-pub(super) const CARRIED: Carries = Carries::KEY
+pub(super) const CARRIED: Carries = Carries::DESTINATION
+    .and(Carries::KEY)
     .and(Carries::HEADERS)
     .and(Carries::EXPIRY)
     .and(Carries::PRIORITY)
     .and(Carries::REPLY_TO)
-    .and(Carries::CORRELATION);
+    .and(Carries::CORRELATION)
+    .and(Carries::AS_RECEIVED);
 
 /// The annotation that selects the partition in Azure Event Hubs and Service Bus. Other brokers pass it on.
 pub(super) const PARTITION_KEY: &str = "x-opt-partition-key";
@@ -48,11 +50,15 @@ pub(super) fn add(message: &mut Fe2o3Message, outgoing: &Outgoing) -> Result<(),
     }
     if outgoing.reply_address().is_some() || outgoing.correlation_data().is_some() {
         let properties = message.properties.get_or_insert_with(Properties::new);
-        properties.reply_to = outgoing.reply_address().map(str::to_owned);
-        properties.correlation_id = outgoing.correlation_data().map(|data| match std::str::from_utf8(data) {
-            Ok(text) => MessageId::String(text.to_owned()),
-            Err(_) => MessageId::Binary(Binary::from(&**data)),
-        });
+        if let Some(address) = outgoing.reply_address() {
+            properties.reply_to = Some(address.to_owned());
+        }
+        if let Some(data) = outgoing.correlation_data() {
+            properties.correlation_id = Some(match std::str::from_utf8(data) {
+                Ok(text) => MessageId::String(text.to_owned()),
+                Err(_) => MessageId::Binary(Binary::from(&**data)),
+            });
+        }
     }
     Ok(())
 }
@@ -67,7 +73,7 @@ pub(super) fn forwarded(annotations: &MessageAnnotations) -> Option<MessageAnnot
     Some(forwarded)
 }
 
-fn text_or_binary(value: &[u8]) -> SimpleValue {
+pub(super) fn text_or_binary(value: &[u8]) -> SimpleValue {
     match std::str::from_utf8(value) {
         Ok(text) => SimpleValue::String(text.to_owned()),
         Err(_) => SimpleValue::Binary(Binary::from(value)),

@@ -62,6 +62,17 @@ pub(super) fn send(error: SendError) -> Error {
     }
 }
 
+/// The same for a link to the address of single messages: the broker may have attached it only to say that
+/// there is no such address.
+pub(super) fn send_elsewhere(error: SendError) -> Error {
+    match error {
+        SendError::LinkStateError(
+            LinkStateError::RemoteDetachedWithError(error) | LinkStateError::RemoteClosedWithError(error),
+        ) => attach(&error),
+        error => send(error),
+    }
+}
+
 pub(super) fn receive(error: RecvError) -> Error {
     match error {
         RecvError::LinkStateError(error) => link(&error),

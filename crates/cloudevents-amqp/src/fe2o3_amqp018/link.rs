@@ -3,6 +3,7 @@
 use super::{
     connection::{Connected, FAREWELL, FRAMES},
     failure,
+    locks::{LockToken, Locks},
     message::Fe2o3Message,
     options::{Target, random},
     received::ReceivedMessage,
@@ -10,7 +11,7 @@ use super::{
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
+    Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
     connect::Connect,
     queue::{Arrived, QueueSource},
 };
@@ -25,7 +26,7 @@ use fe2o3_amqp_types::{
     primitives::{Symbol, Value},
 };
 use futures_util::FutureExt;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{task::coop::unconstrained, time::timeout};
 
 /// How many bytes of a rejection's reason are sent: a disposition must fit into a frame.
@@ -36,6 +37,8 @@ pub(super) struct Linking {
     pub(super) target: Arc<Target>,
     pub(super) decoding: DecodeOptions,
     pub(super) max_message_size: u64,
+    /// How long the broker locks a message, if locks are renewed.
+    pub(super) lock: Option<Duration>,
 }
 
 impl Connect for Linking {
@@ -53,14 +56,23 @@ impl Connect for Linking {
             .await;
         let link = attached.map_err(failure::attach_receiver)?;
         let is_old_rabbitmq = is_old_rabbitmq(link.source().as_ref());
+        let locks = match self.lock {
+            Some(lock) => {
+                let limit = self.target.options.connect_timeout;
+                Some((lock, Locks::open(&mut connected, address, limit).await?))
+            }
+            None => None,
+        };
         let (topic, decoding) = (address.as_str().into(), self.decoding.clone());
-        Ok(Link { link, connected, topic, decoding, is_old_rabbitmq })
+        Ok(Link { link, locks, connected, topic, decoding, is_old_rabbitmq })
     }
 }
 
 /// A link on its own connection.
 pub(super) struct Link {
     link: fe2o3_amqp::Receiver,
+    /// How long a message is locked, and what renews the locks.
+    locks: Option<(Duration, Locks)>,
     connected: Connected,
     /// The address.
     topic: Arc<str>,
@@ -70,16 +82,30 @@ pub(super) struct Link {
     is_old_rabbitmq: bool,
 }
 
+/// What settles a message, and renews its lock.
+#[derive(Clone)]
+pub(super) struct Tag {
+    info: DeliveryInfo,
+    lock: Option<LockToken>,
+}
+
+impl From<Tag> for DeliveryInfo {
+    fn from(tag: Tag) -> Self {
+        tag.info
+    }
+}
+
 type Taken = Result<Delivery<messaging::Body<Value>>, RecvError>;
 
 impl Link {
-    fn arrived(&self, taken: Taken) -> Result<Arrived<DeliveryInfo>, Error> {
+    fn arrived(&self, taken: Taken) -> Result<Arrived<Tag>, Error> {
         match taken {
             Ok(delivery) => {
-                let (tag, message): (_, Fe2o3Message) = delivery.into_parts();
+                let (info, message): (_, Fe2o3Message) = delivery.into_parts();
                 let failed = message.header.as_ref().map_or(0, |header| header.delivery_count);
                 let message = ReceivedMessage::from(message).at(&self.topic);
                 let decoded = decode::message(&message, &self.decoding);
+                let tag = self.tag(info, Some(&message));
                 let received = Received::new(decoded, message);
                 Ok(Arrived { received, tag, attempt: failed.saturating_add(1) })
             }
@@ -89,15 +115,27 @@ impl Link {
                     .with_detail(format!("it is not an AMQP message: {}", error.source));
                 let mut raw = Raw::default();
                 raw.topic = Some(Arc::clone(&self.topic));
-                Ok(Arrived { received: Received::new(Err(said), raw), tag: error.info, attempt: 1 })
+                Ok(Arrived {
+                    received: Received::new(Err(said), raw),
+                    tag: self.tag(error.info, None),
+                    attempt: 1,
+                })
             }
             Err(error) => Err(failure::receive(error)),
         }
     }
+
+    fn tag(&self, info: DeliveryInfo, message: Option<&ReceivedMessage>) -> Tag {
+        let lock = match (&self.locks, message) {
+            (Some(_), Some(message)) => LockToken::of(info.delivery_tag(), message),
+            _ => None,
+        };
+        Tag { info, lock }
+    }
 }
 
 impl QueueSource for Link {
-    type Tag = DeliveryInfo;
+    type Tag = Tag;
 
     const ARRIVES_LATE: bool = true;
 
@@ -105,6 +143,9 @@ impl QueueSource for Link {
         let mut capabilities = ReceiverCapabilities::queue();
         if self.is_old_rabbitmq {
             capabilities.counts = cloudevents_transport::By::None;
+        }
+        if let Some((lock, _)) = &self.locks {
+            capabilities.extends = Extends::Every(*lock);
         }
         capabilities
     }
@@ -119,18 +160,18 @@ impl QueueSource for Link {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Arrived<DeliveryInfo>, Error> {
+    async fn next(&mut self) -> Result<Arrived<Tag>, Error> {
         let taken = self.link.recv().await;
         self.arrived(taken)
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<DeliveryInfo>, Error>> {
+    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
         let taken = unconstrained(self.link.recv()).now_or_never()?;
         Some(self.arrived(taken))
     }
 
     /// Returns when the disposition is on its way. AMQP does not confirm a receiver's settlements.
-    async fn settle(&mut self, tags: Vec<DeliveryInfo>, how: Settlement) -> Result<Outcome, Error> {
+    async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let disposed = match how {
             Settlement::Accept => self.link.accept_all(tags).await,
             Settlement::Reject { reason } => self.link.reject_all(tags, rejection(&reason)).await,
@@ -145,6 +186,12 @@ impl QueueSource for Link {
             _ => self.link.release_all(tags).await,
         };
         disposed.map(|()| Outcome::done()).map_err(failure::dispose)
+    }
+
+    /// Returns when the renewals are requested.
+    async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {
+        let Some((_, locks)) = &self.locks else { return Ok(()) };
+        tags.iter().filter_map(|tag| tag.lock).try_for_each(|lock| locks.renew(lock))
     }
 
     /// Releases the messages that arrived meanwhile, and waits for the broker to end the link, having read

@@ -32,6 +32,10 @@
 //! on the node `$cbs`, and renewed when a quarter of their lifetime is left. For tokens of an identity
 //! provider, set your own [`Tokens`] in [`AmqpConnection::tokens`].
 //!
+//! Service Bus locks each message that a receiver gets, and delivers it again when the lock ends. With
+//! `lock=30s` in the URL of a receiver, which is the lock duration of the queue or subscription, locks are
+//! renewed while a delivery is held, and by [`Delivery::extend`](cloudevents_transport::Delivery::extend).
+//!
 //! # Guarantees
 //!
 //! The tests named here are in `tests/it`. Those of the contract are in `cloudevents_transport::contract`.
@@ -58,25 +62,31 @@
 //! | crash | of the consumer: nothing is lost, and unsettled messages are delivered again | `kill::a_killed_consumer_loses_nothing` |
 //! | closed | a sender that is closed or dropped still sends what was enqueued | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |
 //! | credentials | a source of credentials is called before each connection; a refused login is retried with fresh ones | `client::credentials_are_asked_for_before_each_connection` |
-//! | tokens | put before the link is attached, renewed before they expire | `azure::tokens_are_put_before_anything_else`, `azure::tokens_are_renewed_before_they_expire` |
+//! | tokens | put before a link is attached, renewed before they expire, tried again until they do | `azure::tokens_are_put_before_anything_else`, `azure::tokens_are_renewed_before_they_expire`, `azure::a_renewal_that_fails_is_tried_again` |
+//! | locks | renewed while a delivery is held, with `lock`; otherwise a delivery that is held for longer than its lock is delivered again | `azure::locks_are_renewed_while_deliveries_are_held`, `azure::extending_renews_a_lock` |
+//! | destinations | a message can go to another address of the broker, over a link of its own | `destinations::messages_go_to_other_addresses` |
+//! | requests | the reply is the message with the same `correlation-id` at an address that the broker makes | `requests::a_request_gets_its_reply` |
 //! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!
-//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters; renewing locks
-//! of Azure Service Bus, so that a delivery held for longer than its lock is delivered again although it
-//! was accepted.
+//! Not supported: exactly-once delivery, since links are not resumed; transactions; filters.
 
 mod cbs;
 mod connection;
 mod dead_letter;
 mod extras;
 mod failure;
+mod forwarding;
 mod link;
+mod locks;
 mod login;
 mod message;
+mod node;
 mod options;
+mod outlet;
 mod received;
 mod receiver;
 mod refusal;
+mod replies;
 mod sasl;
 mod sender;
 mod token;

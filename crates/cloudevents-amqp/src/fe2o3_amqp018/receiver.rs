@@ -15,7 +15,7 @@ use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "max-attempts"];
+const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "max-attempts", "lock"];
 
 /// Bytes allowed for a message besides its body.
 const ENVELOPE: usize = 1 << 20;
@@ -48,6 +48,11 @@ pub struct AmqpReceiverOptions {
     /// The largest message in bytes, announced to the broker. A larger one ends the link. Default: the
     /// decoding [limit](cloudevents_core::Limits::bytes) plus 1 MiB.
     pub max_message_size: Option<u64>,
+    /// How long the broker locks a message, for queues and subscriptions of Azure Service Bus: their lock
+    /// duration. Locks are then renewed by [`Delivery::extend`](cloudevents_transport::Delivery::extend), and while a
+    /// delivery is held, up to [`QueueOptions::keep_alive`]. The URL option `lock` takes precedence. Default: none, and
+    /// locks are not renewed.
+    pub lock: Option<Duration>,
 }
 
 impl From<ReceiverOptions> for AmqpReceiverOptions {
@@ -127,6 +132,7 @@ impl AmqpReceiver {
     /// | `reject` | `broker`: the broker keeps rejected messages, if configured to; `drop`: they are dropped |
     /// | `max-attempts` | the attempt after which a retry becomes a rejection, 10 by default |
     /// | `prefetch` | the link credit, 256 by default |
+    /// | `lock` | the lock duration of Azure Service Bus, so that locks are renewed: `30s` |
     /// | `container`, `hostname`, `sasl` | as for a sender |
     ///
     /// One of `dead-letter` and `reject` is required, unless [`AmqpReceiverOptions::queue`] sets what
@@ -139,7 +145,7 @@ impl AmqpReceiver {
     /// [`Refused`](cloudevents_core::ErrorKind::Refused) when the broker refuses the user, or this user's
     /// access to the address.
     pub async fn connect(url: &str, options: AmqpReceiverOptions) -> Result<Self, Error> {
-        let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size } = options;
+        let AmqpReceiverOptions { connection, receiver, queue, prefetch, max_message_size, lock } = options;
         let endpoint = Endpoint::parse(url)?;
         let prefetch = endpoint.option_as("prefetch")?.or(prefetch).unwrap_or(256).max(1);
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
@@ -150,7 +156,9 @@ impl AmqpReceiver {
         if let Some(attempts) = endpoint.option_as("max-attempts")? {
             queue.max_attempts = attempts;
         }
-        let linking = Linking { target: Arc::clone(&target), decoding: receiver.decoding, max_message_size };
+        let lock = endpoint.option_duration("lock")?.or(lock);
+        let linking =
+            Linking { target: Arc::clone(&target), decoding: receiver.decoding, max_message_size, lock };
         let backoff = Backoff::default().with_per_host(target.options.connect_timeout);
         let reconnect = Reconnect::new(linking, target.hosts.clone(), backoff);
         let room = Room::new(receiver.in_flight, usize::try_from(prefetch).unwrap_or(usize::MAX));

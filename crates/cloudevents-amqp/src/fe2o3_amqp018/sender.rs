@@ -1,52 +1,38 @@
 //! A sender to an address of a broker.
 
 use super::{
-    connection::{Connected, FAREWELL, FRAMES, runtime},
-    extras, failure,
+    connection::runtime,
+    extras, failure, forwarding,
     message::{Fe2o3Message, encode_message},
-    options::{AmqpConnection, Target, random},
-    refusal::refused,
+    options::{AmqpConnection, Target},
+    outlet::{Answer, Link, Linking},
 };
 use crate::Separator;
-use cloudevents_core::{Error, ErrorKind, Format};
+use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, Host, InFlight, Outcome, Outgoing, Permit, Receipt,
-    Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
-    confirms::Answers,
-    connect::{Backoff, Connect, Reconnect, Shared},
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    connect::{Backoff, Reconnect, Shared},
 };
 use fe2o3_amqp::{
     Sendable,
-    link::{MessageSizeExceeded, SendError, delivery::DeliveryFut},
+    link::{MessageSizeExceeded, SendError},
 };
-use fe2o3_amqp_types::messaging::{self, Body};
+use fe2o3_amqp_types::messaging::{self, Body, MessageId};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use serde_amqp::Value;
 use std::{
     fmt,
-    pin::Pin,
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    sync::{Mutex, Semaphore, watch},
-    task::{JoinHandle, coop::unconstrained},
-    time::timeout,
-};
+use tokio::{task::coop::unconstrained, time::timeout};
 
 /// The URL options of a sender, besides those of the connection.
 const OPTIONS: &[&str] = &["mode", "format", "separator"];
-
-/// How long to wait for credit before checking again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// The least bytes of a message in a frame: brokers may not require frames below 512 bytes (AMQP 1.0, part
-/// 2, section 2.7.1).
-const SMALLEST_FRAME: usize = 256;
 
 /// Options of an [`AmqpSender`].
 ///
@@ -129,7 +115,18 @@ fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, E
 /// [`AmqpSenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
 /// outcome is the broker's: accepted is success; any other is an error of kind
 /// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message
-/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent.
+/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. The
+/// receipt names the address.
+///
+/// [`Outgoing::to`] sends a message to another address of the same broker, over a link of its own, which is
+/// attached with the first message to the address. The 64 links that were used last stay attached. Order is
+/// kept for each address. An address that the broker does not have is an error of kind
+/// [`Refused`](ErrorKind::Refused) for this message only.
+///
+/// [`Sender::request`] sends a message with a `reply-to` address that the broker makes for this connection (a
+/// dynamic node), and a `message-id` and `correlation-id` that no other request of it has. The reply is the
+/// message that arrives there with the same `correlation-id`. A broker without dynamic nodes is an error of
+/// kind [`Unsupported`](ErrorKind::Unsupported), and nothing is sent.
 ///
 /// When the connection is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender reconnects at
@@ -158,6 +155,7 @@ impl AmqpSender {
         let target = Target::new(&endpoint, options.connection.clone(), &others)?;
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
+        options.sender.decoding.formats = formats.clone();
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
         options.separator = match endpoint.option("separator") {
             None => options.separator,
@@ -197,11 +195,14 @@ impl AmqpSender {
     }
 
     fn encode(&self, outgoing: &Outgoing) -> Result<Fe2o3Message, Error> {
-        let Content::Message(message) = outgoing.content() else {
-            return Err(Error::new(ErrorKind::Unsupported));
+        let mut encoded = match outgoing.content() {
+            Content::Message(message) => {
+                let message = self.writing.message(message)?;
+                encode_message(&message, self.options.separator)?
+            }
+            Content::AsReceived(received) => forwarding::as_received(received)?,
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
-        let message = self.writing.message(message)?;
-        let mut encoded = encode_message(&message, self.options.separator)?;
         if self.options.durable {
             encoded.header = Some(messaging::Header { durable: true, ..messaging::Header::default() });
         }
@@ -227,12 +228,13 @@ impl AmqpSender {
             Body::Data(batch) => batch.iter().map(|data| data.0.len()).fold(0, usize::saturating_add),
             _ => 0,
         };
-        self.send_within(Sendable::from(message), size).await?.await.map(drop)
+        self.send_within(None, Sendable::from(message), size).await?.await.map(drop)
     }
 
     /// Waits for room, a link and credit, then sends. Returns the future outcome.
     async fn send_within(
         &self,
+        address: Option<&str>,
         sendable: Sendable<Body<Value>>,
         size: usize,
     ) -> Result<Outcome<Receipt>, Error> {
@@ -244,40 +246,97 @@ impl AmqpSender {
                 return Err(Error::new(ErrorKind::Closed)); // before reconnecting
             }
             let (number, link) = self.links.get().await?;
-            match link.send(&sendable, &self.closed).await {
-                Ok(None) => return Err(Error::new(ErrorKind::Closed)),
-                Ok(Some(answer)) => return Ok(link.answers.add(answer, permit)),
-                Err(SendError::MessageSizeExceeded(error)) => return Err(too_large(&error)),
-                Err(error) => {
-                    // The message was not sent, or only in part, and brokers discard partial messages.
-                    let error = failure::send(error);
+            let error = match self.hand_over(&link, address, &sendable).await {
+                Ok(answer) => return Ok(link.answers.add(answer, permit)),
+                Err(NotSent::Message(error)) => return Err(error),
+                Err(NotSent::Link(error)) => error,
+                Err(NotSent::Connection(error)) => {
                     self.links.lost(number, &error);
-                    if std::mem::replace(&mut again, true) {
-                        return Err(error);
-                    }
+                    error
                 }
+            };
+            if std::mem::replace(&mut again, true) {
+                return Err(error);
             }
         }
     }
+
+    /// Sends over this connection, to this address or to the sender's own.
+    async fn hand_over(
+        &self,
+        link: &Link,
+        address: Option<&str>,
+        sendable: &Sendable<Body<Value>>,
+    ) -> Result<Answer, NotSent> {
+        let lane = link.lane(address).await.map_err(|error| match error.kind() {
+            ErrorKind::Disconnected => NotSent::Connection(error),
+            _ => NotSent::Message(error),
+        })?;
+        match lane.send(sendable, &self.closed).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(NotSent::Message(Error::new(ErrorKind::Closed))),
+            Err(SendError::MessageSizeExceeded(error)) => Err(NotSent::Message(too_large(&error))),
+            // The message was not sent, or only in part, and brokers discard partial messages.
+            Err(error) if link.is_other(&lane) => {
+                link.forget(&lane);
+                Err(NotSent::Link(failure::send_elsewhere(error)))
+            }
+            Err(error) => Err(NotSent::Connection(failure::send(error))),
+        }
+    }
+
+    /// Sends a request over a connection, and waits for its reply over the same one.
+    async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
+        let mut permit = self.room().await;
+        permit.charge(outgoing.size());
+        let (number, link) = self.links.get().await?;
+        let replies = link.replies(&self.options.sender.decoding).await?;
+        let request = replies.begin()?;
+        let id = request.number().to_string();
+        let outgoing = outgoing.reply_to(replies.address()).correlation(&id);
+        let mut encoded = self.encode(&outgoing)?;
+        // Responders may return either.
+        encoded.properties.get_or_insert_default().message_id = Some(MessageId::String(id));
+        match self.hand_over(&link, outgoing.destination(), &Sendable::from(encoded)).await {
+            Ok(answer) => drop(link.answers.add(answer, permit).await?),
+            Err(NotSent::Message(error) | NotSent::Link(error)) => return Err(error),
+            Err(NotSent::Connection(error)) => {
+                self.links.lost(number, &error);
+                return Err(error);
+            }
+        }
+        request.reply().await?
+    }
+}
+
+/// Why a message was not sent.
+enum NotSent {
+    /// It cannot be sent.
+    Message(Error),
+    /// The link to its address is lost.
+    Link(Error),
+    /// The connection is lost.
+    Connection(Error),
 }
 
 impl Transmit for AmqpSender {
     fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED)
+        let mut capabilities = SenderCapabilities::plain(Confirmed::Accepted).carrying(extras::CARRIED);
+        capabilities.requests = true;
+        capabilities
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
         let sendable = Sendable::from(self.encode(&outgoing)?);
-        let size = outgoing.size();
-        drop(outgoing);
-        self.send_within(sendable, size).await
+        self.send_within(outgoing.destination(), sendable, outgoing.size()).await
     }
 
     fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
         let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
         let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
-        let Ok(mut place) = link.sender.try_lock() else { return Tried::WouldWait(outgoing) };
+        let Some(lane) = link.lane_now(outgoing.destination()) else { return Tried::WouldWait(outgoing) };
+        let Ok(mut place) = lane.sender.try_lock() else { return Tried::WouldWait(outgoing) };
         let Some(sender) = place.as_mut().filter(|_| !link.answers.has_ended()) else {
             return Tried::WouldWait(outgoing);
         };
@@ -289,10 +348,21 @@ impl Transmit for AmqpSender {
             Err(error) => return Tried::Done(Err(error)),
         };
         match unconstrained(sender.send_batchable_ref(&sendable)).now_or_never() {
-            Some(Ok(answer)) => Tried::Done(Ok(link.answers.add(Answer(answer), permit))),
+            Some(Ok(answer)) => Tried::Done(Ok(link.answers.add(Answer::new(answer, &lane), permit))),
             Some(Err(SendError::MessageSizeExceeded(error))) => Tried::Done(Err(too_large(&error))),
             // There is no credit, or the link is gone.
             Some(Err(_)) | None => Tried::WouldWait(outgoing),
+        }
+    }
+
+    async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
+        runtime()?;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        match timeout(limit, self.ask(outgoing)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail(format!("no reply within {limit:?}"))),
         }
     }
 
@@ -328,137 +398,6 @@ impl fmt::Debug for AmqpSender {
             .field("target", &format_args!("{}", self.target))
             .field("in_flight", &self.in_flight)
             .finish_non_exhaustive()
-    }
-}
-
-/// Creates links.
-struct Linking {
-    target: Arc<Target>,
-    in_flight: Bounds,
-    timeout: Duration,
-}
-
-impl Connect for Linking {
-    type Connection = Arc<Link>;
-
-    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
-        // Has room for all payloads in flight, however small the broker's frames are, so that no message is
-        // sent only in part.
-        let Bounds { messages, bytes } = self.in_flight;
-        let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
-        let mut connected = Connected::begin(&self.target, host, frames).await?;
-        let address = self.target.address.clone();
-        let name = format!("{address}-{}", random());
-        let attached = fe2o3_amqp::Sender::attach(&mut connected.session, name, address).await;
-        let sender = attached.map_err(failure::attach_sender)?;
-        let answers = Answers::new(self.timeout);
-        let lost = watch::Sender::new(None);
-        let hearing = tokio::spawn(hear(answers.clone(), connected, lost.clone()));
-        Ok(Arc::new(Link { sender: Mutex::new(Some(sender)), answers, lost, hearing: Some(hearing).into() }))
-    }
-
-    async fn lost(&self, link: &Arc<Link>) -> Error {
-        let mut lost = link.lost.subscribe();
-        let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
-        error.unwrap_or_else(|| failure::disconnected("the connection was closed"))
-    }
-}
-
-/// A link on its own connection.
-struct Link {
-    /// `None` once closed.
-    sender: Mutex<Option<fe2o3_amqp::Sender>>,
-    answers: Answers<Answer>,
-    /// Why the connection is lost.
-    lost: watch::Sender<Option<Error>>,
-    /// Returns the connection when all answers have arrived.
-    hearing: std::sync::Mutex<Option<JoinHandle<Connected>>>,
-}
-
-/// Receives the answers, and records when the connection is lost.
-async fn hear(
-    answers: Answers<Answer>,
-    mut connected: Connected,
-    lost: watch::Sender<Option<Error>>,
-) -> Connected {
-    /// A task that panics, or whose runtime ends, also loses the connection.
-    struct Ended(watch::Sender<Option<Error>>);
-
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            let error =
-                failure::disconnected("the connection has ended; the broker may have the message, or not");
-            self.0.send_if_modified(|lost| lost.replace(error).is_none());
-        }
-    }
-
-    let ended = Ended(lost);
-    answers
-        .hear(async {
-            connected.ended().await;
-            let error =
-                failure::disconnected("the connection was closed; the broker may have the message, or not");
-            ended.0.send_replace(Some(error.clone()));
-            error
-        })
-        .await;
-    connected
-}
-
-impl Link {
-    /// Waits for credit and sends. Returns `None` if the sender was closed meanwhile and nothing was sent.
-    ///
-    /// Dropped before it returns, it has sent nothing: it waits only for credit. The channel to the session
-    /// is not full, and tokio's budget does not delay sending.
-    async fn send(
-        &self,
-        message: &Sendable<Body<Value>>,
-        closed: &AtomicBool,
-    ) -> Result<Option<Answer>, SendError> {
-        let mut place = self.sender.lock().await;
-        while let Some(sender) = place.as_mut().filter(|_| !closed.load(Ordering::Acquire)) {
-            let sending = unconstrained(sender.send_batchable_ref(message));
-            // The client checks for credit before it starts waiting; credit that arrives in between wakes
-            // no task.
-            if let Ok(sent) = timeout(LOOK_AGAIN, sending).await {
-                return sent.map(|answer| Some(Answer(answer)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Waits for all answers, then closes.
-    async fn close(&self) -> Result<(), Error> {
-        let sender = self.sender.lock().await.take();
-        self.answers.finish();
-        let hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (Some(sender), Some(hearing)) = (sender, hearing) else { return Ok(()) };
-        let connected = hearing.await.map_err(failure::transport)?;
-        // All answers have arrived, so failing to close a lost connection is not an error.
-        if let Ok(Err(error)) = timeout(FAREWELL, sender.close()).await {
-            tracing::debug!(%error, "the link was not closed properly");
-        }
-        connected.close().await;
-        Ok(())
-    }
-}
-
-/// For a lost link that is not closed: its task ends.
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.answers.finish();
-    }
-}
-
-/// The client's answer to a sent message. It never resolves once the connection is lost.
-struct Answer(DeliveryFut<Result<messaging::Outcome, SendError>>);
-
-impl Future for Answer {
-    type Output = Result<Receipt, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answered = self.0.poll_unpin(context);
-        answered.map(|outcome| outcome.map_err(failure::send).and_then(refused).map(|()| Receipt::new()))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Claims-based security, with a node `$cbs` that requires what Azure requires.
 
-use crate::tools::{event, id, lost, next, strict, within};
+use crate::tools::{PATIENCE, event, id, lost, next, sender_to, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{
-    AmqpConnection, AmqpSenderOptions, SasPolicy, Token, Tokens, receiver, sender,
+    AmqpConnection, AmqpReceiverOptions, AmqpSenderOptions, SasPolicy, Token, Tokens, receiver, sender,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::amqp::{Broker, BrokerOptions};
+use cloudevents_transport::Extends;
 use std::{
     pin::Pin,
     sync::{
@@ -14,6 +15,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use tokio::time::sleep;
 
 fn broker() -> Broker {
     let mut options = BrokerOptions::default();
@@ -69,11 +71,12 @@ async fn tokens_are_renewed_before_they_expire() {
     within(delivery.accept()).await.unwrap();
 }
 
-/// Refuses to create a second token, once.
+/// Refuses to create some tokens.
 #[derive(Debug)]
 struct Forgetful {
     policy: SasPolicy,
     calls: AtomicU32,
+    forgets: fn(u32) -> bool,
 }
 
 impl Tokens for Forgetful {
@@ -84,24 +87,42 @@ impl Tokens for Forgetful {
     ) -> Pin<Box<dyn Future<Output = Result<Token, Error>> + Send + '_>> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
-            match call {
-                1 => Err(Error::new(ErrorKind::Timeout)),
-                _ => self.policy.sign(&audience, now),
+            match (self.forgets)(call) {
+                true => Err(Error::new(ErrorKind::Timeout)),
+                false => self.policy.sign(&audience, now),
             }
         })
     }
 }
 
+fn forgetful(lifetime: u64, forgets: fn(u32) -> bool) -> AmqpReceiverOptions {
+    let policy = SasPolicy::new("policy", "key").with_lifetime(Duration::from_secs(lifetime));
+    let mut options = strict();
+    options.connection = with(Forgetful { policy, calls: AtomicU32::new(0), forgets });
+    options
+}
+
 #[tokio::test]
 async fn a_token_that_was_not_renewed_ends_the_link_and_connecting_again_brings_another() {
     let broker = broker();
-    let policy = SasPolicy::new("policy", "key").with_lifetime(Duration::from_secs(2));
-    let mut options = strict();
-    options.connection = with(Forgetful { policy, calls: AtomicU32::new(0) });
+    // No renewal of the first connection succeeds: it is tried at most every half second.
+    let options = forgetful(2, |call| (1..=4).contains(&call));
     let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
     lost(&receiver).await;
     broker.queue("orders").put(b"x");
     drop(next(&mut receiver).await);
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_is_tried_again() {
+    let broker = broker();
+    let options = forgetful(6, |call| matches!(call, 1 | 2));
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    // When it was renewed twice, the first token has expired.
+    within(broker.has_tokens(3)).await;
+    broker.queue("orders").put(b"x");
+    drop(next(&mut receiver).await);
+    assert_eq!(receiver.connectivity().losses(), 0);
 }
 
 #[tokio::test]
@@ -126,4 +147,90 @@ async fn without_a_token_there_is_no_link() {
     };
     assert!(error.to_string().contains("amqp:unauthorized-access"), "{error}");
     assert!(broker.queue("orders").is_empty());
+}
+
+/// A broker whose locks end after this time, with a message.
+async fn locking(milliseconds: u64) -> Broker {
+    let mut options = BrokerOptions::default();
+    options.locks = Some(Duration::from_millis(milliseconds));
+    let broker = Broker::with_options(options).unwrap();
+    within(sender_to(&broker, "orders").await.send(&event(1))).await.unwrap();
+    broker
+}
+
+fn renewing(milliseconds: u64, keep_alive: Duration) -> AmqpReceiverOptions {
+    let mut options = strict();
+    options.lock = Some(Duration::from_millis(milliseconds));
+    options.queue.keep_alive = keep_alive;
+    options
+}
+
+#[tokio::test]
+async fn locks_are_renewed_while_deliveries_are_held() {
+    let broker = locking(1000).await;
+    let options = renewing(1000, Duration::from_secs(3600));
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    assert_eq!(receiver.capabilities().extends, Extends::Every(Duration::from_secs(1)));
+    let delivery = next(&mut receiver).await;
+    within(async {
+        while broker.renewed_locks() < 4 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await; // twice as long as a lock
+    assert_eq!(broker.queue("orders").unsettled(), 1);
+    within(delivery.accept()).await.unwrap();
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
+}
+
+#[tokio::test]
+async fn extending_renews_a_lock() {
+    let broker = locking(1000).await;
+    let options = renewing(1000, Duration::ZERO);
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    for _ in 0..8 {
+        sleep(Duration::from_millis(250)).await;
+        delivery.extend().unwrap();
+    }
+    within(delivery.accept()).await.unwrap();
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
+}
+
+#[tokio::test]
+async fn without_renewal_a_locked_message_comes_again() {
+    let broker = locking(500).await;
+    let mut receiver = receiver(&broker.url("orders"), strict()).await.unwrap();
+    let delivery = next(&mut receiver).await;
+    assert_eq!(delivery.extend().unwrap_err().kind(), ErrorKind::Unsupported);
+    let again = next(&mut receiver).await;
+    assert_eq!((id(&again).as_str(), again.attempt()), ("1", 2));
+    within(again.accept()).await.unwrap();
+    assert_eq!(broker.renewed_locks(), 0);
+}
+
+/// A lock that is lost already does not keep the others from being renewed.
+#[tokio::test]
+async fn a_lost_lock_does_not_cost_the_others() {
+    let broker = locking(1000).await;
+    let options = renewing(1000, Duration::ZERO);
+    let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
+    let lost = next(&mut receiver).await;
+    let held = next(&mut receiver).await; // the same, after its lock ended
+    assert_eq!(held.attempt(), 2);
+    for _ in 0..8 {
+        sleep(Duration::from_millis(250)).await;
+        // Both are in one request.
+        lost.extend().unwrap();
+        held.extend().unwrap();
+    }
+    within(held.accept()).await.unwrap();
+    within(async {
+        while !broker.queue("orders").is_empty() || broker.queue("orders").unsettled() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }

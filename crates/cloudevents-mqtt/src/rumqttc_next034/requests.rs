@@ -3,25 +3,16 @@
 use super::{packet::Arrived, received::received, refusal::MqttRefusal};
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
-use cloudevents_transport::Partition;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-use tokio::sync::{oneshot, watch};
+use cloudevents_transport::{Partition, confirms};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The requests of one connection that wait for replies.
 pub(super) struct Requests {
     topic: Arc<str>,
-    waiting: Mutex<Waiting>,
+    waiting: confirms::Requests<(Arrived, Version)>,
     /// Whether the subscription to the topic is confirmed.
     subscription: watch::Sender<Subscription>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    requests: HashMap<u64, oneshot::Sender<(Arrived, Version)>>,
-    last: u64,
 }
 
 #[derive(Clone, Default)]
@@ -35,7 +26,7 @@ enum Subscription {
 
 impl Requests {
     pub(super) fn new(topic: Arc<str>) -> Self {
-        Self { topic, waiting: Mutex::default(), subscription: watch::Sender::default() }
+        Self { topic, waiting: confirms::Requests::new(), subscription: watch::Sender::default() }
     }
 
     pub(super) fn topic(&self) -> &str {
@@ -73,12 +64,7 @@ impl Requests {
         if let Ok(Subscription::Failed(error)) = found {
             return Err(error);
         }
-        let (answer, answered) = oneshot::channel();
-        let mut waiting = self.waiting();
-        waiting.last = waiting.last.wrapping_add(1);
-        let number = waiting.last;
-        waiting.requests.insert(number, answer);
-        Ok(Request { requests: self, number, answered: Some(answered) })
+        Ok(Request { topic: &self.topic, waiting: self.waiting.begin()? })
     }
 
     /// Takes a message of the topic. One that answers no request is dropped.
@@ -86,53 +72,38 @@ impl Requests {
         let correlation =
             reply.publish.properties.as_ref().and_then(|properties| properties.correlation_data.as_deref());
         let number = correlation.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        let waiting = number.and_then(|number| self.waiting().requests.remove(&number));
-        match waiting {
-            Some(waiting) => _ = waiting.send((reply, version)),
-            None => tracing::debug!("a message on the topic for replies answers no request"),
+        if number.is_none_or(|number| !self.waiting.resolve(number, (reply, version))) {
+            tracing::debug!("a message on the topic for replies answers no request");
         }
     }
 
     pub(super) fn end(&self, error: &Error) {
         self.subscription.send_replace(Subscription::Failed(error.clone()));
-        self.waiting().requests.clear();
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        let lost =
+            Error::new(ErrorKind::Disconnected).with_detail("the connection was lost before the reply came");
+        self.waiting.end(&lost);
     }
 }
 
 /// A request that was begun. Dropping it ignores the reply.
 pub(super) struct Request<'a> {
-    requests: &'a Requests,
-    number: u64,
-    answered: Option<oneshot::Receiver<(Arrived, Version)>>,
+    topic: &'a Arc<str>,
+    waiting: confirms::Request<(Arrived, Version)>,
 }
 
 impl Request<'_> {
     pub(super) fn topic(&self) -> &str {
-        &self.requests.topic
+        self.topic
     }
 
     pub(super) fn correlation(&self) -> [u8; 8] {
-        self.number.to_be_bytes()
+        self.waiting.number().to_be_bytes()
     }
 
     /// Waits for the reply.
-    pub(super) async fn answer(mut self, with: &DecodeOptions) -> Result<Message, Error> {
-        let lost = || {
-            Error::new(ErrorKind::Disconnected).with_detail("the connection was lost before the reply came")
-        };
-        let answered = self.answered.take().ok_or_else(lost)?;
-        let (reply, version) = answered.await.map_err(|_| lost())?;
-        let partition = Partition::new(Arc::clone(&self.requests.topic), 0);
+    pub(super) async fn answer(self, with: &DecodeOptions) -> Result<Message, Error> {
+        let (reply, version) = self.waiting.reply().await?;
+        let partition = Partition::new(Arc::clone(self.topic), 0);
         received(reply, version, &partition, with).message().cloned()
-    }
-}
-
-impl Drop for Request<'_> {
-    fn drop(&mut self) {
-        self.requests.waiting().requests.remove(&self.number);
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     cbs::{self, PutToken},
     connection,
+    locks::Locks,
     queue::Queue,
 };
 use std::{
@@ -11,6 +12,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 use tokio::sync::oneshot;
 
@@ -41,11 +43,24 @@ pub struct BrokerOptions {
     /// Whether a client has to put a token for an address on the node `$cbs` before it attaches a link to the address, and renew it before
     /// it expires. Default: no. Signatures are not checked.
     pub tokens: bool,
+    /// How long a receiver may hold a message, like the lock of Azure Service Bus: then it is delivered again, unless its lock was renewed
+    /// over the node `$management`. Default: no limit. The token of the lock is an annotation, not the tag of the delivery.
+    pub locks: Option<Duration>,
+    /// Whether a receiver may request a dynamic node. Default: yes.
+    pub dynamic: bool,
 }
 
 impl Default for BrokerOptions {
     fn default() -> Self {
-        Self { users: Vec::new(), external: false, credit: 500, max_message_size: None, tokens: false }
+        Self {
+            users: Vec::new(),
+            external: false,
+            credit: 500,
+            max_message_size: None,
+            tokens: false,
+            locks: None,
+            dynamic: true,
+        }
     }
 }
 
@@ -69,6 +84,7 @@ pub(super) struct Shared {
     queues: Mutex<HashMap<String, Queue>>,
     pub(super) tokens: Mutex<Vec<PutToken>>,
     pub(super) changed: tokio::sync::Notify,
+    pub(super) locks: Option<Locks>,
 }
 
 impl Broker {
@@ -80,6 +96,7 @@ impl Broker {
     /// Starts a broker with these options on a free port.
     pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared {
+            locks: options.locks.map(Locks::new),
             options,
             queues: Mutex::default(),
             tokens: Mutex::default(),
@@ -113,6 +130,16 @@ impl Broker {
     /// Waits until this many tokens were put on `$cbs`. Use it with a timeout.
     pub async fn has_tokens(&self, count: usize) {
         cbs::has_tokens(&self.shared, count).await;
+    }
+
+    /// How many locks were renewed.
+    pub fn renewed_locks(&self) -> usize {
+        self.shared.locks.as_ref().map_or(0, Locks::renewed)
+    }
+
+    /// Whether there is an address with this name: one that was used, and did not end with a link.
+    pub fn has_queue(&self, address: &str) -> bool {
+        lock(&self.shared.queues).contains_key(address)
     }
 
     /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
@@ -167,6 +194,10 @@ impl fmt::Debug for Broker {
 impl Shared {
     pub(super) fn queue(&self, address: &str) -> Queue {
         lock(&self.queues).entry(address.to_owned()).or_default().clone()
+    }
+
+    pub(super) fn remove(&self, address: &str) {
+        lock(&self.queues).remove(address);
     }
 }
 

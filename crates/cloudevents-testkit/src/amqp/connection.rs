@@ -3,16 +3,21 @@
 use super::{
     broker::Shared,
     cbs::{self, Tokens},
-    give, sasl, take,
+    give,
+    locks::{self, MANAGEMENT},
+    sasl, take,
 };
 use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
 };
 use fe2o3_amqp_types::{
     definitions::{AmqpError, Error},
-    messaging::{Address, Target},
+    messaging::{Address, Source, Target},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::net::TcpStream;
 
 /// The node for tokens.
@@ -42,8 +47,9 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 }
 
 async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: ListenerSessionHandle) {
-    let links =
-        LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0)).build();
+    let links = LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0));
+    let dynamic = shared.options.dynamic;
+    let links = links.on_dynamic_source(move |source| dynamic.then(|| named(source))).build();
     while let Some(mut attach) = session.next_incoming_attach().await {
         // Clients may omit their own end of a link: go-amqp sends no source as a sender, and no target as a receiver.
         attach.source.get_or_insert_default();
@@ -51,6 +57,13 @@ async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: Listene
         let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };
         tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link));
     }
+}
+
+/// Gives a dynamic node its address.
+fn named(mut source: Source) -> Source {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    source.address = Some(format!("dynamic-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    source
 }
 
 async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
@@ -69,6 +82,7 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
     let expired = async { if open { std::future::pending().await } else { tokens.expired(&address).await } };
     match link {
         LinkEndpoint::Receiver(link) if address == CBS => cbs::serve(&shared, &tokens, link).await,
+        LinkEndpoint::Receiver(link) if address.ends_with(MANAGEMENT) => locks::serve(&shared, link).await,
         LinkEndpoint::Receiver(mut link) => {
             let ended = tokio::select! {
                 () = take::serve(&shared, &address, &mut link) => false,
@@ -80,14 +94,17 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
         }
         LinkEndpoint::Sender(mut link) => {
             let address = match link.target().as_ref().and_then(|target| target.address.clone()) {
-                Some(reply_to) if address == CBS => cbs::replies(&reply_to),
+                Some(reply_to) if address == CBS || address.ends_with(MANAGEMENT) => cbs::replies(&reply_to),
                 _ => address.clone(),
             };
             let queue = shared.queue(&address);
             let ended = tokio::select! {
-                () = give::serve(&queue, &mut link) => false,
+                () = give::serve(&queue, &mut link, shared.locks.as_ref()) => false,
                 () = expired => true,
             };
+            if link.source().as_ref().is_some_and(|source| source.dynamic) {
+                shared.remove(&address);
+            }
             if ended {
                 let _ = link.close_with_error(unauthorized()).await;
             }

@@ -1,13 +1,16 @@
 //! Sends messages to receivers.
 
-use super::queue::{Held, Queue};
+use super::{
+    locks::{Lock, Locks},
+    queue::{Held, Queue},
+};
 use fe2o3_amqp::{
     Sender,
     link::{SendError, delivery::DeliveryFut},
 };
 use fe2o3_amqp_types::{
     definitions::{Error, LinkError},
-    messaging::Outcome,
+    messaging::{Modified, Outcome},
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::time::Duration;
@@ -21,9 +24,9 @@ type Settled = (Held, Result<Outcome, SendError>);
 type Out = FuturesUnordered<BoxFuture<'static, Settled>>;
 
 /// Serves a link until it ends. Messages that are unsettled then, or when the future is dropped, return to the queue.
-pub(super) async fn serve(queue: &Queue, link: &mut Sender) {
+pub(super) async fn serve(queue: &Queue, link: &mut Sender, locks: Option<&Locks>) {
     let mut out = Out::new();
-    give(queue, link, &mut out).await;
+    give(queue, link, locks, &mut out).await;
     // The receiver's last words came before it detached. Each look at what is not settled may end the looking.
     for _ in 0..out.len().saturating_mul(2).saturating_add(2) {
         if let Some(Some(settled)) = out.next().now_or_never() {
@@ -32,7 +35,7 @@ pub(super) async fn serve(queue: &Queue, link: &mut Sender) {
     }
 }
 
-async fn give(queue: &Queue, link: &mut Sender, out: &mut Out) {
+async fn give(queue: &Queue, link: &mut Sender, locks: Option<&Locks>, out: &mut Out) {
     loop {
         let Some(mut held) = queue.pop() else {
             let hungry = queue.hungry();
@@ -45,7 +48,9 @@ async fn give(queue: &Queue, link: &mut Sender, out: &mut Out) {
             drop(hungry);
             continue;
         };
-        let message = held.message().into();
+        let mut message = held.message();
+        let lock = locks.map(|locks| locks.lock(&mut message));
+        let message = message.into();
         tokio::select! {
             biased;
             Some(settled) = out.next() => settle(settled),
@@ -54,7 +59,7 @@ async fn give(queue: &Queue, link: &mut Sender, out: &mut Out) {
             sent = unconstrained(link.send_batchable_ref(&message)) => match sent {
                 Ok(outcome) => {
                     held.give();
-                    out.push(watch(held, outcome).boxed());
+                    out.push(watch(held, lock, outcome).boxed());
                 }
                 Err(SendError::MessageSizeExceeded(error)) => {
                     held.bury(Some(Error::new(LinkError::MessageSizeExceeded, error.to_string(), None)));
@@ -69,9 +74,19 @@ async fn give(queue: &Queue, link: &mut Sender, out: &mut Out) {
     }
 }
 
-async fn watch(held: Held, outcome: DeliveryFut<Result<Outcome, SendError>>) -> Settled {
-    let outcome = outcome.await;
-    (held, outcome)
+async fn watch(held: Held, lock: Option<Lock>, outcome: DeliveryFut<Result<Outcome, SendError>>) -> Settled {
+    let Some(lock) = lock else { return (held, outcome.await) };
+    tokio::select! {
+        outcome = outcome => (held, outcome),
+        () = lock.lost() => {
+            let failed = Modified {
+                delivery_failed: Some(true),
+                undeliverable_here: None,
+                message_annotations: None,
+            };
+            (held, Ok(Outcome::Modified(failed)))
+        }
+    }
 }
 
 fn settle((held, outcome): Settled) {

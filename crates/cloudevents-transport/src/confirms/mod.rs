@@ -3,7 +3,7 @@
 //! [`Confirms`] numbers messages, keeps their places in flight and their deadlines, and resolves their
 //! outcomes. It has no task and is independent of the protocol: a binding calls it with the confirmations it
 //! reads from the connection. [`Answers`] is built on it for client libraries that return a future for each
-//! message.
+//! message. [`Requests`] keeps requests until their replies arrive.
 //!
 //! ```
 //! use cloudevents_transport::{Bounds, InFlight, Receipt, confirms::Confirms};
@@ -20,8 +20,10 @@
 //! ```
 
 mod answers;
+mod requests;
 
 pub use answers::{Answers, Wanted};
+pub use requests::{Request, Requests};
 
 use crate::{
     Interest, Outcome, Permit, Receipt, Resolver,

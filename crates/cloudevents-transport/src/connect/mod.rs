@@ -33,8 +33,10 @@
 
 mod backoff;
 mod reconnect;
+mod renewal;
 mod shared;
 
 pub use backoff::Backoff;
 pub use reconnect::{Connect, Reconnect};
+pub use renewal::{renew_after, retry_renewal_after};
 pub use shared::Shared;

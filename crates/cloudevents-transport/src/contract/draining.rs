@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Venue, Verdict,
-    tools::{accept, each_once, ensure, event, events, next, number, receiver, settled, within},
+    tools::{accept, each_once, ensure, event, events, is_quiet, next, number, receiver, settled, within},
 };
 use cloudevents_core::ErrorKind;
 use futures_util::future::join;
@@ -77,5 +77,6 @@ pub async fn draining_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failu
         seen.push(accept(&mut second, claims).await?);
     }
     each_once(&seen, 20)?;
+    ensure!(is_quiet(&mut second, claims).await?, "something came again that was accepted");
     Ok(Verdict::Holds)
 }

@@ -5,6 +5,7 @@
 mod bridge;
 mod contract;
 mod delivery;
+mod faults;
 mod filter;
 mod for_each;
 mod log;

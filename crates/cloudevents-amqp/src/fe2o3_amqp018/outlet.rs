@@ -1,0 +1,369 @@
+//! The links of a sender, over one connection.
+
+use super::{
+    cbs::Claim,
+    connection::{Connected, FAREWELL, FRAMES},
+    failure,
+    options::{Target, random},
+    refusal::refused,
+    replies::Replies,
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use cloudevents_transport::{Bounds, Host, Receipt, confirms::Answers, connect::Connect};
+use fe2o3_amqp::{
+    Sendable,
+    link::{SendError, delivery::DeliveryFut},
+};
+use fe2o3_amqp_types::messaging::{self, Body};
+use futures_util::{FutureExt, future::BoxFuture};
+use serde_amqp::Value;
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{
+        Arc, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
+    task::{JoinHandle, coop::unconstrained},
+    time::timeout,
+};
+
+/// How long to wait for credit before checking again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The least bytes of a message in a frame: brokers may not require frames below 512 bytes (AMQP 1.0, part
+/// 2, section 2.7.1).
+const SMALLEST_FRAME: usize = 256;
+
+/// How many links to other addresses are kept. Links with unconfirmed messages come on top.
+const OTHERS: usize = 64;
+
+/// Creates links.
+pub(super) struct Linking {
+    pub(super) target: Arc<Target>,
+    pub(super) in_flight: Bounds,
+    pub(super) timeout: Duration,
+}
+
+impl Connect for Linking {
+    type Connection = Arc<Link>;
+
+    async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
+        // Has room for all payloads in flight, however small the broker's frames are, so that no message is
+        // sent only in part.
+        let Bounds { messages, bytes } = self.in_flight;
+        let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
+        let mut connected = Connected::begin(&self.target, host, frames).await?;
+        let own = Lane::attach(&mut connected, &self.target.address, None).await?;
+        let answers = Answers::new(self.timeout);
+        let lost = watch::Sender::new(None);
+        let (jobs, asked) = mpsc::channel(1);
+        let hearing = tokio::spawn(hear(answers.clone(), connected, asked, lost.clone()));
+        Ok(Arc::new(Link {
+            own: Arc::new(own),
+            others: std::sync::Mutex::default(),
+            attaching: Mutex::default(),
+            replies: Mutex::default(),
+            jobs,
+            patience: self.target.options.connect_timeout,
+            answers,
+            lost,
+            hearing: Some(hearing).into(),
+        }))
+    }
+
+    async fn lost(&self, link: &Arc<Link>) -> Error {
+        let mut lost = link.lost.subscribe();
+        let error = lost.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(|| failure::disconnected("the connection was closed"))
+    }
+}
+
+/// The links of a sender on one connection: to its own address, and to those of single messages.
+pub(super) struct Link {
+    own: Arc<Lane>,
+    others: std::sync::Mutex<Others>,
+    /// One link is attached at a time.
+    attaching: Mutex<()>,
+    /// The link for replies, if there were requests.
+    replies: Mutex<Option<Arc<Replies>>>,
+    /// Runs something with the session in the task that owns it.
+    jobs: mpsc::Sender<Job>,
+    /// How long attaching a link may take.
+    patience: Duration,
+    pub(super) answers: Answers<Answer>,
+    /// Why the connection is lost.
+    lost: watch::Sender<Option<Error>>,
+    /// Returns the connection when all answers have arrived.
+    hearing: std::sync::Mutex<Option<JoinHandle<Connected>>>,
+}
+
+type Job = Box<dyn for<'a> FnOnce(&'a mut Connected) -> BoxFuture<'a, ()> + Send>;
+
+/// Only a bound makes the compiler infer a closure for every lifetime.
+fn boxed(job: impl for<'a> FnOnce(&'a mut Connected) -> BoxFuture<'a, ()> + Send + 'static) -> Job {
+    Box::new(job)
+}
+
+/// Links to other addresses, with the time of their last use as a counter.
+#[derive(Default)]
+struct Others {
+    lanes: HashMap<Arc<str>, (u64, Arc<Lane>)>,
+    clock: u64,
+}
+
+/// Receives the answers, attaches links, and records when the connection is lost.
+async fn hear(
+    answers: Answers<Answer>,
+    mut connected: Connected,
+    mut jobs: mpsc::Receiver<Job>,
+    lost: watch::Sender<Option<Error>>,
+) -> Connected {
+    /// A task that panics, or whose runtime ends, also loses the connection.
+    struct Ended(watch::Sender<Option<Error>>);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let error =
+                failure::disconnected("the connection has ended; the broker may have the message, or not");
+            self.0.send_if_modified(|lost| lost.replace(error).is_none());
+        }
+    }
+
+    let ended = Ended(lost);
+    answers
+        .hear(async {
+            loop {
+                tokio::select! {
+                    () = connected.ended() => break,
+                    Some(job) = jobs.recv() => job(&mut connected).await,
+                }
+            }
+            let error =
+                failure::disconnected("the connection was closed; the broker may have the message, or not");
+            ended.0.send_replace(Some(error.clone()));
+            error
+        })
+        .await;
+    connected
+}
+
+impl Link {
+    /// Returns the link to this address, if it is attached; without an address, the own one.
+    pub(super) fn lane_now(&self, address: Option<&str>) -> Option<Arc<Lane>> {
+        match address.filter(|address| *address != &*self.own.address) {
+            None => Some(Arc::clone(&self.own)),
+            Some(address) => self.others().get(address),
+        }
+    }
+
+    /// Returns the link to this address, and attaches it if necessary; without an address, the own one.
+    pub(super) async fn lane(&self, address: Option<&str>) -> Result<Arc<Lane>, Error> {
+        let attached = |address: &str| self.lane_now(Some(address));
+        let Some(address) = address else { return Ok(Arc::clone(&self.own)) };
+        if let Some(lane) = attached(address) {
+            return Ok(lane);
+        }
+        let _attaching = self.attaching.lock().await;
+        if let Some(lane) = attached(address) {
+            return Ok(lane);
+        }
+        let place = address.to_owned();
+        let lane = self
+            .with_session(move |connected| {
+                async move {
+                    let claim = connected.claim(&place).await?;
+                    Lane::attach(connected, &place, claim).await
+                }
+                .boxed()
+            })
+            .await?;
+        let lane = Arc::new(lane);
+        for unused in self.others().insert(&lane) {
+            tokio::spawn(async move { unused.close().await });
+        }
+        Ok(lane)
+    }
+
+    /// Whether this is a link to another address than the sender's own.
+    pub(super) fn is_other(&self, lane: &Arc<Lane>) -> bool {
+        !Arc::ptr_eq(lane, &self.own)
+    }
+
+    /// Forgets a link that the broker has detached.
+    pub(super) fn forget(&self, lane: &Arc<Lane>) {
+        let mut others = self.others();
+        if others.lanes.get(&*lane.address).is_some_and(|(_, known)| Arc::ptr_eq(known, lane)) {
+            others.lanes.remove(&*lane.address);
+        }
+    }
+
+    /// Returns the link for replies, and attaches it if necessary.
+    pub(super) async fn replies(&self, decoding: &DecodeOptions) -> Result<Arc<Replies>, Error> {
+        let mut place = self.replies.lock().await;
+        if let Some(replies) = place.as_ref().filter(|replies| !replies.have_ended()) {
+            return Ok(Arc::clone(replies));
+        }
+        let decoding = decoding.clone();
+        let attached =
+            self.with_session(|connected| Replies::attach(&mut connected.session, decoding).boxed()).await?;
+        Ok(Arc::clone(place.insert(Arc::new(attached))))
+    }
+
+    /// Runs this in the task that owns the session.
+    async fn with_session<T: Send + 'static>(
+        &self,
+        job: impl for<'a> FnOnce(&'a mut Connected) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        let patience = self.patience;
+        let job = boxed(move |connected| {
+            async move {
+                let done = timeout(patience, job(connected)).await;
+                let done = done.unwrap_or_else(|_| {
+                    Err(Error::new(ErrorKind::Timeout).with_detail("the broker does not attach the link"))
+                });
+                drop(answer.send(done));
+            }
+            .boxed()
+        });
+        let gone = || failure::disconnected("the connection was closed");
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Waits for all answers, then closes.
+    pub(super) async fn close(&self) -> Result<(), Error> {
+        let own = self.own.sender.lock().await.take();
+        self.answers.finish();
+        let hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(own), Some(hearing)) = (own, hearing) else { return Ok(()) };
+        let connected = hearing.await.map_err(failure::transport)?;
+        let others = std::mem::take(&mut self.others().lanes);
+        for (_, lane) in others.into_values() {
+            lane.close().await;
+        }
+        // All answers have arrived, so failing to close a lost connection is not an error.
+        farewell(own).await;
+        connected.close().await;
+        Ok(())
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For a lost link that is not closed: its task ends.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.answers.finish();
+    }
+}
+
+impl Others {
+    fn get(&mut self, address: &str) -> Option<Arc<Lane>> {
+        self.clock = self.clock.wrapping_add(1);
+        let (used, lane) = self.lanes.get_mut(address)?;
+        *used = self.clock;
+        Some(Arc::clone(lane))
+    }
+
+    /// Adds a link. Returns those that are too many: the ones that were not used for the longest time, except
+    /// links in use, which have other references.
+    fn insert(&mut self, lane: &Arc<Lane>) -> Vec<Arc<Lane>> {
+        self.clock = self.clock.wrapping_add(1);
+        self.lanes.insert(Arc::clone(&lane.address), (self.clock, Arc::clone(lane)));
+        let mut unused = Vec::new();
+        while self.lanes.len() > OTHERS {
+            let idle = self.lanes.iter().filter(|(_, (_, lane))| Arc::strong_count(lane) == 1);
+            let Some((_, (_, oldest))) = idle.min_by_key(|(_, (used, _))| *used) else { break };
+            let address = Arc::clone(&oldest.address);
+            unused.extend(self.lanes.remove(&address).map(|(_, lane)| lane));
+        }
+        unused
+    }
+}
+
+/// A link to one address.
+pub(super) struct Lane {
+    address: Arc<str>,
+    /// `None` once closed.
+    pub(super) sender: Mutex<Option<fe2o3_amqp::Sender>>,
+    _claim: Option<Claim>,
+}
+
+impl Lane {
+    async fn attach(connected: &mut Connected, address: &str, claim: Option<Claim>) -> Result<Self, Error> {
+        let name = format!("{address}-{}", random());
+        let attached = fe2o3_amqp::Sender::attach(&mut connected.session, name, address).await;
+        let sender = Mutex::new(Some(attached.map_err(failure::attach_sender)?));
+        Ok(Self { address: address.into(), sender, _claim: claim })
+    }
+
+    /// Waits for credit and sends. Returns `None` if the sender was closed meanwhile and nothing was sent.
+    ///
+    /// Dropped before it returns, it has sent nothing: it waits only for credit. The channel to the session
+    /// is not full, and tokio's budget does not delay sending.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        message: &Sendable<Body<Value>>,
+        closed: &AtomicBool,
+    ) -> Result<Option<Answer>, SendError> {
+        let mut place = self.sender.lock().await;
+        while let Some(sender) = place.as_mut().filter(|_| !closed.load(Ordering::Acquire)) {
+            let sending = unconstrained(sender.send_batchable_ref(message));
+            // The client checks for credit before it starts waiting; credit that arrives in between wakes
+            // no task.
+            if let Ok(sent) = timeout(LOOK_AGAIN, sending).await {
+                return sent.map(|answer| Some(Answer::new(answer, self)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn close(&self) {
+        let sender = self.sender.lock().await.take();
+        if let Some(sender) = sender {
+            farewell(sender).await;
+        }
+    }
+}
+
+async fn farewell(sender: fe2o3_amqp::Sender) {
+    if let Ok(Err(error)) = timeout(FAREWELL, sender.close()).await {
+        tracing::debug!(%error, "the link was not closed properly");
+    }
+}
+
+/// The client's answer to a sent message. It never resolves once the connection is lost.
+pub(super) struct Answer {
+    answer: DeliveryFut<Result<messaging::Outcome, SendError>>,
+    /// Not closed as long as this exists.
+    lane: Arc<Lane>,
+}
+
+impl Answer {
+    pub(super) fn new(answer: DeliveryFut<Result<messaging::Outcome, SendError>>, lane: &Arc<Lane>) -> Self {
+        Self { answer, lane: Arc::clone(lane) }
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Receipt, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answered = self.answer.poll_unpin(context);
+        answered.map(|outcome| {
+            outcome
+                .map_err(failure::send)
+                .and_then(refused)
+                .map(|()| Receipt::new().with_place(Arc::clone(&self.lane.address)))
+        })
+    }
+}
