@@ -54,6 +54,12 @@ impl Emit {
         Ok(())
     }
 
+    /// Writes lines that are already in the form of the output.
+    pub(crate) fn bytes(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        self.first = false;
+        Ok(self.out.write_all(lines)?)
+    }
+
     /// Flushes standard output.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)

@@ -1,13 +1,16 @@
 //! `ce`: send, receive, check and convert CloudEvents on the command line.
 
 mod advice;
+mod built;
 mod clause;
 mod cli;
 mod commands;
 mod connect;
 mod console;
 mod emit;
+mod encoder;
 mod failure;
+mod http_text;
 mod input;
 mod interrupt;
 mod json_view;

@@ -249,7 +249,9 @@ impl Report {
                 let position = place.position(offset);
                 put("line", Some(position.line.into()));
                 put("column", Some(position.column.into()));
-                put("offset", Some(place.base.saturating_add(offset).into()));
+                let offset =
+                    [place.source.offset, place.base, offset].into_iter().fold(0, usize::saturating_add);
+                put("offset", Some(offset.into()));
             } else if place.source.first_line > 0 {
                 put("line", Some(place.line().into()));
             }

@@ -5,7 +5,8 @@ use crate::{
     json_view,
     plain::{plain, size},
 };
-use cloudevents_kit::{AttributeType, Data, Event};
+use cloudevents_kit::{AttributeType, Data, Event, attributes::MediaType};
+use std::borrow::Cow;
 
 /// The number of payload lines to show where there may be many events.
 pub(crate) const SHORT: usize = 24;
@@ -83,6 +84,24 @@ pub(crate) fn payload(data: Data<'_>, paint: Paint, most: usize) -> String {
 const LARGE: usize = 64 << 10;
 /// The longest line, in characters, of a payload that is not shown entirely.
 const LONG: usize = 400;
+
+/// Returns the event with a text payload, if its payload is bytes and its media type is one of text. Messages in binary mode do not
+/// distinguish them.
+pub(crate) fn readable(event: &Event) -> Cow<'_, Event> {
+    let is_text = |media_type: MediaType<'_>| {
+        media_type.as_str().get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"))
+    };
+    match (event.data(), event.data_as_text()) {
+        (Some(Data::Binary(_)), Ok(text)) if event.datacontenttype().is_some_and(is_text) => {
+            let mut readable = event.clone();
+            match readable.set_text(text.to_owned()) {
+                Ok(()) => Cow::Owned(readable),
+                Err(_) => Cow::Borrowed(event),
+            }
+        }
+        _ => Cow::Borrowed(event),
+    }
+}
 
 fn cut(line: &str, most: usize) -> String {
     if most == usize::MAX { line.to_owned() } else { crate::plain::shortened(line, LONG) }

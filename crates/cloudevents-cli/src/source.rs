@@ -12,6 +12,9 @@ pub(crate) struct Source {
     pub(crate) text: Bytes,
     /// The number of its first line; 0 if lines have no meaning.
     pub(crate) first_line: usize,
+    /// The offset of the text in its file, and the columns before it in its first line.
+    pub(crate) offset: usize,
+    before: usize,
     /// The offsets of its line breaks, computed on first use.
     ends: OnceLock<Vec<usize>>,
     /// The last offset whose column was computed, and the column. The next one is usually after it.
@@ -25,9 +28,17 @@ impl Source {
             name: name.into(),
             text: text.into(),
             first_line,
+            offset: 0,
+            before: 0,
             ends: OnceLock::new(),
             column: Mutex::default(),
         }
+    }
+
+    /// Creates a part of a larger text.
+    pub(crate) fn part(name: impl Into<String>, text: impl Into<Bytes>, start: Start) -> Self {
+        let Start { line, column, offset } = start;
+        Self { offset, before: column, ..Self::new(name, text, line) }
     }
 
     /// Returns the number of characters between the start of a line and this byte.
@@ -42,15 +53,20 @@ impl Source {
 
     /// Returns the number of lines that end before this byte, and where its own line begins and ends.
     fn line(&self, at: usize) -> (usize, usize, usize) {
-        let ends = self.ends.get_or_init(|| {
-            let newlines = self.text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-            newlines.map(|(at, _)| at).collect()
-        });
+        let ends = self.ends.get_or_init(|| memchr::memchr_iter(b'\n', &self.text).collect());
         let before = ends.partition_point(|&end| end < at);
         let begin =
             before.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |end| end.saturating_add(1));
         (before, begin, ends.get(before).copied().unwrap_or(self.text.len()))
     }
+}
+
+/// Where a part of a text begins: its line, starting at 1, the columns before it in that line, and its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) offset: usize,
 }
 
 /// A place in a source.
@@ -83,7 +99,8 @@ impl Place {
         let at = self.base.saturating_add(offset).min(text.len());
         let (before, begin, end) = self.source.line(at);
         let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
-        let column = self.source.column(begin, at);
+        let left_of = if begin == 0 { self.source.before } else { 0 };
+        let column = self.source.column(begin, at).saturating_add(left_of);
         // A batch may be one long line: take only the text around the place.
         let from = text.get(begin..at.saturating_sub(AROUND)).map_or(begin, |left_out| {
             begin.saturating_add(left_out.len()).saturating_add(

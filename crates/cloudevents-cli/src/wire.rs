@@ -88,7 +88,9 @@ pub(crate) fn as_text(message: &Value, indent: &str, paint: Paint) -> Option<Str
             text.push('\n');
         }
         for line in body.lines() {
-            text += &format!("{indent}{}\n", plain(line));
+            // Tabs do no harm in a body, and are part of it.
+            let line: Vec<String> = line.split('\t').map(plain).collect();
+            text += &format!("{indent}{}\n", line.join("\t"));
         }
     }
     Some(text)

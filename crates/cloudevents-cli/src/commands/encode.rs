@@ -1,31 +1,36 @@
 //! `ce encode`: converts events to wire messages.
 
 use crate::{
+    built::Built,
+    cli::Output,
     console::{Console, Paint},
     emit::Emit,
+    encoder::Encoder,
     failure::{Failure, Status},
     input::{self, Reading},
     json_view,
-    report::Report,
+    source::Place,
     wire,
 };
 use clap::Args;
-use cloudevents_testkit::tagged;
-use serde_json::{Map, Value, json};
+use cloudevents_kit::Event;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Convert events to wire messages.
 ///
-/// Writes messages as JSON of the testee protocol, one per line. `ce decode` reads them.
+/// Writes messages as JSON of the testee protocol, one per line. With --output pretty, HTTP messages are shown as they are on the wire.
+/// `ce decode` reads both.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce encode order.json
   ce encode --mode structured --output pretty order.json
+  ce encode --via kafka --source /shop --type com.example.order --data '{\"total\":1.10}'
   ce encode --mode batched events.jsonl | ce decode")]
 pub(crate) struct Encode {
     /// Encode the events of these files. `-` or no file: standard input.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with = "attributes")]
     files: Vec<PathBuf>,
     /// Binding or format to encode for.
     #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
@@ -38,75 +43,86 @@ pub(crate) struct Encode {
     format: Option<String>,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    built: Built,
 }
 
 pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
-    let mut emit = Emit::new(console);
-    let batch = command.mode.as_deref() == Some("batched") || command.via.ends_with("-batch");
+    let formats = cloudevents_kit::formats();
+    let encoder = Encoder::new(&command.via, command.mode.as_deref(), command.format.as_deref(), &formats);
+    let mut messages = Messages { encoder, emit: Emit::new(console), first: true, console };
+    if let Some((event, place)) = command.built.event(console)? {
+        messages.write(&[event], Some(&place))?;
+        messages.emit.flush()?;
+        return Ok(Status::Done);
+    }
+    let batch = messages.encoder.is_batch();
     let mut held = Vec::new();
-    let mut first = true;
     for path in input::files(&command.files) {
         let mut events = input::open(&path, &command.reading)?;
         while let Some(located) = events.next() {
             let located = located?;
             located.tell_repairs(console);
-            let event = match &located.event {
-                Ok(decoded) => tagged::from_event(&decoded.value),
-                Err(error) if batch => {
+            match located.event {
+                Ok(decoded) if batch => held.push(decoded.value),
+                Ok(decoded) => messages.write(std::slice::from_ref(&decoded.value), Some(&located.place))?,
+                Err(ref error) if batch => {
                     return Err(Failure::Told(Status::No, Box::new(located.report(error))));
                 }
-                Err(error) => {
-                    emit.flush()?;
+                Err(ref error) => {
+                    messages.emit.flush()?;
                     console.error(Status::No, &located.report(error));
-                    continue;
-                }
-            };
-            if batch {
-                held.push(event);
-                continue;
-            }
-            match message(vec![event], command, console) {
-                Ok(value) => show(&value, &mut first, &mut emit)?,
-                Err(refusal) => {
-                    emit.flush()?;
-                    console.error(refusal.status, &refusal.report.at(&located.place));
                 }
             }
             if events.may_wait() {
-                emit.flush()?;
+                messages.emit.flush()?;
             }
         }
     }
     if batch {
-        let value = message(held, command, console)?;
-        show(&value, &mut first, &mut emit)?;
+        messages.write(&held, None)?;
     }
-    emit.flush()?;
+    messages.emit.flush()?;
     Ok(Status::Done)
 }
 
-/// Encodes the events as one message, and returns it with its binding or format in `via`.
-fn message(events: Vec<Value>, command: &Encode, console: &Console) -> Result<Value, wire::Refusal> {
-    let mut request = Map::new();
-    request.insert("via".into(), command.via.as_str().into());
-    request.insert("events".into(), events.into());
-    request.extend(command.mode.as_deref().map(|mode| ("mode".into(), mode.into())));
-    request.extend(command.format.as_deref().map(|format| ("format".into(), format.into())));
-    let result = wire::run("encode", request)?;
-    for loss in result.get("losses").and_then(Value::as_array).into_iter().flatten() {
-        let text = |name: &str| loss.get(name).and_then(Value::as_str).unwrap_or_default();
-        console.report(&Report::warning(format!("not carried exactly: {}", text("at"))).kind(text("kind")));
+/// The messages on standard output.
+struct Messages<'a> {
+    encoder: Encoder<'a>,
+    emit: Emit,
+    first: bool,
+    console: &'a Console,
+}
+
+impl Messages<'_> {
+    /// Writes the events as one message. A refusal is reported, and is a failure if the events have no place: a batch.
+    fn write(&mut self, events: &[Event], place: Option<&Place>) -> Result<(), Failure> {
+        let (line, losses) = match (self.encoder.line(events), place) {
+            (Ok(written), _) => written,
+            (Err(refusal), Some(place)) => {
+                self.emit.flush()?;
+                self.console.error(refusal.status, &refusal.report.at(place));
+                return Ok(());
+            }
+            (Err(refusal), None) => return Err(refusal.into()),
+        };
+        losses.iter().for_each(|loss| self.console.report(loss));
+        if self.console.output() == Output::Json {
+            return self.emit.bytes(line);
+        }
+        let value: Value = serde_json::from_slice(line).unwrap_or_default();
+        let break_ = if std::mem::take(&mut self.first) { "" } else { "\n" };
+        self.emit.value(&value, |paint| format!("{break_}{}", pretty(&value, paint)))
     }
-    Ok(json!({"via": command.via, "message": result.get("message")}))
 }
 
-fn show(value: &Value, first: &mut bool, emit: &mut Emit) -> Result<(), Failure> {
-    let break_ = if std::mem::take(first) { "" } else { "\n" };
-    emit.value(value, |paint| format!("{break_}{}", pretty(value, paint)))
-}
-
-/// Returns the message as it looks on the wire if it is text, else as indented JSON.
+/// Returns the message as it looks on the wire if it is text, else as indented JSON. The length of a body makes clear where it ends.
 fn pretty(value: &Value, paint: Paint) -> String {
-    let text = value.get("message").and_then(|message| wire::as_text(message, "", paint));
+    let mut message = value.get("message").cloned().unwrap_or_default();
+    let length = message.pointer("/body/text").and_then(Value::as_str).map_or(0, str::len);
+    if let Some(headers) = message.get_mut("headers").and_then(Value::as_array_mut).filter(|_| length > 0) {
+        headers.push(json!(["content-length", length.to_string()]));
+    }
+    let text = wire::as_text(&message, "", paint);
     text.unwrap_or_else(|| format!("{}\n", json_view::pretty(&value.to_string(), "", paint)))
 }

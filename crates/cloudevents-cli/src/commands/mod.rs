@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     Sql(sql::Sql),
     Filter(filter::Filter),
-    Encode(encode::Encode),
+    Encode(Box<encode::Encode>),
     Decode(decode::Decode),
     #[command(subcommand)]
     Conformance(Box<conformance::Conformance>),

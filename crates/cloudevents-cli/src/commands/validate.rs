@@ -5,6 +5,7 @@ use crate::{
     cli::Output,
     console::{Console, Paint, style},
     emit::Emit,
+    encoder::put_text,
     failure::{Failure, Status},
     input::{self, Located, Reading},
     plain::{count, plain, thousands},
@@ -14,22 +15,28 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::Event;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// Check events and report every problem.
 ///
 /// Reports each problem with its place and the rule it breaks. Reads a document with one event, a batch, JSON
-/// Lines, or several of these one after another.
+/// Lines, or several of these one after another. A file that cannot be read does not stop the others. In a folder,
+/// it checks the files whose names end in a format: .json, .jsonl, .ndjson, .yaml, .xml, .pb, .binpb, .avro, .cbor,
+/// also with .gz.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce validate order.json batch.json
+  ce validate --explain events/                   every file of a folder
   tail -f events.jsonl | ce validate --explain
   ce validate --error-format json order.json      problems as JSON
 
-Exit status: 0 every event is valid, 1 an event is invalid.")]
+Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read.")]
 pub(crate) struct Validate {
-    /// Check these files. `-` or no file: standard input.
+    /// Check these files and folders. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Explain each broken rule, and note recommendations that are not followed.
@@ -41,60 +48,182 @@ pub(crate) struct Validate {
 
 pub(crate) fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
-    for path in input::files(&command.files) {
-        let mut events = input::open(&path, &command.reading)?;
-        let name = events.name().to_owned();
-        let mut progress = Progress::new(console, None, "events");
-        let (mut valid, mut total) = (0_usize, 0_usize);
-        while let Some(located) = events.next() {
-            let located = located?;
-            total = total.saturating_add(1);
-            let good = progress.suspend(|| check(&located, command, console));
-            valid = valid.saturating_add(usize::from(good));
-            if console.output() != Output::Pretty {
-                emit.value(&described(&located, &name), |_| String::new())?;
-                if events.may_wait() {
-                    emit.flush()?;
-                }
+    let mut total = Total::default();
+    for path in paths(command, console)? {
+        total.files = total.files.saturating_add(1);
+        let found = file(&path, command, &mut emit, console);
+        let found = match found {
+            Err(Failure::Told(status, report)) => {
+                emit.flush()?;
+                console.error(status, &report);
+                continue;
             }
-            progress.step();
-        }
-        progress.finish();
-        if total == 0 && command.reading.from.is_none() {
-            console.error(Status::No, &input::no_events(&name));
-        }
-        if console.output() == Output::Pretty {
-            emit.value(&Value::Null, |paint| line(&name, valid, total, paint))?;
-            emit.flush()?;
-        }
+            found => found?,
+        };
+        total.add(&found);
     }
     emit.flush()?;
+    // The line of a single file has its numbers.
+    if total.files > 1 || total.events > 1 && total.valid < total.events && console.output() != Output::Pretty
+    {
+        console.say(&total.to_string());
+    }
     Ok(Status::Done)
 }
 
-/// Reports the problems of an event. Returns whether it is valid.
-fn check(located: &Located, command: &Validate, console: &Console) -> bool {
-    match &located.event {
-        Err(error) => {
-            console.error(Status::No, &located.report(error).explained(command.explain));
-            false
+/// Returns the files to check: those of folders, too.
+fn paths(command: &Validate, console: &Console) -> Result<Vec<PathBuf>, Failure> {
+    let formats = cloudevents_kit::formats();
+    let mut paths = Vec::new();
+    for path in input::files(&command.files) {
+        if !path.is_dir() {
+            paths.push(path);
+            continue;
         }
-        Ok(decoded) => {
-            located.tell_repairs(console);
-            if command.explain {
-                for advice in advice::of(&decoded.value) {
-                    console.report(&advice.report().at(&located.place).explained(true));
-                }
+        let folder = input::folder(&path, &formats)?;
+        if folder.others > 0 {
+            let words = format!("{} skipped in `{}`", count(folder.others, "other file"), path.display());
+            console.report(&Report::note(words).kind("skipped").help("name a file to check it anyway"));
+        }
+        if folder.files.is_empty() {
+            return Err(Failure::new(Status::No, format!("`{}` has no files with events", path.display())));
+        }
+        paths.extend(folder.files);
+    }
+    Ok(paths)
+}
+
+/// What was checked.
+#[derive(Debug, Default)]
+struct Total {
+    files: usize,
+    /// Files in which every event is valid.
+    fine: usize,
+    events: usize,
+    valid: usize,
+    problems: usize,
+}
+
+impl Total {
+    fn add(&mut self, file: &Self) {
+        self.fine = self.fine.saturating_add(usize::from(file.events > 0 && file.valid == file.events));
+        self.events = self.events.saturating_add(file.events);
+        self.valid = self.valid.saturating_add(file.valid);
+        self.problems = self.problems.saturating_add(file.problems);
+    }
+}
+
+/// `valid: 3 of 4 files, 10 of 12 events; 5 problems`.
+impl std::fmt::Display for Total {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("valid: ")?;
+        if self.files > 1 {
+            write!(f, "{} of {}, ", thousands(self.fine), count(self.files, "file"))?;
+        }
+        write!(f, "{} of {}", thousands(self.valid), count(self.events, "event"))?;
+        match self.problems {
+            0 => Ok(()),
+            problems => write!(f, "; {}", count(problems, "problem")),
+        }
+    }
+}
+
+/// Checks the events of a file.
+fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> Result<Total, Failure> {
+    let reading = Reading { every: true, ..command.reading.clone() };
+    let mut events = input::open(path, &reading)?;
+    let name = events.name().to_owned();
+    let mut progress = Progress::new(console, None, "events");
+    let mut total = Total::default();
+    let mut lines = Lines::new(&name);
+    while let Some(located) = events.next() {
+        let located = located?;
+        total.events = total.events.saturating_add(1);
+        let problems = progress.suspend(|| check(&located, command, console));
+        total.problems = total.problems.saturating_add(problems);
+        total.valid = total.valid.saturating_add(usize::from(problems == 0));
+        match (console.output(), &located.event) {
+            (Output::Pretty, _) => {}
+            (Output::Json, Ok(decoded)) if decoded.repairs.is_empty() => {
+                emit.bytes(lines.valid(&decoded.value, &located))?;
             }
-            true
+            _ => emit.value(&described(&located, &name), |_| String::new())?,
         }
+        if console.output() != Output::Pretty && events.may_wait() {
+            emit.flush()?;
+        }
+        progress.step();
+    }
+    progress.finish();
+    if total.events == 0 && command.reading.from.is_none() {
+        console.error(Status::No, &input::no_events(&name));
+    }
+    if console.output() == Output::Pretty {
+        emit.value(&Value::Null, |paint| line(&name, &total, paint))?;
+        emit.flush()?;
+    }
+    Ok(total)
+}
+
+/// Reports the problems of an event. Returns their number.
+fn check(located: &Located, command: &Validate, console: &Console) -> usize {
+    let mut problems = 0_usize;
+    for error in located.problems() {
+        console.error(Status::No, &located.report(error).explained(command.explain));
+        problems = problems.saturating_add(1);
+    }
+    if let Ok(decoded) = &located.event {
+        located.tell_repairs(console);
+        if command.explain {
+            for advice in advice::of(&decoded.value) {
+                console.report(&advice.report().at(&located.place).explained(true));
+            }
+        }
+    }
+    problems
+}
+
+/// Writes the lines of valid events, as [`described`] does.
+struct Lines {
+    file: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn new(name: &str) -> Self {
+        let mut file = b"{\"file\":".to_vec();
+        put_text(name, &mut file);
+        Self { file, line: Vec::new() }
+    }
+
+    fn valid(&mut self, event: &Event, located: &Located) -> &[u8] {
+        let line = &mut self.line;
+        line.clear();
+        line.extend_from_slice(&self.file);
+        line.extend_from_slice(b",\"id\":");
+        put_text(event.id(), line);
+        // Writing to a vector cannot fail.
+        if let Some(index) = located.place.index {
+            let _ = write!(line, ",\"index\":{index}");
+        }
+        if located.place.source.first_line > 0 {
+            let _ = write!(line, ",\"line\":{}", located.place.line());
+        }
+        line.extend_from_slice(b",\"source\":");
+        put_text(event.source().as_str(), line);
+        line.extend_from_slice(b",\"type\":");
+        put_text(event.ty(), line);
+        line.extend_from_slice(b",\"valid\":true}\n");
+        line
     }
 }
 
 fn described(located: &Located, name: &str) -> Value {
     let mut value = Map::new();
     value.insert("file".into(), name.into());
-    value.insert("line".into(), located.place.line().into());
+    if located.place.source.first_line > 0 {
+        value.insert("line".into(), located.place.line().into());
+    }
     value.extend(located.place.index.map(|index| ("index".into(), index.into())));
     value.insert("valid".into(), located.event.is_ok().into());
     match &located.event {
@@ -108,19 +237,22 @@ fn described(located: &Located, name: &str) -> Value {
                 value.insert("repairs".into(), repairs);
             }
         }
-        Err(error) => {
-            value.insert("error".into(), Report::of(error).at(&located.place).to_value());
+        Err(_) => {
+            let problems = located.problems().map(|error| located.report(error).to_value()).collect();
+            value.insert("problems".into(), problems);
         }
     }
     Value::Object(value)
 }
 
-fn line(name: &str, valid: usize, total: usize, paint: Paint) -> String {
-    let (label, words) = match total.saturating_sub(valid) {
-        0 if total > 0 => (paint.text(style::GOOD, "valid  "), count(total, "event")),
+fn line(name: &str, total: &Total, paint: Paint) -> String {
+    let (label, words) = match total.events.saturating_sub(total.valid) {
+        0 if total.events > 0 => (paint.text(style::GOOD, "valid  "), count(total.events, "event")),
         0 => (paint.text(style::ERROR, "invalid"), "no event".to_owned()),
         bad => {
-            (paint.text(style::ERROR, "invalid"), format!("{} of {}", thousands(bad), count(total, "event")))
+            let problems = count(total.problems, "problem");
+            let events = count(total.events, "event");
+            (paint.text(style::ERROR, "invalid"), format!("{} of {events}, {problems}", thousands(bad)))
         }
     };
     format!("{label}  {}: {words}\n", plain(name))

@@ -33,6 +33,83 @@ fn several_files_and_shapes() {
 }
 
 #[test]
+fn every_problem_of_an_event() {
+    let event = r#"{"specversion":"1.0","id":"","source":"/s","time":"2026-02-30T10:00:00Z","Upper":"x","n":1.5,"list":[],"data":1,"data_base64":"AA=="}"#;
+    let wanted = [
+        ("empty-attribute", Some("id"), event.find("\"\",").unwrap() + 1),
+        ("invalid-timestamp", Some("time"), event.find("2026").unwrap()),
+        ("invalid-name", None, event.find("Upper").unwrap()),
+        ("invalid-integer", Some("n"), event.find("1.5").unwrap()),
+        ("invalid-type", Some("list"), event.find("[]").unwrap()),
+        ("missing-attribute", Some("type"), event.len() - 1),
+        ("conflicting-data", None, event.find("\"AA").unwrap()),
+    ];
+    let yaml = "- specversion: \"1.0\"\n  id: \"\"\n  source: /s\n  time: x\n  Upper: x\n";
+    for (input, before) in [
+        (event.to_owned(), 0),
+        (format!("\n{event}\n{GOOD}\n"), 1),
+        (format!("[{GOOD},\n{event}]"), GOOD.len() + 3),
+    ] {
+        let ran = ce_with(&["validate", "--error-format", "json"], &input);
+        let found = ran.errors();
+        assert_eq!(found.len(), wanted.len(), "{}", ran.err);
+        for (error, (kind, attribute, offset)) in found.iter().zip(wanted) {
+            assert_eq!(
+                (error["kind"].as_str(), error["offset"].as_u64()),
+                (Some(kind), Some((before + offset) as u64))
+            );
+            if attribute.is_some() {
+                assert_eq!(error["attribute"].as_str(), attribute);
+            }
+        }
+        let lines = ran.lines();
+        let invalid: Vec<_> = lines.iter().filter(|line| line["valid"] == false).collect();
+        assert_eq!(invalid.len(), 1);
+        assert_eq!(invalid[0]["problems"].as_array().unwrap().len(), wanted.len());
+    }
+    let ran = ce_with(&["validate", "--error-format", "json"], yaml);
+    let places: Vec<_> = ran
+        .errors()
+        .iter()
+        .map(|error| (error["kind"].as_str().unwrap().to_owned(), error["line"].as_u64()))
+        .collect();
+    let wanted =
+        [("empty-attribute", 2), ("invalid-timestamp", 4), ("invalid-name", 5), ("missing-attribute", 5)];
+    assert_eq!(places, wanted.map(|(kind, line)| (kind.to_owned(), Some(line))));
+}
+
+#[test]
+fn every_problem_in_other_formats() {
+    let xml = r#"<event xmlns="http://cloudevents.io/xmlformat/V1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xs="http://www.w3.org/2001/XMLSchema" specversion="1.0"><id>1</id><source>/s</source><type>t</type><time>x</time><n xsi:type="ce:integer">y</n></event>"#;
+    let ran = ce_with(&["validate", "--error-format", "json"], xml);
+    let kinds: Vec<_> = ran.errors().iter().map(|error| error["kind"].as_str().unwrap().to_owned()).collect();
+    assert!(kinds.contains(&"invalid-timestamp".to_owned()) && kinds.len() == 2, "{}", ran.err);
+}
+
+#[test]
+fn folders_and_bad_files() {
+    let first = file("a.json", GOOD);
+    let folder = first.parent().unwrap();
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    std::fs::create_dir(folder.join(".hidden")).unwrap();
+    std::fs::write(folder.join(".hidden/x.json"), "oops").unwrap();
+    std::fs::write(folder.join("sub/b.jsonl"), format!("{GOOD}\n{{}}\n{GOOD}\n")).unwrap();
+    std::fs::write(folder.join("sub/c.json.gz"), b"\x1f\x8bbroken").unwrap();
+    std::fs::write(folder.join("README.md"), "hello").unwrap();
+    let ran = ce(&["validate", "--output", "pretty", folder.to_str().unwrap()]);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    let lines: Vec<_> = ran.out.lines().map(|line| line.replace(folder.to_str().unwrap(), "F")).collect();
+    assert_eq!(lines, ["valid    F/a.json: 1 event", "invalid  F/sub/b.jsonl: 1 of 3 events, 4 problems"]);
+    assert!(ran.err.contains("1 other file skipped"), "{}", ran.err);
+    assert!(ran.err.contains("c.json.gz` cannot be read"), "{}", ran.err);
+    assert!(ran.err.ends_with("valid: 1 of 3 files, 3 of 4 events; 4 problems\n"), "{}", ran.err);
+
+    let ran = ce(&["validate", "no-such-file", first.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.lines().len()), (2, 1));
+    assert!(ran.err.ends_with("valid: 1 of 2 files, 1 of 1 event\n"), "{}", ran.err);
+}
+
+#[test]
 fn no_event_is_not_valid() {
     for input in ["", " \n\n"] {
         let ran = ce_with(&["validate"], input);

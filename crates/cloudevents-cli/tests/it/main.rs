@@ -15,6 +15,7 @@ mod bridge;
 mod check;
 mod conformance;
 mod convert;
+mod detect;
 mod errors;
 #[cfg(feature = "kafka")]
 mod kafka;

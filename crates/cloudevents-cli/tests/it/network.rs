@@ -104,29 +104,23 @@ fn ctrl_c_ends_listening() {
 }
 
 #[test]
-fn nothing_is_made_up_unless_asked_for() {
-    let ran = ce(&["send", "http://127.0.0.1:9/", "--source", "/s", "--type", "t"]);
-    assert_eq!(ran.status, 2);
-    assert!(
-        ran.err.contains("  = help: set it with --id, or generate one with --random-id\n"),
-        "{}",
-        ran.err
-    );
-    let listener = Listener::start(&["--count", "1"]);
-    let ran = ce(&["send", &listener.url, "--source", "/s", "--type", "t", "--random-id", "--now"]);
+fn an_id_and_a_time_are_generated_for_flags_only() {
+    let listener = Listener::start(&["--count", "2"]);
+    let ran = ce(&["send", &listener.url, "--source", "/s", "--type", "t"]);
     assert_eq!(ran.status, 0, "{}", ran.err);
+    let file = file("missing.json", r#"{"specversion":"1.0","source":"/s","type":"t"}"#);
+    assert_eq!(ce(&["send", &listener.url, file.to_str().unwrap()]).status, 1);
+    let other = ce(&["send", &listener.url, "--source", "/s", "--type", "t", "--id", "1", "--no-time"]);
+    assert_eq!(other.err, format!("1 event sent to {}\n", listener.url));
     let listened = listener.end();
-    let event: serde_json::Value = serde_json::from_str(&listened.out).unwrap();
+    let events: Vec<serde_json::Value> =
+        listened.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for name in ["id", "time"] {
-        assert!(
-            ran.err.contains(&format!(
-                "note: generated the {name} {} [made-up]\n",
-                event[name].as_str().unwrap()
-            )),
-            "{}",
-            ran.err
-        );
+        let wanted =
+            format!("note: generated the {name} {} [generated]\n", events[0][name].as_str().unwrap());
+        assert!(ran.err.contains(&wanted), "{}", ran.err);
     }
+    assert_eq!((&events[1]["id"], &events[1]["time"]), (&"1".into(), &serde_json::Value::Null));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `ce encode`, `ce decode` and `ce testee`.
 
-use crate::program::{GOOD, ce_with};
+use crate::program::{GOOD, ce, ce_with};
 
 #[test]
 fn encode_and_decode_are_inverse() {
@@ -29,6 +29,74 @@ fn encode_and_decode_are_inverse() {
 fn encode_for_people() {
     let ran = ce_with(&["encode", "--output", "pretty"], GOOD);
     assert_eq!(ran.out, "ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n");
+}
+
+#[test]
+fn encode_from_flags() {
+    let ran = ce(&[
+        "encode",
+        "--id",
+        "1",
+        "--source",
+        "/s",
+        "--type",
+        "t",
+        "--no-time",
+        "-e",
+        "n:Integer=3",
+        "--data",
+        "{}",
+    ]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let wanted = serde_json::json!([
+        ["ce-specversion", "1.0"],
+        ["ce-id", "1"],
+        ["ce-source", "/s"],
+        ["ce-type", "t"],
+        ["content-type", "application/json"],
+        ["ce-n", "3"],
+    ]);
+    assert_eq!(ran.lines()[0]["message"], serde_json::json!({"headers": wanted, "body": {"text": "{}"}}));
+    let ran = ce(&["encode", "--via", "kafka", "--source", "/s", "--type", "t"]);
+    assert!(ran.err.contains("generated the id ") && ran.err.contains("generated the time "), "{}", ran.err);
+    assert_eq!(ran.lines()[0]["via"], "kafka");
+}
+
+#[test]
+fn decode_reads_what_encode_shows() {
+    let events = format!(
+        "{GOOD}\n{}\n{}\n",
+        r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"text/plain","data":"a\nb\n\nc"}"#,
+        r#"{"specversion":"1.0","id":"3","source":"/s","type":"t","data":{"a":[1.10,true]}}"#
+    );
+    for mode in ["binary", "structured"] {
+        let shown = ce_with(&["encode", "--mode", mode, "--output", "pretty"], &events);
+        let decoded = ce_with(&["decode"], &shown.out);
+        assert_eq!((decoded.status, decoded.err.as_str()), (0, ""), "{}", shown.out);
+        let ids: Vec<_> =
+            decoded.lines().iter().map(|event| (event["id"].clone(), event["data"].clone())).collect();
+        let wanted: Vec<_> = ce_with(&["convert"], &events)
+            .lines()
+            .iter()
+            .map(|event| (event["id"].clone(), event["data"].clone()))
+            .collect();
+        assert_eq!(ids, wanted, "{mode}");
+    }
+}
+
+#[test]
+fn decode_reads_messages_of_other_tools() {
+    let raw = "POST /hook HTTP/1.1\r\nHost: example.com\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
+    let object = r#"{"headers":{"CE-SpecVersion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t","content-type":"text/plain"},"body":"hi"}"#;
+    let encoded = r#"{"headers":{"ce-specversion":["1.0"],"ce-id":1,"ce-source":"/s","ce-type":"t","content-type":"text/plain"},"body":"aGk=","isBase64Encoded":true}"#;
+    // A line of kcat 1.7, with its own names.
+    let kcat = r#"{"topic":"orders","partition":0,"offset":5,"tstype":"create","ts":1588345126000,"broker":1,"headers":["ce_specversion","1.0","ce_id","1","ce_source","/s","ce_type","t","content-type","text/plain"],"key":null,"payload":"hi"}"#;
+    let wanted = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"datacontenttype\":\"text/plain\",\"data\":\"hi\"}\n";
+    for input in [raw, object, encoded, kcat] {
+        let ran = ce_with(&["decode"], input);
+        assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted, ""), "{input}");
+    }
+    assert_eq!(ce_with(&["decode"], GOOD).out, format!("{GOOD}\n"));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! `ce send`: sends events.
 
-mod built;
-
 use crate::{
+    built::Built,
     connect::{self, Sending},
     console::Console,
     failure::{Failure, Status},
@@ -13,7 +12,6 @@ use crate::{
     report::Report,
     source::Place,
 };
-use built::Built;
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{
     Error, Event, Format, Formats, Message, Sender,
@@ -23,15 +21,17 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 /// Send events from files, from standard input or from flags.
 ///
-/// Files hold one event, a batch, JSON Lines, or several of these one after another. No attribute is
-/// generated unless requested with --random-id or --now. With --mode batched, each file is sent as one batch.
+/// Files hold one event, a batch, JSON Lines, or several of these one after another. An event that is built from
+/// flags gets an id and a time unless they are given; events from files are sent as they are. With --mode batched,
+/// each file is sent as one batch.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce send http://localhost:8080/ order.json
   ce send --mode structured http://localhost:8080/ < events.jsonl
-  ce send http://localhost:8080/ --random-id --now --source /shop \\
-      --type com.example.order -e priority:Integer=3 --data '{\"total\":1.10}'
+  ce send http://localhost:8080/ --source /shop --type com.example.order \\
+      -e priority:Integer=3 --data '{\"total\":1.10}'
+  ce send http://localhost:8080/ --source /shop --type com.example.order --data @order.json
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
   ce send 'kafka://localhost:9092/orders?key=partitionkey' --parallel 100 < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json      AMQP 1.0

@@ -1,11 +1,14 @@
 //! `ce decode`: converts wire messages to events.
 
+mod recognized;
+
 use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
-    input,
+    http_text, input,
     report::Report,
+    show,
     source::{Place, Source},
     wire,
 };
@@ -17,11 +20,15 @@ use std::path::PathBuf;
 
 /// Convert wire messages to events.
 ///
-/// Reads messages as JSON of the testee protocol, one or one per line, as `ce encode` writes them.
+/// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses,
+/// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce encode order.json | ce decode
+  ce decode captured-request.txt                        raw HTTP
+  kcat -C -b localhost -t orders -e -J | ce decode      Kafka records
+  echo '{\"headers\":{\"ce-id\":\"1\"},\"body\":\"hi\"}' | ce decode
   echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http")]
 pub(crate) struct Decode {
     /// Decode the messages of these files. `-` or no file: standard input.
@@ -44,15 +51,29 @@ pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure
         let (name, bytes) = input::read(&path)?;
         let bytes = Bytes::from(bytes);
         let whole = Place::of(Source::new(name, bytes.clone(), 1));
+        let at = |begin| Place { begin, ..whole.clone() };
+        if let Some(messages) = http_text::messages(&bytes) {
+            for (begin, message) in messages {
+                decode("http", message, &at(begin), command, &mut emit, console)?;
+            }
+            continue;
+        }
         let mut messages = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
         loop {
             let begin = messages.byte_offset();
             let Some(message) = messages.next() else { break };
             let spaces =
                 bytes.get(begin..).map_or(0, |rest| rest.len().saturating_sub(rest.trim_ascii_start().len()));
-            let place = Place { begin: begin.saturating_add(spaces), ..whole.clone() };
+            let place = at(begin.saturating_add(spaces));
             match message {
-                Ok(message) => decode(message, &place, command, &mut emit, console)?,
+                Ok(message) => match recognized::message(message, &command.via) {
+                    Ok((via, message)) => decode(&via, message, &place, command, &mut emit, console)?,
+                    Err(words) => {
+                        emit.flush()?;
+                        let report = Report::new("not a wire message").kind("invalid-document").detail(words);
+                        console.error(Status::No, &report.at(&place));
+                    }
+                },
                 Err(error) => {
                     emit.flush()?;
                     let words = error.to_string();
@@ -69,6 +90,7 @@ pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure
 }
 
 fn decode(
+    via: &str,
     message: Value,
     place: &Place,
     command: &Decode,
@@ -76,9 +98,8 @@ fn decode(
     console: &Console,
 ) -> Result<(), Failure> {
     let mut request = Map::new();
-    let via = message.get("via").and_then(Value::as_str).unwrap_or(&command.via);
     request.insert("via".into(), via.into());
-    request.insert("message".into(), message.get("message").unwrap_or(&message).clone());
+    request.insert("message".into(), message);
     request.insert("strictness".into(), if command.lenient { "lenient" } else { "strict" }.into());
     let result = match wire::run("decode", request) {
         Ok(result) => result,
@@ -102,7 +123,7 @@ fn decode(
         } else {
             let event = tagged::to_event(event)
                 .map_err(|error| Failure::Told(Status::No, Box::new(Report::of(&error).at(place))))?;
-            emit.event(&event)?;
+            emit.event(&show::readable(&event))?;
         }
     }
     Ok(())

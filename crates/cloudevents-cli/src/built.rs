@@ -12,18 +12,18 @@ use cloudevents_kit::{
     AttributeType, BuilderConveniences, Error, ErrorKind, Event, EventBuilder, Payload,
     attributes::MediaType, payloads::JsonText,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An event that is built from flags.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Building an event")]
 #[group(id = "attributes", multiple = true)]
-pub(super) struct Built {
-    /// Set the id.
-    #[arg(long, conflicts_with = "random_id")]
-    id: Option<String>,
-    /// Set the id to a random UUID.
+pub(crate) struct Built {
+    /// Set the id [default: a random UUID].
     #[arg(long)]
+    id: Option<String>,
+    /// Set the id to a random UUID, which is the default.
+    #[arg(long, hide = true, conflicts_with = "id")]
     random_id: bool,
     /// Set the source, a URI-reference.
     #[arg(long)]
@@ -34,12 +34,15 @@ pub(super) struct Built {
     /// Set the subject.
     #[arg(long)]
     subject: Option<String>,
-    /// Set the time: 2018-04-05T17:31:00Z.
-    #[arg(long, conflicts_with = "now")]
-    time: Option<String>,
-    /// Set the time to now.
+    /// Set the time: 2018-04-05T17:31:00Z [default: now].
     #[arg(long)]
+    time: Option<String>,
+    /// Set the time to now, which is the default.
+    #[arg(long, hide = true, conflicts_with = "time")]
     now: bool,
+    /// Leave the time out.
+    #[arg(long, conflicts_with_all = ["time", "now"])]
+    no_time: bool,
     /// Set the URI of the payload's schema.
     #[arg(long, value_name = "URI")]
     dataschema: Option<String>,
@@ -49,30 +52,43 @@ pub(super) struct Built {
     /// Set an extension. The type is String unless given: -e priority:Integer=3.
     #[arg(long, short = 'e', value_name = "NAME[:TYPE]=VALUE")]
     extension: Vec<String>,
-    /// Use this text as the payload.
-    #[arg(long, short, value_name = "TEXT", conflicts_with = "data_file", allow_hyphen_values = true)]
+    /// Use this text as the payload, or the contents of a file: @order.json, @- for standard input.
+    #[arg(long, short, value_name = "TEXT|@FILE", conflicts_with = "data_file", allow_hyphen_values = true)]
     data: Option<String>,
     /// Use the contents of this file as the payload. `-`: standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide = true, value_name = "FILE")]
     data_file: Option<PathBuf>,
 }
 
 impl Built {
-    /// Returns the event built from the flags, or `None` if no flag is given.
-    pub(super) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
+    /// Returns the event of the flags, or `None` if no flag is given. Reports a generated id and time.
+    pub(crate) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
+        let Some(template) = self.template(console)? else { return Ok(None) };
+        let (event, place) = template.next();
+        if template.id {
+            let words = format!("generated the id {}", event.id());
+            console.report(&Report::note(words).kind("generated"));
+        }
+        if let Some(time) = event.time().filter(|_| template.time) {
+            console.report(&Report::note(format!("generated the time {time}")).kind("generated"));
+        }
+        Ok(Some((event, place)))
+    }
+
+    /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given.
+    pub(crate) fn template(&self, console: &Console) -> Result<Option<Template>, Failure> {
         if !self.any() {
             return Ok(None);
         }
         let mut builder = Event::builder();
         builder = match &self.id {
             Some(id) => builder.id(id),
-            None if self.random_id => builder.random_id(),
-            None => builder,
+            None => builder.random_id(),
         };
         builder = match &self.time {
             Some(time) => builder.time(time),
-            None if self.now => builder.time_now(),
-            None => builder,
+            None if self.no_time => builder,
+            None => builder.time_now(),
         };
         builder = with(builder, self.source.as_deref(), |builder, text| builder.source(text));
         builder = with(builder, self.ty.as_deref(), |builder, text| builder.ty(text));
@@ -84,14 +100,9 @@ impl Built {
         builder = self.payload(builder)?;
         match builder.build() {
             Ok(event) => {
-                if self.random_id {
-                    console.report(&Report::note(format!("generated the id {}", event.id())).kind("made-up"));
-                }
-                if let Some(time) = event.time().filter(|_| self.now) {
-                    console.report(&Report::note(format!("generated the time {time}")).kind("made-up"));
-                }
                 let source = Source::new("command line", bytes::Bytes::new(), 0);
-                Ok(Some((event, Place::of(source))))
+                let time = self.time.is_none() && !self.no_time;
+                Ok(Some(Template { event, id: self.id.is_none(), time, place: Place::of(source) }))
             }
             Err(mistakes) => {
                 let (last, others) = match mistakes.errors().split_last() {
@@ -109,6 +120,7 @@ impl Built {
     fn any(&self) -> bool {
         self.random_id
             || self.now
+            || self.no_time
             || !self.extension.is_empty()
             || self.data_file.is_some()
             || [
@@ -128,7 +140,10 @@ impl Built {
     /// Adds the payload and its content type, which is detected from the payload if no flag sets it.
     fn payload(&self, builder: EventBuilder) -> Result<EventBuilder, Failure> {
         let bytes = match (&self.data, &self.data_file) {
-            (Some(text), _) => text.clone().into_bytes(),
+            (Some(text), _) => match text.strip_prefix('@') {
+                Some(file) => input::read(Path::new(file))?.1,
+                None => text.clone().into_bytes(),
+            },
             (None, Some(path)) => input::read(path)?.1,
             (None, None) => {
                 return Ok(match &self.datacontenttype {
@@ -181,9 +196,6 @@ impl Built {
         };
         let report = Report::of(error);
         let report = match (error.kind(), name) {
-            (ErrorKind::MissingAttribute, "id") => {
-                report.help("set it with --id, or generate one with --random-id")
-            }
             (ErrorKind::MissingAttribute, name) => report.help(format!("set it with --{name}")),
             _ => report,
         };
@@ -205,6 +217,23 @@ impl Built {
             Some(offset) => report.up_to_end_of_line(offset),
             None => report,
         }
+    }
+}
+
+/// An event of flags.
+#[derive(Debug)]
+pub(crate) struct Template {
+    event: Event,
+    /// Whether the id and the time are generated.
+    pub(crate) id: bool,
+    pub(crate) time: bool,
+    place: Place,
+}
+
+impl Template {
+    /// Returns the event as it was built.
+    pub(crate) fn next(&self) -> (Event, Place) {
+        (self.event.clone(), self.place.clone())
     }
 }
 

@@ -1,0 +1,206 @@
+//! Documents in memory.
+
+use super::{Form, Located, cannot_tell, yaml_documents::yaml_documents};
+use crate::{
+    failure::{Failure, Status},
+    report::Report,
+    source::{Place, Source},
+    yaml,
+};
+use bytes::Bytes;
+use cloudevents_kit::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
+    model::{Item, codec::scan::Scanner},
+};
+use std::sync::Arc;
+
+/// How events are decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Decoding {
+    pub(super) options: DecodeOptions,
+    /// Whether an error has every problem of its event in [`Error::others`].
+    pub(super) every: bool,
+}
+
+impl Decoding {
+    /// Decodes a JSON document with one event.
+    pub(super) fn json(&self, document: Bytes) -> Result<Decoded<Event>, Error> {
+        self.single(&json::Json::new(), document)
+    }
+
+    /// Decodes a document with one event.
+    pub(super) fn single(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
+        if !self.every {
+            return format.decode(document, &self.options);
+        }
+        let decoded = format.decode(document.clone(), &self.options);
+        decoded.map_err(|error| {
+            let others = self.others(&error, format, document, 0);
+            error.with_others(others)
+        })
+    }
+
+    /// Decodes a batch. Returns each event with its offset in the document, which its errors refer to.
+    pub(super) fn items(&self, format: &dyn Format, document: &Bytes) -> Result<Vec<(usize, Item)>, Error> {
+        let items = format.decode_items(document.clone(), &self.options)?;
+        // The event's part of the document shares its memory.
+        let begin = |item: &Item| item.raw.as_ptr().addr().saturating_sub(document.as_ptr().addr());
+        Ok(items.into_iter().map(|item| (begin(&item).min(document.len()), item)).collect())
+    }
+
+    /// Returns the problems of a document besides the error of decoding it, if they were requested. The document begins at `begin`.
+    pub(super) fn others(
+        &self,
+        error: &Error,
+        format: &dyn Format,
+        document: Bytes,
+        begin: usize,
+    ) -> Vec<Error> {
+        if !self.every {
+            return Vec::new();
+        }
+        let mut all = if format.id() == FormatId::JSON {
+            json::problems(document, &self.options)
+        } else {
+            let lenient = self.options.clone().with_leniency(Leniency::all());
+            let repairs =
+                format.decode(document, &lenient).map(|decoded| decoded.repairs).unwrap_or_default();
+            repairs.iter().filter_map(|repair| repair.cause().cloned()).collect()
+        };
+        let same = |other: &Error| other.kind() == error.kind() && other.attribute() == error.attribute();
+        if let Some(at) = all.iter().position(same) {
+            all.remove(at);
+        }
+        let moved = all.into_iter().map(|other| match other.offset().map(usize::try_from) {
+            Some(Ok(at)) if begin > 0 => other.with_offset(begin.saturating_add(at)),
+            _ => other,
+        });
+        moved.collect()
+    }
+}
+
+/// Decodes the events of a source whose form is known, or text whose form is detected.
+pub(super) fn documents(
+    source: &Arc<Source>,
+    form: Option<&Form>,
+    by_name: Option<&Form>,
+    decoding: &Decoding,
+) -> Result<Vec<Located>, Failure> {
+    let require = |id: &FormatId| {
+        let found = decoding.options.formats.require(id);
+        found.map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))
+    };
+    let text = &source.text;
+    let begin = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start().first();
+    Ok(match (form, begin, by_name) {
+        (Some(Form::Single(id)), ..) => vec![single(require(id)?, source, text.clone(), 0, decoding)],
+        (Some(Form::Batch(id)), ..) => batch(require(id)?, source, text.clone(), 0, decoding),
+        (Some(Form::Yaml), ..) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
+        (_, None | Some(b'{' | b'['), _) => json(source, decoding),
+        _ if yaml::is_likely(text) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
+        (.., Some(by_name)) => return documents(source, Some(by_name), None, decoding),
+        _ => return Err(cannot_tell(&source.name)),
+    })
+}
+
+/// Decodes JSON documents one after another, usually one.
+pub(super) fn json(source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
+    let json = &json::Json::new();
+    let mut all = Vec::new();
+    let mut base = 0;
+    while let Some(document) = next_document(&source.text, &mut base) {
+        let at = base;
+        base = base.saturating_add(document.len());
+        if document.first() == Some(&b'[') {
+            all.extend(batch(json, source, document, at, decoding));
+        } else {
+            all.push(single(json, source, document, at, decoding));
+        }
+    }
+    all
+}
+
+fn single(
+    format: &dyn Format,
+    source: &Arc<Source>,
+    document: Bytes,
+    base: usize,
+    decoding: &Decoding,
+) -> Located {
+    let place = Place { source: Arc::clone(source), base, begin: 0, index: None };
+    Located { event: decoding.single(format, document), place }
+}
+
+pub(super) fn batch(
+    format: &dyn Format,
+    source: &Arc<Source>,
+    document: Bytes,
+    base: usize,
+    decoding: &Decoding,
+) -> Vec<Located> {
+    let place = |begin, index| Place { source: Arc::clone(source), base, begin, index };
+    match decoding.items(format, &document) {
+        Ok(items) => items
+            .into_iter()
+            .enumerate()
+            .map(|(index, (begin, item))| Located {
+                event: item.event.map_err(|error| {
+                    let others = decoding.others(&error, format, item.raw, begin);
+                    error.with_others(others)
+                }),
+                place: place(begin, Some(index)),
+            })
+            .collect(),
+        Err(error) => vec![Located { event: Err(error), place: place(0, None) }],
+    }
+}
+
+/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
+/// `None` at the end of the text.
+fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
+    let rest = text.get(*base..)?;
+    let document = rest.trim_ascii_start();
+    if document.is_empty() {
+        return None;
+    }
+    *base = base.saturating_add(rest.len().saturating_sub(document.len()));
+    let document = text.slice(*base..);
+    let Ok(readable) = std::str::from_utf8(&document) else { return Some(document) };
+    let mut scanner = Scanner::new(readable);
+    let Ok(range) = scanner.value(u32::MAX) else { return Some(document) };
+    scanner.white_space();
+    // If another document does not follow, the decoder reports the trailing garbage.
+    if scanner.is_at_end() || matches!(scanner.peek(), Ok(b'{' | b'[')) {
+        Some(document.slice(range))
+    } else {
+        Some(document)
+    }
+}
+
+/// Returns the error for input without an event.
+pub(crate) fn no_events(name: &str) -> Report {
+    Report::of(&Error::new(ErrorKind::InvalidDocument).with_detail("it contains no event"))
+        .at(&Place::of(Source::new(name.to_owned(), Bytes::new(), 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Reading;
+
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+
+    #[test]
+    fn documents_one_after_another() {
+        let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
+        let source = Arc::new(Source::new("f", text, 1));
+        let all = documents(&source, None, None, &Reading::default().decoding()).unwrap();
+        let found: Vec<_> = all
+            .iter()
+            .map(|located| (located.event.is_ok(), located.place.line(), located.place.index))
+            .collect();
+        assert_eq!(found, [(true, 1, None), (true, 2, Some(0)), (true, 2, Some(1)), (false, 3, None)]);
+        let error = all[3].event.as_ref().unwrap_err();
+        assert_eq!(all[3].place.position(error.offset().unwrap() as usize).column, EVENT.len() + 2);
+    }
+}

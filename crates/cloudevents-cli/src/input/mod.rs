@@ -1,0 +1,208 @@
+//! Reads events from files and standard input, detects their format, and locates them to the byte.
+
+mod detect;
+mod documents;
+mod folder;
+mod form;
+mod lines;
+mod reader;
+mod stream;
+mod yaml_documents;
+
+pub(crate) use documents::no_events;
+pub(crate) use folder::folder;
+pub(crate) use form::{Form, LINES, format_names, names};
+pub(crate) use reader::{cannot_read, decompressed, files, read, read_line, reader};
+
+use crate::{
+    console::Console,
+    failure::{Failure, Status},
+    report::Report,
+    source::{Place, Source},
+};
+use clap::Args;
+use cloudevents_kit::{Decoded, Error, Event, Leniency};
+use detect::{Content, is_lines};
+use documents::Decoding;
+use lines::Lines;
+use std::{
+    io::{self, BufRead},
+    path::Path,
+    sync::Arc,
+};
+use stream::Elements;
+
+/// How input is read.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct Reading {
+    /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML.
+    #[arg(long, value_name = "FORMAT", value_parser = names())]
+    pub(crate) from: Option<String>,
+    /// Repair invalid input where possible, and report each repair.
+    #[arg(long)]
+    pub(crate) lenient: bool,
+    /// Find every problem of an event: [`Located::problems`].
+    #[arg(skip)]
+    pub(crate) every: bool,
+}
+
+impl Reading {
+    fn decoding(&self) -> Decoding {
+        let mut options = cloudevents_kit::decoding();
+        if self.lenient {
+            options.leniency = Leniency::all();
+        }
+        // Files that the user chooses may be large.
+        options.limits.bytes = LARGEST;
+        options.limits.batch = usize::MAX;
+        Decoding { options, every: self.every }
+    }
+}
+
+/// The most bytes that are read into memory at once.
+const LARGEST: usize = 1 << 30;
+
+/// A larger JSON batch is read element by element.
+const SMALL: usize = 8 << 20;
+
+/// An event or its error, and its place.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) event: Result<Decoded<Event>, Error>,
+    pub(crate) place: Place,
+}
+
+impl Located {
+    /// Returns a report of the error with the place.
+    pub(crate) fn report(&self, error: &Error) -> Report {
+        Report::of(error).at(&self.place)
+    }
+
+    /// Returns the error of the event, and its other problems if they were requested.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &Error> {
+        let error = self.event.as_ref().err();
+        error.into_iter().chain(error.into_iter().flat_map(Error::others))
+    }
+
+    /// Reports repairs.
+    pub(crate) fn tell_repairs(&self, console: &Console) {
+        for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {
+            console.report(&Report::repair(repair).at(&self.place));
+        }
+    }
+}
+
+/// The events of one file, or of standard input.
+pub(crate) struct Events {
+    name: String,
+    decoding: Decoding,
+    state: State,
+}
+
+enum State {
+    Ready(std::vec::IntoIter<Located>),
+    Lines(Lines),
+    Elements(Box<Elements>),
+}
+
+/// Opens a file, or standard input for `-`, and detects its form: by its content, then by its name. Decompresses gzip.
+pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
+    let (name, reader) = reader(path)?;
+    let decoding = reading.decoding();
+    let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
+    let by_name = detect::by_name(path, &decoding.options.formats);
+    let state = detected(&name, reader, given, by_name, &decoding)?;
+    Ok(Events { name, decoding, state })
+}
+
+fn detected(
+    name: &str,
+    reader: Box<dyn BufRead>,
+    given: Option<Form>,
+    by_name: Option<Form>,
+    decoding: &Decoding,
+) -> Result<State, Failure> {
+    let unreadable = |error: io::Error| cannot_read(name, &error);
+    let mut reader = decompressed(reader).map_err(unreadable)?;
+    let content = match given {
+        Some(_) => Content::Unknown,
+        None => detect::content(reader::beginning(&mut *reader).map_err(unreadable)?),
+    };
+    let form = match (given, content, &by_name) {
+        (given @ Some(_), ..) => given,
+        (None, Content::Text, Some(Form::Lines | Form::Yaml)) => by_name.clone(),
+        _ => None,
+    };
+    if form == Some(Form::Lines) {
+        return Ok(State::Lines(Lines::new(name.to_owned(), Vec::new(), reader, LARGEST)));
+    }
+    let mut text = Vec::new();
+    if form.is_none()
+        && matches!(content, Content::Text | Content::Unknown)
+        && is_lines(&mut *reader, &mut text).map_err(unreadable)?
+    {
+        return Ok(State::Lines(Lines::new(name.to_owned(), text, reader, LARGEST)));
+    }
+    let is_batch = match (&form, content) {
+        (None, Content::Array) => true,
+        (Some(form), _) => *form == Form::Batch(cloudevents_kit::FormatId::JSON),
+        _ => false,
+    };
+    if is_batch && !reader::fill(&mut *reader, SMALL, &mut text).map_err(unreadable)? {
+        return Ok(State::Elements(Box::new(Elements::new(
+            name.to_owned(),
+            &text,
+            reader,
+            decoding.clone(),
+        ))));
+    }
+    let room = LARGEST.saturating_add(1).saturating_sub(text.len());
+    reader::fill(&mut *reader, room, &mut text).map_err(unreadable)?;
+    // Lines of binary documents have no meaning.
+    let first_line = usize::from(content != Content::Binary);
+    let source = Arc::new(Source::new(name, text, first_line));
+    let form = match form {
+        None => detect::document(&source.text, content, by_name.as_ref(), &decoding.options),
+        form => form,
+    };
+    let all = documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)?;
+    Ok(State::Ready(all.into_iter()))
+}
+
+/// The error for input whose form cannot be detected.
+#[cold]
+fn cannot_tell(name: &str) -> Failure {
+    Failure::new(Status::Usage, format!("cannot detect the format of `{name}`"))
+        .help("name it with --from, for example --from protobuf")
+}
+
+impl Events {
+    /// Returns the name of the input.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether reading the next event may block.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.state {
+            State::Ready(_) | State::Elements(_) => false,
+            State::Lines(lines) => !lines.is_ready(),
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Located, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = match &mut self.state {
+            State::Ready(located) => return located.next().map(Ok),
+            State::Elements(elements) => elements.next(),
+            State::Lines(lines) => lines
+                .next()
+                .map(|line| line.map(|(text, place)| Located { event: self.decoding.json(text), place })),
+        };
+        next.map_err(|error| cannot_read(&self.name, &error)).transpose()
+    }
+}

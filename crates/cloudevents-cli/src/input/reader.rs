@@ -1,0 +1,104 @@
+//! Files and standard input as bytes.
+
+use crate::failure::{Failure, Status};
+use flate2::bufread::MultiGzDecoder;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// The bytes that are read from a file at once.
+pub(super) const CHUNK: usize = 256 << 10;
+
+/// Returns the files to read: `-`, standard input, if there are none.
+pub(crate) fn files(files: &[PathBuf]) -> Vec<PathBuf> {
+    if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }
+}
+
+/// Reads a whole file, or standard input for `-`. Returns its name and bytes.
+pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let (name, mut reader) = reader(path)?;
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|error| cannot_read(&name, &error))?;
+    Ok((name, bytes))
+}
+
+/// Opens a file, or standard input for `-`. Returns its name and a reader.
+pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
+    if path == Path::new("-") {
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            // Ignore a closed standard error: this is only a hint for the user.
+            let _ = writeln!(io::stderr(), "reading standard input");
+        }
+        return Ok(("standard input".to_owned(), Box::new(BufReader::with_capacity(64 << 10, io::stdin()))));
+    }
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) if file.metadata().is_ok_and(|about| about.is_dir()) => {
+            Err(Failure::usage(format!("`{name}` is a directory")).help("name the files in it"))
+        }
+        Ok(file) => Ok((name, Box::new(BufReader::with_capacity(64 << 10, file)))),
+        Err(error) => Err(cannot_read(&name, &error)),
+    }
+}
+
+/// Returns the text of compressed input, and other input as it is.
+pub(crate) fn decompressed(mut reader: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
+    if beginning(&mut *reader)?.starts_with(&[0x1f, 0x8b]) {
+        let text = MultiGzDecoder::new(reader);
+        return Ok(Box::new(BufReader::with_capacity(64 << 10, text)));
+    }
+    Ok(reader)
+}
+
+/// Returns what is buffered of the input: at least one byte, unless the input is at its end.
+pub(super) fn beginning(reader: &mut dyn BufRead) -> io::Result<&[u8]> {
+    while let Err(error) = reader.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    reader.fill_buf()
+}
+
+#[cold]
+pub(crate) fn cannot_read(name: &str, error: &io::Error) -> Failure {
+    let failure = Failure::new(Status::Usage, format!("`{name}` cannot be read: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.help("check the name; `-` stands for standard input"),
+        _ => failure,
+    }
+}
+
+/// Appends up to `limit` bytes of the input. Returns whether the input ended before.
+pub(super) fn fill(reader: &mut dyn Read, limit: usize, text: &mut Vec<u8>) -> io::Result<bool> {
+    let before = text.len();
+    reader.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(text)?;
+    Ok(text.len().saturating_sub(before) < limit)
+}
+
+/// Reads a line with its line break, and keeps at most `limit + 1` bytes of it. Returns `false` at the end of
+/// the input.
+pub(crate) fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u8>) -> io::Result<bool> {
+    let mut any = false;
+    loop {
+        let available = match reader.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let newline = memchr::memchr(b'\n', available);
+        let length = newline.map_or(available.len(), |at| at.saturating_add(1));
+        let room = limit.saturating_add(1).saturating_sub(line.len()).min(length);
+        line.extend_from_slice(available.get(..room).unwrap_or_default());
+        reader.consume(length);
+        if newline.is_some() {
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Detecting what input is: by its content, then by its name.
+
+use crate::program::{GOOD, ce, ce_with, file};
+use cloudevents_kit::{Event, FormatId};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+
+fn events() -> [Event; 2] {
+    ["1", "2"].map(|id| {
+        Event::builder().id(id).source("/s").ty("t").extension("n", 3).text("pears\n").build().unwrap()
+    })
+}
+
+/// The documents of every format: with one event, and with a batch of two where the format has batches.
+fn documents() -> Vec<(FormatId, usize, Vec<u8>)> {
+    let mut all = Vec::new();
+    for format in cloudevents_kit::formats().iter() {
+        all.push((format.id(), 1, format.to_vec(&events()[0]).unwrap().0));
+        if format.batch_media_type().is_some() {
+            all.push((format.id(), 2, format.batch_to_vec((&events()).into()).unwrap().0));
+        }
+    }
+    assert!(all.len() >= 9);
+    all
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn every_format_from_standard_input() {
+    for (id, count, document) in documents() {
+        for input in [document.clone(), gzip(&document)] {
+            let ran = ce_with(&["convert"], &input);
+            assert_eq!((ran.status, ran.lines().len()), (0, count), "{id} {count}: {}", ran.err);
+            assert_eq!(ran.lines()[count - 1]["id"], count.to_string(), "{id}");
+        }
+    }
+}
+
+#[test]
+fn every_format_from_files_of_any_name() {
+    for (id, count, document) in documents() {
+        for name in ["event", "event.json", "event.pb", "event.xml", "event.jsonl"] {
+            // A name never makes readable content unreadable. Lines of JSON are one document each.
+            if name == "event.jsonl" && id == FormatId::JSON {
+                continue;
+            }
+            let path = file(name, &document);
+            let ran = ce(&["convert", path.to_str().unwrap()]);
+            assert_eq!((ran.status, ran.lines().len()), (0, count), "{id} as {name}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn names_decide_where_content_does_not() {
+    // A Protobuf event without its required attributes.
+    let mut broken = Vec::new();
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let formats = cloudevents_kit::formats();
+    let protobuf = formats.require(&FormatId::new("protobuf")).unwrap();
+    let _ = protobuf.encode(&event, &mut broken).unwrap();
+    broken.drain(..3);
+    for name in ["event.pb", "event.binpb", "event.PB.gz"] {
+        let path = file(name, &broken);
+        let ran = ce(&["validate", path.to_str().unwrap()]);
+        assert_eq!(ran.status, 1);
+        assert!(ran.err.contains("attribute `id` is required and missing"), "{}", ran.err);
+    }
+    for name in ["lines.jsonl", "lines.ndjson", "lines.ndjson.gz"] {
+        let path = file(name, format!("\n{{oops}}\nnot JSON\n{GOOD}\n"));
+        let ran = ce(&["validate", path.to_str().unwrap()]);
+        let found: Vec<_> = ran.lines().iter().map(|line| line["line"].as_u64().unwrap()).collect();
+        assert_eq!(found, [2, 3, 4]);
+    }
+}
+
+#[test]
+fn what_cannot_be_detected_asks_for_the_format() {
+    for input in [&b"\x00\x01\x02"[..], b"hello world", b"\xff\xfe{"] {
+        let ran = ce_with(&["validate"], input);
+        assert_eq!(ran.status, 2);
+        assert!(ran.err.contains("cannot detect the format of `standard input`"), "{}", ran.err);
+        assert!(ran.err.contains("--from"), "{}", ran.err);
+    }
+    let ran = ce_with(&["validate", "--from", "json"], "hello world");
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("[invalid-document]"), "{}", ran.err);
+}
+
+/// A batch that is too large to be read at once.
+fn large(middle: &str) -> String {
+    let filler = format!(
+        r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data":"{}"}}"#,
+        "x".repeat(1 << 20)
+    );
+    let all: Vec<&str> =
+        std::iter::repeat_n(filler.as_str(), 9).chain([middle]).chain([filler.as_str()]).collect();
+    format!("[\n{}\n]\n", all.join(",\n"))
+}
+
+#[test]
+fn a_large_batch_is_read_element_by_element() {
+    let bad = "{\"specversion\":\"1.0\",\"id\":\"1\",\n \"source\":\"/s\", \"type\":\"\"}";
+    let text = large(bad);
+    let ran = ce_with(&["validate", "--error-format", "json"], &text);
+    assert_eq!(ran.status, 1);
+    let valid: Vec<_> = ran.lines().iter().map(|line| line["valid"].as_bool().unwrap()).collect();
+    assert_eq!(valid.iter().filter(|valid| **valid).count(), 10);
+    let error = &ran.errors()[0];
+    assert_eq!((&error["kind"], &error["index"]), (&"empty-attribute".into(), &9.into()));
+    assert_eq!((&error["line"], &error["column"]), (&12.into(), &25.into()));
+    let offset = text.find("\"\"}").unwrap() + 1;
+    assert_eq!(error["offset"], offset);
+}
+
+#[test]
+fn documents_after_a_large_batch() {
+    let text = format!("{}[{GOOD}, {GOOD}] {GOOD}\n{{oops", large(GOOD));
+    let ran = ce_with(&["convert", "--keep-going"], &text);
+    assert_eq!((ran.status, ran.lines().len()), (1, 11 + 3));
+    assert!(ran.err.contains("--> standard input:15:2\n"), "{}", ran.err);
+    let ran = ce_with(&["convert", "--keep-going"], &text[..text.find("]").unwrap()]);
+    assert_eq!((ran.status, ran.lines().len()), (1, 11));
+    assert!(ran.err.contains("the document ends before the array does"), "{}", ran.err);
+}
