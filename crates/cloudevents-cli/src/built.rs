@@ -64,20 +64,13 @@ impl Built {
     /// Returns the event of the flags, or `None` if no flag is given. Reports a generated id and time.
     pub(crate) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
         let Some(template) = self.template(console)? else { return Ok(None) };
-        let (event, place) = template.next();
-        if template.id {
-            let words = format!("generated the id {}", event.id());
-            console.report(&Report::note(words).kind("generated"));
-        }
-        if let Some(time) = event.time().filter(|_| template.time) {
-            console.report(&Report::note(format!("generated the time {time}")).kind("generated"));
-        }
-        Ok(Some((event, place)))
+        template.tell(console);
+        Ok(Some(template.first()))
     }
 
     /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given.
     pub(crate) fn template(&self, console: &Console) -> Result<Option<Template>, Failure> {
-        if !self.any() {
+        if !self.is_given() {
             return Ok(None);
         }
         let mut builder = Event::builder();
@@ -117,7 +110,8 @@ impl Built {
         }
     }
 
-    fn any(&self) -> bool {
+    /// Whether a flag is given.
+    pub(crate) fn is_given(&self) -> bool {
         self.random_id
             || self.now
             || self.no_time
@@ -225,15 +219,39 @@ impl Built {
 pub(crate) struct Template {
     event: Event,
     /// Whether the id and the time are generated.
-    pub(crate) id: bool,
-    pub(crate) time: bool,
+    id: bool,
+    time: bool,
     place: Place,
 }
 
 impl Template {
+    /// Reports the id and the time, where they are generated.
+    pub(crate) fn tell(&self, console: &Console) {
+        if self.id {
+            let words = format!("generated the id {}", self.event.id());
+            console.report(&Report::note(words).kind("generated"));
+        }
+        if let Some(time) = self.event.time().filter(|_| self.time) {
+            console.report(&Report::note(format!("generated the time {time}")).kind("generated"));
+        }
+    }
+
     /// Returns the event as it was built.
-    pub(crate) fn next(&self) -> (Event, Place) {
+    pub(crate) fn first(&self) -> (Event, Place) {
         (self.event.clone(), self.place.clone())
+    }
+
+    /// Returns the event with another id and the time now, where these are generated.
+    pub(crate) fn again(&self) -> Result<(Event, Place), Error> {
+        let mut builder = self.event.clone().into_builder();
+        if self.id {
+            builder = builder.random_id();
+        }
+        if self.time {
+            builder = builder.time_now();
+        }
+        let event = builder.build().map_err(Error::from)?;
+        Ok((event, self.place.clone()))
     }
 }
 

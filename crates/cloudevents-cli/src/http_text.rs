@@ -1,6 +1,61 @@
 //! HTTP messages as text: as they are on the wire, one line per header.
 
+use crate::plain::{count, plain};
+use http::{HeaderMap, StatusCode, Version};
 use serde_json::{Map, Value, json};
+
+/// Returns a request as text, each line after `mark`. Values of sensitive headers are not shown; a body that is not text is described.
+pub(crate) fn request(
+    method: &str,
+    host: &str,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    mark: &str,
+) -> String {
+    let mut text = format!("{mark}{method} {} HTTP/1.1\n{mark}host: {}\n", plain(path), plain(host));
+    put(headers, &mut text, mark);
+    text += &format!("{mark}content-length: {}\n", body.len());
+    text + &shown(body, mark)
+}
+
+/// Returns a response as text, as [`request`] does.
+pub(crate) fn response(
+    status: StatusCode,
+    version: Version,
+    headers: &HeaderMap,
+    body: &[u8],
+    mark: &str,
+) -> String {
+    let mut text = format!("{mark}{version:?} {status}\n");
+    put(headers, &mut text, mark);
+    text + &shown(body, mark)
+}
+
+fn put(headers: &HeaderMap, text: &mut String, mark: &str) {
+    for (name, value) in headers {
+        let shown = match value.is_sensitive() {
+            true => "(not shown)".to_owned(),
+            false => plain(&value.as_bytes().iter().copied().map(char::from).collect::<String>()),
+        };
+        *text += &format!("{mark}{name}: {shown}\n");
+    }
+}
+
+/// A blank line, and the body if there is one.
+fn shown(body: &[u8], mark: &str) -> String {
+    let mut text = format!("{}\n", mark.trim_end());
+    match std::str::from_utf8(body) {
+        Ok(body) => {
+            for line in body.lines() {
+                let line: Vec<String> = line.split('\t').map(plain).collect();
+                text += &format!("{mark}{}\n", line.join("\t"));
+            }
+        }
+        Err(_) => text += &format!("{mark}[{}]\n", count(body.len(), "binary byte")),
+    }
+    text
+}
 
 /// Splits text with HTTP messages into messages of the testee protocol. `None` if the text does not begin like HTTP.
 ///

@@ -37,7 +37,9 @@ pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use problem::Problem;
 #[cfg(feature = "reqwest013")]
-pub use reqwest013::{HttpSender, HttpSenderOptions, Refusal, refuses_message, sender};
+pub use reqwest013::{
+    HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, refuses_message, sender,
+};
 #[cfg(feature = "exchange")]
 pub use server::{Exchange, ExchangeReceiver, HttpReceiverOptions, ReadRequest, Settled};
 #[cfg(feature = "server")]

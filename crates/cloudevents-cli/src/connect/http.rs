@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use std::fs;
 
 pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
-    let headers = headers(sending)?;
+    let headers = headers(endpoint, sending)?;
     if endpoint.scheme() == "https" && !cfg!(feature = "tls") {
         return Err(Failure::usage("this build of ce has no TLS").help("build it with the feature `tls`"));
     }
@@ -19,15 +19,10 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
     options.headers = headers;
-    if let Some(user) = endpoint.user()
-        && !options.headers.contains_key(AUTHORIZATION)
-    {
-        let password = endpoint.password().map_or("", |password| password.expose());
-        let basic = base64_simd::STANDARD.encode_to_string(format!("{}:{password}", user.expose()));
-        options.headers.extend(secret(&format!("Basic {basic}")).map(|value| (AUTHORIZATION, value)));
-    }
     options.timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
+    options.client = sending.connecting.client(endpoint, sending.timeout)?;
+    options.trace = sending.trace.clone();
     kit::http::sender(endpoint.expose_url(), options).map_err(failed)
 }
 
@@ -40,7 +35,8 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
     Ok(Opened { receiver: receiver.into_receiver(), url, notes: Vec::new() })
 }
 
-fn headers(sending: &Sending) -> Result<HeaderMap, Failure> {
+/// Returns the headers of every request besides those of the event. Their values are marked as sensitive.
+pub(crate) fn headers(endpoint: &Endpoint, sending: &Sending) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for given in &sending.headers {
         match given.strip_prefix('@') {
@@ -59,6 +55,13 @@ fn headers(sending: &Sending) -> Result<HeaderMap, Failure> {
             Failure::usage(format!("the environment variable `{variable}` is not set, or is not text"))
         })?;
         headers.insert(AUTHORIZATION, secret(&value).ok_or_else(|| not_a_header(variable))?);
+    }
+    if let Some(user) = endpoint.user()
+        && !headers.contains_key(AUTHORIZATION)
+    {
+        let password = endpoint.password().map_or("", |password| password.expose());
+        let basic = base64_simd::STANDARD.encode_to_string(format!("{}:{password}", user.expose()));
+        headers.extend(secret(&format!("Basic {basic}")).map(|value| (AUTHORIZATION, value)));
     }
     Ok(headers)
 }

@@ -2,7 +2,8 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
-mod http;
+mod client;
+pub(crate) mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "mqtt")]
@@ -14,20 +15,22 @@ mod rabbitmq;
 #[cfg(feature = "websockets")]
 mod websockets;
 
+pub(crate) use client::Connecting;
+
 use crate::{
     failure::{Failure, Status},
     report::Report,
 };
 use cloudevents_kit::{
     Error, ErrorKind, Receiver, Sender,
-    http::Refusal,
+    http::{Refusal, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
 use std::{error::Error as _, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
 /// Options of senders.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Sending {
     /// `Name: value`, or `@FILE` with one header per line.
     pub(crate) headers: Vec<String>,
@@ -41,6 +44,10 @@ pub(crate) struct Sending {
     pub(crate) batches: bool,
     /// What happens to what the protocol cannot carry.
     pub(crate) losses: LossPolicy,
+    /// How HTTP connections are made.
+    pub(crate) connecting: Connecting,
+    /// Sees HTTP exchanges.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// Starts the runtime of a command that uses the network. Its thread keeps connections alive while the
@@ -115,7 +122,7 @@ pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Open
 }
 
 /// Returns the error for an unknown scheme. `http` are the schemes of HTTP for this direction.
-fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure {
+pub(crate) fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure {
     let scheme = endpoint.scheme();
     if let Some((feature, _)) = FEATURES.iter().find(|(_, schemes)| schemes.contains(&scheme)) {
         return Failure::usage(format!("this build of ce cannot open `{scheme}` URLs"))
@@ -150,9 +157,13 @@ const FEATURES: &[(&str, &[&str])] = &[
 const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
 
 /// Refuses options that only HTTP has.
-fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
+pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
     if !sending.headers.is_empty() || sending.authorization.is_some() {
         return Err(Failure::usage("only `http` and `https` URLs take headers"));
+    }
+    if let Some(name) = sending.connecting.given() {
+        return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs"))
+            .help("options of the URL set up the connections of other protocols"));
     }
     if sending.batches {
         let words = format!("`{}` URLs do not support batches", crate::plain::plain(scheme));

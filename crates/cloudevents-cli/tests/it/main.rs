@@ -31,6 +31,7 @@ mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod select;
+mod sending;
 mod tour;
 mod webhook;
 mod wire;

@@ -4,8 +4,10 @@ mod refusal;
 mod request;
 mod response;
 mod sender;
+mod trace;
 
 pub use refusal::{Refusal, refuses_message};
 pub use request::RequestBuilderExt;
 pub use response::ResponseExt;
-pub use sender::{HttpSender, HttpSenderOptions, sender};
+pub use sender::{HttpSender, HttpSenderOptions, Trace, sender};
+pub use trace::{Traced, TracedMessage};

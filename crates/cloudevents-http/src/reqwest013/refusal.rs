@@ -3,7 +3,7 @@
 use crate::{Problem, problem};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use std::{error::Error as _, fmt, time::Duration};
 
@@ -94,10 +94,15 @@ pub(super) async fn refused(response: Response) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
     let limit = if problem::is_problem(&headers) { DOCUMENT } else { EXCERPT };
     let body = beginning(response, limit).await;
-    let excerpt = body.get(..EXCERPT).unwrap_or(&body);
+    refusal(status, &headers, &body)
+}
+
+/// The error of a response that was read.
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let excerpt = body.get(..EXCERPT).unwrap_or(body);
     let excerpt = String::from_utf8_lossy(excerpt).trim_ascii().into();
     // A document that cannot be read says no more than its status.
-    let problem = Problem::read(status, &headers, &body).unwrap_or_else(|_| Problem::new(status, ""));
+    let problem = Problem::read(status, headers, body).unwrap_or_else(|_| Problem::new(status, ""));
     let refusal = Refusal { problem, excerpt };
     let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
     let error = match refusal.retry_after() {

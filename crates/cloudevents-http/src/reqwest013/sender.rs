@@ -2,7 +2,8 @@
 
 use super::{
     ResponseExt,
-    refusal::{beginning, refused},
+    refusal::{beginning, refusal, refused},
+    trace::{Traced, TracedMessage},
 };
 use crate::{BodyOptions, encode_message, extras};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
@@ -56,7 +57,13 @@ pub struct HttpSenderOptions {
     /// A client of your own, with its proxies and certificates. It should follow no redirects, since a redirected request may lose its
     /// body.
     pub client: Option<Client>,
+    /// Sees each request that is enqueued and its response, for programs that show what is on the wire. It runs on the task of the
+    /// exchange, and must not block. Default: none.
+    pub trace: Option<Trace>,
 }
+
+/// A function that sees exchanges: [`HttpSenderOptions::trace`].
+pub type Trace = Arc<dyn Fn(Traced<'_>) + Send + Sync>;
 
 impl Default for HttpSenderOptions {
     fn default() -> Self {
@@ -68,6 +75,7 @@ impl Default for HttpSenderOptions {
             in_flight: Bounds { messages: 64, ..Bounds::default() },
             headers: HeaderMap::new(),
             client: None,
+            trace: None,
         }
     }
 }
@@ -219,7 +227,7 @@ impl Transmit for HttpSender {
             return Err(Error::new(ErrorKind::Transport).with_detail("there is no tokio runtime to send on"));
         };
         let (resolver, outcome) = Outcome::channel();
-        runtime.spawn(exchange(self.client.clone(), request, resolver, permit));
+        runtime.spawn(exchange(self.client.clone(), request, resolver, permit, self.options.trace.clone()));
         Ok(outcome)
     }
 
@@ -255,13 +263,35 @@ impl fmt::Debug for HttpSender {
 }
 
 /// Holds the permit until the peer has responded.
-async fn exchange(client: Client, request: Request, resolver: Resolver<Receipt>, permit: Permit) {
+async fn exchange(
+    client: Client,
+    request: Request,
+    resolver: Resolver<Receipt>,
+    permit: Permit,
+    trace: Option<Trace>,
+) {
+    if let Some(trace) = &trace {
+        trace(Traced::Request(TracedMessage::of_request(&request)));
+    }
     match client.execute(request).await {
-        Ok(response) if response.status().is_success() => {
-            resolver.resolve(Ok(Receipt::new()));
-            let _ = beginning(response, DRAINED).await;
-        }
-        Ok(response) => resolver.resolve(Err(refused(response).await)),
+        Ok(response) => match (trace, response.status().is_success()) {
+            (None, true) => {
+                resolver.resolve(Ok(Receipt::new()));
+                let _ = beginning(response, DRAINED).await;
+            }
+            (None, false) => resolver.resolve(Err(refused(response).await)),
+            (Some(trace), accepted) => {
+                let (status, version) = (response.status(), response.version());
+                let headers = response.headers().clone();
+                let body = beginning(response, DRAINED).await;
+                trace(Traced::Response(status, version, TracedMessage::new(&headers, &body)));
+                resolver.resolve(if accepted {
+                    Ok(Receipt::new())
+                } else {
+                    Err(refusal(status, &headers, &body))
+                });
+            }
+        },
         Err(error) => resolver.resolve(Err(failed(ErrorKind::Disconnected, error))),
     }
     drop(permit);

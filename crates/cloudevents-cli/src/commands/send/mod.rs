@@ -1,23 +1,33 @@
 //! `ce send`: sends events.
 
+mod line;
+mod pace;
+mod show;
+
 use crate::{
     built::Built,
-    connect::{self, Sending},
+    connect::{self, Connecting, Sending},
     console::Console,
     failure::{Failure, Status},
     input::{self, Located, Reading},
     interrupt::Interrupt,
-    plain::count,
+    plain::{count, thousands},
     progress::Progress,
-    report::Report,
     source::Place,
 };
 use clap::{Args, ValueEnum};
 use cloudevents_kit::{
-    Error, Event, Format, Formats, Message, Sender,
-    transport::{LossPolicy, Outcome, Receipt},
+    Event, Format, Formats,
+    transport::{Endpoint, LossPolicy},
 };
-use std::{collections::VecDeque, path::PathBuf, time::Duration};
+use line::{Line, Retries, message};
+use pace::{Pace, rate};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::runtime::Runtime;
 
 /// Send events from files, from standard input or from flags.
 ///
@@ -32,6 +42,10 @@ Examples:
   ce send http://localhost:8080/ --source /shop --type com.example.order \\
       -e priority:Integer=3 --data '{\"total\":1.10}'
   ce send http://localhost:8080/ --source /shop --type com.example.order --data @order.json
+  ce send -v http://localhost:8080/ order.json                    both sides of the exchange
+  ce send --dry-run http://localhost:8080/ order.json             what would be sent
+  ce send http://localhost:8080/ --retry 5 < events.jsonl         again after a temporary error
+  ce send http://localhost:8080/ --rate 200 --repeat 10000 --parallel 50 --source /load --type test
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
   ce send 'kafka://localhost:9092/orders?key=partitionkey' --parallel 100 < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json      AMQP 1.0
@@ -48,12 +62,30 @@ pub(crate) struct Send {
     /// Content mode. Only HTTP has batches.
     #[arg(long, short, value_enum, default_value_t)]
     mode: ContentMode,
-    /// Format of structured and batched messages.
-    #[arg(long, value_name = "FORMAT", value_parser = input::format_names(), default_value = "json")]
-    format: String,
-    /// Report and skip invalid events instead of stopping.
+    /// Format of structured and batched messages [default: json].
+    #[arg(long, value_name = "FORMAT", value_parser = input::format_names())]
+    format: Option<String>,
+    /// Show what goes over the wire and what comes back, on standard error.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print the messages instead of sending them.
+    #[arg(long, conflicts_with_all = ["verbose", "rate", "retry", "parallel"])]
+    dry_run: bool,
+    /// Report and skip invalid events and messages that cannot be sent, instead of stopping.
     #[arg(long)]
     keep_going: bool,
+    /// Send each message again up to this number of times after a temporary error, with growing pauses.
+    #[arg(long, value_name = "TIMES")]
+    retry: Option<u32>,
+    /// With --retry: also after other errors.
+    #[arg(long, requires = "retry")]
+    retry_all: bool,
+    /// Send at most this number of messages a second.
+    #[arg(long, value_name = "NUMBER", value_parser = rate)]
+    rate: Option<f64>,
+    /// Send everything this number of times. A generated id is another one each time.
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
+    repeat: Option<u64>,
     /// Maximum messages in flight. With more than one, messages may arrive in another order.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = parallel)]
     parallel: usize,
@@ -66,6 +98,8 @@ pub(crate) struct Send {
     /// Send the value of this environment variable as the Authorization header.
     #[arg(long, value_name = "VARIABLE")]
     authorization_env: Option<String>,
+    #[command(flatten)]
+    connecting: Connecting,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -83,6 +117,16 @@ enum ContentMode {
     Batched,
 }
 
+impl ContentMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Structured => "structured",
+            Self::Batched => "batched",
+        }
+    }
+}
+
 fn parallel(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -91,89 +135,185 @@ fn parallel(text: &str) -> Result<usize, String> {
 }
 
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
-    let runtime = connect::runtime()?;
-    let interrupt = Interrupt::watch();
-    let built = command.built.event(console)?;
+    check(command)?;
     let formats = cloudevents_kit::formats();
-    let sending = Sending {
+    let mut sending = Sending {
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
         timeout: Duration::from_secs(command.timeout),
         parallel: command.parallel,
         batches: command.mode == ContentMode::Batched,
         losses: LossPolicy::Refuse,
+        connecting: command.connecting.clone(),
+        trace: None,
     };
+    if command.dry_run {
+        return dry_run(command, &sending, &formats, console);
+    }
+    sending.trace = command.verbose.then(show::trace);
+    let runtime = connect::runtime()?;
+    let interrupt = Interrupt::watch();
+    let built = command.built.template(console)?;
     let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
+    let is_http = Endpoint::parse(&command.url).is_ok_and(|url| show::carrier(&url) == Some("http"));
     let mut line = Line {
         sender: &sender,
         open: VecDeque::new(),
         format: format(command, &formats)?,
         mode: command.mode,
         parallel: command.parallel,
+        retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
+        pace: command.rate.map(Pace::new),
+        interrupt: &interrupt,
+        shown: if command.verbose && !is_http { Some(show::Shown::new(command, &formats)?) } else { None },
+        keep_going: command.keep_going,
         sent: 0,
+        failed: 0,
         progress: Progress::new(console, None, "events"),
         console,
     };
-    if let Some((event, place)) = built {
-        runtime.block_on(async {
-            line.send(vec![event], &place).await;
-            line.settle(0).await;
-        });
-    } else {
-        for path in input::files(&command.files) {
-            let mut events = input::open(&path, &command.reading)?;
-            let mut held: Vec<Event> = Vec::new();
-            let mut first: Option<Place> = None;
-            loop {
-                let next = if events.may_wait() {
-                    // Messages in flight are settled before waiting for more input.
-                    runtime.block_on(line.settle(command.parallel.saturating_sub(1)));
-                    if line.is_cut() {
-                        break;
-                    }
-                    interrupt.idle(console.remembered(), || events.next())
-                } else {
-                    events.next()
-                };
-                let Some(located) = next else { break };
-                let located = located?;
-                match event(&located, command, console) {
-                    Ok(Some(event)) if command.mode == ContentMode::Batched => {
-                        held.push(event);
-                        first.get_or_insert(located.place);
-                    }
-                    Ok(Some(event)) => runtime.block_on(line.send(vec![event], &located.place)),
-                    Ok(None) => {}
-                    Err(failure) => {
-                        runtime.block_on(line.settle(0));
-                        return Err(failure);
-                    }
-                }
-                if interrupt.is_asked() || line.is_cut() {
+    let times = command.repeat.unwrap_or(1);
+    let mut ended = Ok(());
+    if let Some(template) = built {
+        template.tell(console);
+        let mut next = Ok(template.first());
+        for _ in 0..times {
+            match next {
+                Ok((event, place)) => runtime.block_on(line.send(vec![event], &place)),
+                Err(error) => {
+                    ended = Err(connect::failed(error));
                     break;
                 }
             }
-            if let Some(place) = first.filter(|_| !interrupt.is_asked()) {
-                runtime.block_on(line.send(held, &place));
-            }
-            runtime.block_on(line.settle(0));
             if interrupt.is_asked() || line.is_cut() {
-                console.remember(Status::No);
+                break;
+            }
+            next = template.again();
+        }
+    } else {
+        let paths = input::files(&command.files);
+        for path in (0..times).flat_map(|_| &paths) {
+            ended = file(path, command, &runtime, &mut line);
+            if ended.is_err() || interrupt.is_asked() || line.is_cut() {
                 break;
             }
         }
     }
+    runtime.block_on(line.settle(0));
     line.progress.finish();
-    let sent = line.sent;
+    if interrupt.is_asked() {
+        console.remember(Status::No);
+    }
+    let (sent, failed) = (line.sent, line.failed);
     // Every outcome is known, so closing has nothing more to report.
     let _ = runtime.block_on(sender.close());
-    console.say(&format!("{} sent to {}", count(sent, "event"), connect::shown(&command.url)));
+    if let Err(failure) = ended {
+        console.remember(failure.tell(console));
+    }
+    let failed = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
+    console.say(&format!("{} sent to {}{failed}", count(sent, "event"), connect::shown(&command.url)));
     Ok(Status::Done)
 }
 
+/// Refuses options that mean nothing together.
+fn check(command: &Send) -> Result<(), Failure> {
+    if command.mode == ContentMode::Binary && command.format.is_some() {
+        return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
+    }
+    if command.built.is_given() && (command.reading.from.is_some() || command.reading.lenient) {
+        let name = if command.reading.lenient { "--lenient" } else { "--from" };
+        return Err(Failure::usage(format!("{name} is for files, and the event is built from flags")));
+    }
+    let from_input =
+        !command.built.is_given() && input::files(&command.files).iter().any(|path| path == Path::new("-"));
+    if from_input && command.repeat.is_some() {
+        return Err(Failure::usage("--repeat cannot read standard input again").help("name a file"));
+    }
+    Ok(())
+}
+
+/// Prints the messages.
+fn dry_run(
+    command: &Send,
+    sending: &Sending,
+    formats: &Formats,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let mut shown = show::DryRun::new(command, sending, formats, console)?;
+    let format = format(command, formats)?;
+    let mut print = |events: &[Event], place: &Place| {
+        let message = message(command.mode, format, events, place, console).map_err(connect::failed)?;
+        shown.show(&message, events)
+    };
+    for _ in 0..command.repeat.unwrap_or(1) {
+        if let Some((event, place)) = command.built.event(console)? {
+            print(&[event], &place)?;
+            continue;
+        }
+        for path in input::files(&command.files) {
+            let mut held = Vec::new();
+            let mut first = None;
+            for located in input::open(&path, &command.reading)? {
+                let located = located?;
+                match event(&located, command, console)? {
+                    Some(event) if command.mode == ContentMode::Batched => {
+                        held.push(event);
+                        first.get_or_insert(located.place);
+                    }
+                    Some(event) => print(&[event], &located.place)?,
+                    None => {}
+                }
+            }
+            if let Some(place) = first {
+                print(&held, &place)?;
+            }
+        }
+    }
+    shown.finish()?;
+    Ok(Status::Done)
+}
+
+/// Sends the events of a file, in batched mode as one message.
+fn file(path: &Path, command: &Send, runtime: &Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
+    let (console, interrupt) = (line.console, line.interrupt);
+    let mut events = input::open(path, &command.reading)?;
+    let mut held: Vec<Event> = Vec::new();
+    let mut first: Option<Place> = None;
+    loop {
+        let next = if events.may_wait() {
+            // Messages in flight are settled before waiting for more input.
+            runtime.block_on(line.settle(0));
+            if line.is_cut() {
+                break;
+            }
+            interrupt.idle(console.remembered(), || events.next())
+        } else {
+            events.next()
+        };
+        let Some(located) = next else { break };
+        let located = located?;
+        match event(&located, command, console)? {
+            Some(event) if command.mode == ContentMode::Batched => {
+                held.push(event);
+                first.get_or_insert(located.place);
+            }
+            Some(event) => runtime.block_on(line.send(vec![event], &located.place)),
+            None => {}
+        }
+        if interrupt.is_asked() || line.is_cut() {
+            break;
+        }
+    }
+    if let Some(place) = first.filter(|_| !interrupt.is_asked()) {
+        runtime.block_on(line.send(held, &place));
+    }
+    Ok(())
+}
+
 fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Failure> {
-    let found = formats.iter().find(|format| format.id().as_str() == command.format);
-    found.ok_or_else(|| Failure::usage(format!("unknown format `{}`", command.format)))
+    let name = command.format.as_deref().unwrap_or("json");
+    let found = formats.iter().find(|format| format.id().as_str() == name);
+    found.ok_or_else(|| Failure::usage(format!("unknown format `{name}`")))
 }
 
 /// Returns an event of the input, or `None` for an invalid one that was reported and is skipped.
@@ -188,75 +328,5 @@ fn event(located: &Located, command: &Send, console: &Console) -> Result<Option<
             Ok(None)
         }
         Err(error) => Err(Failure::Told(Status::No, Box::new(located.report(error)))),
-    }
-}
-
-/// The messages in flight.
-struct Line<'a> {
-    sender: &'a Sender,
-    open: VecDeque<(Outcome<Receipt>, usize, Place)>,
-    format: &'a dyn Format,
-    mode: ContentMode,
-    parallel: usize,
-    sent: usize,
-    progress: Progress,
-    console: &'a Console,
-}
-
-impl Line<'_> {
-    /// Sends a message when there is room. Reports an error, and remembers its exit status.
-    async fn send(&mut self, events: Vec<Event>, place: &Place) {
-        let message = match (self.mode, events.as_slice()) {
-            (ContentMode::Binary, [event]) => Ok(Message::Binary(event.clone())),
-            (ContentMode::Structured, [event]) => {
-                Message::structured(event, self.format).map(|(message, losses)| {
-                    losses.iter().for_each(|loss| self.console.report(&Report::loss(loss).at(place)));
-                    message
-                })
-            }
-            (_, events) => Message::batched(events, self.format).map(|(message, losses)| {
-                losses.iter().for_each(|loss| self.console.report(&Report::loss(loss).at(place)));
-                message
-            }),
-        };
-        self.settle(self.parallel.saturating_sub(1)).await;
-        if self.is_cut() {
-            return;
-        }
-        let enqueued = match message {
-            Ok(message) => self.sender.enqueue(message).await,
-            Err(error) => Err(error),
-        };
-        match enqueued {
-            Ok(outcome) => self.open.push_back((outcome, events.len(), place.clone())),
-            Err(error) => self.failed(&error, place),
-        }
-    }
-
-    /// Waits until at most `most` messages are in flight.
-    async fn settle(&mut self, most: usize) {
-        while self.open.len() > most {
-            let Some((outcome, events, place)) = self.open.pop_front() else { break };
-            match outcome.await {
-                Ok(_) => self.sent = self.sent.saturating_add(events),
-                Err(error) => self.failed(&error, &place),
-            }
-            (0..events).for_each(|_| self.progress.step());
-        }
-    }
-
-    /// Whether the network failed, so that sending more is useless.
-    fn is_cut(&self) -> bool {
-        self.console.remembered() == Status::Network
-    }
-
-    fn failed(&self, error: &Error, place: &Place) {
-        // An error of the network has no place in the input.
-        let status = connect::status_of(error);
-        let mut report = connect::report(error);
-        if status != Status::Network {
-            report = report.at(place);
-        }
-        self.progress.suspend(|| self.console.error(status, &report));
     }
 }

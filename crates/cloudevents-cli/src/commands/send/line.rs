@@ -1,0 +1,181 @@
+//! Messages in flight, their retries, and the totals.
+
+use super::{
+    ContentMode,
+    pace::Pace,
+    show::{self, Shown},
+};
+use crate::{
+    connect, console::Console, failure::Status, interrupt::Interrupt, plain::count, progress::Progress,
+    report::Report, source::Place,
+};
+use cloudevents_kit::{
+    Error, Event, Format, Message, Sender,
+    transport::{Outcome, Receipt, RetryPolicy},
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// Which messages are sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retries {
+    pub(super) policy: RetryPolicy,
+    /// Also after an error that is not temporary.
+    pub(super) all: bool,
+}
+
+impl Retries {
+    pub(super) fn new(times: u32, all: bool) -> Self {
+        let mut policy = RetryPolicy::default();
+        policy.first = Duration::from_millis(500);
+        policy.longest = Duration::from_secs(30);
+        policy.attempts = times.saturating_add(1);
+        Self { policy, all }
+    }
+
+    /// Returns how long to wait after this attempt, counted from 1, failed; `None` to give up. A peer's own delay goes first.
+    fn after(self, error: &Error, attempt: u32) -> Option<Duration> {
+        let delay = self.policy.after(attempt)?;
+        (self.all || error.is_temporary()).then(|| error.retry_after().unwrap_or(delay))
+    }
+}
+
+/// Returns events as a message in a content mode, and reports what the format cannot hold.
+pub(super) fn message(
+    mode: ContentMode,
+    format: &dyn Format,
+    events: &[Event],
+    place: &Place,
+    console: &Console,
+) -> Result<Message, Error> {
+    let (message, losses) = match (mode, events) {
+        (ContentMode::Binary, [event]) => return Ok(Message::Binary(event.clone())),
+        (ContentMode::Structured, [event]) => Message::structured(event, format)?,
+        (_, events) => Message::batched(events, format)?,
+    };
+    losses.iter().for_each(|loss| console.report(&Report::loss(loss).at(place)));
+    Ok(message)
+}
+
+/// The messages in flight.
+pub(super) struct Line<'a> {
+    pub(super) sender: &'a Sender,
+    pub(super) open: VecDeque<Flight>,
+    pub(super) format: &'a dyn Format,
+    pub(super) mode: ContentMode,
+    pub(super) parallel: usize,
+    pub(super) retries: Retries,
+    pub(super) pace: Option<Pace>,
+    pub(super) interrupt: &'a Interrupt,
+    /// Shows messages of brokers and their receipts.
+    pub(super) shown: Option<Shown<'a>>,
+    /// Whether to go on after an error of the network.
+    pub(super) keep_going: bool,
+    pub(super) sent: usize,
+    pub(super) failed: usize,
+    pub(super) progress: Progress,
+    pub(super) console: &'a Console,
+}
+
+/// A message without an outcome.
+pub(super) struct Flight {
+    outcome: Result<Outcome<Receipt>, Error>,
+    message: Message,
+    events: usize,
+    place: Place,
+}
+
+impl Line<'_> {
+    /// Sends a message when there is room and it is its turn. Reports an error, and remembers its exit status.
+    pub(super) async fn send(&mut self, events: Vec<Event>, place: &Place) {
+        let message = match message(self.mode, self.format, &events, place, self.console) {
+            Ok(message) => message,
+            Err(error) => {
+                self.failed = self.failed.saturating_add(events.len());
+                return self.report(&error, place, 1);
+            }
+        };
+        self.settle(self.parallel.saturating_sub(1)).await;
+        if self.is_cut() {
+            return;
+        }
+        if let Some(pace) = &mut self.pace {
+            tokio::select! {
+                () = pace.next() => {}
+                () = self.interrupt.asked() => return,
+            }
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.message(&events, self.console);
+        }
+        let outcome = self.sender.enqueue(message.clone()).await;
+        self.open.push_back(Flight { outcome, message, events: events.len(), place: place.clone() });
+        if self.parallel == 1 {
+            self.settle(0).await;
+        }
+    }
+
+    /// Waits until at most `most` messages are in flight.
+    pub(super) async fn settle(&mut self, most: usize) {
+        while self.open.len() > most {
+            let Some(flight) = self.open.pop_front() else { break };
+            self.end(flight).await;
+        }
+    }
+
+    /// Waits for the outcome of a message, and sends it again where that is requested.
+    async fn end(&mut self, mut flight: Flight) {
+        let mut attempt = 1_u32;
+        loop {
+            let error = match flight.outcome {
+                Ok(outcome) => match outcome.await {
+                    Ok(receipt) => {
+                        self.sent = self.sent.saturating_add(flight.events);
+                        if self.shown.is_some() {
+                            self.console.say(&show::receipt(&receipt));
+                        }
+                        break;
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
+            let Some(after) = after else {
+                self.failed = self.failed.saturating_add(flight.events);
+                self.report(&error, &flight.place, attempt);
+                break;
+            };
+            let left = self.retries.policy.attempts.saturating_sub(attempt);
+            let words = format!("attempt {attempt} failed; the next one in {after:?}, {left} left");
+            let report = Report::warning(words).kind(error.kind().code()).detail(error.message().to_string());
+            self.progress.suspend(|| self.console.report(&located(report, &flight.place)));
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                () = self.interrupt.asked() => {}
+            }
+            attempt = attempt.saturating_add(1);
+            flight.outcome = self.sender.enqueue(flight.message.clone()).await;
+        }
+        (0..flight.events).for_each(|_| self.progress.step());
+    }
+
+    /// Whether the network failed, so that sending more is useless.
+    pub(super) fn is_cut(&self) -> bool {
+        self.console.remembered() == Status::Network && !self.keep_going
+    }
+
+    fn report(&self, error: &Error, place: &Place, attempts: u32) {
+        let status = connect::status_of(error);
+        let mut report = connect::report(error);
+        if attempts > 1 {
+            let again = count(usize::try_from(attempts).unwrap_or(usize::MAX), "attempt");
+            report = report.detail(format!("{} ({again})", error.detail()));
+        }
+        self.progress.suspend(|| self.console.error(status, &located(report, place)));
+    }
+}
+
+/// Adds the place in the input, if the event has one.
+fn located(report: Report, place: &Place) -> Report {
+    if place.source.name == "command line" { report } else { report.at(place) }
+}

@@ -1,0 +1,177 @@
+//! What goes over the wire, and what comes back.
+
+use super::{ContentMode, Send};
+use crate::{
+    cli::Output,
+    connect::{self, Sending},
+    console::{Console, Paint},
+    emit::Emit,
+    encoder::Encoder,
+    failure::{Failure, Status},
+    http_text,
+    plain::plain,
+    report::Report,
+};
+use cloudevents_kit::{
+    Error, Event, Formats, Message,
+    http::{Traced, encode_message},
+    transport::{Endpoint, Receipt},
+};
+use http::HeaderMap;
+use std::{io::Write, sync::Arc};
+
+/// Prints messages instead of sending them.
+pub(super) struct DryRun<'a> {
+    endpoint: Endpoint,
+    emit: Emit,
+    how: How<'a>,
+    console: &'a Console,
+    first: bool,
+}
+
+enum How<'a> {
+    Http(HeaderMap),
+    Other(Box<Shown<'a>>),
+}
+
+/// Messages of brokers, as JSON of the testee protocol.
+pub(super) struct Shown<'a>(Encoder<'a>);
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(command: &Send, formats: &'a Formats) -> Result<Self, Failure> {
+        let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
+        let Some(via) = carrier(&endpoint) else {
+            return Err(connect::unknown(&endpoint, "sent to", &["http", "https"]));
+        };
+        // Documents are the only messages of some bindings.
+        let mode = (command.mode != ContentMode::Binary).then(|| command.mode.name());
+        Ok(Self(Encoder::new(via, mode, command.format.as_deref(), formats)))
+    }
+
+    /// Shows a message on standard error.
+    pub(super) fn message(&mut self, events: &[Event], console: &Console) {
+        // What cannot be written is reported when it is sent.
+        let Ok((line, _)) = self.0.line(events) else { return };
+        let text = crate::json_view::pretty(&String::from_utf8_lossy(line), "> ", Paint(false));
+        console.say(&text);
+    }
+}
+
+/// Returns where a broker put a message.
+pub(super) fn receipt(receipt: &Receipt) -> String {
+    let mut words = "< accepted".to_owned();
+    let mut add = |name: &str, value: Option<String>| {
+        words.extend(value.map(|value| format!(", {name} {}", plain(&value))));
+    };
+    add("at", receipt.place().map(str::to_owned));
+    add("partition", receipt.partition().map(|partition| partition.to_string()));
+    add("offset", receipt.offset().map(|offset| offset.to_string()));
+    if receipt.is_duplicate() == Some(true) {
+        words += ", a duplicate";
+    }
+    words
+}
+
+impl<'a> DryRun<'a> {
+    pub(super) fn new(
+        command: &Send,
+        sending: &Sending,
+        formats: &'a Formats,
+        console: &'a Console,
+    ) -> Result<Self, Failure> {
+        let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
+        let how = match carrier(&endpoint) {
+            Some("http") => How::Http(connect::http::headers(&endpoint, sending)?),
+            _ => {
+                connect::check_broker(endpoint.scheme(), sending)?;
+                How::Other(Box::new(Shown::new(command, formats)?))
+            }
+        };
+        Ok(Self { endpoint, emit: Emit::new(console), how, console, first: true })
+    }
+
+    /// Prints a message with these events.
+    pub(super) fn show(&mut self, message: &Message, events: &[Event]) -> Result<(), Failure> {
+        let refused = |error: Error| Failure::Told(Status::No, Box::new(Report::of(&error)));
+        match &mut self.how {
+            How::Http(headers) => {
+                let mut headers = headers.clone();
+                let body = encode_message(message, &mut headers).map_err(refused)?;
+                let break_ = if std::mem::take(&mut self.first) { "" } else { "\n" };
+                let text = http_text::request(
+                    "POST",
+                    &host(&self.endpoint),
+                    &path(&self.endpoint),
+                    &headers,
+                    &body,
+                    "",
+                );
+                self.emit.bytes(format!("{break_}{text}").as_bytes())
+            }
+            How::Other(shown) => {
+                let (line, losses) = shown.0.line(events)?;
+                losses.iter().for_each(|loss| self.console.report(loss));
+                match self.console.output() {
+                    Output::Json => self.emit.bytes(line),
+                    _ => {
+                        let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+                        self.emit.value(&value, |paint| {
+                            format!("{}\n", crate::json_view::pretty(&value.to_string(), "", paint))
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.emit.flush()
+    }
+}
+
+/// Returns a function that shows both sides of an HTTP exchange on standard error, as curl does.
+pub(super) fn trace() -> cloudevents_kit::http::Trace {
+    Arc::new(|traced| {
+        let text = match traced {
+            Traced::Request(message) => {
+                let (host, path) = message.target().unwrap_or_default();
+                let method = message.method().map_or("POST", |method| method.as_str());
+                http_text::request(method, &host, &path, message.headers(), &message.body(), "> ")
+            }
+            Traced::Response(status, version, message) => {
+                http_text::response(status, version, message.headers(), &message.body(), "< ")
+            }
+            _ => return,
+        };
+        // If standard error is closed, nothing can be shown.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    })
+}
+
+/// Returns the binding of the testee protocol for a URL.
+pub(super) fn carrier(endpoint: &Endpoint) -> Option<&'static str> {
+    Some(match endpoint.scheme() {
+        "http" | "https" => "http",
+        "kafka" => "kafka",
+        "amqp" | "amqps" => "amqp",
+        "rabbitmq" | "rabbitmqs" => "rabbitmq",
+        "mqtt" | "mqtts" => "mqtt5",
+        "mqtt3" | "mqtt3s" => "mqtt3",
+        "ws" | "wss" => "websockets",
+        scheme if scheme.starts_with("nats") => "nats",
+        _ => return None,
+    })
+}
+
+fn host(endpoint: &Endpoint) -> String {
+    endpoint.hosts().first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The path with the query, as in the URL.
+fn path(endpoint: &Endpoint) -> String {
+    let url = endpoint.expose_url();
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let path = after.find(['/', '?']).and_then(|at| after.get(at..)).unwrap_or("/");
+    let path = path.split('#').next().unwrap_or(path);
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}

@@ -1,0 +1,155 @@
+//! Options of HTTP connections: certificates and addresses.
+
+use crate::failure::Failure;
+use clap::Args;
+use cloudevents_kit::transport::Endpoint;
+use reqwest::{Client, redirect::Policy};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+/// How HTTP connections are made.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "HTTP connections")]
+pub(crate) struct Connecting {
+    /// Accept any certificate of the server: only for tests.
+    #[arg(long, short = 'k')]
+    insecure: bool,
+    /// Also trust the certificates of this PEM file.
+    #[arg(long, value_name = "FILE")]
+    cacert: Vec<PathBuf>,
+    /// Client certificate, a PEM file, which may also hold the private key.
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// Private key of the client certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Connect to this address instead of the one of the host: example.com:443:127.0.0.1.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS")]
+    resolve: Vec<Resolve>,
+}
+
+/// An address for a host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Resolve {
+    host: String,
+    port: u16,
+    address: IpAddr,
+}
+
+impl FromStr for Resolve {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "expected HOST:PORT:ADDRESS, for example example.com:443:127.0.0.1";
+        let mut parts = text.splitn(3, ':');
+        let (Some(host), Some(port), Some(address)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(wrong);
+        };
+        let address = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
+        match (port.parse(), address.parse()) {
+            (Ok(port), Ok(address)) if !host.is_empty() => {
+                Ok(Self { host: host.to_ascii_lowercase(), port, address })
+            }
+            _ => Err(wrong),
+        }
+    }
+}
+
+impl Connecting {
+    /// Returns the name of an option that is given, if there is one.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        [
+            ("--insecure", self.insecure),
+            ("--cacert", !self.cacert.is_empty()),
+            ("--cert", self.cert.is_some()),
+            ("--resolve", !self.resolve.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+
+    /// Returns a client with these options; `None` if none is given.
+    pub(super) fn client(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Option<Client>, Failure> {
+        if self.given().is_none() {
+            return Ok(None);
+        }
+        let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(timeout);
+        for Resolve { host, port, address } in &self.resolve {
+            let wanted = endpoint.hosts().first();
+            let standard = if endpoint.scheme() == "https" { 443 } else { 80 };
+            let matches = wanted.is_some_and(|wanted| {
+                wanted.name().eq_ignore_ascii_case(host) && wanted.port().unwrap_or(standard) == *port
+            });
+            if !matches {
+                return Err(Failure::usage(format!("--resolve: the URL is not of `{host}:{port}`")));
+            }
+            builder = builder.resolve(host, SocketAddr::new(*address, *port));
+        }
+        let only_resolve = !self.insecure && self.cacert.is_empty() && self.cert.is_none();
+        if endpoint.scheme() != "https" && !only_resolve {
+            let name = self.given().unwrap_or_default();
+            return Err(Failure::usage(format!("{name} is only for `https` URLs")));
+        }
+        let builder = self.with_certificates(builder)?;
+        let built = builder.build();
+        built
+            .map(Some)
+            .map_err(|error| Failure::usage(format!("the connection options are not usable: {error}")))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn with_certificates(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Failure> {
+        let _ = (&self.key, &self.cacert);
+        Ok(builder)
+    }
+
+    #[cfg(feature = "tls")]
+    fn with_certificates(
+        &self,
+        mut builder: reqwest::ClientBuilder,
+    ) -> Result<reqwest::ClientBuilder, Failure> {
+        use reqwest::{Certificate, Identity};
+        let unusable = |path: &PathBuf, error: reqwest::Error| {
+            let error =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            Failure::usage(format!("`{}` is not usable: {error}", path.display()))
+        };
+        for path in &self.cacert {
+            let (_, pem) = crate::input::read(path)?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, error))?;
+            if certificates.is_empty() {
+                return Err(Failure::usage(format!("`{}` has no certificate in PEM", path.display())));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some(path) = &self.cert {
+            let mut pem = crate::input::read(path)?.1;
+            if let Some(key) = &self.key {
+                pem.push(b'\n');
+                pem.extend(crate::input::read(key)?.1);
+            }
+            builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(path, error))?);
+        }
+        Ok(builder.tls_danger_accept_invalid_certs(self.insecure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_hosts() {
+        let resolve =
+            |text: &str| text.parse::<Resolve>().map(|found| (found.host, found.port, found.address));
+        assert_eq!(resolve("A.example:80:127.0.0.1").unwrap().0, "a.example");
+        assert_eq!(resolve("a:80:[::1]"), resolve("a:80:::1"));
+        for wrong in ["", "a:80", "a:x:127.0.0.1", ":80:127.0.0.1", "a:80:b"] {
+            assert!(resolve(wrong).is_err(), "{wrong}");
+        }
+    }
+}

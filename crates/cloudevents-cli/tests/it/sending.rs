@@ -1,0 +1,197 @@
+//! `ce send`: the wire, retries, repetitions, and options that mean nothing together.
+
+use crate::program::{GOOD, Listener, ce, ce_with, file};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    thread::{self, JoinHandle},
+};
+
+/// Responds to one request after the other with these status lines, the last one for all others too. Returns the URL, and how many
+/// requests came until `/stop`.
+fn server(statuses: &'static [&'static str]) -> (String, JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let counting = thread::spawn(move || {
+        for count in 0.. {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let (mut line, mut length) = (String::new(), 0);
+            stream.read_line(&mut line).unwrap();
+            if line.starts_with("POST /stop") {
+                return count;
+            }
+            while line.trim() != "" {
+                line.clear();
+                stream.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            stream.read_exact(&mut vec![0; length]).unwrap();
+            let status = statuses.get(count).or(statuses.last()).unwrap();
+            write!(
+                stream.into_inner(),
+                "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+            .unwrap();
+        }
+        0
+    });
+    (url, counting)
+}
+
+fn requests((url, counting): (String, JoinHandle<usize>)) -> usize {
+    let address = url.strip_prefix("http://").unwrap();
+    std::net::TcpStream::connect(address).unwrap().write_all(b"POST /stop HTTP/1.1\r\n\r\n").unwrap();
+    counting.join().unwrap()
+}
+
+const FLAGS: [&str; 7] = ["--id", "1", "--source", "/s", "--type", "t", "--no-time"];
+
+fn send<'a>(url: &'a str, more: &[&'a str]) -> crate::program::Ran {
+    let mut all = vec!["send", url];
+    all.extend(FLAGS);
+    all.extend(more);
+    ce(&all)
+}
+
+#[test]
+fn both_sides_of_an_exchange() {
+    let listener = Listener::start(&["--count", "1"]);
+    let ran = send(&listener.url, &["-v", "-H", "Authorization: Bearer secret", "--data", "{\"a\":\n1}"]);
+    let address = listener.url.strip_prefix("http://").unwrap().strip_suffix("/events").unwrap();
+    let wanted = format!(
+        "> POST /events HTTP/1.1\n> host: {address}\n> authorization: (not shown)\n> ce-specversion: 1.0\n> ce-id: 1\n> ce-source: /s\n> \
+         ce-type: t\n> content-type: application/json\n> content-length: 8\n>\n> {{\"a\":\n> 1}}\n< HTTP/1.1 204 No Content\n"
+    );
+    assert!(ran.err.starts_with(&wanted), "{}", ran.err);
+    assert!(ran.err.ends_with(&format!("1 event sent to {}\n", listener.url)), "{}", ran.err);
+    assert_eq!((ran.status, ran.out.as_str()), (0, ""));
+    listener.end();
+    // Refusals have a body.
+    let target = server(&["422 Unprocessable Content"]);
+    let ran = send(&target.0, &["-v"]);
+    assert!(ran.err.contains("\n< HTTP/1.1 422 Unprocessable Entity\n< content-length: 0\n"), "{}", ran.err);
+    assert_eq!((ran.status, requests(target)), (1, 1));
+}
+
+#[test]
+fn a_dry_run_sends_nothing() {
+    let ran = send("http://user:secret@127.0.0.1:1/hook?a=b", &["--dry-run", "--data", "hi"]);
+    let wanted = "POST /hook?a=b HTTP/1.1\nhost: 127.0.0.1:1\nauthorization: (not shown)\nce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\ncontent-type: text/plain\ncontent-length: 2\n\nhi\n";
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (0, wanted, ""));
+    let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"hi"}"#;
+    assert_eq!(ce_with(&["decode"], &ran.out).out, format!("{event}\n"));
+    let ran = ce_with(
+        &["send", "--dry-run", "kafka://127.0.0.1:1/orders", "-m", "structured"],
+        format!("{GOOD}\n{GOOD}\n"),
+    );
+    assert_eq!((ran.status, ran.lines().len()), (0, 2), "{}", ran.err);
+    assert_eq!(ce_with(&["decode"], &ran.out).out, format!("{GOOD}\n{GOOD}\n"));
+    assert_eq!(ce(&["send", "--dry-run", "kafka://127.0.0.1:1/orders", "-H", "a: b"]).status, 2);
+}
+
+#[test]
+fn temporary_errors_are_tried_again() {
+    let target = server(&[
+        "503 Service Unavailable\r\nretry-after: 0",
+        "503 Service Unavailable\r\nretry-after: 0",
+        "204 No Content",
+    ]);
+    let ran = send(&target.0, &["--retry", "2"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains("attempt 1 failed") && ran.err.contains("attempt 2 failed"), "{}", ran.err);
+    assert_eq!(requests(target), 3);
+
+    let target = server(&["503 Service Unavailable\r\nretry-after: 0"]);
+    let ran = send(&target.0, &["--retry", "1"]);
+    assert_eq!(ran.status, 3);
+    assert!(ran.err.ends_with(&format!("0 events sent to {}, 1 failed\n", target.0)), "{}", ran.err);
+    assert!(ran.err.contains("(2 attempts)"), "{}", ran.err);
+    assert_eq!(requests(target), 2);
+
+    let target = server(&["400 Bad Request"]);
+    assert_eq!(send(&target.0, &["--retry", "3"]).status, 1);
+    assert_eq!(requests(target), 1);
+    let target = server(&["400 Bad Request", "204 No Content"]);
+    assert_eq!(send(&target.0, &["--retry", "1", "--retry-all"]).status, 0);
+    assert_eq!(requests(target), 2);
+}
+
+#[test]
+fn what_failed_is_named() {
+    let target = server(&["204 No Content", "422 Unprocessable Content", "204 No Content"]);
+    let path = file("events.jsonl", format!("{GOOD}\n\n{GOOD}\n{GOOD}\n"));
+    let ran = ce(&["send", &target.0, path.to_str().unwrap()]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains(&format!("  --> {}:3\n", path.display())), "{}", ran.err);
+    assert!(ran.err.ends_with(&format!("2 events sent to {}, 1 failed\n", target.0)), "{}", ran.err);
+    assert_eq!(requests(target), 3);
+    // The total is there when the input is at fault, too.
+    let target = server(&["204 No Content"]);
+    let ran = ce_with(&["send", &target.0], format!("{GOOD}\n{{}}\n{GOOD}\n"));
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.ends_with(&format!("1 event sent to {}\n", target.0)), "{}", ran.err);
+    assert_eq!(requests(target), 1);
+}
+
+#[test]
+fn repeated_events_have_other_ids() {
+    let listener = Listener::start(&["--count", "5"]);
+    let data = file("data.json", "{\"total\":1.10}");
+    let data = format!("@{}", data.display());
+    let ran = ce(&["send", &listener.url, "--source", "/s", "--type", "t", "--repeat", "3", "--data", &data]);
+    assert!(ran.err.ends_with(&format!("3 events sent to {}\n", listener.url)), "{}", ran.err);
+    let path = file("one.json", GOOD);
+    assert_eq!(
+        ce(&["send", &listener.url, "--repeat", "2", "--rate", "1000", path.to_str().unwrap()]).status,
+        0
+    );
+    let out = listener.end().out;
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines[3..], [GOOD, GOOD]);
+    let ids: std::collections::HashSet<_> = lines[..3]
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 3);
+    assert!(lines[..3].iter().all(|line| line.ends_with("\"data\":{\"total\":1.10}}")));
+}
+
+#[test]
+fn another_address_for_a_host() {
+    let listener = Listener::start(&["--count", "1"]);
+    let port = listener.url.split(':').nth(2).unwrap().split('/').next().unwrap();
+    let url = format!("http://shop.invalid:{port}/events");
+    let ran = send(&url, &["--resolve", &format!("shop.invalid:{port}:127.0.0.1")]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(listener.end().status, 0);
+}
+
+#[test]
+fn options_that_mean_nothing_are_refused() {
+    let path = file("one.json", GOOD);
+    let path = path.to_str().unwrap();
+    let http = "http://127.0.0.1:1/";
+    for (arguments, words) in [
+        (&["--format", "json", path][..], "--format has no effect in binary mode"),
+        (&["--repeat", "2"], "--repeat cannot read standard input again"),
+        (&["--repeat", "2", "-"], "--repeat cannot read standard input again"),
+        (&["--type", "t", "--lenient"], "--lenient is for files"),
+        (&["--type", "t", "--from", "json"], "--from is for files"),
+        (&["-k", path], "--insecure is only for `https` URLs"),
+        (&["--cacert", path, path], "--cacert is only for `https` URLs"),
+        (&["--resolve", "other:80:127.0.0.1", path], "--resolve: the URL is not of `other:80`"),
+        (&["--retry-all", path], "--retry"),
+        (&["--dry-run", "--rate", "1", path], "--rate"),
+        (&["--key", path, path], "--cert"),
+        (&["--type", "t", path], "cannot be used with"),
+        (&["--rate", "0", path], "expected a number"),
+    ] {
+        let mut all = vec!["send", http];
+        all.extend(arguments);
+        let ran = ce(&all);
+        assert_eq!(ran.status, 2, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+}
