@@ -15,6 +15,8 @@ mod bridge;
 mod check;
 mod conformance;
 mod convert;
+#[cfg(feature = "outbox")]
+mod deliveries;
 mod detect;
 mod errors;
 #[cfg(feature = "kafka")]

@@ -44,7 +44,7 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use failure::failed;
 use jobs::Jobs;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::{
     fmt,
     path::Path,
@@ -77,6 +77,20 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let connection = Connection::open(path).map_err(failed)?;
         Self::with_connection(connection)
+    }
+
+    /// Opens a file that has the tables, for tools that look into the store of a program. Creates nothing.
+    ///
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for files without the tables.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        match schema::has_tables(&connection)? {
+            true => Self::with_connection(connection),
+            false => {
+                Err(Error::new(ErrorKind::Unsupported).with_detail("the file is not the store of an outbox"))
+            }
+        }
     }
 
     /// Creates a store that is gone when the last clone is dropped, for tests.

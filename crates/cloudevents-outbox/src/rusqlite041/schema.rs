@@ -46,8 +46,7 @@ CREATE TABLE IF NOT EXISTS ce_outbox_schema (version INTEGER NOT NULL) STRICT;
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version.
 pub fn create_tables(connection: &Connection) -> Result<(), Error> {
-    let known = "SELECT 1 FROM sqlite_schema WHERE name = 'ce_outbox_schema'";
-    if connection.query_row(known, [], |_| Ok(())).optional().map_err(failed)?.is_none() {
+    if !has_tables(connection)? {
         connection.execute_batch(TABLES).map_err(failed)?;
     }
     let version = "SELECT version FROM ce_outbox_schema";
@@ -62,4 +61,10 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
             connection.execute(insert, [VERSION]).map(drop).map_err(failed)
         }
     }
+}
+
+/// Whether there are tables, of whatever version.
+pub(super) fn has_tables(connection: &Connection) -> Result<bool, Error> {
+    let known = "SELECT 1 FROM sqlite_schema WHERE name = 'ce_outbox_schema'";
+    Ok(connection.query_row(known, [], |_| Ok(())).optional().map_err(failed)?.is_some())
 }

@@ -8,14 +8,14 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
     Entry, Outbox, OutboxOptions, Query, RetrySchedule, State, Store, rusqlite041::SqliteStore,
 };
-use cloudevents_transport::{Receipt, Sender};
+use cloudevents_transport::{Receipt, Sender, connect::Backoff};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::sleep;
 
@@ -25,8 +25,14 @@ const STORE: &str = "CE_TEST_KILL_STORE";
 /// Where the child's ids begin.
 const FIRST: &str = "CE_TEST_KILL_FIRST";
 
+/// The ids of a round begin with a multiple of this.
+const ROUND: usize = 1_000_000;
+
 /// The most messages that the child has in flight.
 const IN_FLIGHT: usize = 16;
+
+/// How long no message may be delivered at the end. The whole may take longer: it depends on the rounds and on the machine.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// Not a test: the process that is killed. It prints what is enqueued for certain, and what it has sent.
 #[tokio::test]
@@ -47,16 +53,20 @@ fn options() -> OutboxOptions {
     options.lease = Duration::from_millis(300);
     options.poll = Duration::from_millis(10);
     // Whatever failed in many rounds is due soon.
-    options.retry = RetrySchedule::exponential(Duration::from_millis(5), Duration::from_millis(50));
+    let (shortest, longest) = (Duration::from_millis(5), Duration::from_millis(50));
+    options.retry = RetrySchedule::exponential(shortest, longest);
+    // Also what waits for a target in an outage: a pause grows with the rounds, and would outlast the test.
+    options.pauses = Backoff::default().with_delays(shortest, longest);
     options
 }
 
-/// A peer that prints what it gets, and fails now and then.
-fn printing() -> Sender {
-    sender(|outgoing| async move {
+/// A peer that prints what it gets. In every other round, it fails often enough for an outage of one of the targets.
+fn printing(first: usize) -> Sender {
+    let fails = (first / ROUND).is_multiple_of(2);
+    sender(move |outgoing| async move {
         sleep(Duration::from_millis(1)).await;
         let id = id(&outgoing);
-        if id.ends_with('7') && std::process::id().is_multiple_of(2) {
+        if id.ends_with('7') && fails {
             return Err(Error::new(ErrorKind::Refused).with_retry_after(Duration::from_millis(5)));
         }
         say("sent", &id);
@@ -74,7 +84,7 @@ pub(crate) async fn work(store: impl Store) {
             say("enqueued", &number.to_string());
         }
     };
-    let peer = printing();
+    let peer = printing(first);
     let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
     outbox.run(route, options()).until(enqueuing).await.unwrap();
 }
@@ -90,7 +100,7 @@ pub(crate) async fn loses_nothing<S: Store>(child: &str, variable: &str, value: 
     let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     let (mut enqueued, mut sent) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for round in 0..rounds {
-        let first = (round * 1_000_000).to_string();
+        let first = (round * ROUND).to_string();
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", child, "--nocapture"]).env(variable, value).env(FIRST, first);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -130,11 +140,20 @@ pub(crate) async fn loses_nothing<S: Store>(child: &str, variable: &str, value: 
     let peer = here.sender();
     let route = move |_: Arc<str>| std::future::ready(Ok(peer.clone()));
     let done = async {
-        while outbox.counts().await.unwrap().pending > 0 {
+        let (mut fewest, mut since) = (u64::MAX, Instant::now());
+        loop {
+            let pending = outbox.counts().await.unwrap().pending;
+            if pending < fewest {
+                (fewest, since) = (pending, Instant::now());
+            }
+            if pending == 0 {
+                break;
+            }
+            let targets = outbox.targets("").await.unwrap();
+            assert!(since.elapsed() < STALLED, "{pending} messages do not get on: {targets:?}");
             sleep(Duration::from_millis(20)).await;
         }
     };
-    let done = tokio::time::timeout(Duration::from_secs(60), done);
     outbox.run(route, options()).until(done).await.unwrap();
     for id in here.ids() {
         *sent.entry(id).or_default() += 1;

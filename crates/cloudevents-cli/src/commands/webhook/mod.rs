@@ -1,10 +1,16 @@
 //! `ce webhook`: tools for targets and senders of webhooks.
 
 mod check;
+#[cfg(feature = "outbox")]
+mod deliveries;
 mod fault;
 mod keys;
 mod probe;
+#[cfg(feature = "outbox")]
+mod replay;
 mod rules;
+#[cfg(feature = "outbox")]
+mod selection;
 mod serve;
 mod sign;
 mod verdict;
@@ -15,13 +21,17 @@ use crate::{
 };
 use clap::Subcommand;
 
-/// Develop and check webhooks: targets, handshake, signatures.
+/// Develop, check and operate webhooks: targets, handshake, signatures, deliveries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Webhook {
     Serve(Box<serve::Serve>),
     Check(Box<check::Check>),
     Sign(sign::Sign),
     Verify(sign::Verify),
+    #[cfg(feature = "outbox")]
+    Deliveries(deliveries::Deliveries),
+    #[cfg(feature = "outbox")]
+    Replay(replay::Replay),
 }
 
 pub(crate) fn run(command: &Webhook, console: &Console) -> Result<Status, Failure> {
@@ -30,5 +40,9 @@ pub(crate) fn run(command: &Webhook, console: &Console) -> Result<Status, Failur
         Webhook::Check(command) => check::run(command, console),
         Webhook::Sign(command) => sign::sign(command, console),
         Webhook::Verify(command) => sign::verify(command, console),
+        #[cfg(feature = "outbox")]
+        Webhook::Deliveries(command) => deliveries::run(command, console),
+        #[cfg(feature = "outbox")]
+        Webhook::Replay(command) => replay::run(command, console),
     }
 }
