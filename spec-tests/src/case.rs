@@ -1,11 +1,11 @@
-//! One case: a request and what may come of it.
+//! One case: a request and its allowed outcomes.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{Expected, Flag, Level, Outcome, Revision, Validity};
 
-/// One case: a request and what may come of it.
+/// One case: a request and its allowed outcomes.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -23,10 +23,10 @@ pub struct Case {
     /// Whether the case follows a working draft.
     #[serde(default)]
     pub draft: bool,
-    /// Whether the input has to be accepted; [`Case::validity`] also answers where this is not stated.
+    /// Whether the input must be accepted. [`Case::validity`] derives it if it is not stated.
     #[serde(default, rename = "validity")]
     pub stated_validity: Option<Validity>,
-    /// What else there is to know about how binding the case is.
+    /// Properties that limit in which profiles the case is judged.
     #[serde(default)]
     pub flags: Vec<Flag>,
     /// Names of known interoperability traps the case covers.
@@ -42,16 +42,16 @@ pub struct Case {
     pub request: Map<String, Value>,
     /// Every allowed outcome; the first is what this project does.
     pub expect: Vec<Outcome>,
-    /// How answers are compared, where it is not the usual way.
+    /// How answers are compared, if not by the default rules.
     #[serde(default)]
     pub compare: Compare,
-    /// Why, where the clauses alone do not make it plain.
+    /// An explanation, if the clauses do not make the rule obvious.
     #[serde(default)]
     pub note: Option<String>,
 }
 
 impl Case {
-    /// Whether the input has to be accepted: as stated, or else as the outcomes say.
+    /// Returns whether the input must be accepted: as stated, or derived from the outcomes.
     pub fn validity(&self) -> Validity {
         let refusals =
             self.expect.iter().filter(|outcome| matches!(outcome.expected, Expected::Error(_))).count();

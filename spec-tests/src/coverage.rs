@@ -35,7 +35,7 @@ pub struct DocumentCoverage {
     pub shoulds: Tally,
     /// The ids of MUST and SHOULD clauses with neither a case nor a waiver.
     pub missing: Vec<String>,
-    /// The ids of clauses of any level with a case and a waiver: the waiver has to go.
+    /// The ids of clauses of any level with both a case and a waiver. Such a waiver must be removed.
     pub stale_waivers: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ impl Coverage {
         self.documents.iter().flat_map(|document| &document.missing).map(String::as_str)
     }
 
-    /// The ids of clauses with a case and a waiver: the waiver has to go.
+    /// The ids of clauses with both a case and a waiver. Such a waiver must be removed.
     pub fn stale_waivers(&self) -> impl Iterator<Item = &str> {
         self.documents.iter().flat_map(|document| &document.stale_waivers).map(String::as_str)
     }

@@ -28,7 +28,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a document of one's own.
+    /// Parses a document that is not embedded in this crate.
     pub fn parse(text: &str) -> Result<Self, InvalidData> {
         serde_json::from_str(text).map_err(|error| InvalidData::new(&error))
     }

@@ -1,4 +1,4 @@
-//! What a case allows to come of its request.
+//! The outcomes that a case allows.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,9 +14,9 @@ pub struct Outcome {
     pub expected: Expected,
     /// Names of headers that must not be in the message of the result.
     pub absent_headers: Vec<String>,
-    /// The revisions that allow this outcome; `None` stands for all the revisions of the case.
+    /// The revisions that allow this outcome; `None` means all revisions of the case.
     pub revisions: Option<Vec<Revision>>,
-    /// Why this outcome is allowed, where the clauses do not make it plain.
+    /// Why this outcome is allowed, if the clauses do not make it obvious.
     pub note: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub enum Expected {
     Error(ExpectedError),
 }
 
-/// What is prescribed of a refusal. Nothing at all stands for any refusal.
+/// The required properties of a refusal. Without any, every refusal is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -19,7 +19,7 @@ pub struct Requirement {
     pub title: String,
     /// The keyword of the clause.
     pub level: Keyword,
-    /// Whom the clause binds.
+    /// The role that the clause binds.
     pub role: Role,
     /// What the clause requires.
     pub requirement: String,
@@ -41,7 +41,7 @@ fn is_every_revision(revisions: &[Revision]) -> bool {
     revisions == [Revision::V1_0_2, Revision::Main]
 }
 
-/// Whom a clause binds.
+/// The role that a clause binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A revision of the specification. On the wire both call themselves `1.0`.
+/// A revision of the specification. Events of both have the specversion `1.0`.
 ///
 /// ```
 /// use cloudevents_vectors::Revision;

@@ -1,23 +1,23 @@
-//! Whether an input has to be accepted, and what qualifies that.
+//! Whether an input must be accepted, and flags that limit where a case is judged.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether the input of a case has to be accepted.
+/// Whether the input of a case must be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Validity {
-    /// The input has to be accepted.
+    /// The input must be accepted.
     Valid,
-    /// The input has to be refused.
+    /// The input must be refused.
     Invalid,
     /// An implementation may accept the input or refuse it.
     Acceptable,
 }
 
-/// What qualifies a case.
+/// A property that limits in which profiles a case is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

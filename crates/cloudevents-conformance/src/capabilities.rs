@@ -13,37 +13,37 @@ pub struct Implementation {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The language it is written in.
+    /// The programming language it is written in.
     pub language: String,
 }
 
-/// What the testee claims to have. Where it leaves out one of the lists of versions, formats, bindings and operations, it is
-/// asked, and may answer `unsupported`.
+/// What the testee claims to support. If it omits the list of versions, formats, bindings or operations, the harness sends it every
+/// such case, and the testee may answer `unsupported`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Versions of CloudEvents, as events state them.
+    /// Values of `specversion`, such as `1.0`; `None` if the testee omits the list.
     pub specversions: Option<Vec<String>>,
-    /// Revisions of the specification. The last release is claimed by whoever states none.
+    /// Revisions of the specification to judge by. Default: the last release, 1.0.2.
     pub revisions: Vec<Revision>,
-    /// Event formats, those of batches by names of their own.
+    /// Event formats. A batch format has a separate name, such as `json-batch`.
     pub formats: Option<Vec<String>>,
     /// Protocol bindings.
     pub bindings: Option<Vec<String>>,
     /// Operations of the protocol.
     pub ops: Option<Vec<String>>,
-    /// How strictly it decodes: `strict` unless it says otherwise, and `lenient`.
+    /// How strictly it decodes: `strict`, `lenient` or both. Default: `strict`.
     pub strictness: Vec<String>,
-    /// What it reports beyond the specification: `losses`, `repairs`, `notes`. Without a claim, these are not compared.
+    /// What it reports beyond the specification: `losses`, `repairs`, `notes`. Only claimed ones are compared. Default: none.
     pub reports: Vec<String>,
-    /// Kinds of payloads: `json`, `text` and `binary` unless it says otherwise; others are `xml`, `cbor` and `proto`.
+    /// Kinds of payloads. Default: `json`, `text` and `binary`; others are `xml`, `cbor` and `proto`.
     pub payloads: Vec<String>,
-    /// Options of encoding, such as `key`.
+    /// Encoding options, such as `key`. Default: none.
     pub options: Vec<String>,
 }
 
 impl Capabilities {
-    /// Whether the testee states what it has, so that declining any of it is a fault.
+    /// Whether the testee lists what it supports, so that declining a listed item is a failure.
     pub(crate) fn states_all(&self) -> bool {
         self.ops.is_some() && self.formats.is_some() && self.bindings.is_some()
     }

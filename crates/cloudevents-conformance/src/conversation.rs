@@ -15,16 +15,16 @@ pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
     broken: bool,
-    /// Why the testee could not be restarted: then there is no further attempt.
+    /// Why the testee could not be restarted. It is not restarted again.
     lost: Option<Breakdown>,
 }
 
-/// A request and what came of it.
+/// A request and its answer.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     /// The request as it was sent.
     pub(crate) sent: String,
-    /// The answer as it came, even where it is none by the protocol.
+    /// The raw answer, even if it violates the protocol.
     pub(crate) received: Option<String>,
     /// The content of the response.
     pub(crate) answer: Result<Answer, Breakdown>,
@@ -74,7 +74,7 @@ impl<'t> Conversation<'t> {
         if self.broken || self.lost.is_some() { Ok(()) } else { self.testee.stop() }
     }
 
-    /// What the testee told people since this was last asked.
+    /// Returns the testee's standard error since the last call.
     pub(crate) fn diagnostics(&mut self) -> String {
         self.testee.diagnostics()
     }
@@ -96,8 +96,8 @@ impl<'t> Conversation<'t> {
     }
 }
 
-/// The line of a request. What tells it from others comes first, and then the members by their names, so that the
-/// same request is the same line in every build.
+/// Writes a request as one line: command and sequence number, then the members sorted by name, so that every build
+/// writes the same line for the same request.
 fn line(seq: u64, members: &Map<String, Value>) -> String {
     let mut line = format!("{{\"cmd\":\"run\",\"seq\":{seq}");
     let members: BTreeMap<_, _> =

@@ -1,5 +1,5 @@
-//! XML documents as trees of elements with their namespaces, read by quick-xml, and what two documents of the XML format may differ in:
-//! what an implementation of the format can be held against.
+//! XML documents as trees of elements with their namespaces, read by quick-xml, and the differences that the XML format allows between
+//! equivalent documents. An implementation's output can be compared with it.
 //!
 //! ```
 //! use cloudevents_conformance::infoset::{normalized, parse};
@@ -65,8 +65,8 @@ impl Element {
     }
 }
 
-/// The document element. The error says why this is no document, or not one to read: with a document type declaration, or with more
-/// than 256 levels of elements.
+/// Parses a document and returns its document element. Errors: the text is not well-formed XML, has a document type declaration, or
+/// nests elements more than 256 levels deep.
 pub fn parse(document: &str) -> Result<Element, String> {
     let mut reader = NsReader::from_str(document.strip_prefix('\u{feff}').unwrap_or(document));
     reader.config_mut().check_end_names = true;
@@ -124,9 +124,9 @@ pub fn parse(document: &str) -> Result<Element, String> {
     }
 }
 
-/// The same for all documents that mean the same in the XML format: the order of attributes, comments, white space between elements,
-/// CDATA, and the type of an attribute whose type the format knows make no difference. Text and elements that are out of place stay,
-/// so that a document with them compares as another.
+/// Returns a normal form that is equal for equivalent documents of the XML format. It ignores the order of attributes, comments, white
+/// space between elements, CDATA, and the type of an attribute whose type the format defines. It keeps misplaced text and elements, so
+/// that a document with them is different.
 pub fn normalized(mut element: Element) -> Element {
     match element.name.strip_prefix(&format!("{{{CE}}}")) {
         Some("batch") => {

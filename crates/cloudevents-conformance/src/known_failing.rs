@@ -9,11 +9,10 @@ use crate::{Pattern, Suite};
 
 /// The list of cases that are known to fail, so that a suite can be adopted before everything passes.
 ///
-/// One [`Pattern`] a line, followed by ` # ` and the reason, without which there is no entry. Lines that are empty or
-/// begin with `#` say nothing.
+/// Each line has one [`Pattern`], followed by ` # ` and a reason, which is required. Empty lines and lines that begin
+/// with `#` are ignored.
 ///
-/// The list goes stale loudly: a listed case that passes fails the run, and so does a pattern that stands for no
-/// case at all.
+/// A stale list fails the run: one with a case that passes now, or with a pattern that matches no case of the suite.
 ///
 /// ```
 /// use cloudevents_conformance::KnownFailing;
@@ -37,7 +36,7 @@ struct Entry {
 }
 
 impl KnownFailing {
-    /// Why the case of this id is known to fail, if it is; by the first entry that stands for it.
+    /// Returns the reason why the case with this id is known to fail, from the first entry that matches it.
     pub fn reason(&self, id: &str) -> Option<&str> {
         self.0.iter().find(|entry| entry.pattern.matches(id)).map(|entry| entry.reason.as_str())
     }
@@ -106,7 +105,7 @@ fn entry(line: usize, text: &str) -> Result<Entry, InvalidKnownFailing> {
     Ok(Entry { pattern, reason: reason.to_owned(), line })
 }
 
-/// A text that is no list of known failures.
+/// The error for a text that is not a list of known failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidKnownFailing {
     line: usize,

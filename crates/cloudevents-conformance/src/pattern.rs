@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// A pattern on the ids of cases, which are paths.
+/// A glob pattern for the ids of cases, which are paths.
 ///
-/// `*` stands for any characters within a component, `**` as a component for any number of components, none
-/// included. Everything else stands for itself.
+/// `*` matches any characters within a component. `**` as a component matches any number of components, including
+/// none. All other text matches literally.
 ///
 /// ```
 /// use cloudevents_conformance::Pattern;
@@ -21,7 +21,7 @@ use std::str::FromStr;
 pub struct Pattern(String);
 
 impl Pattern {
-    /// Whether the pattern stands for the id.
+    /// Whether the pattern matches the id.
     pub fn matches(&self, id: &str) -> bool {
         let pattern: Vec<_> = self.0.split('/').collect();
         let id: Vec<_> = id.split('/').collect();
@@ -69,7 +69,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// A text that is no pattern on ids.
+/// The error for a text that is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidPattern {
     pattern: String,
@@ -84,9 +84,9 @@ impl fmt::Display for InvalidPattern {
 
 impl Error for InvalidPattern {}
 
-/// Whether `pattern` stands for all of `items`. Elements of the pattern that are `wild` stand for any run of items.
+/// Whether `pattern` matches all of `items`. Elements of the pattern that are `wild` match any number of items.
 ///
-/// It goes back to the last wild element only, so that no pattern takes longer than both lengths multiplied.
+/// It backtracks to the last wild element only, so the number of steps is at most the product of both lengths.
 fn wildcard<P, I>(pattern: &[P], items: &[I], wild: fn(&P) -> bool, same: fn(&P, &I) -> bool) -> bool {
     let (mut p, mut i) = (0, 0);
     let mut retry = None;

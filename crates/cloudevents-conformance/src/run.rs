@@ -37,11 +37,11 @@ pub struct Start<'a> {
 pub struct CaseReport<'a> {
     /// The case.
     pub case: &'a Case,
-    /// The clauses it cites, as far as the suite knows them.
+    /// The clauses that the case cites, without those that the suite does not contain.
     pub clauses: Vec<&'a Requirement>,
-    /// What was found.
+    /// The result of comparing the answer.
     pub finding: Finding,
-    /// What that means.
+    /// What the finding means for the run.
     pub verdict: Verdict,
     /// Whether the profile of the run judges the case.
     pub judged: bool,
@@ -49,9 +49,9 @@ pub struct CaseReport<'a> {
     pub known_failing: Option<&'a str>,
     /// The request as it was sent; `None` if none was.
     pub sent: Option<String>,
-    /// The answer as it came, if one did.
+    /// The raw answer; `None` if none came.
     pub received: Option<String>,
-    /// The last lines of the testee's standard error meanwhile.
+    /// The end of the testee's standard error during this case.
     pub diagnostics: String,
     /// How long the testee took.
     pub elapsed: Duration,

@@ -87,7 +87,7 @@ impl Selection {
         self
     }
 
-    /// The profile `strict`: input that breaks a rule for producers, and hostile input, has to be refused as the cases say. In
+    /// The profile `strict`: input that breaks a rule for producers, and hostile input, must be refused as the cases say. In
     /// the base profile, a testee that accepts it gets a warning.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -146,7 +146,7 @@ impl Selection {
         self.revisions.as_deref().unwrap_or(claimed)
     }
 
-    /// The patterns and the areas that stand for no case of the suite at all: most likely mistyped.
+    /// The patterns, areas and clauses that match nothing in the suite, most likely because they are mistyped.
     pub(crate) fn unmatched(&self, suite: &Suite) -> Vec<String> {
         let patterns = self.run.iter().chain(&self.skip);
         let patterns = patterns.filter(|pattern| !suite.cases().iter().any(|case| pattern.matches(&case.id)));
@@ -168,8 +168,8 @@ impl Selection {
 
 /// Whether an outcome is allowed by the revisions that a testee is judged by.
 ///
-/// Where the two revisions conflict, main decides for a testee that claims it. A case of the release only is left as
-/// it is: it lists what main makes of it as allowed.
+/// Where the two revisions conflict, main decides for a testee that claims it. A case that only the release has is
+/// unaffected: it already allows the outcome of main.
 pub(crate) fn allows(case: &Case, outcome: &Outcome, revisions: &[Revision]) -> bool {
     let Some(stated) = &outcome.revisions else { return true };
     if revisions.contains(&Revision::Main) && case.revisions.contains(&Revision::Main) {

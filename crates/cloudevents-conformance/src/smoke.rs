@@ -30,11 +30,10 @@ impl fmt::Display for SmokeCheck {
     }
 }
 
-/// Asks a testee a handful of questions whose answers the protocol prescribes, whatever the implementation does with
-/// events. One that breaks a rule here would be misjudged by a suite.
+/// Sends a testee a few requests whose answers the protocol prescribes for every implementation. A suite would
+/// misjudge a testee that breaks one of these rules.
 ///
-/// Rules about what the testee does not have by its own word are not asked. After a testee that does not start,
-/// nothing else is.
+/// Skips rules about features that the testee does not claim. If the testee does not start, checks nothing else.
 ///
 /// ```
 /// use cloudevents_conformance::{InProcess, smoke};
@@ -236,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// A testee that follows every rule, but for what `spoil` makes of its answers.
+    /// A testee that follows every rule, except where `spoil` changes its answers.
     fn testee(spoil: fn(&Value, Value) -> Value) -> impl FnMut(&str) -> String {
         move |request| {
             let request: Value = serde_json::from_str(request).unwrap();

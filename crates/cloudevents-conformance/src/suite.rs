@@ -13,7 +13,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// A suite of one's own documents and requirements.
+    /// Creates a suite of these documents and requirements.
     ///
     /// ```
     /// use cloudevents_conformance::Suite;
@@ -42,8 +42,8 @@ impl Suite {
         Ok(Suite::new(load_documents()?, load_requirements()?))
     }
 
-    /// The same suite, whose events have other ids for each seed: in the requests and in the outcomes. A testee that answers by looking
-    /// up a published case fails it.
+    /// Returns a copy whose events have other ids, which depend on the seed, in requests and in outcomes. A testee that looks up the
+    /// published answers fails it.
     pub fn varied(&self, seed: u64) -> Self {
         Suite { cases: self.cases.iter().map(|case| varied(case, seed)).collect(), ..self.clone() }
     }

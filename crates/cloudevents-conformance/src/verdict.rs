@@ -1,4 +1,4 @@
-//! What becomes of a case.
+//! The result of a case.
 
 use std::fmt;
 
@@ -11,39 +11,39 @@ use crate::testee::Breakdown;
 pub enum Finding {
     /// The response is an allowed outcome.
     Passed,
-    /// The response is none of the allowed outcomes.
+    /// The response differs from every allowed outcome.
     Failed(Failure),
     /// There was no answer.
     Crashed(Breakdown),
-    /// The testee does not claim what the case needs; and the reason.
+    /// The case needs something that the testee does not claim, for this reason.
     Unsupported(String),
-    /// The testee claims what the case needs, and yet answered `unsupported`; and its reason.
+    /// The testee claims what the case needs, but answered `unsupported`, for this reason.
     Declined(String),
 }
 
-/// How an answer is none of the allowed outcomes.
+/// How an answer differs from each allowed outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Each outcome that was allowed.
+    /// One entry for each allowed outcome.
     pub attempts: Vec<Attempt>,
 }
 
-/// How an answer is not one of the outcomes.
+/// How an answer differs from one outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The place of the outcome in the list of the case.
+    /// The index of the outcome in the case's list, from 0.
     pub outcome: usize,
-    /// Whether the response is of the expected sort: a result where one is wanted, a refusal where that is.
+    /// Whether both are results, or both are refusals.
     pub same_sort: bool,
-    /// In what the answer differs from it.
+    /// The differences between the answer and the outcome.
     pub differences: Vec<Difference>,
 }
 
 impl Failure {
-    /// The cause, in words that are the same for cases that fail for the same reason: where the answer differs, without the
-    /// numbers of items and the names of headers that any case may have.
+    /// Returns the cause, worded equally for all cases that fail for the same reason: the place where the answer differs, without
+    /// indices and header names, which vary from case to case.
     pub fn cause(&self) -> String {
         let Some(closest) = self.closest() else { return "no outcome is allowed".to_owned() };
         match closest.differences.first() {
@@ -52,8 +52,8 @@ impl Failure {
         }
     }
 
-    /// The outcome that the answer comes closest to: of those of its sort, if there are any, the one with the fewest
-    /// differences.
+    /// Returns the closest outcome: the one with the fewest differences, and one of the same sort (result or refusal) before
+    /// any other.
     pub fn closest(&self) -> Option<&Attempt> {
         self.attempts.iter().min_by_key(|attempt| (!attempt.same_sort, attempt.differences.len()))
     }
@@ -63,7 +63,7 @@ impl Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// As it has to be.
+    /// The response is an allowed outcome.
     Passed,
     /// Not an allowed outcome, at a level that fails the run.
     Failed,
@@ -77,7 +77,7 @@ pub enum Verdict {
     Warning,
     /// Failed, crashed or declined, and listed as known to.
     KnownFailing,
-    /// Passed, and yet listed as known to fail: the entry has to go.
+    /// Passed, but is listed as known to fail. Remove the entry.
     Stale,
 }
 

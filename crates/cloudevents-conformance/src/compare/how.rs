@@ -1,4 +1,4 @@
-//! How the answers to a case compare, where the text alone does not tell.
+//! How answers are compared where comparing the text is not enough.
 
 use cloudevents_vectors::{Case, JsonComparison, TimestampComparison};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::tree::node::Node;
 
 use super::instant::Instant;
 
-/// How the answers to a case compare, where the text alone does not tell.
+/// How answers are compared where comparing the text is not enough.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct How {
     /// How `json` payloads compare.
@@ -22,7 +22,7 @@ pub(crate) struct How {
 }
 
 impl How {
-    /// How the answers to this case compare. `text`: times compare by their text, whatever the case says.
+    /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires.
     pub(crate) fn of(case: &Case, reports: &[String], text: bool) -> Self {
         let events = case.request.get("events").and_then(Value::as_array).into_iter().flatten();
         let attributes = events.filter_map(|event| event.get("attributes")?.as_object()).flatten();
@@ -45,7 +45,7 @@ impl How {
         name == "time" || self.timestamps.iter().any(|timestamp| timestamp == name)
     }
 
-    /// Gives what is the same in a document of events the spelling that is wanted.
+    /// Rewrites the parts of `got` that are equivalent to `wanted` with the spelling of `wanted`, in a document of events.
     pub(crate) fn spell_alike(&self, wanted: &Json, got: &mut Json) {
         match (&wanted.kind, &mut got.kind) {
             (Kind::Array(wanted), Kind::Array(got)) => {
@@ -75,7 +75,7 @@ impl How {
         }
     }
 
-    /// The same for a document of a notation that is bytes, in which timestamps are text: Avro has its attributes in a member.
+    /// Like [`spell_alike`](Self::spell_alike), for binary notations in which timestamps are text. Avro has its attributes in a member.
     pub(crate) fn spell_nodes_alike(&self, wanted: &Node, got: &mut Node) {
         if let (Some(wanted), Some(got)) = (wanted.get("attribute"), got.get_mut("attribute")) {
             return self.spell_nodes_alike(wanted, got);
@@ -98,7 +98,7 @@ impl How {
         }
     }
 
-    /// Gives what is the same in a JSON payload the spelling that is wanted.
+    /// Rewrites the parts of a JSON payload that are equivalent to the expected one with its spelling.
     pub(crate) fn spell_payload_alike(&self, wanted: &Json, got: &mut Json) {
         if self.json == JsonComparison::Double {
             json::spell_doubles_alike(wanted, got);

@@ -3,7 +3,7 @@
 /// The instant that a timestamp of RFC 3339 names, to its last digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Instant {
-    /// Minutes since 1970 in UTC. Seconds stand apart from them, so that a leap second is none of its neighbours.
+    /// Minutes since 1970 in UTC. Seconds are separate, so that a leap second differs from the seconds around it.
     minutes: i64,
     second: i64,
     /// The digits of the fraction, without zeros at its end.
@@ -11,7 +11,7 @@ pub(crate) struct Instant {
 }
 
 impl Instant {
-    /// The instant, unless the text is no timestamp.
+    /// Parses an RFC 3339 timestamp.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (year, text) = number(text, 4, 0..=9999)?;
         let (month, text) = number(text.strip_prefix('-')?, 2, 1..=12)?;
@@ -45,7 +45,7 @@ fn offset(text: &str) -> Option<i64> {
     text.is_empty().then_some(sign * (hours * 60 + minutes))
 }
 
-/// A number of so many digits, and what follows it.
+/// Splits a number of exactly `digits` digits from the front of the text.
 fn number(text: &str, digits: usize, range: std::ops::RangeInclusive<i64>) -> Option<(i64, &str)> {
     let (number, rest) = text.split_at_checked(digits)?;
     let number = number.bytes().all(|digit| digit.is_ascii_digit()).then(|| number.parse().ok())??;

@@ -1,4 +1,4 @@
-//! Holds answers against what cases allow. The harness compares, never the testee.
+//! Compares answers with the outcomes that a case allows. The harness compares, never the testee.
 
 pub(crate) mod bytes;
 mod difference;

@@ -1,4 +1,4 @@
-//! Faults on purpose: what a suite has to catch before it may judge anybody.
+//! Deliberate faults, which a suite must detect before its verdicts on implementations are trusted.
 
 // The answers that are edited are those of a testee that passed every case, and reading a `Value` by a name that is not there gives null.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -79,5 +79,5 @@ impl std::fmt::Debug for Mutant {
     }
 }
 
-/// The answer that stands for a crash.
+/// The answer that represents a crash.
 pub(crate) const CRASH: &str = "crash";

@@ -18,9 +18,9 @@ use cloudevents_vectors::Level;
 pub struct SelfTest {
     /// What it found of each.
     pub mutants: Vec<Caught>,
-    /// The ids of the cases that the testee without a fault fails. A suite whose own testee fails says nothing about mutants.
+    /// The ids of the cases that the testee fails without a mutation. If there are any, no mutant is run.
     pub own_failures: Vec<String>,
-    /// The ids of the cases that no mutant has failed: nothing shows that they can.
+    /// The ids of the cases that no mutant fails, so that nothing proves that they can fail.
     pub unproven: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ pub struct SelfTest {
 pub struct Caught {
     /// The mutant.
     pub mutant: &'static Mutant,
-    /// The ids of the cases that it fails in the profile that must catch it.
+    /// The ids of the cases that the mutant fails in the profile that must catch it.
     pub cases: Vec<String>,
     /// The areas of the mutant in which no case caught it.
     pub escaped: Vec<&'static str>,
@@ -48,7 +48,7 @@ impl SelfTest {
 
 /// Runs the suite against a testee and against that testee with each fault of [`Mutant::all`].
 ///
-/// The testee has to pass the suite without a fault, in every profile. Where it does not, its failures are all that is returned.
+/// Without a mutation, the testee must pass the suite in every profile. If it does not, only its failures are returned.
 pub fn self_test(suite: &Suite, testee: &mut dyn Testee) -> Result<SelfTest, RunError> {
     let mut recorded = Recorded { testee, answers: HashMap::new(), mutant: None };
     let failed = failures(suite, &everything(), &mut recorded)?;

@@ -136,7 +136,7 @@ fn first(failure: &Failure) -> String {
     difference.map_or_else(|| "no outcome is allowed".to_owned(), ToString::to_string)
 }
 
-/// What there is to know about a case that is not as it has to be.
+/// The details of a case that did not pass.
 fn detail(report: &CaseReport<'_>) -> String {
     let mut text = format!("\n{}", report.case.title);
     let mut line = |name: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! Runs that were written as NDJSON, read again.
+//! Reads runs from NDJSON reports.
 
 // Reading a `Value` by a name that is not there gives null; counts are those of cases.
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -29,7 +29,7 @@ pub struct RunRecord {
 pub struct CaseRecord {
     /// The verdict, by its name.
     pub verdict: String,
-    /// Whether the input had to be accepted: `valid`, `invalid` or `acceptable`.
+    /// Whether the input must be accepted (`valid`), must be refused (`invalid`), or may be either (`acceptable`).
     pub validity: String,
     /// Whether the profile of the run judged the case.
     pub judged: bool,
@@ -135,21 +135,21 @@ impl CaseRecord {
     }
 }
 
-/// What became of the cases of an area.
+/// The results of the cases of an area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AreaRecord {
-    /// Right answers and all answers to input that has to be accepted.
+    /// Correct answers, and all answers, to input that must be accepted.
     pub accepted: (usize, usize),
-    /// Right answers and all answers to input that has to be refused.
+    /// Correct answers, and all answers, to input that must be refused.
     pub refused: (usize, usize),
-    /// Right answers and all answers to input that may be accepted or refused.
+    /// Correct answers, and all answers, to input that may be accepted or refused.
     pub either: (usize, usize),
-    /// Cases that the profile of the run does not judge, and that failed.
+    /// Failed cases that the profile of the run does not judge.
     pub warnings: usize,
     /// Cases that were declined.
     pub declined: usize,
-    /// Cases that need what the implementation does not claim.
+    /// Cases skipped because they need something that the implementation does not claim.
     pub skipped: usize,
 }
 

@@ -27,20 +27,20 @@ pub struct Summary {
     pub problems: Vec<Problem>,
 }
 
-/// What became of the cases of an area. Accepting and refusing are counted apart: a testee that refuses everything gets every invalid
-/// input right.
+/// The results of the cases of an area. Valid and invalid input are counted separately, because a testee that refuses everything passes
+/// every case with invalid input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AreaTally {
-    /// Cases whose input has to be accepted.
+    /// Cases whose input must be accepted.
     pub valid: Tally,
-    /// Cases whose input has to be refused.
+    /// Cases whose input must be refused.
     pub invalid: Tally,
     /// Cases whose input may be accepted or refused.
     pub acceptable: Tally,
     /// Cases that the testee declined although it claims what they need.
     pub declined: usize,
-    /// Cases that need what the testee does not claim.
+    /// Cases skipped because they need something that the testee does not claim.
     pub skipped: usize,
 }
 
@@ -50,9 +50,9 @@ pub struct AreaTally {
 pub struct Tally {
     /// Cases whose answer is an allowed outcome.
     pub right: usize,
-    /// Cases whose answer is not, or that crashed, at a level and in a profile that count.
+    /// Judged cases whose answer is not an allowed outcome, or that crashed.
     pub wrong: usize,
-    /// Cases whose answer is not an allowed outcome, where the profile of the run does not judge that.
+    /// Cases whose answer is not an allowed outcome, but that the profile of the run does not judge.
     pub warnings: usize,
 }
 

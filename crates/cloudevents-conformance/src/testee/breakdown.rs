@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A testee that does not answer, or not with an answer. That is no refusal of the input: it is a failure of its own
-/// sort.
+/// The testee crashed, hung, or broke the protocol. This is not a refusal of the input: it always counts as a
+/// failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Breakdown {
@@ -21,9 +21,9 @@ pub struct Breakdown {
 pub enum BreakdownKind {
     /// It could not be started.
     NotStarted,
-    /// It ended, or closed its standard output, before it answered.
+    /// It exited, or closed its standard output, before it answered.
     Crashed,
-    /// It had not answered when the time was up.
+    /// It did not answer within the time limit.
     Hung,
     /// It answered with something that is not one line of JSON, or that the protocol does not know.
     Garbage,

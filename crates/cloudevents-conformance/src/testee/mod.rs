@@ -10,20 +10,20 @@ pub use in_process::InProcess;
 
 /// An implementation under test: something that answers one line of JSON with one line of JSON.
 pub trait Testee {
-    /// Answers a request. Neither text has a line break in it.
+    /// Answers a request. Request and answer contain no line break.
     fn call(&mut self, request: &str) -> Result<String, Breakdown>;
 
-    /// Begins anew, after a breakdown: what went before is forgotten.
+    /// Restarts the testee after a breakdown, with no state from before. Default: does nothing.
     fn restart(&mut self) -> Result<(), Breakdown> {
         Ok(())
     }
 
-    /// Ends the conversation.
+    /// Stops the testee. Default: does nothing.
     fn stop(&mut self) -> Result<(), Breakdown> {
         Ok(())
     }
 
-    /// What the testee told people since this was last asked, as far as it was kept.
+    /// Returns the testee's output for people, such as standard error, since the last call. It may be truncated. Default: empty.
     fn diagnostics(&mut self) -> String {
         String::new()
     }

@@ -135,7 +135,7 @@ fn is_default(value: &Node) -> bool {
     }
 }
 
-/// What a field has, as far as its tag tells.
+/// The content of a field, as its wire type determines it.
 #[derive(Clone, Copy)]
 enum Content<'a> {
     Varint(u64),

@@ -128,7 +128,7 @@ impl Carrier {
         name.map_or_else(|| header.clone(), str::to_owned)
     }
 
-    /// The body that a member stands for, or why it stands for none.
+    /// Returns the body that a member describes, or the reason why it describes none.
     pub(super) fn read_body<'a>(&self, member: Option<&'a Json>) -> Result<Body<'a>, String> {
         let Some(member) = member.filter(|member| !member.is_null()) else {
             return Ok(if self.null_body { Body::Null } else { Body::Bytes(Vec::new()) });

@@ -125,7 +125,7 @@ fn same_value(wanted: &Json, got: &Json) -> bool {
     }
 }
 
-/// The fields of a list; `None` for what is no list of names and values.
+/// Returns the fields of a list; `None` if it is not a list of names and values.
 fn fields(list: Option<&Json>) -> Option<Vec<Field<'_>>> {
     let Some(list) = list.filter(|list| !list.is_null()) else {
         return Some(Vec::new());

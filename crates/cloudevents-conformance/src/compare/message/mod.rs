@@ -10,7 +10,7 @@ use super::document::{self, Notation};
 use super::{Difference, How, Path, bytes};
 use carrier::{Body, Carrier, ContentType, PROPERTIES};
 
-/// The message that is wanted and what there is to know about it.
+/// The expected message, and how to compare it.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     /// The format or the binding that carries the message.
@@ -23,8 +23,8 @@ pub(crate) struct Wanted<'a> {
 
 /// Notes where a message is not the wanted one.
 ///
-/// Headers, content type and body count whether they are stated or not: a message without a body is wanted without
-/// one. Anything else of the message counts where it is stated.
+/// Headers, content type and body are always compared: if the case states no body, the message must have none. Other
+/// members are compared only where the case states them.
 pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of(wanted.via) else {
         return json::diff(path, wanted.message, got, differences);

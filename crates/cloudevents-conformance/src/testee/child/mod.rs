@@ -13,8 +13,8 @@ use process::{Limits, Process};
 /// A testee in a child process: requests go to its standard input, answers come from its standard output, one a line.
 ///
 /// The process starts with the first request. It is killed when it does not answer in time, and when the value is
-/// dropped. A command that is a shell script had better end in `exec`: it is the script that would be killed
-/// otherwise, not what it runs.
+/// dropped. If the command is a shell script, start the testee with `exec`: otherwise only the script is killed, not
+/// the program that it runs.
 ///
 /// ```no_run
 /// use std::process::Command;
@@ -36,7 +36,7 @@ pub struct ChildTestee {
 }
 
 impl ChildTestee {
-    /// A testee that this command runs. Its standard input, output and error are the harness's.
+    /// Creates a testee that this command runs. The harness replaces its standard input, output and error.
     pub fn new(command: Command) -> Self {
         ChildTestee {
             command,
@@ -47,31 +47,31 @@ impl ChildTestee {
         }
     }
 
-    /// How long an answer may take: 10 seconds unless told.
+    /// Sets how long an answer may take. Default: 10 seconds.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limits.request = limit;
         self
     }
 
-    /// How long the first answer of the process may take, which has to load first: 60 seconds unless told.
+    /// Sets how long the first answer may take, while the process still loads. Default: 60 seconds.
     pub fn start_limit(mut self, limit: Duration) -> Self {
         self.start_limit = limit;
         self
     }
 
-    /// How many bytes an answer may have: 64 MiB unless told.
+    /// Sets the maximum size of an answer in bytes. Default: 64 MiB.
     pub fn line_limit(mut self, bytes: usize) -> Self {
         self.limits.line = bytes;
         self
     }
 
-    /// How many bytes of its standard error are kept, the last ones: 16 KiB unless told.
+    /// Sets how many of the last bytes of its standard error are kept. Default: 16 KiB.
     pub fn diagnostics_limit(mut self, bytes: usize) -> Self {
         self.limits.diagnostics = bytes;
         self
     }
 
-    /// Forgets the process, which has ended or is killed, but for what it told people.
+    /// Kills the process if it still runs, and keeps only its standard error.
     fn forget(&mut self) {
         if let Some(process) = self.process.take() {
             self.diagnostics += &process.end();

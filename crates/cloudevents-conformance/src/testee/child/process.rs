@@ -99,12 +99,12 @@ impl Process {
         }
     }
 
-    /// What the process told people since this was last asked.
+    /// Returns the standard error of the process since the last call.
     pub(super) fn diagnostics(&self) -> String {
         self.diagnostics.take()
     }
 
-    /// Ends the process, and gives what it told people.
+    /// Kills the process, and returns its standard error.
     pub(super) fn end(mut self) -> String {
         self.kill();
         self.diagnostics.wait(GRACE);
