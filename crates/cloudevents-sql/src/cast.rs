@@ -4,7 +4,7 @@ use crate::{Type, Value};
 use std::borrow::Cow;
 
 impl<'a> Value<'a> {
-    /// The value as another type. An error, which gives the value back, is a text that is no integer of 32 bits or no boolean.
+    /// Casts the value to another type. Returns the unchanged value as the error if a text is not a 32-bit integer or a Boolean.
     #[inline]
     pub fn cast(self, to: Type) -> Result<Self, Self> {
         match (self, to) {
@@ -27,7 +27,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// "The string MAY begin with a leading sign": what `i32` reads is that, and digits, and nothing else.
+/// "The string MAY begin with a leading sign": `i32` parses an optional sign and digits, and nothing else.
 pub(crate) fn integer(text: &str) -> Option<i32> {
     text.parse().ok()
 }

@@ -235,7 +235,7 @@ fn is_text(name: &str) -> bool {
     is_never_a_number(name) || matches!(name, "id" | "source" | "type" | "subject" | "schemaurl")
 }
 
-/// A timestamp, a URI with a scheme, a media type and `1.0` are no integers and no booleans.
+/// A timestamp, a URI with a scheme, a media type and `1.0` are neither integers nor Booleans.
 fn is_never_a_number(name: &str) -> bool {
     matches!(name, "time" | "dataschema" | "datacontenttype" | "specversion")
 }

@@ -58,8 +58,8 @@ fn fold(step: Step, options: &Options) -> Step {
     Step { kind, span: step.span }
 }
 
-/// Functions that a program defines may answer differently each time. What they are given need not be looked at when the step above
-/// never gets to them.
+/// A function that the program defines may return another value on each call, so it is not evaluated here. If the left operand decides, the
+/// right one may still be such a function, because it is never called.
 fn is_foldable(plan: &Plan) -> bool {
     match plan {
         Plan::Constant(_) | Plan::Failing(..) | Plan::Attribute(_) | Plan::Exists(_) | Plan::Custom(..) => {

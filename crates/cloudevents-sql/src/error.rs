@@ -12,7 +12,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The text is no expression.
+    /// The text is not an expression.
     Parse,
     /// Division by zero, or a result beyond 32 bits.
     Math,
@@ -94,7 +94,7 @@ impl fmt::Display for EvaluationError {
 
 impl std::error::Error for EvaluationError {}
 
-/// Why a text is no expression: where, what was expected there, and what is there.
+/// Why a text is not an expression: the place of the mistake, what was expected there, and what was found.
 ///
 /// [`Display`](fmt::Display) is one line; [`explain`](Self::explain) shows the place.
 ///
@@ -172,7 +172,7 @@ impl ParseError {
         self.inner.span
     }
 
-    /// What was expected there: `an expression`. Empty where nothing particular was, as for a number that is too large.
+    /// What was expected there, such as `an expression`. Empty for mistakes such as a number that is too large.
     pub fn expected(&self) -> &str {
         &self.inner.expected
     }
@@ -187,7 +187,7 @@ impl ParseError {
         self.inner.help.as_deref()
     }
 
-    /// The mistake for people: the line it is in, with a caret below it. Of a long line, the part around the mistake.
+    /// Returns a report for people: the line of the mistake, with a caret below it. A long line is shortened to the part around it.
     pub fn explain(&self) -> String {
         let Inner { message, line, number, column, width, help, .. } = &*self.inner;
         let carets = "^".repeat((*width).min(line.chars().count().saturating_sub(*column)).max(1));

@@ -1,7 +1,8 @@
 //! The evaluator.
 //!
-//! What raises an error has the value that is defined for it; every operator and function above it stops and has the zero value of its
-//! type. Operands are evaluated from left to right, and all of them, so that all errors are met, except where AND, OR and IN stop.
+//! A part that fails has the value that the specification defines for its error. Every operator and function that contains it stops, and
+//! has the zero value of its type. Operands are evaluated from left to right, and all of them, so that all errors are reported, except
+//! where AND, OR and IN stop early.
 
 use crate::functions::Builtin;
 use crate::lookup::Attributes;
@@ -9,7 +10,7 @@ use crate::plan::{Plan, Step};
 use crate::{BinaryOperator, ErrorKind, EvaluationError, Span, Type, Value, math, strings};
 use std::borrow::Cow;
 
-/// What an expression comes to: always a value, and the errors that were met (CESQL 3.3).
+/// The result of evaluating an expression: always a value, and the errors that occurred (CESQL 3.3).
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -27,17 +28,17 @@ use std::borrow::Cow;
 pub struct Evaluation<'a> {
     /// The value.
     pub value: Value<'a>,
-    /// The errors, in the order they were met; none, mostly.
+    /// The errors, in the order in which they occurred. Usually empty.
     pub errors: Vec<EvaluationError>,
 }
 
 impl Evaluation<'_> {
-    /// Whether an event passes that a filter evaluates to this: the value is TRUE and no error was met (CESQL 1.2).
+    /// Whether the event passes a filter with this result: the value is TRUE, and no error occurred (CESQL 1.2).
     pub fn passes(&self) -> bool {
         self.errors.is_empty() && self.value == Value::Boolean(true)
     }
 
-    /// The same with a value of its own.
+    /// Converts it into one that owns its value.
     pub fn into_owned(self) -> Evaluation<'static> {
         Evaluation { value: self.value.into_owned(), errors: self.errors }
     }

@@ -41,7 +41,7 @@ impl Expression {
 
     /// Parses a text.
     ///
-    /// A call of a function that is not there parses: it is an error of the evaluation (CESQL 3.5) and a [warning](Self::warnings).
+    /// A call of an undefined function parses. It is a [warning](Self::warnings), and an error when it is evaluated (CESQL 3.5).
     pub fn parse_with(text: &str, options: &Options) -> Result<Self, ParseError> {
         let syntax = parse::parse(text, &options.limits)?;
         let mut attributes = Vec::new();
@@ -58,20 +58,19 @@ impl Expression {
         })))
     }
 
-    /// Whether the event passes a filter of this expression: its value is the Boolean TRUE, and no error was met (CESQL 1.2).
+    /// Whether the event passes this expression as a filter: its value is the Boolean TRUE, and no error occurred (CESQL 1.2).
     ///
-    /// The first error decides. Nothing is allocated but by functions that make texts, and by casts from Integer to String.
+    /// Evaluation stops at the first error. Only functions that return text, and casts from Integer to String, allocate.
     #[inline]
     pub fn matches(&self, event: &Event) -> bool {
         let mut cx = Context { attributes: event, errors: None, text: self.0.text };
         evaluate::is_true(&self.0.step, &mut cx)
     }
 
-    /// Whether the message passes a filter of this expression, without decoding it: a document is read as far as the attributes that the
-    /// expression looks at. What comes after them is not checked.
+    /// Whether the message passes this expression as a filter, without decoding it. A document is read only up to the last attribute that
+    /// the expression uses; the rest is not checked.
     ///
-    /// A batch is an error of kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be
-    /// read.
+    /// Errors: [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and those of reading a document.
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         if let Message::Binary(event) = message {
             return Ok(self.matches(event));
@@ -82,9 +81,10 @@ impl Expression {
         })
     }
 
-    /// Whether an event with these attributes passes a filter of this expression, for filters that look at more than one expression does.
+    /// Whether an event with these attributes passes this expression as a filter. For filters that use more attributes than this
+    /// expression.
     ///
-    /// [`names`](Self::names) have to be among those that were looked up: an attribute that was not is absent.
+    /// All [`names`](Self::names) must have been looked up: an attribute that was not counts as absent.
     ///
     /// ```
     /// use cloudevents_core::{Event, FoundAttributes, ResolvedName};
@@ -100,15 +100,15 @@ impl Expression {
         evaluate::is_true(&self.0.step, &mut cx)
     }
 
-    /// The value of the expression for an event, and the errors that were met.
+    /// Evaluates the expression for an event, and returns its value and the errors that occurred.
     ///
-    /// There is always a value. What raises an error has the value that is defined for it, and the operators and functions above have
-    /// the zero value of their type.
+    /// There is always a value. A part that fails has the value that the specification defines for its error, and the operators and
+    /// functions that contain it have the zero value of their type.
     pub fn evaluate<'e>(&'e self, event: &'e Event) -> Evaluation<'e> {
         self.evaluated(event)
     }
 
-    /// The value of the expression for the event of a message. Errors are as with [`matches_message`](Self::matches_message).
+    /// Evaluates the expression for the event of a message. Errors are those of [`matches_message`](Self::matches_message).
     pub fn evaluate_message(
         &self,
         message: &Message,
@@ -127,7 +127,7 @@ impl Expression {
         &self.0.syntax
     }
 
-    /// What its author may not have meant. An expression with warnings can be used.
+    /// Returns the likely mistakes in the expression. An expression with warnings can be used.
     pub fn warnings(&self) -> &[Warning] {
         &self.0.warnings
     }

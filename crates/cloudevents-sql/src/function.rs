@@ -33,10 +33,10 @@ pub struct Function {
 type Body = Box<dyn Fn(&[Value<'_>]) -> Result<Value<'static>, FunctionError> + Send + Sync>;
 
 impl Function {
-    /// A function of this name, which does not depend on letter case.
+    /// Creates a function with this name, which is not case-sensitive.
     ///
-    /// The body gets as many arguments as the signature allows, cast to the types of its parameters. A value of another type than the
-    /// signature's counts as none: the expression then has the zero value and an error (CESQL 3.5.3).
+    /// The body gets as many arguments as the signature allows, cast to the types of its parameters. If it returns a value of another type
+    /// than the signature declares, the call has the zero value and an error (CESQL 3.5.3).
     pub fn new(
         name: &str,
         signature: Signature,
@@ -50,7 +50,7 @@ impl Function {
         &self.name
     }
 
-    /// What it takes and gives.
+    /// Its parameters and its return type.
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -96,7 +96,7 @@ impl Signature {
         Self { parameters: parameters.into_iter().collect(), variadic: None, returns }
     }
 
-    /// The same, and behind the parameters any number of arguments of this type.
+    /// Also allows any number of arguments of this type after the parameters.
     pub fn variadic(mut self, ty: Type) -> Self {
         self.variadic = Some(ty);
         self
@@ -126,7 +126,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Why a function failed, and the value it has nevertheless, if it has one.
+/// Why a function failed, and the value of the call, if the function sets one.
 ///
 /// ```
 /// use cloudevents_sql::FunctionError;
@@ -141,12 +141,12 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// The reason, as words that follow the function's name and a colon.
+    /// Creates an error with this reason. It is shown after the function's name and a colon.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: message.into(), value: None }
     }
 
-    /// The value of the call in spite of the error. Without one it is the zero value.
+    /// Sets the value of the failed call. Default: the zero value of the return type.
     pub fn with_value(mut self, value: impl Into<Value<'static>>) -> Self {
         self.value = Some(value.into());
         self

@@ -5,8 +5,8 @@ use crate::{Function, Type};
 use std::fmt;
 use std::sync::Arc;
 
-/// The functions that expressions may call: the built-in ones, and those a program defines. A value, not a global: expressions with
-/// different functions live side by side.
+/// The functions that expressions may call: the built-in ones, and those that the program defines. It is a value and not a global, so
+/// each expression can have other functions.
 ///
 /// See [`Function`] for an example.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +17,8 @@ pub struct Functions {
 impl Functions {
     /// Adds a function.
     ///
-    /// Functions of one name are distinguished by the number of their arguments (CESQL 3.5). So the error is for a number that is taken,
-    /// also by a built-in function, and for a name that expressions cannot have.
+    /// Functions with the same name are distinguished by the number of their arguments (CESQL 3.5). Errors: the name is not valid, or a
+    /// function with this name and number of arguments exists, built-in functions included.
     pub fn define(&mut self, function: Function) -> Result<(), InvalidFunction> {
         let refuse = |reason: &str| InvalidFunction { name: function.name.clone(), reason: reason.into() };
         if !is_function_name(&function.name) {
@@ -98,7 +98,7 @@ pub(crate) enum Resolved {
     Custom(Arc<Function>),
 }
 
-/// How many arguments a function takes: so many, or so many and more.
+/// How many arguments a function takes: exactly `fixed`, or at least `fixed` if it is variadic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arity {
     pub(crate) fixed: usize,

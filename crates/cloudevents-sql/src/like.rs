@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A pattern of LIKE: `%` stands for any number of characters, `_` for exactly one, and both for themselves after a backslash. Every
-/// other character is itself, and a pattern matches the whole text.
+/// A pattern of LIKE. `%` matches any number of characters, `_` exactly one; after a backslash, both match literally. Every other
+/// character matches itself. A pattern must match the whole text.
 ///
 /// ```
 /// use cloudevents_sql::Pattern;
@@ -29,12 +29,12 @@ type Segment = Box<[Piece]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(Box<str>),
-    /// So many characters, whatever they are.
+    /// This number of arbitrary characters.
     Any(usize),
 }
 
 impl Pattern {
-    /// Reads a pattern, as it stands in a literal whose quotation marks are unescaped. Every text is a pattern.
+    /// Parses a pattern: the content of a string literal, with its quotation marks unescaped. Every text is a valid pattern.
     pub fn new(pattern: &str) -> Self {
         let mut segments = segments(pattern).into_iter();
         let first = segments.next().unwrap_or_default();
@@ -50,8 +50,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether the whole text matches. It takes at most as many steps as the lengths of text and pattern multiplied, and allocates
-    /// nothing.
+    /// Whether the whole text matches. The number of steps is at most the product of the lengths of text and pattern. Allocates nothing.
     #[inline]
     pub fn matches(&self, text: &str) -> bool {
         let Some(mut rest) = strip_start(&self.first, text) else { return false };

@@ -31,7 +31,7 @@ impl Names {
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) name: Box<str>,
-    /// Its place among the names, unless no event can have it.
+    /// Its index among the names; `None` if no event can have the attribute.
     resolved: Option<(usize, ResolvedName)>,
 }
 
@@ -54,7 +54,7 @@ impl Attributes for FoundAttributes<'_> {
     }
 }
 
-/// Attributes that were looked up for more than this expression, so that their positions are others.
+/// Attributes that were looked up for more than this expression, so they are found by name and not by position.
 pub(crate) struct ByName<'a>(pub(crate) FoundAttributes<'a>);
 
 impl Attributes for ByName<'_> {

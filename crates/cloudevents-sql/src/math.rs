@@ -2,9 +2,9 @@
 
 use crate::BinaryOperator;
 
-/// The result, or why there is none: then it is 0.
+/// Returns the result, or the reason for an error; the value is then 0.
 ///
-/// The specification is silent on results beyond 32 bits; here they are errors, like that of `ABS(-2147483648)`.
+/// The specification does not define results beyond 32 bits; here they are errors, as `ABS(-2147483648)` is.
 pub(crate) fn calculate(operator: BinaryOperator, left: i32, right: i32) -> Result<i32, &'static str> {
     const BEYOND: &str = "the result does not fit in 32 bits";
     match operator {

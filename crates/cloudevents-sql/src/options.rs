@@ -14,28 +14,28 @@ use crate::Functions;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// What an expression may be at most.
+    /// Upper bounds for expressions and for the text that functions return.
     pub limits: Limits,
-    /// The functions that expressions may call. The default is the built-in ones.
+    /// The functions that expressions may call. Default: the built-in ones.
     pub functions: Functions,
 }
 
 impl Options {
-    /// The same with these functions.
+    /// Returns a copy with these functions.
     pub fn with_functions(mut self, functions: Functions) -> Self {
         self.functions = functions;
         self
     }
 
-    /// The same with these limits.
+    /// Returns a copy with these limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 }
 
-/// What an expression may be at most. Beyond `length` and `depth` it does not parse; a text beyond `text` is an error of the function
-/// that would have made it.
+/// Upper bounds for expressions and for the text that functions return. An expression beyond `length` or `depth` does not parse. A
+/// function whose result is longer than `text` fails.
 ///
 /// ```
 /// let limits = cloudevents_sql::Limits::default();
@@ -47,9 +47,9 @@ pub struct Limits {
     /// Bytes of the expression's text. Default: 64 KiB. More than 1 MiB counts as 1 MiB.
     pub length: usize,
     /// Levels of nesting: of parentheses, and of the syntax tree, where `a AND b AND c` has three. Default: 200. More than 250 counts as
-    /// 250, which the stack of any thread has room for.
+    /// 250, which fits on the stack of any thread.
     pub depth: usize,
-    /// Bytes of a text that a function makes during evaluation. Default: 1 MiB.
+    /// Bytes of a text that a function returns. Default: 1 MiB.
     pub text: usize,
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn is_function_name(word: &str) -> bool {
 }
 
 impl<'t> Parser<'t> {
-    /// An expression of operators that bind at least so tightly.
+    /// Parses an expression of operators with at least this precedence.
     fn expression(&mut self, level: Level) -> Result<Node, ParseError> {
         self.nesting = self.nesting.saturating_add(1);
         if self.nesting > self.depth {

@@ -20,7 +20,7 @@ pub(crate) fn upper(text: Cow<'_, str>) -> Cow<'_, str> {
     text.to_uppercase().into()
 }
 
-/// `char::is_whitespace`, which trimming goes by, is the Unicode property White_Space.
+/// Removes white space as `char::is_whitespace` defines it: the Unicode property White_Space.
 pub(crate) fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => text.trim().into(),
@@ -43,8 +43,8 @@ pub(crate) fn right(text: &str, count: i32) -> Option<&str> {
     }
 }
 
-/// From a position, and so many characters of it, or all. A negative position counts from the end; 0 is nowhere. `None` for a position
-/// outside and for a negative number of characters.
+/// Returns `count` characters from a position, or all from there. Positions count from 1, negative ones from the end; position 0 gives
+/// the empty text. `None` for a position outside of the text, and for a negative count.
 pub(crate) fn substring(text: &str, position: i32, count: Option<i32>) -> Option<&str> {
     let count = count.map(usize::try_from).transpose().ok()?;
     let steps = usize::try_from(position.unsigned_abs()).ok()?;

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// A node of the syntax tree, with its place in the text.
 ///
-/// Two nodes are equal when they mean the same; where they stand in the text does not matter. [`Display`](fmt::Display) writes the
-/// expression with the parentheses it needs and no others, and what it writes parses to an equal tree.
+/// Two nodes are equal if they mean the same, wherever they are in the text. [`Display`](fmt::Display) writes the expression with the
+/// parentheses that it needs and no others; its output parses to an equal tree.
 ///
 /// ```
 /// use cloudevents_sql::{BinaryOperator, Expression, Syntax};
@@ -23,7 +23,7 @@ pub struct Node {
     pub(crate) span: Span,
     /// Levels of nodes, this one included.
     pub(crate) height: usize,
-    /// Whether it stands in parentheses of its own.
+    /// Whether it has parentheses around it in the text.
     pub(crate) enclosed: bool,
 }
 
@@ -83,12 +83,12 @@ impl Node {
         &self.kind
     }
 
-    /// Where it stands in the text, without parentheses around it.
+    /// Its place in the text, without parentheses around it.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// The nodes right below, from left to right.
+    /// The direct children, from left to right.
     pub fn children(&self) -> impl Iterator<Item = &Node> {
         let (one, two, list): (Option<&Node>, Option<&Node>, &[Node]) = match &self.kind {
             Syntax::Literal(_) | Syntax::Attribute(_) | Syntax::Exists(_) => (None, None, &[]),

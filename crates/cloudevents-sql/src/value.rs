@@ -91,7 +91,7 @@ impl<'a> Value<'a> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// The same value with text of its own.
+    /// Converts it into a value that owns its text.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Boolean(boolean) => Value::Boolean(boolean),
@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value without a copy of its text.
+    /// Borrows the value, without copying its text.
     pub(crate) fn borrowed(&self) -> Value<'_> {
         match self {
             Self::Boolean(boolean) => Value::Boolean(*boolean),
@@ -110,7 +110,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Writes the value as a literal of the language; a text that no literal can hold, as close to one as possible.
+/// Writes the value as a literal of the language. If no literal can hold a text, writes the closest possible one.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

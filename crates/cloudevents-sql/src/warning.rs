@@ -1,10 +1,10 @@
-//! What an expression may do that its author did not mean.
+//! Likely mistakes in valid expressions.
 
 use crate::Span;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A remark on an expression that parses: it can be evaluated, and most likely does not do what its author meant.
+/// A likely mistake in an expression that parses and can be evaluated.
 ///
 /// ```
 /// use cloudevents_sql::{Expression, WarningKind};
@@ -23,7 +23,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// What kind of remark it is.
+    /// The kind of the warning.
     pub fn kind(&self) -> WarningKind {
         self.kind
     }
@@ -33,7 +33,7 @@ impl Warning {
         self.span
     }
 
-    /// What is the matter, as a sentence without a full stop.
+    /// The problem, as a sentence without a full stop.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The kinds of remarks.
+/// The kinds of warnings.
 ///
 /// ```
 /// assert_eq!(cloudevents_sql::WarningKind::UnknownFunction.code(), "unknown-function");
@@ -53,23 +53,24 @@ impl fmt::Display for Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WarningKind {
-    /// The whole has the same value for every event.
+    /// The whole expression has the same value for every event.
     Constant,
     /// No event has an attribute of this name.
     ImpossibleName,
     /// A name of more than 20 characters, against a recommendation (CESQL 2.2).
     LongName,
-    /// AND, OR and XOR stand side by side: they bind equally, from left to right, and other engines read them from right to left.
+    /// AND, OR and XOR are mixed without parentheses. They have equal precedence and group from left to right; other engines group from
+    /// right to left.
     MixedLogic,
-    /// A part that always ends in an error, such as a cast that no value survives.
+    /// A part that always fails, such as a cast that fails for every value.
     NeverSucceeds,
     /// A comparison whose operands are never equal.
     NeverEqual,
     /// NOT binds more tightly than the operator behind its operand.
     NotBindsTighter,
-    /// As a filter nothing passes: the value is no Boolean.
+    /// No event passes it as a filter: its value is not a Boolean.
     NotBoolean,
-    /// No function of this name takes so many arguments.
+    /// No function with this name takes this number of arguments.
     UnknownFunction,
 }
 

@@ -4,7 +4,7 @@ use crate::Leniency;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a document is no filter or no subscription: where, and what is wrong there.
+/// Why a document is not a filter or a subscription: the place of the mistake, and what is wrong there.
 ///
 /// ```
 /// use cloudevents_subscriptions::Filters;

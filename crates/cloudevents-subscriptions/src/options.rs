@@ -25,12 +25,12 @@ pub struct FilterOptions {
 }
 
 impl FilterOptions {
-    /// To the letter: the same as the default.
+    /// Reads strictly by the specification. The same as the default.
     pub fn strict() -> Self {
         Self::default()
     }
 
-    /// The same with this leniency.
+    /// Returns a copy that also allows this leniency.
     pub fn allow(mut self, leniency: Leniency) -> Self {
         match leniency {
             Leniency::CesqlDialect => self.cesql = true,
@@ -54,7 +54,7 @@ impl FilterOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Leniency {
-    /// Knative's name of the dialect `sql`, which is `cesql`.
+    /// Accepts `cesql`, Knative's name for the dialect `sql`.
     CesqlDialect,
 }
 

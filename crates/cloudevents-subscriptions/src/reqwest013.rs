@@ -5,7 +5,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
 
-/// Talks to a subscription manager. The connection pool, TLS and headers are those of the reqwest client it is given.
+/// A client for a subscription manager. Connection pool, TLS and headers are those of the given reqwest client.
 ///
 /// ```no_run
 /// use cloudevents_subscriptions::{SubscriptionRequest, reqwest013::Subscriptions};
@@ -30,13 +30,13 @@ impl Subscriptions {
         Self { client, base: base.trim_end_matches('/').to_owned() }
     }
 
-    /// Creates a subscription, and returns it as the manager realised it.
+    /// Creates a subscription, and returns it as the manager created it.
     pub async fn create(&self, request: &SubscriptionRequest) -> Result<Subscription, ClientError> {
         let response = self.send(Method::POST, None, Some(request.to_json_with_secrets())).await?;
         read(expect(response, StatusCode::CREATED).await?).await
     }
 
-    /// The subscription of this id. `None`: there is none.
+    /// Returns the subscription with this id; `None` if it does not exist.
     pub async fn retrieve(&self, id: &str) -> Result<Option<Subscription>, ClientError> {
         self.one(Method::GET, id, None).await
     }
@@ -48,7 +48,7 @@ impl Subscriptions {
         items.iter().map(|item| Subscription::read_back(item.clone()).map_err(ClientError::Answer)).collect()
     }
 
-    /// Replaces the subscription of this id. `None`: there is none.
+    /// Replaces the subscription with this id; `None` if it does not exist.
     pub async fn update(
         &self,
         id: &str,
@@ -61,7 +61,7 @@ impl Subscriptions {
         self.one(Method::PUT, id, Some(body)).await
     }
 
-    /// Deletes the subscription of this id; whether there was one.
+    /// Deletes the subscription with this id. Returns whether it existed.
     pub async fn delete(&self, id: &str) -> Result<bool, ClientError> {
         let response = self.send(Method::DELETE, Some(id), None).await?;
         match response.status() {
@@ -110,9 +110,9 @@ impl Subscriptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The request did not get through, or its answer.
+    /// Sending the request or receiving the response failed.
     Transport(reqwest::Error),
-    /// The manager refused: the status, and the beginning of what it says.
+    /// The manager refused the request: the status, and the beginning of the body.
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),

@@ -8,30 +8,30 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-/// Keeps subscriptions: what stands behind the API.
+/// Stores subscriptions for the API.
 ///
-/// Futures are `Send`, so that a store may ask a database. [`InMemory`] is one that does not.
+/// Methods are asynchronous, so that a store can use a database. [`InMemory`] keeps subscriptions in memory.
 pub trait Store: Send + Sync + 'static {
-    /// Keeps a new subscription, under an id that no other has or had.
+    /// Stores a new subscription under an id that was never used before.
     fn create(
         &self,
         request: SubscriptionRequest,
     ) -> impl Future<Output = Result<Subscription, StoreError>> + Send;
 
-    /// The subscription of this id. `None`: there is none.
+    /// Returns the subscription with this id; `None` if it does not exist.
     fn retrieve(&self, id: &str) -> impl Future<Output = Result<Option<Subscription>, StoreError>> + Send;
 
     /// All subscriptions.
     fn query(&self) -> impl Future<Output = Result<Vec<Subscription>, StoreError>> + Send;
 
-    /// Replaces the subscription of this id, and returns the new one. `None`: there is none.
+    /// Replaces the subscription with this id, and returns the new one; `None` if it does not exist.
     fn update(
         &self,
         id: &str,
         request: SubscriptionRequest,
     ) -> impl Future<Output = Result<Option<Subscription>, StoreError>> + Send;
 
-    /// Takes out the subscription of this id, and returns it. `None`: there is none.
+    /// Deletes the subscription with this id, and returns it; `None` if it does not exist.
     fn delete(&self, id: &str) -> impl Future<Output = Result<Option<Subscription>, StoreError>> + Send;
 }
 
@@ -39,9 +39,9 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store does not accept this subscription; the reason is for the one who asked.
+    /// The store does not accept this subscription. The client sees the reason.
     Refused(String),
-    /// The store is out of order. The reason is for its operator, and is not given out.
+    /// The store failed. The reason is for the operator; the client does not see it.
     Failed(String),
 }
 
@@ -74,14 +74,14 @@ impl std::error::Error for StoreError {}
 pub struct InMemory {
     subscriptions: RwLock<BTreeMap<Box<str>, Subscription>>,
     most: usize,
-    /// How many there have been: no id is used twice.
+    /// The number of subscriptions ever created, so that no id is used twice.
     count: AtomicU64,
     /// Makes ids that cannot be guessed from others.
     ids: [RandomState; 2],
 }
 
 impl InMemory {
-    /// An empty store that keeps so many subscriptions at most, and refuses more.
+    /// Creates an empty store that holds at most this number of subscriptions, and refuses more.
     pub fn new(most: usize) -> Self {
         Self {
             subscriptions: RwLock::default(),

@@ -6,7 +6,7 @@ use cloudevents_core::{Event, Uri, UriReference};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
-/// A subscription that somebody asks for: all of the object but its id (Subscriptions API 3.2.1).
+/// A request for a subscription: the subscription object without its id (Subscriptions API 3.2.1).
 ///
 /// ```
 /// use cloudevents_subscriptions::{Protocol, SubscriptionRequest};
@@ -111,17 +111,17 @@ impl SubscriptionRequest {
         Ok(Parsed { value, repairs })
     }
 
-    /// The source whose events are wanted.
+    /// The source whose events are delivered; `None` for every source.
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// The types of events that are wanted. None at all is every type.
+    /// The types of events that are delivered. Empty: every type.
     pub fn types(&self) -> impl Iterator<Item = &str> {
         self.types.iter().flatten().map(|ty| &**ty)
     }
 
-    /// What modifies the generation of events; the manager says what keys there are.
+    /// Configuration for the producer of the events. The subscription manager defines the keys.
     pub fn config(&self) -> Option<&Map<String, Value>> {
         self.config.as_ref()
     }
@@ -136,7 +136,7 @@ impl SubscriptionRequest {
         &self.sink
     }
 
-    /// What authorises the delivery.
+    /// The credential for delivering to the sink.
     pub fn sinkcredential(&self) -> Option<&Credential> {
         self.sinkcredential.as_ref()
     }
@@ -146,12 +146,12 @@ impl SubscriptionRequest {
         &self.protocol
     }
 
-    /// Settings of the protocol. Those that the specification names have their types.
+    /// Settings of the protocol. Settings that the specification names have valid types.
     pub fn protocolsettings(&self) -> Option<&Map<String, Value>> {
         self.protocolsettings.as_ref()
     }
 
-    /// All that an event has to be like: the source, one of the types, and the filters, as filters.
+    /// Returns all conditions as filters: the source, the types, and the filters.
     pub fn selection(&self) -> Filters {
         // Neither a source nor a type is empty: the errors do not happen.
         let source = self.source().and_then(|source| Filter::exact([("source", source)]).ok());
@@ -170,7 +170,7 @@ impl SubscriptionRequest {
             && self.filters.as_ref().is_none_or(|filters| filters.matches(event))
     }
 
-    /// The JSON object with all secrets: for the one who keeps them.
+    /// Returns the JSON object with all secrets, to store it or to send it to the manager.
     pub fn to_json_with_secrets(&self) -> Value {
         self.write(true)
     }
@@ -196,7 +196,7 @@ impl SubscriptionRequest {
 }
 
 impl Subscription {
-    /// A subscription of this id.
+    /// Creates a subscription with this id.
     pub fn new(id: impl Into<Box<str>>, request: SubscriptionRequest) -> Self {
         Self { id: id.into(), request }
     }
@@ -209,7 +209,7 @@ impl Subscription {
         Ok(Self { id: required(members, "id", "SUBS-3.2.1-id-c")?.into(), request })
     }
 
-    /// Reads what a manager gives out: the same, where what is left of a credential without its secrets is left out.
+    /// Reads a subscription from a manager, without its credential, whose secrets the manager omits.
     #[cfg(feature = "reqwest013")]
     pub(crate) fn read_back(mut document: Value) -> Result<Self, Invalid> {
         if let Some(members) = document.as_object_mut() {
@@ -218,7 +218,7 @@ impl Subscription {
         Self::parse(document.to_string())
     }
 
-    /// Identifies it within its manager.
+    /// The id, unique within the manager.
     pub fn id(&self) -> &str {
         &self.id
     }

@@ -1,4 +1,4 @@
-//! What an event has to be like for filters to be true, as far as it can be looked up.
+//! The conditions that filters require of an event, as far as an index can look them up.
 
 use crate::{Conditions, Filter, Filters};
 use cloudevents_sql::{BinaryOperator, Node, Shape, Syntax, Value};
@@ -35,7 +35,7 @@ impl Key {
 /// One of these conditions holds.
 type Requirement = Vec<Key>;
 
-/// More alternatives than that are not worth it.
+/// With more alternatives than this, indexing costs more than it saves.
 const MOST: usize = 256;
 
 /// What has to hold for all filters to be true, and whether they are true when all of it holds.

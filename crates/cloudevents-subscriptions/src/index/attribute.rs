@@ -1,4 +1,4 @@
-//! What waits for values of one attribute.
+//! The index of one attribute: entries by the values that they require.
 
 use super::access::{Key, Way};
 use crate::trie::Trie;

@@ -1,4 +1,4 @@
-//! Of many filters, those that an event passes, without evaluating all.
+//! Finds the filters that an event passes without evaluating all of them.
 
 mod access;
 mod attribute;
@@ -15,12 +15,12 @@ use std::hash::Hash;
 
 pub use shared::SharedFilterIndex;
 
-/// Filters of many subscriptions, by a key of each.
+/// An index of the filters of many subscriptions, each with a key.
 ///
-/// Each subscription waits at a condition that its filters cannot be true without: an exact text of an attribute, which is looked up in a
-/// table, or its start or end, which is found by one walk along the text. Expressions of CESQL are looked into: `type = 'x'`,
-/// `type LIKE 'com.example.%'`, and what AND and OR make of such. Only those whose condition holds are evaluated, and those that have
-/// no such condition (`not`, comparisons of numbers) are evaluated for every event.
+/// Each subscription is indexed by a condition that its filters require: the exact text of an attribute, found in a hash table, or its
+/// prefix or suffix, found in a radix tree. CESQL expressions are analysed, too: `type = 'x'`, `type LIKE 'com.example.%'`, and
+/// combinations of these with AND and OR. For each event, only subscriptions whose condition holds are evaluated. Subscriptions without
+/// such a condition (`not`, comparisons of numbers) are evaluated for every event.
 ///
 /// ```
 /// use cloudevents_core::Event;
@@ -43,7 +43,7 @@ pub struct FilterIndex<K> {
     free: Vec<usize>,
     keys: HashMap<K, usize>,
     attributes: HashMap<Box<str>, AttributeIndex>,
-    /// Those that are evaluated for every event.
+    /// The entries that are evaluated for every event.
     rest: BTreeSet<usize>,
 }
 
@@ -51,7 +51,7 @@ pub struct FilterIndex<K> {
 struct Entry<K> {
     key: K,
     filters: Filters,
-    /// Where it waits: one of these conditions holds when the filters are true. None: for every event.
+    /// The conditions that it is indexed by: one of them holds if the filters are true. Empty: evaluated for every event.
     access: Vec<Key>,
     /// Whether the filters are true when the condition holds.
     proven: bool,
@@ -70,7 +70,7 @@ impl<K> Default for FilterIndex<K> {
 }
 
 impl<K: Clone + Eq + Hash> FilterIndex<K> {
-    /// An index of nothing.
+    /// Creates an empty index.
     pub fn new() -> Self {
         Self::default()
     }
@@ -80,17 +80,17 @@ impl<K: Clone + Eq + Hash> FilterIndex<K> {
         self.keys.len()
     }
 
-    /// Whether there is none.
+    /// Whether it has no subscriptions.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// How many are evaluated for every event, because nothing they require can be looked up.
+    /// The number of subscriptions that are evaluated for every event, because they require no condition that can be indexed.
     pub fn unindexed(&self) -> usize {
         self.rest.len()
     }
 
-    /// Adds the filters of a subscription, in place of those of the same key, which are returned.
+    /// Adds the filters of a subscription. Replaces the filters with the same key, and returns the old ones.
     pub fn insert(&mut self, key: K, filters: impl Into<Filters>) -> Option<Filters> {
         let filters = filters.into();
         let before = self.remove(&key);
@@ -114,7 +114,7 @@ impl<K: Clone + Eq + Hash> FilterIndex<K> {
         before
     }
 
-    /// Takes the filters of a subscription out.
+    /// Removes the filters of a subscription, and returns them.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<Filters>
     where
         K: Borrow<Q>,
@@ -180,7 +180,7 @@ impl<K: Clone + Eq + Hash> FilterIndex<K> {
         }
     }
 
-    /// How many others wait at these conditions already: the fewer, the more an event has to be special to find them.
+    /// The number of entries that are indexed by these conditions already. Fewer is better: the conditions are more selective.
     fn cost(&self, keys: &[Key]) -> usize {
         let others = |key: &Key| {
             let count = self.attributes.get(&key.attribute).map_or(0, |index| index.count(key));

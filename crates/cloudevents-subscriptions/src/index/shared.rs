@@ -31,17 +31,17 @@ impl<K> Default for SharedFilterIndex<K> {
 }
 
 impl<K: Clone + Eq + Hash> SharedFilterIndex<K> {
-    /// An index of nothing.
+    /// Creates an empty index.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the filters of a subscription, in place of those of the same key, which are returned.
+    /// Adds the filters of a subscription. Replaces the filters with the same key, and returns the old ones.
     pub fn insert(&self, key: K, filters: impl Into<Filters>) -> Option<Filters> {
         self.write().insert(key, filters)
     }
 
-    /// Takes the filters of a subscription out.
+    /// Removes the filters of a subscription, and returns them.
     pub fn remove(&self, key: &K) -> Option<Filters> {
         self.write().remove(key)
     }
@@ -58,7 +58,7 @@ impl<K: Clone + Eq + Hash> SharedFilterIndex<K> {
         self.read().len()
     }
 
-    /// Whether there is none.
+    /// Whether it has no subscriptions.
     pub fn is_empty(&self) -> bool {
         self.read().is_empty()
     }

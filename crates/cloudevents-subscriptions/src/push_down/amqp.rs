@@ -4,8 +4,8 @@ use super::PushedDown;
 use crate::{Conditions, Filter, Filters};
 use std::collections::BTreeSet;
 
-/// How events are in messages. That they are in binary mode is what the caller declares by making one: structured messages have no
-/// properties to filter on, and would be lost.
+/// How events are mapped to messages. Creating one declares that all events are sent in binary mode: structured messages have no
+/// properties to filter on, so the broker would filter them out.
 ///
 /// ```
 /// use cloudevents_subscriptions::{Filters, push_down};
@@ -24,13 +24,13 @@ pub struct AmqpProperties {
 }
 
 impl AmqpProperties {
-    /// Names of properties begin with `cloudEvents_`: any selector can have them.
+    /// Property names begin with `cloudEvents_`, which every selector syntax allows.
     pub fn underscore() -> Self {
         Self::new('_')
     }
 
-    /// Names of properties begin with `cloudEvents:`. They stand in double quotation marks, which the SQL of AMQP has, and not that of
-    /// JMS.
+    /// Property names begin with `cloudEvents:`. The selector puts them in double quotation marks, which AMQP's SQL allows and JMS's does
+    /// not.
     pub fn colon() -> Self {
         Self::new(':')
     }
@@ -40,8 +40,8 @@ impl AmqpProperties {
         Self { separator, texts: texts.into_iter().map(Box::from).collect() }
     }
 
-    /// The same, and properties of this extension attribute are always strings, too. Others may be numbers, booleans or timestamps,
-    /// which do not compare with texts, so that conditions on them are not pushed.
+    /// Also declares that publishers always send this extension attribute as a string. Other extensions may be numbers, Booleans or
+    /// timestamps, which do not compare with text, so conditions on them are not pushed.
     pub fn text(mut self, extension: &str) -> Self {
         self.texts.insert(extension.into());
         self
@@ -55,10 +55,10 @@ impl AmqpProperties {
     }
 }
 
-/// The selector for messages with these properties. `None`: there is nothing that can be pushed.
+/// Returns the selector for messages with these properties; `None` if no filter can be pushed.
 ///
-/// Filters are pushed as a whole: `exact`, `prefix` and `suffix` of attributes that are strings in the messages, and `all`, `any` and
-/// `not` of such. An attribute that a message does not have is a condition that is false, also below `not`, as the dialects want it.
+/// A filter is pushed whole or not at all: `exact`, `prefix` and `suffix` of attributes that are strings in the messages, and `all`, `any`
+/// and `not` of these. A condition on an absent attribute is false, also below `not`, as the dialects require.
 pub fn amqp(filters: &Filters, properties: &AmqpProperties) -> PushedDown<Option<String>> {
     let (mut pushed, mut rest) = (Vec::new(), Vec::new());
     for filter in filters {

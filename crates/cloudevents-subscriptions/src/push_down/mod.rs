@@ -1,8 +1,8 @@
-//! Filters that a broker evaluates: the part that it can, and the rest.
+//! Splits filters into a part that a broker evaluates and the rest.
 //!
-//! A broker knows nothing of events. What it can tell follows from how they are sent, and only the program knows that: it declares it by
-//! the function it calls and what it passes. What is pushed lets every event pass that the filters would, and often more: the rest has to
-//! be evaluated on what arrives.
+//! A broker does not know CloudEvents. What it can filter by depends on how publishers send events. The program declares that with the
+//! function that it calls and its arguments. The pushed part passes every event that the filters pass, and often more: evaluate the rest
+//! on what arrives.
 
 mod amqp;
 mod template;
@@ -14,11 +14,11 @@ pub use amqp::{AmqpProperties, amqp};
 pub use template::Template;
 pub use topic::{mqtt, nats};
 
-/// What a broker evaluates, and what is left.
+/// The part of filters that a broker evaluates, and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushedDown<P> {
     /// For the broker.
     pub pushed: P,
-    /// To be evaluated on every event that arrives. Empty: the broker does it all.
+    /// The filters to evaluate on every event that arrives. Empty if the broker evaluates all of them.
     pub rest: Filters,
 }

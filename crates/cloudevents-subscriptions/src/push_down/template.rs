@@ -3,7 +3,7 @@
 use crate::{Invalid, json};
 use cloudevents_core::Name;
 
-/// How publishers make a topic or subject of an event: `orders/{type}/{subject}`. `{{` and `}}` are braces.
+/// How publishers derive a topic or subject from an event: `orders/{type}/{subject}`. `{{` and `}}` are literal braces.
 ///
 /// ```
 /// use cloudevents_subscriptions::push_down::Template;
@@ -21,7 +21,7 @@ pub(super) enum Part {
 }
 
 impl Template {
-    /// Reads a template. The error is for a lone brace, and for what is no name of an attribute.
+    /// Parses a template. Errors: a single brace, or a name that is not a valid attribute name.
     pub fn parse(template: &str) -> Result<Self, Invalid> {
         let (mut parts, mut text) = (Vec::new(), String::new());
         let mut rest = template;

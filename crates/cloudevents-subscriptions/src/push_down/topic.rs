@@ -5,10 +5,10 @@ use super::{PushedDown, Template};
 use crate::{Conditions, Filter, Filters};
 use std::collections::BTreeMap;
 
-/// The topic filter to subscribe to, when every event is published to the topic that this template makes of it.
+/// Returns the topic filter to subscribe to, if every event is published to the topic that this template derives from it.
 ///
-/// That is what the caller declares, and that the value of each attribute in the template fills exactly one level: publishers send no
-/// event whose value has a `/` in it or is empty. `exact` conditions on attributes of the template are pushed; everything else is a `+`.
+/// By calling it, the program also declares that each attribute of the template fills exactly one topic level: publishers send no event
+/// whose value is empty or contains `/`. `exact` conditions on attributes of the template are pushed; every other attribute becomes a `+`.
 ///
 /// ```
 /// use cloudevents_subscriptions::{Filters, push_down};
@@ -24,11 +24,11 @@ pub fn mqtt(filters: &Filters, template: &Template) -> PushedDown<String> {
     push(filters, template, '/', "+", |text| !text.contains(['/', '+', '#', '\0']))
 }
 
-/// The subject to subscribe to, when every event is published to the subject that this template makes of it.
+/// Returns the subject to subscribe to, if every event is published to the subject that this template derives from it.
 ///
-/// That is what the caller declares, and that the value of each attribute in the template fills exactly one token: publishers send no
-/// event whose value has a `.` or white space in it or is empty. `exact` conditions on attributes of the template are pushed; everything
-/// else is a `*`.
+/// By calling it, the program also declares that each attribute of the template fills exactly one token: publishers send no event whose
+/// value is empty or contains `.` or white space. `exact` conditions on attributes of the template are pushed; every other attribute
+/// becomes a `*`.
 ///
 /// ```
 /// use cloudevents_subscriptions::{Filters, push_down};
