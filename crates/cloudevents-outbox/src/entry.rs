@@ -118,7 +118,7 @@ pub struct NewMessage {
     pub enqueued: SystemTime,
     /// When it may be sent.
     pub due: SystemTime,
-    /// When it is no longer worth sending, from [`Outgoing::expires_after`].
+    /// When the message expires, from [`Outgoing::expires_after`]. It is not sent after that.
     pub expires: Option<SystemTime>,
     /// The message, as JSON text without U+0000.
     pub body: String,

@@ -32,11 +32,11 @@ pub trait InboxStore: Send + Sync + 'static {
     fn forget(&self, before: SystemTime, limit: usize) -> impl Future<Output = Result<usize, Error>> + Send;
 }
 
-/// What an [`Inbox`] knows of an event when a consumer begins to handle it.
+/// The state of an event in an [`Inbox`] when a consumer begins to handle it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Begun {
-    /// Nothing: handle it, then [complete](Inbox::complete) or [abandon](Inbox::abandon) it.
+    /// The event is new. Handle it, then [complete](Inbox::complete) or [abandon](Inbox::abandon) it.
     First(Started),
     /// Another delivery of it is being handled, and its lease ends then. Do not accept this one: try again later.
     UnderWay(SystemTime),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// Stores messages durably, and delivers them at least once. Clones share the store and the counters.
 ///
-/// Most programs enqueue in a transaction of their own: see the modules of the stores.
+/// Most programs enqueue in the transaction that changes their own data: see the modules of the stores.
 ///
 /// ```
 /// # #[cfg(feature = "rusqlite041")] fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -16,7 +16,7 @@ pub enum State {
     Pending,
     /// The target has it.
     Delivered,
-    /// It was given up: see [`Record::reason`].
+    /// It is dead and is not tried again: see [`Record::reason`].
     Dead,
 }
 
@@ -154,7 +154,7 @@ pub struct Record {
     pub enqueued: SystemTime,
     /// When the next attempt may begin; while one is under way, when its lease ends.
     pub due: SystemTime,
-    /// When it was delivered or given up.
+    /// When it was delivered or became dead.
     pub ended: Option<SystemTime>,
     /// Why it is dead.
     pub reason: Option<Box<str>>,

@@ -28,8 +28,8 @@ pub trait Store: Send + Sync + 'static {
         until: SystemTime,
     ) -> impl Future<Output = Result<usize, Error>> + Send;
 
-    /// Records what came of leased messages. Settlements whose lease has passed to another worker change nothing but the health of
-    /// the target. Returns the number of the others.
+    /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
+    /// changes. Returns the number of settlements with a valid lease.
     fn settle(
         &self,
         settlements: Vec<Settlement>,
@@ -78,13 +78,13 @@ pub struct Claim {
     pub now: SystemTime,
     /// The most messages.
     pub limit: usize,
-    /// The most bytes of their texts. One message always fits.
+    /// The maximum size of the messages' texts in bytes. One message always fits.
     pub bytes: usize,
     /// How long the messages are leased.
     pub lease: Duration,
-    /// The most messages of a target, except for those in `rooms`.
+    /// The maximum number of messages of a target, except for targets in `rooms`.
     pub per_target: usize,
-    /// The most messages of these targets, sorted by target.
+    /// The maximum numbers of messages of single targets, sorted by target.
     pub rooms: Vec<(Arc<str>, usize)>,
     /// The target after which to begin; the first one, if `None`.
     pub after: Option<Arc<str>>,
@@ -96,7 +96,7 @@ impl Claim {
         Self { now, limit, bytes: 64 << 20, lease, per_target: limit, rooms: Vec::new(), after: None }
     }
 
-    /// The most messages of this target.
+    /// Returns the maximum number of messages to claim of this target.
     pub fn room(&self, target: &str) -> usize {
         let place = self.rooms.binary_search_by(|(name, _)| (**name).cmp(target)).ok();
         place.and_then(|place| self.rooms.get(place)).map_or(self.per_target, |(_, room)| *room)
@@ -110,7 +110,7 @@ pub struct Claimed {
     pub messages: Vec<ClaimedMessage>,
     /// Where to begin the next claim. `None` after the last target.
     pub next: Option<Arc<str>>,
-    /// Whether a target had as many messages as there was room, and perhaps has more.
+    /// Whether a target reached its maximum number of messages, so that more may be due.
     pub has_more: bool,
 }
 
@@ -127,9 +127,9 @@ pub struct ClaimedMessage {
     pub attempt: u32,
     /// When the message was enqueued or last replayed.
     pub started: SystemTime,
-    /// When it is no longer worth sending.
+    /// When the message expires. It is not sent after that.
     pub expires: Option<SystemTime>,
-    /// How the target did.
+    /// The health of the target.
     pub health: Health,
     /// The message as the store keeps it.
     pub body: String,
@@ -147,7 +147,7 @@ impl ClaimedMessage {
 pub struct Ticket {
     /// The number of the message.
     pub number: u64,
-    /// How often the message was claimed or replayed. Another number means another owner.
+    /// How often the message was claimed or replayed. If the number has changed, the message has another owner.
     pub claim: u64,
 }
 

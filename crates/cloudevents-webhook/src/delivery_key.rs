@@ -17,7 +17,7 @@ use std::fmt;
 /// assert_ne!(key, DeliveryKey::of_event("/order", "s1"));
 /// ```
 ///
-/// A sender chooses its ids. Give each sender a webhook and a store of its own, or a prefix in a shared one, so that none of them can
+/// A sender chooses its ids. Give each sender its own webhook and its own store, or a prefix in a shared one, so that none of them can
 /// pass off its deliveries as those of another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeliveryKey([u8; 32]);

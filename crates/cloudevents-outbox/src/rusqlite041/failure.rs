@@ -3,7 +3,7 @@
 use cloudevents_core::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
-/// A locked database and a full or failing disk may pass; all else does not.
+/// A locked database and a full or failing disk are temporary errors; all others are permanent.
 pub(crate) fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     let kind = match code {

@@ -96,7 +96,7 @@ pub(super) fn set_health(connection: &Connection, target: &str, health: &Health)
     if health.is_clear() { Ok(()) } else { write_health(connection, target, health).map_err(failed) }
 }
 
-/// A target that the program has disabled stays so, whatever came of messages under way.
+/// A target that the program has disabled stays disabled, whatever the results of messages under way.
 fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
     if health.is_clear() {
         connection

@@ -2,7 +2,7 @@
 
 use cloudevents_core::{Error, ErrorKind};
 
-/// What a server that restarts, fails over or is out of resources reports, and deadlocks. All else does not pass.
+/// Temporary errors: deadlocks, and those of a server that restarts, fails over or is out of resources. All others are permanent.
 const PASSES: &[&str] = &["08", "40", "53", "57P", "58", "55P03", "25006"];
 
 pub(crate) fn failed(error: tokio_postgres::Error) -> Error {

@@ -1,6 +1,6 @@
 //! The store in PostgreSQL, on tokio-postgres 0.7.
 //!
-//! An event is enqueued in the transaction that makes the change it tells of, so that both happen or neither:
+//! Enqueue an event in the transaction that makes the change it reports, so that either both are stored or neither:
 //!
 //! ```no_run
 //! # async fn place(client: &mut tokio_postgres::Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -141,7 +141,7 @@ pub(super) async fn set_health(client: &mut Client, target: &str, health: &Healt
     transaction.commit().await.map_err(failed)
 }
 
-/// A target that the program has disabled stays so, whatever came of messages under way.
+/// A target that the program has disabled stays disabled, whatever the results of messages under way.
 async fn write_health(client: &impl GenericClient, target: &str, health: &Health) -> Result<(), Error> {
     if health.is_clear() {
         let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled";

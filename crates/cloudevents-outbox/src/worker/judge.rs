@@ -1,4 +1,4 @@
-//! What becomes of a message after an attempt, and of its target.
+//! Decides what happens to a message and its target after an attempt.
 
 use crate::{
     Attempt, Health, OutboxOptions, Step,

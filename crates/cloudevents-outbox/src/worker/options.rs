@@ -26,9 +26,9 @@ pub struct OutboxOptions {
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,
-    /// The most messages that the worker holds at a time, and the most bytes of their texts. Default: 1,024, and 64 MiB.
+    /// The maximum number of messages that the worker holds at a time, and their maximum size. Default: 1,024, and 64 MiB.
     pub in_flight: Bounds,
-    /// The most messages of one target that the worker holds at a time. It begins with four, and adds one for each delivery, so that
+    /// The maximum number of messages of one target that the worker holds. It begins with four, and adds one for each delivery, so that
     /// many targets that hang leave room for the others. Default: 64.
     pub per_target: usize,
     /// How long an attempt may take. The sender may still deliver a message after that. Default: 30 seconds.
@@ -72,7 +72,7 @@ pub struct OutboxMetrics {
     pub delivered: u64,
     /// Attempts that failed and will be repeated.
     pub retried: u64,
-    /// Messages that were given up.
+    /// Messages that became dead letters.
     pub dead: u64,
     /// Pauses of unavailable targets.
     pub pauses: u64,

@@ -17,7 +17,7 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
         Self { future, stop }
     }
 
-    /// Runs until this future is ready. Then it takes no more messages, waits for attempts under way, and records what came of them.
+    /// Runs until this future is ready. Then it takes no more messages, waits for attempts under way, and records their results.
     /// Any future works: `ctrl_c()`, a channel, a timer.
     pub async fn until<S: Future>(self, shutdown: S) -> Result<(), Error> {
         let mut run = pin!(self.future);
@@ -31,7 +31,7 @@ impl<F: Future<Output = Result<(), Error>>> Run<F> {
     }
 }
 
-/// Runs until the store fails for good.
+/// Runs until the store returns an error that is not temporary.
 impl<F: Future<Output = Result<(), Error>> + Send + 'static> IntoFuture for Run<F> {
     type Output = Result<(), Error>;
     type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send>>;

@@ -4,12 +4,13 @@ use super::retry_after;
 use http::{HeaderMap, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 
-/// Whose rules say which responses are worth another attempt.
+/// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target
+/// is retired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Practice {
-    /// The CloudEvents webhook specification, and RFC 9110 where it leaves the meaning to HTTP: what says that the request itself is at
-    /// fault is not tried again; 408, 425, 429 and server errors are.
+    /// The CloudEvents webhook specification, and RFC 9110 where the specification leaves the meaning to HTTP: 408, 425, 429, and 5xx
+    /// except 501, 505 and 506 are tried again. Other statuses mean that the request itself is at fault.
     #[default]
     CloudEvents,
     /// [Knative](https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md): 404, 408, 409, 429 and 5xx are tried again.

@@ -23,13 +23,13 @@ pub enum TargetState {
     Disabled(Reason),
 }
 
-/// Why a target is not delivered to.
+/// Why no deliveries are sent to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The application wants it so.
+    /// The application paused or disabled the target.
     Operator,
-    /// The target is overloaded, and said for how long (429, or 503 with `Retry-After`).
+    /// The target is overloaded (429, or 503 with `Retry-After`).
     Throttled,
     /// Too many deliveries failed, one after the other.
     Failing,
@@ -55,11 +55,11 @@ impl fmt::Display for Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Admission {
-    /// Be sent. Record how it went.
+    /// Send it, and record the result.
     Send,
-    /// Wait until this time, or for a change of the state where there is none.
+    /// Wait until this time; with `None`, until the state changes.
     Wait(Option<Instant>),
-    /// Be given up.
+    /// Give it up, for this reason.
     Refuse(Reason),
 }
 
@@ -99,7 +99,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// An active target that is paused after this many failures in a row, at first for this long and at most for that long.
+    /// Creates an active target. It is paused after `threshold` failures in a row: at first for `first`, and at most for `longest`.
     pub fn new(threshold: u32, first: Duration, longest: Duration) -> Self {
         let threshold = threshold.max(1);
         Self { state: TargetState::Active, threshold, first, longest, failures: 0, probing: false }
@@ -110,7 +110,7 @@ impl Health {
         &self.state
     }
 
-    /// What a delivery may do now. After [`Admission::Send`], [`record`](Self::record) or [`forget`](Self::forget) has to follow.
+    /// What a delivery may do now. After [`Admission::Send`], call [`record`](Self::record) or [`forget`](Self::forget).
     pub fn admit(&mut self, now: Instant) -> Admission {
         match &self.state {
             TargetState::Active => Admission::Send,
@@ -125,7 +125,7 @@ impl Health {
         }
     }
 
-    /// Records how a delivery went that was sent at some time after its admission.
+    /// Records the result of a delivery that was admitted.
     pub fn record(&mut self, conclusion: Conclusion, now: Instant) {
         self.probing = false;
         match conclusion {

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 /// How long a response requests to wait: seconds, or a date, of which the time that is left counts (RFC 9110, section 10.2.3).
 ///
-/// `None` where the header is absent, repeated or malformed. A date that has passed is no wait. A number of seconds beyond 64 bits is
-/// the longest wait.
+/// `None` if the header is absent, repeated or malformed. A date that has passed is a wait of zero. A number of seconds beyond 64 bits
+/// is the longest possible wait.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let mut values = headers.get_all(header::RETRY_AFTER).iter();
     let (value, more) = (values.next()?, values.next());

@@ -86,8 +86,7 @@ impl Schedule {
         self
     }
 
-    /// Sets the part of each wait, in percent up to 100, that is drawn by chance, so that targets that were down are not met by all
-    /// deliveries at once.
+    /// Sets the random part of each wait, in percent up to 100, so that a target that was down does not get all deliveries at once.
     pub fn with_jitter(mut self, percent: u32) -> Self {
         self.jitter = percent.min(100);
         self
@@ -98,7 +97,7 @@ impl Schedule {
         self.deadline
     }
 
-    /// Whether there is a second attempt at all.
+    /// Whether a failed delivery is tried again.
     pub fn has_retries(&self) -> bool {
         !self.waits.is_empty()
     }

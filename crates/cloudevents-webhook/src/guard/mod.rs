@@ -43,7 +43,7 @@ use url::{Host, Url};
 
 /// Decides which URLs may be requested. The default allows `https` on port 443 to public addresses.
 ///
-/// Each method allows more. None of them is for URLs of the operator's own, which need no guard.
+/// Each method allows more URLs. URLs that the operator configures need no guard.
 #[derive(Clone, Debug, Default)]
 pub struct UrlGuard {
     http: bool,
@@ -76,7 +76,7 @@ impl UrlGuard {
         self
     }
 
-    /// Also allows the addresses of this network, whatever they are for: `10.1.0.0/16` for targets in a network of one's own.
+    /// Also allows the addresses of this network, whatever they are for: `10.1.0.0/16` for targets in the operator's network.
     pub fn allow_network(mut self, network: Network) -> Self {
         self.networks.push(network);
         self
@@ -156,10 +156,10 @@ impl Target<'_> {
         self.url.host_str().filter(|_| self.address.is_none())
     }
 
-    /// Checks every address that the name resolves to, and keeps them. One that is not allowed refuses the URL: a name that leads to
-    /// both a public and a private address is not one to trust.
+    /// Checks every address that the name resolves to, and keeps them. If one of them is not allowed, the URL is refused: a name that
+    /// resolves to both public and private addresses cannot be trusted.
     ///
-    /// Where the host is an address, that address is kept and `addresses` are checked only.
+    /// If the host is an address, only that address is kept; `addresses` are checked, too.
     pub fn pin(self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<PinnedTarget, Refusal> {
         let mut pinned = Vec::new();
         for address in self.address.into_iter().chain(addresses) {

@@ -37,7 +37,7 @@ impl AllowedOrigins {
         Ok(allowed)
     }
 
-    /// Allows every sender. Whoever finds the URL can then have any system deliver to it.
+    /// Allows every sender. Anyone who finds the URL can then make any system deliver to it.
     pub fn any() -> Self {
         Self { any: true, exact: Vec::new(), below: Vec::new() }
     }

@@ -34,7 +34,7 @@ impl Consent {
     /// | without `WebHook-Request-Origin`: not a validation request | 405 with `Allow: POST` |
     /// | with a malformed or repeated header | 400 |
     ///
-    /// The callback of the request plays no part: whether and when to call it is for [`pending`](Self::pending).
+    /// The callback of the request is ignored. To decide later and call it, use [`pending`](Self::pending).
     pub fn respond(&self, request: &Parts) -> Response<()> {
         let refused = |status| builder(status).body(());
         let response = match read(&request.headers) {

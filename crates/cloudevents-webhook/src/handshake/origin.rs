@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// The DNS name that stands for a sending system: `eventemitter.example.com` (webhook specification, 4.1.2).
+/// The DNS name that identifies a sending system: `eventemitter.example.com` (webhook specification, 4.1.2).
 ///
 /// It is kept in lower case, without a final dot, and compared as a whole.
 ///

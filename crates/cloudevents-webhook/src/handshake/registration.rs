@@ -4,7 +4,7 @@ use super::{Origin, REQUEST_CALLBACK, REQUEST_ORIGIN, REQUEST_RATE, Rate};
 use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderValue, Method, Request};
 
-/// What a sender asks a target for: who it is, and at which rate it wants to deliver.
+/// A sender's request for consent: its origin, the rate at which it wants to deliver, and a callback.
 #[derive(Clone, Debug)]
 pub struct Registration {
     origin: Origin,
@@ -41,7 +41,7 @@ impl Registration {
         self.rate
     }
 
-    /// The validation request to this URL, which has to be the one that is delivered to.
+    /// Returns the validation request to this URL, which must be the URL that events are delivered to.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn request(&self, url: &str) -> Result<Request<()>, Error> {

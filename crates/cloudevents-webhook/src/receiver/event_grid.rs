@@ -26,7 +26,7 @@ impl Subscriptions {
                 .is_some_and(|name| self.0.iter().any(|known| known.eq_ignore_ascii_case(name)))
     }
 
-    /// The response that repeats the code: 200, as Event Grid wants it. `None` where the body is no validation event.
+    /// Returns the response that repeats the code: 200, as Event Grid requires. `None` if the body is not a validation event.
     pub(super) fn respond(&self, body: &[u8]) -> Option<Response<Bytes>> {
         let events: Value = serde_json::from_slice(body.get(..LONGEST).map_or(body, |_| &[])).ok()?;
         let [event] = events.as_array()?.as_slice() else { return None };

@@ -16,11 +16,11 @@ pub enum Begun {
     Finished,
 }
 
-/// Tells one attempt at a delivery from a later one, after the store gave up on the first.
+/// Distinguishes an attempt at a delivery from later ones, which begin when the claim of the first has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim(pub u64);
 
-/// The claim of a delivery: among the extensions of its request, where the webhook has an idempotency store.
+/// The claim of a delivery. If the webhook has an idempotency store, it is in the extensions of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryClaim {
     /// The delivery.

@@ -69,10 +69,11 @@ impl WebhookOptions {
         }
     }
 
-    /// Grants at most this rate, and holds each origin to it: beyond it, deliveries get 429 with `Retry-After`. Without handshake, the
-    /// rate is that of all senders together. Default: no limit.
+    /// Grants at most this rate to each origin, and enforces it: deliveries beyond it get 429 with `Retry-After`. Without handshake, the
+    /// limit is for all senders together. Default: no limit.
     ///
-    /// A minute's worth may come at once. 1,024 origins have an account of their own at a time; more share one.
+    /// A burst may be as large as the rate of one minute. At most 1,024 origins are counted separately at a time; further ones share one
+    /// limit.
     pub fn highest_rate(mut self, rate: Rate) -> Self {
         self.highest_rate = rate;
         self
@@ -100,7 +101,7 @@ impl WebhookOptions {
 
     /// Accepts deliveries with a valid signature only.
     ///
-    /// Where the signature covers the body and not the attributes of binary mode, messages in binary mode get 415: anybody on the way
+    /// Where the signature covers the body and not the attributes of binary mode, messages in binary mode get 415: anyone on the way
     /// could have changed their type or source.
     pub fn signature(mut self, verifier: impl Verify + 'static) -> Self {
         self.signature = Some(Arc::new(verifier));
@@ -155,8 +156,8 @@ impl WebhookOptions {
         self
     }
 
-    /// Responds so that these senders understand it: a refusal for good that they would take for a failure, and repeat, becomes 400
-    /// where they give up at that. Event Grid repeats after 404, 415 and 422, for example.
+    /// Chooses status codes that these senders interpret correctly. If senders would retry after the status of a permanent refusal, but not
+    /// after 400, the response is 400. For example, Event Grid retries after 404, 415 and 422. Default: [`Practice::CloudEvents`].
     pub fn senders(mut self, practice: Practice) -> Self {
         self.practice = practice;
         self

@@ -30,7 +30,7 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Origins with an account of their own.
+/// The number of origins whose deliveries are counted separately.
 const ACCOUNTS: usize = 1024;
 
 /// A target of deliveries. Clones are the same target.

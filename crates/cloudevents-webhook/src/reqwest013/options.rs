@@ -22,26 +22,26 @@ use std::{num::NonZeroU32, time::Duration};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WebhookSenderOptions {
-    /// What is the same for every protocol.
+    /// Options that every protocol has.
     pub sender: SenderOptions,
     /// Who sends: the name in `WebHook-Request-Origin`, of handshakes and of deliveries.
     pub origin: Origin,
     /// When deliveries are tried again, and when they are given up. Default: [`Schedule::cloudevents`]. A schedule without waits makes one
     /// attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
     pub schedule: Schedule,
-    /// Which responses are worth another attempt. Default: [`Practice::CloudEvents`].
+    /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
     /// How long one request may take, with its response. Default: 30 seconds.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     pub in_flight: Bounds,
-    /// The same for each target, in deliveries. Default: 64. With 1, deliveries to a target keep their order.
+    /// Upper bound of such deliveries for each target. Default: 64. With 1, deliveries to a target keep their order.
     pub per_target: usize,
-    /// How many instances of this service deliver as the same origin: each keeps to its part of the granted rate. Default: 1.
+    /// How many instances of this service deliver with the same origin. Each uses its share of the granted rate. Default: 1.
     pub instances: NonZeroU32,
-    /// What happens to targets that know no handshake. Default: they are refused.
+    /// What happens to targets that do not support the handshake. Default: deliveries to them are refused.
     pub without_consent: WithoutConsent,
-    /// How long consent counts before the target is asked again. Default: a day.
+    /// How long consent is valid before it is requested again. Default: a day.
     pub grant_lifetime: Duration,
     /// The URL at which targets can agree later, without query. Requests to it go to
     /// [`WebhookSender::callback`](super::WebhookSender::callback). Default: none is offered.
@@ -52,14 +52,14 @@ pub struct WebhookSenderOptions {
     pub failures: u32,
     /// The first pause after failures, which doubles. Default: 5 seconds.
     pub first_pause: Duration,
-    /// The longest pause after failures. Default: 5 minutes. What a target requests itself is not shortened.
+    /// The longest pause after failures. Default: 5 minutes. A wait that the target requests may be longer.
     pub longest_pause: Duration,
     pub(super) undelivered: Option<Sink>,
 }
 
-/// What happens to a target that knows no handshake (webhook specification, 4: WEBHOOK-4-b).
+/// What happens to a target that does not support the handshake (webhook specification, 4: WEBHOOK-4-b).
 ///
-/// A target that refuses in the handshake (401, 403, a grant for another origin) is refused with either.
+/// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WithoutConsent {
@@ -93,7 +93,7 @@ impl WebhookSenderOptions {
         }
     }
 
-    /// Gives deliveries that are given up to this sink, before their outcome is the error.
+    /// Stores abandoned deliveries in this sink before their outcome is reported as an error.
     pub fn with_undelivered(mut self, sink: impl UndeliveredSink) -> Self {
         self.undelivered = Some(Sink::new(sink));
         self

@@ -50,7 +50,7 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
 /// without retries, to have each event delivered at least once.
 ///
-/// [`Outgoing::to`] names the target; without it, there has to be one only. Headers of an [`Outgoing`] become headers of the requests.
+/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the requests.
 ///
 /// Every request goes through the guard of the client: `https`, to public addresses, without redirects or proxies.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ impl WebhookSender {
         self.0.shared.callbacks.respond(request, &self.0.shared.options)
     }
 
-    /// The state of a target; `None` where there is no such target.
+    /// Returns the state of a target; `None` if it does not exist.
     pub fn state(&self, target: &str) -> Option<TargetState> {
         self.0.targets.get(target).map(|entry| entry.state())
     }

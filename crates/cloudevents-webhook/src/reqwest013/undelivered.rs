@@ -1,4 +1,4 @@
-//! What becomes of deliveries that are given up.
+//! Deliveries that were given up.
 
 use cloudevents_core::Error;
 use cloudevents_transport::Outgoing;
@@ -11,7 +11,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration, time::SystemTime};
 pub struct Undelivered {
     /// The target's name.
     pub target: Arc<str>,
-    /// The id of the delivery, which all attempts had.
+    /// The id of the delivery, the same for all attempts.
     pub id: Box<str>,
     /// The message.
     pub outgoing: Outgoing,
@@ -31,7 +31,7 @@ pub struct Attempt {
     pub latency: Duration,
     /// The status of the response, if there was one.
     pub status: Option<StatusCode>,
-    /// What went wrong: with the beginning of the response, up to 1 KiB.
+    /// The error, with the beginning of the response, up to 1 KiB.
     pub error: Error,
 }
 
@@ -52,7 +52,7 @@ pub struct Attempt {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait UndeliveredSink: Send + Sync + 'static {
-    /// Returns when the delivery is stored. An error is logged; the outcome of the delivery is an error anyhow.
+    /// Stores the delivery, and returns when it is stored. An error is logged. The outcome of the delivery is an error in either case.
     fn put(&self, delivery: Undelivered) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
