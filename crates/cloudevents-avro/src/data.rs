@@ -1,4 +1,4 @@
-//! Payloads: the branches of `data`, and the JSON values that some of them stand for.
+//! Payloads: the branches of `data`, and the JSON values that some of them represent.
 
 use crate::{
     datum::{Items, Reader},
@@ -55,7 +55,7 @@ impl Found {
     }
 }
 
-/// The payload of a branch that stands for a JSON value. `value` is at the branch's index.
+/// The payload of a branch that represents a JSON value. `value` is at the branch's index.
 #[cold]
 fn json<'a>(
     value: Reader<'a>,
@@ -103,7 +103,7 @@ struct Open {
     names: usize,
 }
 
-/// The maps and arrays of the schema. A `CloudEventData` stands for the object of its map.
+/// The maps and arrays of the schema. A `CloudEventData` represents the object in its map.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     /// `data` itself: a map of null, boolean, record, double, string.

@@ -75,9 +75,9 @@ pub fn decode(document: impl Into<Bytes>) -> Result<Event, Error> {
     reading::document(document.into(), &DecodeOptions::default()).map(|decoded| decoded.value)
 }
 
-/// Returns the document of one event, and what the format cannot hold exactly.
+/// Returns the document of one event, and the losses: what the format cannot represent exactly.
 ///
-/// An error is of kind [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion): the format has 1.0 only.
+/// Errors: [`UnsupportedSpecversion`](cloudevents_core::ErrorKind::UnsupportedSpecversion) for specversion 0.3, which the format does not have.
 pub fn encode(event: &Event) -> Result<(Vec<u8>, Losses), Error> {
     Cbor::new().to_vec(event)
 }

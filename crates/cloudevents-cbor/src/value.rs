@@ -274,7 +274,7 @@ pub(crate) fn is_upper_case(timestamp: &[u8]) -> bool {
     timestamp.get(10) != Some(&b't') && timestamp.last() != Some(&b'z')
 }
 
-/// Reports the type that an extension loses, because one tag stands for both.
+/// Reports the type that an extension loses, because both types have the same tag.
 #[inline]
 pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
     if let Value::UriReference(reference) = value

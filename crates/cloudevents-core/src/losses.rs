@@ -4,7 +4,7 @@ use crate::{Error, ErrorKind, Event};
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-/// What a format or protocol could not hold exactly; usually nothing.
+/// The parts of an event that a format or protocol could not represent exactly. Usually empty.
 ///
 /// ```
 /// use cloudevents_core::{ErrorKind, Loss, Losses};
@@ -146,7 +146,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Returns what binary mode loses of an event: the type URL of a protobuf `Any`. The same for every protocol with the payload as body.
+/// Returns the losses of binary mode: the type URL of a protobuf `Any`. They are the same for every protocol whose body is the payload.
 ///
 /// ```
 /// use cloudevents_core::{Event, Payload, codec::binary_mode_losses};

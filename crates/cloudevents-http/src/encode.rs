@@ -129,7 +129,7 @@ pub trait BuilderExt: Sized {
     /// Adds this event in structured mode.
     ///
     /// A value that the format cannot hold is an error of kind [`Inexact`](ErrorKind::Inexact); [`encode`] returns it as a loss. An
-    /// attribute that loses its type only is no error: a Timestamp extension becomes a String in JSON.
+    /// attribute that loses only its type is not an error: a Timestamp extension becomes a String in JSON.
     fn structured_event(self, event: &Event, format: &dyn Format) -> Result<Self::Message, Error> {
         self.message(&kept(Message::structured(event, format)?)?)
     }

@@ -1,4 +1,4 @@
-//! Headers that are no attributes.
+//! Headers that are not attributes.
 
 use crate::name;
 use cloudevents_core::{Error, ErrorKind};
@@ -14,7 +14,7 @@ pub(crate) fn add(headers: &mut HeaderMap, outgoing: &Outgoing) -> Result<(), Er
     Ok(())
 }
 
-/// A header that is no attribute.
+/// Checks a header that is not an attribute.
 fn header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> {
     let invalid = |what: &str| {
         Error::new(ErrorKind::InvalidName).with_detail(format!("the header `{}` {what}", name.escape_debug()))

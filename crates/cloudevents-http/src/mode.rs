@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// Whether a message bears a mark of CloudEvents: a media type under `application/cloudevents`, or a `ce-` header.
 ///
-/// A message without one is not a CloudEvent, which is no mistake where an endpoint takes other things, too. A message with one
+/// A message without a mark is not a CloudEvent, which is normal at an endpoint that also takes other messages. A message with a mark
 /// may still be malformed. The headers are those of [`decode`](crate::decode).
 ///
 /// ```

@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What a header of this name is, in whatever letter case it came.
+/// Classifies a header by its name, in any letter case.
 #[inline]
 pub(crate) fn kind(header: &str) -> Kind {
     match header.as_bytes() {

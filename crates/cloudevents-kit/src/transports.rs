@@ -189,7 +189,7 @@ fn websockets(transports: Transports) -> Transports {
 /// Opens a sender for this URL: `http://host/path`, `kafka://host/topic` or `amqp://host/queue`, for example.
 ///
 /// Errors: [`InvalidUrl`](crate::ErrorKind::InvalidUrl); [`Unsupported`](crate::ErrorKind::Unsupported) for a scheme that this build
-/// cannot send to, with the feature to turn on as help; and errors of the transport when it cannot connect.
+/// cannot send to, whose help names the feature to turn on; and errors of connecting.
 pub async fn connect_sender(url: &str) -> Result<Sender, Error> {
     transports().sender(url).await.map_err(|error| name_feature(error, url, SENDERS))
 }

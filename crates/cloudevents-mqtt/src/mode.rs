@@ -10,7 +10,8 @@ use cloudevents_json::Json;
 /// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`; over
 /// MQTT 3.1.1, a payload that is a JSON object with a `specversion`.
 ///
-/// A message without one is somebody else's, which on a mixed topic is no mistake; one that has a mark may still be malformed.
+/// A message without a mark is not a CloudEvent, which is normal on a topic with other messages. A message with a mark may still be
+/// malformed.
 ///
 /// ```
 /// use cloudevents_mqtt::{MqttMessage, is_cloudevent};

@@ -6,7 +6,7 @@ use cloudevents_core::codec::TextBuffer;
 
 /// The parts of a PUBLISH packet that an event is mapped to, of no client library in particular.
 ///
-/// Cloning counts references, but for the list of user properties.
+/// Cloning is cheap: only the list of user properties is copied.
 ///
 /// ```
 /// use cloudevents_mqtt::MqttMessage;

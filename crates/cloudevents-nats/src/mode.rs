@@ -13,7 +13,8 @@ use cloudevents_json::Json;
 /// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header; without any
 /// headers, a payload that is a JSON object with a `specversion`.
 ///
-/// A message without one is somebody else's, which on a mixed subject is no mistake; one that has a mark may still be malformed.
+/// A message without a mark is not a CloudEvent, which is normal on a subject with other messages. A message with a mark may still be
+/// malformed.
 ///
 /// ```
 /// use cloudevents_nats::{NatsMessage, is_cloudevent};

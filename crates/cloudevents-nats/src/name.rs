@@ -3,7 +3,7 @@
 use cloudevents_core::codec::TextBuffer;
 use std::borrow::Cow;
 
-/// What carries the media type of a document. In binary mode it has no meaning: `datacontenttype` has a header of its own.
+/// The header with the media type of a document. It has no meaning in binary mode: `datacontenttype` has its own header.
 pub(crate) const CONTENT_TYPE: &str = "content-type";
 /// The prefix of every attribute.
 pub(crate) const PREFIX: &str = "ce-";

@@ -5,7 +5,7 @@ use cloudevents_core::codec::TextBuffer;
 
 /// The parts of a NATS message that an event is mapped to, of no client library in particular.
 ///
-/// Cloning counts references, but for the list of headers.
+/// Cloning is cheap: only the list of headers is copied.
 ///
 /// ```
 /// use cloudevents_nats::NatsMessage;

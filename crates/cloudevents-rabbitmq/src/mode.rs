@@ -13,7 +13,8 @@ use cloudevents_core::{
 /// Whether a message bears a mark of CloudEvents: a `content-type` under `application/cloudevents`, a header that begins with `ce-`,
 /// `cloudEvents_` or `cloudEvents:`, or all four of the headers `specversion`, `id`, `source` and `type`.
 ///
-/// A message without one is somebody else's, which on a mixed queue is no mistake; one that has a mark may still be malformed.
+/// A message without a mark is not a CloudEvent, which is normal on a queue with other messages. A message with a mark may still be
+/// malformed.
 ///
 /// ```
 /// use cloudevents_rabbitmq::{RabbitMessage, is_cloudevent};

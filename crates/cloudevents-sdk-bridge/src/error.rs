@@ -5,8 +5,8 @@ use std::fmt;
 
 /// All reasons why an event cannot be converted, each with its attribute (`data` for the payload).
 ///
-/// Events of the SDK may violate the specification: the kinds are then those of the mistakes. Events of this toolkit may hold values
-/// that the SDK's type cannot: the kind is then [`Inexact`](ErrorKind::Inexact).
+/// An event of the SDK may violate the specification; the errors then have the kinds that decoding would report. An event of this toolkit
+/// may have values that the SDK's type cannot represent; the kind is then [`Inexact`](ErrorKind::Inexact).
 ///
 /// ```
 /// use cloudevents::{EventBuilder, EventBuilderV10};

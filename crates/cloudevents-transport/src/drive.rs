@@ -381,7 +381,7 @@ fn later(after: Duration) -> Option<Instant> {
     Instant::now().checked_add(after)
 }
 
-/// The place of a handler's future. Places are reused, so a handler needs no allocation of its own.
+/// The place of a handler's future. Places are reused, so starting a handler allocates nothing.
 type Slot<Fut> = Pin<Box<Option<Fut>>>;
 
 /// A running handler.

@@ -40,7 +40,7 @@ pub struct EventFilter {
 impl EventFilter {
     /// Creates a filter from a function that returns whether a message is delivered.
     ///
-    /// Of a batch, the function gets each event as a message of its own; the batch is delivered if it returns
+    /// For a batch, the function gets each event as a separate message; the batch is delivered if it returns
     /// `true` for at least one. A message for which it returns an error is delivered, so that the program's
     /// policies for unreadable messages apply.
     pub fn new(

@@ -119,13 +119,13 @@ pub struct Token {
 
 /// How a message is settled.
 enum Duty {
-    /// Nothing to settle, or settled already.
+    /// There is nothing to settle, or it is settled already.
     None,
     Binding(Box<dyn Settle>),
     /// In the ledger of a log, which needs no allocation.
     #[cfg(feature = "log")]
     Log(Ticket),
-    /// Lent to a handler that may settle by itself.
+    /// Lent to a handler, which may settle it itself.
     Lent(Lent),
     /// Borrowed from a lender.
     Borrowed(Box<Borrowed>),

@@ -64,7 +64,7 @@
 //! | credentials | a source of credentials is called before each connection; a refused login is retried with fresh ones | `client::credentials_are_asked_for_before_each_connection` |
 //! | tokens | put before a link is attached, renewed before they expire, tried again until they do | `azure::tokens_are_put_before_anything_else`, `azure::tokens_are_renewed_before_they_expire`, `azure::a_renewal_that_fails_is_tried_again` |
 //! | locks | renewed while a delivery is held, with `lock`; otherwise a delivery that is held for longer than its lock is delivered again | `azure::locks_are_renewed_while_deliveries_are_held`, `azure::extending_renews_a_lock` |
-//! | destinations | a message can go to another address of the broker, over a link of its own | `destinations::messages_go_to_other_addresses` |
+//! | destinations | a message can go to another address of the broker, over a separate link | `destinations::messages_go_to_other_addresses` |
 //! | requests | the reply is the message with the same `correlation-id` at an address that the broker makes | `requests::a_request_gets_its_reply` |
 //! | secrets | users, passwords, keys and tokens appear in no `Debug` output, no error and no log | `client::only_those_who_may_are_let_in`, `tls::keys_are_seen_nowhere` |
 //!

@@ -118,7 +118,7 @@ fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, E
 /// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. The
 /// receipt names the address.
 ///
-/// [`Outgoing::to`] sends a message to another address of the same broker, over a link of its own, which is
+/// [`Outgoing::to`] sends a message to another address of the same broker, over a separate link, which is
 /// attached with the first message to the address. The 64 links that were used last stay attached. Order is
 /// kept for each address. An address that the broker does not have is an error of kind
 /// [`Refused`](ErrorKind::Refused) for this message only.

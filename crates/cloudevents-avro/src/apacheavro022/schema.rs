@@ -47,7 +47,7 @@ impl CheckedSchema {
 
     /// Like [`parse`](Self::parse), from parsed schemas.
     ///
-    /// Errors are of kind [`InvalidData`](cloudevents_core::ErrorKind::InvalidData): the schema refers to a schema that is missing.
+    /// Errors: [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) if the schema refers to a schema that is not among `references`.
     pub fn new(schema: Schema, references: Vec<Schema>) -> Result<Self, Error> {
         let shape = Shape::new(&schema, &references)?;
         Ok(Self { root: schema, references, shape })

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 /// Compressed bytes between two looks at what they came to: of gzip, 4 KiB can become 4 MiB.
 const STEP: usize = 4 << 10;
 
-/// What may come of any body, whatever its ratio.
+/// The decompressed size that is allowed for every body, whatever its ratio.
 const FREE: usize = 64 << 10;
 
 /// A body that is decompressed while it arrives.
@@ -18,7 +18,7 @@ pub(crate) struct Inflater {
     decoder: Decoder,
     ratio: usize,
     received: usize,
-    /// What was admitted of the output.
+    /// The number of output bytes that were within the bounds.
     admitted: usize,
 }
 

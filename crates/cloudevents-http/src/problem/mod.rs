@@ -205,7 +205,7 @@ impl Problem {
         self
     }
 
-    /// Returns the problem with another member in its document. A member that has an accessor of its own, and a value that
+    /// Returns the problem with another member in its document. A member that has its own accessor, and a value that
     /// `serde` cannot write as JSON, are left out.
     pub fn with_member(mut self, name: &str, value: impl Serialize) -> Self {
         if let Ok(value) = serde_json::to_value(value)

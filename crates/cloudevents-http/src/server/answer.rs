@@ -15,13 +15,13 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Settled {
-    /// It was handled. With the reply of the handler, if there is one: a response of 200.
+    /// It was handled. If the handler replied, this is the response with the reply, with status 200.
     Accepted(Option<Box<Response<Bytes>>>),
-    /// It was not handled and may be sent again, after this long where the handler requested that.
+    /// It was not handled and may be sent again, after this delay if the handler requested one.
     Later(Option<Duration>),
     /// It must not be sent again. Where the message is malformed, the problem says how; otherwise it is 422 with the handler's reason.
     Rejected(Problem),
-    /// Nothing is known: the receiver stopped meanwhile.
+    /// The receiver stopped before it was settled, so the result is unknown.
     Stopped,
 }
 

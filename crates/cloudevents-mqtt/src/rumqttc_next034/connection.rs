@@ -46,7 +46,7 @@ pub(super) fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
 }
 
-/// What to tell the broker when connecting.
+/// The parameters of CONNECT.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// Whether to begin without the session of before.

@@ -44,7 +44,7 @@
 //! | bounds | enqueuing waits for the broker's Receive Maximum and [`MqttSenderOptions::in_flight`] | `client::the_receive_maximum_is_the_room_for_sending` |
 //! | size | a message above the broker's limit: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and the connection stays | `client::what_is_too_large_for_the_broker_is_not_sent` |
 //! | settlement | in order of arrival; [`MqttReceiver`] describes when the outcome is known | contract, `client::acknowledgements_are_in_order` |
-//! | unreadable | a message that is no packet, too large, or flooded with properties is delivered as an error, to be settled, and blocks no other | `hostile::a_message_that_cannot_be_read_surfaces_and_blocks_nothing` |
+//! | unreadable | a message that is not a valid packet, too large, or flooded with properties is delivered as an error, to be settled, and blocks no other | `hostile::a_message_that_cannot_be_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds for deliveries, and as many waiting messages | `client::a_stalled_consumer_stops_reading_and_stays_connected` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect, the latter to its session | `client::a_sender_outlives_its_broker`, `client::a_session_is_resumed` |
 //! | rejected | goes to its own topic, or is dropped, as chosen when opening | `client::dead_letters_go_to_a_topic` |

@@ -154,7 +154,7 @@ impl Target {
         })
     }
 
-    /// Another topic of the same broker, over a connection of its own.
+    /// Another topic of the same broker, over a separate connection.
     pub(super) fn at(&self, topic: &str) -> Self {
         let client = format!("ce-{}", random());
         Self { topic: topic.to_owned(), client, is_unnamed: true, ..self.clone() }

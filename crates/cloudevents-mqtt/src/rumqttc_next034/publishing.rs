@@ -21,7 +21,7 @@ const LONGEST: usize = 65_535;
 /// The largest rest of a packet (MQTT 5.0, section 2.1.4).
 const LARGEST: usize = 268_435_455;
 
-/// A message that is ready to be written, but for its packet identifier.
+/// A message that is ready to be written, except for its packet identifier.
 pub(super) struct Prepared<'a> {
     pub(super) message: &'a MqttMessage,
     pub(super) topic: &'a str,

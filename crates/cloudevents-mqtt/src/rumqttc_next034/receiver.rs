@@ -24,7 +24,7 @@ const OPTIONS: &[&str] = &["dead-letter", "qos", "receive-maximum", "reject", "s
 /// Bytes allowed for a message besides its payload.
 pub(super) const ENVELOPE: usize = 1 << 20;
 
-/// How long the broker keeps the session of a receiver with a client identifier of its own.
+/// How long the broker keeps the session of a receiver whose client identifier is set.
 const SESSION: Duration = Duration::from_secs(24 * 3600);
 
 /// How long the broker keeps the session of a receiver without one, for reconnecting.

@@ -108,8 +108,8 @@ pub async fn sender(url: &str, options: MqttSenderOptions) -> Result<Sender, Err
 /// Several messages are in flight at once, as many as the Receive Maximum of the broker and [`MqttSenderOptions::in_flight`] allow. They
 /// are written in the order in which they were enqueued. The outcome is the broker's: PUBACK with QoS 1, PUBCOMP with QoS 2; a refusal is
 /// an error of kind [`Refused`](ErrorKind::Refused) with an [`MqttRefusal`](super::MqttRefusal) as its source. With QoS 0 nothing is
-/// confirmed: the outcome is that the message was written to the connection. MQTT 3.1.1 cannot refuse a message. A receipt names nothing
-/// besides: MQTT does not tell where a message is, nor whether somebody subscribes to its topic.
+/// confirmed: the outcome is that the message was written to the connection. MQTT 3.1.1 cannot refuse a message. A receipt has no details:
+/// MQTT does not report where a message is stored, or whether the topic has subscribers.
 ///
 /// When the connection is lost, messages in flight end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the broker may or may
 /// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the

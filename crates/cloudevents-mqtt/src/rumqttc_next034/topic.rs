@@ -104,7 +104,7 @@ impl Topic {
         Self::checked(topic).map(|topic| Self(Parts::Fixed(topic)))
     }
 
-    /// Checks a topic that is no template: the destination of one message.
+    /// Checks a topic that is not a template: the destination of one message.
     pub(super) fn checked(topic: &str) -> Result<Arc<str>, Error> {
         match check(topic) {
             Ok(()) if !topic.is_empty() => Ok(topic.into()),
@@ -113,7 +113,7 @@ impl Topic {
         }
     }
 
-    /// The topic, if it is no template.
+    /// Returns the topic, if it is not a template.
     pub(super) fn fixed(&self) -> Result<Arc<str>, Error> {
         match &self.0 {
             Parts::Fixed(topic) => Ok(Arc::clone(topic)),

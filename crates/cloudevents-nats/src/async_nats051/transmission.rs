@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 /// How long the server may take to confirm that it has read everything.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// A message to publish. Cloning counts references, but for the headers.
+/// A message to publish. Cloning copies only the headers.
 #[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) subject: Subject,

@@ -33,7 +33,7 @@ use std::{
 };
 use tokio::{task::coop::unconstrained, time::timeout};
 
-/// Opens channels, each on a connection of its own.
+/// Opens channels, each on a separate connection.
 pub(super) struct Linking {
     pub(super) target: Arc<Target>,
     pub(super) queue: Arc<str>,

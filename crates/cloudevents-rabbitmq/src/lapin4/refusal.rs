@@ -63,8 +63,8 @@ impl RabbitRefusal {
     }
 }
 
-/// Whether the broker refused this very message: never. A message is returned because there is no queue for it, and not taken because of the
-/// state of a queue; both can change, and concern other messages as well. `None` if the error is not a refusal of the broker. For
+/// Whether the broker refused the message because of the message itself: `Some(false)` for every refusal of the broker. It returns a message
+/// that no queue gets, and declines one because of the state of a queue; both affect other messages, too. `None` for other errors. For
 /// [`BridgePolicy::refuses_message`](cloudevents_transport::bridge::BridgePolicy::refuses_message).
 ///
 /// ```

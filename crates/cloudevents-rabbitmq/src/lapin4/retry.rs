@@ -135,7 +135,7 @@ pub(super) fn kept(received: &ReceivedMessage, headers: FieldTable) -> BasicProp
     to
 }
 
-/// Rounds a delay up, to milliseconds with one or two digits: each has a queue of its own.
+/// Rounds a delay up, to milliseconds with one or two significant digits, because each distinct delay has its own queue.
 fn rounded(delay: Duration) -> u64 {
     const STEPS: [u64; 6] = [10, 15, 20, 30, 50, 70];
     let wanted = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX).max(100);

@@ -180,7 +180,7 @@ impl RabbitSender {
         Self::open(target, destination, writing, options).await
     }
 
-    /// Connects for messages that are sent unchanged, to destinations of their own.
+    /// Connects for messages that are sent unchanged, each to its own destination.
     pub(super) async fn for_received(
         target: Target,
         in_flight: Bounds,

@@ -20,7 +20,7 @@ use std::{
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutToken {
-    /// Its type: `servicebus.windows.net:sastoken`.
+    /// The token type, such as `servicebus.windows.net:sastoken`.
     pub kind: String,
     /// The audience of the token: `amqp://host/orders`.
     pub audience: String,

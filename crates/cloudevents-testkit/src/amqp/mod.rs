@@ -19,7 +19,7 @@
 //! Each address has a queue. Each message goes to one receiver, in order, as credit allows. An accepted message is removed. A released or
 //! modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A rejected or
 //! undeliverable message becomes a [dead letter](Queue::dead_letters). When a receiver leaves, its unsettled messages return to the queue.
-//! A receiver that requests a dynamic node gets an address of its own, which ends with its link.
+//! A receiver that requests a dynamic node gets a new address, which ends with its link.
 //!
 //! There is no persistence, no routing, no transaction, and no link recovery.
 

@@ -1,7 +1,7 @@
 //! The events that carriers return: handwritten tables from the specification, to check codecs against.
 //!
-//! For every event and carrier, `decode(encode(event, carrier)) == carrier_form(event, carrier)`; and what [`changes`] by that
-//! is what the report of losses [`names`](told).
+//! For every event and carrier, `decode(encode(event, carrier)) == carrier_form(event, carrier)`, and the report of losses
+//! [names](told) exactly the parts that [changed](changes).
 
 mod avro;
 mod avro_compact;
@@ -66,7 +66,7 @@ impl Carrier {
 /// | Timestamp of an extension | String | UTC, nanoseconds; else absent | String | UTC, microseconds; else String | kept | kept, `T` and `Z` | String |
 /// | `time` | kept | UTC, nanoseconds; else absent | kept | UTC, microseconds; else absent | kept | kept, `T` and `Z` | kept |
 /// | an extension whose name begins with a digit | kept | kept | kept | kept | absent | kept | kept |
-/// | no content type, native payload | made explicit, but for JSON | but for `Any` | made explicit | made explicit | but for XML | but for CBOR | made explicit |
+/// | no content type, native payload | made explicit, except for JSON | except for `Any` | made explicit | made explicit | except for XML | except for CBOR | made explicit |
 ///
 /// "Else" is outside of the years that the native type has: 0001 to 9999 for Protobuf, 0000 to 9999 for Avro compact. A leap second
 /// is there the first second of the next minute.

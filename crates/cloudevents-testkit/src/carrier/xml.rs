@@ -30,7 +30,7 @@ fn has_all(text: &str) -> bool {
         .all(|code| matches!(code, 0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x10000..=0x10FFFF))
 }
 
-/// The element with the declarations of the document, but for prefixes that it declares itself.
+/// The element with the declarations of the document, except for prefixes that it declares itself.
 fn declared(element: &str) -> String {
     let (head, tail) = start_of(element);
     let declarations: String = DECLARED

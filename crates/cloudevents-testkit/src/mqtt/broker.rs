@@ -1,4 +1,4 @@
-//! The broker: a thread with a runtime of its own.
+//! The broker: a thread with its own runtime.
 
 use super::{
     connection,
@@ -32,11 +32,11 @@ pub struct BrokerOptions {
     /// Topic filters to which no client may publish or subscribe. A subscription is refused if it equals one of these filters. Default:
     /// none.
     pub forbidden: Vec<String>,
-    /// The Receive Maximum that clients of MQTT 5 hear. Default: none, which is 65,535.
+    /// The Receive Maximum that is sent to MQTT 5 clients. Default: none, which is 65,535.
     pub receive_maximum: Option<u16>,
-    /// The Maximum Packet Size that clients of MQTT 5 hear. A client that exceeds it is disconnected. Default: none.
+    /// The Maximum Packet Size that is sent to MQTT 5 clients, in bytes. A client that exceeds it is disconnected. Default: none.
     pub max_packet_size: Option<u32>,
-    /// The Maximum QoS that clients of MQTT 5 hear. Default: none, which is 2.
+    /// The Maximum QoS that is sent to MQTT 5 clients. Default: none, which is 2.
     pub max_qos: Option<u8>,
     /// Whether PINGREQ is left unanswered. Default: no.
     pub ignores_pings: bool,
@@ -87,7 +87,7 @@ impl Broker {
         self.address.port()
     }
 
-    /// What publishers hear from now on.
+    /// Sets the response to publishers from now on.
     pub fn answer(&self, answer: Answer) {
         self.shared.state().answer = answer;
     }
@@ -107,7 +107,7 @@ impl Broker {
         self.shared.state().published.clone()
     }
 
-    /// Waits until the session of this client is as wanted; `None` is a client without one. Use it with a timeout.
+    /// Waits until the session of this client meets a condition; `None` means that it has no session. Use it with a timeout.
     pub async fn until(&self, client: &str, wanted: impl Fn(Option<SessionView>) -> bool) {
         loop {
             let changed = self.shared.changed.notified();

@@ -15,7 +15,7 @@ pub enum Answer {
     /// The message is accepted.
     #[default]
     Accept,
-    /// The message is dropped, with a reason code of MQTT 5 and a reason in words. A publisher of MQTT 3.1.1 hears that it was accepted.
+    /// The message is dropped, with a reason code of MQTT 5 and a reason in words. An MQTT 3.1.1 publisher gets a normal confirmation.
     Refuse {
         /// The reason code of PUBACK or PUBREC, from 0x80.
         code: u8,
@@ -113,7 +113,7 @@ pub(super) struct State {
     pub(super) answer: Answer,
     /// How often a shared subscription was used, for taking turns.
     turns: BTreeMap<String, usize>,
-    /// Clients without an identifier of their own.
+    /// The number of clients that connected without a client identifier.
     pub(super) unnamed: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The server: a thread with a runtime of its own.
+//! The server: a thread with its own runtime.
 
 use super::{client, routes::Routes};
 use std::{

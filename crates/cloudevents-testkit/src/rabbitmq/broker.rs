@@ -1,4 +1,4 @@
-//! The broker: a thread with a runtime of its own.
+//! The broker: a thread with its own runtime.
 
 use super::{connection, queue::Queue, state::State};
 use std::{

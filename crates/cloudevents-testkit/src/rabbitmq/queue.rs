@@ -33,7 +33,7 @@ pub enum Answer {
     Ack,
     /// The message is not in the queue: `basic.nack`.
     Nack,
-    /// There is no confirmation until another answer is set, which then counts.
+    /// The message is not confirmed until another answer is set, which then applies to it, too.
     Withhold,
     /// The channel is closed with the error 406.
     CloseChannel,

@@ -99,7 +99,7 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
     }))
 }
 
-/// The events of a message that a binding has told apart.
+/// The events of a message whose mode a binding has detected.
 fn opened(message: Decoded<Message>, with: &DecodeOptions) -> Result<Came, Error> {
     let mut events = message.value.events(with)?;
     events.repairs.extend(message.repairs);

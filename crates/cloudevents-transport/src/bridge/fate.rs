@@ -42,9 +42,9 @@ impl fmt::Display for Fate {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BridgeMetrics {
-    /// Messages that the target has.
+    /// Messages that the target confirmed.
     pub confirmed: u64,
-    /// Of these, the ones of which the protocol told that it had them already.
+    /// Confirmed messages that the target reported as duplicates.
     pub duplicates: u64,
     /// Refused messages, by the code of the error.
     pub refused: BTreeMap<&'static str, u64>,

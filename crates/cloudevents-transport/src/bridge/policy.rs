@@ -136,8 +136,8 @@ impl fmt::Debug for BridgePolicy {
 }
 
 /// The default of [`BridgePolicy::refuses_message`]: a permanent refusal by the peer, a message that is too
-/// large, and what the format or protocol of the target cannot express. All errors of the connection, and all
-/// [temporary](Error::is_temporary) ones, are no refusals.
+/// large, and values that the format or protocol of the target cannot express. Errors of the connection and
+/// [temporary](Error::is_temporary) errors are not refusals.
 ///
 /// It does not know protocols, and takes a status such as 404 for a refusal. The facade crate has a function
 /// that does.

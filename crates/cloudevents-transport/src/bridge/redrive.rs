@@ -8,9 +8,9 @@ pub const REPLAYS: &str = "dead-letter-replays";
 /// Settings of a bridge whose source is a dead-letter place.
 ///
 /// The headers of the dead letter (`dead-letter-...`) are not forwarded. A count of replays takes their place,
-/// so that a message that is refused again and again ends. What is refused again is rejected as usual, so the
-/// dead-letter place of the receiver has to be another one than that it reads. Every message is settled when
-/// the target has it, so a redrive that is interrupted goes on where it was.
+/// so that a message that is always refused is not replayed for ever. A message that is refused again is rejected as
+/// usual, so the receiver must have another dead-letter place than the one that it reads. Every message is settled
+/// when the target has confirmed it, so an interrupted redrive continues where it stopped.
 ///
 /// ```
 /// use cloudevents_transport::bridge::{BridgePolicy, Redrive};

@@ -84,7 +84,7 @@ impl Shaper {
         number(received, HOPS).is_some_and(|hops| hops >= u32::from(self.policy.hops))
     }
 
-    /// The number of replays of a dead letter, this one included; `None` if this is no redrive.
+    /// The number of replays of a dead letter, this one included; `None` if this is not a redrive.
     fn replays(&self, received: &Received) -> Result<Option<u32>, Error> {
         let Some(redrive) = &self.policy.redrive else { return Ok(None) };
         let replays = number(received, REPLAYS).unwrap_or(0);

@@ -23,8 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The handshake of a connection for CloudEvents. Extract it in a handler of `GET`, and respond with
 /// [`on_connected`](Self::on_connected).
 ///
-/// The response is 400 to a client that offers no subprotocol that is supported, 426 to a request that is no handshake, and 403 to a page
-/// of an origin that is not among [`WsServerOptions::origins`].
+/// The response is 400 if the client offers no supported subprotocol, 426 if the request is not a handshake, and 403 if it comes from a page
+/// whose origin is not among [`WsServerOptions::origins`].
 ///
 /// Options come from [`with_options`](Self::with_options), or else from an `Extension<WsServerOptions>`. Unlike elsewhere, rejected messages are
 /// dropped unless [`WsServerOptions::queue`] decides. axum has to serve with HTTP/1.1.
@@ -72,7 +72,7 @@ impl WsUpgrade {
         self
     }
 
-    /// Returns the response to the handshake. When the client is connected, the handler runs in a task of its own, with a sender to the client and
+    /// Returns the response to the handshake. When the client is connected, the handler runs in a separate task, with a sender to the client and
     /// a receiver of what the client sends.
     ///
     /// The receiver ends when the connection does. The connection is closed when the handler has dropped both, or has closed the

@@ -254,7 +254,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the connection after this error: tells the peer why, and fails what was not written.
+    /// Ends the connection after this error: sends the reason to the peer, and fails messages that were not written.
     pub(crate) async fn end(mut self, error: &Error) {
         if let Some((code, reason)) = failure::code(error)
             && !self.closing
