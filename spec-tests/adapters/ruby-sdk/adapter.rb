@@ -46,7 +46,7 @@ def decode(request)
   else raise Unsupported, "no #{request['via']}"
   end
   mode ||= decoded.is_a?(Array) ? "batched" : "structured"
-  events = [decoded].flatten.map { |event| tagged(event, mode) }
+  events = [decoded].flatten.map { |event| tagged(event, mode, request["via"]) }
   mode == "binary" ? { mode: mode, events: events } : { mode: mode, format: "json", events: events }
 end
 
@@ -120,11 +120,14 @@ def payload(from)
 end
 
 # The SDK holds attributes as text. Those of the specification have the type that their names have.
-TYPES = { "source" => "URI-reference", "dataschema" => "URI", "schemaurl" => "URI-reference", "time" => "Timestamp" }.freeze
+TYPES = {
+  "0.3" => { "source" => "URI-reference", "schemaurl" => "URI-reference", "time" => "Timestamp" },
+  "1.0" => { "source" => "URI-reference", "dataschema" => "URI", "time" => "Timestamp" }
+}.freeze
 
-def tagged(event, mode)
+def tagged(event, mode, via)
   held = event.to_h.except("specversion", "data", "data_encoded")
-  attributes = held.to_h { |name, value| [name, { type: TYPES.fetch(name, "String"), value: value.dup.force_encoding("UTF-8").scrub }] }
+  attributes = held.to_h { |name, value| [name, { type: TYPES[event.is_a?(CloudEvents::Event::V1) ? "1.0" : "0.3"].fetch(name, "String"), value: value.dup.force_encoding("UTF-8").scrub }] }
   shown = { specversion: event.spec_version, attributes: attributes }
   data, type = event.data, event.data_content_type
   json = type && (type.subtype_base == "json" || type.subtype_format == "json")
@@ -132,7 +135,7 @@ def tagged(event, mode)
   if json && decoded && !(data.nil? && event.is_a?(CloudEvents::Event::V0))
     # What the SDK keeps encoded has the digits that the decoded value may have lost.
     shown[:data] = { json: (event.data_encoded if event.respond_to?(:data_encoded)) || JSON.dump(data) }
-  elsif data && !(data.empty? && type.nil?)
+  elsif data && !(data.empty? && type.nil? && via == "http")
     text = data.dup.force_encoding("UTF-8")
     binary = !type.nil? && type.media_type != "text" && data.encoding == Encoding::BINARY || !text.valid_encoding?
     shown[:data] = binary ? { binary: Base64.strict_encode64(data) } : { text: text }

@@ -14,9 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "generators"))
 import fair
 
-HEAD = '{"time":"2018-04-05T17:31:00Z","specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed","data":'
+HEAD = ('{"time":"2018-04-05T17:31:00Z","specversion":"1.0","id":"A-1001","source":"/orders","type":"com.example.order.placed",'
+        '"datacontenttype":"application/json","data":')
 ATTRIBUTES = {"id": ("String", "A-1001"), "source": ("URI-reference", "/orders"), "type": ("String", "com.example.order.placed"),
-              "time": ("Timestamp", "2018-04-05T17:31:00Z")}
+              "time": ("Timestamp", "2018-04-05T17:31:00Z"), "datacontenttype": ("String", "application/json")}
 
 # Texts are numbered in their lists and ids are never reused: append, and insert nothing.
 ACCEPTED = {
