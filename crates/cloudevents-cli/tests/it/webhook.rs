@@ -219,3 +219,48 @@ fn what_is_signed_is_verified() {
     assert_eq!(run(&verify, "{}").0, 1);
     assert_eq!(ce_with(&["webhook", "sign", "-", "--secret-env", "NO_SUCH_VARIABLE"], body).status, 2);
 }
+
+/// `NAME=PROGRAM`, one per line.
+const PEERS: &str = "CE_TEST_PEERS";
+
+#[test]
+fn over_webhook() {
+    let Ok(peers) = std::env::var(PEERS) else {
+        println!("SKIPPED: {PEERS} is not set; spec-tests/crosslang/webhook/run.sh sets it");
+        return;
+    };
+    for (name, program) in peers.lines().filter_map(|line| line.split_once('=')) {
+        let mut words = program.split(' ');
+        let mut command = std::process::Command::new(words.next().unwrap());
+        command.args(words).arg("me.example").env("HOOK_SECRET", SECRET);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let url = format!("http://127.0.0.1:{}/hook", port.trim());
+        let target = Served { child, url };
+        let check = |secret: &str| {
+            let arguments = ["webhook", "check", &target.url, "--origin", "me.example", "--output", "json"];
+            let output = command_with(&arguments, secret);
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            Ran { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        };
+        let ran = check(SECRET);
+        assert_eq!(ran.status, 0, "{name}: {}{}", ran.out, ran.err);
+        let [failed, warned, passed] = ["fail", "warn", "pass"].map(|verdict| with(&ran, verdict));
+        assert!(failed.is_empty() && warned.is_empty(), "{name}: {failed:?} {warned:?}");
+        assert!(
+            with(&ran, "skip")
+                .iter()
+                .all(|rule| rule.starts_with("token.") || rule == "response.retry-after")
+        );
+        println!("{name}: {} rules pass", passed.len());
+        // With another key nothing is accepted.
+        let ran = check("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let failed = with(&ran, "fail");
+        assert!(ran.status == 1 && failed.contains(&"delivery.structured".to_owned()), "{name}: {failed:?}");
+    }
+}
+
+fn command_with(arguments: &[&str], secret: &str) -> std::process::Output {
+    command(arguments).args(["--secret-env", "HOOK_SECRET"]).env("HOOK_SECRET", secret).output().unwrap()
+}
