@@ -49,6 +49,11 @@ fn every_guarantee_of_the_outbox_is_backed_by_tests_that_exist() {
 }
 
 #[test]
+fn every_guarantee_of_webhooks_is_backed_by_tests_that_exist() {
+    list_is_backed("Webhooks", &["cloudevents-webhook/tests/it"]);
+}
+
+#[test]
 fn every_guarantee_of_the_bridge_is_backed_by_tests_that_exist() {
     list_is_backed("The bridge", &["cloudevents-transport/tests/it/bridge", "cloudevents-cli/tests/it"]);
 }

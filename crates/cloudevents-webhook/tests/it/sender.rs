@@ -397,6 +397,21 @@ async fn one_attempt_for_an_outbox_that_keeps_the_rest() {
     assert_eq!(target.deliveries().len(), 1);
 }
 
+#[tokio::test]
+async fn one_delivery_at_a_time_keeps_the_order() {
+    let unavailable = Respond::status("503 Service Unavailable", "");
+    let responses = [accepted(), unavailable.clone(), unavailable, accepted()];
+    let target = TestTarget::start(Respond::agree("*"), responses).await;
+    let mut options = options();
+    options.per_target = 1;
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let events: Vec<Event> = (1..=9).map(|id| event(&id.to_string())).collect();
+    soon(sender.send_all(&events)).await.unwrap();
+    let ids: Vec<String> =
+        target.deliveries().iter().map(|request| request.header("ce-id").unwrap().to_owned()).collect();
+    assert_eq!(ids, ["1", "2", "2", "2", "3", "4", "5", "6", "7", "8", "9"]);
+}
+
 /// Resolves every name to this machine.
 struct Here;
 
