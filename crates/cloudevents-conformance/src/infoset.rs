@@ -162,7 +162,7 @@ fn children(nodes: Vec<Node>, change: impl Fn(Element) -> Element) -> Vec<Node> 
     kept.collect()
 }
 
-/// An attribute of which the format knows the type, without it.
+/// Removes the type of an attribute whose type the format defines.
 fn untyped(mut element: Element) -> Element {
     const KNOWN: [&str; 7] = ["id", "source", "type", "datacontenttype", "dataschema", "subject", "time"];
     let local = element.name.strip_prefix(&format!("{{{CE}}}"));

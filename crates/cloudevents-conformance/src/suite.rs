@@ -43,7 +43,7 @@ impl Suite {
     }
 
     /// Returns a copy whose events have other ids, which depend on the seed, in requests and in outcomes. A testee that looks up the
-    /// published answers fails it.
+    /// published answers fails the suite.
     pub fn varied(&self, seed: u64) -> Self {
         Suite { cases: self.cases.iter().map(|case| varied(case, seed)).collect(), ..self.clone() }
     }

@@ -84,7 +84,7 @@ pub fn encode_batch<'a>(
     Ok((encode_message(&message, headers)?, losses))
 }
 
-/// Writes a message; headers as with [`encode`]. The document of a structured or batched message stays as it is.
+/// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     clear(headers);
     let (media_type, body) = match message {

@@ -35,7 +35,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
     }
 }
 
-/// Writes a message as one of this version: the document of a structured one moves as it is.
+/// Writes a message for this version of MQTT. The document of a structured message is moved, unchanged.
 ///
 /// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported); so is what MQTT 3.1.1 does not have.
 ///
@@ -108,7 +108,7 @@ fn binary(event: &Event) -> Result<MqttMessage, Error> {
     Ok(MqttMessage { content_type, user_properties, payload, ..MqttMessage::default() })
 }
 
-/// A text that lies in no event. What many messages have costs nothing.
+/// Copies a text that is not part of an event, except for the most common one.
 fn text(text: &str) -> TextBuffer {
     match text {
         "application/cloudevents+json" => TextBuffer::from_static("application/cloudevents+json"),

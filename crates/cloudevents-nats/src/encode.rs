@@ -34,7 +34,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
     }
 }
 
-/// Writes a message: the document of a structured one moves as it is.
+/// Writes a message. The document of a structured message is moved, unchanged.
 ///
 /// A batch, and a document that is not JSON, are errors of kind [`Unsupported`](ErrorKind::Unsupported).
 ///

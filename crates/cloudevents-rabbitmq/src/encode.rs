@@ -32,7 +32,7 @@ pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(RabbitMessage, Losses), 
     }
 }
 
-/// Writes a message: the document of a structured one moves as it is.
+/// Writes a message. The document of a structured message is moved, unchanged.
 ///
 /// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported).
 ///

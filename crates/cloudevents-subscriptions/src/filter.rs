@@ -100,11 +100,11 @@ impl Filter {
         self.evaluate(event)
     }
 
-    /// Whether the message passes, without decoding it: a document is read as far as the attributes that the filter looks at. What comes
-    /// after them is not checked.
+    /// Whether the message passes, without decoding it. A document is read only up to the last attribute that the filter uses; the rest
+    /// is not checked.
     ///
-    /// [`Filters`](crate::Filters) keep the names of these attributes; a filter alone collects them with each call. A batch is an error of
-    /// kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be read.
+    /// [`Filters`](crate::Filters) keep the names of these attributes; a filter alone collects them with each call. Errors:
+    /// [`Batched`](cloudevents_core::ErrorKind::Batched) for a batch, and those of reading a document.
     pub fn matches_message(&self, message: &Message, with: &DecodeOptions) -> Result<bool, Error> {
         match message {
             Message::Binary(event) => Ok(self.matches(event)),

@@ -4,7 +4,7 @@ use crate::{Filter, FilterOptions, Invalid, Parsed, attributes, json, read};
 use cloudevents_core::{DecodeOptions, Error, Event, Message, ResolvedName};
 use std::str::FromStr;
 
-/// The filters of a subscription: an event passes when all of them are true. None at all let everything pass (clauses
+/// The filters of a subscription: an event passes if all of them are true. Without filters, every event passes (clauses
 /// SUBS-3.2.1-filters-a to -c).
 ///
 /// ```
@@ -45,7 +45,7 @@ impl Filters {
         self.list.iter()
     }
 
-    /// Whether there is none, so that every event passes.
+    /// Whether there are no filters, so that every event passes.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -61,8 +61,8 @@ impl Filters {
         self.list.iter().all(|filter| filter.matches(event))
     }
 
-    /// Whether the message passes, without decoding it: a document is read as far as the attributes that the filters look at. What comes
-    /// after them is not checked.
+    /// Whether the message passes, without decoding it. A document is read only up to the last attribute that the filters use; the rest is
+    /// not checked.
     ///
     /// A batch is an error of kind [`Batched`](cloudevents_core::ErrorKind::Batched); so is, with its own kind, a document that cannot be
     /// read.

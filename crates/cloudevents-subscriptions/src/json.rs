@@ -1,4 +1,4 @@
-//! JSON as a tree that notices members that are there twice.
+//! JSON as a tree, whose parser detects duplicate members.
 
 use crate::Invalid;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};

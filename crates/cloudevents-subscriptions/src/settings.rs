@@ -1,4 +1,4 @@
-//! Settings of the delivery protocol: those that the specification names have their types; others are kept as they are.
+//! Settings of the delivery protocol. Checks the types of those that the specification names; keeps others unchanged.
 
 use crate::json::{kind, token};
 use crate::{Invalid, Protocol};

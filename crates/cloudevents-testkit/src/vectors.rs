@@ -14,7 +14,7 @@ use cloudevents_conformance::{
 ///
 /// # Panics
 ///
-/// When a case fails, when no case matches, or when the vectors cannot be read.
+/// If a case fails, if no case matches, or if the vectors cannot be read.
 pub fn check(pattern: &str) {
     judge(load_documents().map_err(Into::into).and_then(|documents| report(documents, pattern)));
 }
@@ -23,7 +23,7 @@ pub fn check(pattern: &str) {
 ///
 /// # Panics
 ///
-/// When a case fails, or when there are no cases.
+/// If a case fails, or if there are no cases.
 pub fn check_documents(documents: Vec<Document>) -> usize {
     let cases = documents.iter().map(|document| document.cases.len()).sum();
     judge(report(documents, "**"));

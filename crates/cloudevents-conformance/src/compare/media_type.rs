@@ -1,7 +1,7 @@
 //! Media types, as content types compare.
 
 /// Whether two content types are the same media type: essence and parameter names in any case, parameters in any
-/// order, their values as they are once unquoted.
+/// order, their values without quoting.
 ///
 /// On a media type of CloudEvents, `charset=utf-8` says nothing: its formats are UTF-8 by themselves.
 pub(crate) fn same(wanted: &str, got: &str) -> bool {

@@ -28,7 +28,7 @@ pub(crate) fn differences(case: &Case, outcome: &Outcome, how: &How, reply: &Rep
     differences
 }
 
-/// Whether the reply is of the outcome's sort: a result where one is wanted, a refusal where that is.
+/// Whether reply and outcome are both results or both refusals.
 pub(crate) fn same_sort(outcome: &Outcome, reply: &Reply) -> bool {
     matches!(
         (&outcome.expected, reply),
@@ -113,7 +113,7 @@ impl Results<'_> {
     }
 }
 
-/// Repairs and losses compare by what they concern, in any order; none at all may be left out.
+/// Compares repairs or losses by what they concern, in any order. An empty list may be absent.
 fn concerns(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
     let got = got.filter(|got| !got.is_null());
     let (Some(wanted_items), Some(got_items)) = (wanted.items(), got.map_or(Some(&[][..]), Json::items))
@@ -140,7 +140,7 @@ fn concern_the_same(wanted: &Json, got: &Json) -> bool {
     })
 }
 
-/// Notes are advice: those wanted are among those given.
+/// Notes are advice: each expected note must be among the reported ones.
 fn notes(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<Difference>) {
     let got = got.and_then(Json::items).unwrap_or_default();
     let kind = |note: &Json| note.get("kind").map(|kind: &Json| Kind::clone(&kind.kind));

@@ -169,7 +169,7 @@ fn detail(report: &CaseReport<'_>) -> String {
     text
 }
 
-/// Text for the content of an element or for an attribute. What XML 1.0 cannot hold at all is replaced.
+/// Escapes text for an element or an attribute. Replaces characters that XML 1.0 does not have.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

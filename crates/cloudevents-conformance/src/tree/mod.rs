@@ -1,6 +1,6 @@
-//! Trees that know their notation and nothing of CloudEvents but the schemas it publishes, one module per notation.
+//! Generic trees, one module per notation. Of CloudEvents, they use only the published schemas.
 //!
-//! They are written apart from the codecs of any implementation, so that a mistake in one cannot judge itself.
+//! They are independent of the codecs of every implementation, so that a mistake in a codec cannot hide itself.
 
 pub(crate) mod avro;
 pub(crate) mod cbor;

@@ -132,7 +132,7 @@ pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receive
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
 /// follows the acknowledgements, and so has read them.
 ///
-/// A shared subscription, `$share/group/filter`, divides messages among receivers. What one has not acknowledged stays in its session.
+/// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 pub struct MqttReceiver {
     intake: LogReceiver<Source>,
     target: Arc<Target>,

@@ -34,7 +34,7 @@ pub(super) struct Session {
     /// Ids of QoS 2 messages that were received and not released by the client.
     pub(super) unreleased: BTreeSet<u16>,
     last_id: u16,
-    /// How long the session outlives its connection.
+    /// How long the session is kept after its connection ends.
     pub(super) expiry: Duration,
     /// When the connection was lost.
     pub(super) left: Option<Instant>,

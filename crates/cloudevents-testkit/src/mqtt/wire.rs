@@ -71,7 +71,7 @@ impl Wire {
         }
     }
 
-    /// Writes a packet, in the version of the client. What MQTT 3.1.1 does not have is left out.
+    /// Writes a packet in the client's version. Omits parts that MQTT 3.1.1 does not have.
     pub(super) async fn write(&mut self, packet: Packet) -> io::Result<()> {
         let mut bytes = BytesMut::new();
         if self.is_old() {

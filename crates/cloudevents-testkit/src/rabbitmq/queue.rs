@@ -86,7 +86,7 @@ impl Message {
         *self.properties()?.priority()
     }
 
-    /// Whether it survives a restart of a broker that forgets others: the property `delivery-mode`.
+    /// Whether the message is persistent: the property `delivery-mode`.
     pub fn is_persistent(&self) -> bool {
         self.properties().and_then(|properties| *properties.delivery_mode()) == Some(2)
     }
@@ -97,7 +97,7 @@ impl Message {
         headers.map(|headers| headers.inner().keys().map(ToString::to_string).collect()).unwrap_or_default()
     }
 
-    /// The value of a header: strings and bytes as they are, numbers and booleans as text.
+    /// Returns the value of a header: strings and bytes unchanged, numbers and booleans as text.
     pub fn header(&self, name: &str) -> Option<Bytes> {
         Some(match self.properties()?.headers().as_ref()?.inner().get(name)? {
             AMQPValue::LongString(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -154,7 +154,7 @@ impl Queue {
         self.look(|queue| queue.ready.iter().map(|stored| stored.message.clone()).collect())
     }
 
-    /// The argument of this name that the queue was declared with: a string as it is, a number as text.
+    /// Returns the argument with this name that the queue was declared with: a string unchanged, a number as text.
     pub fn argument(&self, name: &str) -> Option<String> {
         self.look(|queue| {
             Some(match queue.arguments.inner().get(name)? {
@@ -194,7 +194,7 @@ impl Queue {
         self.push(Properties::Read(Box::new(properties)), body);
     }
 
-    /// Puts a message with these properties as they are on the wire: their flags, and their values. They may be wrong.
+    /// Puts a message with the encoded properties: their flags, and their values. They may be invalid.
     ///
     /// ```
     /// # use cloudevents_testkit::rabbitmq::Broker;

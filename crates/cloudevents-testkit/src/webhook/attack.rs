@@ -31,9 +31,9 @@ pub enum Attack {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attacked {
-    /// The status of its response; `None` where it hung up without one.
+    /// The status of its response; `None` if it closed the connection without one.
     pub status: Option<u16>,
-    /// The bytes that it took before that.
+    /// The number of bytes that it read before that.
     pub sent: u64,
     /// How long it took.
     pub took: Duration,
@@ -41,7 +41,7 @@ pub struct Attacked {
 
 /// Attacks a target until it responds or hangs up. `headers` are those of a delivery that it would accept: lines that end in `\r\n`.
 ///
-/// `None` where the target does neither within the limit: it can be attacked so.
+/// Returns `None` if the target does neither within the limit, so that the attack succeeds.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {

@@ -1,6 +1,6 @@
-//! Peers of webhooks that misbehave: a target whose every response is chosen by the test, and a sender that attacks a target.
+//! Misbehaving webhook peers: a target for which the test chooses every response, and a sender that attacks a target.
 //!
-//! They speak HTTP/1.1 by hand, because no library would let them do what they do.
+//! They implement HTTP/1.1 without a library, because no library allows such behaviour.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {

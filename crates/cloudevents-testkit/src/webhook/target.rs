@@ -90,9 +90,9 @@ struct Shared {
 }
 
 impl TestTarget {
-    /// Responds to `OPTIONS` with the first, and to other requests with the rest in their order; the last one goes on for ever.
+    /// Responds to `OPTIONS` with the first response, and to other requests with the rest in order; the last one is repeated for ever.
     ///
-    /// Panics where this machine has no free port.
+    /// Panics if this machine has no free port.
     #[expect(clippy::expect_used, reason = "a test without a port cannot go on")]
     pub async fn start(handshake: Respond, deliveries: impl IntoIterator<Item = Respond>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");

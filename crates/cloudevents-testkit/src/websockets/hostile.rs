@@ -16,15 +16,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Handshake {
-    /// With the subprotocol that was offered first.
+    /// Accepts, with the first subprotocol that the client offers.
     Good,
-    /// As [`Good`](Self::Good). Afterwards it reads and never answers, not even pings.
+    /// Like [`Good`](Self::Good). Afterwards, the server reads and never answers, not even pings.
     Mute,
     /// Without a subprotocol.
     NoSubprotocol,
-    /// With this value of `Sec-WebSocket-Protocol`.
+    /// Accepts, with this value of `Sec-WebSocket-Protocol`.
     Subprotocol(&'static str),
-    /// With these bytes; then it hangs up.
+    /// Sends these bytes, then closes the connection.
     Response(&'static str),
     /// With headers that never end.
     Flood,
@@ -32,7 +32,7 @@ pub enum Handshake {
     Silence,
 }
 
-/// A WebSocket server that sends what the test gives it, whether or not that makes sense. It answers pings and echoes close frames.
+/// A WebSocket server that sends the bytes that the test gives it, valid or not. It answers pings and echoes close frames.
 /// Dropping it closes all connections.
 ///
 /// ```

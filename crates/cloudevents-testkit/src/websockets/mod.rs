@@ -1,4 +1,4 @@
-//! A WebSocket server that does what it should not, for tests of clients.
+//! A misbehaving WebSocket server, for tests of clients.
 //!
 //! A well-behaved server needs no testkit: `WsServer` of `cloudevents-websockets` listens at a free port.
 

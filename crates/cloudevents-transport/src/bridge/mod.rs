@@ -3,8 +3,8 @@
 //! - A message is accepted at the source when the target has confirmed it.
 //! - While the target is unavailable, reading stops, and nothing becomes a dead letter. One message is tried at
 //!   a time, with growing pauses.
-//! - Only a refusal of this very message makes it a dead letter
-//!   ([`BridgePolicy::refuses_message`]), with reason, attempt and origin in headers, and as it came.
+//! - A message becomes a dead letter only if the target refuses the message itself
+//!   ([`BridgePolicy::refuses_message`]). The dead letter is unchanged, with reason, attempt and origin in headers.
 //! - Messages with the same key stay in order ([`BridgePolicy::order`]). A key that waits does not stop the
 //!   others.
 //! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.

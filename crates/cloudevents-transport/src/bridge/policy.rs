@@ -5,7 +5,7 @@ use crate::{LossPolicy, OrderBy, Received, RetryPolicy, Sender};
 use cloudevents_core::{Error, ErrorKind, Format};
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-/// The size that an intermediary has to forward (CloudEvents 1.0, "Size Limits").
+/// The size in bytes that an intermediary must forward (CloudEvents 1.0, "Size Limits").
 pub const ALWAYS_FORWARDED: usize = 64 << 10;
 
 /// What a [`Bridge`](super::Bridge) does with messages.
@@ -60,12 +60,12 @@ pub struct BridgePolicy {
     pub hops: u8,
     /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them.
     pub dead_letters: Option<Sender>,
-    /// Decides whether an error is a refusal of this very message, so that no later attempt can succeed and
-    /// other messages may. Default: [`refuses_message`].
+    /// Decides whether an error is a refusal of the message itself: no later attempt at it can succeed, but other
+    /// messages may. Default: [`refuses_message`].
     pub refuses_message: fn(&Error) -> bool,
     /// Settings for taking dead letters back.
     pub redrive: Option<Redrive>,
-    /// Called with what happened to each message, for logs. It must not block.
+    /// Called with the result of each message, for logs. It must not block.
     pub observer: Option<Arc<Observer>>,
 }
 
@@ -139,8 +139,8 @@ impl fmt::Debug for BridgePolicy {
 /// large, and values that the format or protocol of the target cannot express. Errors of the connection and
 /// [temporary](Error::is_temporary) errors are not refusals.
 ///
-/// It does not know protocols, and takes a status such as 404 for a refusal. The facade crate has a function
-/// that does.
+/// It knows no protocols, and treats a status such as 404 as a refusal. The facade crate has a function with the
+/// rules of each protocol.
 pub fn refuses_message(error: &Error) -> bool {
     let about_the_target = matches!(
         error.kind(),

@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep_until};
 
-/// Gives out evenly spaced times. What was not used within the last tenth of a second is lost.
+/// Schedules evenly spaced times. Unused times expire after a tenth of a second.
 #[derive(Debug)]
 pub(super) struct Rate {
     pause: Duration,

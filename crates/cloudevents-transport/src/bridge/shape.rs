@@ -1,4 +1,4 @@
-//! What is sent for a received message.
+//! Converts a received message into the messages that the bridge sends.
 
 use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap};
 use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
@@ -95,7 +95,7 @@ impl Shaper {
         Ok(Some(replays.saturating_add(1)))
     }
 
-    /// Whether single events have to be looked at.
+    /// Whether the policy needs the single events of a message.
     fn changes_events(&self) -> bool {
         let policy = &self.policy;
         policy.subject.is_some()
@@ -221,7 +221,7 @@ fn wrap_up(received: &Received, wrap: &Wrap) -> Result<Event, Error> {
     Ok(builder.build()?)
 }
 
-/// The same text for each delivery of a message.
+/// Returns a text that is the same for each delivery of a message.
 fn identify(received: &Received) -> String {
     let topic = received.topic().unwrap_or_default();
     if let Some(offset) = received.offset() {

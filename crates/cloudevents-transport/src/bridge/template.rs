@@ -1,11 +1,11 @@
-//! Texts with attributes in them.
+//! Text templates with event attributes.
 
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, FoundAttributes, Message, ResolvedName};
 use std::{fmt, str::FromStr};
 
-/// A text with attributes of the event in it: `orders.{type}`.
+/// A text template with attributes of the event: `orders.{type}`.
 ///
-/// `{a|b}` is the first of these attributes that the event has. `{{` and `}}` are braces.
+/// `{a|b}` is the first of these attributes that the event has. `{{` and `}}` are literal braces.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, Event, Message};

@@ -58,7 +58,7 @@ pub(super) fn names(list: Option<&Json>) -> Vec<&str> {
     fields(list).unwrap_or_default().into_iter().map(|field| field.name).collect()
 }
 
-/// The headers whose names count. What is not a list of headers stays as it is.
+/// Keeps the headers that are compared. Leaves anything that is not a list of headers unchanged.
 pub(super) fn only(list: &Json, counts: impl Fn(&str) -> bool) -> Json {
     let Some(items) = list.items() else { return list.clone() };
     let name = |item: &Json| item.items().and_then(<[Json]>::first).and_then(Json::as_str).map(str::to_owned);

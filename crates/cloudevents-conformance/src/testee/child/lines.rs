@@ -9,7 +9,7 @@ pub(super) enum Line {
     Text(String),
     /// A line that is not UTF-8.
     NotText,
-    /// A line longer than the limit. What is left of it was not read.
+    /// A line longer than the limit. Its rest was not read.
     TooLong,
     /// There are no more lines.
     End,

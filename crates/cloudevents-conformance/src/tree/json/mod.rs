@@ -1,4 +1,4 @@
-//! JSON as it is written: numbers by their text, members in order and as often as they are there.
+//! JSON trees that keep the text of numbers, the order of members, and duplicate members.
 
 mod diff;
 mod double;
