@@ -126,7 +126,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What exactly was wrong; may be empty.
+    /// The details of the mistake. May be empty.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -151,7 +151,7 @@ impl Error {
         self.0.clause
     }
 
-    /// What to do about it.
+    /// Advice on how to fix it, as an imperative sentence.
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -267,7 +267,7 @@ impl Formats {
         self.iter().find(|format| format.id() == *id)
     }
 
-    /// As [`get`](Self::get), for what has to own the format.
+    /// Like [`get`](Self::get), but returns a format that the caller can own.
     pub fn shared(&self, id: &FormatId) -> Option<&Arc<dyn Format>> {
         self.iter_arcs().find(|format| format.id() == *id)
     }

@@ -69,7 +69,7 @@ impl<'a> From<&'a DecodeOptions> for BodyOptions<'a> {
 
 /// Collects a body within the limit of bytes and the deadline.
 ///
-/// A declared length beyond the limit is refused without reading anything. What was read never exceeds the limit by more than one
+/// A declared length beyond the limit is refused without reading anything. The bytes read never exceed the limit by more than one
 /// frame; a body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and
 /// `Content-Length` in `headers`.
 ///

@@ -68,7 +68,7 @@ pub fn encode(text: &str) -> Vec<u8> {
 ///
 /// Returns the text and, if `lenient`, the first mistake that was tolerated: a malformed escape is then kept literally. Errors are of
 /// kind [`InvalidEscape`](ErrorKind::InvalidEscape), or of kind [`InvalidUtf8`](ErrorKind::InvalidUtf8), which is never tolerated.
-/// Their clauses are those of HTTP; a binding with clauses of its own replaces them.
+/// Errors name the clauses of the HTTP binding; a binding with its own clauses replaces them.
 ///
 /// ```
 /// use cloudevents_core::codec::header::decode;

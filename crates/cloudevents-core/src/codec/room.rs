@@ -24,7 +24,7 @@ use core::mem;
 /// ```
 #[derive(Debug)]
 pub struct Room<'a> {
-    /// What is left, and one byte more. Without that byte, too much was written, so that one comparison at the end finds every mistake.
+    /// The remaining bytes plus one. It reaches zero only if too much was written, so one comparison at the end detects every overflow.
     rest: &'a mut [u8],
 }
 

@@ -101,11 +101,11 @@ impl Inflater {
     }
 }
 
-/// What was decompressed, within its bounds.
+/// The decompressed bytes, within their bounds.
 pub(super) struct Output {
     bytes: Vec<u8>,
     most: usize,
-    /// What the ratio allows at this point.
+    /// The number of bytes that the ratio allows so far.
     allowed: usize,
     /// Why the last write failed.
     stopped: Option<Error>,

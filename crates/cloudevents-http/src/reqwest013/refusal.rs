@@ -115,7 +115,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
     error.with_source(refusal)
 }
 
-/// The beginning of a body. What goes wrong with the body ends it.
+/// Reads the beginning of a body. Stops at an error of the body.
 pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
     let mut read = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {

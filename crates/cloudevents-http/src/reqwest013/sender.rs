@@ -40,7 +40,7 @@ const DRAINED: usize = 64 << 10;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpSenderOptions {
-    /// What is the same for every protocol. The query of an HTTP URL belongs to the server, so none of it is an option of ours.
+    /// Options that every protocol has. The query of an HTTP URL belongs to the server, so the URL cannot set them.
     pub sender: SenderOptions,
     /// The format in which events are written as documents. Default: none, so that they go in binary mode. Messages that are documents
     /// already go as they are.

@@ -46,7 +46,7 @@ impl Settled {
     }
 }
 
-/// What was decided about a message.
+/// The decision about a message.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// With the reply, if there is one.

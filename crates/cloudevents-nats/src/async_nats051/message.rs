@@ -31,8 +31,8 @@ pub fn decode_message(
     crate::decode_message(&View(message), with)
 }
 
-/// Encodes an event as a message of async-nats and returns it with the losses: what the format could not
-/// represent. The payload is not copied. Errors are those of [`encode`](crate::encode()).
+/// Encodes an event as a message of async-nats, and returns it with the losses: the parts that the format could
+/// not represent. The payload is not copied. Errors are those of [`encode`](crate::encode()).
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};

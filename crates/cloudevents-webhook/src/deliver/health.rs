@@ -14,7 +14,7 @@ pub enum TargetState {
     Active,
     /// Deliveries wait: until this time, or until the target is resumed.
     Paused {
-        /// When the next delivery may be sent; `None` where only [`resume`](Health::resume) ends the pause.
+        /// When the next delivery may be sent; `None` if only [`resume`](Health::resume) ends the pause.
         until: Option<Instant>,
         /// Why.
         reason: Reason,

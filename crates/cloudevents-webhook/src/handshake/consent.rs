@@ -50,8 +50,8 @@ impl Consent {
         response.unwrap_or_default()
     }
 
-    /// A validation request that an application wants to decide on later, by its callback: `None` where it is malformed, of an origin
-    /// that is not allowed, or has no callback. Respond to it with [`PendingConsent::response`].
+    /// Returns a validation request to decide on later, by its callback; `None` if it is malformed, comes from an origin that is not
+    /// allowed, or has no callback. Respond to it with [`PendingConsent::response`].
     pub fn pending(&self, request: &Parts) -> Option<PendingConsent> {
         let (origin, requested) = read(&request.headers).ok().flatten()?;
         let callback = once(&request.headers, REQUEST_CALLBACK).ok().flatten()?;

@@ -149,7 +149,7 @@ impl WebhookOptions {
     /// Responds with 503 when a message is not settled within this time, so that the sender does not wait for longer. Default: 15 seconds,
     /// which is the least that senders of Standard Webhooks wait.
     ///
-    /// With an idempotency store, the settlement still counts: what the handler accepts later is not delivered again. Without one, the
+    /// With an idempotency store, the settlement still counts: a delivery that the handler accepts later is not handled again. Without one, the
     /// settlement is an error of kind [`Disconnected`](ErrorKind::Disconnected).
     pub fn respond_within(mut self, limit: Duration) -> Self {
         self.respond_within = limit;

@@ -181,7 +181,7 @@ impl TextWriter<'_> {
     }
 }
 
-/// What is known once all attributes have been read.
+/// The facts that are known when all attributes have been read.
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, SpecVersion, codec::{Assembler, Given}};
