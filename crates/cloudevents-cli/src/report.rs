@@ -29,6 +29,8 @@ pub(crate) struct Report {
     detail: String,
     attribute: Option<String>,
     place: Option<Place>,
+    /// Where the message came from that has the place.
+    origin: Option<String>,
     /// The byte in the event's document.
     offset: Option<usize>,
     /// The number of characters to mark from there, if not those of the JSON token.
@@ -48,6 +50,7 @@ impl Report {
             detail: String::new(),
             attribute: None,
             place: None,
+            origin: None,
             offset: None,
             marked: None,
             clauses: Vec::new(),
@@ -144,6 +147,12 @@ impl Report {
     /// Sets the place.
     pub(crate) fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
+        self
+    }
+
+    /// Sets where the message of the place came from.
+    pub(crate) fn from(mut self, origin: String) -> Self {
+        self.origin = Some(origin).filter(|origin| !origin.is_empty());
         self
     }
 
@@ -256,6 +265,7 @@ impl Report {
                 put("line", Some(place.line().into()));
             }
         }
+        put("origin", self.origin.as_deref().map(Value::from));
         let clauses: Vec<Value> = self
             .clauses
             .iter()
@@ -274,7 +284,7 @@ impl Report {
 
     /// `orders.json:3:12 (event 17 of the batch)`.
     fn place_text(&self) -> Option<String> {
-        let place = self.place.as_ref()?;
+        let Some(place) = &self.place else { return self.origin.clone() };
         let mut text = place.source.name.clone();
         if place.source.first_line > 0 {
             // Writing to a string cannot fail.
@@ -285,6 +295,9 @@ impl Report {
         }
         if let Some(index) = place.index {
             let _ = write!(text, " (event {index} of the batch)");
+        }
+        if let Some(origin) = &self.origin {
+            let _ = write!(text, " ({origin})");
         }
         Some(text)
     }

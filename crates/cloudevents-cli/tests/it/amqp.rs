@@ -38,7 +38,7 @@ fn what_is_no_event_is_rejected() {
     assert_eq!(ce_with(&["send", &url], GOOD).status, 0);
     let listened = Listener::at(&url, &["--count", "1"]).end();
     assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
-    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7\n";
+    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (";
     assert!(listened.err.starts_with(wanted), "{}", listened.err);
     assert_eq!(broker.queue("orders").dead_letters().len(), 1);
 }

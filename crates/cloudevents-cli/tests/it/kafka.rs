@@ -68,7 +68,7 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     assert_eq!(listener.notes, "");
     let listened = listener.end();
     assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
-    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7\n";
+    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (";
     assert!(listened.err.starts_with(wanted), "{}", listened.err);
     assert_eq!(broker.messages("rejected").unwrap().len(), 1);
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);

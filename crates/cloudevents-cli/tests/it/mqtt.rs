@@ -39,7 +39,7 @@ fn what_is_no_event_is_reported() {
     assert_eq!(ce_with(&["send", &broker.url("plant")], GOOD).status, 0);
     let listened = listener.end();
     assert_eq!((listened.status, listened.out.as_str()), (1, format!("{GOOD}\n").as_str()));
-    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7\n";
+    let wanted = "error: attribute `id` has the wrong type [invalid-type]\n  --> message 1:2:7 (";
     assert!(listened.err.contains(wanted), "{}", listened.err);
 }
 

@@ -9,13 +9,18 @@ use std::{
 
 /// Posts over a plain socket, and returns the status line of the response.
 fn post(url: &str, headers: &str, body: &str) -> String {
+    exchange(url, "POST", headers, body).lines().next().unwrap_or_default().to_owned()
+}
+
+/// Sends a request over a plain socket, and returns the response.
+fn exchange(url: &str, method: &str, headers: &str, body: &str) -> String {
     let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    write!(stream, "POST /events HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").unwrap();
+    write!(stream, "{method} /events HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.lines().next().unwrap_or_default().to_owned()
+    answer
 }
 
 #[test]
@@ -74,17 +79,147 @@ fn a_bad_message_is_told_and_the_next_one_received() {
     assert_eq!((listened.status, listened.out.lines().count()), (1, 1));
     let wanted = "\
 error: attribute `time` is not a timestamp [invalid-timestamp]
-  --> message 1
+  --> message 1 (from 127.0.0.1:PORT at /events)
    |  ce-time: 2026-02-30T10:00:00Z
    |           ^^^^^^^^^^^^^^^^^^^^ February 2026 has 28 days
   = CloudEvents 1.0, section \"Type System\": Timestamp string form is RFC 3339 (CE-Type-System-l)
   = help: write an existing date, or leave the attribute out
 
 error: attribute `id` has the wrong type [invalid-type]
-  --> message 2:2:7
+  --> message 2:2:7 (from 127.0.0.1:PORT at /events)
    |  \"id\":7}
    |       ^ ";
-    assert!(listened.err.starts_with(wanted), "{}", listened.err);
+    assert!(without_ports(&listened.err).starts_with(wanted), "{}", listened.err);
+}
+
+/// Replaces the ports of peers, which are any.
+fn without_ports(text: &str) -> String {
+    let mut parts = text.split("from 127.0.0.1:");
+    let mut found = parts.next().unwrap().to_owned();
+    for part in parts {
+        found += "from 127.0.0.1:PORT";
+        found += part.trim_start_matches(|character: char| character.is_ascii_digit());
+    }
+    found
+}
+
+#[test]
+fn where_messages_come_from() {
+    let listener = Listener::start(&["--count", "1", "-v"]);
+    let marks = "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\nauthorization: Bearer secret\r\ncontent-type: text/plain\r\n";
+    assert_eq!(post(&listener.url, marks, "hi"), "HTTP/1.1 204 No Content");
+    let listened = listener.end();
+    let shown = without_ports(&listened.err);
+    assert!(
+        shown.starts_with("message 1 from 127.0.0.1:PORT at /events, binary mode\n  host: 127.0.0.1:"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\n  authorization: (not shown)\n") && shown.contains("\n  ce-id: 1\n"),
+        "{shown}"
+    );
+    // Text is shown as text.
+    assert!(
+        listened.out.ends_with("\"datacontenttype\":\"text/plain\",\"data\":\"hi\"}\n"),
+        "{}",
+        listened.out
+    );
+}
+
+#[test]
+fn a_target_that_fails() {
+    let marks = "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n";
+    let listener = Listener::start(&["--count", "1", "--respond", "507"]);
+    assert!(post(&listener.url, marks, "").starts_with("HTTP/1.1 507 "));
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.lines().count()), (0, 1), "{}", listened.err);
+
+    // A client that tries again is accepted in the end.
+    let listener = Listener::start(&["--count", "1", "--fail-rate", "50"]);
+    let mut refused = 0;
+    while post(&listener.url, marks, "") != "HTTP/1.1 204 No Content" {
+        refused += 1;
+    }
+    let listened = listener.end();
+    assert_eq!((listened.status, listened.out.lines().count()), (0, 1));
+    assert_eq!(listened.err.matches("is refused on purpose [fault]").count(), refused, "{}", listened.err);
+
+    #[cfg(unix)]
+    {
+        let listener = Listener::start(&["--fail-rate", "100%"]);
+        assert_eq!(post(&listener.url, marks, ""), "HTTP/1.1 503 Service Unavailable");
+        listener.interrupt();
+        assert_eq!(listener.end().out, "");
+    }
+
+    let listener = Listener::start(&["--count", "2", "--fail-rate", "0", "--delay", "0.2"]);
+    let begin = std::time::Instant::now();
+    assert_eq!(post(&listener.url, marks, ""), "HTTP/1.1 204 No Content");
+    assert!(begin.elapsed().as_millis() >= 200);
+    assert_eq!(post(&listener.url, marks, ""), "HTTP/1.1 204 No Content");
+    assert_eq!(listener.end().out.lines().count(), 2);
+
+    for (arguments, words) in [
+        (["--respond", "99"], "expected a status"),
+        (["--fail-rate", "101"], "expected a percentage"),
+        (["--delay", "x"], "expected a number of seconds"),
+    ] {
+        let ran = ce(&[&["listen", "http://127.0.0.1:0/"], &arguments[..]].concat());
+        assert_eq!(ran.status, 2);
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+    assert_eq!(ce(&["listen", "ws://127.0.0.1:0/", "--respond", "503"]).status, 2);
+}
+
+#[test]
+fn a_target_that_answers() {
+    let reply = file("reply.json", GOOD.replace("\"1\"", "\"answer\""));
+    let reply = reply.to_str().unwrap();
+    for more in [&[][..], &["--respond", "200"]] {
+        let listener = Listener::start(&[&["--count", "1", "--reply", reply], more].concat());
+        let answer = exchange(
+            &listener.url,
+            "POST",
+            "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n",
+            "",
+        );
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("ce-id: answer\r\n"), "{answer}");
+        assert_eq!(listener.end().status, 0);
+    }
+    let ran = ce(&["listen", "http://127.0.0.1:0/", "--reply", reply, "--allow-origin", "*"]);
+    assert_eq!(ran.status, 2);
+}
+
+#[test]
+fn a_target_that_agrees() {
+    let listener = Listener::start(&["--count", "1", "--allow-origin", "*"]);
+    let agreed = exchange(&listener.url, "OPTIONS", "webhook-request-origin: sender.example\r\n", "");
+    let granted = "webhook-allowed-origin: sender.example\r\n";
+    assert!(agreed.starts_with("HTTP/1.1 200 ") && agreed.contains(granted), "{agreed}");
+    let marks =
+        "ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\ncontent-type: text/plain\r\n";
+    let refused = exchange(&listener.url, "POST", marks, "hi");
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    let accepted =
+        exchange(&listener.url, "POST", &format!("{marks}webhook-request-origin: sender.example\r\n"), "hi");
+    assert!(accepted.starts_with("HTTP/1.1 204 "), "{accepted}");
+    assert_eq!(listener.end().status, 0);
+}
+
+#[test]
+fn filters_by_attribute() {
+    let listener = Listener::start(&["--count", "1", "--filter", "type=com.*.order", "--filter", "n > 1"]);
+    let events =
+        [("com.shop.order", 1), ("com.shop.orders", 2), ("com_shop.order", 2), ("com.shop.order", 2)];
+    for (number, (ty, n)) in events.iter().enumerate() {
+        let (id, n) = (number.to_string(), format!("n:Integer={n}"));
+        let ran =
+            ce(&["send", &listener.url, "--id", &id, "--source", "/s", "--type", ty, "-e", &n, "--no-time"]);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+    }
+    let listened = listener.end();
+    assert!(listened.out.contains("\"id\":\"3\"") && listened.out.lines().count() == 1, "{}", listened.out);
+    assert!(listened.err.ends_with("1 event received, 3 left out\n"), "{}", listened.err);
 }
 
 #[cfg(unix)]

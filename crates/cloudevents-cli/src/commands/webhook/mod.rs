@@ -13,6 +13,7 @@ mod rules;
 mod selection;
 mod serve;
 mod sign;
+pub(crate) mod target;
 mod verdict;
 
 use crate::{

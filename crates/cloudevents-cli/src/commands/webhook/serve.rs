@@ -3,28 +3,25 @@
 use super::{
     fault::Fault,
     keys::{secret, verifier},
+    target,
 };
 use crate::{
-    connect,
+    connect::{self, Opened},
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
     interrupt::Interrupt,
     plain::count,
     report::Report,
+    show,
 };
 use clap::Args;
-use cloudevents_kit::{
-    http::serve,
-    transport::Endpoint,
-    webhook::{
-        handshake::{AllowedOrigins, Rate},
-        receiver::{MemoryStore, Webhook, WebhookOptions},
-    },
+use cloudevents_kit::webhook::{
+    handshake::{AllowedOrigins, Rate},
+    receiver::{MemoryStore, WebhookOptions},
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch};
+use std::time::Duration;
 
 /// Receive deliveries and print their events: a target to develop senders against.
 ///
@@ -81,34 +78,8 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 }
 
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
-    let options = options(command)?;
-    let http = options.http.clone();
-    let (webhook, mut receiver) = Webhook::open(options)
-        .map_err(|error| Failure::Told(Status::Usage, Box::new(connect::report(&error))))?;
-    let (listener, url, path) = listen(&command.url).await?;
-    let (stop, mut stopped) = watch::channel(false);
-    let faults: Arc<[Fault]> = command.misbehave.clone().into();
-    let server = tokio::spawn(async move {
-        let stop = async {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        let respond = move |request: http::Request<_>, peer| {
-            let (webhook, faults, path) = (webhook.clone(), Arc::clone(&faults), Arc::clone(&path));
-            async move {
-                let (method, at) = (request.method().clone(), request.uri().path() == &*path);
-                let origin = request.headers().get("webhook-request-origin").cloned();
-                if !at {
-                    let mut response = http::Response::new(bytes::Bytes::new());
-                    *response.status_mut() = http::StatusCode::NOT_FOUND;
-                    return response;
-                }
-                let mut response = webhook.respond(request, Some(peer)).await;
-                faults.iter().for_each(|fault| fault.apply(&method, origin.as_ref(), &mut response));
-                response
-            }
-        };
-        serve(listener, &http, stop, respond).await;
-    });
+    let (Opened { mut receiver, url, .. }, server) =
+        target::open(&command.url, options(command)?, command.misbehave.clone()).await?;
     let interrupt = Interrupt::watch();
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
@@ -125,7 +96,7 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         let settled = match delivery.events() {
             Ok(found) => {
                 for event in &found {
-                    emit.event(event)?;
+                    emit.event(&show::readable(event))?;
                     events = events.saturating_add(1);
                 }
                 emit.flush()?;
@@ -141,9 +112,9 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
         }
     }
     emit.flush()?;
-    stop.send_replace(true);
+    server.stop();
     let _ = receiver.drain(Duration::from_secs(5)).await;
-    let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
+    server.close().await;
     console.say(&format!("{} received", count(usize::try_from(events).unwrap_or(usize::MAX), "event")));
     Ok(Status::Done)
 }
@@ -173,20 +144,4 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     options.http.receiver.decoding.limits.bytes = 512 << 10;
     options.http.body_deadline = Duration::from_secs(command.body_deadline);
     Ok(options.idempotency(MemoryStore::new(10_000)))
-}
-
-async fn listen(url: &str) -> Result<(TcpListener, String, Arc<str>), Failure> {
-    let failed = |error| Failure::Told(Status::Usage, Box::new(connect::report(&error)));
-    let endpoint = Endpoint::parse(url).map_err(failed)?;
-    if endpoint.scheme() != "http" {
-        return Err(
-            Failure::usage("the scheme is not `http`").help("let a proxy in front of it terminate TLS")
-        );
-    }
-    let host = endpoint.host().map_err(failed)?.with_port(80);
-    let network = |error| Failure::new(Status::Network, format!("cannot listen at {host}: {error}"));
-    let listener = TcpListener::bind((host.name(), host.port().unwrap_or(80))).await.map_err(network)?;
-    let address = listener.local_addr().map_err(network)?;
-    let path = format!("/{}", endpoint.path());
-    Ok((listener, format!("http://{address}{path}"), path.into()))
 }

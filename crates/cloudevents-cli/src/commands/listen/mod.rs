@@ -1,5 +1,8 @@
 //! `ce listen`: receives events.
 
+mod faults;
+mod place;
+
 use crate::{
     connect::{self, Opened},
     console::Console,
@@ -8,15 +11,18 @@ use crate::{
     interrupt::Interrupt,
     plain::{count, thousands},
     report::Report,
-    source::{Place, Source},
+    show,
 };
 use clap::Args;
 use cloudevents_kit::{
-    Delivery, Error, ErrorKind, Leniency,
+    Delivery, Error, ErrorKind, Event, Leniency, Receiver,
+    sql::Expression,
     transport::{ConnectionState, ReceiverOptions},
 };
+use faults::Faults;
 use serde_json::json;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Receive events and print them.
 ///
@@ -37,7 +43,10 @@ Examples:
   ce listen 'kafka://localhost:9092/orders?group=billing&dead-letter=orders.rejected'
   ce listen amqp://guest:guest@localhost:5672/orders           AMQP 1.0
   ce listen mqtt://localhost:1883/plant/%23                    MQTT 5, all topics under plant/
-  ce listen http://127.0.0.1:8080/ --filter \"type LIKE 'com.example.%'\"
+  ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
+  ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.example.%'\"
+  ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5       a target that fails
+  ce listen http://127.0.0.1:8080/ --respond 503                       no delivery is accepted
 
 Exit status: 0 done, 1 a message was not an event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Listen {
@@ -53,12 +62,18 @@ pub(crate) struct Listen {
     /// Repair invalid input where possible, and report each repair.
     #[arg(long)]
     lenient: bool,
-    /// Print only events for which this CESQL expression is TRUE. Others are accepted and not printed.
-    #[arg(long, value_name = "EXPRESSION")]
-    filter: Option<String>,
+    /// Show where each message came from and its headers, on standard error.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print only events with this attribute, `*` stands for any text, or for which this CESQL expression is TRUE. Others are
+    /// accepted and not printed. May be repeated: all have to match.
+    #[arg(long, value_name = "NAME=TEXT|EXPRESSION")]
+    filter: Vec<String>,
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
+    #[command(flatten)]
+    faults: Faults,
 }
 
 /// Consecutive connection failures before the command fails. With a receiver's pauses this is half a minute.
@@ -69,22 +84,19 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
 }
 
 async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> {
-    let filter = match &command.filter {
-        Some(text) => Some(super::sql::expression(text, console)?),
-        None => None,
-    };
-    if filter.is_some() && !command.drop_unmatched && is_queue(&command.url) {
-        return Err(Failure::usage(
-            "--filter would remove events that do not match from the queue, also for other consumers",
-        )
-        .help("add --drop-unmatched if this is intended, or filter on the broker"));
-    }
+    let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
     let mut decoding = cloudevents_kit::decoding();
     if command.lenient {
         decoding.leniency = Leniency::all();
     }
-    let Opened { mut receiver, url, notes } =
-        connect::receiver(&command.url, ReceiverOptions::from(decoding)).await?;
+    let (opened, server) = match command.faults.target(&command.url, &decoding).await? {
+        Some((opened, server)) => (opened, Some(server)),
+        None => (connect::receiver(&command.url, ReceiverOptions::from(decoding)).await?, None),
+    };
+    let Opened { mut receiver, url, notes } = opened;
+    check_filter(command, &receiver)?;
+    let reply = command.faults.reply()?;
+    let mut settling = JoinSet::new();
     let interrupt = Interrupt::watch();
     notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
@@ -113,6 +125,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 }
                 continue;
             }
+            Some(Ok(settled)) = settling.join_next() => {
+                tell_settled(&settled, console);
+                continue;
+            }
             next = receiver.next() => next,
             () = idle(command.idle) => {
                 if command.count.is_some() {
@@ -138,50 +154,126 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             Err(error) => return Err(network(&error)),
         };
         messages = messages.saturating_add(1);
+        if command.verbose {
+            place::describe(&delivery, messages, console);
+        }
+        if command.faults.fails() {
+            let words = format!("message {messages} is refused on purpose");
+            console.report(&Report::note(words).kind("fault").from(place::origin(&delivery)));
+            let retry = settle(delivery, Settled::Retried, command.faults.delay());
+            settling.spawn(retry);
+            continue;
+        }
         let settled = match delivery.events() {
             Ok(found) => {
-                tell_repairs(&delivery, messages, console);
+                place::tell_repairs(&delivery, messages, console);
                 for event in &found {
-                    if filter.as_ref().is_some_and(|filter| !filter.matches(event)) {
+                    if !filters.iter().all(|filter| filter.matches(event)) {
                         left_out = left_out.saturating_add(1);
                         continue;
                     }
-                    emit.event(event)?;
+                    emit.event(&show::readable(event))?;
                     events = events.saturating_add(1);
                 }
                 // Messages are settled only after the reader can have them.
                 emit.flush()?;
-                delivery.accept()
+                answer(reply.as_ref(), &delivery, console).await;
+                Settled::Accepted
             }
             Err(error) => {
-                console.error(Status::No, &report(&error, &delivery, messages));
-                delivery.reject(&error)
+                console.error(Status::No, &place::report(&error, &delivery, messages));
+                Settled::Rejected(error)
             }
         };
-        if let Err(error) = settled.await {
-            let words = "the sender disconnected before the response";
-            console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
+        match command.faults.delay() {
+            None => tell_settled(&settle(delivery, settled, None).await, console),
+            delay => drop(settling.spawn(settle(delivery, settled, delay))),
         }
     }
+    while let Some(Ok(settled)) = settling.join_next().await {
+        tell_settled(&settled, console);
+    }
     emit.flush()?;
+    if let Some(server) = &server {
+        server.stop();
+    }
     if let Err(error) = receiver.drain(Duration::from_secs(5)).await {
         console.error(Status::Network, &Report::of(&error));
     }
+    if let Some(server) = server {
+        server.close().await;
+    }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
-    console.say(&match filter {
-        Some(_) => format!("{received} received, {} left out", thousands(left_out)),
-        None => format!("{received} received"),
+    console.say(&match filters.as_slice() {
+        [] => format!("{received} received"),
+        _ => format!("{received} received, {} left out", thousands(left_out)),
     });
     Ok(Status::Done)
 }
 
-/// Whether the URL is that of a queue, where accepting a message removes it for other consumers.
-fn is_queue(url: &str) -> bool {
-    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    !matches!(
-        scheme.as_str(),
-        "http" | "https" | "ws" | "wss" | "kafka" | "mqtt" | "mqtts" | "mqtt3" | "mqtt3s"
-    )
+/// Refuses a filter on messages that others consume, too.
+fn check_filter(command: &Listen, receiver: &Receiver) -> Result<(), Failure> {
+    if command.filter.is_empty() || command.drop_unmatched || !receiver.capabilities().shared {
+        return Ok(());
+    }
+    let words = "--filter would remove events that do not match from the queue, also for other consumers";
+    Err(Failure::usage(words).help("add --drop-unmatched if this is intended, or filter on the broker"))
+}
+
+/// Returns a filter: an expression of CESQL, or `NAME=TEXT` with `*` for any text.
+fn filter(text: &str, console: &Console) -> Result<Expression, Failure> {
+    let short = text.split_once('=').filter(|(name, value)| {
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        is_name && !value.contains(['\'', '"', ' ', '(', '='])
+    });
+    let Some((name, value)) = short else { return super::sql::expression(text, console) };
+    let mut pattern = String::new();
+    for character in value.chars() {
+        match character {
+            '*' => pattern.push('%'),
+            '%' | '_' => pattern.extend(['\\', character]),
+            '\\' => return super::sql::expression(text, console),
+            other => pattern.push(other),
+        }
+    }
+    super::sql::expression(&format!("{name} LIKE '{pattern}'"), console)
+}
+
+/// How a message is settled.
+enum Settled {
+    Accepted,
+    Retried,
+    Rejected(Error),
+}
+
+/// Settles a message, after a pause if there is one.
+async fn settle(delivery: Delivery, how: Settled, delay: Option<Duration>) -> Result<(), Error> {
+    if let Some(delay) = delay {
+        tokio::time::sleep(delay).await;
+    }
+    match how {
+        Settled::Accepted => delivery.accept().await,
+        Settled::Retried => delivery.retry(Duration::from_secs(1)).await,
+        Settled::Rejected(error) => delivery.reject(&error).await,
+    }
+}
+
+fn tell_settled(settled: &Result<(), Error>, console: &Console) {
+    if let Err(error) = settled {
+        let words = "the sender disconnected before the response";
+        console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
+    }
+}
+
+/// Sends an answer, where one is given.
+async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
+    if let Some(reply) = reply
+        && let Err(error) = delivery.reply(reply).await
+    {
+        let report = Report::of(&error).from(place::origin(delivery));
+        console.error(Status::Usage, &report.help("--reply is for protocols with replies"));
+    }
 }
 
 fn reconnecting(error: &Error) -> Report {
@@ -202,54 +294,4 @@ async fn idle(seconds: Option<u64>) {
         Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
         None => std::future::pending().await,
     }
-}
-
-fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) {
-    let repairs = delivery.decoded().map(|decoded| decoded.repairs).unwrap_or_default();
-    for repair in &repairs {
-        let report = Report::repair(repair);
-        console.report(&match repair.cause() {
-            Some(cause) => report.at(&place(cause, delivery, number).0),
-            None => report.at(&place(&Error::new(ErrorKind::InvalidDocument), delivery, number).0),
-        });
-    }
-}
-
-/// Returns a report of the error with its place in the message.
-fn report(error: &Error, delivery: &Delivery, number: u64) -> Report {
-    let (place, offset) = place(error, delivery, number);
-    let report = Report::of(error).at(&place);
-    match offset {
-        Some(offset) => report.up_to_end_of_line(offset),
-        None => report,
-    }
-}
-
-/// Returns the document or header that the error is about, and for a header the offset of its value.
-fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usize>) {
-    let name = format!("message {number}");
-    if error.offset().is_some()
-        && let Some(body) = delivery.body()
-    {
-        let mut place = Place::of(Source::new(name, body, 1));
-        place.index = error.index();
-        return (place, None);
-    }
-    let header = error.attribute().and_then(|attribute| {
-        delivery.headers().into_iter().find(|(name, _)| {
-            let prefixes = ["ce-", "ce_", "cloudEvents_", "cloudEvents:"];
-            let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-            name.eq_ignore_ascii_case(attribute)
-                || attribute == "datacontenttype" && name.eq_ignore_ascii_case("content-type")
-        })
-    });
-    let Some((header, Some(value))) = header else {
-        let mut place = Place::of(Source::new(name, bytes::Bytes::new(), 0));
-        place.index = error.index();
-        return (place, None);
-    };
-    let mut line = format!("{header}: ").into_bytes();
-    let offset = line.len();
-    line.extend_from_slice(&value);
-    (Place::of(Source::new(name, line, 0)), Some(offset))
 }

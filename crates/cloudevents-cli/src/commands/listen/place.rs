@@ -1,0 +1,110 @@
+//! Where messages came from, and places in them.
+
+use crate::{
+    console::Console,
+    plain::plain,
+    report::Report,
+    source::{Place, Source},
+};
+use cloudevents_kit::{Delivery, Error, ErrorKind, Message};
+use serde_json::{Map, Value, json};
+
+/// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
+pub(super) fn origin(delivery: &Delivery) -> String {
+    let mut parts = Vec::new();
+    let at = delivery.partition().map(ToString::to_string).or(delivery.topic().map(str::to_owned));
+    match (delivery.peer(), at) {
+        (Some(peer), Some(at)) => parts.push(format!("from {peer} at {}", plain(&at))),
+        (Some(peer), None) => parts.push(format!("from {peer}")),
+        (None, Some(at)) => parts.push(format!("at {}", plain(&at))),
+        (None, None) => {}
+    }
+    parts.extend(delivery.offset().map(|offset| format!("offset {offset}")));
+    parts.extend(delivery.key().map(|key| format!("key {}", plain(&String::from_utf8_lossy(&key)))));
+    parts.extend((delivery.is_redelivered() == Some(true)).then(|| "redelivered".to_owned()));
+    parts.join(", ")
+}
+
+/// Describes a message and its headers on standard error. Values of headers with credentials are not shown.
+pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
+    let mode = match delivery.message() {
+        Ok(Message::Binary(_)) => "binary mode",
+        Ok(Message::Structured(_)) => "structured mode",
+        Ok(Message::Batched(_)) => "batched mode",
+        _ => "not a CloudEvent",
+    };
+    let origin = origin(delivery);
+    let comma = if origin.is_empty() { "" } else { ", " };
+    let mut text = format!("message {number} {origin}{comma}{mode}");
+    let mut headers = Vec::new();
+    for (name, value) in delivery.headers() {
+        let value = match (SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)), &value) {
+            (true, _) => "(not shown)".to_owned(),
+            (false, Some(value)) => String::from_utf8_lossy(value).into_owned(),
+            (false, None) => "null".to_owned(),
+        };
+        text += &format!("\n  {}: {}", plain(name), plain(&value));
+        headers.push(json!([name, value]));
+    }
+    let mut members = Map::new();
+    members.insert("headers".into(), headers.into());
+    members.insert("mode".into(), mode.into());
+    members.extend(delivery.peer().map(|peer| ("peer".into(), peer.to_string().into())));
+    members.extend(delivery.topic().map(|topic| ("topic".into(), topic.into())));
+    members.extend(delivery.partition().map(|partition| ("partition".into(), partition.number().into())));
+    members.extend(delivery.offset().map(|offset| ("offset".into(), offset.into())));
+    console.announce(&text, Value::Object(members));
+}
+
+/// Headers with credentials.
+const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) {
+    let repairs = delivery.decoded().map(|decoded| decoded.repairs).unwrap_or_default();
+    for repair in &repairs {
+        let report = Report::repair(repair);
+        console.report(&match repair.cause() {
+            Some(cause) => report.at(&place(cause, delivery, number).0),
+            None => report.at(&place(&Error::new(ErrorKind::InvalidDocument), delivery, number).0),
+        });
+    }
+}
+
+/// Returns a report of the error with its place in the message.
+pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report {
+    let (place, offset) = place(error, delivery, number);
+    let report = Report::of(error).at(&place).from(origin(delivery));
+    match offset {
+        Some(offset) => report.up_to_end_of_line(offset),
+        None => report,
+    }
+}
+
+/// Returns the document or header that the error is about, and for a header the offset of its value.
+fn place(error: &Error, delivery: &Delivery, number: u64) -> (Place, Option<usize>) {
+    let name = format!("message {number}");
+    if error.offset().is_some()
+        && let Some(body) = delivery.body()
+    {
+        let mut place = Place::of(Source::new(name, body, 1));
+        place.index = error.index();
+        return (place, None);
+    }
+    let header = error.attribute().and_then(|attribute| {
+        delivery.headers().into_iter().find(|(name, _)| {
+            let prefixes = ["ce-", "ce_", "cloudEvents_", "cloudEvents:"];
+            let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+            name.eq_ignore_ascii_case(attribute)
+                || attribute == "datacontenttype" && name.eq_ignore_ascii_case("content-type")
+        })
+    });
+    let Some((header, Some(value))) = header else {
+        let mut place = Place::of(Source::new(name, bytes::Bytes::new(), 0));
+        place.index = error.index();
+        return (place, None);
+    };
+    let mut line = format!("{header}: ").into_bytes();
+    let offset = line.len();
+    line.extend_from_slice(&value);
+    (Place::of(Source::new(name, line, 0)), Some(offset))
+}
