@@ -19,11 +19,15 @@ pub mod mqtt;
 pub mod nats;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+#[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod serving;
 #[cfg(feature = "speed")]
 pub mod speed;
 pub mod tagged;
 #[cfg(feature = "testee")]
 pub mod testee;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "vectors")]
 pub mod vectors;
 #[cfg(feature = "webhook")]

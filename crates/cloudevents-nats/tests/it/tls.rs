@@ -6,23 +6,13 @@ use crate::{
 };
 use cloudevents_core::ErrorKind;
 use cloudevents_nats::async_nats051::{NatsSenderOptions, Tls, receiver, sender};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use cloudevents_testkit::tls::Authority;
 use std::fs;
-
-/// An authority, and a certificate with its key for `localhost`, in PEM.
-fn certificates() -> (String, String, String) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    (authority.pem(), certificate.pem(), key.serialize_pem())
-}
 
 #[tokio::test]
 async fn a_real_server_is_known_by_its_authority() {
-    let (authority, certificate, key) = certificates();
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.issue("localhost").unwrap();
     let process = Process::start_with(|folder| {
         let (at, its) = (folder.join("certificate"), folder.join("key"));
         fs::write(&at, &certificate).unwrap();
@@ -33,7 +23,7 @@ async fn a_real_server_is_known_by_its_authority() {
     let Some(process) = process else { return };
     let port = process.url().rsplit_once(':').unwrap().1.to_owned();
     let url = format!("nats+tls://localhost:{port}/orders");
-    let trusting = Tls::default().with_authorities(authority);
+    let trusting = Tls::default().with_authorities(authority.pem());
     let (mut sending, mut receiving) = (NatsSenderOptions::default(), strict());
     sending.connection.tls = trusting.clone();
     receiving.connection.tls = trusting;

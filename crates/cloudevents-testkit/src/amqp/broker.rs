@@ -6,15 +6,13 @@ use super::{
     locks::Locks,
     queue::Queue,
 };
+use crate::serving::Serving;
 use std::{
     collections::HashMap,
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::sync::oneshot;
 
 /// How a [`Broker`] behaves.
 ///
@@ -69,13 +67,7 @@ impl Default for BrokerOptions {
 /// It has its own thread and runtime, so any code can start and inspect it, async or not.
 pub struct Broker {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    running: Option<Running>,
-}
-
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    serving: Serving,
 }
 
 /// State that outlives a restart.
@@ -102,19 +94,19 @@ impl Broker {
             tokens: Mutex::default(),
             changed: tokio::sync::Notify::new(),
         });
-        let mut broker = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        let mut broker = Self { shared, serving: Serving::new("amqp-broker") };
         broker.restart()?;
         Ok(broker)
     }
 
     /// The URL of an address on this broker: `amqp://127.0.0.1:40123/orders`. The address is not escaped.
     pub fn url(&self, address: &str) -> String {
-        format!("amqp://{}/{address}", self.address)
+        format!("amqp://{}/{address}", self.serving.address())
     }
 
     /// The port, which stays the same when the broker is stopped and started again.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.serving.address().port()
     }
 
     /// The queue of this address. It is created if it does not exist.
@@ -145,49 +137,19 @@ impl Broker {
     /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
     /// task runs any more.
     pub fn stop(&mut self) {
-        if let Some(Running { stop, thread }) = self.running.take() {
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
+        self.serving.stop();
     }
 
     /// Starts the broker again, on the same port. Does nothing if it is running.
     pub fn restart(&mut self) -> io::Result<()> {
-        if self.running.is_some() {
-            return Ok(());
-        }
-        let listener = TcpListener::bind(self.address)?;
-        listener.set_nonblocking(true)?;
-        self.address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name("amqp-broker".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = connection::listen(shared, listener) => {}
-                    _ = stopped => {}
-                }
-            });
-            // Dropping the runtime drops the tasks, and with them the sockets.
-        })?;
-        self.running = Some(Running { stop, thread });
-        Ok(())
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.stop();
+        self.serving.start(|listener| connection::listen(shared, listener))
     }
 }
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broker")
-            .field("address", &self.address)
-            .field("running", &self.running.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Broker").field("serving", &self.serving).finish_non_exhaustive()
     }
 }
 

@@ -1,13 +1,13 @@
 //! The server: a thread with its own runtime.
 
 use super::{client, routes::Routes};
+use crate::serving::Serving;
 use std::{
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 /// How a [`Server`] behaves.
 ///
@@ -55,13 +55,7 @@ impl Default for ServerOptions {
 /// It has its own thread and runtime, so any code can start and inspect it, async or not.
 pub struct Server {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    running: Option<Running>,
-}
-
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    serving: Serving,
 }
 
 /// What all connections share.
@@ -86,19 +80,19 @@ impl Server {
             routes: Mutex::default(),
             changed: Notify::new(),
         });
-        let mut server = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        let mut server = Self { shared, serving: Serving::new("nats-server") };
         server.restart()?;
         Ok(server)
     }
 
     /// The URL of a subject on this server: `nats://127.0.0.1:40123/orders`. The subject is not escaped.
     pub fn url(&self, subject: &str) -> String {
-        format!("nats://{}/{subject}", self.address)
+        format!("nats://{}/{subject}", self.serving.address())
     }
 
     /// The port, which stays the same when the server is stopped and started again.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.serving.address().port()
     }
 
     /// How many subscriptions would get a message to this subject; members of a queue group count one by one.
@@ -119,41 +113,21 @@ impl Server {
 
     /// Stops listening and closes every connection, like a crash. Returns when no task runs any more.
     pub fn stop(&mut self) {
-        if let Some(Running { stop, thread }) = self.running.take() {
-            let _ = stop.send(());
-            let _ = thread.join();
-            *self.shared.routes() = Routes::default();
-        }
+        self.serving.stop();
+        *self.shared.routes() = Routes::default();
     }
 
     /// Starts the server again, on the same port. Does nothing if it is running.
     pub fn restart(&mut self) -> io::Result<()> {
-        if self.running.is_some() {
-            return Ok(());
-        }
-        let listener = TcpListener::bind(self.address)?;
-        listener.set_nonblocking(true)?;
-        self.address = listener.local_addr()?;
-        *lock(&self.shared.port) = self.address.port();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name("nats-server".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = listen(shared, listener) => {}
-                    _ = stopped => {}
-                }
-            });
-            // Dropping the runtime drops the tasks, and with them the sockets.
-        })?;
-        self.running = Some(Running { stop, thread });
-        Ok(())
+        self.serving.start(|listener| listen(shared, listener))
     }
 }
 
 async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let Ok(address) = listener.local_addr() else { return };
+    *lock(&shared.port) = address.port();
     let mut number = 0_u64;
     loop {
         if let Ok((stream, _)) = listener.accept().await {
@@ -164,18 +138,9 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("address", &self.address)
-            .field("running", &self.running.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("serving", &self.serving).finish_non_exhaustive()
     }
 }
 

@@ -1,13 +1,12 @@
 //! The broker: a thread with its own runtime.
 
 use super::{connection, queue::Queue, state::State};
+use crate::serving::Serving;
 use std::{
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 /// How a [`Broker`] behaves.
 ///
@@ -53,13 +52,7 @@ impl Default for BrokerOptions {
 /// It has its own thread and runtime, so any code can start and inspect it, async or not.
 pub struct Broker {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    running: Option<Running>,
-}
-
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    serving: Serving,
 }
 
 /// State that outlives a restart.
@@ -79,19 +72,19 @@ impl Broker {
     /// Starts a broker with these options on a free port.
     pub fn with_options(options: BrokerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared { options, state: Mutex::default(), changed: Notify::new() });
-        let mut broker = Self { shared, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None };
+        let mut broker = Self { shared, serving: Serving::new("rabbitmq-broker") };
         broker.restart()?;
         Ok(broker)
     }
 
     /// The URL of this broker with options of the query: `rabbitmq://127.0.0.1:40123/?queue=orders`. The options are not escaped.
     pub fn url(&self, options: &str) -> String {
-        format!("rabbitmq://{}/?{options}", self.address)
+        format!("rabbitmq://{}/?{options}", self.serving.address())
     }
 
     /// The port, which stays the same when the broker is stopped and started again.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.serving.address().port()
     }
 
     /// The queue of this name. It is declared if it does not exist.
@@ -138,50 +131,24 @@ impl Broker {
     /// Stops listening and closes every connection, like a crash. Keeps the queues; unsettled messages are ready again. Returns when no
     /// task runs any more.
     pub fn stop(&mut self) {
-        if let Some(Running { stop, thread }) = self.running.take() {
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
+        self.serving.stop();
     }
 
     /// Starts the broker again, on the same port. Does nothing if it is running.
     pub fn restart(&mut self) -> io::Result<()> {
-        if self.running.is_some() {
-            return Ok(());
-        }
-        let listener = TcpListener::bind(self.address)?;
-        listener.set_nonblocking(true)?;
-        self.address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name("rabbitmq-broker".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = connection::listen(Arc::clone(&shared), listener) => {}
-                    () = shared.expire() => {}
-                    _ = stopped => {}
-                }
-            });
-            // Dropping the runtime drops the tasks, and with them the sockets.
-        })?;
-        self.running = Some(Running { stop, thread });
-        Ok(())
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.stop();
+        self.serving.start(|listener| async move {
+            tokio::select! {
+                () = connection::listen(Arc::clone(&shared), listener) => {}
+                () = shared.expire() => {}
+            }
+        })
     }
 }
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broker")
-            .field("address", &self.address)
-            .field("running", &self.running.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Broker").field("serving", &self.serving).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,74 @@
+//! Servers of tests: a thread with a runtime of its own, on a port that stays the same.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::oneshot;
+
+/// A server on a port of 127.0.0.1 that can be stopped and started again. Dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    name: &'static str,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Serving {
+    /// A server that is not started, whose thread has this name.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None }
+    }
+
+    /// Where it listens, from the first start on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens on a free port at first, and on the same port later. Does nothing if it is running. The listener does not block.
+    pub(crate) fn start<F: Future<Output = ()>>(
+        &mut self,
+        serve: impl FnOnce(TcpListener) -> F + Send + 'static,
+    ) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        self.address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name(self.name.into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Dropping the runtime drops the tasks, and with them the sockets.
+        })?;
+        self.running = Some(Running { stop, thread });
+        Ok(())
+    }
+
+    /// Stops listening and closes every connection. Returns when no task runs any more.
+    pub(crate) fn stop(&mut self) {
+        if let Some(Running { stop, thread }) = self.running.take() {
+            let _ = stop.send(());
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
