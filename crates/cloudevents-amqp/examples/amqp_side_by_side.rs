@@ -26,10 +26,10 @@
 
 use bytes::Bytes;
 use cloudevents_amqp::fe2o3_amqp018::{self, AmqpSenderOptions, Fe2o3Message, encode, receiver, sender};
-use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
+use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_testkit::{
     amqp::Broker,
-    speed::{Cost, CountingAll, Run, Table},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
 };
 use fe2o3_amqp::{
     Connection, Sendable, Session,
@@ -40,17 +40,11 @@ use fe2o3_amqp::{
 };
 use fe2o3_amqp_types::{messaging, primitives::Value};
 use futures_util::FutureExt;
-use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 #[global_allocator]
 static HEAP: CountingAll = CountingAll;
 
-const PAYLOAD: usize = 1024;
 /// The sender's bound for messages in flight, and the receiver's credit, unless set otherwise.
 const UNDER_WAY: usize = 1024;
 const CREDIT: u32 = 256;
@@ -61,100 +55,48 @@ const RECEIVE: [&str; 5] =
     ["Receiver", "recv, accept", "recv, accept_all", "recv, decode, accept", "recv, decode, accept_all"];
 /// The most deliveries accepted with one call.
 const GROUP: usize = 64;
-/// The first argument of the broker's process.
-const BROKER: &str = "broker";
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == BROKER) {
-        return be_the_broker();
+    if is_elsewhere(|| Broker::start().map(|broker| (broker.url(""), broker))).unwrap() {
+        return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(compare(&arguments));
+    runtime.block_on(compare());
 }
 
-async fn compare(arguments: &[String]) {
-    let number = |at: usize, unless| arguments.get(at).map_or(unless, |number| number.parse().unwrap());
-    let (count, rounds) = (number(0, 20_000), number(1, 7));
-    let wanted = |name: &&str| arguments.get(2).is_none_or(|part| name.contains(part.as_str()));
-    let (url, which, mut broker) = match std::env::var("CE_TEST_AMQP_URL") {
-        Ok(url) => (url, std::env::var("CE_TEST_AMQP_BROKER").unwrap_or_else(|_| "a broker".into()), None),
+async fn compare() {
+    let (url, _broker) = match std::env::var("CE_TEST_AMQP_URL") {
+        Ok(url) => (url, None),
         Err(_) => {
-            let (url, broker) = start_broker();
-            (url, "the broker in memory, in another process".into(), Some(broker))
+            let broker = Elsewhere::start().unwrap();
+            (broker.url().to_owned(), Some(broker))
         }
     };
+    let comparison = Comparison::from_arguments();
+    let count = comparison.count;
     let events: Vec<Event> = (0..count).map(event).collect();
     let prepared: Vec<_> = events.iter().map(|event| Sendable::from(message(event))).collect();
-    let (send, receive): (Vec<_>, Vec<_>) =
-        (SEND.into_iter().filter(wanted).collect(), RECEIVE.into_iter().filter(wanted).collect());
-
-    let (mut sent, mut received) = (Table::default(), Table::default());
-    for round in 0..=rounds {
-        let address = |kind: &str, turn: usize| format!("speed-{}-{kind}-{round}-{turn}", std::process::id());
-        // The order rotates, so that no row is always first. The first round is a warm-up.
-        for turn in 0..send.len() {
-            let (name, address) = (send[(turn + round) % send.len()], address("send", turn));
-            let cost = match SEND.iter().position(|known| *known == name) {
-                Some(0) => send_ours(&url, &address, &events).await,
-                Some(1) => send_bare(&url, &address, &prepared).await,
+    comparison
+        .of(&SEND, SEND[1], async |name, address| {
+            let cost = match name {
+                "Sender::send_all" => send_ours(&url, &address, &events).await,
+                "send_batchable" => send_bare(&url, &address, &prepared).await,
                 _ => send_encoding(&url, &address, &events).await,
             };
-            note(&mut sent, round, name, cost);
             receive_bare(&url, &address, count, false, GROUP).await; // a broker may keep things in memory
-        }
-        for turn in 0..receive.len() {
-            let (name, address) = (receive[(turn + round) % receive.len()], address("receive", turn));
+            cost
+        })
+        .await;
+    comparison
+        .of(&RECEIVE, RECEIVE[1], async |name, address| {
             send_bare(&url, &address, &prepared).await;
             let (decoded, group) = (name.contains("decode"), if name.ends_with("all") { GROUP } else { 1 });
-            let cost = match name {
+            match name {
                 "Receiver" => receive_ours(&url, &address, count).await,
                 _ => receive_bare(&url, &address, count, decoded, group).await,
-            };
-            note(&mut received, round, name, cost);
-        }
-    }
-    println!("\n{count} events of {PAYLOAD} bytes, medians of {rounds} rounds, {which}\n");
-    println!("{}\n{}", sent.write(SEND[1]), received.write(RECEIVE[1]));
-    if let Some(broker) = &mut broker {
-        broker.kill().unwrap();
-        broker.wait().unwrap();
-    }
-}
-
-/// Prints its address, and lives as long as the process that started it.
-fn be_the_broker() {
-    let broker = Broker::start().unwrap();
-    println!("{}", broker.url(""));
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-}
-
-fn start_broker() -> (String, Child) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let mut broker = command.arg(BROKER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut url = String::new();
-    BufReader::new(broker.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    (url.trim_end().to_owned(), broker)
-}
-
-fn note(table: &mut Table, round: usize, name: &str, cost: Cost) {
-    println!("round {round}: {name:<36} {:>8.0}/s {:>6.2} us", cost.rate, cost.cpu);
-    if round > 0 {
-        table.note(name, cost);
-    }
-}
-
-fn event(number: usize) -> Event {
-    Event::builder()
-        .id(format!("A234-1234-{number:08}"))
-        .source("https://example.com/orders")
-        .ty("com.example.order.placed")
-        .subject("orders/42")
-        .time("2018-04-05T17:31:00.123Z")
-        .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        .payload("application/octet-stream", Payload::binary(vec![b'x'; PAYLOAD]))
-        .build()
-        .unwrap()
+            }
+        })
+        .await;
 }
 
 /// Creates the message that the sender would create.

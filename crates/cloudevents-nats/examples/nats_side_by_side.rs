@@ -27,24 +27,18 @@ use async_nats::{
     message::OutboundMessage,
 };
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Event, Mode, Payload};
+use cloudevents_core::{DecodeOptions, Event, Mode};
 use cloudevents_nats::async_nats051::{NatsSenderOptions, decode, encode, receiver, sender};
 use cloudevents_testkit::{
     nats::Server,
-    speed::{Cost, CountingAll, Run, Table},
+    speed::{Comparison, Cost, CountingAll, Elsewhere, PAYLOAD, Run, event, is_elsewhere},
 };
 use futures_util::StreamExt;
-use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 #[global_allocator]
 static HEAP: CountingAll = CountingAll;
 
-const PAYLOAD: usize = 1024;
 /// The sender's bound for messages in flight, and the receiver's prefetch, unless set otherwise.
 const UNDER_WAY: usize = 1024;
 const PREFETCH: usize = 256;
@@ -55,57 +49,33 @@ const CORE_RECEIVE: [&str; 3] = ["core Receiver", "core next", "core next, decod
 const STREAM_SEND: [&str; 3] =
     ["stream Sender::send_all", "stream send_publish", "stream encode, send_publish"];
 const STREAM_RECEIVE: [&str; 3] = ["stream Receiver", "stream messages, ack", "stream messages, decode, ack"];
-/// The first argument of the server's process.
-const SERVER: &str = "server";
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == SERVER) {
-        return be_the_server();
+    if is_elsewhere(|| Server::start().map(|server| (server.url(""), server))).unwrap() {
+        return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(compare(&arguments));
+    runtime.block_on(compare());
 }
 
-async fn compare(arguments: &[String]) {
-    let number = |at: usize, unless| arguments.get(at).map_or(unless, |number| number.parse().unwrap());
-    let (count, rounds) = (number(0, 20_000), number(1, 7));
-    let wanted = |name: &&str| arguments.get(2).is_none_or(|part| name.contains(part.as_str()));
-    let (url, mut server) = match std::env::var("CE_TEST_NATS_URL") {
+async fn compare() {
+    let (url, server) = match std::env::var("CE_TEST_NATS_URL") {
         Ok(url) => (url, None),
         Err(_) => {
-            let (url, server) = start_server();
-            (url.trim_end_matches('/').to_owned(), Some(server))
+            let server = Elsewhere::start().unwrap();
+            (server.url().trim_end_matches('/').to_owned(), Some(server))
         }
     };
-    let events: Vec<Event> = (0..count).map(event).collect();
+    let comparison = Comparison::from_arguments();
+    let events: Vec<Event> = (0..comparison.count).map(event).collect();
     let groups: &[&[&str; 3]] = match server {
         Some(_) => &[&CORE_SEND, &CORE_RECEIVE],
         None => &[&CORE_SEND, &CORE_RECEIVE, &STREAM_SEND, &STREAM_RECEIVE],
     };
     for group in groups {
-        let rows: Vec<_> = group.iter().copied().filter(wanted).collect();
-        let mut table = Table::default();
-        for round in 0..=rounds {
-            // The order rotates, so that no row is always first. The first round is a warm-up.
-            for turn in 0..rows.len() {
-                let name = rows[(turn + round) % rows.len()];
-                let subject = format!("speed-{}-{round}-{turn}-{}", std::process::id(), name.len());
-                let cost = measure(&url, &subject, name, &events).await;
-                println!("round {round}: {name:<36} {:>8.0}/s {:>6.2} us", cost.rate, cost.cpu);
-                if round > 0 {
-                    table.note(name, cost);
-                }
-            }
-        }
-        if rows.contains(&group[1]) {
-            println!("\n{count} events of {PAYLOAD} bytes, medians of {rounds} rounds\n");
-            println!("{}", table.write(group[1]));
-        }
-    }
-    if let Some(server) = &mut server {
-        server.kill().unwrap();
-        server.wait().unwrap();
+        comparison
+            .of(*group, group[1], async |name, subject| measure(&url, &subject, name, &events).await)
+            .await;
     }
 }
 
@@ -174,34 +144,6 @@ async fn measure(url: &str, subject: &str, name: &str, events: &[Event]) -> Cost
             receive_bare(url, subject, events.len(), name.contains("decode")).await
         }
     }
-}
-
-/// Prints its address, and lives as long as the process that started it.
-fn be_the_server() {
-    let server = Server::start().unwrap();
-    println!("{}", server.url(""));
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-}
-
-fn start_server() -> (String, Child) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let mut server = command.arg(SERVER).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut url = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    (url.trim_end().to_owned(), server)
-}
-
-fn event(number: usize) -> Event {
-    Event::builder()
-        .id(format!("A234-1234-{number:08}"))
-        .source("https://example.com/orders")
-        .ty("com.example.order.placed")
-        .subject("orders/42")
-        .time("2018-04-05T17:31:00.123Z")
-        .extension("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        .payload("application/octet-stream", Payload::binary(vec![b'x'; PAYLOAD]))
-        .build()
-        .unwrap()
 }
 
 fn message(subject: &str, event: &Event) -> OutboundMessage {

@@ -2,6 +2,12 @@
 
 #![allow(unsafe_code)] // A global allocator cannot be written without it. Every call is handed on as it came.
 
+mod comparison;
+mod elsewhere;
+
+pub use comparison::{Comparison, PAYLOAD, event};
+pub use elsewhere::{Elsewhere, is_elsewhere};
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     fmt::Write as _,
