@@ -147,7 +147,9 @@ impl Link {
     /// Hands a message over. Returns it if the channel is closed, or the sender.
     pub(super) fn publish(&self, publish: Publish, closed: &AtomicBool) -> Result<Answer, Box<Publish>> {
         let _order = lock(&self.order);
-        if closed.load(Ordering::Acquire) || !self.channel.status().connected() {
+        // lapin notices the end of the connection later than its socket does.
+        let is_open = self.channel.status().connected() && self.connected.is_alive();
+        if closed.load(Ordering::Acquire) || !is_open {
             return Err(Box::new(publish));
         }
         let Publish { destination, message, content } = publish;
