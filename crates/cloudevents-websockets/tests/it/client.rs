@@ -36,7 +36,7 @@ pub(crate) async fn pairs(options: WsServerOptions) -> (String, mpsc::UnboundedR
     (serve(Router::new().route("/", any(connect))).await + "/?reject=drop", receive)
 }
 
-fn sender_url(url: &str) -> &str {
+pub(crate) fn sender_url(url: &str) -> &str {
     url.strip_suffix("?reject=drop").unwrap()
 }
 

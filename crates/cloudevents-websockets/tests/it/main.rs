@@ -12,6 +12,8 @@ mod bad_input;
 mod client;
 mod contract;
 mod hostile;
+mod kill;
+mod memory;
 mod real;
 mod roundtrip;
 mod server;
