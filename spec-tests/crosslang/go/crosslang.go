@@ -27,7 +27,7 @@ type Tagged struct {
 	Data        map[string]string
 }
 
-// Request asks to send events, or to receive so many.
+// Request asks to send events, or to receive so many: with a mode, those from now on.
 type Request struct {
 	Address, Mode string
 	Events        []Tagged
@@ -57,10 +57,13 @@ func Serve(send func(Request) []*string, receive func(Request) []Received) {
 	}
 }
 
+// Subscribed announces that messages from now on are read.
+func Subscribed() { Must(json.NewEncoder(os.Stdout).Encode("subscribed")) }
+
 // SendAll sends each event with the client, in the mode that is asked for, and answers why not.
 func SendAll(client cloudevents.Client, asked Request) []*string {
 	ctx := binding.WithForceBinary(context.Background())
-	if asked.Mode == "structured" {
+	if asked.Mode != "binary" {
 		ctx = binding.WithForceStructured(context.Background())
 	}
 	answers := []*string{}

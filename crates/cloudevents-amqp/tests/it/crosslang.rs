@@ -6,19 +6,13 @@ use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
 use cloudevents_core::{AttributeType, Event, Message, Mode};
 use cloudevents_testkit::{
     amqp::Broker,
-    crosslang::{Differing, Findings, Peer, attributes, differences, peers, samples},
+    crosslang::{Differing, Findings, Meeting, Peer, arrived},
 };
 use cloudevents_transport::LossPolicy;
 use std::{
     env, process,
     sync::atomic::{AtomicU32, Ordering},
 };
-
-/// `NAME=PROGRAM`, one per line.
-const PEERS: &str = "CE_TEST_PEERS";
-
-/// The file with the known differences.
-const KNOWN: &str = "CE_TEST_DIFFERENCES";
 
 /// The messages of peers. `text` is a permitted variant of binary mode: colons, canonical strings, and an
 /// amqp-value if that can hold the payload.
@@ -37,11 +31,8 @@ struct Place {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_amqp() {
-    let (Ok(lines), Ok(known)) = (env::var(PEERS), env::var(KNOWN)) else {
-        println!("skipped: {PEERS} is not set; spec-tests/crosslang/amqp/run.sh sets it");
-        return;
-    };
-    let samples = samples().unwrap();
+    let Some(meeting) = Meeting::prepared_by("spec-tests/crosslang/amqp/run.sh").unwrap() else { return };
+    let samples = meeting.samples();
     let place = match env::var("CE_TEST_AMQP_URL") {
         Ok(url) => Place { url, _memory: None },
         Err(_) => {
@@ -50,19 +41,16 @@ async fn over_amqp() {
         }
     };
     let mut findings = Findings::default();
-    for peer in peers(&lines) {
+    for peer in meeting.peers() {
         for mode in they_write_in(peer.name) {
-            findings.note(peer.name, "they write", mode, they_write(&peer, &place, mode, &samples).await);
+            findings.note(peer.name, "they write", mode, they_write(&peer, &place, mode, samples).await);
         }
         for mode in WE_WRITE_IN {
-            findings.note(peer.name, "we write", mode, we_write(&peer, &place, mode, &samples).await);
+            findings.note(peer.name, "we write", mode, we_write(&peer, &place, mode, samples).await);
         }
         println!("{}: {} events each way in each mode", peer.name, samples.len());
     }
-    match findings.compare(&std::fs::read_to_string(known).unwrap()) {
-        Ok(table) => println!("{table}"),
-        Err(wrong) => panic!("\n{wrong}"),
-    }
+    meeting.compare(&findings).unwrap_or_else(|wrong| panic!("\n{wrong}"));
 }
 
 async fn they_write<'e>(
@@ -81,22 +69,10 @@ async fn they_write<'e>(
             continue;
         }
         let delivery = next(&mut receiver).await;
-        let mut items = match delivery.event() {
-            Ok(got) => {
-                let mut items = differences(event, &attributes(&got), got.data_bytes().map(|data| &**data));
-                if mode == "binary" {
-                    items.extend(types(event, &got));
-                }
-                items
-            }
-            Err(error) => {
-                println!("{name}, {mode}: {error}");
-                vec![format!("refused {}", error.kind().code())]
-            }
-        };
         let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
-        if is_structured != (mode == "structured") {
-            items.push("mode".into());
+        let mut items = arrived(event, delivery.event(), is_structured != (mode == "structured"));
+        if let (Ok(got), "binary") = (delivery.event(), mode) {
+            items.extend(types(event, &got));
         }
         within(delivery.accept()).await.unwrap();
         found.push((&**name, items));

@@ -6,38 +6,26 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Event, Message, Mode};
 use cloudevents_json::Json;
 use cloudevents_kafka::{Record, encode, rdkafka039::KafkaSenderOptions};
-use cloudevents_testkit::crosslang::{Differing, Findings, Peer, attributes, differences, peers, samples};
+use cloudevents_testkit::crosslang::{Differing, Findings, Meeting, Peer, arrived};
 use cloudevents_transport::LossPolicy;
-use std::{env, sync::Arc};
-
-/// `NAME=PROGRAM`, one per line.
-const PEERS: &str = "CE_TEST_PEERS";
-
-/// The file with the known differences.
-const KNOWN: &str = "CE_TEST_DIFFERENCES";
+use std::sync::Arc;
 
 const MODES: [&str; 2] = ["binary", "structured"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_kafka() {
-    let (Ok(lines), Ok(known)) = (env::var(PEERS), env::var(KNOWN)) else {
-        println!("skipped: {PEERS} is not set; spec-tests/crosslang/kafka/run.sh sets it");
-        return;
-    };
-    let samples = samples().unwrap();
+    let Some(meeting) = Meeting::prepared_by("spec-tests/crosslang/kafka/run.sh").unwrap() else { return };
+    let samples = meeting.samples();
     let mut findings = Findings::default();
-    for peer in peers(&lines) {
+    for peer in meeting.peers() {
         for mode in MODES {
-            findings.note(peer.name, "they write", mode, they_write(&peer, mode, &samples).await);
-            findings.note(peer.name, "we write", mode, we_write(&peer, mode, &samples).await);
+            findings.note(peer.name, "they write", mode, they_write(&peer, mode, samples).await);
+            findings.note(peer.name, "we write", mode, we_write(&peer, mode, samples).await);
         }
         findings.note(peer.name, "we write", "by-hand", records_by_hand(&peer).await);
         println!("{}: {} events each way in each mode", peer.name, samples.len());
     }
-    match findings.compare(&std::fs::read_to_string(known).unwrap()) {
-        Ok(table) => println!("{table}"),
-        Err(wrong) => panic!("\n{wrong}"),
-    }
+    meeting.compare(&findings).unwrap_or_else(|wrong| panic!("\n{wrong}"));
 }
 
 async fn they_write<'e>(peer: &Peer<'_>, mode: &str, samples: &'e [(String, Event)]) -> Differing<'e> {
@@ -51,17 +39,11 @@ async fn they_write<'e>(peer: &Peer<'_>, mode: &str, samples: &'e [(String, Even
             continue;
         }
         let delivery = next(&mut receiver).await;
-        let mut items = match delivery.event() {
-            Ok(got) => differences(event, &attributes(&got), got.data_bytes().map(|data| &**data)),
-            Err(error) => vec![format!("refused {}", error.kind().code())],
-        };
+        let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
+        let mut items = arrived(event, delivery.event(), is_structured != (mode == "structured"));
         let mapped = event.extension("partitionkey").map(|key| key.to_string().into_bytes());
         if delivery.key().as_deref() != mapped.as_deref() {
             items.push("key".into());
-        }
-        let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
-        if is_structured != (mode == "structured") {
-            items.push("mode".into());
         }
         delivery.accept().await.unwrap();
         found.push((&**name, items));

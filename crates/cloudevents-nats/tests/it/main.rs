@@ -11,6 +11,7 @@
 mod bad_input;
 mod client;
 mod contract;
+mod crosslang;
 mod kill;
 mod memory;
 mod process;

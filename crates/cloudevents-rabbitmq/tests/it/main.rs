@@ -12,6 +12,7 @@ mod bad_input;
 mod bare;
 mod client;
 mod contract;
+mod crosslang;
 mod kill;
 mod memory;
 mod real;

@@ -7,7 +7,7 @@ use super::{
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
     protocol::{AMQPClass, channel, connection},
-    types::{ChannelId, FieldTable},
+    types::{AMQPValue, ChannelId, FieldTable},
 };
 use std::{collections::BTreeMap, io, sync::Arc};
 use tokio::{
@@ -134,7 +134,7 @@ impl Connection {
         let start = connection::Start {
             version_major: 0,
             version_minor: 9,
-            server_properties: FieldTable::default(),
+            server_properties: properties(),
             mechanisms: "PLAIN EXTERNAL".into(),
             locales: "en_US".into(),
         };
@@ -230,4 +230,15 @@ pub(super) fn write(frame: &AMQPFrame, out: &mut Vec<u8>) {
 
 fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// What clients look at before they use an extension of the protocol.
+fn properties() -> FieldTable {
+    let mut capabilities = FieldTable::default();
+    for extension in ["publisher_confirms", "basic.nack", "consumer_cancel_notify"] {
+        capabilities.insert(extension.into(), AMQPValue::Boolean(true));
+    }
+    let mut properties = FieldTable::default();
+    properties.insert("capabilities".into(), AMQPValue::FieldTable(capabilities));
+    properties
 }

@@ -2,10 +2,10 @@
 writes."""
 
 import base64
-import json
 import sys
 from datetime import datetime, timedelta, timezone
 
+import crosslang
 from proton import Message, symbol, timestamp
 from proton.utils import BlockingConnection
 
@@ -47,7 +47,7 @@ def binary(specversion, attributes, data=None):
     for name, typed in attributes.items():
         if name != "datacontenttype":
             properties["cloudEvents_" + name] = native(**typed)
-    return message(attributes, properties, payload(data))
+    return message(attributes, properties, crosslang.payload(data))
 
 
 def text(specversion, attributes, data=None):
@@ -55,8 +55,8 @@ def text(specversion, attributes, data=None):
     properties = {"cloudEvents:specversion": specversion}
     for name, typed in attributes.items():
         if name != "datacontenttype":
-            properties["cloudEvents:" + name] = canonical(**typed)
-    body = data["text"] if data and "text" in data else payload(data)
+            properties["cloudEvents:" + name] = crosslang.canonical(**typed)
+    body = data["text"] if data and "text" in data else crosslang.payload(data)
     return message(attributes, properties, body, isinstance(body, bytes) or body is None)
 
 
@@ -67,26 +67,11 @@ def message(attributes, properties, body, inferred=True):
     return made
 
 
-def structured(specversion, attributes, data=None):
-    """Section 3.2, with the JSON format. The text of JSON payloads stays as it is."""
-    document = {"specversion": specversion, **{name: typed["value"] for name, typed in attributes.items()}}
-    rendered = json.dumps(document, ensure_ascii=False)
-    if data:
-        [(kind, value)] = data.items()
-        if kind == "binary":
-            rendered = f'{rendered[:-1]}, "data_base64": {json.dumps(value)}}}'
-        else:
-            rendered = f'{rendered[:-1]}, "data": {value if kind == "json" else json.dumps(value, ensure_ascii=False)}}}'
-    made = Message(body=rendered.encode(), inferred=True)
+def structured(**tagged):
+    """Section 3.2, with the JSON format."""
+    made = Message(body=crosslang.document(**tagged), inferred=True)
     made.content_type = symbol("application/cloudevents+json")
     return made
-
-
-def payload(data):
-    if data is None:
-        return None
-    [(kind, value)] = data.items()
-    return base64.b64decode(value) if kind == "binary" else value.encode()
 
 
 def native(type, value):
@@ -97,21 +82,17 @@ def native(type, value):
     return value  # str is string, int is long, bool is boolean
 
 
-def canonical(type, value):
-    return str(value).lower() if type == "Boolean" else str(value)
-
-
 def read(message):
     """What the binding says of each type, and nothing else."""
     if (message.content_type or "").lower().startswith("application/cloudevents"):
-        return read_document(json.loads(bytes(message.body)))
+        return crosslang.read_document(bytes(message.body))
     names = [name for name in message.properties if name.startswith(("cloudEvents_", "cloudEvents:"))]
     assert len({name[11] for name in names}) == 1, "both separators in one message"
     attributes = {name[12:]: string_of(message.properties[name]) for name in names}
     if message.content_type:
         attributes["datacontenttype"] = message.content_type
     assert message.inferred or message.body is None, "the body is no data section"
-    return {"attributes": attributes, "data": None if message.body is None else base64.b64encode(message.body).decode()}
+    return crosslang.read_parts(attributes, message.body)
 
 
 def string_of(value):
@@ -125,20 +106,4 @@ def string_of(value):
     return str(value)
 
 
-def read_document(document):
-    data = None
-    if "data_base64" in document:
-        data = document.pop("data_base64")
-    elif "data" in document:
-        value = document.pop("data")
-        is_json = "json" in document.get("datacontenttype", "application/json")
-        rendered = json.dumps(value, separators=(",", ":"), ensure_ascii=False) if is_json or not isinstance(value, str) else value
-        data = base64.b64encode(rendered.encode()).decode()
-    attributes = {name: canonical("Boolean" if isinstance(value, bool) else "", value) for name, value in document.items()}
-    return {"attributes": attributes, "data": data}
-
-
-for line in sys.stdin:
-    request = json.loads(line)
-    answer = (send if "events" in request else receive)(**request)
-    print(json.dumps(answer), flush=True)
+crosslang.serve(send, receive)
