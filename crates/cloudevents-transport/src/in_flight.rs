@@ -1,8 +1,11 @@
 //! Messages in flight, bounded by count and by bytes.
 
 use std::{
+    collections::VecDeque,
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
 };
 use tokio::sync::Notify;
 
@@ -33,6 +36,9 @@ impl Default for Bounds {
 /// Every receiver has one for its unsettled deliveries. Bindings use their own for prefetched messages and
 /// for unconfirmed ones.
 ///
+/// Tasks that wait for [`room`](Self::room) get it in the order in which they began to wait, whatever the sizes
+/// of their messages are. While one waits, there is no room for others.
+///
 /// ```
 /// use cloudevents_transport::{Bounds, InFlight};
 ///
@@ -56,6 +62,9 @@ struct State {
     used: Bounds,
     /// Whether a task may wait for a change. If none does, there is nothing to wake.
     watched: bool,
+    /// The tasks that wait for room, in order, by ascending number.
+    waiting: VecDeque<(u64, Waker)>,
+    last: u64,
 }
 
 impl InFlight {
@@ -63,7 +72,12 @@ impl InFlight {
     pub fn new(bounds: Bounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
-            state: Mutex::new(State { used: Bounds { messages: 0, bytes: 0 }, watched: false }),
+            state: Mutex::new(State {
+                used: Bounds { messages: 0, bytes: 0 },
+                watched: false,
+                waiting: VecDeque::new(),
+                last: 0,
+            }),
             changed: Notify::new(),
         }))
     }
@@ -78,32 +92,29 @@ impl InFlight {
         self.0.state().used
     }
 
-    /// Whether there is room for one message now.
+    /// Whether there is room for one message now, and no task waits for it.
     pub fn has_room(&self) -> bool {
-        self.0.has_room(self.used())
+        self.0.is_free(&self.0.state())
     }
 
-    /// Waits for room for one message, and takes it. Charge the bytes when they are known.
+    /// Waits for room for one message, and takes it. Charge the bytes when they are known. Tasks that wait are
+    /// served in order.
     ///
     /// Dropping the future takes nothing.
-    pub async fn room(&self) -> Permit {
-        loop {
-            self.ready().await;
-            if let Some(permit) = self.try_room() {
-                return permit;
-            }
-        }
+    pub fn room(&self) -> impl Future<Output = Permit> + Send + use<> {
+        Waiting { shared: Arc::clone(&self.0), number: None }
     }
 
-    /// Takes room for one message, if there is room now.
+    /// Takes room for one message, if there is room now and no task waits for it.
     pub fn try_room(&self) -> Option<Permit> {
         self.try_take(0)
     }
 
-    /// Takes room for one message of this many bytes, if there is room for a message now.
+    /// Takes room for one message of this many bytes, if there is room for a message now and no task waits for
+    /// it.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.0.state();
-        if !self.0.has_room(state.used) {
+        if !self.0.is_free(&state) {
             return None;
         }
         state.used.add(bytes);
@@ -111,9 +122,10 @@ impl InFlight {
         Some(Permit { shared: Arc::clone(&self.0), bytes })
     }
 
-    /// Waits until there is room, without taking it. Dropping the future changes nothing.
+    /// Waits until there is room and no task waits for it, without taking it. Dropping the future changes
+    /// nothing.
     pub async fn ready(&self) {
-        self.until(|used| self.0.has_room(used)).await;
+        self.until(|state| self.0.is_free(state)).await;
     }
 
     /// Counts a message of this many bytes, even without room: for a message that has arrived already.
@@ -134,16 +146,16 @@ impl InFlight {
 
     /// Waits until nothing is in flight. Dropping the future changes nothing.
     pub async fn idle(&self) {
-        self.until(|used| used.messages == 0).await;
+        self.until(|state| state.used.messages == 0).await;
     }
 
-    async fn until(&self, condition: impl Fn(Bounds) -> bool) {
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
         loop {
             // Created before the check, so that a change in between is not missed.
             let changed = self.0.changed.notified();
             {
                 let mut state = self.0.state();
-                if condition(state.used) {
+                if condition(&state) {
                     return;
                 }
                 state.watched = true;
@@ -165,6 +177,62 @@ impl fmt::Debug for InFlight {
     }
 }
 
+/// Waits for room. The place in the line is kept until it is dropped.
+struct Waiting {
+    shared: Arc<Shared>,
+    number: Option<u64>,
+}
+
+impl Future for Waiting {
+    type Output = Permit;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
+        let this = &mut *self;
+        let mut state = this.shared.state();
+        let first = state.waiting.front().map(|(number, _)| *number);
+        if first == this.number && this.shared.has_room(state.used) {
+            state.used.add(0);
+            if this.number.take().is_some() {
+                state.waiting.pop_front();
+                this.shared.wake(state); // there may be room for the next one, too
+            }
+            return Poll::Ready(Permit { shared: Arc::clone(&this.shared), bytes: 0 });
+        }
+        match this.number {
+            Some(number) => {
+                if let Some((_, waker)) = state.place(number).and_then(|place| state.waiting.get_mut(place)) {
+                    waker.clone_from(context.waker());
+                }
+            }
+            None => {
+                state.last = state.last.wrapping_add(1);
+                this.number = Some(state.last);
+                let entry = (state.last, context.waker().clone());
+                state.waiting.push_back(entry);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut state = self.shared.state();
+        if let Some(place) = state.place(number) {
+            state.waiting.remove(place);
+        }
+        self.shared.wake(state);
+    }
+}
+
+impl State {
+    /// Where in the line this number is.
+    fn place(&self, number: u64) -> Option<usize> {
+        self.waiting.binary_search_by_key(&number, |(number, _)| *number).ok()
+    }
+}
+
 impl Shared {
     /// One message always passes.
     fn has_room(&self, used: Bounds) -> bool {
@@ -172,11 +240,26 @@ impl Shared {
         used.messages == 0 || (used.messages < messages && used.bytes < bytes)
     }
 
+    /// Whether there is room for a task that has not waited.
+    fn is_free(&self, state: &State) -> bool {
+        state.waiting.is_empty() && self.has_room(state.used)
+    }
+
     fn give_back(&self, bytes: usize) {
         let mut state = self.state();
         state.used.remove(bytes);
+        self.wake(state);
+    }
+
+    /// Wakes the first task that waits for room, if there is some, and those that wait for a change.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let has_room = self.has_room(state.used);
+        let first = state.waiting.front().filter(|_| has_room).map(|(_, waker)| waker.clone());
         let watched = std::mem::take(&mut state.watched);
-        drop(state);
+        drop(state); // a woken task may run immediately
+        if let Some(first) = first {
+            first.wake();
+        }
         if watched {
             self.changed.notify_waiters();
         }
@@ -221,11 +304,7 @@ impl Permit {
     pub fn discharge(&mut self) {
         let mut state = self.shared.state();
         state.used.bytes = state.used.bytes.saturating_sub(std::mem::take(&mut self.bytes));
-        let watched = std::mem::take(&mut state.watched);
-        drop(state);
-        if watched {
-            self.shared.changed.notify_waiters();
-        }
+        self.shared.wake(state);
     }
 
     /// The bytes charged so far.
@@ -288,5 +367,55 @@ mod tests {
         let (one, two, ()) = tokio::join!(limiter.room(), limiter.room(), async { drop(held) });
         drop((one, two));
         assert!(limiter.idle().now_or_never().is_some());
+    }
+
+    /// A task that never waits does not take the room of one that does.
+    #[tokio::test]
+    async fn who_waits_is_not_overtaken() {
+        let limiter = InFlight::new(Bounds { messages: 2, bytes: 100 });
+        let (first, second) = (limiter.room().await, limiter.room().await);
+        let mut waiting = Box::pin(limiter.room());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(limiter.try_take(1).is_none() && !limiter.has_room());
+        assert!(limiter.room().now_or_never().is_none() && limiter.ready().now_or_never().is_none());
+        let third = waiting.await;
+        drop(second);
+        assert!(limiter.has_room() && limiter.ready().now_or_never().is_some());
+        drop((limiter.try_room().unwrap(), third));
+    }
+
+    /// Neither large messages nor small ones starve the others: room is given in the order of waiting.
+    #[tokio::test]
+    async fn room_is_given_in_the_order_of_waiting() {
+        let sizes = [1000_usize, 1, 1, 1000, 1, 1000, 1, 1];
+        let limiter = InFlight::new(Bounds { messages: 3, bytes: 100 });
+        let held = limiter.take(100);
+        let order = Mutex::new(Vec::new());
+        let send = async |number: usize, size: usize| {
+            let mut permit = limiter.room().await;
+            permit.charge(size);
+            order.lock().unwrap().push(number);
+            tokio::task::yield_now().await;
+        };
+        let all = futures_util::future::join_all(
+            sizes.into_iter().enumerate().map(|(number, size)| send(number, size)),
+        );
+        tokio::join!(all, async { drop(held) });
+        assert_eq!(order.into_inner().unwrap(), (0..sizes.len()).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_passes_the_room_on() {
+        let limiter = InFlight::new(Bounds { messages: 1, bytes: 100 });
+        let held = limiter.room().await;
+        let mut first = Box::pin(limiter.room());
+        assert!(first.as_mut().now_or_never().is_none());
+        let second = tokio::spawn(limiter.room());
+        tokio::task::yield_now().await; // it waits now
+        drop(held); // wakes the first, which is dropped without having looked
+        drop(first);
+        drop(second.await.unwrap());
+        assert!(limiter.has_room());
     }
 }

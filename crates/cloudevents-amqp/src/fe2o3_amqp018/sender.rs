@@ -212,14 +212,7 @@ impl AmqpSender {
 
     /// Waits for room for a message; confirmed messages make room.
     async fn room(&self) -> Permit {
-        loop {
-            if let Some(permit) = self.in_flight.try_room() {
-                return permit;
-            }
-            // Once per iteration, since the link may be another one.
-            let _wanted = self.links.now().map(|(_, link)| link.answers.want());
-            self.in_flight.ready().await;
-        }
+        self.links.room(&self.in_flight, |link| link.answers.want()).await
     }
 
     /// Sends a message of this client, and waits for the outcome.

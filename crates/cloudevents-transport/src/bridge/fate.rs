@@ -8,6 +8,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
 /// What happened to a message.
@@ -52,6 +53,9 @@ pub struct BridgeMetrics {
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
+    /// The lag: how old the last confirmed message was, by the time of the source's broker. `None` before the
+    /// first one, and for protocols without such a time.
+    pub lag: Option<Duration>,
 }
 
 impl BridgeMetrics {
@@ -62,7 +66,7 @@ impl BridgeMetrics {
 }
 
 /// The counters behind [`BridgeMetrics`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
     confirmed: AtomicU64,
     duplicates: AtomicU64,
@@ -71,6 +75,25 @@ pub(super) struct Tally {
     refused: Mutex<BTreeMap<&'static str, u64>>,
     /// Whether the last attempt showed the target to be unavailable.
     down: AtomicBool,
+    /// In milliseconds.
+    lag: AtomicU64,
+}
+
+/// The lag is not known.
+const UNKNOWN: u64 = u64::MAX;
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            confirmed: AtomicU64::default(),
+            duplicates: AtomicU64::default(),
+            failed: AtomicU64::default(),
+            looped: AtomicU64::default(),
+            refused: Mutex::default(),
+            down: AtomicBool::default(),
+            lag: AtomicU64::new(UNKNOWN),
+        }
+    }
 }
 
 impl Tally {
@@ -85,6 +108,12 @@ impl Tally {
             }
             _ => {}
         }
+    }
+
+    /// Records the time of a message that was confirmed now. A time in the future is no lag.
+    pub(super) fn confirmed_of(&self, time: SystemTime) {
+        let lag = SystemTime::now().duration_since(time).unwrap_or_default().as_millis();
+        self.lag.store(u64::try_from(lag).unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
     pub(super) fn duplicate(&self) {
@@ -111,6 +140,7 @@ impl Tally {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed: read(&self.failed),
             looped: read(&self.looped),
+            lag: Some(read(&self.lag)).filter(|lag| *lag != UNKNOWN).map(Duration::from_millis),
         }
     }
 }

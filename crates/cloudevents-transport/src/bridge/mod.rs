@@ -256,6 +256,9 @@ impl Passage {
 
     fn observe(&self, delivery: &Delivery, fate: &Fate) {
         self.tally.count(fate);
+        if let (Fate::Confirmed, Some(time)) = (fate, delivery.timestamp()) {
+            self.tally.confirmed_of(time);
+        }
         if let Some(observer) = &self.policy().observer {
             observer(delivery, fate);
         }

@@ -70,6 +70,10 @@ impl BridgeStatus {
         };
         gauge("in_flight_messages", "Messages that are received and not settled.", used.messages);
         gauge("in_flight_bytes", "Bytes of these messages.", used.bytes);
+        if let Some(lag) = metrics.lag {
+            let lag = usize::try_from(lag.as_millis()).unwrap_or(usize::MAX);
+            gauge("lag_milliseconds", "How old the last message was that the target confirmed.", lag);
+        }
         gauge(
             "ready",
             "Whether both ends are connected and the target is available.",

@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// Takes nothing until it is opened, and panics until then if configured to.
 #[derive(Clone)]
-struct Gate {
+pub(crate) struct Gate {
     open: watch::Sender<bool>,
     panics: bool,
     waiting: Arc<AtomicUsize>,
@@ -32,8 +32,17 @@ struct Gate {
 }
 
 impl Gate {
-    fn closed(panics: bool) -> Self {
+    pub(crate) fn closed(panics: bool) -> Self {
         Self { open: watch::Sender::new(false), panics, waiting: Arc::default(), kept: Arc::default() }
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// How many messages it has.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
     }
 }
 

@@ -13,6 +13,7 @@ mod log_bounds;
 mod machine;
 mod memory;
 mod queue;
+mod queue_bounds;
 mod receiver;
 mod run;
 mod sender;

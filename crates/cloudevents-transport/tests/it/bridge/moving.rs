@@ -6,15 +6,15 @@ use cloudevents_core::Error;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, Outcome, Outgoing, PrometheusPage, Receipt, Receiver, ReceiverOptions,
-    Sender, SenderCapabilities, Transmit,
+    Bridge, Confirmed, Delivery, Incoming, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Receive,
+    Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Token, Transmit,
     bridge::{BridgePolicy, BridgeStatus, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
     fake::FakeQueue,
 };
 use std::{
     num::NonZeroU32,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -337,4 +337,46 @@ async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
     options.retry.attempts = 2;
     let status = run_with(from.receiver(options), Sender::new(to), policy()).await;
     assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
+}
+
+/// A message that the broker got at this time, and then no more.
+struct Once(Option<SystemTime>);
+
+impl Receive for Once {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        let Some(time) = self.0.take() else { return Ok(None) };
+        let mut raw = Raw::default();
+        raw.timestamp = Some(time);
+        let message = cloudevents_core::Decoded::clean(Message::from(event(1)));
+        Ok(Some(Incoming::new(Received::new(Ok(message), raw), Token::unsettled())))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_is_the_age_of_the_last_confirmed_message() {
+    let minute = Duration::from_secs(60);
+    for (time, least) in [(SystemTime::now() - minute, minute), (SystemTime::now() + minute, Duration::ZERO)]
+    {
+        let status =
+            run_with(Receiver::new(Once(Some(time)), with()), FakeQueue::new().sender(), policy()).await;
+        let lag = status.metrics().lag.unwrap();
+        assert!(least <= lag && lag < least + minute, "{lag:?}");
+        let mut page = PrometheusPage::new();
+        status.add_to(&mut page);
+        assert!(
+            page.to_string().contains(&format!("cloudevents_bridge_lag_milliseconds {}\n", lag.as_millis()))
+        );
+    }
+    // A source without the time of a message has none.
+    let from = FakeQueue::new();
+    from.sender().send(&event(1)).await.unwrap();
+    assert_eq!(run(&from, &FakeQueue::new(), policy()).await.metrics().lag, None);
 }
