@@ -10,13 +10,13 @@ use crate::{
     yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, json};
+use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, json, model::Batch};
 use std::{io::Write, path::PathBuf};
 
 /// Convert events between formats.
 ///
 /// Reports what the target format cannot hold. Payloads keep every digit. The result goes to standard output,
-/// unchanged by --output.
+/// unchanged by --output. A large JSON batch is written in parts: after an error, it is incomplete.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -96,9 +96,14 @@ struct Target<'a> {
     out: std::io::BufWriter<std::io::StdoutLock<'static>>,
     form: Form,
     format: &'a dyn Format,
-    /// The events of a batch, or the only event of a document, kept until the end.
+    /// The events of a batch, or the only event of a document, kept until the end. A large JSON batch is written in parts.
     held: Vec<Event>,
+    /// The number of events that were written of it.
+    written: usize,
 }
+
+/// The events of a JSON batch that are kept: an error in a small batch leaves no incomplete document.
+const HELD: usize = 4096;
 
 impl<'a> Target<'a> {
     fn new(form: Form, formats: &'a Formats, console: &Console) -> Result<Self, Failure> {
@@ -109,7 +114,7 @@ impl<'a> Target<'a> {
         let format = formats
             .require(id)
             .map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))?;
-        Ok(Self { out: console.out(), form, format, held: Vec::new() })
+        Ok(Self { out: console.out(), form, format, held: Vec::new(), written: 0 })
     }
 
     fn write(
@@ -150,12 +155,37 @@ impl<'a> Target<'a> {
             })),
             Form::Single(_) | Form::Batch(_) => {
                 self.held.push(event);
+                if self.held.len() > HELD && self.form == Form::Batch(FormatId::JSON) {
+                    self.write_part(command, console)?;
+                }
                 Ok(())
             }
         }
     }
 
+    /// Writes the events that are kept, except for the first one, whose specversion those of later events have to be.
+    fn write_part(&mut self, command: &Convert, console: &Console) -> Result<(), Failure> {
+        Batch::from(self.held.as_slice()).specversion().map_err(|error| mixed(&error))?;
+        let kept = usize::from(self.written > 0);
+        let mut text = Vec::new();
+        for event in self.held.iter().skip(kept) {
+            text.clear();
+            text.push(if self.written == 0 { b'[' } else { b',' });
+            let losses = self.format.encode(event, &mut text).map_err(|error| mixed(&error))?;
+            self.out.write_all(&text)?;
+            self.written = self.written.saturating_add(1);
+            tell(&losses, None, command, console)?;
+        }
+        self.held.truncate(1);
+        Ok(())
+    }
+
     fn finish(&mut self, command: &Convert, console: &Console) -> Result<(), Failure> {
+        if self.written > 0 {
+            self.write_part(command, console)?;
+            self.out.write_all(b"]\n")?;
+            return self.flush();
+        }
         let mut document = Vec::new();
         let losses = match (&self.form, self.held.as_slice()) {
             (Form::Lines | Form::Yaml, _) => return self.flush(),
@@ -165,14 +195,7 @@ impl<'a> Target<'a> {
             }
             (Form::Batch(_), events) => self.format.encode_batch(events.into(), &mut document),
         };
-        let losses = losses.map_err(|error| {
-            let report = Report::of(&error);
-            let report = match error.kind() {
-                ErrorKind::MixedSpecversions => report.help("convert older events with --upgrade"),
-                _ => report,
-            };
-            Failure::Told(Status::No, Box::new(report))
-        })?;
+        let losses = losses.map_err(|error| mixed(&error))?;
         tell(&losses, None, command, console)?;
         self.out.write_all(&document)?;
         // JSON output ends with a line break; nothing is added to other formats.
@@ -185,6 +208,16 @@ impl<'a> Target<'a> {
     fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
+}
+
+/// Returns the error of writing a batch, usually that its events have different versions.
+fn mixed(error: &Error) -> Failure {
+    let report = Report::of(error);
+    let report = match error.kind() {
+        ErrorKind::MixedSpecversions => report.help("convert older events with --upgrade"),
+        _ => report,
+    };
+    Failure::Told(Status::No, Box::new(report))
 }
 
 /// Reports losses; with `--exact`, returns the first as a failure.

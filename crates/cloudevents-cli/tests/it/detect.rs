@@ -128,3 +128,17 @@ fn documents_after_a_large_batch() {
     assert_eq!((ran.status, ran.lines().len()), (1, 11));
     assert!(ran.err.contains("the document ends before the array does"), "{}", ran.err);
 }
+
+#[test]
+fn a_large_batch_is_written_in_parts() {
+    let lines: String = (0..10_000)
+        .map(|number| format!(r#"{{"specversion":"1.0","id":"{number}","source":"/s","type":"t"}}"#) + "\n")
+        .collect();
+    let ran = ce_with(&["convert", "--to", "json-batch"], &lines);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.out, format!("[{}]\n", lines.trim_end().replace('\n', ",")));
+    let old = r#"{"specversion":"0.3","id":"1","source":"/s","type":"t"}"#;
+    let ran = ce_with(&["convert", "--to", "json-batch"], format!("{lines}{old}\n"));
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("--upgrade") && !ran.out.ends_with("]\n"), "{}", ran.err);
+}
