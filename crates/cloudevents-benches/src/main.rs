@@ -1,12 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod allocations;
-mod amqp;
+mod bindings;
 mod formats;
 mod gates;
 mod inputs;
 mod instructions;
-mod kafka;
 mod receive;
 mod report;
 mod rows;

@@ -2,9 +2,9 @@
 
 use crate::{
     allocations::{self, Heap},
-    amqp, formats,
+    bindings, formats,
     inputs::{self, Source},
-    kafka, receive, select,
+    receive, select,
 };
 use bytes::Bytes;
 use cloudevents::binding::http::to_event;
@@ -54,6 +54,14 @@ pub(crate) const NAMES: &[&str] = &[
     "http-binary encode",
     "kafka-binary decode",
     "kafka-binary encode",
+    "mqtt-binary decode",
+    "mqtt-binary encode",
+    "nats-binary decode",
+    "nats-binary encode",
+    "rabbitmq-binary decode",
+    "rabbitmq-binary encode",
+    "websockets-json decode",
+    "websockets-json encode",
     "attributes read",
     "cesql-typical evaluate",
     "cesql-typical parse",
@@ -95,21 +103,16 @@ pub(crate) fn row(name: &str, source: &Source) -> Result<Row, Failure> {
     if let Some(case) = input.strip_prefix("receive-") {
         return receive::row(case, direction, source);
     }
-    if let Some(row) =
-        formats::row(input, direction, source).or_else(|| select::row(input, direction, source))
-    {
+    let other = || bindings::row(input, direction, source).or_else(|| select::row(input, direction, source));
+    if let Some(row) = formats::row(input, direction, source).or_else(other) {
         return row;
     }
     match (input, direction) {
         ("json-mixed-512", "decode") => mixed(source),
         (input @ "json-batch-1000", "decode") => decode_batch(&source.document(input)?),
         (input @ "json-batch-1000", "encode") => encode_batch(&source.document(input)?),
-        ("amqp-binary", "decode") => amqp::decode(source),
-        ("amqp-binary", "encode") => amqp::encode(source),
         ("http-binary", "decode") => decode_http(source),
         ("http-binary", "encode") => encode_http(source),
-        ("kafka-binary", "decode") => kafka::decode(source),
-        ("kafka-binary", "encode") => kafka::encode(source),
         ("attributes", "read") => read_attributes(&source.document("json-small")?),
         (input, "decode") => decode(&source.document(input)?),
         (input, "encode") => encode(&source.document(input)?),

@@ -75,6 +75,16 @@ pub(crate) const TARGETS: &[Target] = &[
     promised(target("amqp-binary encode", (0.67, 1.5), 5_300, 4)),
     promised(target("kafka-binary decode", (0.67, 1.0), 6_500, 1)),
     promised(target("kafka-binary encode", (0.67, 1.5), 4_200, 3)),
+    // Their instructions are not bounded yet.
+    promised(target("mqtt-binary decode", (0.67, 1.0), 0, 2)),
+    promised(target("mqtt-binary encode", (0.67, 1.5), 0, 4)),
+    promised(target("nats-binary decode", (0.67, 1.0), 0, 2)),
+    promised(target("nats-binary encode", (0.67, 1.0), 0, 5)),
+    promised(target("rabbitmq-binary decode", (0.67, 1.0), 0, 2)),
+    promised(target("rabbitmq-binary encode", (0.67, 1.5), 0, 4)),
+    // Here, the peer is structured mode of HTTP.
+    promised(target("websockets-json decode", (0.67, 1.0), 0, 2)),
+    promised(target("websockets-json encode", (0.67, 1.0), 0, 2)),
     // Against a function written by hand, decoding, and a loop over all.
     promised(target("cesql-typical evaluate", (0.05, 0.2), 650, 0)),
     target("cesql-typical parse", (0.2, 1.0), 24_000, 52),

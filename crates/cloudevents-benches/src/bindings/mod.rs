@@ -1,0 +1,128 @@
+//! The rows of the other bindings. The official crate has none of them, or needs their clients even for its types, so these are held against
+//! the toolkit's own HTTP binding, with the same event.
+
+mod amqp;
+mod kafka;
+mod mqtt;
+mod nats;
+mod rabbitmq;
+mod websockets;
+
+use crate::{
+    allocations,
+    inputs::Source,
+    rows::{Failure, Row, header_map, run},
+};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Losses, Mode};
+use http::HeaderMap;
+use std::{hint::black_box, rc::Rc};
+
+/// The codec of a binding.
+trait Binding: 'static {
+    type Message: Clone + 'static;
+
+    fn encode(event: &Event) -> Result<(Self::Message, Losses), Error>;
+    fn decode(message: &Self::Message, with: &DecodeOptions) -> Result<Decoded<Event>, Error>;
+
+    /// The part of the message that a payload is in.
+    fn body(message: &Self::Message) -> Option<&Bytes>;
+
+    /// The message as it comes from elsewhere: out of buffers of its own.
+    fn owned(message: Self::Message) -> Self::Message;
+
+    /// The mode of both sides.
+    fn mode() -> Mode<'static> {
+        Mode::Binary
+    }
+
+    /// Plain work that decoding is compared with.
+    fn decode_floors(_: &Self::Message) -> Vec<(&'static str, crate::rows::Run)> {
+        Vec::new()
+    }
+
+    /// Plain work that encoding is compared with.
+    fn encode_floors(_: Self::Message) -> Vec<(&'static str, crate::rows::Run)> {
+        Vec::new()
+    }
+}
+
+/// The row of this name, if it is one of these.
+pub(crate) fn row(input: &str, direction: &str, source: &Source) -> Option<Result<Row, Failure>> {
+    match input {
+        "amqp-binary" => of::<amqp::Amqp>(direction, source),
+        "kafka-binary" => of::<kafka::Kafka>(direction, source),
+        "mqtt-binary" => of::<mqtt::Mqtt>(direction, source),
+        "nats-binary" => of::<nats::Nats>(direction, source),
+        "rabbitmq-binary" => of::<rabbitmq::Rabbitmq>(direction, source),
+        "websockets-json" => of::<websockets::Websockets>(direction, source),
+        _ => None,
+    }
+}
+
+fn of<B: Binding>(direction: &str, source: &Source) -> Option<Result<Row, Failure>> {
+    match direction {
+        "decode" => Some(decode::<B>(source)),
+        "encode" => Some(encode::<B>(source)),
+        _ => None,
+    }
+}
+
+/// Reading a message.
+fn decode<B: Binding>(source: &Source) -> Result<Row, Failure> {
+    let (event, message) = example::<B>(source)?;
+    let mut headers = HeaderMap::new();
+    let (body, _) = cloudevents_http::encode(&event, B::mode(), &mut headers)?;
+    let decoding = Rc::new(DecodeOptions::strict());
+    let read = B::decode(&message, &decoding)?.value;
+    let shares = read
+        .data_bytes()
+        .zip(B::body(&message))
+        .is_some_and(|(data, body)| body.as_ptr_range().contains(&data.as_ptr()));
+    let floors = B::decode_floors(&message);
+    let same = decoding.clone();
+    Ok(Row {
+        per: 1,
+        ours: run(move || B::decode(black_box(&message), &decoding)),
+        peer: run(move || cloudevents_http::decode(black_box(&headers), black_box(&body).clone(), &same)),
+        peer_extra: None,
+        floors,
+        promise: if shares {
+            Ok("shares the payload")
+        } else {
+            Err("shares the payload: it was copied".into())
+        },
+    })
+}
+
+/// Writing a message.
+fn encode<B: Binding>(source: &Source) -> Result<Row, Failure> {
+    let (event, message) = example::<B>(source)?;
+    let same = event.clone();
+    let heap = allocations::of(|| B::encode(&event));
+    let promise = "allocates at most 2 KiB";
+    Ok(Row {
+        per: 1,
+        ours: run(move || B::encode(black_box(&event))),
+        peer: run(move || {
+            let mut headers = HeaderMap::new();
+            cloudevents_http::encode(black_box(&same), B::mode(), &mut headers)
+                .map(|(body, _)| (headers, body))
+        }),
+        peer_extra: None,
+        floors: B::encode_floors(message),
+        promise: if heap.bytes <= 2048 { Ok(promise) } else { Err(format!("{promise}: {}", heap.bytes)) },
+    })
+}
+
+/// The event of the rows of HTTP, and its message.
+fn example<B: Binding>(source: &Source) -> Result<(Event, B::Message), Failure> {
+    let request = source.http()?;
+    let headers = header_map(&request.headers)?;
+    let event = cloudevents_http::decode(&headers, request.body, &DecodeOptions::strict())?.value;
+    let (message, _) = B::encode(&event)?;
+    if B::decode(&message, &DecodeOptions::strict())?.value != event {
+        return Err("the event that was read is not the one that was written".into());
+    }
+    Ok((event, B::owned(message)))
+}
