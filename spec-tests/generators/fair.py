@@ -24,7 +24,8 @@ RANK = {"MAY": 0, "SHOULD": 1, "MUST": 2}
 # other clauses that a case cites.
 GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HTTP-3.1.3-a", "KAFKA-3.2.3-a", "KAFKA-3.2.1-a", "HTTP-3.1.1-a",
            "HTTP-3.1.3.1-a", "KAFKA-3.2.3.1-a", "PROTO-2.3-a", "PROTO-2.4-a", "PROTO-2.4-b", "AMQP-3.1.3-a", "AMQP-3.1.3.1-a", "JSON-3-b", "JSON-3-c",
-           "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "KAFKA-3.2.3-b", "AMQP-3.1.3.2-c"}
+           "AVRO-2.4-b", "AMQP-3.1.1-a", "XML-2-a", "JSON-4.1-a", "PROTO-5-a", "KAFKA-3.2.3-b", "AMQP-3.1.3.2-c",
+           "MQTT-3.1.3-a", "NATS-3.1.2-a", "RABBITMQ-3.1.3-a", "HTTP-3.3.2-a", "HTTP-3.1.3.1-b", "SDK-Acceptance-a"}
 
 # Input that attacks whoever reads it: nested levels, lengths, entities.
 HOSTILE = re.compile(r"xml/security/|/(?:deep|nested-too|too-deep)|billion|-deep$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
@@ -121,6 +122,14 @@ def as_kind(event, kind):
         return None
 
 
+def spellings(text):
+    """A JSON text and others that say the same: white space between tokens is free, and so are zeros at the end of a fraction."""
+    tokens = re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', text)
+    shorter = [re.sub(r"^(-?\d+\.\d*?[1-9])0+$", r"\1", token) for token in tokens]
+    spaced = [[token + " " if token in (",", ":") else token for token in some] for some in (tokens, shorter)]
+    return list(dict.fromkeys("".join(some) for some in ([text], tokens, spaced[0], shorter, spaced[1])))
+
+
 def implied_content_type(request, expect):
     """The outcomes, and those in which the content type that the JSON format implies is explicit: JSON-3.1.2-i, CE-datacontenttype-d."""
     if request.get("strictness") == "lenient":
@@ -209,7 +218,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 def flags(one):
     found = set(one.get("flags", [])) - {"producer-rule", "hostile", "verbatim"}
-    reads = one["request"]["op"] in ("decode", "transcode", "upgrade")
+    reads = one["request"]["op"] in ("decode", "transcode", "upgrade", "filter")
     clauses = [clause for clause in one["clauses"] if clause not in GENERAL and strong(clause, one["level"])]
     roles = {REQUIREMENTS[clause]["role"] for clause in clauses}
     if reads and refused(one) and not one["request"].get("exact") and roles and roles <= {"producer", "sender", "intermediary"}:

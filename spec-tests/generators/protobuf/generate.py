@@ -203,7 +203,7 @@ class Topic:
         self.name, self.cases = name, []
         DOCUMENTS.append({"area": "protobuf", "topic": name, "title": title, "cases": self.cases})
 
-    def add(self, name, title, cites, request, expect, policy=False, traps=None, note=None, level=None):
+    def add(self, name, title, cites, request, expect, policy=False, traps=None, note=None, level=None, compare=None):
         strongest = max(CLAUSES[clause] for clause in cites)
         case = {"id": f"protobuf/{self.name}/{name}", "title": title, "clauses": cites,
                 "level": level or {2: "MUST", 1: "SHOULD", 0: "MAY"}[strongest], "revisions": ["1.0.2", "main"]}
@@ -212,6 +212,8 @@ class Topic:
         if policy:
             case["policy"] = True
         case |= {"request": request, "expect": with_any_refusal(expect)}
+        if compare:
+            case["compare"] = compare
         if note:
             case["note"] = note
         self.cases.append(case)
@@ -473,7 +475,8 @@ def data_decode():
     for name, media_type in [("json", "application/json"), ("json-suffix", "Application/Vnd.Order+JSON; charset=utf-8")]:
         topic.read(name, "text_data under a JSON content type is that JSON text", ["PROTO-3-d"],
                    proto(both(ct(media_type), text_data('{"price": 1.10, "n": 12345678901234567890123}'))),
-                   tagged({"json": '{"price": 1.10, "n": 12345678901234567890123}'}, **held(media_type)), traps=["P1"])
+                   tagged({"json": '{"price": 1.10, "n": 12345678901234567890123}'}, **held(media_type)), traps=["P1"],
+                   compare={"json": "double"})
     topic.read("json-null", "text_data null under a JSON content type is the JSON null", ["PROTO-3-d"],
                proto(both(ct("application/json"), text_data("null"))), tagged({"json": "null"}, **held("application/json")), traps=["P1"])
     topic.read("json-string", "text_data that is a JSON string is that JSON string", ["PROTO-3-d"],
@@ -532,7 +535,8 @@ def data_encode():
     topic.write("json", "JSON is text_data, verbatim", ["PROTO-3-d", "PROTO-3-e"],
                 tagged({"json": '{"price": 1.10}'}, **held("application/json")),
                 proto(both(ct("application/json"), text_data('{"price": 1.10}'))), losses=[], traps=["P1"],
-                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), binary_data(b'{"price": 1.10}')))))}}],
+                others=[{"result": {"message": body(wire(proto(both(ct("application/json"), some))))}} for some in
+                        (binary_data(b'{"price": 1.10}'), *(text_data(text) for text in fair.spellings('{"price": 1.10}')[1:]))],
                 policy=True, note="Whether JSON is text or bytes is not said.")
     topic.write("json-without-content-type", "The content type that JSON implies is made explicit", ["PROTO-3-e", "CE-datacontenttype-d"],
                 tagged({"json": "null"}), proto(both(ct("application/json"), text_data("null"))), losses=[], traps=["P1"])
@@ -729,7 +733,8 @@ def transcode():
     json_ct = attr(datacontenttype=("ce_string", "application/json"))
     translate("json-data-to-text", "A JSON payload without a content type becomes text_data under application/json",
               ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"], text(',"data":{"order": 42}'),
-              to_proto(proto(both(json_ct, text_data('{"order": 42}')))), [], exact=True, traps=["P1"])
+              to_proto(proto(both(json_ct, text_data('{"order": 42}')))), [], exact=True, traps=["P1"], level="SHOULD",
+              others=[to_proto(proto(both(json_ct, text_data(text)))) for text in fair.spellings('{"order": 42}')[1:]])
     translate("text-to-json-data", "text_data under a JSON content type becomes a JSON payload, not a string", ["PROTO-3-d"],
               document(proto(both(json_ct, text_data('{"order":42}')))), to_json(',"datacontenttype":"application/json","data":{"order":42}'), [],
               exact=True, traps=["P1"])
