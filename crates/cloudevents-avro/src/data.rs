@@ -243,7 +243,7 @@ fn number(double: f64, at: &Reader<'_>) -> Result<String, Error> {
     let magnitude = double.abs();
     if !double.is_finite() {
         return Err(Error::new(ErrorKind::InvalidData)
-            .with_detail(format!("{double} is no JSON number"))
+            .with_detail(format!("{double} is not a JSON number"))
             .with_offset(at.position())
             .with_clause("AVRO-3-c"));
     }

@@ -1,7 +1,7 @@
 //! The command line.
 
-use crate::{commands::Command, failure::Status};
-use clap::{Args, Parser, ValueEnum};
+use crate::{commands::Command, console::Console, failure::Status, settings::defaults};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::io::Write;
 
 /// Send, receive, check and convert CloudEvents.
@@ -16,16 +16,21 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  ce tour                                        see events go through every binding and back
-  ce listen http://127.0.0.1:8080/               print what arrives
-  ce send http://127.0.0.1:8080/ order.json      send an event from a file
-  ce validate --explain orders.json              check events and explain the rules they break
-  ce conformance run --testee \"node adapter.js\"  test another implementation
+  ce tour                                   see an event in every protocol
+  ce listen http://127.0.0.1:8080/          print what arrives
+  ce send http://127.0.0.1:8080/ order.json  send a file
+  ce validate --explain orders.json         check events, explain broken rules
+  ce conformance run -- node adapter.js     test another implementation
 
-Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input, 3 the network failed.";
+Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
+--timeout of `ce send`, and so on. A configuration file (CE_CONFIG, else
+~/.config/ce/config.yaml) sets defaults and names connections, such as @orders.
+
+Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input,
+3 the network failed.";
 
 /// Options of every command.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Write data as JSON Lines, in a readable layout, or as YAML
@@ -72,19 +77,24 @@ pub(crate) enum ErrorFormat {
     Json,
 }
 
-/// Reports why the command line was refused, or prints the requested help.
-pub(crate) fn refused(error: &clap::Error) -> Status {
+/// Parses the command line, with the defaults of the environment and the configuration file. Otherwise reports why it was
+/// refused, or prints the requested help, and returns the exit status.
+pub(crate) fn parse() -> Result<Cli, Status> {
+    let command = defaults::set(Cli::command()).map_err(|failure| {
+        let error_format = if wants_json() { ErrorFormat::Json } else { ErrorFormat::Text };
+        failure.tell(&Console::new(&Global { error_format, ..Global::default() }))
+    })?;
+    let matches = command.try_get_matches().map_err(|error| refused(&error))?;
+    Cli::from_arg_matches(&matches).map_err(|error| refused(&error))
+}
+
+fn refused(error: &clap::Error) -> Status {
     if !error.use_stderr() {
         // A pipe that breaks while help is printed is not a failure.
         let _ = error.print();
         return Status::Done;
     }
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let json = arguments.iter().any(|argument| argument == "--error-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| matches!(pair, [name, value] if name == "--error-format" && value == "json"));
-    if json {
+    if wants_json() {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         let line = serde_json::json!({"severity": "error", "kind": "usage", "message": message});
@@ -93,6 +103,15 @@ pub(crate) fn refused(error: &clap::Error) -> Status {
         let _ = error.print();
     }
     Status::Usage
+}
+
+/// Whether errors of the command line are requested as JSON.
+fn wants_json() -> bool {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    arguments.iter().any(|argument| argument == "--error-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| matches!(pair, [name, value] if name == "--error-format" && value == "json"))
 }
 
 #[cfg(test)]

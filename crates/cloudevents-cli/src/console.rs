@@ -22,6 +22,8 @@ pub(crate) struct Console {
     color: (bool, bool),
     /// Columns of the terminal, if standard error is one.
     width: Option<usize>,
+    /// Columns of standard output.
+    columns: usize,
     remembered: Cell<Status>,
     /// Whether the last report had several lines: a blank line goes before the next one.
     apart: Cell<bool>,
@@ -48,7 +50,8 @@ impl Console {
             quiet: global.quiet,
             terminal: out,
             color: (color(out), color(err)),
-            width: err.then(width),
+            width: err.then(|| width(io::stderr())),
+            columns: width(io::stdout()),
             remembered: Cell::default(),
             apart: Cell::default(),
         }
@@ -67,6 +70,11 @@ impl Console {
     /// Returns the styles of standard output.
     pub(crate) fn paint(&self) -> Paint {
         Paint(self.color.0)
+    }
+
+    /// Returns the columns of standard output: those of the terminal, or 80.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Whether to show progress: on a terminal, with errors as text.
@@ -115,6 +123,11 @@ impl Console {
         }
     }
 
+    /// Returns what writes notes from other threads.
+    pub(crate) fn notes(&self) -> Notes {
+        Notes { errors: self.errors, quiet: self.quiet }
+    }
+
     /// Writes a line of text, or an object with `severity` `note` and these members, to standard error.
     pub(crate) fn announce(&self, text: &str, members: serde_json::Value) {
         if self.errors == ErrorFormat::Text {
@@ -129,11 +142,45 @@ impl Console {
     }
 }
 
-/// Returns the columns of the terminal: `COLUMNS` if set, else its actual width, else 80; at least 40.
-fn width() -> usize {
-    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let found = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0));
-    asked.or_else(found).unwrap_or(80).max(40)
+/// Writes notes to standard error from any thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Notes {
+    errors: ErrorFormat,
+    quiet: bool,
+}
+
+impl Notes {
+    /// Writes a line of text, or an object with `severity` `note`.
+    pub(crate) fn say(self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let mut err = io::stderr().lock();
+        let _ = match self.errors {
+            ErrorFormat::Text => writeln!(err, "{text}"),
+            ErrorFormat::Json => {
+                writeln!(err, "{}", serde_json::json!({"severity": "note", "message": text}))
+            }
+        };
+    }
+}
+
+/// Returns the columns of a terminal: `COLUMNS` if set, else its actual width, else 80; at least 40.
+#[cfg(unix)]
+fn width(stream: impl std::os::fd::AsFd) -> usize {
+    columns(|| terminal_size::terminal_size_of(stream))
+}
+
+/// Returns the columns of a terminal: `COLUMNS` if set, else its actual width, else 80; at least 40.
+#[cfg(windows)]
+fn width(stream: impl std::os::windows::io::AsHandle) -> usize {
+    columns(|| terminal_size::terminal_size_of(stream))
+}
+
+fn columns(actual: impl FnOnce() -> Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
+    let requested = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let found = || actual().map(|(width, _)| usize::from(width.0));
+    requested.or_else(found).unwrap_or(80).max(40)
 }
 
 /// Whether text is styled.
@@ -160,4 +207,5 @@ pub(crate) mod style {
     pub(crate) const NAME: Style = AnsiColor::Blue.on_default().bold();
     pub(crate) const STRING: Style = AnsiColor::Green.on_default();
     pub(crate) const SCALAR: Style = AnsiColor::Cyan.on_default();
+    pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default().bold();
 }

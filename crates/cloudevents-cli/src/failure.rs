@@ -51,6 +51,14 @@ impl Failure {
         }
     }
 
+    /// Returns the message and its detail in one line.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Pipe => "the pipe is closed".to_owned(),
+            Self::Told(_, report) => report.one_line(),
+        }
+    }
+
     /// Writes the report to standard error, and returns the exit status.
     pub(crate) fn tell(self, console: &Console) -> Status {
         match self {

@@ -1,11 +1,15 @@
 //! Ctrl-C and SIGTERM.
 
-use crate::failure::Status;
+use crate::{
+    console::{Console, Notes},
+    failure::Status,
+    plain::count,
+};
 use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -23,14 +27,17 @@ struct Shared {
     idle: AtomicBool,
     /// The exit status while idle.
     status: AtomicU8,
+    /// The number of messages in flight.
+    in_flight: AtomicUsize,
     notify: Notify,
 }
 
 impl Interrupt {
-    /// Starts watching.
-    pub(crate) fn watch() -> Self {
+    /// Starts watching. The first Ctrl-C reports how many messages are in flight, if there are any.
+    pub(crate) fn watch(console: &Console) -> Self {
         let interrupt = Self::default();
         let watcher = interrupt.clone();
+        let notes = console.notes();
         // A separate thread, because reading from a terminal blocks. If it cannot start, Ctrl-C works as
         // usual.
         let _ = thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
@@ -43,6 +50,7 @@ impl Interrupt {
                     if watcher.0.asked.swap(true, Ordering::SeqCst) {
                         process::exit(INTERRUPTED);
                     }
+                    finishing(notes, watcher.0.in_flight.load(Ordering::SeqCst));
                     watcher.0.notify.notify_one();
                 }
             });
@@ -62,6 +70,11 @@ impl Interrupt {
         }
     }
 
+    /// Sets the number of messages in flight, which the command finishes after Ctrl-C.
+    pub(crate) fn in_flight(&self, messages: usize) {
+        self.0.in_flight.store(messages, Ordering::SeqCst);
+    }
+
     /// Runs `work` while idle: Ctrl-C exits at once with this status.
     pub(crate) fn idle<T>(&self, status: Status, work: impl FnOnce() -> T) -> T {
         self.0.status.store(status as u8, Ordering::SeqCst);
@@ -69,6 +82,13 @@ impl Interrupt {
         let done = work();
         self.0.idle.store(false, Ordering::SeqCst);
         done
+    }
+}
+
+/// Reports that messages in flight are finished.
+pub(crate) fn finishing(notes: Notes, messages: usize) {
+    if messages > 0 {
+        notes.say(&format!("finishing {}, press Ctrl-C again to stop", count(messages, "message")));
     }
 }
 

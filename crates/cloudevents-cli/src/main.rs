@@ -17,12 +17,12 @@ mod json_view;
 mod plain;
 mod progress;
 mod report;
+mod settings;
 mod show;
 mod source;
 mod wire;
 mod yaml;
 
-use clap::Parser;
 use console::Console;
 use failure::Status;
 use std::process::ExitCode;
@@ -30,9 +30,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     #[cfg(feature = "tls")]
     tls();
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::parse() {
         Ok(cli) => cli,
-        Err(error) => return cli::refused(&error).into(),
+        Err(status) => return status.into(),
     };
     let console = Console::new(&cli.global);
     let status = match commands::run(cli.command, &console) {

@@ -183,6 +183,12 @@ impl Report {
         self.severity == Severity::Error
     }
 
+    /// Returns the message and its detail.
+    pub(crate) fn one_line(&self) -> String {
+        let separator = if self.detail.is_empty() { "" } else { ": " };
+        plain(&format!("{}{separator}{}", self.message, self.detail))
+    }
+
     /// Returns the report as text, wrapped to the columns of a terminal if there is one.
     pub(crate) fn to_text(&self, paint: Paint, width: Option<usize>) -> String {
         let mut text = String::new();

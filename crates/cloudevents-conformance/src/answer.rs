@@ -52,8 +52,8 @@ impl Answer {
                 Some(reason) => Ok(Answer::Unsupported(reason.to_owned())),
                 None => Err("`unsupported` is not the text of a reason".to_owned()),
             },
-            (Some(_), None, None) => Err("`result` is no object".to_owned()),
-            (None, Some(_), None) => Err("`error` is no object".to_owned()),
+            (Some(_), None, None) => Err("`result` is not an object".to_owned()),
+            (None, Some(_), None) => Err("`error` is not an object".to_owned()),
             _ => Err("not exactly one of `result`, `error` and `unsupported`".to_owned()),
         }
     }
@@ -95,8 +95,8 @@ mod tests {
             (r#"{"seq":7,"result":{"a":[{"b":1,"b":2}]}}"#, "the member \"b\" is there twice"),
             (r#"{"seq":7}"#, "not exactly one"),
             (r#"{"seq":7,"result":{},"error":{}}"#, "not exactly one"),
-            (r#"{"seq":7,"result":1}"#, "`result` is no object"),
-            (r#"{"seq":7,"error":"x"}"#, "`error` is no object"),
+            (r#"{"seq":7,"result":1}"#, "`result` is not an object"),
+            (r#"{"seq":7,"error":"x"}"#, "`error` is not an object"),
             (r#"{"seq":7,"unsupported":true}"#, "`unsupported` is not"),
         ] {
             let told = Answer::read(line, 7).unwrap_err();

@@ -78,7 +78,7 @@ pub struct InvalidPattern {
 
 impl fmt::Display for InvalidPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no pattern on case ids: {}", self.pattern, self.fault)
+        write!(f, "{:?} is not a pattern of case ids: {}", self.pattern, self.fault)
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         }
         assert_eq!(
             "a//b".parse::<Pattern>().unwrap_err().to_string(),
-            "\"a//b\" is no pattern on case ids: a component is empty"
+            "\"a//b\" is not a pattern of case ids: a component is empty"
         );
     }
 }

@@ -150,14 +150,14 @@ const RULES: [Rule; 8] = [
         check: |conversation, _| {
             match conversation.run(&members(decode("{"))).answer {
                 Ok(Answer::Reply(Reply::Error(_))) => (),
-                answer => return Err(format!("`{{` is no event: {}", shown(answer)?)),
+                answer => return Err(format!("`{{` is not an event: {}", shown(answer)?)),
             }
             conversation.run(&members(decode(EVENT))).answer.map(drop).map_err(|fault| fault.to_string())
         },
     },
     Rule {
         name: "line-break",
-        rule: "An answer is one line, whatever the event has in it",
+        rule: "An answer is one line, whatever the event contains",
         applies: reads_json,
         check: |conversation, _| {
             let data = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"text/plain","data":"a\r\nb\u2028c"}"#;

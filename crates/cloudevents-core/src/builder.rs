@@ -331,7 +331,7 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.len() > 1 {
-            write!(f, "{} mistakes: ", self.0.len())?;
+            write!(f, "{} problems: ", self.0.len())?;
         }
         for (index, error) in self.0.iter().enumerate() {
             if index > 0 {

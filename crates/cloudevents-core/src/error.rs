@@ -317,7 +317,7 @@ kinds! {
     /// The peer went away.
     Disconnected "disconnected" "met a lost connection" "the connection was lost";
     /// An attribute occurs in the message more than once.
-    DuplicateAttribute "duplicate-attribute" "stands here more than once" "something stands here more than once";
+    DuplicateAttribute "duplicate-attribute" "appears more than once" "something appears more than once";
     /// An attribute that must not be empty is empty.
     EmptyAttribute "empty-attribute" "is empty" "something is empty";
     /// A loss, where an exact conversion was required.
@@ -327,7 +327,7 @@ kinds! {
     /// Neither `true` nor `false`.
     InvalidBoolean "invalid-boolean" "is not a boolean" "this is not a boolean";
     /// A payload that does not match its declared type.
-    InvalidData "invalid-data" "does not fit the payload" "the payload is not what it is said to be";
+    InvalidData "invalid-data" "does not fit the payload" "the payload is invalid";
     /// The document breaks the syntax of its format.
     InvalidDocument "invalid-document" "is not well-formed" "the document is not well-formed";
     /// A malformed percent-escape, quoted string or backslash escape.

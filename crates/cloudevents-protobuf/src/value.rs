@@ -378,7 +378,7 @@ fn named(error: Error, name: Text<'_>) -> Error {
 fn misplaced(name: &str, at: usize) -> Error {
     Error::new(ErrorKind::InvalidName)
         .with_attribute(name)
-        .with_detail("it has a field of its own and is no entry of the attributes map")
+        .with_detail("it has a field of its own, and may not be in the attributes map")
         .with_offset(at)
         .with_clause("PROTO-2.3-a")
 }

@@ -91,7 +91,7 @@ impl Credential {
         let access_token = || {
             let expires = text(members, "accesstokenexpiresutc", "SUBS-3.2.3-e")?;
             if Timestamp::parse(expires).is_err() {
-                return Err(Invalid::new("/accesstokenexpiresutc", "this is no RFC 3339 timestamp"));
+                return Err(Invalid::new("/accesstokenexpiresutc", "not an RFC 3339 timestamp"));
             }
             Ok(AccessToken {
                 accesstoken: secret("accesstoken", "SUBS-3.2.3-e")?,

@@ -82,9 +82,7 @@ impl SubscriptionRequest {
         if let Some(source) = source
             && UriReference::parse(source).is_err()
         {
-            return Err(
-                Invalid::new("/source", "this is no URI-reference").with_clause("SUBS-3.2.1-source-c")
-            );
+            return Err(Invalid::new("/source", "not a URI-reference").with_clause("SUBS-3.2.1-source-c"));
         }
         let config = object(members, "config")?;
         if config.is_some_and(|config| config.contains_key("")) {
@@ -255,7 +253,7 @@ impl fmt::Display for Subscription {
 fn check_sink(sink: &str, protocol: &Protocol) -> Result<(), Invalid> {
     let refuse = |message: &'static str| Err(Invalid::new("/sink", message).with_clause("SUBS-3.2.1-sink-b"));
     if Uri::parse(sink).is_err() {
-        return refuse("this is no absolute URI");
+        return refuse("not an absolute URI");
     }
     let scheme = sink.split(':').next().unwrap_or_default().to_ascii_lowercase();
     if *protocol == Protocol::Http && scheme != "http" && scheme != "https" {

@@ -43,7 +43,7 @@ impl Endpoint {
             return Err(invalid("a scheme and `://` are missing"));
         };
         if !is_scheme(scheme) {
-            return Err(invalid("what stands before `://` is not a scheme"));
+            return Err(invalid("the text before `://` is not a scheme"));
         }
         let scheme = scheme.to_ascii_lowercase();
         let of_scheme = |what: &str| invalid(format!("in this `{scheme}` URL, {what}"));
@@ -72,7 +72,7 @@ impl Endpoint {
             "" => Vec::new(),
             list => list
                 .split(',')
-                .map(|host| Host::parse(host).ok_or_else(|| of_scheme("a host or port is not one")))
+                .map(|host| Host::parse(host).ok_or_else(|| of_scheme("a host or port is invalid")))
                 .collect::<Result<_, _>>()?,
         };
         let path = path.unwrap_or_default();

@@ -413,7 +413,7 @@ impl<'a> Scanner<'a> {
             return self.comment().map(|()| None);
         }
         if !self.starts_with("<![CDATA[") {
-            return Err(self.problem("this is no markup that may stand in content"));
+            return Err(self.problem("this markup is not allowed in content"));
         }
         let start = self.at.wrapping_add(9);
         let Some(length) = self.find(9, b"]]>") else { return Err(self.ends()) };
@@ -433,7 +433,7 @@ impl<'a> Scanner<'a> {
         self.step(2);
         let target = self.name_run().of(self.text);
         if !is_ncname(target) || target.eq_ignore_ascii_case("xml") {
-            return Err(self.problem_at(start, "this is no processing instruction"));
+            return Err(self.problem_at(start, "this is not a processing instruction"));
         }
         if !is_white(self.peek()) && !self.starts_with("?>") {
             return Err(if self.at >= self.text.len() {

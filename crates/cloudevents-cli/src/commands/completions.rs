@@ -9,9 +9,12 @@ use clap_complete::Shell;
 use std::io::{self, Write};
 
 /// Print a completion script for a shell.
-///
-/// For bash: ce completions bash > ~/.local/share/bash-completion/completions/ce
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ce completions bash > ~/.local/share/bash-completion/completions/ce
+  ce completions zsh > ~/.zfunc/_ce
+  ce completions fish > ~/.config/fish/completions/ce.fish")]
 pub(crate) struct Completions {
     /// The shell to write the script for.
     shell: Shell,

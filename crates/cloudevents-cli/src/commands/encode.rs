@@ -26,7 +26,7 @@ use std::path::PathBuf;
 Examples:
   ce encode order.json
   ce encode --mode structured --output pretty order.json
-  ce encode --via kafka --source /shop --type com.example.order --data '{\"total\":1.10}'
+  ce encode --via kafka --source /shop --type order --data '{\"total\":1.10}'
   ce encode --mode batched events.jsonl | ce decode")]
 pub(crate) struct Encode {
     /// Encode the events of these files. `-` or no file: standard input.

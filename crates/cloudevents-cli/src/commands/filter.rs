@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   ce filter filters.json orders.jsonl > wanted.jsonl
-  echo '{\"prefix\": {\"type\": \"com.example.\"}}' > filter.json; ce filter filter.json orders.jsonl
+  echo '{\"prefix\": {\"type\": \"com.example.\"}}' > filter.json
+  ce filter filter.json orders.jsonl
   ce listen http://127.0.0.1:8080/ | ce filter filters.json
 
 Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]

@@ -9,6 +9,7 @@ mod encode;
 mod filter;
 mod inspect;
 mod listen;
+mod man;
 mod send;
 mod sql;
 mod testee;
@@ -42,14 +43,21 @@ pub(crate) enum Command {
     Webhook(Box<webhook::Webhook>),
     Testee(testee::Testee),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs a command.
 pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure> {
     match command {
         Command::Tour(command) => tour::run(&command, console),
-        Command::Send(command) => send::run(&command, console),
-        Command::Listen(command) => listen::run(&command, console),
+        Command::Send(mut command) => {
+            command.resolve()?;
+            send::run(&command, console)
+        }
+        Command::Listen(mut command) => {
+            command.resolve()?;
+            listen::run(&command, console)
+        }
         Command::Bridge(command) => bridge::run(&command, console),
         Command::Convert(command) => convert::run(&command, console),
         Command::Validate(command) => validate::run(&command, console),
@@ -62,5 +70,6 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
         Command::Webhook(command) => webhook::run(&command, console),
         Command::Testee(command) => testee::run(&command, console),
         Command::Completions(command) => completions::run(&command),
+        Command::Man(command) => man::run(&command),
     }
 }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 Examples:
   ce sql \"type LIKE 'com.example.%' AND EXISTS priority\" orders.jsonl
   ce sql 'UPPER(subject)' order.json
-  ce sql --check \"time > '2026-01-01'\"      only check the expression and print its normal form
+  ce sql --check \"time > '2026-01-01'\"      print its normal form
 
 Exit status: 0 done, 1 an event is invalid, 2 the expression does not parse.")]
 pub(crate) struct Sql {

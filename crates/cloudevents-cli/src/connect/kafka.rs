@@ -3,11 +3,15 @@
 use super::{Opened, Sending, check_options, failed};
 use crate::{failure::Failure, report::Report};
 use cloudevents_kit::{
-    self as kit, Sender,
+    self as kit, Error, ErrorKind, Sender,
     kafka::rdkafka039::{self, KafkaReceiverOptions, KafkaSenderOptions},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
     check_options(endpoint)?;
@@ -23,7 +27,8 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
         // One message at a time: waiting for a fuller batch would only add delay.
         options.config.set("linger.ms", "0");
     }
-    rdkafka039::sender(endpoint.expose_url(), options).await.map_err(failed)
+    let open = rdkafka039::sender(endpoint.expose_url(), options);
+    unless_refused(endpoint, sending.timeout, open).await
 }
 
 /// Opens a receiver. The defaults do not affect other consumers.
@@ -52,8 +57,65 @@ pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> R
         let note = Report::note(words).kind("reject-drop");
         notes.push(note.help("`dead-letter=TOPIC` in the URL keeps them in a topic"));
     }
-    let receiver = rdkafka039::receiver(endpoint.expose_url(), options).await.map_err(failed)?;
+    let open = rdkafka039::receiver(endpoint.expose_url(), options);
+    let receiver = unless_refused(endpoint, RECEIVER_PROBE, open).await?;
     Ok(Opened { receiver, url: super::shown(endpoint.expose_url()), notes })
+}
+
+/// The time in which a broker has to accept a connection of a receiver.
+const RECEIVER_PROBE: Duration = Duration::from_secs(10);
+
+/// Opens a client, but fails as soon as every broker of the URL has refused a connection. The client itself would try for many
+/// seconds before it reports anything.
+async fn unless_refused<T>(
+    endpoint: &Endpoint,
+    within: Duration,
+    open: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
+    let refused = async {
+        match refusal(endpoint, within).await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // The client reports a wrong URL before it connects.
+        biased;
+        opened = open => opened.map_err(failed),
+        error = refused => Err(failed(error)),
+    }
+}
+
+/// Connects to all brokers of the URL. Returns an error if none accepts.
+async fn refusal(endpoint: &Endpoint, within: Duration) -> Option<Error> {
+    let mut attempts = JoinSet::new();
+    for host in endpoint.hosts() {
+        let (name, port) = (host.name().to_owned(), host.port().unwrap_or(9092));
+        let shown = host.with_port(9092).to_string();
+        attempts.spawn(async move {
+            match timeout(within, TcpStream::connect((name.as_str(), port))).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(format!("{shown}: {error}")),
+                Err(_) => Err(format!("{shown}: no answer in {} seconds", within.as_secs())),
+            }
+        });
+    }
+    let mut refused = Vec::new();
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt {
+            Ok(Err(error)) => refused.push(error),
+            // Another broker may be down: the client knows what to do.
+            Ok(Ok(())) | Err(_) => return None,
+        }
+    }
+    refused.sort();
+    let brokers = match refused.len() {
+        0 => return None,
+        1 => "the broker does",
+        _ => "the brokers do",
+    };
+    let detail = format!("{brokers} not accept connections: {}", refused.join(", "));
+    Some(Error::new(ErrorKind::Unreachable).with_detail(detail))
 }
 
 fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {

@@ -1,8 +1,10 @@
 //! Opens senders and receivers from URLs.
 
+pub(crate) mod address;
 #[cfg(feature = "amqp")]
 mod amqp;
 mod client;
+mod file;
 pub(crate) mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -62,12 +64,19 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 
 /// Returns the URL without secrets.
 pub(crate) fn shown(url: &str) -> String {
+    if let Some(path) = file::path(url) {
+        return crate::plain::plain(&path.display().to_string());
+    }
     Endpoint::parse(url)
         .map_or_else(|_| "the URL".to_owned(), |endpoint| crate::plain::plain(&endpoint.to_string()))
 }
 
 /// Opens a sender.
 pub(crate) async fn sender(url: &str, sending: &Sending) -> Result<Sender, Failure> {
+    if let Some(path) = file::path(url) {
+        check_headers(sending)?;
+        return file::sender(path);
+    }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     let scheme = endpoint.scheme();
     if matches!(scheme, "http" | "https") {
@@ -102,6 +111,9 @@ pub(crate) struct Opened {
 
 /// Opens a receiver.
 pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Opened, Failure> {
+    if let Some(path) = file::path(url) {
+        return file::receiver(path, options);
+    }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     match endpoint.scheme() {
         "http" => http::receiver(&endpoint, options).await,
@@ -128,7 +140,7 @@ pub(crate) fn unknown(endpoint: &Endpoint, what: &str, http: &[&str]) -> Failure
         return Failure::usage(format!("this build of ce cannot open `{scheme}` URLs"))
             .help(format!("build it with the feature `{feature}`"));
     }
-    let mut known: Vec<&str> = http.to_vec();
+    let mut known: Vec<&str> = ["file"].iter().chain(http).copied().collect();
     known.extend(cfg!(feature = "kafka").then_some("kafka"));
     known.extend(cfg!(feature = "amqp").then_some("amqp"));
     known.extend((cfg!(feature = "amqp") && cfg!(feature = "tls")).then_some("amqps"));
@@ -158,9 +170,7 @@ const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tl
 
 /// Refuses options that only HTTP has.
 pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {
-    if !sending.headers.is_empty() || sending.authorization.is_some() {
-        return Err(Failure::usage("only `http` and `https` URLs take headers"));
-    }
+    check_headers(sending)?;
     if let Some(name) = sending.connecting.given() {
         return Err(Failure::usage(format!("{name} is only for `http` and `https` URLs"))
             .help("options of the URL set up the connections of other protocols"));
@@ -172,6 +182,21 @@ pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failur
         );
     }
     Ok(())
+}
+
+fn check_headers(sending: &Sending) -> Result<(), Failure> {
+    if !sending.headers.is_empty() || sending.authorization.is_some() {
+        return Err(Failure::usage("only `http` and `https` URLs take headers"));
+    }
+    Ok(())
+}
+
+/// Checks a URL as far as that needs no connection. Returns `None` for a file.
+pub(crate) fn endpoint(url: &str) -> Result<Option<Endpoint>, Failure> {
+    match file::path(url) {
+        Some(_) => Ok(None),
+        None => Endpoint::parse(url).map(Some).map_err(failed),
+    }
 }
 
 /// Refuses URL options that have a flag.

@@ -118,9 +118,9 @@ fn dead_letters_are_taken_back() {
 fn mistakes() {
     let kafka = "kafka://localhost:9092/orders";
     for (arguments, words) in [
-        (vec!["bridge"], "there is no FROM"),
-        (vec!["bridge", "amqp://localhost/a"], "there is no TO"),
-        (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "it is not decided what happens"),
+        (vec!["bridge"], "FROM is missing"),
+        (vec!["bridge", "amqp://localhost/a"], "TO is missing"),
+        (vec!["bridge", "amqp://localhost/a", "http://localhost/"], "there is no place for refused messages"),
         (vec!["bridge", kafka, "http://localhost/"], "a bridge from Kafka needs a group"),
         (
             vec!["bridge", "amqp://localhost/a?dead-letter=a", "http://localhost/", "--redrive"],

@@ -19,6 +19,8 @@ mod convert;
 mod deliveries;
 mod detect;
 mod errors;
+#[cfg(unix)]
+mod examples;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "mqtt")]
@@ -34,6 +36,9 @@ mod program;
 mod rabbitmq;
 mod select;
 mod sending;
+mod settings;
 mod tour;
+#[cfg(unix)]
+mod waiting;
 mod webhook;
 mod wire;

@@ -35,6 +35,8 @@ impl Ran {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ce"));
     command.args(arguments);
+    // No configuration file.
+    command.env("CE_CONFIG", "");
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "HTTP_PROXY", "http_proxy"] {
         command.env_remove(variable);
     }
@@ -98,7 +100,12 @@ impl Listener {
     }
 
     pub(crate) fn at(url: &str, arguments: &[&str]) -> Self {
-        let mut all = vec!["listen", url, "--idle", "30"];
+        Self::idle(url, "30", arguments)
+    }
+
+    /// Listens until no message has come for this number of seconds.
+    pub(crate) fn idle(url: &str, seconds: &str, arguments: &[&str]) -> Self {
+        let mut all = vec!["listen", url, "--idle", seconds];
         all.extend(arguments);
         let mut child =
             command(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,10 +1,63 @@
 //! `ce tour` and `ce completions`.
 
-use crate::program::ce;
+use crate::program::{ce, command};
+
+#[test]
+fn the_tour_fits_a_screen() {
+    let at = |columns: &str| {
+        let output = command(&["tour", "--output", "pretty"]).env("COLUMNS", columns).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    let narrow = at("80");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    assert!(narrow.lines().count() <= 40, "{} lines:\n{narrow}", narrow.lines().count());
+    assert!(
+        narrow.contains("HTTP        ce-subject: caf%C3%A9  ce-priority: 3  ce-time: 2026-05-17T08:15:30Z\n"),
+        "{narrow}"
+    );
+    assert!(narrow.contains(": expirytime, priority as String (text headers)\n"), "{narrow}");
+    assert!(narrow.contains("\nEverything came back as it was sent. "), "{narrow}");
+    assert!(narrow.contains("\nNow try\n  ce tour --wire "), "{narrow}");
+    if cfg!(feature = "kafka") {
+        assert!(
+            narrow.contains("\nKafka       ce_subject: café       ce_priority: 3  ce_time: "),
+            "{narrow}"
+        );
+    }
+    if cfg!(all(feature = "kafka", feature = "amqp", feature = "websockets")) {
+        is_in_the_readme(&narrow);
+    }
+    let wide = at("140");
+    assert!(wide.lines().all(|line| line.chars().count() <= 140), "{wide}");
+    assert!(wide.lines().count() < narrow.lines().count() || !cfg!(feature = "amqp"), "{wide}");
+    assert!(wide.contains("  ce-time: 2026-05-17T08:15:30Z\n"), "{wide}");
+}
+
+/// Checks that the README of the repository shows lines of the tour, but for times.
+fn is_in_the_readme(tour: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let Ok(readme) = std::fs::read_to_string(path) else {
+        eprintln!("   SKIPPED: the README of the repository is not here");
+        return;
+    };
+    let part =
+        readme.split("A part of its screen:\n\n```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let timeless = |text: &str| {
+        let words =
+            text.split_whitespace().filter(|word| !word.chars().all(|c| c.is_ascii_digit() || c == '.'));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let tour: Vec<String> = tour.lines().map(timeless).collect();
+    for line in part.lines() {
+        assert!(tour.contains(&timeless(line)), "the README has `{line}`, the tour has\n{}", tour.join("\n"));
+    }
+}
 
 #[test]
 fn everything_comes_back() {
-    let ran = ce(&["tour", "--output", "pretty"]);
+    let ran = ce(&["tour", "--wire", "--output", "pretty"]);
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("Everything came back as it was sent."), "{}", ran.out);
     assert!(ran.out.contains("  | ce-type: com.example.weather.reading.v1\n"), "{}", ran.out);

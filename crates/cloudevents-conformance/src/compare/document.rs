@@ -91,7 +91,7 @@ pub(crate) fn diff(
                 node::diff(path, &wanted, &got, differences);
             }
             (Ok(wanted), Err(reason)) => {
-                let got = format!("bytes that are not of the format ({reason}): {}", bytes::show(got));
+                let got = format!("bytes that are not in the format ({reason}): {}", bytes::show(got));
                 differences.push(path.differs(wanted, got));
             }
         };
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(
             found(Notation::Protobuf, b"\x0a\x011", b"\x0a\x021"),
             [
-                "body: expected {\"id\": \"1\"}, got bytes that are not of the format (the document ends too early): \"\\n\\u{2}1\""
+                "body: expected {\"id\": \"1\"}, got bytes that are not in the format (the document ends too early): \"\\n\\u{2}1\""
             ]
         );
         // A document that is wanted although it is none compares as bytes.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::answer::Reply;
 use crate::tree::json::{self, Json, Kind};
 
+use super::difference::NOTHING;
 use super::how::TIMESTAMP;
 use super::message::{self, Wanted};
 use super::{Difference, How, Path, event};
@@ -126,10 +127,10 @@ fn concerns(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Ve
     for wanted in wanted_items {
         match rest.iter().position(|got| concern_the_same(wanted, got)) {
             Some(index) => drop(rest.remove(index)),
-            None => differences.push(path.differs(wanted, "nothing like it")),
+            None => differences.push(path.differs(wanted, NOTHING)),
         }
     }
-    differences.extend(rest.into_iter().map(|got| path.differs("nothing like it", got)));
+    differences.extend(rest.into_iter().map(|got| path.differs(NOTHING, got)));
 }
 
 fn concern_the_same(wanted: &Json, got: &Json) -> bool {
@@ -146,7 +147,7 @@ fn notes(path: &Path, wanted: &Json, got: Option<&Json>, differences: &mut Vec<D
     let kind = |note: &Json| note.get("kind").map(|kind: &Json| Kind::clone(&kind.kind));
     for wanted in wanted.items().unwrap_or_default() {
         if !got.iter().any(|got| kind(got) == kind(wanted)) {
-            differences.push(path.differs(wanted, "nothing like it"));
+            differences.push(path.differs(wanted, NOTHING));
         }
     }
 }

@@ -183,6 +183,7 @@ impl fmt::Display for Summary {
         ] {
             match self.number(verdict) {
                 0 => (),
+                1 if verdict == Verdict::Warning => f.write_str(", 1 warning")?,
                 number => write!(f, ", {number} {words}")?,
             }
         }
@@ -223,7 +224,7 @@ mod tests {
         summary.counts.extend([(Verdict::Failed, 2), (Verdict::Crashed, 3), (Verdict::Stale, 5)]);
         assert_eq!(
             summary.to_string(),
-            "598 passed, 2 failed, 3 crashed, 1 warnings, 12 skipped (not claimed), 4 known failing, \
+            "598 passed, 2 failed, 3 crashed, 1 warning, 12 skipped (not claimed), 4 known failing, \
              5 known failing that pass"
         );
     }

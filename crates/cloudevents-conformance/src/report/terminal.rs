@@ -23,12 +23,13 @@ pub struct TerminalReport<W> {
     out: W,
     colour: bool,
     passed: bool,
+    width: usize,
 }
 
 impl<W: Write> TerminalReport<W> {
     /// A report to `out`, without colour.
     pub fn new(out: W) -> Self {
-        TerminalReport { out, colour: false, passed: false }
+        TerminalReport { out, colour: false, passed: false, width: usize::MAX }
     }
 
     /// Whether to use the colours of a terminal.
@@ -40,6 +41,12 @@ impl<W: Write> TerminalReport<W> {
     /// Whether to name the cases that pass, are skipped or are known to fail as well, in a line each.
     pub fn all(mut self, all: bool) -> Self {
         self.passed = all;
+        self
+    }
+
+    /// Wraps lines to this number of columns. By default, lines are as long as they are.
+    pub fn width(mut self, columns: usize) -> Self {
+        self.width = columns;
         self
     }
 
@@ -68,9 +75,9 @@ impl<W: Write> TerminalReport<W> {
     }
 
     fn rule(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
-        writeln!(self.out, "  {}", report.case.title)?;
+        self.line(2, "", &report.case.title)?;
         for clause in &report.clauses {
-            writeln!(self.out, "  {} {}: {}", clause.id, clause.level, clause.requirement)?;
+            self.line(2, "", &format!("{} {}: {}", clause.id, clause.level, clause.requirement))?;
             writeln!(self.out, "      {}, {} {}", clause.document, clause.section, clause.title)?;
         }
         match &report.case.note {
@@ -117,8 +124,8 @@ impl<W: Write> TerminalReport<W> {
         }
         writeln!(self.out, "failures by cause:")?;
         for (cause, ids) in causes.iter().take(CAUSES) {
-            let example = ids.first().map_or("", String::as_str);
-            writeln!(self.out, "  {:>4}  {}  (such as {example})", ids.len(), plain(cause))?;
+            self.line(8, &format!("  {:>4}  ", ids.len()), cause)?;
+            writeln!(self.out, "        such as {}", ids.first().map_or("", String::as_str))?;
         }
         match causes.len().saturating_sub(CAUSES) {
             0 => Ok(()),
@@ -128,7 +135,17 @@ impl<W: Write> TerminalReport<W> {
 
     fn field(&mut self, name: &str, text: &str) -> io::Result<()> {
         let (on, off) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        writeln!(self.out, "    {on}{name:<9}{off}{}", plain(text))
+        self.line(13, &format!("    {on}{name:<9}{off}"), text)
+    }
+
+    /// Text after a head, which is as wide as the indent of further lines; without a head, all lines are indented.
+    fn line(&mut self, indent: usize, head: &str, text: &str) -> io::Result<()> {
+        let space = " ".repeat(indent);
+        for (number, line) in wrapped(&plain(text), self.width.saturating_sub(indent)).iter().enumerate() {
+            let head = if number == 0 && !head.is_empty() { head } else { &space };
+            writeln!(self.out, "{head}{line}")?;
+        }
+        Ok(())
     }
 }
 
@@ -202,6 +219,24 @@ impl<W: Write> Reporter for TerminalReport<W> {
     }
 }
 
+/// Breaks a text after spaces and commas, into lines of at most this number of characters where that is possible.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut column = 0;
+    for word in text.split_inclusive([' ', ',']) {
+        let length = word.chars().count();
+        if column > 0 && column + word.trim_end().chars().count() > width {
+            lines.push(String::new());
+            column = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(word);
+        }
+        column += length;
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// The outcome as vectors write it.
 pub(super) fn written(outcome: &Outcome) -> String {
     let mut value = match &outcome.expected {
@@ -234,6 +269,14 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_break_after_words_and_members() {
+        assert_eq!(wrapped("one two three", 9), ["one two", "three"]);
+        assert_eq!(wrapped("{\"a\":1,\"b\":2}", 8), ["{\"a\":1,", "\"b\":2}"]);
+        assert_eq!(wrapped("a word-that-is-too-long b", 5), ["a", "word-that-is-too-long", "b"]);
+        assert_eq!(wrapped("", 5), [""]);
+    }
 
     #[test]
     fn text_of_a_testee_cannot_act_on_the_terminal() {

@@ -74,7 +74,7 @@ fn string(major: u8, length: Option<u64>, input: &mut Input<'_>) -> Result<Vec<u
     while more(&mut None, input)? {
         let first = input.byte()?;
         let chunk = argument(first & 0x1f, input)?.filter(|_| first >> 5 == major);
-        let piece = input.take_long(chunk.ok_or("a chunk that is no string of that sort")?)?;
+        let piece = input.take_long(chunk.ok_or("a chunk that is not a string of this kind")?)?;
         if major == 3 {
             Node::text(piece)?;
         }

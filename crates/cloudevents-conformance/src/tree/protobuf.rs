@@ -111,7 +111,7 @@ fn message(bytes: &[u8], schema: &[Field]) -> Result<Node, String> {
 
 /// An entry of a map: key and value, each of which may be left out.
 fn entry(content: Content<'_>, kind: &Kind) -> Result<(Node, Node), String> {
-    let Content::Bytes(bytes) = content else { return Err("an entry that is no message".into()) };
+    let Content::Bytes(bytes) = content else { return Err("an entry that is not a message".into()) };
     let (mut key, mut value) = (Node::Text(String::new()), Content::Bytes(&[]).of(kind)?);
     let mut input = Input::new(bytes);
     while !input.is_empty() {

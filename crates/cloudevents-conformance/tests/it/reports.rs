@@ -67,12 +67,15 @@ warning test/scripted/warning (SHOULD)
 STALE test/scripted/stale (MUST): it was wrong once
 skipped 1: no <pigeons>
 failures by cause:
-     1  crashed  (such as test/scripted/crashed)
-     1  name: differs  (such as test/scripted/failed)
-     1  name: missing  (such as test/scripted/known)
+     1  crashed
+        such as test/scripted/crashed
+     1  name: differs
+        such as test/scripted/failed
+     1  name: missing
+        such as test/scripted/known
 problem: known failing, line 3: test/gone matches no case of the suite
 input that may be either                 2 of 5
-1 passed, 1 failed, 1 crashed, 1 warnings, 1 skipped (not claimed), 1 known failing, 1 known failing that pass
+1 passed, 1 failed, 1 crashed, 1 warning, 1 skipped (not claimed), 1 known failing, 1 known failing that pass
 "#;
     assert_eq!(out, wanted);
 }

@@ -110,7 +110,7 @@ impl fmt::Display for Mistake {
             Self::Expected(what) => return write!(f, "expected {what}"),
             Self::ControlCharacter => "a control character in a string must be escaped",
             Self::Escape => "JSON has no such backslash escape",
-            Self::LoneSurrogate => "a surrogate escape without its other half is no character",
+            Self::LoneSurrogate => "a surrogate escape without its other half is not a character",
             Self::Number => "JSON does not write numbers so",
             Self::TooDeep => "the nesting is deeper than the limit",
         })

@@ -43,7 +43,7 @@ async fn a_failure_of_the_server_is_not_the_clients() {
         ("broken", 500, None, None),
         ("built", 500, None, None),
         ("total", 422, Some("total"), Some("total must be positive")),
-        ("rejected", 400, Some("invalid-data"), Some("the payload is not what it is said to be: no order")),
+        ("rejected", 400, Some("invalid-data"), Some("the payload is invalid: no order")),
     ] {
         let request = client().post(format!("http://{address}/events"));
         let headers = [("ce-specversion", "1.0"), ("ce-id", id), ("ce-source", "/s"), ("ce-type", "t")];

@@ -223,7 +223,7 @@ fn linking(
     let given = |name: &str| endpoint.option(name).map(str::to_owned);
     let (stream, consumer) = (given("stream").or(options.stream), given("consumer").or(options.consumer));
     if target.subject.is_empty() && stream.is_none() {
-        return Err(endpoint.invalid("the path is no subject, and there is no option `stream`"));
+        return Err(endpoint.invalid("the path is not a subject, and there is no option `stream`"));
     }
     let is_name = |name: &String| !name.is_empty() && !name.contains(['.', '*', '>', '/', '\\', ' ']);
     if ![&stream, &consumer].into_iter().flatten().all(is_name) {

@@ -38,7 +38,7 @@ impl Template {
                 return Err(Invalid::new("", format!("a lone `{brace}` in the template: write it twice")));
             };
             if Name::parse(name).is_err() {
-                return Err(Invalid::new(json::token(name), "this is no name of an attribute"));
+                return Err(Invalid::new(json::token(name), "not the name of an attribute"));
             }
             parts.push(Part::Text(std::mem::take(&mut text)));
             parts.push(Part::Attribute(name.into()));

@@ -57,7 +57,7 @@ fn mistakes_have_a_place() {
         (r#"{"protocol": "HTTP"}"#.into(), "`sink` is required and missing"),
         (r#"{"sink": "https://example.com/"}"#.into(), "`protocol` is required and missing"),
         (r#"{"sink": "", "protocol": "HTTP"}"#.into(), "/sink: the value is empty"),
-        (r#"{"sink": "/hook", "protocol": "HTTP"}"#.into(), "/sink: this is no absolute URI"),
+        (r#"{"sink": "/hook", "protocol": "HTTP"}"#.into(), "/sink: not an absolute URI"),
         (
             r#"{"sink": "mqtt://broker/", "protocol": "HTTP"}"#.into(),
             "/sink: over HTTP, events are delivered to a URI of the scheme http or https",
@@ -72,7 +72,7 @@ fn mistakes_have_a_place() {
             r#"{"sink": "amqp://broker/", "protocol": "AMQP", "protocolsettings": {"sendersettlementmode": "mixed"}}"#.into(),
             "/protocolsettings/sendersettlementmode: this is one of settled, unsettled, and here is a string",
         ),
-        (with(r#""source": "a b""#), "/source: this is no URI-reference"),
+        (with(r#""source": "a b""#), "/source: not a URI-reference"),
         (with(r#""source": """#), "/source: the value is empty"),
         (with(r#""types": "a""#), "/types: types are an array, and this is a string"),
         (with(r#""types": ["a", ""]"#), "/types/1: a type is a string that is not empty"),
@@ -88,7 +88,7 @@ fn mistakes_have_a_place() {
         ),
         (
             with(r#""sinkcredential": {"credentialtype": "ACCESSTOKEN", "accesstoken": "a", "accesstokenexpiresutc": "soon", "accesstokentype": "bearer"}"#),
-            "/sinkcredential/accesstokenexpiresutc: this is no RFC 3339 timestamp",
+            "/sinkcredential/accesstokenexpiresutc: not an RFC 3339 timestamp",
         ),
     ] {
         assert_eq!(SubscriptionRequest::parse(&document).unwrap_err().to_string(), message, "{document}");

@@ -48,7 +48,7 @@ fn consent(policy: &Json) -> Result<Consent, Error> {
     Ok(match policy.get("rate") {
         Some(Json::Number(rate)) => {
             let rate: Rate =
-                rate.to_string().parse().map_err(|_| malformed("the rate of the policy is not one"))?;
+                rate.to_string().parse().map_err(|_| malformed("the rate of the policy is invalid"))?;
             consent.with_highest_rate(rate)
         }
         _ => consent,

@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
             old.name.local.bytes(self.text) == local && old.name.prefix.bytes(self.text) == prefix
         };
         if self.attributes.iter().find(again).is_some() {
-            return Err(self.problem_at(start, "the attribute stands there twice"));
+            return Err(self.problem_at(start, "the attribute appears twice"));
         }
         if self.attributes.len() >= self.count {
             return Err(self.too_many(start));
@@ -277,10 +277,9 @@ impl<'a> Scanner<'a> {
                 && new.namespace != Namespace::None
         });
         if twin {
-            return Err(self.problem_at(
-                new.name.prefix.start(),
-                "the attribute stands there twice, under two prefixes",
-            ));
+            return Err(
+                self.problem_at(new.name.prefix.start(), "the attribute appears twice, under two prefixes")
+            );
         }
         Ok(())
     }

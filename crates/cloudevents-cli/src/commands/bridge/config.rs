@@ -1,23 +1,16 @@
 //! The settings of a bridge: a file, and flags that take precedence.
 
 use super::Bridge;
-use crate::{
-    failure::{Failure, Status},
-    report::Report,
-    source::{Place, Source},
-    yaml::Documents,
-};
+use crate::{connect::address, failure::Failure, plain::plain, settings::file};
 use cloudevents_kit::{
-    Error, ErrorKind,
+    Error,
     transport::{LossPolicy, OrderBy, bridge::Template},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     collections::BTreeMap,
-    fs,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
-    path::Path,
     str::FromStr,
 };
 
@@ -124,7 +117,7 @@ impl FromStr for Losses {
             "refuse" => LossPolicy::Refuse,
             "log" => LossPolicy::Log,
             "allow" => LossPolicy::Allow,
-            _ => return Err("`refuse`, `log` or `allow` is expected".to_owned()),
+            _ => return Err("expected `refuse`, `log` or `allow`".to_owned()),
         }))
     }
 }
@@ -150,9 +143,7 @@ impl FromStr for Order {
             other => match other.strip_prefix("attribute:") {
                 Some(name) if !name.is_empty() => OrderBy::attribute(name.to_owned()),
                 _ => {
-                    return Err(
-                        "`key`, `partition`, `topic`, `attribute:NAME` or `none` is expected".to_owned()
-                    );
+                    return Err("expected `key`, `partition`, `topic`, `attribute:NAME` or `none`".to_owned());
                 }
             },
         }))
@@ -180,7 +171,7 @@ impl Config {
     /// Returns the settings of the file and the flags.
     pub(super) fn of(command: &Bridge) -> Result<Self, Failure> {
         let mut config = match &command.config {
-            Some(path) => read(path)?,
+            Some(path) => file::read(path)?,
             None => Self::default(),
         };
         let set = |place: &mut String, given: &Option<String>| {
@@ -192,13 +183,14 @@ impl Config {
         set(&mut config.to, &command.to);
         for (name, place) in [("FROM", &config.from), ("TO", &config.to)] {
             if place.is_empty() {
-                let words = format!("there is no {name}");
+                let words = format!("{name} is missing");
                 return Err(
                     Failure::usage(words).help("give two URLs, or `from` and `to` in a file with --config")
                 );
             }
         }
         config.dead_letter = command.dead_letter.clone().or(config.dead_letter);
+        config.connect()?;
         config.filter = command.filter.clone().or(config.filter);
         config.drop_unmatched |= command.drop_unmatched;
         config.order = command.order.clone().unwrap_or(config.order);
@@ -214,36 +206,25 @@ impl Config {
         });
         Ok(config)
     }
-}
 
-/// Reads a file of YAML, which JSON is a part of.
-fn read(path: &Path) -> Result<Config, Failure> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
-    parse(&text).map_err(|error| {
-        let place = Place::of(Source::new(name, text.clone(), 1));
-        let report = Report::of(&error).at(&place);
-        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
-            Some(offset) => report.up_to_end_of_line(offset),
-            None => report,
-        };
-        Failure::Told(Status::Usage, Box::new(report))
-    })
-}
-
-fn parse(text: &str) -> Result<Config, Error> {
-    let mut documents = Documents::new(text);
-    let Some(document) = documents.next().transpose()? else { return Ok(Config::default()) };
-    serde_json::from_str(&document.json).map_err(|error| {
-        // Columns count bytes from 1.
-        let line: usize =
-            document.json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-        let at = line.saturating_add(error.column()).saturating_sub(1);
-        let text = error.to_string();
-        let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
-        Error::new(ErrorKind::InvalidDocument).with_detail(detail.to_owned()).with_offset(document.place(at))
-    })
+    /// Replaces the names of connections by their URLs.
+    fn connect(&mut self) -> Result<(), Failure> {
+        let to = address::address(&self.to)?;
+        self.to = to.url;
+        self.send_headers.extend(to.headers);
+        for url in [Some(&mut self.from), self.dead_letter.as_mut()].into_iter().flatten() {
+            let address = address::address(url)?;
+            if !address.headers.is_empty() {
+                let words = format!(
+                    "a bridge sends headers to TO only, and the connection `{}` has some",
+                    plain(url)
+                );
+                return Err(Failure::usage(words));
+            }
+            *url = address.url;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -259,7 +240,7 @@ mod tests {
             ("limit: 0\nto: x\n", "0", "nonzero"),
             ("headers:\n  rename: [a]\nto: x\n", "rename: [a]", "map"),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = file::parse::<Config>(text).unwrap_err();
             let rest = text.get(usize::try_from(error.offset().unwrap()).unwrap()..).unwrap();
             assert!(rest.starts_with(line), "{text:?}: {error} at {rest:?}");
             assert!(error.to_string().contains(words), "{text:?}: {error}");
@@ -268,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_example_is_valid() {
-        let config = parse(include_str!("../../../deploy/bridge.yaml")).unwrap();
+        let config: Config = file::parse(include_str!("../../../deploy/bridge.yaml")).unwrap();
         assert_eq!(config.order.0, OrderBy::Key);
     }
 }

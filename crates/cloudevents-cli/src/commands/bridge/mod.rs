@@ -8,7 +8,7 @@ use crate::{
     connect,
     console::Console,
     failure::{Failure, Status},
-    interrupt::Interrupt,
+    interrupt::{Interrupt, finishing},
     plain::{count, plain},
     report::Report,
 };
@@ -22,27 +22,32 @@ use serde_json::json;
 use std::{fmt::Write as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
-/// Move events from one place to another, and lose none.
+/// Move events from one URL to another, and lose none.
 ///
-/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, nothing is read and
-/// nothing becomes a dead letter. Only a message that TO refuses does: for HTTP, a status of 400, 409, 413, 415,
-/// 422 or 431. After a crash, messages that were on their way are sent again.
+/// A message is removed from FROM when TO has confirmed it. While TO is unavailable, no message is read and
+/// none becomes a dead letter. Only a message that TO refuses becomes one: over HTTP, with status 400, 409, 413, 415,
+/// 422 or 431. After a crash, messages in flight are sent again.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for what is on its way, and exit.
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ce bridge 'amqp://localhost/orders?dead-letter=orders.rejected' https://example.com/hook
-  ce bridge 'kafka://localhost:9092/orders?group=bridge&dead-letter=orders.rejected' amqp://localhost/orders
-  ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/orders --metrics 0.0.0.0:9090
+  ce bridge 'amqp://localhost/orders?dead-letter=orders.rejected' \\
+      https://example.com/hook
+  ce bridge 'kafka://localhost:9092/orders?group=bridge&dead-letter=rejected' \\
+      amqp://localhost/orders
+  ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/orders \\
+      --metrics 0.0.0.0:9090
+  ce bridge file:orders.jsonl https://example.com/hook     ends with the file
   ce bridge --config bridge.yaml --check
-  ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' https://example.com/hook --redrive --dry-run
+  ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' \\
+      https://example.com/hook --redrive --dry-run
 
 Exit status: 0 stopped, 2 wrong usage or configuration, 3 the network failed.")]
 pub(crate) struct Bridge {
-    /// Read from this URL.
+    /// Read from this URL, or @NAME of a connection in the configuration file.
     from: Option<String>,
-    /// Send to this URL.
+    /// Send to this URL, or @NAME of a connection in the configuration file.
     to: Option<String>,
     /// Read settings from a YAML or JSON file. Flags take precedence.
     #[arg(long, value_name = "FILE")]
@@ -50,7 +55,7 @@ pub(crate) struct Bridge {
     /// Check the settings, and exit.
     #[arg(long)]
     check: bool,
-    /// Store refused messages at this URL, in place of the dead-letter place of FROM.
+    /// Store refused messages at this URL instead of the `dead-letter` of FROM.
     #[arg(long, value_name = "URL")]
     dead_letter: Option<String>,
     /// Move only events for which this CESQL expression is TRUE. Others are removed from FROM.
@@ -63,31 +68,31 @@ pub(crate) struct Bridge {
     /// [default: key].
     #[arg(long, value_name = "ORDER")]
     order: Option<config::Order>,
-    /// What happens to what TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
+    /// What to do with parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
     #[arg(long, value_name = "POLICY")]
     losses: Option<config::Losses>,
-    /// The number of messages on their way to TO at once [default: 256].
+    /// Maximum messages in flight to TO [default: 256].
     #[arg(long, value_name = "NUMBER")]
     limit: Option<std::num::NonZeroUsize>,
-    /// The most messages per second.
+    /// Maximum messages per second.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<std::num::NonZeroU32>,
     /// Serve /live, /ready and /metrics at this address.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
-    /// Take dead letters back: remove their headers, and end when none has come for some seconds (--idle).
+    /// Send dead letters again: remove their dead-letter headers, and exit after 5 idle seconds (or --idle).
     #[arg(long)]
     redrive: bool,
     /// With --redrive: show what would be sent, and change nothing.
     #[arg(long, requires = "redrive")]
     dry_run: bool,
-    /// With --redrive: how often a message may be replayed [default: 3].
+    /// With --redrive: maximum number of times to replay a message [default: 3].
     #[arg(long, value_name = "NUMBER", requires = "redrive")]
     replays: Option<u32>,
     /// With --redrive: exit after this number of messages.
     #[arg(long, short = 'n', value_name = "NUMBER", requires = "redrive", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Exit after this number of seconds in which no message came.
+    /// Exit after this number of idle seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
 }
@@ -113,7 +118,7 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
             let _ = lines.try_send((name(received), fate.clone()));
         }
     };
-    let interrupt = Interrupt::watch();
+    let interrupt = Interrupt::watch(console);
     let opened = tokio::select! {
         opened = open::open(config, console, Arc::new(observer)) => opened?,
         () = interrupt.asked() => return Ok(Status::Done),
@@ -135,7 +140,10 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
     let until = async {
         tokio::select! {
-            () = interrupt.asked() => {}
+            () = interrupt.asked() => {
+                let unsettled = status.received().unsettled();
+                finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
+            }
             () = operate::idle(&status, idle) => {}
         }
     };
@@ -158,8 +166,8 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
 
 fn tell(name: &str, fate: &Fate, console: &Console) {
     let report = match fate {
-        Fate::Refused(error) => Report::warning(format!("{name} is refused: {error}")).kind("dead-letter"),
-        Fate::Failed(error) => Report::warning(format!("{name} is tried again: {error}")).kind("retry"),
+        Fate::Refused(error) => Report::warning(format!("{name} was refused: {error}")).kind("dead-letter"),
+        Fate::Failed(error) => Report::warning(format!("{name} will be sent again: {error}")).kind("retry"),
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
     console.report(&report);

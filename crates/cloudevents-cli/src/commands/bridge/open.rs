@@ -10,7 +10,7 @@ use cloudevents_kit::{
     self as kit, FormatId, Sender,
     sql::Expression,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, Endpoint, EventFilter, LossPolicy, ReceiverOptions,
+        Bounds, Bridge, Carries, Confirmed, EventFilter, LossPolicy, ReceiverOptions,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -26,7 +26,7 @@ pub(super) struct Both {
 /// Checks everything that needs no connection.
 pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
     for url in [&config.from, &config.to].into_iter().chain(&config.dead_letter) {
-        Endpoint::parse(url).map_err(connect::failed)?;
+        connect::endpoint(url)?;
     }
     check_source(config)?;
     filter(config, console)?;
@@ -89,7 +89,7 @@ fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
             };
             let formats = kit::formats();
             let format = formats.shared(&id);
-            let format = format.ok_or_else(|| Failure::usage(format!("there is no format `{id}`")))?;
+            let format = format.ok_or_else(|| Failure::usage(format!("unknown format `{id}`")))?;
             Form::Structured(Arc::clone(format))
         }
         (_, Some(_)) => return Err(Failure::usage("`format` goes with `mode: structured`")),
@@ -148,7 +148,8 @@ fn bounds(config: &Config, limit: usize) -> Bounds {
 
 /// Checks that refused messages have a place, and that a group keeps the position.
 fn check_source(config: &Config) -> Result<(), Failure> {
-    let from = Endpoint::parse(&config.from).map_err(connect::failed)?;
+    // A file keeps what it has.
+    let Some(from) = connect::endpoint(&config.from)? else { return Ok(()) };
     let is_http = matches!(from.scheme(), "http" | "https");
     if from.scheme() == "kafka" && from.option("group").is_none() {
         return Err(Failure::usage("a bridge from Kafka needs a group, which keeps its position")
@@ -156,13 +157,13 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     }
     let decided = from.option("dead-letter").is_some() || from.option("reject").is_some();
     if !is_http && !decided && config.dead_letter.is_none() {
-        return Err(Failure::usage("it is not decided what happens to messages that are refused")
+        return Err(Failure::usage("there is no place for refused messages")
             .help("add `dead-letter=PLACE` or `reject=drop` to the URL, or use --dead-letter URL"));
     }
     let own = from.path().trim_start_matches('/');
     if config.redrive.is_some() && from.option("dead-letter").is_some_and(|place| place == own) {
         return Err(Failure::usage(
-            "what is refused again would come again: the dead-letter place is FROM itself",
+            "the dead-letter place is FROM itself, so refused messages would come back for ever",
         )
         .help("name another place"));
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(command: &List, console: &Console) -> Result<Status, Failure> 
     if cases.is_empty() {
         console.error(
             Status::No,
-            &Report::new("no case has such an id").help("`ce conformance list` lists all of them"),
+            &Report::new("no case matches").help("`ce conformance list` lists all of them"),
         );
     } else {
         console.say(&count(cases.len(), "case"));

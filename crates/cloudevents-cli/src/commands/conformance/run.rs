@@ -32,10 +32,11 @@ Examples:
   ce conformance run
   ce conformance run 'http/**' -- node adapter.js
   ce conformance run --known-failing known.txt --junit report.xml -- ./adapter
-  ce conformance run --known-failing known.txt --update-known-failing -- ./adapter
+  ce conformance run --known-failing known.txt --update-known-failing \\
+      -- ./adapter
   ce conformance run --html report.html -- ./adapter
-  ce conformance run 'official/**' --official spec/cesql      the test kit of CESQL
-  ce conformance run --smoke -- ./adapter       check only that it speaks the protocol
+  ce conformance run 'official/**' --official spec/cesql   the test kit of CESQL
+  ce conformance run --smoke -- ./adapter   check only the protocol
 
 Exit status: 0 conforms, 1 does not, 2 the testee could not be started.")]
 pub(crate) struct Run {
@@ -62,16 +63,16 @@ pub(crate) struct Run {
     /// Also write every result to this file, one JSON object per line, for `ce conformance report` and `diff`.
     #[arg(long, value_name = "FILE")]
     ndjson: Option<PathBuf>,
-    /// Response timeout in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    time_limit: u64,
-    /// Timeout in seconds for the start of the testee.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    start_limit: u64,
+    /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    time_limit: Option<u64>,
+    /// Timeout in seconds for the start of the testee, if it differs.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    start_limit: Option<u64>,
     /// Give the events of the suite other ids, so that no testee can look up a published case.
     #[arg(long, value_name = "SEED")]
     vary: Option<u64>,
-    /// Also list the cases that pass or are skipped.
+    /// Also list the cases that pass, are skipped or are known to fail.
     #[arg(long)]
     all: bool,
     /// Only check that the testee follows the protocol.
@@ -100,12 +101,16 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     let ran = RefCell::new(Vec::new());
     let mut reporters: Vec<Box<dyn Reporter + '_>> = Vec::new();
     match console.output() {
-        Output::Pretty => reporters
-            .push(Box::new(TerminalReport::new(console.out()).colour(console.paint().0).all(command.all))),
+        Output::Pretty => reporters.push(Box::new(
+            TerminalReport::new(console.out())
+                .colour(console.paint().0)
+                .all(command.all)
+                .width(console.columns()),
+        )),
         Output::Json => reporters.push(Box::new(NdjsonReport::new(console.out()))),
         Output::Yaml => {
             return Err(
-                Failure::usage("a run is not reported as YAML").help("take --output json, or --junit FILE")
+                Failure::usage("a run cannot be written as YAML").help("use --output json, or --junit FILE")
             );
         }
     }
@@ -191,11 +196,11 @@ fn testee_of(command: &Run) -> Result<Box<dyn Testee>, Failure> {
     };
     let mut process = Command::new(program);
     process.args(arguments);
-    let seconds = |seconds: u64| Duration::from_secs(seconds.max(1));
+    let start = command.start_limit.or(command.time_limit).unwrap_or(60);
     Ok(Box::new(
         ChildTestee::new(process)
-            .time_limit(seconds(command.time_limit))
-            .start_limit(seconds(command.start_limit)),
+            .time_limit(Duration::from_secs(command.time_limit.unwrap_or(10)))
+            .start_limit(Duration::from_secs(start)),
     ))
 }
 

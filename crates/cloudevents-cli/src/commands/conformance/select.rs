@@ -26,13 +26,13 @@ pub(crate) struct Select {
     /// Judge more than the base profile: several are separated by commas. Failures outside the profile are warnings.
     #[arg(long, value_enum, value_name = "PROFILE", value_delimiter = ',', default_value = "base")]
     profile: Vec<Profile>,
-    /// Judge by this revision of the specification, whatever the testee claims.
+    /// Judge by this revision of the specification instead of those that the testee claims.
     #[arg(long, value_name = "REVISION", value_parser = ["1.0.2", "main"])]
     revision: Vec<String>,
     /// Select cases of working drafts as well.
     #[arg(long)]
     drafts: bool,
-    /// Add the official test material in this folder, the test kit of CESQL (`cesql_tck`) or a checkout of the conformance repository, as `official/**`.
+    /// Also run the official tests in this folder, as `official/**`: the CESQL test kit (`cesql_tck`) or a checkout of the conformance repository.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) official: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
         text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
     match parts {
         Some((part, parts)) if (1..=parts).contains(&part) => Ok((part, parts)),
-        _ => Err("a part is two numbers such as 2/4, from 1/4 to 4/4".to_owned()),
+        _ => Err("expected two numbers such as 2/4, from 1/4 to 4/4".to_owned()),
     }
 }
 

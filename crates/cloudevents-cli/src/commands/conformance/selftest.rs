@@ -13,19 +13,20 @@ use cloudevents_testkit::testee;
 use serde_json::json;
 use std::{fs, path::PathBuf};
 
-/// Check the suite itself: run it against this toolkit with one fault at a time, and see each fault caught.
+/// Check the suite itself: run it against this toolkit with one fault at a time, and check that it catches each.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce conformance selftest
-  ce conformance selftest --unproven --failing spec-tests/adapters/*/known-failing.txt
+  ce conformance selftest --unproven \\
+      --failing spec-tests/adapters/*/known-failing.txt
 
 Exit status: 0 every fault is caught, 1 some escape.")]
 pub(crate) struct Selftest {
     /// Use the cases with these ids only, such as `http/**`.
     #[arg(value_name = "PATTERN")]
     patterns: Vec<Pattern>,
-    /// List the cases that no fault has failed: nothing shows that they can fail.
+    /// List the cases that no fault makes fail: their ability to fail is not shown.
     #[arg(long)]
     unproven: bool,
     /// With --unproven, leave out the cases that these lists of known failures name.

@@ -18,9 +18,9 @@ use cloudevents_conformance::{
 };
 use serde_json::{Value, json};
 
-/// Show a case: what rule it proves, what is sent, and what may come back.
+/// Show a case: its rule, the request, and the allowed answers.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  ce conformance show http/binary-decode/percent-decoded-once")]
+#[command(after_help = "Example:\n  ce conformance show http/header-values-decode/percent-decoded-once")]
 pub(crate) struct Show {
     /// Show the case of this id.
     #[arg(value_name = "ID", required = true)]

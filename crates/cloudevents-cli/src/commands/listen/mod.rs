@@ -4,7 +4,7 @@ mod faults;
 mod place;
 
 use crate::{
-    connect::{self, Opened},
+    connect::{self, Opened, address::UrlOptions},
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
@@ -38,20 +38,21 @@ use tokio::task::JoinSet;
 #[command(after_help = "\
 Examples:
   ce listen http://127.0.0.1:8080/events
-  ce listen http://127.0.0.1:0/ --count 10 > events.jsonl      any free port; ten events
-  ce listen kafka://localhost:9092/orders --idle 5             the whole topic
-  ce listen 'kafka://localhost:9092/orders?group=billing&dead-letter=orders.rejected'
-  ce listen amqp://guest:guest@localhost:5672/orders           AMQP 1.0
-  ce listen mqtt://localhost:1883/plant/%23                    MQTT 5, all topics under plant/
+  ce listen http://127.0.0.1:0/ --count 10 > ten.jsonl   any free port
+  ce listen kafka://localhost:9092/orders --idle 5       the whole topic
+  ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
+  ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
+  ce listen mqtt://localhost:1883/plant/%23              MQTT 5: all of plant/
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
-  ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.example.%'\"
-  ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5       a target that fails
-  ce listen http://127.0.0.1:8080/ --respond 503                       no delivery is accepted
+  ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
+  ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
+  ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
 
 Exit status: 0 done, 1 a message was not an event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Listen {
     /// Listen at this URL: http://ADDRESS:PORT/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS,
-    /// mqtt://BROKER/FILTER.
+    /// mqtt://BROKER/FILTER. Also file:PATH, `-` for standard input, and @NAME for a connection of the
+    /// configuration file.
     url: String,
     /// Exit after this number of events.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
@@ -74,10 +75,20 @@ pub(crate) struct Listen {
     drop_unmatched: bool,
     #[command(flatten)]
     faults: Faults,
+    #[command(flatten)]
+    address: UrlOptions,
 }
 
 /// Consecutive connection failures before the command fails. With a receiver's pauses this is half a minute.
 const FAILURES: u32 = 10;
+
+impl Listen {
+    /// Replaces the name of a connection by its URL, and adds the options of the URL.
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
+        self.url = self.address.address(&self.url)?.url;
+        Ok(())
+    }
+}
 
 pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure> {
     connect::runtime()?.block_on(listen(command, console))
@@ -97,7 +108,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     check_filter(command, &receiver)?;
     let reply = command.faults.reply()?;
     let mut settling = JoinSet::new();
-    let interrupt = Interrupt::watch();
+    let interrupt = Interrupt::watch(console);
     notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
@@ -164,6 +175,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             settling.spawn(retry);
             continue;
         }
+        interrupt.in_flight(settling.len().saturating_add(1));
         let settled = match delivery.events() {
             Ok(found) => {
                 place::tell_repairs(&delivery, messages, console);
@@ -189,6 +201,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             None => tell_settled(&settle(delivery, settled, None).await, console),
             delay => drop(settling.spawn(settle(delivery, settled, delay))),
         }
+        interrupt.in_flight(settling.len());
     }
     while let Some(Ok(settled)) = settling.join_next().await {
         tell_settled(&settled, console);

@@ -109,6 +109,7 @@ impl Line<'_> {
         }
         let outcome = self.sender.enqueue(message.clone()).await;
         self.open.push_back(Flight { outcome, message, events: events.len(), place: place.clone() });
+        self.interrupt.in_flight(self.open.len());
         if self.parallel == 1 {
             self.settle(0).await;
         }
@@ -119,6 +120,7 @@ impl Line<'_> {
         while self.open.len() > most {
             let Some(flight) = self.open.pop_front() else { break };
             self.end(flight).await;
+            self.interrupt.in_flight(self.open.len());
         }
     }
 

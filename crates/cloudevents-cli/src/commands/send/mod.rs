@@ -6,7 +6,7 @@ mod show;
 
 use crate::{
     built::Built,
-    connect::{self, Connecting, Sending},
+    connect::{self, Connecting, Sending, address::UrlOptions},
     console::Console,
     failure::{Failure, Status},
     input::{self, Located, Reading},
@@ -41,19 +41,21 @@ Examples:
   ce send --mode structured http://localhost:8080/ < events.jsonl
   ce send http://localhost:8080/ --source /shop --type com.example.order \\
       -e priority:Integer=3 --data '{\"total\":1.10}'
-  ce send http://localhost:8080/ --source /shop --type com.example.order --data @order.json
-  ce send -v http://localhost:8080/ order.json                    both sides of the exchange
-  ce send --dry-run http://localhost:8080/ order.json             what would be sent
-  ce send http://localhost:8080/ --retry 5 < events.jsonl         again after a temporary error
-  ce send http://localhost:8080/ --rate 200 --repeat 10000 --parallel 50 --source /load --type test
+  ce send http://localhost:8080/ --source /shop --type order --data @order.json
+  ce send -v http://localhost:8080/ order.json             both sides, like curl
+  ce send --dry-run http://localhost:8080/ order.json      what would be sent
+  ce send http://localhost:8080/ --retry 5 < events.jsonl
+  ce send http://localhost:8080/ --source /load --type test \\
+      --rate 200 --repeat 10000 --parallel 50
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
-  ce send 'kafka://localhost:9092/orders?key=partitionkey' --parallel 100 < events.jsonl
-  ce send amqp://guest:guest@localhost:5672/orders order.json      AMQP 1.0
-  ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl      MQTT 5, a topic per event type
+  ce send kafka://localhost:9092/orders -o key=partitionkey < events.jsonl
+  ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
+  ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
 
 Exit status: 0 sent, 1 the peer refused an event or the input contains an invalid event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Send {
     /// Send to this URL: http://HOST/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC.
+    /// Also file:PATH, `-` for standard output, and @NAME for a connection of the configuration file.
     /// Credentials may be given in the URL and are never shown.
     url: String,
     /// Send the events of these files. `-` or no file: standard input.
@@ -101,6 +103,8 @@ pub(crate) struct Send {
     #[command(flatten)]
     connecting: Connecting,
     #[command(flatten)]
+    address: UrlOptions,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     built: Built,
@@ -134,6 +138,16 @@ fn parallel(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "expected a number from 1 to 1024".to_owned())
 }
 
+impl Send {
+    /// Replaces the name of a connection by its URL, and adds the options of the URL and the headers.
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
+        let address = self.address.address(&self.url)?;
+        self.url = address.url;
+        self.header.splice(0..0, address.headers);
+        Ok(())
+    }
+}
+
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
     check(command)?;
     let formats = cloudevents_kit::formats();
@@ -152,7 +166,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     }
     sending.trace = command.verbose.then(show::trace);
     let runtime = connect::runtime()?;
-    let interrupt = Interrupt::watch();
+    let interrupt = Interrupt::watch(console);
     let built = command.built.template(console)?;
     let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
     let is_http = Endpoint::parse(&command.url).is_ok_and(|url| show::carrier(&url) == Some("http"));

@@ -24,13 +24,35 @@ pub(super) struct Guide {
     out: BufWriter<StdoutLock<'static>>,
     paint: Paint,
     output: Output,
-    /// Whether everything is shown.
-    all: bool,
+    columns: usize,
+    /// Whether every message is shown as it was on the wire.
+    wire: bool,
 }
 
 impl Guide {
-    pub(super) fn new(console: &Console, all: bool) -> Self {
-        Self { out: console.out(), paint: console.paint(), output: console.output(), all }
+    pub(super) fn new(console: &Console, wire: bool) -> Self {
+        Self {
+            out: console.out(),
+            paint: console.paint(),
+            output: console.output(),
+            columns: console.columns(),
+            wire,
+        }
+    }
+
+    /// Returns the columns of the output.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Whether the tour on one screen is shown.
+    pub(super) fn is_short(&self) -> bool {
+        self.output == Output::Pretty && !self.wire
+    }
+
+    /// Whether messages are shown as they were on the wire.
+    pub(super) fn shows_wire(&self) -> bool {
+        self.output == Output::Pretty && self.wire
     }
 
     pub(super) fn output(&self) -> Output {
@@ -62,15 +84,15 @@ impl Guide {
 
     /// Announces the next leg.
     pub(super) fn leg(&mut self, leg: &Leg) -> Result<(), Failure> {
+        if !self.shows_wire() {
+            return Ok(());
+        }
+        if let Some(section) = &leg.section {
+            let section = wrapped(section, 2, Some(WIDTH));
+            self.say(|paint| format!("\n{}\n", paint.text(style::STRONG, &section)))?;
+        }
         let words = if leg.is_relay() { leg.words.clone() } else { format!("{} {}", leg.binding, leg.words) };
         self.say(|paint| format!("\n{}\n", paint.text(style::NAME, &wrapped(&words, 0, Some(WIDTH)))))
-    }
-
-    /// Whether to show the next message as it was on the wire.
-    pub(super) fn shows(&self, leg: &mut Leg) -> bool {
-        let shown = leg.shown > 0 || self.all;
-        leg.shown = leg.shown.saturating_sub(1);
-        shown
     }
 
     /// Shows a message on the wire at each stop.
@@ -101,7 +123,7 @@ impl Guide {
             "notes": compared.notes,
         }))?;
         let good = compared.differences.is_empty();
-        if good && !leg.is_told && !self.all {
+        if good && !self.wire {
             return Ok(());
         }
         self.say(|paint| {
@@ -127,17 +149,6 @@ impl Guide {
                 line(&format!("note: {note}"), style::FAINT);
             }
             text
-        })
-    }
-
-    /// Shows a summary of samples that were not shown one by one.
-    pub(super) fn walked(&mut self, walked: &Walked, samples: usize) -> Result<(), Failure> {
-        if walked.leg.is_told || self.all || walked.differs {
-            return Ok(());
-        }
-        self.say(|paint| {
-            let mark = paint.text(style::GOOD, "same");
-            format!("  {mark}  {} of all {}\n", count(walked.events, "event"), count(samples, "sample"))
         })
     }
 

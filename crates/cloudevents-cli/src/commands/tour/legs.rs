@@ -13,10 +13,6 @@ pub(super) struct Leg {
     pub(super) words: String,
     /// The indexes of the routes, in order.
     pub(super) stops: Vec<usize>,
-    /// The number of messages to show as they were on the wire.
-    pub(super) shown: usize,
-    /// Whether to show each sample, or only those that differ.
-    pub(super) is_told: bool,
 }
 
 impl Leg {
@@ -50,8 +46,6 @@ fn of_binding(binding: &'static Binding, number: usize, formats: &Formats) -> Ve
         mode,
         words,
         stops: vec![number],
-        shown: if format.is_none() { 2 } else { 1 },
-        is_told: format.is_none() || number == 0,
         format,
     };
     let binary = binding.binary.map(|words| leg(ContentMode::Binary, None, format!("binary mode: {words}")));
@@ -87,8 +81,6 @@ fn relay(routes: &[Route]) -> [Leg; 2] {
             })
             .chain([0])
             .collect(),
-        shown: 1,
-        is_told: true,
         format,
     };
     let words = "binary mode: each binding has its own headers, and the payload stays as it is";

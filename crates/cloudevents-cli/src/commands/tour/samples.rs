@@ -1,8 +1,8 @@
 //! The sample events.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use cloudevents_conformance::vectors::samples;
-use cloudevents_kit::Event;
+use cloudevents_kit::{AttributeType, Event, json::JsonBuilderExt};
 use cloudevents_testkit::tagged;
 use serde_json::Value;
 
@@ -11,6 +11,27 @@ pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) events: Vec<Event>,
+}
+
+/// The event that the tour shows: text outside ASCII, a number, and times with an offset from UTC.
+pub(crate) fn of_the_tour() -> Result<Event, Failure> {
+    let mut scratch = Vec::new();
+    let expiry = AttributeType::Timestamp.parse("2026-05-18T08:15:30+02:00", &mut scratch);
+    let builder = Event::builder()
+        .id("A-117")
+        .source("https://shop.example/orders")
+        .ty("com.example.order.placed")
+        .subject("café")
+        .time("2026-05-17T08:15:30Z")
+        .extension("priority", 3);
+    let builder = match expiry {
+        Ok(expiry) => builder.extension("expirytime", expiry),
+        Err(error) => builder.mistake(error),
+    };
+    builder
+        .json(&serde_json::json!({"total": 42}))
+        .build()
+        .map_err(|error| Failure::new(Status::No, format!("the event of the tour is invalid: {error}")))
 }
 
 /// All sample events.

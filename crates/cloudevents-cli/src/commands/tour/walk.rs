@@ -54,7 +54,7 @@ pub(super) async fn walk(
             let message = message(events, format, &walked.leg)?;
             let sent_as = document(&message).cloned();
             let (delivery, raws) = along(message, &walked.leg.stops, routes).await?;
-            if number == 0 && guide.shows(&mut walked.leg) {
+            if number == 0 && guide.shows_wire() {
                 let stops = walked.leg.stops.iter().filter_map(|stop| routes.get(*stop));
                 let on_the_wire = stops.zip(&raws).map(|(route, raw)| ((route.binding.head)(raw), raw));
                 guide.wire(sample, on_the_wire)?;
@@ -79,7 +79,6 @@ pub(super) async fn walk(
         guide.sample(&walked.leg, sample, sent, &compared)?;
     }
     walked.elapsed = begin.elapsed();
-    guide.walked(&walked, samples.len())?;
     Ok(walked)
 }
 

@@ -21,28 +21,29 @@ use std::{fs, path::PathBuf};
 
 /// Check a target of deliveries: handshake, authorization, modes, limits and responses.
 ///
-/// Sends at most 100 requests with 5 MB in two minutes, one after the other. It needs consent: the target agrees to the origin in the
-/// handshake, or it is yours. The events that it accepts have the type `io.cloudevents.check`.
+/// Sends at most 100 requests with 5 MB in two minutes, one after the other. Needs consent: the target agrees to the origin in the
+/// handshake, or --i-own-this is given. The events have the type `io.cloudevents.check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  HOOK_TOKEN=... ce webhook check https://partner.example/hook --origin me.example --token-env HOOK_TOKEN
-  ce webhook check http://127.0.0.1:8080/hook --origin me.example --i-own-this --junit check.xml
+  HOOK_TOKEN=... ce webhook check https://partner.example/hook \\
+      --origin me.example --token-env HOOK_TOKEN
+  ce webhook check http://127.0.0.1:8080/hook --i-own-this --junit check.xml
 
 Exit status: 0 every rule that was judged holds or has a warning, 1 some fail, 2 wrong usage, 3 the target cannot be reached.")]
 pub(crate) struct Check {
-    /// The target.
+    /// The URL of the target.
     url: String,
-    /// The name to deliver as: a DNS name.
+    /// The origin to send in the handshake: a DNS name.
     #[arg(long, value_name = "NAME", default_value = "check.cloudevents.invalid")]
     origin: Origin,
     /// The environment variable with the access token.
     #[arg(long, value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of signatures, as Standard Webhooks has them.
+    /// The environment variable with the key of Standard Webhooks signatures.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
-    /// Check the target although it does not agree in the handshake.
+    /// Check the target even if it does not agree in the handshake.
     #[arg(long)]
     i_own_this: bool,
     /// Leave out rules that take long.
@@ -64,7 +65,7 @@ async fn check(command: &Check, console: &Console) -> Result<Status, Failure> {
     let token = command.token_env.as_deref().map(secret).transpose()?;
     let signer = command.secret_env.as_deref().map(signer).transpose()?;
     let mut probe = Probe::new(command.url.clone(), token, signer)
-        .map_err(|error| Failure::new(Status::Network, format!("there can be no client: {error}")))?;
+        .map_err(|error| Failure::new(Status::Network, format!("no client can be created: {error}")))?;
     let mut findings = Vec::new();
     if let Err(Stop(why)) = judge(command, &mut probe, &mut findings).await? {
         console.report(&Report::warning("the check ended early").detail(why));
@@ -98,7 +99,7 @@ const RESPONSE: Rule = Rule {
     id: "response.status",
     clause: "WEBHOOK-2.2-f",
     title: "accepts with 200 or 201 and a payload that has a content type, or with 201, 202 or 204 without one",
-    fix: "respond with 204 where there is nothing to say",
+    fix: "respond with 204 and without a payload",
 };
 const REDIRECT: Rule = Rule {
     id: "response.redirect",
@@ -109,7 +110,7 @@ const REDIRECT: Rule = Rule {
 const LIMITED: Rule = Rule {
     id: "response.retry-after",
     clause: "WEBHOOK-2.2-k",
-    title: "says how long to wait with 429",
+    title: "sends `Retry-After` with 429",
     fix: "add `Retry-After`",
 };
 const PRIVATE: Rule = Rule {
@@ -151,7 +152,7 @@ const STRANGER: Rule = Rule {
 const MALFORMED: Rule = Rule {
     id: "handshake.malformed",
     clause: "WEBHOOK-4.1.2-a",
-    title: "does not agree to an origin that is no DNS name",
+    title: "does not agree to an origin that is not a DNS name",
     fix: "respond with 400",
 };
 const NAMELESS: Rule = Rule {
@@ -205,7 +206,7 @@ async fn handshake(
     add(CONSENT, agreed, otherwise, found);
     if agreed {
         let has_rate = asked.headers.contains_key("webhook-allowed-rate");
-        add(RATE, has_rate, Verdict::Fail, "there is no `WebHook-Allowed-Rate`".into());
+        add(RATE, has_rate, Verdict::Fail, "`WebHook-Allowed-Rate` is missing".into());
         let allow = asked.headers.get_all(header::ALLOW).iter();
         let post = allow.filter_map(|value| value.to_str().ok()).any(|value| value.contains("POST"));
         add(ALLOW, post, Verdict::Warn, "`Allow` does not name POST".into());
@@ -259,8 +260,8 @@ async fn deliveries(
     let mut accepted = false;
     for (number, case) in CASES.iter().enumerate() {
         let missing = match case.needs {
-            Needs::Token if !probe.has_token() => Some("there is no token: see --token-env"),
-            Needs::Secret if !probe.has_signer() => Some("there is no key: see --secret-env"),
+            Needs::Token if !probe.has_token() => Some("no token was given: see --token-env"),
+            Needs::Secret if !probe.has_signer() => Some("no key was given: see --secret-env"),
             Needs::Handshake if !agreed => Some("the target has not agreed in the handshake"),
             Needs::Time if command.quick => Some("left out by --quick"),
             _ => None,
@@ -303,7 +304,7 @@ async fn deliveries(
     findings.push(match probe.limited {
         Some(true) => Finding::new(LIMITED, Verdict::Pass, ""),
         Some(false) => Finding::new(LIMITED, Verdict::Fail, "429 without `Retry-After`"),
-        None => Finding::new(LIMITED, Verdict::Skip, "no delivery met the rate"),
+        None => Finding::new(LIMITED, Verdict::Skip, "no delivery exceeded the rate"),
     });
     Ok(())
 }
@@ -324,7 +325,7 @@ fn private(response: &Response) -> Finding {
     let values = response.headers.get_all(header::CACHE_CONTROL).iter();
     let private = values.filter_map(|value| value.to_str().ok()).any(|value| value.contains("private"));
     let verdict = if private { Verdict::Pass } else { Verdict::Warn };
-    Finding::new(PRIVATE, verdict, "there is no `Cache-Control: private`")
+    Finding::new(PRIVATE, verdict, "`Cache-Control: private` is missing")
 }
 
 fn random_id() -> String {

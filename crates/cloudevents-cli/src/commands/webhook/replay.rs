@@ -23,7 +23,8 @@ const PAGE: usize = 1000;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ce webhook replay outbox.db --target billing --from 2026-11-21T10:00:00Z --until 2026-11-21T12:00:00Z --dry-run
+  ce webhook replay outbox.db --target billing --dry-run \\
+      --from 2026-11-21T10:00:00Z --until 2026-11-21T12:00:00Z
   ce webhook replay outbox.db --number 42 --delivered
   ce webhook replay outbox.db --all
 

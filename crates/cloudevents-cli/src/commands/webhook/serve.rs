@@ -25,14 +25,15 @@ use std::time::Duration;
 
 /// Receive deliveries and print their events: a target to develop senders against.
 ///
-/// Checks what it is given to check: origins, a token, a signature. Faults can be planted, to see what a sender or `ce webhook check`
-/// makes of them.
+/// Checks origins, a token and a signature, as far as options give them. Can respond with faults, to test senders and
+/// `ce webhook check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce webhook serve http://127.0.0.1:8080/hook --unauthenticated
-  HOOK_TOKEN=... ce webhook serve http://127.0.0.1:8080/hook --origin '*.partner.example' --token-env HOOK_TOKEN
-  ce webhook serve http://127.0.0.1:8080/hook --unauthenticated --misbehave 204=503
+  HOOK_TOKEN=... ce webhook serve http://127.0.0.1:8080/hook \\
+      --origin '*.partner.example' --token-env HOOK_TOKEN
+  ce webhook serve http://127.0.0.1:8080/ --unauthenticated --misbehave 204=503
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -50,22 +51,22 @@ pub(crate) struct Serve {
     /// Agree to this sender: a DNS name, or `*.` and a name. May be repeated. Without it, there is no handshake.
     #[arg(long = "origin", value_name = "NAME")]
     origins: Vec<String>,
-    /// Grant at most this number of deliveries a minute.
+    /// Maximum deliveries per minute to grant.
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
     /// The environment variable with the access token of deliveries.
     #[arg(long, value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of signatures, as Standard Webhooks has them.
+    /// The environment variable with the key of Standard Webhooks signatures.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
     /// Accept deliveries from anyone.
     #[arg(long)]
     unauthenticated: bool,
-    /// Plant this fault. May be repeated.
+    /// Respond with this fault; see below. May be repeated.
     #[arg(long, value_name = "FAULT")]
     misbehave: Vec<Fault>,
-    /// The longest time that a body may take, in seconds.
+    /// Maximum seconds in which a body has to arrive.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     body_deadline: u64,
     /// Exit after this number of events.
@@ -80,7 +81,7 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure>
 async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> {
     let (Opened { mut receiver, url, .. }, server) =
         target::open(&command.url, options(command)?, command.misbehave.clone()).await?;
-    let interrupt = Interrupt::watch();
+    let interrupt = Interrupt::watch(console);
     console.announce(&format!("listening at {url}"), json!({"url": url}));
     let mut emit = Emit::new(console);
     let mut events = 0_u64;

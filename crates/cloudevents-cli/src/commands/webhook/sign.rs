@@ -22,7 +22,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Sign a body as Standard Webhooks does, and print the headers.
+/// Sign a body as Standard Webhooks defines, and print the headers.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -44,14 +44,15 @@ pub(crate) struct Sign {
     at: Option<u64>,
 }
 
-/// Check the signature of a delivery as Standard Webhooks has it.
+/// Check the Standard Webhooks signature of a delivery.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   HOOK_SECRET=whsec_... ce webhook verify order.json \\
-    -H 'webhook-id: msg_1' -H 'webhook-timestamp: 1614265330' -H 'webhook-signature: v1,...'
+      -H 'webhook-id: msg_1' -H 'webhook-timestamp: 1614265330' \\
+      -H 'webhook-signature: v1,...'
 
-Exit status: 0 the signature is right, 1 it is not.")]
+Exit status: 0 the signature is valid, 1 it is invalid.")]
 pub(crate) struct Verify {
     /// The body. `-`: standard input.
     file: PathBuf,
@@ -100,13 +101,12 @@ pub(super) fn verify(command: &Verify, console: &Console) -> Result<Status, Fail
         Ok(verified) => {
             let id = verified.id.unwrap_or_default();
             let mut emit = Emit::new(console);
-            emit.value(&json!({"verified": true, "id": id}), |_| format!("right: {}\n", plain(&id)))?;
+            emit.value(&json!({"verified": true, "id": id}), |_| format!("valid: {}\n", plain(&id)))?;
             emit.flush()?;
             Ok(Status::Done)
         }
         Err(error) => {
-            let report =
-                Report::new("the signature is not right").kind("signature").detail(error.to_string());
+            let report = Report::new("the signature is invalid").kind("signature").detail(error.to_string());
             console.error(Status::No, &report);
             Ok(Status::No)
         }

@@ -8,6 +8,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "AMQP",
     server: "a broker",
     binary: Some("attributes in application properties, the payload in a data section"),
+    why: "timestamps without offset",
     batches: false,
     formats: None,
     head: |received| format!("message at the address {}", received.topic().unwrap_or_default()),

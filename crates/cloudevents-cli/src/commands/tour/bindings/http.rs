@@ -6,6 +6,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "HTTP",
     server: "a server",
     binary: Some("attributes in headers, the payload in the body"),
+    why: "text headers",
     batches: true,
     formats: None,
     head: |_| "POST /tour HTTP/1.1".to_owned(),

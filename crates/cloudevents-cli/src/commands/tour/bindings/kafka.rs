@@ -7,6 +7,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "Kafka",
     server: "a broker",
     binary: Some("attributes in record headers, the payload in the value"),
+    why: "text headers",
     batches: false,
     formats: None,
     head: |received| {

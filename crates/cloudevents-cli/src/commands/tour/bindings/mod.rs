@@ -26,6 +26,8 @@ pub(super) struct Binding {
     pub(super) server: &'static str,
     /// A description of binary mode, if there is one.
     pub(super) binary: Option<&'static str>,
+    /// Why it cannot carry every type.
+    pub(super) why: &'static str,
     pub(super) batches: bool,
     /// The ids of the formats of structured mode; `None` for all.
     pub(super) formats: Option<&'static [&'static str]>,

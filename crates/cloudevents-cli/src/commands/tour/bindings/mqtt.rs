@@ -8,6 +8,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "MQTT",
     server: "a broker",
     binary: Some("attributes in user properties, the payload in the payload"),
+    why: "text properties",
     batches: false,
     formats: None,
     head: |received| format!("message on the topic {}", received.topic().unwrap_or_default()),

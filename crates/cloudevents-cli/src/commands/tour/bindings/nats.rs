@@ -8,6 +8,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "NATS",
     server: "a server",
     binary: Some("attributes in headers, percent-encoded, and the payload as it is"),
+    why: "text headers",
     batches: false,
     formats: Some(&["json"]), // NATS-3-b
     head: |received| format!("message to the subject {}", received.topic().unwrap_or_default()),

@@ -8,6 +8,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "RabbitMQ",
     server: "a broker",
     binary: Some("attributes in headers, and the payload as it is"),
+    why: "text headers",
     batches: false,
     formats: None,
     head: |received| format!("message in the queue {}", received.topic().unwrap_or_default()),

@@ -6,6 +6,7 @@ pub(super) const BINDING: Binding = Binding {
     name: "WebSockets",
     server: "a server",
     binary: None,
+    why: "JSON has no timestamps",
     batches: false,
     formats: Some(&["json"]), // of the subprotocol
     head: |_| "text message over cloudevents.json".to_owned(),

@@ -1,0 +1,42 @@
+//! Settings in files of YAML, which JSON is a part of.
+
+use crate::{
+    failure::{Failure, Status},
+    report::Report,
+    source::{Place, Source},
+    yaml::Documents,
+};
+use cloudevents_kit::{Error, ErrorKind};
+use serde::de::DeserializeOwned;
+use std::{fs, path::Path};
+
+/// Reads a file. Errors have their place in it.
+pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    parse(&text).map_err(|error| {
+        let place = Place::of(Source::new(name, text.clone(), 1));
+        let report = Report::of(&error).at(&place);
+        let report = match error.offset().and_then(|offset| usize::try_from(offset).ok()) {
+            Some(offset) => report.up_to_end_of_line(offset),
+            None => report,
+        };
+        Failure::Told(Status::Usage, Box::new(report))
+    })
+}
+
+/// Parses the first document of a text; without one, returns the default.
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Error> {
+    let mut documents = Documents::new(text);
+    let Some(document) = documents.next().transpose()? else { return Ok(T::default()) };
+    serde_json::from_str(&document.json).map_err(|error| {
+        // Columns count bytes from 1.
+        let line: usize =
+            document.json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let at = line.saturating_add(error.column()).saturating_sub(1);
+        let text = error.to_string();
+        let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
+        Error::new(ErrorKind::InvalidDocument).with_detail(detail.to_owned()).with_offset(document.place(at))
+    })
+}

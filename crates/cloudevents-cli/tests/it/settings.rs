@@ -1,0 +1,172 @@
+//! Files as URLs, options, secrets, variables and the configuration file.
+
+use crate::program::{GOOD, Listener, Ran, ce, ce_with, command, file};
+use std::{io::Write, net::TcpListener, path::Path, process::Stdio};
+
+/// Runs the program with this configuration file and these variables.
+fn ce_in(config: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let mut command = command(arguments);
+    command.env("CE_CONFIG", config).envs(variables.iter().copied());
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(GOOD.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn files_are_urls() {
+    let target = file("target.jsonl", "");
+    let url = format!("file:{}", target.display());
+    for _ in 0..2 {
+        let ran = ce_with(&["send", &url], GOOD);
+        assert_eq!((ran.status, ran.err), (0, format!("1 event sent to {}\n", target.display())));
+    }
+    let ran = ce_with(&["send", "-"], GOOD);
+    assert_eq!((ran.status, ran.out), (0, format!("{GOOD}\n")));
+    let ran = ce(&["listen", &url]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, format!("{GOOD}\n{GOOD}\n").as_str()), "{}", ran.err);
+    assert!(ran.err.ends_with("2 events received\n"), "{}", ran.err);
+    let ran = ce_with(&["listen", "-"], format!("{GOOD}\n{{}}\n{GOOD}\n"));
+    assert_eq!((ran.status, ran.out.as_str()), (1, format!("{GOOD}\n{GOOD}\n").as_str()), "{}", ran.err);
+    assert_eq!(ce(&["listen", "file:nowhere.jsonl"]).status, 2);
+    assert_eq!(ce_with(&["send", "file:x", "-o", "a=b"], GOOD).status, 2);
+}
+
+#[test]
+fn a_bridge_from_a_file_ends_with_it() {
+    let listener = Listener::start(&["--count", "2"]);
+    let source = file("source.jsonl", format!("{GOOD}\n{GOOD}\n"));
+    let ran = ce(&["bridge", &format!("file:{}", source.display()), &listener.url]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.ends_with("2 messages moved, 0 refused\n"), "{}", ran.err);
+    assert_eq!(listener.end().out, format!("{GOOD}\n{GOOD}\n"));
+    // A message that is refused is stored, and the others are moved.
+    let refused = file("refused.jsonl", "");
+    let broken = file("broken.jsonl", format!("{GOOD}\n{{\"specversion\":\"1.0\"}}\n"));
+    let ran = ce(&["bridge", &format!("file:{}", broken.display()), &format!("file:{}", refused.display())]);
+    assert_eq!(std::fs::read_to_string(&refused).unwrap(), format!("{GOOD}\n"), "{}", ran.err);
+    assert!(ran.err.ends_with("1 message moved, 1 refused\n"), "{}", ran.err);
+}
+
+#[test]
+fn options_are_part_of_the_url() {
+    let ran = ce_with(&["send", "kafka://127.0.0.1:9/orders", "-o", "mode=binary"], GOOD);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("the URL option `mode` is not supported here"), "{}", ran.err);
+    assert_eq!(ce_with(&["send", "http://127.0.0.1:9/", "-o", "novalue"], GOOD).status, 2);
+}
+
+/// A server that accepts one request, and returns its `authorization`.
+fn server() -> (String, std::thread::JoinHandle<String>) {
+    use std::io::{BufRead, BufReader};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let seen = std::thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut seen = String::new();
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap() > 2 {
+            if let Some((name, value)) = line.split_once(": ")
+                && name.eq_ignore_ascii_case("authorization")
+            {
+                seen = value.trim().to_owned();
+            }
+            line.clear();
+        }
+        write!(stream.get_mut(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+        seen
+    });
+    (url, seen)
+}
+
+#[test]
+fn secrets_come_from_files_and_commands() {
+    let password = file("password", "p@ss\n");
+    // `me:p@ss` in base64.
+    let basic = "Basic bWU6cEBzcw==";
+    let (url, seen) = server();
+    let ran = ce_with(&["send", &url, "--user", "me", "--password-file", password.to_str().unwrap()], GOOD);
+    assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, basic), "{}", ran.err);
+    assert!(!ran.err.contains("p@ss") && !ran.err.contains("p%40ss"), "{}", ran.err);
+    if cfg!(unix) {
+        let (url, seen) = server();
+        let ran = ce_with(&["send", &url, "--user", "me", "--password-command", "echo p@ss"], GOOD);
+        assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, basic), "{}", ran.err);
+        let ran = ce_with(&["send", &url, "--user", "me", "--password-command", "exit 7"], GOOD);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+    }
+    let (url, seen) = server();
+    let token = file("token", "Bearer t0ken\n");
+    let text =
+        format!("connections:\n  hook:\n    url: {url}\n    authorization-file: {}\n", token.display());
+    let ran = ce_in(&file("config.yaml", text), &[], &["send", "@hook"]);
+    assert_eq!((ran.status, seen.join().unwrap().as_str()), (0, "Bearer t0ken"), "{}", ran.err);
+    assert!(!ran.err.contains("t0ken"), "{}", ran.err);
+}
+
+#[test]
+fn connections_have_names() {
+    let listener = Listener::start(&["--count", "1"]);
+    let config = file("config.yaml", format!("connections:\n  here:\n    url: {}\n", listener.url));
+    let ran = ce_in(&config, &[], &["send", "@here"]);
+    assert_eq!((ran.status, ran.err), (0, format!("1 event sent to {}\n", listener.url)));
+    assert_eq!(listener.end().out, format!("{GOOD}\n"));
+    let ran = ce_in(&config, &[], &["send", "@there"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("there is no connection `there`"), "{}", ran.err);
+    assert!(ran.err.contains("the connections are here"), "{}", ran.err);
+}
+
+#[test]
+fn defaults_come_from_variables_and_the_file() {
+    let config = file("config.yaml", "defaults:\n  output: yaml\n  convert:\n    to: json\n");
+    let run = |variables: &[(&str, &str)], arguments: &[&str]| ce_in(&config, variables, arguments);
+    let listed = |ran: Ran| ran.out.lines().next().unwrap_or_default().to_owned();
+    let list = ["conformance", "list", "mqtt/**"];
+    assert_eq!(listed(run(&[], &list)), "---");
+    assert!(listed(run(&[("CE_OUTPUT", "json")], &list)).starts_with('{'));
+    let flag = ["conformance", "list", "mqtt/**", "--output", "pretty"];
+    assert!(listed(run(&[("CE_OUTPUT", "json")], &flag)).starts_with("mqtt/"));
+    // A variable of one command, and one of the file.
+    assert_eq!(run(&[], &["convert"]).out, format!("{GOOD}\n"));
+    let ran = run(&[("CE_CONVERT_TO", "yaml")], &["convert"]);
+    assert!(ran.out.starts_with("---\nspecversion: \"1.0\"\n"), "{}{}", ran.out, ran.err);
+    // Errors name the place.
+    let ran = run(&[("CE_SEND_TIMEOUT", "soon")], &["convert"]);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err.contains("the environment variable `CE_SEND_TIMEOUT`: invalid value 'soon'"),
+        "{}",
+        ran.err
+    );
+    for (text, words) in [
+        (
+            "defaults:\n  outptu: json\n",
+            "`defaults.outptu` of the configuration file is neither an option nor a command",
+        ),
+        ("defaults:\n  output: jsn\n", "`defaults.output` of the configuration file: invalid value 'jsn'"),
+        ("default:\n  output: json\n", "unknown field `default`"),
+        ("connections:\n  a:\n    uri: x\n", "unknown field `uri`"),
+    ] {
+        let ran = ce_in(&file("config.yaml", text), &[], &["convert"]);
+        assert_eq!(ran.status, 2, "{text}");
+        assert!(ran.err.contains(words), "{text}: {}", ran.err);
+    }
+}
+
+#[test]
+fn every_option_has_a_variable_that_works() {
+    // Booleans, numbers and choices.
+    let config = file("config.yaml", "");
+    let ran = ce_in(&config, &[("CE_QUIET", "true")], &["send", "-"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let ran = ce_in(&config, &[("CE_QUIET", "false")], &["send", "-"]);
+    assert_ne!(ran.err, "");
+    let ran = ce_in(&config, &[("CE_CONFORMANCE_LIST_OUTPUT", "x")], &["send", "-"]);
+    assert_eq!(ran.status, 0, "global options have one variable: {}", ran.err);
+}
