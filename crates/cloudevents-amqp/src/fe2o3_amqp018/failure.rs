@@ -73,6 +73,18 @@ pub(super) fn send_elsewhere(error: SendError) -> Error {
     }
 }
 
+/// The same where the message was handed over before the link ended. Only these conditions say that no such
+/// link takes messages; with any other one, the broker may have the message.
+pub(super) fn unanswered_elsewhere(error: SendError) -> Error {
+    const DECLINED: [&str; 3] = ["amqp:not-found", "amqp:not-allowed", "amqp:unauthorized-access"];
+    match &error {
+        SendError::LinkStateError(
+            LinkStateError::RemoteDetachedWithError(reason) | LinkStateError::RemoteClosedWithError(reason),
+        ) if DECLINED.contains(&&*condition(&reason.condition)) => attach(reason),
+        _ => send(error),
+    }
+}
+
 pub(super) fn receive(error: RecvError) -> Error {
     match error {
         RecvError::LinkStateError(error) => link(&error),

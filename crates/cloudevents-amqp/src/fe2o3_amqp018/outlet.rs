@@ -59,7 +59,7 @@ impl Connect for Linking {
         let Bounds { messages, bytes } = self.in_flight;
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
         let mut connected = Connected::begin(&self.target, host, frames).await?;
-        let own = Lane::attach(&mut connected, &self.target.address, None).await?;
+        let own = Lane::attach(&mut connected, &self.target.address, true, None).await?;
         let answers = Answers::new(self.timeout);
         let lost = watch::Sender::new(None);
         let (jobs, asked) = mpsc::channel(1);
@@ -178,7 +178,7 @@ impl Link {
             .with_session(move |connected| {
                 async move {
                     let claim = connected.claim(&place).await?;
-                    Lane::attach(connected, &place, claim).await
+                    Lane::attach(connected, &place, false, claim).await
                 }
                 .boxed()
             })
@@ -188,11 +188,6 @@ impl Link {
             tokio::spawn(async move { unused.close().await });
         }
         Ok(lane)
-    }
-
-    /// Whether this is a link to another address than the sender's own.
-    pub(super) fn is_other(&self, lane: &Arc<Lane>) -> bool {
-        !Arc::ptr_eq(lane, &self.own)
     }
 
     /// Forgets a link that the broker has detached.
@@ -293,17 +288,24 @@ impl Others {
 /// A link to one address.
 pub(super) struct Lane {
     address: Arc<str>,
+    /// Whether it is the link to the sender's own address, which lives as long as the connection.
+    pub(super) is_own: bool,
     /// `None` once closed.
     pub(super) sender: Mutex<Option<fe2o3_amqp::Sender>>,
     _claim: Option<Claim>,
 }
 
 impl Lane {
-    async fn attach(connected: &mut Connected, address: &str, claim: Option<Claim>) -> Result<Self, Error> {
+    async fn attach(
+        connected: &mut Connected,
+        address: &str,
+        is_own: bool,
+        claim: Option<Claim>,
+    ) -> Result<Self, Error> {
         let name = format!("{address}-{}", random());
         let attached = fe2o3_amqp::Sender::attach(&mut connected.session, name, address).await;
         let sender = Mutex::new(Some(attached.map_err(failure::attach_sender)?));
-        Ok(Self { address: address.into(), sender, _claim: claim })
+        Ok(Self { address: address.into(), is_own, sender, _claim: claim })
     }
 
     /// Waits for credit and sends. Returns `None` if the sender was closed meanwhile and nothing was sent.
@@ -361,7 +363,7 @@ impl Future for Answer {
         let answered = self.answer.poll_unpin(context);
         answered.map(|outcome| {
             outcome
-                .map_err(failure::send)
+                .map_err(if self.lane.is_own { failure::send } else { failure::unanswered_elsewhere })
                 .and_then(refused)
                 .map(|()| Receipt::new().with_place(Arc::clone(&self.lane.address)))
         })

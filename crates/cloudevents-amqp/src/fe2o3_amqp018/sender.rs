@@ -270,7 +270,7 @@ impl AmqpSender {
             Ok(None) => Err(NotSent::Message(Error::new(ErrorKind::Closed))),
             Err(SendError::MessageSizeExceeded(error)) => Err(NotSent::Message(too_large(&error))),
             // The message was not sent, or only in part, and brokers discard partial messages.
-            Err(error) if link.is_other(&lane) => {
+            Err(error) if !lane.is_own => {
                 link.forget(&lane);
                 Err(NotSent::Link(failure::send_elsewhere(error)))
             }
