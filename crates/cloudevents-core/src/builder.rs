@@ -310,7 +310,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 ///
 /// ```
 /// let mistakes = cloudevents_core::Event::builder().source("/s").build().unwrap_err();
-/// assert_eq!(mistakes.to_string(), "2 mistakes: attribute `id` is required and missing [missing-attribute]; \
+/// assert_eq!(mistakes.to_string(), "2 problems: attribute `id` is required and missing [missing-attribute]; \
 ///     attribute `type` is required and missing [missing-attribute]");
 /// ```
 #[derive(Clone)]

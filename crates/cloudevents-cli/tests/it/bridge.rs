@@ -149,3 +149,29 @@ fn a_configuration_file_is_checked_with_places() {
     assert_eq!(ran.status, 2);
     assert!(ran.err.contains("unknown field `limt`") && ran.err.contains("bridge.yaml:3:1"), "{}", ran.err);
 }
+
+#[test]
+fn settings_are_read_again_after_a_hangup() {
+    let broker = Broker::start().unwrap();
+    let from = broker.url("orders?dead-letter=rejected");
+    let config = |to: &str| format!("from: {from}\nto: {to}\n");
+    let path = file("reload.yaml", &config(&broker.url("old")));
+    let bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
+    send(&broker.url("orders"), 1);
+    bridge.until("cloudevents_bridge_confirmed_total 1");
+    // What is not valid changes nothing.
+    std::fs::write(&path, "from: nowhere\n").unwrap();
+    bridge.signal("-HUP");
+    send(&broker.url("orders"), 2);
+    bridge.until("cloudevents_bridge_confirmed_total 2");
+    std::fs::write(&path, config(&broker.url("new"))).unwrap();
+    bridge.signal("-HUP");
+    bridge.until("cloudevents_bridge_confirmed_total 0");
+    send(&broker.url("orders"), 3);
+    bridge.until("cloudevents_bridge_confirmed_total 1");
+    bridge.signal("-TERM");
+    let (status, text) = bridge.end();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("the settings were not read again") && text.contains("read again\n"), "{text}");
+    assert_eq!((broker.queue("old").len(), broker.queue("new").len()), (2, 1));
+}

@@ -29,7 +29,14 @@ mod mqtt;
 mod nats;
 mod network;
 mod output;
-#[cfg(all(feature = "amqp", feature = "kafka"))]
+#[cfg(all(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "websockets"
+))]
 mod pairs;
 mod program;
 #[cfg(feature = "rabbitmq")]

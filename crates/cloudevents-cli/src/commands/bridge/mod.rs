@@ -28,7 +28,8 @@ use tokio::sync::mpsc;
 /// none becomes a dead letter. Only a message that TO refuses becomes one: over HTTP, with status 400, 409, 413, 415,
 /// 422 or 431. After a crash, messages in flight are sent again.
 ///
-/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit.
+/// Ctrl-C and SIGTERM stop reading, wait for the messages in flight, and exit. With --config, SIGHUP does the
+/// same, then reads the file again and continues with its settings and credentials.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -107,10 +108,31 @@ pub(crate) fn run(command: &Bridge, console: &Console) -> Result<Status, Failure
         console.say("the settings are valid");
         return Ok(Status::Done);
     }
-    connect::runtime()?.block_on(bridge(&config, console))
+    connect::runtime()?.block_on(bridge(command, config, console))
 }
 
-async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
+async fn bridge(command: &Bridge, mut config: Config, console: &Console) -> Result<Status, Failure> {
+    let interrupt = Interrupt::watch(console);
+    let mut hangup = operate::Hangup::watch(command.config.is_some());
+    let mut serving: Option<operate::Serving> = None;
+    loop {
+        match run_once(command, &config, console, &interrupt, &mut hangup, &mut serving).await? {
+            Some(reloaded) => config = reloaded,
+            None => return Ok(Status::Done),
+        }
+        console.say("the settings were read again");
+    }
+}
+
+/// Runs until the bridge ends. Returns the settings to go on with, if they were read again.
+async fn run_once(
+    command: &Bridge,
+    config: &Config,
+    console: &Console,
+    interrupt: &Interrupt,
+    hangup: &mut operate::Hangup,
+    serving: &mut Option<operate::Serving>,
+) -> Result<Option<Config>, Failure> {
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
     let observer = move |received: &Received, fate: &Fate| {
@@ -118,17 +140,17 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
             let _ = lines.try_send((name(received), fate.clone()));
         }
     };
-    let interrupt = Interrupt::watch(console);
     let opened = tokio::select! {
         opened = open::open(config, console, Arc::new(observer)) => opened?,
-        () = interrupt.asked() => return Ok(Status::Done),
+        () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
     let status = bridge.status();
-    let serving = match config.metrics {
-        Some(address) => Some(operate::serve(address, status.clone()).await?),
-        None => None,
-    };
+    match (config.metrics, &*serving) {
+        (_, Some(serving)) => serving.show(status.clone()),
+        (Some(address), None) => *serving = Some(operate::serve(address, status.clone()).await?),
+        (None, None) => {}
+    }
     let mut members = json!({"from": opened.from, "to": opened.to});
     if let (Some(serving), Some(members)) = (&serving, members.as_object_mut()) {
         members.insert("metrics".into(), serving.url.clone().into());
@@ -138,6 +160,7 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
         console.say(&format!("state and metrics at {}", serving.url));
     }
     let idle = config.idle.or(config.redrive.is_some().then_some(5)).map(Duration::from_secs);
+    let mut reloaded = None;
     let until = async {
         tokio::select! {
             () = interrupt.asked() => {
@@ -145,13 +168,16 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
                 finishing(console.notes(), usize::try_from(unsettled).unwrap_or(usize::MAX));
             }
             () = operate::idle(&status, idle) => {}
+            config = reread(command, hangup, console) => reloaded = Some(config),
         }
     };
-    let mut running = pin!(bridge.run().until(until));
-    let ended = loop {
-        tokio::select! {
-            ended = &mut running => break ended,
-            Some((name, fate)) = printed.recv() => tell(&name, &fate, console),
+    let ended = {
+        let mut running = pin!(bridge.run().until(until));
+        loop {
+            tokio::select! {
+                ended = &mut running => break ended,
+                Some((name, fate)) = printed.recv() => tell(&name, &fate, console),
+            }
         }
     };
     while let Ok((name, fate)) = printed.try_recv() {
@@ -159,8 +185,24 @@ async fn bridge(config: &Config, console: &Console) -> Result<Status, Failure> {
     }
     console.say(&summary(&status));
     match ended {
-        Ok(()) => Ok(Status::Done),
+        Ok(()) => Ok(reloaded),
         Err(error) => Err(Failure::Told(Status::Network, Box::new(connect::report(&error)))),
+    }
+}
+
+/// Waits for valid settings after SIGHUP. Invalid ones are reported, and the bridge goes on with the old ones.
+async fn reread(command: &Bridge, hangup: &mut operate::Hangup, console: &Console) -> Config {
+    loop {
+        hangup.asked().await;
+        let read = Config::of(command).and_then(|config| open::check(&config, console).map(|()| config));
+        match read {
+            Ok(config) => return config,
+            Err(Failure::Told(_, report)) => {
+                console.report(&Report::warning("the settings were not read again: the old ones stay"));
+                console.report(&report);
+            }
+            Err(Failure::Pipe) => {}
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -23,7 +23,15 @@ const TIME: Duration = Duration::from_secs(5);
 /// A server that ends when this is dropped.
 pub(super) struct Serving {
     pub(super) url: String,
+    status: watch::Sender<BridgeStatus>,
     task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Shows another bridge from now on.
+    pub(super) fn show(&self, status: BridgeStatus) {
+        self.status.send_replace(status);
+    }
 }
 
 impl Drop for Serving {
@@ -40,6 +48,7 @@ pub(super) async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<S
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let url = format!("http://{}/metrics", listener.local_addr().map_err(failed)?);
     let places = Arc::new(Semaphore::new(REQUESTS));
+    let (status, shown) = watch::channel(status);
     let task = tokio::spawn(async move {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -47,14 +56,14 @@ pub(super) async fn serve(address: SocketAddr, status: BridgeStatus) -> Result<S
                 sleep(Duration::from_millis(100)).await; // no file descriptors are left, perhaps
                 continue;
             };
-            let status = status.clone();
+            let status = shown.borrow().clone();
             tokio::spawn(async move {
                 let _ = timeout(TIME, answer(stream, &status)).await;
                 drop(place);
             });
         }
     });
-    Ok(Serving { url, task })
+    Ok(Serving { url, status, task })
 }
 
 /// Answers one request, and closes the connection.
@@ -91,6 +100,35 @@ fn respond(line: &[u8], status: &BridgeStatus) -> (&'static str, &'static str, S
         }
         (Some(b"GET"), _) => ("404 Not Found", TEXT, "try /live, /ready or /metrics\n".into()),
         _ => ("405 Method Not Allowed", TEXT, "only GET\n".into()),
+    }
+}
+
+/// SIGHUP, where there is a file to read again and the system has signals.
+pub(super) struct Hangup(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+
+impl Hangup {
+    /// Starts watching, if wanted: otherwise the signal ends the program as usual.
+    #[cfg(unix)]
+    pub(super) fn watch(wanted: bool) -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self(wanted.then(|| signal(SignalKind::hangup()).ok()).flatten())
+    }
+
+    /// There is no such signal.
+    #[cfg(not(unix))]
+    pub(super) fn watch(_: bool) -> Self {
+        Self()
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn asked(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 }
 
