@@ -155,7 +155,7 @@ fn settings_are_read_again_after_a_hangup() {
     let broker = Broker::start().unwrap();
     let from = broker.url("orders?dead-letter=rejected");
     let config = |to: &str| format!("from: {from}\nto: {to}\n");
-    let path = file("reload.yaml", &config(&broker.url("old")));
+    let path = file("reload.yaml", config(&broker.url("old")));
     let bridge = Bridge::start(&["--config", path.to_str().unwrap()]);
     send(&broker.url("orders"), 1);
     bridge.until("cloudevents_bridge_confirmed_total 1");
