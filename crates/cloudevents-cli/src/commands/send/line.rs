@@ -107,9 +107,10 @@ impl Line<'_> {
         if let Some(shown) = &mut self.shown {
             shown.message(&events, self.console);
         }
+        // Before it is sent: Ctrl-C may come as soon as the other side has it.
+        self.interrupt.in_flight(self.open.len().saturating_add(1));
         let outcome = self.sender.enqueue(message.clone()).await;
         self.open.push_back(Flight { outcome, message, events: events.len(), place: place.clone() });
-        self.interrupt.in_flight(self.open.len());
         if self.parallel == 1 {
             self.settle(0).await;
         }
