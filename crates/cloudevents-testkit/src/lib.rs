@@ -13,6 +13,7 @@ pub mod crosslang;
 pub mod heap;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod kill;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 #[cfg(feature = "nats")]

@@ -186,12 +186,12 @@ async fn locks_are_renewed_while_deliveries_are_held() {
 
 #[tokio::test]
 async fn extending_renews_a_lock() {
-    let broker = locking(1000).await;
-    let options = renewing(1000, Duration::ZERO);
+    let broker = locking(2000).await;
+    let options = renewing(2000, Duration::ZERO);
     let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
     let delivery = next(&mut receiver).await;
-    for _ in 0..8 {
-        sleep(Duration::from_millis(250)).await;
+    for _ in 0..12 {
+        sleep(Duration::from_millis(250)).await; // in all, longer than a lock
         delivery.extend().unwrap();
     }
     within(delivery.accept()).await.unwrap();
@@ -214,14 +214,14 @@ async fn without_renewal_a_locked_message_comes_again() {
 /// A lock that is lost already does not keep the others from being renewed.
 #[tokio::test]
 async fn a_lost_lock_does_not_cost_the_others() {
-    let broker = locking(1000).await;
-    let options = renewing(1000, Duration::ZERO);
+    let broker = locking(2000).await;
+    let options = renewing(2000, Duration::ZERO);
     let mut receiver = receiver(&broker.url("orders"), options).await.unwrap();
     let lost = next(&mut receiver).await;
     let held = next(&mut receiver).await; // the same, after its lock ended
     assert_eq!(held.attempt(), 2);
-    for _ in 0..8 {
-        sleep(Duration::from_millis(250)).await;
+    for _ in 0..12 {
+        sleep(Duration::from_millis(250)).await; // in all, longer than a lock
         // Both are in one request.
         lost.extend().unwrap();
         held.extend().unwrap();

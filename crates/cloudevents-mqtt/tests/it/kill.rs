@@ -3,14 +3,9 @@
 use crate::tools::{PATIENCE, events, id, next, receiver_from, sender_to, strict, until, within};
 use cloudevents_core::Event;
 use cloudevents_mqtt::rumqttc_next034::receiver;
-use cloudevents_testkit::mqtt::Broker;
-use std::{
-    collections::BTreeSet,
-    env,
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use cloudevents_testkit::{kill::handled_until_killed, mqtt::Broker};
+use std::{collections::BTreeSet, env, time::Duration};
+use tokio::{task::spawn_blocking, time::timeout};
 
 /// The environment variable with the URL for the consumer's process.
 const URL: &str = "CE_KILL_URL";
@@ -58,29 +53,8 @@ async fn a_killed_consumer_loses_nothing() {
 
 /// Returns the events that the consumer's process reported as handled before it was killed, at least this many.
 async fn consume_and_kill(url: String, kill_after: usize) -> Vec<String> {
-    let consuming = tokio::task::spawn_blocking(move || {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "kill::consumer", "--nocapture"])
-            .env(URL, url)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut handled = Vec::new();
-        let mut killed = false;
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            // What it wrote before it was killed is still in the pipe.
-            if let Some(id) = line.unwrap().strip_prefix("handled ") {
-                handled.push(id.to_owned());
-            }
-            if handled.len() == kill_after && !killed {
-                child.kill().unwrap(); // SIGKILL
-                killed = true;
-            }
-        }
-        assert!(!child.wait().unwrap().success());
-        handled
-    });
-    tokio::time::timeout(PATIENCE, consuming).await.unwrap().unwrap()
+    let consuming = spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &url), kill_after));
+    timeout(PATIENCE, consuming).await.unwrap().unwrap().unwrap()
 }
 
 /// Not a test: the process that is killed.
