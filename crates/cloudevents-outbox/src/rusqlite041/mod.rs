@@ -44,7 +44,7 @@ use crate::{
 use cloudevents_core::{Error, ErrorKind};
 use failure::failed;
 use jobs::Jobs;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     fmt,
     path::Path,
@@ -102,6 +102,8 @@ impl SqliteStore {
     pub fn with_connection(connection: Connection) -> Result<Self, Error> {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // Else a statement that may use a partial index is planned again whenever a parameter is bound, which costs more than running it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE")
             .map_err(failed)?;
