@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 /// Examples that need something that this test does not have, and why.
@@ -19,6 +20,9 @@ const NOT_RUN: [(&str, &str); 7] = [
     ("ce webhook verify", "the signature of the example has no secret"),
 ];
 
+/// How many examples run at a time.
+const AT_ONCE: usize = 6;
+
 #[test]
 fn every_example_runs() {
     let world = World::start();
@@ -26,15 +30,25 @@ fn every_example_runs() {
     collect(&mut Vec::new(), &mut examples);
     examples.extend(of_the_readme());
     assert!(examples.len() > 50, "{examples:#?}");
-    let mut failed = Vec::new();
-    for example in &examples {
-        if NOT_RUN.iter().any(|(part, _)| example.contains(part)) || !world.can_run(example) {
-            continue;
+    let wanted =
+        |example: &&String| !NOT_RUN.iter().any(|(part, _)| example.contains(part)) && world.can_run(example);
+    let next = Mutex::new(examples.iter().filter(wanted));
+    let failed = Mutex::new(Vec::new());
+    // Most of them wait for something.
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let example = next.lock().unwrap().next();
+                    let Some(example) = example else { break };
+                    if let Err(why) = world.run(example) {
+                        failed.lock().unwrap().push(format!("{example}\n{why}"));
+                    }
+                }
+            });
         }
-        if let Err(why) = world.run(example) {
-            failed.push(format!("{example}\n{why}"));
-        }
-    }
+    });
+    let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} of {} failed:\n\n{}", failed.len(), examples.len(), failed.join("\n\n"));
 }
 
@@ -95,7 +109,7 @@ struct World {
     http: Listener,
     /// Addresses in examples, and what they stand for here.
     addresses: Vec<(&'static str, String)>,
-    _servers: Vec<Box<dyn std::any::Any>>,
+    _servers: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 impl World {
@@ -176,7 +190,7 @@ impl World {
 
     /// Maps an address to the authority of a URL.
     #[allow(dead_code)]
-    fn add(&mut self, address: &'static str, url: &str, server: impl std::any::Any) {
+    fn add(&mut self, address: &'static str, url: &str, server: impl std::any::Any + Send + Sync) {
         let authority = url.split_once("://").unwrap().1.split('/').next().unwrap();
         let to = match address.strip_suffix('/') {
             Some(address) => format!("{}://{authority}/", address.split_once("://").unwrap().0),
