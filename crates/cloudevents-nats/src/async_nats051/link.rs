@@ -6,7 +6,7 @@ use super::{
     failure,
     options::Target,
     received::ReceivedMessage,
-    tag::{Delivered, Tag},
+    tag::{Delivered, Origin, Tag},
 };
 use async_nats::{Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
@@ -14,17 +14,18 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
     connect::Connect,
-    queue::{Arrived, QueueSource},
+    queue::{Acceptor, Arrived, QueueSource},
 };
 use futures_util::{FutureExt, StreamExt, future::try_join_all};
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
     task::coop::unconstrained,
-    time::{Instant, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
 /// How long the server keeps a request for messages.
@@ -33,8 +34,11 @@ const EXPIRES: Duration = Duration::from_secs(30);
 /// How often the server reports that it still has the request.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// After this time without a report, the server no longer has the request.
-const SILENCE: Duration = Duration::from_secs(15);
+/// After so many times without a report, the server no longer has the request.
+const SILENCE: u32 = 3;
+
+/// The settlement that accepts a message.
+const ACCEPTED: &[u8] = b"+ACK";
 
 /// How many bytes of a rejection's reason are sent.
 const REASON: usize = 128;
@@ -66,9 +70,14 @@ impl Connect for Linking {
         let inbox = client.new_inbox();
         let messages = client.subscribe(inbox.clone()).await.map_err(failure::subscribe)?;
         let has_reasons = client.is_server_compatible(2, 10, 4);
+        let notes = connected.notes.clone();
+        let begin = Instant::now().checked_add(HEARTBEAT).unwrap_or_else(Instant::now);
+        let mut listening = interval_at(begin, HEARTBEAT);
+        listening.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let next = format!("{}.CONSUMER.MSG.NEXT.{stream}.{}", self.target.api(), self.wanted.name);
         Ok(Link {
             connected,
+            lost: Box::pin(async move { notes.lost().await }),
             messages,
             inbox: inbox.into(),
             next: next.into(),
@@ -80,7 +89,9 @@ impl Connect for Linking {
             released: Arc::clone(&self.released),
             room: 0,
             requested: 0,
-            silent_at: Instant::now(),
+            listening,
+            silent: 0,
+            origin: None,
         })
     }
 }
@@ -88,6 +99,8 @@ impl Connect for Linking {
 /// A pull consumer over its own connection.
 pub(super) struct Link {
     connected: Connected,
+    /// Returns when the connection is lost. Beginning to wait for that is expensive.
+    lost: Pin<Box<dyn Future<Output = Error> + Send>>,
     messages: Subscriber,
     /// Where messages and reports arrive.
     inbox: Subject,
@@ -105,8 +118,12 @@ pub(super) struct Link {
     room: usize,
     /// How many messages were requested and have not arrived.
     requested: usize,
-    /// When the server should have reported something.
-    silent_at: Instant,
+    /// Ticks as often as the server should report something.
+    listening: Interval,
+    /// The ticks since the last message or report.
+    silent: u32,
+    /// The origin of the last message.
+    origin: Option<Origin>,
 }
 
 impl Link {
@@ -124,18 +141,13 @@ impl Link {
             .await
             .map_err(failure::publish)?;
         self.requested = self.requested.saturating_add(batch);
-        self.heard();
+        self.silent = 0;
         Ok(())
-    }
-
-    fn heard(&mut self) {
-        let now = Instant::now();
-        self.silent_at = now.checked_add(SILENCE).unwrap_or(now);
     }
 
     /// Returns the message, or `None` for a report of the server.
     fn take(&mut self, message: Message) -> Result<Option<Arrived<Tag>>, Error> {
-        self.heard();
+        self.silent = 0;
         match message.status {
             None | Some(StatusCode::OK) => {}
             Some(status) => return self.report(status, &message).map(|()| None),
@@ -143,7 +155,7 @@ impl Link {
         let Some((delivered, subject)) = message
             .reply
             .clone()
-            .and_then(|reply| Delivered::parse(&reply).map(|delivered| (delivered, reply)))
+            .and_then(|reply| Delivered::parse(&reply, &mut self.origin).map(|delivered| (delivered, reply)))
         else {
             tracing::debug!("a message came that is not of the consumer");
             return Ok(None);
@@ -175,7 +187,7 @@ impl Link {
     }
 
     /// Publishes a settlement for each tag.
-    async fn publish(&self, tags: Vec<Tag>, payload: Bytes) -> Result<Outcome, Error> {
+    async fn publish(&mut self, tags: Vec<Tag>, payload: Bytes) -> Result<Outcome, Error> {
         let client = &self.connected.client;
         let Some(limit) = self.double_ack else {
             for tag in tags {
@@ -226,10 +238,14 @@ impl QueueSource for Link {
             let message = tokio::select! {
                 biased;
                 message = self.messages.next() => message,
-                () = sleep_until(self.silent_at), if self.requested > 0 => {
-                    return Err(failure::disconnected("the server no longer reports about the consumer"));
+                _ = self.listening.tick(), if self.requested > 0 => {
+                    self.silent = self.silent.saturating_add(1);
+                    if self.silent > SILENCE {
+                        return Err(failure::disconnected("the server no longer reports about the consumer"));
+                    }
+                    continue;
                 }
-                error = self.connected.notes.lost() => return Err(error),
+                error = &mut self.lost => return Err(error),
             };
             let Some(message) = message else { return Err(self.connected.notes.lost().await) };
             if let Some(arrived) = self.take(message)? {
@@ -253,7 +269,7 @@ impl QueueSource for Link {
     /// server's confirmation.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let payload = match &how {
-            Settlement::Accept => Bytes::from_static(b"+ACK"),
+            Settlement::Accept => Bytes::from_static(ACCEPTED),
             Settlement::Release => Bytes::from_static(b"-NAK"),
             Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
             Settlement::Retry { after } => format!(r#"-NAK {{"delay":{}}}"#, after.as_nanos()).into(),
@@ -266,6 +282,27 @@ impl QueueSource for Link {
             _ => tags.iter().for_each(|tag| self.released.forget(tag.sequence)),
         }
         self.publish(tags, payload).await
+    }
+
+    /// Accepts at once, unless the server has to confirm it.
+    fn acceptor(&self) -> Option<Acceptor<Tag>> {
+        if self.double_ack.is_some() {
+            return None;
+        }
+        let (connected, released) = (self.connected.clone(), Arc::clone(&self.released));
+        Some(Arc::new(move |tag: &Tag| {
+            if connected.notes.is_lost() {
+                return false; // the client may still take messages
+            }
+            let client = &connected.client;
+            let publishing = client.publish(tag.subject.clone(), Bytes::from_static(ACCEPTED));
+            let published =
+                unconstrained(publishing).now_or_never().is_some_and(|published| published.is_ok());
+            if published {
+                released.forget(tag.sequence);
+            }
+            published
+        }))
     }
 
     async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {

@@ -18,11 +18,17 @@ pub struct ReceivedMessage {
     pub message: async_nats::Message,
     /// Present for JetStream.
     pub delivered: Option<Delivered>,
+    /// The bytes of headers and payload.
+    size: usize,
 }
 
 impl ReceivedMessage {
     pub(super) fn new(message: async_nats::Message, delivered: Option<Delivered>) -> Self {
-        Self { message, delivered }
+        let size = View(&message)
+            .headers()
+            .map(|(name, value)| name.len().saturating_add(value.len()))
+            .fold(message.payload.len(), usize::saturating_add);
+        Self { message, delivered, size }
     }
 }
 
@@ -51,10 +57,7 @@ impl Origin for ReceivedMessage {
     }
 
     fn size(&self) -> usize {
-        View(&self.message)
-            .headers()
-            .map(|(name, value)| name.len().saturating_add(value.len()))
-            .fold(self.message.payload.len(), usize::saturating_add)
+        self.size
     }
 
     fn body(&self) -> Option<Bytes> {
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(core.header_text("x-trace").as_deref(), Some("t"));
 
         let reply = "$JS.ACK.S.c.2.42.50.1500000000.7";
-        let stored = received(reply, Delivered::parse(reply));
+        let stored = received(reply, Delivered::parse(reply, &mut None));
         assert_eq!(
             (stored.offset(), stored.is_redelivered(), stored.reply_to()),
             (Some(42), Some(true), None)

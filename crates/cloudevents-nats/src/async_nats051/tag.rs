@@ -1,7 +1,10 @@
 //! What JetStream says about a delivery, in the subject that settles it.
 
 use async_nats::Subject;
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Identifies a delivery of JetStream for settling. It is valid over any connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +31,9 @@ pub(super) struct Tag {
 #[non_exhaustive]
 pub struct Delivered {
     /// The stream.
-    pub stream: Box<str>,
+    pub stream: Arc<str>,
     /// The consumer.
-    pub consumer: Box<str>,
+    pub consumer: Arc<str>,
     /// How often it was delivered, this time included.
     pub times: u32,
     /// Its sequence number in the stream.
@@ -50,18 +53,29 @@ impl Delivered {
     /// $JS.ACK.<stream>.<consumer>.<times>.<sequence>.<consumer sequence>.<nanoseconds>.<pending>
     /// $JS.ACK.<domain>.<account>.<stream>.<consumer>.<times>....<pending>[.<random token>]
     /// ```
-    pub(super) fn parse(reply: &str) -> Option<Self> {
-        let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.splitn(12, '.').collect();
-        let from = match tokens.len() {
+    ///
+    /// The names are shared with the delivery before, which is of the same origin in general.
+    pub(super) fn parse(reply: &str, last: &mut Option<Origin>) -> Option<Self> {
+        let mut tokens = [""; 12];
+        let mut count = 0_usize;
+        for (token, part) in tokens.iter_mut().zip(reply.strip_prefix("$JS.ACK.")?.splitn(12, '.')) {
+            *token = part;
+            count = count.saturating_add(1);
+        }
+        let from = match count {
             7 => 0,
             9.. => 2,
             _ => return None,
         };
         let token = |at: usize| tokens.get(at.checked_add(from)?).copied();
         let number = |at: usize| token(at)?.parse::<u64>().ok();
+        let (stream, consumer) = (token(0)?, token(1)?);
+        let known = last.take().filter(|known| *known.stream == *stream && *known.consumer == *consumer);
+        let origin = known.unwrap_or_else(|| Origin { stream: stream.into(), consumer: consumer.into() });
+        let origin = last.insert(origin);
         Some(Self {
-            stream: token(0)?.into(),
-            consumer: token(1)?.into(),
+            stream: Arc::clone(&origin.stream),
+            consumer: Arc::clone(&origin.consumer),
             times: u32::try_from(number(2)?).unwrap_or(u32::MAX),
             sequence: number(3)?,
             consumer_sequence: number(4)?,
@@ -71,13 +85,21 @@ impl Delivered {
     }
 }
 
+/// The names in a delivery.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    stream: Arc<str>,
+    consumer: Arc<str>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn both_forms() {
-        let old = Delivered::parse("$JS.ACK.ORDERS.billing.2.42.50.1700000000000000001.7").unwrap();
+        let old =
+            Delivered::parse("$JS.ACK.ORDERS.billing.2.42.50.1700000000000000001.7", &mut None).unwrap();
         assert_eq!((&*old.stream, &*old.consumer, old.times), ("ORDERS", "billing", 2));
         assert_eq!((old.sequence, old.consumer_sequence, old.pending), (42, 50, 7));
         let since = old.stored.duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -87,8 +109,18 @@ mod tests {
             "$JS.ACK.hub.hash.ORDERS.billing.2.42.50.1700000000000000001.7.random",
             "$JS.ACK.hub.hash.ORDERS.billing.2.42.50.1700000000000000001.7.random.later.more",
         ] {
-            assert_eq!(Delivered::parse(reply).as_ref(), Some(&old), "{reply}");
+            assert_eq!(Delivered::parse(reply, &mut None).as_ref(), Some(&old), "{reply}");
         }
+    }
+
+    #[test]
+    fn names_are_shared_while_they_are_equal() {
+        let mut last = None;
+        let mut parse = |reply| Delivered::parse(reply, &mut last).unwrap();
+        let (first, second) = (parse("$JS.ACK.S.c.1.1.1.1.1"), parse("$JS.ACK.S.c.1.2.2.2.0"));
+        assert!(Arc::ptr_eq(&first.stream, &second.stream) && second.sequence == 2);
+        assert_eq!(&*parse("$JS.ACK.S.d.1.2.2.2.0").consumer, "d");
+        assert_eq!(&*parse("$JS.ACK.T.d.1.2.2.2.0").stream, "T");
     }
 
     #[test]
@@ -103,7 +135,7 @@ mod tests {
             "$JS.ACK.S.c.-1.2.3.4.5",
             "$JS.ACK.S.c.1.99999999999999999999.3.4.5",
         ] {
-            assert_eq!(Delivered::parse(reply), None, "{reply}");
+            assert_eq!(Delivered::parse(reply, &mut None), None, "{reply}");
         }
     }
 }

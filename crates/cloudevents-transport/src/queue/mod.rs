@@ -28,13 +28,14 @@
 //! [`Receiver::new`](crate::Receiver::new).
 
 mod options;
+mod renewals;
 mod settling;
 mod source;
 mod task;
 mod ticket;
 
 pub use options::{QueueOptions, Room};
-pub use source::{Arrived, QueueSource};
+pub use source::{Acceptor, Arrived, QueueSource};
 
 use crate::{
     By, Connectivity, Incoming, Receive, ReceiverCapabilities, Settles,

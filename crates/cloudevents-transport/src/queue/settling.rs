@@ -2,7 +2,7 @@
 
 use super::{
     QueueSource,
-    task::{Later, Sunk, Tag, Task, comes_again, half},
+    task::{Later, Sunk, Tag, Task, comes_again},
     ticket::{Ask, Held},
 };
 use crate::{
@@ -52,10 +52,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.
-    fn decide(&mut self, held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+    fn decide(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
         if held.epoch != self.epoch && self.can.settles != Settles::Never {
             resolver.resolve(Err(comes_again()));
             return None;
+        }
+        if let Some(place) = held.renewal.take() {
+            self.renewals.remove(place);
         }
         self.releases = if how == Settlement::Release { self.releases.saturating_add(1) } else { 0 };
         let memory = self.can.redelivers == By::Memory;
@@ -179,41 +182,25 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Later::Settle(place, tag, how) => group.push((place, tag, how)),
                 Later::Again(_) if self.stopping => {}
                 Later::Again(held) => self.ready.push_back(held),
-                // Deadlines of settled deliveries are not renewed.
-                Later::Extend(alive, epoch, tag, until) => {
-                    if let Extends::Every(period) = self.can.extends
-                        && alive.strong_count() > 0
-                        && epoch == self.epoch
-                        && now < until
-                    {
-                        source.extend(vec![tag.clone()]).await?;
-                        self.due_at(
-                            now.checked_add(half(period)).unwrap_or(until),
-                            Later::Extend(alive, epoch, tag, until),
-                        );
-                    }
-                }
+            }
+        }
+        if let Extends::Every(period) = self.can.extends {
+            self.hear_of_accepted();
+            let tags = self.renewals.due(now, period);
+            if !tags.is_empty() {
+                source.extend(tags).await?;
             }
         }
         settle_later(group, source).await
     }
 
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
+    /// Deadlines of deliveries in handlers are renewed until they are settled.
     pub(super) async fn hurry(&mut self, source: &mut C::Connection) -> Result<(), Error> {
         let mut group = Vec::new();
         for later in take(&mut self.later).into_values() {
             match later {
                 Later::Settle(place, tag, how) => group.push((place, tag, how)),
-                // Deadlines of deliveries in handlers are renewed until they are settled.
-                Later::Extend(alive, epoch, tag, until) => {
-                    if let Extends::Every(period) = self.can.extends {
-                        let now = Instant::now();
-                        self.due_at(
-                            now.checked_add(half(period)).unwrap_or(now),
-                            Later::Extend(alive, epoch, tag, until),
-                        );
-                    }
-                }
                 Later::Again(_) => {}
             }
         }

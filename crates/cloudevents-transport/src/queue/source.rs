@@ -2,6 +2,7 @@
 
 use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
+use std::sync::Arc;
 
 /// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
 /// [`Connect`](crate::connect::Connect).
@@ -59,6 +60,16 @@ pub trait QueueSource: Send + 'static {
         how: Settlement,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
+    /// Returns what accepts messages in the task of the program, over this connection: for clients that take an
+    /// acceptance at any time and do not confirm it. Such an acceptance wakes no other task. Called once for
+    /// each connection.
+    ///
+    /// Without it, or where it returns `false`, acceptances pass through [`settle`](Self::settle), as all
+    /// other settlements do.
+    fn acceptor(&self) -> Option<Acceptor<Self::Tag>> {
+        None
+    }
+
     /// Renews the deadlines of these messages. Called only if [`Extends::Every`](crate::Extends::Every) is
     /// among the capabilities.
     fn extend(&mut self, tags: Vec<Self::Tag>) -> impl Future<Output = Result<(), Error>> + Send {
@@ -70,6 +81,10 @@ pub trait QueueSource: Send + 'static {
     /// that. Messages that arrived meanwhile are released.
     fn close(self) -> impl Future<Output = Result<(), Error>> + Send;
 }
+
+/// Hands an acceptance over to the client without waiting. Returns `false` if nothing was handed over, because
+/// the client takes no more or the connection is lost.
+pub type Acceptor<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 /// A message from a queue.
 #[derive(Clone, Debug)]

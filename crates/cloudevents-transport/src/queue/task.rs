@@ -2,7 +2,8 @@
 
 use super::{
     AHEAD, Arrived, Handover, QueueOptions, QueueSource, Room,
-    ticket::{Ask, Held, Ticket},
+    renewals::Renewals,
+    ticket::{Accepted, Ask, Desk, Held, Ticket},
 };
 use crate::{
     Extends, InFlight, Incoming, Permit, ReceiverCapabilities, Resolver, Settlement, Settles, Token,
@@ -16,7 +17,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     pin::pin,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -40,7 +41,8 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) rejected: Rejected,
     pub(super) can: ReceiverCapabilities,
     out: mpsc::Sender<(u64, Incoming)>,
-    ask: mpsc::UnboundedSender<Ask<Tag<C>>>,
+    desk: Arc<Desk<Tag<C>>>,
+    accepted: Arc<Accepted>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
     pub(super) epoch: u64,
@@ -48,6 +50,7 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     here: InFlight,
     pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
     number: u64,
+    pub(super) renewals: Renewals<Tag<C>>,
     /// Messages to deliver again from memory, as soon as there is a place to hand them over.
     pub(super) ready: VecDeque<Held<Tag<C>>>,
     /// Releases in a row.
@@ -67,8 +70,6 @@ pub(super) enum Later<T> {
     Settle(Permit, T, Settlement),
     /// Deliver it again from memory.
     Again(Held<T>),
-    /// Renew its deadline, while it is held, until this time.
-    Extend(Weak<()>, u64, T, Instant),
 }
 
 enum Step<T> {
@@ -93,7 +94,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         out: mpsc::Sender<(u64, Incoming)>,
         current: Arc<AtomicU64>,
     ) -> Self {
-        let (ask, asks) = mpsc::unbounded_channel();
+        let (sender, asks) = mpsc::unbounded_channel();
+        let accepted = Arc::<Accepted>::default();
+        let desk =
+            Desk { asks: sender, extends: can.extends, acceptor: None, accepted: Arc::clone(&accepted) };
         Self {
             reconnect,
             prefetch: room.prefetch.max(1),
@@ -101,7 +105,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             rejected,
             can,
             out,
-            ask,
+            desk: Arc::new(desk),
+            accepted,
             asks,
             stopping: false,
             epoch: 0,
@@ -109,6 +114,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             here: InFlight::new(room.bounds),
             later: BTreeMap::new(),
             number: 0,
+            renewals: Renewals::new(),
             ready: VecDeque::new(),
             releases: 0,
             rejecting: FuturesUnordered::new(),
@@ -157,6 +163,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             self.epoch = self.epoch.saturating_add(1);
             self.current.store(self.epoch, Ordering::Release);
             self.later.clear();
+            self.renewals.clear();
             self.ready.clear();
         }
         let Self { reconnect, asks, .. } = self;
@@ -181,7 +188,15 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         stopped: &mut oneshot::Receiver<Handover>,
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
+        let mut timer = pin!(sleep_until(Instant::now()));
+        self.desk = Arc::new(Desk {
+            asks: self.desk.asks.clone(),
+            extends: self.can.extends,
+            acceptor: source.acceptor(),
+            accepted: Arc::clone(&self.accepted),
+        });
         loop {
+            self.hear_of_accepted();
             let used = self.here.used();
             if self.stopping && used.messages == 0 {
                 return Ok(());
@@ -190,7 +205,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if !self.stopping {
                 source.allow(room).await?;
             }
-            let due = self.later.first_key_value().map(|((due, _), _)| *due);
+            let due = self.next_due();
+            if let Some(due) = due.filter(|due| *due != timer.deadline()) {
+                timer.as_mut().reset(due);
+            }
             // Both are cancel-safe. The place is reserved first, so that there is room for the taken message.
             // Only this task sends, so the place is still there afterwards.
             let stopping = self.stopping;
@@ -207,7 +225,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 biased;
                 _ = self.asks.recv_many(&mut asked, TOGETHER) => Step::Asked,
                 handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Step::Due,
+                () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
                 Ok(_) = self.out.reserve(), if !self.ready.is_empty() => Step::Ready,
                 () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
@@ -229,7 +247,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Freed => {}
                 Step::Ready => {
                     if let Some(held) = self.ready.pop_front() {
-                        self.hand_over(held);
+                        self.hand_over([held]);
                     }
                 }
                 Step::Sunk(sunk) => self.sunk(sunk, source).await?,
@@ -277,49 +295,60 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 }
             }
         }
-        ready.into_iter().for_each(|held| self.hand_over(held));
+        self.hand_over(ready);
         result
     }
 
     fn enter(&self, Arrived { received, tag, attempt }: Arrived<Tag<C>>) -> Held<Tag<C>> {
-        Held { place: self.here.take(received.size()), epoch: self.epoch, tag, received, attempt }
+        Held {
+            place: self.here.take(received.size()),
+            epoch: self.epoch,
+            tag,
+            received,
+            attempt,
+            renewal: None,
+        }
     }
 
-    fn hand_over(&mut self, held: Held<Tag<C>>) {
-        let (received, attempt, epoch) = (held.received.clone(), held.attempt, held.epoch);
-        let alive = match self.can.extends {
-            Extends::Every(period) => {
-                let alive = Arc::new(());
-                let now = Instant::now();
-                let until = now.checked_add(self.options.keep_alive).unwrap_or(now);
-                let extend = Later::Extend(Arc::downgrade(&alive), epoch, held.tag.clone(), until);
-                self.due_at(now.checked_add(half(period)).unwrap_or(until), extend);
-                Some(alive)
+    /// Hands messages over, for which there is room.
+    fn hand_over(&mut self, messages: impl IntoIterator<Item = Held<Tag<C>>>) {
+        let extends = self.can.extends;
+        let now = matches!(extends, Extends::Every(_)).then(Instant::now);
+        for mut held in messages {
+            if let (Extends::Every(period), Some(now)) = (extends, now) {
+                let place = self.renewals.add(held.tag.clone(), now, period, self.options.keep_alive);
+                held.renewal = Some(place);
             }
-            Extends::NotNeeded | Extends::Never => None,
-        };
-        let ticket = Ticket { held, asks: self.ask.clone(), extends: self.can.extends, _alive: alive };
-        // There is room. If the receiver is gone, the token requests the release.
-        let incoming = Incoming::new(received, Token::new(ticket)).with_attempt(attempt);
-        let _ = self.out.try_send((epoch, incoming));
+            let (received, attempt, epoch) = (held.received.clone(), held.attempt, held.epoch);
+            let ticket = Ticket { held, desk: Arc::clone(&self.desk) };
+            // If the receiver is gone, the token requests the release.
+            let incoming = Incoming::new(received, Token::new(ticket)).with_attempt(attempt);
+            let _ = self.out.try_send((epoch, incoming));
+        }
+    }
+
+    /// Takes into account what was accepted without this task.
+    pub(super) fn hear_of_accepted(&mut self) {
+        let (some, renewals) = self.accepted.take();
+        if some {
+            self.releases = 0;
+        }
+        renewals.into_iter().for_each(|place| self.renewals.remove(place));
+    }
+
+    /// When something is due next.
+    fn next_due(&self) -> Option<Instant> {
+        let later = self.later.first_key_value().map(|((due, _), _)| *due);
+        later.into_iter().chain(self.renewals.next()).min()
     }
 
     /// Schedules it after this delay, limited to the longest. While stopping, there is no delay.
     pub(super) fn at(&mut self, after: Duration, later: Later<Tag<C>>) {
         let after = if self.stopping { Duration::ZERO } else { after.min(self.options.longest_delay) };
         let now = Instant::now();
-        self.due_at(now.checked_add(after).unwrap_or(now), later);
-    }
-
-    pub(super) fn due_at(&mut self, due: Instant, later: Later<Tag<C>>) {
         self.number = self.number.wrapping_add(1);
-        self.later.insert((due, self.number), later);
+        self.later.insert((now.checked_add(after).unwrap_or(now), self.number), later);
     }
-}
-
-/// Half of a period: deadlines are renewed then.
-pub(super) fn half(period: Duration) -> Duration {
-    period.checked_div(2).unwrap_or(period)
 }
 
 #[cold]

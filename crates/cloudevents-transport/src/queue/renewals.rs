@@ -1,0 +1,149 @@
+//! Deadlines of held deliveries.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The deliveries whose deadlines are renewed until they are settled. It never has more places than there
+/// were deliveries held at once, and adding one allocates only when there is a new place.
+pub(super) struct Renewals<T> {
+    places: Vec<Option<Renewal<T>>>,
+    free: Vec<usize>,
+    /// Not later than the first one that is due.
+    next: Option<Instant>,
+    /// How often all were removed. Places of before are no longer known.
+    cleared: u64,
+}
+
+/// Where a delivery is among the [`Renewals`].
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    at: usize,
+    cleared: u64,
+}
+
+struct Renewal<T> {
+    tag: T,
+    due: Instant,
+    /// It is not renewed after this time.
+    until: Instant,
+}
+
+impl<T: Clone> Renewals<T> {
+    pub(super) fn new() -> Self {
+        Self { places: Vec::new(), free: Vec::new(), next: None, cleared: 0 }
+    }
+
+    /// Renews the deadline at half of each period, as long as `keep` lasts, until it is removed.
+    pub(super) fn add(&mut self, tag: T, now: Instant, period: Duration, keep: Duration) -> Place {
+        let until = now.checked_add(keep).unwrap_or(now);
+        let renewal = Renewal { tag, due: now.checked_add(half(period)).unwrap_or(until), until };
+        self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
+        let at = self.free.pop().unwrap_or(self.places.len());
+        match self.places.get_mut(at) {
+            Some(free) => *free = Some(renewal),
+            None => self.places.push(Some(renewal)),
+        }
+        Place { at, cleared: self.cleared }
+    }
+
+    pub(super) fn remove(&mut self, place: Place) {
+        if place.cleared == self.cleared && self.places.get_mut(place.at).and_then(Option::take).is_some() {
+            self.free.push(place.at);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self { cleared: self.cleared.wrapping_add(1), ..Self::new() };
+    }
+
+    /// When to call [`due`](Self::due) next. There may be nothing to renew then.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Returns the tags whose deadlines are to be renewed now. Those that are due soon are among them, so that
+    /// all of them are looked at a few times in each period only.
+    pub(super) fn due(&mut self, now: Instant, period: Duration) -> Vec<T> {
+        let mut tags = Vec::new();
+        if self.next.is_none_or(|next| next > now) {
+            return tags;
+        }
+        let soon = now.checked_add(period.checked_div(8).unwrap_or_default()).unwrap_or(now);
+        let again = now.checked_add(half(period));
+        self.next = None;
+        for renewal in self.places.iter_mut().flatten() {
+            if now >= renewal.until {
+                continue; // its place is freed when it is settled
+            }
+            if renewal.due <= soon {
+                tags.push(renewal.tag.clone());
+                renewal.due = again.unwrap_or(renewal.until);
+            }
+            self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
+        }
+        tags
+    }
+}
+
+/// Half of a period: deadlines are renewed then.
+fn half(period: Duration) -> Duration {
+    period.checked_div(2).unwrap_or(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_secs(8);
+    const KEEP: Duration = Duration::from_secs(20);
+
+    fn after(begin: Instant, seconds: u64) -> Instant {
+        begin.checked_add(Duration::from_secs(seconds)).unwrap()
+    }
+
+    #[test]
+    fn held_deliveries_are_renewed_at_half_of_each_period() {
+        let (mut renewals, begin) = (Renewals::new(), Instant::now());
+        assert_eq!(renewals.next(), None);
+        renewals.add('a', begin, PERIOD, KEEP);
+        renewals.add('b', after(begin, 1), PERIOD, KEEP);
+        let settled = renewals.add('c', after(begin, 1), PERIOD, KEEP);
+        renewals.add('d', after(begin, 3), PERIOD, KEEP);
+        renewals.remove(settled);
+        assert_eq!(renewals.next(), Some(after(begin, 4)));
+        assert_eq!(renewals.due(after(begin, 3), PERIOD), []);
+        assert_eq!(renewals.due(after(begin, 4), PERIOD), ['a', 'b'], "those due soon, too");
+        assert_eq!(renewals.due(after(begin, 7), PERIOD), ['a', 'b', 'd'], "at 8 the first ones are due");
+        assert_eq!(renewals.next(), Some(after(begin, 11)));
+    }
+
+    #[test]
+    fn renewing_ends() {
+        let (mut renewals, begin) = (Renewals::new(), Instant::now());
+        renewals.add('a', begin, PERIOD, KEEP);
+        let mut renewed = 0;
+        while let Some(next) = renewals.next() {
+            renewed += renewals.due(next, PERIOD).len();
+        }
+        assert_eq!(renewed, 4, "at 4, 8, 12 and 16 seconds");
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let (mut renewals, begin) = (Renewals::new(), Instant::now());
+        for _ in 0..1000 {
+            let (first, second) =
+                (renewals.add(1, begin, PERIOD, KEEP), renewals.add(2, begin, PERIOD, KEEP));
+            renewals.remove(first);
+            renewals.remove(first);
+            renewals.remove(second);
+        }
+        assert_eq!(renewals.places.len(), 2);
+        let before = renewals.add(3, begin, PERIOD, KEEP);
+        renewals.clear();
+        assert_eq!(renewals.due(after(begin, 10), PERIOD), []);
+        renewals.add(4, begin, PERIOD, KEEP);
+        renewals.remove(before);
+        assert_eq!(renewals.due(after(begin, 10), PERIOD), [4]);
+    }
+}
