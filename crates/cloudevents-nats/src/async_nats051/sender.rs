@@ -296,14 +296,7 @@ impl NatsSender {
 
     /// Waits for room for a message; confirmed messages make room.
     async fn room(&self) -> Permit {
-        loop {
-            if let Some(permit) = self.in_flight.try_room() {
-                return permit;
-            }
-            // Once per iteration, since the link may be another one.
-            let _wanted = self.links.now().and_then(|(_, link)| link.want());
-            self.in_flight.ready().await;
-        }
+        self.links.room(&self.in_flight, |link| link.want()).await
     }
 
     /// Sends a rejected message as it was received, with headers for the reason and the origin. Returns when
