@@ -147,23 +147,6 @@ pub async fn what_is_too_large_is_refused_and_blocks_nothing(venue: &impl Venue)
     Ok(Verdict::Holds)
 }
 
-/// If the sender does not claim replies, a request is an error, and nothing is sent.
-pub async fn requests_without_replies_are_refused(venue: &impl Venue) -> Result<Verdict, Failure> {
-    let claims = venue.claims();
-    let mut receiver = receiver(venue).await?;
-    let sender = venue.sender().await?;
-    if sender.capabilities().requests {
-        return Ok(Verdict::NotClaimed);
-    }
-    let asked = within(claims.patience, sender.request(&event(0)?, claims.quiet)).await?;
-    let kind = asked.as_ref().err().map(cloudevents_core::Error::kind);
-    ensure!(kind == Some(ErrorKind::Unsupported), "a request without replies: {asked:?}");
-    settled(sender.send(&event(1)?), claims).await?;
-    let number = accept(&mut receiver, claims).await?;
-    ensure!(number == 1, "event {number} came where 1 was to come");
-    Ok(Verdict::Holds)
-}
-
 /// A `send` that is dropped after its first poll has sent its message once or not at all. An `enqueue` that
 /// did not return has sent nothing.
 pub async fn a_dropped_send_arrives_once_or_never(venue: &impl Venue) -> Result<Verdict, Failure> {

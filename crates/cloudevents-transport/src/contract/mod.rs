@@ -32,6 +32,7 @@ mod draining;
 mod handling;
 mod outages;
 mod receiving;
+mod requesting;
 mod running;
 mod sending;
 mod settling;
@@ -44,6 +45,7 @@ pub use draining::*;
 pub use handling::*;
 pub use outages::*;
 pub use receiving::*;
+pub use requesting::*;
 pub use running::*;
 pub use sending::*;
 pub use settling::*;
@@ -246,6 +248,7 @@ all! {
     what_goes_along_arrives_or_is_refused
     what_is_too_large_is_refused_and_blocks_nothing
     requests_without_replies_are_refused
+    requests_get_their_own_replies
     a_dropped_send_arrives_once_or_never
     a_broker_that_stops_and_starts_loses_nothing
     what_is_accepted_is_gone

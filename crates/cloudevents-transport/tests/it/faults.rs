@@ -1,13 +1,16 @@
 //! Every check of the contract fails when the guarantee is broken: a queue with faults that have names.
 
+mod requests;
+
 use cloudevents_core::{Document, Error, ErrorKind, Message};
 use cloudevents_transport::{
-    Bounds, Connectivity, Content, Delivery, Incoming, Outcome, Outgoing, Receipt, Receive, Receiver,
-    ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Settle, Settlement, Token, Transmit,
-    UnreadablePolicy,
-    contract::{Claims, Venue, check_all, check_some},
+    Bounds, Carries, Connectivity, Content, Delivery, Incoming, Outcome, Outgoing, Receipt, Receive,
+    Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Settle, Settlement, Token,
+    Transmit, UnreadablePolicy,
+    contract::{Claims, Venue, Verdict, check_all, check_some},
     fake::FakeQueue,
 };
+use requests::Requests;
 use std::{
     collections::BTreeSet,
     sync::{
@@ -22,6 +25,8 @@ use tokio::task::yield_now;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Nothing,
+    /// Nothing, either: a queue with requests.
+    HasReplies,
     // Of the sender.
     LosesMessages,
     SwapsNeighbours,
@@ -31,6 +36,7 @@ enum Fault {
     DropsHeaders,
     DropsBatches,
     AnswersRequests,
+    MixesReplies,
     TakesAnySize,
     ForgetsWhenClosed,
     // Of the receiver.
@@ -63,6 +69,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (DropsHeaders, &["what_goes_along_arrives_or_is_refused", "what_came_along_is_shown_and_forwarded"]),
     (DropsBatches, &["every_mode_arrives_or_is_refused"]),
     (AnswersRequests, &["requests_without_replies_are_refused"]),
+    (MixesReplies, &["requests_get_their_own_replies"]),
     (TakesAnySize, &["what_is_too_large_is_refused_and_blocks_nothing"]),
     (ForgetsWhenClosed, &["a_closed_sender_declines"]),
     (AcceptReleases, &["what_is_accepted_is_gone", "an_unwatched_outcome_settles", "draining_loses_nothing"]),
@@ -113,6 +120,10 @@ async fn every_check_can_fail() {
     let unbroken: Vec<_> =
         report.iter().map(|(name, _)| name).filter(|name| !broken.contains(name)).collect();
     assert!(unbroken.is_empty(), "no fault breaks {unbroken:?}");
+    let report =
+        check_some(async || Ok(Broken::new(HasReplies)), |check| check == "requests_get_their_own_replies")
+            .await;
+    assert!(report.iter().all(|(_, verdict)| matches!(verdict, Ok(Verdict::Holds))), "{report}");
 }
 
 /// These are claimed for the faults, and the fake queue does not do them.
@@ -142,7 +153,12 @@ impl Venue for Broken {
 
     async fn sender(&self) -> Result<Sender, Error> {
         let inner = self.queue.sender();
-        Ok(Sender::new(BrokenSender { inner, fault: self.fault, kept: Mutex::default() }))
+        Ok(Sender::new(BrokenSender {
+            inner,
+            fault: self.fault,
+            kept: Mutex::default(),
+            requests: Requests::default(),
+        }))
     }
 
     async fn receiver(&self, mut options: ReceiverOptions) -> Result<Receiver, Error> {
@@ -178,17 +194,25 @@ struct BrokenSender {
     inner: Sender,
     fault: Fault,
     kept: Mutex<Option<Outgoing>>,
+    requests: Requests,
 }
 
 impl Transmit for BrokenSender {
     fn capabilities(&self) -> SenderCapabilities {
         let mut capabilities = self.inner.capabilities();
         capabilities.batches &= self.fault != DropsBatches;
+        if matches!(self.fault, HasReplies | MixesReplies) {
+            capabilities.requests = true;
+            capabilities = capabilities.carrying(Carries::DESTINATION);
+        }
         capabilities
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let done = || Ok(Outcome::ready(Ok(Receipt::new())));
+        if self.requests.reply(&outgoing, self.fault == MixesReplies) {
+            return done();
+        }
         match (self.fault, outgoing.content()) {
             (LosesMessages, _) => return done(),
             (DropsBatches, Content::Message(Message::Batched(_))) => return done(),
@@ -222,7 +246,15 @@ impl Transmit for BrokenSender {
         self.inner.enqueue(outgoing).await
     }
 
-    async fn request(&self, outgoing: Outgoing, _: Duration) -> Result<Message, Error> {
+    async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {
+        if self.capabilities().requests {
+            let (outgoing, replied) = self.requests.begin(outgoing);
+            drop(self.inner.enqueue(outgoing).await?);
+            return match tokio::time::timeout(limit, replied).await {
+                Ok(reply) => Ok(reply.unwrap()),
+                Err(_) => Err(Error::new(ErrorKind::Timeout)),
+            };
+        }
         match outgoing.content() {
             Content::Message(message) if self.fault == AnswersRequests => Ok(message.clone()),
             _ => Err(Error::new(ErrorKind::Unsupported)),

@@ -51,6 +51,7 @@ async fn the_contract_holds() {
     // Nothing is confirmed, nothing outlives a connection, and a message has no mark of CloudEvents that could be missing.
     let unclaimed = [
         "receipts_say_where",
+        "requests_get_their_own_replies",
         "what_is_too_large_is_refused_and_blocks_nothing",
         "a_broker_that_stops_and_starts_loses_nothing",
         "what_is_malformed_surfaces_and_blocks_nothing",
