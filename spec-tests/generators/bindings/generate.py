@@ -207,6 +207,8 @@ def content_type(carrier):
 
     both("json", "A JSON payload travels as it is", ["type", "data"], {**BASE, "datacontenttype": "application/json"}, b'{"a":1.10}',
          {"json": '{"a":1.10}'}, compare={"json": "double"})
+    both("json-string", "A JSON string travels with its quotation marks", ["data"], {**BASE, "datacontenttype": "application/json"}, b'"on"',
+         {"json": '"on"'})
     both("json-null", "The JSON value null is a payload", ["data"], {**BASE, "datacontenttype": "application/json"}, b"null", {"json": "null"})
     both("bytes", "Bytes travel as they are", ["type", "data"], {**BASE, "datacontenttype": "image/png"}, b"\0\xff\x80", {"binary": "AP+A"})
     both("parameters", "Parameters and letter case of a media type are kept", ["type"],
