@@ -10,7 +10,6 @@ mod millis;
 mod outbox;
 mod record;
 mod route;
-mod schedule;
 mod store;
 mod worker;
 
@@ -19,11 +18,11 @@ pub mod rusqlite041;
 #[cfg(feature = "tokio-postgres07")]
 pub mod tokio_postgres07;
 
+pub use cloudevents_transport::RetrySchedule;
 pub use entry::{Entry, NewMessage};
 pub use inbox::{Begun, Inbox, InboxStore, Started};
 pub use outbox::Outbox;
 pub use record::{Attempt, Counts, Health, Query, Record, State, Target};
 pub use route::Route;
-pub use schedule::RetrySchedule;
 pub use store::{Claim, Claimed, ClaimedMessage, Retention, Settlement, Step, Store, Ticket};
 pub use worker::{Clock, OutboxMetrics, OutboxOptions, Run};

@@ -42,9 +42,14 @@ impl RetryPolicy {
 
     /// The delay after this number of failures, counted from 1.
     pub(crate) fn delay(&self, failures: u32) -> Duration {
-        let doubled = 1_u32.checked_shl(failures.saturating_sub(1));
-        doubled.and_then(|factor| self.first.checked_mul(factor)).unwrap_or(self.longest).min(self.longest)
+        doubled(self.first, self.longest, failures)
     }
+}
+
+/// `first`, doubled with each round after the first one, up to `longest`.
+pub(crate) fn doubled(first: Duration, longest: Duration, round: u32) -> Duration {
+    let factor = 1_u32.checked_shl(round.saturating_sub(1));
+    factor.and_then(|factor| first.checked_mul(factor)).unwrap_or(longest).min(longest)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutboxOptions {
-    /// When a message is tried again, and when it is a dead letter.
+    /// When a message is tried again, and when it is a dead letter. Default: doubles from a second to an hour, for three days.
     pub retry: RetrySchedule,
     /// The pauses of a target that is unavailable. Default: from one second to five minutes, with jitter.
     pub pauses: Backoff,
@@ -50,7 +50,8 @@ pub struct OutboxOptions {
 impl Default for OutboxOptions {
     fn default() -> Self {
         Self {
-            retry: RetrySchedule::default(),
+            retry: RetrySchedule::exponential(Duration::from_secs(1), Duration::from_secs(3600))
+                .with_deadline(Duration::from_secs(3 * 24 * 3600)),
             pauses: Backoff::default().with_delays(Duration::from_secs(1), Duration::from_secs(300)),
             in_flight: Bounds::default(),
             per_target: 64,

@@ -1,5 +1,6 @@
 //! Delays between attempts.
 
+use crate::retry::doubled;
 use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
@@ -58,9 +59,7 @@ impl Backoff {
     /// Clients that reconnect by themselves without waiting can use this method alone.
     pub fn delay(&self, round: u32) -> Duration {
         const STEPS: u32 = 1 << 10;
-        let doubled =
-            1_u32.checked_shl(round.saturating_sub(1)).and_then(|factor| self.first.checked_mul(factor));
-        let most = doubled.unwrap_or(self.longest).min(self.longest);
+        let most = doubled(self.first, self.longest, round);
         // Not a secret: clients that lost the same broker only have to come back at different times.
         let random = RandomState::new().hash_one(round) >> u64::BITS.saturating_sub(STEPS.trailing_zeros());
         let half = most.mul_f64(0.5);

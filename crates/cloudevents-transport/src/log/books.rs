@@ -6,7 +6,7 @@ use super::{
     ledger::Epoch,
     record::Entry,
 };
-use crate::{Bounds, Partition};
+use crate::{Bounds, Partition, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -59,9 +59,7 @@ impl Held {
     /// The delay before the message is delivered again if it is released now. Without a delay, a message that
     /// is released repeatedly would keep others from their turn.
     pub(super) fn release_delay(&self) -> Option<Duration> {
-        let doubled = 1_u32.checked_shl(self.releases.checked_sub(1)?);
-        let delay = doubled.and_then(|factor| RELEASED_AGAIN.checked_mul(factor)).unwrap_or(RELEASED_OFTEN);
-        Some(delay.min(RELEASED_OFTEN))
+        (self.releases > 0).then(|| doubled(RELEASED_AGAIN, RELEASED_OFTEN, self.releases))
     }
 }
 

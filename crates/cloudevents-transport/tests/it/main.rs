@@ -15,6 +15,7 @@ mod memory;
 mod queue;
 mod queue_bounds;
 mod receiver;
+mod retry_schedule;
 mod run;
 mod sender;
 mod spawn;

@@ -1,7 +1,7 @@
 //! What a sender makes of a response, and when it tries again.
 //!
 //! ```
-//! use cloudevents_webhook::deliver::{Conclusion, Practice, Schedule};
+//! use cloudevents_webhook::deliver::{Conclusion, Practice, RetrySchedule};
 //! use std::time::{Duration, SystemTime};
 //!
 //! let response = http::Response::builder().status(429).header("retry-after", "120").body(())?;
@@ -9,7 +9,7 @@
 //! assert_eq!(conclusion, Conclusion::Retry { not_before: Some(Duration::from_secs(120)), throttled: true });
 //!
 //! // The wait is never shorter than the target requested, and nothing waits beyond the deadline of the delivery.
-//! let schedule = Schedule::standard_webhooks();
+//! let schedule = RetrySchedule::standard_webhooks();
 //! assert_eq!(schedule.wait(1, Duration::ZERO, Some(Duration::from_secs(120)), 0.5), Some(Duration::from_secs(120)));
 //! assert_eq!(schedule.wait(1, Duration::ZERO, Some(Duration::from_secs(1_000_000_000)), 0.5), None);
 //! # Ok::<(), http::Error>(())
@@ -18,9 +18,9 @@
 mod conclusion;
 mod health;
 mod retry_after;
-mod schedule;
 
+#[cfg(feature = "reqwest013")]
+pub use cloudevents_transport::RetrySchedule;
 pub use conclusion::{Conclusion, Practice};
 pub use health::{Admission, Health, Reason, TargetState};
 pub use retry_after::retry_after;
-pub use schedule::Schedule;

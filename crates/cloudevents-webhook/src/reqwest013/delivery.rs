@@ -19,7 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::VecDeque,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The bytes that are kept of a response.
@@ -28,6 +28,9 @@ const EXCERPT: usize = 1024;
 const DRAINED: usize = 64 << 10;
 /// The attempts that are kept.
 const ATTEMPTS: usize = 16;
+
+/// Without a deadline.
+pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 
 /// What deliveries share.
 #[derive(Debug)]
@@ -103,11 +106,14 @@ impl Delivery {
     }
 
     async fn deliver(&self, attempts: &mut VecDeque<Attempt>) -> Result<(), Error> {
-        let schedule = &self.shared.options.schedule;
+        let retry = &self.shared.options.retry;
         let started = Instant::now();
         // Without retries, whoever keeps the delivery decides when it is tried again.
-        let patience = if schedule.has_retries() { schedule.deadline() } else { self.shared.options.timeout };
-        let latest = started.checked_add(patience).unwrap_or(started);
+        let patience = match retry.has_retries() {
+            true => retry.deadline().unwrap_or(CENTURY),
+            false => self.shared.options.timeout,
+        };
+        let latest = started.checked_add(patience.min(CENTURY)).unwrap_or(started);
         let (mut attempt, mut has_renewed) = (0_u32, false);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
@@ -128,7 +134,7 @@ impl Delivery {
             let Conclusion::Retry { not_before, .. } = conclusion else {
                 return Err(error.with_temporary(false));
             };
-            let Some(wait) = schedule.wait(attempt, started.elapsed(), not_before, random()) else {
+            let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
                 return Err(match not_before {
                     Some(after) => error.with_retry_after(after),
                     None => error.with_temporary(true),

@@ -2,7 +2,7 @@
 
 use super::{UndeliveredSink, undelivered::Sink};
 use crate::{
-    deliver::{Practice, Schedule},
+    deliver::{Practice, RetrySchedule},
     handshake::{Origin, Rate},
 };
 use cloudevents_transport::{Bounds, SenderOptions};
@@ -11,11 +11,11 @@ use std::{num::NonZeroU32, time::Duration};
 /// How a [`WebhookSender`](super::WebhookSender) sends, to all of its targets.
 ///
 /// ```
-/// use cloudevents_webhook::{deliver::Schedule, reqwest013::WebhookSenderOptions};
+/// use cloudevents_webhook::{deliver::RetrySchedule, reqwest013::WebhookSenderOptions};
 /// use std::time::Duration;
 ///
 /// let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse()?);
-/// options.schedule = Schedule::standard_webhooks().with_deadline(Duration::from_secs(3600));
+/// options.retry = RetrySchedule::standard_webhooks().with_deadline(Duration::from_secs(3600));
 /// options.callback = Some("https://eventemitter.example.com/callback".into());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -26,9 +26,9 @@ pub struct WebhookSenderOptions {
     pub sender: SenderOptions,
     /// Who sends: the name in `WebHook-Request-Origin`, of handshakes and of deliveries.
     pub origin: Origin,
-    /// When deliveries are tried again, and when they are given up. Default: [`Schedule::cloudevents`]. A schedule without waits makes one
+    /// When deliveries are tried again, and when they are given up. Default: [`RetrySchedule::cloudevents`]. A schedule without waits makes one
     /// attempt, for an outbox that keeps deliveries itself: a target that is paused is then an error at once.
-    pub schedule: Schedule,
+    pub retry: RetrySchedule,
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
     /// How long one request may take, with its response. Default: 30 seconds.
@@ -76,7 +76,7 @@ impl WebhookSenderOptions {
         Self {
             sender: SenderOptions::default(),
             origin,
-            schedule: Schedule::cloudevents(),
+            retry: RetrySchedule::cloudevents(),
             practice: Practice::default(),
             timeout: Duration::from_secs(30),
             in_flight: Bounds::default(),

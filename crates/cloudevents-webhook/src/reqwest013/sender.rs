@@ -35,7 +35,7 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// Delivers events to targets. Clones share the targets.
 ///
 /// Before its first delivery, a target has to consent (webhook specification, 4), and deliveries keep to the rate it grants.
-/// A delivery is tried again by the [`Schedule`](crate::deliver::Schedule), never earlier than the target requests, with the same
+/// A delivery is tried again by the [`RetrySchedule`](crate::deliver::RetrySchedule), never earlier than the target requests, with the same
 /// `webhook-id` where it is signed. The outcome of a delivery is known when the target has it, or when it is given up: then it goes to the
 /// [sink](WebhookSenderOptions::with_undelivered) first.
 ///

@@ -1,6 +1,6 @@
 //! The targets of a sender, and their states.
 
-use super::{Target, WebhookSenderOptions};
+use super::{Target, WebhookSenderOptions, delivery::CENTURY};
 use crate::{
     deliver::{Admission, Conclusion, Health, Reason, TargetState},
     handshake::Grant,
@@ -227,8 +227,7 @@ impl Entry {
     pub(super) fn agree(&self, grant: Grant, lifetime: Duration) {
         let now = Instant::now();
         // Without an end within reach, in a century.
-        let expires =
-            now.checked_add(lifetime).or_else(|| now.checked_add(Duration::from_secs(3_155_760_000)));
+        let expires = now.checked_add(lifetime.min(CENTURY));
         self.update(|live| {
             live.grant = Some((grant, expires.unwrap_or(now)));
             if matches!(live.health.state(), TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {

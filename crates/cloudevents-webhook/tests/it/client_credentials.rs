@@ -5,7 +5,7 @@ use cloudevents_core::{ErrorKind, Event};
 use cloudevents_testkit::webhook::{Respond, TargetRequest, TestTarget};
 use cloudevents_transport::Sender;
 use cloudevents_webhook::{
-    deliver::Schedule,
+    deliver::RetrySchedule,
     guard::{Resolve, SystemResolver, UrlGuard},
     handshake::Rate,
     reqwest013::{ClientCredentials, GuardedClient, Target, TokenSource, WebhookSenderOptions, sender},
@@ -49,7 +49,7 @@ fn tokens(server: &TestTarget) -> ClientCredentials {
 /// A sender for one target, which has agreed, with quick retries for five seconds.
 fn delivering(target: &TestTarget, tokens: ClientCredentials) -> Sender {
     let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
-    options.schedule = Schedule::exponential(5 * MS, 20 * MS).with_deadline(5000 * MS);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(5000 * MS);
     (options.first_pause, options.longest_pause) = (20 * MS, 20 * MS);
     let target = Target::new(target.url("/hook")).agreed(Rate::unlimited()).token_from(tokens);
     sender(target, client(), options).unwrap()

@@ -5,7 +5,7 @@ use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_testkit::webhook::{Respond, TargetRequest, TestTarget};
 use cloudevents_transport::{Outgoing, Sender};
 use cloudevents_webhook::{
-    deliver::{Reason, Schedule, TargetState},
+    deliver::{Reason, RetrySchedule, TargetState},
     guard::{Resolve, SystemResolver, UrlGuard},
     handshake::Rate,
     reqwest013::{
@@ -38,7 +38,7 @@ fn client() -> GuardedClient {
 /// Quick retries, for ten seconds.
 fn options() -> WebhookSenderOptions {
     let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
-    options.schedule = Schedule::exponential(5 * MS, 20 * MS).with_deadline(10_000 * MS);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(10_000 * MS);
     options.timeout = 2000 * MS;
     options.first_pause = 20 * MS;
     options
@@ -141,9 +141,11 @@ async fn a_target_that_knows_no_handshake_can_be_delivered_to_slowly() {
     let mut options = options();
     options.without_consent = WithoutConsent::Slow(Rate::per_minute(600).unwrap());
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let begin = Instant::now();
     soon(sender.send_all([&event("1"), &event("2"), &event("3")])).await.unwrap();
     let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
-    assert!(at[1] - at[0] >= 90 * MS && at[2] - at[1] >= 90 * MS, "{at:?}");
+    // From the beginning, because a busy machine delays the first one, and none comes too early.
+    assert!(at[1] - begin >= 100 * MS && at[2] - begin >= 200 * MS, "{at:?}");
     // One that refuses is another matter.
     let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
     let mut options = self::options();
@@ -158,10 +160,11 @@ async fn deliveries_keep_to_this_instances_part_of_the_granted_rate() {
     let mut options = options();
     options.instances = 2.try_into().unwrap();
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    let begin = Instant::now();
     soon(sender.send_all((0..4).map(|id| event(&id.to_string())))).await.unwrap();
     let at: Vec<Instant> = target.deliveries().iter().map(|request| request.at).collect();
-    // A delivery every 100 ms. Three intervals, less what the network takes off the first.
-    assert!(at[3] - at[0] >= 250 * MS, "{at:?}");
+    // A delivery every 100 ms: three intervals.
+    assert!(at[3] - begin >= 300 * MS, "{at:?}");
 }
 
 #[tokio::test]
@@ -301,7 +304,7 @@ async fn a_retry_after_of_a_century_gives_up_and_pauses() {
 async fn overload_without_end_ends_at_the_deadline() {
     let target = TestTarget::start(Respond::agree("*"), [Respond::status("429 Too Many Requests", "")]).await;
     let mut options = options();
-    options.schedule = Schedule::exponential(5 * MS, 20 * MS).with_deadline(1000 * MS);
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(1000 * MS);
     let (_, sender, kept) = open(Target::new(target.url("/hook")), options);
     let started = Instant::now();
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
@@ -387,7 +390,7 @@ async fn one_attempt_for_an_outbox_that_keeps_the_rest() {
     let overloaded = Respond::status("503 Service Unavailable", "retry-after: 120\r\n");
     let target = TestTarget::start(Respond::agree("*"), [overloaded]).await;
     let mut options = options();
-    options.schedule = Schedule::new([]);
+    options.retry = RetrySchedule::new([]);
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
@@ -458,7 +461,7 @@ async fn a_hostile_target_takes_neither_time_nor_memory() {
     ] {
         let target = TestTarget::start(Respond::agree("*"), [response.clone()]).await;
         let mut options = options();
-        (options.timeout, options.schedule) = (600 * MS, Schedule::new([]));
+        (options.timeout, options.retry) = (600 * MS, RetrySchedule::new([]));
         let (_, sender, _) = open(Target::new(target.url("/hook")), options);
         let started = Instant::now();
         let sent = soon(sender.send(&event("1"))).await;
@@ -473,7 +476,7 @@ async fn a_hostile_target_takes_neither_time_nor_memory() {
     for response in [Respond::EndlessBody, Respond::HeaderFlood, Respond::Drip(50 * MS), Respond::Silence] {
         let target = TestTarget::start(response, [accepted()]).await;
         let mut options = options();
-        (options.timeout, options.schedule) = (600 * MS, Schedule::new([]));
+        (options.timeout, options.retry) = (600 * MS, RetrySchedule::new([]));
         let (_, sender, _) = open(Target::new(target.url("/hook")), options);
         soon(sender.send(&event("1"))).await.unwrap_err();
         assert!(target.deliveries().is_empty());
