@@ -173,8 +173,13 @@ def cited(one, area):
     return clauses
 
 
+def is_refusal(outcome):
+    """Whether the input is refused: by an error, or by the response to a delivery."""
+    return "error" in outcome or outcome.get("result", {}).get("delivered") == 0 and "response" in outcome["result"]
+
+
 def refused(one):
-    return all("error" in outcome for outcome in one["expect"])
+    return all(is_refusal(outcome) for outcome in one["expect"])
 
 
 def revisions(one):
@@ -209,7 +214,7 @@ def cased_media_type(request):
 
 def validity(one):
     """`valid`: accepted. `invalid`: refused. `acceptable`: either."""
-    kinds = {"error" in outcome for outcome in one["expect"]}
+    kinds = {is_refusal(outcome) for outcome in one["expect"]}
     if kinds == {False}:
         return "valid"
     return "acceptable" if len(kinds) == 2 or {"producer-rule", "hostile"} & set(one.get("flags", [])) else "invalid"
@@ -220,7 +225,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 def flags(one):
     found = set(one.get("flags", [])) - {"producer-rule", "hostile", "verbatim"}
-    reads = one["request"]["op"] in ("decode", "transcode", "upgrade", "filter")
+    reads = one["request"]["op"] in ("decode", "transcode", "upgrade", "filter", "deliver")
     clauses = [clause for clause in one["clauses"] if clause not in GENERAL and strong(clause, one["level"])]
     roles = {REQUIREMENTS[clause]["role"] for clause in clauses}
     if reads and refused(one) and not one["request"].get("exact") and roles and roles <= {"producer", "sender", "intermediary"}:

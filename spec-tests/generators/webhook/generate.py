@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes the vectors of the webhook handshake, from the receiver's side.
+"""Writes the vectors of webhooks: the handshake here, deliveries from the receiver's side in deliver.py, the sender's side in send.py.
 
     python3 generators/webhook/generate.py           # writes vectors/webhook/
-    python3 generators/webhook/generate.py --check   # fails when the document would change
+    python3 generators/webhook/generate.py --check   # fails when a document would change
 """
 
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import deliver  # noqa: E402
 import fair  # noqa: E402
+import send  # noqa: E402
 
 GRANTS = ["WebHook-Allowed-Origin", "WebHook-Allowed-Rate"]
 CASES = []
@@ -87,17 +89,23 @@ case("allow", "The response says that POST is permitted", ["WEBHOOK-4.2-e"], EXA
      [{"result": {"response": {"headers": granted("trusted.example.com", "100")["result"]["response"]["headers"] + [["Allow", value]]}}} for value in ("OPTIONS, POST", "POST", "POST, OPTIONS")], level="SHOULD")
 
 
+DOCUMENTS = {"handshake": ("The webhook handshake: consent to deliveries", CASES), "deliver": (deliver.TITLE, deliver.CASES),
+             "send": (send.TITLE, send.CASES)}
+
+
 def main():
-    document = {"area": "webhook", "topic": "handshake", "title": "The webhook handshake: consent to deliveries", "cases": CASES}
-    path = fair.ROOT / "vectors" / "webhook" / "handshake.json"
-    wanted = fair.text(document)
-    stale = not path.exists() or path.read_text(encoding="utf-8") != wanted
+    stale = []
+    for topic, (title, cases) in DOCUMENTS.items():
+        wanted = fair.text({"area": "webhook", "topic": topic, "title": title, "cases": cases})
+        path = fair.ROOT / "vectors" / "webhook" / f"{topic}.json"
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            stale.append(topic)
+            if "--check" not in sys.argv[1:]:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(wanted, encoding="utf-8")
     if stale and "--check" in sys.argv[1:]:
-        sys.exit("run generators/webhook/generate.py; vectors/webhook/handshake.json would change")
-    if stale:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(wanted, encoding="utf-8")
-    print(int(stale), "documents changed")
+        sys.exit("run generators/webhook/generate.py; these documents would change: " + " ".join(stale))
+    print(len(stale), "documents changed")
 
 
 if __name__ == "__main__":

@@ -278,8 +278,14 @@ fn payload_kinds(outcome: &Outcome) -> Option<Vec<String>> {
     Some(kinds.collect())
 }
 
+/// Whether the input is refused: by an error, or by the response to a delivery.
 fn is_refusal(outcome: &Outcome) -> bool {
-    matches!(outcome.expected, Expected::Error(_))
+    match &outcome.expected {
+        Expected::Error(_) => true,
+        Expected::Result(result) => {
+            result.contains_key("response") && result.get("delivered") == Some(&0.into())
+        }
+    }
 }
 
 #[test]

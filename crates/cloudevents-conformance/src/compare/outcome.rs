@@ -86,11 +86,19 @@ impl Results<'_> {
         match name {
             "events" => event::diff_all(path, self.how, wanted, got, differences),
             "event" => event::diff(path, self.how, wanted, got, differences),
-            "message" | "response" => {
-                let wanted = Wanted { via: self.via(), message: wanted, absent: self.absent, how: self.how };
-                let compare = if name == "message" { message::diff } else { message::diff_response };
+            "message" | "response" | "requests" => {
+                let (via, absent, how) = (self.via(), self.absent, self.how);
+                let wanted =
+                    Wanted { via, message: wanted, absent, counts_attributes: name == "requests", how };
+                let compare = match name {
+                    "message" => message::diff,
+                    "response" => message::diff_exchange,
+                    _ => message::diff_requests,
+                };
                 compare(path, &wanted, got, differences);
             }
+            // How long a sender waits at least.
+            "wait" if is_at_least(wanted, got) => (),
             "value" | "canonical" if self.is_same_timestamp(wanted, got) => (),
             _ => json::diff(path, wanted, got, differences),
         }
@@ -109,9 +117,15 @@ impl Results<'_> {
     fn via(&self) -> &str {
         let request = &self.case.request;
         let via = request.get("to").unwrap_or(&Value::Null).get("via").or_else(|| request.get("via"));
-        // The answer to a handshake is an HTTP message and does not say so.
+        // The messages of webhooks are those of HTTP and do not say so.
         via.and_then(Value::as_str).unwrap_or("http")
     }
+}
+
+/// Whether a number is as great as the wanted one.
+fn is_at_least(wanted: &Json, got: &Json) -> bool {
+    let number = |value: &Json| value.to_string().parse::<u64>().ok();
+    number(wanted).zip(number(got)).is_some_and(|(wanted, got)| got >= wanted)
 }
 
 /// Compares repairs or losses by what they concern, in any order. An empty list may be absent.

@@ -7,6 +7,7 @@ mod edit;
 mod reading;
 mod suite_check;
 mod values;
+mod webhook;
 mod writing;
 
 use serde_json::Value;
@@ -47,7 +48,7 @@ pub enum MutantProfile {
 impl Mutant {
     /// Every mutant.
     pub fn all() -> impl Iterator<Item = &'static Mutant> {
-        reading::MUTANTS.iter().chain(writing::MUTANTS).chain(values::MUTANTS)
+        reading::MUTANTS.iter().chain(writing::MUTANTS).chain(values::MUTANTS).chain(webhook::MUTANTS)
     }
 
     const fn of_request(

@@ -5,6 +5,8 @@
 mod amqp_message;
 mod carrier;
 mod decode;
+#[cfg(feature = "testee-webhooks")]
+mod deliver;
 mod encode;
 mod expressions;
 mod handshake;
@@ -14,6 +16,8 @@ mod leaf;
 mod mqtt_message;
 mod nats_message;
 mod rabbitmq_message;
+#[cfg(feature = "testee-webhooks")]
+mod send;
 mod websockets_message;
 
 use crate::tagged;
@@ -55,6 +59,23 @@ pub fn answer(request: &str) -> Option<String> {
     Some(answer.to_string())
 }
 
+/// The operations. Those of webhooks over HTTP need a runtime and sockets.
+const OPS: &[&str] = &[
+    "decode",
+    "encode",
+    "transcode",
+    "upgrade",
+    "parse",
+    "name",
+    "sql",
+    "filter",
+    "handshake",
+    #[cfg(feature = "testee-webhooks")]
+    "deliver",
+    #[cfg(feature = "testee-webhooks")]
+    "send",
+];
+
 fn start() -> Json {
     json!({
         "version": 1,
@@ -70,7 +91,7 @@ fn start() -> Json {
                 "json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor",
             ],
             "bindings": ["amqp", "http", "kafka", "mqtt3", "mqtt5", "nats", "rabbitmq", "websockets"],
-            "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name", "sql", "filter", "handshake"],
+            "ops": OPS,
         },
     })
 }
@@ -85,6 +106,10 @@ fn run(request: &Json) -> Json {
         "parse" => leaf::parse(request),
         "name" => leaf::name(request),
         "handshake" => handshake::handshake(request),
+        #[cfg(feature = "testee-webhooks")]
+        "deliver" => deliver::deliver(request),
+        #[cfg(feature = "testee-webhooks")]
+        "send" => send::send(request),
         "sql" => expressions::sql(request),
         "filter" => expressions::filter(request),
         op => Ok(Answer::Unsupported(format!("there is no operation `{op}`"))),
@@ -95,6 +120,17 @@ fn run(request: &Json) -> Json {
         Answer::Declined(kind, message) => json!({"seq": seq, "error": {"kind": kind, "message": message}}),
         Answer::Unsupported(reason) => json!({"seq": seq, "unsupported": reason}),
     }
+}
+
+/// Runs a future to its end, on a thread of its own because the caller may be inside of a runtime.
+#[cfg(feature = "testee-webhooks")]
+fn on_a_runtime(future: impl Future<Output = Result<Answer, Error>> + Send) -> Result<Answer, Error> {
+    let no_runtime = || tagged::malformed("there is no runtime for the operation");
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|_| no_runtime())?.block_on(future)
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(no_runtime())))
 }
 
 /// An error in the form of the protocol.

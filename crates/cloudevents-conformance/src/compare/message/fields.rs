@@ -89,12 +89,30 @@ impl Field<'_> {
                     _ => same_value(self.value, other.value),
                 }
             }
+            ContentType::Header(_) if self.name.eq_ignore_ascii_case("retry-after") => {
+                matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if wanted == got || is_delay(&got))
+            }
+            ContentType::Header(_) if self.name.eq_ignore_ascii_case("cache-control") => {
+                matches!((text(self.value), text(other.value)), (Some(wanted), Some(got)) if has_directives(&got, &wanted))
+            }
             _ if how.is_timestamp(&carrier.attribute(self.name)) => {
                 same_timestamp(how, self.value, other.value) || same_value(self.value, other.value)
             }
             _ => same_value(self.value, other.value),
         }
     }
+}
+
+/// Whether a `Retry-After` is a number of seconds or has the form of a date of HTTP. How long it is is the target's choice.
+fn is_delay(text: &str) -> bool {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || text.len() == 29 && text.ends_with(" GMT")
+}
+
+/// Whether a `Cache-Control` has all of these directives, among others.
+fn has_directives(text: &str, wanted: &str) -> bool {
+    let mut directives = wanted.split(',').map(str::trim);
+    directives.all(|wanted| text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case(wanted)))
 }
 
 /// Whether two values, be they text, bytes or of a type of their carrier, are timestamps that are the same.

@@ -18,6 +18,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) message: &'a Json,
     /// Names of headers that must not be there.
     pub(crate) absent: &'a [String],
+    /// Whether headers of attributes count that are not stated, where only some headers do.
+    pub(crate) counts_attributes: bool,
     pub(crate) how: &'a How,
 }
 
@@ -58,18 +60,30 @@ pub(crate) fn diff(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &m
     body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
 }
 
-/// Notes where a response to a webhook handshake is not the wanted one: of its headers, those count that are stated, and those of the
-/// handshake.
-pub(crate) fn diff_response(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
+/// Notes where a response of a webhook's target, or a request of a sender, is not the wanted one: of its headers, those count that are
+/// stated, and those of events and of the handshake. A body counts where it is stated.
+pub(crate) fn diff_exchange(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
     let Some(carrier) = Carrier::of("http") else { return };
-    if let Some(status) = wanted.message.get("status") {
-        stated(&path.member("status"), status, got.get("status"), differences);
+    for name in ["status", "method", "target"] {
+        match (wanted.message.get(name), got.get(name)) {
+            (None, _) => (),
+            (Some(class), Some(got)) if is_of_class(class, got) => (),
+            (Some(value), got) => stated(&path.member(name), value, got, differences),
+        }
+    }
+    if wanted.message.get(carrier.body).is_some() {
+        let notation = content_type::notation(&carrier, wanted.message);
+        let bodies = (wanted.message.get(carrier.body), got.get(carrier.body));
+        body(&path.member(carrier.body), &carrier, notation, wanted.how, bodies, differences);
     }
     let path = path.member("headers");
     let headers = got.get("headers");
     let stated = fields::names(wanted.message.get("headers"));
     let counts = |name: &str| {
-        name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("webhook-"))
+        let is_own =
+            |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        is_own("webhook-")
+            || is_own("ce-") && wanted.counts_attributes
             || stated.iter().any(|stated| stated.eq_ignore_ascii_case(name))
     };
     if let Some(wanted_headers) = wanted.message.get("headers") {
@@ -77,6 +91,31 @@ pub(crate) fn diff_response(path: &Path, wanted: &Wanted<'_>, got: &Json, differ
         fields::diff(&path, &carrier, wanted.how, wanted_headers, counted.as_ref(), differences);
     }
     fields::absent(&path, &carrier, wanted.absent, headers, differences);
+}
+
+/// Notes where the requests of a sender are not the wanted ones, in their order.
+pub(crate) fn diff_requests(path: &Path, wanted: &Wanted<'_>, got: &Json, differences: &mut Vec<Difference>) {
+    let (Some(items), Some(got_items)) = (wanted.message.items(), got.items()) else {
+        differences.push(path.differs(wanted.message, got));
+        return;
+    };
+    for (index, message) in items.iter().enumerate() {
+        let path = path.item(index);
+        match got_items.get(index) {
+            Some(got) => diff_exchange(&path, &Wanted { message, ..*wanted }, got, differences),
+            None => differences.push(path.differs(message, "nothing")),
+        }
+    }
+    for (index, got) in got_items.iter().enumerate().skip(items.len()) {
+        differences.push(path.item(index).differs("nothing", got));
+    }
+}
+
+/// Whether a status is one of the wanted class, such as `4xx`.
+fn is_of_class(class: &Json, status: &Json) -> bool {
+    let class = class.as_str().and_then(|class| class.strip_suffix("xx"));
+    let status = status.to_string();
+    class.is_some_and(|class| class.len() == 1 && status.len() == 3 && status.starts_with(class))
 }
 
 /// An object of members that count where they are stated, when it is left out.

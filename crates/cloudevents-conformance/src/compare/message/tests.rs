@@ -13,7 +13,7 @@ fn found_with(via: &str, json: JsonComparison, absent: &[&str], wanted: Value, g
     let absent: Vec<_> = absent.iter().map(|&name| name.to_owned()).collect();
     let (message, got) = (Json::from(&wanted), Json::from(&got));
     let how = How { json, ..How::default() };
-    let wanted = Wanted { via, message: &message, absent: &absent, how: &how };
+    let wanted = Wanted { via, message: &message, absent: &absent, counts_attributes: false, how: &how };
     let mut differences = Vec::new();
     diff(&Path::new("message"), &wanted, &got, &mut differences);
     differences.iter().map(ToString::to_string).collect()
@@ -264,4 +264,61 @@ fn times_in_headers_compare_by_their_instants() {
     assert_eq!(found("amqp", extension(one), extension(same)).len(), 1);
     let property = |text: &str| json!({"user-properties": [["time", text]], "payload": {"text": ""}});
     assert_eq!(found("mqtt5", property(one), property(same)), SAME);
+}
+
+/// The differences between exchanges of webhooks: a response, or the requests of a sender.
+fn exchanged(wanted: Value, got: Value) -> Vec<String> {
+    let (message, got) = (Json::from(&wanted), Json::from(&got));
+    let counts_attributes = wanted.is_array();
+    let wanted =
+        Wanted { via: "http", message: &message, absent: &[], counts_attributes, how: &How::default() };
+    let mut differences = Vec::new();
+    let compare = if counts_attributes { diff_requests } else { diff_exchange };
+    compare(&Path::new("x"), &wanted, &got, &mut differences);
+    differences.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_status_may_be_any_of_its_class() {
+    let found = |wanted: Value, got: Value| {
+        exchanged(json!({"status": wanted, "headers": []}), json!({"status": got})).len()
+    };
+    assert_eq!([404, 499].map(|got| found(json!("4xx"), json!(got))), [0, 0]);
+    assert_eq!([200, 302, 500, 4].map(|got| found(json!("4xx"), json!(got))), [1, 1, 1, 1]);
+    assert_eq!((found(json!(204), json!(204)), found(json!(204), json!(201))), (0, 1));
+}
+
+#[test]
+fn of_a_response_its_own_headers_count_and_those_that_are_stated() {
+    let wanted = json!({"status": 429, "headers": [["Retry-After", "60"], ["Cache-Control", "private"]]});
+    let found = |delay: &str, cache: &str| {
+        let headers =
+            json!([["retry-after", delay], ["cache-control", cache], ["Date", "x"], ["ce-id", "1"]]);
+        exchanged(wanted.clone(), json!({"status": 429, "headers": headers})).len()
+    };
+    assert_eq!(found("1", "max-age=0, Private"), 0);
+    assert_eq!(found("Fri, 31 Dec 9999 23:59:59 GMT", "private"), 0);
+    assert_eq!((found("", "private"), found("soon", "private"), found("1", "public")), (1, 1, 1));
+    let own = json!({"status": 429, "headers": [["retry-after", "1"], ["cache-control", "private"], ["webhook-allowed-origin", "*"]]});
+    assert_eq!(exchanged(wanted, own).len(), 1);
+}
+
+#[test]
+fn requests_compare_one_by_one() {
+    let post = json!({"method": "POST", "target": "/a", "headers": [["ce-id", "1"]], "body": {"text": "x"}});
+    let options = json!({"method": "OPTIONS", "target": "/a", "headers": []});
+    let wanted = json!([options, post]);
+    assert_eq!(exchanged(wanted.clone(), wanted.clone()), SAME);
+    assert_eq!(exchanged(wanted.clone(), json!([options])).len(), 1);
+    assert_eq!(exchanged(wanted.clone(), json!([options, post, post])).len(), 1);
+    assert!(!exchanged(wanted.clone(), json!([post, options])).is_empty());
+    let mut more = post.clone();
+    more["headers"] = json!([["ce-id", "1"], ["ce-time", "x"], ["user-agent", "y"]]);
+    assert_eq!(
+        exchanged(wanted.clone(), json!([options, more])),
+        ["x[1].headers.ce-time: unexpected: \"x\""]
+    );
+    more["headers"] = json!([["ce-id", "1"]]);
+    more["body"] = json!({"text": "y"});
+    assert_eq!(exchanged(wanted, json!([options, more])).len(), 1);
 }
