@@ -87,6 +87,30 @@ async fn no_redirect_is_followed() {
     assert_eq!((response.status().as_u16(), served.load(Ordering::SeqCst)), (302, 1));
 }
 
+/// Another process, which has a proxy in its environment.
+#[tokio::test]
+async fn child() {
+    let Ok(url) = std::env::var("CE_TEST_PROXIED") else { return };
+    let allowed = guard().allow_network("127.0.0.1".parse().unwrap());
+    let client = GuardedClient::new(allowed, Names::new(&["127.0.0.1"]), Client::builder()).unwrap();
+    assert_eq!(client.request(Method::POST, &url).unwrap().send().await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn no_proxy_of_the_environment_is_used() {
+    let (port, served) = server("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+    let (proxy, proxied) = server("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await;
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "client::child"]).env_clear();
+    child.env("CE_TEST_PROXIED", format!("http://partner.example:{port}/"));
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(name, format!("http://127.0.0.1:{proxy}"));
+    }
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!((served.load(Ordering::SeqCst), proxied.load(Ordering::SeqCst)), (1, 0));
+}
+
 #[tokio::test]
 async fn private_names_and_addresses_are_not_connected_to() {
     let (port, served) = server("HTTP/1.1 204 No Content\r\n\r\n").await;

@@ -14,6 +14,7 @@ mod client_credentials;
 mod deliver;
 mod guard;
 mod handshake;
+mod memory;
 mod message_signatures;
 mod sender;
 mod signatures;
