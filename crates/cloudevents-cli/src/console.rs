@@ -64,7 +64,7 @@ impl Console {
 
     /// Returns standard output, buffered.
     pub(crate) fn out(&self) -> BufWriter<StdoutLock<'static>> {
-        BufWriter::new(io::stdout().lock())
+        BufWriter::with_capacity(64 << 10, io::stdout().lock())
     }
 
     /// Returns the styles of standard output.
@@ -120,6 +120,13 @@ impl Console {
         if !self.quiet && self.errors == ErrorFormat::Text {
             let break_ = if self.apart.replace(false) { "\n" } else { "" };
             let _ = writeln!(io::stderr().lock(), "{break_}{text}");
+        }
+    }
+
+    /// Writes a blank line to the terminal after a report with several lines, where data that follows would not stand out.
+    pub(crate) fn separate(&self) {
+        if self.terminal && self.width.is_some() && self.apart.replace(false) {
+            let _ = writeln!(io::stderr().lock());
         }
     }
 

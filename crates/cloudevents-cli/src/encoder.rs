@@ -7,35 +7,39 @@ use crate::{
 };
 use ::http::HeaderMap;
 use bytes::Bytes;
-use cloudevents_kit::{Error, Event, Format, Formats, Losses, Mode, http};
+use cloudevents_kit::{Error, Event, Format, Formats, Losses, Mode, http, model::codec::scan::needs_escape};
 use cloudevents_testkit::tagged;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// Encodes events for a binding or a format.
 ///
 /// HTTP messages and documents are written at once; other messages are made by the testee.
-pub(crate) struct Encoder<'f> {
+#[derive(Clone)]
+pub(crate) struct Encoder {
     via: String,
     mode: Option<String>,
     format: Option<String>,
-    carrier: Carrier<'f>,
+    carrier: Carrier,
     headers: HeaderMap,
     line: Vec<u8>,
 }
 
-enum Carrier<'f> {
+#[derive(Clone, Copy)]
+enum Carrier {
     Binary,
-    Structured(&'f dyn Format),
-    Batched(&'f dyn Format),
-    Document(&'f dyn Format),
-    Batch(&'f dyn Format),
+    Structured(&'static dyn Format),
+    Batched(&'static dyn Format),
+    Document(&'static dyn Format),
+    Batch(&'static dyn Format),
     Testee,
 }
 
-impl<'f> Encoder<'f> {
+impl Encoder {
     /// For `via`, one of [`wire::carriers`].
-    pub(crate) fn new(via: &str, mode: Option<&str>, format: Option<&str>, formats: &'f Formats) -> Self {
-        let named = |name: &str| formats.iter().find(|known| known.id().as_str() == name);
+    pub(crate) fn new(via: &str, mode: Option<&str>, format: Option<&str>) -> Self {
+        static FORMATS: LazyLock<Formats> = LazyLock::new(cloudevents_kit::formats);
+        let named = |name: &str| FORMATS.iter().find(|known| known.id().as_str() == name);
         let wanted = named(format.unwrap_or("json"));
         let alone = mode.is_none() && format.is_none();
         let carrier = match (via, mode, wanted) {
@@ -132,6 +136,12 @@ impl<'f> Encoder<'f> {
 
 /// Appends a JSON string.
 pub(crate) fn put_text(text: &str, out: &mut Vec<u8>) {
+    if !needs_escape(text) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // A string is always JSON, and writing to a vector cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
@@ -155,7 +165,6 @@ mod tests {
 
     #[test]
     fn written_at_once_as_by_the_testee() {
-        let formats = cloudevents_kit::formats();
         let events = [
             Event::builder().id("1").source("/s").ty("t").build().unwrap(),
             Event::builder()
@@ -179,7 +188,7 @@ mod tests {
             [("http", &modes[..]), ("json", &modes[..1]), ("cbor", &modes[..1]), ("xml-batch", &modes[..1])]
         {
             for mode in modes {
-                let mut encoder = Encoder::new(via, *mode, None, &formats);
+                let mut encoder = Encoder::new(via, *mode, None);
                 for event in &events {
                     let event = std::slice::from_ref(event);
                     let written = encoder.line(event).unwrap().0.to_vec();

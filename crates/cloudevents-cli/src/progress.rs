@@ -35,7 +35,12 @@ impl Progress {
 
     /// Counts one unit as done.
     pub(crate) fn step(&mut self) {
-        self.done = self.done.saturating_add(1);
+        self.steps(1);
+    }
+
+    /// Counts this number of units as done.
+    pub(crate) fn steps(&mut self, units: usize) {
+        self.done = self.done.saturating_add(u64::try_from(units).unwrap_or(u64::MAX));
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);
         } else if self.enabled && self.begin.elapsed() > Duration::from_secs(1) {

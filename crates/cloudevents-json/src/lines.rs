@@ -139,10 +139,9 @@ impl<W: Write> LineWriter<W> {
         self.scratch.clear();
         let losses = encode::event(event, &mut self.scratch);
         // Line breaks can only stand between the tokens of a JSON payload: strings have them escaped.
+        // Each byte is stored, changed or not: without a branch, many are checked at once.
         for byte in &mut self.scratch {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
+            *byte = if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
         }
         self.scratch.push(b'\n');
         self.sink.write_all(&self.scratch)?;

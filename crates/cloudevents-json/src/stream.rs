@@ -95,14 +95,10 @@ impl BatchSplitter {
                 (State::Behind, b',') => self.skip_to(State::Element { first: false }),
                 (State::Element { .. }, _) => {
                     self.begin_element()?;
-                    if self.inside(0, false, false, byte)
-                        && let Some(element) = self.take()
-                    {
-                        return Ok(Some(element));
-                    }
+                    self.state = State::Inside { depth: 0, string: false, escape: false };
                 }
                 (State::Inside { depth, string, escape }, _) => {
-                    if self.inside(depth, string, escape, byte)
+                    if self.inside(depth, string, escape)
                         && let Some(element) = self.take()
                     {
                         return Ok(Some(element));
@@ -153,29 +149,37 @@ impl BatchSplitter {
         if self.is_finished() { Ok(()) } else { Err(self.refuse("the document ends before the array does")) }
     }
 
-    /// Scans one byte of an element. Returns whether the element ends before or with it.
-    fn inside(&mut self, depth: usize, string: bool, escape: bool, byte: u8) -> bool {
-        let next = match byte {
-            _ if escape => State::Inside { depth, string, escape: false },
-            b'\\' if string => State::Inside { depth, string, escape: true },
-            b'"' => State::Inside { depth, string: !string, escape: false },
-            _ if string => State::Inside { depth, string, escape },
-            b'{' | b'[' => State::Inside { depth: depth.saturating_add(1), string, escape },
-            b'}' | b']' | b',' if depth == 0 => {
-                self.state = State::Behind;
-                return true;
+    /// Scans an element as far as it has arrived. Returns whether the element ends before or with the last byte that was scanned.
+    fn inside(&mut self, mut depth: usize, mut string: bool, mut escape: bool) -> bool {
+        let end = self.buffer.len().min(self.limit.saturating_add(1));
+        let bytes = self.buffer.get(self.looked..end).unwrap_or_default();
+        let mut at = 0_usize;
+        let ends = loop {
+            if string && !escape {
+                let rest = bytes.get(at..).unwrap_or_default();
+                at = memchr::memchr2(b'"', b'\\', rest).map_or(bytes.len(), |found| at.saturating_add(found));
             }
-            b'}' | b']' => {
-                let depth = depth.saturating_sub(1);
-                self.looked = self.looked.saturating_add(1);
-                self.state = if depth == 0 { State::Behind } else { State::Inside { depth, string, escape } };
-                return depth == 0;
+            let Some(&byte) = bytes.get(at) else { break false };
+            match byte {
+                _ if escape => escape = false,
+                b'\\' if string => escape = true,
+                b'"' => string = !string,
+                b'{' | b'[' => depth = depth.saturating_add(1),
+                b'}' | b']' | b',' if depth == 0 => break true,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        at = at.saturating_add(1);
+                        break true;
+                    }
+                }
+                _ => {}
             }
-            _ => State::Inside { depth, string, escape },
+            at = at.saturating_add(1);
         };
-        self.looked = self.looked.saturating_add(1);
-        self.state = next;
-        false
+        self.looked = self.looked.saturating_add(at);
+        self.state = if ends { State::Behind } else { State::Inside { depth, string, escape } };
+        ends
     }
 
     /// Skips a byte order mark where leniency allows it. Returns `false` if more input is needed.

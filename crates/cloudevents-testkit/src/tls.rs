@@ -51,6 +51,16 @@ impl Authority {
     ///
     /// With `client_certificates`, clients have to show a certificate of this authority. The proxy ends with the runtime.
     pub async fn terminate(&self, server: u16, client_certificates: bool) -> Result<u16, Box<dyn Error>> {
+        self.terminate_as("127.0.0.1", server, client_certificates).await
+    }
+
+    /// As [`terminate`](Self::terminate), with a certificate for this name or address.
+    pub async fn terminate_as(
+        &self,
+        name: &str,
+        server: u16,
+        client_certificates: bool,
+    ) -> Result<u16, Box<dyn Error>> {
         let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -62,7 +72,7 @@ impl Authority {
         } else {
             config.with_no_client_auth()
         };
-        let (certificate, key) = self.issue("127.0.0.1")?;
+        let (certificate, key) = self.issue(name)?;
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes())?];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes())?;
         let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key)?));

@@ -3,7 +3,7 @@
 use crate::{
     console::Console,
     failure::{Failure, Status},
-    input::{self, Form, LINES, Located, Reading},
+    input::{self, Form, LINES, Located, Piece, Reading},
     json_view,
     progress::Progress,
     report::Report,
@@ -50,11 +50,23 @@ pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failur
     let mut target = Target::new(form, &formats, console)?;
     let mut progress = Progress::new(console, None, "events");
     for path in input::files(&command.files) {
-        let mut events = input::open(&path, &command.reading)?;
-        while let Some(located) = events.next() {
-            let located = located?;
+        let (lines, upgrade) = (target.form == Form::Lines, command.upgrade);
+        let mut pieces = input::open(&path, &command.reading)?
+            .pieces(move || move |located: &Located, out: &mut Vec<u8>| lines && line(located, upgrade, out));
+        while let Some(piece) = pieces.next() {
+            let located = match piece? {
+                Piece::Event(located) => located,
+                Piece::Output(lines, events) => {
+                    target.out.write_all(&lines)?;
+                    progress.steps(events);
+                    if pieces.may_wait() {
+                        target.flush()?;
+                    }
+                    continue;
+                }
+            };
             progress.suspend(|| located.tell_repairs(console));
-            match event(&located, command) {
+            match event(&located, command.upgrade) {
                 Ok(event) => target.write(event, &located, command, console)?,
                 Err(report) if command.keep_going => {
                     target.flush()?;
@@ -65,7 +77,7 @@ pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failur
                     return Err(Failure::Told(Status::No, report));
                 }
             }
-            if events.may_wait() {
+            if pieces.may_wait() {
                 target.flush()?;
             }
             progress.step();
@@ -76,13 +88,21 @@ pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failur
     Ok(Status::Done)
 }
 
+/// Writes the event as a line, unless something has to be reported.
+fn line(located: &Located, upgrade: bool, out: &mut Vec<u8>) -> bool {
+    let Ok(decoded) = &located.event else { return false };
+    let Ok(event) = event(located, upgrade) else { return false };
+    decoded.repairs.is_empty()
+        && json::LineWriter::new(out).write(&event).is_ok_and(|losses| losses.is_empty())
+}
+
 /// Returns the event, upgraded to specversion 1.0 if `--upgrade` is given.
-fn event(located: &Located, command: &Convert) -> Result<Event, Box<Report>> {
+fn event(located: &Located, upgrade: bool) -> Result<Event, Box<Report>> {
     let event = match &located.event {
         Ok(decoded) => decoded.value.clone(),
         Err(error) => return Err(Box::new(located.report(error))),
     };
-    if !command.upgrade {
+    if !upgrade {
         return Ok(event);
     }
     event.upgrade().map_err(|mistakes| {

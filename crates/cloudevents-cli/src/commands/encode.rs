@@ -7,7 +7,7 @@ use crate::{
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
-    input::{self, Reading},
+    input::{self, Form, Located, Piece, Reading},
     json_view,
     source::Place,
     wire,
@@ -48,8 +48,8 @@ pub(crate) struct Encode {
 }
 
 pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
-    let formats = cloudevents_kit::formats();
-    let encoder = Encoder::new(&command.via, command.mode.as_deref(), command.format.as_deref(), &formats);
+    check(command)?;
+    let encoder = Encoder::new(&command.via, command.mode.as_deref(), command.format.as_deref());
     let mut messages = Messages { encoder, emit: Emit::new(console), first: true, console };
     if let Some((event, place)) = command.built.event(console)? {
         messages.write(&[event], Some(&place))?;
@@ -57,11 +57,25 @@ pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure
         return Ok(Status::Done);
     }
     let batch = messages.encoder.is_batch();
+    let lines = !batch && console.output() == Output::Json;
     let mut held = Vec::new();
     for path in input::files(&command.files) {
-        let mut events = input::open(&path, &command.reading)?;
-        while let Some(located) = events.next() {
-            let located = located?;
+        let encoder = messages.encoder.clone();
+        let mut pieces = input::open(&path, &command.reading)?.pieces(move || {
+            let mut encoder = encoder.clone();
+            move |located: &Located, out: &mut Vec<u8>| lines && line(located, &mut encoder, out)
+        });
+        while let Some(piece) = pieces.next() {
+            let located = match piece? {
+                Piece::Event(located) => located,
+                Piece::Output(lines, _) => {
+                    messages.emit.bytes(&lines)?;
+                    if pieces.may_wait() {
+                        messages.emit.flush()?;
+                    }
+                    continue;
+                }
+            };
             located.tell_repairs(console);
             match located.event {
                 Ok(decoded) if batch => held.push(decoded.value),
@@ -74,7 +88,7 @@ pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure
                     console.error(Status::No, &located.report(error));
                 }
             }
-            if events.may_wait() {
+            if pieces.may_wait() {
                 messages.emit.flush()?;
             }
         }
@@ -86,9 +100,40 @@ pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure
     Ok(Status::Done)
 }
 
+/// Refuses options that mean nothing together.
+fn check(command: &Encode) -> Result<(), Failure> {
+    let binary = match command.mode.as_deref() {
+        // Documents are the only messages of some bindings.
+        None => !matches!(command.via.as_str(), "mqtt3" | "websockets"),
+        Some(mode) => mode == "binary",
+    };
+    if Form::of(&command.via, &cloudevents_kit::formats()).is_some() {
+        let given = command.mode.as_ref().map(|_| "--mode").or(command.format.as_ref().map(|_| "--format"));
+        let refused = |name| Failure::usage(format!("{name} has no effect: `{}` is a format", command.via));
+        return given.map_or(Ok(()), |name| Err(refused(name).help("name a binding with --via")));
+    }
+    if binary && command.format.is_some() {
+        return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
+    }
+    Ok(())
+}
+
+/// Writes the message of an event, unless something has to be reported.
+fn line(located: &Located, encoder: &mut Encoder, out: &mut Vec<u8>) -> bool {
+    let Ok(decoded) = &located.event else { return false };
+    let written = encoder.line(std::slice::from_ref(&decoded.value));
+    match written {
+        Ok((line, losses)) if losses.is_empty() && decoded.repairs.is_empty() => {
+            out.extend_from_slice(line);
+            true
+        }
+        _ => false,
+    }
+}
+
 /// The messages on standard output.
 struct Messages<'a> {
-    encoder: Encoder<'a>,
+    encoder: Encoder,
     emit: Emit,
     first: bool,
     console: &'a Console,

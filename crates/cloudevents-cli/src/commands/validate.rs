@@ -7,7 +7,7 @@ use crate::{
     emit::Emit,
     encoder::put_text,
     failure::{Failure, Status},
-    input::{self, Located, Reading},
+    input::{self, Located, Piece, Reading},
     plain::{count, plain, thousands},
     progress::Progress,
     report::Report,
@@ -131,34 +131,44 @@ impl std::fmt::Display for Total {
 /// Checks the events of a file.
 fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> Result<Total, Failure> {
     let reading = Reading { every: true, ..command.reading.clone() };
-    let mut events = input::open(path, &reading)?;
+    let events = input::open(path, &reading)?;
     let name = events.name().to_owned();
     let mut progress = Progress::new(console, None, "events");
     let mut total = Total::default();
-    let mut lines = Lines::new(&name);
-    while let Some(located) = events.next() {
-        let located = located?;
-        total.events = total.events.saturating_add(1);
-        let problems = progress.suspend(|| check(&located, command, console));
-        total.problems = total.problems.saturating_add(problems);
-        total.valid = total.valid.saturating_add(usize::from(problems == 0));
-        match (console.output(), &located.event) {
-            (Output::Pretty, _) => {}
-            (Output::Json, Ok(decoded)) if decoded.repairs.is_empty() => {
-                emit.bytes(lines.valid(&decoded.value, &located))?;
+    let (explain, output) = (command.explain, console.output());
+    let lines = Lines::new(&name);
+    let mut pieces = events.pieces(move || {
+        let lines = lines.clone();
+        move |located: &Located, out: &mut Vec<u8>| lines.write(located, explain, output, out)
+    });
+    while let Some(piece) = pieces.next() {
+        let (events, problems) = match piece? {
+            Piece::Output(lines, events) => {
+                emit.bytes(&lines)?;
+                (events, 0)
             }
-            _ => emit.value(&described(&located, &name), |_| String::new())?,
-        }
-        if console.output() != Output::Pretty && events.may_wait() {
+            Piece::Event(located) => {
+                let problems = progress.suspend(|| check(&located, command, console));
+                if output != Output::Pretty {
+                    emit.value(&described(&located, &name), |_| String::new())?;
+                }
+                (1, problems)
+            }
+        };
+        total.events = total.events.saturating_add(events);
+        total.problems = total.problems.saturating_add(problems);
+        total.valid = total.valid.saturating_add(if problems == 0 { events } else { 0 });
+        if output != Output::Pretty && pieces.may_wait() {
             emit.flush()?;
         }
-        progress.step();
+        progress.steps(events);
     }
     progress.finish();
     if total.events == 0 && command.reading.from.is_none() {
         console.error(Status::No, &input::no_events(&name));
     }
     if console.output() == Output::Pretty {
+        console.separate();
         emit.value(&Value::Null, |paint| line(&name, &total, paint))?;
         emit.flush()?;
     }
@@ -184,21 +194,30 @@ fn check(located: &Located, command: &Validate, console: &Console) -> usize {
 }
 
 /// Writes the lines of valid events, as [`described`] does.
+#[derive(Clone)]
 struct Lines {
     file: Vec<u8>,
-    line: Vec<u8>,
 }
 
 impl Lines {
     fn new(name: &str) -> Self {
         let mut file = b"{\"file\":".to_vec();
         put_text(name, &mut file);
-        Self { file, line: Vec::new() }
+        Self { file }
     }
 
-    fn valid(&mut self, event: &Event, located: &Located) -> &[u8] {
-        let line = &mut self.line;
-        line.clear();
+    /// Writes the line of an event, unless something has to be reported.
+    fn write(&self, located: &Located, explain: bool, output: Output, line: &mut Vec<u8>) -> bool {
+        let Ok(decoded) = &located.event else { return false };
+        let event = &decoded.value;
+        if !decoded.repairs.is_empty() || explain && !advice::of(event).is_empty() {
+            return false;
+        }
+        match output {
+            Output::Pretty => return true,
+            Output::Yaml => return false,
+            Output::Json => {}
+        }
         line.extend_from_slice(&self.file);
         line.extend_from_slice(b",\"id\":");
         put_text(event.id(), line);
@@ -214,7 +233,7 @@ impl Lines {
         line.extend_from_slice(b",\"type\":");
         put_text(event.ty(), line);
         line.extend_from_slice(b",\"valid\":true}\n");
-        line
+        true
     }
 }
 

@@ -132,6 +132,14 @@ impl Connecting {
                 pem.push(b'\n');
                 pem.extend(crate::input::read(key)?.1);
             }
+            let has = |label: &[u8]| memchr::memmem::find(&pem, label).is_some();
+            if !has(b"-----BEGIN CERTIFICATE-----") {
+                return Err(Failure::usage(format!("`{}` has no certificate in PEM", path.display())));
+            }
+            if !has(b"PRIVATE KEY-----") {
+                let words = format!("there is no private key for the certificate of `{}`", path.display());
+                return Err(Failure::usage(words).help("name its file with --key"));
+            }
             builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(path, error))?);
         }
         Ok(builder.tls_danger_accept_invalid_certs(self.insecure))

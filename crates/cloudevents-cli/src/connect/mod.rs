@@ -218,10 +218,18 @@ pub(crate) fn failed(error: Error) -> Failure {
 /// Returns a report of the error, with help if the peer is unreachable.
 pub(crate) fn report(error: &Error) -> Report {
     let report = Report::of(error);
-    if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable) && error.help().is_none() {
-        return report.help("check the URL, and whether a server listens there");
+    if !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable) || error.help().is_some() {
+        return report;
     }
-    report
+    // The words of rustls, which every client passes on.
+    let says = |words| error.detail().contains(words);
+    report.help(if says("invalid peer certificate") {
+        "for `https` URLs, --cacert trusts the authority of the server, and --insecure accepts any certificate"
+    } else if says("CertificateRequired") {
+        "the server requires a client certificate; for `https` URLs, set it with --cert"
+    } else {
+        "check the URL, and whether a server listens there"
+    })
 }
 
 /// Returns the exit status of an error of sending or receiving.

@@ -5,6 +5,8 @@ mod documents;
 mod folder;
 mod form;
 mod lines;
+mod part;
+mod pieces;
 mod reader;
 mod stream;
 mod yaml_documents;
@@ -12,6 +14,7 @@ mod yaml_documents;
 pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
 pub(crate) use form::{Form, LINES, format_names, names};
+pub(crate) use pieces::Piece;
 pub(crate) use reader::{cannot_read, decompressed, files, read, read_line, reader};
 
 use crate::{
@@ -25,6 +28,7 @@ use cloudevents_kit::{Decoded, Error, Event, Leniency};
 use detect::{Content, is_lines};
 use documents::Decoding;
 use lines::Lines;
+use part::{Part, Parts};
 use std::{
     io::{self, BufRead},
     path::Path,
@@ -97,13 +101,8 @@ impl Located {
 pub(crate) struct Events {
     name: String,
     decoding: Decoding,
-    state: State,
-}
-
-enum State {
-    Ready(std::vec::IntoIter<Located>),
-    Lines(Lines),
-    Elements(Box<Elements>),
+    parts: Parts,
+    part: Part,
 }
 
 /// Opens a file, or standard input for `-`, and detects its form: by its content, then by its name. Decompresses gzip.
@@ -112,17 +111,17 @@ pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let decoding = reading.decoding();
     let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
     let by_name = detect::by_name(path, &decoding.options.formats);
-    let state = detected(&name, reader, given, by_name, &decoding)?;
-    Ok(Events { name, decoding, state })
+    let parts = detected(&name, reader, given, by_name, &decoding)?;
+    Ok(Events { name, decoding, parts, part: Part::default() })
 }
 
 fn detected(
     name: &str,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     given: Option<Form>,
     by_name: Option<Form>,
     decoding: &Decoding,
-) -> Result<State, Failure> {
+) -> Result<Parts, Failure> {
     let unreadable = |error: io::Error| cannot_read(name, &error);
     let mut reader = decompressed(reader).map_err(unreadable)?;
     let content = match given {
@@ -135,14 +134,14 @@ fn detected(
         _ => None,
     };
     if form == Some(Form::Lines) {
-        return Ok(State::Lines(Lines::new(name.to_owned(), Vec::new(), reader, LARGEST)));
+        return Ok(Parts::Lines(Lines::new(name.to_owned(), Vec::new(), reader, LARGEST)));
     }
     let mut text = Vec::new();
     if form.is_none()
         && matches!(content, Content::Text | Content::Unknown)
         && is_lines(&mut *reader, &mut text).map_err(unreadable)?
     {
-        return Ok(State::Lines(Lines::new(name.to_owned(), text, reader, LARGEST)));
+        return Ok(Parts::Lines(Lines::new(name.to_owned(), text, reader, LARGEST)));
     }
     let is_batch = match (&form, content) {
         (None, Content::Array) => true,
@@ -150,7 +149,7 @@ fn detected(
         _ => false,
     };
     if is_batch && !reader::fill(&mut *reader, SMALL, &mut text).map_err(unreadable)? {
-        return Ok(State::Elements(Box::new(Elements::new(
+        return Ok(Parts::Elements(Box::new(Elements::new(
             name.to_owned(),
             &text,
             reader,
@@ -167,7 +166,7 @@ fn detected(
         form => form,
     };
     let all = documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)?;
-    Ok(State::Ready(all.into_iter()))
+    Ok(Parts::Ready(all))
 }
 
 /// The error for input whose form cannot be detected.
@@ -183,12 +182,19 @@ impl Events {
         &self.name
     }
 
+    /// Whether more of the input is in memory.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.part.is_empty()
+    }
+
     /// Whether reading the next event may block.
     pub(crate) fn may_wait(&self) -> bool {
-        match &self.state {
-            State::Ready(_) | State::Elements(_) => false,
-            State::Lines(lines) => !lines.is_ready(),
-        }
+        !self.is_ready() && !matches!(self.parts, Parts::Ready(_))
+    }
+
+    /// Reads the next part of the input. `None` at the end.
+    fn read(&mut self) -> Result<Option<Part>, Failure> {
+        self.parts.next().map_err(|error| cannot_read(&self.name, &error))
     }
 }
 
@@ -196,13 +202,14 @@ impl Iterator for Events {
     type Item = Result<Located, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match &mut self.state {
-            State::Ready(located) => return located.next().map(Ok),
-            State::Elements(elements) => elements.next(),
-            State::Lines(lines) => lines
-                .next()
-                .map(|line| line.map(|(text, place)| Located { event: self.decoding.json(text), place })),
-        };
-        next.map_err(|error| cannot_read(&self.name, &error)).transpose()
+        loop {
+            if let Some(located) = self.part.next(&self.decoding) {
+                return Some(Ok(located));
+            }
+            match self.read() {
+                Ok(part) => self.part = part?,
+                Err(failure) => return Some(Err(failure)),
+            }
+        }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
 }
 
 /// Opens a file, or standard input for `-`. Returns its name and a reader.
-pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure> {
+pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
             // Ignore a closed standard error: this is only a hint for the user.
@@ -44,7 +44,7 @@ pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead>), Failure>
 }
 
 /// Returns the text of compressed input, and other input as it is.
-pub(crate) fn decompressed(mut reader: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
+pub(crate) fn decompressed(mut reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
     if beginning(&mut *reader)?.starts_with(&[0x1f, 0x8b]) {
         let text = MultiGzDecoder::new(reader);
         return Ok(Box::new(BufReader::with_capacity(64 << 10, text)));

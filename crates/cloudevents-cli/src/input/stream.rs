@@ -1,22 +1,24 @@
 //! Large JSON batches, read element by element.
 
-use super::{Located, documents, reader::CHUNK};
+use super::{
+    Located,
+    documents::{self, Decoding},
+    reader::CHUNK,
+};
 use crate::source::{Place, Source, Start};
 use bytes::Bytes;
-use cloudevents_kit::{
-    Decoded, Error, Event, SpecVersion, json::BatchSplitter, model::codec::mixed_specversions,
-};
+use cloudevents_kit::{Error, SpecVersion, json::BatchSplitter, model::codec::mixed_specversions};
 use std::{
     collections::VecDeque,
     io::{self, BufRead, Read},
     sync::Arc,
 };
 
-/// The events of a JSON array, and what follows it. Keeps one element in memory.
+/// The events of a JSON array, and what follows it, in groups of elements.
 pub(super) struct Elements {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     name: String,
-    decoding: documents::Decoding,
+    decoding: Decoding,
     splitter: BatchSplitter,
     index: usize,
     /// The version of the first valid event.
@@ -24,9 +26,28 @@ pub(super) struct Elements {
     lines: LineCounter,
     /// The offset of the array in the input.
     base: usize,
-    /// The events of the documents after the array.
-    after: std::vec::IntoIter<Located>,
     ended: bool,
+}
+
+/// Some events of an array, most of them still undecoded, and what follows the array.
+#[derive(Debug)]
+pub(super) struct Group {
+    name: Arc<str>,
+    /// The elements up to the first valid event.
+    first: std::vec::IntoIter<Located>,
+    elements: std::vec::IntoIter<Element>,
+    /// The version that these elements must have.
+    version: Option<SpecVersion>,
+    /// The events after the array, or the error that ends it.
+    last: std::vec::IntoIter<Located>,
+}
+
+/// An element, where it begins, and its index in the array.
+#[derive(Debug)]
+struct Element {
+    raw: Bytes,
+    start: Start,
+    index: usize,
 }
 
 impl Elements {
@@ -34,8 +55,8 @@ impl Elements {
     pub(super) fn new(
         name: String,
         ahead: &[u8],
-        reader: Box<dyn BufRead>,
-        decoding: documents::Decoding,
+        reader: Box<dyn BufRead + Send>,
+        decoding: Decoding,
     ) -> Self {
         let mut elements = Self {
             reader,
@@ -46,46 +67,68 @@ impl Elements {
             version: None,
             lines: LineCounter::default(),
             base: 0,
-            after: Vec::new().into_iter(),
             ended: false,
         };
         elements.push(ahead);
         elements
     }
 
-    /// Returns the next event, or its error.
-    pub(super) fn next(&mut self) -> io::Result<Option<Located>> {
-        loop {
-            if let Some(located) = self.after.next() {
-                return Ok(Some(located));
-            }
-            if self.ended {
-                return Ok(None);
+    /// Reads at least one element, unless the input ends before. `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Group>> {
+        let (mut first, mut elements, mut last, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0_usize);
+        let version = loop {
+            if self.ended || bytes >= CHUNK {
+                break self.version;
             }
             match self.splitter.next_element() {
-                Ok(Some(raw)) => return Ok(Some(self.element(raw))),
-                Ok(None) => {
-                    let mut chunk = vec![0; CHUNK];
-                    match self.reader.read(&mut chunk) {
-                        Ok(0) => {
-                            self.ended = true;
-                            if let Err(error) = self.splitter.finish() {
-                                return Ok(Some(self.broken(&error)));
-                            }
-                        }
-                        Ok(length) => self.push(chunk.get(..length).unwrap_or_default()),
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) => return Err(error),
+                Ok(Some(raw)) => {
+                    bytes = bytes.saturating_add(raw.len());
+                    let element = self.element(raw);
+                    if self.version.is_some() {
+                        elements.push(element);
+                    } else {
+                        let located = element.decode(&self.name, None, &self.decoding);
+                        self.version = located.event.as_ref().ok().map(|decoded| decoded.value.specversion());
+                        first.push(located);
                     }
                 }
+                Ok(None) if bytes > 0 => break self.version,
+                Ok(None) => last.extend(self.read()?),
                 // Another document follows.
-                Err(_) if self.splitter.is_finished() => self.follow()?,
+                Err(_) if self.splitter.is_finished() => {
+                    let version = self.version;
+                    last = self.follow()?;
+                    break version;
+                }
                 Err(error) => {
                     self.ended = true;
-                    return Ok(Some(self.broken(&error)));
+                    last.push(self.broken(&error));
                 }
             }
+        };
+        let group = Group {
+            name: self.name.as_str().into(),
+            first: first.into_iter(),
+            elements: elements.into_iter(),
+            version,
+            last: last.into_iter(),
+        };
+        Ok((!self.ended || !group.is_empty()).then_some(group))
+    }
+
+    /// Reads more of the array. At the end of the input, returns an error if the array is incomplete.
+    fn read(&mut self) -> io::Result<Option<Located>> {
+        let mut chunk = vec![0; CHUNK];
+        match self.reader.read(&mut chunk) {
+            Ok(0) => {
+                self.ended = true;
+                return Ok(self.splitter.finish().err().map(|error| self.broken(&error)));
+            }
+            Ok(length) => self.push(chunk.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
+        Ok(None)
     }
 
     fn push(&mut self, chunk: &[u8]) {
@@ -93,20 +136,12 @@ impl Elements {
         self.splitter.push(chunk);
     }
 
-    fn element(&mut self, raw: Bytes) -> Located {
+    fn element(&mut self, raw: Bytes) -> Element {
         let end = self.base.saturating_add(self.splitter.offset());
         let start = self.lines.start(end.saturating_sub(raw.len()));
-        let source = Arc::new(Source::part(self.name.as_str(), raw.clone(), start));
-        let event = self.decoding.json(raw).and_then(|decoded| self.same_version(decoded));
-        let index = Some(self.index);
+        let index = self.index;
         self.index = self.index.saturating_add(1);
-        Located { event, place: Place { source, base: 0, begin: 0, index } }
-    }
-
-    fn same_version(&mut self, decoded: Decoded<Event>) -> Result<Decoded<Event>, Error> {
-        let version = decoded.value.specversion();
-        let first = *self.version.get_or_insert(version);
-        if version == first { Ok(decoded) } else { Err(mixed_specversions(first)) }
+        Element { raw, start, index }
     }
 
     /// Returns an error of the array itself.
@@ -118,8 +153,9 @@ impl Elements {
         Located { event, place: Place { source, base: 0, begin: 0, index: error.index() } }
     }
 
-    /// Continues with the documents after the array: with another array element by element, with others in memory.
-    fn follow(&mut self) -> io::Result<()> {
+    /// Continues with the documents after the array: with another array element by element. Others are read into memory, and
+    /// returned.
+    fn follow(&mut self) -> io::Result<Vec<Located>> {
         let next = BatchSplitter::new(&self.decoding.options);
         let splitter = std::mem::replace(&mut self.splitter, next);
         self.base = self.base.saturating_add(splitter.offset());
@@ -130,14 +166,43 @@ impl Elements {
         (self.index, self.version) = (0, None);
         if rest.first() == Some(&b'[') {
             self.splitter.push(rest);
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut text = rest.to_vec();
         super::reader::fill(&mut *self.reader, super::LARGEST, &mut text)?;
         let source = Source::part(self.name.as_str(), text, self.lines.start(self.base));
-        self.after = documents::json(&Arc::new(source), &self.decoding).into_iter();
         self.ended = true;
-        Ok(())
+        Ok(documents::json(&Arc::new(source), &self.decoding))
+    }
+}
+
+impl Group {
+    /// Returns the next event, or its error.
+    pub(super) fn next(&mut self, decoding: &Decoding) -> Option<Located> {
+        let element = |element: Element| element.decode(&self.name, self.version, decoding);
+        self.first.next().or_else(|| self.elements.next().map(element)).or_else(|| self.last.next())
+    }
+
+    /// Whether all of it was returned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.len() == 0 && self.elements.len() == 0 && self.last.len() == 0
+    }
+
+    /// The bytes of its elements.
+    pub(super) fn len(&self) -> usize {
+        self.elements.as_slice().iter().map(|element| element.raw.len()).sum()
+    }
+}
+
+impl Element {
+    /// Decodes the element, whose event must have this version.
+    fn decode(self, name: &str, version: Option<SpecVersion>, decoding: &Decoding) -> Located {
+        let source = Arc::new(Source::part(name, self.raw.clone(), self.start));
+        let event = decoding.json(self.raw).and_then(|decoded| match version {
+            Some(version) if version != decoded.value.specversion() => Err(mixed_specversions(version)),
+            _ => Ok(decoded),
+        });
+        Located { event, place: Place { source, base: 0, begin: 0, index: Some(self.index) } }
     }
 }
 

@@ -23,6 +23,7 @@ mod errors;
 mod examples;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod large;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "nats")]
@@ -44,6 +45,8 @@ mod rabbitmq;
 mod select;
 mod sending;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 mod tour;
 #[cfg(unix)]
 mod waiting;

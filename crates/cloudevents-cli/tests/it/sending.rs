@@ -136,6 +136,26 @@ fn what_failed_is_named() {
 }
 
 #[test]
+fn what_was_not_sent_is_reported() {
+    let words = "0 events sent to URL, 1 failed; the rest was not sent, --keep-going sends it\n";
+    let path = file("events.jsonl", format!("{GOOD}\n{GOOD}\n"));
+    let target = server(&["503 Service Unavailable"]);
+    let path = path.to_str().unwrap();
+    for arguments in [&["--type", "t", "--source", "/s", "--repeat", "3"][..], &[path]] {
+        let ran = ce(&[&["send", &target.0], arguments].concat());
+        assert_eq!(ran.status, 3);
+        assert!(ran.err.ends_with(&words.replace("URL", &target.0)), "{}", ran.err);
+    }
+    let ran = ce(&["send", &target.0, "--keep-going", path]);
+    assert!(
+        ran.err.ends_with("0 events sent to URL, 2 failed\n".replace("URL", &target.0).as_str()),
+        "{}",
+        ran.err
+    );
+    assert_eq!(requests(target), 4);
+}
+
+#[test]
 fn repeated_events_have_other_ids() {
     let listener = Listener::start(&["--count", "5"]);
     let data = file("data.json", "{\"total\":1.10}");

@@ -26,6 +26,25 @@ fn encode_and_decode_are_inverse() {
 }
 
 #[test]
+fn options_of_encode_that_mean_nothing_are_refused() {
+    for (arguments, words) in [
+        (&["--format", "avro"][..], "--format has no effect in binary mode"),
+        (
+            &["--via", "kafka", "--mode", "binary", "--format", "avro"],
+            "--format has no effect in binary mode",
+        ),
+        (&["--via", "cbor", "--mode", "structured"], "--mode has no effect: `cbor` is a format"),
+        (&["--via", "json-batch", "--format", "json"], "--format has no effect: `json-batch` is a format"),
+    ] {
+        let ran = ce_with(&[&["encode"], arguments].concat(), GOOD);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+    }
+    // The messages of these are documents without a mode, too.
+    assert_eq!(ce_with(&["encode", "--via", "websockets", "--format", "xml"], GOOD).status, 0);
+}
+
+#[test]
 fn encode_for_people() {
     let ran = ce_with(&["encode", "--output", "pretty"], GOOD);
     assert_eq!(ran.out, "ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\n");

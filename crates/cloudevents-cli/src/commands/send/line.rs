@@ -67,11 +67,13 @@ pub(super) struct Line<'a> {
     pub(super) pace: Option<Pace>,
     pub(super) interrupt: &'a Interrupt,
     /// Shows messages of brokers and their receipts.
-    pub(super) shown: Option<Shown<'a>>,
+    pub(super) shown: Option<Shown>,
     /// Whether to go on after an error of the network.
     pub(super) keep_going: bool,
     pub(super) sent: usize,
     pub(super) failed: usize,
+    /// Whether there was more to send when it ended.
+    pub(super) rest: bool,
     pub(super) progress: Progress,
     pub(super) console: &'a Console,
 }

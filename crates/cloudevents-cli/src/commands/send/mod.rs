@@ -179,10 +179,11 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
         pace: command.rate.map(Pace::new),
         interrupt: &interrupt,
-        shown: if command.verbose && !is_http { Some(show::Shown::new(command, &formats)?) } else { None },
+        shown: if command.verbose && !is_http { Some(show::Shown::new(command)?) } else { None },
         keep_going: command.keep_going,
         sent: 0,
         failed: 0,
+        rest: false,
         progress: Progress::new(console, None, "events"),
         console,
     };
@@ -191,7 +192,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if let Some(template) = built {
         template.tell(console);
         let mut next = Ok(template.first());
-        for _ in 0..times {
+        for time in 1..=times {
             match next {
                 Ok((event, place)) => runtime.block_on(line.send(vec![event], &place)),
                 Err(error) => {
@@ -200,6 +201,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
                 }
             }
             if interrupt.is_asked() || line.is_cut() {
+                line.rest = time < times;
                 break;
             }
             next = template.again();
@@ -224,7 +226,10 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     if let Err(failure) = ended {
         console.remember(failure.tell(console));
     }
-    let failed = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
+    let mut failed = if failed > 0 { format!(", {} failed", thousands(failed)) } else { String::new() };
+    if line.rest && line.is_cut() {
+        failed += "; the rest was not sent, --keep-going sends it";
+    }
     console.say(&format!("{} sent to {}{failed}", count(sent, "event"), connect::shown(&command.url)));
     Ok(Status::Done)
 }
@@ -253,7 +258,7 @@ fn dry_run(
     formats: &Formats,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let mut shown = show::DryRun::new(command, sending, formats, console)?;
+    let mut shown = show::DryRun::new(command, sending, console)?;
     let format = format(command, formats)?;
     let mut print = |events: &[Event], place: &Place| {
         let message = message(command.mode, format, events, place, console).map_err(connect::failed)?;
@@ -315,6 +320,7 @@ fn file(path: &Path, command: &Send, runtime: &Runtime, line: &mut Line<'_>) -> 
             None => {}
         }
         if interrupt.is_asked() || line.is_cut() {
+            line.rest = events.is_ready();
             break;
         }
     }

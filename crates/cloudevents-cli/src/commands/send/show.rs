@@ -13,7 +13,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Error, Event, Formats, Message,
+    Error, Event, Message,
     http::{Traced, encode_message},
     transport::{Endpoint, Receipt},
 };
@@ -24,28 +24,28 @@ use std::{io::Write, sync::Arc};
 pub(super) struct DryRun<'a> {
     endpoint: Endpoint,
     emit: Emit,
-    how: How<'a>,
+    how: How,
     console: &'a Console,
     first: bool,
 }
 
-enum How<'a> {
+enum How {
     Http(HeaderMap),
-    Other(Box<Shown<'a>>),
+    Other(Box<Shown>),
 }
 
 /// Messages of brokers, as JSON of the testee protocol.
-pub(super) struct Shown<'a>(Encoder<'a>);
+pub(super) struct Shown(Encoder);
 
-impl<'a> Shown<'a> {
-    pub(super) fn new(command: &Send, formats: &'a Formats) -> Result<Self, Failure> {
+impl Shown {
+    pub(super) fn new(command: &Send) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let Some(via) = carrier(&endpoint) else {
             return Err(connect::unknown(&endpoint, "sent to", &["http", "https"]));
         };
         // Documents are the only messages of some bindings.
         let mode = (command.mode != ContentMode::Binary).then(|| command.mode.name());
-        Ok(Self(Encoder::new(via, mode, command.format.as_deref(), formats)))
+        Ok(Self(Encoder::new(via, mode, command.format.as_deref())))
     }
 
     /// Shows a message on standard error.
@@ -73,18 +73,13 @@ pub(super) fn receipt(receipt: &Receipt) -> String {
 }
 
 impl<'a> DryRun<'a> {
-    pub(super) fn new(
-        command: &Send,
-        sending: &Sending,
-        formats: &'a Formats,
-        console: &'a Console,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(command: &Send, sending: &Sending, console: &'a Console) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
         let how = match carrier(&endpoint) {
             Some("http") => How::Http(connect::http::headers(&endpoint, sending)?),
             _ => {
                 connect::check_broker(endpoint.scheme(), sending)?;
-                How::Other(Box::new(Shown::new(command, formats)?))
+                How::Other(Box::new(Shown::new(command)?))
             }
         };
         Ok(Self { endpoint, emit: Emit::new(console), how, console, first: true })

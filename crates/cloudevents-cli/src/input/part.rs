@@ -1,0 +1,74 @@
+//! Parts of an input: the unit of what is read, and of what threads work on.
+
+use super::{
+    Located,
+    documents::Decoding,
+    lines::{Chunk, Lines},
+    stream::{Elements, Group},
+};
+use std::io;
+
+/// The parts of an input.
+pub(super) enum Parts {
+    /// Events that are in memory: one part.
+    Ready(Vec<Located>),
+    Lines(Lines),
+    Elements(Box<Elements>),
+}
+
+impl Parts {
+    /// Reads the next part, which may have no event. `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Part>> {
+        Ok(match self {
+            Self::Ready(all) => {
+                let all = std::mem::take(all);
+                (!all.is_empty()).then(|| Part::Ready(all.into_iter()))
+            }
+            Self::Lines(lines) => lines.next()?.map(Part::Chunk),
+            Self::Elements(elements) => elements.next()?.map(Part::Group),
+        })
+    }
+}
+
+/// A part of an input: events, in order.
+#[derive(Debug)]
+pub(super) enum Part {
+    Ready(std::vec::IntoIter<Located>),
+    Chunk(Chunk),
+    Group(Group),
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::Ready(Vec::new().into_iter())
+    }
+}
+
+impl Part {
+    /// Returns the next event, or its error.
+    pub(super) fn next(&mut self, decoding: &Decoding) -> Option<Located> {
+        match self {
+            Self::Ready(located) => located.next(),
+            Self::Chunk(lines) => lines.next(decoding),
+            Self::Group(elements) => elements.next(decoding),
+        }
+    }
+
+    /// Whether all events were returned.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Ready(located) => located.len() == 0,
+            Self::Chunk(lines) => lines.is_empty(),
+            Self::Group(elements) => elements.is_empty(),
+        }
+    }
+
+    /// The bytes that are still to decode.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ready(_) => 0,
+            Self::Chunk(lines) => lines.len(),
+            Self::Group(elements) => elements.len(),
+        }
+    }
+}

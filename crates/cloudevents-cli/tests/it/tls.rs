@@ -1,0 +1,111 @@
+//! `ce send` to a server with TLS: which certificates are trusted and shown, and what is reported without them.
+
+use crate::program::{Listener, Ran, ce, file};
+use cloudevents_testkit::tls::Authority;
+
+/// A proxy with TLS before `ce listen`, and the files that belong to it.
+struct Server {
+    /// Runs the proxy.
+    _runtime: tokio::runtime::Runtime,
+    listener: Listener,
+    port: u16,
+    authority: Authority,
+    /// Its certificate.
+    cacert: String,
+}
+
+impl Server {
+    /// The certificate of the server is for this name. `count` events are received.
+    fn start(name: &str, count: usize, client_certificates: bool) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let authority = Authority::new().unwrap();
+        let listener = Listener::start(&["--count", &count.to_string()]);
+        let port = listener.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap();
+        let port = runtime.block_on(authority.terminate_as(name, port, client_certificates)).unwrap();
+        let cacert = pem("authority.pem", &authority.pem());
+        Self { _runtime: runtime, listener, port, authority, cacert }
+    }
+
+    fn send(&self, host: &str, options: &[&str]) -> Ran {
+        let url = format!("https://{host}:{}/events", self.port);
+        let mut all = vec!["send", &url, "--id", "1", "--source", "/s", "--type", "t", "--no-time"];
+        all.extend(options);
+        ce(&all)
+    }
+
+    /// Waits until all events were received.
+    fn end(self) {
+        let ran = self.listener.end();
+        assert_eq!(ran.status, 0, "{}", ran.err);
+    }
+}
+
+fn pem(name: &str, text: &str) -> String {
+    file(name, text).to_str().unwrap().to_owned()
+}
+
+fn sent(ran: Ran) {
+    assert_eq!(ran.status, 0, "{}", ran.err);
+}
+
+/// Nothing was sent, with these words.
+fn refused(ran: &Ran, words: &str) {
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    assert!(ran.err.contains(words), "{}", ran.err);
+    assert_eq!(ran.out, "");
+}
+
+#[test]
+fn only_trusted_servers_are_sent_to() {
+    let server = Server::start("127.0.0.1", 2, false);
+    let stranger = pem("stranger.pem", &Authority::new().unwrap().pem());
+    for (options, problem) in [(&[][..], "UnknownIssuer"), (&["--cacert", &stranger], "BadSignature")] {
+        let ran = server.send("127.0.0.1", options);
+        refused(&ran, &format!("invalid peer certificate: {problem}"));
+        refused(&ran, "help: for `https` URLs, --cacert trusts the authority of the server");
+    }
+    sent(server.send("127.0.0.1", &["--cacert", &stranger, "--cacert", &server.cacert]));
+    // The certificate has another name.
+    let other = server.send("localhost", &["--cacert", &server.cacert]);
+    refused(&other, "certificate not valid for name \"localhost\"");
+    sent(server.send("localhost", &["-k"]));
+    server.end();
+}
+
+#[test]
+fn certificates_of_clients() {
+    let server = Server::start("127.0.0.1", 2, true);
+    let (certificate, key) = server.authority.issue("client").unwrap();
+    let both = pem("both.pem", &format!("{certificate}{key}"));
+    let (certificate, key) = (pem("client.pem", &certificate), pem("client.key", &key));
+    let stranger = Authority::new().unwrap().issue("client").unwrap();
+    let stranger = pem("stranger.pem", &format!("{}{}", stranger.0, stranger.1));
+    let send =
+        |options: &[&str]| server.send("127.0.0.1", &[&["--cacert", &server.cacert], options].concat());
+    let ran = send(&[]);
+    refused(&ran, "CertificateRequired");
+    refused(&ran, "help: the server requires a client certificate; for `https` URLs, set it with --cert");
+    refused(&send(&["--cert", &stranger]), "alert");
+    sent(send(&["--cert", &both]));
+    sent(send(&["--cert", &certificate, "--key", &key]));
+    for (options, words) in [
+        (&["--cert", &certificate][..], "help: name its file with --key"),
+        (&["--cert", &key], "client.key` has no certificate in PEM"),
+        (&["--cert", "absent.pem"], "`absent.pem` cannot be read"),
+    ] {
+        let ran = send(options);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(ran.err.contains(words), "{options:?}: {}", ran.err);
+    }
+    server.end();
+}
+
+#[test]
+fn the_certificate_is_for_the_host_of_the_url_and_not_for_its_address() {
+    let server = Server::start("shop.example", 1, false);
+    let resolve = format!("shop.example:{}:127.0.0.1", server.port);
+    sent(server.send("shop.example", &["--cacert", &server.cacert, "--resolve", &resolve]));
+    let ran = server.send("127.0.0.1", &["--cacert", &server.cacert]);
+    refused(&ran, "certificate is only valid for DnsName(\"shop.example\")");
+    server.end();
+}
