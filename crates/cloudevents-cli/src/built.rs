@@ -49,7 +49,7 @@ pub(crate) struct Built {
     /// Set the media type of the payload [default: detected from the payload].
     #[arg(long, value_name = "MEDIA-TYPE")]
     datacontenttype: Option<String>,
-    /// Set an extension. The type is String unless given: -e priority:Integer=3.
+    /// Set an extension, a String unless a type is given: priority:Integer=3.
     #[arg(long, short = 'e', value_name = "NAME[:TYPE]=VALUE")]
     extension: Vec<String>,
     /// Use this text as the payload, or the contents of a file: @order.json, @- for standard input.

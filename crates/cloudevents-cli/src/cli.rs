@@ -6,7 +6,7 @@ use std::io::Write;
 
 /// Send, receive, check and convert CloudEvents.
 #[derive(Debug, Parser)]
-#[command(name = "ce", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "ce", version, propagate_version = true, max_term_width = 140, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,11 +16,11 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  ce tour                                   see an event in every protocol
-  ce listen http://127.0.0.1:8080/          print what arrives
-  ce send http://127.0.0.1:8080/ order.json  send a file
-  ce validate --explain orders.json         check events, explain broken rules
-  ce conformance run -- node adapter.js     test another implementation
+  ce tour                                         see an event in every protocol
+  ce listen http://127.0.0.1:8080/                print what arrives
+  ce send -v http://127.0.0.1:8080/ order.json    send a file, and show the wire
+  ce validate --explain orders.json               check events, explain rules
+  ce conformance run -- node adapter.js           test another implementation
 
 Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
 --timeout of `ce send`, and so on. A configuration file (CE_CONFIG, else

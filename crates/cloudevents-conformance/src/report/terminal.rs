@@ -127,10 +127,10 @@ impl<W: Write> TerminalReport<W> {
             self.line(8, &format!("  {:>4}  ", ids.len()), cause)?;
             writeln!(self.out, "        such as {}", ids.first().map_or("", String::as_str))?;
         }
-        match causes.len().saturating_sub(CAUSES) {
-            0 => Ok(()),
-            more => writeln!(self.out, "        and {more} more causes"),
+        if let more @ 1.. = causes.len().saturating_sub(CAUSES) {
+            writeln!(self.out, "        and {more} more causes")?;
         }
+        writeln!(self.out)
     }
 
     fn field(&mut self, name: &str, text: &str) -> io::Result<()> {
@@ -219,11 +219,17 @@ impl<W: Write> Reporter for TerminalReport<W> {
     }
 }
 
-/// Breaks a text after spaces and commas, into lines of at most this number of characters where that is possible.
+/// Breaks a text after spaces and commas, and words that are too long after brackets and colons, into lines of at most this number
+/// of characters where that is possible.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;
-    for word in text.split_inclusive([' ', ',']) {
+    let within = |word: &str| match word.trim_end().chars().count() > width {
+        true => ['{', '[', ':'].as_slice(),
+        false => &[],
+    };
+    let words = text.split_inclusive([' ', ',']);
+    for word in words.flat_map(|word| word.split_inclusive(within(word))) {
         let length = word.chars().count();
         if column > 0 && column + word.trim_end().chars().count() > width {
             lines.push(String::new());
@@ -275,6 +281,7 @@ mod tests {
         assert_eq!(wrapped("one two three", 9), ["one two", "three"]);
         assert_eq!(wrapped("{\"a\":1,\"b\":2}", 8), ["{\"a\":1,", "\"b\":2}"]);
         assert_eq!(wrapped("a word-that-is-too-long b", 5), ["a", "word-that-is-too-long", "b"]);
+        assert_eq!(wrapped("{\"a\":{\"b\":[1,2]}}", 8), ["{\"a\":{", "\"b\":[1,", "2]}}"]);
         assert_eq!(wrapped("", 5), [""]);
     }
 

@@ -73,6 +73,7 @@ failures by cause:
         such as test/scripted/failed
      1  name: missing
         such as test/scripted/known
+
 problem: known failing, line 3: test/gone matches no case of the suite
 input that may be either                 2 of 5
 1 passed, 1 failed, 1 crashed, 1 warning, 1 skipped (not claimed), 1 known failing, 1 known failing that pass

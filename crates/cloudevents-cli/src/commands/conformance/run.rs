@@ -25,7 +25,8 @@ use std::{
 
 /// Run the suite against this toolkit, or against the program that --testee names.
 ///
-/// The program reads one JSON object per line and answers each with one: the testee protocol.
+/// The program reads one JSON object per line and answers each with one: the testee protocol, which spec-tests/PROTOCOL.md in the
+/// repository describes. `ce testee` is such a program, to see requests and answers.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
