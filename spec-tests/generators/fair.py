@@ -10,6 +10,8 @@ call `finish` on each document that they write.
 """
 
 import base64
+import datetime
+import itertools
 import json
 import pathlib
 import re
@@ -30,6 +32,19 @@ GENERAL = {"HTTP-3-e", "CE-Overview-a", "HTTP-3-c", "KAFKA-3-a", "AMQP-3-a", "HT
 # Input that attacks whoever reads it: nested levels, lengths, entities.
 HOSTILE = re.compile(r"xml/security/|/(?:deep|nested-too|too-deep)|billion|-deep$|beyond-the-(?:input|document)|length-(?:huge|beyond|negative)")
 
+# What an attribute is called and how often it stands there binds producers: a consumer that keeps such an attribute conforms,
+# whatever else a case allows.
+NAMES = re.compile(r"CE-(?:Naming-[a-z]|Extension-b|Context-Attributes-d)$")
+
+# What an event to be written lacks. That an API refuses it is not said: one that fills in an id of its own writes a valid event.
+REQUIRED = {"id", "source", "type"}
+
+# Text that is not UTF-8. "A decoder might or might not want to verify" it (RFC 8949, section 5.3.1).
+CBOR_TEXT = re.compile(r"cbor/.*not-utf8$")
+
+# A URI that native types may write in another way: with a host in lower case, or with the path that it does not have.
+NORMALISED = re.compile(r'"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"')
+
 # The order of the members of a case.
 ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
 
@@ -45,6 +60,10 @@ def case(one, area):
     if one["request"]["op"] == "decode":
         one["expect"] = same_payloads(one["expect"], area)
         one["expect"] = implied_content_type(one["request"], one["expect"])
+        one["expect"] = text_as_octets(one)
+    one["expect"] = either_case_of_hexadecimals(one)
+    one["expect"] = native_values(one)
+    one["expect"] = implied_content_type_written(one)
     one["clauses"] = cited(one, area)
     one["revisions"] = revisions(one)
     if "CE-datacontenttype-d" in one["clauses"] and one["level"] == "MUST" and len(one["expect"]) == 1:
@@ -154,6 +173,118 @@ def implied_content_type(request, expect):
     return found
 
 
+def text_as_octets(one):
+    """The outcomes, and those that present a string of the JSON format as octets: JSON-3.1.2-g says SHOULD, and names no type."""
+    found = list(one["expect"])
+    if one["level"] != "MUST" or one["request"].get("strictness") == "lenient":
+        return found
+    for outcome in one["expect"]:
+        result = outcome.get("result", {})
+        is_json = one["request"]["via"] in ("json", "json-batch") or result.get("format") == "json"
+        if is_json and any("text" in event.get("data", {}) for event in result.get("events", [])):
+            events = [as_kind(event, "binary") if "text" in event.get("data", {}) else event for event in result["events"]]
+            other = {**outcome, "result": {**result, "events": events}}
+            other.pop("note", None)
+            if other not in found:
+                found.append(other)
+    return found
+
+
+def implied_content_type_written(one):
+    """The outcomes, and those that state the content type that the JSON format implies: the two are "exactly equivalent" (spec.md)."""
+    request, found = one["request"], list(one["expect"])
+    via = {"encode": request.get("via"), "transcode": request.get("to", {}).get("via")}.get(request["op"])
+    if via is None:
+        return found
+    for outcome in one["expect"]:
+        message = outcome.get("result", {}).get("message", {})
+        kind = next((name for name in ("body", "value", "payload") if isinstance(message.get(name), dict)), None)
+        if kind is None or json_document({"via": via, "message": message}) is None:
+            continue
+        [holder] = message[kind]["data"] if "data" in message[kind] else [message[kind]]
+        stated = stating(holder.get("text"))
+        if stated is None:
+            continue
+        body = {"data": [{"text": stated}]} if "data" in message[kind] else {"text": stated}
+        other = {**outcome, "result": {**outcome["result"], "message": {**message, kind: body}}}
+        other.pop("note", None)
+        if other not in found and not any(json.dumps(stated) in json.dumps(one) for one in found):
+            found.append(other)
+    return found
+
+
+def stating(text):
+    """A document of the JSON format whose events state the content type of their payload; None where nothing is to be stated."""
+    try:
+        document = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    events = document if isinstance(document, list) else [document]
+    if not all(isinstance(event, dict) for event in events):
+        return None
+    silent = [event for event in events if "data" in event and "datacontenttype" not in event and event.get("specversion") == "1.0"]
+    if not silent:
+        return None
+    if len(events) > 1:
+        stated = [{**event, "datacontenttype": "application/json"} if event in silent else event for event in events]
+        return json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
+    start = text.index('"data":')
+    return text[:start] + '"datacontenttype":"application/json",' + text[start:]
+
+
+# ---- Values of headers
+
+
+def either_case_of_hexadecimals(one):
+    """The outcomes, and those whose percent-escapes are in lower case: that they are in upper case is a SHOULD (HTTP-3.1.3.2-o)."""
+    via = {"encode": one["request"].get("via"), "transcode": one["request"].get("to", {}).get("via")}.get(one["request"]["op"])
+    if via not in ("http", "nats") or one["level"] != "MUST":
+        return one["expect"]
+    found = list(one["expect"])
+    for outcome in one["expect"]:
+        headers = outcome.get("result", {}).get("message", {}).get("headers", [])
+        lower = [[name, re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), value)] for name, value in headers]
+        other = {**outcome, "result": {**outcome["result"], "message": {**outcome["result"]["message"], "headers": lower}}} if headers else outcome
+        other.pop("note", None) if headers else None
+        if lower != headers and other not in found:
+            found.append(other)
+    return found
+
+
+NATIVE = {"Boolean": "boolean", "Binary": "byte-array"}
+
+
+def native_values(one):
+    """The outcomes, and those that carry attributes of other types than String in types of RabbitMQ: RABBITMQ-3.1.3.2-a."""
+    request, found = one["request"], list(one["expect"])
+    via = {"encode": request.get("via"), "transcode": request.get("to", {}).get("via")}.get(request["op"])
+    if via != "rabbitmq" or one["level"] != "MUST":
+        return found
+    types = {name: attribute for event in request.get("events", []) for name, attribute in event["attributes"].items()}
+    for outcome in one["expect"]:
+        message = outcome.get("result", {}).get("message", {})
+        headers = message.get("headers", [])
+        if any(value["type"] != "longstr" for _, value in headers):
+            continue
+        for times, integers in itertools.product((False, True), ("long-int", "long-long-int")):
+            typed = [[name, native(types.get(name.removeprefix("ce-"), {"type": "Timestamp" if name == "ce-time" else "String", "value": value["value"]}),
+                                   value, times, integers)] for name, value in headers]
+            other = {**outcome, "result": {**outcome["result"], "message": {**message, "headers": typed}}} if headers else outcome
+            other.pop("note", None) if headers else None
+            if other not in found:
+                found.append(other)
+    return found
+
+
+def native(attribute, value, times, integers):
+    kind = attribute.get("type")
+    if kind == "Integer":
+        return {"type": integers, "value": attribute["value"]}
+    if kind == "Timestamp" and times and re.fullmatch(r"[^.]*(Z|[+]00:00)", attribute["value"]):
+        return {"type": "timestamp", "value": int(datetime.datetime.fromisoformat(attribute["value"]).timestamp())}
+    return {"type": NATIVE[kind], "value": attribute["value"]} if kind in NATIVE else value
+
+
 # ---- Clauses and revisions
 
 
@@ -230,11 +361,59 @@ def flags(one):
     roles = {REQUIREMENTS[clause]["role"] for clause in clauses}
     if reads and refused(one) and not one["request"].get("exact") and roles and roles <= {"producer", "sender", "intermediary"}:
         found.add("producer-rule")
+    if reads and any("error" in outcome for outcome in one["expect"]) and clauses and all(NAMES.match(clause) for clause in clauses):
+        found.add("producer-rule")
+    if refused(one) and any(REQUIRED - event["attributes"].keys() for event in one["request"].get("events", [])):
+        found.add("producer-rule")
+    if reads and refused(one) and CBOR_TEXT.match(one["id"]):
+        found.add("producer-rule")
+    if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
+        found.add("producer-rule")
     if HOSTILE.search(one["id"]) and refused(one):
         found.add("hostile")
     if any(unusual(match) for match in times_kept(one)):
         found.add("verbatim")
+    if one["request"]["op"] in ("decode", "encode", "transcode", "parse") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
+        found.add("verbatim")
     return sorted(found)
+
+
+def extends_json(side):
+    """Whether the message is a document of the JSON format whose text is not JSON, and that names the required attributes all the same.
+
+    "A JSON parser MAY accept non-JSON forms or extensions" (RFC 8259, section 9), and CloudEvents says no other; that a text
+    is JSON binds generators (section 10). A text in which no attributes can be found is no event, however it is parsed.
+    """
+    octets = json_document(side)
+    if octets is None or not all(name.encode() in octets.replace(b"\0", b"") for name in ("specversion", "id", "source", "type")):
+        return False
+    try:
+        json.loads(octets.decode("utf-8"), parse_constant=no_constant)
+        return False
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+
+
+def no_constant(name):
+    raise ValueError(name)
+
+
+def json_document(side):
+    """The octets of a document of the JSON format; None for other messages."""
+    message = side.get("message")
+    if not isinstance(message, dict):
+        return None
+    if side.get("via") not in ("json", "json-batch", "mqtt3"):
+        media_type = r"application/cloudevents(-batch)?\+json|cloudevents\.json"
+        if not re.search(rf'"(content-type|subprotocol)"(: |, |, \{{"\w+": )"({media_type})', json.dumps(message), re.IGNORECASE):
+            return None
+    body = next((message[name] for name in ("body", "value", "payload") if message.get(name)), None)
+    parts = body.get("data", [body]) if isinstance(body, dict) else []
+    if not all(isinstance(part, dict) and ("text" in part or "base64" in part) for part in parts):
+        return None
+    return b"".join(part["text"].encode("utf-8", "surrogatepass") if "text" in part else base64.b64decode(part["base64"]) for part in parts)
 
 
 def times_kept(one):

@@ -22,12 +22,14 @@ pub enum Validity {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Flag {
-    /// The input breaks a rule that binds producers only. A consumer that accepts it still conforms.
+    /// The input breaks a rule that binds producers only, or is not JSON, which a JSON parser may extend. A consumer that accepts it
+    /// still conforms.
     ProducerRule,
     /// The input is an attack, such as deep nesting or an entity bomb. The specification does not say what to do with it,
     /// but an implementation must survive it.
     Hostile,
-    /// The case needs the exact text of a time, with its offset and all its digits, which native types of many languages lose.
+    /// The case needs the exact text of a time, with its offset and all its digits, or of a URI, which native types of many languages
+    /// change.
     Verbatim,
 }
 

@@ -41,7 +41,7 @@ case("allowed-origin", "An allowed origin gets its own name and a rate", [*CONSE
 case("any-origin", "A receiver of all origins may reply with an asterisk", CONSENT, {"origins": ["*"], "rate": 100}, origin("anybody.example"),
      [granted("anybody.example", "100"), granted("*", "100")])
 case("letter-case", "Origins compare without regard to case", CONSENT, EXACT, origin("Trusted.Example.COM"),
-     [granted("trusted.example.com", "100"), granted("Trusted.Example.COM", "100")])
+     [granted("trusted.example.com", "100"), granted("Trusted.Example.COM", "100"), REFUSED], policy=True)
 case("below-a-suffix", "An origin below an allowed suffix gets its own name", CONSENT, BELOW, origin("eu.partner.example"),
      granted("eu.partner.example", "100"))
 case("far-below-a-suffix", "A suffix allows origins several labels below it", CONSENT, BELOW, origin("a.b.partner.example"),
@@ -70,7 +70,8 @@ for name, title, policy, requested, rate in (
         ("equal", "The highest rate is granted as requested", 100, "100", "100"),
         ("higher", "A rate above the highest is granted as the highest", 100, "5000", "100"),
         ("unlimited", "Without a highest rate, the requested one is granted, or no limit", "*", "120", "120")):
-    outcomes = [granted("trusted.example.com", rate)] + ([granted("trusted.example.com", "*")] if policy == "*" else [])
+    # The rate is the receiver's to choose, up to its own limit.
+    outcomes = [granted("trusted.example.com", other) for other in dict.fromkeys((rate, str(policy)))]
     case(f"rate-{name}", title, [*RATE, "WEBHOOK-4.1.4-a"], {"origins": ["trusted.example.com"], "rate": policy},
          origin("trusted.example.com") + [["WebHook-Request-Rate", requested]], outcomes, policy=True)
 case("rate-not-requested", "A rate is granted although none is requested", ["WEBHOOK-4.2.2-b"], EXACT, origin("trusted.example.com"),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use cloudevents_vectors::JsonComparison;
 
 use crate::infoset;
-use crate::tree::json::{self, Json, Text};
+use crate::tree::{
+    self,
+    json::{self, Json, Text},
+};
 
 use super::how::TIMESTAMP;
 use super::{Difference, How, Path, bytes};
@@ -38,10 +41,16 @@ pub(crate) fn diff(path: &Path, how: &How, wanted: &Json, got: &Json, difference
     let path = path.member("data");
     match (wanted.get("data"), got.get("data")) {
         (None, None) => (),
+        (Some(one), None) | (None, Some(one)) if how.empty_is_none && is_empty(one) => (),
         (Some(wanted), None) => differences.push(path.differs(wanted, "no payload")),
         (None, Some(got)) => differences.push(path.differs("no payload", got)),
         (Some(wanted), Some(got)) => data(&path, how, wanted, got, differences),
     }
+}
+
+/// Whether a payload is no bytes or no characters.
+fn is_empty(data: &Json) -> bool {
+    ["binary", "text"].iter().any(|kind| data.get(kind).and_then(Json::as_str).is_some_and(str::is_empty))
 }
 
 fn attributes(
@@ -103,7 +112,8 @@ fn data(path: &Path, how: &How, wanted: &Json, got: &Json, differences: &mut Vec
         Some("json") if how.json != JsonComparison::Text => {
             json_text(&path, how, wanted_value, got_value, differences)
         }
-        Some("binary" | "cbor") => base64(&path, wanted_value, got_value, differences),
+        Some("cbor") => cbor(&path, wanted_value, got_value, differences),
+        Some("binary") => base64(&path, wanted_value, got_value, differences),
         Some("xml") => xml(&path, wanted_value, got_value, differences),
         Some("proto") => {
             member(&path, "typeurl", wanted_value, got_value, differences);
@@ -138,6 +148,16 @@ fn xml(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>
     match (parsed(wanted), parsed(got)) {
         (Some(Ok(one)), Some(Ok(other))) if one == other => (),
         _ => json::diff(path, wanted, got, differences),
+    }
+}
+
+/// Compares CBOR items as items: how wide lengths and numbers are, and the order of members, make no difference. What is no item compares
+/// as bytes.
+fn cbor(path: &Path, wanted: &Json, got: &Json, differences: &mut Vec<Difference>) {
+    let parsed = |value: &Json| bytes::base64(value).ok().and_then(|item| tree::cbor::parse(&item).ok());
+    match (parsed(wanted), parsed(got)) {
+        (Some(wanted), Some(got)) => tree::node::diff(path, &wanted, &got, differences),
+        _ => base64(path, wanted, got, differences),
     }
 }
 
@@ -204,7 +224,7 @@ mod tests {
 
     #[test]
     fn payloads_compare_by_their_kind() {
-        let pairs: [(&str, &str, usize); 15] = [
+        let pairs: [(&str, &str, usize); 18] = [
             (r#"{"json":"{\"a\":1,\"b\":2}"}"#, r#"{"json":"{ \"b\":2, \"a\":1 }"}"#, 0),
             (r#"{"json":"1.0"}"#, r#"{"json":"1"}"#, 1),
             (r#"{"json":"1"}"#, r#"{"json":"x"}"#, 1),
@@ -220,11 +240,30 @@ mod tests {
             (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"value":"YQ==","typeurl":"t"}}"#, 0),
             (r#"{"proto":{"typeurl":"t","value":"YQ=="}}"#, r#"{"proto":{"typeurl":"u","value":""}}"#, 2),
             (r#"{"xml":"<a/>"}"#, r#"{"xml":"<b/>"}"#, 1),
+            // The number 5 in one byte and in nine, the number 6, and half a number.
+            (r#"{"cbor":"BQ=="}"#, r#"{"cbor":"GwAAAAAAAAAF"}"#, 0),
+            (r#"{"cbor":"BQ=="}"#, r#"{"cbor":"Bg=="}"#, 1),
+            (r#"{"cbor":"BQ=="}"#, r#"{"cbor":"Gw=="}"#, 1),
         ];
         for (wanted, got, count) in pairs {
             let event = |data: &str| event("", &format!(r#","data":{data}"#));
             assert_eq!(differences(Value, &event(wanted), &event(got)).len(), count, "{wanted} {got}");
         }
+    }
+
+    #[test]
+    fn an_empty_payload_is_an_absent_one_where_the_carrier_has_but_one_of_them() {
+        let how = How { empty_is_none: true, ..How::default() };
+        let none = event("", "");
+        for empty in [r#"{"binary":""}"#, r#"{"text":""}"#] {
+            let empty = event("", &format!(r#","data":{empty}"#));
+            assert_eq!(how_differences(&how, &none, &empty), [""; 0]);
+            assert_eq!(how_differences(&how, &empty, &none), [""; 0]);
+            assert_eq!(differences(Value, &none, &empty).len(), 1);
+            assert_eq!(differences(Value, &empty, &none).len(), 1);
+        }
+        let some = event("", r#","data":{"json":"\"\""}"#);
+        assert_eq!(how_differences(&how, &none, &some).len(), 1);
     }
 
     #[test]

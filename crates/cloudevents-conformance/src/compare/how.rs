@@ -1,6 +1,6 @@
 //! How answers are compared where comparing the text is not enough.
 
-use cloudevents_vectors::{Case, JsonComparison, TimestampComparison};
+use cloudevents_vectors::{Case, Expected, JsonComparison, Outcome, TimestampComparison};
 use serde_json::Value;
 
 use crate::tree::json::{self, Json, Kind};
@@ -19,7 +19,12 @@ pub(crate) struct How {
     pub(super) timestamps: Vec<String>,
     /// What the testee reports beyond the specification: only this is compared of `losses`, `repairs` and `notes`.
     pub(super) reports: Vec<String>,
+    /// Whether the carrier cannot distinguish a payload of no bytes from no payload.
+    pub(super) empty_is_none: bool,
 }
+
+/// The bindings whose messages in binary mode always have a body, if an empty one.
+const ALWAYS_A_BODY: [&str; 5] = ["http", "amqp", "rabbitmq", "mqtt5", "nats"];
 
 impl How {
     /// Creates it for a case. With `text`, times are compared by their text, whatever the case requires.
@@ -30,7 +35,22 @@ impl How {
             attributes.filter(|(_, attribute)| attribute.get("type").is_some_and(|name| name == TIMESTAMP));
         let timestamps = stated.map(|(name, _)| name.clone()).collect();
         let timestamp = if text { TimestampComparison::Text } else { case.compare.timestamp };
-        How { json: case.compare.json, timestamp, timestamps, reports: reports.to_vec() }
+        How {
+            json: case.compare.json,
+            timestamp,
+            timestamps,
+            reports: reports.to_vec(),
+            empty_is_none: Self::reads_octets(case),
+        }
+    }
+
+    /// Whether the case reads a message in binary mode of a binding where the payload is the body.
+    fn reads_octets(case: &Case) -> bool {
+        let via = case.request.get("via").and_then(Value::as_str);
+        let binary = |outcome: &Outcome| matches!(&outcome.expected, Expected::Result(result) if result.get("mode").is_some_and(|mode| mode == "binary"));
+        case.op() == Some("decode")
+            && via.is_some_and(|via| ALWAYS_A_BODY.contains(&via))
+            && case.expect.iter().any(binary)
     }
 
     /// Whether two values are timestamps of one instant, and that is what counts.

@@ -325,7 +325,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         });
     }),
-    Mutant::of_request("text-after-the-document-ignored", &["json"], Base, |request| {
+    Mutant::of_request("text-after-the-document-ignored", &["json"], Strict, |request| {
         text(request, |text| {
             let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
             let first = values.next()?.ok()?;

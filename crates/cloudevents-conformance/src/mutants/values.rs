@@ -221,7 +221,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer("letter-case-of-values-lost", &["http", "kafka", "core"], Base, |_, answer| {
         attribute_text(answer, |_, _, value| Some(value.to_lowercase()));
     }),
-    Mutant::of_answer("uri-normalised", &["core"], Base, |_, answer| {
+    Mutant::of_answer("uri-normalised", &["core"], Verbatim, |_, answer| {
         let value =
             answer["result"]["value"].as_str().filter(|text| text.contains("://")).map(str::to_lowercase);
         if let Some(value) = value {
