@@ -26,6 +26,8 @@ mod kafka;
 mod large;
 #[cfg(feature = "mqtt")]
 mod mqtt;
+#[cfg(feature = "tls")]
+mod mtls;
 #[cfg(feature = "nats")]
 mod nats;
 mod network;
