@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use cloudevents_vectors::Revision;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
@@ -14,6 +15,8 @@ use crate::tree::json::Json;
 pub(crate) struct Conversation<'t> {
     testee: &'t mut dyn Testee,
     seq: u64,
+    /// What every request says of the revisions that it is judged by.
+    spec: Option<Value>,
     broken: bool,
     /// Why the testee could not be restarted. It is not restarted again.
     lost: Option<Breakdown>,
@@ -32,7 +35,13 @@ pub(crate) struct Exchange {
 
 impl<'t> Conversation<'t> {
     pub(crate) fn new(testee: &'t mut dyn Testee) -> Self {
-        Conversation { testee, seq: 0, broken: false, lost: None }
+        Conversation { testee, seq: 0, spec: None, broken: false, lost: None }
+    }
+
+    /// Names the revisions in every request, if some were named.
+    pub(crate) fn judged_by(mut self, revisions: Option<&[Revision]>) -> Self {
+        self.spec = revisions.map(|named| named.iter().copied().map(Revision::as_str).collect());
+        self
     }
 
     /// Starts the testee.
@@ -51,7 +60,7 @@ impl<'t> Conversation<'t> {
 
     /// Sends a request with a number of choice.
     pub(crate) fn run_as(&mut self, seq: u64, members: &Map<String, Value>) -> Exchange {
-        let sent = line(seq, members);
+        let sent = line(seq, self.spec.as_ref(), members);
         if let Err(breakdown) = self.mend() {
             return Exchange { sent, received: None, answer: Err(breakdown) };
         }
@@ -98,13 +107,16 @@ impl<'t> Conversation<'t> {
 
 /// Writes a request as one line: command and sequence number, then the members sorted by name, so that every build
 /// writes the same line for the same request.
-fn line(seq: u64, members: &Map<String, Value>) -> String {
+fn line(seq: u64, spec: Option<&Value>, members: &Map<String, Value>) -> String {
     let mut line = format!("{{\"cmd\":\"run\",\"seq\":{seq}");
-    let members: BTreeMap<_, _> =
-        members.iter().filter(|(name, _)| *name != "cmd" && *name != "seq").collect();
+    let members = members.iter().map(|(name, value)| (name.as_str(), value));
+    let members: BTreeMap<_, _> = members
+        .filter(|(name, _)| *name != "cmd" && *name != "seq")
+        .chain(spec.map(|spec| ("spec", spec)))
+        .collect();
     for (name, value) in members {
         // Writing to a string cannot fail.
-        let _ = write!(line, ",{}:{value}", Value::from(name.as_str()));
+        let _ = write!(line, ",{}:{value}", Value::from(name));
     }
     line.push('}');
     line
@@ -125,7 +137,11 @@ mod tests {
     #[test]
     fn a_request_is_one_line_of_json() {
         let members = json!({"op": "name", "text": "a\nb", "seq": 7, "\"": [1.5]});
-        let line = line(2, members.as_object().unwrap());
-        assert_eq!(line, r#"{"cmd":"run","seq":2,"\"":[1.5],"op":"name","text":"a\nb"}"#);
+        let sent = |spec: Option<&Value>| line(2, spec, members.as_object().unwrap());
+        assert_eq!(sent(None), r#"{"cmd":"run","seq":2,"\"":[1.5],"op":"name","text":"a\nb"}"#);
+        assert_eq!(
+            sent(Some(&json!(["1.0.2"]))),
+            r#"{"cmd":"run","seq":2,"\"":[1.5],"op":"name","spec":["1.0.2"],"text":"a\nb"}"#
+        );
     }
 }

@@ -29,7 +29,7 @@ pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};
 pub use report::{
     AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Summary,
-    Tally, TerminalReport, html, markdown,
+    Tally, TerminalReport, badge, html, markdown,
 };
 pub use run::{CaseReport, RunError, Start, run};
 pub use selection::Selection;

@@ -67,7 +67,7 @@ pub fn run(
     testee: &mut dyn Testee,
     reporter: &mut dyn Reporter,
 ) -> Result<Summary, RunError> {
-    let mut conversation = Conversation::new(testee);
+    let mut conversation = Conversation::new(testee).judged_by(selection.named_revisions());
     let (implementation, capabilities) = conversation
         .start()
         .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: conversation.diagnostics() })?;

@@ -141,6 +141,11 @@ impl Selection {
         self.verbatim && case.has_flag(Flag::Verbatim)
     }
 
+    /// The revisions that were named.
+    pub(crate) fn named_revisions(&self) -> Option<&[Revision]> {
+        self.revisions.as_deref()
+    }
+
     /// The revisions to judge by.
     pub(crate) fn judged_by<'a>(&'a self, claimed: &'a [Revision]) -> &'a [Revision] {
         self.revisions.as_deref().unwrap_or(claimed)

@@ -14,6 +14,23 @@ fn this_toolkit_conforms() {
 }
 
 #[test]
+fn this_toolkit_conforms_to_the_release() {
+    let ran = ce(&[
+        "conformance",
+        "run",
+        "amqp/**",
+        "core/**",
+        "--revision",
+        "1.0.2",
+        "--profile",
+        "may",
+        "--drafts",
+    ]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.err.contains(" passed, 0 failed"), "{}", ran.err);
+}
+
+#[test]
 fn official_material_is_imported() {
     let kit = file(
         "literals.yaml",
@@ -30,7 +47,7 @@ fn official_material_is_imported() {
 #[test]
 fn a_program_is_tested() {
     let testee = format!("'{}' testee", env!("CARGO_BIN_EXE_ce"));
-    let junit = file("report.xml", "");
+    let (junit, badge) = (file("report.xml", ""), file("badge.json", ""));
     let ran = ce(&[
         "conformance",
         "run",
@@ -39,12 +56,15 @@ fn a_program_is_tested() {
         &testee,
         "--junit",
         junit.to_str().unwrap(),
+        "--badge",
+        badge.to_str().unwrap(),
         "--output",
         "pretty",
     ]);
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.starts_with("cloudevents-kit "), "{}", ran.out);
     assert!(fs::read_to_string(&junit).unwrap().starts_with("<?xml"));
+    assert!(fs::read_to_string(&badge).unwrap().contains(r#""color":"brightgreen""#));
     let ran = ce(&["conformance", "run", "--smoke", "--testee", &testee]);
     let sound = ran.lines().iter().all(|check| check["fault"].is_null());
     assert_eq!(ran.status, i32::from(!sound), "{}", ran.out);

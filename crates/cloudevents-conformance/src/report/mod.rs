@@ -1,5 +1,6 @@
 //! Reports of a run.
 
+mod badge;
 mod junit;
 mod matrix;
 mod ndjson;
@@ -11,6 +12,7 @@ use std::io;
 
 use crate::run::{CaseReport, Start};
 
+pub use badge::badge;
 pub use junit::JunitReport;
 pub use matrix::{html, markdown};
 pub use ndjson::NdjsonReport;

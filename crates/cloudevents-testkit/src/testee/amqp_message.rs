@@ -31,6 +31,8 @@ pub(crate) fn write(
     formats: &Formats,
 ) -> Result<Result<(Json, Losses), String>, Error> {
     let separator = match to.get("options").and_then(|options| options.get("separator")) {
+        // The release has no other.
+        None if is_judged_by_the_release(to) => Separator::Colon,
         None => Separator::default(),
         Some(Json::String(text)) if text == "_" => Separator::Underscore,
         Some(Json::String(text)) if text == ":" => Separator::Colon,
@@ -47,6 +49,12 @@ pub(crate) fn write(
     let with = Encoding::new(mode).with_separator(separator);
     let (message, losses) = cloudevents_amqp::encode(one(events)?, with)?;
     Ok(Ok((written(&message), losses)))
+}
+
+/// Whether the request is judged by release 1.0.2 alone.
+fn is_judged_by_the_release(to: &Json) -> bool {
+    let named = to.get("spec").and_then(Json::as_array);
+    named.is_some_and(|named| named.iter().all(|revision| revision == "1.0.2"))
 }
 
 fn body(body: Option<&Json>) -> Result<Body, Error> {

@@ -33,7 +33,11 @@ pub(crate) fn transcode(request: &Json) -> Result<Answer, Error> {
         Ok(came) => came,
         Err(unsupported) => return Ok(Answer::Unsupported(unsupported)),
     };
-    Ok(match write(side("to")?, &came.events.value)? {
+    let mut to = side("to")?.clone();
+    if let (Some(members), Some(spec)) = (to.as_object_mut(), request.get("spec")) {
+        members.insert("spec".into(), spec.clone());
+    }
+    Ok(match write(&to, &came.events.value)? {
         Ok((message, losses)) => {
             if request.get("exact").and_then(Json::as_bool) == Some(true) {
                 losses.clone().exact()?;

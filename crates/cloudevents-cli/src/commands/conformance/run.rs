@@ -11,7 +11,7 @@ use crate::{
 use clap::Args;
 use cloudevents_conformance::{
     CaseReport, ChildTestee, Finding, InProcess, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError,
-    RunRecord, Start, Summary, TerminalReport, Testee, html, run as run_suite, smoke,
+    RunRecord, Start, Summary, TerminalReport, Testee, badge, html, run as run_suite, smoke,
 };
 use cloudevents_testkit::testee;
 use std::{
@@ -61,6 +61,9 @@ pub(crate) struct Run {
     /// Also write an HTML report to this file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also write the data of a badge to this file, for the endpoint badges of shields.io.
+    #[arg(long, value_name = "FILE")]
+    badge: Option<PathBuf>,
     /// Also write every result to this file, one JSON object per line, for `ce conformance report` and `diff`.
     #[arg(long, value_name = "FILE")]
     ndjson: Option<PathBuf>,
@@ -141,6 +144,9 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     if let Some(mut file) = page {
         let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(Failure::usage)?;
         file.write_all(html(&[record], &suite).as_bytes())?;
+    }
+    if let Some(path) = &command.badge {
+        created(path)?.write_all(badge(&summary).as_bytes())?;
     }
     if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
         let text = KnownFailing::updated(&listed, &ran.into_inner())
