@@ -65,18 +65,22 @@ container.sasl_server_mechanisms.enable_anonymous();
 container.options.sender_options = { treat_modified_as_released: false };
 container.options.receiver_options = { credit_window: 500, autoaccept: false };
 
+let dynamic = 0;
 container.on('sender_open', ({ sender }) => {
-  sender.set_source({ address: sender.source.address });
-  queue(sender.source.address).consumers.set(sender, { given: 0, unsettled: new Map() });
+  // An address of its own, for replies.
+  const address = sender.source.dynamic ? `dynamic-${dynamic++}` : sender.source.address;
+  sender.set_source({ address, dynamic: sender.source.dynamic });
+  sender.node = address;
+  queue(address).consumers.set(sender, { given: 0, unsettled: new Map() });
 });
 container.on('receiver_open', ({ receiver }) => receiver.set_target({ address: receiver.target.address }));
-container.on('sendable', ({ sender }) => queue(sender.source.address).give());
+container.on('sendable', ({ sender }) => queue(sender.node).give());
 container.on('message', ({ receiver, delivery, message }) => {
   queue(receiver.target.address).put(message);
   delivery.accept();
 });
 for (const [event, comesAgain] of [['accepted', false], ['rejected', false], ['released', true], ['modified', true]]) {
-  container.on(event, ({ sender, delivery }) => queue(sender.source.address).settled(sender, delivery, comesAgain));
+  container.on(event, ({ sender, delivery }) => queue(sender.node).settled(sender, delivery, comesAgain));
 }
 
 // Later, for the settlements that came with it are told after it.
