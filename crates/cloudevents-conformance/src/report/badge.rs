@@ -7,8 +7,8 @@ use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// A run that fails says so. One that passes shows the known failures beside what passed, and what the testee does not claim is left out: the badge
-/// of a testee that claims little is small, not red.
+/// It is red for a run that fails, yellow for one that passes with known failures, and green otherwise. What the testee does not claim is not
+/// counted.
 ///
 /// ```
 /// use cloudevents_conformance::{Summary, Verdict, badge};
