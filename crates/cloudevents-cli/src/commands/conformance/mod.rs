@@ -23,7 +23,7 @@ use std::{fmt, path::Path};
 /// Test any implementation against the published vectors.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Conformance {
-    Run(run::Run),
+    Run(Box<run::Run>),
     List(list::List),
     Show(show::Show),
     Coverage(coverage::Coverage),
