@@ -90,8 +90,8 @@ pub(super) struct Link {
     others: std::sync::Mutex<Others>,
     /// One link is attached at a time.
     attaching: Mutex<()>,
-    /// The link for replies, if there were requests.
-    replies: Mutex<Option<Arc<Replies>>>,
+    /// The link for replies, if there were requests, or why there is none.
+    replies: Mutex<Option<Result<Arc<Replies>, Error>>>,
     /// Runs something with the session in the task that owns it.
     jobs: mpsc::Sender<Job>,
     /// How long attaching a link may take.
@@ -201,13 +201,27 @@ impl Link {
     /// Returns the link for replies, and attaches it if necessary.
     pub(super) async fn replies(&self, decoding: &DecodeOptions) -> Result<Arc<Replies>, Error> {
         let mut place = self.replies.lock().await;
-        if let Some(replies) = place.as_ref().filter(|replies| !replies.have_ended()) {
-            return Ok(Arc::clone(replies));
+        match place.as_ref() {
+            Some(Ok(replies)) if !replies.have_ended() => return Ok(Arc::clone(replies)),
+            Some(Err(error)) => return Err(error.clone()),
+            _ => {}
         }
         let decoding = decoding.clone();
         let attached =
-            self.with_session(|connected| Replies::attach(&mut connected.session, decoding).boxed()).await?;
-        Ok(Arc::clone(place.insert(Arc::new(attached))))
+            self.with_session(|connected| Replies::attach(&mut connected.session, decoding).boxed()).await;
+        match attached {
+            Ok(replies) => {
+                let replies = Arc::new(replies);
+                *place = Some(Ok(Arc::clone(&replies)));
+                Ok(replies)
+            }
+            // Another attempt would not help, and the session may have ended.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                *place = Some(Err(error.clone()));
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs this in the task that owns the session.

@@ -40,7 +40,8 @@ impl Replies {
             .attach(session)
             .await;
         let none = |error: Error| match error.kind() {
-            ErrorKind::Disconnected => error,
+            // RabbitMQ 3 ends the session for it.
+            ErrorKind::Disconnected if !error.detail().starts_with("amqp:not-implemented") => error,
             _ => Error::new(ErrorKind::Unsupported)
                 .with_detail("the broker makes no address for replies")
                 .with_source(error)
