@@ -337,7 +337,8 @@ def attributes_decode():
                               ("subject-uri", ("ce_uri", "https://example.com/"), "a URI")]:
         attribute = name.split("-")[0]
         topic.refuse(f"{name}-type", f"A {attribute} that is {held} is refused", ["PROTO-2.4-b", "CE-Type-System-m"],
-                     proto(attr(**{attribute: value})), attribute, traps=["P4"])
+                     proto(attr(**{attribute: value})), attribute,
+                     **({"others": [result(tagged(subject=("String", value[1])))], "policy": True} if name == "subject-uri" else {}), traps=["P4"])
     for name, value in [("above", 2147483648), ("below", (1 << 64) - 2147483649), ("32-bits", 4294967295), ("wraps-to-zero", 4294967296)]:
         cut = (value + (1 << 31)) % (1 << 32) - (1 << 31)
         topic.refuse(f"integer-{name}", "A number outside the range of Integer is refused, or cut to 32 bits as protobuf has it",
@@ -408,8 +409,11 @@ def timestamps():
                 proto(attr(comexampleext=("ce_timestamp", (1522949460, 0)))), losses=["comexampleext"], policy=True, others=[REFUSED])
     for name, text in [("year-zero", "0000-12-31T23:59:59Z"), ("offset-to-year-zero", "0001-01-01T00:00:00+00:01"),
                        ("leap-second-at-the-end", "9999-12-31T23:59:60Z")]:
+        # The second before a leap second, where it ends.
+        before = [(253402300799, nanos) for nanos in (0, 999000000, 999999000, 999999999)] if name == "leap-second-at-the-end" else []
         topic.write(f"encode-{name}", "A time that a Timestamp has no room for is left out, which is a loss, or refused",
-                    ["PROTO-2.1-a"], tagged(time=("Timestamp", text)), proto(), losses=["time"], policy=True, others=[REFUSED])
+                    ["PROTO-2.1-a"], tagged(time=("Timestamp", text)), proto(), losses=["time"], policy=True,
+                    others=[*({"result": {"message": body(wire(proto(attr(time=("ce_timestamp", other)))))}} for other in before), REFUSED])
 
 
 def attributes_encode():
@@ -753,9 +757,11 @@ def transcode():
               others=[to_json(',"data_base64":"CgI0Mg=="'), REFUSED], policy=True, traps=["P3"])
     translate("any-to-json-exact", "A lost type URL is refused where exactness is requested", ["PROTO-3-a"],
               document(proto(proto_data("type.googleapis.com/com.example.Order", b"\x0a\x0242"))), {"error": {"kind": "inexact"}}, exact=True,
-              others=[REFUSED], policy=True, traps=["P3"])
+              others=[REFUSED, to_json(',"datacontenttype":"application/protobuf","data_base64":"CgI0Mg=="'), to_json(',"data_base64":"CgI0Mg=="')],
+              policy=True, traps=["P3"])
     translate("time-offset-exact", "A lost offset is refused where exactness is requested", ["PROTO-2.1-a"],
-              text(',"time":"2018-04-05T18:31:00+01:00"'), {"error": {"kind": "inexact"}}, exact=True, others=[REFUSED], policy=True)
+              text(',"time":"2018-04-05T18:31:00+01:00"'), {"error": {"kind": "inexact"}}, exact=True,
+              others=[REFUSED, to_proto(proto(attr(time=("ce_timestamp", (1522949460, 0)))))], policy=True)
     translate("time-offset", "The instant of a time with an offset stays", ["PROTO-2.1-a"], text(',"time":"2018-04-05T18:31:00+01:00"'),
               to_proto(proto(attr(time=("ce_timestamp", (1522949460, 0))))), ["time"], others=[REFUSED], policy=True)
     translate("integer-to-protobuf", "A JSON number is an Integer", ["PROTO-2.4-b"], text(',"comexampleext":-5'),
@@ -798,7 +804,7 @@ def media_types():
     found = lambda mode, *events: [result(*events, mode=mode, format="protobuf")]
     topic.add("decode", "The media type of the format marks a structured message", ["PROTO-4-a"], decode(single, wire(one)),
               found("structured", events[0]))
-    topic.add("decode-case", "Letter case of the media type does not matter", ["PROTO-4-a"],
+    topic.add("decode-case", "Letter case of the media type does not matter", ["PROTO-4-a", "SDK-Encode-Decode-f"],
               decode("Application/CloudEvents+Protobuf", wire(one)), found("structured", events[0]))
     topic.add("decode-batch", "The batch media type marks a batched message", ["PROTO-5.2-a", "PROTO-5-a"], decode(batch_type, batched),
               found("batched", *events))

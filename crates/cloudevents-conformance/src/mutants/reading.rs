@@ -426,7 +426,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
         }
     }),
-    Mutant::of_request("trailing-bytes-ignored", &["cbor", "avro", "avro-compact"], Base, |request| {
+    Mutant::of_request("trailing-bytes-ignored", &["cbor", "avro", "avro-compact"], Strict, |request| {
         let trailing = request["op"] == "decode"
             && !matches!(reads_via(request), "http" | "kafka" | "amqp" | "json" | "xml" | "protobuf");
         if let Some(message) = message(request).filter(|_| trailing)
