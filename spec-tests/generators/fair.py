@@ -50,7 +50,7 @@ BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
 BEYOND = re.compile(r"rabbitmq/native-values/too-large$")
 
 # A URI that native types may write in another way: with a host in lower case, or with the path that it does not have.
-NORMALISED = re.compile(r'"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"')
+NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"')
 
 # The order of the members of a case.
 ORDER = ["id", "title", "clauses", "level", "revisions", "draft", "validity", "flags", "traps", "policy", "disputed", "request", "expect", "compare", "note"]
@@ -456,7 +456,7 @@ def flags(one):
         found.add("hostile")
     if any(unusual(match) for match in times_kept(one)):
         found.add("verbatim")
-    if one["request"]["op"] in ("decode", "encode", "transcode", "parse") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
+    if one["request"]["op"] in ("decode", "encode", "transcode", "parse", "upgrade") and not refused(one) and NORMALISED.search(json.dumps(one["request"])):
         found.add("verbatim")
     return sorted(found)
 

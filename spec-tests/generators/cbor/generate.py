@@ -354,7 +354,7 @@ def attributes_decode():
     topic.refuse("source-invalid", "A source that is no URI-reference is refused", ["CE-source-b"], doc(source=uri("a b")), "source")
     topic.refuse("control-character", "A String with a control character is refused", ["CE-Type-System-f"], doc({"subject": "a\x07"}), "subject")
     for name, key in [("upper-case-name", "MyExt"), ("empty-name", ""), ("data-base64", "data_base64")]:
-        topic.refuse(name, f"`{key}` is no attribute name", ["CE-Naming-a"], doc({key: "a"}), key or None)
+        topic.refuse(name, f"`{key}` is no attribute name", ["CE-Naming-a" if key else "CE-Naming-c"], doc({key: "a"}), key or None)
     for name, key, what in [("bytes", b"comexampleext", "a byte string"), ("integer", 1, "an integer"), ("tagged", CBORTag(32, "comexampleext"), "a tagged text")]:
         topic.refuse(f"key-{name}", f"A key that is {what} is refused", ["CBOR-3-c"], pairs(*members(), (key, "a")))
     for name, member, last in [("id", ("id", "A-1002"), tagged(id="A-1002")), ("extension", ("comexampleext", 2), tagged(comexampleext=("Integer", 2))),

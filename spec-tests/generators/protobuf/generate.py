@@ -362,7 +362,7 @@ def attributes_decode():
                  proto(attr(datacontenttype=("ce_string", "xyz"))), "datacontenttype")
     topic.refuse("upper-case-name", "An upper-case name in the map is refused", ["CE-Naming-a", "CE-Extension-b"],
                  proto(attr(MyExt=("ce_string", "a"))), "MyExt")
-    topic.refuse("empty-name", "An empty name in the map is refused", ["CE-Naming-a"], MINIMAL + entry("", field(3, b"a")))
+    topic.refuse("empty-name", "An empty name in the map is refused", ["CE-Naming-c"], MINIMAL + entry("", field(3, b"a")))
     topic.refuse("underscore-name", "The field's name spec_version is no attribute name", ["CE-Naming-a", "CE-Extension-b"],
                  proto(attr(spec_version=("ce_string", "1.0"))), "spec_version")
     topic.refuse("data-name", "No attribute is called data", ["CE-Extension-b"], proto(attr(data=("ce_string", "a"))), "data",
