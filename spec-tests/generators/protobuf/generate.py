@@ -740,7 +740,7 @@ def transcode():
     translate("json-data-to-text", "A JSON payload without a content type becomes text_data under application/json",
               ["PROTO-3-d", "PROTO-3-e", "CE-datacontenttype-d"], text(',"data":{"order": 42}'),
               to_proto(proto(both(json_ct, text_data('{"order": 42}')))), [], exact=True, traps=["P1"], level="SHOULD",
-              others=[to_proto(proto(both(json_ct, text_data(text)))) for text in fair.spellings('{"order": 42}')[1:]])
+              others=[to_proto(proto(both(json_ct, other))) for other in [*map(text_data, fair.spellings('{"order": 42}')[1:]), binary_data(b'{"order": 42}')]])
     translate("text-to-json-data", "text_data under a JSON content type becomes a JSON payload, not a string", ["PROTO-3-d"],
               document(proto(both(json_ct, text_data('{"order":42}')))), to_json(',"datacontenttype":"application/json","data":{"order":42}'), [],
               exact=True, traps=["P1"], others=[to_json(',"datacontenttype":"application/json","data_base64":"eyJvcmRlciI6NDJ9"')])
