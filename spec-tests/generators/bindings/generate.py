@@ -527,15 +527,19 @@ def websockets():
                  [{"result": {"message": one}} for one in expect], revisions=MAIN if source == "nats" else BOTH)
     yield way
     values = Topic("websockets", "data", "Payloads of JSON documents")
+    # What a document holds without a content type is JSON, says the JSON format with a SHOULD.
+    implied = {"number": "SHOULD", "null": "SHOULD"}
     for name, member, data, more in (
             ("text", '"hello"', {"text": "hello"}, {"datacontenttype": "text/plain"}), ("number", "1.10", {"json": "1.10"}, {}),
             ("null", "null", {"json": "null"}, {}), ("bytes", None, {"binary": "AP8="}, {"datacontenttype": "image/png"})):
         attributes, same = {**BASE, **more}, {"compare": {"json": "double"}} if name == "number" else {}
         members = json.dumps({"specversion": "1.0", **attributes})[:-1] + (f',"data":{member}}}' if member else ',"data_base64":"AP8="}')
-        values.case(f"decode-{name}", "The payload of a document is read", ["WS-3.1-a"], decode("websockets", frame(members.encode())),
-                    read("structured", event(attributes, data), form="json"), **same)
-        values.case(f"encode-{name}", "A payload is written into a document", ["WS-3.1-a"],
-                    encode("websockets", "structured", event(attributes, data), format="json"), {"result": {"message": frame(members.encode())}}, **same)
+        level = implied.get(name, "MUST")
+        values.case(f"decode-{name}", "The payload of a document is read", [*(["JSON-3.1.2-j"] if name in implied else []), "WS-3.1-a"],
+                    decode("websockets", frame(members.encode())), read("structured", event(attributes, data), form="json"), level=level, **same)
+        values.case(f"encode-{name}", "A payload is written into a document", [*(["JSON-3.1.1-g"] if name in implied else []), "WS-3.1-a"],
+                    encode("websockets", "structured", event(attributes, data), format="json"), {"result": {"message": frame(members.encode())}},
+                    level=level, **same)
     yield values
 
 
