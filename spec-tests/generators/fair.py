@@ -49,6 +49,10 @@ BEHIND = re.compile(r"avro(?:-compact)?/.*/(?:trailing-bytes|two-datums)$")
 # An integer out of range that comes in a native type: the range binds those who write it.
 BEYOND = re.compile(r"rabbitmq/native-values/too-large$")
 
+# "Implementations MUST include appropriate pad characters at the end of encoded data" (RFC 4648, section 3.2): those who encode.
+# What those who decode do without them is left open.
+UNPADDED = re.compile(r"core/types-binary/(?:unpadded|too-little-padding)$")
+
 # A URI that native types may write in another way: with a host in lower case, or with the path that it does not have.
 NORMALISED = re.compile(r'"(?!http)[Hh][Tt][Tt][Pp][Ss]?://|"https?://(?:[^/"\\?#]*[A-Z][^"\\]*|[^/"\\?#]+)\\*"')
 
@@ -448,7 +452,7 @@ def flags(one):
         found.add("producer-rule")
     if refused(one) and any(REQUIRED - event["attributes"].keys() for event in one["request"].get("events", [])):
         found.add("producer-rule")
-    if reads and refused(one) and (UNVERIFIED.match(one["id"]) or BEHIND.match(one["id"])) or BEYOND.match(one["id"]):
+    if reads and refused(one) and (UNVERIFIED.match(one["id"]) or BEHIND.match(one["id"])) or BEYOND.match(one["id"]) or UNPADDED.match(one["id"]):
         found.add("producer-rule")
     if reads and refused(one) and extends_json(one["request"].get("from", one["request"])):
         found.add("producer-rule")

@@ -353,7 +353,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             request["text"] = json!(text.replace("-02-29", "-02-28").replace("-02-30", "-02-28"));
         }
     }),
-    Mutant::of_request("base64-text-without-padding", &["core"], Base, |request| {
+    Mutant::of_request("base64-text-without-padding", &["core"], Strict, |request| {
         if is_op(request, "parse") && request["type"] == "Binary" {
             let mut text = request["text"].as_str().unwrap_or_default().to_owned();
             while !text.is_empty() && !text.len().is_multiple_of(4) {
