@@ -42,6 +42,8 @@ impl Replies {
         let none = |error: Error| match error.kind() {
             // RabbitMQ 3 ends the session for it.
             ErrorKind::Disconnected if !error.detail().starts_with("amqp:not-implemented") => error,
+            // It may have one later.
+            _ if error.detail().starts_with("amqp:resource-limit-exceeded") => error,
             _ => Error::new(ErrorKind::Unsupported)
                 .with_detail("the broker makes no address for replies")
                 .with_source(error)

@@ -5,14 +5,10 @@
 
 use crate::broker::{Topic, event, next, number, soon};
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver};
-use cloudevents_testkit::kafka::Broker;
+use cloudevents_testkit::{kafka::Broker, kill::handled_until_killed};
 use cloudevents_transport::Receiver;
-use std::{
-    collections::BTreeMap,
-    io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Write, time::Duration};
+use tokio::task::spawn_blocking;
 
 /// The URL for the consumer's process; without it, this process is the test.
 const URL: &str = "CE_TEST_KILL_URL";
@@ -71,38 +67,12 @@ pub(crate) async fn loses_nothing(topic: Topic) {
     for round in 0..rounds {
         let events = (0..EVENTS).map(|number| round * EVENTS + number);
         soon(sender.send_all(events.map(|number| event(number, &number.to_string())))).await.unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["kill::consumer", "--exact", "--nocapture"])
-            .env(URL, &url)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
         // Killed while it works, at another point in every round.
         let until = EVENTS / 4 + (round * 37) % (EVENTS / 2);
-        let (killed, lines) = tokio::task::spawn_blocking(move || {
-            let mut lines = Vec::new();
-            let mut killed = false;
-            for line in output.lines() {
-                let Ok(line) = line else { break };
-                lines.extend(line.strip_prefix("handled ").map(str::to_owned));
-                if lines.len() == until && !killed {
-                    child.kill().unwrap();
-                    killed = true;
-                }
-            }
-            child.wait().unwrap();
-            (killed, lines)
-        })
-        .await
-        .unwrap();
-        assert!(killed, "the consumer ended by itself after {} events", lines.len());
-        for line in lines {
-            // The last line may be cut off and then look like the id of another event: it is not counted.
-            if let Ok(number) = line.parse() {
-                *handled.entry(number).or_default() += 1;
-            }
+        let consumer = url.clone();
+        let killed = spawn_blocking(move || handled_until_killed("kill::consumer", (URL, &consumer), until));
+        for id in killed.await.unwrap().unwrap() {
+            *handled.entry(id.parse().unwrap()).or_default() += 1;
         }
     }
     let mut last = open(&url).await;
