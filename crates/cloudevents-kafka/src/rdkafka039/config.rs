@@ -3,15 +3,11 @@
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, ReceiverOptions};
 use rdkafka::{
-    ClientConfig, ClientContext,
-    client::Client,
+    ClientConfig,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 const PORT: u16 = 9092;
 
@@ -116,80 +112,6 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// The errors that a client reports while it connects. A metadata request to librdkafka only fails with a
-/// timeout.
-#[derive(Default)]
-pub(super) struct Refusals(Mutex<Heard>);
-
-#[derive(Default)]
-struct Heard {
-    /// The last refusal of a user or a certificate.
-    refused: Option<(KafkaError, String)>,
-    /// Why the last connection failed; the reason contains host and port.
-    unreachable: Option<(KafkaError, String)>,
-    /// Whether all brokers are unreachable.
-    all_down: bool,
-}
-
-impl Refusals {
-    /// Records errors that concern connecting. The reason is librdkafka's and contains no passwords.
-    pub(super) fn hear(&self, error: &KafkaError, reason: &str) {
-        use RDKafkaErrorCode as Code;
-        let mut heard = self.heard();
-        let this = || Some((error.clone(), reason.to_owned()));
-        match error.rdkafka_error_code() {
-            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => heard.refused = this(),
-            Some(Code::BrokerTransportFailure | Code::Resolve) => heard.unreachable = this(),
-            Some(Code::AllBrokersDown) => heard.all_down = true,
-            _ => {}
-        }
-    }
-
-    /// Waits until a broker has responded with metadata for this topic, or for the cluster. Fails at once,
-    /// with host and port, when every host refuses the connection, or a broker refuses the user.
-    ///
-    /// Blocks, and calls `serve` regularly so that the client reports its events.
-    pub(super) fn connected<C: ClientContext>(
-        &self,
-        client: &Client<C>,
-        topic: Option<&str>,
-        limit: Duration,
-        serve: impl Fn(),
-    ) -> Result<(), Error> {
-        let begun = Instant::now();
-        let mut turn = TURN;
-        loop {
-            let left = limit.saturating_sub(begun.elapsed());
-            let Err(error) = client.fetch_metadata(topic, turn.min(left)) else { return Ok(()) };
-            for _ in 0..SERVED {
-                serve();
-            }
-            let mut heard = self.heard();
-            let decided = heard.refused.is_some() || (heard.all_down && heard.unreachable.is_some());
-            if decided || left <= turn {
-                let reason = heard.refused.take().or_else(|| heard.unreachable.take());
-                return Err(match reason {
-                    Some((error, reason)) => failed(error).with_detail(reason),
-                    None => failed(error),
-                });
-            }
-            drop(heard);
-            // Longer each time, for brokers that respond slowly.
-            turn = turn.saturating_mul(2);
-        }
-    }
-
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How long to wait for the first response before checking what the client reports.
-const TURN: Duration = Duration::from_millis(100);
-
-/// How many events are served before the reported errors are checked.
-const SERVED: usize = 64;
-
 /// Converts an error of rdkafka. Omits the values of settings, some of which are secret.
 #[cold]
 pub(super) fn failed(error: KafkaError) -> Error {
@@ -227,9 +149,10 @@ pub(super) fn failed(error: KafkaError) -> Error {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
             (ErrorKind::Refused, "create the topic, or check its name")
         }
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-            (ErrorKind::Refused, "check the user, the password and the option `sasl`")
-        }
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => (
+            ErrorKind::Refused,
+            "check the user, the password and the option `sasl`, or the source of tokens",
+        ),
         Some(Code::SSL) => (
             ErrorKind::Refused,
             "check that the broker speaks TLS there, and name the authority of its certificate with the option `ssl.ca.location`",

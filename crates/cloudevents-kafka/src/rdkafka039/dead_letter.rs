@@ -4,6 +4,7 @@ use super::{
     config::{default, millis},
     producer::Producer,
     record::Prepared,
+    tokens::Keeper,
 };
 use crate::{Header, Record};
 use bytes::Bytes;
@@ -53,10 +54,20 @@ pub struct DeadLetterTopic {
 
 impl DeadLetterTopic {
     /// Connects with these settings of librdkafka, and waits at most this long for a response of a broker.
-    pub async fn connect(topic: &str, mut config: ClientConfig, timeout: Duration) -> Result<Self, Error> {
+    pub async fn connect(topic: &str, config: ClientConfig, timeout: Duration) -> Result<Self, Error> {
+        Self::open(topic, config, timeout, None).await
+    }
+
+    pub(super) async fn open(
+        topic: &str,
+        mut config: ClientConfig,
+        timeout: Duration,
+        tokens: Option<Arc<Keeper>>,
+    ) -> Result<Self, Error> {
         default(&mut config, "enable.idempotence", "true");
         default(&mut config, "message.timeout.ms", millis(Duration::from_secs(30)));
-        let producer = Producer::connect(config, topic.to_owned(), Bounds::default(), timeout).await?;
+        let producer =
+            Producer::connect(config, topic.to_owned(), Bounds::default(), timeout, tokens).await?;
         Ok(Self { producer, topic: topic.into() })
     }
 }

@@ -23,8 +23,8 @@ use tokio::time::{Instant, timeout_at};
 /// context and settings.
 ///
 /// The consumer must be created with `enable.auto.commit=false` and `enable.auto.offset.store=false`: only
-/// this receiver may commit. The options `config`, `prefetch`, `rebalance_wait`, `partitions`, `statistics`
-/// and `connect_timeout` have no effect here, as the consumer is already configured.
+/// this receiver may commit. The options `config`, `prefetch`, `rebalance_wait`, `partitions`, `statistics`,
+/// `tokens` and `connect_timeout` have no effect here, as the consumer is already configured.
 /// [`KafkaReceiverOptions::log`] must set what happens to rejected messages.
 ///
 /// Differences from [`receiver`](super::receiver()):

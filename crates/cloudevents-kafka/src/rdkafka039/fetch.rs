@@ -5,6 +5,7 @@ use super::{
     handover::Fetched,
     rebalance::{Group, Turn},
     record::{place, read},
+    refusals::{Refusals, is_login},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::log::Record;
@@ -42,7 +43,7 @@ impl Fetcher {
     pub(super) fn next(&self, _: &Turn<'_>) -> Step {
         match self.client.poll(Duration::ZERO) {
             Some(Ok(message)) => self.read(&message).map_or(Step::Other, Step::Message),
-            Some(Err(error)) => judge(error),
+            Some(Err(error)) => judge(error, &self.client.context().refusals),
             None if self.client.context().was_busy() => Step::Other,
             None => Step::Nothing,
         }
@@ -53,15 +54,17 @@ impl Fetcher {
     fn read(&self, message: &BorrowedMessage<'_>) -> Option<Fetched> {
         let (number, offset) = place(message)?;
         let (partition, epoch) = self.client.context().assignment(message.topic(), number)?;
+        self.client.context().refusals.logged_in();
         let received = read(message, (partition.clone(), offset), &self.decoding);
         let size = received.size();
         Some(Fetched { epoch, size, record: Record::new(partition, offset, received).under(epoch) })
     }
 }
 
-/// Errors that the receiver returns. Those that librdkafka recovers from are logged.
+/// Errors that the receiver returns. Those that librdkafka recovers from are logged, and so are refused logins at
+/// first, because another password or token may be accepted.
 #[cold]
-fn judge(error: KafkaError) -> Step {
+fn judge(error: KafkaError, refusals: &Refusals) -> Step {
     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
     let telling = matches!(
         error.rdkafka_error_code(),
@@ -71,8 +74,6 @@ fn judge(error: KafkaError) -> Step {
                 | RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
                 | RDKafkaErrorCode::ClusterAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::Authentication
                 | RDKafkaErrorCode::InvalidTopic
                 | RDKafkaErrorCode::InvalidGroupId
                 | RDKafkaErrorCode::InvalidSessionTimeout
@@ -84,6 +85,9 @@ fn judge(error: KafkaError) -> Step {
     if fatal {
         let detail = error.to_string();
         return Step::Over(Error::new(ErrorKind::Closed).with_detail(detail).with_source(error));
+    }
+    if is_login(&error) {
+        return refusals.are_final().map_or(Step::Other, Step::Error);
     }
     if telling { Step::Error(failed(error)) } else { Step::Other }
 }

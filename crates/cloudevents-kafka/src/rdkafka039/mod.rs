@@ -35,6 +35,9 @@
 //! | limits | Records in flight are bounded. At the bound, sending waits for reports; a dropped future sends nothing. *`client::what_is_under_way_is_bounded_and_dropping_who_waits_sends_nothing`* |
 //! | size | A record that exceeds `message.max.bytes` of the client or the topic is an error of kind `too-large` and blocks no other. *`client::what_is_too_large_is_refused_and_blocks_nothing`* |
 //! | dropping | A dropped sender still delivers what it has accepted; closing waits for that. *`client::a_sender_that_is_dropped_sends_what_it_has`, `contract::a_closed_sender_declines`* |
+//! | **Both** | |
+//! | refused logins | Opening fails at once. Later, logins are tried again; after five minutes of refusals, messages that are not delivered fail with kind `refused`, and so does `next`. *`real::security`; the five minutes: unit tests of `refusals`* |
+//! | tokens | With SASL OAUTHBEARER, a source of tokens is called before a client is opened, again before its token expires, and when a broker refuses it. *`real::security::tokens::tokens_are_renewed_before_they_expire`, `a_token_that_is_refused_later_is_replaced`, `a_token_that_the_broker_declines_is_refused`* |
 //! | **Receiving** | |
 //! | at least once | Only the watermark is committed: everything before it is settled. After a crash, uncommitted messages are delivered again: at most those settled within `commit_interval`, and those in flight. *`kill::a_consumer_that_is_killed_loses_nothing`* |
 //! | order | Within a partition, messages are delivered in order; a redelivered message comes after those delivered in between. *`contract::order_is_kept`, `for_each_is_concurrent_and_keeps_order`* |
@@ -78,7 +81,9 @@ mod rebalance;
 mod received;
 mod receiver;
 mod record;
+mod refusals;
 mod sender;
+mod tokens;
 
 pub use config::refuses_message;
 pub use control::KafkaControl;
@@ -90,3 +95,4 @@ pub use received::ReceivedRecord;
 pub use receiver::{KafkaReceiver, KafkaReceiverOptions, receiver};
 pub use record::{ProducerRecordExt, RecordExt, decode, decode_message, record};
 pub use sender::{KafkaSender, KafkaSenderOptions, sender};
+pub use tokens::{BearerToken, BearerTokens};

@@ -1,13 +1,16 @@
 //! A producer with its own thread, and its records in flight.
 
 use super::{
-    config::{self, Refusals, failed},
+    config::{self, failed},
     record::Prepared,
+    refusals::{Refusals, is_login},
+    tokens::{self, Keeper},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Bounds, Connectivity, InFlight, Outcome, Permit, Receipt, Reporter, Resolver};
 use rdkafka::{
     ClientConfig, ClientContext,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::Message as _,
@@ -62,10 +65,12 @@ impl Producer {
         topic: String,
         in_flight: Bounds,
         timeout: Duration,
+        tokens: Option<Arc<Keeper>>,
     ) -> Result<Self, Error> {
         let kib = config.get("queue.buffering.max.kbytes").and_then(|kib| kib.parse().ok());
         let queue = kib.unwrap_or(usize::MAX).saturating_mul(1024);
-        let client: Client = config.create_with_context(Reports::default()).map_err(failed)?;
+        let client: Client =
+            config.create_with_context(Reports { tokens, ..Reports::default() }).map_err(failed)?;
         let client = Arc::new(client);
         let signals = Arc::<Signals>::default();
         let (connected, answer) = oneshot::channel();
@@ -271,6 +276,7 @@ struct Pending {
 struct Reports {
     refusals: Refusals,
     state: State,
+    tokens: Option<Arc<Keeper>>,
 }
 
 /// Tracks the state of the connection. librdkafka reconnects by itself. It reports when no broker can be
@@ -292,6 +298,7 @@ impl Reports {
         if !self.state.connected.load(Ordering::Relaxed) && !self.state.connected.swap(true, Ordering::AcqRel)
         {
             self.state.reporter.connected(None);
+            self.refusals.logged_in();
         }
     }
 
@@ -303,6 +310,12 @@ impl Reports {
 }
 
 impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        tokens::requested(self.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         config::log(level, facility, message);
     }
@@ -310,6 +323,13 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "the Kafka producer is in trouble");
         self.refusals.hear(&error, reason);
+        if is_login(&error) {
+            tokens::refused(self.tokens.as_ref());
+            self.is_lost(&failed(error.clone()).with_detail(reason.to_owned()));
+            if let Some(error) = self.refusals.are_final() {
+                self.state.reporter.failed(&error);
+            }
+        }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
                 self.is_lost(&failed(error).with_detail(reason.to_owned()))
@@ -340,7 +360,7 @@ impl ProducerContext for Reports {
                 }
                 Ok(receipt)
             }
-            Err((error, _)) => Err(failed(error.clone())),
+            Err((error, _)) => Err(self.refusals.explain(failed(error.clone()))),
         };
         resolver.resolve(result);
     }

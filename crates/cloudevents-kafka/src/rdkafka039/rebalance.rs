@@ -1,9 +1,11 @@
 //! Handles rebalances of a consumer group.
 
 use super::{
-    config::{self, Refusals},
+    config,
     control::Latest,
     handover::{Fetched, Handover},
+    refusals::{Refusals, is_login},
+    tokens::{self, Keeper},
 };
 use cloudevents_transport::{
     Partition,
@@ -11,6 +13,7 @@ use cloudevents_transport::{
 };
 use rdkafka::{
     ClientContext, Offset, Statistics, TopicPartitionList,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol},
     error::{KafkaError, RDKafkaErrorCode},
@@ -49,6 +52,7 @@ pub(super) struct Group {
     /// Why there is no connection.
     pub(super) refusals: Refusals,
     pub(super) statistics: Latest,
+    pub(super) tokens: Option<Arc<Keeper>>,
 }
 
 /// The right to poll.
@@ -137,6 +141,7 @@ impl Group {
             deferred: Mutex::default(),
             refusals: Refusals::default(),
             statistics: Latest::default(),
+            tokens: None,
         }
     }
 
@@ -307,6 +312,13 @@ impl Group {
 }
 
 impl ClientContext for Group {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.busy.store(true, Ordering::Release);
+        tokens::requested(self.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.busy.store(true, Ordering::Release);
         config::log(level, facility, message);
@@ -321,6 +333,9 @@ impl ClientContext for Group {
         self.busy.store(true, Ordering::Release);
         tracing::warn!(%error, reason, "the Kafka consumer is in trouble");
         self.refusals.hear(&error, reason);
+        if is_login(&error) {
+            tokens::refused(self.tokens.as_ref());
+        }
     }
 }
 

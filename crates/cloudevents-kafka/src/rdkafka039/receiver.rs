@@ -9,6 +9,7 @@ use super::{
     handover::{Handover, ended},
     position::Position,
     rebalance::Group,
+    tokens::{BearerTokens, Keeper},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
@@ -58,6 +59,9 @@ pub struct KafkaReceiverOptions {
     pub statistics: Option<Duration>,
     /// How long the first response of a broker may take. Default: 10 seconds.
     pub connect_timeout: Duration,
+    /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
+    /// Default: none.
+    pub tokens: Option<Arc<dyn BearerTokens>>,
     /// Extra librdkafka settings. Precedence: the URL, these, our defaults. Default: none.
     pub config: ClientConfig,
 }
@@ -73,6 +77,7 @@ impl Default for KafkaReceiverOptions {
             partitions: Vec::new(),
             statistics: None,
             connect_timeout: Duration::from_secs(10),
+            tokens: None,
             config: ClientConfig::new(),
         }
     }
@@ -120,6 +125,7 @@ impl fmt::Debug for KafkaReceiverOptions {
             .field("commit_interval", &self.commit_interval)
             .field("rebalance_wait", &self.rebalance_wait)
             .field("connect_timeout", &self.connect_timeout)
+            .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
 }
@@ -195,12 +201,14 @@ impl KafkaReceiver {
         let partitions = partitions(&endpoint, &topics, &options)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
-        let log = rejected(&endpoint, &mut options, &config).await?;
+        let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
+        let log = rejected(&endpoint, &mut options, &config, tokens.as_ref()).await?;
         consuming(&endpoint, &options, &mut config)?;
         config::understand_json(&mut options.receiver);
         let ledger = Ledger::new(log)?;
         let handover = Arc::new(Handover::new(options.prefetch));
-        let group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
+        let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
+        group.tokens = tokens;
         let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
         let waker = Arc::clone(&handover);
         client.set_nonempty_callback(move || waker.arrive());
@@ -310,6 +318,7 @@ async fn rejected(
     endpoint: &Endpoint,
     options: &mut KafkaReceiverOptions,
     config: &ClientConfig,
+    tokens: Option<&Arc<Keeper>>,
 ) -> Result<LogOptions, Error> {
     let log = options.log.clone();
     match (endpoint.option("dead-letter"), endpoint.option("reject")) {
@@ -321,7 +330,7 @@ async fn rejected(
             )),
         (None, Some("drop")) => Ok(log.dropping_rejected()),
         (Some(topic), None) if !topic.is_empty() => {
-            let sink = DeadLetterTopic::connect(topic, config.clone(), options.connect_timeout).await?;
+            let sink = DeadLetterTopic::open(topic, config.clone(), options.connect_timeout, tokens.cloned()).await?;
             Ok(log.with_sink(sink))
         }
         (Some(_), Some(_)) => Err(endpoint.invalid("the options `dead-letter` and `reject` exclude each other")),

@@ -4,6 +4,7 @@ use super::{
     config::{self, default, millis},
     producer::Producer,
     record::Prepared,
+    tokens::{BearerTokens, Keeper},
 };
 use crate::{
     Key, Record, encode_message,
@@ -46,6 +47,9 @@ pub struct KafkaSenderOptions {
     pub connect_timeout: Duration,
     /// Upper bounds for messages in flight. Default: 10,000 messages, 64 MiB.
     pub in_flight: Bounds,
+    /// A source of bearer tokens, for SASL OAUTHBEARER. It excludes a user in the URL, and needs the feature `tls`.
+    /// Default: none.
+    pub tokens: Option<Arc<dyn BearerTokens>>,
     /// Extra librdkafka settings. Precedence: the URL, these, our defaults.
     pub config: ClientConfig,
 }
@@ -59,6 +63,7 @@ impl Default for KafkaSenderOptions {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             in_flight: Bounds { messages: 10_000, ..Bounds::default() },
+            tokens: None,
             config: ClientConfig::new(),
         }
     }
@@ -80,6 +85,7 @@ impl fmt::Debug for KafkaSenderOptions {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("in_flight", &self.in_flight)
+            .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
 }
@@ -151,11 +157,17 @@ impl KafkaSender {
         let writing = Writing::new(&endpoint, options.format.clone(), formats.clone(), common.losses)?;
         let mut config = options.config.clone();
         config::from_endpoint(&endpoint, &mut config)?;
+        let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
         default(&mut config, "enable.idempotence", "true");
         default(&mut config, "message.timeout.ms", millis(options.timeout));
-        let producer =
-            Producer::connect(config, topic.as_ref().to_owned(), options.in_flight, options.connect_timeout)
-                .await?;
+        let producer = Producer::connect(
+            config,
+            topic.as_ref().to_owned(),
+            options.in_flight,
+            options.connect_timeout,
+            tokens,
+        )
+        .await?;
         tracing::debug!(%topic, "producing");
         let decoding = DecodeOptions::strict().with_formats(formats);
         Ok(Self { producer, topic, options: common, writing, key, decoding })

@@ -1,4 +1,8 @@
-//! Users and TLS, if `CE_TEST_KAFKA_SASL` and `CE_TEST_KAFKA_SASL_TLS` name listeners that require them.
+//! Users, tokens and TLS, if `CE_TEST_KAFKA_SASL`, `CE_TEST_KAFKA_OAUTH` and `CE_TEST_KAFKA_SASL_TLS` name
+//! listeners that require them.
+
+#[cfg(feature = "tls")]
+mod tokens;
 
 use super::skipped;
 use crate::broker::{Topic, event, next, number, soon};
