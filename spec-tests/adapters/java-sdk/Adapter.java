@@ -98,11 +98,11 @@ public final class Adapter {
         } else {
             throw new Unsupported("no " + via);
         }
-        result.put("events", List.of(tagged(event, String.valueOf(result.get("format")))));
+        result.put("events", List.of(tagged(event)));
         return result;
     }
 
-    static Object tagged(CloudEvent event, String format) throws Exception {
+    static Object tagged(CloudEvent event) throws Exception {
         var attributes = new LinkedHashMap<String, Object>();
         for (String name : event.getAttributeNames()) {
             if (!name.equals("specversion") && event.getAttribute(name) != null) attributes.put(name, typed(event.getAttribute(name), name));
@@ -114,8 +114,6 @@ public final class Adapter {
             shown.put("data", Map.of("json", JSON.writeValueAsString(json.getNode())));
         } else if (data != null) {
             shown.put("data", Map.of("binary", Base64.getEncoder().encodeToString(data.toBytes())));
-            // The SDK has bytes for text: in the JSON format, what is text and not base64 is told by its content.
-            if (format.equals("json") && utf8(data.toBytes()) != null) shown.put("data", Map.of("text", utf8(data.toBytes())));
         }
         return shown;
     }

@@ -5,9 +5,9 @@
 use std::io::{BufRead, Write};
 
 use base64::{engine::general_purpose::STANDARD, Engine};
-use cloudevents::binding::http::to_event;
+use cloudevents::binding::http::deserializer::Deserializer;
 use cloudevents::event::{AttributeValue, ExtensionValue};
-use cloudevents::message::{BinaryDeserializer, StructuredDeserializer};
+use cloudevents::message::{BinaryDeserializer, Encoding, MessageDeserializer, StructuredDeserializer};
 use cloudevents::{AttributesReader, AttributesWriter, Data, Event, EventBuilder, EventBuilderV03, EventBuilderV10};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde_json::{json, Map, Value};
@@ -73,8 +73,9 @@ fn decode(request: &Value) -> Result<Value, No> {
                 let octets: Vec<u8> = field[1].as_str().unwrap().trim_matches([' ', '\t']).chars().map(|c| c as u8).collect();
                 headers.append(name, HeaderValue::from_bytes(&octets).map_err(|e| refused("header")(&e))?);
             }
-            let structured = headers.get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"application/cloudevents"));
-            (to_event(&headers, body).map_err(|e| refused("message")(&e))?, structured)
+            let message = Deserializer::new(&headers, body);
+            let structured = message.encoding() == Encoding::STRUCTURED;
+            (MessageDeserializer::into_event(message).map_err(|e| refused("message")(&e))?, structured)
         }
         _ => return unsupported("no such carrier"),
     };
