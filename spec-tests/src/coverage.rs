@@ -156,13 +156,14 @@ impl fmt::Display for Tally {
 pub fn specification_documents(area: &str) -> &'static [&'static str] {
     match area {
         "core" => &["cloudevents/spec.md"],
+        "extensions" => EXTENSIONS,
         "json" => &["cloudevents/formats/json-format.md"],
         "protobuf" => &["cloudevents/formats/protobuf-format.md"],
         "avro" => &["cloudevents/formats/avro-format.md"],
         "avro-compact" => &["cloudevents/working-drafts/avro-compact-format.md"],
         "xml" => &["cloudevents/working-drafts/xml-format.md"],
         "cbor" => &["cloudevents/working-drafts/cbor-format.md"],
-        "http" => &["cloudevents/bindings/http-protocol-binding.md"],
+        "http" => &["cloudevents/bindings/http-protocol-binding.md", "cloudevents/SDK.md"],
         "kafka" => &["cloudevents/bindings/kafka-protocol-binding.md"],
         "amqp" => &["cloudevents/bindings/amqp-protocol-binding.md"],
         "mqtt" => &["cloudevents/bindings/mqtt-protocol-binding.md"],
@@ -174,3 +175,22 @@ pub fn specification_documents(area: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+const EXTENSIONS: &[&str] = &[
+    "cloudevents/extensions/README.md",
+    "cloudevents/extensions/authcontext.md",
+    "cloudevents/extensions/bam.md",
+    "cloudevents/extensions/correlation.md",
+    "cloudevents/extensions/data-classification.md",
+    "cloudevents/extensions/dataref.md",
+    "cloudevents/extensions/deprecation.md",
+    "cloudevents/extensions/distributed-tracing.md",
+    "cloudevents/extensions/expirytime.md",
+    "cloudevents/extensions/opcua.md",
+    "cloudevents/extensions/partitioning.md",
+    "cloudevents/extensions/recordedtime.md",
+    "cloudevents/extensions/sampledrate.md",
+    "cloudevents/extensions/sequence.md",
+    "cloudevents/extensions/severity.md",
+    "cloudevents/extensions/verifiability.md",
+];

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Writes the vectors of extension attributes: what their documents say of names, types and values, as far as a carrier shows it.
+
+    python3 generators/extensions/generate.py           # writes vectors/extensions/
+    python3 generators/extensions/generate.py --check   # fails when a document would change
+
+Support for an extension is OPTIONAL: an implementation that does not know it carries the attributes as any others (EXT-Usage-b).
+"""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import fair  # noqa: E402
+from table import EXTENSIONS  # noqa: E402
+
+CORE = {"time": ("Timestamp", "2018-04-05T17:31:00Z"), "id": ("String", "A-1"), "source": ("URI-reference", "/sensors/7"),
+        "type": ("String", "com.example.reading")}
+KNOWN = {*CORE, "subject", "dataschema", "datacontenttype"}
+TIMES = {"expirytime", "recordedtime", "deprecationfrom", "deprecationsunset"}
+# What only a document shows.
+IN_JSON = {"OPCUA-General-a"}
+NOTE = "A receiver that knows the extension may give it the documented type."
+
+
+def event(attributes, payload=None):
+    shown = {"specversion": "1.0", "attributes": {name: {"type": kind, "value": value} for name, (kind, value) in {**CORE, **attributes}.items()}}
+    return {**shown, "data": {"json": payload}} if payload else shown
+
+
+def header(kind, value):
+    return json.dumps(value) if kind in ("Boolean", "Integer") else value
+
+
+def document(attributes):
+    members = {"specversion": "1.0", **{name: value for name, (_, value) in {**CORE, **attributes}.items()}}
+    return {"body": {"text": json.dumps(members, ensure_ascii=False, separators=(",", ":"))}}
+
+
+def headers(attributes, payload=None):
+    fields = [["Content-Type" if name == "datacontenttype" else f"ce-{name}", header(kind, value)] for name, (kind, value) in {**CORE, **attributes}.items()]
+    return {"headers": [["ce-specversion", "1.0"], *fields], **({"body": {"text": payload}} if payload else {})}
+
+
+def read(attributes, via, payload=None):
+    """The outcomes of reading: what the carrier shows of the types, or the documented types."""
+    shown = ("Boolean", "Integer", "String") if via == "json" else ("String",)
+    mode = {"mode": "structured" if via == "json" else "binary"}
+    plain = {name: (kind, value) if kind in shown or name in KNOWN else ("String", header(kind, value)) for name, (kind, value) in attributes.items()}
+    typed = {name: documented(name, kind, value) for name, (kind, value) in attributes.items()}
+    outcomes = [{"result": {**mode, "events": [event(plain, payload)]}}]
+    if typed != plain:
+        outcomes.append({"result": {**mode, "events": [event(typed, payload)]}, "note": NOTE})
+    return fair.same_payloads(outcomes, via)
+
+
+def documented(name, kind, value):
+    return ("Timestamp", value) if name in TIMES and fair.STAMP.fullmatch(value) else (kind, value)
+
+
+def cases(topic, extension):
+    def case(name, title, clauses, level, request, expect, policy=False):
+        return {"id": f"extensions/{topic}/{name}", "title": title, "clauses": clauses, "level": level.removesuffix(" NOT"), "revisions": ["1.0.2", "main"],
+                **({"policy": True} if policy else {}), "request": request, "expect": expect}
+
+    payload = extension.get("payload")
+    carriers = extension.get("carriers", ("json", "http"))
+    for name, attributes in extension["events"].items():
+        named = ", ".join(sorted(attributes.keys() - KNOWN))
+        clauses = [*extension["clauses"], "EXT-Usage-b"]
+        for via in carriers:
+            where, message = ("in a JSON document", document(attributes)) if via == "json" else ("in headers", headers(attributes, payload))
+            request = {"op": "encode", "via": via, **({"mode": "binary"} if via == "http" else {}), "events": [event(attributes, payload)]}
+            yield case(f"{via}-encode-{name}", f"Written {where} as any other attribute of its type: {named}", clauses, "MUST", request,
+                       [{"result": {"message": message}}])
+            outcomes = read(attributes, via, payload)
+            yield case(f"{via}-decode-{name}", f"Read {where} as any other attribute: {named}", clauses, "MUST",
+                       {"op": "decode", "via": via, "message": message}, outcomes, policy=len(outcomes) > 1)
+    for kind, refusals in (("valid", []), ("broken", [{"error": {}}])):
+        for clause, level, name, title, attributes, *more in extension[kind]:
+            via = "json" if clause in IN_JSON else carriers[0]
+            message = document(attributes) if via == "json" else headers(attributes)
+            yield case(name, title, [clause, *more], level, {"op": "decode", "via": via, "message": message},
+                       [*read(attributes, via), *refusals], policy=bool(refusals))
+
+
+def main():
+    stale = []
+    for topic, extension in EXTENSIONS.items():
+        wanted = fair.text({"area": "extensions", "topic": topic, "title": extension["title"], "cases": list(cases(topic, extension))})
+        path = fair.ROOT / "vectors" / "extensions" / f"{topic}.json"
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            stale.append(topic)
+            if "--check" not in sys.argv[1:]:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(wanted, encoding="utf-8")
+    if stale and "--check" in sys.argv[1:]:
+        sys.exit("run generators/extensions/generate.py; these documents would change: " + " ".join(stale))
+    print(len(stale), "documents changed")
+
+
+if __name__ == "__main__":
+    main()
