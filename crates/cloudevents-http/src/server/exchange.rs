@@ -9,7 +9,7 @@ use super::{
 use crate::{BodyOptions, Problem, body::collect, decode_message};
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Document, Error, ErrorKind, Message};
-use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
+use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token, promptly};
 use http::{HeaderMap, Request, request::Parts};
 #[cfg(feature = "server")]
 use http::{
@@ -17,7 +17,12 @@ use http::{
     header::{ALLOW, CONNECTION},
 };
 use http_body::Body;
-use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How far draining is.
@@ -158,17 +163,23 @@ impl Exchange {
             },
             Err(error) => Kept::Malformed(Box::new(self.rejection(error.clone(), &parts.headers))),
         };
-        let (answer, settled) = oneshot::channel();
+        let (answer, mut settled) = oneshot::channel();
         let token = Token::new(Settling::new(answer, permit));
         let received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
         // A queue without a reader drops the token, which answers.
         let _ = self.0.queue.send(Incoming::new(received, token));
-        let mut phase = self.0.phase.clone();
-        tokio::select! {
-            biased;
-            settled = settled => settled.unwrap_or(Answer::Later(None)).settled(|| self.fault(message)),
-            () = reached(&mut phase, Phase::Over) => Settled::Stopped,
-        }
+        let answered = match promptly(Pin::new(&mut settled)).await {
+            Some(answered) => answered,
+            None => {
+                let mut phase = self.0.phase.clone();
+                tokio::select! {
+                    biased;
+                    answered = settled => answered,
+                    () = reached(&mut phase, Phase::Over) => return Settled::Stopped,
+                }
+            }
+        };
+        answered.unwrap_or(Answer::Later(None)).settled(|| self.fault(message))
     }
 
     /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.

@@ -16,12 +16,13 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Message, codec::Detected, codec::detect};
 use cloudevents_http::{Exchange, Problem, ReadRequest, Settled, is_cloudevent};
-use cloudevents_transport::Receiver;
+use cloudevents_transport::{Receiver, promptly};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use std::{
     fmt,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -274,15 +275,15 @@ impl Inner {
             (Some(store), Some(key)) => {
                 // A task, because the settlement counts even when the sender has hung up.
                 let delivering = once(store.clone(), key, self.exchange.clone(), read, decoded, peer, after);
-                match timeout(limit, tokio::spawn(delivering)).await {
-                    Ok(Ok(settled)) => settled?,
-                    Ok(Err(_)) => return Err(busy("the delivery was interrupted", after)),
-                    Err(_) => return Err(late(after)),
+                match within(limit, tokio::spawn(delivering)).await {
+                    Some(Ok(settled)) => settled?,
+                    Some(Err(_)) => return Err(busy("the delivery was interrupted", after)),
+                    None => return Err(late(after)),
                 }
             }
-            _ => match timeout(limit, self.exchange.deliver(read, decoded, peer)).await {
-                Ok(settled) => settled,
-                Err(_) => return Err(late(after)),
+            _ => match within(limit, self.exchange.deliver(read, decoded, peer)).await {
+                Some(settled) => settled,
+                None => return Err(late(after)),
             },
         };
         match settled {
@@ -327,6 +328,15 @@ async fn once(
         tracing::warn!(%error, %key, "the idempotency store failed");
     }
     Ok(settled)
+}
+
+/// Most deliveries are settled promptly, and need no timer.
+async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match promptly(future.as_mut()).await {
+        Some(output) => Some(output),
+        None => timeout(limit, future).await.ok(),
+    }
 }
 
 #[cold]
