@@ -14,8 +14,17 @@ use tokio::{sync::oneshot, task::spawn_blocking};
 const TOGETHER: usize = 256;
 
 /// A job gets the connection, or the reason why there is no transaction. What it returns gets the result of the commit.
-type Job = Box<dyn FnOnce(Result<&Connection, Error>) -> Finish + Send>;
+type Job = Box<dyn FnOnce(Result<&Connection, Error>, Undo) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// What a failure of a job undoes.
+#[derive(Clone, Copy)]
+enum Undo {
+    /// The transaction: there is no other job in it.
+    Transaction,
+    /// The job alone.
+    Job,
+}
 
 pub(crate) struct Jobs {
     connection: Mutex<Connection>,
@@ -40,9 +49,12 @@ impl Jobs {
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let worked = connection.and_then(|connection| within_savepoint(connection, work));
-            Box::new(move |committed| drop(reply.send(committed.and(worked))))
+        let job: Job = Box::new(move |connection, undo| {
+            let worked = connection.and_then(|connection| match undo {
+                Undo::Transaction => or_rollback(connection, work),
+                Undo::Job => within_savepoint(connection, work),
+            });
+            Box::new(move |committed| drop(reply.send(worked.and_then(|value| committed.map(|()| value)))))
         });
         let lead = {
             let mut queue = lock(&self.queue);
@@ -73,12 +85,14 @@ impl Jobs {
             if !connection.is_autocommit() {
                 drop(connection.execute_batch("ROLLBACK")); // a job has panicked
             }
-            let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(failed);
+            let undo = if jobs.len() == 1 { Undo::Transaction } else { Undo::Job };
+            let begun = execute(&connection, "BEGIN IMMEDIATE");
             let finishes: Vec<Finish> = jobs
                 .into_iter()
-                .map(|job| job(begun.as_ref().map(|()| &*connection).map_err(Clone::clone)))
+                .map(|job| job(begun.as_ref().map(|()| &*connection).map_err(Clone::clone), undo))
                 .collect();
-            let ended = begun.and_then(|()| connection.execute_batch("COMMIT").map_err(failed));
+            // Fails after a rollback.
+            let ended = begun.and_then(|()| execute(&connection, "COMMIT"));
             if ended.is_err() && !connection.is_autocommit() {
                 drop(connection.execute_batch("ROLLBACK"));
             }
@@ -111,19 +125,34 @@ impl Drop for Leader {
     }
 }
 
-/// A failure undoes this job alone.
+/// A failure undoes the transaction.
+fn or_rollback<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let worked = work(connection);
+    if worked.is_err() && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    worked
+}
+
+/// A failure undoes this job alone. Pages that the job changes are copied first, which takes time.
 fn within_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let execute = |sql| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map_err(failed);
-    execute("SAVEPOINT job")?;
+    execute(connection, "SAVEPOINT job")?;
     let worked = work(connection);
     if worked.is_err() {
-        execute("ROLLBACK TO job")?;
+        execute(connection, "ROLLBACK TO job")?;
     }
-    execute("RELEASE job")?;
+    execute(connection, "RELEASE job")?;
     worked
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), Error> {
+    connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map(drop).map_err(failed)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -39,16 +39,22 @@ pub use schema::create_tables;
 
 use crate::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settlement, Store,
-    Target, Ticket,
+    Target, Ticket, millis::millis,
 };
 use cloudevents_core::{Error, ErrorKind};
 use failure::failed;
 use jobs::Jobs;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{
+    Connection, OpenFlags,
+    config::DbConfig,
+    params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
 use std::{
     fmt,
     path::Path,
-    sync::Arc,
+    slice,
+    sync::{Arc, LazyLock},
     time::{Duration, SystemTime},
 };
 
@@ -115,31 +121,57 @@ impl SqliteStore {
 
 /// Enqueues a message in a transaction of the program, and returns its number. Errors are those of [`Entry::encode`] and of SQLite.
 pub fn enqueue(transaction: &Connection, entry: &Entry) -> Result<u64, Error> {
-    insert(transaction, &entry.encode(SystemTime::now())?)
+    let numbers = insert(transaction, &[entry.encode(SystemTime::now())?])?;
+    Ok(numbers.first().copied().unwrap_or_default())
 }
 
-fn insert(connection: &Connection, message: &NewMessage) -> Result<u64, Error> {
-    use crate::millis::millis;
-    let enqueued = millis(message.enqueued);
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO ce_outbox (target, source, id, type, ordered, enqueued, started, due, expires, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
-        )
-        .and_then(|mut statement| {
-            statement.insert((
-                &message.target,
-                &message.source,
-                &message.id,
-                &message.ty,
-                message.ordered,
-                enqueued,
-                millis(message.due),
-                message.expires.map(millis),
-                &message.body,
-            ))
-        });
-    inserted.map_err(failed).and_then(number)
+/// Inserts messages, and returns their numbers.
+fn insert(connection: &Connection, messages: &[NewMessage]) -> Result<Vec<u64>, Error> {
+    let (groups, rest) = messages.as_chunks::<GROUP>();
+    let groups = groups.iter().map(|group| (&*INSERT_GROUP, group.as_slice()));
+    let rest = rest.iter().map(|message| (&*INSERT_ONE, slice::from_ref(message)));
+    let mut numbers = Vec::with_capacity(messages.len());
+    for (sql, rows) in groups.chain(rest) {
+        let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+        statement.execute(params_from_iter(rows.iter().flat_map(values))).map_err(failed)?;
+        // A statement numbers its rows in their order, without gaps: each is one more than the largest ever.
+        let last = number(connection.last_insert_rowid())?;
+        let first = last.saturating_sub(rows.len() as u64).saturating_add(1);
+        numbers.extend(first..=last);
+    }
+    Ok(numbers)
+}
+
+/// The rows that a statement inserts if there are enough of them: for each, it takes half the time of a statement of its own.
+const GROUP: usize = 20;
+
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+static INSERT_GROUP: LazyLock<String> = LazyLock::new(|| insert_sql(GROUP));
+
+/// After a failure, the caller undoes what it has inserted. `OR FAIL` leaves that to the caller; else SQLite first copies each page that
+/// the statement changes.
+fn insert_sql(rows: usize) -> String {
+    let columns = "target, source, id, type, ordered, enqueued, started, due, expires, body";
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+    format!("INSERT OR FAIL INTO ce_outbox ({columns}) VALUES {rows}")
+}
+
+/// The values of a row, in the order of the statement's columns.
+fn values(message: &NewMessage) -> [ToSqlOutput<'_>; 10] {
+    let enqueued = ValueRef::Integer(millis(message.enqueued));
+    let row = [
+        ValueRef::from(&*message.target),
+        message.source.as_deref().into(),
+        message.id.as_deref().into(),
+        message.ty.as_deref().into(),
+        ValueRef::Integer(message.ordered.into()),
+        enqueued,
+        enqueued,
+        ValueRef::Integer(millis(message.due)),
+        message.expires.map_or(ValueRef::Null, |expires| ValueRef::Integer(millis(expires))),
+        ValueRef::from(&*message.body),
+    ];
+    row.map(ToSqlOutput::Borrowed)
 }
 
 /// Numbers of messages are positive.
@@ -155,9 +187,7 @@ fn row(number: u64) -> i64 {
 
 impl Store for SqliteStore {
     async fn enqueue(&self, messages: Vec<NewMessage>) -> Result<Vec<u64>, Error> {
-        self.0
-            .run(move |connection| messages.iter().map(|message| insert(connection, message)).collect())
-            .await
+        self.0.run(move |connection| insert(connection, &messages)).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {

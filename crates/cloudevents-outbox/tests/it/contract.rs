@@ -27,6 +27,7 @@ async fn the_contract_holds_in_sqlite() {
 /// Runs every check on a new store.
 pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn() -> S) {
     what_is_enqueued_is_claimed_unchanged(open().await).await;
+    many_messages_are_enqueued_in_their_order(open().await).await;
     a_lease_reserves_a_message_until_it_ends(open().await).await;
     a_renewed_lease_lasts(open().await).await;
     targets_take_turns(open().await).await;
@@ -92,6 +93,40 @@ async fn what_is_enqueued_is_claimed_unchanged(store: impl Store) {
     assert_eq!(outgoing.expiry(), Some(45 * SECOND)); // what is left of it
     assert_eq!((outgoing.priority_level(), outgoing.reply_address()), (Some(7), Some("me")));
     assert_eq!(outgoing.correlation_data().unwrap()[..], [1]);
+}
+
+async fn many_messages_are_enqueued_in_their_order(store: impl Store) {
+    let entry = |number: u64| {
+        let outgoing = Outgoing::from(&event(number));
+        let outgoing = if number.is_multiple_of(3) {
+            outgoing.expires_after(SECOND * u32::try_from(number).unwrap())
+        } else {
+            outgoing
+        };
+        let entry = Entry::new(format!("target {}", number % 7), outgoing);
+        let entry = if number.is_multiple_of(2) { entry.in_order() } else { entry };
+        if number.is_multiple_of(5) { entry.not_before(at(number)) } else { entry }
+    };
+    store.enqueue(vec![message("a", "before", at(0))]).await.unwrap();
+    let messages = (1..=45).map(|number| entry(number).encode(at(0)).unwrap()).collect();
+    let numbers = store.enqueue(messages).await.unwrap();
+    let records = store.find(Query::default().after(numbers[0] - 1)).await.unwrap();
+    assert_eq!((numbers.len(), records.len()), (45, 45));
+    for (number, (stored, record)) in (1_u64..).zip(numbers.iter().zip(&records)) {
+        assert_eq!((record.number, &*record.target), (*stored, &*format!("target {}", number % 7)));
+        assert_eq!(record.id.as_deref(), Some(&*number.to_string()));
+        assert_eq!(
+            (record.source.as_deref(), record.ty.as_deref()),
+            (Some("/shop"), Some("com.example.order.placed"))
+        );
+        assert_eq!((record.ordered, record.enqueued), (number.is_multiple_of(2), at(0)));
+        assert_eq!(record.due, at(if number.is_multiple_of(5) { number } else { 0 }));
+        assert_eq!(id(&record.outgoing().unwrap()), number.to_string());
+    }
+    for message in claim(&store, at(100), 100).await {
+        let number: u64 = id(&message.outgoing(at(0)).unwrap()).parse().unwrap_or(1);
+        assert_eq!(message.expires, number.is_multiple_of(3).then(|| at(number)));
+    }
 }
 
 async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {

@@ -15,5 +15,6 @@ mod memory;
 mod order;
 mod postgres;
 mod roundtrip;
+mod sqlite;
 mod tools;
 mod worker;

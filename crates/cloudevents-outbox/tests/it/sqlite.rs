@@ -1,0 +1,59 @@
+//! What is particular to SQLite: statements for many rows, and transactions that calls share.
+
+use crate::tools::{at, message};
+use cloudevents_outbox::{Query, Store, rusqlite041::SqliteStore};
+
+/// More than a statement inserts.
+const MANY: usize = 45;
+
+/// A database that refuses the message with the id `no`.
+fn refusing(folder: &tempfile::TempDir) -> SqliteStore {
+    let path = folder.path().join("outbox.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON ce_outbox WHEN NEW.id = 'no' BEGIN SELECT RAISE(FAIL, 'refused'); END",
+        )
+        .unwrap();
+    store
+}
+
+async fn stored(store: &SqliteStore) -> Vec<String> {
+    let records = store.find(Query::default().with_limit(1000)).await.unwrap();
+    records.into_iter().map(|record| record.id.unwrap().into_string()).collect()
+}
+
+#[tokio::test]
+async fn messages_are_enqueued_all_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = refusing(&folder);
+    for refused in [0, 7, 20, MANY - 1] {
+        let id = |number| if number == refused { "no".to_owned() } else { format!("{refused} {number}") };
+        let messages = (0..MANY).map(|number| message("a", id(number), at(0))).collect();
+        store.enqueue(messages).await.unwrap_err();
+        assert_eq!(stored(&store).await, [""; 0], "{refused}");
+    }
+    store.enqueue(vec![message("a", "yes", at(0))]).await.unwrap();
+    assert_eq!(stored(&store).await, ["yes"]);
+}
+
+/// Calls that come at the same time share a transaction. One that fails undoes nothing of the others.
+#[tokio::test]
+async fn a_call_that_fails_undoes_itself_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = refusing(&folder);
+    let calls = (0..MANY).map(|number| {
+        let last = if number % 3 == 0 { "no".to_owned() } else { format!("{number} b") };
+        store.enqueue(vec![message("a", format!("{number} a"), at(0)), message("a", last, at(0))])
+    });
+    let results = futures_util::future::join_all(calls).await;
+    let mut expected = Vec::new();
+    for (number, result) in results.iter().enumerate() {
+        assert_eq!(result.is_err(), number % 3 == 0, "{number}: {result:?}");
+        if result.is_ok() {
+            expected.extend([format!("{number} a"), format!("{number} b")]);
+        }
+    }
+    assert_eq!(stored(&store).await, expected);
+}
