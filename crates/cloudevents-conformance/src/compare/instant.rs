@@ -29,6 +29,11 @@ impl Instant {
         let minutes = (days_before(year, month, day) * 24 + hour) * 60 + minute - offset(text)?;
         Some(Instant { minutes, second, fraction: fraction.trim_end_matches('0').to_owned() })
     }
+
+    /// Seconds since 1970, where it names a whole second that is no leap second.
+    pub(crate) fn whole_seconds(&self) -> Option<i64> {
+        (self.fraction.is_empty() && self.second < 60).then_some(self.minutes * 60 + self.second)
+    }
 }
 
 /// The offset from UTC in minutes.

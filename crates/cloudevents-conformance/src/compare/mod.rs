@@ -5,7 +5,7 @@ mod difference;
 mod document;
 mod event;
 mod how;
-mod instant;
+pub(crate) mod instant;
 mod media_type;
 mod message;
 mod outcome;
