@@ -222,6 +222,13 @@ impl Handover {
         self.arrived.notified().await;
     }
 
+    /// Returns when the thread has ended, and with it the membership of the group.
+    pub(super) async fn ended(&self) {
+        while !self.state().ended {
+            self.arrived().await;
+        }
+    }
+
     /// Requests a commit of all marks. The channel closes without a result if the thread has ended.
     pub(super) fn commit(&self) -> oneshot::Receiver<Result<(), Error>> {
         let (answer, answered) = oneshot::channel();

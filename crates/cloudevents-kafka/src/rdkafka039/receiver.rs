@@ -457,6 +457,11 @@ impl LogSource for Source {
     async fn commit(&mut self) -> Result<(), Error> {
         self.handover.commit().await.unwrap_or_else(|_| Err(ended()))
     }
+
+    async fn leave(&mut self) {
+        self.end();
+        self.handover.ended().await;
+    }
 }
 
 impl Drop for Source {

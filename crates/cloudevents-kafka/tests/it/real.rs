@@ -5,7 +5,7 @@ mod security;
 
 use crate::{
     broker::{PATIENCE, Topic, event, next, number, soon},
-    client::handing_over,
+    client::{handing_over, leaving},
     comfort::seeking,
     hostile::left_out,
     kill::loses_nothing,
@@ -25,6 +25,12 @@ async fn a_rebalance_hands_partitions_over() {
         let Some(topic) = Topic::real(4).await else { return skipped() };
         handing_over(topic, strategy).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_receiver_has_left_its_group() {
+    let Some(topic) = Topic::real(2).await else { return skipped() };
+    leaving(&topic).await;
 }
 
 #[tokio::test]

@@ -13,11 +13,14 @@ use futures_util::{
 use std::{pin::pin, time::Duration};
 use tokio::{
     task::coop,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 /// How long committing may take, also after the deadline.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long leaving the group may take.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// A client of a log. Implement it with `async fn`.
 pub trait LogSource: Send + 'static {
@@ -39,6 +42,14 @@ pub trait LogSource: Send + 'static {
 
     /// Commits all [marks](Ledger::marks), and returns when the broker has them.
     fn commit(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Leaves the consumer group, and returns when the broker knows. No other method is called after it.
+    ///
+    /// A drained receiver calls it when all is committed, so that others take over at once even if the program ends
+    /// now. The default does nothing: the client leaves when it is dropped.
+    fn leave(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Implements [`Receive`] over a [`LogSource`]. The [`Ledger`] provides watermarks, redelivery and rejection.
@@ -48,12 +59,14 @@ pub trait LogSource: Send + 'static {
 pub struct LogReceiver<S> {
     ledger: Ledger,
     source: S,
+    /// All is committed, and the source has left its group.
+    left: bool,
 }
 
 impl<S: LogSource> LogReceiver<S> {
     /// Receives from this source, with this ledger.
     pub fn new(ledger: Ledger, source: S) -> Self {
-        Self { ledger, source }
+        Self { ledger, source, left: false }
     }
 
     async fn settled(&mut self, end: Instant) -> Result<(), Error> {
@@ -127,6 +140,9 @@ impl<S: LogSource> Receive for LogReceiver<S> {
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        if self.left {
+            return Ok(());
+        }
         self.ledger.start_draining();
         let now = Instant::now();
         let end = now.checked_add(deadline).unwrap_or(now);
@@ -136,7 +152,12 @@ impl<S: LogSource> Receive for LogReceiver<S> {
             Ok(committed) => committed,
             Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail("the commit took too long")),
         };
-        settled.and(committed)
+        settled.and(committed)?;
+        self.left = true;
+        if timeout(LEAVING, self.source.leave()).await.is_err() {
+            tracing::debug!("leaving the group takes long");
+        }
+        Ok(())
     }
 }
 
