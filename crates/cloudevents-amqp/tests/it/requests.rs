@@ -116,7 +116,12 @@ async fn requests_outlive_the_broker() {
         }
     };
     let responder = async {
-        let delivery = next(&mut requests).await;
+        let mut delivery = next(&mut requests).await;
+        // The broker may have stopped before it read that the first request was accepted.
+        while delivery.event().unwrap().id() == "1" {
+            within(delivery.accept()).await.unwrap();
+            delivery = next(&mut requests).await;
+        }
         assert_ne!(delivery.reply_to().unwrap(), address);
         answer(&sender, delivery).await;
     };

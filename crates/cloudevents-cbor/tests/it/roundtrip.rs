@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use cloudevents_cbor::Cbor;
-use cloudevents_core::{DecodeOptions, ErrorKind, Event, Format, Payload, SpecVersion, UriReference, Value};
+use cloudevents_core::{
+    Data, DecodeOptions, ErrorKind, Event, Format, Payload, SpecVersion, UriReference, Value,
+};
 use cloudevents_testkit::{
     any::{self, event_of_1_0},
     carrier::{Carrier, carrier_form, changes, told},
@@ -27,7 +29,11 @@ proptest! {
         prop_assert!(document.capacity() - document.len() <= 1);
         let again = cloudevents_cbor::decode(document.clone())?;
         prop_assert_eq!(&again, &form(&event));
-        prop_assert_eq!(cloudevents_cbor::encode_lossy(&again)?, document);
+        // A byte string is content, not an item: in which spelling it came is not kept.
+        let spelling = matches!(event.data(), Some(Data::Cbor([first, ..])) if first >> 5 == 2);
+        let written = cloudevents_cbor::encode_lossy(&again)?;
+        prop_assert!(spelling || written == document, "{:x?}", written);
+        prop_assert_eq!(cloudevents_cbor::decode(written)?, again);
     }
 
     #[test]
