@@ -3,7 +3,8 @@
 use crate::{Carries, Received};
 use bytes::Bytes;
 use cloudevents_core::{Event, Message};
-use std::{fmt, time::Duration};
+use smallvec::SmallVec;
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// A message to send, with its key, headers that are not attributes, address and so on.
 ///
@@ -48,7 +49,8 @@ pub enum Content {
 struct Extras {
     to: Option<Box<str>>,
     key: Option<Bytes>,
-    headers: Vec<(Box<str>, Bytes)>,
+    /// A few fit into the allocation that the extras need anyway.
+    headers: SmallVec<[(Cow<'static, str>, Bytes); 2]>,
     expires_after: Option<Duration>,
     priority: Option<u8>,
     reply_to: Option<Box<str>>,
@@ -79,9 +81,9 @@ impl Outgoing {
     }
 
     /// Adds a header that is not an attribute, such as `traceparent`.
-    pub fn header(mut self, name: impl Into<Box<str>>, value: impl AsRef<[u8]>) -> Self {
-        self.extras_mut().headers.push((name.into(), Bytes::copy_from_slice(value.as_ref())));
-        self
+    pub fn header(self, name: impl Into<Box<str>>, value: impl AsRef<[u8]>) -> Self {
+        let name: Box<str> = name.into();
+        self.push(name.into_string().into(), Bytes::copy_from_slice(value.as_ref()))
     }
 
     /// Allows the broker to drop the message after this time.
@@ -105,6 +107,12 @@ impl Outgoing {
     /// Sets the correlation data, with which a requester recognises the reply.
     pub fn correlation(mut self, correlation: impl AsRef<[u8]>) -> Self {
         self.extras_mut().correlation = Some(Bytes::copy_from_slice(correlation.as_ref()));
+        self
+    }
+
+    /// Adds a header without copying it.
+    pub(crate) fn push(mut self, name: Cow<'static, str>, value: Bytes) -> Self {
+        self.extras_mut().headers.push((name, value));
         self
     }
 
@@ -139,7 +147,7 @@ impl Outgoing {
     /// Headers that are not attributes, in order.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &Bytes)> {
         let headers = self.extras.as_ref().map_or(&[][..], |extras| &extras.headers);
-        headers.iter().map(|(name, value)| (&**name, value))
+        headers.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
     /// The time after which the broker may drop the message.

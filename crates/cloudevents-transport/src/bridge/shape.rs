@@ -2,6 +2,7 @@
 
 use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap};
 use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
+use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, MediaType, Message, Payload};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -184,12 +185,22 @@ impl Shaper {
             outgoing = outgoing.header(name, value);
         }
         if self.target.carries.contains(Carries::HEADERS) {
-            outgoing = outgoing.header(HOPS, hops.saturating_add(1).to_string());
+            outgoing = outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
             if let Some(replays) = replays {
                 outgoing = outgoing.header(REPLAYS, replays.to_string());
             }
         }
         Ok(outgoing)
+    }
+}
+
+/// The usual numbers of bridges need no allocation.
+fn decimal(number: u32) -> Bytes {
+    match number {
+        1 => Bytes::from_static(b"1"),
+        2 => Bytes::from_static(b"2"),
+        3 => Bytes::from_static(b"3"),
+        more => more.to_string().into(),
     }
 }
 

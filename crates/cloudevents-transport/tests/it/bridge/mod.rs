@@ -1,5 +1,6 @@
 //! Bridges.
 
+mod memory;
 mod moving;
 mod redriving;
 mod simulation;
