@@ -23,6 +23,8 @@ mod errors;
 mod examples;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod kills;
 mod large;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -41,6 +43,8 @@ mod output;
     feature = "websockets"
 ))]
 mod pairs;
+#[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
+mod process;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
