@@ -204,8 +204,9 @@ fn byte_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
     losses
 }
 
+/// Appends a JSON string.
 #[inline]
-fn string(value: &str, out: &mut Vec<u8>) {
+pub(crate) fn string(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     text(value, out);
     out.push(b'"');
@@ -213,7 +214,7 @@ fn string(value: &str, out: &mut Vec<u8>) {
 
 /// Like [`string`], for a payload, which may be large.
 #[inline]
-fn text_payload(value: &str, out: &mut Vec<u8>) {
+pub(crate) fn text_payload(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     if needs_escape(value) {
         escaped(value, out)
@@ -232,8 +233,8 @@ fn text(value: &str, out: &mut Vec<u8>) {
 #[cold]
 fn escaped(value: &str, out: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
-    while let Some(at) = rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\') {
-        let (plain, special) = rest.split_at(at);
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);
         let Some((&byte, after)) = special.split_first() else { return };
         match byte {
@@ -248,11 +249,23 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
         }
         rest = after;
     }
-    out.extend_from_slice(rest);
 }
 
+/// The number of bytes before the first one that needs escaping.
 #[inline]
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+fn plain_length(bytes: &[u8]) -> usize {
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Whole chunks, which the compiler compares at once.
+    let is_plain = |chunk: &&[u8; 16]| !chunk.iter().fold(false, |found, byte| found | is_special(byte));
+    let chunks = bytes.as_chunks::<16>().0.iter().take_while(is_plain).count();
+    let plain = chunks.saturating_mul(16);
+    let behind = bytes.get(plain..).unwrap_or_default().iter().position(is_special);
+    behind.map_or(bytes.len(), |behind| plain.saturating_add(behind))
+}
+
+/// Appends a JSON string of base64.
+#[inline]
+pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     base64_simd::STANDARD.encode_append(bytes, out);
     out.push(b'"');

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Document, Error, ErrorKind, FormatId, Message, codec::decode_base64};
-use cloudevents_json::serde::AsTyped;
+use cloudevents_json::serde::{AsTyped, typed};
 use cloudevents_transport::{Content, Outgoing};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// The form of the text, for later versions to recognise.
 const VERSION: u32 = 1;
@@ -35,7 +35,7 @@ struct Envelope {
 /// Writes a message as text. The expiry is left out, because the store keeps it as a time.
 pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
     let (event, document) = match outgoing.content() {
-        Content::Message(Message::Binary(event)) => (Some(AsTyped(event.clone())), None),
+        Content::Message(Message::Binary(event)) => (Some(event), None),
         Content::Message(Message::Structured(document)) => (None, Some(stored(document, false))),
         Content::Message(Message::Batched(document)) => (None, Some(stored(document, true))),
         _ => {
@@ -46,7 +46,7 @@ pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
     };
     let envelope = Envelope {
         v: VERSION,
-        event,
+        event: None, // added below
         document,
         to: outgoing.destination().map(str::to_owned),
         key: outgoing.record_key().map(|key| base64(key)),
@@ -55,8 +55,16 @@ pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
         reply_to: outgoing.reply_address().map(str::to_owned),
         correlation: outgoing.correlation_data().map(|data| base64(data)),
     };
-    serde_json::to_string(&envelope)
-        .map_err(|error| Error::new(ErrorKind::InvalidData).with_detail(error.to_string()))
+    let invalid =
+        |error: &dyn fmt::Display| Error::new(ErrorKind::InvalidData).with_detail(error.to_string());
+    let mut text = serde_json::to_vec(&envelope).map_err(|error| invalid(&error))?;
+    if let Some(event) = event {
+        text.pop(); // the brace at the end
+        text.extend_from_slice(b",\"event\":");
+        typed::append_json(event, &mut text);
+        text.push(b'}');
+    }
+    String::from_utf8(text).map_err(|error| invalid(&error))
 }
 
 /// Reads what [`write`] wrote.

@@ -33,6 +33,8 @@
 //! Extensions are named by their type: `Boolean`, `Integer`, `String`, `Binary`, `Uri`, `UriReference`, `Timestamp`. Payloads are `Json`,
 //! `Text`, `Binary`, `Body` (the body of a binary-mode message), `Xml`, `Cbor` or `Proto`. Bytes are base64 in formats of text.
 
+mod write;
+
 use cloudevents_core::{
     Data, DecodeOptions, Error, ErrorKind, Event, Payload, SpecVersion, Value,
     codec::{Assembler, CoreName, Given, decode_base64},
@@ -42,20 +44,23 @@ use std::{borrow::Cow, fmt};
 
 /// Serialises an event with all of its types.
 pub fn serialize<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
-    let schema = event.dataschema().map(|uri| uri.as_str());
-    let stored = Stored {
-        specversion: event.specversion().as_str().into(),
-        id: event.id().into(),
-        source: event.source().as_str().into(),
-        ty: event.ty().into(),
-        datacontenttype: event.datacontenttype().map(|media_type| media_type.as_str().into()),
-        dataschema: schema.or(event.schemaurl().map(|uri| uri.as_str())).map(Cow::from),
-        subject: event.subject().map(Cow::from),
-        time: event.time().map(|time| time.as_str().into()),
-        extensions: Extensions::Of(event),
-        data: event.data().map(|data| stored_data(data, event)),
-    };
-    stored.serialize(serializer)
+    stored(event).serialize(serializer)
+}
+
+/// Appends the text that `serde_json` writes for an event with all of its types, several times as fast.
+///
+/// ```
+/// use cloudevents_core::Event;
+/// use cloudevents_json::serde::{AsTyped, typed};
+///
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// let mut text = Vec::new();
+/// typed::append_json(&event, &mut text);
+/// assert_eq!(text, serde_json::to_vec(&AsTyped(event))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn append_json(event: &Event, out: &mut Vec<u8>) {
+    write::event(&stored(event), event, out);
 }
 
 /// Deserialises an event. It is checked like a received event: strictly, within the default limits.
@@ -115,6 +120,22 @@ enum StoredData<'a> {
 
 /// Base64 in formats of text.
 struct StoredBytes<'a>(Cow<'a, [u8]>);
+
+fn stored(event: &Event) -> Stored<'_> {
+    let schema = event.dataschema().map(|uri| uri.as_str());
+    Stored {
+        specversion: event.specversion().as_str().into(),
+        id: event.id().into(),
+        source: event.source().as_str().into(),
+        ty: event.ty().into(),
+        datacontenttype: event.datacontenttype().map(|media_type| media_type.as_str().into()),
+        dataschema: schema.or(event.schemaurl().map(|uri| uri.as_str())).map(Cow::from),
+        subject: event.subject().map(Cow::from),
+        time: event.time().map(|time| time.as_str().into()),
+        extensions: Extensions::Of(event),
+        data: event.data().map(|data| stored_data(data, event)),
+    }
+}
 
 fn stored_value(value: Value<'_>) -> StoredValue<'_> {
     match value {

@@ -1,7 +1,7 @@
 //! Events inside of other structures, by serde.
 
 use cloudevents_core::{Data, Event, EventKey, Payload, codec::Assembler, codec::Given};
-use cloudevents_json::serde::{AsJson, AsTyped};
+use cloudevents_json::serde::{AsJson, AsTyped, typed};
 use cloudevents_testkit::{
     any,
     carrier::{Carrier, carrier_form},
@@ -42,6 +42,25 @@ proptest! {
         // By way of a reader.
         let came: Row = serde_json::from_reader(text.as_bytes())?;
         prop_assert_eq!(&came.typed, &event);
+    }
+
+    #[test]
+    fn the_text_without_serde_is_the_same(event in any::event()) {
+        let mut text = b"[".to_vec();
+        typed::append_json(&event, &mut text);
+        prop_assert_eq!(String::from_utf8(text)?, format!("[{}", serde_json::to_string(&AsTyped(event))?));
+    }
+
+    #[test]
+    fn strings_are_escaped_as_serde_json_does(text in any::<Vec<char>>(), plain in 0_usize..40) {
+        let text: String = "x".repeat(plain).chars().chain(text).collect();
+        let escapes = "\0\u{1f}\"\\\u{8}\u{c}\n\r\t\u{7f}ä";
+        for text in [text.clone(), format!("{text}{escapes}"), format!("{escapes}{text}")] {
+            let event = Event::builder().id("1").source("/s").ty("t").payload("text/plain", Payload::text(text)).build()?;
+            let mut written = Vec::new();
+            typed::append_json(&event, &mut written);
+            prop_assert_eq!(String::from_utf8(written)?, serde_json::to_string(&AsTyped(event))?);
+        }
     }
 
     #[test]
