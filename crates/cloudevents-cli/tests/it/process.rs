@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The command for a port and a folder.
+type Start = dyn Fn(u16, &Path) -> Command + Send;
+
 /// A process that listens on a port, with a folder for what it keeps. Dropping it kills it, and what it has started.
 pub(crate) struct Process {
-    command: Box<dyn Fn(u16, &Path) -> Command + Send>,
+    command: Box<Start>,
     folder: PathBuf,
     port: u16,
     signal: &'static str,
