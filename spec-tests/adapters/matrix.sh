@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs every adapter whose toolchain is here, and writes the support matrix: docs/conformance/matrix.md, and matrix.html beside the runs.
 #
+# With --check, it compares every SDK with its list and writes no matrix.
+#
 # CE and WORK are as for run.sh. What could not run is tallied at the end; with CE_NO_SKIP=1 that is a failure.
 set -euo pipefail
 
@@ -30,6 +32,16 @@ for adapter in "$here"/*/; do
   WORK=$work/$name "$here/run.sh" "$name" || failed=1
   runs+=("$work/$name/run.ndjson")
 done
+tally() {
+  echo "skipped: ${#skipped[@]}"
+  for reason in ${skipped[@]+"${skipped[@]}"}; do echo "   SKIPPED: $reason"; done
+  [ "$failed" = 0 ] && { [ "${#skipped[@]}" = 0 ] || [ -z "${CE_NO_SKIP:-}" ]; }
+}
+if [ "${1:-}" = --check ]; then
+  tally
+  exit
+fi
+
 "$CE" conformance run --drafts --quiet --output json --ndjson "$work/ours.ndjson" >/dev/null
 runs+=("$work/ours.ndjson")
 
@@ -42,6 +54,4 @@ runs+=("$work/ours.ndjson")
 } >"$root/docs/conformance/matrix.md"
 
 echo "Matrix: docs/conformance/matrix.md; in HTML: $work/matrix.html"
-echo "skipped: ${#skipped[@]}"
-for reason in ${skipped[@]+"${skipped[@]}"}; do echo "  $reason"; done
-[ "$failed" = 0 ] && { [ "${#skipped[@]}" = 0 ] || [ -z "${CE_NO_SKIP:-}" ]; }
+tally

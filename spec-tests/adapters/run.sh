@@ -44,7 +44,7 @@ else
 fi
 
 # What the SDKs have; anything else would be skipped.
-areas=('core/**' 'http/**' 'json/**' 'kafka/**' 'protobuf/**')
+areas=('core/**' 'extensions/**' 'http/**' 'json/**' 'kafka/**' 'protobuf/**')
 run() { "$CE" conformance run "${areas[@]}" --quiet --ndjson "$work/run.ndjson" "$@" -- "${testee[@]}"; }
 
 if [ "${2:-}" = --update ]; then

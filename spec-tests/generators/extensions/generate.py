@@ -64,12 +64,14 @@ def cases(topic, extension):
         return {"id": f"extensions/{topic}/{name}", "title": title, "clauses": clauses, "level": level.removesuffix(" NOT"), "revisions": ["1.0.2", "main"],
                 **({"policy": True} if policy else {}), "request": request, "expect": expect}
 
-    payload = extension.get("payload")
     carriers = extension.get("carriers", ("json", "http"))
     for name, attributes in extension["events"].items():
         named = ", ".join(sorted(attributes.keys() - KNOWN))
         clauses = [*extension["clauses"], "EXT-Usage-b"]
         for via in carriers:
+            # With a payload, what an implementation does where there is none makes no difference.
+            payload = extension.get("payload", '{"value":1}') if via == "http" else None
+            attributes = {**attributes, "datacontenttype": ("String", "application/json")} if payload else attributes
             where, message = ("in a JSON document", document(attributes)) if via == "json" else ("in headers", headers(attributes, payload))
             request = {"op": "encode", "via": via, **({"mode": "binary"} if via == "http" else {}), "events": [event(attributes, payload)]}
             yield case(f"{via}-encode-{name}", f"Written {where} as any other attribute of its type: {named}", clauses, "MUST", request,
