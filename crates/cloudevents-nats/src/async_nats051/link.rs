@@ -37,6 +37,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After so many times without a report, the server no longer has the request.
 const SILENCE: u32 = 3;
 
+/// How long the server may take to forget requests.
+const FORGETTING: Duration = Duration::from_secs(5);
+
 /// The settlement that accepts a message.
 const ACCEPTED: &[u8] = b"+ACK";
 
@@ -74,13 +77,17 @@ impl Connect for Linking {
         let begin = Instant::now().checked_add(HEARTBEAT).unwrap_or_else(Instant::now);
         let mut listening = interval_at(begin, HEARTBEAT);
         listening.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let next = format!("{}.CONSUMER.MSG.NEXT.{stream}.{}", self.target.api(), self.wanted.name);
+        let (api, name) = (self.target.api(), &self.wanted.name);
+        let next = format!("{api}.CONSUMER.MSG.NEXT.{stream}.{name}");
+        let is_old = !client.is_server_compatible(2, 10, 0);
+        let info = is_old.then(|| format!("{api}.CONSUMER.INFO.{stream}.{name}").into());
         Ok(Link {
             connected,
             lost: Box::pin(async move { notes.lost().await }),
             messages,
             inbox: inbox.into(),
             next: next.into(),
+            info,
             most: most.unwrap_or(usize::MAX),
             ack_wait,
             has_reasons,
@@ -106,6 +113,8 @@ pub(super) struct Link {
     inbox: Subject,
     /// Where messages are requested.
     next: Subject,
+    /// Where the state of the consumer is requested, for servers before 2.10.
+    info: Option<Subject>,
     /// The most messages in one request.
     most: usize,
     ack_wait: Duration,
@@ -183,6 +192,17 @@ impl Link {
             }
             StatusCode::NO_RESPONDERS => Err(failure::disconnected("JetStream is not available")),
             _ => Err(failure::disconnected(format!("the consumer ended: {status} {description}"))),
+        }
+    }
+
+    /// Makes servers before 2.10 forget requests that were withdrawn, which they do when they count them. Otherwise
+    /// the first released message would be sent to such a request, and come again only when its time is over; and
+    /// the last message would come twice.
+    async fn forget_requests(&mut self) {
+        let Some(info) = self.info.clone() else { return };
+        let request = async_nats::Request::new().timeout(Some(FORGETTING));
+        if let Err(error) = self.connected.client.send_request(info, request).await {
+            tracing::debug!(%error, "the server may send a released message to a request that was withdrawn");
         }
     }
 
@@ -313,11 +333,17 @@ impl QueueSource for Link {
         Ok(())
     }
 
-    /// Withdraws the request, releases the messages that arrived meanwhile, and waits until the server has
-    /// read every settlement.
-    async fn close(mut self) -> Result<(), Error> {
+    /// Withdraws the request before messages are released. Otherwise they are sent to it again.
+    async fn stop(&mut self) -> Result<(), Error> {
         let _ = self.messages.drain().await;
         self.connected.round_trip().await?;
+        self.forget_requests().await;
+        Ok(())
+    }
+
+    /// Releases the messages that arrived before the request was withdrawn, and waits until the server has read
+    /// every settlement.
+    async fn close(mut self) -> Result<(), Error> {
         while let Some(Some(message)) = unconstrained(self.messages.next()).now_or_never() {
             if let Ok(Some(arrived)) = self.take(message) {
                 drop(self.settle(vec![arrived.tag], Settlement::Release).await?);

@@ -20,3 +20,4 @@ mod roundtrip;
 mod tls;
 mod tools;
 mod vectors;
+mod withdrawn;
