@@ -96,9 +96,9 @@ fn start(mut command: Command, folder: &Path, port: u16) -> Child {
     child
 }
 
-/// The first of four ports that are free now, below those that the system hands out by itself: some brokers take the following ones, too.
+/// The first of eight ports that are free now, below those that the system hands out by itself: some brokers take the following ones, too.
 fn free_ports() -> u16 {
     let begin = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 12;
-    let free = |first: &u16| (*first..first + 4).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    (begin..32_000).chain(20_000..begin).step_by(4).find(free).unwrap()
+    let free = |first: &u16| (*first..first + 8).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    (begin..32_000).chain(20_000..begin).step_by(8).find(free).unwrap()
 }
