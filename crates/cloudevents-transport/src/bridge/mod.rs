@@ -9,8 +9,9 @@
 //!   others.
 //! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.
 //!
-//! After a crash, messages that were in flight are sent again: at most [`BridgePolicy::limit`] from a queue, and
-//! from a log what was settled after the last commit, too.
+//! After a crash, messages that were in flight are sent again. From a queue, these are at most those within the
+//! receiver's bounds in flight: a message is in flight until the source has read that it is accepted. From a log,
+//! what was settled after the last commit is sent again, too.
 
 mod fate;
 mod judge;
