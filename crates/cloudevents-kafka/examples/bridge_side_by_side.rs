@@ -14,6 +14,9 @@
 //! - *by hand, Kafka to AMQP*: messages of rdkafka's `StreamConsumer`, whose headers become application properties of a message of fe2o3-amqp,
 //!   which is sent with at most 256 outcomes open; offsets are stored when the outcome is there.
 //!
+//! - *bridge, 10,000 filters*: the same bridge, which forwards what one of 10,000 subscriptions wants: filters of the Subscriptions API in an
+//!   index. All events are wanted.
+//!
 //! "events per CPU second" is the rate for each core that is kept busy. The latencies are those of responses, from 32 connections; and
 //! from the production of a record to the outcome of its message, at 2,000 records in a second.
 
@@ -33,12 +36,13 @@ use cloudevents_kafka::{
     encode,
     rdkafka039::{KafkaReceiverOptions, RecordExt, receiver, sender},
 };
+use cloudevents_subscriptions::{FilterIndex, Filters};
 use cloudevents_testkit::{
     amqp::Broker,
     speed::{Comparison, Cost, CountingAll, Elsewhere, Run, event, is_elsewhere},
 };
 use cloudevents_transport::{
-    Bridge, ReceiverOptions,
+    Bridge, EventFilter, ReceiverOptions,
     bridge::{BridgePolicy, Fate},
     log::LogOptions,
 };
@@ -77,7 +81,8 @@ const UNDER_WAY: usize = 256;
 const PER_SECOND: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const TO_KAFKA: [&str; 2] = ["HTTP to Kafka: bridge", "HTTP to Kafka: by hand"];
+const TO_KAFKA: [&str; 3] =
+    ["HTTP to Kafka: bridge", "HTTP to Kafka: by hand", "HTTP to Kafka: bridge, 10,000 filters"];
 const TO_AMQP: [&str; 2] = ["Kafka to AMQP: bridge", "Kafka to AMQP: by hand"];
 
 fn main() {
@@ -107,8 +112,8 @@ async fn compare() {
         .of(&TO_KAFKA, TO_KAFKA[1], async |name, topic| {
             create(&servers, &topic).await;
             let (cost, late) = match name {
-                "HTTP to Kafka: bridge" => bridge_to_kafka(&servers, &topic, count).await,
-                _ => hand_to_kafka(&servers, &topic, count).await,
+                "HTTP to Kafka: by hand" => hand_to_kafka(&servers, &topic, count).await,
+                name => bridge_to_kafka(&servers, &topic, count, name.contains("filters")).await,
             };
             latencies.note(name, late);
             cost
@@ -180,18 +185,44 @@ fn late(mut all: Vec<u64>) -> Late {
 
 // --- HTTP to Kafka ---
 
-async fn bridge_to_kafka(servers: &str, topic: &str, count: usize) -> (Cost, Late) {
+async fn bridge_to_kafka(servers: &str, topic: &str, count: usize, filtered: bool) -> (Cost, Late) {
     let options = HttpReceiverOptions::from(ReceiverOptions::from(DecodeOptions::strict()));
     let source = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
     let url = source.local_addr().to_string();
     let target = sender(&format!("kafka://{servers}/{topic}"), Default::default()).await.unwrap();
-    let bridge = Bridge::new(source.into_receiver(), target, BridgePolicy::default()).unwrap();
+    let mut source = source.into_receiver();
+    if filtered {
+        source = source.filter(filter()).unwrap();
+    }
+    let bridge = Bridge::new(source, target, BridgePolicy::default()).unwrap();
     let stop = bridge.stopper();
     let bridge = tokio::spawn(async move { bridge.run().await });
     let measured = requested(&url, count).await;
     stop.stop();
     bridge.await.unwrap().unwrap();
     measured
+}
+
+/// Passes what one of 10,000 subscriptions wants.
+fn filter() -> EventFilter {
+    let mut index = FilterIndex::new();
+    for number in 0..10_000 {
+        let filters = match number {
+            0 => r#"[{"prefix":{"type":"com.example."}}]"#.to_owned(),
+            _ => format!(
+                r#"[{{"exact":{{"type":"com.example.order.{number}"}}}},{{"prefix":{{"subject":"orders/"}}}}]"#
+            ),
+        };
+        index.insert(number, Filters::parse(filters).unwrap());
+    }
+    EventFilter::new(move |message, with| {
+        let mut wanted = false;
+        match message {
+            cloudevents_core::Message::Binary(event) => index.for_each_match(event, |_| wanted = true),
+            other => index.for_each_match(&other.event(with)?.value, |_| wanted = true),
+        }
+        Ok(wanted)
+    })
 }
 
 async fn hand_to_kafka(servers: &str, topic: &str, count: usize) -> (Cost, Late) {
