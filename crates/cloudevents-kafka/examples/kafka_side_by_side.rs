@@ -12,6 +12,7 @@
 //! second. The time is measured from the first message to the last.
 //!
 //! - *Receiver*: `next`, the event, `accept`.
+//! - *run*: `Receiver::run` with a handler that does nothing with the event, at most 64 at once.
 //! - *owned*: `StreamConsumer::recv`; key, payload, topic and headers in rdkafka's own owned form
 //!   (`detach`), reading every header's name and value; and `store_offset_from_message` for the automatic
 //!   commit. A program that uses the data and loses no message does this.
@@ -43,7 +44,7 @@ use cloudevents_kafka::{
     Record, encode,
     rdkafka039::{self, KafkaReceiverOptions, RecordExt, receiver, sender},
 };
-use cloudevents_transport::log::LogOptions;
+use cloudevents_transport::{OrderBy, Receiver, log::LogOptions};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -57,7 +58,10 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     hint::black_box,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -72,6 +76,7 @@ const SENDER: &str = "send: Sender";
 const RECORDS: &str = "send: records";
 const ENCODED: &str = "send: records, encoded on the way";
 const RECEIVER: &str = "receive: Receiver";
+const RUN: &str = "receive: run";
 const OWNED: &str = "receive: owned";
 const OWNED_DECODED: &str = "receive: owned, decoded";
 const DECODED: &str = "receive: decoded";
@@ -114,11 +119,12 @@ async fn main() {
             send_bare(&servers, &topic, records.iter().map(Cow::Borrowed)).await;
         }
         let reading = sending.len().max(1) * count;
-        let receiving = kinds(&[RECEIVER, OWNED, OWNED_DECODED, DECODED, NOTHING]);
+        let receiving = kinds(&[RECEIVER, RUN, OWNED, OWNED_DECODED, DECODED, NOTHING]);
         for (turn, kind) in receiving.into_iter().enumerate() {
             let group = format!("{topic}-{turn}");
             let measured = match kind {
                 RECEIVER => receive_ours(&servers, &topic, &group, reading).await,
+                RUN => receive_run(&servers, &topic, &group, reading).await,
                 OWNED => receive_owned(&servers, &topic, &group, reading, false).await,
                 OWNED_DECODED => receive_owned(&servers, &topic, &group, reading, true).await,
                 DECODED => receive_decoded(&servers, &topic, &group, reading).await,
@@ -210,11 +216,31 @@ fn consuming(servers: &str, group: &str) -> ClientConfig {
     config
 }
 
-async fn receive_ours(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
+async fn open(servers: &str, topic: &str, group: &str) -> Receiver {
     let mut options = KafkaReceiverOptions::default();
     options.log = LogOptions::default().dropping_rejected();
     options.commit_interval = Duration::from_millis(COMMIT_MILLIS);
-    let mut receiver = receiver(&format!("kafka://{servers}/{topic}?group={group}"), options).await.unwrap();
+    receiver(&format!("kafka://{servers}/{topic}?group={group}"), options).await.unwrap()
+}
+
+async fn receive_run(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
+    let receiver = open(servers, topic, group).await;
+    let (stopper, seen) = (receiver.stopper(), AtomicUsize::new(0));
+    let (run, measured) = (OnceLock::new(), OnceLock::new());
+    let handle = async |event: Event| {
+        let run = run.get_or_init(Run::start);
+        assert_eq!(length(&event), Some(PAYLOAD));
+        if seen.fetch_add(1, Ordering::Relaxed) + 1 == count {
+            let _ = measured.set(run.end(count));
+            stopper.stop();
+        }
+    };
+    receiver.run(64, OrderBy::None, handle).await.unwrap();
+    measured.into_inner().unwrap()
+}
+
+async fn receive_ours(servers: &str, topic: &str, group: &str, count: usize) -> Measured {
+    let mut receiver = open(servers, topic, group).await;
     let mut run = None;
     for _ in 0..count {
         let delivery = receiver.next().await.unwrap().unwrap();
