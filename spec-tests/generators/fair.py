@@ -551,18 +551,30 @@ def text(document):
     return shown
 
 
-def main():
-    stale = []
-    for path in sorted((ROOT / "vectors").glob("*/*.json")):
-        there = path.read_text(encoding="utf-8")
-        wanted = text(json.loads(there))
-        if there != wanted:
-            stale.append(str(path.relative_to(ROOT)))
-            if "--check" not in sys.argv[1:]:
-                path.write_text(wanted, encoding="utf-8")
-    if stale and "--check" in sys.argv[1:]:
-        sys.exit("run generators/fair.py; these documents would change: " + " ".join(stale))
+def write(documents, script):
+    """Writes documents, each to its path, where they differ from what is there. With --check, fails instead, and names the script to run."""
+    check, stale = "--check" in sys.argv[1:], []
+    for path, document in documents:
+        wanted = text(document)
+        if path.exists() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        stale.append(str(path.relative_to(ROOT)))
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+    if stale and check:
+        sys.exit(f"run generators/{script}; these documents would change: " + " ".join(stale))
     print(len(stale), "documents changed")
+
+
+def path_of(document):
+    """The file of a document, by its area and topic."""
+    return ROOT / "vectors" / document["area"] / f"{document['topic']}.json"
+
+
+def main():
+    paths = sorted((ROOT / "vectors").glob("*/*.json"))
+    write([(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths], "fair.py")
 
 
 if __name__ == "__main__":

@@ -547,19 +547,8 @@ PROTOBUF = ("attributes-decode", "minimal")
 
 
 def main():
-    stale = []
-    for topic in [*mqtt(), *nats(), *rabbitmq(), *websockets()]:
-        document = topic.document
-        path = fair.ROOT / "vectors" / document["area"] / f"{document['topic']}.json"
-        wanted = fair.text(document)
-        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
-            stale.append(str(path.relative_to(fair.ROOT)))
-            if "--check" not in sys.argv[1:]:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(wanted, encoding="utf-8")
-    if stale and "--check" in sys.argv[1:]:
-        sys.exit("run generators/bindings/generate.py; these documents would change: " + " ".join(stale))
-    print(len(stale), "documents changed")
+    documents = [topic.document for topic in [*mqtt(), *nats(), *rabbitmq(), *websockets()]]
+    fair.write([(fair.path_of(document), document) for document in documents], "bindings/generate.py")
 
 
 if __name__ == "__main__":

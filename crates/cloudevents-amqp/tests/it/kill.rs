@@ -4,7 +4,7 @@ use crate::tools::{PATIENCE, events, id, next, strict, within};
 use cloudevents_amqp::fe2o3_amqp018::{AmqpSenderOptions, receiver, sender};
 use cloudevents_core::Event;
 use cloudevents_testkit::{amqp::Broker, kill::handled_until_killed};
-use std::{collections::BTreeSet, env, time::Duration};
+use std::{collections::BTreeSet, env};
 use tokio::{task::spawn_blocking, time::timeout};
 
 /// The environment variable with the URL for the consumer's process.
@@ -16,7 +16,6 @@ const EVENTS: usize = 200;
 async fn a_killed_consumer_loses_nothing() {
     let broker = Broker::start().unwrap();
     loses_nothing(&broker.url("kill")).await;
-    assert!(broker.queue("kill").is_empty());
 }
 
 /// On the broker that `CE_TEST_AMQP_URL` names.
@@ -55,13 +54,6 @@ async fn loses_nothing(url: &str) {
     while handled.len() < sent.len() {
         let delivery = next(&mut left).await;
         again += usize::from(!handled.insert(id(&delivery)));
-        within(delivery.accept()).await.unwrap();
-    }
-    // What was handled before a kill and not accepted may be left.
-    while let Ok(delivery) = timeout(Duration::from_millis(500), left.next()).await {
-        let delivery = delivery.unwrap().unwrap();
-        again += 1;
-        assert!(handled.contains(&id(&delivery)));
         within(delivery.accept()).await.unwrap();
     }
     println!("{rounds} rounds: {before} of {} handled before the kills, {again} of them again", sent.len());
