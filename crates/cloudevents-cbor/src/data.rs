@@ -1,10 +1,14 @@
 //! Payloads: the member `data`.
 
-use crate::wire::{BYTES, Head, Reader, TEXT, head_length, is_byte_string, not_utf8, put_head};
+use crate::wire::{head_length, is_byte_string, put_head};
 use bytes::Bytes;
 use cloudevents_core::{
     Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
-    codec::{Assembler, Room, TextBuffer, cut},
+    codec::{
+        Assembler, Room, TextBuffer,
+        cbor::{BYTES, Head, Reader, TEXT, not_utf8},
+        cut,
+    },
 };
 use std::{borrow::Cow, ops::Range};
 

@@ -3,12 +3,14 @@
 use crate::{
     data,
     value::{self, Attribute, Found, Name},
-    wire::{Left, MAP, MOST_LEVELS, Reader, TAG, TEXT, malformed},
 };
 use bytes::Bytes;
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, FoundAttributes, ResolvedName, SpecVersion,
-    codec::{Assembler, AttributeName, Picker},
+    codec::{
+        Assembler, AttributeName, Picker,
+        cbor::{Left, MAP, MAX_LEVELS, Reader, TAG, TEXT, malformed},
+    },
 };
 
 /// A document with one event and nothing else.
@@ -165,7 +167,7 @@ fn attribute<'a>(
 
 /// The levels of nesting that the value of a member may have.
 fn levels(with: &DecodeOptions) -> u32 {
-    with.limits.depth.saturating_sub(1).min(MOST_LEVELS)
+    with.limits.depth.saturating_sub(1).min(MAX_LEVELS)
 }
 
 /// The error for an event of specversion 0.3.

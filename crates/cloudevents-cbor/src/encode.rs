@@ -4,11 +4,14 @@ use crate::{
     data::Written,
     decode::version_error,
     value,
-    wire::{MAP, TEXT, head_length, put_head, put_string, string_length},
+    wire::{head_length, put_head, put_string, string_length},
 };
 use cloudevents_core::{
     Error, Event, Losses, SpecVersion,
-    codec::{CoreName, Room, append_payload},
+    codec::{
+        CoreName, Room, append_payload,
+        cbor::{MAP, TEXT},
+    },
 };
 
 /// Appends the document of an event, in one allocation.

@@ -1,12 +1,12 @@
 //! Attribute values as CBOR items.
 
-use crate::wire::{
-    BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED, head_length, put_head,
-    put_string, string_length,
-};
+use crate::wire::{head_length, put_head, put_string, string_length};
 use cloudevents_core::{
     AttributeType, Error, ErrorKind, Loss, Losses, Uri, Value,
-    codec::{Assembler, CoreName, Extent, Given, Room},
+    codec::{
+        Assembler, CoreName, Extent, Given, Room,
+        cbor::{BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED},
+    },
 };
 use std::borrow::Cow;
 

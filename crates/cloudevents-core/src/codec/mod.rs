@@ -16,11 +16,11 @@
 //! | write a document of known length | [`Room`], [`Extent`], [`append_payload`] |
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
 //! | report what binary mode loses | [`binary_mode_losses`] |
-//! | check a CBOR item | [`is_cbor_item`] |
+//! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |
 //! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
 
 mod assemble;
-mod cbor_item;
+pub mod cbor;
 mod detect;
 mod document;
 mod extent;
@@ -36,7 +36,7 @@ pub use crate::batch::{check_count, mixed_specversions};
 pub use crate::losses::binary_mode_losses;
 pub use crate::value::{decode_base64, parse_integer};
 pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
-pub use cbor_item::is_cbor_item;
+pub use cbor::is_cbor_item;
 pub use detect::{Detected, check_binary_mode, detect};
 pub use document::{append_payload, cut, scan_json};
 pub use extent::Extent;
