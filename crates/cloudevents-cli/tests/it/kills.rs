@@ -19,7 +19,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::task::{JoinHandle, block_in_place};
+use tokio::task::block_in_place;
 
 /// How long something may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -29,6 +29,9 @@ const KEYS: usize = 8;
 
 /// The number of events that have to arrive between two kills, so that each kill meets a bridge at work.
 const BETWEEN: usize = 40;
+
+/// How far the producers get ahead of what has arrived: the last events must not wait behind those of many minutes.
+const AHEAD: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_to_a_queue() {
@@ -167,8 +170,8 @@ async fn survives(
         command(&["bridge", "--losses", "log", "--metrics", &metrics, &urls.0, &urls.1])
     });
     until(&format!("{pair}: the bridge is ready"), || is_ready(bridge.port())).await;
-    let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let producers = (0..KEYS).map(|key| produce(key, &sender, &stop, &again)).collect::<Vec<_>>();
+    let load = Load::new(sender, &arrived);
+    let producers = (0..KEYS).map(|key| tokio::spawn(Arc::clone(&load).produce(key))).collect::<Vec<_>>();
 
     let begin = Instant::now();
     for kill in 0..kills {
@@ -182,7 +185,7 @@ async fn survives(
         until(&what, || arrived.events() >= before + BETWEEN).await;
         block_in_place(|| victim.kill_and_restart());
     }
-    stop.store(true, Ordering::Relaxed);
+    load.stop.store(true, Ordering::Relaxed);
     let mut sent = Vec::new();
     for producer in producers {
         sent.push(tokio::time::timeout(PATIENCE, producer).await.unwrap().unwrap());
@@ -196,7 +199,7 @@ async fn survives(
         begin.elapsed().as_secs(),
         ids().count(),
         arrived.deliveries() - arrived.events(),
-        again.load(Ordering::Relaxed)
+        load.again.load(Ordering::Relaxed)
     );
     drop((bridge, source, target));
     let _ = fs::remove_dir_all(&folder);
@@ -234,25 +237,43 @@ fn event(key: &str, number: usize) -> Event {
     builder.extension("partitionkey", key).text("x".repeat(500)).build().unwrap()
 }
 
-/// Sends the events of a key, one after the other, each until it is confirmed. Returns their number.
-fn produce(
-    key: usize,
-    sender: &Sender,
-    stop: &Arc<AtomicBool>,
-    again: &Arc<AtomicUsize>,
-) -> JoinHandle<usize> {
-    let (sender, stop, again) = (sender.clone(), Arc::clone(stop), Arc::clone(again));
-    tokio::spawn(async move {
+/// What the producers share.
+struct Load {
+    sender: Sender,
+    arrived: Arc<Arrived>,
+    stop: AtomicBool,
+    confirmed: AtomicUsize,
+    again: AtomicUsize,
+}
+
+impl Load {
+    fn new(sender: Sender, arrived: &Arc<Arrived>) -> Arc<Self> {
+        Arc::new(Self {
+            sender,
+            arrived: Arc::clone(arrived),
+            stop: AtomicBool::new(false),
+            confirmed: AtomicUsize::new(0),
+            again: AtomicUsize::new(0),
+        })
+    }
+
+    /// Sends the events of a key, one after the other, each until it is confirmed. Returns their number.
+    async fn produce(self: Arc<Self>, key: usize) -> usize {
         let mut number = 0;
-        while !stop.load(Ordering::Relaxed) {
-            while sender.send(event(&key.to_string(), number)).await.is_err() {
-                again.fetch_add(1, Ordering::Relaxed);
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.confirmed.load(Ordering::Relaxed) > self.arrived.events() + AHEAD {
+                tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
+                continue;
+            }
+            while self.sender.send(event(&key.to_string(), number)).await.is_err() {
+                self.again.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(20)).await; // between two tries
             }
+            self.confirmed.fetch_add(1, Ordering::Relaxed);
             number += 1;
         }
         number
-    })
+    }
 }
 
 /// Accepts what arrives in a broker. Outages end it only if the receiver cannot go on.
