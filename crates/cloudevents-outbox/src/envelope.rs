@@ -1,7 +1,9 @@
 //! Messages as JSON text, with everything that belongs to them.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Document, Error, ErrorKind, FormatId, Message, codec::decode_base64};
+use cloudevents_core::{
+    DecodeOptions, Document, Error, ErrorKind, Event, FormatId, Message, codec::decode_base64,
+};
 use cloudevents_json::serde::{AsTyped, typed};
 use cloudevents_transport::{Content, Outgoing};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,9 @@ use std::{fmt, time::Duration};
 
 /// The form of the text, for later versions to recognise.
 const VERSION: u32 = 1;
+
+/// Room for the names of members.
+const NAMES: usize = 256;
 
 #[derive(Serialize, Deserialize)]
 struct Envelope {
@@ -57,7 +62,9 @@ pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
     };
     let invalid =
         |error: &dyn fmt::Display| Error::new(ErrorKind::InvalidData).with_detail(error.to_string());
-    let mut text = serde_json::to_vec(&envelope).map_err(|error| invalid(&error))?;
+    // Room for the event, too, so that there is one allocation.
+    let mut text = Vec::with_capacity(event.map_or(0, room));
+    serde_json::to_writer(&mut text, &envelope).map_err(|error| invalid(&error))?;
     if let Some(event) = event {
         text.pop(); // the brace at the end
         text.extend_from_slice(b",\"event\":");
@@ -65,6 +72,12 @@ pub(crate) fn write(outgoing: &Outgoing) -> Result<String, Error> {
         text.push(b'}');
     }
     String::from_utf8(text).map_err(|error| invalid(&error))
+}
+
+/// The length of the text of most events, at most.
+fn room(event: &Event) -> usize {
+    let data = event.data().map_or(0, |data| data.as_bytes().len());
+    data.saturating_mul(4).div_ceil(3).saturating_add(event.attributes_size()).saturating_add(NAMES)
 }
 
 /// Reads what [`write`] wrote.

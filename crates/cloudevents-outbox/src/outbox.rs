@@ -74,7 +74,11 @@ impl<S: Store> Outbox<S> {
     /// Stores messages in one transaction, all or none, and returns their numbers.
     pub async fn enqueue_all(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Vec<u64>, Error> {
         let now = self.clock.now();
-        let messages = entries.into_iter().map(|entry| entry.encode(now)).collect::<Result<_, _>>()?;
+        let entries = entries.into_iter();
+        let mut messages = Vec::with_capacity(entries.size_hint().0.min(1024));
+        for entry in entries {
+            messages.push(entry.encode(now)?);
+        }
         let numbers = self.store.enqueue(messages).await?;
         self.wake();
         Ok(numbers)

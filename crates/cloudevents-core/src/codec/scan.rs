@@ -6,7 +6,7 @@
 mod nesting;
 mod strings;
 
-pub use strings::needs_escape;
+pub use strings::{needs_escape, plain_length};
 
 use alloc::string::String;
 use core::{fmt, ops::Range};
@@ -555,6 +555,9 @@ mod tests {
             for special in ['"', '\\', '\n', '\u{1f}'] {
                 let text = ["x".repeat(length), special.to_string(), "y".repeat(length)].concat();
                 assert!(needs_escape(&text), "{text:?}");
+                assert_eq!(plain_length(text.as_bytes()), length);
+                let long = ["é/".repeat(70).as_bytes(), text.as_bytes()].concat();
+                assert_eq!(plain_length(&long), length.wrapping_add(210));
             }
             assert!(!needs_escape(&["é/\u{7f}".repeat(length), "x".repeat(length)].concat()));
         }

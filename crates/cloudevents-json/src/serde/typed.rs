@@ -1,7 +1,7 @@
 //! A form that keeps everything, for every serde format: `#[serde(with = "cloudevents_json::serde::typed")]`.
 //!
-//! What is read equals what was written: types of extensions, kinds and bytes of payloads, spellings. In JSON it looks like this, with
-//! optional members left out or `null`:
+//! What is read equals what was written: types of extensions, kinds and bytes of payloads, spellings. In JSON it looks like this. Members
+//! without a value are left out; what is read may have them as `null`:
 //!
 //! ```
 //! use cloudevents_core::{Event, Payload};
@@ -21,9 +21,6 @@
 //!     "source": "/orders",
 //!     "type": "com.example.order.placed",
 //!     "datacontenttype": "application/json",
-//!     "dataschema": null,
-//!     "subject": null,
-//!     "time": null,
 //!     "extensions": {"hash": {"Binary": "AP8="}, "priority": {"Integer": 3}},
 //!     "data": {"Json": "{\"total\":1.10}"},
 //! }));
@@ -39,7 +36,10 @@ use cloudevents_core::{
     Data, DecodeOptions, Error, ErrorKind, Event, Payload, SpecVersion, Value,
     codec::{Assembler, CoreName, Given, decode_base64},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de,
+    ser::{SerializeMap, SerializeStruct},
+};
 use std::{borrow::Cow, fmt};
 
 /// Serialises an event with all of its types.
@@ -68,7 +68,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, 
     Stored::deserialize(deserializer)?.into_event().map_err(de::Error::custom)
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored<'a> {
     specversion: Cow<'a, str>,
     id: Cow<'a, str>,
@@ -228,6 +228,51 @@ fn payload(data: StoredData<'_>) -> Result<Payload, Error> {
         StoredData::Cbor(bytes) => Payload::cbor(bytes.0.into_owned())?,
         StoredData::Proto { type_url, value } => Payload::proto(type_url, value.0.into_owned()),
     })
+}
+
+/// In formats of text, members without a value are left out. Other formats may know members by their place, and need all of them.
+impl Serialize for Stored<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = !serializer.is_human_readable();
+        let texts = [
+            ("datacontenttype", &self.datacontenttype),
+            ("dataschema", &self.dataschema),
+            ("subject", &self.subject),
+            ("time", &self.time),
+        ];
+        let optional = texts.map(|(_, text)| all || text.is_some());
+        let (extensions, data) = (all || !self.extensions.is_empty(), all || self.data.is_some());
+        let present = optional.into_iter().chain([extensions, data]).filter(|is_present| *is_present).count();
+        let mut stored = serializer.serialize_struct("Stored", present.saturating_add(4))?;
+        stored.serialize_field("specversion", &self.specversion)?;
+        stored.serialize_field("id", &self.id)?;
+        stored.serialize_field("source", &self.source)?;
+        stored.serialize_field("type", &self.ty)?;
+        for ((name, text), is_present) in texts.into_iter().zip(optional) {
+            match is_present {
+                true => stored.serialize_field(name, text)?,
+                false => stored.skip_field(name)?,
+            }
+        }
+        match extensions {
+            true => stored.serialize_field("extensions", &self.extensions)?,
+            false => stored.skip_field("extensions")?,
+        }
+        match data {
+            true => stored.serialize_field("data", &self.data)?,
+            false => stored.skip_field("data")?,
+        }
+        stored.end()
+    }
+}
+
+impl Extensions<'_> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Of(event) => event.extensions().len() == 0,
+            Self::Read(extensions) => extensions.is_empty(),
+        }
+    }
 }
 
 impl Default for Extensions<'_> {

@@ -29,6 +29,17 @@ fn row(event: &Event) -> Row {
     Row { key: event.key(), json: event.clone(), typed: event.clone() }
 }
 
+#[test]
+fn members_without_a_value_are_left_out_or_null() {
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let text = serde_json::to_string(&AsTyped(event.clone())).unwrap();
+    assert_eq!(text, r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+    let nulls = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":null,"dataschema":null,"subject":null,"time":null,"extensions":{},"data":null}"#;
+    for text in [&*text, nulls] {
+        assert_eq!(serde_json::from_str::<AsTyped>(text).unwrap().0, event);
+    }
+}
+
 proptest! {
     #[test]
     fn rows_come_back(event in any::event()) {

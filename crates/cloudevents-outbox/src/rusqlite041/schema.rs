@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 /// The version of the tables.
 const VERSION: i64 = 1;
 
-/// `pending` serves claims. Rows leave it when they are settled, so it has the size of the backlog.
+/// `pending` serves claims. Rows leave it when they are settled, so it has the size of the backlog. Every index ends with the number, which
+/// is the rowid.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS ce_outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -21,8 +22,8 @@ CREATE TABLE IF NOT EXISTS ce_outbox (
     reason TEXT,
     body TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS ce_outbox_pending ON ce_outbox (target, ordered, due, number) WHERE state = 0;
-CREATE INDEX IF NOT EXISTS ce_outbox_in_order ON ce_outbox (target, number) WHERE state = 0 AND ordered = 1;
+CREATE INDEX IF NOT EXISTS ce_outbox_pending ON ce_outbox (target, ordered, due) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS ce_outbox_in_order ON ce_outbox (target) WHERE state = 0 AND ordered = 1;
 CREATE INDEX IF NOT EXISTS ce_outbox_ended ON ce_outbox (state, ended) WHERE state <> 0;
 CREATE TABLE IF NOT EXISTS ce_outbox_attempts (
     number INTEGER NOT NULL, claim INTEGER NOT NULL,

@@ -55,6 +55,25 @@ pub fn needs_escape(text: &str) -> bool {
     bytes.iter().any(|&b| b < 0x20 || b == b'"' || b == b'\\')
 }
 
+/// The number of bytes before the first character that a JSON string must escape: all of them, if there is none.
+///
+/// ```
+/// use cloudevents_core::codec::scan::plain_length;
+///
+/// assert_eq!(plain_length(b"say \"hi\""), 4);
+/// assert_eq!(plain_length("café/✓".as_bytes()), 9);
+/// ```
+#[inline]
+pub fn plain_length(text: &[u8]) -> usize {
+    // Blocks first: for each, there is one decision.
+    let is_plain = |block: &&[u8; Marks::BLOCK]| match block.as_chunks::<16>() {
+        ([a, b, c, d], _) => (specials(*a) | specials(*b) | specials(*c) | specials(*d)).to_bitmask() == 0,
+        _ => false,
+    };
+    let blocks = text.as_chunks::<{ Marks::BLOCK }>().0.iter().take_while(is_plain).count();
+    end_of_run(text, blocks.saturating_mul(Marks::BLOCK), &mut 0)
+}
+
 /// Whether one of eight bytes is a quotation mark, a backslash or a control character. A byte is zero exactly when it borrows from
 /// a subtraction of one and had no top bit; the first such byte is always found correctly.
 #[inline(always)]

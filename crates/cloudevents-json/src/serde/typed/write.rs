@@ -1,7 +1,7 @@
 //! The form as JSON text, without serde: strings are searched 16 bytes at a time.
 
 use super::{Stored, StoredData, StoredValue, stored_value};
-use crate::encode::{base64, string, text_payload};
+use crate::encode::{base64, json_payload, string, text_payload};
 use cloudevents_core::Event;
 
 /// Room for the names of members.
@@ -23,25 +23,23 @@ pub(super) fn event(stored: &Stored<'_>, event: &Event, out: &mut Vec<u8>) {
         (",\"time\":", stored.time.as_ref()),
     ];
     for (name, text) in texts {
-        out.extend_from_slice(name.as_bytes());
-        match text {
-            Some(text) => string(text, out),
-            None => out.extend_from_slice(b"null"),
+        if let Some(text) = text {
+            plain(name, out);
+            string(text, out);
         }
     }
-    out.extend_from_slice(b",\"extensions\":{");
     for (place, (name, value)) in event.extensions().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
+        plain(if place == 0 { ",\"extensions\":{" } else { "," }, out);
         string(name.as_str(), out);
         out.push(b':');
         extension(stored_value(value), out);
     }
-    out.extend_from_slice(b"},\"data\":");
-    match &stored.data {
-        Some(data) => payload(data, out),
-        None => out.extend_from_slice(b"null"),
+    if event.extensions().len() > 0 {
+        out.push(b'}');
+    }
+    if let Some(data) = &stored.data {
+        plain(",\"data\":", out);
+        payload(data, out);
     }
     out.push(b'}');
 }
@@ -75,7 +73,10 @@ fn payload(data: &StoredData<'_>, out: &mut Vec<u8>) {
         base64(bytes, out);
     };
     match data {
-        StoredData::Json(text) => texts("{\"Json\":", text, out),
+        StoredData::Json(text) => {
+            plain("{\"Json\":", out);
+            json_payload(text, out);
+        }
         StoredData::Text(text) => texts("{\"Text\":", text, out),
         StoredData::Xml(text) => texts("{\"Xml\":", text, out),
         StoredData::Binary(body) => bytes("{\"Binary\":", &body.0, out),
