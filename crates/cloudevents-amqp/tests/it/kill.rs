@@ -20,7 +20,7 @@ async fn a_killed_consumer_loses_nothing() {
 
 /// On the broker that `CE_TEST_AMQP_URL` names.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_consumer_of_a_real_broker_loses_nothing() {
+async fn a_killed_consumer_loses_nothing_on_a_real_broker() {
     let Ok(prefix) = env::var("CE_TEST_AMQP_URL") else {
         println!("skipped: CE_TEST_AMQP_URL is not set");
         return;

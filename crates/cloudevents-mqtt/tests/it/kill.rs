@@ -1,8 +1,8 @@
 //! A killed consumer loses nothing: what it has not accepted is delivered again.
 
-use crate::tools::{PATIENCE, events, id, next, receiver_from, sender_to, strict, until, within};
+use crate::tools::{PATIENCE, events, id, next, strict, within};
 use cloudevents_core::Event;
-use cloudevents_mqtt::rumqttc_next034::receiver;
+use cloudevents_mqtt::rumqttc_next034::{receiver, sender};
 use cloudevents_testkit::{kill::handled_until_killed, mqtt::Broker};
 use std::{collections::BTreeSet, env, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -12,13 +12,32 @@ const URL: &str = "CE_KILL_URL";
 
 const EVENTS: usize = 200;
 
-/// Runs `CE_KILL_ROUNDS` rounds, 3 by default. Each sends as many events, and kills the consumer while it handles them. The events that it
-/// reported as handled, and those left in the end, are all events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_consumer_loses_nothing() {
-    let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     let broker = Broker::start().unwrap();
-    drop(receiver_from(&broker, "kill", "kill").await); // begins the session
+    loses_nothing(&broker.url("kill"), "kill").await;
+    let session = broker.session("kill").unwrap();
+    assert_eq!(session.waiting + session.unacknowledged, 0);
+}
+
+/// On the broker that `CE_TEST_MQTT_URL` names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_consumer_loses_nothing_on_a_real_broker() {
+    let Ok(prefix) = env::var("CE_TEST_MQTT_URL") else {
+        println!("skipped: CE_TEST_MQTT_URL is not set");
+        return;
+    };
+    let client = format!("kill-{}", std::process::id());
+    loses_nothing(&format!("{prefix}{client}"), &client).await;
+}
+
+/// Runs `CE_KILL_ROUNDS` rounds, 3 by default. Each sends as many events, and kills the consumer while it handles them. The events that it
+/// reported as handled, and those that are left in the end, are all events.
+async fn loses_nothing(topic: &str, client: &str) {
+    let rounds: usize = env::var("CE_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let consumed = |qos: usize| format!("{topic}?client={client}&qos={qos}");
+    drop(within(receiver(&consumed(1), strict())).await.unwrap()); // begins the session
+    let sender = within(sender(topic, Default::default())).await.unwrap();
     let (mut sent, mut handled) = (BTreeSet::new(), BTreeSet::new());
     for round in 0..rounds {
         let batch: Vec<Event> = events(EVENTS)
@@ -28,27 +47,22 @@ async fn a_killed_consumer_loses_nothing() {
             })
             .collect();
         sent.extend(batch.iter().map(|event| event.id().to_owned()));
-        until(&broker, "kill", |session| session.is_some_and(|session| !session.connected)).await;
-        within(sender_to(&broker, "kill").await.send_all(batch)).await.unwrap();
+        within(sender.send_all(batch)).await.unwrap();
         let kill_after = 1 + (round * 67) % (EVENTS - 20);
-        let url = format!("{}?client=kill&qos={}", broker.url("kill"), 1 + round % 2);
-        handled.extend(consume_and_kill(url, kill_after).await);
+        handled.extend(consume_and_kill(consumed(1 + round % 2), kill_after).await);
     }
-    until(&broker, "kill", |session| session.is_some_and(|session| !session.connected)).await;
-    assert!(handled.len() < sent.len(), "nothing was left: no consumer was killed in the middle");
-    let session = broker.session("kill").unwrap();
-    let rest = session.waiting + session.unacknowledged;
-    println!("{rounds} rounds: {} of {} dealt with before the kill, {rest} left", handled.len(), sent.len());
-    let mut left = receiver_from(&broker, "kill", "kill").await;
-    for _ in 0..rest {
+    let before = handled.len();
+    assert!(before < sent.len(), "nothing was left: no consumer was killed in the middle");
+    let mut left = within(receiver(&consumed(1), strict())).await.unwrap();
+    let mut again = 0;
+    while handled.len() < sent.len() {
         let delivery = next(&mut left).await;
-        handled.insert(id(&delivery));
+        again += usize::from(!handled.insert(id(&delivery)));
         within(delivery.accept()).await.unwrap();
     }
-    within(left.drain(Duration::from_secs(10))).await.unwrap();
+    println!("{rounds} rounds: {before} of {} handled before the kills, {again} of them again", sent.len());
     assert_eq!(handled, sent);
-    let session = broker.session("kill").unwrap();
-    assert_eq!(session.waiting + session.unacknowledged, 0);
+    within(left.drain(Duration::from_secs(10))).await.unwrap();
 }
 
 /// Returns the events that the consumer's process reported as handled before it was killed, at least this many.
