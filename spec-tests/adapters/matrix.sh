@@ -3,7 +3,8 @@
 #
 # With --check, it compares every SDK with its list and writes no matrix.
 #
-# CE and WORK are as for run.sh. What could not run is tallied at the end; with CE_NO_SKIP=1 that is a failure.
+# CE and WORK are as for run.sh. What failed and what could not run is tallied at the end. An SDK that cannot be had, for want of its toolchain
+# or of a network, is skipped; with CE_NO_SKIP=1 that is a failure. One that is installed and does not start is always one.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +16,7 @@ if [ -z "${CE:-}" ]; then
 fi
 export CE
 
-runs=() skipped=() failed=0
+runs=() skipped=() failed=()
 for adapter in "$here"/*/; do
   name=$(basename "$adapter")
   tool=python3
@@ -29,13 +30,21 @@ for adapter in "$here"/*/; do
     continue
   fi
   echo "== $name"
-  WORK=$work/$name "$here/run.sh" "$name" || failed=1
+  status=0
+  WORK=$work/$name "$here/run.sh" "$name" || status=$?
+  case $status in
+    0) ;;
+    1) failed+=("$name: not as its list says") ;;
+    3) skipped+=("$name: the SDK is not installed and cannot be fetched") && continue ;;
+    *) failed+=("$name: it does not build or start") && continue ;;
+  esac
   runs+=("$work/$name/run.ndjson")
 done
 tally() {
   echo "skipped: ${#skipped[@]}"
   for reason in ${skipped[@]+"${skipped[@]}"}; do echo "   SKIPPED: $reason"; done
-  [ "$failed" = 0 ] && { [ "${#skipped[@]}" = 0 ] || [ -z "${CE_NO_SKIP:-}" ]; }
+  for reason in ${failed[@]+"${failed[@]}"}; do echo "   FAILED: $reason"; done
+  [ "${#failed[@]}" = 0 ] && { [ "${#skipped[@]}" = 0 ] || [ -z "${CE_NO_SKIP:-}" ]; }
 }
 if [ "${1:-}" = --check ]; then
   tally

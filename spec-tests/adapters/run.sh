@@ -3,6 +3,8 @@
 #
 # NAME is a folder beside this script. CE is the program `ce`; it is built from this repository unless it is set.
 # WORK is a folder to install the SDK into and to write reports to; a temporary one unless it is set.
+#
+# Exit status: 0 as the list says, 1 not, 2 the adapter does not build or start, 3 the SDK is not installed and cannot be fetched.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,28 +20,32 @@ if [ -z "${CE:-}" ]; then
 fi
 
 # The SDK is installed into $work, never into the repository; testee is the command that runs the adapter.
+fetched() { "$@" >&2 || { echo "$(basename "$adapter") is not installed and cannot be fetched" >&2; exit 3; }; }
+built() { "$@" >&2 || { echo "$(basename "$adapter") does not build" >&2; exit 2; }; }
 if [ -f "$adapter/requirements.txt" ]; then
-  python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$adapter/requirements.txt"
+  fetched python3 -m venv "$work/venv"
+  fetched "$work/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$adapter/requirements.txt"
   testee=("$work/venv/bin/python" "$adapter/adapter.py")
 elif [ -f "$adapter/package.json" ]; then
   cp "$adapter/package.json" "$adapter/adapter.mjs" "$work"
-  npm install --silent --no-audit --no-fund --no-package-lock --prefix "$work" >&2
+  fetched npm install --silent --no-audit --no-fund --no-package-lock --prefix "$work"
   testee=(node "$work/adapter.mjs")
 elif [ -f "$adapter/go.mod" ]; then
-  (cd "$adapter" && go build -o "$work/adapter" .)
+  fetched go -C "$adapter" mod download
+  built go -C "$adapter" build -o "$work/adapter" .
   testee=("$work/adapter")
 elif [ -f "$adapter/Cargo.toml" ]; then
-  CARGO_TARGET_DIR=$work/target cargo build --quiet --release --locked --manifest-path "$adapter/Cargo.toml"
+  fetched cargo fetch --quiet --locked --manifest-path "$adapter/Cargo.toml"
+  CARGO_TARGET_DIR=$work/target built cargo build --quiet --release --locked --offline --manifest-path "$adapter/Cargo.toml"
   testee=("$work/target/release/adapter")
 elif [ -f "$adapter/Gemfile" ]; then
   # RUBYLIB may name the folder `lib` of a checkout of the SDK instead.
   export GEM_HOME=$work/gems
-  ruby -e 'require "cloud_events"' 2>/dev/null || gem install --silent --no-document --file "$adapter/Gemfile"
+  ruby -e 'require "cloud_events"' 2>/dev/null || fetched gem install --silent --no-document --file "$adapter/Gemfile"
   testee=(ruby "$adapter/adapter.rb")
 else
-  mvn --quiet --file "$adapter/pom.xml" dependency:copy-dependencies -DoutputDirectory="$work/lib"
-  javac -cp "$work/lib/*" -d "$work/classes" "$adapter/Adapter.java"
+  fetched mvn --quiet --file "$adapter/pom.xml" dependency:copy-dependencies -DoutputDirectory="$work/lib"
+  built javac -cp "$work/lib/*" -d "$work/classes" "$adapter/Adapter.java"
   testee=(java -cp "$work/lib/*:$work/classes" Adapter)
 fi
 

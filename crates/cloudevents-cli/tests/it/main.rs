@@ -8,6 +8,8 @@
     clippy::string_slice
 )]
 
+#[cfg(unix)]
+mod adapters;
 #[cfg(feature = "amqp")]
 mod amqp;
 #[cfg(feature = "amqp")]
