@@ -12,7 +12,8 @@ use crate::{Pattern, Suite};
 /// Each line has one [`Pattern`], followed by ` # ` and a reason, which is required. Empty lines and lines that begin
 /// with `#` are ignored.
 ///
-/// A stale list fails the run: one with a case that passes now, or with a pattern that matches no case of the suite.
+/// A stale list fails the run: one with a case that passes now in a run that judges it, or with a pattern that matches no case of the
+/// suite.
 ///
 /// ```
 /// use cloudevents_conformance::KnownFailing;
@@ -41,13 +42,26 @@ impl KnownFailing {
         self.0.iter().find(|entry| entry.pattern.matches(id)).map(|entry| entry.reason.as_str())
     }
 
-    /// The text of a list, brought up to date with a run: entries whose cases pass now go, and cases that fail and are not listed are
-    /// added with their cause. Comments, reasons, and entries for cases that did not run stay.
+    /// A list, brought up to date with a run: cases that fail and are not listed are added with their cause. Comments and reasons stay,
+    /// and of the entries:
     ///
-    /// `ran` has the id of each case that ran and the cause of its failure, if it failed.
-    pub fn updated(text: &str, ran: &[(String, Option<String>)]) -> Result<String, InvalidKnownFailing> {
+    /// | the cases of the entry | the entry |
+    /// |---|---|
+    /// | are judged, and pass | goes |
+    /// | are judged, and some pass | is replaced by those that fail |
+    /// | did not run, or the profile of the run does not judge them | stays: other runs judge them |
+    /// | are disputed, so that no profile judges them | stays, and is [reported](Updated::disputed) |
+    /// | do not exist | goes, and is [reported](Updated::gone). One of official material stays where that is not part of the suite |
+    ///
+    /// `ran` has the id of each case that ran and was judged, and the cause of its failure, if it failed.
+    pub fn updated(
+        text: &str,
+        suite: &Suite,
+        ran: &[(String, Option<String>)],
+    ) -> Result<Updated, InvalidKnownFailing> {
         let list: KnownFailing = text.parse()?;
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let gone = list.gone(suite);
         for entry in list.0.iter().rev() {
             // Only what this entry is the first to match is its own.
             let own = |id: &str| {
@@ -58,7 +72,7 @@ impl KnownFailing {
             };
             let mine: Vec<_> = ran.iter().filter(|(id, _)| own(id)).collect();
             let failing: Vec<_> = mine.iter().filter(|(_, cause)| cause.is_some()).collect();
-            if failing.len() < mine.len() {
+            if failing.len() < mine.len() || gone.iter().any(|(line, _)| *line == entry.line) {
                 let kept = failing.iter().map(|(id, _)| format!("{id}  # {}", entry.reason));
                 let index = entry.line.saturating_sub(1);
                 if index < lines.len() {
@@ -73,7 +87,26 @@ impl KnownFailing {
                 lines.push(format!("{id}  # {}", cause.join(" ")));
             }
         }
-        Ok(lines.into_iter().map(|line| line + "\n").collect())
+        let text = lines.into_iter().map(|line| line + "\n").collect();
+        let gone = gone.into_iter().map(|(_, pattern)| pattern).collect();
+        Ok(Updated { text, gone, disputed: list.disputed(suite) })
+    }
+
+    /// The entries whose cases do not exist any more. Without the official material, nothing is known of its cases.
+    fn gone(&self, suite: &Suite) -> Vec<(usize, Pattern)> {
+        let is_official = |id: &str| id.starts_with("official/");
+        let has_official = suite.cases().iter().any(|case| is_official(&case.id));
+        let unmatched = self.unmatched(suite).into_iter();
+        unmatched.filter(|(_, pattern)| has_official || !is_official(pattern.as_str())).collect()
+    }
+
+    /// The entries of which every case is disputed.
+    fn disputed(&self, suite: &Suite) -> Vec<Pattern> {
+        let is_disputed = |entry: &&Entry| {
+            let mut cases = suite.cases().iter().filter(|case| entry.pattern.matches(&case.id)).peekable();
+            cases.peek().is_some() && cases.all(|case| case.disputed.is_some())
+        };
+        self.0.iter().filter(is_disputed).map(|entry| entry.pattern.clone()).collect()
     }
 
     /// The entries that match no case of the suite, selected or not, with their lines.
@@ -82,6 +115,18 @@ impl KnownFailing {
             |entry: &&Entry| !suite.cases().iter().any(|case: &Case| entry.pattern.matches(&case.id));
         self.0.iter().filter(stands_for_none).map(|entry| (entry.line, entry.pattern.clone())).collect()
     }
+}
+
+/// A list that was brought up to date, and what of it a person may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Updated {
+    /// The text of the list.
+    pub text: String,
+    /// The patterns of entries that went because they match no case of the suite.
+    pub gone: Vec<Pattern>,
+    /// The patterns of entries that have no effect, because no profile judges their cases while these are disputed.
+    pub disputed: Vec<Pattern>,
 }
 
 impl std::str::FromStr for KnownFailing {
@@ -129,6 +174,9 @@ impl Error for InvalidKnownFailing {}
 
 #[cfg(test)]
 mod tests {
+    use cloudevents_vectors::Document;
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -154,16 +202,60 @@ mod tests {
         assert!("a//b # reason".parse::<KnownFailing>().is_err());
     }
 
+    /// A suite of cases with these ids. Those that end with `disputed` are.
+    fn suite(ids: &[&str]) -> Suite {
+        let cases: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                let mut case = json!({"id": id, "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
+                    "request": {"op": "decode"}, "expect": [{"error": {}}]});
+                if id.ends_with("disputed") {
+                    case["disputed"] = "why".into();
+                }
+                case
+            })
+            .collect();
+        let document = json!({"area": "a", "topic": "t", "title": "t", "cases": cases});
+        Suite::new([Document::parse(&document.to_string()).unwrap()], [])
+    }
+
+    fn updated(text: &str, suite: &Suite, ran: &[(&str, Option<&str>)]) -> Updated {
+        let ran: Vec<_> =
+            ran.iter().map(|(id, cause)| ((*id).to_owned(), cause.map(str::to_owned))).collect();
+        KnownFailing::updated(text, suite, &ran).unwrap()
+    }
+
     #[test]
     fn a_list_is_brought_up_to_date() {
         let text = "# comment\na/b/c  # one\na/x/*  # two\nother/**  # not run\n";
+        let suite = suite(&["a/b/c", "a/x/1", "a/x/2", "a/y/1", "other/b/c"]);
         let ran =
             [("a/b/c", None), ("a/x/1", Some("late")), ("a/x/2", None), ("a/y/1", Some("new\r\n cause"))];
-        let ran = ran.map(|(id, cause)| (id.to_owned(), cause.map(str::to_owned)));
+        let updated = updated(text, &suite, &ran);
+        assert_eq!(updated.text, "# comment\na/x/1  # two\nother/**  # not run\na/y/1  # new cause\n");
+        assert_eq!((updated.gone.len(), updated.disputed.len()), (0, 0));
+    }
+
+    #[test]
+    fn entries_of_cases_that_do_not_exist_go() {
+        let text = "a/b/gone  # one\n# comment\na/b/c  # two\na/old/*  # three\nofficial/**  # four\n";
+        let without = updated(text, &suite(&["a/b/c"]), &[("a/b/c", Some("late"))]);
+        assert_eq!(without.text, "# comment\na/b/c  # two\nofficial/**  # four\n");
+        assert_eq!(without.gone.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["a/b/gone", "a/old/*"]);
+        // Where the official material is part of the suite, its cases are known.
+        let with = |id| updated("official/old/*  # four\n", &suite(&[id]), &[]).text;
         assert_eq!(
-            KnownFailing::updated(text, &ran).unwrap(),
-            "# comment\na/x/1  # two\nother/**  # not run\na/y/1  # new cause\n"
+            (with("official/new/1"), with("official/old/1")),
+            (String::new(), "official/old/*  # four\n".into())
         );
+    }
+
+    #[test]
+    fn entries_that_no_profile_judges_are_reported() {
+        let suite = suite(&["a/b/c", "a/b/disputed", "a/x/disputed"]);
+        let updated = updated("a/b/*  # one\na/x/*  # two\n", &suite, &[]);
+        assert_eq!(updated.text, "a/b/*  # one\na/x/*  # two\n");
+        assert_eq!(updated.disputed.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["a/x/*"]);
     }
 
     #[test]

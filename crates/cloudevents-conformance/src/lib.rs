@@ -24,7 +24,7 @@ pub use cloudevents_vectors as vectors;
 
 pub use capabilities::{Capabilities, Implementation};
 pub use compare::Difference;
-pub use known_failing::{InvalidKnownFailing, KnownFailing};
+pub use known_failing::{InvalidKnownFailing, KnownFailing, Updated};
 pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};
 pub use report::{

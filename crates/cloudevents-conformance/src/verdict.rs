@@ -77,7 +77,7 @@ pub enum Verdict {
     Warning,
     /// Failed, crashed or declined, and listed as known to.
     KnownFailing,
-    /// Passed, but is listed as known to fail. Remove the entry.
+    /// Passed, but is listed as known to fail, and the profile of the run judges the case. Remove the entry.
     Stale,
 }
 
@@ -86,7 +86,8 @@ impl Verdict {
     pub(crate) fn of(finding: &Finding, judged: bool, known: bool) -> Self {
         match finding {
             Finding::Unsupported(_) => Verdict::Skipped,
-            Finding::Passed if known => Verdict::Stale,
+            // Another profile may compare more, and fail the case.
+            Finding::Passed if known && judged => Verdict::Stale,
             Finding::Passed => Verdict::Passed,
             _ if known => Verdict::KnownFailing,
             // An implementation answers, whatever it is asked.
@@ -139,6 +140,7 @@ mod tests {
             (&Finding::Passed, true, false, Verdict::Passed),
             (&Finding::Passed, false, false, Verdict::Passed),
             (&Finding::Passed, true, true, Verdict::Stale),
+            (&Finding::Passed, false, true, Verdict::Passed),
             (&failed, true, false, Verdict::Failed),
             (&failed, false, false, Verdict::Warning),
             (&failed, true, true, Verdict::KnownFailing),

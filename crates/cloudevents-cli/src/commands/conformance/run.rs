@@ -52,7 +52,8 @@ pub(crate) struct Run {
     /// Expect the cases of this list to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, value_name = "FILE")]
     known_failing: Option<PathBuf>,
-    /// Rewrite the list of --known-failing: drop what passes, add what fails, keep comments and reasons.
+    /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
+    /// what this run does not judge.
     #[arg(long, requires = "known_failing")]
     update_known_failing: bool,
     /// Also write a JUnit report to this file.
@@ -149,24 +150,34 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
         created(path)?.write_all(badge(&summary).as_bytes())?;
     }
     if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
-        let text = KnownFailing::updated(&listed, &ran.into_inner())
+        let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        fs::write(path, text)
+        fs::write(path, updated.text)
             .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
+        for pattern in updated.gone {
+            console
+                .report(&Report::note(format!("`{pattern}` matches no case, and was removed from the list")));
+        }
+        for pattern in updated.disputed {
+            let words =
+                format!("`{pattern}` has no effect: its cases are disputed, and no profile judges them");
+            console.report(&Report::note(words));
+        }
         console.say(&format!("`{}` is up to date", path.display()));
     }
     Ok(if summary.is_success() { Status::Done } else { Status::No })
 }
 
-/// Keeps the id of each case that ran and the cause of its failure, if it failed.
+/// Keeps the id of each case that ran and was judged, and the cause of its failure, if it failed.
 struct Failures<'a>(&'a RefCell<Vec<(String, Option<String>)>>);
 
 impl Reporter for Failures<'_> {
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
         let cause = match &report.finding {
             Finding::Unsupported(_) => return Ok(()),
+            // Other profiles judge it.
+            Finding::Passed | Finding::Failed(_) if !report.judged => return Ok(()),
             Finding::Passed => None,
-            Finding::Failed(_) if report.known_failing.is_none() && !report.verdict.fails() => None,
             Finding::Failed(failure) => Some(failure.cause()),
             Finding::Crashed(breakdown) => Some(breakdown.kind.as_str().to_owned()),
             Finding::Declined(reason) => Some(format!("declined: {reason}")),
