@@ -5,6 +5,7 @@ mod answer;
 mod capabilities;
 mod compare;
 mod conversation;
+mod echo;
 pub mod import;
 pub mod infoset;
 mod known_failing;
@@ -24,6 +25,7 @@ pub use cloudevents_vectors as vectors;
 
 pub use capabilities::{Capabilities, Implementation};
 pub use compare::Difference;
+pub use echo::{Arrived, Channel, ChannelError, ConsumerTestee, ProducerTestee};
 pub use known_failing::{InvalidKnownFailing, KnownFailing, Updated};
 pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};

@@ -65,6 +65,11 @@ impl Suite {
         &self.cases
     }
 
+    /// Every case, to be changed.
+    pub(crate) fn cases_mut(&mut self) -> &mut [Case] {
+        &mut self.cases
+    }
+
     /// The case of this id.
     pub fn case(&self, id: &str) -> Option<&Case> {
         self.cases.iter().find(|case| case.id == id)

@@ -16,6 +16,8 @@ mod amqp;
 mod bridge;
 mod check;
 mod conformance;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod consumer;
 mod convert;
 #[cfg(feature = "outbox")]
 mod deliveries;

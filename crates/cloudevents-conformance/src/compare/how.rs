@@ -44,6 +44,11 @@ impl How {
         }
     }
 
+    /// Numbers of JSON are doubles, and times are instants.
+    pub(crate) fn doubles() -> Self {
+        How { json: JsonComparison::Double, ..How::default() }
+    }
+
     /// Whether the case reads a message in binary mode of a binding where the payload is the body.
     fn reads_octets(case: &Case) -> bool {
         let via = case.request.get("via").and_then(Value::as_str);

@@ -6,7 +6,7 @@ mod document;
 mod event;
 mod how;
 pub(crate) mod instant;
-mod media_type;
+pub(crate) mod media_type;
 mod message;
 mod outcome;
 
@@ -14,3 +14,10 @@ pub use difference::Difference;
 pub(crate) use difference::Path;
 pub(crate) use how::How;
 pub(crate) use outcome::{differences, same_sort};
+
+/// Whether two events are the same, where numbers of JSON are doubles and times are instants.
+pub(crate) fn same_event(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    let mut differences = Vec::new();
+    event::diff(&Path::new("event"), &How::doubles(), &one.into(), &other.into(), &mut differences);
+    differences.is_empty()
+}

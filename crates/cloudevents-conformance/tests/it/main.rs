@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod controls;
+mod echo;
 mod published;
 mod reports;
 mod scripted;

@@ -10,7 +10,8 @@ use cloudevents_core::{
 };
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) fn read(message: &Json) -> Result<AmqpMessage, Error> {
+/// The AMQP message that the message of a request describes.
+pub fn read(message: &Json) -> Result<AmqpMessage, Error> {
     let mut read = AmqpMessage::new(body(message.get("body"))?);
     let property = |name| message.get("properties").and_then(|properties| properties.get(name));
     read.properties.content_type = property("content-type").map(text).transpose()?;

@@ -7,7 +7,8 @@ use cloudevents_core::{Error, Event, Formats, Losses, Message};
 use cloudevents_kafka::{Encoding, Key, Record};
 use serde_json::{Value as Json, json};
 
-pub(crate) fn read(message: &Json) -> Result<Record, Error> {
+/// The record that the message of a request describes.
+pub fn read(message: &Json) -> Result<Record, Error> {
     let mut record = Record::new(bytes(message.get("value"))?).with_key(bytes(message.get("key"))?);
     for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
         let Some(name) = pair.get(0).and_then(Json::as_str) else {

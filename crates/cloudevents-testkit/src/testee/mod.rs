@@ -20,6 +20,23 @@ mod rabbitmq_message;
 mod send;
 mod websockets_message;
 
+/// The messages of requests as the bindings have them, one function for each binding.
+///
+/// ```
+/// let message = serde_json::json!({"key": null, "headers": [["ce_id", {"text": "1"}]], "value": null});
+/// let record = cloudevents_testkit::testee::message::kafka(&message)?;
+/// assert_eq!(record.header("ce_id"), Some(&b"1"[..]));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+///
+/// Errors are of kind [`InvalidDocument`](cloudevents_core::ErrorKind::InvalidDocument), for messages that the protocol does not know.
+pub mod message {
+    pub use super::amqp_message::read as amqp;
+    pub use super::kafka_record::read as kafka;
+    pub use super::mqtt_message::read as mqtt;
+    pub use super::nats_message::read as nats;
+}
+
 use crate::tagged;
 use cloudevents_core::Error;
 use serde_json::{Value as Json, json};

@@ -6,7 +6,8 @@ use cloudevents_core::{Error, Event, Formats, Losses, Message, codec::TextBuffer
 use cloudevents_mqtt::{Encoding, MqttMessage, Version};
 use serde_json::{Value as Json, json};
 
-pub(crate) fn read(message: &Json, version: Version) -> Result<MqttMessage, Error> {
+/// The message of MQTT that the message of a request describes.
+pub fn read(message: &Json, version: Version) -> Result<MqttMessage, Error> {
     let payload = message.get("payload").map(tagged::to_bytes).transpose()?.unwrap_or_default();
     let mut read = MqttMessage::new(payload).with_version(version);
     if let Some(content_type) = message.get("content-type").and_then(Json::as_str) {

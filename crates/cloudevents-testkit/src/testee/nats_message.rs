@@ -6,7 +6,8 @@ use cloudevents_core::{Error, Event, Formats, Losses, Message};
 use cloudevents_nats::NatsMessage;
 use serde_json::{Value as Json, json};
 
-pub(crate) fn read(message: &Json) -> Result<NatsMessage, Error> {
+/// The message of NATS that the message of a request describes.
+pub fn read(message: &Json) -> Result<NatsMessage, Error> {
     let mut read =
         NatsMessage::new(message.get("payload").map(tagged::to_bytes).transpose()?.unwrap_or_default());
     for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {

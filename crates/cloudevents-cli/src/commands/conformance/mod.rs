@@ -1,8 +1,11 @@
 //! `ce conformance`: the conformance suite.
 
+mod broker;
+mod consumer;
 mod coverage;
 mod list;
 mod report;
+mod reports;
 mod run;
 mod select;
 mod selftest;

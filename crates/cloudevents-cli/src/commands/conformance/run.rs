@@ -1,29 +1,27 @@
 //! `ce conformance run`: holds an implementation against the suite.
 
-use super::{select::Select, suite, words::words};
+use super::{consumer::Consumer, reports::Reports, select::Select, suite, words::words};
 use crate::{
     cli::Output,
     console::Console,
     failure::{Failure, Status},
-    progress::Progress,
     report::Report,
 };
 use clap::Args;
 use cloudevents_conformance::{
-    CaseReport, ChildTestee, Finding, InProcess, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError,
-    RunRecord, Start, Summary, TerminalReport, Testee, badge, html, run as run_suite, smoke,
+    CaseReport, ChildTestee, Finding, InProcess, KnownFailing, Reporter, Summary, Testee, smoke,
 };
 use cloudevents_testkit::testee;
 use std::{
     cell::RefCell,
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-/// Run the suite against this toolkit, or against the program that --testee names.
+/// Run the suite against this toolkit, the program that --testee names, or the consumer behind a broker that --consumer names.
 ///
 /// The program reads one JSON object per line and answers each with one: the testee protocol, which spec-tests/PROTOCOL.md in the
 /// repository describes. `ce testee` is such a program, to see requests and answers.
@@ -38,6 +36,8 @@ Examples:
   ce conformance run --html report.html -- ./adapter
   ce conformance run 'official/**' --official spec/cesql   the test kit of CESQL
   ce conformance run --smoke -- ./adapter   check only the protocol
+  ce conformance run --consumer kafka://localhost:9092/to-consumer \\
+      --echo kafka://localhost:9092/from-consumer
 
 Exit status: 0 conforms, 1 does not, 2 the testee could not be started.")]
 pub(crate) struct Run {
@@ -56,18 +56,6 @@ pub(crate) struct Run {
     /// what this run does not judge.
     #[arg(long, requires = "known_failing")]
     update_known_failing: bool,
-    /// Also write a JUnit report to this file.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Also write an HTML report to this file.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-    /// Also write the data of a badge to this file, for the endpoint badges of shields.io.
-    #[arg(long, value_name = "FILE")]
-    badge: Option<PathBuf>,
-    /// Also write every result to this file, one JSON object per line, for `ce conformance report` and `diff`.
-    #[arg(long, value_name = "FILE")]
-    ndjson: Option<PathBuf>,
     /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: Option<u64>,
@@ -77,12 +65,13 @@ pub(crate) struct Run {
     /// Give the events of the suite other ids, so that no testee can look up a published case.
     #[arg(long, value_name = "SEED")]
     vary: Option<u64>,
-    /// Also list the cases that pass, are skipped or are known to fail.
-    #[arg(long)]
-    all: bool,
     /// Only check that the testee follows the protocol.
     #[arg(long)]
     smoke: bool,
+    #[command(flatten)]
+    consumer: Consumer,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
@@ -91,6 +80,7 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
         Some(seed) => suite(official)?.varied(seed),
         None => suite(official)?,
     };
+    let suite = command.consumer.observed(suite)?;
     let listed = match &command.known_failing {
         // A list that is about to be written need not be there.
         Some(path) if command.update_known_failing && !path.exists() => String::new(),
@@ -102,53 +92,11 @@ pub(crate) fn run(command: &Run, console: &Console) -> Result<Status, Failure> {
     if command.smoke {
         return check(&mut *testee, console);
     }
-    let mut collected = Vec::new();
     let ran = RefCell::new(Vec::new());
-    let mut reporters: Vec<Box<dyn Reporter + '_>> = Vec::new();
-    match console.output() {
-        Output::Pretty => reporters.push(Box::new(
-            TerminalReport::new(console.out())
-                .colour(console.paint().0)
-                .all(command.all)
-                .width(console.columns()),
-        )),
-        Output::Json => reporters.push(Box::new(NdjsonReport::new(console.out()))),
-        Output::Yaml => {
-            return Err(
-                Failure::usage("a run cannot be written as YAML").help("use --output json, or --junit FILE")
-            );
-        }
-    }
-    if let Some(path) = &command.junit {
-        reporters.push(Box::new(JunitReport::new(BufWriter::new(created(path)?))));
-    }
-    if let Some(path) = &command.ndjson {
-        reporters.push(Box::new(NdjsonReport::new(BufWriter::new(created(path)?))));
-    }
-    let page = command.html.as_deref().map(created).transpose()?;
-    if page.is_some() {
-        reporters.push(Box::new(NdjsonReport::new(&mut collected)));
-    }
-    if command.update_known_failing {
-        reporters.push(Box::new(Failures(&ran)));
-    }
-    let mut watched = Watched { to: reporters, progress: None, console };
-    let summary = run_suite(&suite, &command.select.selection(), &known, &mut *testee, &mut watched)
-        .map_err(came_to_no_end)?;
-    drop(watched);
-    if console.output() != Output::Pretty {
-        for problem in &summary.problems {
-            console.report(&Report::new(problem.to_string()));
-        }
-        console.say(&summary.to_string());
-    }
-    if let Some(mut file) = page {
-        let record = RunRecord::parse(&String::from_utf8_lossy(&collected)).map_err(Failure::usage)?;
-        file.write_all(html(&[record], &suite).as_bytes())?;
-    }
-    if let Some(path) = &command.badge {
-        created(path)?.write_all(badge(&summary).as_bytes())?;
-    }
+    let more: Option<Box<dyn Reporter + '_>> =
+        command.update_known_failing.then(|| Box::new(Failures(&ran)) as Box<dyn Reporter + '_>);
+    let selection = command.select.selection();
+    let summary = command.reports.run(&suite, &selection, &known, &mut *testee, more, console)?;
     if let Some(path) = command.known_failing.as_ref().filter(|_| command.update_known_failing) {
         let updated = KnownFailing::updated(&listed, &suite, &ran.into_inner())
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
@@ -192,13 +140,11 @@ impl Reporter for Failures<'_> {
     }
 }
 
-fn created(path: &Path) -> Result<File, Failure> {
-    File::create(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))
-}
-
-/// The toolkit in process, or a program.
+/// The toolkit in process, a program, or a consumer.
 fn testee_of(command: &Run) -> Result<Box<dyn Testee>, Failure> {
+    if let Some(consumer) = command.consumer.testee(command.time_limit, command.start_limit)? {
+        return Ok(consumer);
+    }
     let words = match &command.testee {
         None => command.command.clone(),
         Some(line) => words(line).ok_or_else(|| {
@@ -246,39 +192,4 @@ fn check(testee: &mut dyn Testee, console: &Console) -> Result<Status, Failure> 
     }
     out.flush()?;
     Ok(if checks.iter().all(|check| check.fault.is_none()) { Status::Done } else { Status::No })
-}
-
-fn came_to_no_end(error: RunError) -> Failure {
-    match error {
-        RunError::Report(error) => Failure::from(error),
-        RunError::NotStarted { .. } => Failure::usage(error.to_string())
-            .help("`ce conformance run --smoke` checks the basics of the protocol"),
-        _ => Failure::usage(error.to_string()),
-    }
-}
-
-/// Reporters with a bar of progress between them and the terminal.
-struct Watched<'a> {
-    to: Vec<Box<dyn Reporter + 'a>>,
-    progress: Option<Progress>,
-    console: &'a Console,
-}
-
-impl Reporter for Watched<'_> {
-    fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
-        self.progress = Some(Progress::new(self.console, Some(start.cases), "cases"));
-        self.to.started(start)
-    }
-
-    fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
-        let Some(progress) = &mut self.progress else { return self.to.case(report) };
-        progress.step();
-        let to = &mut self.to;
-        progress.suspend(|| to.case(report))
-    }
-
-    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
-        self.progress = None;
-        self.to.finished(summary)
-    }
 }

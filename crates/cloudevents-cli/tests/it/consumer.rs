@@ -1,0 +1,190 @@
+//! `ce conformance run --consumer`, with consumers behind brokers in this process: one that conforms, and some with a fault each.
+
+use crate::program::{Ran, ce};
+use cloudevents_kit::{Event, connect_receiver, connect_sender};
+use std::{any::Any, collections::BTreeSet};
+use tokio::runtime::{Builder, Runtime};
+
+/// What a consumer does to an event before it publishes it again.
+type Change = fn(Event) -> Event;
+
+/// A consumer; it ends when it is dropped.
+struct Consumer(Option<Runtime>);
+
+impl Consumer {
+    fn start(from: &str, to: &str, change: Change) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (mut receiver, sender) = runtime
+            .block_on(async { (connect_receiver(from).await.unwrap(), connect_sender(to).await.unwrap()) });
+        runtime.spawn(async move {
+            while let Ok(Some(delivery)) = receiver.next().await {
+                // What is no event is dropped.
+                if let Ok(event) = delivery.event() {
+                    sender.send(change(event)).await.unwrap();
+                }
+                delivery.accept().await.unwrap();
+            }
+        });
+        Self(Some(runtime))
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+fn run(to: &str, from: &str, more: &[&str]) -> Ran {
+    ce(&[&["conformance", "run", "--consumer", to, "--echo", from], more].concat())
+}
+
+/// The ids of the cases with this verdict.
+fn with_verdict(ran: &Ran, verdict: &str) -> BTreeSet<String> {
+    let lines = ran.lines();
+    let cases = lines.iter().filter(|line| line["verdict"] == verdict);
+    cases.map(|line| line["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Faults, each with a case of Kafka and a case of AMQP that find it.
+const FAULTS: [(&str, Change, [&str; 2]); 4] = [
+    (
+        "drops the subject",
+        |mut event| {
+            event.remove("subject");
+            event
+        },
+        ["kafka/binary-decode/value-case-kept", "amqp/values/string-beyond-ascii"],
+    ),
+    (
+        "changes the time",
+        |mut event| {
+            if event.time().is_some() {
+                event.set_time("2020-01-01T00:00:00Z").unwrap();
+            }
+            event
+        },
+        ["kafka/binary-decode/every-core-attribute", "amqp/values/time-string"],
+    ),
+    (
+        "decodes percent signs once more",
+        decode_again,
+        ["kafka/binary-decode/percent-sign-is-literal", "amqp/values/string-with-escapes"],
+    ),
+    (
+        "loses the content type",
+        |mut event| {
+            event.remove("datacontenttype");
+            event
+        },
+        ["kafka/content-type/decode-spelling-kept", "amqp/payload/content-type-kept"],
+    ),
+];
+
+fn decode_again(mut event: Event) -> Event {
+    let texts: Vec<(String, String)> = event
+        .attributes()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.as_str()?.to_owned())))
+        .filter(|(name, text)| text.contains('%') && !["source", "time"].contains(&name.as_str()))
+        .collect();
+    for (name, text) in texts {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((first, others)) = rest.split_first() {
+            let escaped = others.get(..2).filter(|_| *first == b'%');
+            match escaped.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = others.get(2..).unwrap_or_default();
+                }
+                None => {
+                    bytes.push(*first);
+                    rest = others;
+                }
+            }
+        }
+        let decoded = String::from_utf8_lossy(&bytes).into_owned();
+        if name == "subject" {
+            event.set_subject(decoded).unwrap()
+        } else {
+            let _ = event.set_extension(name, decoded);
+        }
+    }
+    event
+}
+
+/// The places of a consumer, the consumer and its broker.
+type World = (String, String, Consumer, Box<dyn Any>);
+
+fn check_faults(area: &str, open: fn(Change) -> World) {
+    for (fault, change, cases) in FAULTS {
+        let (to, from, _consumer, _broker) = open(change);
+        let ran = run(&to, &from, &["--revision", "main"]);
+        assert_eq!(ran.status, 1, "{fault}: {}", ran.err);
+        let failed = with_verdict(&ran, "failed");
+        let found = cases.iter().filter(|case| case.starts_with(area)).all(|case| failed.contains(*case));
+        assert!(found, "{fault}: {failed:?}");
+        assert_eq!(with_verdict(&ran, "crashed").len(), 0, "{fault}: {}", ran.err);
+    }
+}
+
+#[cfg(feature = "kafka")]
+mod kafka {
+    use super::*;
+    use cloudevents_testkit::kafka::Broker;
+
+    const AREA: &str = "kafka/";
+
+    fn open(change: Change) -> World {
+        let broker = Broker::start().unwrap();
+        for topic in ["to", "from"] {
+            broker.create_topic(topic, 1).unwrap();
+        }
+        let consumer = Consumer::start(
+            &broker.url("to?group=consumer&reject=drop&fetch.wait.max.ms=1"),
+            &broker.url("from?linger.ms=0"),
+            change,
+        );
+        (broker.url("to"), broker.url("from?fetch.wait.max.ms=1"), consumer, Box::new(broker))
+    }
+
+    #[test]
+    fn a_consumer_that_conforms_passes() {
+        let (to, from, _consumer, _broker) = open(|event| event);
+        let ran = run(&to, &from, &["--revision", "main"]);
+        assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
+        assert!(with_verdict(&ran, "passed").len() > 100, "{}", ran.err);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        check_faults(AREA, open);
+    }
+}
+
+#[cfg(feature = "amqp")]
+mod amqp {
+    use super::*;
+    use cloudevents_testkit::amqp::Broker;
+
+    const AREA: &str = "amqp/";
+
+    fn open(change: Change) -> World {
+        let broker = Broker::start().unwrap();
+        let consumer = Consumer::start(&broker.url("to?reject=drop"), &broker.url("from"), change);
+        (broker.url("to"), broker.url("from"), consumer, Box::new(broker))
+    }
+
+    #[test]
+    fn a_consumer_that_conforms_passes() {
+        let (to, from, _consumer, _broker) = open(|event| event);
+        let ran = run(&to, &from, &["--revision", "main"]);
+        assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
+        assert!(with_verdict(&ran, "passed").len() > 60, "{}", ran.err);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        check_faults(AREA, open);
+    }
+}

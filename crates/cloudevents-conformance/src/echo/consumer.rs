@@ -1,0 +1,188 @@
+//! A consumer as a testee.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::marker;
+use super::observed::observed;
+use super::{Arrived, Channel, ChannelError};
+use crate::{Breakdown, BreakdownKind, Testee};
+
+/// A consumer that publishes each event that it has read, as a [`Testee`]. Run it with a suite from
+/// [`Suite::observed_through`](crate::Suite::observed_through).
+///
+/// Behind the message of a case it sends a valid event of its own. What comes back before that event is the result of the case, and
+/// if nothing does, the consumer has refused the message. If the valid event does not come back in time, the consumer does not
+/// read any more: the case counts as crashed.
+///
+/// At its start it sends valid events until one comes back, and drops whatever was in the second place before.
+pub struct ConsumerTestee<C> {
+    channel: C,
+    binding: String,
+    name: String,
+    formats: Vec<String>,
+    limit: Duration,
+    start_limit: Duration,
+    /// Which run the valid events belong to, so that those of earlier runs are not taken for them.
+    run: String,
+    sent: u64,
+}
+
+/// How long to wait at the start before another event is sent: the consumer, or the subscription of the second place, may not be there yet.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl<C: Channel> ConsumerTestee<C> {
+    /// A consumer behind a channel of this binding: `kafka`, `amqp`, `mqtt5` or `nats`. `run` is different for each run.
+    pub fn new(channel: C, binding: impl Into<String>, run: impl fmt::Display) -> Self {
+        ConsumerTestee {
+            channel,
+            binding: binding.into(),
+            name: "a consumer".to_owned(),
+            formats: ["json", "json-batch"].map(str::to_owned).into(),
+            limit: Duration::from_secs(10),
+            start_limit: Duration::from_secs(60),
+            run: format!("ce-conformance-{run}-"),
+            sent: 0,
+        }
+    }
+
+    /// Sets the name that reports show.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Adds a format that the consumer reads beside JSON.
+    pub fn format(mut self, format: impl Into<String>) -> Self {
+        self.formats.push(format.into());
+        self
+    }
+
+    /// Sets how long a case may take. Default: ten seconds.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Sets how long it may take until the first event comes back. Default: a minute.
+    pub fn start_limit(mut self, limit: Duration) -> Self {
+        self.start_limit = limit;
+        self
+    }
+
+    fn start(&mut self) -> Result<Value, Breakdown> {
+        let deadline = Instant::now() + self.start_limit;
+        let mut sent = Vec::new();
+        while Instant::now() < deadline {
+            sent.push(self.send_marker()?);
+            let again = (Instant::now() + AGAIN).min(deadline);
+            while let Some(arrived) = self.receive(again)? {
+                if let Arrived::Event(event) = &arrived
+                    && marker::id_of(event).is_some_and(|id| sent.iter().any(|sent| sent == id))
+                {
+                    return Ok(self.claims());
+                }
+            }
+        }
+        let detail =
+            format!("no event came back within {:?}, of {} that were sent", self.start_limit, sent.len());
+        Err(Breakdown::new(BreakdownKind::NotStarted, detail))
+    }
+
+    fn claims(&self) -> Value {
+        // Without `bindings`, a message that the client cannot write is skipped instead of declined.
+        json!({
+            "version": 1,
+            "implementation": {"name": self.name, "version": "", "language": ""},
+            "capabilities": {"specversions": ["1.0"], "ops": ["decode"], "formats": self.formats},
+        })
+    }
+
+    fn judge(&mut self, request: &Value) -> Result<Value, Breakdown> {
+        let seq = request.get("seq");
+        match self.channel.send(request.get("message").unwrap_or(&Value::Null)) {
+            Ok(()) => (),
+            Err(ChannelError::Unwritable(reason)) => return Ok(json!({"seq": seq, "unsupported": reason})),
+            Err(lost) => return Err(broken(&lost)),
+        }
+        let marker = self.send_marker()?;
+        let deadline = Instant::now() + self.limit;
+        let (mut events, mut unreadable) = (Vec::new(), None);
+        loop {
+            match self.receive(deadline)? {
+                None => {
+                    let detail = format!(
+                        "the valid event behind the message did not come back within {:?}",
+                        self.limit
+                    );
+                    return Err(Breakdown::new(BreakdownKind::Hung, detail));
+                }
+                Some(Arrived::Unreadable(reason)) => unreadable = Some(reason),
+                Some(Arrived::Event(event)) => match marker::id_of(&event) {
+                    Some(id) if id == marker => break,
+                    // One of the start that was slow.
+                    Some(id) if id.starts_with(&self.run) => (),
+                    _ => events.push(observed(&event)),
+                },
+            }
+        }
+        Ok(match unreadable {
+            None if events.is_empty() => refused(seq, "nothing-came", "no event came back"),
+            None => json!({"seq": seq, "result": {"events": events}}),
+            Some(reason) if events.is_empty() => refused(seq, "not-valid", &reason),
+            Some(reason) => {
+                events.push(json!({"unreadable": reason}));
+                json!({"seq": seq, "result": {"events": events}})
+            }
+        })
+    }
+
+    /// Sends a valid event and returns its id.
+    fn send_marker(&mut self) -> Result<String, Breakdown> {
+        self.sent = self.sent.wrapping_add(1);
+        let id = format!("{}{}", self.run, self.sent);
+        let Some(message) = marker::message(&self.binding, &id) else {
+            let detail = format!("there is no driver for the binding {}", self.binding);
+            return Err(Breakdown::new(BreakdownKind::NotStarted, detail));
+        };
+        self.channel.send(&message).map_err(|error| broken(&error))?;
+        Ok(id)
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<Option<Arrived>, Breakdown> {
+        let within = deadline.saturating_duration_since(Instant::now());
+        if within.is_zero() {
+            return Ok(None);
+        }
+        self.channel.receive(within).map_err(|error| broken(&error))
+    }
+}
+
+impl<C: Channel> Testee for ConsumerTestee<C> {
+    fn call(&mut self, request: &str) -> Result<String, Breakdown> {
+        let request: Value = serde_json::from_str(request)
+            .map_err(|error| Breakdown::new(BreakdownKind::Garbage, error.to_string()))?;
+        let answer = match request.get("cmd").and_then(Value::as_str) {
+            Some("start") => self.start()?,
+            _ if request.get("op").is_some_and(|op| op == "decode") => self.judge(&request)?,
+            _ => json!({"seq": request.get("seq"), "unsupported": "a consumer only reads messages"}),
+        };
+        Ok(answer.to_string())
+    }
+}
+
+impl<C> fmt::Debug for ConsumerTestee<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerTestee").field("binding", &self.binding).finish_non_exhaustive()
+    }
+}
+
+fn refused(seq: Option<&Value>, kind: &str, message: &str) -> Value {
+    json!({"seq": seq, "error": {"kind": kind, "message": message}})
+}
+
+fn broken(error: &ChannelError) -> Breakdown {
+    Breakdown::new(BreakdownKind::Crashed, error.to_string())
+}
