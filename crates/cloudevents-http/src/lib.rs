@@ -41,6 +41,6 @@ pub use reqwest013::{
     HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, refuses_message, sender,
 };
 #[cfg(feature = "exchange")]
-pub use server::{Exchange, ExchangeReceiver, HttpReceiverOptions, ReadRequest, Settled};
+pub use server::{Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadRequest, Settled};
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, receiver, serve};

@@ -77,7 +77,10 @@ impl Delivery {
         match self.message()? {
             Message::Binary(event) => Ok(event.clone()),
             Message::Batched(_) => Err(batched()),
-            _ => self.read(|events| events.value.first().cloned())?.ok_or_else(batched),
+            _ => match self.received.event() {
+                Some(event) => Ok(event.value.clone()),
+                None => self.read(|events| events.value.first().cloned())?.ok_or_else(batched),
+            },
         }
     }
 
@@ -85,7 +88,10 @@ impl Delivery {
     pub fn events(&self) -> Result<Vec<Event>, Error> {
         match self.message()? {
             Message::Binary(event) => Ok(vec![event.clone()]),
-            _ => self.read(|events| events.value.clone()),
+            _ => match self.received.event() {
+                Some(event) => Ok(vec![event.value.clone()]),
+                None => self.read(|events| events.value.clone()),
+            },
         }
     }
 
@@ -95,6 +101,9 @@ impl Delivery {
         let event = self.event()?;
         let mut repairs =
             self.decoded_message().map_or_else(|_| Vec::new(), |message| message.repairs.clone());
+        if let Some(known) = self.received.event() {
+            repairs.extend_from_slice(&known.repairs);
+        }
         if let Some(Ok(events)) = self.events.get().map(|events| &**events) {
             repairs.extend_from_slice(&events.repairs);
         }

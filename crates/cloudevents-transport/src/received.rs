@@ -2,7 +2,7 @@
 
 use crate::{Outgoing, Partition};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, Message};
+use cloudevents_core::{Decoded, Error, Event, Message};
 use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 /// A message as its protocol delivered it. A binding implements this for its own type around the client's
@@ -111,6 +111,8 @@ pub struct Received(Arc<Stored<dyn Origin>>);
 /// last.
 struct Stored<O: ?Sized> {
     message: Result<Decoded<Message>, Error>,
+    /// The event of the document, if it was decoded on the way.
+    event: Option<Box<Decoded<Event>>>,
     origin: O,
 }
 
@@ -120,7 +122,21 @@ impl Received {
     /// The error has to be of kind [`NotACloudEvent`](cloudevents_core::ErrorKind::NotACloudEvent) exactly if
     /// nothing in the message marks it as a CloudEvent.
     pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
-        Self(Arc::new(Stored { message, origin }))
+        Self(Arc::new(Stored { message, event: None, origin }))
+    }
+
+    /// Returns it with the event of its document, which is not decoded again by [`Delivery::event`](crate::Delivery::event). For
+    /// bindings that need the event before the program does. Does nothing if there are clones.
+    pub fn with_event(mut self, event: impl Into<Box<Decoded<Event>>>) -> Self {
+        if let Some(stored) = Arc::get_mut(&mut self.0) {
+            stored.event = Some(event.into());
+        }
+        self
+    }
+
+    /// The event of the document, if it was decoded on the way.
+    pub(crate) fn event(&self) -> Option<&Decoded<Event>> {
+        self.0.event.as_deref()
     }
 
     /// The message, decoded as far as that is cheap. Documents are still encoded.

@@ -1,15 +1,16 @@
 //! One request and its response.
 
 use super::{
-    answer::{Answer, Settled, Settling, busy},
+    answer::{Settling, busy},
+    delivering::Delivering,
     options::HttpReceiverOptions,
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
 };
 use crate::{BodyOptions, Problem, body::collect, decode_message};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Document, Error, ErrorKind, Message};
-use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token, promptly};
+use cloudevents_core::{Decoded, Document, Error, ErrorKind, Event, Message};
+use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
 use http::{HeaderMap, Request, request::Parts};
 #[cfg(feature = "server")]
 use http::{
@@ -17,12 +18,7 @@ use http::{
     header::{ALLOW, CONNECTION},
 };
 use http_body::Body;
-use std::{
-    fmt,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How far draining is.
@@ -87,6 +83,7 @@ pub struct ReadRequest {
     parts: Parts,
     body: Bytes,
     permit: Permit,
+    event: Option<Box<Decoded<Event>>>,
 }
 
 impl ReadRequest {
@@ -103,6 +100,11 @@ impl ReadRequest {
     /// The body.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Sets the event of a structured document, for a server that has decoded it. The handler then decodes nothing.
+    pub fn set_event(&mut self, event: Decoded<Event>) {
+        self.event = Some(Box::new(event));
     }
 }
 
@@ -121,19 +123,22 @@ impl Exchange {
     ///
     /// The problem is 503 where too many messages or bytes wait, and otherwise the [`rejection`](Self::rejection) of an error of
     /// [`read_body`](crate::read_body).
-    pub async fn read<B>(&self, request: Request<B>) -> Result<ReadRequest, Problem>
+    // Not `async fn`: its future would have room for the request twice.
+    pub fn read<B>(&self, request: Request<B>) -> impl Future<Output = Result<ReadRequest, Problem>>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
-        let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
         let (mut parts, body) = request.into_parts();
-        match self.0.read(&mut parts.headers, body, &mut permit).await {
-            Ok(body) => Ok(ReadRequest { parts, body, permit }),
-            Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
-            Err(error) => {
-                tracing::debug!(%error, "a request could not be read");
-                Err(self.rejection(error, &parts.headers))
+        async move {
+            let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
+            let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
+            match self.0.read(&mut parts.headers, body, &mut permit).await {
+                Ok(body) => Ok(ReadRequest { parts, body, permit, event: None }),
+                Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
+                Err(error) => {
+                    tracing::debug!(%error, "a request could not be read");
+                    Err(self.rejection(error, &parts.headers))
+                }
             }
         }
     }
@@ -143,17 +148,17 @@ impl Exchange {
         decode_message(&request.parts.headers, request.body.clone(), &self.0.options.receiver.decoding)
     }
 
-    /// Hands a request over, as what it was decoded to, and waits until it is settled.
+    /// Hands a request over, as what it was decoded to, and waits until it is settled. The call itself hands it over.
     ///
     /// If the future is dropped, the message stays with the handler, whose settlement then is an error of kind
     /// [`Disconnected`](ErrorKind::Disconnected).
-    pub async fn deliver(
+    pub fn deliver(
         &self,
         request: ReadRequest,
         decoded: Result<Decoded<Message>, Error>,
         peer: Option<SocketAddr>,
-    ) -> Settled {
-        let ReadRequest { parts, body, permit } = request;
+    ) -> Delivering {
+        let ReadRequest { parts, body, permit, event } = request;
         let message = match &decoded {
             Ok(decoded) => match &decoded.value {
                 Message::Structured(document) => Kept::Structured(document.clone()),
@@ -163,23 +168,15 @@ impl Exchange {
             },
             Err(error) => Kept::Malformed(Box::new(self.rejection(error.clone(), &parts.headers))),
         };
-        let (answer, mut settled) = oneshot::channel();
+        let (answer, settled) = oneshot::channel();
         let token = Token::new(Settling::new(answer, permit));
-        let received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
+        let mut received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
+        if let Some(event) = event {
+            received = received.with_event(event);
+        }
         // A queue without a reader drops the token, which answers.
         let _ = self.0.queue.send(Incoming::new(received, token));
-        let answered = match promptly(Pin::new(&mut settled)).await {
-            Some(answered) => answered,
-            None => {
-                let mut phase = self.0.phase.clone();
-                tokio::select! {
-                    biased;
-                    answered = settled => answered,
-                    () = reached(&mut phase, Phase::Over) => return Settled::Stopped,
-                }
-            }
-        };
-        answered.unwrap_or(Answer::Later(None)).settled(|| self.fault(message))
+        Delivering::new(self.clone(), message, settled)
     }
 
     /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.
@@ -191,53 +188,41 @@ impl Exchange {
 
     /// Reads, delivers and responds.
     #[cfg(feature = "server")]
-    pub(super) async fn respond<B>(
-        &self,
+    pub(super) fn respond<B>(
+        self,
         request: Request<B>,
         path: &str,
         peer: SocketAddr,
-    ) -> Response<Bytes>
+    ) -> impl Future<Output = Response<Bytes>> + use<B>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        let HttpReceiverOptions { accepted, retry_after, .. } = self.0.options;
-        let mut response = match self.take(request, path, peer).await {
-            Ok(settled) => settled.into_response(accepted, retry_after),
-            Err(response) => response,
-        };
-        if *self.0.phase.borrow() > Phase::Open {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let refusal = refuse(&request, path);
+        async move {
+            let HttpReceiverOptions { accepted, retry_after, .. } = self.0.options;
+            let mut response = match refusal {
+                Some(response) => response,
+                None => match self.read(request).await {
+                    Ok(read) => self.receive(read, peer).await.into_response(accepted, retry_after),
+                    Err(problem) => problem.into_http(),
+                },
+            };
+            if *self.0.phase.borrow() > Phase::Open {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
         }
-        response
     }
 
     #[cfg(feature = "server")]
-    async fn take<B>(
-        &self,
-        request: Request<B>,
-        path: &str,
-        peer: SocketAddr,
-    ) -> Result<Settled, Response<Bytes>>
-    where
-        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-    {
-        if request.uri().path() != path {
-            return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_http());
-        }
-        if request.method() != Method::POST {
-            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
-            let mut response = problem.into_http();
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return Err(response);
-        }
-        let read = self.read(request).await.map_err(Problem::into_http)?;
+    fn receive(&self, read: ReadRequest, peer: SocketAddr) -> Delivering {
         let decoded = self.decode(&read);
-        Ok(self.deliver(read, decoded, Some(peer)).await)
+        self.deliver(read, decoded, Some(peer))
     }
 
     /// The mistake of the sender in a rejected message, when it is the sender's.
     #[cold]
-    fn fault(&self, message: Kept) -> Option<Problem> {
+    pub(super) fn fault(&self, message: Kept) -> Option<Problem> {
         let with = &self.0.options.receiver.decoding;
         let error = match message {
             Kept::Sound => return None,
@@ -253,6 +238,21 @@ impl Exchange {
         };
         Some(self.rejection(error?, &HeaderMap::new()))
     }
+}
+
+/// The response to a request that is not for this path, or not a POST.
+#[cfg(feature = "server")]
+fn refuse<B>(request: &Request<B>, path: &str) -> Option<Response<Bytes>> {
+    if request.uri().path() != path {
+        return Some(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_http());
+    }
+    if request.method() != Method::POST {
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
+        let mut response = problem.into_http();
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return Some(response);
+    }
+    None
 }
 
 impl fmt::Debug for Exchange {
@@ -292,7 +292,7 @@ impl Shared {
 }
 
 /// What the response to a rejection needs of a message.
-enum Kept {
+pub(super) enum Kept {
     /// It is an event: only the program can have a reason to reject it.
     Sound,
     /// An event in a document that was not decoded. It may be malformed.

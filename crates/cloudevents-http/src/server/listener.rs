@@ -101,10 +101,7 @@ impl HttpReceiver {
             let stop = async {
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             };
-            let respond = move |request, peer| {
-                let (exchange, path) = (exchange.clone(), Arc::clone(&here));
-                async move { exchange.respond(request, &path, peer).await }
-            };
+            let respond = move |request, peer| exchange.clone().respond(request, &here, peer);
             serve(listener, &options, stop, respond).await;
         });
         Self { address, path, exchange: receiver, stop, server: Some(server) }

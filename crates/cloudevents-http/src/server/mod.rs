@@ -3,6 +3,7 @@
 mod answer;
 #[cfg(feature = "server")]
 mod connections;
+mod delivering;
 mod exchange;
 #[cfg(feature = "server")]
 mod listener;
@@ -13,6 +14,7 @@ mod receiver;
 pub use answer::Settled;
 #[cfg(feature = "server")]
 pub use connections::{RequestBody, serve};
+pub use delivering::Delivering;
 pub use exchange::{Exchange, ReadRequest};
 #[cfg(feature = "server")]
 pub use listener::{HttpReceiver, receiver};

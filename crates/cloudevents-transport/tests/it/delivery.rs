@@ -2,10 +2,13 @@
 
 use crate::{event, events};
 use cloudevents_core::{
-    DecodeOptions, Document, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind,
+    DecodeOptions, Decoded, Document, Error, ErrorKind, FormatId, Formats, Leniency, Message, RepairKind,
 };
 use cloudevents_json::Json;
-use cloudevents_transport::{Delivery, Receiver, fake::FakeQueue};
+use cloudevents_transport::{
+    Delivery, Incoming, Raw, Receive, Received, Receiver, ReceiverCapabilities, Token, fake::FakeQueue,
+};
+use std::time::Duration;
 
 async fn receive(message: Message, decoding: DecodeOptions) -> (Delivery, Receiver) {
     let queue = FakeQueue::new();
@@ -39,6 +42,37 @@ async fn a_document_is_read_when_asked_for_and_once() {
     assert_eq!(delivery.events().unwrap(), [event("x")]);
     assert!(delivery.decoded().unwrap().repairs.is_empty());
     assert!(format!("{delivery:?}").contains("Structured"));
+}
+
+/// A binding that has one message.
+struct Once(Option<Received>);
+
+impl Receive for Once {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::queue()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        Ok(self.0.take().map(|received| Incoming::new(received, Token::unsettled())))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A binding that has decoded the document itself: what it has is what the program gets.
+#[tokio::test]
+async fn a_document_that_was_decoded_is_not_decoded_again() {
+    let (message, _) = Message::structured(&event("in the document"), &Json::new()).unwrap();
+    let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
+    let received = received.with_event(Decoded::clean(event("x")));
+    let delivery = Receiver::new(Once(Some(received)), json()).next().await.unwrap().unwrap();
+    assert_eq!(delivery.event().unwrap(), event("x"));
+    assert_eq!(delivery.events().unwrap(), [event("x")]);
+    assert_eq!(delivery.decoded().unwrap().value, event("x"));
+    assert_eq!(delivery.attribute("id").unwrap().as_deref(), Some("in the document"));
+    delivery.accept().await.unwrap();
 }
 
 #[tokio::test]

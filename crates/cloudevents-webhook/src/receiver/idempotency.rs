@@ -1,7 +1,8 @@
 //! Deliveries that come more than once.
 
 use crate::{DeliveryKey, signature::Verified};
-use cloudevents_core::{DecodeOptions, Decoded, Error, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
+use cloudevents_http::ReadRequest;
 use std::{fmt, pin::Pin, sync::Arc};
 
 /// What a store knows of a delivery.
@@ -79,21 +80,25 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The key of a delivery; `None` for one that is malformed.
+/// The key of a delivery; `None` for one that is malformed. If its event has to be decoded for that, the request keeps it for the handler.
 pub(super) fn key(
     verified: Option<&Verified>,
     decoded: &Result<Decoded<Message>, Error>,
-    body: &[u8],
+    read: &mut ReadRequest,
     with: &DecodeOptions,
 ) -> Option<DeliveryKey> {
     if let Some(id) = verified.and_then(|verified| verified.id.as_deref()) {
         return Some(DeliveryKey::of_id(id));
     }
+    let of = |event: &Event| DeliveryKey::of_event(event.source().as_str(), event.id());
     match &decoded.as_ref().ok()?.value {
-        Message::Batched(_) => Some(DeliveryKey::of_body(body)),
+        Message::Batched(_) => Some(DeliveryKey::of_body(read.body())),
+        Message::Binary(event) => Some(of(event)),
         message => {
-            let event = message.event(with).ok()?.value;
-            Some(DeliveryKey::of_event(event.source().as_str(), event.id()))
+            let event = message.event(with).ok()?;
+            let key = of(&event.value);
+            read.set_event(event);
+            Some(key)
         }
     }
 }

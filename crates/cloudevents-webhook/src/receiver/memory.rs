@@ -4,7 +4,7 @@ use super::{Begun, Claim, IdempotencyStore};
 use crate::DeliveryKey;
 use cloudevents_core::{Error, ErrorKind};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -73,12 +73,8 @@ impl MemoryStore {
             state.finished.pop_front();
             state.known.remove(&oldest);
         }
-        match state.known.get(&key) {
-            Some(Known::Unfinished(_)) => return Ok(Begun::Unfinished),
-            Some(Known::Finished) => return Ok(Begun::Finished),
-            None => {}
-        }
-        if state.known.len() >= self.capacity {
+        let is_full = state.known.len() >= self.capacity;
+        if is_full && !state.known.contains_key(&key) {
             let Some((_, oldest)) = state.finished.pop_front() else {
                 return Err(
                     Error::new(ErrorKind::TooMany).with_detail("too many deliveries are being processed")
@@ -86,10 +82,19 @@ impl MemoryStore {
             };
             state.known.remove(&oldest);
         }
-        state.claims = state.claims.wrapping_add(1);
-        let claim = Claim(state.claims);
-        state.known.insert(key, Known::Unfinished(claim));
-        Ok(Begun::Claimed(claim))
+        let State { claims, known, .. } = &mut *state;
+        match known.entry(key) {
+            Entry::Occupied(known) => Ok(match known.get() {
+                Known::Unfinished(_) => Begun::Unfinished,
+                Known::Finished => Begun::Finished,
+            }),
+            Entry::Vacant(new) => {
+                *claims = claims.wrapping_add(1);
+                let claim = Claim(*claims);
+                new.insert(Known::Unfinished(claim));
+                Ok(Begun::Claimed(claim))
+            }
+        }
     }
 }
 
@@ -100,8 +105,10 @@ impl IdempotencyStore for MemoryStore {
 
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
         let mut state = self.state();
-        if state.known.get(&key) == Some(&Known::Unfinished(claim)) {
-            state.known.insert(key, Known::Finished);
+        if let Some(known) = state.known.get_mut(&key)
+            && *known == Known::Unfinished(claim)
+        {
+            *known = Known::Finished;
             state.finished.push_back((Instant::now(), key));
         }
         Ok(())

@@ -32,11 +32,13 @@ mod idempotency;
 mod inbox;
 mod memory;
 mod options;
+mod outliving;
 mod pending;
 mod respond;
 mod token;
 #[cfg(feature = "tower05")]
 mod tower05;
+mod under_way;
 mod webhook;
 
 pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};

@@ -36,7 +36,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let webhook = self.clone();
-        Box::pin(async move { Ok(webhook.respond(request, None).await.map(Full::new)) })
+        let webhook = self.clone().0;
+        // As `respond`, whose future would have room for the request once more.
+        Box::pin(async move { Ok(webhook.respond(webhook.take(request, None).await).map(Full::new)) })
     }
 }

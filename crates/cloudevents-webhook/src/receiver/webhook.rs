@@ -1,13 +1,16 @@
 //! The target.
 
 use super::{
-    Begun, DeliveryClaim, WebhookOptions, head,
-    idempotency::{Store, key},
+    WebhookOptions,
+    event_grid::Subscriptions,
+    head,
+    idempotency::key,
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
+    under_way::{UnderWay, within},
 };
 use crate::{
-    DeliveryKey, TokenPlace,
+    TokenPlace,
     access::without_token,
     handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN},
     pace::Pace,
@@ -16,20 +19,18 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Message, codec::Detected, codec::detect};
 use cloudevents_http::{Exchange, Problem, ReadRequest, Settled, is_cloudevent};
-use cloudevents_transport::{Receiver, promptly};
+use cloudevents_transport::Receiver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use std::{
     fmt,
     net::SocketAddr,
-    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
-use tokio::time::timeout;
 
 /// The number of origins whose deliveries are counted separately.
 const ACCOUNTS: usize = 1024;
@@ -57,9 +58,9 @@ const ACCOUNTS: usize = 1024;
 /// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked, and a [`DeliveryClaim`] where there is an
 /// idempotency store.
 #[derive(Clone)]
-pub struct Webhook(Arc<Inner>);
+pub struct Webhook(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     exchange: Exchange,
     options: WebhookOptions,
     consent: Option<Consent>,
@@ -96,10 +97,7 @@ impl Webhook {
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        match self.0.take(request, peer).await {
-            Ok(response) => response,
-            Err(refusal) => problem(refusal, self.0.options.practice),
-        }
+        self.0.respond(self.0.take(request, peer).await)
     }
 
     /// Waits for the next sender that is to be agreed to by callback. See [`WebhookOptions::by_callback`].
@@ -117,59 +115,60 @@ impl Webhook {
 }
 
 impl Inner {
-    async fn take<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Result<Response<Bytes>, Problem>
+    pub(super) fn respond(&self, taken: Result<Response<Bytes>, Problem>) -> Response<Bytes> {
+        taken.unwrap_or_else(|refusal| problem(refusal, self.options.practice))
+    }
+
+    // Not `async fn`: its future would have room for the request twice.
+    pub(super) fn take<B>(
+        &self,
+        request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> impl Future<Output = Result<Response<Bytes>, Problem>>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        if self.retired.load(Ordering::Relaxed) {
-            return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
-        }
         let (parts, body) = request.into_parts();
-        match parts.method {
-            Method::OPTIONS => return self.validate(&parts),
-            Method::POST => {}
-            _ => {
-                let method = StatusCode::METHOD_NOT_ALLOWED;
-                return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
+        async move {
+            if self.retired.load(Ordering::Relaxed) {
+                return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
             }
+            match parts.method {
+                Method::OPTIONS => return self.validate(&parts),
+                Method::POST => {}
+                _ => {
+                    let method = StatusCode::METHOD_NOT_ALLOWED;
+                    return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
+                }
+            }
+            // A validation event of Event Grid has no origin and is not a CloudEvent.
+            let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(&parts));
+            if validation.is_none() {
+                self.check_origin(&parts)?;
+            }
+            let place = self.options.tokens.check(&parts).await?;
+            self.check_rate(&parts)?;
+            if validation.is_none() {
+                head::check(&parts, &self.options, &self.exchange)?;
+            }
+            // Moved on without a reference to it, so that this future has no room for it while the message is handled.
+            let read = self.exchange.read(Request::from_parts(parts, body)).await?;
+            let mut under_way = match self.admit(read, validation, peer)? {
+                Admitted::Answered(response) => return Ok(response),
+                Admitted::UnderWay(under_way) => under_way,
+            };
+            let mut response = match within(self.options.respond_within, &mut under_way).await {
+                Some(settled) => self.response(settled?)?,
+                None => {
+                    return Err(busy("the message was not processed in time", self.options.http.retry_after));
+                }
+            };
+            if place == Some(TokenPlace::Query) && response.status().is_success() {
+                // WEBHOOK-3.2-e.
+                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+            }
+            Ok(response)
         }
-        // A validation event of Event Grid has no origin and is not a CloudEvent.
-        let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(&parts));
-        if validation.is_none() {
-            self.check_origin(&parts)?;
-        }
-        let place = self.options.tokens.check(&parts).await?;
-        self.check_rate(&parts)?;
-        if validation.is_none() {
-            head::check(&parts, &self.options, &self.exchange)?;
-        }
-        let mut read = self.exchange.read(Request::from_parts(parts, body)).await?;
-        let verified = self.check_signature(&read, validation.is_some())?;
-        if let Some(known) = validation {
-            return known
-                .respond(read.body())
-                .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
-        }
-        if read.body().is_empty() && !self.options.header_only {
-            let status = StatusCode::BAD_REQUEST;
-            return Err(refused(status, "the delivery has no payload", "WEBHOOK-2.1-d"));
-        }
-        let decoded = self.decode(&read)?;
-        let key = self.options.idempotency.as_ref().and_then(|_| {
-            let with = &self.exchange.options().receiver.decoding;
-            key(verified.as_ref(), &decoded, read.body(), with)
-        });
-        let parts = read.parts_mut();
-        without_token(parts);
-        if let Some(verified) = verified {
-            parts.extensions.insert(verified);
-        }
-        let mut response = self.deliver(read, decoded, key, peer).await?;
-        if place == Some(TokenPlace::Query) && response.status().is_success() {
-            // WEBHOOK-3.2-e.
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-        }
-        Ok(response)
     }
 
     /// The handshake.
@@ -262,30 +261,43 @@ impl Inner {
         }
     }
 
-    async fn deliver(
+    /// Checks and decodes the delivery, and hands it over.
+    fn admit(
         &self,
-        read: ReadRequest,
-        decoded: Result<Decoded<Message>, Error>,
-        key: Option<DeliveryKey>,
+        mut read: ReadRequest,
+        validation: Option<&Subscriptions>,
         peer: Option<SocketAddr>,
-    ) -> Result<Response<Bytes>, Problem> {
-        let limit = self.options.respond_within;
-        let after = self.options.http.retry_after;
-        let settled = match (&self.options.idempotency, key) {
+    ) -> Result<Admitted, Problem> {
+        let verified = self.check_signature(&read, validation.is_some())?;
+        if let Some(known) = validation {
+            let response = known.respond(read.body()).map(Admitted::Answered);
+            return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
+        }
+        if read.body().is_empty() && !self.options.header_only {
+            let status = StatusCode::BAD_REQUEST;
+            return Err(refused(status, "the delivery has no payload", "WEBHOOK-2.1-d"));
+        }
+        let decoded = self.decode(&read)?;
+        let key = self.options.idempotency.as_ref().and_then(|_| {
+            let with = &self.exchange.options().receiver.decoding;
+            key(verified.as_ref(), &decoded, &mut read, with)
+        });
+        let parts = read.parts_mut();
+        without_token(parts);
+        if let Some(verified) = verified {
+            parts.extensions.insert(verified);
+        }
+        Ok(Admitted::UnderWay(match (&self.options.idempotency, key) {
             (Some(store), Some(key)) => {
-                // A task, because the settlement counts even when the sender has hung up.
-                let delivering = once(store.clone(), key, self.exchange.clone(), read, decoded, peer, after);
-                match within(limit, tokio::spawn(delivering)).await {
-                    Some(Ok(settled)) => settled?,
-                    Some(Err(_)) => return Err(busy("the delivery was interrupted", after)),
-                    None => return Err(late(after)),
-                }
+                let after = self.options.http.retry_after;
+                UnderWay::once(store.clone(), key, self.exchange.clone(), read, decoded, peer, after)
             }
-            _ => match within(limit, self.exchange.deliver(read, decoded, peer)).await {
-                Some(settled) => settled,
-                None => return Err(late(after)),
-            },
-        };
+            _ => UnderWay::Handed(self.exchange.deliver(read, decoded, peer)),
+        }))
+    }
+
+    fn response(&self, settled: Settled) -> Result<Response<Bytes>, Problem> {
+        let after = self.options.http.retry_after;
         match settled {
             Settled::Accepted(Some(response)) => Ok(reply(*response)),
             Settled::Accepted(None) => Ok(accepted(self.options.http.accepted)),
@@ -298,50 +310,10 @@ impl Inner {
     }
 }
 
-/// Delivers what the store does not know.
-async fn once(
-    Store(store): Store,
-    key: DeliveryKey,
-    exchange: Exchange,
-    mut read: ReadRequest,
-    decoded: Result<Decoded<Message>, Error>,
-    peer: Option<SocketAddr>,
-    after: Duration,
-) -> Result<Settled, Problem> {
-    let claim = match store.begin(key).await {
-        Ok(Begun::Claimed(claim)) => claim,
-        Ok(Begun::Unfinished) => return Err(busy("this delivery is being processed", after)),
-        Ok(Begun::Finished) => return Ok(Settled::Accepted(None)),
-        Err(error) => {
-            tracing::warn!(%error, "the idempotency store failed");
-            return Err(busy("the delivery cannot be checked for duplicates", after));
-        }
-    };
-    read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
-    let settled = exchange.deliver(read, decoded, peer).await;
-    let recorded = match &settled {
-        Settled::Accepted(_) => store.complete(key, claim).await,
-        _ => store.abandon(key, claim).await,
-    };
-    if let Err(error) = recorded {
-        // It was processed or not, whatever the store says.
-        tracing::warn!(%error, %key, "the idempotency store failed");
-    }
-    Ok(settled)
-}
-
-/// Most deliveries are settled promptly, and need no timer.
-async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    match promptly(future.as_mut()).await {
-        Some(output) => Some(output),
-        None => timeout(limit, future).await.ok(),
-    }
-}
-
-#[cold]
-fn late(after: Duration) -> Problem {
-    busy("the message was not processed in time", after)
+/// What became of a request that was read.
+enum Admitted {
+    Answered(Response<Bytes>),
+    UnderWay(UnderWay),
 }
 
 fn is_binary(parts: &Parts) -> bool {

@@ -1,13 +1,16 @@
 //! What deliveries get as their response, over sockets.
 
 use crate::tools::{STRUCTURED, TOKEN, Target, bearer, document, soon, with_token};
-use cloudevents_core::{ErrorKind, Event};
+use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind, Event};
 use cloudevents_webhook::{
+    DeliveryKey,
     deliver::Practice,
     handshake::Rate,
-    receiver::{MemoryStore, WebhookOptions},
+    receiver::{Begun, Claim, IdempotencyStore, MemoryStore, Webhook, WebhookOptions},
 };
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
 use std::time::Duration;
 
 #[tokio::test]
@@ -220,4 +223,48 @@ async fn the_validation_of_event_grid_is_an_option() {
     assert_eq!(ask(with_token().event_grid_validation(["orders"]), &query, "OTHERS").await.status, 415);
     assert_eq!(ask(with_token().event_grid_validation(["orders"]), "", "ORDERS").await.status, 401);
     assert_eq!(ask(with_token(), &query, "ORDERS").await.status, 415);
+}
+
+/// The sender hangs up: its request is dropped.
+#[tokio::test]
+async fn a_settlement_is_remembered_when_the_sender_has_hung_up() {
+    let (webhook, mut receiver) = Webhook::open(with_token().idempotency(MemoryStore::new(10))).unwrap();
+    let post = || Request::post("/hook").header("authorization", bearer()).header("content-type", STRUCTURED);
+    let request = || post().body(Full::<Bytes>::from(document("1"))).unwrap();
+    let delivery = tokio::select! {
+        response = webhook.respond(request(), None) => panic!("before it is settled: {response:?}"),
+        delivery = soon(receiver.next()) => delivery.unwrap().unwrap(),
+    };
+    assert_eq!(webhook.respond(request(), None).await.status(), 503); // it is being processed
+    delivery.accept().await.unwrap();
+    soon(async {
+        while webhook.respond(request(), None).await.status() != 204 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(receiver.metrics().received, 1);
+}
+
+struct Panicking;
+
+impl IdempotencyStore for Panicking {
+    async fn begin(&self, _: DeliveryKey) -> Result<Begun, Error> {
+        panic!("the store has a bug")
+    }
+
+    async fn complete(&self, _: DeliveryKey, _: Claim) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn abandon(&self, _: DeliveryKey, _: Claim) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_panics_makes_the_response_503() {
+    let (target, seen) = Target::accepting(with_token().idempotency(Panicking)).await;
+    assert_eq!(target.event("1").await.status, 503);
+    assert!(seen.ids().is_empty());
 }

@@ -1,0 +1,80 @@
+//! Deliveries that were handed over.
+
+use super::{Begun, DeliveryClaim, idempotency::Store, outliving::Outliving, respond::busy};
+use crate::DeliveryKey;
+use cloudevents_core::{Decoded, Error, Message};
+use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
+use cloudevents_transport::promptly;
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// A delivery that is under way. It can be moved, and is small where there is no store.
+pub(super) enum UnderWay {
+    /// Delivered if the store does not know it. If that is interrupted, the response is 503 with this delay.
+    Once(Outliving<Result<Settled, Problem>>, Duration),
+    Handed(Delivering),
+}
+
+impl UnderWay {
+    /// Delivers what the store does not know. The settlement counts even when the sender has hung up.
+    pub(super) fn once(
+        Store(store): Store,
+        key: DeliveryKey,
+        exchange: Exchange,
+        mut read: ReadRequest,
+        decoded: Result<Decoded<Message>, Error>,
+        peer: Option<SocketAddr>,
+        after: Duration,
+    ) -> Self {
+        let once = async move {
+            let claim = match store.begin(key).await {
+                Ok(Begun::Claimed(claim)) => claim,
+                Ok(Begun::Unfinished) => return Err(busy("this delivery is being processed", after)),
+                Ok(Begun::Finished) => return Ok(Settled::Accepted(None)),
+                Err(error) => {
+                    tracing::warn!(%error, "the idempotency store failed");
+                    return Err(busy("the delivery cannot be checked for duplicates", after));
+                }
+            };
+            read.parts_mut().extensions.insert(DeliveryClaim { key, claim });
+            let settled = exchange.deliver(read, decoded, peer).await;
+            let recorded = match &settled {
+                Settled::Accepted(_) => store.complete(key, claim).await,
+                _ => store.abandon(key, claim).await,
+            };
+            if let Err(error) = recorded {
+                // It was processed or not, whatever the store says.
+                tracing::warn!(%error, %key, "the idempotency store failed");
+            }
+            Ok(settled)
+        };
+        Self::Once(Outliving::new(once), after)
+    }
+}
+
+impl Future for UnderWay {
+    type Output = Result<Settled, Problem>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match &mut *self {
+            Self::Once(once, after) => match ready!(Pin::new(once).poll(context)) {
+                Some(settled) => settled,
+                None => Err(busy("the delivery was interrupted", *after)),
+            },
+            Self::Handed(delivering) => Ok(ready!(Pin::new(delivering).poll(context))),
+        })
+    }
+}
+
+/// Most deliveries are settled promptly, and need no timer.
+pub(super) async fn within<F: Future + Unpin>(limit: Duration, future: &mut F) -> Option<F::Output> {
+    match promptly(Pin::new(&mut *future)).await {
+        Some(output) => Some(output),
+        None => timeout(limit, future).await.ok(),
+    }
+}
