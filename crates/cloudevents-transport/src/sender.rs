@@ -2,7 +2,7 @@
 
 use crate::{
     Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities, Transmit,
-    Tried, deadline::within, transmit::DynTransmit,
+    Tried, binding::BoxFuture, deadline::within, transmit::DynTransmit,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use std::{
@@ -158,7 +158,14 @@ impl Sender {
         message: M,
     ) -> impl Future<Output = Result<Receipt, Error>> + Send + use<'_, M> {
         let outgoing = message.into();
-        async move { self.hand_over(outgoing).await?.await }
+        // As in `hand_over`, whose future would have room for the message once more.
+        async move {
+            let begun = match self.try_hand_over(outgoing) {
+                Tried::Done(begun) => begun,
+                Tried::WouldWait(outgoing) => self.wait(outgoing).await,
+            };
+            self.noted(begun)?.await
+        }
     }
 
     /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
@@ -295,13 +302,20 @@ impl Sender {
     async fn hand_over(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let begun = match self.try_hand_over(outgoing) {
             Tried::Done(begun) => begun,
-            Tried::WouldWait(outgoing) => {
-                let limit = self.state.options.enqueue_timeout;
-                within(limit, self.transmit.enqueue(outgoing))
-                    .await
-                    .unwrap_or_else(|| Err(self.no_room(limit)))
-            }
+            Tried::WouldWait(outgoing) => self.wait(outgoing).await,
         };
+        self.noted(begun)
+    }
+
+    /// Waits for room. Boxed, because most messages need not wait.
+    fn wait(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>> {
+        let limit = self.state.options.enqueue_timeout;
+        let enqueuing = self.transmit.enqueue(outgoing);
+        Box::pin(async move { within(limit, enqueuing).await.unwrap_or_else(|| Err(self.no_room(limit))) })
+    }
+
+    /// Counts a message that was handed over, or the error.
+    fn noted(&self, begun: Result<Outcome<Receipt>, Error>) -> Result<Outcome<Receipt>, Error> {
         match begun {
             Ok(outcome) => {
                 self.state.counters.enqueued();

@@ -30,7 +30,7 @@ pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
 pub use template::Template;
 
-use crate::{Delivery, Outgoing, Receiver, Run, Sender, Settles, Stopper, drive::Driving};
+use crate::{Delivery, Outgoing, Receipt, Receiver, Run, Sender, Settles, Stopper, drive::Driving};
 use cloudevents_core::{Error, ErrorKind};
 use fate::Tally;
 use judge::{Done, Judge};
@@ -194,19 +194,23 @@ impl Passage {
                 if self.shaper.is_looped(delivery) {
                     self.tally.looped();
                 }
-                return self.refused(delivery, error).await;
+                return Box::pin(self.refused(delivery, error)).await;
             }
         };
         if redrive.is_some_and(|redrive| redrive.dry_run) {
             return Done::Held(Fate::WouldSend);
         }
+        // What is rare is boxed: there are as many of these futures as messages on their way, and each is moved when it begins.
         let sent = match shaped {
-            Shaped::One(outgoing) => self.send(outgoing).await,
-            Shaped::Several(all) => self.send_all(all).await,
+            Shaped::One(outgoing) if self.rate.is_none() => self.sent(self.sender.send(outgoing).await),
+            Shaped::One(outgoing) => Box::pin(self.send(outgoing)).await,
+            Shaped::Several(all) => Box::pin(self.send_all(all)).await,
         };
         match sent {
             Ok(()) => Done::Confirmed,
-            Err(error) if (self.policy().refuses_message)(&error) => self.refused(delivery, error).await,
+            Err(error) if (self.policy().refuses_message)(&error) => {
+                Box::pin(self.refused(delivery, error)).await
+            }
             Err(error) => Done::Failed(error),
         }
     }
@@ -215,8 +219,11 @@ impl Passage {
         if let Some(rate) = &self.rate {
             rate.wait().await;
         }
-        let receipt = self.sender.send(outgoing).await?;
-        if receipt.is_duplicate() == Some(true) {
+        self.sent(self.sender.send(outgoing).await)
+    }
+
+    fn sent(&self, sent: Result<Receipt, Error>) -> Result<(), Error> {
+        if sent?.is_duplicate() == Some(true) {
             self.tally.duplicate();
         }
         Ok(())

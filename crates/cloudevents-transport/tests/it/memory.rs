@@ -60,3 +60,12 @@ fn a_plain_send_and_a_receipt_allocate_nothing() {
         assert_eq!(heap.calls, expected, "{channel}: {heap:?}");
     }
 }
+
+/// A bridge has many of these, and moves each when it begins. The message is in there once, beside the outcome.
+#[test]
+fn the_future_of_a_send_is_little_larger_than_its_message() {
+    let sender = Sender::new(Immediate { channel: false, receipt: None });
+    let message = size_of::<Outgoing>();
+    let future = size_of_val(&sender.send(&event(1)));
+    assert!(future < message + 320, "{future}, of which {message} are the message");
+}
