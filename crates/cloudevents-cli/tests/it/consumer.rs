@@ -46,15 +46,19 @@ fn with_verdict(ran: &Ran, verdict: &str) -> BTreeSet<String> {
     cases.map(|line| line["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Faults, each with a case of Kafka and a case of AMQP that find it.
-const FAULTS: [(&str, Change, [&str; 2]); 4] = [
+/// Faults, each with a case of Kafka, of AMQP and of NATS that finds it.
+const FAULTS: [(&str, Change, [&str; 3]); 4] = [
     (
         "drops the subject",
         |mut event| {
             event.remove("subject");
             event
         },
-        ["kafka/binary-decode/value-case-kept", "amqp/values/string-beyond-ascii"],
+        [
+            "kafka/binary-decode/value-case-kept",
+            "amqp/values/string-beyond-ascii",
+            "nats/binary-decode/value-case-kept",
+        ],
     ),
     (
         "changes the time",
@@ -64,12 +68,20 @@ const FAULTS: [(&str, Change, [&str; 2]); 4] = [
             }
             event
         },
-        ["kafka/binary-decode/every-core-attribute", "amqp/values/time-string"],
+        [
+            "kafka/binary-decode/every-core-attribute",
+            "amqp/values/time-string",
+            "nats/content-type/decode-no-type",
+        ],
     ),
     (
         "decodes percent signs once more",
         decode_again,
-        ["kafka/binary-decode/percent-sign-is-literal", "amqp/values/string-with-escapes"],
+        [
+            "kafka/binary-decode/percent-sign-is-literal",
+            "amqp/values/string-with-escapes",
+            "nats/header-values/once",
+        ],
     ),
     (
         "loses the content type",
@@ -77,7 +89,11 @@ const FAULTS: [(&str, Change, [&str; 2]); 4] = [
             event.remove("datacontenttype");
             event
         },
-        ["kafka/content-type/decode-spelling-kept", "amqp/payload/content-type-kept"],
+        [
+            "kafka/content-type/decode-spelling-kept",
+            "amqp/payload/content-type-kept",
+            "nats/content-type/decode-bytes",
+        ],
     ),
 ];
 
@@ -181,6 +197,33 @@ mod amqp {
         let ran = run(&to, &from, &["--revision", "main"]);
         assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
         assert!(with_verdict(&ran, "passed").len() > 60, "{}", ran.err);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        check_faults(AREA, open);
+    }
+}
+
+#[cfg(feature = "nats")]
+mod nats {
+    use super::*;
+    use cloudevents_testkit::nats::Server;
+
+    const AREA: &str = "nats/";
+
+    fn open(change: Change) -> World {
+        let server = Server::start().unwrap();
+        let consumer = Consumer::start(&server.url("to?reject=drop"), &server.url("from"), change);
+        (server.url("to"), server.url("from"), consumer, Box::new(server))
+    }
+
+    #[test]
+    fn a_consumer_that_conforms_passes() {
+        let (to, from, _consumer, _broker) = open(|event| event);
+        let ran = run(&to, &from, &["--revision", "main"]);
+        assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
+        assert!(with_verdict(&ran, "passed").len() > 50, "{}", ran.err);
     }
 
     #[test]

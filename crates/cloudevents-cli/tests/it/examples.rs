@@ -10,11 +10,12 @@ use std::{
 };
 
 /// Examples that need something that this test does not have, and why.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 9] = [
     ("outbox.db", "needs an outbox"),
     ("ce webhook check", "takes a minute; tests/it/webhook.rs runs it"),
     ("--official", "needs a checkout of the specification"),
     ("--consumer", "needs a consumer; tests/it/consumer.rs has some"),
+    ("ce conformance listen", "needs a producer; tests/it/producer.rs has some"),
     ("ce conformance selftest", "takes minutes; CI runs it in release mode"),
     ("cargo install", "needs a network"),
     (" @", "needs a configuration file; tests/it/settings.rs has one"),

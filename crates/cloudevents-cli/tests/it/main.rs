@@ -16,7 +16,7 @@ mod amqp;
 mod bridge;
 mod check;
 mod conformance;
-#[cfg(any(feature = "amqp", feature = "kafka"))]
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
 mod consumer;
 mod convert;
 #[cfg(feature = "outbox")]
@@ -49,6 +49,8 @@ mod output;
 mod pairs;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]
 mod process;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod producer;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;

@@ -20,8 +20,11 @@ pub(super) struct Binding {
     /// The name that the testee protocol has for it.
     pub(super) name: &'static str,
     /// Writes a message of the testee protocol as it stands.
-    outgoing: fn(&Value) -> Result<Outgoing, Error>,
+    outgoing: Write,
 }
+
+/// Writes a message of the testee protocol as it stands.
+type Write = fn(&Value) -> Result<Outgoing, Error>;
 
 impl Binding {
     pub(super) fn of(url: &str) -> Result<Self, Failure> {
@@ -31,21 +34,24 @@ impl Binding {
             "kafka" => Ok(Self { name: "kafka", outgoing: raw::kafka }),
             #[cfg(feature = "amqp")]
             "amqp" | "amqps" => Ok(Self { name: "amqp", outgoing: raw::amqp }),
+            #[cfg(feature = "nats")]
+            scheme if scheme.starts_with("nats") => Ok(Self { name: "nats", outgoing: raw::nats }),
             scheme => {
                 let words = format!("there is no driver for `{}` URLs", crate::plain::plain(scheme));
-                Err(Failure::usage(words).help("consumers and producers are tested over kafka and amqp URLs"))
+                Err(Failure::usage(words)
+                    .help("consumers and producers are tested over kafka, amqp and nats URLs"))
             }
         }
     }
 }
 
 /// Messages as they stand, whatever they are.
-#[cfg(any(feature = "amqp", feature = "kafka"))]
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
 mod raw {
     use super::{Error, Outgoing, Value};
     use cloudevents_kit::{
         ErrorKind,
-        transport::{Origin, Raw, Received},
+        transport::{Origin, Received},
     };
     use cloudevents_testkit::testee::message;
 
@@ -53,9 +59,19 @@ mod raw {
     pub(super) fn kafka(message: &Value) -> Result<Outgoing, Error> {
         let record = message::kafka(message)?;
         let headers = record.headers.into_iter();
-        let mut raw = Raw::default();
+        let mut raw = cloudevents_kit::transport::Raw::default();
         raw.headers = headers.map(|header| (header.name.as_str().to_owned().into(), header.value)).collect();
         (raw.key, raw.body) = (record.key, record.value);
+        Ok(as_received(raw))
+    }
+
+    #[cfg(feature = "nats")]
+    pub(super) fn nats(message: &Value) -> Result<Outgoing, Error> {
+        let message = message::nats(message)?;
+        let headers = message.headers.into_iter();
+        let mut raw = cloudevents_kit::transport::Raw::default();
+        raw.headers = headers.map(|(name, value)| (name.as_str().to_owned().into(), Some(value))).collect();
+        raw.body = Some(message.payload);
         Ok(as_received(raw))
     }
 
@@ -71,33 +87,42 @@ mod raw {
     }
 }
 
-/// A consumer's two places.
+/// The places of a consumer, or the one of a producer.
 pub(super) struct Broker {
-    sender: Sender,
+    /// To the consumer. A producer gets nothing.
+    sender: Option<(Sender, Write)>,
     receiver: Receiver,
-    outgoing: fn(&Value) -> Result<Outgoing, Error>,
     /// Dropped last: the clients need it.
     runtime: Runtime,
 }
 
 impl Broker {
+    /// The place where a producer writes.
+    pub(super) fn receiving(url: &str) -> Result<Self, Failure> {
+        let runtime = connect::runtime()?;
+        let receiver = runtime.block_on(receiver(url))?;
+        Ok(Self { sender: None, receiver, runtime })
+    }
+
+    /// The places where a consumer reads, and where it publishes what it has read.
     pub(super) fn open(url: &str, echo: &str, binding: Binding, limit: Duration) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
         let sending = Sending { timeout: limit, parallel: 1, ..Sending::default() };
         let (sender, receiver) = runtime.block_on(async {
-            let receiver =
-                connect::receiver(echo, ReceiverOptions::from(cloudevents_kit::decoding())).await?;
-            Ok::<_, Failure>((connect::sender(url, &sending).await?, receiver.receiver))
+            let receiver = receiver(echo).await?;
+            Ok::<_, Failure>((connect::sender(url, &sending).await?, receiver))
         })?;
-        Ok(Self { sender, receiver, outgoing: binding.outgoing, runtime })
+        Ok(Self { sender: Some((sender, binding.outgoing)), receiver, runtime })
     }
 }
 
 impl Channel for Broker {
     fn send(&mut self, message: &Value) -> Result<(), ChannelError> {
         let unwritable = |error: Error| ChannelError::Unwritable(error.to_string());
-        let outgoing = (self.outgoing)(message).map_err(unwritable)?;
-        let sent = self.runtime.block_on(self.sender.send(outgoing));
+        let Some((sender, outgoing)) = &self.sender else {
+            return Err(ChannelError::Unwritable("a producer gets no messages".to_owned()));
+        };
+        let sent = self.runtime.block_on(sender.send(outgoing(message).map_err(unwritable)?));
         sent.map(drop).map_err(|error| match connect::status_of(&error) {
             Status::Network => ChannelError::Lost(error.to_string()),
             _ => unwritable(error),
@@ -120,6 +145,12 @@ impl Channel for Broker {
             }
         })
     }
+}
+
+/// Opens the place where messages of the implementation arrive.
+async fn receiver(url: &str) -> Result<Receiver, Failure> {
+    let options = ReceiverOptions::from(cloudevents_kit::decoding());
+    Ok(connect::receiver(url, options).await?.receiver)
 }
 
 fn arrived(delivery: &Delivery) -> Arrived {

@@ -4,6 +4,7 @@ mod broker;
 mod consumer;
 mod coverage;
 mod list;
+mod listen;
 mod report;
 mod reports;
 mod run;
@@ -27,6 +28,7 @@ use std::{fmt, path::Path};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Conformance {
     Run(Box<run::Run>),
+    Listen(Box<listen::Listen>),
     List(list::List),
     Show(show::Show),
     Coverage(coverage::Coverage),
@@ -38,6 +40,7 @@ pub(crate) enum Conformance {
 pub(crate) fn run(command: &Conformance, console: &Console) -> Result<Status, Failure> {
     match command {
         Conformance::Run(command) => run::run(command, console),
+        Conformance::Listen(command) => listen::run(command, console),
         Conformance::List(command) => list::run(command, console),
         Conformance::Show(command) => show::run(command, console),
         Conformance::Coverage(command) => coverage::run(command, console),
