@@ -1,7 +1,7 @@
 //! Measures what `run` costs beside a loop that does the same: messages of a source that is always ready, a handler that does nothing.
 //!
 //! ```text
-//! cargo run --release -p cloudevents-transport --example run_beside_loop
+//! cargo run --profile bench -p cloudevents-transport --example run_beside_loop
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
