@@ -46,8 +46,8 @@ fn with_verdict(ran: &Ran, verdict: &str) -> BTreeSet<String> {
     cases.map(|line| line["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Faults, each with a case of Kafka, of AMQP and of NATS that finds it.
-const FAULTS: [(&str, Change, [&str; 3]); 4] = [
+/// Faults, each with a case of Kafka, of AMQP, of NATS and of MQTT that finds it.
+const FAULTS: [(&str, Change, [&str; 4]); 4] = [
     (
         "drops the subject",
         |mut event| {
@@ -58,6 +58,7 @@ const FAULTS: [(&str, Change, [&str; 3]); 4] = [
             "kafka/binary-decode/value-case-kept",
             "amqp/values/string-beyond-ascii",
             "nats/binary-decode/value-case-kept",
+            "mqtt/binary-decode/value-case-kept",
         ],
     ),
     (
@@ -72,6 +73,7 @@ const FAULTS: [(&str, Change, [&str; 3]); 4] = [
             "kafka/binary-decode/every-core-attribute",
             "amqp/values/time-string",
             "nats/content-type/decode-no-type",
+            "mqtt/content-type/decode-no-type",
         ],
     ),
     (
@@ -81,6 +83,7 @@ const FAULTS: [(&str, Change, [&str; 3]); 4] = [
             "kafka/binary-decode/percent-sign-is-literal",
             "amqp/values/string-with-escapes",
             "nats/header-values/once",
+            "mqtt/binary-decode/percent-sign",
         ],
     ),
     (
@@ -93,6 +96,7 @@ const FAULTS: [(&str, Change, [&str; 3]); 4] = [
             "kafka/content-type/decode-spelling-kept",
             "amqp/payload/content-type-kept",
             "nats/content-type/decode-bytes",
+            "mqtt/content-type/decode-bytes",
         ],
     ),
 ];
@@ -224,6 +228,33 @@ mod nats {
         let ran = run(&to, &from, &["--revision", "main"]);
         assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
         assert!(with_verdict(&ran, "passed").len() > 50, "{}", ran.err);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        check_faults(AREA, open);
+    }
+}
+
+#[cfg(feature = "mqtt")]
+mod mqtt {
+    use super::*;
+    use cloudevents_testkit::mqtt::Broker;
+
+    const AREA: &str = "mqtt/";
+
+    fn open(change: Change) -> World {
+        let broker = Broker::start().unwrap();
+        let consumer = Consumer::start(&broker.url("to?reject=drop"), &broker.url("from"), change);
+        (broker.url("to"), broker.url("from"), consumer, Box::new(broker))
+    }
+
+    #[test]
+    fn a_consumer_that_conforms_passes() {
+        let (to, from, _consumer, _broker) = open(|event| event);
+        let ran = run(&to, &from, &["--revision", "main"]);
+        assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
+        assert!(with_verdict(&ran, "passed").len() > 40, "{}", ran.err);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod amqp;
 mod bridge;
 mod check;
 mod conformance;
-#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod consumer;
 mod convert;
 #[cfg(feature = "outbox")]

@@ -1,13 +1,14 @@
 //! A topic for rejected messages.
 
 use super::{
+    forwarding::of_publish,
     options::{Qos, Target},
     publishing::Extras,
     received::ReceivedPublish,
     sender::MqttSender,
     topic::Topic,
 };
-use crate::{MessageView, MqttMessage, Version};
+use crate::{MqttMessage, Version};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, log::LogOptions};
 
@@ -73,15 +74,10 @@ impl DeadLetterSink for DeadLetterTopic {
 
 /// The message with its properties, if they could be read.
 fn message(letter: &DeadLetter, received: Option<&ReceivedPublish>) -> MqttMessage {
-    let mut message = MqttMessage::new(letter.received.body().unwrap_or_default());
-    if let Some(received) = received {
-        message.version = received.version();
-        message.content_type = MessageView::content_type(received).map(Into::into);
-        message.payload_is_text = received.payload_is_text();
-        let properties = MessageView::user_properties(received);
-        message.user_properties = properties.map(|(name, value)| (name.into(), value.into())).collect();
+    match received {
+        Some(received) => of_publish(received),
+        None => MqttMessage::new(letter.received.body().unwrap_or_default()),
     }
-    message
 }
 
 fn beginning(reason: &str) -> &str {

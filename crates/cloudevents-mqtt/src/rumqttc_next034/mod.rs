@@ -59,6 +59,7 @@
 mod connection;
 mod dead_letter;
 mod failure;
+mod forwarding;
 mod link;
 mod login;
 mod message;

@@ -29,6 +29,14 @@ pub struct ReceivedPublish {
     partition: Partition,
 }
 
+/// A packet of MQTT 5. Its partition is its topic.
+impl From<v5::Publish> for ReceivedPublish {
+    fn from(publish: v5::Publish) -> Self {
+        let partition = Partition::new(String::from_utf8_lossy(&publish.topic).as_ref(), 0);
+        Self { publish, version: Version::V5, partition }
+    }
+}
+
 impl ReceivedPublish {
     /// The packet, as rumqttc-v5-next has it. One of MQTT 3.1.1 has no properties.
     pub fn publish(&self) -> &v5::Publish {

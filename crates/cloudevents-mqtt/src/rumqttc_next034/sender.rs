@@ -2,7 +2,7 @@
 
 use super::{
     connection::{Terms, runtime},
-    failure,
+    failure, forwarding,
     link::{Link, Linking, Refused},
     options::{MqttConnection, Qos, Target},
     publishing::{CARRIED, Extras, Prepared},
@@ -12,8 +12,8 @@ use crate::{MqttMessage, Version, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
-    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit,
+    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
     connect::{Backoff, Reconnect, Shared},
 };
 use std::{
@@ -233,13 +233,19 @@ impl MqttSender {
     }
 
     fn encode(&self, outgoing: &Outgoing) -> Result<Encoded, Error> {
-        let Content::Message(message) = outgoing.content() else {
-            return Err(Error::new(ErrorKind::Unsupported));
+        let to = |own: &dyn Fn() -> Result<Arc<str>, Error>| match outgoing.destination() {
+            Some(topic) => Topic::checked(topic),
+            None => own(),
         };
-        let topic = match outgoing.destination() {
-            Some(topic) => Topic::checked(topic)?,
-            None => self.topic.of(message, &self.decoding)?,
+        let message = match outgoing.content() {
+            Content::Message(message) => message,
+            Content::AsReceived(received) if self.version() == Version::V5 => {
+                let topic = to(&|| self.topic.fixed())?;
+                return Ok(Encoded { topic, message: forwarding::as_received(received)? });
+            }
+            _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
+        let topic = to(&|| self.topic.of(message, &self.decoding))?;
         let message = self.writing.message(message)?;
         Ok(Encoded { topic, message: encode_message(&message, self.version())? })
     }
@@ -319,9 +325,9 @@ impl Transmit for MqttSender {
         };
         let capabilities = SenderCapabilities::plain(confirms);
         match self.version() {
-            Version::V3 => capabilities.carrying(cloudevents_transport::Carries::DESTINATION),
+            Version::V3 => capabilities.carrying(Carries::DESTINATION),
             Version::V5 => {
-                let mut capabilities = capabilities.carrying(CARRIED);
+                let mut capabilities = capabilities.carrying(CARRIED.and(Carries::AS_RECEIVED));
                 capabilities.requests = true;
                 capabilities
             }

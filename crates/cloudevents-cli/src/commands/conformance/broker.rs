@@ -34,19 +34,28 @@ impl Binding {
             "kafka" => Ok(Self { name: "kafka", outgoing: raw::kafka }),
             #[cfg(feature = "amqp")]
             "amqp" | "amqps" => Ok(Self { name: "amqp", outgoing: raw::amqp }),
+            #[cfg(feature = "mqtt")]
+            "mqtt" | "mqtts"
+                if endpoint.option("version").is_some_and(|version| version.starts_with('3')) =>
+            {
+                Err(Failure::usage("there is no driver for MQTT 3.1.1")
+                    .help("it has no binary mode; use MQTT 5"))
+            }
+            #[cfg(feature = "mqtt")]
+            "mqtt" | "mqtts" => Ok(Self { name: "mqtt5", outgoing: raw::mqtt }),
             #[cfg(feature = "nats")]
             scheme if scheme.starts_with("nats") => Ok(Self { name: "nats", outgoing: raw::nats }),
             scheme => {
                 let words = format!("there is no driver for `{}` URLs", crate::plain::plain(scheme));
                 Err(Failure::usage(words)
-                    .help("consumers and producers are tested over kafka, amqp and nats URLs"))
+                    .help("consumers and producers are tested over kafka, amqp, mqtt and nats URLs"))
             }
         }
     }
 }
 
 /// Messages as they stand, whatever they are.
-#[cfg(any(feature = "amqp", feature = "kafka", feature = "nats"))]
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod raw {
     use super::{Error, Outgoing, Value};
     use cloudevents_kit::{
@@ -63,6 +72,17 @@ mod raw {
         raw.headers = headers.map(|header| (header.name.as_str().to_owned().into(), header.value)).collect();
         (raw.key, raw.body) = (record.key, record.value);
         Ok(as_received(raw))
+    }
+
+    #[cfg(feature = "mqtt")]
+    pub(super) fn mqtt(message: &Value) -> Result<Outgoing, Error> {
+        use cloudevents_kit::mqtt::{
+            Version,
+            rumqttc_next034::{Qos, ReceivedPublish, publish},
+        };
+        // The sender has topic and quality of service.
+        let publish = publish(message::mqtt(message, Version::V5)?, "", Qos::AtLeastOnce);
+        Ok(as_received(ReceivedPublish::from(publish)))
     }
 
     #[cfg(feature = "nats")]

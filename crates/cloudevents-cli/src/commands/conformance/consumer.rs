@@ -13,8 +13,8 @@ use std::{
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Consumers behind a broker")]
 pub(super) struct Consumer {
-    /// Test the consumer that reads here: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS or
-    /// nats://SERVER/SUBJECT. It has to publish each event that it
+    /// Test the consumer that reads here: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS,
+    /// mqtt://BROKER/TOPIC or nats://SERVER/SUBJECT. It has to publish each event that it
     /// has read, in any mode, where --echo says.
     #[arg(long, value_name = "URL", requires = "echo", conflicts_with_all = ["testee", "command", "smoke"])]
     consumer: Option<String>,

@@ -33,7 +33,8 @@ Examples:
 
 Exit status: 0 conforms, 1 does not, 2 no message came, 3 the network failed.")]
 pub(crate) struct Listen {
-    /// Where the producer writes: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS or nats://SERVER/SUBJECT.
+    /// Where the producer writes: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC or
+    /// nats://SERVER/SUBJECT.
     #[arg(value_name = "URL", required_unless_present = "print")]
     url: Option<String>,
     /// Write the events that the producer has to send, as a JSON batch, and exit.
