@@ -19,7 +19,7 @@ impl Consumer {
         runtime.spawn(async move {
             while let Ok(Some(delivery)) = receiver.next().await {
                 // What is no event is dropped.
-                if let Ok(event) = delivery.event() {
+                for event in delivery.events().unwrap_or_default() {
                     sender.send(change(event)).await.unwrap();
                 }
                 delivery.accept().await.unwrap();
@@ -46,8 +46,8 @@ fn with_verdict(ran: &Ran, verdict: &str) -> BTreeSet<String> {
     cases.map(|line| line["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Faults, each with a case of Kafka, of AMQP, of NATS and of MQTT that finds it.
-const FAULTS: [(&str, Change, [&str; 4]); 4] = [
+/// Faults, each with a case of Kafka, of AMQP, of NATS, of MQTT and of HTTP that finds it.
+const FAULTS: [(&str, Change, [&str; 5]); 4] = [
     (
         "drops the subject",
         |mut event| {
@@ -59,6 +59,7 @@ const FAULTS: [(&str, Change, [&str; 4]); 4] = [
             "amqp/values/string-beyond-ascii",
             "nats/binary-decode/value-case-kept",
             "mqtt/binary-decode/value-case-kept",
+            "http/binary-decode/value-case-kept",
         ],
     ),
     (
@@ -74,6 +75,7 @@ const FAULTS: [(&str, Change, [&str; 4]); 4] = [
             "amqp/values/time-string",
             "nats/content-type/decode-no-type",
             "mqtt/content-type/decode-no-type",
+            "http/binary-decode/every-core-attribute",
         ],
     ),
     (
@@ -84,6 +86,7 @@ const FAULTS: [(&str, Change, [&str; 4]); 4] = [
             "amqp/values/string-with-escapes",
             "nats/header-values/once",
             "mqtt/binary-decode/percent-sign",
+            "http/header-values-decode/percent-decoded-once",
         ],
     ),
     (
@@ -97,6 +100,7 @@ const FAULTS: [(&str, Change, [&str; 4]); 4] = [
             "amqp/payload/content-type-kept",
             "nats/content-type/decode-bytes",
             "mqtt/content-type/decode-bytes",
+            "http/content-type/decode-spelling-kept",
         ],
     ),
 ];
@@ -255,6 +259,35 @@ mod mqtt {
         let ran = run(&to, &from, &["--revision", "main"]);
         assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
         assert!(with_verdict(&ran, "passed").len() > 40, "{}", ran.err);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        check_faults(AREA, open);
+    }
+}
+
+mod http {
+    use super::*;
+    use std::net::TcpListener;
+
+    const AREA: &str = "http/";
+
+    /// Nothing is a broker: the consumer serves one URL, and the harness the other.
+    fn open(change: Change) -> World {
+        // Both are held until both are known, so that they differ.
+        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [to, from] = ports.map(|port| format!("http://{}/", port.local_addr().unwrap()));
+        let consumer = Consumer::start(&to, &from, change);
+        (to, from, consumer, Box::new(()))
+    }
+
+    #[test]
+    fn a_consumer_that_conforms_passes() {
+        let (to, from, _consumer, _) = open(|event| event);
+        let ran = run(&to, &from, &["--revision", "main", "--reads", "json-batch"]);
+        assert_eq!(ran.status, 0, "{}\n{}", ran.err, ran.out);
+        assert!(with_verdict(&ran, "passed").len() > 100, "{}", ran.err);
     }
 
     #[test]

@@ -34,13 +34,18 @@ pub struct ConsumerTestee<C> {
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<C: Channel> ConsumerTestee<C> {
-    /// A consumer behind a channel of this binding: `kafka`, `amqp`, `mqtt5` or `nats`. `run` is different for each run.
+    /// A consumer behind a channel of this binding: `kafka`, `amqp`, `mqtt5`, `nats` or `http`. `run` is different for each run.
+    ///
+    /// Of HTTP, batches are read only if [`format`](Self::format) adds `json-batch`: they are optional. Where no batches exist, every
+    /// consumer has to refuse them.
     pub fn new(channel: C, binding: impl Into<String>, run: impl fmt::Display) -> Self {
+        let binding = binding.into();
+        let formats: &[&str] = if binding == "http" { &["json"] } else { &["json", "json-batch"] };
         ConsumerTestee {
             channel,
-            binding: binding.into(),
+            formats: formats.iter().map(|&format| format.to_owned()).collect(),
+            binding,
             name: "a consumer".to_owned(),
-            formats: ["json", "json-batch"].map(str::to_owned).into(),
             limit: Duration::from_secs(10),
             start_limit: Duration::from_secs(60),
             run: format!("ce-conformance-{run}-"),

@@ -27,6 +27,7 @@ pub(super) fn message(via: &str, id: &str) -> Option<Value> {
         }),
         "mqtt5" => json!({"user-properties": named("", &text), "payload": {"text": ""}}),
         "nats" => json!({"headers": named("ce-", &text), "payload": {"text": ""}}),
+        "http" => json!({"headers": named("ce-", &text), "body": {"text": ""}}),
         _ => return None,
     })
 }

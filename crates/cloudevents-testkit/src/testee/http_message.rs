@@ -6,7 +6,8 @@ use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value as Json, json};
 
-pub(crate) fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
+/// The headers and the body of the HTTP message that the message of a request describes.
+pub fn read(message: &Json) -> Result<(HeaderMap, Bytes), Error> {
     let mut headers = HeaderMap::new();
     for pair in message.get("headers").and_then(Json::as_array).into_iter().flatten() {
         let (Some(name), Some(value)) =

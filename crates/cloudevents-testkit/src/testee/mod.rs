@@ -32,6 +32,7 @@ mod websockets_message;
 /// Errors are of kind [`InvalidDocument`](cloudevents_core::ErrorKind::InvalidDocument), for messages that the protocol does not know.
 pub mod message {
     pub use super::amqp_message::read as amqp;
+    pub use super::http_message::read as http;
     pub use super::kafka_record::read as kafka;
     pub use super::mqtt_message::read as mqtt;
     pub use super::nats_message::read as nats;

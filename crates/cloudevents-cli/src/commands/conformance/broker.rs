@@ -19,8 +19,17 @@ use tokio::{runtime::Runtime, time::timeout};
 pub(super) struct Binding {
     /// The name that the testee protocol has for it.
     pub(super) name: &'static str,
-    /// Writes a message of the testee protocol as it stands.
-    outgoing: Write,
+    /// How messages of the testee protocol are sent as they stand.
+    pub(super) way: Way,
+}
+
+/// How messages are sent as they stand.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// By the sender of the protocol.
+    Sender(Write),
+    /// As requests of HTTP.
+    Requests,
 }
 
 /// Writes a message of the testee protocol as it stands.
@@ -30,10 +39,11 @@ impl Binding {
     pub(super) fn of(url: &str) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(url).map_err(connect::failed)?;
         match endpoint.scheme() {
+            "http" | "https" => Ok(Self { name: "http", way: Way::Requests }),
             #[cfg(feature = "kafka")]
-            "kafka" => Ok(Self { name: "kafka", outgoing: raw::kafka }),
+            "kafka" => Ok(Self { name: "kafka", way: Way::Sender(raw::kafka) }),
             #[cfg(feature = "amqp")]
-            "amqp" | "amqps" => Ok(Self { name: "amqp", outgoing: raw::amqp }),
+            "amqp" | "amqps" => Ok(Self { name: "amqp", way: Way::Sender(raw::amqp) }),
             #[cfg(feature = "mqtt")]
             "mqtt" | "mqtts"
                 if endpoint.option("version").is_some_and(|version| version.starts_with('3')) =>
@@ -42,13 +52,13 @@ impl Binding {
                     .help("it has no binary mode; use MQTT 5"))
             }
             #[cfg(feature = "mqtt")]
-            "mqtt" | "mqtts" => Ok(Self { name: "mqtt5", outgoing: raw::mqtt }),
+            "mqtt" | "mqtts" => Ok(Self { name: "mqtt5", way: Way::Sender(raw::mqtt) }),
             #[cfg(feature = "nats")]
-            scheme if scheme.starts_with("nats") => Ok(Self { name: "nats", outgoing: raw::nats }),
+            scheme if scheme.starts_with("nats") => Ok(Self { name: "nats", way: Way::Sender(raw::nats) }),
             scheme => {
                 let words = format!("there is no driver for `{}` URLs", crate::plain::plain(scheme));
                 Err(Failure::usage(words)
-                    .help("consumers and producers are tested over kafka, amqp, mqtt and nats URLs"))
+                    .help("consumers and producers are tested over http, kafka, amqp, mqtt and nats URLs"))
             }
         }
     }
@@ -125,14 +135,14 @@ impl Broker {
     }
 
     /// The places where a consumer reads, and where it publishes what it has read.
-    pub(super) fn open(url: &str, echo: &str, binding: Binding, limit: Duration) -> Result<Self, Failure> {
+    pub(super) fn open(url: &str, echo: &str, write: Write, limit: Duration) -> Result<Self, Failure> {
         let runtime = connect::runtime()?;
         let sending = Sending { timeout: limit, parallel: 1, ..Sending::default() };
         let (sender, receiver) = runtime.block_on(async {
             let receiver = receiver(echo).await?;
             Ok::<_, Failure>((connect::sender(url, &sending).await?, receiver))
         })?;
-        Ok(Self { sender: Some((sender, binding.outgoing)), receiver, runtime })
+        Ok(Self { sender: Some((sender, write)), receiver, runtime })
     }
 }
 
@@ -150,25 +160,31 @@ impl Channel for Broker {
     }
 
     fn receive(&mut self, within: Duration) -> Result<Option<Arrived>, ChannelError> {
-        let receiver = &mut self.receiver;
         self.runtime.block_on(async {
-            match timeout(within, receiver.next()).await {
+            match timeout(within, next(&mut self.receiver)).await {
+                Ok(arrived) => arrived.map(Some),
                 Err(_) => Ok(None),
-                Ok(Ok(Some(delivery))) => {
-                    let arrived = arrived(&delivery);
-                    // It is not needed again, whether the broker reads this or not.
-                    drop(delivery.accept());
-                    Ok(Some(arrived))
-                }
-                Ok(Ok(None)) => Err(ChannelError::Lost("the receiver has ended".to_owned())),
-                Ok(Err(error)) => Err(ChannelError::Lost(error.to_string())),
             }
         })
     }
 }
 
+/// The next message of the implementation.
+pub(super) async fn next(receiver: &mut Receiver) -> Result<Arrived, ChannelError> {
+    match receiver.next().await {
+        Ok(Some(delivery)) => {
+            let arrived = arrived(&delivery);
+            // It is not needed again, whether the broker reads this or not.
+            drop(delivery.accept());
+            Ok(arrived)
+        }
+        Ok(None) => Err(ChannelError::Lost("the receiver has ended".to_owned())),
+        Err(error) => Err(ChannelError::Lost(error.to_string())),
+    }
+}
+
 /// Opens the place where messages of the implementation arrive.
-async fn receiver(url: &str) -> Result<Receiver, Failure> {
+pub(super) async fn receiver(url: &str) -> Result<Receiver, Failure> {
     let options = ReceiverOptions::from(cloudevents_kit::decoding());
     Ok(connect::receiver(url, options).await?.receiver)
 }

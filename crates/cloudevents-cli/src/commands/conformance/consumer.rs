@@ -1,9 +1,12 @@
-//! A consumer under test, behind a broker.
+//! A consumer under test, behind HTTP or a broker.
 
-use super::broker::{Binding, Broker};
+use super::{
+    broker::{Binding, Broker, Way},
+    requests::Requests,
+};
 use crate::{connect, failure::Failure};
 use clap::Args;
-use cloudevents_conformance::{ConsumerTestee, Suite, Testee};
+use cloudevents_conformance::{Channel, ConsumerTestee, Suite, Testee};
 use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
@@ -11,14 +14,15 @@ use std::{
 
 /// A consumer under test.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Consumers behind a broker")]
+#[command(next_help_heading = "Consumers as they run")]
 pub(super) struct Consumer {
-    /// Test the consumer that reads here: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS,
+    /// Test the consumer that reads here: http://HOST/PATH, kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS,
     /// mqtt://BROKER/TOPIC or nats://SERVER/SUBJECT. It has to publish each event that it
     /// has read, in any mode, where --echo says.
     #[arg(long, value_name = "URL", requires = "echo", conflicts_with_all = ["testee", "command", "smoke"])]
     consumer: Option<String>,
-    /// Where the consumer publishes the events that it has read, with the same broker or another one.
+    /// Where the consumer publishes the events that it has read: a topic or queue of the same broker or another one. For HTTP, this
+    /// program serves the URL.
     #[arg(long, value_name = "URL", requires = "consumer")]
     echo: Option<String>,
     /// A format that the consumer reads beside JSON, such as protobuf. May be repeated.
@@ -47,15 +51,35 @@ impl Consumer {
             return Err(Failure::usage("--consumer and --echo are of different protocols"));
         }
         let limit = Duration::from_secs(time_limit.unwrap_or(10));
-        let broker = Broker::open(url, echo, binding, limit)?;
+        Ok(Some(match binding.way {
+            Way::Sender(write) => self.behind(
+                Broker::open(url, echo, write, limit)?,
+                binding,
+                limit,
+                start_limit.or(time_limit),
+            ),
+            Way::Requests => {
+                self.behind(Requests::open(url, echo, limit)?, binding, limit, start_limit.or(time_limit))
+            }
+        }))
+    }
+
+    fn behind<C: Channel + 'static>(
+        &self,
+        channel: C,
+        binding: Binding,
+        limit: Duration,
+        start_limit: Option<u64>,
+    ) -> Box<dyn Testee> {
         let run = RandomState::new().hash_one(std::process::id());
-        let mut testee = ConsumerTestee::new(broker, binding.name, format_args!("{run:016x}"))
+        let url = self.consumer.as_deref().unwrap_or_default();
+        let mut testee = ConsumerTestee::new(channel, binding.name, format_args!("{run:016x}"))
             .name(format!("the consumer of {}", connect::shown(url)))
             .time_limit(limit)
-            .start_limit(Duration::from_secs(start_limit.or(time_limit).unwrap_or(60)));
+            .start_limit(Duration::from_secs(start_limit.unwrap_or(60)));
         for format in &self.reads {
             testee = testee.format(format);
         }
-        Ok(Some(Box::new(testee)))
+        Box::new(testee)
     }
 }

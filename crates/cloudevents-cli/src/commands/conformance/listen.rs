@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// Judge what a producer writes to a topic, a queue or a subject.
+/// Judge what a producer writes to a URL, a topic, a queue or a subject.
 ///
 /// The producer has to send the events that --print writes, in any order and each in one mode or in several. Every message has to
 /// be a valid event, each event has to arrive unchanged, and no other may.
@@ -33,8 +33,8 @@ Examples:
 
 Exit status: 0 conforms, 1 does not, 2 no message came, 3 the network failed.")]
 pub(crate) struct Listen {
-    /// Where the producer writes: kafka://BROKER/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC or
-    /// nats://SERVER/SUBJECT.
+    /// Where the producer writes: http://HOST/PATH, which this program serves, kafka://BROKER/TOPIC,
+    /// amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC or nats://SERVER/SUBJECT.
     #[arg(value_name = "URL", required_unless_present = "print")]
     url: Option<String>,
     /// Write the events that the producer has to send, as a JSON batch, and exit.

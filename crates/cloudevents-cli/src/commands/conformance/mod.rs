@@ -7,6 +7,7 @@ mod list;
 mod listen;
 mod report;
 mod reports;
+mod requests;
 mod run;
 mod select;
 mod selftest;

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// Run the suite against this toolkit, the program that --testee names, or the consumer behind a broker that --consumer names.
+/// Run the suite against this toolkit, the program that --testee names, or the consumer that --consumer names.
 ///
 /// The program reads one JSON object per line and answers each with one: the testee protocol, which spec-tests/PROTOCOL.md in the
 /// repository describes. `ce testee` is such a program, to see requests and answers.

@@ -1,0 +1,71 @@
+//! A consumer behind HTTP: messages are requests as they stand.
+
+use super::broker::{next, receiver};
+use crate::{connect, failure::Failure};
+use cloudevents_conformance::{Arrived, Channel, ChannelError};
+use cloudevents_kit::Receiver;
+use cloudevents_testkit::testee::message;
+use reqwest::{Client, redirect::Policy};
+use serde_json::Value;
+use std::{collections::VecDeque, error::Error, pin::pin, time::Duration};
+use tokio::{runtime::Runtime, select, time::timeout};
+
+/// The places of a consumer behind HTTP.
+pub(super) struct Requests {
+    client: Client,
+    url: String,
+    receiver: Receiver,
+    /// What arrived while a request waited for its response: a consumer may publish before it responds.
+    arrived: VecDeque<Arrived>,
+    /// Dropped last: the client and the server need it.
+    runtime: Runtime,
+}
+
+impl Requests {
+    /// The URLs that the consumer serves, and where it publishes what it has read: a server is started there.
+    pub(super) fn open(url: &str, echo: &str, limit: Duration) -> Result<Self, Failure> {
+        let runtime = connect::runtime()?;
+        let receiver = runtime.block_on(receiver(echo))?;
+        let client = Client::builder().redirect(Policy::none()).no_proxy().timeout(limit).build();
+        let client = client.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(Self { client, url: url.to_owned(), receiver, arrived: VecDeque::new(), runtime })
+    }
+}
+
+impl Channel for Requests {
+    /// Whatever the status of the response is: no document prescribes one.
+    fn send(&mut self, message: &Value) -> Result<(), ChannelError> {
+        if message.get("status").is_some() {
+            return Err(ChannelError::Unwritable("it is a response".to_owned()));
+        }
+        let unwritable = |error: &dyn Error| ChannelError::Unwritable(error.to_string());
+        let (headers, body) = message::http(message).map_err(|error| unwritable(&error))?;
+        let request = self.client.post(&self.url).headers(headers).body(body);
+        self.runtime.block_on(async {
+            let mut response = pin!(request.send());
+            loop {
+                select! {
+                    arrived = next(&mut self.receiver) => self.arrived.push_back(arrived?),
+                    response = &mut response => return match response {
+                        Err(error) if error.is_builder() => Err(unwritable(&error)),
+                        Err(error) if error.is_connect() => Err(ChannelError::Lost(error.to_string())),
+                        // What has become of the consumer, the next message shows.
+                        _ => Ok(()),
+                    },
+                }
+            }
+        })
+    }
+
+    fn receive(&mut self, within: Duration) -> Result<Option<Arrived>, ChannelError> {
+        if let Some(arrived) = self.arrived.pop_front() {
+            return Ok(Some(arrived));
+        }
+        self.runtime.block_on(async {
+            match timeout(within, next(&mut self.receiver)).await {
+                Ok(arrived) => arrived.map(Some),
+                Err(_) => Ok(None),
+            }
+        })
+    }
+}
