@@ -27,3 +27,17 @@ pub(crate) fn seconds(after: Duration) -> u64 {
     let up = u64::from(after.subsec_nanos() > 0);
     after.as_secs().saturating_add(up).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_after_which_another_attempt_may_succeed() {
+        for status in 400..600 {
+            // RFC 9110 and RFC 6585: what may pass, and of the server's own errors what does not.
+            let temporary = matches!(status, 408 | 425 | 429 | 500..600) && !matches!(status, 501 | 505);
+            assert_eq!(is_temporary(StatusCode::from_u16(status).unwrap()), temporary, "{status}");
+        }
+    }
+}

@@ -37,6 +37,7 @@ fn names_and_values() {
     assert_eq!(assemble(limits, &[("abcd", "")]).unwrap_err().kind(), ErrorKind::TooLarge);
     let error = assemble(limits, &[("abc", "12345")]).unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("abc")));
+    assert!(error.to_string().contains("a value of 5 bytes, and the limit is 4"), "{error}");
     let error = assemble(limits, &[("subject", "12345")]).unwrap_err();
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("subject")));
 }

@@ -92,10 +92,10 @@ fn the_payload_is_no_attribute() {
 #[test]
 fn losses_of_a_batch_say_which_event() {
     let typed = Event::builder().id("1").source("/s").ty("t").extension("e", &[1_u8][..]).build().unwrap();
-    let events = [event(), typed, event()];
+    let events = [event(), typed.clone(), event(), typed];
     let (_, losses) = cloudevents_json::encode_batch(&events).unwrap();
     let found: Vec<_> = losses.iter().map(|loss| (loss.index(), loss.at(), loss.kind())).collect();
-    assert_eq!(found, [(Some(1), "e", "attribute-type")]);
+    assert_eq!(found, [(Some(1), "e", "attribute-type"), (Some(3), "e", "attribute-type")]);
     let shown = losses.iter().next().unwrap().to_string();
     assert!(shown.starts_with("event 1 of the batch, e: "), "{shown}");
     let error = losses.exact().unwrap_err();
