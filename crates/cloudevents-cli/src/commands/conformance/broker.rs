@@ -160,12 +160,18 @@ impl Channel for Broker {
     }
 
     fn receive(&mut self, within: Duration) -> Result<Option<Arrived>, ChannelError> {
-        self.runtime.block_on(async {
-            match timeout(within, next(&mut self.receiver)).await {
-                Ok(arrived) => arrived.map(Some),
-                Err(_) => Ok(None),
-            }
-        })
+        self.runtime.block_on(next_within(&mut self.receiver, within))
+    }
+}
+
+/// The next message of the implementation, if it comes in time.
+pub(super) async fn next_within(
+    receiver: &mut Receiver,
+    within: Duration,
+) -> Result<Option<Arrived>, ChannelError> {
+    match timeout(within, next(receiver)).await {
+        Ok(arrived) => arrived.map(Some),
+        Err(_) => Ok(None),
     }
 }
 

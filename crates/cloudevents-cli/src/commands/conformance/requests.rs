@@ -1,6 +1,6 @@
 //! A consumer behind HTTP: messages are requests as they stand.
 
-use super::broker::{next, receiver};
+use super::broker::{next, next_within, receiver};
 use crate::{connect, failure::Failure};
 use cloudevents_conformance::{Arrived, Channel, ChannelError};
 use cloudevents_kit::Receiver;
@@ -8,7 +8,7 @@ use cloudevents_testkit::testee::message;
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 use std::{collections::VecDeque, error::Error, pin::pin, time::Duration};
-use tokio::{runtime::Runtime, select, time::timeout};
+use tokio::{runtime::Runtime, select};
 
 /// The places of a consumer behind HTTP.
 pub(super) struct Requests {
@@ -61,11 +61,6 @@ impl Channel for Requests {
         if let Some(arrived) = self.arrived.pop_front() {
             return Ok(Some(arrived));
         }
-        self.runtime.block_on(async {
-            match timeout(within, next(&mut self.receiver)).await {
-                Ok(arrived) => arrived.map(Some),
-                Err(_) => Ok(None),
-            }
-        })
+        self.runtime.block_on(next_within(&mut self.receiver, within))
     }
 }
