@@ -1,8 +1,8 @@
 //! An assembler returns only valid events, however it is used.
 
 use cloudevents_core::{
-    DecodeOptions, ErrorKind, Payload, RepairKind,
-    codec::{Assembler, Given},
+    DecodeOptions, Error, ErrorKind, Payload, RepairKind,
+    codec::{Assembler, AttributeName, Given},
 };
 
 const REQUIRED: [(&str, &str); 4] = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t")];
@@ -73,5 +73,72 @@ fn an_empty_dataschema_of_any_type() {
                 other => panic!("{strict}: {other:?}"),
             }
         }
+    }
+}
+
+type Take = fn(&mut Assembler<'_>, &str, &str) -> Result<(), Error>;
+
+const AS_TEXT: Take =
+    |assembler, name, value| assembler.text_named(AttributeName::of(name.as_bytes()), value.as_bytes());
+const BY_PIECE: Take = |assembler, name, value| {
+    let value = assembler.push(value)?;
+    assembler.named(name, Given::Text(value))
+};
+const UNSET: Take = |assembler, name, _| {
+    let name = assembler.push(name)?;
+    assembler.unset(name)
+};
+const INVALID: Take = |assembler, name, _| {
+    let name = assembler.push(name)?;
+    assembler.invalid(name, Error::new(ErrorKind::InvalidType))
+};
+
+#[test]
+fn no_attribute_comes_twice() {
+    let optional = [
+        ("datacontenttype", "text/plain"),
+        ("dataschema", "urn:a:b"),
+        ("subject", "s"),
+        ("time", "2020-01-01T00:00:00Z"),
+        ("ext", "x"),
+    ];
+    let lenient = DecodeOptions::lenient();
+    let twice = |first: Take, second: Take, name: &str, value: &str| {
+        let mut assembler = Assembler::new(&lenient);
+        first(&mut assembler, name, value).unwrap();
+        let error = second(&mut assembler, name, value).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::DuplicateAttribute, Some(name)));
+    };
+    for (name, value) in optional {
+        for first in [AS_TEXT, BY_PIECE, UNSET, INVALID] {
+            [AS_TEXT, BY_PIECE, UNSET, INVALID].iter().for_each(|second| twice(first, *second, name, value));
+        }
+    }
+    for (name, value) in REQUIRED {
+        for first in [AS_TEXT, BY_PIECE] {
+            [AS_TEXT, BY_PIECE].iter().for_each(|second| twice(first, *second, name, value));
+        }
+    }
+}
+
+#[test]
+fn a_required_attribute_without_a_value_is_an_error_at_once() {
+    let lenient = DecodeOptions::lenient();
+    for (name, _) in REQUIRED {
+        let error = UNSET(&mut Assembler::new(&lenient), name, "").unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::MissingAttribute, Some(name)));
+        let error = INVALID(&mut Assembler::new(&lenient), name, "").unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidType, Some(name)));
+    }
+}
+
+#[test]
+fn content_types_are_checked() {
+    let strict = DecodeOptions::strict();
+    for good in ["application/json", "text/x-a.b+c", "text/plain; charset=utf-8"] {
+        AS_TEXT(&mut Assembler::new(&strict), "datacontenttype", good).unwrap();
+    }
+    for bad in ["", "text", "/json", "text/", "text/a b", "text/(a)", "te xt/a", "a/b/c"] {
+        assert!(AS_TEXT(&mut Assembler::new(&strict), "datacontenttype", bad).is_err(), "{bad:?}");
     }
 }

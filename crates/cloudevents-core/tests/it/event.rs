@@ -63,6 +63,7 @@ fn setters_check_and_leave_the_event_as_it_was_on_a_mistake() {
     assert!(event.set_extension("id", "2").is_err());
     assert!(!event.remove("id"));
     assert!(!event.remove("absent"));
+    assert!(!event.remove("specversion"));
     assert_eq!(event, before);
 
     event.set_id("2").unwrap();

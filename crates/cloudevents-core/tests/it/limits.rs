@@ -2,7 +2,7 @@
 
 use cloudevents_core::{
     DecodeOptions, Error, ErrorKind, Event, Limits,
-    codec::{Assembler, Given},
+    codec::{Assembler, AttributeName, Given},
 };
 
 fn assemble(limits: Limits, extensions: &[(&str, &str)]) -> Result<Event, Error> {
@@ -28,6 +28,34 @@ fn attributes() {
     let limits = limits(|limits| limits.attributes = 6);
     assert!(assemble(limits, &[("a", ""), ("b", "")]).is_ok());
     assert_eq!(assemble(limits, &[("a", ""), ("b", ""), ("c", "")]).unwrap_err().kind(), ErrorKind::TooMany);
+}
+
+/// The same with texts that are copied and taken at once.
+#[test]
+fn attributes_as_text() {
+    let decoding =
+        DecodeOptions::strict().with_limits(limits(|limits| (limits.attributes, limits.value) = (3, 4)));
+    for names in [["id", "source", "type", "subject", "x"], ["id", "specversion", "x", "source", "type"]] {
+        let mut assembler = Assembler::new(&decoding);
+        let mut take = |name: &str, value: &str| {
+            assembler.text_named(AttributeName::of(name.as_bytes()), value.as_bytes())
+        };
+        for (index, name) in names.into_iter().enumerate() {
+            let taken = take(name, if name == "specversion" { "1.0" } else { "/abc" });
+            assert_eq!(taken.err().map(|error| error.kind()), (index >= 3).then_some(ErrorKind::TooMany));
+        }
+    }
+    let mut assembler = Assembler::new(&decoding);
+    let error = assembler.text_named(AttributeName::of(b"id"), b"12345").unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::TooLarge, Some("id")));
+}
+
+#[test]
+fn the_last_attribute_that_fits_has_the_other_limits() {
+    let limits = limits(|limits| (limits.attributes, limits.name, limits.value) = (5, 3, 4));
+    for attribute in [("abcd", ""), ("abc", "12345")] {
+        assert_eq!(assemble(limits, &[attribute]).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
 }
 
 #[test]

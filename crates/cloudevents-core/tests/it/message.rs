@@ -1,0 +1,42 @@
+//! What a message is, and how large.
+
+use bytes::Bytes;
+use cloudevents_core::{
+    Document, Event, FormatId, Loss, Losses, Message,
+    codec::{Detected, detect},
+};
+
+/// HTTP binding, section 3.2.1: the prefix of the content type decides.
+#[test]
+fn batches_of_formats_without_a_suffix() {
+    for text in
+        ["application/cloudevents-batch", "application/cloudevents-batch2", "Application/CloudEvents-Batch"]
+    {
+        assert!(matches!(detect(Some(text)), Ok(Detected::Batched(_))), "{text}");
+    }
+    for text in ["application/cloudevents", "application/cloudevents-bat"] {
+        assert!(matches!(detect(Some(text)), Ok(Detected::Structured(_))), "{text}");
+    }
+}
+
+#[test]
+fn the_length_of_a_body() {
+    let event = Event::builder().id("1").source("/s").ty("t");
+    assert_eq!(Message::from(event.clone().build().unwrap()).body_len(), 0);
+    assert_eq!(Message::from(event.text("four").build().unwrap()).body_len(), 4);
+    let document = Document::new(FormatId::JSON, Bytes::from_static(b"[{}]"));
+    assert_eq!(Message::Structured(document.clone()).body_len(), 4);
+    assert_eq!(Message::Batched(document).body_len(), 4);
+}
+
+#[test]
+fn losses_of_several_steps() {
+    let (time, data) = (Loss::new("time", "offset", "no offset"), Loss::new("data", "bytes", "no bytes"));
+    let mut losses = Losses::none();
+    losses.push(time.clone());
+    let mut more = Losses::none();
+    more.push(data.clone());
+    losses.append(more);
+    assert_eq!(losses.iter().collect::<Vec<_>>(), [&time, &data]);
+    assert_eq!((&losses).into_iter().map(Loss::detail).collect::<Vec<_>>(), ["no offset", "no bytes"]);
+}
