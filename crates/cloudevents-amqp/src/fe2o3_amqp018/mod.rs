@@ -76,6 +76,7 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod forwarding;
+mod gathering;
 mod link;
 mod locks;
 mod login;
