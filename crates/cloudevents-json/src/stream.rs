@@ -98,21 +98,15 @@ impl BatchSplitter {
                     self.state = State::Inside { depth: 0, string: false, escape: false };
                 }
                 (State::Inside { depth, string, escape }, _) => {
-                    if self.inside(depth, string, escape)
-                        && let Some(element) = self.take()
-                    {
+                    let ends = self.inside(depth, string, escape);
+                    self.check_size()?;
+                    if ends && let Some(element) = self.take() {
                         return Ok(Some(element));
                     }
                 }
                 (State::Start, _) => return Err(self.refuse("expected a batch, which is a JSON array")),
                 (State::Behind, _) => return Err(self.refuse("expected `,` or `]`")),
                 (State::End, _) => return Err(self.refuse("expected the end of the document")),
-            }
-            if self.looked > self.limit {
-                return Err(Error::new(ErrorKind::TooLarge)
-                    .with_detail(format!("an element is larger than the limit of {} bytes", self.limit))
-                    .with_index(self.count.saturating_sub(1))
-                    .with_offset(self.offset));
             }
         }
         Ok(None)
@@ -180,6 +174,16 @@ impl BatchSplitter {
         self.looked = self.looked.saturating_add(at);
         self.state = if ends { State::Behind } else { State::Inside { depth, string, escape } };
         ends
+    }
+
+    fn check_size(&self) -> Result<(), Error> {
+        if self.looked <= self.limit {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::TooLarge)
+            .with_detail(format!("an element is larger than the limit of {} bytes", self.limit))
+            .with_index(self.count.saturating_sub(1))
+            .with_offset(self.offset))
     }
 
     /// Skips a byte order mark where leniency allows it. Returns `false` if more input is needed.

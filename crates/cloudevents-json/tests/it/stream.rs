@@ -1,7 +1,8 @@
 //! A batch read from a stream follows the rules of a batch read as a whole.
 
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Leniency, RepairKind};
-use cloudevents_json::{BatchReader, Json};
+use cloudevents_json::{BatchReader, BatchSplitter, BatchWriter, Json, LineReader};
+use std::io;
 
 const V1: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
 const V03: &str = r#"{"specversion":"0.3","id":"1","source":"/s","type":"t"}"#;
@@ -49,6 +50,8 @@ fn mixed_specversions_are_refused() {
     let kinds: Vec<_> =
         whole.iter().map(|item| item.event.as_ref().err().map(|error| error.kind())).collect();
     assert_eq!(kinds, [None, Some(ErrorKind::MixedSpecversions), Some(ErrorKind::MissingAttribute), None]);
+    let error = cloudevents_json::decode_batch(format!("[{V1}, {V1}, {V03}]")).unwrap_err();
+    assert_eq!((error.kind(), error.index()), (ErrorKind::MixedSpecversions, Some(2)));
 }
 
 /// Regression: a byte order mark was refused even where leniency allows it.
@@ -64,5 +67,63 @@ fn a_byte_order_mark_goes_by_leniency() {
     for bad in [format!("[\u{feff}{V1}]"), format!(" \u{feff}[{V1}]"), format!("\u{fec0}[{V1}]")] {
         let read = read(&bad, &DecodeOptions::lenient());
         assert!(!matches!(&read, Ok(items) if items.iter().all(Result::is_ok)), "{bad}: {read:?}");
+    }
+}
+
+fn limited(bytes: usize) -> DecodeOptions {
+    let mut with = DecodeOptions::strict();
+    with.limits.bytes = bytes;
+    with
+}
+
+#[test]
+fn elements_and_lines_at_the_limit() {
+    let line = |limit| {
+        let mut lines = LineReader::new(V1.as_bytes(), limited(limit));
+        lines.next().unwrap().unwrap().event.map(drop).map_err(|error| error.kind())
+    };
+    assert_eq!((line(V1.len()), line(V1.len() - 1)), (Ok(()), Err(ErrorKind::TooLarge)));
+    let element = |limit| {
+        let mut splitter = BatchSplitter::new(&limited(limit));
+        splitter.push(format!("[{V1},").as_bytes());
+        splitter.next_element().map(Option::unwrap).map_err(|error| (error.kind(), error.index()))
+    };
+    assert_eq!(element(V1.len()).unwrap(), V1);
+    assert_eq!(element(V1.len() - 1), Err((ErrorKind::TooLarge, Some(0))));
+    assert_eq!(element(V1.len() - 2), Err((ErrorKind::TooLarge, Some(0))));
+}
+
+/// Fails in between, as reads that a signal interrupts do, and for good at the end.
+struct Failing<'a>(Slow<'a>, bool, io::ErrorKind);
+
+impl io::Read for Failing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.0.0.is_empty() { Err(self.2.into()) } else { self.0.read(buffer) }
+    }
+}
+
+#[test]
+fn interrupted_reads_are_repeated_and_others_end_the_stream() {
+    let document = format!("[{V1}");
+    let source = Failing(Slow(document.as_bytes()), false, io::ErrorKind::ConnectionReset);
+    let mut reader = BatchReader::new(source, DecodeOptions::strict());
+    assert_eq!(reader.next().unwrap().unwrap().event.unwrap().value.id(), "1");
+    assert_eq!(reader.next().unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn what_is_written_event_by_event_is_a_batch() {
+    let events = cloudevents_json::decode_batch(format!("[{V1},{V1},{V1}]")).unwrap();
+    for count in 0..3 {
+        let mut writer = BatchWriter::new(Vec::new()).unwrap();
+        for event in &events[..count] {
+            assert!(writer.write(event).unwrap().is_empty());
+        }
+        assert_eq!(cloudevents_json::decode_batch(writer.finish().unwrap()).unwrap(), events[..count]);
     }
 }
