@@ -172,3 +172,32 @@ fn base64_with_white_space_anywhere_and_nothing_else() {
         }
     }
 }
+
+/// Steps are combined, and overlap at the end: what one of them finds must not hide what another found.
+#[test]
+fn characters_that_do_not_exist_are_found_in_any_company() {
+    let lengths = [1, 2, 15, 16, 17, 31, 32, 33, 48, 64, 100, 240, 255, 256, 257, 272, 288, 512, 530];
+    for filler in ["A", "x", " "] {
+        for length in lengths {
+            for distance in [0, 1, 15, 16, 17, 32, 48, 64, 240, 256] {
+                for at in (0..length).step_by(if length < 100 { 1 } else { 5 }) {
+                    for foreign in ["\u{1}", "\u{1f}", "\u{ffff}"] {
+                        let special = |place| place == at || place == at + distance;
+                        let text: String =
+                            (0..length).map(|place| if special(place) { foreign } else { filler }).collect();
+                        assert!(!write(&text).1, "{foreign:?} at {at} and {distance} further, of {length}");
+                    }
+                }
+            }
+            assert!(write(&filler.repeat(length)).1);
+        }
+    }
+}
+
+#[test]
+fn nothing_but_carriage_returns_is_escaped() {
+    for length in [1, 15, 16, 17, 255, 256, 257, 300] {
+        let text = "\r".repeat(length);
+        assert_eq!(text_of(&read(write(&text).0)), text);
+    }
+}

@@ -6,4 +6,5 @@ mod bad_input;
 mod edges;
 mod oracle;
 mod roundtrip;
+mod syntax;
 mod vectors;

@@ -129,6 +129,8 @@ fn names_of_elements_follow_the_grammar_of_xml() {
         "<é:a xmlns:é='urn:x'/>",
         "<_/>",
         "<a>\u{e9}<é/></a>",
+        "<a:b xmlns:a='urn:x'/>",
+        "<a-1:_.b xmlns:a-1='urn:x'></a-1:_.b>",
     ] {
         assert!(encoded(good), "{good}");
     }
@@ -142,6 +144,14 @@ fn names_of_elements_follow_the_grammar_of_xml() {
         "<é></e>",
         "<a\u{37e}/>",
         "<\u{2028}/>",
+        "<a:b:c xmlns:a='urn:x'/>",
+        "<a:1 xmlns:a='urn:x'/>",
+        "<1:a xmlns:a='urn:x'/>",
+        "<a: xmlns:a='urn:x'/>",
+        "<:a/>",
+        "<1a/>",
+        "<a b:c:d='' xmlns:b='urn:x'/>",
+        "<a b:1='' xmlns:b='urn:x'/>",
     ] {
         assert!(!encoded(bad), "{bad}");
     }
