@@ -41,7 +41,7 @@ impl Members {
         }
         let start = scanner.position();
         self.data = Some(if scanner.peek().map_err(syntax)? == b'"' {
-            Member::String(scanner.string().map_err(syntax)?, start)
+            Member::String(scanner.long_string().map_err(syntax)?, start)
         } else {
             let mut at = start;
             let payload = scan_json(buffer, &mut at, depth).map_err(syntax)?;

@@ -228,6 +228,25 @@ impl<'a> Scanner<'a> {
         Ok(RawString { start, end, escaped, plain: odd == 0 })
     }
 
+    /// Reads a string as [`string`](Self::string) does, without looking whether it is plain, which is faster for a long one: `plain` is
+    /// not set.
+    #[inline]
+    pub fn long_string(&mut self) -> Result<RawString, Problem> {
+        if self.peek()? != b'"' {
+            return Err(self.problem(Mistake::Expected("a string")));
+        }
+        self.bump(1);
+        let start = self.at;
+        self.bump(plain_length(self.bytes.get(start..).unwrap_or_default()));
+        let escaped = self.bytes.get(self.at) != Some(&b'"');
+        if escaped {
+            (self.at, _) = rest_of_string(self.bytes, self.at, 0)?;
+        }
+        let end = self.at;
+        self.bump(1);
+        Ok(RawString { start, end, escaped, plain: false })
+    }
+
     /// Reads a string and finds only its end; the caller checks the contents. Control characters, and escapes other
     /// than that of a quotation mark, are accepted with `escaped` unset. A caller that finds a backslash in the contents has to
     /// read the string again.
@@ -562,6 +581,15 @@ mod tests {
             assert!(!needs_escape(&["é/\u{7f}".repeat(length), "x".repeat(length)].concat()));
         }
         assert_eq!(read(r#""\ud83d\ude00 \u0041\n\/""#).unwrap(), ("😀 A\n/".into(), true, true));
+        // A long string is the same string, but for `plain`.
+        for special in ["\"", "\\n\"", "\\x\"", "\n\"", "é\"", ""] {
+            for length in 0..200 {
+                let text = ["\"", &"x".repeat(length), special, " \""].concat();
+                let (mut one, mut other) = (Scanner::new(&text), Scanner::new(&text));
+                let expected = one.string().map(|string| RawString { plain: false, ..string });
+                assert_eq!((other.long_string(), other.at), (expected, one.at), "{text}");
+            }
+        }
         for (bad, at) in
             [(r#""a\ud800""#, 2), (r#""\udc00\ud800""#, 1), (r#""\ud800A""#, 1), (r#""\ud800\u0041""#, 1)]
         {
