@@ -49,7 +49,15 @@ pub struct Delivery {
     token: Token,
     context: Arc<Context>,
     /// The decoded events of a document, after the first call that needs them.
-    events: OnceLock<Box<Result<Decoded<Vec<Event>>, Error>>>,
+    events: OnceLock<Box<Result<Events, Error>>>,
+}
+
+/// The events of a document.
+// It is in a box, and nearly always the larger one.
+#[allow(clippy::large_enum_variant)]
+enum Events {
+    One(Decoded<Event>),
+    Batch(Decoded<Vec<Event>>),
 }
 
 /// What all deliveries of a receiver share.
@@ -79,7 +87,10 @@ impl Delivery {
             Message::Batched(_) => Err(batched()),
             _ => match self.received.event() {
                 Some(event) => Ok(event.value.clone()),
-                None => self.read(|events| events.value.first().cloned())?.ok_or_else(batched),
+                None => match self.read()? {
+                    Events::One(event) => Ok(event.value.clone()),
+                    Events::Batch(_) => Err(batched()),
+                },
             },
         }
     }
@@ -90,7 +101,10 @@ impl Delivery {
             Message::Binary(event) => Ok(vec![event.clone()]),
             _ => match self.received.event() {
                 Some(event) => Ok(vec![event.value.clone()]),
-                None => self.read(|events| events.value.clone()),
+                None => self.read().map(|events| match events {
+                    Events::One(event) => vec![event.value.clone()],
+                    Events::Batch(events) => events.value.clone(),
+                }),
             },
         }
     }
@@ -105,7 +119,10 @@ impl Delivery {
             repairs.extend_from_slice(&known.repairs);
         }
         if let Some(Ok(events)) = self.events.get().map(|events| &**events) {
-            repairs.extend_from_slice(&events.repairs);
+            repairs.extend_from_slice(match events {
+                Events::One(event) => &event.repairs,
+                Events::Batch(events) => &events.repairs,
+            });
         }
         Ok(Decoded::new(event, repairs))
     }
@@ -201,15 +218,19 @@ impl Delivery {
     }
 
     /// Decodes the events of a document, once.
-    fn read<T>(&self, take: impl FnOnce(&Decoded<Vec<Event>>) -> T) -> Result<T, Error> {
+    fn read(&self) -> Result<&Events, Error> {
         let events = self.events.get_or_init(|| {
-            let events = self.message().and_then(|message| message.events(&self.context.decoding));
+            let with = &self.context.decoding;
+            let events = self.message().and_then(|message| match message {
+                Message::Batched(_) => message.events(with).map(Events::Batch),
+                _ => message.event(with).map(Events::One),
+            });
             if let Err(error) = &events {
                 self.context.counters.invalid(error);
             }
             Box::new(events)
         });
-        events.as_ref().as_ref().map(take).map_err(Clone::clone)
+        events.as_ref().as_ref().map_err(Clone::clone)
     }
 }
 
