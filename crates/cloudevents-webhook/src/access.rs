@@ -37,21 +37,25 @@ impl<'a> AccessToken<'a> {
         if headers.next().is_some() {
             return Err(several());
         }
-        let mut parameters = request
-            .uri
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .filter(|(name, _)| *name == PARAMETER);
-        let by_query = parameters.next();
-        if parameters.next().is_some() || (by_header.is_some() && by_query.is_some()) {
-            return Err(several());
-        }
+        let by_query = match request.uri.query() {
+            Some(query) => {
+                let mut parameters = query
+                    .split('&')
+                    .filter_map(|pair| pair.split_once('='))
+                    .filter(|(name, _)| *name == PARAMETER);
+                let first = parameters.next();
+                if parameters.next().is_some() || (by_header.is_some() && first.is_some()) {
+                    return Err(several());
+                }
+                first
+            }
+            None => None,
+        };
         if let Some(value) = by_header {
             let value = value.to_str().map_err(|_| invalid("`Authorization` is not ASCII"))?;
-            let (scheme, token) = value
-                .split_once(' ')
+            let space = value.bytes().position(|byte| byte == b' ');
+            let (scheme, token) = space
+                .and_then(|at| value.split_at_checked(at))
                 .ok_or_else(|| invalid("`Authorization` needs a scheme and a token, such as `Bearer abc`"))?;
             let token = Cow::Borrowed(token.trim_matches(' '));
             return Ok(Some(Self { place: TokenPlace::Header, scheme: Some(scheme), token }));
