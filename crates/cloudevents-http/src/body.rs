@@ -1,27 +1,18 @@
-//! Bodies as they arrive: collected within a limit and a deadline.
+//! Bodies as they arrive: read within a limit and a deadline, and decoded.
 
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-use crate::compression::Inflater;
-use crate::{Decompression, Problem, decode, decode_events, decode_message};
-use bytes::{Buf, Bytes, BytesMut};
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, Request, Response, header::CONTENT_LENGTH};
-use http_body::{Body, Frame};
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
-    time::Duration,
+use crate::{
+    Decompression, Problem,
+    collecting::{BoxError, collect},
+    decode, decode_events, decode_message,
 };
-use tokio::time::{Instant, Sleep, sleep};
+use bytes::Bytes;
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use std::{pin::pin, time::Duration};
 
 /// The longest that a body may take to arrive, unless [`BodyOptions`] or a layer say otherwise: 30 seconds.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a body is received and decoded.
 ///
@@ -96,7 +87,7 @@ pub async fn read_body<B>(
 where
     B: Body<Error: Into<BoxError>>,
 {
-    collect(headers, pin!(body), with.into(), |_| Ok(())).await
+    collect(headers, pin!(body), with.into()).await
 }
 
 /// Reads a request as a message, without looking into its document or its payload: see [`decode_message`].
@@ -220,7 +211,7 @@ where
     let (mut parts, body) = response.into_parts();
     let mut decoding = DecodeOptions::strict();
     decoding.limits.bytes = PROBLEM_BYTES;
-    let body = collect(&mut parts.headers, pin!(body), (&decoding).into(), |_| Ok(())).await?;
+    let body = collect(&mut parts.headers, pin!(body), (&decoding).into()).await?;
     Problem::read(parts.status, &parts.headers, &body)
 }
 
@@ -239,184 +230,6 @@ async fn read<T, B>(
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let body = collect(headers, pin!(body), with, |_| Ok(())).await?;
+    let body = collect(headers, pin!(body), with).await?;
     decode(headers, body, with.decoding)
-}
-
-/// Frames that are read without checking the deadline, when all of them are ready.
-const FRAMES_UNTIMED: usize = 16;
-
-/// The first allocation for a body of several frames; from there on it doubles.
-const FIRST_RESERVE: usize = 64 << 10;
-
-/// Collects a body, which stays where it is, so that futures do not hold it more than once. `admit` receives the size of every frame,
-/// decompressed, and may refuse.
-pub(crate) async fn collect<B>(
-    headers: &mut HeaderMap,
-    mut body: Pin<&mut B>,
-    with: BodyOptions<'_>,
-    mut admit: impl FnMut(usize) -> Result<(), Error>,
-) -> Result<Bytes, Error>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let limits = &with.decoding.limits;
-    let declared = declared(headers, &*body);
-    limits.check_bytes(declared)?;
-    #[cfg(any(feature = "gzip", feature = "zstd"))]
-    let mut inflater = with.decompression.coding(headers).map(|coding| {
-        headers.remove(CONTENT_ENCODING);
-        headers.remove(CONTENT_LENGTH);
-        Box::new(Inflater::new(coding, with.decompression, limits))
-    });
-    let mut timer = None;
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut received = 0_usize;
-    let mut frames = 0_usize;
-    while !body.is_end_stream() {
-        let frame = match next(body.as_mut(), &mut timer, with.deadline).await {
-            Next::Frame(Some(Ok(frame))) => frame,
-            Next::Frame(None) => break,
-            Next::Frame(Some(Err(error))) => return Err(broken(error.into(), received)),
-            Next::Late => return Err(late(with.deadline, received)),
-        };
-        frames = frames.saturating_add(1);
-        if frames > FRAMES_UNTIMED && is_late(&mut timer, with.deadline) {
-            return Err(late(with.deadline, received));
-        }
-        let Ok(mut data) = frame.into_data() else { continue }; // trailers
-        let length = data.remaining();
-        received = received.saturating_add(length);
-        limits.check_bytes(received)?;
-        #[cfg(any(feature = "gzip", feature = "zstd"))]
-        if let Some(inflater) = &mut inflater {
-            inflater.push(&data.copy_to_bytes(length), &mut admit)?;
-            continue;
-        }
-        admit(length)?;
-        if first.is_empty() {
-            first = data.copy_to_bytes(length);
-            continue;
-        }
-        if rest.is_empty() {
-            rest.reserve(received.max(declared.min(FIRST_RESERVE)));
-            rest.extend_from_slice(&first);
-        }
-        if rest.capacity().saturating_sub(rest.len()) < length {
-            // Doubles, but not beyond the declared length.
-            let missing = declared.saturating_sub(rest.len());
-            rest.reserve(length.max(missing.min(rest.len())));
-        }
-        rest.extend_from_slice(&data.copy_to_bytes(length));
-    }
-    #[cfg(any(feature = "gzip", feature = "zstd"))]
-    if let Some(inflater) = inflater {
-        return inflater.finish(&mut admit);
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
-/// The length that the message declares; 0 when it declares none.
-fn declared(headers: &HeaderMap, body: &impl Body) -> usize {
-    let hint = body.size_hint();
-    let length = hint.exact().unwrap_or_else(|| {
-        let header = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        hint.lower().max(header.unwrap_or_default())
-    });
-    usize::try_from(length).unwrap_or(usize::MAX)
-}
-
-/// The timer of a body that is not ready. Most are, and need no room for it.
-type Timer = Option<Pin<Box<Sleep>>>;
-
-enum Next<D, E> {
-    Frame(Option<Result<Frame<D>, E>>),
-    Late,
-}
-
-/// The next frame, or the deadline. The timer starts only when the body is not ready at the second poll, because most bodies
-/// follow right behind their headers.
-async fn next<B: Body>(
-    mut body: Pin<&mut B>,
-    timer: &mut Timer,
-    deadline: Duration,
-) -> Next<B::Data, B::Error> {
-    let mut looked = false;
-    poll_fn(|context| {
-        if let Poll::Ready(frame) = body.as_mut().poll_frame(context) {
-            return Poll::Ready(Next::Frame(frame));
-        }
-        if timer.is_none() && !looked {
-            looked = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        timer.get_or_insert_with(|| Box::pin(sleep(deadline))).as_mut().poll(context).map(|()| Next::Late)
-    })
-    .await
-}
-
-/// Whether the deadline has passed, for a body whose frames are always ready.
-fn is_late(timer: &mut Timer, deadline: Duration) -> bool {
-    timer.get_or_insert_with(|| Box::pin(sleep(deadline))).deadline() <= Instant::now()
-}
-
-#[cold]
-fn late(deadline: Duration, received: usize) -> Error {
-    Error::new(ErrorKind::Timeout)
-        .with_detail(format!("the body did not end within {deadline:?}; {received} bytes had arrived"))
-}
-
-#[cold]
-fn broken(error: BoxError, received: usize) -> Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
-    let mut kind = ErrorKind::Disconnected;
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return error.clone();
-        }
-        if error.is::<http_body_util::LengthLimitError>() {
-            kind = ErrorKind::TooLarge;
-        } else if is_timeout(error) {
-            kind = ErrorKind::Timeout;
-        }
-        cause = error.source();
-    }
-    let detail = match kind {
-        ErrorKind::TooLarge => {
-            format!("{received} bytes had arrived when another limit than Limits::bytes ended the body")
-        }
-        _ => format!("the body broke off after {received} bytes"),
-    };
-    Error::new(kind).with_detail(detail).with_source(Broken(error))
-}
-
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    #[cfg(feature = "reqwest013")]
-    if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
-        return true;
-    }
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-}
-
-/// The error of a body, which comes boxed.
-struct Broken(BoxError);
-
-impl fmt::Debug for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl std::error::Error for Broken {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
-    }
 }

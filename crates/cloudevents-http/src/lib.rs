@@ -8,6 +8,8 @@ pub mod axum08;
 #[cfg(feature = "body")]
 mod body;
 #[cfg(feature = "body")]
+mod collecting;
+#[cfg(feature = "body")]
 mod compression;
 mod decode;
 mod encode;
@@ -41,6 +43,8 @@ pub use reqwest013::{
     HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, refuses_message, sender,
 };
 #[cfg(feature = "exchange")]
-pub use server::{Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadRequest, Settled};
+pub use server::{
+    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
+};
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, receiver, serve};

@@ -2,9 +2,7 @@
 
 use super::{CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, Typed, layer::options};
 use crate::{
-    Problem,
-    body::{Decode, collect},
-    decode, decode_events, decode_message, is_cloudevent,
+    Problem, body::Decode, collecting::collect, decode, decode_events, decode_message, is_cloudevent,
 };
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use cloudevents_core::{Decoded, Error, ErrorKind, EventData, TypedEvent};
@@ -24,7 +22,7 @@ fn receive<T, U>(
     async move {
         let with = options(&extensions);
         // No combinators: each would move an event of 256 bytes.
-        let error = match collect(&mut headers, Pin::new(&mut body), with, |_| Ok(())).await {
+        let error = match collect(&mut headers, Pin::new(&mut body), with).await {
             Ok(body) => match decode(&headers, body, with.decoding) {
                 Ok(decoded) => return finish(decoded),
                 Err(error) => error,

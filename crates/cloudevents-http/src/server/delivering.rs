@@ -2,8 +2,9 @@
 
 use super::{
     answer::{Answer, Settled},
-    exchange::{Exchange, Kept, Phase, reached},
+    exchange::{Exchange, Phase, reached},
 };
+use cloudevents_transport::Received;
 use std::{
     fmt,
     pin::Pin,
@@ -17,8 +18,8 @@ use tokio::sync::oneshot;
 #[must_use = "the message is handed over; await it to learn how it was settled"]
 pub struct Delivering {
     exchange: Exchange,
-    /// `None` at the end.
-    message: Option<Kept>,
+    /// What was handed over, for the response to a rejection.
+    received: Received,
     settled: oneshot::Receiver<Answer>,
     looked: bool,
     /// The end of waiting for settlements.
@@ -26,8 +27,8 @@ pub struct Delivering {
 }
 
 impl Delivering {
-    pub(super) fn new(exchange: Exchange, message: Kept, settled: oneshot::Receiver<Answer>) -> Self {
-        Self { exchange, message: Some(message), settled, looked: false, over: None }
+    pub(super) fn new(exchange: Exchange, received: Received, settled: oneshot::Receiver<Answer>) -> Self {
+        Self { exchange, received, settled, looked: false, over: None }
     }
 }
 
@@ -37,9 +38,8 @@ impl Future for Delivering {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Settled> {
         let this = &mut *self;
         if let Poll::Ready(answered) = Pin::new(&mut this.settled).poll(context) {
-            let Some(message) = this.message.take() else { return Poll::Ready(Settled::Stopped) };
-            let exchange = &this.exchange;
-            return Poll::Ready(answered.unwrap_or(Answer::Later(None)).settled(|| exchange.fault(message)));
+            let fault = || this.exchange.fault(&this.received);
+            return Poll::Ready(answered.unwrap_or(Answer::Later(None)).settled(fault));
         }
         // Most messages are settled when the other tasks that are ready had a turn.
         if !this.looked {

@@ -7,9 +7,9 @@ use super::{
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
 };
-use crate::{BodyOptions, Problem, body::collect, decode_message};
+use crate::{BodyOptions, Problem, collecting::Collecting, decode_message};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Document, Error, ErrorKind, Event, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
 use http::{HeaderMap, Request, request::Parts};
 #[cfg(feature = "server")]
@@ -18,7 +18,13 @@ use http::{
     header::{ALLOW, CONNECTION},
 };
 use http_body::Body;
-use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    fmt,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How far draining is.
@@ -86,7 +92,20 @@ pub struct ReadRequest {
     event: Option<Box<Decoded<Event>>>,
 }
 
+/// A body that was read within the bounds, and counts in them.
+#[derive(Debug)]
+pub struct ReadBody {
+    body: Bytes,
+    permit: Permit,
+}
+
 impl ReadRequest {
+    /// A request whose body was read with [`Exchange::read_body`].
+    pub fn new(parts: Parts, read: ReadBody) -> Self {
+        let ReadBody { body, permit } = read;
+        Self { parts, body, permit, event: None }
+    }
+
     /// The head of the request, without the content coding of a body that was decompressed.
     pub fn parts(&self) -> &Parts {
         &self.parts
@@ -130,15 +149,41 @@ impl Exchange {
     {
         let (mut parts, body) = request.into_parts();
         async move {
-            let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
-            let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
-            match self.0.read(&mut parts.headers, body, &mut permit).await {
-                Ok(body) => Ok(ReadRequest { parts, body, permit, event: None }),
-                Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
-                Err(error) => {
-                    tracing::debug!(%error, "a request could not be read");
-                    Err(self.rejection(error, &parts.headers))
-                }
+            let read = self.read_body(&mut parts.headers, pin!(body)).await?;
+            Ok(ReadRequest::new(parts, read))
+        }
+    }
+
+    /// Reads the body of a request whose head stays with the caller: see [`read`](Self::read) and [`ReadRequest::new`].
+    ///
+    /// A body that was decompressed loses its content coding and length in `headers`.
+    pub async fn read_body<B>(
+        &self,
+        headers: &mut HeaderMap,
+        mut body: Pin<&mut B>,
+    ) -> Result<ReadBody, Problem>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
+        let Some(mut permit) = self.0.room(&*body) else { return Err(full()) };
+        let read = match Collecting::new(headers, &*body, self.0.body_options()) {
+            Ok(mut collecting) => {
+                let mut came = 0;
+                poll_fn(|context| {
+                    let admit = |length| self.0.admit(length, &mut came, &mut permit);
+                    collecting.poll(body.as_mut(), context, admit)
+                })
+                .await
+            }
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(body) => Ok(ReadBody { body, permit }),
+            Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
+            Err(error) => {
+                tracing::debug!(%error, "a request could not be read");
+                Err(self.rejection(error, headers))
             }
         }
     }
@@ -159,15 +204,6 @@ impl Exchange {
         peer: Option<SocketAddr>,
     ) -> Delivering {
         let ReadRequest { parts, body, permit, event } = request;
-        let message = match &decoded {
-            Ok(decoded) => match &decoded.value {
-                Message::Structured(document) => Kept::Structured(document.clone()),
-                Message::Batched(document) => Kept::Batched(document.clone()),
-                // Decoded already: the reason of a rejection is another one.
-                _ => Kept::Sound,
-            },
-            Err(error) => Kept::Malformed(Box::new(self.rejection(error.clone(), &parts.headers))),
-        };
         let (answer, settled) = oneshot::channel();
         let token = Token::new(Settling::new(answer, permit));
         let mut received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
@@ -175,8 +211,8 @@ impl Exchange {
             received = received.with_event(event);
         }
         // A queue without a reader drops the token, which answers.
-        let _ = self.0.queue.send(Incoming::new(received, token));
-        Delivering::new(self.clone(), message, settled)
+        let _ = self.0.queue.send(Incoming::new(received.clone(), token));
+        Delivering::new(self.clone(), received, settled)
     }
 
     /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.
@@ -222,21 +258,21 @@ impl Exchange {
 
     /// The mistake of the sender in a rejected message, when it is the sender's.
     #[cold]
-    pub(super) fn fault(&self, message: Kept) -> Option<Problem> {
+    pub(super) fn fault(&self, received: &Received) -> Option<Problem> {
         let with = &self.0.options.receiver.decoding;
-        let error = match message {
-            Kept::Sound => return None,
-            Kept::Malformed(problem) => return Some(*problem),
-            Kept::Structured(document) => {
-                let reader = document.reader(with);
-                reader.and_then(|format| format.decode(document.body().clone(), with)).err()
+        let of_the_request = || received.native::<Parts>().map(|parts| &parts.headers);
+        match received.decoded_message() {
+            Err(error) => {
+                let none = HeaderMap::new();
+                Some(self.rejection(error.clone(), of_the_request().unwrap_or(&none)))
             }
-            Kept::Batched(document) => {
-                let reader = document.reader(with);
-                reader.and_then(|format| format.decode_batch(document.body().clone(), with)).err()
+            // It was decoded: only the program can have a reason to reject it.
+            Ok(Decoded { value: Message::Binary(_), .. }) => None,
+            Ok(document) => {
+                let error = document.value.events(with).err()?;
+                Some(self.rejection(error, &HeaderMap::new()))
             }
-        };
-        Some(self.rejection(error?, &HeaderMap::new()))
+        }
     }
 }
 
@@ -262,41 +298,30 @@ impl fmt::Debug for Exchange {
 }
 
 impl Shared {
-    /// Reads the body, as far as the bounds allow. A declared length counts at once, so that bodies that are on their way cannot add up to more.
-    async fn read<B>(&self, headers: &mut HeaderMap, body: B, permit: &mut Permit) -> Result<Bytes, Error>
-    where
-        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-    {
-        let decoding = &self.options.receiver.decoding;
-        let with = BodyOptions::from(decoding)
+    fn body_options(&self) -> BodyOptions<'_> {
+        BodyOptions::from(&self.options.receiver.decoding)
             .with_deadline(self.options.body_deadline)
-            .with_decompression(self.options.decompression);
-        let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-        let mut counted = declared.filter(|length| *length <= decoding.limits.bytes).unwrap_or_default();
-        permit.charge(counted);
-        let mut came = 0_usize;
-        collect(headers, pin!(body), with, |length| {
-            came = came.saturating_add(length);
-            if came > counted {
-                permit.charge(came.saturating_sub(counted));
-                counted = came;
-                let used = self.in_flight.used();
-                if used.messages > 1 && used.bytes > self.in_flight.bounds().bytes {
-                    return Err(Error::new(ErrorKind::TooMany));
-                }
-            }
-            Ok(())
-        })
-        .await
+            .with_decompression(self.options.decompression)
     }
-}
 
-/// What the response to a rejection needs of a message.
-pub(super) enum Kept {
-    /// It is an event: only the program can have a reason to reject it.
-    Sound,
-    /// An event in a document that was not decoded. It may be malformed.
-    Structured(Document),
-    Batched(Document),
-    Malformed(Box<Problem>),
+    /// Room for a message, if there is some. A declared length counts at once, so that bodies that are on their way cannot add up to more.
+    fn room(&self, body: &impl Body) -> Option<Permit> {
+        let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+        let limit = self.options.receiver.decoding.limits.bytes;
+        self.in_flight.try_take(declared.filter(|length| *length <= limit).unwrap_or_default())
+    }
+
+    /// Counts what more of a body came than it declared, as far as the bounds allow.
+    fn admit(&self, length: usize, came: &mut usize, permit: &mut Permit) -> Result<(), Error> {
+        *came = came.saturating_add(length);
+        let more = came.saturating_sub(permit.bytes());
+        if more > 0 {
+            permit.charge(more);
+            let used = self.in_flight.used();
+            if used.messages > 1 && used.bytes > self.in_flight.bounds().bytes {
+                return Err(Error::new(ErrorKind::TooMany));
+            }
+        }
+        Ok(())
+    }
 }

@@ -15,7 +15,7 @@ pub use answer::Settled;
 #[cfg(feature = "server")]
 pub use connections::{RequestBody, serve};
 pub use delivering::Delivering;
-pub use exchange::{Exchange, ReadRequest};
+pub use exchange::{Exchange, ReadBody, ReadRequest};
 #[cfg(feature = "server")]
 pub use listener::{HttpReceiver, receiver};
 pub use options::HttpReceiverOptions;

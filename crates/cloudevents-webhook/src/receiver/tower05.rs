@@ -36,8 +36,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let webhook = self.clone().0;
-        // As `respond`, whose future would have room for the request once more.
-        Box::pin(async move { Ok(webhook.respond(webhook.take(request, None).await).map(Full::new)) })
+        Box::pin(self.clone().0.respond(request, None, |response| Ok(response.map(Full::new))))
     }
 }

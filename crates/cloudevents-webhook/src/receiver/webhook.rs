@@ -18,13 +18,14 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Message, codec::Detected, codec::detect};
-use cloudevents_http::{Exchange, Problem, ReadRequest, Settled, is_cloudevent};
+use cloudevents_http::{Exchange, Problem, ReadBody, ReadRequest, Settled, is_cloudevent};
 use cloudevents_transport::Receiver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
 use std::{
     fmt,
     net::SocketAddr,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -97,7 +98,7 @@ impl Webhook {
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        self.0.respond(self.0.take(request, peer).await)
+        Arc::clone(&self.0).respond(request, peer, |response| response).await
     }
 
     /// Waits for the next sender that is to be agreed to by callback. See [`WebhookOptions::by_callback`].
@@ -115,60 +116,76 @@ impl Webhook {
 }
 
 impl Inner {
-    pub(super) fn respond(&self, taken: Result<Response<Bytes>, Problem>) -> Response<Bytes> {
-        taken.unwrap_or_else(|refusal| problem(refusal, self.options.practice))
-    }
-
-    // Not `async fn`: its future would have room for the request twice.
-    pub(super) fn take<B>(
-        &self,
+    // Not `async fn`: its future would have room for the request twice. `finish` is here for the same reason.
+    pub(super) fn respond<B, R>(
+        self: Arc<Self>,
         request: Request<B>,
         peer: Option<SocketAddr>,
-    ) -> impl Future<Output = Result<Response<Bytes>, Problem>>
+        finish: fn(Response<Bytes>) -> R,
+    ) -> impl Future<Output = R>
     where
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         async move {
-            if self.retired.load(Ordering::Relaxed) {
-                return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
-            }
-            match parts.method {
-                Method::OPTIONS => return self.validate(&parts),
-                Method::POST => {}
-                _ => {
-                    let method = StatusCode::METHOD_NOT_ALLOWED;
-                    return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
-                }
-            }
-            // A validation event of Event Grid has no origin and is not a CloudEvent.
-            let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(&parts));
-            if validation.is_none() {
-                self.check_origin(&parts)?;
-            }
-            let place = self.options.tokens.check(&parts).await?;
-            self.check_rate(&parts)?;
-            if validation.is_none() {
-                head::check(&parts, &self.options, &self.exchange)?;
-            }
-            // Moved on without a reference to it, so that this future has no room for it while the message is handled.
-            let read = self.exchange.read(Request::from_parts(parts, body)).await?;
-            let mut under_way = match self.admit(read, validation, peer)? {
-                Admitted::Answered(response) => return Ok(response),
-                Admitted::UnderWay(under_way) => under_way,
+            let taken = match self.read(&mut parts, pin!(body)).await {
+                Ok(Taken::Answered(response)) => Ok(response),
+                Ok(Taken::Read(read, of)) => match self.admit(ReadRequest::new(parts, read), of, peer) {
+                    Ok(Admitted::Answered(response)) => Ok(response),
+                    Ok(Admitted::UnderWay(mut under_way)) => self.settled(&mut under_way, of.place).await,
+                    Err(refusal) => Err(refusal),
+                },
+                Err(refusal) => Err(refusal),
             };
-            let mut response = match within(self.options.respond_within, &mut under_way).await {
-                Some(settled) => self.response(settled?)?,
-                None => {
-                    return Err(busy("the message was not processed in time", self.options.http.retry_after));
-                }
-            };
-            if place == Some(TokenPlace::Query) && response.status().is_success() {
-                // WEBHOOK-3.2-e.
-                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-            }
-            Ok(response)
+            finish(taken.unwrap_or_else(|refusal| problem(refusal, self.options.practice)))
         }
+    }
+
+    /// Checks the head of a request, and reads its body.
+    async fn read<B>(&self, parts: &mut Parts, body: Pin<&mut B>) -> Result<Taken<'_>, Problem>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        if self.retired.load(Ordering::Relaxed) {
+            return Err(refused(StatusCode::GONE, "the target has retired", "WEBHOOK-2.2-h"));
+        }
+        match parts.method {
+            Method::OPTIONS => return self.validate(parts).map(Taken::Answered),
+            Method::POST => {}
+            _ => {
+                let method = StatusCode::METHOD_NOT_ALLOWED;
+                return Err(refused(method, "deliveries are sent with POST", "WEBHOOK-2.1-b"));
+            }
+        }
+        // A validation event of Event Grid has no origin and is not a CloudEvent.
+        let validation = self.options.event_grid.as_ref().filter(|known| known.recognizes(parts));
+        if validation.is_none() {
+            self.check_origin(parts)?;
+        }
+        let place = self.options.tokens.check(parts).await?;
+        self.check_rate(parts)?;
+        if validation.is_none() {
+            head::check(parts, &self.options, &self.exchange)?;
+        }
+        let read = self.exchange.read_body(&mut parts.headers, body).await?;
+        Ok(Taken::Read(read, Head { validation, place }))
+    }
+
+    /// Waits until a delivery is settled.
+    async fn settled(
+        &self,
+        under_way: &mut UnderWay,
+        place: Option<TokenPlace>,
+    ) -> Result<Response<Bytes>, Problem> {
+        let Some(settled) = within(self.options.respond_within, under_way).await else {
+            return Err(busy("the message was not processed in time", self.options.http.retry_after));
+        };
+        let mut response = self.response(settled?)?;
+        if place == Some(TokenPlace::Query) && response.status().is_success() {
+            // WEBHOOK-3.2-e.
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+        }
+        Ok(response)
     }
 
     /// The handshake.
@@ -265,7 +282,7 @@ impl Inner {
     fn admit(
         &self,
         mut read: ReadRequest,
-        validation: Option<&Subscriptions>,
+        Head { validation, place }: Head<'_>,
         peer: Option<SocketAddr>,
     ) -> Result<Admitted, Problem> {
         let verified = self.check_signature(&read, validation.is_some())?;
@@ -283,7 +300,9 @@ impl Inner {
             key(verified.as_ref(), &decoded, &mut read, with)
         });
         let parts = read.parts_mut();
-        without_token(parts);
+        if place.is_some() {
+            without_token(parts);
+        }
         if let Some(verified) = verified {
             parts.extensions.insert(verified);
         }
@@ -308,6 +327,21 @@ impl Inner {
             _ => Err(busy("the receiver stops", after)),
         }
     }
+}
+
+/// What became of a request by its head.
+enum Taken<'a> {
+    Answered(Response<Bytes>),
+    Read(ReadBody, Head<'a>),
+}
+
+/// What the head of a request says.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    /// Of a validation event.
+    validation: Option<&'a Subscriptions>,
+    /// Where the token was.
+    place: Option<TokenPlace>,
 }
 
 /// What became of a request that was read.
