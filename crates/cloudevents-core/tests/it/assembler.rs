@@ -92,6 +92,7 @@ const INVALID: Take = |assembler, name, _| {
     let name = assembler.push(name)?;
     assembler.invalid(name, Error::new(ErrorKind::InvalidType))
 };
+const MISTYPED: Take = |assembler, name, _| assembler.named(name, Given::Boolean(true));
 
 #[test]
 fn no_attribute_comes_twice() {
@@ -110,8 +111,10 @@ fn no_attribute_comes_twice() {
         assert_eq!((error.kind(), error.attribute()), (ErrorKind::DuplicateAttribute, Some(name)));
     };
     for (name, value) in optional {
-        for first in [AS_TEXT, BY_PIECE, UNSET, INVALID] {
-            [AS_TEXT, BY_PIECE, UNSET, INVALID].iter().for_each(|second| twice(first, *second, name, value));
+        for first in [AS_TEXT, BY_PIECE, UNSET, INVALID, MISTYPED] {
+            [AS_TEXT, BY_PIECE, UNSET, INVALID, MISTYPED]
+                .iter()
+                .for_each(|second| twice(first, *second, name, value));
         }
     }
     for (name, value) in REQUIRED {
@@ -140,5 +143,56 @@ fn content_types_are_checked() {
     }
     for bad in ["", "text", "/json", "text/", "text/a b", "text/(a)", "te xt/a", "a/b/c"] {
         assert!(AS_TEXT(&mut Assembler::new(&strict), "datacontenttype", bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn extensions_as_text_are_checked() {
+    let strict = DecodeOptions::strict();
+    for (name, value, kind) in [
+        ("Ext", "x", ErrorKind::InvalidName),
+        ("e-t", "x", ErrorKind::InvalidName),
+        ("ext", "a\u{85}b", ErrorKind::InvalidString),
+        ("Ext", "\u{85}", ErrorKind::InvalidName),
+    ] {
+        assert_eq!(AS_TEXT(&mut Assembler::new(&strict), name, value).unwrap_err().kind(), kind, "{name}");
+    }
+}
+
+/// Texts are checked in steps of several bytes, which overlap: one control character must not hide another.
+#[test]
+fn control_characters_are_found_in_any_company() {
+    let strict = DecodeOptions::strict();
+    for length in (1..70).chain([128]) {
+        for distance in [0, 1, 4, 8, 16, 32] {
+            for at in 0..length {
+                for odd in ["\u{1}", "\u{7f}", "\u{85}"] {
+                    let special = |place| place == at || place == at + distance;
+                    let text: String =
+                        (0..length).map(|place| if special(place) { odd } else { "x" }).collect();
+                    for name in ["subject", "ext"] {
+                        let taken = AS_TEXT(&mut Assembler::new(&strict), name, &text);
+                        assert_eq!(taken.unwrap_err().kind(), ErrorKind::InvalidString, "{text:?}");
+                    }
+                }
+            }
+        }
+        AS_TEXT(&mut Assembler::new(&strict), "subject", &"é".repeat(length)).unwrap();
+    }
+}
+
+#[test]
+fn empty_attributes_name_their_clause() {
+    let strict = DecodeOptions::strict();
+    for (name, clause) in [
+        ("id", "CE-id-b"),
+        ("source", "CE-source-b"),
+        ("type", "CE-type-b"),
+        ("subject", "CE-subject-b"),
+        ("time", "CE-time-b"),
+        ("datacontenttype", "CE-datacontenttype-b"),
+    ] {
+        let error = AS_TEXT(&mut Assembler::new(&strict), name, "").unwrap_err();
+        assert_eq!((error.kind(), error.clause()), (ErrorKind::EmptyAttribute, Some(clause)));
     }
 }

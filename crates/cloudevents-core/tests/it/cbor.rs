@@ -63,3 +63,15 @@ fn short_texts_in_one_piece() {
         assert_eq!((reader.short_text(), reader.position()), (None, 0), "{other:x?}");
     }
 }
+
+/// A tag in exactly one encoding, and a text that is not empty.
+#[test]
+fn short_texts_behind_a_tag() {
+    let document = b"\xd8\x20\x61a\x01";
+    let mut reader = Reader::new(document);
+    assert_eq!((reader.short_tagged(b"\xd8\x20"), reader.position()), (Some(&b"a"[..]), 4));
+    for other in [&b"\xd8\x20\x60"[..], b"\xd8\x21\x61a", b"\x61a", b"\xd8\x20\x41a", b"\xd8\x20\x62a"] {
+        let mut reader = Reader::new(other);
+        assert_eq!((reader.short_tagged(b"\xd8\x20"), reader.position()), (None, 0), "{other:x?}");
+    }
+}

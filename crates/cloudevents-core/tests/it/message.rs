@@ -29,6 +29,18 @@ fn the_length_of_a_body() {
     assert_eq!(Message::Batched(document).body_len(), 4);
 }
 
+/// As canonical strings; a Boolean or an Integer counts as the longest Integer, `-2147483648`.
+#[test]
+fn the_length_of_attributes() {
+    let event = Event::builder().id("1").source("/s").ty("t");
+    let least = "id1source/stypet".len();
+    assert_eq!(event.clone().build().unwrap().attributes_size(), least);
+    let event =
+        event.extension("n", 1).extension("b", true).extension("s", "abc").extension("bytes", [1, 2, 3, 4]);
+    let texts = ["n-2147483648", "b-2147483648", "sabc", "bytesAQIDBA=="].concat();
+    assert_eq!(event.build().unwrap().attributes_size(), least + texts.len());
+}
+
 #[test]
 fn losses_of_several_steps() {
     let (time, data) = (Loss::new("time", "offset", "no offset"), Loss::new("data", "bytes", "no bytes"));
@@ -38,5 +50,10 @@ fn losses_of_several_steps() {
     more.push(data.clone());
     losses.append(more);
     assert_eq!(losses.iter().collect::<Vec<_>>(), [&time, &data]);
+    let mut batch = Losses::none();
+    batch.append_event(3, losses.clone());
+    assert!(
+        batch.iter().all(|loss| loss.index() == Some(3)) && losses.iter().all(|loss| loss.index().is_none())
+    );
     assert_eq!((&losses).into_iter().map(Loss::detail).collect::<Vec<_>>(), ["no offset", "no bytes"]);
 }

@@ -1,7 +1,7 @@
 //! What errors say: the clause that is violated, and what is wrong with a value.
 
 use cloudevents_core::{
-    AttributeType, ErrorKind, Event, MediaType, Name, Timestamp, Uri, UriReference, Value,
+    AttributeType, Error, ErrorKind, Event, MediaType, Name, SpecVersion, Timestamp, Uri, UriReference, Value,
 };
 
 #[test]
@@ -23,6 +23,34 @@ fn missing_and_empty_attributes_name_their_clause() {
         ["CE-datacontenttype-b", "CE-id-b", "CE-source-b", "CE-subject-b", "CE-type-b"]
             .map(|clause| (empty, clause))
     );
+}
+
+#[test]
+fn an_empty_dataschema() {
+    let mistakes = Event::builder().id("1").source("/s").ty("t").dataschema("").build().unwrap_err();
+    let found: Vec<_> = mistakes.errors().iter().map(|error| (error.kind(), error.clause())).collect();
+    assert_eq!(found, [(ErrorKind::EmptyAttribute, Some("CE-dataschema-b"))]);
+}
+
+#[test]
+fn the_first_mistake_has_the_others() {
+    let one = Error::from(Event::builder().id("1").source("/s").build().unwrap_err());
+    assert_eq!((one.attribute(), one.others().len()), (Some("type"), 0));
+    let three = Error::from(Event::builder().build().unwrap_err());
+    assert_eq!(three.attribute(), Some("id"));
+    let others: Vec<_> = three.others().iter().map(Error::attribute).collect();
+    assert_eq!(others, [Some("source"), Some("type")]);
+}
+
+#[test]
+fn no_extension_has_the_name_of_a_core_attribute() {
+    for name in ["specversion", "id", "time", "dataschema", "data"] {
+        let builder = Event::builder().id("1").source("/s").ty("t").extension(name, "x");
+        let mistakes = builder.build().unwrap_err();
+        assert_eq!(mistakes.errors()[0].kind(), ErrorKind::InvalidName, "{name}");
+        let mut event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+        assert_eq!(event.set_extension(name, "x").unwrap_err().kind(), ErrorKind::InvalidName, "{name}");
+    }
 }
 
 #[test]
@@ -55,6 +83,40 @@ fn timestamps() {
     }
 }
 
+/// RFC 3339, section 5.6: digits are digits, in every place.
+#[test]
+fn what_looks_like_a_digit() {
+    for good in ["2018-04-05T17:31:00Z", "2018-04-05T17:31:00.120Z", "2018-04-05T17:31:00+10:30"] {
+        assert!(Timestamp::parse(good).is_ok());
+        for (at, _) in good.match_indices(|character: char| character.is_ascii_digit()) {
+            for other in ["/", ":", " ", "a", "-"] {
+                let mut text = good.to_owned();
+                text.replace_range(at..at + 1, other);
+                assert!(Timestamp::parse(&text).is_err(), "{text}");
+            }
+        }
+    }
+}
+
+/// The days are counted one by one, by the rule of leap years of the Gregorian calendar.
+#[test]
+fn every_month_of_every_year() {
+    let mut day = -719_528; // 0000-01-01, counted from 1970-01-01
+    for year in 0..10_000 {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        for (month, days) in
+            [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter().enumerate()
+        {
+            for (date, seconds) in [(1, day * 86_400), (days, (day + days) * 86_400 - 86_400)] {
+                let text = format!("{year:04}-{:02}-{date:02}T00:00:00Z", month + 1);
+                assert_eq!(Timestamp::format_utc(seconds, 0).unwrap(), text);
+            }
+            day += days;
+        }
+    }
+    assert_eq!(Timestamp::format_utc(0, 0).unwrap(), "1970-01-01T00:00:00Z");
+}
+
 /// RFC 3986, section 2: what a URI has no place for is percent-encoded.
 #[test]
 fn characters_of_uris() {
@@ -82,6 +144,12 @@ fn types_are_shown_by_name() {
     }
     let media_type = MediaType::parse("Text/Plain; charset=utf-8").unwrap();
     assert_eq!((media_type.type_(), media_type.subtype()), ("Text", "Plain"));
+    assert_eq!(media_type.to_string(), "Text/Plain; charset=utf-8");
+    assert!(media_type == *"text/plain; charset=UTF-8" || media_type == *"text/plain; charset=utf-8");
+    assert!(media_type != *"text/html; charset=utf-8" && media_type != *"text");
+    assert_eq!([SpecVersion::V1, SpecVersion::V03].map(|version| version.to_string()), ["1.0", "0.3"]);
+    let error = MediaType::parse("text/plainé").unwrap_err();
+    assert!(error.detail().contains("'é' at byte 10"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Strings of JSON texts as written.
 
-use cloudevents_core::codec::scan::{Mistake, Scanner};
+use cloudevents_core::codec::scan::{Mistake, Scanner, needs_escape};
 
 /// Wherever a string ends: within 16 bytes, which are read at once, or behind them.
 #[test]
@@ -30,7 +30,9 @@ fn a_string_without_an_end() {
         let problem = Scanner::new(text).string().unwrap_err();
         assert_eq!((problem.what, problem.at), (Mistake::End, text.len()), "{text}");
     }
-    assert_eq!(Scanner::new(r#""\x""#).string().unwrap_err().what, Mistake::Escape);
+    for text in [r#""\x""#, r#""\u12x4""#, r#""\u123""#, r#""\u00zz""#] {
+        assert_eq!(Scanner::new(text).string().unwrap_err().what, Mistake::Escape, "{text}");
+    }
 }
 
 #[test]
@@ -44,7 +46,24 @@ fn the_end_of_an_unchecked_string() {
             "{text}"
         );
     }
+    // What the caller has to check.
+    for text in ["\"a\u{1}b\"", r#""a\nb""#, r#""\x""#] {
+        let string = Scanner::new(text).unchecked_string().unwrap();
+        assert_eq!((string.range(), string.escaped), (1..text.len() - 1, false), "{text}");
+    }
     for text in ["", r#"""#, r#"x""#, r#""a\""#] {
         assert!(Scanner::new(text).unchecked_string().is_err(), "{text}");
+    }
+}
+
+/// RFC 8259, section 7: quotation marks, backslashes and U+0000 to U+001F are escaped; spaces and DEL are not.
+#[test]
+fn what_needs_an_escape() {
+    for length in [0, 1, 7, 8, 15, 16, 40] {
+        for byte in 0..0x80_u8 {
+            let text = [&*" ".repeat(length), &char::from(byte).to_string(), &"x".repeat(length)].concat();
+            let special = byte < 0x20 || byte == 0x22 || byte == 0x5c;
+            assert_eq!(needs_escape(&text), special, "{text:?}");
+        }
     }
 }
