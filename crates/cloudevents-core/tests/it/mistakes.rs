@@ -30,6 +30,8 @@ fn an_empty_dataschema() {
     let mistakes = Event::builder().id("1").source("/s").ty("t").dataschema("").build().unwrap_err();
     let found: Vec<_> = mistakes.errors().iter().map(|error| (error.kind(), error.clause())).collect();
     assert_eq!(found, [(ErrorKind::EmptyAttribute, Some("CE-dataschema-b"))]);
+    let old = Event::builder().specversion(SpecVersion::V03).id("1").source("/s").ty("t");
+    assert_eq!(old.dataschema("").build().unwrap_err().errors()[0].kind(), ErrorKind::EmptyAttribute);
 }
 
 #[test]
@@ -148,6 +150,8 @@ fn types_are_shown_by_name() {
     assert!(media_type == *"text/plain; charset=UTF-8" || media_type == *"text/plain; charset=utf-8");
     assert!(media_type != *"text/html; charset=utf-8" && media_type != *"text");
     assert_eq!([SpecVersion::V1, SpecVersion::V03].map(|version| version.to_string()), ["1.0", "0.3"]);
+    assert!(MediaType::parse("text").unwrap_err().detail().contains("no slash"));
+    assert!(!MediaType::parse("text/").unwrap_err().detail().contains("no slash"));
     let error = MediaType::parse("text/plainé").unwrap_err();
     assert!(error.detail().contains("'é' at byte 10"), "{error}");
 }
