@@ -63,6 +63,12 @@ fn a_byte_order_mark_goes_by_leniency() {
     assert_eq!(read(&document, &all_but).unwrap_err(), ErrorKind::InvalidDocument);
     let expected = vec![Ok(("1".to_owned(), vec![RepairKind::ByteOrderMark])), Ok(("1".to_owned(), vec![]))];
     assert_eq!(read(&document, &DecodeOptions::lenient()).unwrap(), expected);
+    let whole = Json::new().decode_batch(document.into(), &DecodeOptions::lenient()).unwrap();
+    let one = Json::new().decode(format!("\u{feff}{V1}").into(), &DecodeOptions::lenient()).unwrap();
+    for repairs in [&whole.repairs, &one.repairs] {
+        let kinds: Vec<_> = repairs.iter().map(|repair| repair.kind()).collect();
+        assert_eq!(kinds, [RepairKind::ByteOrderMark]);
+    }
     // Nowhere else, and nothing that begins like one.
     for bad in [format!("[\u{feff}{V1}]"), format!(" \u{feff}[{V1}]"), format!("\u{fec0}[{V1}]")] {
         let read = read(&bad, &DecodeOptions::lenient());
@@ -114,6 +120,41 @@ fn interrupted_reads_are_repeated_and_others_end_the_stream() {
     assert_eq!(reader.next().unwrap().unwrap().event.unwrap().value.id(), "1");
     assert_eq!(reader.next().unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     assert!(reader.next().is_none());
+}
+
+#[test]
+fn interrupted_reads_of_lines_are_repeated() {
+    let lines = format!("{V1}\n\n{V03}\n");
+    let source = Failing(Slow(lines.as_bytes()), false, io::ErrorKind::ConnectionReset);
+    let read: Vec<_> = LineReader::new(io::BufReader::new(source), DecodeOptions::strict()).collect();
+    let kinds: Vec<_> = read.iter().map(|line| line.as_ref().map(|item| item.event.is_ok())).collect();
+    assert!(
+        matches!(kinds[..], [Ok(true), Ok(true), Err(error)] if error.kind() == io::ErrorKind::ConnectionReset)
+    );
+}
+
+/// Brackets and commas in strings end no element, however their quotation marks are escaped.
+#[test]
+fn elements_are_split_at_their_end() {
+    let elements =
+        [r#"{"a":"]},"}"#, r#"{"a":"\\","b":"\"}"}"#, r#"{"a\"}]":"\\\""}"#, r#"{"a":{"b":[{}]}}"#, "{}"];
+    let document = format!("[{}]", elements.join(" , "));
+    let mut splitter = BatchSplitter::new(&DecodeOptions::strict());
+    let mut found = Vec::new();
+    for byte in document.bytes() {
+        splitter.push(&[byte]);
+        found.extend(splitter.next_element().unwrap());
+    }
+    assert_eq!(found, elements);
+    assert!(splitter.is_finished() && splitter.offset() == document.len());
+}
+
+#[test]
+fn more_events_than_the_limit_end_the_stream() {
+    let mut with = DecodeOptions::strict();
+    with.limits.batch = 2;
+    assert_eq!(read(&format!("[{V1},{V1}]"), &with).unwrap().len(), 2);
+    assert_eq!(read(&format!("[{V1},{V1},{V1}]"), &with).unwrap_err(), ErrorKind::TooMany);
 }
 
 #[test]
