@@ -176,12 +176,11 @@ fn base64_with_white_space_anywhere_and_nothing_else() {
 /// Steps are combined, and overlap at the end: what one of them finds must not hide what another found.
 #[test]
 fn characters_that_do_not_exist_are_found_in_any_company() {
-    let lengths = [1, 2, 15, 16, 17, 31, 32, 33, 48, 64, 100, 240, 255, 256, 257, 272, 288, 512, 530];
-    for filler in ["A", "x", " "] {
-        for length in lengths {
-            for distance in [0, 1, 15, 16, 17, 32, 48, 64, 240, 256] {
+    for filler in ["A", " "] {
+        for length in [1, 15, 16, 17, 32, 48, 255, 256, 272, 288] {
+            for distance in [0, 16, 32, 256] {
                 for at in (0..length).step_by(if length < 100 { 1 } else { 5 }) {
-                    for foreign in ["\u{1}", "\u{1f}", "\u{ffff}"] {
+                    for foreign in ["\u{1}", "\u{ffff}"] {
                         let special = |place| place == at || place == at + distance;
                         let text: String =
                             (0..length).map(|place| if special(place) { foreign } else { filler }).collect();
