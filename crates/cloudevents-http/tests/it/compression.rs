@@ -291,3 +291,57 @@ async fn in_the_server() {
     assert!(answer.headers.contains_key("retry-after"));
     running.abort();
 }
+
+/// A frame of one block, by RFC 8878, section 3.1.1: as it stands, or one byte repeated.
+fn frame(size_flag: u8, single_segment: bool, content: &[u8], repeated: bool) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, size_flag << 6 | u8::from(single_segment) << 5];
+    if !single_segment {
+        frame.push(0x50); // a window of 1 MiB
+    }
+    let length = content.len() as u64;
+    match (size_flag, single_segment) {
+        (0, false) => {}
+        (0, true) => frame.push(length as u8),
+        (1, _) => frame.extend(((length - 256) as u16).to_le_bytes()),
+        (2, _) => frame.extend((length as u32).to_le_bytes()),
+        _ => frame.extend(length.to_le_bytes()),
+    }
+    let head = 1 | u32::from(repeated) << 1 | (length as u32) << 3;
+    frame.extend(&head.to_le_bytes()[..3]);
+    frame.extend(if repeated { &content[..1] } else { content });
+    frame
+}
+
+#[tokio::test]
+async fn every_frame_header() {
+    let decoding = DecodeOptions::strict();
+    let with = accepting(&decoding).with_decompression(Decompression::all().max_ratio(u32::MAX));
+    let skippable =
+        |length: u8| [&[0x50, 0x2a, 0x4d, 0x18, length, 0, 0, 0][..], &vec![1; length.into()]].concat();
+    for (size_flag, length) in [(0, 1), (0, 255), (1, 256), (1, 300), (2, 300), (2, 128 << 10), (3, 300)] {
+        for single_segment in [false, true] {
+            for repeated in [false, true] {
+                let content = vec![b'x'; length];
+                let frame = frame(size_flag, single_segment, &content, repeated);
+                let body = [skippable(0), skippable(5), frame, skippable(0)].concat();
+                for piece in [1, 6, 500_000].into_iter().skip(usize::from(length > 1000)) {
+                    let read = soon(read("zstd", &body, piece, with)).await.unwrap();
+                    assert!(read == content, "{size_flag} {single_segment} {repeated}, {length} by {piece}");
+                }
+            }
+        }
+    }
+}
+
+/// 64 KiB are allowed, however well they are compressed.
+#[tokio::test]
+async fn the_ratio_at_its_limit() {
+    let decoding = DecodeOptions::strict();
+    let with = accepting(&decoding).with_decompression(Decompression::all().max_ratio(10));
+    let read = |length: usize| {
+        let body = frame(2, true, &vec![0; length], true);
+        async move { read("zstd", &body, 1000, with).await.map(|body| body.len()) }
+    };
+    assert_eq!(read(64 << 10).await, Ok(64 << 10));
+    assert_eq!(read((64 << 10) + 1).await, Err(ErrorKind::TooLarge));
+}

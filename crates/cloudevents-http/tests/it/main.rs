@@ -16,6 +16,7 @@ mod extractors;
 mod losses;
 mod pairs;
 mod problem;
+mod requests;
 mod roundtrip;
 mod samples;
 mod sender;

@@ -362,6 +362,7 @@ async fn addresses() {
         ("ftp://127.0.0.1:0/", ErrorKind::InvalidUrl),
         ("https://127.0.0.1:0/", ErrorKind::Unsupported),
         ("http://me@127.0.0.1:0/", ErrorKind::InvalidUrl),
+        ("http://127.0.0.1:0,127.0.0.1:0/", ErrorKind::InvalidUrl),
         ("http://127.0.0.1:0/?deadline=1", ErrorKind::InvalidUrl),
         ("http://192.0.2.1:0/", ErrorKind::Transport),
     ] {
