@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Repair, RepairKind,
-    codec::{Assembler, Given},
+    codec::{Assembler, AttributeName, Given},
 };
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use wide::u8x16;
@@ -27,18 +27,15 @@ use wide::u8x16;
 #[inline]
 pub fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let value = value.trim_ascii();
-    let piece = if is_literal(value)
-        && let Ok(text) = core::str::from_utf8(value)
-    {
-        assembler.push_plain(text)?
-    } else {
-        let lenient = assembler.decoding().leniency.allows(RepairKind::LiteralText);
-        let (text, repair) = decode(value, lenient).map_err(|error| error.with_attribute(name))?;
-        if let Some(cause) = repair {
-            assembler.repaired(Repair::new(RepairKind::LiteralText).with_attribute(name).with_cause(cause));
-        }
-        assembler.push(&text)?
-    };
+    if is_literal(value) {
+        return assembler.text_named(AttributeName::of(name.as_bytes()), value);
+    }
+    let lenient = assembler.decoding().leniency.allows(RepairKind::LiteralText);
+    let (text, repair) = decode(value, lenient).map_err(|error| error.with_attribute(name))?;
+    if let Some(cause) = repair {
+        assembler.repaired(Repair::new(RepairKind::LiteralText).with_attribute(name).with_cause(cause));
+    }
+    let piece = assembler.push(&text)?;
     assembler.named(name, Given::Text(piece))
 }
 
