@@ -143,7 +143,9 @@ impl Receiver {
         if self.stop.is_stopped() {
             return Ok(None);
         }
-        if let Either::Right(_) = select(pin!(self.context.in_flight.ready()), stopped.as_mut()).await {
+        if !self.context.in_flight.has_room()
+            && let Either::Right(_) = select(pin!(self.context.in_flight.ready()), stopped.as_mut()).await
+        {
             return Ok(None);
         }
         match select(self.intake.next(), stopped).await {
