@@ -1,9 +1,13 @@
 //! Encodes events and messages as AMQP messages.
 
-use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator, name, value};
+use crate::{
+    AmqpMessage, AmqpValue, Body, Encoding, Separator,
+    name::{self, CoreName},
+    value,
+};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Losses, Message, Mode,
+    Error, ErrorKind, Event, Losses, Message, Mode, Value,
     codec::{TextBuffer, binary_mode_losses, check_binary_mode, extension_headers},
 };
 
@@ -71,35 +75,42 @@ fn structured(media_type: &str, body: Bytes) -> AmqpMessage {
 #[inline]
 fn binary(event: &Event, separator: Separator) -> Result<AmqpMessage, Error> {
     check_binary_mode(event)?;
-    let (attributes, extensions) = (event.attributes(), event.extensions());
-    let core = attributes.len().saturating_sub(extensions.len());
     let mut message = AmqpMessage {
-        application_properties: Vec::with_capacity(attributes.len().saturating_add(1)),
+        application_properties: Vec::with_capacity(event.attributes().len().saturating_add(1)),
         body: Body::Data(event.data_bytes().cloned().unwrap_or_default()),
         ..AmqpMessage::default()
     };
     let properties = &mut message.application_properties;
     let specversion = TextBuffer::from_static(event.specversion().as_str());
-    properties.push((name::core("specversion", separator), AmqpValue::String(specversion)));
-    for (name, attribute) in attributes.take(core) {
-        if name.as_str() == "datacontenttype" {
-            let media_type = value::text(event, attribute.as_str().unwrap_or_default());
-            message.properties.content_type = Some(media_type);
-        } else {
-            properties.push((name::core(name.as_str(), separator), value::write(event, attribute)));
-        }
+    properties.push((name::core("specversion", separator).into(), AmqpValue::String(specversion)));
+    for (name, attribute) in core_properties(event, separator) {
+        properties.push((name.into(), value::write(event, attribute)));
     }
+    let extensions = event.extensions();
     if extensions.len() > 0 {
         for (property, (_, attribute)) in extension_headers(event, name::prefix(separator)).zip(extensions) {
             properties.push((property, value::write(event, attribute)));
         }
     }
-    if message.properties.content_type.is_none()
-        && let Some(implied) = event.content_type()
-    {
-        message.properties.content_type = Some(content_type(implied.as_str()));
-    }
+    message.properties.content_type = match event.datacontenttype() {
+        Some(stated) => Some(value::text(event, stated.as_str())),
+        None => event.content_type().map(|implied| content_type(implied.as_str())),
+    };
     Ok(message)
+}
+
+/// The core attributes that are application properties, besides `specversion`, with the names of the properties.
+#[inline]
+pub(crate) fn core_properties(
+    event: &Event,
+    separator: Separator,
+) -> impl Iterator<Item = (CoreName, Value<'_>)> {
+    let attributes = event.attributes();
+    let core = attributes.len().saturating_sub(event.extensions().len());
+    attributes
+        .take(core)
+        .filter(|(name, _)| name.as_str() != "datacontenttype")
+        .map(move |(name, value)| (name::core(name.as_str(), separator), value))
 }
 
 fn content_type(media_type: &str) -> TextBuffer {

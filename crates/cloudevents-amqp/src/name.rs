@@ -2,6 +2,27 @@
 
 use crate::Separator;
 use cloudevents_core::codec::TextBuffer;
+use std::borrow::Cow;
+
+/// The name of the property of a core attribute, which is static.
+pub(crate) struct CoreName(Cow<'static, str>);
+
+impl From<CoreName> for TextBuffer {
+    #[inline]
+    fn from(CoreName(name): CoreName) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self::from_static(name),
+            Cow::Owned(name) => name.into(),
+        }
+    }
+}
+
+impl From<CoreName> for String {
+    #[inline]
+    fn from(CoreName(name): CoreName) -> Self {
+        name.into_owned()
+    }
+}
 
 /// Returns the attribute that an application property names, and the separator: the part after
 /// `cloudEvents_` or `cloudEvents:`, which are case-sensitive.
@@ -16,7 +37,7 @@ pub(crate) fn attribute(property: &str) -> Option<(&str, Separator)> {
 
 /// Returns the property name of a core attribute, or of `specversion`, as a static text.
 #[inline]
-pub(crate) fn core(name: &str, separator: Separator) -> TextBuffer {
+pub(crate) fn core(name: &str, separator: Separator) -> CoreName {
     let names = match name {
         "specversion" => ["cloudEvents_specversion", "cloudEvents:specversion"],
         "id" => ["cloudEvents_id", "cloudEvents:id"],
@@ -26,13 +47,13 @@ pub(crate) fn core(name: &str, separator: Separator) -> TextBuffer {
         "schemaurl" => ["cloudEvents_schemaurl", "cloudEvents:schemaurl"],
         "subject" => ["cloudEvents_subject", "cloudEvents:subject"],
         "time" => ["cloudEvents_time", "cloudEvents:time"],
-        other => return format!("{}{other}", prefix(separator)).into(),
+        other => return CoreName(Cow::Owned(format!("{}{other}", prefix(separator)))),
     };
     let [underscore, colon] = names;
-    TextBuffer::from_static(match separator {
+    CoreName(Cow::Borrowed(match separator {
         Separator::Underscore => underscore,
         Separator::Colon => colon,
-    })
+    }))
 }
 
 #[inline]
@@ -71,7 +92,7 @@ mod tests {
             for name in
                 ["specversion", "id", "source", "type", "dataschema", "schemaurl", "subject", "time", "other"]
             {
-                assert_eq!(attribute(core(name, separator).as_str()), Some((name, separator)));
+                assert_eq!(attribute(&String::from(core(name, separator))), Some((name, separator)));
             }
         }
     }

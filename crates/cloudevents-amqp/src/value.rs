@@ -37,15 +37,39 @@ pub(crate) fn length(value: Property<'_>) -> usize {
     }
 }
 
-/// Returns an attribute as an AMQP value of the native type. Texts and bytes share the event's buffer.
+/// An attribute as a value of one of AMQP's types.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Native<'a> {
+    Boolean(bool),
+    Long(i64),
+    Binary(&'a [u8]),
+    /// Milliseconds since 1970.
+    Timestamp(i64),
+    String(&'a str),
+}
+
+impl<'a> From<Value<'a>> for Native<'a> {
+    #[inline]
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Boolean(boolean) => Self::Boolean(boolean),
+            Value::Integer(number) => Self::Long(number.into()),
+            Value::Binary(bytes) => Self::Binary(bytes),
+            Value::Timestamp(time) if is_exact(time.as_str()) => Self::Timestamp(milliseconds(time)),
+            _ => Self::String(value.as_str().unwrap_or_default()),
+        }
+    }
+}
+
+/// Returns an attribute as an AMQP value of the native type. Texts share the event's buffer.
 #[inline]
 pub(crate) fn write(event: &Event, value: Value<'_>) -> AmqpValue {
-    match value {
-        Value::Boolean(boolean) => AmqpValue::Boolean(boolean),
-        Value::Integer(number) => AmqpValue::Long(number.into()),
-        Value::Binary(bytes) => AmqpValue::Binary(Bytes::copy_from_slice(bytes)),
-        Value::Timestamp(time) if is_exact(time.as_str()) => AmqpValue::Timestamp(milliseconds(time)),
-        _ => AmqpValue::String(text(event, value.as_str().unwrap_or_default())),
+    match value.into() {
+        Native::Boolean(boolean) => AmqpValue::Boolean(boolean),
+        Native::Long(number) => AmqpValue::Long(number),
+        Native::Binary(bytes) => AmqpValue::Binary(Bytes::copy_from_slice(bytes)),
+        Native::Timestamp(milliseconds) => AmqpValue::Timestamp(milliseconds),
+        Native::String(shared) => AmqpValue::String(text(event, shared)),
     }
 }
 

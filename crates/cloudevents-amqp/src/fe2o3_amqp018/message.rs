@@ -1,8 +1,13 @@
 //! Conversion between messages of fe2o3-amqp and sections.
 
 use super::received::ReceivedMessage;
-use crate::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message, codec::TextBuffer};
+use crate::{
+    AmqpMessage, AmqpValue, Body, Encoding, Separator, encode::core_properties, name, value::Native,
+};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message,
+    codec::{TextBuffer, check_binary_mode},
+};
 use fe2o3_amqp_types::{
     messaging::{self, ApplicationProperties, Data, MessageId},
     primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
@@ -43,7 +48,53 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3
 /// Encodes a message as one of fe2o3-amqp. Documents do not change. Errors are those of
 /// [`encode_message`](crate::encode_message).
 pub fn encode_message(message: &Message, separator: Separator) -> Result<Fe2o3Message, Error> {
-    from_sections(crate::encode_message(message, separator)?)
+    encode_with_room(message, separator, 0)
+}
+
+/// As [`encode_message`], with room for more application properties. An event is not written to sections first.
+pub(super) fn encode_with_room(
+    message: &Message,
+    separator: Separator,
+    more: usize,
+) -> Result<Fe2o3Message, Error> {
+    match message {
+        Message::Binary(event) => binary(event, separator, more),
+        other => from_sections(crate::encode_message(other, separator)?),
+    }
+}
+
+fn binary(event: &Event, separator: Separator, more: usize) -> Result<Fe2o3Message, Error> {
+    check_binary_mode(event)?;
+    let count = event.attributes().len().saturating_add(1).saturating_add(more);
+    let mut map = OrderedMap::with_capacity(count);
+    let specversion = SimpleValue::String(event.specversion().as_str().to_owned());
+    map.insert(name::core("specversion", separator).into(), specversion);
+    for (name, attribute) in core_properties(event, separator) {
+        map.insert(name.into(), native(attribute.into()));
+    }
+    for (name, attribute) in event.extensions() {
+        let name = [name::prefix(separator), name.as_str()].concat();
+        map.insert(name, native(attribute.into()));
+    }
+    let payload = data(event.data_bytes().map_or(&[], |bytes| bytes));
+    let mut message = messaging::Message::from(messaging::Body::Data(vec![payload].into()));
+    message.properties = event.content_type().map(|media_type| {
+        let mut properties = messaging::Properties::new();
+        properties.content_type = Some(Symbol::from(media_type.as_str()));
+        properties
+    });
+    message.application_properties = Some(ApplicationProperties(map));
+    Ok(message)
+}
+
+fn native(value: Native<'_>) -> SimpleValue {
+    match value {
+        Native::Boolean(boolean) => SimpleValue::Bool(boolean),
+        Native::Long(number) => SimpleValue::Long(number),
+        Native::Binary(bytes) => SimpleValue::Binary(Binary::from(bytes)),
+        Native::Timestamp(time) => SimpleValue::Timestamp(Timestamp::from_milliseconds(time)),
+        Native::String(text) => SimpleValue::String(text.to_owned()),
+    }
 }
 
 /// Returns the sections of a message of fe2o3-amqp that this binding knows. Omits the others (header,
@@ -211,6 +262,7 @@ fn not_kept() -> Error {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use cloudevents_core::Payload;
 
     /// Converts every type of the wire in both directions.
     #[test]
@@ -229,6 +281,38 @@ mod tests {
         let read: messaging::message::__private::Deserializable<Fe2o3Message> =
             serde_amqp::from_slice(&bytes).unwrap();
         assert_eq!(format!("{:?}", sections(read.0)), format!("{message:?}"));
+    }
+
+    /// A message of an event is the one that its sections make.
+    #[test]
+    fn events_are_written_as_their_sections() {
+        let builder = || Event::builder().id("1").source("/s").ty("t");
+        let events = [
+            builder().build().unwrap(),
+            builder()
+                .subject("ä")
+                .time("2018-04-05T17:31:00.123Z")
+                .dataschema("https://example.com/schema")
+                .extension("flag", true)
+                .extension("number", -7)
+                .extension("bytes", Bytes::from_static(b"\x00\xff"))
+                .extension("text", "x")
+                .binary("text/plain", Bytes::from_static(b"payload"))
+                .build()
+                .unwrap(),
+            builder()
+                .time("2018-04-05T17:31:00+02:00")
+                .payload_only(Payload::json(r#"{"a":1}"#).unwrap())
+                .build()
+                .unwrap(),
+        ];
+        for (event, separator) in
+            events.iter().flat_map(|event| [(event, Separator::Underscore), (event, Separator::Colon)])
+        {
+            let message = Message::from(event);
+            let expected = from_sections(crate::encode_message(&message, separator).unwrap()).unwrap();
+            assert_eq!(encode_with_room(&message, separator, 3).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
-    message::{Fe2o3Message, encode_message},
+    message::{Fe2o3Message, encode_with_room},
     options::{AmqpConnection, Target},
     outlet::{Answer, Link, Linking},
 };
@@ -198,7 +198,7 @@ impl AmqpSender {
         let mut encoded = match outgoing.content() {
             Content::Message(message) => {
                 let message = self.writing.message(message)?;
-                encode_message(&message, self.options.separator)?
+                encode_with_room(&message, self.options.separator, outgoing.headers().len())?
             }
             Content::AsReceived(received) => forwarding::as_received(received)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),

@@ -78,13 +78,17 @@ impl ReceivedRecord {
     }
 
     fn each_header(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        // It was UTF-8 before it was copied.
+        self.each_pair().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    fn each_pair(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut rest = self.buffer.get(self.key.unwrap_or_default()..).unwrap_or_default();
         from_fn(move || {
             let (name, value) = (length(&mut rest)?, length(&mut rest)?);
             let name = rest.split_off(..name)?;
             let value = if value == NULL { None } else { Some(rest.split_off(..value)?) };
-            // It was UTF-8 before it was copied.
-            Some((std::str::from_utf8(name).unwrap_or_default(), value))
+            Some((name, value))
         })
     }
 }
@@ -111,6 +115,12 @@ impl Origin for ReceivedRecord {
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
         self.each_header().for_each(|(name, value)| each(name, value.map(Cow::Borrowed)));
+    }
+
+    /// Compares bytes, and does not look further than the first of the name.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let found = self.each_pair().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
+        found?.1.map(Cow::Borrowed)
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
