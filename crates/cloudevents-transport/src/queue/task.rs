@@ -2,7 +2,7 @@
 
 use super::{
     AHEAD, Arrived, Handover, QueueOptions, QueueSource, Room,
-    renewals::Renewals,
+    renewals::{Place, Renewals},
     ticket::{Accepted, Ask, Desk, Held, Ticket},
 };
 use crate::{
@@ -15,6 +15,7 @@ use cloudevents_core::{Error, ErrorKind};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem::take,
     pin::pin,
     sync::{
         Arc,
@@ -43,6 +44,9 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     out: mpsc::Sender<(u64, Incoming)>,
     desk: Arc<Desk<Tag<C>>>,
     accepted: Arc<Accepted>,
+    /// Empty between uses, as is the next one, so that neither is allocated for each group of messages.
+    heard: Vec<Place>,
+    arrivals: Vec<Held<Tag<C>>>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
     pub(super) epoch: u64,
@@ -107,6 +111,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             out,
             desk: Arc::new(desk),
             accepted,
+            heard: Vec::new(),
+            arrivals: Vec::new(),
             asks,
             stopping: false,
             epoch: 0,
@@ -282,7 +288,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         source: &mut C::Connection,
     ) -> Result<(), Error> {
         let more = room.min(self.out.capacity()).saturating_sub(1).min(BURST);
-        let mut ready = vec![self.enter(first)];
+        let mut ready = take(&mut self.arrivals);
+        ready.push(self.enter(first));
         let mut result = Ok(());
         while ready.len() <= more
             && let Some(arrived) = source.try_next()
@@ -295,7 +302,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 }
             }
         }
-        self.hand_over(ready);
+        self.hand_over(ready.drain(..));
+        self.arrivals = ready;
         result
     }
 
@@ -329,11 +337,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
 
     /// Takes into account what was accepted without this task.
     pub(super) fn hear_of_accepted(&mut self) {
-        let (some, renewals) = self.accepted.take();
-        if some {
+        if self.accepted.take(&mut self.heard) {
             self.releases = 0;
         }
-        renewals.into_iter().for_each(|place| self.renewals.remove(place));
+        self.heard.drain(..).for_each(|place| self.renewals.remove(place));
     }
 
     /// When something is due next.

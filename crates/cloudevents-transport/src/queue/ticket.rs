@@ -4,7 +4,7 @@ use super::{Acceptor, renewals::Place};
 use crate::{Extends, Outcome, Permit, Received, Resolver, Settle, Settlement};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
-    mem::take,
+    mem::{swap, take},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -59,9 +59,12 @@ impl Accepted {
         state.1.extend(renewal);
     }
 
-    /// Returns whether there were some since the last call, and their renewals.
-    pub(super) fn take(&self) -> (bool, Vec<Place>) {
-        take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Returns whether there were some since the last call, and their renewals in the empty list, whose room the next
+    /// ones use.
+    pub(super) fn take(&self, renewals: &mut Vec<Place>) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        swap(&mut state.1, renewals);
+        take(&mut state.0)
     }
 }
 
