@@ -1,6 +1,7 @@
 //! XML around and inside events: prologs, attributes with control characters, elements that are no events, namespaces of batches.
 
-use cloudevents_core::{ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event, Format, FoundAttributes, ResolvedName};
+use cloudevents_xml::Xml;
 
 const CE: &str = "http://cloudevents.io/xmlformat/V1";
 
@@ -49,6 +50,7 @@ fn what_may_come_before_an_event() {
         "\u{feff}",
         "<!-- c --> ",
         "<?xml-stylesheet href='a.xsl'?>",
+        "<?p?><?p ?><?p data?>",
         "<?xml version='1.0'?>",
         "<?xml version=\"1.1\"?>\n<?xml-stylesheet href='a.xsl'?>",
         "\u{feff}<?xml version='1.0' encoding='UTF-8' standalone='yes'?>",
@@ -59,6 +61,8 @@ fn what_may_come_before_an_event() {
     }
     let invalid = ErrorKind::InvalidDocument;
     for (prolog, kind) in [
+        ("<?p=data?>", invalid),
+        ("<??>", invalid),
         ("<?xml?>", invalid),
         ("<?xml encoding='UTF-8'?>", invalid),
         ("<?xml version='2.0'?>", invalid),
@@ -72,6 +76,75 @@ fn what_may_come_before_an_event() {
     ] {
         assert_eq!(decode([prolog, &event("")].concat()).unwrap_err().kind(), kind, "{prolog}");
     }
+}
+
+#[test]
+fn what_is_around_an_event() {
+    for (document, detail) in [
+        (String::new(), "the document element is missing"),
+        ("<?xml version='1.0'?> ".to_owned(), "the document element is missing"),
+        (format!("x{}", event("")), "text before the document element"),
+        (format!("{}<a/>", event("")), "a second element after the document element"),
+        (format!("{}x", event("")), "text after the document element"),
+        ("<?p".to_owned(), "the document ends too early"),
+    ] {
+        let error = decode(document.clone()).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidDocument, detail), "{document}");
+    }
+}
+
+/// Namespaces in XML 1.0, section 6.3: no two attributes have the same local name and the same namespace.
+#[test]
+fn attributes_under_two_prefixes_of_one_namespace() {
+    let decode = |attributes: &str| {
+        decode(event(&format!(
+            "<data xsi:type='xs:any'><a xmlns:p='urn:x' xmlns:q='urn:x' xmlns:r='urn:y' {attributes}/></data>"
+        )))
+    };
+    for good in ["p:a='' q:b=''", "p:a='' r:a=''", "a='' p:a='' r:b=''"] {
+        assert!(decode(good).is_ok(), "{good}");
+    }
+    for bad in ["p:a='' q:a=''", "p:a='' r:a='' q:a=''", "p:a='' p:a=''"] {
+        assert_eq!(decode(bad).unwrap_err().kind(), ErrorKind::InvalidDocument, "{bad}");
+    }
+}
+
+#[test]
+fn references_in_values_of_attributes() {
+    let decode = |value: &str| decode(event("").replace("<event ", &format!("<event a='{value}' ")));
+    for good in ["", "&amp;", "x&#10;y", "&lt;&gt;"] {
+        assert!(decode(good).is_ok(), "{good}");
+    }
+    for bad in ["&", "&;", "&undefined;", "x&#0;y", "&amp", "<"] {
+        assert_eq!(decode(bad).unwrap_err().kind(), ErrorKind::InvalidDocument, "{bad}");
+    }
+}
+
+#[test]
+fn types_of_other_namespaces_are_no_types() {
+    let read = |ty: &str| decode(event(&format!("<n xmlns:ce='{CE}' xsi:type='{ty}'>1</n>")));
+    assert_eq!(read("ce:integer").unwrap().extension("n"), Some(cloudevents_core::Value::Integer(1)));
+    for other in ["zz:integer", "xs:integer", "ce:int"] {
+        assert_eq!(read(other).unwrap_err().kind(), ErrorKind::InvalidType, "{other}");
+    }
+}
+
+/// Elements of other namespaces, and the payload, are no attributes.
+#[test]
+fn what_a_look_up_passes_over() {
+    let document = event(
+        "<data xsi:type='xs:string'>text</data><x:subject xmlns:x='urn:x'>other</x:subject><subject>s</subject>",
+    );
+    let strict = DecodeOptions::strict();
+    let names = ResolvedName::all(["subject", "absent"]).unwrap();
+    let mut calls = 0;
+    let mut read = |found: FoundAttributes<'_>| {
+        calls += 1;
+        assert_eq!(found.get(0).and_then(|value| value.as_str()), Some("s"));
+        assert_eq!(found.get(1), None);
+    };
+    Xml::new().look_up(&document.into(), &names, &strict, &mut read).unwrap();
+    assert_eq!(calls, 1);
 }
 
 #[test]
