@@ -2,7 +2,7 @@
 //! settings, one process, taking turns.
 //!
 //! ```text
-//! .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
+//! CFLAGS=-g0 .ci/brokers/kafka cargo run --profile bench -p cloudevents-kafka --example kafka_side_by_side -- [EVENTS] [ROUNDS] [ROW]
 //! ```
 //!
 //! It needs a real broker, in `CE_TEST_KAFKA_URL`: the embedded one keeps few messages, and its time would

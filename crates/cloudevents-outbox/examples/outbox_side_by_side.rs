@@ -1,8 +1,8 @@
 //! Compares the speed of enqueuing with that of the database alone, with the same rows and the same durability, taking turns.
 //!
 //! ```text
-//! cargo run --profile bench -p cloudevents-outbox --features rusqlite041,tokio-postgres07 --example outbox_side_by_side -- [EVENTS] [ROUNDS]
-//! .ci/brokers/postgres cargo run --profile bench ... # with Postgres, too
+//! CFLAGS=-g0 cargo run --profile bench -p cloudevents-outbox --features rusqlite041,tokio-postgres07 --example outbox_side_by_side -- [EVENTS] [ROUNDS]
+//! CFLAGS=-g0 .ci/brokers/postgres cargo run --profile bench ... # with Postgres, too
 //! ```
 //!
 //! "Alone" inserts the same target, key and text of 1 KiB into a table with a primary key and no index, by the same client, one

@@ -28,8 +28,8 @@ use cloudevents_kit::{
     http::{Refusal, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
-use std::{error::Error as _, time::Duration};
-use tokio::runtime::{Builder, Runtime};
+use std::{error::Error as _, pin::Pin, time::Duration};
+use tokio::runtime::Builder;
 
 /// Options of senders.
 #[derive(Default)]
@@ -59,7 +59,21 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .worker_threads(1)
         .enable_all()
         .build()
+        .map(Runtime)
         .map_err(|error| Failure::new(Status::Network, format!("the network cannot be used: {error}")))
+}
+
+/// The runtime of a command.
+pub(crate) struct Runtime(tokio::runtime::Runtime);
+
+impl Runtime {
+    /// Waits for `future`. The runtime sees all futures as one type, because it is compiled for each type.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut output = None;
+        let future: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { output = Some(future.await) });
+        self.0.block_on(future);
+        output.unwrap_or_else(|| unreachable!("the future has ended"))
+    }
 }
 
 /// Returns the URL without secrets.

@@ -12,7 +12,7 @@ use cloudevents_kit::{
 use cloudevents_testkit::tagged;
 use serde_json::Value;
 use std::time::Duration;
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::time::timeout;
 
 /// What differs from binding to binding.
 #[derive(Clone, Copy)]
@@ -123,7 +123,7 @@ pub(super) struct Broker {
     sender: Option<(Sender, Write)>,
     receiver: Receiver,
     /// Dropped last: the clients need it.
-    runtime: Runtime,
+    runtime: connect::Runtime,
 }
 
 impl Broker {

@@ -53,7 +53,7 @@ impl Reports {
                     .all(self.all)
                     .width(console.columns()),
             )),
-            Output::Json => reporters.push(Box::new(NdjsonReport::new(console.out()))),
+            Output::Json => reporters.push(ndjson(console.out())),
             Output::Yaml => {
                 return Err(Failure::usage("a run cannot be written as YAML")
                     .help("use --output json, or --junit FILE"));
@@ -63,11 +63,11 @@ impl Reports {
             reporters.push(Box::new(JunitReport::new(BufWriter::new(created(path)?))));
         }
         if let Some(path) = &self.ndjson {
-            reporters.push(Box::new(NdjsonReport::new(BufWriter::new(created(path)?))));
+            reporters.push(ndjson(BufWriter::new(created(path)?)));
         }
         let page = self.html.as_deref().map(created).transpose()?;
         if page.is_some() {
-            reporters.push(Box::new(NdjsonReport::new(&mut collected)));
+            reporters.push(ndjson(&mut collected));
         }
         reporters.extend(more);
         let mut watched = Watched { to: reporters, progress: None, console };
@@ -88,6 +88,11 @@ impl Reports {
         }
         Ok(summary)
     }
+}
+
+fn ndjson<'a>(out: impl Write + 'a) -> Box<dyn Reporter + 'a> {
+    let out: Box<dyn Write + 'a> = Box::new(out);
+    Box::new(NdjsonReport::new(out))
 }
 
 fn created(path: &Path) -> Result<File, Failure> {

@@ -8,7 +8,7 @@ use cloudevents_testkit::testee::message;
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 use std::{collections::VecDeque, error::Error, pin::pin, time::Duration};
-use tokio::{runtime::Runtime, select};
+use tokio::select;
 
 /// The places of a consumer behind HTTP.
 pub(super) struct Requests {
@@ -18,7 +18,7 @@ pub(super) struct Requests {
     /// What arrived while a request waited for its response: a consumer may publish before it responds.
     arrived: VecDeque<Arrived>,
     /// Dropped last: the client and the server need it.
-    runtime: Runtime,
+    runtime: connect::Runtime,
 }
 
 impl Requests {

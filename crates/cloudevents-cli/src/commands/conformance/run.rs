@@ -21,6 +21,9 @@ use std::{
     time::Duration,
 };
 
+/// What concerns the program under test, in the help text.
+const TESTEE: &str = "Testing";
+
 /// Run the suite against this toolkit, the program that --testee names, or the consumer that --consumer names.
 ///
 /// The program reads one JSON object per line and answers each with one: the testee protocol, which spec-tests/PROTOCOL.md in the
@@ -44,29 +47,29 @@ pub(crate) struct Run {
     #[command(flatten)]
     select: Select,
     /// Test this program, given as one argument: its name and its arguments.
-    #[arg(long, value_name = "COMMAND", conflicts_with = "command")]
+    #[arg(long, help_heading = TESTEE, value_name = "COMMAND", conflicts_with = "command")]
     testee: Option<String>,
     /// Test this program: its name and its arguments, after `--`.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, help_heading = TESTEE, value_name = "COMMAND")]
     command: Vec<String>,
     /// Expect the cases of this list to fail: a pattern, ` # ` and a reason on each line.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = TESTEE, value_name = "FILE")]
     known_failing: Option<PathBuf>,
     /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
     /// what this run does not judge.
-    #[arg(long, requires = "known_failing")]
+    #[arg(long, help_heading = TESTEE, requires = "known_failing")]
     update_known_failing: bool,
     /// Response timeout in seconds, also for the start of the testee [default: 10, and 60 for the start].
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: Option<u64>,
     /// Timeout in seconds for the start of the testee, if it differs.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, help_heading = TESTEE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     start_limit: Option<u64>,
     /// Give the events of the suite other ids, so that no testee can look up a published case.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, help_heading = TESTEE, value_name = "SEED")]
     vary: Option<u64>,
     /// Only check that the testee follows the protocol.
-    #[arg(long)]
+    #[arg(long, help_heading = TESTEE)]
     smoke: bool,
     #[command(flatten)]
     consumer: Consumer,

@@ -27,7 +27,6 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::runtime::Runtime;
 
 /// Send events from files, from standard input or from flags.
 ///
@@ -293,7 +292,7 @@ fn dry_run(
 }
 
 /// Sends the events of a file, in batched mode as one message.
-fn file(path: &Path, command: &Send, runtime: &Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
+fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
     let (console, interrupt) = (line.console, line.interrupt);
     let mut events = input::open(path, &command.reading)?;
     let mut held: Vec<Event> = Vec::new();
