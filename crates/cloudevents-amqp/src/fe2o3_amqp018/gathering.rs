@@ -20,13 +20,15 @@ const FULL: usize = 32 << 10;
 pub(super) struct Gathering<S: AsyncWrite + Unpin> {
     stream: S,
     gathered: BytesMut,
+    /// Whether the stream may keep some of what it has taken, as TLS does until it is flushed.
+    unflushed: bool,
     /// Whether the task has looked for something to read since the last frame.
     looked: bool,
 }
 
 impl<S: AsyncWrite + Unpin> Gathering<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, gathered: BytesMut::new(), looked: false }
+        Self { stream, gathered: BytesMut::new(), unflushed: false, looked: false }
     }
 
     fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -35,8 +37,13 @@ impl<S: AsyncWrite + Unpin> Gathering<S> {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.gathered.advance(written),
             }
+            self.unflushed = true;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -46,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gathering<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.gathered.is_empty() {
+        if !self.gathered.is_empty() || self.unflushed {
             if !std::mem::replace(&mut self.looked, true) {
                 context.waker().wake_by_ref();
             } else if let Poll::Ready(Err(error)) = self.poll_write_out(context) {
@@ -66,6 +73,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
         if self.gathered.len().saturating_add(bytes.len()) > FULL {
             ready!(self.poll_write_out(context))?;
             if bytes.len() > FULL {
+                self.unflushed = true;
+                self.looked = false;
                 return Pin::new(&mut self.stream).poll_write(context, bytes);
             }
         }
@@ -206,6 +215,28 @@ mod tests {
             let mut read = String::new();
             far.read_to_string(&mut read).await.unwrap();
             assert_eq!(read, "last");
+        }
+    }
+
+    /// The stream keeps what it takes until it is flushed, for which there is room only later.
+    #[tokio::test]
+    async fn a_stream_with_a_buffer_is_flushed_until_it_is_empty() {
+        for length in [500, FULL + 1] {
+            let (near, mut far) = duplex(100);
+            let mut stream = Gathering::new(tokio::io::BufStream::with_capacity(1, 2 * FULL, near));
+            let frame = vec![b'x'; length];
+            let mut read = vec![0; length];
+            let (answer, ()) = tokio::join!(
+                async {
+                    stream.write_all(&frame).await.unwrap();
+                    stream.read_u8().await
+                },
+                async {
+                    far.read_exact(&mut read).await.unwrap();
+                    far.write_u8(1).await.unwrap();
+                }
+            );
+            assert_eq!((answer.unwrap(), read == frame), (1, true));
         }
     }
 
