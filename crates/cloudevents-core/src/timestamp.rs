@@ -92,12 +92,6 @@ impl<'a> Timestamp<'a> {
         format_with_offset(seconds, nanosecond, 0)
     }
 
-    /// The length in bytes of the text of [`format_utc`](Self::format_utc): 20, 24, 27 or 30.
-    #[inline]
-    pub fn utc_length(nanosecond: u32) -> usize {
-        UtcText::length(nanosecond).into()
-    }
-
     /// For the text of an event's attribute, which was checked before.
     pub(crate) fn known(text: &'a str) -> Self {
         Self(text)

@@ -7,7 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, RepairKind,
+    DecodeOptions, Error, RepairKind,
     codec::{
         Assembler, TextBuffer,
         scan::{Mistake, Scanner},
@@ -99,7 +99,7 @@ fn read_or_skip(
         return Ok(());
     };
     // The problem of the member is usually this one.
-    if !matches!(error.kind(), ErrorKind::InvalidDocument) || error.offset() != broken.offset() {
+    if error.offset() != broken.offset() {
         found.push(error);
     }
     Err(broken)

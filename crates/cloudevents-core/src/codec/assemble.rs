@@ -168,8 +168,7 @@ impl<'d> Assembler<'d> {
         }
     }
 
-    /// Takes an attribute whose name is not in the document. The name of an extension is copied, that of a core attribute is not: see
-    /// [`keeps`](Self::keeps).
+    /// Takes an attribute whose name is not in the document. The name of an extension is copied, that of a core attribute is not.
     #[inline]
     pub fn named(&mut self, name: &(impl AsRef<[u8]> + ?Sized), value: Given<'_>) -> Result<(), Error> {
         let name = name.as_ref();
@@ -248,12 +247,6 @@ impl<'d> Assembler<'d> {
             return self.insert_named(piece, name, ExtensionKind::String, value.span());
         }
         self.other(piece, Given::Text(value))
-    }
-
-    /// Whether [`named`](Self::named) copies this name. Decoders use it to compute what to [`reserve`](Self::reserve).
-    #[inline]
-    pub fn keeps(name: &[u8]) -> bool {
-        CoreName::of(name).is_none()
     }
 
     /// Takes an attribute that the carrier names without a value, such as a null. It is absent, and must not occur again.

@@ -132,6 +132,8 @@ mod tests {
             ErrorKind::Unsupported
         );
         assert_eq!(detect(Some("application/cloudevents+")).unwrap(), structured("application/cloudevents+"));
+        let batch = Detected::Batched(FormatId::found("application/cloudevents-batch+"));
+        assert_eq!(detect(Some("application/cloudevents-batch+")).unwrap(), batch);
         assert_eq!(detect(Some("application/cloudevents/x")).unwrap_err().kind(), ErrorKind::UnknownFormat);
     }
 }

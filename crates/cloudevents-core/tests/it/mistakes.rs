@@ -136,6 +136,9 @@ fn characters_of_uris() {
             assert!(error.to_string().contains(expected), "{text}: {error}");
         }
     }
+    let absolute = |text| UriReference::parse(text).unwrap().as_uri().map(|uri| uri.as_str().to_owned());
+    assert_eq!(absolute("urn:a:b").as_deref(), Some("urn:a:b"));
+    assert_eq!((absolute("/a"), absolute("//example.com/a")), (None, None));
     let error = UriReference::parse("urn:%zz").unwrap_err();
     assert!(!error.to_string().contains("at byte"), "{error}");
 }

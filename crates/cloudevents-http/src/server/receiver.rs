@@ -78,11 +78,7 @@ impl Receive for ExchangeReceiver {
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.queue.close();
         // Of a drain that was dropped, the phase stays.
-        self.phase.send_if_modified(|phase| {
-            let open = *phase == Phase::Open;
-            *phase = (*phase).max(Phase::Draining);
-            open
-        });
+        self.phase.send_modify(|phase| *phase = (*phase).max(Phase::Draining));
         let settled = async {
             while self.queue.recv().await.is_some() {}
             self.in_flight.idle().await;

@@ -122,6 +122,16 @@ fn documents_of_others() {
 }
 
 #[test]
+fn a_title_is_shown_that_says_more_than_the_status() {
+    let shown = |title: &str| {
+        let body = format!(r#"{{"title":"{title}"}}"#);
+        Problem::from_http(&response(409, "application/problem+json", &body)).unwrap().to_string()
+    };
+    assert_eq!(shown("Sold out"), "409 Conflict: Sold out");
+    assert_eq!(shown("Conflict"), "409 Conflict");
+}
+
+#[test]
 fn a_used_map_of_headers_keeps_nothing_of_another_message() {
     let used = || {
         let mut headers = HeaderMap::new();

@@ -93,6 +93,16 @@ async fn a_refusal_says_why_and_when() {
     assert_eq!(error.help(), Some("try again after 120s"));
 }
 
+#[tokio::test]
+async fn a_refusal_in_pieces_is_read_to_its_end() {
+    let pieces = || futures_util::stream::iter(["Sold ", "out", "."].map(Ok::<_, std::io::Error>));
+    let sender =
+        to(routing::post(async move || (StatusCode::CONFLICT, axum::body::Body::from_stream(pieces()))))
+            .await;
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!(refusal(&error).excerpt(), "Sold out.");
+}
+
 /// Another server of the toolkit says what is wrong, and the sender reads it.
 #[tokio::test]
 async fn a_refusal_has_the_problem() {

@@ -1,15 +1,23 @@
 //! The receiver: settlements as responses, bounds, draining.
 
 use crate::tools::{GOOD, Wire, client, event, post, samples, soon};
+use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_http::{
-    HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
+    Exchange, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
 };
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
 use cloudevents_transport::{Bounds, Receiver, Sender, UnreadablePolicy};
-use http::StatusCode;
-use std::{net::SocketAddr, time::Duration};
+use futures_util::FutureExt;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+    pin::pin,
+    time::Duration,
+};
 
 async fn receiver(options: HttpReceiverOptions) -> (SocketAddr, Receiver) {
     let receiver = HttpReceiver::bind("http://127.0.0.1:0/events", options).await.unwrap();
@@ -304,6 +312,70 @@ async fn draining_answers_everybody() {
     assert!(deliveries.next().await.unwrap().is_none());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     deliveries.drain(Duration::from_secs(1)).await.unwrap();
+}
+
+/// A program ends right behind draining.
+#[test]
+fn the_last_response_is_written_before_draining_ends() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut client = runtime.block_on(async {
+        let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.write_all(GOOD.as_bytes()).unwrap();
+        let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+        let (settled, drained) = tokio::join!(delivery.accept(), deliveries.drain(Duration::from_secs(10)));
+        settled.unwrap();
+        drained.unwrap();
+        client
+    });
+    drop(runtime);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+}
+
+fn request(body: usize) -> Request<Full<Bytes>> {
+    Request::post("/events")
+        .header("ce-specversion", "1.0")
+        .header("ce-id", "1")
+        .header("ce-source", "/tests")
+        .header("ce-type", "t")
+        .body(Full::new(vec![b'x'; body].into()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_exchange_that_drains_waits_for_what_is_in_flight_and_takes_no_more() {
+    let (exchange, receiver) = Exchange::new(HttpReceiverOptions::default());
+    let mut deliveries = receiver.into_receiver();
+    let deliver = async || {
+        let read = exchange.read(request(1)).await.unwrap();
+        let decoded = exchange.decode(&read);
+        let settled = exchange.deliver(read, decoded, None).await;
+        settled.into_response(StatusCode::NO_CONTENT, Duration::from_secs(1)).status()
+    };
+    let drained = async {
+        let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+        let mut drain = pin!(deliveries.drain(Duration::from_secs(10)));
+        assert!((&mut drain).now_or_never().is_none());
+        assert_eq!(deliver().await, StatusCode::SERVICE_UNAVAILABLE);
+        assert!((&mut drain).now_or_never().is_none());
+        delivery.accept().await.unwrap();
+        drain.await.unwrap();
+    };
+    let (status, ()) = soon(async { tokio::join!(deliver(), drained) }).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+}
+
+/// There is room for a message as long as the bound is not reached, whatever its size.
+#[tokio::test]
+async fn a_body_of_its_declared_length_is_not_refused_once_there_was_room() {
+    let mut options = HttpReceiverOptions::default();
+    options.receiver.in_flight = Bounds { messages: 100, bytes: 1000 };
+    let (exchange, _receiver) = Exchange::new(options);
+    let _one = exchange.read(request(800)).await.unwrap();
+    let _two = exchange.read(request(800)).await.unwrap();
+    assert_eq!(exchange.read(request(1)).await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]

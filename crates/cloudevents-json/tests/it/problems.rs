@@ -36,6 +36,17 @@ fn broken_text_ends_the_list() {
 }
 
 #[test]
+fn a_member_can_have_a_problem_in_front_of_broken_text() {
+    for document in [r#"{"data_base64":[tru"#, &format!("{{\"x\":{}tru", "[".repeat(300))] {
+        let kinds: Vec<_> = found(document).into_iter().map(|(kind, ..)| kind).collect();
+        assert!(matches!(
+            kinds[..],
+            [ErrorKind::InvalidType | ErrorKind::TooDeep, ErrorKind::InvalidDocument]
+        ));
+    }
+}
+
+#[test]
 fn a_mark_and_a_tail_are_problems_of_their_own() {
     let document = "\u{feff}{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"/s\",\"type\":\"t\"} x";
     let kinds: Vec<_> = found(document).into_iter().map(|(kind, ..)| kind).collect();

@@ -40,6 +40,27 @@ fn members_without_a_value_are_left_out_or_null() {
     }
 }
 
+/// A body that is not what its content type promises stays one: it is not taken for binary data, and binary data is not taken for it.
+#[test]
+fn a_body_stays_a_body_and_binary_data_binary() {
+    for (payload, kind, is_body) in
+        [(Payload::body("{oops"), "Body", true), (Payload::binary("[1]"), "Binary", false)]
+    {
+        let event = Event::builder()
+            .id("1")
+            .source("/s")
+            .ty("t")
+            .payload("application/json", payload)
+            .build()
+            .unwrap();
+        let stored = serde_json::to_value(AsTyped(event)).unwrap();
+        assert!(stored["data"].get(kind).is_some(), "{stored}");
+        let came = serde_json::from_value::<AsTyped>(stored).unwrap().0;
+        assert_eq!(came.is_payload_not_json(), is_body);
+        assert!(matches!(came.data(), Some(Data::Binary(_))));
+    }
+}
+
 proptest! {
     #[test]
     fn rows_come_back(event in any::event()) {
