@@ -1,12 +1,11 @@
 //! Bodies as they arrive: read within a limit and a deadline, and decoded.
 
-use crate::{
-    Decompression, Problem,
-    collecting::{BoxError, collect},
-    decode, decode_events, decode_message,
-};
+pub(crate) mod collecting;
+
+use crate::{Decompression, Problem, decode, decode_events, decode_message};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
+use collecting::{BoxError, collect};
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use std::{pin::pin, time::Duration};

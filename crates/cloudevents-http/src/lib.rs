@@ -8,8 +8,6 @@ pub mod axum08;
 #[cfg(feature = "body")]
 mod body;
 #[cfg(feature = "body")]
-mod collecting;
-#[cfg(feature = "body")]
 mod compression;
 mod decode;
 mod encode;

@@ -2,7 +2,9 @@
 
 use super::{CloudEvent, CloudEventMessage, CloudEvents, RepairedCloudEvent, Typed, layer::options};
 use crate::{
-    Problem, body::Decode, collecting::collect, decode, decode_events, decode_message, is_cloudevent,
+    Problem,
+    body::{Decode, collecting::collect},
+    decode, decode_events, decode_message, is_cloudevent,
 };
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use cloudevents_core::{Decoded, Error, ErrorKind, EventData, TypedEvent};

@@ -7,7 +7,7 @@ use super::{
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
 };
-use crate::{BodyOptions, Problem, collecting::Collecting, decode_message};
+use crate::{BodyOptions, Problem, body::collecting::Collecting, decode_message};
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
