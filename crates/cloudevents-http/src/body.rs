@@ -63,8 +63,8 @@ impl<'a> From<&'a DecodeOptions> for BodyOptions<'a> {
 /// frame; a body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and
 /// `Content-Length` in `headers`.
 ///
-/// Errors are of kind [`TooLarge`](ErrorKind::TooLarge), [`Timeout`](ErrorKind::Timeout) when the body has not ended at the
-/// deadline, [`Disconnected`](ErrorKind::Disconnected) when it breaks off, or [`InvalidData`](ErrorKind::InvalidData) when it cannot
+/// Errors are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), [`Timeout`](cloudevents_core::ErrorKind::Timeout) when the body has not ended at the
+/// deadline, [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) when it breaks off, or [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it cannot
 /// be decompressed.
 ///
 /// ```
