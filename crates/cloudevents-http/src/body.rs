@@ -63,9 +63,13 @@ impl<'a> From<&'a DecodeOptions> for BodyOptions<'a> {
 /// frame; a body that arrives in one frame is not copied. A body that was decompressed loses its `Content-Encoding` and
 /// `Content-Length` in `headers`.
 ///
-/// Errors are of kind [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), [`Timeout`](cloudevents_core::ErrorKind::Timeout) when the body has not ended at the
-/// deadline, [`Disconnected`](cloudevents_core::ErrorKind::Disconnected) when it breaks off, or [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when it cannot
-/// be decompressed.
+/// Errors are of kind [`TooLarge`], [`Timeout`] when the body has not ended at the deadline, [`Disconnected`] when it breaks off, or
+/// [`InvalidData`] when it cannot be decompressed.
+///
+/// [`TooLarge`]: cloudevents_core::ErrorKind::TooLarge
+/// [`Timeout`]: cloudevents_core::ErrorKind::Timeout
+/// [`Disconnected`]: cloudevents_core::ErrorKind::Disconnected
+/// [`InvalidData`]: cloudevents_core::ErrorKind::InvalidData
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
