@@ -1,7 +1,13 @@
 //! The command line.
 
-use crate::{commands::Command, console::Console, failure::Status, settings::defaults};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use crate::{
+    commands::Command,
+    console::Console,
+    failure::Status,
+    global::{ErrorFormat, Global},
+    settings::defaults,
+};
+use clap::{CommandFactory, FromArgMatches, Parser};
 use std::io::Write;
 
 /// Send, receive, check and convert CloudEvents.
@@ -28,54 +34,6 @@ Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
 
 Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input,
 3 the network failed.";
-
-/// Options of every command.
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Write data as JSON Lines, in a readable layout, or as YAML
-    /// [default: pretty on a terminal, json elsewhere].
-    #[arg(long, global = true, value_enum, value_name = "FORM")]
-    pub(crate) output: Option<Output>,
-    /// When to use colours. NO_COLOR and CLICOLOR_FORCE are respected.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
-    pub(crate) color: ColorChoice,
-    /// Report errors as text, or as one JSON object per line.
-    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
-    pub(crate) error_format: ErrorFormat,
-    /// Report errors only: no warnings, notes or progress.
-    #[arg(long, short, global = true)]
-    pub(crate) quiet: bool,
-}
-
-/// How data is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    // JSON Lines.
-    Json,
-    // A readable layout.
-    Pretty,
-    // One YAML document per event.
-    Yaml,
-}
-
-/// When colours are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorChoice {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
-/// How errors are reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ErrorFormat {
-    #[default]
-    Text,
-    // One JSON object per line.
-    Json,
-}
 
 /// Parses the command line, with the defaults of the environment and the configuration file. Otherwise reports why it was
 /// refused, or prints the requested help, and returns the exit status.

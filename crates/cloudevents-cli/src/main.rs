@@ -1,28 +1,15 @@
 //! `ce`: send, receive, check and convert CloudEvents on the command line.
 
-mod advice;
-mod built;
-mod clause;
 mod cli;
 mod commands;
 mod connect;
-mod console;
-mod emit;
-mod encoder;
-mod failure;
-mod http_text;
-mod input;
 mod interrupt;
-mod json_view;
-mod plain;
-mod progress;
-mod report;
 mod settings;
-mod show;
-mod source;
-mod wire;
-mod yaml;
 
+use cloudevents_cli_core::{
+    built, clause, console, emit, encoder, failure, global, http_text, input, json_view, plain, progress,
+    report, show, source, wire, yaml,
+};
 use console::Console;
 use failure::Status;
 use std::process::ExitCode;

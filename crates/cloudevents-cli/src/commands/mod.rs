@@ -3,18 +3,11 @@
 mod bridge;
 mod completions;
 mod conformance;
-mod convert;
-mod decode;
-mod encode;
-mod filter;
-mod inspect;
 mod listen;
 mod man;
 mod send;
-mod sql;
 mod testee;
 mod tour;
-mod validate;
 mod webhook;
 
 use crate::{
@@ -22,6 +15,7 @@ use crate::{
     failure::{Failure, Status},
 };
 use clap::Subcommand;
+use cloudevents_cli_core::commands::{convert, decode, encode, filter, inspect, sql, validate};
 
 /// The subcommands of `ce`.
 #[derive(Debug, Subcommand)]

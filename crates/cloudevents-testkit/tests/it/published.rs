@@ -75,7 +75,7 @@ fn the_facade_forwards_and_lists_every_feature() {
         }
     }
     // Tools, and what is for those who move from another crate.
-    let apart = ["cli", "conformance", "kit", "sdk-bridge", "testkit", "vectors"];
+    let apart = ["cli", "cli-core", "conformance", "kit", "sdk-bridge", "testkit", "vectors"];
     for package in &packages {
         let short = name(package).strip_prefix("cloudevents-").unwrap();
         let listed =

@@ -1,6 +1,6 @@
 //! Runs a suite, with the reports that the user has requested.
 
-use crate::{cli::Output, console::Console, failure::Failure, progress::Progress, report::Report};
+use crate::{console::Console, failure::Failure, global::Output, progress::Progress, report::Report};
 use clap::Args;
 use cloudevents_conformance::{
     CaseReport, JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, RunRecord, Selection, Start,

@@ -2,9 +2,9 @@
 
 use super::{consumer::Consumer, reports::Reports, select::Select, suite, words::words};
 use crate::{
-    cli::Output,
     console::Console,
     failure::{Failure, Status},
+    global::Output,
     report::Report,
 };
 use clap::Args;

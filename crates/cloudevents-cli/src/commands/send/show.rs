@@ -2,12 +2,12 @@
 
 use super::{ContentMode, Send};
 use crate::{
-    cli::Output,
     connect::{self, Sending},
     console::{Console, Paint},
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
+    global::Output,
     http_text,
     plain::plain,
     report::Report,

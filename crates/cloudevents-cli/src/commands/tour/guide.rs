@@ -2,9 +2,9 @@
 
 use super::{compare::Compared, legs::Leg, samples::Sample, walk::Walked, wire};
 use crate::{
-    cli::Output,
     console::{Console, Paint, style},
     failure::Failure,
+    global::Output,
     plain::{count, shortened, thousands},
     report::wrapped,
 };

@@ -12,10 +12,10 @@ mod walk;
 mod wire;
 
 use crate::{
-    cli::Output,
     connect,
     console::{Console, style},
     failure::{Failure, Status},
+    global::Output,
     plain::count,
     report::wrapped,
 };

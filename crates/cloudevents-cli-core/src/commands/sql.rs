@@ -1,10 +1,10 @@
 //! `ce sql`: evaluates CESQL expressions.
 
 use crate::{
-    cli::Output,
     console::{Console, Paint, style},
     emit::Emit,
     failure::{Failure, Status},
+    global::Output,
     input::{self, Reading},
     plain::plain,
     report::Report,
@@ -27,7 +27,7 @@ Examples:
   ce sql --check \"time > '2026-01-01'\"      print its normal form
 
 Exit status: 0 done, 1 an event is invalid, 2 the expression does not parse.")]
-pub(crate) struct Sql {
+pub struct Sql {
     /// Evaluate this expression.
     expression: String,
     /// Evaluate it for the events of these files. `-` or no file: standard input.
@@ -40,7 +40,8 @@ pub(crate) struct Sql {
     reading: Reading,
 }
 
-pub(crate) fn run(command: &Sql, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Sql, console: &Console) -> Result<Status, Failure> {
     let expression = expression(&command.expression, console)?;
     let mut emit = Emit::new(console);
     if command.check {
@@ -87,7 +88,7 @@ pub(crate) fn run(command: &Sql, console: &Console) -> Result<Status, Failure> {
 }
 
 /// Parses an expression of the command line, and reports its warnings.
-pub(crate) fn expression(text: &str, console: &Console) -> Result<Expression, Failure> {
+pub fn expression(text: &str, console: &Console) -> Result<Expression, Failure> {
     let expression = Expression::parse(text).map_err(|error| refused(text, &error))?;
     for warning in expression.warnings() {
         let report = Report::warning(warning.message()).kind(warning.kind().code());

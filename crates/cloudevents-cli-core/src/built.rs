@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Building an event")]
 #[group(id = "attributes", multiple = true)]
-pub(crate) struct Built {
+pub struct Built {
     /// Set the id [default: a random UUID].
     #[arg(long)]
     id: Option<String>,
@@ -62,14 +62,14 @@ pub(crate) struct Built {
 
 impl Built {
     /// Returns the event of the flags, or `None` if no flag is given. Reports a generated id and time.
-    pub(crate) fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
+    pub fn event(&self, console: &Console) -> Result<Option<(Event, Place)>, Failure> {
         let Some(template) = self.template(console)? else { return Ok(None) };
         template.tell(console);
         Ok(Some(template.first()))
     }
 
     /// Returns the event of the flags, from which events with other ids and times are made; `None` if no flag is given.
-    pub(crate) fn template(&self, console: &Console) -> Result<Option<Template>, Failure> {
+    pub fn template(&self, console: &Console) -> Result<Option<Template>, Failure> {
         if !self.is_given() {
             return Ok(None);
         }
@@ -111,7 +111,7 @@ impl Built {
     }
 
     /// Whether a flag is given.
-    pub(crate) fn is_given(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         self.random_id
             || self.now
             || self.no_time
@@ -216,7 +216,7 @@ impl Built {
 
 /// An event of flags.
 #[derive(Debug)]
-pub(crate) struct Template {
+pub struct Template {
     event: Event,
     /// Whether the id and the time are generated.
     id: bool,
@@ -226,7 +226,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// Reports the id and the time, where they are generated.
-    pub(crate) fn tell(&self, console: &Console) {
+    pub fn tell(&self, console: &Console) {
         if self.id {
             let words = format!("generated the id {}", self.event.id());
             console.report(&Report::note(words).kind("generated"));
@@ -237,12 +237,12 @@ impl Template {
     }
 
     /// Returns the event as it was built.
-    pub(crate) fn first(&self) -> (Event, Place) {
+    pub fn first(&self) -> (Event, Place) {
         (self.event.clone(), self.place.clone())
     }
 
     /// Returns the event with another id and the time now, where these are generated.
-    pub(crate) fn again(&self) -> Result<(Event, Place), Error> {
+    pub fn again(&self) -> Result<(Event, Place), Error> {
         let mut builder = self.event.clone().into_builder();
         if self.id {
             builder = builder.random_id();

@@ -13,9 +13,12 @@ mod yaml_documents;
 
 pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
-pub(crate) use form::{Form, LINES, format_names, names};
+pub(crate) use form::{Form, LINES, names};
 pub(crate) use pieces::Piece;
-pub(crate) use reader::{cannot_read, decompressed, files, read, read_line, reader};
+pub(crate) use reader::{cannot_read, decompressed};
+
+pub use form::format_names;
+pub use reader::{files, read, read_line, reader};
 
 use crate::{
     console::Console,
@@ -30,6 +33,7 @@ use documents::Decoding;
 use lines::Lines;
 use part::{Part, Parts};
 use std::{
+    fmt,
     io::{self, BufRead},
     path::Path,
     sync::Arc,
@@ -39,16 +43,16 @@ use stream::Elements;
 /// How input is read.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
-pub(crate) struct Reading {
+pub struct Reading {
     /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
-    pub(crate) from: Option<String>,
+    pub from: Option<String>,
     /// Repair invalid input where possible, and report each repair.
     #[arg(long)]
-    pub(crate) lenient: bool,
-    /// Find every problem of an event: [`Located::problems`].
+    pub lenient: bool,
+    /// Find every problem of an event, not only the first.
     #[arg(skip)]
-    pub(crate) every: bool,
+    pub every: bool,
 }
 
 impl Reading {
@@ -72,14 +76,16 @@ const SMALL: usize = 8 << 20;
 
 /// An event or its error, and its place.
 #[derive(Debug)]
-pub(crate) struct Located {
-    pub(crate) event: Result<Decoded<Event>, Error>,
-    pub(crate) place: Place,
+pub struct Located {
+    /// The event with its repairs, or why it is none.
+    pub event: Result<Decoded<Event>, Error>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 impl Located {
     /// Returns a report of the error with the place.
-    pub(crate) fn report(&self, error: &Error) -> Report {
+    pub fn report(&self, error: &Error) -> Report {
         Report::of(error).at(&self.place)
     }
 
@@ -90,7 +96,7 @@ impl Located {
     }
 
     /// Reports repairs.
-    pub(crate) fn tell_repairs(&self, console: &Console) {
+    pub fn tell_repairs(&self, console: &Console) {
         for repair in self.event.iter().flat_map(|decoded| &decoded.repairs) {
             console.report(&Report::repair(repair).at(&self.place));
         }
@@ -98,15 +104,21 @@ impl Located {
 }
 
 /// The events of one file, or of standard input.
-pub(crate) struct Events {
+pub struct Events {
     name: String,
     decoding: Decoding,
     parts: Parts,
     part: Part,
 }
 
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// Opens a file, or standard input for `-`, and detects its form: by its content, then by its name. Decompresses gzip.
-pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
+pub fn open(path: &Path, reading: &Reading) -> Result<Events, Failure> {
     let (name, reader) = reader(path)?;
     let decoding = reading.decoding();
     let given = reading.from.as_deref().and_then(|name| Form::of(name, &decoding.options.formats));
@@ -178,17 +190,17 @@ fn cannot_tell(name: &str) -> Failure {
 
 impl Events {
     /// Returns the name of the input.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether more of the input is in memory.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         !self.part.is_empty()
     }
 
     /// Whether reading the next event may block.
-    pub(crate) fn may_wait(&self) -> bool {
+    pub fn may_wait(&self) -> bool {
         !self.is_ready() && !matches!(self.parts, Parts::Ready(_))
     }
 

@@ -24,7 +24,7 @@ Examples:
   ce convert --to lines batch.json | grep order | ce convert --to json-batch
   ce convert --keep-going --to lines events.jsonl > good.jsonl
   ce convert --to protobuf --exact event.yaml > event.bin")]
-pub(crate) struct Convert {
+pub struct Convert {
     /// Convert these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -44,7 +44,8 @@ pub(crate) struct Convert {
     upgrade: bool,
 }
 
-pub(crate) fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
     let formats = cloudevents_kit::formats();
     let form = Form::of(&command.to, &formats).unwrap_or(Form::Lines);
     let mut target = Target::new(form, &formats, console)?;

@@ -39,7 +39,7 @@ pub(crate) fn run(operation: &str, members: Map<String, Value>) -> Result<Value,
 
 /// A refusal and its exit status.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     pub(crate) report: Box<Report>,
     pub(crate) status: Status,
 }
@@ -69,7 +69,7 @@ fn refused(error: &Value) -> Report {
 }
 
 /// Returns a message as it looks on the wire, each line indented. `None` if it is not text.
-pub(crate) fn as_text(message: &Value, indent: &str, paint: Paint) -> Option<String> {
+pub fn as_text(message: &Value, indent: &str, paint: Paint) -> Option<String> {
     let body = match message.get("body") {
         Some(body) => body.get("text").and_then(Value::as_str)?,
         None => "",

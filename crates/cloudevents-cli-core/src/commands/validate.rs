@@ -2,11 +2,11 @@
 
 use crate::{
     advice,
-    cli::Output,
     console::{Console, Paint, style},
     emit::Emit,
     encoder::put_text,
     failure::{Failure, Status},
+    global::Output,
     input::{self, Located, Piece, Reading},
     plain::{count, plain, thousands},
     progress::Progress,
@@ -35,7 +35,7 @@ Examples:
   ce validate --error-format json order.json      problems as JSON
 
 Exit status: 0 every event is valid, 1 an event is invalid, 2 a file cannot be read.")]
-pub(crate) struct Validate {
+pub struct Validate {
     /// Check these files and folders. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -46,7 +46,8 @@ pub(crate) struct Validate {
     reading: Reading,
 }
 
-pub(crate) fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Validate, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
     let mut total = Total::default();
     for path in paths(command, console)? {

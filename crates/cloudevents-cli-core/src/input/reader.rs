@@ -12,12 +12,12 @@ use std::{
 pub(super) const CHUNK: usize = 256 << 10;
 
 /// Returns the files to read: `-`, standard input, if there are none.
-pub(crate) fn files(files: &[PathBuf]) -> Vec<PathBuf> {
+pub fn files(files: &[PathBuf]) -> Vec<PathBuf> {
     if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }
 }
 
 /// Reads a whole file, or standard input for `-`. Returns its name and bytes.
-pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+pub fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let (name, mut reader) = reader(path)?;
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(|error| cannot_read(&name, &error))?;
@@ -25,7 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
 }
 
 /// Opens a file, or standard input for `-`. Returns its name and a reader.
-pub(crate) fn reader(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
+pub fn reader(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
             // Ignore a closed standard error: this is only a hint for the user.
@@ -80,7 +80,7 @@ pub(super) fn fill(reader: &mut dyn Read, limit: usize, text: &mut Vec<u8>) -> i
 
 /// Reads a line with its line break, and keeps at most `limit + 1` bytes of it. Returns `false` at the end of
 /// the input.
-pub(crate) fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u8>) -> io::Result<bool> {
+pub fn read_line(reader: &mut dyn BufRead, limit: usize, line: &mut Vec<u8>) -> io::Result<bool> {
     let mut any = false;
     loop {
         let available = match reader.fill_buf() {

@@ -54,7 +54,7 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Returns the text with one member or element per line, each line indented. Short arrays and objects without
 /// nested ones stay on one line.
-pub(crate) fn pretty(json: &str, indent: &str, paint: Paint) -> String {
+pub fn pretty(json: &str, indent: &str, paint: Paint) -> String {
     let mut out = indent.to_owned();
     let mut depth = 0_usize;
     // Inside brackets that stay on their line.
@@ -116,7 +116,7 @@ fn is_flat(tokens: &Tokens<'_>, room: usize) -> bool {
 }
 
 /// Returns the text as a YAML document in block style. JSON strings and numbers are valid YAML.
-pub(crate) fn yaml(json: &str) -> String {
+pub fn yaml(json: &str) -> String {
     let mut out = String::from("---");
     // The open brackets.
     let mut open: Vec<char> = Vec::new();

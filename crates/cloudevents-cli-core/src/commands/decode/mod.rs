@@ -30,7 +30,7 @@ Examples:
   kcat -C -b localhost -t orders -e -J | ce decode      Kafka records
   echo '{\"headers\":{\"ce-id\":\"1\"},\"body\":\"hi\"}' | ce decode
   echo '{\"headers\":[[\"ce-id\",\"1\"]],\"body\":{\"text\":\"hi\"}}' | ce decode --via http")]
-pub(crate) struct Decode {
+pub struct Decode {
     /// Decode the messages of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -45,7 +45,8 @@ pub(crate) struct Decode {
     tagged: bool,
 }
 
-pub(crate) fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
     for path in input::files(&command.files) {
         let (name, bytes) = input::read(&path)?;

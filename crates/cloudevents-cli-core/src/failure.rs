@@ -5,7 +5,7 @@ use std::{io, process::ExitCode};
 
 /// The exit status, ordered by severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Status {
+pub enum Status {
     /// 0: done.
     #[default]
     Done,
@@ -25,7 +25,7 @@ impl From<Status> for ExitCode {
 
 /// Why a command cannot go on.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The reader of standard output closed the pipe.
     Pipe,
     /// A report and its exit status.
@@ -34,17 +34,17 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Creates a failure for wrong usage or unreadable input.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Status::Usage, message)
     }
 
     /// Creates a failure with this exit status.
-    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self::Told(status, Box::new(Report::new(message)))
     }
 
     /// Adds how to fix it.
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+    pub fn help(self, help: impl Into<String>) -> Self {
         match self {
             Self::Told(status, report) => Self::Told(status, Box::new(report.help(help))),
             Self::Pipe => Self::Pipe,
@@ -52,7 +52,7 @@ impl Failure {
     }
 
     /// Returns the message and its detail in one line.
-    pub(crate) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::Pipe => "the pipe is closed".to_owned(),
             Self::Told(_, report) => report.one_line(),
@@ -60,7 +60,7 @@ impl Failure {
     }
 
     /// Writes the report to standard error, and returns the exit status.
-    pub(crate) fn tell(self, console: &Console) -> Status {
+    pub fn tell(self, console: &Console) -> Status {
         match self {
             Self::Pipe => Status::Done,
             Self::Told(status, report) => {

@@ -43,7 +43,7 @@ pub(crate) fn event(event: &Event, paint: Paint, lines: usize) -> String {
 }
 
 /// Returns the kind of a payload.
-pub(crate) fn kind_of(data: Data<'_>) -> &'static str {
+pub fn kind_of(data: Data<'_>) -> &'static str {
     match data {
         Data::Json(_) => "JSON",
         Data::Text(_) => "text",
@@ -87,7 +87,7 @@ const LONG: usize = 400;
 
 /// Returns the event with a text payload, if its payload is bytes and its media type is one of text. Messages in binary mode do not
 /// distinguish them.
-pub(crate) fn readable(event: &Event) -> Cow<'_, Event> {
+pub fn readable(event: &Event) -> Cow<'_, Event> {
     let is_text = |media_type: MediaType<'_>| {
         media_type.as_str().get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"))
     };

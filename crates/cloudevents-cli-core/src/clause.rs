@@ -1,10 +1,10 @@
 //! Names and texts of the specification's clauses.
 
-use cloudevents_conformance::vectors::{Requirement, Role, load_requirements};
+use cloudevents_vectors::{Requirement, Role, load_requirements};
 use std::{collections::HashMap, sync::OnceLock};
 
 /// Returns the clause with this id.
-pub(crate) fn find(id: &str) -> Option<&'static Requirement> {
+pub fn find(id: &str) -> Option<&'static Requirement> {
     static ALL: OnceLock<HashMap<String, Requirement>> = OnceLock::new();
     ALL.get_or_init(|| {
         let all = load_requirements().unwrap_or_default();
@@ -22,7 +22,7 @@ pub(crate) fn sentence(id: &str) -> String {
 }
 
 /// `CloudEvents 1.0, section "Type System"`.
-pub(crate) fn place(clause: &Requirement) -> String {
+pub fn place(clause: &Requirement) -> String {
     let section = match clause.section.starts_with(|first: char| first.is_ascii_digit()) {
         true => format!("section {} \"{}\"", clause.section, clause.title),
         false => format!("section \"{}\"", clause.title),

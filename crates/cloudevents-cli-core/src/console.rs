@@ -1,8 +1,8 @@
 //! Standard output and standard error: forms, colours and the exit status.
 
 use crate::{
-    cli::{ColorChoice, ErrorFormat, Global, Output},
     failure::Status,
+    global::{ColorChoice, ErrorFormat, Global, Output},
     report::Report,
 };
 use anstyle::Style;
@@ -13,7 +13,7 @@ use std::{
 
 /// The output of commands.
 #[derive(Debug)]
-pub(crate) struct Console {
+pub struct Console {
     output: Option<Output>,
     errors: ErrorFormat,
     quiet: bool,
@@ -30,7 +30,8 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    pub(crate) fn new(global: &Global) -> Self {
+    /// Creates the console for these options, the environment and the terminal.
+    pub fn new(global: &Global) -> Self {
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         anstyle_query::windows::enable_ansi_colors();
         let color = |terminal: bool| match global.color {
@@ -58,22 +59,22 @@ impl Console {
     }
 
     /// Returns the form of data: the requested one, else `Pretty` on a terminal and `Json` elsewhere.
-    pub(crate) fn output(&self) -> Output {
+    pub fn output(&self) -> Output {
         self.output.unwrap_or(if self.terminal { Output::Pretty } else { Output::Json })
     }
 
     /// Returns standard output, buffered.
-    pub(crate) fn out(&self) -> BufWriter<StdoutLock<'static>> {
+    pub fn out(&self) -> BufWriter<StdoutLock<'static>> {
         BufWriter::with_capacity(64 << 10, io::stdout().lock())
     }
 
     /// Returns the styles of standard output.
-    pub(crate) fn paint(&self) -> Paint {
+    pub fn paint(&self) -> Paint {
         Paint(self.color.0)
     }
 
     /// Returns the columns of standard output: those of the terminal, or 80.
-    pub(crate) fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.columns
     }
 
@@ -83,7 +84,7 @@ impl Console {
     }
 
     /// Writes an error, a warning or a note to standard error.
-    pub(crate) fn report(&self, report: &Report) {
+    pub fn report(&self, report: &Report) {
         if self.quiet && !report.is_error() {
             return;
         }
@@ -100,23 +101,23 @@ impl Console {
     }
 
     /// Writes an error to standard error, and remembers the exit status for the end.
-    pub(crate) fn error(&self, status: Status, report: &Report) {
+    pub fn error(&self, status: Status, report: &Report) {
         self.remember(status);
         self.report(report);
     }
 
     /// Remembers an exit status for the end.
-    pub(crate) fn remember(&self, status: Status) {
+    pub fn remember(&self, status: Status) {
         self.remembered.set(self.remembered.get().max(status));
     }
 
     /// Returns the most severe exit status remembered so far.
-    pub(crate) fn remembered(&self) -> Status {
+    pub fn remembered(&self) -> Status {
         self.remembered.get()
     }
 
     /// Writes a line of text to standard error, unless errors are written as JSON.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         if !self.quiet && self.errors == ErrorFormat::Text {
             let break_ = if self.apart.replace(false) { "\n" } else { "" };
             let _ = writeln!(io::stderr().lock(), "{break_}{text}");
@@ -131,12 +132,12 @@ impl Console {
     }
 
     /// Returns what writes notes from other threads.
-    pub(crate) fn notes(&self) -> Notes {
+    pub fn notes(&self) -> Notes {
         Notes { errors: self.errors, quiet: self.quiet }
     }
 
     /// Writes a line of text, or an object with `severity` `note` and these members, to standard error.
-    pub(crate) fn announce(&self, text: &str, members: serde_json::Value) {
+    pub fn announce(&self, text: &str, members: serde_json::Value) {
         if self.errors == ErrorFormat::Text {
             self.say(text);
         } else if !self.quiet {
@@ -151,14 +152,14 @@ impl Console {
 
 /// Writes notes to standard error from any thread.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Notes {
+pub struct Notes {
     errors: ErrorFormat,
     quiet: bool,
 }
 
 impl Notes {
     /// Writes a line of text, or an object with `severity` `note`.
-    pub(crate) fn say(self, text: &str) {
+    pub fn say(self, text: &str) {
         if self.quiet {
             return;
         }
@@ -192,27 +193,35 @@ fn columns(actual: impl FnOnce() -> Option<(terminal_size::Width, terminal_size:
 
 /// Whether text is styled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paint(pub(crate) bool);
+pub struct Paint(pub bool);
 
 impl Paint {
     /// Returns the text in this style, or unchanged without styles.
-    pub(crate) fn text(self, style: Style, text: &str) -> String {
+    pub fn text(self, style: Style, text: &str) -> String {
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
 /// The styles, by purpose.
-pub(crate) mod style {
+pub mod style {
     use anstyle::{AnsiColor, Style};
 
-    pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
-    pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-    pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default().bold();
-    pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-    pub(crate) const STRONG: Style = Style::new().bold();
-    pub(crate) const FAINT: Style = Style::new().dimmed();
-    pub(crate) const NAME: Style = AnsiColor::Blue.on_default().bold();
+    /// Errors, and what failed.
+    pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+    /// Warnings.
+    pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+    /// Notes.
+    pub const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+    /// What passed.
+    pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+    /// Headings.
+    pub const STRONG: Style = Style::new().bold();
+    /// What can be skipped in reading.
+    pub const FAINT: Style = Style::new().dimmed();
+    /// Names of attributes, headers and members.
+    pub const NAME: Style = AnsiColor::Blue.on_default().bold();
     pub(crate) const STRING: Style = AnsiColor::Green.on_default();
     pub(crate) const SCALAR: Style = AnsiColor::Cyan.on_default();
-    pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default().bold();
+    /// Values that changed on the way.
+    pub const CHANGED: Style = AnsiColor::Yellow.on_default().bold();
 }

@@ -1,12 +1,12 @@
 //! Events on standard output.
 
-use crate::{cli::Output, console::Console, console::Paint, failure::Failure, json_view, show};
+use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show};
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 
 /// Writes events to standard output as JSON Lines, as YAML documents, or in a readable layout.
 #[derive(Debug)]
-pub(crate) struct Emit {
+pub struct Emit {
     out: BufWriter<StdoutLock<'static>>,
     output: Output,
     paint: Paint,
@@ -14,12 +14,13 @@ pub(crate) struct Emit {
 }
 
 impl Emit {
-    pub(crate) fn new(console: &Console) -> Self {
+    /// Writes to standard output, in the form of the console.
+    pub fn new(console: &Console) -> Self {
         Self { out: console.out(), output: console.output(), paint: console.paint(), first: true }
     }
 
     /// Writes one event.
-    pub(crate) fn event(&mut self, event: &Event) -> Result<(), Failure> {
+    pub fn event(&mut self, event: &Event) -> Result<(), Failure> {
         match self.output {
             Output::Json => {
                 let _ = json::LineWriter::new(&mut self.out).write(event)?;
@@ -40,7 +41,7 @@ impl Emit {
     }
 
     /// Writes a value that is not an event; `words` is its readable layout.
-    pub(crate) fn value(
+    pub fn value(
         &mut self,
         value: &serde_json::Value,
         words: impl FnOnce(Paint) -> String,
@@ -55,13 +56,13 @@ impl Emit {
     }
 
     /// Writes lines that are already in the form of the output.
-    pub(crate) fn bytes(&mut self, lines: &[u8]) -> Result<(), Failure> {
+    pub fn bytes(&mut self, lines: &[u8]) -> Result<(), Failure> {
         self.first = false;
         Ok(self.out.write_all(lines)?)
     }
 
     /// Flushes standard output.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+    pub fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
 }

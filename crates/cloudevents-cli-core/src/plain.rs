@@ -1,7 +1,7 @@
 //! Makes untrusted text safe to show on a terminal.
 
 /// Escapes control characters, line breaks, and characters that change the writing direction.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     if !text.chars().any(acts) {
         return text.to_owned();
     }
@@ -29,7 +29,7 @@ fn acts(character: char) -> bool {
 }
 
 /// Returns at most `most` characters; the last is an ellipsis if some are left out.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -37,12 +37,12 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
 }
 
 /// `1 event`, `2 events`.
-pub(crate) fn count(number: usize, what: &str) -> String {
+pub fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(number)) }
 }
 
 /// `12,345`.
-pub(crate) fn thousands(number: usize) -> String {
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -55,7 +55,7 @@ pub(crate) fn thousands(number: usize) -> String {
 }
 
 /// `17 bytes`, `64.0 KiB`.
-pub(crate) fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     match bytes {
         0..10_240 => count(bytes, "byte"),
         10_240..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -2,10 +2,10 @@
 
 use crate::{
     advice,
-    cli::Output,
     console::{Console, style},
     emit::Emit,
     failure::{Failure, Status},
+    global::Output,
     input::{self, Reading},
     plain::{plain, size},
     show,
@@ -26,7 +26,7 @@ Examples:
   ce inspect order.json
   ce listen http://127.0.0.1:8080/ | ce inspect --output pretty
   ce inspect --output json order.json | jq .event.attributes")]
-pub(crate) struct Inspect {
+pub struct Inspect {
     /// Show the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -37,7 +37,8 @@ pub(crate) struct Inspect {
     reading: Reading,
 }
 
-pub(crate) fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
     let mut first = true;
     for path in input::files(&command.files) {

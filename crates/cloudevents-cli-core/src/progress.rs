@@ -11,7 +11,7 @@ use std::{
 
 /// A progress bar, or a count if the total is unknown, that appears after a second.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     bar: Option<ProgressBar>,
     begin: Instant,
     length: Option<u64>,
@@ -22,7 +22,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Creates progress with a total of `length` units, if it is known.
-    pub(crate) fn new(console: &Console, length: Option<usize>, unit: &'static str) -> Self {
+    pub fn new(console: &Console, length: Option<usize>, unit: &'static str) -> Self {
         Self {
             bar: None,
             begin: Instant::now(),
@@ -34,7 +34,7 @@ impl Progress {
     }
 
     /// Counts one unit as done.
-    pub(crate) fn step(&mut self) {
+    pub fn step(&mut self) {
         self.steps(1);
     }
 
@@ -49,7 +49,7 @@ impl Progress {
     }
 
     /// Runs `work` with the bar hidden.
-    pub(crate) fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(work),
             None => work(),
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    fmt,
     ops::Range,
 };
 
@@ -23,8 +24,9 @@ const DEPTH: usize = 512;
 
 /// A document as JSON.
 #[derive(Debug, Default)]
-pub(crate) struct Document {
-    pub(crate) json: String,
+pub struct Document {
+    /// The JSON text.
+    pub json: String,
     /// The offset of the document in the YAML text.
     pub(crate) begin: usize,
     /// Offsets in the JSON, in order, and their offsets in the YAML text.
@@ -33,7 +35,7 @@ pub(crate) struct Document {
 
 impl Document {
     /// Returns the offset in the YAML text for a byte of the JSON: the start of its scalar or collection.
-    pub(crate) fn place(&self, at: usize) -> usize {
+    pub fn place(&self, at: usize) -> usize {
         let after = self.places.partition_point(|(json, _)| *json <= at);
         after.checked_sub(1).and_then(|last| self.places.get(last)).map_or(self.begin, |(_, yaml)| *yaml)
     }
@@ -55,14 +57,21 @@ pub(crate) fn is_likely(text: &[u8]) -> bool {
 }
 
 /// Iterates over the documents of a text, and stops after an error. Offsets of errors refer to the text.
-pub(crate) struct Documents<'a> {
+pub struct Documents<'a> {
     parser: Parser<'a, StrInput<'a>>,
     cursor: Cursor<'a>,
     is_done: bool,
 }
 
+impl fmt::Debug for Documents<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents").field("is_done", &self.is_done).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Documents<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Reads the documents of this text.
+    pub fn new(text: &'a str) -> Self {
         Self {
             parser: Parser::new_from_str(text),
             cursor: Cursor { text, characters: 0, bytes: 0 },

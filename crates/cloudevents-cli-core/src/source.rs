@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A text that events are read from: a file, a line of a file, or a message.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub struct Source {
     /// A file name, `standard input` or a URL.
-    pub(crate) name: String,
+    pub name: String,
     /// The whole text.
-    pub(crate) text: Bytes,
+    pub text: Bytes,
     /// The number of its first line; 0 if lines have no meaning.
     pub(crate) first_line: usize,
     /// The offset of the text in its file, and the columns before it in its first line.
@@ -23,7 +23,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Creates a source. `first_line` is 0 if lines have no meaning.
-    pub(crate) fn new(name: impl Into<String>, text: impl Into<Bytes>, first_line: usize) -> Self {
+    pub fn new(name: impl Into<String>, text: impl Into<Bytes>, first_line: usize) -> Self {
         Self {
             name: name.into(),
             text: text.into(),
@@ -71,24 +71,25 @@ pub(crate) struct Start {
 
 /// A place in a source.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) source: Arc<Source>,
+pub struct Place {
+    /// The file or standard input.
+    pub source: Arc<Source>,
     /// The offset of the event's document in the source.
-    pub(crate) base: usize,
+    pub base: usize,
     /// The offset of the event in the document.
     pub(crate) begin: usize,
     /// The event's index in its batch.
-    pub(crate) index: Option<usize>,
+    pub index: Option<usize>,
 }
 
 impl Place {
     /// Returns the place of a whole source.
-    pub(crate) fn of(source: Source) -> Self {
+    pub fn of(source: Source) -> Self {
         Self { source: Arc::new(source), base: 0, begin: 0, index: None }
     }
 
     /// Returns the line, starting at 1, in which the event begins.
-    pub(crate) fn line(&self) -> usize {
+    pub fn line(&self) -> usize {
         let at = self.base.saturating_add(self.begin).min(self.source.text.len());
         self.source.line(at).0.saturating_add(self.source.first_line)
     }

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use cloudevents_kit::{Error, Event, Format, Formats, Losses, Mode, http, model::codec::scan::needs_escape};
 use cloudevents_testkit::tagged;
 use serde_json::{Map, Value};
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 /// Encodes events for a binding or a format.
 ///
 /// HTTP messages and documents are written at once; other messages are made by the testee.
 #[derive(Clone)]
-pub(crate) struct Encoder {
+pub struct Encoder {
     via: String,
     mode: Option<String>,
     format: Option<String>,
@@ -35,9 +35,19 @@ enum Carrier {
     Testee,
 }
 
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("via", &self.via)
+            .field("mode", &self.mode)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Encoder {
-    /// For `via`, one of [`wire::carriers`].
-    pub(crate) fn new(via: &str, mode: Option<&str>, format: Option<&str>) -> Self {
+    /// Encodes for `via`, the name of a binding or a format.
+    pub fn new(via: &str, mode: Option<&str>, format: Option<&str>) -> Self {
         static FORMATS: LazyLock<Formats> = LazyLock::new(cloudevents_kit::formats);
         let named = |name: &str| FORMATS.iter().find(|known| known.id().as_str() == name);
         let wanted = named(format.unwrap_or("json"));
@@ -71,7 +81,7 @@ impl Encoder {
 
     /// Returns the events as one message, a line of JSON with the binding or format in `via`, and reports of what the message cannot
     /// hold.
-    pub(crate) fn line(&mut self, events: &[Event]) -> Result<(&[u8], Vec<Report>), Refusal> {
+    pub fn line(&mut self, events: &[Event]) -> Result<(&[u8], Vec<Report>), Refusal> {
         self.line.clear();
         self.headers.clear();
         let (body, losses) = match self.written(events) {

@@ -26,7 +26,7 @@ Examples:
   ce listen http://127.0.0.1:8080/ | ce filter filters.json
 
 Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]
-pub(crate) struct Filter {
+pub struct Filter {
     /// Read the filters from this file.
     filters: PathBuf,
     /// Filter the events of these files. `-` or no file: standard input.
@@ -36,7 +36,8 @@ pub(crate) struct Filter {
     reading: Reading,
 }
 
-pub(crate) fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
     let filters = filters(&command.filters, &command.reading, console)?;
     let mut emit = Emit::new(console);
     let (mut matched, mut total) = (0_usize, 0_usize);

@@ -2,11 +2,11 @@
 
 use crate::{
     built::Built,
-    cli::Output,
     console::{Console, Paint},
     emit::Emit,
     encoder::Encoder,
     failure::{Failure, Status},
+    global::Output,
     input::{self, Form, Located, Piece, Reading},
     json_view,
     source::Place,
@@ -28,7 +28,7 @@ Examples:
   ce encode --mode structured --output pretty order.json
   ce encode --via kafka --source /shop --type order --data '{\"total\":1.10}'
   ce encode --mode batched events.jsonl | ce decode")]
-pub(crate) struct Encode {
+pub struct Encode {
     /// Encode the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE", conflicts_with = "attributes")]
     files: Vec<PathBuf>,
@@ -47,7 +47,8 @@ pub(crate) struct Encode {
     built: Built,
 }
 
-pub(crate) fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
+/// Runs the command, and returns the exit status.
+pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
     check(command)?;
     let encoder = Encoder::new(&command.via, command.mode.as_deref(), command.format.as_deref());
     let mut messages = Messages { encoder, emit: Emit::new(console), first: true, console };

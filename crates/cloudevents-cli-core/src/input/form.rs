@@ -51,6 +51,6 @@ pub(crate) fn names() -> clap::builder::PossibleValuesParser {
 }
 
 /// Returns the names of all formats.
-pub(crate) fn format_names() -> clap::builder::PossibleValuesParser {
+pub fn format_names() -> clap::builder::PossibleValuesParser {
     cloudevents_kit::formats().iter().map(|format| format.id().to_string()).collect::<Vec<_>>().into()
 }

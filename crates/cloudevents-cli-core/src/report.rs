@@ -20,7 +20,7 @@ pub(crate) enum Severity {
 
 /// An error, a warning or a note.
 #[derive(Clone, Debug)]
-pub(crate) struct Report {
+pub struct Report {
     severity: Severity,
     /// The kebab-case code that programs may rely on.
     kind: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Creates an error with this message.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             kind: None,
@@ -60,17 +60,17 @@ impl Report {
     }
 
     /// Creates a note with this message.
-    pub(crate) fn note(message: impl Into<String>) -> Self {
+    pub fn note(message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::new(message) }
     }
 
     /// Creates a warning with this message.
-    pub(crate) fn warning(message: impl Into<String>) -> Self {
+    pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::new(message) }
     }
 
     /// Converts an error of the toolkit.
-    pub(crate) fn of(error: &Error) -> Self {
+    pub fn of(error: &Error) -> Self {
         let detail = error.detail();
         let mut message = error.message().to_string();
         if let Some(headline) = message.strip_suffix(detail).and_then(|message| message.strip_suffix(": ")) {
@@ -88,7 +88,7 @@ impl Report {
     }
 
     /// Creates a warning about a repair of lenient decoding.
-    pub(crate) fn repair(repair: &Repair) -> Self {
+    pub fn repair(repair: &Repair) -> Self {
         let mut report = match repair.cause() {
             Some(cause) => Self { severity: Severity::Warning, help: None, ..Self::of(cause) },
             None => Self::warning(""),
@@ -107,7 +107,7 @@ impl Report {
     }
 
     /// Creates a warning about a loss of encoding.
-    pub(crate) fn loss(loss: &Loss) -> Self {
+    pub fn loss(loss: &Loss) -> Self {
         let text = loss.to_string();
         // It includes the index of the event in its batch.
         let words = text.strip_suffix(&format!(" [{}]", loss.kind())).unwrap_or(&text);
@@ -119,17 +119,20 @@ impl Report {
         }
     }
 
-    pub(crate) fn kind(mut self, kind: impl Into<String>) -> Self {
+    /// Sets the kebab-case code that programs may rely on.
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = Some(kind.into());
         self
     }
 
-    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+    /// Sets the exact problem.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Sets how to fix it.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -145,13 +148,13 @@ impl Report {
     }
 
     /// Sets the place.
-    pub(crate) fn at(mut self, place: &Place) -> Self {
+    pub fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
         self
     }
 
     /// Sets where the message of the place came from.
-    pub(crate) fn from(mut self, origin: String) -> Self {
+    pub fn from(mut self, origin: String) -> Self {
         self.origin = Some(origin).filter(|origin| !origin.is_empty());
         self
     }
@@ -163,7 +166,7 @@ impl Report {
     }
 
     /// Sets the byte offset in the event's document, and marks everything up to the end of the line.
-    pub(crate) fn up_to_end_of_line(mut self, offset: usize) -> Self {
+    pub fn up_to_end_of_line(mut self, offset: usize) -> Self {
         self.marked = Some(usize::MAX);
         self.offset(offset)
     }
@@ -382,7 +385,7 @@ fn plain_lines(text: &str) -> String {
 }
 
 /// Wraps text at words to this width, and indents all lines but the first. Without a width, returns one line.
-pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
+pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let space: String = repeat_n(' ', indent).collect();
     let mut lines = String::new();

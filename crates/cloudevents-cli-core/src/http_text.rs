@@ -5,14 +5,7 @@ use http::{HeaderMap, StatusCode, Version};
 use serde_json::{Map, Value, json};
 
 /// Returns a request as text, each line after `mark`. Values of sensitive headers are not shown; a body that is not text is described.
-pub(crate) fn request(
-    method: &str,
-    host: &str,
-    path: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-    mark: &str,
-) -> String {
+pub fn request(method: &str, host: &str, path: &str, headers: &HeaderMap, body: &[u8], mark: &str) -> String {
     let mut text = format!("{mark}{method} {} HTTP/1.1\n{mark}host: {}\n", plain(path), plain(host));
     put(headers, &mut text, mark);
     text += &format!("{mark}content-length: {}\n", body.len());
@@ -20,7 +13,7 @@ pub(crate) fn request(
 }
 
 /// Returns a response as text, as [`request`] does.
-pub(crate) fn response(
+pub fn response(
     status: StatusCode,
     version: Version,
     headers: &HeaderMap,

@@ -1,0 +1,9 @@
+//! The commands that work on files, one file each.
+
+pub mod convert;
+pub mod decode;
+pub mod encode;
+pub mod filter;
+pub mod inspect;
+pub mod sql;
+pub mod validate;

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod advice;
+pub mod built;
+pub mod clause;
+pub mod commands;
+pub mod console;
+pub mod emit;
+pub mod encoder;
+pub mod failure;
+pub mod global;
+pub mod http_text;
+pub mod input;
+pub mod json_view;
+pub mod plain;
+pub mod progress;
+pub mod report;
+pub mod show;
+pub mod source;
+pub mod wire;
+pub mod yaml;
