@@ -271,6 +271,8 @@ mod http {
 
     /// Nothing is a broker: the consumer serves one URL, and the harness the other.
     fn open(change: Change) -> World {
+        #[cfg(feature = "tls")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // Both are held until both are known, so that they differ.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [to, from] = ports.map(|port| format!("http://{}/", port.local_addr().unwrap()));
