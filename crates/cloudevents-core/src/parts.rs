@@ -7,7 +7,7 @@ use crate::{
     event::Body,
     side::Side,
     text,
-    uri::is_plain_path,
+    uri::is_plain_reference,
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -259,7 +259,7 @@ pub(crate) fn is_plain_core(core: Core, value: &[u8], plain: bool) -> bool {
     !value.is_empty()
         && match core {
             Core::Id | Core::Type | Core::Subject => plain,
-            Core::Source => is_plain_path(value),
+            Core::Source => is_plain_reference(value),
             Core::DataContentType => {
                 value == MediaType::JSON.as_str().as_bytes() || MediaType::is_plain(value)
             }

@@ -67,7 +67,7 @@ pub struct UriReference<'a>(&'a str);
 impl<'a> UriReference<'a> {
     /// Checks the text. Errors are of kind [`InvalidUriReference`](ErrorKind::InvalidUriReference) (clause CE-Type-System-k).
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        if is_plain_path(text.as_bytes()) || fluent_uri::UriRef::parse(text).is_ok() {
+        if is_plain_reference(text.as_bytes()) || fluent_uri::UriRef::parse(text).is_ok() {
             return Ok(Self(text));
         }
         Err(why_not_reference(text))
@@ -89,10 +89,19 @@ impl<'a> UriReference<'a> {
     }
 }
 
-/// Whether a text has only unreserved characters and slashes. Such a text is always a valid reference (a path, or an authority and a
-/// path). Most sources are of this form and need no parsing.
+/// Whether a text has only unreserved characters and slashes, after `https://` or `http://` if it begins with that. Such a text is
+/// always a valid reference: a path, or an authority and a path. Most sources are of this form and need no parsing.
 #[inline]
-pub(crate) fn is_plain_path(text: &[u8]) -> bool {
+pub(crate) fn is_plain_reference(text: &[u8]) -> bool {
+    is_plain_path(match text {
+        [b'h', b't', b't', b'p', b's', b':', b'/', b'/', rest @ ..]
+        | [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] => rest,
+        _ => text,
+    })
+}
+
+#[inline]
+fn is_plain_path(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<16>() {
         // Whole chunks, then the last 16 bytes, which may overlap them.
         let chunks = text.as_chunks::<16>().0.iter();
@@ -192,6 +201,38 @@ mod tests {
                     text[at] = byte;
                     let plain = byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
                     assert_eq!(is_plain_path(&text), plain, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_reference_follows_the_grammar() {
+        let plain =
+            ["https://", "http://", "https://a", "https:///a", "http://a.b-c_d~e/f//g/", "https://1.2.3/x"];
+        let other = [
+            "https:/",
+            "https:a",
+            "HTTPS://a",
+            "ftp://a",
+            "https://a:1",
+            "https://a@b",
+            "https://a?",
+            "http://[::1]",
+        ];
+        for (text, expected) in
+            plain.map(|text| (text, true)).into_iter().chain(other.map(|text| (text, false)))
+        {
+            assert_eq!(is_plain_reference(text.as_bytes()), expected, "{text}");
+            assert!(fluent_uri::UriRef::parse(text).is_ok(), "{text}");
+        }
+        // Whatever stands where, an independent parser agrees with what is found plain.
+        for start in ["", "/", "//", "http:/", "http://", "https://", "https://a.example/b"] {
+            for end in ["", "/", "b", "/a-long-path/of-more/than/16/bytes"] {
+                for byte in 0..0x80_u8 {
+                    let text = alloc::format!("{start}{}{end}", char::from(byte));
+                    let is_plain = is_plain_reference(text.as_bytes());
+                    assert!(!is_plain || fluent_uri::UriRef::parse(text.as_str()).is_ok(), "{text}");
                 }
             }
         }
