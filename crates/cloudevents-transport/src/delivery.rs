@@ -49,15 +49,15 @@ pub struct Delivery {
     token: Token,
     context: Arc<Context>,
     /// The decoded events of a document, after the first call that needs them.
-    events: OnceLock<Box<Result<Events, Error>>>,
+    events: OnceLock<Box<Events>>,
 }
 
 /// The events of a document.
 // It is in a box, and nearly always the larger one.
 #[allow(clippy::large_enum_variant)]
 enum Events {
-    One(Decoded<Event>),
-    Batch(Decoded<Vec<Event>>),
+    One(Result<Decoded<Event>, Error>),
+    Batch(Result<Decoded<Vec<Event>>, Error>),
 }
 
 /// What all deliveries of a receiver share.
@@ -87,8 +87,9 @@ impl Delivery {
             Message::Batched(_) => Err(batched()),
             _ => match self.received.event() {
                 Some(event) => Ok(event.value.clone()),
-                None => match self.read()? {
-                    Events::One(event) => Ok(event.value.clone()),
+                None => match self.read() {
+                    Events::One(Ok(event)) => Ok(event.value.clone()),
+                    Events::One(Err(error)) => Err(error.clone()),
                     Events::Batch(_) => Err(batched()),
                 },
             },
@@ -101,10 +102,11 @@ impl Delivery {
             Message::Binary(event) => Ok(vec![event.clone()]),
             _ => match self.received.event() {
                 Some(event) => Ok(vec![event.value.clone()]),
-                None => self.read().map(|events| match events {
-                    Events::One(event) => vec![event.value.clone()],
-                    Events::Batch(events) => events.value.clone(),
-                }),
+                None => match self.read() {
+                    Events::One(Ok(event)) => Ok(vec![event.value.clone()]),
+                    Events::Batch(Ok(events)) => Ok(events.value.clone()),
+                    Events::One(Err(error)) | Events::Batch(Err(error)) => Err(error.clone()),
+                },
             },
         }
     }
@@ -118,12 +120,11 @@ impl Delivery {
         if let Some(known) = self.received.event() {
             repairs.extend_from_slice(&known.repairs);
         }
-        if let Some(Ok(events)) = self.events.get().map(|events| &**events) {
-            repairs.extend_from_slice(match events {
-                Events::One(event) => &event.repairs,
-                Events::Batch(events) => &events.repairs,
-            });
-        }
+        repairs.extend_from_slice(match self.events.get().map(|events| &**events) {
+            Some(Events::One(Ok(event))) => &event.repairs,
+            Some(Events::Batch(Ok(events))) => &events.repairs,
+            _ => &[],
+        });
         Ok(Decoded::new(event, repairs))
     }
 
@@ -218,19 +219,19 @@ impl Delivery {
     }
 
     /// Decodes the events of a document, once.
-    fn read(&self) -> Result<&Events, Error> {
-        let events = self.events.get_or_init(|| {
+    fn read(&self) -> &Events {
+        self.events.get_or_init(|| {
             let with = &self.context.decoding;
-            let events = self.message().and_then(|message| match message {
-                Message::Batched(_) => message.events(with).map(Events::Batch),
-                _ => message.event(with).map(Events::One),
-            });
-            if let Err(error) = &events {
+            let events = match self.message() {
+                Ok(message @ Message::Batched(_)) => Events::Batch(message.events(with)),
+                Ok(message) => Events::One(message.event(with)),
+                Err(error) => Events::One(Err(error)),
+            };
+            if let Events::One(Err(error)) | Events::Batch(Err(error)) = &events {
                 self.context.counters.invalid(error);
             }
             Box::new(events)
-        });
-        events.as_ref().as_ref().map_err(Clone::clone)
+        })
     }
 }
 

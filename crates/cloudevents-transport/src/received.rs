@@ -121,6 +121,7 @@ impl Received {
     ///
     /// The error has to be of kind [`NotACloudEvent`](cloudevents_core::ErrorKind::NotACloudEvent) exactly if
     /// nothing in the message marks it as a CloudEvent.
+    #[inline] // The message is large, and moved.
     pub fn new(message: Result<Decoded<Message>, Error>, origin: impl Origin) -> Self {
         Self(Arc::new(Stored { message, event: None, origin }))
     }

@@ -11,14 +11,17 @@ use futures_util::{
     Stream,
     future::{Either, select},
     stream,
+    task::AtomicWaker,
 };
 use std::{
     fmt,
+    future::poll_fn,
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -138,20 +141,33 @@ impl Receiver {
 
     /// Waits for room, then for the source.
     async fn wait(&mut self) -> Result<Option<Incoming>, Error> {
-        // Created before the check, so that a stop in between is not missed.
-        let mut stopped = pin!(self.stop.notify.notified());
-        if self.stop.is_stopped() {
-            return Ok(None);
+        if !self.context.in_flight.has_room() {
+            let (stopped, room) = (self.stop.stopped(), self.context.in_flight.ready());
+            if let Either::Right(_) = select(pin!(room), pin!(stopped)).await {
+                return Ok(None);
+            }
         }
-        if !self.context.in_flight.has_room()
-            && let Either::Right(_) = select(pin!(self.context.in_flight.ready()), stopped.as_mut()).await
-        {
-            return Ok(None);
+        let Self { intake, stop, .. } = self;
+        let polled = poll_fn(|context| {
+            stop.waiting.register(context.waker()); // before the check, so that a stop in between is not missed
+            match intake.poll_next(context) {
+                Some(Poll::Pending) if stop.is_stopped() => Poll::Ready(Some(Ok(None))),
+                Some(polled) => polled.map(Some),
+                None => Poll::Ready(None),
+            }
+        });
+        if let Some(incoming) = polled.await {
+            return incoming;
         }
-        match select(self.intake.next(), stopped).await {
-            Either::Left((incoming, _)) => incoming,
-            Either::Right(_) => Ok(None),
-        }
+        let mut next = intake.next();
+        poll_fn(|context| {
+            stop.waiting.register(context.waker());
+            match next.as_mut().poll(context) {
+                Poll::Pending if stop.is_stopped() => Poll::Ready(Ok(None)),
+                polled => polled,
+            }
+        })
+        .await
     }
 
     /// Counts a message that does not match. Returns how to settle it.
@@ -300,10 +316,7 @@ impl Stopper {
 
     /// Ready when the receiver is stopped.
     pub(crate) async fn stopped(&self) {
-        let notified = self.0.notify.notified(); // created before the check
-        if !self.is_stopped() {
-            notified.await;
-        }
+        self.0.stopped().await;
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -315,6 +328,9 @@ impl Stopper {
 struct Stop {
     stopped: AtomicBool,
     notify: Notify,
+    /// The task that waits for a message. There is one, so it need not join those that are notified, which
+    /// takes longer.
+    waiting: AtomicWaker,
 }
 
 impl Stop {
@@ -325,5 +341,13 @@ impl Stop {
     fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.notify.notify_waiters();
+        self.waiting.wake();
+    }
+
+    async fn stopped(&self) {
+        let notified = self.notify.notified(); // created before the check
+        if !self.is_stopped() {
+            notified.await;
+        }
     }
 }

@@ -70,8 +70,7 @@ pub trait Settle: Send + Sync + 'static {
     /// Renews the deadline of the message, so that it is not delivered again while a handler works on it.
     /// Success means that the renewal was submitted, or that there is no deadline.
     fn extend(&self) -> Result<(), Error> {
-        Err(Error::new(ErrorKind::Unsupported)
-            .with_detail("the protocol cannot extend the time for a message"))
+        no_deadline()
     }
 
     /// Replies in the exchange of the message. The outcome is an error of kind
@@ -80,6 +79,28 @@ pub trait Settle: Send + Sync + 'static {
         let _ = answer;
         no_replies()
     }
+}
+
+/// [`Settle`], for a binding that keeps a part of the settlement itself. What it shares with the token takes one allocation.
+pub trait SettleShared: Send + Sync + 'static {
+    /// As [`Settle::settle`]. It is called once.
+    fn settle(&self, how: Settlement) -> Outcome;
+
+    /// As [`Settle::extend`].
+    fn extend(&self) -> Result<(), Error> {
+        no_deadline()
+    }
+
+    /// As [`Settle::reply`].
+    fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
+        let _ = answer;
+        no_replies()
+    }
+}
+
+#[cold]
+fn no_deadline() -> Result<(), Error> {
+    Err(Error::new(ErrorKind::Unsupported).with_detail("the protocol cannot extend the time for a message"))
 }
 
 #[cold]
@@ -122,6 +143,8 @@ enum Duty {
     /// There is nothing to settle, or it is settled already.
     None,
     Binding(Box<dyn Settle>),
+    /// The binding has a part of it, too.
+    Shared(Arc<dyn SettleShared>),
     /// In the ledger of a log, which needs no allocation.
     #[cfg(feature = "log")]
     Log(Ticket),
@@ -147,6 +170,11 @@ impl Token {
     /// Creates a token for a message that is settled like this.
     pub fn new(settle: impl Settle) -> Self {
         Self::with(Duty::Binding(Box::new(settle)))
+    }
+
+    /// Creates a token for a message that is settled like this, together with the binding.
+    pub fn shared(settle: Arc<impl SettleShared>) -> Self {
+        Self::with(Duty::Shared(settle))
     }
 
     /// Creates a token for a message of a protocol without settlement. Accepting it succeeds. Everything
@@ -212,6 +240,7 @@ impl Token {
     pub fn extend(&self) -> Result<(), Error> {
         match &self.duty {
             Duty::Binding(settle) => settle.extend(),
+            Duty::Shared(settle) => settle.extend(),
             #[cfg(feature = "log")]
             Duty::Log(_) => Ok(()),
             Duty::Borrowed(borrowed) => borrowed.extend(),
@@ -223,6 +252,7 @@ impl Token {
     pub fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         match &self.duty {
             Duty::Binding(settle) => settle.reply(answer),
+            Duty::Shared(settle) => settle.reply(answer),
             Duty::Borrowed(borrowed) => borrowed.reply(answer).unwrap_or_else(no_replies),
             _ => no_replies(),
         }
@@ -244,6 +274,7 @@ impl Token {
         let outcome = match std::mem::replace(&mut self.duty, Duty::None) {
             Duty::None => Outcome::done(),
             Duty::Binding(settle) => settle.settle(how),
+            Duty::Shared(settle) => settle.settle(how),
             #[cfg(feature = "log")]
             Duty::Log(ticket) => ticket.settle(how),
             Duty::Borrowed(borrowed) => borrowed.settle(how),

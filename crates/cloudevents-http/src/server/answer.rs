@@ -3,13 +3,14 @@
 use crate::{Problem, encode_message, extras};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Content, Outcome, Outgoing, Permit, Receipt, Settle, Settlement};
+use cloudevents_transport::{
+    Content, Outcome, Outgoing, Permit, Receipt, Received, SettleShared, Settlement, Slot,
+};
 use http::{Response, StatusCode};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::oneshot;
 
 /// How the message of a request was settled.
 #[derive(Debug)]
@@ -53,17 +54,17 @@ pub(super) enum Answer {
     Accepted(Option<Box<Response<Bytes>>>),
     /// It may be sent again, after this long where that is known.
     Later(Option<Duration>),
-    /// It must not be sent again, for this reason.
-    Rejected(String),
+    /// This message must not be sent again, for this reason.
+    Rejected(Received, String),
 }
 
 impl Answer {
     /// `fault` looks for a mistake of the sender in a message that was rejected.
-    pub(super) fn settled(self, fault: impl FnOnce() -> Option<Problem>) -> Settled {
+    pub(super) fn settled(self, fault: impl FnOnce(&Received) -> Option<Problem>) -> Settled {
         match self {
             Self::Accepted(reply) => Settled::Accepted(reply),
             Self::Later(after) => Settled::Later(after),
-            Self::Rejected(reason) => Settled::Rejected(fault().unwrap_or_else(|| {
+            Self::Rejected(received, reason) => Settled::Rejected(fault(&received).unwrap_or_else(|| {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason).with_code("refused")
             })),
         }
@@ -76,18 +77,31 @@ pub(super) fn busy(detail: &'static str, after: Duration) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(after)
 }
 
-/// Settles the message of one request by answering it.
+/// Settles the message of one request by answering it. The request shares it, and waits for the answer.
 pub(super) struct Settling {
-    answer: oneshot::Sender<Answer>,
+    pub(super) answer: Slot<Answer>,
+    held: Mutex<Held>,
+}
+
+/// What is held until the message is settled.
+struct Held {
     /// Its share of the bounds.
-    permit: Permit,
+    permit: Option<Permit>,
+    /// The message, for the response to a rejection. With another settlement, the handler may be the last one to have it, so that its
+    /// memory is free again when the response is sent.
+    received: Option<Received>,
     /// What goes with an acceptance.
-    reply: Mutex<Option<Box<Response<Bytes>>>>,
+    reply: Option<Box<Response<Bytes>>>,
 }
 
 impl Settling {
-    pub(super) fn new(answer: oneshot::Sender<Answer>, permit: Permit) -> Self {
-        Self { answer, permit, reply: Mutex::default() }
+    pub(super) fn new(received: Received, permit: Permit) -> Self {
+        let held = Held { permit: Some(permit), received: Some(received), reply: None };
+        Self { answer: Slot::new(), held: Mutex::new(held) }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,18 +114,20 @@ fn response(answer: &Outgoing) -> Result<Response<Bytes>, Error> {
     Ok(response)
 }
 
-impl Settle for Settling {
-    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
-        let Self { answer, permit, reply } = *self;
-        let how = match how {
-            Settlement::Accept => {
-                Answer::Accepted(reply.into_inner().unwrap_or_else(PoisonError::into_inner))
+impl SettleShared for Settling {
+    fn settle(&self, how: Settlement) -> Outcome {
+        let mut held = self.held();
+        let (permit, received, reply) = (held.permit.take(), held.received.take(), held.reply.take());
+        drop(held);
+        let how = match (how, received) {
+            (Settlement::Accept, _) => Answer::Accepted(reply),
+            (Settlement::Retry { after }, _) => Answer::Later(Some(after)),
+            (Settlement::Reject { reason }, Some(received)) => {
+                Answer::Rejected(received, reason.into_owned())
             }
-            Settlement::Retry { after } => Answer::Later(Some(after)),
-            Settlement::Reject { reason } => Answer::Rejected(reason.into_owned()),
             _ => Answer::Later(None),
         };
-        let sent = answer.send(how);
+        let sent = self.answer.put(how);
         drop(permit);
         match sent {
             Ok(()) => Outcome::done(),
@@ -119,9 +135,10 @@ impl Settle for Settling {
                 .with_detail("the sender did not wait for the response; it may send the message again"))),
         }
     }
+
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         Outcome::ready(response(&answer).map(|response| {
-            *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(response));
+            self.held().reply = Some(Box::new(response));
             Receipt::new()
         }))
     }

@@ -1,16 +1,15 @@
 //! Waiting for a settlement.
 
 use super::{
-    answer::{Answer, Settled},
+    answer::{Settled, Settling},
     exchange::{Exchange, Phase, reached},
 };
-use cloudevents_transport::Received;
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
-use tokio::sync::oneshot;
 
 /// Waits until the message of [`Exchange::deliver`] is settled.
 ///
@@ -18,17 +17,16 @@ use tokio::sync::oneshot;
 #[must_use = "the message is handed over; await it to learn how it was settled"]
 pub struct Delivering {
     exchange: Exchange,
-    /// What was handed over, for the response to a rejection.
-    received: Received,
-    settled: oneshot::Receiver<Answer>,
+    settling: Arc<Settling>,
     looked: bool,
+    answered: bool,
     /// The end of waiting for settlements.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Delivering {
-    pub(super) fn new(exchange: Exchange, received: Received, settled: oneshot::Receiver<Answer>) -> Self {
-        Self { exchange, received, settled, looked: false, over: None }
+    pub(super) fn new(exchange: Exchange, settling: Arc<Settling>) -> Self {
+        Self { exchange, settling, looked: false, answered: false, over: None }
     }
 }
 
@@ -37,21 +35,30 @@ impl Future for Delivering {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Settled> {
         let this = &mut *self;
-        if let Poll::Ready(answered) = Pin::new(&mut this.settled).poll(context) {
-            let fault = || this.exchange.fault(&this.received);
-            return Poll::Ready(answered.unwrap_or(Answer::Later(None)).settled(fault));
-        }
-        // Most messages are settled when the other tasks that are ready had a turn.
+        // Most messages are settled when the other tasks that are ready had a turn, and need no waker.
         if !this.looked {
             this.looked = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
+        }
+        if let Poll::Ready(answer) = this.settling.answer.poll(context) {
+            this.answered = true;
+            return Poll::Ready(answer.settled(|received| this.exchange.fault(received)));
         }
         let over = this.over.get_or_insert_with(|| {
             let mut phase = this.exchange.0.phase.clone();
             Box::pin(async move { reached(&mut phase, Phase::Over).await })
         });
         over.as_mut().poll(context).map(|()| Settled::Stopped)
+    }
+}
+
+/// Its message then has no sender that waits.
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.settling.answer.close();
+        }
     }
 }
 

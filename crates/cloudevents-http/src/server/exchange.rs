@@ -25,7 +25,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// How far draining is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,15 +204,14 @@ impl Exchange {
         peer: Option<SocketAddr>,
     ) -> Delivering {
         let ReadRequest { parts, body, permit, event } = request;
-        let (answer, settled) = oneshot::channel();
-        let token = Token::new(Settling::new(answer, permit));
         let mut received = Received::new(decoded, ReceivedRequest::new(parts, body, peer));
         if let Some(event) = event {
             received = received.with_event(event);
         }
+        let settling = Arc::new(Settling::new(received.clone(), permit));
         // A queue without a reader drops the token, which answers.
-        let _ = self.0.queue.send(Incoming::new(received.clone(), token));
-        Delivering::new(self.clone(), received, settled)
+        let _ = self.0.queue.send(Incoming::new(received, Token::shared(Arc::clone(&settling))));
+        Delivering::new(self.clone(), settling)
     }
 
     /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.

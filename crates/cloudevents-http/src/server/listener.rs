@@ -3,7 +3,13 @@
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities};
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -131,6 +137,14 @@ impl Receive for HttpReceiver {
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         self.exchange.next().await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        self.exchange.try_next()
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
+        self.exchange.poll_next(context)
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {

@@ -14,6 +14,7 @@ pub(super) struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
+    #[inline]
     pub(super) fn new(parts: Parts, body: Bytes, peer: Option<SocketAddr>) -> Self {
         let header =
             |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len().saturating_add(value.len());

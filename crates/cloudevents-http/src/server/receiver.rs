@@ -6,7 +6,12 @@ use super::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     sync::{
         mpsc::{self, error::TryRecvError},
@@ -72,6 +77,10 @@ impl Receive for ExchangeReceiver {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Ok(None)),
         }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
+        Some(self.queue.poll_recv(context).map(Ok))
     }
 
     /// From now on, requests get 503.

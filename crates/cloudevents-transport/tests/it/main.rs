@@ -12,6 +12,7 @@ mod log;
 mod log_bounds;
 mod machine;
 mod memory;
+mod polled;
 mod promptly;
 mod queue;
 mod queue_bounds;

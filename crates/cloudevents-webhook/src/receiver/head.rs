@@ -17,6 +17,8 @@ pub(super) fn check(parts: &Parts, options: &WebhookOptions, exchange: &Exchange
 
 fn media_type(headers: &HeaderMap, options: &WebhookOptions) -> Result<(), Error> {
     let content_type = match headers.get(header::CONTENT_TYPE) {
+        // JSON is always among the formats.
+        Some(value) if value == "application/cloudevents+json" => return Ok(()),
         Some(value) => Some(value.to_str().map_err(|_| unknown("the content type is not ASCII"))?),
         None if options.header_only => None,
         None => {

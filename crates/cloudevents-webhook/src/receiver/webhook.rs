@@ -128,7 +128,11 @@ impl Inner {
     {
         let (mut parts, body) = request.into_parts();
         async move {
-            let taken = match self.read(&mut parts, pin!(body)).await {
+            let read = {
+                let body = pin!(body); // dropped before the wait for the settlement, so that its memory is free
+                self.read(&mut parts, body).await
+            };
+            let taken = match read {
                 Ok(Taken::Answered(response)) => Ok(response),
                 Ok(Taken::Read(read, of)) => match self.admit(ReadRequest::new(parts, read), of, peer) {
                     Ok(Admitted::Answered(response)) => Ok(response),
