@@ -111,7 +111,7 @@ async fn a_shared_settlement_is_made_once_also_by_dropping() {
     let (delivery, asked) = next().await;
     let refused = delivery.extend().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
-    let refused = delivery.reply(&event(2)).await.unwrap_err();
+    let refused = delivery.reply(event(2)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
     delivery.reject("no").await.unwrap();
     assert_eq!(settled(&asked), Some(Settlement::Reject { reason: "no".into() }));
