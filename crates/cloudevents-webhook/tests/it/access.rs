@@ -51,6 +51,22 @@ fn other_schemes_are_no_bearer_tokens() {
 }
 
 /// WEBHOOK-3.1-a.
+/// Tokens are compared by words: every byte counts, in whole words and behind them.
+#[test]
+fn one_other_byte_or_another_length_is_another_token() {
+    for length in 1..=40 {
+        let token: String = ('A'..='Z').chain('a'..='z').take(length).collect();
+        let parts = request("/hook", &[&format!("Bearer {token}")]);
+        let given = AccessToken::from_request(&parts).unwrap().unwrap();
+        assert!(given.is_bearer(&token));
+        for at in 0..length {
+            let other = format!("{}-{}", &token[..at], &token[at + 1..]);
+            assert!(!given.is_bearer(&other) && !given.is_bearer(&token[..at]), "{at} of {length}");
+        }
+        assert!(!given.is_bearer(&format!("{token}-")) && !given.is_bearer(&format!("{token}{token}")));
+    }
+}
+
 #[test]
 fn senders_use_the_header() {
     let mut request = Request::post("https://partner.example/hook").body(()).unwrap();
