@@ -60,6 +60,12 @@ impl Suite {
         self
     }
 
+    /// Returns a copy with the cases for which `keep` returns true.
+    pub(crate) fn only(&self, keep: impl Fn(&Case) -> bool) -> Self {
+        let cases = self.cases.iter().filter(|case| keep(case)).cloned().collect();
+        Suite { cases, requirements: self.requirements.clone() }
+    }
+
     /// Every case, in the order of the documents.
     pub fn cases(&self) -> &[Case] {
         &self.cases
