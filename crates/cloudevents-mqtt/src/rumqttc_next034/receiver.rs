@@ -130,7 +130,7 @@ pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receive
 /// the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are delivered again.
 ///
 /// The outcome of accepting is known when it is recorded. [`drain`](Receiver::drain) returns when the broker has answered a PINGREQ that
-/// follows the acknowledgements, and so has read them.
+/// follows the acknowledgements, and so has read them, and the connection is closed. Then the session is free for another receiver.
 ///
 /// A shared subscription, `$share/group/filter`, divides messages among receivers. Unacknowledged messages stay in the receiver's session.
 pub struct MqttReceiver {
@@ -199,7 +199,7 @@ impl MqttReceiver {
         let (alive, watched) = watch::channel(());
         let connection = (connection, inbox.begin());
         tokio::spawn(session::run(reconnect, connection, Arc::clone(&inbox), Arc::clone(&target), watched));
-        let source = Source { inbox, decoding: receiver.decoding.clone(), _alive: alive };
+        let source = Source { inbox, decoding: receiver.decoding.clone(), alive: Some(alive) };
         Ok((Self { intake: LogReceiver::new(ledger, source), target, connectivity }, receiver))
     }
 }

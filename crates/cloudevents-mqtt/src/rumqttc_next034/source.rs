@@ -96,6 +96,10 @@ impl Inbox {
         self.connections.send_replace(());
     }
 
+    fn is_connected(&self) -> bool {
+        self.inner().connection.is_some()
+    }
+
     /// There will be no connection, unless the program tries again.
     pub(super) fn fail(&self, error: Error) {
         self.inner().failed = Some(error);
@@ -225,8 +229,8 @@ impl Side for Receiving<'_> {
 pub(super) struct Source {
     pub(super) inbox: Arc<Inbox>,
     pub(super) decoding: DecodeOptions,
-    /// Ends the task of the connection when it is dropped.
-    pub(super) _alive: watch::Sender<()>,
+    /// Ends the task of the connection when it is dropped. `None` after leaving.
+    pub(super) alive: Option<watch::Sender<()>>,
 }
 
 impl Source {
@@ -264,6 +268,13 @@ impl LogSource for Source {
             Either::Left(_) => Ok(()),
             Either::Right(_) => Err(lost()),
         }
+    }
+
+    /// Ends the connection, so that it does not take the session back from the next receiver with this client identifier.
+    async fn leave(&mut self) {
+        let mut connections = self.inbox.connections.subscribe();
+        self.alive = None;
+        while self.inbox.is_connected() && connections.changed().await.is_ok() {}
     }
 }
 

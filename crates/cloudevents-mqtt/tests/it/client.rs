@@ -1,6 +1,8 @@
 //! The sender and the receiver against the broker in memory.
 
-use crate::tools::{event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within};
+use crate::tools::{
+    PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within,
+};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
 use cloudevents_mqtt::rumqttc_next034::{
     Login, Logins, MqttReceiverOptions, MqttRefusal, MqttSenderOptions, Qos, ReceivedPublish, publish,
@@ -443,6 +445,26 @@ async fn what_a_dropped_sender_enqueued_arrives() {
         }
     })
     .await;
+}
+
+/// A program may keep a drained receiver. It neither gets messages, nor takes the session back from the next receiver.
+#[tokio::test]
+async fn a_drained_receiver_has_left_its_session() {
+    let broker = Broker::start().unwrap();
+    let mut first = receiver_from(&broker, "t", "c").await;
+    within(first.drain(PATIENCE)).await.unwrap();
+    assert!(!broker.session("c").unwrap().connected);
+    let sender = sender_to(&broker, "t").await;
+    within(sender.send_all(events(100))).await.unwrap();
+    let mut second = receiver_from(&broker, "t", "c").await;
+    for expected in 0..100 {
+        let delivery = next(&mut second).await;
+        assert_eq!(id(&delivery), expected.to_string());
+        within(delivery.accept()).await.unwrap();
+    }
+    within(second.drain(PATIENCE)).await.unwrap();
+    assert_eq!(second.connectivity().losses(), 0);
+    assert!(within(first.next()).await.unwrap().is_none());
 }
 
 /// The broker stops to send when the program holds as many as it may, although the program reads no more; pings keep the connection.
