@@ -29,6 +29,12 @@ pub trait Origin: Send + Sync + 'static {
     /// copied either.
     fn is_forwarded(&self, name: &str) -> bool;
 
+    /// Whether [`is_forwarded`](Self::is_forwarded) may be true for one of the headers. Of a message where it is not, no header is read for
+    /// forwarding. Implement it where reading the message has shown that already. Default: `true`.
+    fn has_forwarded_headers(&self) -> bool {
+        true
+    }
+
     /// The value of the first header with this name, ignoring ASCII case.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let mut found = None;
@@ -258,11 +264,13 @@ impl Received {
         if let Some(key) = self.key() {
             outgoing = outgoing.map(|outgoing| outgoing.key(key));
         }
-        self.origin().headers(&mut |name, value| {
-            if let Some(value) = value.filter(|_| self.origin().is_forwarded(name)) {
-                outgoing = outgoing.take().map(|outgoing| outgoing.header(name, value));
-            }
-        });
+        if self.origin().has_forwarded_headers() {
+            self.origin().headers(&mut |name, value| {
+                if let Some(value) = value.filter(|_| self.origin().is_forwarded(name)) {
+                    outgoing = outgoing.take().map(|outgoing| outgoing.header(name, value));
+                }
+            });
+        }
         outgoing.unwrap_or_else(|| Outgoing::as_received(self.clone()))
     }
 

@@ -38,6 +38,8 @@ pub struct ReceivedRecord {
     buffer: Box<[u8]>,
     key: Option<usize>,
     size: usize,
+    /// Whether a header is neither an attribute nor the content type.
+    has_foreign: bool,
 }
 
 /// A length in the buffer. The largest number stands for a null value; no value is that long.
@@ -61,7 +63,9 @@ impl ReceivedRecord {
         let lengths = headers.len().saturating_mul(size_of::<Length>().saturating_mul(2));
         let mut buffer = Vec::with_capacity(kept.saturating_add(lengths));
         buffer.extend_from_slice(key.unwrap_or_default());
+        let mut has_foreign = false;
         for (name, value) in headers {
+            has_foreign |= is_foreign(name);
             buffer.extend_from_slice(&name.len().to_ne_bytes());
             buffer.extend_from_slice(&value.map_or(NULL, <[u8]>::len).to_ne_bytes());
             buffer.extend_from_slice(name.as_bytes());
@@ -69,7 +73,7 @@ impl ReceivedRecord {
         }
         let size = kept.saturating_add(of(value.as_deref()));
         let key = key.map(<[u8]>::len);
-        Self { partition, offset, timestamp, value, buffer: buffer.into(), key, size }
+        Self { partition, offset, timestamp, value, buffer: buffer.into(), key, size, has_foreign }
     }
 
     /// Returns the time of the record, and whether the producer or the broker set it.
@@ -91,6 +95,11 @@ impl ReceivedRecord {
             Some((name, value))
         })
     }
+}
+
+/// Whether this is a header of the program: no attribute, and no content type.
+fn is_foreign(name: &str) -> bool {
+    !name.starts_with(PREFIX) && name != CONTENT_TYPE
 }
 
 /// Reads a length from the front; `None` at the end.
@@ -124,7 +133,11 @@ impl Origin for ReceivedRecord {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        !name.starts_with(PREFIX) && name != CONTENT_TYPE
+        is_foreign(name)
+    }
+
+    fn has_forwarded_headers(&self) -> bool {
+        self.has_foreign
     }
 
     fn topic(&self) -> Option<&str> {
@@ -181,6 +194,19 @@ mod tests {
             let sum =
                 headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum::<usize>();
             assert_eq!(record.size(), sum + key.map_or(0, <[u8]>::len) + body.map_or(0, <[u8]>::len));
+        }
+    }
+
+    #[test]
+    fn headers_of_the_program_are_noticed() {
+        let has_foreign = |names: &[&'static str]| {
+            let headers: Vec<_> = names.iter().map(|name| (*name, None)).collect();
+            let place = (Partition::new("t", 0), 0, Timestamp::NotAvailable);
+            ReceivedRecord::new(place, None, &headers, None).has_forwarded_headers()
+        };
+        assert!(!has_foreign(&[]) && !has_foreign(&["ce_id", "content-type", "ce_x"]));
+        for foreign in ["traceparent", "Ce_id", "Content-Type", ""] {
+            assert!(has_foreign(&["ce_id", foreign, "content-type"]), "{foreign}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Converts a received message into the messages that the bridge sends.
 
 use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap};
-use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
+use crate::{Carries, Delivery, Origin, Outgoing, Received, SenderCapabilities, Writing};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, MediaType, Message, Payload};
 use std::{
@@ -168,21 +168,8 @@ impl Shaper {
         if let Some(destination) = destination {
             outgoing = outgoing.to(destination);
         }
-        let origin = received.origin();
-        let mut headers = Vec::new();
-        origin.headers(&mut |name, value| {
-            let own = name.eq_ignore_ascii_case(HOPS)
-                || (replays.is_some() && (name.starts_with("dead-letter-") || name == REPLAYS));
-            if let Some(value) = value
-                && !own
-                && origin.is_forwarded(name)
-                && let Some(name) = policy.headers.name(name)
-            {
-                headers.push((name, value));
-            }
-        });
-        for (name, value) in headers {
-            outgoing = outgoing.header(name, value);
+        if received.origin().has_forwarded_headers() {
+            outgoing = self.forward_headers(outgoing, received.origin(), replays.is_some());
         }
         if self.target.carries.contains(Carries::HEADERS) {
             outgoing = outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
@@ -191,6 +178,26 @@ impl Shaper {
             }
         }
         Ok(outgoing)
+    }
+
+    /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
+    fn forward_headers(&self, mut outgoing: Outgoing, origin: &dyn Origin, redrives: bool) -> Outgoing {
+        let mut headers = Vec::new();
+        origin.headers(&mut |name, value| {
+            let own = name.eq_ignore_ascii_case(HOPS)
+                || (redrives && (name.starts_with("dead-letter-") || name == REPLAYS));
+            if let Some(value) = value
+                && !own
+                && origin.is_forwarded(name)
+                && let Some(name) = self.policy.headers.name(name)
+            {
+                headers.push((name, value));
+            }
+        });
+        for (name, value) in headers {
+            outgoing = outgoing.header(name, value);
+        }
+        outgoing
     }
 }
 
@@ -211,8 +218,11 @@ fn looped(hops: u32) -> Error {
         .with_help("check whether bridges feed each other; `hops` of the policy is the limit")
 }
 
-/// The number in a header.
+/// The number in a header of a bridge, which is forwarded as others are.
 fn number(received: &Received, header: &str) -> Option<u32> {
+    if !received.origin().has_forwarded_headers() {
+        return None;
+    }
     received.header_text(header)?.trim().parse().ok()
 }
 

@@ -6,7 +6,7 @@ use cloudevents_core::Error;
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, Incoming, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Receive,
+    Bridge, Confirmed, Delivery, Incoming, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Receive,
     Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Token, Transmit,
     bridge::{BridgePolicy, BridgeStatus, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
     fake::FakeQueue,
@@ -339,20 +339,59 @@ async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
     assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
 }
 
-/// A message that the broker got at this time, and then no more.
-struct Once(Option<SystemTime>);
+/// A message of which reading has shown that it has no headers to forward.
+struct Bare;
 
-impl Receive for Once {
+impl Origin for Bare {
+    fn native(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn size(&self) -> usize {
+        1
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        None
+    }
+
+    fn headers<'a>(&'a self, _: &mut dyn FnMut(&'a str, Option<std::borrow::Cow<'a, [u8]>>)) {
+        panic!("its headers are read");
+    }
+
+    fn is_forwarded(&self, _: &str) -> bool {
+        false
+    }
+
+    fn has_forwarded_headers(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_are_not_forwarded_are_not_read() {
+    assert_eq!(received(Bare).forward().headers().len(), 0);
+    let to = FakeQueue::new();
+    let from = Receiver::new(One(Some(received(Bare))), with());
+    let status = run_with(from, to.sender(), policy()).await;
+    assert_eq!(status.metrics().confirmed, 1);
+    assert_eq!(header(&all(&to).await[0], HOPS).unwrap(), "1");
+}
+
+fn received(origin: impl Origin) -> Received {
+    Received::new(Ok(cloudevents_core::Decoded::clean(Message::from(event(1)))), origin)
+}
+
+/// One message, and then no more.
+struct One(Option<Received>);
+
+impl Receive for One {
     fn capabilities(&self) -> ReceiverCapabilities {
         ReceiverCapabilities::unsettled()
     }
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        let Some(time) = self.0.take() else { return Ok(None) };
-        let mut raw = Raw::default();
-        raw.timestamp = Some(time);
-        let message = cloudevents_core::Decoded::clean(Message::from(event(1)));
-        Ok(Some(Incoming::new(Received::new(Ok(message), raw), Token::unsettled())))
+        Ok(self.0.take().map(|received| Incoming::new(received, Token::unsettled())))
     }
 
     async fn drain(&mut self, _: Duration) -> Result<(), Error> {
@@ -365,8 +404,10 @@ async fn the_lag_is_the_age_of_the_last_confirmed_message() {
     let minute = Duration::from_secs(60);
     for (time, least) in [(SystemTime::now() - minute, minute), (SystemTime::now() + minute, Duration::ZERO)]
     {
-        let status =
-            run_with(Receiver::new(Once(Some(time)), with()), FakeQueue::new().sender(), policy()).await;
+        let mut raw = Raw::default();
+        raw.timestamp = Some(time);
+        let from = Receiver::new(One(Some(received(raw))), with());
+        let status = run_with(from, FakeQueue::new().sender(), policy()).await;
         let lag = status.metrics().lag.unwrap();
         assert!(least <= lag && lag < least + minute, "{lag:?}");
         let mut page = PrometheusPage::new();
