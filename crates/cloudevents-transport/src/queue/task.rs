@@ -1,7 +1,7 @@
 //! The task that owns the connection.
 
 use super::{
-    AHEAD, Arrived, Handover, QueueOptions, QueueSource, Room,
+    AHEAD, Acceptor, Arrived, Handover, QueueOptions, QueueSource, Room,
     renewals::{Place, Renewals},
     ticket::{Accepted, Ask, Desk, Held, Ticket},
 };
@@ -152,6 +152,11 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         }
     }
 
+    /// Where the protocol does not settle, accepting only frees the place of the message.
+    fn nothing_to_settle(&self) -> Option<Acceptor<Tag<C>>> {
+        (self.can.settles == Settles::Never).then(|| Arc::new(|_: &Tag<C>| true) as Acceptor<Tag<C>>)
+    }
+
     /// Whether a message can be settled after its connection was lost.
     fn tags_outlive(&self) -> bool {
         C::Connection::TAGS_OUTLIVE_CONNECTIONS || self.can.settles == Settles::Never
@@ -198,7 +203,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.desk = Arc::new(Desk {
             asks: self.desk.asks.clone(),
             extends: self.can.extends,
-            acceptor: source.acceptor(),
+            acceptor: source.acceptor().or_else(|| self.nothing_to_settle()),
             accepted: Arc::clone(&self.accepted),
         });
         loop {
