@@ -11,12 +11,21 @@ use super::{
 use crate::chosen;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Host, InFlight, Outcome, Permit, Received, ReceiverCapabilities, Settlement,
+    Host, Outcome, Permit, Received, ReceiverCapabilities, Settlement,
     connect::{Connect, Shared},
     queue::{Arrived, QueueSource},
 };
-use std::sync::Arc;
-use tokio::{net::TcpStream, sync::mpsc};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, mpsc},
+};
 use tokio_tungstenite::{
     client_async_with_config,
     tungstenite::{http::header::SEC_WEBSOCKET_PROTOCOL, protocol::frame::coding::CloseCode},
@@ -119,35 +128,78 @@ pub(crate) struct Source {
     incoming: mpsc::UnboundedReceiver<(Received, Permit)>,
     connection: Arc<Connection>,
     ends: Ends,
-    /// Messages that were taken and not settled.
-    unsettled: InFlight,
+    unsettled: Unsettled,
+}
+
+/// Counts messages that were taken and not settled, without an allocation for each: clones of the one that a source keeps.
+pub(crate) struct Unsettled(Arc<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    tags: AtomicUsize,
+    /// Notified when there are none.
+    settled: Notify,
+}
+
+impl Unsettled {
+    fn none() -> Self {
+        let counted = Arc::<Counted>::default();
+        counted.tags.store(1, Ordering::Relaxed);
+        Self(counted)
+    }
+
+    /// Waits until only this one is left.
+    async fn idle(&self) {
+        loop {
+            let mut settled = pin!(self.0.settled.notified());
+            settled.as_mut().enable();
+            if self.0.tags.load(Ordering::Acquire) == 1 {
+                return;
+            }
+            settled.await;
+        }
+    }
+}
+
+impl Clone for Unsettled {
+    fn clone(&self) -> Self {
+        self.0.tags.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if self.0.tags.fetch_sub(1, Ordering::AcqRel) == 2 {
+            self.0.settled.notify_waiters();
+        }
+    }
 }
 
 impl Source {
     pub(crate) fn new(connection: Arc<Connection>, ends: Ends) -> Result<Self, Error> {
-        let unsettled = InFlight::new(Bounds { messages: usize::MAX, bytes: usize::MAX });
         match connection.take_incoming() {
-            Some(incoming) => Ok(Self { incoming, connection, ends, unsettled }),
+            Some(incoming) => Ok(Self { incoming, connection, ends, unsettled: Unsettled::none() }),
             // Its end was not reported yet.
             None => Err(failure::disconnected("the connection has another receiver, or has ended")),
         }
     }
 
-    fn arrived(&self, (received, permit): (Received, Permit)) -> Arrived<Arc<Permit>> {
+    fn arrived(&self, (received, permit): (Received, Permit)) -> Arrived<Unsettled> {
         drop(permit); // the queue counts it from now on
-        Arrived { received, tag: Arc::new(self.unsettled.take(0)), attempt: 1 }
+        Arrived { received, tag: self.unsettled.clone(), attempt: 1 }
     }
 }
 
 impl QueueSource for Source {
     /// Lasts until the message is settled.
-    type Tag = Arc<Permit>;
+    type Tag = Unsettled;
 
     fn capabilities(&self) -> ReceiverCapabilities {
         ReceiverCapabilities::unsettled()
     }
 
-    async fn next(&mut self) -> Result<Arrived<Arc<Permit>>, Error> {
+    async fn next(&mut self) -> Result<Arrived<Unsettled>, Error> {
         if let Some(message) = self.incoming.recv().await {
             return Ok(self.arrived(message));
         }
@@ -159,12 +211,12 @@ impl QueueSource for Source {
         Err(error)
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<Arc<Permit>>, Error>> {
+    fn try_next(&mut self) -> Option<Result<Arrived<Unsettled>, Error>> {
         let message = self.incoming.try_recv().ok()?;
         Some(Ok(self.arrived(message)))
     }
 
-    async fn settle(&mut self, _: Vec<Arc<Permit>>, _: Settlement) -> Result<Outcome, Error> {
+    async fn settle(&mut self, _: Vec<Unsettled>, _: Settlement) -> Result<Outcome, Error> {
         Ok(Outcome::done())
     }
 
