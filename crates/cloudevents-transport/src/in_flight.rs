@@ -119,7 +119,7 @@ impl InFlight {
         }
         state.used.add(bytes);
         drop(state);
-        Some(Permit { shared: Arc::clone(&self.0), bytes })
+        Some(Permit { shared: Arc::clone(&self.0), used: Bounds { messages: 1, bytes } })
     }
 
     /// Waits until there is room and no task waits for it, without taking it. Dropping the future changes
@@ -131,7 +131,7 @@ impl InFlight {
     /// Counts a message of this many bytes, even without room: for a message that has arrived already.
     pub fn take(&self, bytes: usize) -> Permit {
         self.count(bytes);
-        Permit { shared: Arc::clone(&self.0), bytes }
+        Permit { shared: Arc::clone(&self.0), used: Bounds { messages: 1, bytes } }
     }
 
     /// Counts a message of this many bytes, even without room. [`give_back`](Self::give_back) ends it.
@@ -141,7 +141,7 @@ impl InFlight {
 
     /// Ends one message of this many bytes.
     pub(crate) fn give_back(&self, bytes: usize) {
-        self.0.give_back(bytes);
+        self.0.give_back(Bounds { messages: 1, bytes });
     }
 
     /// Waits until nothing is in flight. Dropping the future changes nothing.
@@ -196,7 +196,10 @@ impl Future for Waiting {
                 state.waiting.pop_front();
                 this.shared.wake(state); // there may be room for the next one, too
             }
-            return Poll::Ready(Permit { shared: Arc::clone(&this.shared), bytes: 0 });
+            return Poll::Ready(Permit {
+                shared: Arc::clone(&this.shared),
+                used: Bounds { messages: 1, bytes: 0 },
+            });
         }
         match this.number {
             Some(number) => {
@@ -245,9 +248,9 @@ impl Shared {
         state.waiting.is_empty() && self.has_room(state.used)
     }
 
-    fn give_back(&self, bytes: usize) {
+    fn give_back(&self, used: Bounds) {
         let mut state = self.state();
-        state.used.remove(bytes);
+        state.used.remove(used);
         self.wake(state);
     }
 
@@ -277,10 +280,9 @@ impl Bounds {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Removes one message of this many bytes.
-    fn remove(&mut self, bytes: usize) {
-        self.messages = self.messages.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
+    fn remove(&mut self, used: Bounds) {
+        self.messages = self.messages.saturating_sub(used.messages);
+        self.bytes = self.bytes.saturating_sub(used.bytes);
     }
 }
 
@@ -288,7 +290,7 @@ impl Bounds {
 #[must_use = "dropping a permit gives its place back"]
 pub struct Permit {
     shared: Arc<Shared>,
-    bytes: usize,
+    used: Bounds,
 }
 
 impl Permit {
@@ -297,31 +299,45 @@ impl Permit {
         let mut state = self.shared.state();
         state.used.bytes = state.used.bytes.saturating_add(bytes);
         drop(state);
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.used.bytes = self.used.bytes.saturating_add(bytes);
+    }
+
+    /// Takes the place of another message over, so that both are freed together. A permit of another limit comes back.
+    pub(crate) fn merge(&mut self, mut other: Permit) -> Result<(), Permit> {
+        if !Arc::ptr_eq(&self.shared, &other.shared) {
+            return Err(other);
+        }
+        let used = std::mem::replace(&mut other.used, Bounds { messages: 0, bytes: 0 });
+        self.used.messages = self.used.messages.saturating_add(used.messages);
+        self.used.bytes = self.used.bytes.saturating_add(used.bytes);
+        Ok(())
     }
 
     /// Frees the bytes and keeps the place: for a message whose content is dropped while its tag is kept.
     pub fn discharge(&mut self) {
         let mut state = self.shared.state();
-        state.used.bytes = state.used.bytes.saturating_sub(std::mem::take(&mut self.bytes));
+        state.used.bytes = state.used.bytes.saturating_sub(std::mem::take(&mut self.used.bytes));
         self.shared.wake(state);
     }
 
     /// The bytes charged so far.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.used.bytes
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shared.give_back(self.bytes);
+        // Merged into another one, it has none.
+        if self.used.messages > 0 {
+            self.shared.give_back(self.used);
+        }
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Permit").field("bytes", &self.used.bytes).finish_non_exhaustive()
     }
 }
 

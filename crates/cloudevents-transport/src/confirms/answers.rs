@@ -152,10 +152,32 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
         if needs_timer || (open.finished && due.is_none()) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Resolves the messages that are answered already. Other answers wake the task later if another task
+    /// Resolves the messages that are answered already, together. Other answers wake the task later if another task
     /// waits.
     fn resolve_answered(&self) {
-        while self.resolve_one() {}
+        let (mut first, mut more) = (None, Vec::new());
+        {
+            let mut open = self.open();
+            let waker = open.waker();
+            let mut context = Context::from_waker(&waker);
+            while let Poll::Ready(Some(answered)) =
+                unconstrained(open.answers.next()).poll_unpin(&mut context)
+            {
+                match first {
+                    None => first = Some(answered),
+                    Some(_) => more.push(answered),
+                }
+            }
+        }
+        // Outside the lock: a woken task may run immediately.
+        match first {
+            Some((number, result)) if more.is_empty() => self.confirms.resolve(number, result),
+            Some(first) => {
+                more.insert(0, first);
+                self.confirms.resolve_each(more);
+            }
+            None => {}
+        }
     }
 
     /// As [`resolve_answered`](Self::resolve_answered), for callers that no wake-up continues: one pass may
@@ -163,23 +185,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
     fn resolve_all(&self) {
         let looks = self.open().answers.len().saturating_mul(2);
         for _ in 0..looks {
-            self.resolve_one();
-        }
-    }
-
-    fn resolve_one(&self) -> bool {
-        let answered = {
-            let mut open = self.open();
-            let waker = open.waker();
-            unconstrained(open.answers.next()).poll_unpin(&mut Context::from_waker(&waker))
-        };
-        match answered {
-            Poll::Ready(Some((number, result))) => {
-                // Outside the lock: a woken task may run immediately.
-                self.confirms.resolve(number, result);
-                true
-            }
-            Poll::Ready(None) | Poll::Pending => false,
+            self.resolve_answered();
         }
     }
 

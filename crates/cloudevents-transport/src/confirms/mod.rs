@@ -20,9 +20,11 @@
 //! ```
 
 mod answers;
+mod group;
 mod requests;
 
 pub use answers::{Answers, Wanted};
+pub use group::Group;
 pub use requests::{Request, Requests};
 
 use crate::{
@@ -59,6 +61,12 @@ struct Waiting {
     due: Option<Instant>,
     resolver: Resolver<Receipt>,
     place: Permit,
+}
+
+impl Extend<Waiting> for Group {
+    fn extend<T: IntoIterator<Item = Waiting>>(&mut self, all: T) {
+        all.into_iter().for_each(|Waiting { place, resolver, .. }| self.add(place, resolver));
+    }
 }
 
 impl Waiting {
@@ -115,15 +123,32 @@ impl Confirms {
 
     /// Resolves all messages up to and including this number.
     pub fn resolve_to(&self, number: u64, result: &Result<Receipt, Error>) {
-        loop {
-            let first = {
-                let mut open = self.open();
+        let mut group = Group::default();
+        {
+            let mut open = self.open();
+            while open.first <= number && !open.waiting.is_empty() {
                 let first = open.first;
-                if first > number { None } else { open.take(first) }
-            };
-            let Some(waiting) = first else { return };
-            waiting.resolve(result.clone());
+                group.extend(open.take(first));
+            }
         }
+        // Outside the lock: a woken task may run immediately.
+        group.resolve(result);
+    }
+
+    /// Resolves these messages. Does nothing for those that are resolved already.
+    pub(super) fn resolve_each(&self, answered: Vec<(u64, Result<Receipt, Error>)>) {
+        let mut group = Group::default();
+        let mut results = Vec::with_capacity(answered.len());
+        {
+            let mut open = self.open();
+            for (number, result) in answered {
+                if let Some(waiting) = open.take(number) {
+                    group.extend(Some(waiting));
+                    results.push(result);
+                }
+            }
+        }
+        group.resolve_from_last(results.into_iter().rev());
     }
 
     /// Fails all messages, and those added later, with this error: the connection is lost.
@@ -197,6 +222,10 @@ mod tests {
     use super::*;
     use crate::{Bounds, InFlight};
     use futures_util::FutureExt;
+    use std::{
+        future::poll_fn,
+        sync::atomic::{AtomicU32, Ordering},
+    };
 
     fn tracked(limit: u64) -> (InFlight, Confirms) {
         (InFlight::new(Bounds::default()), Confirms::new(Duration::from_secs(limit)))
@@ -246,6 +275,40 @@ mod tests {
         confirms.resolve(0, Ok(Receipt::new())); // too late
         confirms.resolve(number, Ok(Receipt::new()));
         assert_eq!(kind(second), None);
+    }
+
+    /// A task that waits for several outcomes wakes when all are there, and their places are free then.
+    #[tokio::test]
+    async fn what_is_confirmed_together_wakes_a_task_once() {
+        let (in_flight, confirms) = tracked(10);
+        let other = InFlight::new(Bounds::default());
+        let mut outcomes: Vec<_> = (0..3).map(|_| confirms.add(in_flight.take(1)).1).collect();
+        let (last, elsewhere) = confirms.add(other.take(1));
+        outcomes.push(elsewhere);
+        let (_, later) = confirms.add(in_flight.take(1));
+        let woken = Arc::new(AtomicU32::new(0));
+        let waiting = tokio::spawn({
+            let woken = Arc::clone(&woken);
+            async move {
+                for mut outcome in outcomes {
+                    poll_fn(|context| {
+                        let polled = outcome.poll_unpin(context);
+                        woken.fetch_add(u32::from(polled.is_pending()), Ordering::Relaxed);
+                        polled
+                    })
+                    .await
+                    .unwrap();
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        confirms.resolve_to(last, &Ok(Receipt::new()));
+        assert_eq!((in_flight.used().messages, other.used().messages), (1, 0));
+        waiting.await.unwrap();
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert!(!confirms.is_empty() && later.now_or_never().is_none());
+        confirms.resolve_to(u64::MAX, &Ok(Receipt::new())); // no more than there are
+        assert!(confirms.is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Permit, Receipt, Resolver};
+use cloudevents_transport::{Permit, Receipt, Resolver, confirms::Group};
 use futures_util::{Sink, SinkExt, Stream};
 use std::{
     pin::Pin,
@@ -48,9 +48,6 @@ pub(crate) enum Command {
     Close(CloseCode),
 }
 
-/// A message that waits to be written out.
-type Waiting = (Resolver<Receipt>, Permit);
-
 /// Returns the limits of a connection whose messages have at most this many bytes.
 pub(crate) fn config(bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
@@ -66,7 +63,7 @@ pub(crate) struct Socket {
     commands: mpsc::UnboundedReceiver<Command>,
     liveness: Liveness,
     /// Handed to the client library, and not yet written out.
-    unwritten: Vec<Waiting>,
+    unwritten: Group,
     flushing: bool,
     /// Pings since everything was written out.
     pings: usize,
@@ -93,7 +90,7 @@ impl Socket {
         Self {
             stream,
             commands,
-            unwritten: Vec::new(),
+            unwritten: Group::default(),
             flushing: false,
             pings: 0,
             closing: false,
@@ -152,7 +149,7 @@ impl Socket {
             }
             match self.commands.poll_recv(context) {
                 Poll::Ready(Some(Command::Send(message, resolver, permit))) => {
-                    self.unwritten.push((resolver, permit));
+                    self.unwritten.add(permit, resolver);
                     self.start(message)?;
                 }
                 Poll::Ready(Some(Command::Close(code))) => self.start_closing(code)?,
@@ -182,10 +179,7 @@ impl Socket {
             flushed.map_err(failure::lost)?;
             self.flushing = false;
             self.pings = 0;
-            for (resolver, permit) in self.unwritten.drain(..) {
-                drop(permit);
-                resolver.resolve(Ok(Receipt::new()));
-            }
+            self.unwritten.resolve(&Ok(Receipt::new()));
         }
         Ok(())
     }
@@ -264,10 +258,7 @@ impl Socket {
         }
         self.commands.close();
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
-        for (resolver, permit) in self.unwritten.drain(..) {
-            drop(permit);
-            resolver.resolve(Err(told.clone()));
-        }
+        self.unwritten.resolve(&Err(told.clone()));
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Send(_, resolver, permit) = command {
                 drop(permit);
