@@ -370,7 +370,11 @@ async fn bridge_to_amqp(servers: &str, amqp: &str, topic: &str, count: usize) ->
             assert!(matches!(fate, Fate::Confirmed), "{fate}");
             let mut ages = ages.lock().unwrap();
             ages.0.get_or_insert_with(Run::start);
-            ages.1.push(received.header_text("ce_id").map_or(0, |id| age(&id)));
+            // Both sides have the id already when they send the message.
+            let Ok(cloudevents_core::Message::Binary(event)) = received.message() else {
+                panic!("not in binary mode")
+            };
+            ages.1.push(age(event.id()));
             if ages.1.len() == count {
                 ended.notify_one();
             }
