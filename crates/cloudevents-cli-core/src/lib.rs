@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod advice;
+mod advice;
 pub mod built;
 pub mod clause;
 pub mod commands;

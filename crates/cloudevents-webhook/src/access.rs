@@ -3,7 +3,7 @@
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, header, request::Parts};
 use std::{borrow::Cow, fmt};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 const PARAMETER: &str = "access_token";
 
@@ -70,7 +70,7 @@ impl<'a> AccessToken<'a> {
     /// Whether it is this bearer token, compared in constant time. A token in the header has to be of the scheme `Bearer`.
     pub fn is_bearer(&self, expected: &str) -> bool {
         let bearer = self.scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-        bearer && !expected.is_empty() && are_equal(self.token.as_bytes(), expected.as_bytes())
+        bearer && !expected.is_empty() && bool::from(self.token.as_bytes().ct_eq(expected.as_bytes()))
     }
 
     /// How the delivery brought it.
@@ -122,19 +122,6 @@ pub(crate) fn without_token(request: &mut Parts) {
     // What was a path and a query stays one without a pair of the query.
     uri.path_and_query = cleaned.parse().ok();
     request.uri = http::Uri::from_parts(uri).unwrap_or_default();
-}
-
-/// Compares in a time that depends on the lengths alone: word by word, and byte by byte at the end.
-fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    if words.len() != other_words.len() {
-        return false;
-    }
-    let equal = |words: Choice, (word, other): (&[u8; 8], &[u8; 8])| {
-        words & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
-    };
-    // Slices of different lengths are not equal.
-    bool::from(words.iter().zip(other_words).fold(rest.ct_eq(other_rest), equal))
 }
 
 fn invalid(detail: &'static str) -> Error {

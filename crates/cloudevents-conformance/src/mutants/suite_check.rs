@@ -53,7 +53,7 @@ pub fn self_test(suite: &Suite, testee: &mut dyn Testee) -> Result<SelfTest, Run
     let mut recorded = Recorded { testee, answers: HashMap::new(), mutant: None };
     let mut own = Own::default();
     run(suite, &everything(), &KnownFailing::default(), &mut recorded, &mut own)?;
-    let mut failed = own.failing;
+    let mut failed = own.failing.0;
     for id in failures(suite, &base(), &mut recorded)? {
         if !failed.contains(&id) {
             failed.push(id);
@@ -71,7 +71,7 @@ pub fn self_test(suite: &Suite, testee: &mut dyn Testee) -> Result<SelfTest, Run
             .exchanges
             .iter()
             .filter(|exchange| exchange.is_changed_by(mutant))
-            .map(Exchange::id)
+            .map(|exchange| &*exchange.id)
             .collect();
         let suite = &suite.only(|case| changed.contains(&*case.id));
         recorded.mutant = Some(mutant);
@@ -115,6 +115,7 @@ fn failures(suite: &Suite, selection: &Selection, testee: &mut dyn Testee) -> Re
     Ok(failing.0)
 }
 
+#[derive(Default)]
 struct Failing(Vec<String>);
 
 impl Reporter for Failing {
@@ -134,14 +135,12 @@ impl Reporter for Failing {
 #[derive(Default)]
 struct Own {
     exchanges: Vec<Exchange>,
-    failing: Vec<String>,
+    failing: Failing,
 }
 
 impl Reporter for Own {
     fn case(&mut self, report: &CaseReport<'_>) -> io::Result<()> {
-        if report.verdict.fails() {
-            self.failing.push(report.case.id.clone());
-        }
+        self.failing.case(report)?;
         if let (Some(sent), Some(received)) = (&report.sent, &report.received) {
             self.exchanges.push(Exchange {
                 id: report.case.id.clone(),
@@ -165,10 +164,6 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn is_changed_by(&self, mutant: &Mutant) -> bool {
         let mut request = self.request.clone();
         (mutant.request)(&mut request);

@@ -155,6 +155,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
     /// Resolves the messages that are answered already, together. Other answers wake the task later if another task
     /// waits.
     fn resolve_answered(&self) {
+        // One answer alone, the usual case, takes no list.
         let (mut first, mut more) = (None, Vec::new());
         {
             let mut open = self.open();
@@ -163,20 +164,17 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
             while let Poll::Ready(Some(answered)) =
                 unconstrained(open.answers.next()).poll_unpin(&mut context)
             {
-                match first {
-                    None => first = Some(answered),
-                    Some(_) => more.push(answered),
+                match first.take() {
+                    None if more.is_empty() => first = Some(answered),
+                    earlier => more.extend(earlier.into_iter().chain([answered])),
                 }
             }
         }
         // Outside the lock: a woken task may run immediately.
         match first {
-            Some((number, result)) if more.is_empty() => self.confirms.resolve(number, result),
-            Some(first) => {
-                more.insert(0, first);
-                self.confirms.resolve_each(more);
-            }
-            None => {}
+            Some((number, result)) => self.confirms.resolve(number, result),
+            None if more.is_empty() => {}
+            None => self.confirms.resolve_each(more),
         }
     }
 

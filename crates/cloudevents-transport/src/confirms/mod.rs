@@ -63,12 +63,6 @@ struct Waiting {
     place: Permit,
 }
 
-impl Extend<Waiting> for Group {
-    fn extend<T: IntoIterator<Item = Waiting>>(&mut self, all: T) {
-        all.into_iter().for_each(|Waiting { place, resolver, .. }| self.add(place, resolver));
-    }
-}
-
 impl Waiting {
     /// Frees the place first, because the task that gets the result may send the next message.
     fn resolve(self, result: Result<Receipt, Error>) {
@@ -128,7 +122,9 @@ impl Confirms {
             let mut open = self.open();
             while open.first <= number && !open.waiting.is_empty() {
                 let first = open.first;
-                group.extend(open.take(first));
+                if let Some(Waiting { place, resolver, .. }) = open.take(first) {
+                    group.add(place, resolver);
+                }
             }
         }
         // Outside the lock: a woken task may run immediately.
@@ -142,8 +138,8 @@ impl Confirms {
         {
             let mut open = self.open();
             for (number, result) in answered {
-                if let Some(waiting) = open.take(number) {
-                    group.extend(Some(waiting));
+                if let Some(Waiting { place, resolver, .. }) = open.take(number) {
+                    group.add(place, resolver);
                     results.push(result);
                 }
             }
