@@ -6,9 +6,13 @@ use crate::{
     instructions::{self, Side},
     rows,
     table::{Style, Table, short, whole},
-    targets::TARGETS,
+    targets::{TARGETS, Target},
 };
-use std::error::Error;
+use std::{
+    error::Error,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 /// Checks all gates and prints the results. Returns whether all hold.
 pub(crate) fn check(source: &Source, style: Style) -> Result<bool, Box<dyn Error>> {
@@ -16,12 +20,9 @@ pub(crate) fn check(source: &Source, style: Style) -> Result<bool, Box<dyn Error
     let columns = ["row", "instructions", "at most", "allocations", "at most", "also", "result"];
     let mut table = Table::new("Gates", &columns);
     let mut failed = 0;
-    for target in TARGETS {
+    let counts = if countable { counts(source)? } else { vec![None; TARGETS.len()] };
+    for (target, instructions) in TARGETS.iter().zip(counts) {
         let row = rows::row(target.row, source)?;
-        let instructions = match (countable, target.instructions) {
-            (true, Some(_)) => Some(instructions::of(target.row, Side::Ours, &row)?),
-            _ => None,
-        };
         let calls = allocations::of(|| (row.ours)(1)).calls as f64 / row.per as f64;
         let holds = calls <= target.allocations as f64
             && instructions.zip(target.instructions).is_none_or(|(count, most)| count <= most as f64)
@@ -51,6 +52,37 @@ pub(crate) fn check(source: &Source, style: Style) -> Result<bool, Box<dyn Error
     }
     println!("{failed} of {} gates fail; inputs: {source}", TARGETS.len());
     Ok(failed == 0)
+}
+
+/// Counts the instructions of every target that limits them, on all processors.
+fn counts(source: &Source) -> Result<Vec<Option<f64>>, String> {
+    let count = |target: &Target| {
+        target.instructions.map_or(Ok(None), |_| {
+            let row = rows::row(target.row, source)?;
+            instructions::of(target.row, Side::Ours, &row).map(Some)
+        })
+    };
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<_>, String> {
+        let mut counted = Vec::new();
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(target) = TARGETS.get(index)
+        {
+            counted.push((index, count(target).map_err(|error| error.to_string())?));
+        }
+        Ok(counted)
+    };
+    let processors = thread::available_parallelism().map_or(1, Into::into);
+    let mut counts = thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        let mut counts = Vec::new();
+        for worker in workers {
+            counts.extend(worker.join().map_err(|_| "a thread panicked".to_owned())??);
+        }
+        Ok::<_, String>(counts)
+    })?;
+    counts.sort_unstable_by_key(|(index, _)| *index);
+    Ok(counts.into_iter().map(|(_, count)| count).collect())
 }
 
 #[cfg(test)]

@@ -230,6 +230,7 @@ impl World {
             .replace("/hook", if serves { "/hook" } else { "/events" })
             .replace("ce conformance run", "ce conformance run --shard 1/50")
             .replace("--idle 5", "")
+            .replace("--repeat 10000", "--repeat 100")
             .replace("0.0.0.0:9090", "127.0.0.1:0")
             .replace("127.0.0.1:9090", "127.0.0.1:0")
             .replace("ce listen ", "ce listen --idle 1 ")
