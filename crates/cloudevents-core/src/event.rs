@@ -333,7 +333,7 @@ impl Event {
     }
 
     #[inline]
-    fn optional(&self, core: Core) -> Option<&str> {
+    pub(crate) fn optional(&self, core: Core) -> Option<&str> {
         let span = self.core.get(core as usize).copied().unwrap_or_default();
         if span.is_absent() {
             None

@@ -7,7 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Format, Losses, Message, Mode,
+    Error, ErrorKind, Event, Format, Losses, MediaType, Message, Mode,
     codec::{TextBuffer, binary_mode_losses, check_binary_mode},
 };
 use std::borrow::Cow;
@@ -113,9 +113,13 @@ pub(crate) const VERSION: &str = "ce_specversion";
 /// The other headers of an event in binary mode, in order.
 #[inline]
 pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, Cow<'e, str>)) {
+    let mut stated = None;
     for (name, attribute) in event.attributes() {
         let name = match name::core_header(name.as_str()) {
-            Some(CONTENT_TYPE) => continue,
+            Some(CONTENT_TYPE) => {
+                stated = attribute.as_str();
+                continue;
+            }
             Some(header) => Name::Header(header),
             None => Name::Extension(name.as_str()),
         };
@@ -124,8 +128,9 @@ pub(crate) fn each_header<'e>(event: &'e Event, mut each: impl FnMut(Name<'e>, C
             None => each(name, attribute.to_canonical()),
         }
     }
-    if let Some(media_type) = event.content_type() {
-        each(Name::Header(CONTENT_TYPE), media_type.as_str().into());
+    // Without one, it is what the payload implies.
+    if let Some(media_type) = stated.or_else(|| event.content_type().map(MediaType::as_str)) {
+        each(Name::Header(CONTENT_TYPE), media_type.into());
     }
 }
 

@@ -3,16 +3,11 @@
 use crate::{
     Delivery, OrderBy, Receiver, RetryPolicy,
     lanes::{BEHIND, Lane, Lanes},
+    running::Running,
 };
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::{
-    collections::BTreeMap,
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::{Context, Poll},
-    time::Duration,
-};
+use futures_util::FutureExt;
+use std::{collections::BTreeMap, future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::{
     task::coop,
     time::{Instant, sleep_until},
@@ -90,8 +85,7 @@ impl Receiver {
         // notice a stop.
         let mut stopped = pin!(stopper.stopped().fuse());
         let mut engine = Engine::new(driving);
-        let mut running = FuturesUnordered::new();
-        let mut spare: Vec<Slot<Fut>> = Vec::new();
+        let mut running = Running::new();
         loop {
             // If the source is always ready and handlers never wait, this loop would stay in one poll: no
             // other task on the thread would run, and a shutdown would not be noticed.
@@ -103,20 +97,14 @@ impl Receiver {
                     .with_detail(format!("{} handlers were still running at the deadline", running.len())));
             }
             while let Some((delivery, lane)) = engine.start(running.len(), now) {
-                let mut slot = spare.pop().unwrap_or_else(|| Box::pin(None));
-                slot.set(Some(start(delivery)));
-                let mut one = Running { lane: Some(lane), slot: Some(slot) };
-                // A handler that does not have to wait never enters the set, and its slot is reused.
-                match poll_fn(|context| Poll::Ready(one.poll_unpin(context))).await {
-                    Poll::Ready(done) => engine.end(done, running.len(), &mut end, &mut spare),
-                    Poll::Pending => running.push(one),
+                if let Poll::Ready(done) = running.begin(|| start(delivery), lane) {
+                    engine.end(done, running.len(), &mut end);
                 }
             }
             if !running.is_empty()
-                && let Poll::Ready(Some(done)) =
-                    poll_fn(|context| Poll::Ready(running.poll_next_unpin(context))).await
+                && let Poll::Ready(done) = poll_fn(|context| Poll::Ready(running.poll_next(context))).await
             {
-                engine.end(done, running.len(), &mut end, &mut spare);
+                engine.end(done, running.len(), &mut end);
                 continue;
             }
             if engine.is_over(running.len()) {
@@ -135,7 +123,7 @@ impl Receiver {
             ));
             let mut next = pin!(self.next());
             let happened = poll_fn(|context| {
-                if let Poll::Ready(Some(done)) = running.poll_next_unpin(context) {
+                if let Poll::Ready(done) = running.poll_next(context) {
                     return Poll::Ready(Happened::Ended(done));
                 }
                 if engine.ended.is_none() && stopped.as_mut().poll(context).is_ready() {
@@ -147,7 +135,7 @@ impl Receiver {
                 if receives { next.as_mut().poll(context).map(Happened::Received) } else { Poll::Pending }
             });
             match happened.await {
-                Happened::Ended(done) => engine.end(done, running.len(), &mut end, &mut spare),
+                Happened::Ended(done) => engine.end(done, running.len(), &mut end),
                 Happened::Received(next) => engine.received(next, stopper.is_stopped()),
                 Happened::TimePassed => {}
             }
@@ -156,8 +144,8 @@ impl Receiver {
 }
 
 /// What happened first.
-enum Happened<Fut: Future> {
-    Ended(Done<Fut>),
+enum Happened<T> {
+    Ended((T, Lane)),
     Received(Result<Option<Delivery>, Error>),
     TimePassed,
 }
@@ -278,21 +266,14 @@ impl Engine {
     }
 
     /// A handler has ended.
-    fn end<Fut: Future>(
-        &mut self,
-        done: Done<Fut>,
-        running: usize,
-        end: &mut impl FnMut(Fut::Output) -> Ended,
-        spare: &mut Vec<Slot<Fut>>,
-    ) {
-        spare.push(done.slot);
-        let Ended { next, pace } = end(done.output);
+    fn end<T>(&mut self, (output, lane): (T, Lane), running: usize, end: &mut impl FnMut(T) -> Ended) {
+        let Ended { next, pace } = end(output);
         self.pace(pace);
         match next {
-            Next::Done => self.lanes.end(done.lane),
-            Next::Again(delivery, after) => self.park(delivery, after, done.lane, running),
+            Next::Done => self.lanes.end(lane),
+            Next::Again(delivery, after) => self.park(delivery, after, lane, running),
             Next::Fatal(error) => {
-                self.lanes.end(done.lane);
+                self.lanes.end(lane);
                 self.finish(Err(error), true);
             }
         }
@@ -379,37 +360,4 @@ fn can_pass(error: &Error) -> bool {
 /// `None` if the time cannot be represented.
 fn later(after: Duration) -> Option<Instant> {
     Instant::now().checked_add(after)
-}
-
-/// The place of a handler's future. Places are reused, so starting a handler allocates nothing.
-type Slot<Fut> = Pin<Box<Option<Fut>>>;
-
-/// A running handler.
-struct Running<Fut> {
-    lane: Option<Lane>,
-    slot: Option<Slot<Fut>>,
-}
-
-struct Done<Fut: Future> {
-    output: Fut::Output,
-    lane: Lane,
-    slot: Slot<Fut>,
-}
-
-impl<Fut: Future> Future for Running<Fut> {
-    type Output = Done<Fut>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<Fut>> {
-        let Some(mut slot) = self.slot.take() else { return Poll::Pending };
-        match slot.as_mut().as_pin_mut().map(|future| future.poll(context)) {
-            Some(Poll::Ready(output)) => {
-                slot.set(None);
-                Poll::Ready(Done { output, lane: self.lane.take().unwrap_or(Lane::None), slot })
-            }
-            _ => {
-                self.slot = Some(slot);
-                Poll::Pending
-            }
-        }
-    }
 }

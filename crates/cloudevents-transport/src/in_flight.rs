@@ -136,7 +136,21 @@ impl InFlight {
 
     /// Counts a message of this many bytes, even without room. [`give_back`](Self::give_back) ends it.
     pub(crate) fn count(&self, bytes: usize) {
-        self.0.state().used.add(bytes);
+        self.count_all(Bounds { messages: 1, bytes });
+    }
+
+    /// As [`count`](Self::count), for this many messages with these bytes together.
+    pub(crate) fn count_all(&self, more: Bounds) {
+        let mut state = self.0.state();
+        state.used.messages = state.used.messages.saturating_add(more.messages);
+        state.used.bytes = state.used.bytes.saturating_add(more.bytes);
+    }
+
+    /// Frees these bytes of a message, which keeps its place.
+    pub(crate) fn discharge(&self, bytes: usize) {
+        let mut state = self.0.state();
+        state.used.bytes = state.used.bytes.saturating_sub(bytes);
+        self.0.wake(state);
     }
 
     /// Ends one message of this many bytes.
@@ -315,9 +329,8 @@ impl Permit {
 
     /// Frees the bytes and keeps the place: for a message whose content is dropped while its tag is kept.
     pub fn discharge(&mut self) {
-        let mut state = self.shared.state();
-        state.used.bytes = state.used.bytes.saturating_sub(std::mem::take(&mut self.used.bytes));
-        self.shared.wake(state);
+        let limit = InFlight(Arc::clone(&self.shared));
+        limit.discharge(std::mem::take(&mut self.used.bytes));
     }
 
     /// The bytes charged so far.

@@ -36,6 +36,7 @@ mod receiver_capabilities;
 mod retry;
 mod retry_schedule;
 mod run;
+mod running;
 mod sender;
 mod sender_capabilities;
 mod settle;

@@ -8,6 +8,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// A counter in a cache line of its own: the program counts what it hands over while another thread counts what was confirmed.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Apart(AtomicU64);
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $name:ident)*) => {
         /// A snapshot of the counters of a sender or receiver since it was created. Snapshots can be added.
@@ -29,12 +34,12 @@ macro_rules! metrics {
 
         /// The atomic counters of a sender or receiver. Any thread can read them at any time.
         #[derive(Debug, Default)]
-        pub struct Counters { $($name: AtomicU64,)* }
+        pub struct Counters { $($name: Apart,)* }
 
         impl Counters {
             /// Returns the current numbers.
             pub fn snapshot(&self) -> Metrics {
-                Metrics { $($name: self.$name.load(Ordering::Relaxed),)* }
+                Metrics { $($name: self.$name.0.load(Ordering::Relaxed),)* }
             }
         }
 
@@ -156,8 +161,8 @@ fn plain(documentation: &str) -> String {
     plain.replace(['[', '`'], "")
 }
 
-fn add(counter: &AtomicU64, number: u64) {
-    counter.fetch_add(number, Ordering::Relaxed);
+fn add(counter: &Apart, number: u64) {
+    counter.0.fetch_add(number, Ordering::Relaxed);
 }
 
 impl Counters {

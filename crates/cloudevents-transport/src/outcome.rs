@@ -235,8 +235,9 @@ impl<T> Channel<T> {
 
     fn resolve(&self, result: Result<T, Error>) {
         let mut cell = self.lock();
-        let (waker, observer) = (cell.waker.take(), cell.observer.take());
-        if let Some(observer) = observer {
+        let waker = cell.waker.take();
+        // Dropped with the channel, in general by the thread that made it.
+        if let Some(observer) = &cell.observer {
             observer.count(&result);
         }
         cell.result = Some(result);

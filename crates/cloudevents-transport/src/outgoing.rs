@@ -81,9 +81,10 @@ impl Outgoing {
     }
 
     /// Adds a header that is not an attribute, such as `traceparent`.
-    pub fn header(self, name: impl Into<Box<str>>, value: impl AsRef<[u8]>) -> Self {
+    pub fn header(mut self, name: impl Into<Box<str>>, value: impl AsRef<[u8]>) -> Self {
         let name: Box<str> = name.into();
-        self.push(name.into_string().into(), Bytes::copy_from_slice(value.as_ref()))
+        self.push(name.into_string().into(), Bytes::copy_from_slice(value.as_ref()));
+        self
     }
 
     /// Allows the broker to drop the message after this time.
@@ -111,9 +112,8 @@ impl Outgoing {
     }
 
     /// Adds a header without copying it.
-    pub(crate) fn push(mut self, name: Cow<'static, str>, value: Bytes) -> Self {
+    pub(crate) fn push(&mut self, name: Cow<'static, str>, value: Bytes) {
         self.extras_mut().headers.push((name, value));
-        self
     }
 
     fn extras_mut(&mut self) -> &mut Extras {

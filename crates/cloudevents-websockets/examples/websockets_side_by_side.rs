@@ -12,6 +12,8 @@
 //! - `Sender::send_all`: events, as a program has them.
 //! - `feed`: documents that were encoded before; `encode, feed` also encodes the events. Both write when the buffer of the client is full.
 //! - `encode, send`: the same, but each message is written out before the next.
+//! - `encode, report`: what a program adds to `encode, feed` in order to know of each message that it was written, and to answer pings: a task
+//!   owns the connection, takes what was sent, and reports it after flushing. At most 1,024 reports are awaited at a time, as by the sender.
 //! - `Receiver`: `next`, the event, `accept`.
 //! - `next`: messages without looking at them; `next, decode` also decodes them with this crate's `decode`.
 
@@ -27,8 +29,11 @@ use cloudevents_websockets::{
     tungstenite029::{decode, encode},
 };
 use futures_util::{SinkExt, StreamExt};
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use std::{collections::VecDeque, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async, client_async,
     tungstenite::{
@@ -42,7 +47,7 @@ use tokio_tungstenite::{
 static HEAP: CountingAll = CountingAll;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const SEND: [&str; 4] = ["Sender::send_all", "encode, feed", "encode, send", "feed"];
+const SEND: [&str; 5] = ["Sender::send_all", "encode, feed", "encode, send", "encode, report", "feed"];
 const RECEIVE: [&str; 3] = ["Receiver", "next, decode", "next"];
 
 fn main() {
@@ -70,6 +75,7 @@ async fn compare() {
                 close(client).await;
                 run.end(events.len())
             }
+            "encode, report" => report(url, &events).await,
             "feed" => {
                 let messages: Vec<_> = events.iter().map(message).collect();
                 feed(url, messages.into_iter(), events.len()).await
@@ -147,6 +153,51 @@ async fn feed(url: &str, messages: impl Iterator<Item = Message>, count: usize) 
     }
     close(client).await;
     run.end(count)
+}
+
+/// At most this many messages are on their way to the task, or not reported.
+const WINDOW: usize = 1024;
+
+async fn report(url: &str, events: &[Event]) -> Cost {
+    let mut client = open(url, 0).await;
+    let (sender, mut messages) = mpsc::channel::<(Message, oneshot::Sender<()>)>(WINDOW);
+    let run = Run::start();
+    let task = tokio::spawn(async move {
+        let (mut taken, mut reports) = (Vec::new(), Vec::new());
+        loop {
+            let count = tokio::select! {
+                count = messages.recv_many(&mut taken, WINDOW) => count,
+                // The client library answers pings while it reads.
+                _ = client.next() => continue,
+            };
+            if count == 0 {
+                return close(client).await;
+            }
+            for (message, report) in taken.drain(..) {
+                client.feed(message).await.unwrap();
+                reports.push(report);
+            }
+            client.flush().await.unwrap();
+            reports.drain(..).for_each(|report| report.send(()).unwrap());
+        }
+    });
+    let mut open = VecDeque::<oneshot::Receiver<()>>::new();
+    for event in events {
+        if open.len() >= WINDOW
+            && let Some(reported) = open.pop_front()
+        {
+            reported.await.unwrap();
+        }
+        let (report, reported) = oneshot::channel();
+        sender.send((message(event), report)).await.unwrap();
+        open.push_back(reported);
+    }
+    for reported in open {
+        reported.await.unwrap();
+    }
+    drop(sender);
+    task.await.unwrap();
+    run.end(events.len())
 }
 
 async fn close(mut client: WebSocketStream<TcpStream>) {

@@ -1,6 +1,6 @@
 //! Detecting the content mode of a message.
 
-use crate::{Error, ErrorKind, Event, FormatId, MediaType};
+use crate::{Error, ErrorKind, Event, FormatId, MediaType, attributes::Core};
 
 const TREE: &[u8] = b"application/cloudevents";
 
@@ -62,8 +62,8 @@ pub fn detect(content_type: Option<&str>) -> Result<Detected, Error> {
 /// ```
 #[inline]
 pub fn check_binary_mode(event: &Event) -> Result<(), Error> {
-    match event.datacontenttype() {
-        Some(media_type) if is_in_tree(media_type.as_str()) => Err(taken_for_a_document()),
+    match event.optional(Core::DataContentType) {
+        Some(media_type) if is_in_tree(media_type) => Err(taken_for_a_document()),
         _ => Ok(()),
     }
 }

@@ -56,6 +56,8 @@ pub(super) enum Answer {
     Later(Option<Duration>),
     /// This message must not be sent again, for this reason.
     Rejected(Received, String),
+    /// It is not settled, and the receiver stops.
+    Stopped,
 }
 
 impl Answer {
@@ -64,6 +66,7 @@ impl Answer {
         match self {
             Self::Accepted(reply) => Settled::Accepted(reply),
             Self::Later(after) => Settled::Later(after),
+            Self::Stopped => Settled::Stopped,
             Self::Rejected(received, reason) => Settled::Rejected(fault(&received).unwrap_or_else(|| {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason).with_code("refused")
             })),

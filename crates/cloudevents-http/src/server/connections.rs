@@ -1,24 +1,25 @@
 //! Accepting connections and serving them.
 
-use super::HttpReceiverOptions;
+use super::{HttpReceiverOptions, timer::SpareTimer};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::{
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
+    task::{JoinSet, unconstrained},
     time::sleep,
 };
 
@@ -85,7 +86,7 @@ async fn connection<F, R>(
     stream: TcpStream,
     peer: SocketAddr,
     header_deadline: Duration,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
     respond: F,
 ) where
     F: Fn(Request<RequestBody>, SocketAddr) -> R + Send + Sync,
@@ -97,17 +98,18 @@ async fn connection<F, R>(
         async { Ok::<_, Infallible>(response.await.map(Full::new)) }
     });
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(SpareTimer::default())
         .header_read_timeout(header_deadline)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
-    // The guard of the watched value must not live across an await.
-    let stop = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = stop => {
+    let mut stop = pin!(until(stopped));
+    let ended = poll_fn(|context| match served.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending => stop.as_mut().poll(context).map(|()| None),
+    });
+    let ended = match ended.await {
+        Some(ended) => ended,
+        None => {
             served.as_mut().graceful_shutdown();
             served.await
         }
@@ -115,6 +117,25 @@ async fn connection<F, R>(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// Ready when the server stops. Until then, polling it again only looks: the task is registered already.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let look = stopped.clone();
+    // Without a budget, because it is polled again only after a change. The guard of the watched value must not live across an await.
+    let mut stop = pin!(unconstrained(async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }));
+    let mut registered: Option<Waker> = None;
+    poll_fn(|context| {
+        let is_registered = registered.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_registered && matches!(look.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        registered = Some(context.waker().clone());
+        stop.as_mut().poll(context)
+    })
+    .await;
 }
 
 /// The body of a request of [`serve`].
@@ -141,5 +162,56 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::{ArcWake, waker};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    #[derive(Default)]
+    struct Wakes(AtomicU32);
+
+    impl ArcWake for Wakes {
+        fn wake_by_ref(wakes: &Arc<Self>) {
+            wakes.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The task that polled last is woken, however often it polled before.
+    #[test]
+    fn the_stop_wakes_the_task_that_polled_last() {
+        let (stopping, stopped) = watch::channel(false);
+        let mut stop = pin!(until(stopped));
+        let tasks = [(); 2].map(|()| Arc::<Wakes>::default());
+        let mut poll =
+            |task: &Arc<Wakes>| stop.as_mut().poll(&mut Context::from_waker(&waker(Arc::clone(task))));
+        for task in [&tasks[0], &tasks[0], &tasks[1], &tasks[1]] {
+            assert!(poll(task).is_pending());
+        }
+        stopping.send_replace(true);
+        assert_eq!(tasks.each_ref().map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+        assert!(poll(&tasks[1]).is_ready());
+    }
+
+    #[test]
+    fn a_stop_in_between_and_a_server_that_is_gone() {
+        let (stopping, stopped) = watch::channel(false);
+        let (mut first, mut second) = (pin!(until(stopped.clone())), pin!(until(stopped)));
+        let mut context = Context::from_waker(Waker::noop());
+        stopping.send_replace(true);
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        drop(stopping);
+        assert!(second.as_mut().poll(&mut context).is_ready());
+        let (stopping, stopped) = watch::channel(false);
+        let mut gone = pin!(until(stopped));
+        assert!(gone.as_mut().poll(&mut context).is_pending());
+        drop(stopping);
+        assert!(gone.as_mut().poll(&mut context).is_ready());
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{
     answer::{Settled, Settling},
-    exchange::{Exchange, Phase, reached},
+    exchange::Exchange,
+    waiting::Place,
 };
 use std::{
     fmt,
@@ -20,13 +21,13 @@ pub struct Delivering {
     settling: Arc<Settling>,
     looked: bool,
     answered: bool,
-    /// The end of waiting for settlements.
-    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Among those that wait, since it had to.
+    place: Option<Place>,
 }
 
 impl Delivering {
     pub(super) fn new(exchange: Exchange, settling: Arc<Settling>) -> Self {
-        Self { exchange, settling, looked: false, answered: false, over: None }
+        Self { exchange, settling, looked: false, answered: false, place: None }
     }
 }
 
@@ -45,17 +46,22 @@ impl Future for Delivering {
             this.answered = true;
             return Poll::Ready(answer.settled(|received| this.exchange.fault(received)));
         }
-        let over = this.over.get_or_insert_with(|| {
-            let mut phase = this.exchange.0.phase.clone();
-            Box::pin(async move { reached(&mut phase, Phase::Over).await })
-        });
-        over.as_mut().poll(context).map(|()| Settled::Stopped)
+        if this.place.is_none() {
+            this.place = this.exchange.0.waiting.join(&this.settling);
+        }
+        match this.place {
+            Some(_) => Poll::Pending, // the end of waiting is an answer, too
+            None => Poll::Ready(Settled::Stopped),
+        }
     }
 }
 
 /// Its message then has no sender that waits.
 impl Drop for Delivering {
     fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.exchange.0.waiting.leave(place);
+        }
         if !self.answered {
             self.settling.answer.close();
         }

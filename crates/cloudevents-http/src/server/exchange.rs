@@ -6,6 +6,7 @@ use super::{
     options::HttpReceiverOptions,
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
+    waiting::Waiting,
 };
 use crate::{BodyOptions, Problem, body::collecting::Collecting, decode_message};
 use bytes::Bytes;
@@ -25,22 +26,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
 };
-use tokio::sync::{mpsc, watch};
-
-/// How far draining is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    Open,
-    /// No more connections and no more requests.
-    Draining,
-    /// No more waiting for settlements.
-    Over,
-}
-
-/// Waits until draining has come to this phase, or until the receiver is gone.
-pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    let _ = phase.wait_for(|phase| *phase >= wanted).await;
-}
+use tokio::sync::mpsc;
 
 /// Hands the requests of a server over as deliveries of a [`Receiver`](cloudevents_transport::Receiver), and reports how their messages
 /// were settled. Clones share the deliveries.
@@ -80,7 +66,7 @@ pub(super) struct Shared {
     pub(super) in_flight: InFlight,
     /// Bounded by `in_flight`.
     pub(super) queue: mpsc::UnboundedSender<Incoming>,
-    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) waiting: Arc<Waiting>,
 }
 
 /// A request that was read within the bounds, and counts in them.
@@ -233,16 +219,21 @@ impl Exchange {
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let refusal = refuse(&request, path);
+        // Not `read`, whose future would have room for the head once more.
+        let (mut parts, body) = request.into_parts();
         async move {
             let HttpReceiverOptions { accepted, retry_after, .. } = self.0.options;
             let mut response = match refusal {
                 Some(response) => response,
-                None => match self.read(request).await {
-                    Ok(read) => self.receive(read, peer).await.into_response(accepted, retry_after),
-                    Err(problem) => problem.into_http(),
-                },
+                None => {
+                    let read = self.read_body(&mut parts.headers, pin!(body)).await;
+                    match read.map(|read| self.receive(ReadRequest::new(parts, read), peer)) {
+                        Ok(delivering) => delivering.await.into_response(accepted, retry_after),
+                        Err(problem) => problem.into_http(),
+                    }
+                }
             };
-            if *self.0.phase.borrow() > Phase::Open {
+            if self.0.waiting.is_draining() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response

@@ -10,6 +10,9 @@ mod listener;
 mod options;
 mod received;
 mod receiver;
+#[cfg(feature = "server")]
+mod timer;
+mod waiting;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]

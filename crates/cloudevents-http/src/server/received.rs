@@ -43,7 +43,11 @@ impl Origin for ReceivedRequest {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        !name.starts_with("ce-") && !OF_THE_EXCHANGE.contains(&name)
+        !name.starts_with("ce-") && !is_of_the_exchange(name)
+    }
+
+    fn has_forwarded_headers(&self) -> bool {
+        self.parts.headers.keys().any(|name| self.is_forwarded(name.as_str()))
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
@@ -59,24 +63,27 @@ impl Origin for ReceivedRequest {
     }
 }
 
-/// Headers of one exchange (RFC 9110, sections 7.2, 7.6.1, 8 and 10.1) and its credentials. Another exchange has its own.
-const OF_THE_EXCHANGE: [&str; 18] = [
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
+/// Whether a header is one of the exchange (RFC 9110, sections 7.2, 7.6.1, 8 and 10.1) or has its credentials. Another exchange has its own.
+fn is_of_the_exchange(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "authorization"
+            | "connection"
+            | "content-encoding"
+            | "content-length"
+            | "content-type"
+            | "cookie"
+            | "date"
+            | "expect"
+            | "host"
+            | "keep-alive"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "user-agent"
+    )
+}

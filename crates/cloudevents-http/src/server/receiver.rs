@@ -1,8 +1,9 @@
 //! The receiving end of an exchange.
 
 use super::{
-    exchange::{Exchange, Phase, Shared},
+    exchange::{Exchange, Shared},
     options::HttpReceiverOptions,
+    waiting::{Ending, Waiting},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
@@ -13,10 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{
-        mpsc::{self, error::TryRecvError},
-        watch,
-    },
+    sync::mpsc::{self, error::TryRecvError},
     time::timeout,
 };
 
@@ -27,7 +25,8 @@ pub struct ExchangeReceiver {
     options: ReceiverOptions,
     in_flight: InFlight,
     queue: mpsc::UnboundedReceiver<Incoming>,
-    phase: watch::Sender<Phase>,
+    /// Dropped after the queue, whose messages have an answer of their own.
+    waiting: Ending,
 }
 
 impl ExchangeReceiver {
@@ -37,10 +36,15 @@ impl ExchangeReceiver {
         *formats = cloudevents_json::with_json(std::mem::take(formats));
         let in_flight = InFlight::new(options.receiver.in_flight);
         let (into_queue, queue) = mpsc::unbounded_channel();
-        let (phase, watched) = watch::channel(Phase::Open);
+        let waiting = Arc::<Waiting>::default();
         let receiver = options.receiver.clone();
-        let shared = Shared { options, in_flight: in_flight.clone(), queue: into_queue, phase: watched };
-        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, phase })
+        let shared = Shared {
+            options,
+            in_flight: in_flight.clone(),
+            queue: into_queue,
+            waiting: Arc::clone(&waiting),
+        };
+        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, waiting: Ending(waiting) })
     }
 
     /// Converts it into the receiver that deliveries come from, with the options of the exchange.
@@ -56,7 +60,7 @@ impl ExchangeReceiver {
 
     /// Ends the wait for settlements.
     pub(super) fn give_up(&self) -> Error {
-        self.phase.send_replace(Phase::Over);
+        self.waiting.end();
         Error::new(ErrorKind::Timeout)
             .with_detail(format!("{} messages are not settled", self.in_flight.used().messages))
     }
@@ -86,8 +90,7 @@ impl Receive for ExchangeReceiver {
     /// From now on, requests get 503.
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.queue.close();
-        // Of a drain that was dropped, the phase stays.
-        self.phase.send_modify(|phase| *phase = (*phase).max(Phase::Draining));
+        self.waiting.0.drain();
         let settled = async {
             while self.queue.recv().await.is_some() {}
             self.in_flight.idle().await;

@@ -151,6 +151,7 @@ fn headers_of(event: &Event, present: OwnedHeaders) -> (OwnedHeaders, usize) {
             Name::Header(name) => name,
             Name::Extension(name) => {
                 of_extension.clear();
+                of_extension.reserve(PREFIX.len().saturating_add(name.len()));
                 of_extension.push_str(PREFIX);
                 of_extension.push_str(name);
                 &of_extension

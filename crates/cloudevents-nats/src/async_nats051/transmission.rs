@@ -106,7 +106,7 @@ impl Link {
                     None => publish,
                 };
                 let answer = context.send_publish(subject, publish).await.map_err(failure::acked)?;
-                Ok(Sent::Acked(Answer::new(answer)))
+                Ok(Sent::Acked(Answer::Open(answer)))
             }
         }
     }
@@ -186,29 +186,32 @@ impl Drop for Link {
     }
 }
 
-/// The client's answer to a message of JetStream.
-pub(super) struct Answer(
-    Pin<Box<dyn Future<Output = Result<Acked, jetstream::context::PublishError>> + Send>>,
-);
-
-type Acked = jetstream::publish::PublishAck;
-
-impl Answer {
-    fn new(answer: PublishAckFuture) -> Self {
-        Self(answer.into_future())
-    }
+/// The client's answer to a message of JetStream. It becomes a future when it is polled: until then, it is smaller, and needs no allocation.
+pub(super) enum Answer {
+    Open(PublishAckFuture),
+    Polled(<PublishAckFuture as IntoFuture>::IntoFuture),
+    Answered,
 }
 
 impl Future for Answer {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_unpin(context).map(|acked| {
-            let acked = acked.map_err(failure::acked)?;
-            Ok(Receipt::new()
+        let mut answer = match std::mem::replace(&mut *self, Self::Answered) {
+            Self::Open(answer) => answer.into_future(),
+            Self::Polled(answer) => answer,
+            Self::Answered => return Poll::Pending,
+        };
+        match answer.poll_unpin(context) {
+            Poll::Pending => {
+                *self = Self::Polled(answer);
+                Poll::Pending
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(failure::acked(error))),
+            Poll::Ready(Ok(acked)) => Poll::Ready(Ok(Receipt::new()
                 .with_place(acked.stream)
                 .with_offset(acked.sequence)
-                .with_duplicate(acked.duplicate))
-        })
+                .with_duplicate(acked.duplicate))),
+        }
     }
 }

@@ -169,10 +169,10 @@ impl Shaper {
             outgoing = outgoing.to(destination);
         }
         if received.origin().has_forwarded_headers() {
-            outgoing = self.forward_headers(outgoing, received.origin(), replays.is_some());
+            self.forward_headers(&mut outgoing, received.origin(), replays.is_some());
         }
         if self.target.carries.contains(Carries::HEADERS) {
-            outgoing = outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
+            outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
             if let Some(replays) = replays {
                 outgoing = outgoing.header(REPLAYS, replays.to_string());
             }
@@ -181,8 +181,7 @@ impl Shaper {
     }
 
     /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
-    fn forward_headers(&self, mut outgoing: Outgoing, origin: &dyn Origin, redrives: bool) -> Outgoing {
-        let mut headers = Vec::new();
+    fn forward_headers(&self, outgoing: &mut Outgoing, origin: &dyn Origin, redrives: bool) {
         origin.headers(&mut |name, value| {
             let own = name.eq_ignore_ascii_case(HOPS)
                 || (redrives && (name.starts_with("dead-letter-") || name == REPLAYS));
@@ -191,13 +190,9 @@ impl Shaper {
                 && origin.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
             {
-                headers.push((name, value));
+                outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));
             }
         });
-        for (name, value) in headers {
-            outgoing = outgoing.header(name, value);
-        }
-        outgoing
     }
 }
 

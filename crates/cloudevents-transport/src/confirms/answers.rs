@@ -1,30 +1,37 @@
 //! Answers that a client library keeps until they are polled.
 
-use super::Confirms;
+use super::{Confirms, outstanding::Outstanding};
 use crate::{
     Interest, Outcome, Permit, Receipt,
     sync::{Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::FutureExt;
 use std::{
+    convert::Infallible,
     fmt,
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::{
-    task::coop::unconstrained,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// After how many messages the answers of earlier ones are polled while no task waits.
+const TOGETHER: u64 = 16;
+
+/// How long the first answer may be missing before those behind it are heard, while a task waits.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// [`Confirms`] for a client library that returns a future for each message. Clones share it.
 ///
-/// Each [`add`](Self::add) also polls the answers of earlier messages. Answers wake the task that runs
+/// Every few messages, [`add`](Self::add) also polls the answers of earlier ones. Answers wake the task that runs
 /// [`hear`](Self::hear) only while another task waits for an outcome or for room: if a broker answers one by
 /// one, a wake-up for each answer costs as much as sending.
+///
+/// Answers are expected in the order of sending. While a task waits and one is missing, those behind it are heard in any order, at most 20
+/// milliseconds later.
 pub struct Answers<F>(Arc<Kept<F>>);
 
 struct Kept<F> {
@@ -33,13 +40,15 @@ struct Kept<F> {
 }
 
 struct Open<F> {
-    answers: FuturesUnordered<Numbered<F>>,
+    answers: Outstanding<F>,
     /// Wakes the task that runs `hear`, once it has started.
     task: Option<Waker>,
     /// How many tasks wait for an outcome or for room.
     wanted: usize,
     /// Whether the timer of the task is set.
     timed: bool,
+    /// Whether the task will look again soon for an answer that holds up others.
+    looks: bool,
     /// Whether `finish` was called.
     finished: bool,
 }
@@ -62,19 +71,30 @@ impl fmt::Debug for Wanted {
 impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answers<F> {
     /// Creates it without messages. A message fails if it is not answered within the limit.
     pub fn new(limit: Duration) -> Self {
-        let open =
-            Open { answers: FuturesUnordered::new(), task: None, wanted: 0, timed: false, finished: false };
+        let open = Open {
+            answers: Outstanding::default(),
+            task: None,
+            wanted: 0,
+            timed: false,
+            looks: false,
+            finished: false,
+        };
         Self(Arc::new(Kept { confirms: Confirms::new(limit), open: Mutex::new(open) }))
     }
 
-    /// Adds a message that was sent, with its place in flight, and polls the outstanding answers.
+    /// Adds a message that was sent, with its place in flight.
     pub fn add(&self, answer: F, place: Permit) -> Outcome<Receipt> {
         let (number, outcome) = self.0.confirms.add_with(place, Arc::clone(&self.0) as Arc<dyn Interest>);
-        self.0.open().answers.push(Numbered { number, answer });
-        self.0.resolve_answered();
-        let open = self.0.open();
-        if !open.timed {
-            open.wake(); // to set its timer
+        let polls = {
+            let mut open = self.0.open();
+            open.answers.push(number, answer);
+            if !open.timed {
+                open.wake(); // to set its timer
+            }
+            open.is_awaited() || number % TOGETHER == 0
+        };
+        if polls {
+            self.0.resolve_answered();
         }
         outcome
     }
@@ -109,6 +129,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
         let mut lost = pin!(lost.fuse());
         // One timer is enough: messages are due in the order of sending.
         let mut timer = pin!(sleep_until(Instant::now()));
+        let mut scattering = pin!(self.0.scatter_what_is_held_up());
         loop {
             let due = self.0.confirms.due();
             let timed = {
@@ -126,9 +147,9 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
                 if self.0.poll_hear(context).is_ready() {
                     return Poll::Ready(());
                 }
+                let Poll::Pending = scattering.as_mut().poll(context);
                 if timed && timer.as_mut().poll(context).is_ready() {
-                    self.0.resolve_all();
-                    self.0.confirms.expire();
+                    self.0.expire();
                     return Poll::Ready(());
                 }
                 lost.as_mut().poll(context).map(|error| self.0.end(&error))
@@ -161,9 +182,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
             let mut open = self.open();
             let waker = open.waker();
             let mut context = Context::from_waker(&waker);
-            while let Poll::Ready(Some(answered)) =
-                unconstrained(open.answers.next()).poll_unpin(&mut context)
-            {
+            while let Poll::Ready(Some(answered)) = open.answers.poll(&mut context) {
                 match first.take() {
                     None if more.is_empty() => first = Some(answered),
                     earlier => more.extend(earlier.into_iter().chain([answered])),
@@ -178,12 +197,46 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
         }
     }
 
-    /// As [`resolve_answered`](Self::resolve_answered), for callers that no wake-up continues: one pass may
+    /// Hears the answers behind one that is late, while a task waits.
+    async fn scatter_what_is_held_up(&self) -> Infallible {
+        loop {
+            let first = poll_fn(|_| {
+                let mut open = self.open();
+                let first = open.holds_up();
+                open.looks = first.is_some();
+                first.map_or(Poll::Pending, Poll::Ready) // a task that begins to wait wakes this one
+            })
+            .await;
+            sleep(PATIENCE).await;
+            {
+                let mut open = self.open();
+                if open.holds_up() != Some(first) {
+                    continue;
+                }
+                open.answers.scatter();
+            }
+            self.resolve_answered();
+        }
+    }
+
+    /// As [`resolve_answered`](Self::resolve_answered), for all answers, and for callers that no wake-up continues: one pass may
     /// stop before the last answer.
     fn resolve_all(&self) {
-        let looks = self.open().answers.len().saturating_mul(2);
+        let looks = {
+            let mut open = self.open();
+            open.answers.scatter();
+            open.answers.len().saturating_mul(2)
+        };
         for _ in 0..looks {
             self.resolve_answered();
+        }
+    }
+
+    /// Fails messages whose deadline has passed. Answers that have arrived count.
+    fn expire(&self) {
+        if self.confirms.due().is_some_and(|due| due <= Instant::now()) {
+            self.resolve_all();
+            self.confirms.expire();
         }
     }
 
@@ -199,11 +252,20 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
     }
 }
 
-impl<F> Open<F> {
+impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Open<F> {
+    /// The number of the first message, if a task may wait for answers behind it.
+    fn holds_up(&self) -> Option<u64> {
+        self.answers.first_of_several().filter(|_| self.is_awaited())
+    }
+
     /// The waker for answers that have not arrived.
     fn waker(&self) -> Waker {
-        let wanted = self.wanted > 0 || self.finished;
-        self.task.as_ref().filter(|_| wanted).unwrap_or(Waker::noop()).clone()
+        self.task.as_ref().filter(|_| self.is_awaited()).unwrap_or(Waker::noop()).clone()
+    }
+
+    /// Whether a task waits for answers.
+    fn is_awaited(&self) -> bool {
+        self.wanted > 0 || self.finished
     }
 
     fn wake(&self) {
@@ -220,6 +282,10 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin> Interest for Kep
             open.wanted = open.wanted.saturating_add(1);
         }
         self.resolve_answered();
+        let open = self.open();
+        if !open.looks && open.holds_up().is_some() {
+            open.wake();
+        }
     }
 
     fn ends(&self) {
@@ -235,21 +301,6 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Drop for EndsWhenDroppe
     fn drop(&mut self) {
         let error = Error::new(ErrorKind::Disconnected);
         self.0.end(&error.with_detail("the connection has ended; the peer may have the message, or not"));
-    }
-}
-
-/// An answer, and the number of its message.
-struct Numbered<F> {
-    number: u64,
-    answer: F,
-}
-
-impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Future for Numbered<F> {
-    type Output = (u64, Result<Receipt, Error>);
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.answer.poll_unpin(context));
-        Poll::Ready((self.number, answer))
     }
 }
 
@@ -270,7 +321,11 @@ mod tests {
     use super::*;
     use crate::InFlight;
     use futures_util::future::pending;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        pin::Pin,
+        sync::atomic::{AtomicU32, Ordering},
+        task::ready,
+    };
     use tokio::{sync::oneshot, task::yield_now};
 
     /// A client's answer, which counts how often it is polled.
@@ -344,16 +399,50 @@ mod tests {
         idle().await;
         assert_eq!(peer.in_flight.used().messages, 8);
         drop(wanted);
-        // The next message polls the answers before it.
+        // Without one, the answers are polled with a later message.
         peer.answer(17);
-        drop(peer.send(&answers));
-        assert_eq!(peer.in_flight.used().messages, 8);
+        let later: Vec<_> = (20..20 + TOGETHER).map(|_| peer.send(&answers)).collect();
+        idle().await;
+        assert_eq!(peer.in_flight.used().messages, 7 + later.len());
         answers.finish();
         idle().await;
         assert!(!task.is_finished());
-        (10..17).chain([20]).for_each(|index| peer.answer(index));
+        (10..17).chain(20..20 + later.len()).for_each(|index| peer.answer(index));
         task.await.unwrap();
         assert_eq!(peer.in_flight.used().messages, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_first_answer_is_polled_until_it_is_late() {
+        let (mut peer, answers) = (Peer::default(), Answers::new(Duration::from_secs(60)));
+        let task = heard(&answers);
+        let mut outcomes: Vec<_> = (0..10).map(|_| peer.send(&answers)).collect();
+        idle().await;
+        let before = peer.looks.load(Ordering::Relaxed);
+        let last = tokio::spawn(outcomes.remove(9));
+        idle().await;
+        assert!(peer.looks.load(Ordering::Relaxed) < before + 5, "more than the first are polled");
+        // In the order of sending, they are heard at once.
+        (0..5).for_each(|index| peer.answer(index));
+        idle().await;
+        assert_eq!(peer.in_flight.used().messages, 5);
+        // Behind one that is missing, they wait for a short time, as do those that are sent later.
+        peer.answer(9);
+        idle().await;
+        assert!(!last.is_finished());
+        let begin = Instant::now();
+        assert_eq!(last.await.unwrap().unwrap().offset(), Some(9));
+        assert!((PATIENCE..=2 * PATIENCE).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        outcomes.extend([peer.send(&answers), peer.send(&answers)]);
+        peer.answer(11);
+        let begin = Instant::now();
+        assert_eq!(outcomes.remove(10).await.unwrap().offset(), Some(11));
+        assert!(begin.elapsed() <= 2 * PATIENCE, "{:?}", begin.elapsed());
+        answers.finish();
+        idle().await;
+        assert!(!task.is_finished());
+        [10, 8, 7, 5, 6].into_iter().for_each(|index| peer.answer(index));
+        task.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -414,6 +503,7 @@ mod tests {
 mod models {
     use super::*;
     use crate::{Bounds, InFlight};
+    use std::pin::Pin;
 
     /// An answer that arrives from another thread.
     struct Answer(Outcome<Receipt>);

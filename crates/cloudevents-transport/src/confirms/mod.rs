@@ -21,6 +21,7 @@
 
 mod answers;
 mod group;
+mod outstanding;
 mod requests;
 
 pub use answers::{Answers, Wanted};

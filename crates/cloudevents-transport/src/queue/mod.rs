@@ -27,6 +27,7 @@
 //! A binding implements [`QueueSource`] over its client, and [`Connect`], and gives a [`QueueReceiver`] to
 //! [`Receiver::new`](crate::Receiver::new).
 
+mod handover;
 mod options;
 mod renewals;
 mod settling;
@@ -43,26 +44,30 @@ use crate::{
     dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::FutureExt;
+use handover::handover;
 use std::{
     fmt,
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 use task::Task;
+use ticket::{Intake, Untaken};
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
+    sync::oneshot,
+    task::{JoinHandle, coop},
     time::timeout,
 };
 
 /// The most messages that are handed over ahead, within the prefetched ones, so that the task and the program
 /// need not alternate for each message.
-const AHEAD: usize = 64;
+const AHEAD: usize = 256;
 
 /// Receives from a [`QueueSource`].
 ///
@@ -80,8 +85,8 @@ pub struct QueueReceiver {
     task: Option<JoinHandle<Result<(), Error>>>,
 }
 
-/// Messages on their way to the program, with the number of their connection.
-type Handover = mpsc::Receiver<(u64, Incoming)>;
+/// Messages on their way to the program.
+type Handover = Box<dyn Intake>;
 
 impl QueueReceiver {
     /// Connects, and starts the task. Tries every host once, so that a wrong password is an error here.
@@ -122,7 +127,8 @@ impl QueueReceiver {
             capabilities.rejects = By::Memory;
         }
         // Less than the prefetch, so that there is always room to grant.
-        let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
+        let (out, incoming) = handover((room.prefetch / 4).clamp(1, AHEAD));
+        let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
         let epoch = Arc::new(AtomicU64::new(0));
         let task = Task::new(reconnect, room, options, rejected, capabilities, out, Arc::clone(&epoch));
@@ -137,15 +143,40 @@ impl QueueReceiver {
         self.epoch.as_ref().is_none_or(|current| current.load(Ordering::Acquire) == epoch)
     }
 
+    /// Returns the next message; `None` if the task has ended, or was stopped.
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        loop {
+            let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
+            // A task that finds a message each time still yields now and then.
+            let proceed = ready!(coop::poll_proceed(context));
+            let taken = ready!(incoming.poll_take(context));
+            proceed.made_progress();
+            match taken {
+                Some((epoch, _)) if !self.is_current(epoch) => {}
+                taken => return Poll::Ready(taken.map(|(_, incoming)| incoming)),
+            }
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Incoming>, Error>> {
+        let taken = ready!(self.poll_take(context));
+        if taken.is_some() || self.incoming.is_none() {
+            return Poll::Ready(Ok(taken));
+        }
+        // Only an error or a panic ends the task before it is stopped.
+        ready!(self.poll_ended(context))?;
+        Poll::Ready(Err(Error::new(ErrorKind::Closed).with_detail("the receiver has ended")))
+    }
+
     /// Returns the result of the task. A panic is an error, not a regular end.
-    async fn ended(&mut self) -> Result<(), Error> {
-        let Some(task) = &mut self.task else { return Ok(()) };
-        let ended = task.await;
+    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(task) = &mut self.task else { return Poll::Ready(Ok(())) };
+        let ended = ready!(Pin::new(task).poll(context));
         self.task = None;
-        ended.unwrap_or_else(|error| {
+        Poll::Ready(ended.unwrap_or_else(|error| {
             Err(Error::new(ErrorKind::Transport)
                 .with_detail(format!("the task of the receiver ended early: {error}")))
-        })
+        }))
     }
 
     fn stop(&mut self) {
@@ -161,34 +192,23 @@ impl Receive for QueueReceiver {
     }
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
-        loop {
-            let Some(incoming) = &mut self.incoming else { return Ok(None) };
-            match incoming.recv().await {
-                Some((epoch, incoming)) if self.is_current(epoch) => return Ok(Some(incoming)),
-                Some(_) => {}
-                // Only an error or a panic ends the task before it is stopped.
-                None => {
-                    self.ended().await?;
-                    return Err(Error::new(ErrorKind::Closed).with_detail("the receiver has ended"));
-                }
-            }
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
+        match self.poll_take(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(incoming)) => Some(Ok(Some(incoming))),
+            _ => None, // `next` returns the end
         }
     }
 
-    /// Polls the channel instead of `try_recv`, so that a task that finds a message each time still yields
-    /// now and then.
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        loop {
-            let (epoch, incoming) = self.incoming.as_mut()?.recv().now_or_never()??;
-            if self.is_current(epoch) {
-                return Some(Ok(Some(incoming)));
-            }
-        }
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
+        Some(self.poll(context))
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.stop();
-        match timeout(deadline, self.ended()).await {
+        match timeout(deadline, poll_fn(|context| self.poll_ended(context))).await {
             Ok(ended) => ended,
             Err(_) => {
                 Err(Error::new(ErrorKind::Timeout).with_detail("not every delivery was settled in time"))

@@ -3,11 +3,10 @@
 use super::{
     QueueSource,
     task::{Later, Sunk, Tag, Task, comes_again},
-    ticket::{Ask, Held},
+    ticket::{Ask, Counted, Held},
 };
 use crate::{
-    By, DeadLetter, Extends, Outcome, Permit, Resolver, Settlement, Settles, connect::Connect,
-    dead_letter::Rejected,
+    By, DeadLetter, Extends, Outcome, Resolver, Settlement, Settles, connect::Connect, dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{mem::take, sync::Arc, time::Duration};
@@ -21,7 +20,7 @@ const RELEASES: u32 = 32;
 
 /// A message that the protocol has to settle now. The message itself was dropped.
 struct Now<T> {
-    place: Permit,
+    place: Counted<T>,
     tag: T,
     how: Settlement,
     resolver: Resolver,
@@ -238,7 +237,7 @@ async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Resu
 
 /// Passes on settlements whose outcomes were resolved when they were submitted.
 async fn settle_later<S: QueueSource>(
-    later: Vec<(Permit, S::Tag, Settlement)>,
+    later: Vec<(Counted<S::Tag>, S::Tag, Settlement)>,
     source: &mut S,
 ) -> Result<(), Error> {
     let mut later = later.into_iter().peekable();

@@ -2,7 +2,7 @@
 
 use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 /// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
 /// [`Connect`](crate::connect::Connect).
@@ -46,6 +46,13 @@ pub trait QueueSource: Send + 'static {
     /// With it, messages that arrive together are handed over together, with one wake-up of the program.
     fn try_next(&mut self) -> Option<Result<Arrived<Self::Tag>, Error>> {
         None
+    }
+
+    /// Looks after the connection while no message may be taken: there is no room, or the receiver stops. It answers what the peer
+    /// requests to see whether this side is alive. It never returns: [`next`](Self::next) reports a connection that was lost meanwhile.
+    /// Cancel-safe. The default is for clients that do this by themselves.
+    fn tend(&mut self) -> impl Future<Output = Infallible> + Send {
+        std::future::pending()
     }
 
     /// Settles these messages in the same way, in the order in which the program settled them. Returns when

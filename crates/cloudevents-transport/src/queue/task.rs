@@ -2,11 +2,12 @@
 
 use super::{
     AHEAD, Acceptor, Arrived, Handover, QueueOptions, QueueSource, Room,
+    handover::Giver,
     renewals::{Place, Renewals},
-    ticket::{Accepted, Ask, Desk, Held, Ticket},
+    ticket::{Accepted, Ask, Burst, Counted, Desk, Held},
 };
 use crate::{
-    Extends, InFlight, Incoming, Permit, ReceiverCapabilities, Resolver, Settlement, Settles, Token,
+    Bounds, Extends, InFlight, ReceiverCapabilities, Resolver, Settlement, Settles,
     binding::BoxFuture,
     connect::{Connect, Reconnect},
     dead_letter::Rejected,
@@ -15,7 +16,6 @@ use cloudevents_core::{Error, ErrorKind};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
-    mem::take,
     pin::pin,
     sync::{
         Arc,
@@ -31,9 +31,8 @@ use tokio::{
 /// The number of settlements to handle before checking for new messages.
 const TOGETHER: usize = 256;
 
-/// The most messages that are handed over together with the first one. With more, the first one would wait
-/// too long.
-const BURST: usize = AHEAD / 2 - 1;
+/// The most messages that are handed over together. With more, the first one would wait too long.
+const BURST: usize = AHEAD / 4;
 
 pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     reconnect: Reconnect<C>,
@@ -41,12 +40,15 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) options: QueueOptions,
     pub(super) rejected: Rejected,
     pub(super) can: ReceiverCapabilities,
-    out: mpsc::Sender<(u64, Incoming)>,
-    desk: Arc<Desk<Tag<C>>>,
+    out: Giver<Held<Tag<C>>>,
+    /// For the next messages.
+    burst: Arc<Burst<Tag<C>>>,
+    /// How many messages share it.
+    sharing: usize,
     accepted: Arc<Accepted>,
     /// Empty between uses, as is the next one, so that neither is allocated for each group of messages.
     heard: Vec<Place>,
-    arrivals: Vec<Held<Tag<C>>>,
+    going: Vec<Held<Tag<C>>>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
     pub(super) epoch: u64,
@@ -71,7 +73,7 @@ pub(super) type Sunk<T> = (Held<T>, Resolver, Result<(), Error>);
 /// An action that is due at a given time.
 pub(super) enum Later<T> {
     /// Settle it, so that the broker delivers it again. Only the tag is kept.
-    Settle(Permit, T, Settlement),
+    Settle(Counted<T>, T, Settlement),
     /// Deliver it again from memory.
     Again(Held<T>),
 }
@@ -95,13 +97,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         options: QueueOptions,
         rejected: Rejected,
         can: ReceiverCapabilities,
-        out: mpsc::Sender<(u64, Incoming)>,
+        out: Giver<Held<Tag<C>>>,
         current: Arc<AtomicU64>,
     ) -> Self {
         let (sender, asks) = mpsc::unbounded_channel();
         let accepted = Arc::<Accepted>::default();
         let desk =
             Desk { asks: sender, extends: can.extends, acceptor: None, accepted: Arc::clone(&accepted) };
+        let here = InFlight::new(room.bounds);
         Self {
             reconnect,
             prefetch: room.prefetch.max(1),
@@ -109,15 +112,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             rejected,
             can,
             out,
-            desk: Arc::new(desk),
+            burst: Arc::new(Burst { desk: Arc::new(desk), here: here.clone() }),
+            sharing: 0,
             accepted,
             heard: Vec::new(),
-            arrivals: Vec::new(),
+            going: Vec::new(),
             asks,
             stopping: false,
             epoch: 0,
             current,
-            here: InFlight::new(room.bounds),
+            here,
             later: BTreeMap::new(),
             number: 0,
             renewals: Renewals::new(),
@@ -200,12 +204,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
         let mut timer = pin!(sleep_until(Instant::now()));
-        self.desk = Arc::new(Desk {
-            asks: self.desk.asks.clone(),
+        self.share(Arc::new(Desk {
+            asks: self.burst.desk.asks.clone(),
             extends: self.can.extends,
             acceptor: source.acceptor().or_else(|| self.nothing_to_settle()),
             accepted: Arc::clone(&self.accepted),
-        });
+        }));
         loop {
             self.hear_of_accepted();
             let used = self.here.used();
@@ -220,17 +224,22 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {
                 timer.as_mut().reset(due);
             }
-            // Both are cancel-safe. The place is reserved first, so that there is room for the taken message.
-            // Only this task sends, so the place is still there afterwards.
+            // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
+            // the place is still there afterwards.
             let stopping = self.stopping;
+            let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
-                if stopping {
-                    return source.next().await;
+                if room == 0 && !late {
+                    match source.tend().await {}
                 }
-                match self.out.reserve().await {
-                    Ok(_) => source.next().await,
-                    Err(_) => std::future::pending().await, // the receiver is gone, which `stopped` reports
+                if !stopping {
+                    tokio::select! {
+                        biased;
+                        () = self.out.ready() => {}
+                        never = source.tend() => match never {},
+                    }
                 }
+                source.next().await
             };
             let step = tokio::select! {
                 biased;
@@ -238,13 +247,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
                 () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
-                Ok(_) = self.out.reserve(), if !self.ready.is_empty() => Step::Ready,
+                () = self.out.ready(), if !self.ready.is_empty() => Step::Ready,
                 () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
-                arrived = arriving, if room > 0 || stopping && C::Connection::ARRIVES_LATE => match stopping {
-                    false => Step::Arrived(arrived),
-                    true => Step::Late(arrived),
-                },
+                arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
             };
             match step {
                 Step::Asked => self.asked(&mut asked, source).await?,
@@ -257,12 +263,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Due => self.due(source).await?,
                 Step::Freed => {}
                 Step::Ready => {
-                    if let Some(held) = self.ready.pop_front() {
-                        self.hand_over([held]);
+                    if let Some(mut held) = self.ready.pop_front() {
+                        held.place.burst = self.burst(); // of this connection
+                        self.going.push(held);
+                        self.hand_over();
                     }
                 }
                 Step::Sunk(sunk) => self.sunk(sunk, source).await?,
-                Step::Arrived(arrived) => self.arrived(arrived?, room, source)?,
+                Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
                 Step::Late(arrived) => {
                     drop(source.settle(vec![arrived?.tag], Settlement::Release).await?);
                 }
@@ -281,63 +289,69 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         };
         // Messages handed over and not taken count as prefetched, except one: taking that one does not wake
         // this task.
-        let ahead = self.out.max_capacity().saturating_sub(self.out.capacity());
+        let ahead = self.out.ahead();
         room.min(self.prefetch.saturating_sub(ahead.saturating_sub(1)).max(1))
     }
 
-    /// Hands over the message, together with others that have arrived already.
+    /// Hands over the message, together with others that have arrived already and for which there is room.
     fn arrived(
         &mut self,
         first: Arrived<Tag<C>>,
         room: usize,
+        used: Bounds,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
-        let more = room.min(self.out.capacity()).saturating_sub(1).min(BURST);
-        let mut ready = take(&mut self.arrivals);
-        ready.push(self.enter(first));
+        let most = room.min(self.out.free()).min(BURST);
+        let left = self.here.bounds().bytes.saturating_sub(used.bytes);
+        let mut bytes = 0_usize;
         let mut result = Ok(());
-        while ready.len() <= more
-            && let Some(arrived) = source.try_next()
-        {
+        let mut next = Some(Ok(first));
+        while let Some(arrived) = next {
             match arrived {
-                Ok(arrived) => ready.push(self.enter(arrived)),
+                Ok(Arrived { received, tag, attempt }) => {
+                    let place = Counted { burst: self.burst(), bytes: received.size() };
+                    bytes = bytes.saturating_add(place.bytes);
+                    let epoch = self.epoch;
+                    self.going.push(Held { place, epoch, tag, received, attempt, renewal: None });
+                }
                 Err(error) => {
                     result = Err(error);
                     break;
                 }
             }
+            next = if self.going.len() < most && bytes < left { source.try_next() } else { None };
         }
-        self.hand_over(ready.drain(..));
-        self.arrivals = ready;
+        self.here.count_all(Bounds { messages: self.going.len(), bytes });
+        self.hand_over();
         result
     }
 
-    fn enter(&self, Arrived { received, tag, attempt }: Arrived<Tag<C>>) -> Held<Tag<C>> {
-        Held {
-            place: self.here.take(received.size()),
-            epoch: self.epoch,
-            tag,
-            received,
-            attempt,
-            renewal: None,
-        }
-    }
-
-    /// Hands messages over, for which there is room.
-    fn hand_over(&mut self, messages: impl IntoIterator<Item = Held<Tag<C>>>) {
-        let extends = self.can.extends;
-        let now = matches!(extends, Extends::Every(_)).then(Instant::now);
-        for mut held in messages {
-            if let (Extends::Every(period), Some(now)) = (extends, now) {
+    /// Hands the messages over that are going, for which there is room.
+    fn hand_over(&mut self) {
+        if let Extends::Every(period) = self.can.extends {
+            let now = Instant::now();
+            for held in &mut self.going {
                 let place = self.renewals.add(held.tag.clone(), now, period, self.options.keep_alive);
                 held.renewal = Some(place);
             }
-            let (received, attempt, epoch) = (held.received.clone(), held.attempt, held.epoch);
-            let ticket = Ticket { held, desk: Arc::clone(&self.desk) };
-            // If the receiver is gone, the token requests the release.
-            let incoming = Incoming::new(received, Token::new(ticket)).with_attempt(attempt);
-            let _ = self.out.try_send((epoch, incoming));
         }
+        self.out.give(&mut self.going);
+        // The receiver is gone: the token requests the release.
+        self.going.drain(..).for_each(|held| drop(held.incoming()));
+    }
+
+    /// Returns what the next message shares with others.
+    fn burst(&mut self) -> Arc<Burst<Tag<C>>> {
+        if self.sharing >= BURST {
+            self.share(Arc::clone(&self.burst.desk));
+        }
+        self.sharing = self.sharing.saturating_add(1);
+        Arc::clone(&self.burst)
+    }
+
+    fn share(&mut self, desk: Arc<Desk<Tag<C>>>) {
+        self.burst = Arc::new(Burst { desk, here: self.here.clone() });
+        self.sharing = 0;
     }
 
     /// Takes into account what was accepted without this task.

@@ -1,11 +1,15 @@
-//! Requests of deliveries to the task.
+//! Messages that this receiver holds, and requests of deliveries to the task.
 
-use super::{Acceptor, renewals::Place};
-use crate::{Extends, Outcome, Permit, Received, Resolver, Settle, Settlement};
+use super::{Acceptor, handover::Taker, renewals::Place};
+use crate::{Extends, InFlight, Incoming, Outcome, Received, Resolver, Settle, Settlement, Token};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     mem::{swap, take},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -13,7 +17,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(super) struct Held<T> {
     /// Its place in the bounds. The message keeps it in a handler, while waiting for a retry, at the sink,
     /// and in a settlement that the broker has not confirmed. Dropping this always frees the place.
-    pub(super) place: Permit,
+    pub(super) place: Counted<T>,
     /// The number of its connection.
     pub(super) epoch: u64,
     pub(super) tag: T,
@@ -21,6 +25,39 @@ pub(super) struct Held<T> {
     pub(super) attempt: u32,
     /// The task renews the deadline of the message as long as it is there.
     pub(super) renewal: Option<Place>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Held<T> {
+    /// Converts it for the program. Made where the program takes it, which also frees the memory.
+    pub(super) fn incoming(self) -> Incoming {
+        let (received, attempt) = (self.received.clone(), self.attempt);
+        Incoming::new(received, Token::new(Ticket(self))).with_attempt(attempt)
+    }
+}
+
+/// What some messages share, so that counting their references does not slow down the threads that handle others.
+pub(super) struct Burst<T> {
+    pub(super) desk: Arc<Desk<T>>,
+    pub(super) here: InFlight,
+}
+
+/// The place of one message in the bounds, which is freed when this is dropped.
+pub(super) struct Counted<T> {
+    pub(super) burst: Arc<Burst<T>>,
+    pub(super) bytes: usize,
+}
+
+impl<T> Counted<T> {
+    /// Frees the bytes and keeps the place.
+    pub(super) fn discharge(&mut self) {
+        self.burst.here.discharge(take(&mut self.bytes));
+    }
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        self.burst.here.give_back(self.bytes);
+    }
 }
 
 pub(super) enum Ask<T> {
@@ -50,52 +87,81 @@ impl<T> Desk<T> {
 
 /// The messages that were accepted without the task, for it to learn of.
 #[derive(Default)]
-pub(super) struct Accepted(Mutex<(bool, Vec<Place>)>);
+pub(super) struct Accepted {
+    some: AtomicBool,
+    renewals: Mutex<Vec<Place>>,
+}
 
 impl Accepted {
     fn add(&self, renewal: Option<Place>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = true;
-        state.1.extend(renewal);
+        if let Some(renewal) = renewal {
+            let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+            renewals.push(renewal);
+            self.some.store(true, Ordering::Release); // before unlocking: who takes it sees this renewal
+        } else if !self.some.load(Ordering::Relaxed) {
+            self.some.store(true, Ordering::Release);
+        }
     }
 
     /// Returns whether there were some since the last call, and their renewals in the empty list, whose room the next
     /// ones use.
     pub(super) fn take(&self, renewals: &mut Vec<Place>) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        swap(&mut state.1, renewals);
-        take(&mut state.0)
+        let some = self.some.load(Ordering::Relaxed) && self.some.swap(false, Ordering::AcqRel);
+        if some {
+            swap(&mut *self.renewals.lock().unwrap_or_else(PoisonError::into_inner), renewals);
+        }
+        some
     }
 }
 
 /// Settles one message, by a request to the task where it is necessary. The bounds of the receiver also bound
 /// the channel, because each message has one settlement.
-pub(super) struct Ticket<T> {
-    pub(super) held: Held<T>,
-    pub(super) desk: Arc<Desk<T>>,
-}
+struct Ticket<T>(Held<T>);
 
 impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
-        let Self { held, desk } = *self;
-        if how == Settlement::Accept && desk.accept(&held) {
+        let Self(held) = *self;
+        if how == Settlement::Accept && held.place.burst.desk.accept(&held) {
             return Outcome::done(); // the place of the message is freed now
         }
+        let burst = Arc::clone(&held.place.burst);
         let (resolver, outcome) = Outcome::channel();
         // If the task has ended, the resolver is dropped here, and the outcome is an error.
-        let _ = desk.asks.send(Ask::Settle(held, how, resolver));
+        let _ = burst.desk.asks.send(Ask::Settle(held, how, resolver));
         outcome
     }
 
     fn extend(&self) -> Result<(), Error> {
-        match self.desk.extends {
+        let Self(held) = self;
+        let desk = &held.place.burst.desk;
+        match desk.extends {
             Extends::NotNeeded => Ok(()),
             Extends::Every(_) => {
-                let ask = Ask::Extend(self.held.epoch, self.held.tag.clone());
-                self.desk.asks.send(ask).map_err(|_| Error::new(ErrorKind::Closed))
+                let ask = Ask::Extend(held.epoch, held.tag.clone());
+                desk.asks.send(ask).map_err(|_| Error::new(ErrorKind::Closed))
             }
             Extends::Never => Err(Error::new(ErrorKind::Unsupported)
                 .with_detail("the protocol cannot extend the time for a message")),
         }
+    }
+}
+
+/// The end of the program, whatever the tags are. Dropping it releases what was not taken.
+pub(super) trait Intake: Send {
+    /// Returns the next message with the number of its connection; `None` if the task has ended.
+    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<(u64, Incoming)>>;
+}
+
+pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) Taker<Held<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
+    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<(u64, Incoming)>> {
+        self.0.poll_take(context).map(|held| held.map(|held| (held.epoch, held.incoming())))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Drop for Untaken<T> {
+    fn drop(&mut self) {
+        self.0.leave().for_each(|held| drop(held.incoming())); // its token requests the release
     }
 }

@@ -21,6 +21,7 @@ mod retry_schedule;
 mod run;
 mod sender;
 mod spawn;
+mod tending;
 mod transports;
 mod writing;
 

@@ -141,7 +141,10 @@ impl Transmit for ToClient {
         runtime()?;
         self.outbox.check_open()?;
         let message = self.outbox.encode(&outgoing, self.link.subprotocol)?;
-        let mut permit = self.outbox.in_flight.room().await;
+        let mut permit = {
+            let _hurry = self.link.hurry();
+            self.outbox.in_flight.room().await
+        };
         self.outbox.check_open()?;
         permit.charge(outgoing.size());
         match self.link.send(message, permit) {

@@ -3,7 +3,7 @@
 use super::WsServerOptions;
 use crate::{
     Subprotocol, select,
-    tungstenite029::{Connection, Inbox, Io, Metered, Via, config},
+    tungstenite029::{Connection, Inbox, Io, Metered, Reader, Via, config},
 };
 use cloudevents_transport::Received;
 use http::{
@@ -121,10 +121,11 @@ impl Accepted {
             Some(config(decoding.limits.bytes)),
         );
         let stream = stream.await;
-        let (spoken, liveness) = ((self.subprotocol, via), options.liveness());
+        let reader = Reader::new(self.subprotocol, decoding, via);
+        let as_server = (Role::Server, options.liveness());
         Ok(match inbox {
-            Some(inbox) => Connection::with_inbox(stream, spoken, decoding, liveness, Some(inbox), None),
-            None => Connection::start(stream, spoken, decoding, liveness, true),
+            Some(inbox) => Connection::with_inbox(stream, reader, as_server, Some(inbox), None),
+            None => Connection::start(stream, reader, as_server, true),
         })
     }
 }

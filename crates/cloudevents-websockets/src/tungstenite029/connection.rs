@@ -3,18 +3,19 @@
 use super::{
     failure,
     options::Liveness,
-    received::{ReceivedMessage, Via},
-    socket::{Command, FAREWELL, Socket},
+    received::Reader,
+    socket::{FAREWELL, Socket},
     stream::{Io, Metered},
+    unsent::{Commands, Hurry, unsent},
 };
-use crate::{Subprotocol, decode::decode_parts};
-use cloudevents_core::{DecodeOptions, Error, ErrorKind};
+use crate::Subprotocol;
+use cloudevents_core::{Error, ErrorKind};
 #[cfg(feature = "axum08")]
 use cloudevents_transport::Connectivity;
 use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 use tokio::{
     runtime::Handle,
@@ -22,7 +23,10 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, protocol::frame::coding::CloseCode},
+    tungstenite::{
+        Message,
+        protocol::{Role, frame::coding::CloseCode},
+    },
 };
 
 /// The messages that may be read ahead of the receiver.
@@ -52,7 +56,7 @@ impl Inbox {
 /// A connection. Its task ends it when this is dropped, after writing what was sent.
 pub(crate) struct Connection {
     pub(crate) subprotocol: Subprotocol,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: Commands,
     /// Why it has ended. Closed by this side, the error is of kind `Closed`.
     ended: watch::Receiver<Option<Error>>,
     /// What arrives, until a receiver takes it.
@@ -63,30 +67,29 @@ impl Connection {
     /// Starts the task of a connection whose messages go to an inbox of its own, or are discarded.
     pub(crate) fn start(
         stream: WebSocketStream<Metered<Io>>,
-        (subprotocol, via): (Subprotocol, Via),
-        decoding: &DecodeOptions,
-        liveness: Liveness,
+        reader: Reader,
+        (role, liveness): (Role, Liveness),
         receives: bool,
     ) -> Self {
-        let (inbox, incoming) = Inbox::new(decoding.limits.bytes);
+        let (inbox, incoming) = Inbox::new(reader.limit());
         let inbox = receives.then_some(inbox);
         let incoming = receives.then_some(incoming);
-        Self::with_inbox(stream, (subprotocol, via), decoding, liveness, inbox, incoming)
+        Self::with_inbox(stream, reader, (role, liveness), inbox, incoming)
     }
 
     /// Starts the task of a connection whose messages go to this inbox.
     pub(crate) fn with_inbox(
         stream: WebSocketStream<Metered<Io>>,
-        (subprotocol, via): (Subprotocol, Via),
-        decoding: &DecodeOptions,
-        liveness: Liveness,
+        reader: Reader,
+        (role, liveness): (Role, Liveness),
         inbox: Option<Inbox>,
         incoming: Option<mpsc::UnboundedReceiver<(Received, Permit)>>,
     ) -> Self {
-        let (commands, sent) = mpsc::unbounded_channel();
+        let (commands, sent) = unsent(role);
         let (end, ended) = watch::channel(None);
         let socket = Socket::new(stream, sent, liveness);
-        let reading = Reading { inbox, subprotocol, decoding: decoding.clone(), via: Arc::new(via) };
+        let subprotocol = reader.subprotocol();
+        let reading = Reading { inbox, reader };
         tokio::spawn(reading.run(socket, Ended(end)));
         Self { subprotocol, commands, ended, incoming: Mutex::new(incoming) }
     }
@@ -97,26 +100,23 @@ impl Connection {
         message: Message,
         permit: Permit,
     ) -> Result<Outcome<Receipt>, (Message, Permit)> {
-        let (resolver, outcome) = Outcome::channel();
-        match self.commands.send(Command::Send(message, resolver, permit)) {
-            Ok(()) => Ok(outcome),
-            Err(mpsc::error::SendError(Command::Send(message, resolver, permit))) => {
-                resolver.resolve(Err(failure::closed(None)));
-                Err((message, permit))
-            }
-            Err(_) => Ok(outcome), // is never another command
-        }
+        self.commands.send(message, permit)
+    }
+
+    /// While the result is held, a task waits for room: nothing is kept waiting to be written with what follows.
+    pub(crate) fn hurry(&self) -> Hurry {
+        self.commands.hurry()
     }
 
     /// Closes the connection after everything sent before, and waits until that is done, for a limited time.
     pub(crate) async fn close(&self, code: CloseCode) {
-        let _ = self.commands.send(Command::Close(code));
+        self.commands.close(code);
         let _ = tokio::time::timeout(FAREWELL.saturating_mul(2), self.ended()).await;
     }
 
     /// Closes the connection after everything sent before, and does not wait.
     pub(crate) fn hang_up(&self, code: CloseCode) {
-        let _ = self.commands.send(Command::Close(code));
+        self.commands.close(code);
     }
 
     /// Waits until the connection has ended, and returns why.
@@ -170,16 +170,14 @@ impl Drop for Ended {
 /// The task of a connection.
 struct Reading {
     inbox: Option<Inbox>,
-    subprotocol: Subprotocol,
-    decoding: DecodeOptions,
-    via: Arc<Via>,
+    reader: Reader,
 }
 
 impl Reading {
     async fn run(mut self, mut socket: Socket, ended: Ended) {
         let error = self.serve(&mut socket).await;
         drop(self.inbox.take()); // what was received comes first, then the end
-        tracing::debug!(%error, peer = ?self.via.peer, "a WebSocket connection has ended");
+        tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
         socket.end(&error).await;
         ended.0.send_replace(Some(error));
     }
@@ -203,25 +201,20 @@ impl Reading {
                 Ok(message) => message,
                 Err(error) => return error,
             };
-            let wrong = message.is_text() != self.subprotocol.is_text();
+            let wrong = self.reader.wrong(&message);
             match &self.inbox {
                 // Behind a close frame of this side, what does not fit is dropped.
                 Some(inbox) if full.is_none() => {
                     let permit = inbox.room.take(message.len());
-                    let _ = inbox.messages.send((self.received(message), permit));
+                    let _ = inbox.messages.send((self.reader.received(message), permit));
                 }
-                _ => tracing::debug!(peer = ?self.via.peer, "a message was received that no receiver takes"),
+                _ => {
+                    tracing::debug!(peer = ?self.reader.peer(), "a message was received that no receiver takes")
+                }
             }
-            if wrong {
-                return failure::wrong_frame(self.subprotocol);
+            if let Some(error) = wrong {
+                return error;
             }
         }
-    }
-
-    /// The document is decoded when the program reads the event.
-    fn received(&self, message: Message) -> Received {
-        let message = ReceivedMessage::new(message, Arc::clone(&self.via));
-        let decoded = decode_parts(message.is_text(), message.document(), self.subprotocol, &self.decoding);
-        Received::new(decoded, message)
     }
 }

@@ -4,7 +4,7 @@ use super::{
     connection::Connection,
     failure,
     options::Target,
-    received::Via,
+    received::{Reader, Via},
     socket::config,
     stream::{Io, Metered},
 };
@@ -27,8 +27,8 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 use tokio_tungstenite::{
-    client_async_with_config,
-    tungstenite::{http::header::SEC_WEBSOCKET_PROTOCOL, protocol::frame::coding::CloseCode},
+    WebSocketStream, client_async_with_config,
+    tungstenite::{http::header::SEC_WEBSOCKET_PROTOCOL, protocol::Role},
 };
 
 /// Connects.
@@ -44,7 +44,20 @@ impl Connect for Linking {
     type Connection = Arc<Connection>;
 
     async fn connect(&self, host: &Host) -> Result<Arc<Connection>, Error> {
-        let Self { target, decoding, receives } = self;
+        let (stream, reader) = self.open(host).await?;
+        let as_client = (Role::Client, self.target.liveness());
+        Ok(Arc::new(Connection::start(stream, reader, as_client, self.receives)))
+    }
+
+    async fn lost(&self, connection: &Arc<Connection>) -> Error {
+        connection.ended().await
+    }
+}
+
+impl Linking {
+    /// Connects, up to the end of the handshake.
+    pub(super) async fn open(&self, host: &Host) -> Result<(WebSocketStream<Metered<Io>>, Reader), Error> {
+        let Self { target, decoding, .. } = self;
         let request = target.request(host)?;
         let port = host.port().unwrap_or(80);
         let stream = TcpStream::connect((host.name(), port)).await.map_err(|error| {
@@ -54,25 +67,18 @@ impl Connect for Linking {
         let peer = stream.peer_addr().ok();
         let stream = self.secured(host, stream).await?;
         let stream = Metered::after_head(stream);
+        let config = Some(config(decoding.limits.bytes));
         let (stream, response) =
-            client_async_with_config(request, stream, Some(config(decoding.limits.bytes)))
-                .await
-                .map_err(failure::handshake)?;
+            client_async_with_config(request, stream, config).await.map_err(failure::handshake)?;
+        // With a buffer of the configured size: that of the handshake stays small.
+        let stream = WebSocketStream::from_raw_socket(stream.into_inner(), Role::Client, config).await;
         let values = response.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         let values = values.map(|value| value.to_str().unwrap_or_default());
         let subprotocol = chosen(values, &target.options.subprotocols)?;
-        let via = Via { path: target.path.clone(), peer };
-        let connection =
-            Connection::start(stream, (subprotocol, via), decoding, target.liveness(), *receives);
-        Ok(Arc::new(connection))
+        let via = Via { path: (&*target.path).into(), peer };
+        Ok((stream, Reader::new(subprotocol, decoding, via)))
     }
 
-    async fn lost(&self, connection: &Arc<Connection>) -> Error {
-        connection.ended().await
-    }
-}
-
-impl Linking {
     #[cfg(feature = "tls")]
     async fn secured(&self, host: &Host, stream: TcpStream) -> Result<Io, Error> {
         if self.target.tls {
@@ -85,17 +91,6 @@ impl Linking {
     #[cfg(not(feature = "tls"))]
     async fn secured(&self, _: &Host, stream: TcpStream) -> Result<Io, Error> {
         Ok(Box::new(stream))
-    }
-}
-
-/// The receiving end of a connection of its own.
-pub(super) struct Receiving(pub(super) Linking);
-
-impl Connect for Receiving {
-    type Connection = Source;
-
-    async fn connect(&self, host: &Host) -> Result<Source, Error> {
-        Source::new(self.0.connect(host).await?, Ends::Closing)
     }
 }
 
@@ -114,8 +109,6 @@ impl Connect for ReceivingShared {
 /// What a source does when its connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
-    /// Another connection is made. The source closes this one.
-    Closing,
     /// Another connection is made, if the sender has not closed it.
     Shared,
     /// The receiver ends.
@@ -123,7 +116,7 @@ pub(crate) enum Ends {
     Last,
 }
 
-/// Takes messages from a connection.
+/// Takes messages from a connection that a sender shares, and does not close it.
 pub(crate) struct Source {
     incoming: mpsc::UnboundedReceiver<(Received, Permit)>,
     connection: Arc<Connection>,
@@ -221,9 +214,6 @@ impl QueueSource for Source {
     }
 
     async fn close(self) -> Result<(), Error> {
-        if self.ends == Ends::Closing {
-            self.connection.close(CloseCode::Normal).await;
-        }
         Ok(())
     }
 }

@@ -1,16 +1,66 @@
 //! A message as it was received.
 
+use super::failure;
+use crate::{Subprotocol, decode::decode_parts};
 use bytes::Bytes;
-use cloudevents_transport::Origin;
+use cloudevents_core::{DecodeOptions, Error};
+use cloudevents_transport::{Origin, Received};
 use std::{any::Any, borrow::Cow, net::SocketAddr, sync::Arc};
 use tokio_tungstenite::tungstenite::Message;
 
 /// What all messages of a connection share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Via {
     /// The path of the URL.
-    pub(crate) path: Box<str>,
+    pub(crate) path: Arc<str>,
     pub(crate) peer: Option<SocketAddr>,
+}
+
+/// How many messages share a [`Via`], so that counting its references does not slow down the thread that drops others.
+const SHARING: usize = 32;
+
+/// Reads what a connection receives.
+pub(crate) struct Reader {
+    subprotocol: Subprotocol,
+    decoding: DecodeOptions,
+    via: Arc<Via>,
+    sharing: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(subprotocol: Subprotocol, decoding: &DecodeOptions, via: Via) -> Self {
+        Self { subprotocol, decoding: decoding.clone(), via: Arc::new(via), sharing: 0 }
+    }
+
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.subprotocol
+    }
+
+    /// The most bytes of a message.
+    pub(crate) fn limit(&self) -> usize {
+        self.decoding.limits.bytes
+    }
+
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.via.peer
+    }
+
+    /// The error of a frame of the wrong kind, which ends the connection.
+    pub(crate) fn wrong(&self, message: &Message) -> Option<Error> {
+        (message.is_text() != self.subprotocol.is_text()).then(|| failure::wrong_frame(self.subprotocol))
+    }
+
+    /// The document is decoded when the program reads the event.
+    pub(crate) fn received(&mut self, message: Message) -> Received {
+        if self.sharing >= SHARING {
+            self.via = Arc::new(Via::clone(&self.via));
+            self.sharing = 0;
+        }
+        self.sharing = self.sharing.saturating_add(1);
+        let message = ReceivedMessage { message, via: Arc::clone(&self.via) };
+        let decoded = decode_parts(message.is_text(), message.document(), self.subprotocol, &self.decoding);
+        Received::new(decoded, message)
+    }
 }
 
 /// A message as an origin. Its native form is [`Message`].
@@ -20,16 +70,12 @@ pub(crate) struct ReceivedMessage {
 }
 
 impl ReceivedMessage {
-    pub(crate) fn new(message: Message, via: Arc<Via>) -> Self {
-        Self { message, via }
-    }
-
-    pub(crate) fn is_text(&self) -> bool {
+    fn is_text(&self) -> bool {
         self.message.is_text()
     }
 
     /// The content of the message, which is not copied.
-    pub(crate) fn document(&self) -> Bytes {
+    fn document(&self) -> Bytes {
         match &self.message {
             Message::Text(text) => Bytes::from(text.clone()),
             Message::Binary(bytes) => bytes.clone(),

@@ -78,6 +78,8 @@ fn open(url: &str, options: WsSenderOptions) -> BoxFuture<'_, Result<Sender, Err
 /// refused, logged or lost as [`SenderOptions::losses`] says. Messages arrive in the order in which they were
 /// enqueued.
 ///
+/// Messages that follow each other are written together. One for whose outcome no task waits may wait for others, about a millisecond.
+///
 /// WebSockets confirm nothing: the outcome is success when the message was [written](Confirmed::Written) to the connection.
 /// The peer may never read it. [`Sender::close`] waits until the peer has answered the close frame, and so has
 /// received everything, for at most ten seconds.
@@ -143,7 +145,7 @@ impl Transmit for WsSender {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
-        let mut permit = self.outbox.in_flight.room().await;
+        let mut permit = self.links.room(&self.outbox.in_flight, |link| link.hurry()).await;
         permit.charge(outgoing.size());
         let mut again = false;
         loop {

@@ -4,20 +4,19 @@ use super::{
     failure,
     options::Liveness,
     stream::{Io, Metered},
+    unsent::{Batch, Command, Unsent},
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Permit, Receipt, Resolver, confirms::Group};
+use cloudevents_transport::{Receipt, confirms::Group};
 use futures_util::{Sink, SinkExt, Stream};
 use std::{
+    mem::take,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Sleep, sleep, timeout},
-};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -32,8 +31,8 @@ const READ: usize = 32 << 10;
 /// How much is collected before it is written, at most.
 const WRITE: usize = 64 << 10;
 
-/// The most messages that are written between two reads.
-const TOGETHER: usize = 256;
+/// The most batches that are written between two reads.
+const TOGETHER: usize = 8;
 
 /// The most pings of the peer whose answers may wait to be written. A peer that sends more and reads nothing is not read from.
 const PINGS: usize = 64;
@@ -41,12 +40,8 @@ const PINGS: usize = 64;
 /// How long the peer may take to answer or to close, when the connection ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
-/// What the owner of a connection sends to it.
-pub(crate) enum Command {
-    Send(Message, Resolver<Receipt>, Permit),
-    /// Closes the connection with this code, after everything sent before.
-    Close(CloseCode),
-}
+/// How long messages may wait for others, while they follow each other and no task waits for an outcome.
+const LINGER: Duration = Duration::from_millis(1);
 
 /// Returns the limits of a connection whose messages have at most this many bytes.
 pub(crate) fn config(bytes: usize) -> WebSocketConfig {
@@ -60,11 +55,17 @@ pub(crate) fn config(bytes: usize) -> WebSocketConfig {
 /// A connection after its handshake.
 pub(crate) struct Socket {
     stream: WebSocketStream<Metered<Io>>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    unsent: Unsent,
     liveness: Liveness,
-    /// Handed to the client library, and not yet written out.
-    unwritten: Group,
+    /// The outcomes of the batch that the stream writes.
+    writing: Option<Group>,
+    /// Written, and not yet flushed.
+    unflushed: Vec<Batch>,
     flushing: bool,
+    linger: Pin<Box<Sleep>>,
+    /// Whether that time runs, and whether messages were written meanwhile.
+    lingers: bool,
+    wrote: bool,
     /// Pings since everything was written out.
     pings: usize,
     /// Whether a close frame was sent.
@@ -81,17 +82,17 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(
-        stream: WebSocketStream<Metered<Io>>,
-        commands: mpsc::UnboundedReceiver<Command>,
-        liveness: Liveness,
-    ) -> Self {
+    pub(crate) fn new(stream: WebSocketStream<Metered<Io>>, unsent: Unsent, liveness: Liveness) -> Self {
         let seen = stream.get_ref().frames().bytes();
         Self {
             stream,
-            commands,
-            unwritten: Group::default(),
+            unsent,
+            writing: None,
+            unflushed: Vec::new(),
             flushing: false,
+            linger: Box::pin(sleep(LINGER)),
+            lingers: false,
+            wrote: false,
             pings: 0,
             closing: false,
             ending: None,
@@ -116,6 +117,16 @@ impl Socket {
         std::future::poll_fn(|context| self.poll(context, reading)).await
     }
 
+    /// Returns the next message if it was read already, or can be read now.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Message, Error>> {
+        // The task is woken by what `next` waits for: the connection remembers that it can be read.
+        match self.read(&mut Context::from_waker(Waker::noop())) {
+            Ok(Poll::Ready(message)) => Some(Ok(message)),
+            Ok(Poll::Pending) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     fn poll(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Result<Message, Error>> {
         self.write(context)?;
         // A peer that sends without end must not delay the end.
@@ -137,27 +148,60 @@ impl Socket {
         }
     }
 
-    /// Hands what was sent to the client library, and writes it out.
+    /// Writes what was sent.
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
-        for _ in 0..TOGETHER {
-            if self.closing || self.ending.is_some() {
+        for batches in 0..=TOGETHER {
+            if self.closing || self.ending.is_some() || !self.is_written(context)? {
                 break;
             }
-            match Pin::new(&mut self.stream).poll_ready(context) {
-                Poll::Ready(ready) => ready.map_err(failure::lost)?,
-                Poll::Pending => break,
+            if batches == TOGETHER {
+                context.waker().wake_by_ref(); // goes on after reading
+                break;
             }
-            match self.commands.poll_recv(context) {
-                Poll::Ready(Some(Command::Send(message, resolver, permit))) => {
-                    self.unwritten.add(permit, resolver);
-                    self.start(message)?;
+            if !self.stream.get_ref().takes_batch() {
+                self.flush(context)?;
+                if !self.stream.get_ref().takes_batch() {
+                    break;
                 }
-                Poll::Ready(Some(Command::Close(code))) => self.start_closing(code)?,
-                Poll::Ready(None) => self.start_closing(CloseCode::Normal)?,
+            }
+            let looks = self.lingers(context);
+            match self.unsent.poll_take(context, looks) {
+                Poll::Ready(Command::Send(batch)) => {
+                    self.stream.get_mut().start_batch(batch.frames);
+                    (self.writing, self.wrote) = (Some(batch.group), true);
+                }
+                Poll::Ready(Command::Close(code)) => self.start_closing(code)?,
                 Poll::Pending => break,
             }
         }
         self.flush(context)
+    }
+
+    /// Writes the batch that was begun. Returns whether there is none any more.
+    fn is_written(&mut self, context: &mut Context<'_>) -> Result<bool, Error> {
+        if self.writing.is_none() {
+            return Ok(true);
+        }
+        let Poll::Ready(written) = self.stream.get_mut().poll_batch(context) else { return Ok(false) };
+        written.map_err(|error| failure::lost(error.into()))?;
+        let frames = self.stream.get_mut().end_batch();
+        self.unflushed.extend(self.writing.take().map(|group| Batch { frames, group }));
+        self.flushing = true;
+        Ok(true)
+    }
+
+    /// Whether the task runs again soon in any case: while messages follow each other, not each of them wakes it.
+    fn lingers(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            if self.lingers && self.linger.as_mut().poll(context).is_pending() {
+                return true;
+            }
+            self.lingers = take(&mut self.wrote);
+            if !self.lingers {
+                return false;
+            }
+            self.linger.as_mut().reset(after(Instant::now(), LINGER));
+        }
     }
 
     fn start(&mut self, message: Message) -> Result<(), Error> {
@@ -179,7 +223,11 @@ impl Socket {
             flushed.map_err(failure::lost)?;
             self.flushing = false;
             self.pings = 0;
-            self.unwritten.resolve(&Ok(Receipt::new()));
+            // From the last to the first, as in a group.
+            while let Some(mut batch) = self.unflushed.pop() {
+                batch.group.resolve(&Ok(Receipt::new()));
+                self.unsent.reuse(batch);
+            }
         }
         Ok(())
     }
@@ -256,15 +304,11 @@ impl Socket {
             let farewell = self.stream.send(close(code, reason));
             let _ = timeout(FAREWELL, farewell).await;
         }
-        self.commands.close();
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
-        self.unwritten.resolve(&Err(told.clone()));
-        while let Ok(command) = self.commands.try_recv() {
-            if let Command::Send(_, resolver, permit) = command {
-                drop(permit);
-                resolver.resolve(Err(told.clone()));
-            }
-        }
+        let Self { mut unsent, writing, unflushed, .. } = self;
+        let unsent = unsent.end().into_iter().map(|batch| batch.group);
+        let failed = unflushed.into_iter().map(|batch| batch.group).chain(writing).chain(unsent);
+        failed.for_each(|mut group| group.resolve(&Err(told.clone())));
     }
 }
 

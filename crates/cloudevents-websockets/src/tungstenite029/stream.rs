@@ -2,8 +2,9 @@
 
 use std::{
     io,
+    mem::take,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -18,23 +19,67 @@ pub(crate) type Io = Box<dyn Duplex>;
 pub(crate) struct Metered<S> {
     inner: S,
     frames: Frames,
+    /// What was read with the head of the handshake. It comes with the next read, so that the client library begins with an empty buffer
+    /// of the size that it is configured with, and not with a small one.
+    behind_head: Vec<u8>,
+    /// Complete frames, and how much of them was written. They go before what the client library writes.
+    batch: Vec<u8>,
+    written: usize,
+    /// Whether the client library has written a part of a frame.
+    inside_frame: bool,
 }
 
 impl<S> Metered<S> {
     /// For a client: the response to the handshake comes before the frames.
     pub(crate) fn after_head(inner: S) -> Self {
-        Self { inner, frames: Frames { head: Some(0), ..Frames::default() } }
+        let mut metered = Self::behind(inner);
+        metered.frames.head = Some(0);
+        metered
     }
 
     /// For a stream on which frames come.
     #[cfg(feature = "server")]
     pub(crate) fn new(inner: S) -> Self {
-        Self { inner, frames: Frames::default() }
+        Self::behind(inner)
+    }
+
+    fn behind(inner: S) -> Self {
+        let (behind_head, batch) = (Vec::new(), Vec::new());
+        Self { inner, frames: Frames::default(), behind_head, batch, written: 0, inside_frame: false }
     }
 
     /// What was read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Metered<S> {
+    /// Whether a batch may be written now: the client library is not in the middle of a frame.
+    pub(crate) fn takes_batch(&self) -> bool {
+        !self.inside_frame
+    }
+
+    /// Begins to write complete frames. Those of before were written.
+    pub(crate) fn start_batch(&mut self, frames: Vec<u8>) {
+        (self.batch, self.written) = (frames, 0);
+    }
+
+    /// Writes the batch.
+    pub(crate) fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.batch.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut self.inner).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => self.written = self.written.saturating_add(more),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Returns the batch that was written, for its memory.
+    pub(crate) fn end_batch(&mut self) -> Vec<u8> {
+        self.written = 0;
+        take(&mut self.batch)
     }
 }
 
@@ -45,8 +90,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
-        self.frames.follow(buffer.filled().get(before..).unwrap_or_default());
+        let read = if self.behind_head.is_empty() {
+            Pin::new(&mut self.inner).poll_read(context, buffer)
+        } else {
+            let length = self.behind_head.len().min(buffer.remaining());
+            buffer.put_slice(self.behind_head.get(..length).unwrap_or_default());
+            self.behind_head.drain(..length);
+            Poll::Ready(Ok(()))
+        };
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        match self.frames.head(new) {
+            None => self.frames.follow(new),
+            Some(head) => {
+                self.behind_head = new.get(head..).unwrap_or_default().to_vec();
+                buffer.set_filled(before.saturating_add(head));
+            }
+        }
         read
     }
 }
@@ -57,7 +116,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, buffer)
+        ready!(self.poll_batch(context))?;
+        let written = ready!(Pin::new(&mut self.inner).poll_write(context, buffer))?;
+        self.inside_frame = written < buffer.len();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -99,6 +161,24 @@ impl Frames {
         (self.fragments || self.length > 0 || self.left > 0).then_some(self.messages)
     }
 
+    /// Returns how many of these bytes belong to the head of the handshake; `None` behind it.
+    fn head(&mut self, read: &[u8]) -> Option<usize> {
+        let mut found = self.head?;
+        for (index, byte) in read.iter().enumerate() {
+            found = if EMPTY_LINE.get(found) == Some(byte) {
+                found.saturating_add(1)
+            } else {
+                usize::from(*byte == b'\r')
+            };
+            if found == EMPTY_LINE.len() {
+                self.head = None;
+                return Some(index.saturating_add(1));
+            }
+        }
+        self.head = Some(found);
+        Some(read.len())
+    }
+
     fn follow(&mut self, mut read: &[u8]) {
         self.bytes = self.bytes.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
         while let Some((byte, rest)) = read.split_first() {
@@ -112,17 +192,7 @@ impl Frames {
                 continue;
             }
             read = rest;
-            match self.head {
-                None => self.header(*byte),
-                Some(found) => {
-                    let found = if EMPTY_LINE.get(found) == Some(byte) {
-                        found.saturating_add(1)
-                    } else {
-                        usize::from(*byte == b'\r')
-                    };
-                    self.head = (found < EMPTY_LINE.len()).then_some(found);
-                }
-            }
+            self.header(*byte);
         }
     }
 
@@ -165,6 +235,9 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+    use std::future::poll_fn;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn frame(first: u8, payload: usize, masked: bool) -> Vec<u8> {
         let bit = if masked { 0x80 } else { 0 };
@@ -221,15 +294,56 @@ mod tests {
         }
     }
 
-    #[test]
-    fn frames_begin_after_the_head() {
-        let mut frames = Metered::after_head(()).frames;
-        frames.follow(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n");
-        assert_eq!(frames.arriving(), None);
-        frames.follow(b"\r");
-        frames.follow(b"\n\x81\x02{");
-        assert_eq!(frames.arriving(), Some(0));
-        frames.follow(b"}");
-        assert_eq!((frames.messages, frames.arriving()), (1, None));
+    /// However it arrives, what the client library reads first is the head, without what follows.
+    #[tokio::test]
+    async fn the_head_is_read_alone() {
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
+        let bytes = [&head[..], b"\x81\x02{}\x81\x02{"].concat();
+        for cut in 1..bytes.len() {
+            let (mut peer, stream) = tokio::io::duplex(1024);
+            let mut stream = Metered::after_head(stream);
+            let (first, second) = bytes.split_at(cut);
+            peer.write_all(first).await.unwrap();
+            let mut read = vec![0; 1024];
+            let mut length = stream.read(&mut read).await.unwrap();
+            assert_eq!(length, cut.min(head.len()));
+            peer.write_all(second).await.unwrap();
+            while length < head.len() {
+                length += stream.read(&mut read[length..]).await.unwrap();
+            }
+            assert_eq!((&read[..length], stream.frames().arriving()), (&head[..], None), "{cut}");
+            while length < bytes.len() {
+                let room = if cut % 2 == 0 { length + 1 } else { read.len() };
+                length += stream.read(&mut read[length..room]).await.unwrap();
+            }
+            assert_eq!((&read[..length], stream.frames().arriving()), (&bytes[..], Some(1)), "{cut}");
+            assert_eq!(stream.frames().bytes(), 7, "of frames");
+        }
+    }
+
+    /// Neither is written into the middle of the other.
+    #[tokio::test]
+    async fn batches_and_other_frames_take_turns() {
+        let (stream, mut peer) = tokio::io::duplex(4);
+        let mut stream = Metered::behind(stream);
+        let mut read = async |bytes: usize| {
+            let mut read = vec![0; bytes];
+            peer.read_exact(&mut read).await.unwrap();
+            String::from_utf8(read).unwrap()
+        };
+        let batch = async |stream: &mut Metered<_>| poll_fn(|context| stream.poll_batch(context)).await;
+        stream.start_batch(b"batch1".to_vec());
+        assert!(batch(&mut stream).now_or_never().is_none(), "4 bytes are written");
+        assert!(stream.write(b"pong").now_or_never().is_none(), "the batch goes first");
+        assert_eq!(read(4).await, "batc");
+        assert_eq!(stream.write(b"pong").await.unwrap(), 2);
+        assert!(!stream.takes_batch(), "the pong has begun");
+        assert_eq!(stream.end_batch(), b"batch1");
+        assert_eq!(read(4).await, "h1po");
+        assert_eq!(stream.write(b"ng").await.unwrap(), 2);
+        assert!(stream.takes_batch());
+        stream.start_batch(b"b2".to_vec());
+        batch(&mut stream).await.unwrap();
+        assert_eq!(read(4).await, "ngb2");
     }
 }

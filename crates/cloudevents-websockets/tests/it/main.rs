@@ -19,4 +19,6 @@ mod roundtrip;
 mod server;
 mod tls;
 mod tools;
+mod unread;
+mod unsent;
 mod vectors;

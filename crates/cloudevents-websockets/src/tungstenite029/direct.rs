@@ -1,0 +1,165 @@
+//! Receiving over a connection of its own, which the task of the receiver drives itself.
+
+use super::{
+    connection::AHEAD,
+    failure,
+    link::Linking,
+    received::Reader,
+    socket::{FAREWELL, Socket},
+    unsent::{Commands, unsent},
+};
+use cloudevents_core::Error;
+use cloudevents_transport::{
+    Host, Outcome, ReceiverCapabilities, Settlement,
+    connect::Connect,
+    queue::{Arrived, QueueSource},
+};
+use std::{collections::VecDeque, convert::Infallible, future::pending};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::{Role, frame::coding::CloseCode},
+};
+
+/// The receiving end of a connection of its own.
+pub(super) struct Receiving(pub(super) Linking);
+
+impl Connect for Receiving {
+    type Connection = Direct;
+
+    async fn connect(&self, host: &Host) -> Result<Direct, Error> {
+        let (stream, reader) = self.0.open(host).await?;
+        let (commands, sent) = unsent(Role::Client);
+        let socket = Socket::new(stream, sent, self.0.target.liveness());
+        let limit = self.0.decoding.limits.bytes;
+        Ok(Direct {
+            socket: Some(socket),
+            commands,
+            reader,
+            ahead: VecDeque::new(),
+            bytes: 0,
+            limit,
+            lost: None,
+        })
+    }
+}
+
+/// A connection that only receives.
+pub(super) struct Direct {
+    /// `None` once the connection has ended.
+    socket: Option<Socket>,
+    commands: Commands,
+    reader: Reader,
+    /// What was read to see the pings behind it, with its bytes, which are bounded.
+    ahead: VecDeque<Message>,
+    bytes: usize,
+    limit: usize,
+    /// Why the connection has ended, for when everything was taken.
+    lost: Option<Error>,
+}
+
+impl Direct {
+    /// Ends the connection, without waiting until the peer has the reason.
+    fn end(&mut self, error: Error) {
+        if let Some(socket) = self.socket.take() {
+            tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
+            let told = error.clone();
+            tokio::spawn(async move { socket.end(&told).await });
+        }
+        self.lost = Some(error);
+    }
+
+    /// Behind a frame of the wrong kind, nothing is read.
+    fn check(&mut self, message: &Message) {
+        if let Some(error) = self.reader.wrong(message) {
+            self.end(error);
+        }
+    }
+
+    fn arrived(&mut self, message: Message) -> Arrived<()> {
+        Arrived { received: self.reader.received(message), tag: (), attempt: 1 }
+    }
+
+    fn first(&mut self) -> Option<Message> {
+        let message = self.ahead.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(message.len());
+        Some(message)
+    }
+}
+
+impl QueueSource for Direct {
+    type Tag = ();
+
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::unsettled()
+    }
+
+    async fn next(&mut self) -> Result<Arrived<()>, Error> {
+        if let Some(message) = self.first() {
+            return Ok(self.arrived(message));
+        }
+        if let Some(socket) = &mut self.socket {
+            match socket.next(true).await {
+                Ok(message) => {
+                    self.check(&message);
+                    return Ok(self.arrived(message));
+                }
+                Err(error) => self.end(error),
+            }
+        }
+        Err(self.lost.clone().unwrap_or_else(|| failure::closed(None)))
+    }
+
+    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
+        if let Some(message) = self.first() {
+            return Some(Ok(self.arrived(message)));
+        }
+        match self.socket.as_mut()?.try_next()? {
+            Ok(message) => {
+                self.check(&message);
+                Some(Ok(self.arrived(message)))
+            }
+            Err(error) => {
+                self.end(error.clone());
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// Pings come behind messages, so some messages are read ahead.
+    async fn tend(&mut self) -> Infallible {
+        while let Some(socket) = &mut self.socket {
+            let reading = self.ahead.len() < AHEAD && self.bytes < self.limit;
+            match socket.next(reading).await {
+                Ok(message) => {
+                    self.check(&message);
+                    self.bytes = self.bytes.saturating_add(message.len());
+                    self.ahead.push_back(message);
+                }
+                Err(error) => self.end(error),
+            }
+        }
+        pending().await
+    }
+
+    async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {
+        Ok(Outcome::done())
+    }
+
+    /// Waits until the peer has closed the connection, too, for a limited time.
+    async fn close(mut self) -> Result<(), Error> {
+        let Some(mut socket) = self.socket.take() else { return Ok(()) };
+        self.commands.close(CloseCode::Normal);
+        let closing = async {
+            // What still arrives was not taken.
+            let error = loop {
+                if let Err(error) = socket.next(true).await {
+                    break error;
+                }
+            };
+            socket.end(&error).await;
+        };
+        let _ = timeout(FAREWELL.saturating_mul(2), closing).await;
+        Ok(())
+    }
+}
