@@ -56,6 +56,14 @@ struct Open<F> {
 /// Records that a task waits, until this is dropped.
 pub struct Wanted(Arc<dyn Interest>);
 
+impl Wanted {
+    /// Notifies the interest now, and again when this is dropped.
+    pub fn new(interest: Arc<dyn Interest>) -> Self {
+        interest.begins();
+        Self(interest)
+    }
+}
+
 impl Drop for Wanted {
     fn drop(&mut self) {
         self.0.ends();
@@ -102,8 +110,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
     /// Reports that a task waits for room. Until the returned value is dropped, answers are processed as they
     /// arrive.
     pub fn want(&self) -> Wanted {
-        self.0.begins();
-        Wanted(Arc::clone(&self.0) as Arc<dyn Interest>)
+        Wanted::new(Arc::clone(&self.0) as Arc<dyn Interest>)
     }
 
     /// Reports that no more messages are added. [`hear`](Self::hear) returns when all messages are answered.

@@ -142,7 +142,7 @@ impl Transmit for ToClient {
         self.outbox.check_open()?;
         let message = self.outbox.encode(&outgoing, self.link.subprotocol)?;
         let mut permit = {
-            let _hurry = self.link.hurry();
+            let _wanted = self.link.want();
             self.outbox.in_flight.room().await
         };
         self.outbox.check_open()?;

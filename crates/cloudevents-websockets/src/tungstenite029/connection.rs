@@ -6,13 +6,13 @@ use super::{
     received::Reader,
     socket::{FAREWELL, Socket},
     stream::{Io, Metered},
-    unsent::{Commands, Hurry, unsent},
+    unsent::{Commands, unsent},
 };
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind};
 #[cfg(feature = "axum08")]
 use cloudevents_transport::Connectivity;
-use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received};
+use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received, confirms::Wanted};
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
@@ -104,8 +104,8 @@ impl Connection {
     }
 
     /// While the result is held, a task waits for room: nothing is kept waiting to be written with what follows.
-    pub(crate) fn hurry(&self) -> Hurry {
-        self.commands.hurry()
+    pub(crate) fn want(&self) -> Wanted {
+        self.commands.want()
     }
 
     /// Closes the connection after everything sent before, and waits until that is done, for a limited time.

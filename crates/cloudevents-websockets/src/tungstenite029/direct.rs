@@ -31,16 +31,7 @@ impl Connect for Receiving {
         let (stream, reader) = self.0.open(host).await?;
         let (commands, sent) = unsent(Role::Client);
         let socket = Socket::new(stream, sent, self.0.target.liveness());
-        let limit = self.0.decoding.limits.bytes;
-        Ok(Direct {
-            socket: Some(socket),
-            commands,
-            reader,
-            ahead: VecDeque::new(),
-            bytes: 0,
-            limit,
-            lost: None,
-        })
+        Ok(Direct { socket: Some(socket), commands, reader, ahead: VecDeque::new(), bytes: 0, lost: None })
     }
 }
 
@@ -53,7 +44,6 @@ pub(super) struct Direct {
     /// What was read to see the pings behind it, with its bytes, which are bounded.
     ahead: VecDeque<Message>,
     bytes: usize,
-    limit: usize,
     /// Why the connection has ended, for when everything was taken.
     lost: Option<Error>,
 }
@@ -76,7 +66,7 @@ impl Direct {
         }
     }
 
-    fn arrived(&mut self, message: Message) -> Arrived<()> {
+    fn arrived(&self, message: Message) -> Arrived<()> {
         Arrived { received: self.reader.received(message), tag: (), attempt: 1 }
     }
 
@@ -129,7 +119,7 @@ impl QueueSource for Direct {
     /// Pings come behind messages, so some messages are read ahead.
     async fn tend(&mut self) -> Infallible {
         while let Some(socket) = &mut self.socket {
-            let reading = self.ahead.len() < AHEAD && self.bytes < self.limit;
+            let reading = self.ahead.len() < AHEAD && self.bytes < self.reader.limit();
             match socket.next(reading).await {
                 Ok(message) => {
                     self.check(&message);

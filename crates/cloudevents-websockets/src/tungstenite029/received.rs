@@ -16,20 +16,16 @@ pub(crate) struct Via {
     pub(crate) peer: Option<SocketAddr>,
 }
 
-/// How many messages share a [`Via`], so that counting its references does not slow down the thread that drops others.
-const SHARING: usize = 32;
-
 /// Reads what a connection receives.
 pub(crate) struct Reader {
     subprotocol: Subprotocol,
     decoding: DecodeOptions,
     via: Arc<Via>,
-    sharing: usize,
 }
 
 impl Reader {
     pub(crate) fn new(subprotocol: Subprotocol, decoding: &DecodeOptions, via: Via) -> Self {
-        Self { subprotocol, decoding: decoding.clone(), via: Arc::new(via), sharing: 0 }
+        Self { subprotocol, decoding: decoding.clone(), via: Arc::new(via) }
     }
 
     pub(crate) fn subprotocol(&self) -> Subprotocol {
@@ -51,12 +47,7 @@ impl Reader {
     }
 
     /// The document is decoded when the program reads the event.
-    pub(crate) fn received(&mut self, message: Message) -> Received {
-        if self.sharing >= SHARING {
-            self.via = Arc::new(Via::clone(&self.via));
-            self.sharing = 0;
-        }
-        self.sharing = self.sharing.saturating_add(1);
+    pub(crate) fn received(&self, message: Message) -> Received {
         let message = ReceivedMessage { message, via: Arc::clone(&self.via) };
         let decoded = decode_parts(message.is_text(), message.document(), self.subprotocol, &self.decoding);
         Received::new(decoded, message)

@@ -145,7 +145,7 @@ impl Transmit for WsSender {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
-        let mut permit = self.links.room(&self.outbox.in_flight, |link| link.hurry()).await;
+        let mut permit = self.links.room(&self.outbox.in_flight, |link| link.want()).await;
         permit.charge(outgoing.size());
         let mut again = false;
         loop {

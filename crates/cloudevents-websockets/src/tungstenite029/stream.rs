@@ -1,4 +1,4 @@
-//! The stream below a WebSocket, which follows the frames that are read.
+//! The stream below a WebSocket, which follows the frames that are read, and writes those that were made before.
 
 use std::{
     io,

@@ -1,7 +1,10 @@
 //! Messages on their way from senders to the task of a connection.
 
 use super::failure;
-use cloudevents_transport::{Interest, Outcome, Permit, Receipt, confirms::Group};
+use cloudevents_transport::{
+    Interest, Outcome, Permit, Receipt,
+    confirms::{Group, Wanted},
+};
 use std::{
     collections::VecDeque,
     io,
@@ -121,24 +124,14 @@ impl Commands {
     }
 
     /// While the result is held, a task waits for room: nothing is kept waiting.
-    pub(super) fn hurry(&self) -> Hurry {
-        self.0.begins();
-        Hurry(Arc::clone(&self.0))
+    pub(super) fn want(&self) -> Wanted {
+        Wanted::new(Arc::clone(&self.0) as Arc<dyn Interest>)
     }
 }
 
 impl Drop for Commands {
     fn drop(&mut self) {
         self.close(CloseCode::Normal);
-    }
-}
-
-/// See [`Commands::hurry`].
-pub(crate) struct Hurry(Arc<Shared>);
-
-impl Drop for Hurry {
-    fn drop(&mut self) {
-        self.0.ends();
     }
 }
 
@@ -290,7 +283,7 @@ mod tests {
         drop(outcome);
         drop(send(&commands, 1));
         assert_eq!(wakes(), 0, "it waits no more");
-        drop(commands.hurry());
+        drop(commands.want());
         assert_eq!((wakes(), taken(true)), (1, 1), "a task waits for room");
         drop(commands);
         assert_eq!(wakes(), 1);
