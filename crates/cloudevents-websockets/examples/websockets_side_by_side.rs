@@ -16,6 +16,8 @@
 //!   owns the connection, takes what was sent, and reports it after flushing. At most 1,024 reports are awaited at a time, as by the sender.
 //! - `Receiver`: `next`, the event, `accept`.
 //! - `next`: messages without looking at them; `next, decode` also decodes them with this crate's `decode`.
+//! - `next, hand over, decode`: what a program adds to `next, decode` in order to answer pings while it handles an event: a task owns the
+//!   connection, and hands the messages over. At most 1,024 are on their way.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -48,7 +50,7 @@ static HEAP: CountingAll = CountingAll;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SEND: [&str; 5] = ["Sender::send_all", "encode, feed", "encode, send", "encode, report", "feed"];
-const RECEIVE: [&str; 3] = ["Receiver", "next, decode", "next"];
+const RECEIVE: [&str; 4] = ["Receiver", "next, decode", "next, hand over, decode", "next"];
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -86,6 +88,7 @@ async fn compare() {
     comparison
         .of(&RECEIVE, RECEIVE[1], async |name, _| match name {
             "Receiver" => receive_ours(url, events.len()).await,
+            "next, hand over, decode" => hand_over(url, events.len()).await,
             _ => receive_bare(url, events.len(), name.ends_with("decode")).await,
         })
         .await;
@@ -220,16 +223,34 @@ async fn receive_ours(url: &str, count: usize) -> Cost {
     cost
 }
 
+async fn hand_over(url: &str, count: usize) -> Cost {
+    let mut client = open(url, count).await;
+    let (sender, mut messages) = mpsc::channel(WINDOW);
+    let task = tokio::spawn(async move {
+        for _ in 0..count {
+            sender.send(client.next().await.unwrap().unwrap()).await.unwrap();
+        }
+        close(client).await;
+    });
+    let mut run = None;
+    for _ in 0..count {
+        let message = messages.recv().await.unwrap();
+        run.get_or_insert_with(Run::start);
+        check(message);
+    }
+    let cost = run.unwrap().end(count);
+    task.await.unwrap();
+    cost
+}
+
 async fn receive_bare(url: &str, count: usize, decoded: bool) -> Cost {
     let mut client = open(url, count).await;
-    let with = DecodeOptions::strict();
     let mut run = None;
     for _ in 0..count {
         let message = client.next().await.unwrap().unwrap();
         run.get_or_insert_with(Run::start);
         if decoded {
-            let event = decode(message, Subprotocol::Json, &with).unwrap().unwrap().value;
-            assert_eq!(event.data_bytes().map(|data| data.len()), Some(PAYLOAD));
+            check(message);
         } else {
             assert!(message.len() > PAYLOAD);
         }
@@ -237,4 +258,9 @@ async fn receive_bare(url: &str, count: usize, decoded: bool) -> Cost {
     let cost = run.unwrap().end(count);
     close(client).await;
     cost
+}
+
+fn check(message: Message) {
+    let event = decode(message, Subprotocol::Json, &DecodeOptions::strict()).unwrap().unwrap().value;
+    assert_eq!(event.data_bytes().map(|data| data.len()), Some(PAYLOAD));
 }
