@@ -4,8 +4,12 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
+
+/// How long the port may be in use when a server starts again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server on a port of 127.0.0.1 that can be stopped and started again. Dropping it stops it.
 #[derive(Debug)]
@@ -40,7 +44,7 @@ impl Serving {
         if self.running.is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(self.address)?;
+        let listener = listen(self.address)?;
         listener.set_nonblocking(true)?;
         self.address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -70,5 +74,53 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Listens on this port, once it is free: a process that is being started has copies of all sockets of this one, closed ones too, until it
+/// is another program.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let begin = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begin.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(1)); // between two tries
+            }
+            listener => return listener,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::{
+        process::Command,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    #[test]
+    fn it_starts_again_while_processes_are_started() {
+        let ends = Arc::new(AtomicBool::new(false));
+        let starting: Vec<_> = (0..4)
+            .map(|_| {
+                let ends = Arc::clone(&ends);
+                thread::spawn(move || {
+                    while !ends.load(Ordering::Relaxed) {
+                        Command::new("true").status().unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut serving = Serving::new("again");
+        for _ in 0..200 {
+            serving.start(|_listener| std::future::pending()).unwrap();
+            serving.stop();
+        }
+        ends.store(true, Ordering::Relaxed);
+        starting.into_iter().for_each(|starting| starting.join().unwrap());
     }
 }
