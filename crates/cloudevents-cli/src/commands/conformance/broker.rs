@@ -27,6 +27,10 @@ pub(super) struct Binding {
 #[derive(Clone, Copy)]
 pub(super) enum Way {
     /// By the sender of the protocol.
+    #[cfg_attr(
+        not(any(feature = "kafka", feature = "amqp", feature = "mqtt", feature = "nats")),
+        expect(dead_code, reason = "no protocol with a sender is on")
+    )]
     Sender(Write),
     /// As requests of HTTP.
     Requests,
