@@ -18,6 +18,7 @@ pub mod kill;
 pub mod mqtt;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod ports;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

@@ -6,7 +6,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::{net::TcpSocket, sync::oneshot};
 
 /// How long the port may be in use when a server starts again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,6 +17,8 @@ pub(crate) struct Serving {
     name: &'static str,
     address: SocketAddr,
     running: Option<Running>,
+    /// Holds the port while the server is stopped: another server there would get what is meant for this one.
+    held: Option<TcpSocket>,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,7 @@ struct Running {
 impl Serving {
     /// A server that is not started, whose thread has this name.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None }
+        Self { name, address: (Ipv4Addr::LOCALHOST, 0).into(), running: None, held: None }
     }
 
     /// Where it listens, from the first start on.
@@ -44,6 +46,7 @@ impl Serving {
         if self.running.is_some() {
             return Ok(());
         }
+        self.held = None;
         let listener = listen(self.address)?;
         listener.set_nonblocking(true)?;
         self.address = listener.local_addr()?;
@@ -67,6 +70,7 @@ impl Serving {
         if let Some(Running { stop, thread }) = self.running.take() {
             let _ = stop.send(());
             let _ = thread.join();
+            self.held = hold(self.address).ok();
         }
     }
 }
@@ -75,6 +79,14 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Returns a socket that has the port and refuses connections.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?; // although connections of the server are not forgotten yet
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Listens on this port, once it is free: a process that is being started has copies of all sockets of this one, closed ones too, until it

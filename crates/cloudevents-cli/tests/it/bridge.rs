@@ -1,10 +1,10 @@
 //! `ce bridge`, as a user runs it.
 
 use crate::program::{GOOD, Listener, ce, ce_with, command, file};
-use cloudevents_testkit::amqp::Broker;
+use cloudevents_testkit::{amqp::Broker, ports};
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, ChildStderr, Command, Stdio},
 };
 
@@ -67,7 +67,7 @@ fn a_queue_to_a_webhook_that_is_away_and_a_bridge_that_is_killed() {
     let broker = Broker::start().unwrap();
     let url = broker.url("orders");
     let from = format!("{url}?dead-letter=rejected");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = ports::free();
     let hook = format!("http://127.0.0.1:{port}/events");
     (1..=3).for_each(|id| send(&url, id));
 

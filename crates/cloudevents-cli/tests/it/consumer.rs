@@ -2,6 +2,7 @@
 
 use crate::program::{Ran, ce};
 use cloudevents_kit::{Event, connect_receiver, connect_sender};
+use cloudevents_testkit::ports;
 use std::{any::Any, collections::BTreeSet};
 use tokio::runtime::{Builder, Runtime};
 
@@ -265,7 +266,6 @@ mod mqtt {
 
 mod http {
     use super::*;
-    use std::net::TcpListener;
 
     const AREA: &str = "http/";
 
@@ -273,9 +273,7 @@ mod http {
     fn open(change: Change) -> World {
         #[cfg(feature = "tls")]
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Both are held until both are known, so that they differ.
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [to, from] = ports.map(|port| format!("http://{}/", port.local_addr().unwrap()));
+        let [to, from] = [(); 2].map(|()| format!("http://127.0.0.1:{}/", ports::free()));
         let consumer = Consumer::start(&to, &from, change);
         (to, from, consumer, Box::new(()))
     }

@@ -3,7 +3,6 @@
 use crate::program::{GOOD, Listener, ce_with};
 use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::kafka::Broker;
-use std::net::TcpListener;
 
 fn broker(topics: &[&str]) -> Broker {
     let broker = Broker::start().unwrap();
@@ -93,9 +92,8 @@ fn what_does_not_fit_is_wrong_usage() {
 
 #[test]
 fn when_nobody_is_there() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("kafka://me:s3cret@{free}/t");
-    for arguments in [vec!["send", &url, "--timeout", "1"], vec!["listen", &url]] {
+    let url = "kafka://me:s3cret@127.0.0.1:9/t";
+    for arguments in [vec!["send", url, "--timeout", "1"], vec!["listen", url]] {
         let ran = ce_with(&arguments, GOOD);
         assert_eq!((ran.status, ran.out.as_str()), (3, ""), "{arguments:?}: {}", ran.err);
         assert!(ran.err.contains("\n  = help: "), "{}", ran.err);

@@ -1,8 +1,9 @@
 //! Processes that are killed and started again: brokers, and the program.
 
+use cloudevents_testkit::ports;
 use std::{
     env, fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -25,7 +26,7 @@ impl Process {
     /// Returns when it accepts connections.
     pub(crate) fn of(folder: &Path, command: impl Fn(u16, &Path) -> Command + Send + 'static) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let port = free_ports();
+        let port = ports::free();
         let child = start(command(port, folder), folder, port);
         Self { command: Box::new(command), folder: folder.to_owned(), port, signal: "-KILL", child }
     }
@@ -94,11 +95,4 @@ fn start(mut command: Command, folder: &Path, port: u16) -> Child {
         std::thread::sleep(Duration::from_millis(10)); // between two tries
     }
     child
-}
-
-/// The first of eight ports that are free now, below those that the system hands out by itself: some brokers take the following ones, too.
-fn free_ports() -> u16 {
-    let begin = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 12;
-    let free = |first: &u16| (*first..first + 8).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    (begin..32_000).chain(20_000..begin).step_by(8).find(free).unwrap()
 }

@@ -495,19 +495,18 @@ async fn urls() {
 /// Does not wait for the ten seconds that a broker may take.
 #[tokio::test]
 async fn a_refused_connection_is_reported_at_once_with_host_and_port() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // now closed
     let limit = Duration::from_secs(60);
     let mut sending = KafkaSenderOptions::default();
     sending.connect_timeout = limit;
-    let url = format!("kafka://127.0.0.1:{port}/orders");
-    let error = timeout(limit / 2, sender(&url, sending)).await.unwrap().unwrap_err();
+    let url = "kafka://127.0.0.1:9/orders";
+    let error = timeout(limit / 2, sender(url, sending)).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
-    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
     let mut receiving = KafkaReceiverOptions::default();
     receiving.connect_timeout = limit;
     let url = format!("{url}?group=g&reject=drop");
     let error = timeout(limit / 2, receiver(&url, receiving)).await.unwrap().unwrap_err();
-    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use cloudevents_transport::Outgoing;
 use std::{
     collections::BTreeSet,
     env, fs,
-    net::TcpListener,
     path::PathBuf,
     process::{self, Child, Command, Stdio},
     time::Duration,
@@ -103,7 +102,7 @@ impl Mosquitto {
         };
         let folder = env::temp_dir().join(format!("ce-mqtt-{}", process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = cloudevents_testkit::ports::free();
         let place = folder.display();
         let user = env::var("USER").unwrap_or_else(|_| "root".into());
         let config = format!(

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -29,7 +29,7 @@ impl Process {
             println!("skipped: CE_TEST_NATS_BIN is not set");
             return None;
         };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = cloudevents_testkit::ports::free();
         let store = std::env::temp_dir().join(crate::tools::name("cloudevents-nats"));
         fs::create_dir_all(&store).unwrap();
         let more = arguments(&store);
