@@ -11,7 +11,7 @@ const FIRST: u16 = 20_000;
 /// How many ports are returned together.
 const TOGETHER: u16 = 8;
 
-/// How many times as many there are, below 32,000.
+/// The number of such groups below 32,000.
 const BLOCKS: u16 = 1_499;
 
 /// Returns the first of eight ports of 127.0.0.1 that are free: some brokers take the following ones, too. No call in this process returns

@@ -115,6 +115,18 @@ mod tests {
     };
 
     #[test]
+    fn the_port_of_a_stopped_server_is_held() {
+        let mut serving = Serving::new("held");
+        serving.start(|_listener| std::future::pending()).unwrap();
+        serving.stop();
+        assert!(TcpSocket::new_v4().unwrap().bind(serving.address()).is_err());
+        assert!(std::net::TcpStream::connect(serving.address()).is_err());
+        let address = serving.address();
+        drop(serving);
+        assert!(TcpSocket::new_v4().unwrap().bind(address).is_ok());
+    }
+
+    #[test]
     fn it_starts_again_while_processes_are_started() {
         let ends = Arc::new(AtomicBool::new(false));
         let starting: Vec<_> = (0..4)

@@ -1,6 +1,7 @@
 //! The requests that wait for a settlement, and the end of that.
 
 use super::answer::{Answer, Settling};
+use slab::Slab;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
@@ -18,8 +19,7 @@ pub(super) struct Waiting {
 #[derive(Default)]
 struct Places {
     over: bool,
-    taken: Vec<Option<Arc<Settling>>>,
-    free: Vec<usize>,
+    taken: Slab<Arc<Settling>>,
 }
 
 /// The place of a request among those that wait.
@@ -43,28 +43,15 @@ impl Waiting {
         if places.over {
             return None;
         }
-        let settling = Some(Arc::clone(settling));
-        let free = places.free.pop();
-        Some(match free.and_then(|index| Some((index, places.taken.get_mut(index)?))) {
-            Some((index, place)) => {
-                *place = settling;
-                Place(index)
-            }
-            None => {
-                places.taken.push(settling);
-                Place(places.taken.len().saturating_sub(1))
-            }
-        })
+        Some(Place(places.taken.insert(Arc::clone(settling))))
     }
 
     /// The request waits no more.
     pub(super) fn leave(&self, Place(index): Place) {
         let mut places = self.lock();
-        let left = places.taken.get_mut(index).and_then(Option::take);
-        if left.is_some() {
-            places.free.push(index);
-        }
+        let left = places.taken.try_remove(index); // `None` once all were answered
         drop(places); // unlocked before the last reference goes
+        drop(left);
     }
 
     /// Answers all requests that wait, and those to come.
@@ -73,7 +60,7 @@ impl Waiting {
         places.over = true;
         let taken = std::mem::take(&mut places.taken);
         drop(places); // unlocked before waking tasks, which may run at once
-        for settling in taken.into_iter().flatten() {
+        for (_, settling) in taken {
             let _ = settling.answer.put(Answer::Stopped); // unless it is settled
         }
     }
