@@ -138,6 +138,8 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut scattering = pin!(self.0.scatter_what_is_held_up());
         loop {
+            // Before the timer is set: one whose time has passed would not be waited for.
+            self.0.expire();
             let due = self.0.confirms.due();
             let timed = {
                 let mut open = self.0.open();
@@ -156,7 +158,6 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
                 }
                 let Poll::Pending = scattering.as_mut().poll(context);
                 if timed && timer.as_mut().poll(context).is_ready() {
-                    self.0.expire();
                     return Poll::Ready(());
                 }
                 lost.as_mut().poll(context).map(|error| self.0.end(&error))
@@ -464,6 +465,37 @@ mod tests {
         assert_eq!(second.now_or_never().unwrap().unwrap().offset(), Some(1));
         answers.finish();
         task.await.unwrap();
+    }
+
+    /// With several threads, the timers of the runtime go on while the task is kept busy.
+    #[test]
+    fn a_deadline_that_has_passed_when_its_timer_is_set_fails_the_message() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(3).enable_time().build().unwrap();
+        let (done, failed) = std::sync::mpsc::channel();
+        runtime.spawn(async {
+            loop {
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+        runtime.spawn(async move {
+            let (mut peer, answers) = (Peer::default(), Answers::new(Duration::from_millis(1)));
+            let task = heard(&answers);
+            for _ in 0..5 {
+                let outcome = peer.send(&answers);
+                let busy = answers.0.open();
+                std::thread::sleep(Duration::from_millis(20)); // time itself is the subject
+                drop(busy);
+                done.send(outcome.await.unwrap_err().kind()).unwrap();
+            }
+            answers.finish();
+            task.await.unwrap();
+            drop(done);
+        });
+        let next = || failed.recv_timeout(Duration::from_secs(10)).ok();
+        let kinds: Vec<_> = std::iter::from_fn(next).collect();
+        runtime.shutdown_background();
+        assert_eq!(kinds, [ErrorKind::Timeout; 5]);
     }
 
     #[tokio::test(start_paused = true)]
