@@ -306,7 +306,8 @@ impl Polling {
         }
         let mut list = BTreeMap::new();
         for (partition, offset) in &books.marked {
-            if books.committed.get(partition).is_none_or(|committed| committed < offset) {
+            // Lower, too: a log that was truncated goes back.
+            if books.committed.get(partition) != Some(offset) {
                 list.insert(partition.clone(), *offset);
             }
         }

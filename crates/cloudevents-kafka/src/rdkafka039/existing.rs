@@ -90,27 +90,17 @@ struct Existing<C: ConsumerContext + 'static> {
 }
 
 impl<C: ConsumerContext + 'static> Existing<C> {
-    /// Converts the message to a record. A partition is registered from its first message on. When it is
-    /// revoked and assigned again, the messages taken before are still recorded, settled or not, so none is
-    /// lost and none is delivered twice.
+    /// Converts the message to a record. A partition is registered from its first message on. If it is read from an
+    /// earlier position again, for whatever reason, the ledger begins again there: after it was revoked and
+    /// assigned, messages in flight come twice, and none is lost.
     fn record(&self, message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Record> {
         let (number, offset) = place(message)?;
         let partition = Partition::new(message.topic(), number);
-        if self
-            .ledger
-            .position(&partition)
-            .is_none_or(|position| offset < position && !self.took(&partition, offset))
-        {
+        if self.ledger.position(&partition).is_none() {
             self.ledger.assign(partition.clone(), offset);
         }
         let received = read(message, (partition.clone(), offset), &self.decoding);
         Some(Record::new(partition, offset, received))
-    }
-
-    /// Whether a message before the position is already settled or held here. It is not if the program has
-    /// moved the consumer back.
-    fn took(&self, partition: &Partition, offset: u64) -> bool {
-        self.ledger.watermark(partition).is_some_and(|watermark| offset >= watermark)
     }
 
     /// Commits the marks of the partitions that the consumer has.

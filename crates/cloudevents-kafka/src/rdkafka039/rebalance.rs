@@ -292,8 +292,10 @@ impl Group {
         for partition in &revoked {
             books.assigned.remove(partition);
             books.marked.remove(partition);
-            let committed = books.committed.remove(partition).unwrap_or_default();
-            if let Some(offset) = self.ledger.revoke(partition).filter(|offset| *offset > committed) {
+            let committed = books.committed.remove(partition);
+            // 0 is also the watermark of a partition of which nothing was taken.
+            let settled = self.ledger.revoke(partition).filter(|offset| *offset > 0);
+            if let Some(offset) = settled.filter(|_| settled != committed) {
                 add(&mut done, partition, offset);
             }
         }

@@ -106,6 +106,29 @@ pub(crate) async fn seeking(topic: &Topic, places: &[(Position, usize)]) {
     soon(receiver.drain(PATIENCE)).await.unwrap();
 }
 
+/// Kafka resets a position that does not exist, as after a log was truncated: here to the beginning.
+#[tokio::test]
+async fn a_position_that_does_not_exist_skips_nothing() {
+    const COUNT: usize = 50;
+    let topic = filled(1, COUNT).await;
+    let mut options = KafkaReceiverOptions::default();
+    options.log = LogOptions::default().dropping_rejected();
+    let url = topic.url(&format!("group={}{DROPPING}", topic.group()));
+    let kafka = soon(KafkaReceiver::connect(&url, options)).await.unwrap();
+    let control = kafka.control();
+    let mut receiver = kafka.into_receiver();
+    next(&mut receiver).await.accept().await.unwrap();
+    let partition = Partition::new(topic.name.as_str(), 0);
+    soon(control.seek(&partition, Position::Offset(1000))).await.unwrap();
+    for expected in 0..COUNT {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!(SHARED.committed(&topic.group(), &topic.name).unwrap(), [Some(COUNT as i64)]);
+}
+
 #[tokio::test]
 async fn lag_is_what_is_not_settled() {
     let topic = filled(1, 10).await;

@@ -8,9 +8,11 @@ pub(super) struct Account {
     pub(super) partition: Partition,
     /// The assignment under which messages were taken.
     pub(super) epoch: Epoch,
+    /// How often its offsets have gone back.
+    pub(super) history: u32,
     pub(super) watermark: Watermark,
-    /// The offset of the last mark.
-    pub(super) marked: u64,
+    /// The offset of the last mark, as long as it is known to exist.
+    pub(super) marked: Option<u64>,
     /// Messages that are delivered and not settled, or on the way to the sink.
     pub(super) outstanding: usize,
     /// Whether it is about to be revoked, so that nothing more is delivered.
@@ -39,8 +41,9 @@ impl Accounts {
         let account = Account {
             partition,
             epoch,
+            history: 0,
             watermark,
-            marked: offset,
+            marked: Some(offset),
             outstanding: 0,
             leaving: false,
             ahead: false,

@@ -5,6 +5,7 @@ use super::{
     dead_letter::LogOptions,
     ledger::Epoch,
     record::Entry,
+    watermark::Watermark,
 };
 use crate::{Bounds, Partition, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
@@ -42,6 +43,8 @@ pub(super) struct Books {
 pub(super) struct Held {
     pub(super) entry: Entry,
     pub(super) epoch: Epoch,
+    /// How often the offsets of its partition had gone back when it was taken.
+    pub(super) history: u32,
     pub(super) attempt: u32,
     pub(super) size: usize,
     /// How often it was released.
@@ -95,6 +98,19 @@ impl Books {
         Some(account.watermark.offset())
     }
 
+    /// The log of a partition has gone back to this message: gives up everything that was taken of it.
+    pub(super) fn begin_again(&mut self, entry: &Entry) {
+        self.forget_waiting(&entry.partition);
+        let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
+        tracing::warn!(partition = %entry.partition, offset = entry.offset, position = account.watermark.position(),
+            "offsets have gone back: the log was truncated or made again; reading goes on at the lower offset");
+        self.ahead = self.ahead.saturating_sub(usize::from(std::mem::take(&mut account.ahead)));
+        account.history = account.history.saturating_add(1);
+        account.watermark = Watermark::at(entry.offset);
+        (account.marked, account.outstanding) = (None, 0);
+        self.has_marks = true;
+    }
+
     pub(super) fn forget_waiting(&mut self, partition: &Partition) {
         let Self { released, delayed, waiting, .. } = self;
         let mut stays = |held: &Held| {
@@ -113,10 +129,7 @@ impl Books {
         if self.closed {
             return Err(gone());
         }
-        match self.accounts.under(held.epoch) {
-            Some(_) => Ok(()),
-            None => Err(revoked(held)),
-        }
+        self.account(held).map_or_else(|| Err(revoked(held)), |_| Ok(()))
     }
 
     /// Ends the delivery of the message. Fails if it cannot be settled any more.
@@ -131,7 +144,7 @@ impl Books {
     pub(super) fn pass(&mut self, held: &Held, options: &LogOptions) -> Result<(), Error> {
         let closed = self.closed;
         self.outstanding = self.outstanding.saturating_sub(1);
-        let Some(account) = self.accounts.under(held.epoch) else {
+        let Some(account) = self.account(held) else {
             return Err(if closed { gone() } else { revoked(held) });
         };
         account.outstanding = account.outstanding.saturating_sub(1);
@@ -139,10 +152,10 @@ impl Books {
             return Err(gone());
         }
         account.watermark.settle(held.entry.offset);
-        self.has_marks |= account.watermark.offset() > account.marked;
-        if account.moved(options.max_lead) == Some(false) {
-            self.ahead = self.ahead.saturating_sub(1);
-        }
+        let has_mark = account.marked != Some(account.watermark.offset());
+        let caught_up = account.moved(options.max_lead) == Some(false);
+        self.has_marks |= has_mark;
+        self.ahead = self.ahead.saturating_sub(usize::from(caught_up));
         Ok(())
     }
 
@@ -213,9 +226,9 @@ impl Books {
         }
     }
 
-    /// The account under which the message was taken, if it still exists.
+    /// The account under which the message was taken, if it still exists and has not gone back since.
     pub(super) fn account(&mut self, held: &Held) -> Option<&mut Account> {
-        self.accounts.under(held.epoch)
+        self.accounts.under(held.epoch).filter(|account| account.history == held.history)
     }
 }
 

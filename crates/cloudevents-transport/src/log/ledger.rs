@@ -26,8 +26,8 @@ use tokio::{
 ///
 /// **Marks** are offsets that can be committed: everything before them is settled. The owner of the
 /// connection takes them with [`marks`](Self::marks), at an interval or when it is
-/// [notified](Self::notifying), whether or not the program receives messages meanwhile. Marks only grow, so
-/// only the last one matters.
+/// [notified](Self::notifying), whether or not the program receives messages meanwhile. Only the last one
+/// matters. Marks of a partition grow, unless its [offsets go back](Self::take).
 ///
 /// **Bounds**: messages that wait to be delivered again or are on their way to the dead-letter sink are
 /// bounded by count and by bytes ([`LogOptions::waiting`]). No partition is received further ahead of its
@@ -209,8 +209,12 @@ impl Ledger {
         Some(offset)
     }
 
-    /// Takes a message. Returns `None` if its partition is not assigned (any more), or if the message was
-    /// taken before.
+    /// Takes a message. Returns `None` if its partition is not assigned (any more).
+    ///
+    /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message
+    /// is another one than that which had this offset before. So the watermark begins again there, and settling messages taken before is an
+    /// error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the new position, because the
+    /// committed one no longer exists.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let mut books = self.books();
         let Record { entry, epoch } = record;
@@ -218,17 +222,27 @@ impl Ledger {
             Some(epoch) => books.accounts.under(epoch)?,
             None => books.accounts.of_mut(&entry.partition)?,
         };
-        if account.leaving || !account.watermark.take(entry.offset) {
+        if account.leaving {
             return None;
         }
-        let epoch = account.epoch;
+        let (epoch, goes_back) = (account.epoch, entry.offset < account.watermark.position());
+        if goes_back {
+            books.begin_again(&entry);
+        }
+        let account = books.accounts.under(epoch)?;
+        account.watermark.take(entry.offset);
+        let history = account.history;
         account.outstanding = account.outstanding.saturating_add(1);
         let ahead = account.moved(self.0.options.max_lead);
         books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
         books.outstanding = books.outstanding.saturating_add(1);
-        drop(books);
+        if goes_back {
+            self.0.notify(books);
+        } else {
+            drop(books);
+        }
         let size = entry.received.size();
-        Some(self.deliver(Held { entry, epoch, attempt: 1, size, releases: 0 }))
+        Some(self.deliver(Held { entry, epoch, history, attempt: 1, size, releases: 0 }))
     }
 
     /// Returns the next message to deliver again now.
@@ -267,8 +281,8 @@ impl Ledger {
         let mut moved = Vec::new();
         for account in books.accounts.iter_mut() {
             let offset = account.watermark.offset();
-            if offset > account.marked {
-                account.marked = offset;
+            if account.marked != Some(offset) {
+                account.marked = Some(offset);
                 moved.push(Mark { partition: account.partition.clone(), epoch: account.epoch, offset });
             }
         }
@@ -481,21 +495,51 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_new_of_what_is_assigned_is_taken() {
+    async fn only_messages_of_the_current_assignment_are_taken() {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
         let partition = Partition::new("t", 0);
         let record = |offset| Record::new(partition.clone(), offset, garbage());
         assert!(ledger.take(record(5)).is_none()); // not assigned
+        let before = ledger.assign(partition.clone(), 0);
         let epoch = ledger.assign(partition.clone(), 5);
-        assert!(ledger.take(record(4)).is_none()); // before the assigned offset
-        let five = ledger.take(record(5)).unwrap();
-        assert!(ledger.take(record(5)).is_none()); // held
+        assert!(ledger.take(record(5).under(before)).is_none());
+        let five = ledger.take(record(5).under(epoch)).unwrap();
         five.token.settle(Settlement::Accept).await.unwrap();
-        assert!(ledger.take(record(5)).is_none()); // settled
         let marks = ledger.marks();
         assert_eq!((ledger.outstanding(), marks.len()), (0, 1));
         assert_eq!((&marks[0].partition, marks[0].epoch, marks[0].offset), (&partition, epoch, 6));
         assert!(ledger.marks().is_empty());
+    }
+
+    /// A log that was truncated, or whose topic was made again, has other messages at the same offsets.
+    #[tokio::test]
+    async fn offsets_that_go_back_are_taken_and_what_was_taken_before_is_revoked() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let partition = Partition::new("t", 0);
+        let epoch = ledger.assign(partition.clone(), 995);
+        let take = |offset| ledger.take(Record::new(partition.clone(), offset, garbage()).under(epoch));
+        let settle = |incoming: Option<Incoming>, how| incoming.unwrap().token.settle(how);
+        settle(take(995), Settlement::Accept).await.unwrap();
+        let [held, released, retried] = [996, 997, 998].map(take);
+        settle(released, Settlement::Release).await.unwrap();
+        settle(retried, Settlement::Retry { after: Duration::ZERO }).await.unwrap();
+        assert_eq!(ledger.marks().pop().unwrap().offset, 996);
+        assert_eq!((ledger.outstanding(), ledger.position(&partition)), (1, Some(999)));
+
+        let first = take(990);
+        assert_eq!((ledger.watermark(&partition), ledger.position(&partition)), (Some(990), Some(991)));
+        assert_eq!(ledger.marks().pop().unwrap().offset, 990, "the committed offset no longer exists");
+        assert!(ledger.redeliver().is_none() && ledger.due().is_none());
+        let late = settle(held, Settlement::Accept).await.unwrap_err();
+        assert_eq!((late.kind(), ledger.outstanding()), (ErrorKind::Revoked, 1));
+        settle(first, Settlement::Accept).await.unwrap();
+        for offset in 991..1000 {
+            settle(take(offset), Settlement::Accept).await.unwrap();
+        }
+        let mark = ledger.marks().pop().unwrap();
+        assert_eq!((mark.epoch, mark.offset, ledger.outstanding()), (epoch, 1000, 0));
+        assert_eq!(ledger.leave(std::slice::from_ref(&partition), Duration::ZERO), 0);
+        assert_eq!(ledger.revoke(&partition), Some(1000));
     }
 
     #[tokio::test]
