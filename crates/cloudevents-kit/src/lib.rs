@@ -9,8 +9,6 @@ pub mod messages;
 pub mod payloads;
 pub mod prelude;
 #[cfg(feature = "transport")]
-mod refusals;
-#[cfg(feature = "transport")]
 mod transports;
 
 pub use cloudevents_core::{
@@ -23,8 +21,6 @@ pub use formats::{decoding, formats};
 
 #[cfg(feature = "transport")]
 pub use cloudevents_transport::{Bridge, Delivery, Receiver, Sender, Transports};
-#[cfg(feature = "transport")]
-pub use refusals::refuses_message;
 #[cfg(feature = "transport")]
 pub use transports::{
     connect_receiver, connect_receiver_with, connect_sender, connect_sender_with, transports,

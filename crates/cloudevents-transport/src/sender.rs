@@ -286,6 +286,37 @@ impl Sender {
         self.transmit.connectivity()
     }
 
+    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
+    /// messages may. Then a [`Bridge`](crate::Bridge) makes it a dead letter; all other messages it tries again.
+    ///
+    /// | protocol | refusals of a message |
+    /// |---|---|
+    /// | HTTP | the statuses 400, 409, 413, 415, 422 and 431 |
+    /// | AMQP 1.0 | rejected, except with conditions about the address, rights or resources; modified as undeliverable here |
+    /// | Kafka | a record that is too large or invalid |
+    /// | RabbitMQ | none |
+    /// | MQTT 5 | the reason codes 0x95 (too large) and 0x99 (payload format invalid) |
+    /// | any | what the format or protocol cannot express, and what is too large |
+    ///
+    /// What else a peer refuses is about the address, the rights or the state of the peer.
+    pub fn refuses_message(&self, error: &Error) -> bool {
+        let by_any = || {
+            let about_the_peer = matches!(
+                error.kind(),
+                ErrorKind::Closed
+                    | ErrorKind::Disconnected
+                    | ErrorKind::InvalidUrl
+                    | ErrorKind::Refused
+                    | ErrorKind::Revoked
+                    | ErrorKind::Timeout
+                    | ErrorKind::Transport
+                    | ErrorKind::Unreachable
+            );
+            !about_the_peer && !error.is_temporary()
+        };
+        self.transmit.refuses_message(error).unwrap_or_else(by_any)
+    }
+
     /// The numbers of messages sent through this sender and its clones.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.state.counters.snapshot();

@@ -57,6 +57,14 @@ pub trait Transmit: Send + Sync + 'static {
         Connectivity::connectionless()
     }
 
+    /// Whether an error of [`enqueue`](Self::enqueue) or of an outcome is a refusal of this very message: no later
+    /// attempt can succeed, and other messages may. `None` leaves it to
+    /// [`Sender::refuses_message`](crate::Sender::refuses_message), which knows no protocols.
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        let _ = error;
+        None
+    }
+
     /// Waits for every pending outcome, then closes. If the future is dropped, the outcomes still resolve.
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -78,6 +86,7 @@ pub(crate) trait DynTransmit: Send + Sync {
     fn try_enqueue(&self, outgoing: Outgoing) -> Tried;
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>>;
     fn connectivity(&self) -> Connectivity;
+    fn refuses_message(&self, error: &Error) -> Option<bool>;
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
@@ -96,6 +105,10 @@ impl<T: Transmit> DynTransmit for T {
 
     fn connectivity(&self) -> Connectivity {
         Transmit::connectivity(self)
+    }
+
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        Transmit::refuses_message(self, error)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

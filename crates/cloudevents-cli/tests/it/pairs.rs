@@ -127,9 +127,7 @@ async fn one_pair(from: End, to: End) {
         sent.push((Message::from(&binary), binary));
         sent.push((Message::structured(&structured, &Json::new()).unwrap().0, structured));
     }
-    let mut policy = BridgePolicy::default();
-    policy.refuses_message = kit::refuses_message;
-    let bridge = Bridge::new(from.receiver, to.sender, policy).unwrap();
+    let bridge = Bridge::new(from.receiver, to.sender, BridgePolicy::default()).unwrap();
     let (status, stop) = (bridge.status(), bridge.stopper());
     let bridge = tokio::spawn(async move { bridge.run().await });
 

@@ -248,6 +248,10 @@ impl Transmit for HttpSender {
         })
     }
 
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        super::refusal::refuses_message(error)
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
         self.in_flight.idle().await;

@@ -16,6 +16,7 @@ mod extractors;
 mod losses;
 mod pairs;
 mod problem;
+mod refusing;
 mod requests;
 mod roundtrip;
 mod samples;

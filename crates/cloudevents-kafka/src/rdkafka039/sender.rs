@@ -259,6 +259,10 @@ impl Transmit for KafkaSender {
         self.producer.connectivity()
     }
 
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        super::config::refuses_message(error)
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.producer.close().await;
         Ok(())

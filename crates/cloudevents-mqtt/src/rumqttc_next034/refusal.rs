@@ -39,7 +39,7 @@ impl MqttRefusal {
 /// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: its payload is not of the
 /// form that its properties state (0x99), or it is too large (0x95). Other reason codes are about the topic, the rights or the state of the
 /// broker. `None` if the error is not a refusal with a reason code. For
-/// [`BridgePolicy::refuses_message`](cloudevents_transport::bridge::BridgePolicy::refuses_message).
+/// [`Sender::refuses_message`](cloudevents_transport::Sender::refuses_message).
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

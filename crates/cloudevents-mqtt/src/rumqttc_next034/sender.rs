@@ -396,6 +396,10 @@ impl Transmit for MqttSender {
         self.links.connectivity()
     }
 
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        super::refusal::refuses_message(error)
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.closed.store(true, Ordering::Release);
         let runtime = runtime()?;

@@ -65,7 +65,7 @@ impl RabbitRefusal {
 
 /// Whether the broker refused the message because of the message itself: `Some(false)` for every refusal of the broker. It returns a message
 /// that no queue gets, and declines one because of the state of a queue; both affect other messages, too. `None` for other errors. For
-/// [`BridgePolicy::refuses_message`](cloudevents_transport::bridge::BridgePolicy::refuses_message).
+/// [`Sender::refuses_message`](cloudevents_transport::Sender::refuses_message).
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

@@ -24,7 +24,7 @@ mod template;
 
 pub use fate::{BridgeMetrics, Fate};
 pub use policy::{
-    ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap, refuses_message,
+    ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
 };
 pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
@@ -179,6 +179,14 @@ impl Passage {
         &self.shaper.policy
     }
 
+    /// Whether the target refused the message itself.
+    fn refuses_message(&self, error: &Error) -> bool {
+        match self.policy().refuses_message {
+            Some(decides) => decides(error),
+            None => self.sender.refuses_message(error),
+        }
+    }
+
     /// Makes one attempt.
     async fn pass(&self, delivery: &Delivery) -> Done {
         let redrive = self.policy().redrive.as_ref();
@@ -208,7 +216,7 @@ impl Passage {
         };
         match sent {
             Ok(()) => Done::Confirmed,
-            Err(error) if (self.policy().refuses_message)(&error) => {
+            Err(error) if self.refuses_message(&error) => {
                 Box::pin(self.refused(delivery, error)).await
             }
             Err(error) => Done::Failed(error),
@@ -236,7 +244,7 @@ impl Passage {
         for (index, outgoing) in all.into_iter().enumerate() {
             if let Err(error) = self.send(outgoing).await {
                 let error = error.with_index(index);
-                if !(self.policy().refuses_message)(&error) {
+                if !self.refuses_message(&error) {
                     return Err(error);
                 }
                 result = result.and(Err(error));

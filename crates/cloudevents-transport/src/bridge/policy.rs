@@ -60,9 +60,9 @@ pub struct BridgePolicy {
     pub hops: u8,
     /// Where refused messages are stored. Default: the dead-letter place of the receiver, by rejecting them.
     pub dead_letters: Option<Sender>,
-    /// Decides whether an error is a refusal of the message itself: no later attempt at it can succeed, but other
-    /// messages may. Default: [`refuses_message`].
-    pub refuses_message: fn(&Error) -> bool,
+    /// Decides whether an error of the target is a refusal of the message itself: no later attempt at it can succeed,
+    /// but other messages may. `None`, the default: [`Sender::refuses_message`] decides.
+    pub refuses_message: Option<fn(&Error) -> bool>,
     /// Settings for taking dead letters back.
     pub redrive: Option<Redrive>,
     /// Called with the result of each message, for logs. It must not block.
@@ -92,7 +92,7 @@ impl Default for BridgePolicy {
             rate: None,
             hops: 8,
             dead_letters: None,
-            refuses_message,
+            refuses_message: None,
             redrive: None,
             observer: None,
         }
@@ -133,24 +133,6 @@ impl fmt::Debug for BridgePolicy {
             .field("redrive", &self.redrive)
             .finish_non_exhaustive()
     }
-}
-
-/// The default of [`BridgePolicy::refuses_message`]: a permanent refusal by the peer, a message that is too
-/// large, and values that the format or protocol of the target cannot express. Errors of the connection and
-/// [temporary](Error::is_temporary) errors are not refusals.
-///
-/// It knows no protocols, and treats a status such as 404 as a refusal. The facade crate has a function with the
-/// rules of each protocol.
-pub fn refuses_message(error: &Error) -> bool {
-    let about_the_target = matches!(
-        error.kind(),
-        ErrorKind::Disconnected
-            | ErrorKind::Timeout
-            | ErrorKind::Unreachable
-            | ErrorKind::Transport
-            | ErrorKind::Closed
-    );
-    !about_the_target && !error.is_temporary()
 }
 
 /// In which mode and format a bridge sends events.

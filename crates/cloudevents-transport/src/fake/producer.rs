@@ -97,6 +97,11 @@ impl Transmit for Producer {
         self.reporter.connectivity()
     }
 
+    /// It refuses nothing but messages.
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        (error.kind() == ErrorKind::Refused).then(|| !error.is_temporary())
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.in_flight.idle().await;
         Ok(())

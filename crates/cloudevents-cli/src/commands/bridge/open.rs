@@ -64,7 +64,6 @@ pub(super) async fn open(
 
 fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
     let mut policy = BridgePolicy::default();
-    policy.refuses_message = kit::refuses_message;
     policy.limit = config.limit.map_or(policy.limit, Into::into);
     policy.parked = config.parked.map_or(policy.parked, Into::into);
     policy.order = config.order.0.clone();

@@ -412,6 +412,11 @@ impl Transmit for Target {
         Ok(outcome)
     }
 
+    /// Poison.
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        (error.kind() == ErrorKind::Refused).then(|| !error.is_temporary())
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.0.alive(self.1).await;
         Ok(())
