@@ -23,9 +23,7 @@ mod status;
 mod template;
 
 pub use fate::{BridgeMetrics, Fate};
-pub use policy::{
-    ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap,
-};
+pub use policy::{ALWAYS_FORWARDED, BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Wrap};
 pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
 pub use template::Template;
@@ -216,9 +214,7 @@ impl Passage {
         };
         match sent {
             Ok(()) => Done::Confirmed,
-            Err(error) if self.refuses_message(&error) => {
-                Box::pin(self.refused(delivery, error)).await
-            }
+            Err(error) if self.refuses_message(&error) => Box::pin(self.refused(delivery, error)).await,
             Err(error) => Done::Failed(error),
         }
     }

@@ -8,8 +8,8 @@ pub(super) struct Account {
     pub(super) partition: Partition,
     /// The assignment under which messages were taken.
     pub(super) epoch: Epoch,
-    /// How often its offsets have gone back.
-    pub(super) history: u32,
+    /// For each time that its offsets have gone back: what was taken before is void from this offset on.
+    pub(super) cuts: Vec<u64>,
     pub(super) watermark: Watermark,
     /// The offset of the last mark, as long as it is known to exist.
     pub(super) marked: Option<u64>,
@@ -22,6 +22,20 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// Whether a message that was taken after this number of cuts is still a message of the log.
+    pub(super) fn has(&self, offset: u64, cuts: usize) -> bool {
+        self.cuts.get(cuts).is_none_or(|cut| offset < *cut)
+    }
+
+    /// Records that the log has gone back to this offset. So many messages that wait were forgotten.
+    pub(super) fn cut(&mut self, offset: u64, waiting: usize) {
+        self.cuts.push(offset);
+        self.cuts.iter_mut().for_each(|cut| *cut = (*cut).min(offset));
+        let delivered = self.watermark.cut(offset).saturating_sub(waiting);
+        self.outstanding = self.outstanding.saturating_sub(delivered);
+        (self.marked, self.ahead) = (None, false);
+    }
+
     /// Records that the watermark or the position has moved. If `ahead` has changed, returns its new value.
     pub(super) fn moved(&mut self, max_lead: u64) -> Option<bool> {
         let ahead = self.watermark.lead() >= max_lead.max(1);
@@ -41,7 +55,7 @@ impl Accounts {
         let account = Account {
             partition,
             epoch,
-            history: 0,
+            cuts: Vec::new(),
             watermark,
             marked: Some(offset),
             outstanding: 0,

@@ -5,7 +5,6 @@ use super::{
     dead_letter::LogOptions,
     ledger::Epoch,
     record::Entry,
-    watermark::Watermark,
 };
 use crate::{Bounds, Partition, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
@@ -44,7 +43,7 @@ pub(super) struct Held {
     pub(super) entry: Entry,
     pub(super) epoch: Epoch,
     /// How often the offsets of its partition had gone back when it was taken.
-    pub(super) history: u32,
+    pub(super) cuts: usize,
     pub(super) attempt: u32,
     pub(super) size: usize,
     /// How often it was released.
@@ -94,34 +93,36 @@ impl Books {
     pub(super) fn forget(&mut self, partition: &Partition) -> Option<u64> {
         let account = self.accounts.close(partition)?;
         self.ahead = self.ahead.saturating_sub(usize::from(account.ahead));
-        self.forget_waiting(partition);
+        self.forget_waiting(partition, 0);
         Some(account.watermark.offset())
     }
 
-    /// The log of a partition has gone back to this message: gives up everything that was taken of it.
-    pub(super) fn begin_again(&mut self, entry: &Entry) {
-        self.forget_waiting(&entry.partition);
+    /// The log of a partition has gone back to this message: gives up what was taken at this offset and behind it.
+    pub(super) fn go_back(&mut self, entry: &Entry) {
+        let waiting = self.forget_waiting(&entry.partition, entry.offset);
         let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
         tracing::warn!(partition = %entry.partition, offset = entry.offset, position = account.watermark.position(),
             "offsets have gone back: the log was truncated or made again; reading goes on at the lower offset");
-        self.ahead = self.ahead.saturating_sub(usize::from(std::mem::take(&mut account.ahead)));
-        account.history = account.history.saturating_add(1);
-        account.watermark = Watermark::at(entry.offset);
-        (account.marked, account.outstanding) = (None, 0);
+        self.ahead = self.ahead.saturating_sub(usize::from(account.ahead));
+        account.cut(entry.offset, waiting);
         self.has_marks = true;
     }
 
-    pub(super) fn forget_waiting(&mut self, partition: &Partition) {
+    /// Removes the messages of a partition from this offset on that wait to be delivered again. Returns their number.
+    pub(super) fn forget_waiting(&mut self, partition: &Partition, from: u64) -> usize {
         let Self { released, delayed, waiting, .. } = self;
+        let mut removed = 0_usize;
         let mut stays = |held: &Held| {
-            let stays = held.entry.partition != *partition;
+            let stays = held.entry.partition != *partition || held.entry.offset < from;
             if !stays {
                 waiting.remove(held);
+                removed = removed.saturating_add(1);
             }
             stays
         };
         released.retain(|_, held| stays(held));
         delayed.retain(|_, held| stays(held));
+        removed
     }
 
     /// Whether a message can still be settled.
@@ -228,7 +229,7 @@ impl Books {
 
     /// The account under which the message was taken, if it still exists and has not gone back since.
     pub(super) fn account(&mut self, held: &Held) -> Option<&mut Account> {
-        self.accounts.under(held.epoch).filter(|account| account.history == held.history)
+        self.accounts.under(held.epoch).filter(|account| account.has(held.entry.offset, held.cuts))
     }
 }
 

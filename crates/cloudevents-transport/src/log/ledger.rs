@@ -180,7 +180,7 @@ impl Ledger {
     pub fn leave(&self, partitions: &[Partition], limit: Duration) -> usize {
         let mut books = self.books();
         for partition in partitions {
-            books.forget_waiting(partition);
+            books.forget_waiting(partition, 0);
             if let Some(account) = books.accounts.of_mut(partition) {
                 account.leaving = true;
             }
@@ -212,9 +212,9 @@ impl Ledger {
     /// Takes a message. Returns `None` if its partition is not assigned (any more).
     ///
     /// An offset that is not behind the last one means that the log has gone back: it was truncated, or made again. The message
-    /// is another one than that which had this offset before. So the watermark begins again there, and settling messages taken before is an
-    /// error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the new position, because the
-    /// committed one no longer exists.
+    /// is another one than that which had this offset before. So it is taken, and settling what was taken before at this offset and
+    /// behind it is an error of kind [`Revoked`](ErrorKind::Revoked). A [mark](Self::marks) names the watermark again, because
+    /// the committed offset may not exist any more.
     pub fn take(&self, record: Record) -> Option<Incoming> {
         let mut books = self.books();
         let Record { entry, epoch } = record;
@@ -227,11 +227,11 @@ impl Ledger {
         }
         let (epoch, goes_back) = (account.epoch, entry.offset < account.watermark.position());
         if goes_back {
-            books.begin_again(&entry);
+            books.go_back(&entry);
         }
         let account = books.accounts.under(epoch)?;
         account.watermark.take(entry.offset);
-        let history = account.history;
+        let cuts = account.cuts.len();
         account.outstanding = account.outstanding.saturating_add(1);
         let ahead = account.moved(self.0.options.max_lead);
         books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
@@ -242,7 +242,7 @@ impl Ledger {
             drop(books);
         }
         let size = entry.received.size();
-        Some(self.deliver(Held { entry, epoch, history, attempt: 1, size, releases: 0 }))
+        Some(self.deliver(Held { entry, epoch, cuts, attempt: 1, size, releases: 0 }))
     }
 
     /// Returns the next message to deliver again now.
@@ -494,6 +494,11 @@ mod tests {
         Received::new(Err(Error::new(ErrorKind::InvalidDocument)), Raw::default())
     }
 
+    fn garbage_at(offset: u64) -> Received {
+        let error = Error::new(ErrorKind::InvalidDocument);
+        Received::new(Err(error), Raw { offset: Some(offset), ..Raw::default() })
+    }
+
     #[tokio::test]
     async fn only_messages_of_the_current_assignment_are_taken() {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
@@ -517,22 +522,37 @@ mod tests {
         let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
         let partition = Partition::new("t", 0);
         let epoch = ledger.assign(partition.clone(), 995);
-        let take = |offset| ledger.take(Record::new(partition.clone(), offset, garbage()).under(epoch));
+        let take =
+            |offset| ledger.take(Record::new(partition.clone(), offset, garbage_at(offset)).under(epoch));
         let settle = |incoming: Option<Incoming>, how| incoming.unwrap().token.settle(how);
         settle(take(995), Settlement::Accept).await.unwrap();
-        let [held, released, retried] = [996, 997, 998].map(take);
-        settle(released, Settlement::Release).await.unwrap();
+        let [kept, waiting, held, released, retried] = [996, 997, 998, 999, 1000].map(take);
+        for again in [waiting, released] {
+            settle(again, Settlement::Release).await.unwrap();
+        }
         settle(retried, Settlement::Retry { after: Duration::ZERO }).await.unwrap();
         assert_eq!(ledger.marks().pop().unwrap().offset, 996);
-        assert_eq!((ledger.outstanding(), ledger.position(&partition)), (1, Some(999)));
+        assert_eq!((ledger.outstanding(), ledger.position(&partition)), (2, Some(1001)));
 
-        let first = take(990);
-        assert_eq!((ledger.watermark(&partition), ledger.position(&partition)), (Some(990), Some(991)));
-        assert_eq!(ledger.marks().pop().unwrap().offset, 990, "the committed offset no longer exists");
+        // What is still there stays: 996 is delivered, and 997 waits.
+        let first = take(998);
+        assert_eq!((ledger.watermark(&partition), ledger.position(&partition)), (Some(996), Some(999)));
+        assert_eq!(ledger.marks().pop().unwrap().offset, 996, "the committed offset is named again");
+        let again = ledger.redeliver();
+        assert_eq!(again.as_ref().and_then(|again| again.received.offset()), Some(997));
         assert!(ledger.redeliver().is_none() && ledger.due().is_none());
         let late = settle(held, Settlement::Accept).await.unwrap_err();
-        assert_eq!((late.kind(), ledger.outstanding()), (ErrorKind::Revoked, 1));
-        settle(first, Settlement::Accept).await.unwrap();
+        assert_eq!((late.kind(), ledger.outstanding()), (ErrorKind::Revoked, 3));
+        assert_eq!(ledger.books().accounts.of(&partition).unwrap().outstanding, 3);
+        for still in [kept, first] {
+            settle(still, Settlement::Accept).await.unwrap();
+        }
+        assert_eq!(ledger.marks().pop().unwrap().offset, 997);
+        // Back once more, behind everything that was taken.
+        let lowest = take(990);
+        assert_eq!(settle(again, Settlement::Accept).await.unwrap_err().kind(), ErrorKind::Revoked);
+        assert_eq!((ledger.watermark(&partition), ledger.outstanding()), (Some(990), 1));
+        settle(lowest, Settlement::Accept).await.unwrap();
         for offset in 991..1000 {
             settle(take(offset), Settlement::Accept).await.unwrap();
         }

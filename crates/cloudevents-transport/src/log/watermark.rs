@@ -60,6 +60,15 @@ impl Watermark {
         true
     }
 
+    /// Records that the log has gone back: the next message has this offset. Forgets the unsettled messages at this offset
+    /// and behind it, and returns their number.
+    pub fn cut(&mut self, offset: u64) -> usize {
+        let first = self.first.take_if(|first| *first >= offset);
+        let others = self.others.split_off(&offset);
+        self.next = offset;
+        others.len().saturating_add(usize::from(first.is_some()))
+    }
+
     /// The offset that can be committed: that of the first unsettled message.
     pub fn offset(&self) -> u64 {
         self.first.unwrap_or(self.next)
