@@ -1,11 +1,11 @@
 //! Avro's schema resolution on bytes: converts a datum of the writer's schema to one of the reader's.
 //!
-//! The library resolves values and visits everything below a union twice, so its time doubles with every nested union. Here, the
-//! variant of a union is selected by the types alone, and every byte is read once.
+//! The library resolves values, which have no names, so it confuses types of a union, and visits everything below a union twice, so its
+//! time doubles with every nested union. Here, the variant of a union is selected by the types alone, and every byte is read once.
 
 use super::{
     invalid,
-    shape::{Field, Node, Shape},
+    shape::{Field, NameFit, Node, Shape},
     walk::{Walk, check_big_decimal, deeper},
 };
 use crate::datum::{write_bytes, write_long};
@@ -39,18 +39,15 @@ impl<'a> Resolver<'a> {
         let deeper = deeper(depth)?;
         let (writer, reader): (&'a Shape, &'a Shape) = (self.walk.shape, self.reader);
         let (Some(written), Some(read)) = (writer.node(from), reader.node(to)) else {
-            return Err(invalid("the schema is not whole"));
+            return Err(incomplete());
         };
         match (written, read) {
             (Node::Union(variants), _) => {
                 let variant = self.walk.datum.branch_of(variants)?;
-                return self.put(variant, to, out, deeper);
+                let own = variants.iter().position(|node| *node == variant);
+                return self.put_variant(variant, own, to, out, deeper);
             }
-            (_, Node::Union(variants)) => {
-                let best = best(reader, written, variants).ok_or_else(|| mismatch(written, read))?;
-                write_long(best.0 as i64, out);
-                return self.put(from, best.1, out, deeper);
-            }
+            (_, Node::Union(_)) => return self.put_variant(from, None, to, out, deeper),
             (Node::Null, Node::Null) => {}
             (Node::Boolean, Node::Boolean) => out.push(self.walk.datum.boolean()?.into()),
             (Node::Int, Node::Int | Node::Long) => write_long(self.walk.int()?.into(), out),
@@ -74,14 +71,14 @@ impl<'a> Resolver<'a> {
                 write_bytes(bytes, out);
             }
             (Node::Fixed { size, names }, Node::Fixed { size: other, names: others })
-                if size == other && others.read(names) =>
+                if size == other && others.fit(names).is_some() =>
             {
                 out.extend(self.walk.datum.take(*size)?);
             }
             (
                 Node::Enum { symbols, names, .. },
                 Node::Enum { symbols: others, names: other_names, default },
-            ) if other_names.read(names) => {
+            ) if other_names.fit(names).is_some() => {
                 let symbol = self.walk.symbol(symbols)?;
                 let index = others.iter().position(|other| other == symbol).or(*default);
                 let index =
@@ -101,6 +98,25 @@ impl<'a> Resolver<'a> {
             _ => return Err(mismatch(written, read)),
         }
         Ok(())
+    }
+
+    /// Puts what may be a variant of the writer's union, at the index `own`, and is read as one of the reader's.
+    fn put_variant(
+        &mut self,
+        from: usize,
+        own: Option<usize>,
+        to: usize,
+        out: &mut Vec<u8>,
+        depth: u32,
+    ) -> Result<(), Error> {
+        let (Some(written), Some(read)) = (self.walk.shape.node(from), self.reader.node(to)) else {
+            return Err(incomplete());
+        };
+        let Node::Union(variants) = read else { return self.put(from, to, out, depth) };
+        let (index, node) =
+            best(self.reader, written, own, variants).ok_or_else(|| mismatch(written, read))?;
+        write_long(index as i64, out);
+        self.put(from, node, out, depth)
     }
 
     /// An `int` or a `long`.
@@ -140,9 +156,8 @@ impl<'a> Resolver<'a> {
     ) -> Result<(), Error> {
         let mut found: Vec<Option<Vec<u8>>> = vec![None; others.len()];
         for field in fields {
-            let named = others.iter().position(|other| other.name == field.name);
-            let at = named.or_else(|| others.iter().position(|other| other.aliases.contains(&field.name)));
-            match at.and_then(|at| Some((others.get(at)?, found.get_mut(at)?))) {
+            match reader_of(field, fields, others).and_then(|at| Some((others.get(at)?, found.get_mut(at)?)))
+            {
                 Some((other, slot @ None)) => {
                     let mut bytes = Vec::new();
                     self.put(field.node, other.node, &mut bytes, depth)?;
@@ -175,40 +190,69 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The index and the node of the variant for the written type: one of the same type, else one it can be promoted to.
-fn best(reader: &Shape, written: &Node, variants: &[usize]) -> Option<(usize, usize)> {
-    let fit = |fits: fn(&Node, &Node) -> bool| {
-        variants
-            .iter()
-            .enumerate()
-            .find(|(_, variant)| reader.node(**variant).is_some_and(|read| fits(written, read)))
-            .map(|(index, variant)| (index, *variant))
-    };
-    fit(is_same).or_else(|| fit(is_promoted))
+/// The index of the reader's field for a field: the one of its name, else one with an alias for it and with no field of its own name.
+fn reader_of(field: &Field, fields: &[Field], others: &[Field]) -> Option<usize> {
+    others.iter().position(|other| other.name == field.name).or_else(|| {
+        others.iter().position(|other| {
+            other.aliases.contains(&field.name) && !fields.iter().any(|field| field.name == other.name)
+        })
+    })
 }
 
-fn is_same(written: &Node, read: &Node) -> bool {
+/// The index and the node of the variant for the written type: the one that fits best. Of variants with the same type, the one at the
+/// writer's own index is preferred, so that a union read as itself stays as it is; else the first.
+fn best(reader: &Shape, written: &Node, own: Option<usize>, variants: &[usize]) -> Option<(usize, usize)> {
+    let fits = variants.iter().enumerate().filter_map(|(index, node)| {
+        let fit = fit(written, reader.node(*node)?)?;
+        let elsewhere = fit == Fit::Promoted || own != Some(index);
+        Some((fit, elsewhere, index, *node))
+    });
+    fits.min().map(|(.., index, node)| (index, node))
+}
+
+/// How well a type fits, from the best to the worst.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Same(NameFit),
+    /// The type is wider, or a record of another name.
+    Promoted,
+}
+
+fn fit(written: &Node, read: &Node) -> Option<Fit> {
+    use std::mem::discriminant;
     match (written, read) {
-        (Node::Fixed { names, size }, Node::Fixed { names: others, size: other }) => {
-            size == other && others.read(names)
+        (Node::Fixed { names, size }, Node::Fixed { names: others, size: other }) if size == other => {
+            others.fit(names).map(Fit::Same)
         }
-        (Node::Enum { names, .. }, Node::Enum { names: others, .. })
-        | (Node::Record { names, .. }, Node::Record { names: others, .. }) => others.read(names),
-        _ => std::mem::discriminant(written) == std::mem::discriminant(read),
+        (Node::Enum { names, .. }, Node::Enum { names: others, .. }) => others.fit(names).map(Fit::Same),
+        // As in Java, if the full names differ, fields decide first, and names matter little.
+        (Node::Record { names, fields }, Node::Record { names: other_names, fields: others }) => {
+            match other_names.fit(names) {
+                Some(fit @ (NameFit::Full | NameFit::Alias)) => Some(Fit::Same(fit)),
+                fit => has_all(fields, others).then_some(fit.map_or(Fit::Promoted, Fit::Same)),
+            }
+        }
+        (Node::Fixed { .. } | Node::Enum { .. } | Node::Record { .. }, _) => None,
+        (Node::Int, Node::Long | Node::Float | Node::Double)
+        | (Node::Long, Node::Float | Node::Double)
+        | (Node::Float, Node::Double)
+        | (Node::String, Node::Bytes { .. })
+        | (Node::Bytes { .. }, Node::String) => Some(Fit::Promoted),
+        _ => (discriminant(written) == discriminant(read)).then_some(Fit::Same(NameFit::Full)),
     }
 }
 
-fn is_promoted(written: &Node, read: &Node) -> bool {
-    matches!(
-        (written, read),
-        (Node::Int, Node::Long | Node::Float | Node::Double)
-            | (Node::Long, Node::Float | Node::Double)
-            | (Node::Float, Node::Double)
-            | (Node::String, Node::Bytes { .. })
-            | (Node::Bytes { .. }, Node::String)
-            // As in Java, the names of records do not matter if nothing else matches.
-            | (Node::Record { .. }, Node::Record { .. })
-    )
+/// Whether each of the reader's fields was written or has a default.
+fn has_all(fields: &[Field], others: &[Field]) -> bool {
+    others.iter().all(|other| {
+        other.default.is_some()
+            || fields.iter().any(|field| other.name == field.name || other.aliases.contains(&field.name))
+    })
+}
+
+#[cold]
+fn incomplete() -> Error {
+    invalid("the schema is not whole")
 }
 
 #[cold]

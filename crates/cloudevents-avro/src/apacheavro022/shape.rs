@@ -1,10 +1,10 @@
 //! A schema with its names resolved, as far as bytes and schema resolution are concerned.
 
 use super::{default::default_bytes, invalid};
-use apache_avro::schema::{Alias, InnerDecimalSchema, Name, Schema, UuidSchema};
+use apache_avro::schema::{InnerDecimalSchema, Name, Schema, UuidSchema};
 use cloudevents_core::Error;
 use serde_json::Value as Json;
-use std::{collections::HashMap, sync::OnceLock};
+use std::{collections::HashMap, iter, sync::OnceLock};
 
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -46,9 +46,20 @@ pub(super) enum Node {
     Same(usize),
 }
 
-/// The name of a type and its aliases, without namespaces, as schema resolution compares them.
+/// The full name of a type and those of its aliases.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<String>);
+pub(super) struct Names {
+    name: String,
+    aliases: Vec<String>,
+}
+
+/// How the name of a type fits, from the best to the worst. Types may change their namespace (Avro 1.12, "Schema Resolution").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameFit {
+    Full,
+    Alias,
+    Unqualified,
+}
 
 #[derive(Debug)]
 pub(super) struct Field {
@@ -126,16 +137,28 @@ impl Node {
 }
 
 impl Names {
-    fn of(schema: &Schema) -> Self {
-        let name = schema.name().map(|name| name.name().to_owned());
-        let aliases = schema.aliases().into_iter().flatten().map(Alias::name).map(str::to_owned);
-        Self(name.into_iter().chain(aliases).collect())
+    fn of(schema: &Schema, name: Option<&Name>) -> Self {
+        let namespace = name.and_then(Name::namespace);
+        let aliases = schema.aliases().into_iter().flatten().map(|alias| alias.fullname(namespace));
+        Self { name: name.map(Name::to_string).unwrap_or_default(), aliases: aliases.collect() }
     }
 
-    /// Whether a type written under the names `written` can be read under these. Only the reader's aliases count.
-    pub(super) fn read(&self, written: &Self) -> bool {
-        written.0.first().is_some_and(|name| self.0.contains(name))
+    /// How well these names of the reader's schema fit a type written under others. Only the reader's aliases count.
+    pub(super) fn fit(&self, written: &Self) -> Option<NameFit> {
+        if self.name == written.name {
+            Some(NameFit::Full)
+        } else if self.aliases.contains(&written.name) {
+            Some(NameFit::Alias)
+        } else {
+            let mut names = iter::once(&self.name).chain(&self.aliases);
+            names.any(|name| unqualified(name) == unqualified(&written.name)).then_some(NameFit::Unqualified)
+        }
     }
+}
+
+/// The name without its namespace.
+fn unqualified(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, name)| name)
 }
 
 #[derive(Default)]
@@ -153,7 +176,8 @@ impl Builder {
         if let (Some(name), false) = (&name, matches!(schema, Schema::Ref { .. })) {
             self.names.insert(name.clone(), at);
         }
-        let fixed = |size| Node::Fixed { names: Names::of(schema), size };
+        let names = || Names::of(schema, name.as_ref());
+        let fixed = |size| Node::Fixed { names: names(), size };
         let node = match schema {
             Schema::Null => Node::Null,
             Schema::Boolean => Node::Boolean,
@@ -179,7 +203,7 @@ impl Builder {
                 fixed(inner.size)
             }
             Schema::Enum(inner) => Node::Enum {
-                names: Names::of(schema),
+                names: names(),
                 symbols: inner.symbols.clone(),
                 default: inner.symbols.iter().position(|symbol| Some(symbol) == inner.default.as_ref()),
             },
@@ -197,7 +221,7 @@ impl Builder {
                     default: field.default.clone(),
                     written: OnceLock::new(),
                 });
-                Node::Record { fields: fields.collect(), names: Names::of(schema) }
+                Node::Record { fields: fields.collect(), names: names() }
             }
             Schema::Ref { name } => {
                 self.open.push((at, name.fully_qualified_name(namespace).into_owned()));

@@ -7,5 +7,7 @@ mod apacheavro022;
 mod bad_input;
 mod memory;
 mod oracle;
+#[cfg(feature = "apacheavro022")]
+mod resolution;
 mod roundtrip;
 mod vectors;
