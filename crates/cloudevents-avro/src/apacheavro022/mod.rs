@@ -54,7 +54,8 @@ impl AvroBuilderExt for EventBuilder {
 pub trait AvroEventExt {
     /// Returns the payload, one datum written with this schema, as a value of type `T`.
     ///
-    /// The datum is checked before the library reads it. Use [`CheckedSchema`] for schemas that refer to others, for schema resolution,
+    /// The datum is checked before the library reads it. Records are read as structs with serde's derive, not as maps or
+    /// `serde_json::Value`. Use [`CheckedSchema`] for schemas that refer to others, for schema resolution,
     /// or to read many payloads.
     ///
     /// Errors are of kind [`UnexpectedContentType`](ErrorKind::UnexpectedContentType) when the content type is not Avro

@@ -13,6 +13,9 @@ use serde::{Serialize, de::DeserializeOwned};
 ///
 /// Creating one parses the schema once; keep it and reuse it.
 ///
+/// The library reads and writes records as structs with serde's derive. It does not read records as maps or as `serde_json::Value`: their
+/// keys are text, and the library has names of fields as identifiers only. Types without records may be read as either.
+///
 /// ```
 /// use cloudevents_avro::CheckedSchema;
 /// use cloudevents_core::ErrorKind;
@@ -75,8 +78,10 @@ impl CheckedSchema {
     }
 
     /// Returns the value of one datum written with this schema, resolved to the reader's schema by Avro's rules of [schema
-    /// resolution][rules]: fields missing in the writer's schema get their defaults, numbers are widened. Records may have another name,
-    /// as in Java; enumerations and fixeds may not.
+    /// resolution][rules]: fields missing in the writer's schema get their defaults, numbers are widened.
+    ///
+    /// Of the variants of a union, the one with the full name is read, else one with the full name as alias, else one with the name in
+    /// another namespace. Records may have another name, as in Java; enumerations and fixeds only another namespace.
     ///
     /// Errors are those of [`read`](Self::read), [`InvalidData`](cloudevents_core::ErrorKind::InvalidData) when the datum cannot be
     /// resolved, and [`TooLarge`](cloudevents_core::ErrorKind::TooLarge) when there would be more than 16 MiB of defaults.
@@ -139,13 +144,18 @@ fn value<T: DeserializeOwned>(
     datum: &[u8],
 ) -> Result<T, Error> {
     let mut rest = datum;
-    let value = reader
-        .and_then(|reader| reader.read_deser(&mut rest))
-        .map_err(|error| invalid(format!("the payload is not the Avro asked for: {error}")))?;
+    let value = reader.and_then(|reader| reader.read_deser(&mut rest)).map_err(not_read)?;
     match rest.len() {
         0 => Ok(value),
         left => Err(invalid(format!("the type asked for leaves {left} bytes of the datum"))),
     }
+}
+
+#[cold]
+fn not_read(error: apache_avro::Error) -> Error {
+    invalid(format!("the payload is not the requested type: {error}")).with_help(
+        "read records as structs with serde's derive; maps and `serde_json::Value` do not fit records",
+    )
 }
 
 #[cold]

@@ -354,6 +354,25 @@ fn a_reader_has_a_schema_of_its_own() {
 }
 
 #[test]
+fn a_record_read_as_a_map_is_refused_with_help() {
+    let record = CheckedSchema::parse(
+        r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}"#,
+        [],
+    )
+    .unwrap();
+    for error in [
+        record.read::<serde_json::Value>(b"\x02").unwrap_err(),
+        record.read::<BTreeMap<String, i32>>(b"\x02").unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.help().unwrap().contains("structs"), "{error}");
+    }
+    let map = CheckedSchema::parse(r#"{"type": "map", "values": ["null", "int"]}"#, []).unwrap();
+    let value: serde_json::Value = map.read(b"\x02\x02a\x02\x02\0").unwrap();
+    assert_eq!(value, serde_json::json!({"a": 1}));
+}
+
+#[test]
 fn the_length_in_a_big_decimal_is_not_trusted() {
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Price {

@@ -16,11 +16,12 @@ use std::{borrow::Cow, sync::Arc};
 /// Encodes and decodes serde types as Avro, framed with the id of an Avro schema.
 ///
 /// The name of the Rust type must be that of the record, enumeration or fixed; serde's `rename` sets it.
+/// Records are structs with serde's derive: maps and `serde_json::Value` do not fit them.
 ///
 /// A payload is read with the schema it was written with, which its id identifies. Without a reader schema,
 /// the fields of the Rust type are looked up in that schema by name. With one, Avro's schema resolution
-/// applies: fields that the writer did not know get their defaults, and numbers are widened. Records may
-/// have another name, as in Java; enumerations and fixeds may not.
+/// applies, as [`CheckedSchema::read_as`] describes it: fields that the writer did not know get their
+/// defaults, and numbers are widened.
 ///
 /// The codec writes `application/avro`. It reads that, `avro/binary`, `application/vnd.apache.avro`,
 /// `application/vnd.confluent.avro`, and subtypes that end in `+avro` or `.avro+binary`.
