@@ -1,9 +1,10 @@
 //! Over the bridge and back.
 
 use crate::{generate, seen::Seen};
-use cloudevents::{AttributesReader, Data as Theirs};
+use cloudevents::{AttributesReader, Data as Theirs, EventBuilder};
 use cloudevents_core::{Data, ErrorKind, Event, JsonText, Losses, SpecVersion};
 use cloudevents_sdk_bridge::{from_sdk, from_sdk_owned, to_sdk, to_sdk_lossy};
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 #[test]
@@ -127,6 +128,24 @@ fn theirs_come_back() {
         crossed += 1;
     }
     assert!(crossed > 1000, "only {crossed} events crossed");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// Doubles of every magnitude, and amounts of money as programs add them up, to the last digit.
+    #[test]
+    fn numbers_of_theirs_come_back(
+        bits in any::<u64>(), unit in 0.0..1.0f64, cents in prop::collection::vec(0..100_000_u32, 1..20)
+    ) {
+        let amount: f64 = cents.iter().map(|cents| f64::from(*cents) / 100.0).sum();
+        for number in [f64::from_bits(bits), unit, amount].into_iter().filter(|number| number.is_finite()) {
+            let theirs = cloudevents::EventBuilderV10::new().id("1").source("/s").ty("t")
+                .data("application/json", serde_json::json!({"number": number})).build().unwrap();
+            let back = to_sdk(&from_sdk(&theirs).unwrap()).unwrap();
+            prop_assert_eq!(back, theirs);
+        }
+    }
 }
 
 #[test]

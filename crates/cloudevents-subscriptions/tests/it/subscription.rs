@@ -2,6 +2,7 @@
 
 use cloudevents_core::Event;
 use cloudevents_subscriptions::{Subscription, SubscriptionRequest};
+use proptest::prelude::*;
 
 const FULL: &str = r#"{
     "id": "ignored", "source": "https://example.com/orders", "types": ["a", "b"], "config": {"interval": 5},
@@ -46,6 +47,22 @@ fn events_are_selected_by_source_types_and_filters() {
     )
     .unwrap();
     assert!(all.matches(&Event::builder().id("1").source("/s").ty("t").build().unwrap()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn numbers_of_settings_keep_their_last_digit(
+        unit in 0.0..1.0f64, bits in any::<u64>().prop_filter("finite", |bits| f64::from_bits(*bits).is_finite())
+    ) {
+        for number in [unit, f64::from_bits(bits)] {
+            let document = format!(r#"{{"sink": "https://example.com/", "protocol": "HTTP", "config": {{"n": {number:e}}}}}"#);
+            let request = SubscriptionRequest::parse(document).unwrap();
+            let shown = Subscription::new("7", request).to_json();
+            prop_assert_eq!(shown["config"]["n"].as_f64(), Some(number));
+        }
+    }
 }
 
 #[test]
