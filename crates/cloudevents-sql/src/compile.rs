@@ -8,30 +8,59 @@ use crate::syntax::{BinaryOperator, Node, Syntax};
 use crate::{Options, Value};
 
 pub(crate) fn compile(node: &Node, names: &Names, options: &Options) -> Step {
-    let below = |node: &Node| Box::new(compile(node, names, options));
-    let kind = match &node.kind {
-        Syntax::Literal(value) => Plan::Constant(value.clone()),
-        Syntax::Attribute(name) => Plan::Attribute(names.slot(name)),
-        Syntax::Exists(name) => Plan::Exists(names.slot(name)),
-        Syntax::Not(operand) => Plan::Not(below(operand)),
-        Syntax::Negate(operand) => Plan::Negate(below(operand)),
-        Syntax::Like { operand, pattern, negated } => Plan::Like(below(operand), pattern.clone(), *negated),
-        Syntax::In { operand, set, negated } => {
-            Plan::In(below(operand), set.iter().map(|node| compile(node, names, options)).collect(), *negated)
-        }
-        Syntax::Binary { operator, left, right } => {
-            binary(*operator, Box::new([compile(left, names, options), compile(right, names, options)]))
-        }
-        Syntax::Call { name, arguments } => {
-            let steps = arguments.iter().map(|node| compile(node, names, options)).collect();
-            match options.functions.resolve(name, arguments.len()) {
-                Some(Resolved::Builtin(function)) => Plan::Builtin(function, steps),
-                Some(Resolved::Custom(function)) => Plan::Custom(function, steps),
-                None => Plan::Missing(name.clone(), arguments.len()),
+    Compiler { names, options }.step(node)
+}
+
+struct Compiler<'a> {
+    names: &'a Names,
+    options: &'a Options,
+}
+
+// One small function for each shape of children: every level of nesting is a few calls, and their frames are small so.
+impl Compiler<'_> {
+    fn step(&self, node: &Node) -> Step {
+        fold(Step { kind: self.plan(&node.kind), span: node.span }, self.options)
+    }
+
+    fn plan(&self, syntax: &Syntax) -> Plan {
+        match syntax {
+            Syntax::Literal(value) => Plan::Constant(value.clone()),
+            Syntax::Attribute(name) => Plan::Attribute(self.names.slot(name)),
+            Syntax::Exists(name) => Plan::Exists(self.names.slot(name)),
+            Syntax::Not(operand) => Plan::Not(self.one(operand)),
+            Syntax::Negate(operand) => Plan::Negate(self.one(operand)),
+            Syntax::Like { operand, pattern, negated } => {
+                Plan::Like(self.one(operand), pattern.clone(), *negated)
             }
+            Syntax::In { operand, set, negated } => Plan::In(self.one(operand), self.list(set), *negated),
+            Syntax::Binary { operator, left, right } => binary(*operator, self.two(left, right)),
+            Syntax::Call { name, arguments } => self.call(name, arguments),
         }
-    };
-    fold(Step { kind, span: node.span }, options)
+    }
+
+    fn one(&self, node: &Node) -> Box<Step> {
+        Box::new(self.step(node))
+    }
+
+    fn two(&self, left: &Node, right: &Node) -> Box<[Step; 2]> {
+        Box::new([self.step(left), self.step(right)])
+    }
+
+    fn list(&self, nodes: &[Node]) -> Box<[Step]> {
+        let mut steps = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            steps.push(self.step(node));
+        }
+        steps.into()
+    }
+
+    fn call(&self, name: &str, arguments: &[Node]) -> Plan {
+        match self.options.functions.resolve(name, arguments.len()) {
+            Some(Resolved::Builtin(function)) => Plan::Builtin(function, self.list(arguments)),
+            Some(Resolved::Custom(function)) => Plan::Custom(function, self.list(arguments)),
+            None => Plan::Missing(name.into(), arguments.len()),
+        }
+    }
 }
 
 fn binary(operator: BinaryOperator, operands: Box<[Step; 2]>) -> Plan {
@@ -45,11 +74,15 @@ fn binary(operator: BinaryOperator, operands: Box<[Step; 2]>) -> Plan {
     }
 }
 
+/// The product of the lengths of a text and a pattern that are compared while an expression is parsed. Parsing takes time that grows with
+/// the length of the expression, and only with that.
+const MOST_LIKE: usize = 1 << 12;
+
 fn fold(step: Step, options: &Options) -> Step {
     if !is_foldable(&step.kind) {
         return step;
     }
-    let mut cx = Context { attributes: &Nothing, errors: Some(Vec::new()), text: options.limits.text };
+    let mut cx = Context::with_errors(&Nothing, options.limits.text);
     let value = evaluate::value(&step, &mut cx).map(Value::into_owned).map_err(Value::into_owned);
     let kind = match value {
         Ok(value) => Plan::Constant(value),
@@ -66,7 +99,13 @@ fn is_foldable(plan: &Plan) -> bool {
             false
         }
         Plan::Missing(..) => true,
-        Plan::Not(operand) | Plan::Negate(operand) | Plan::Like(operand, ..) => operand.is_constant(),
+        Plan::Not(operand) | Plan::Negate(operand) => operand.is_constant(),
+        Plan::Like(operand, pattern, _) => match &operand.kind {
+            Plan::Constant(Value::String(text)) => {
+                text.len().saturating_mul(pattern.as_str().len()) <= MOST_LIKE
+            }
+            _ => operand.is_constant(),
+        },
         Plan::Logic(operator, operands) => {
             let [left, right] = &**operands;
             left.is_constant() && (right.is_constant() || decides(*operator, left))
@@ -81,7 +120,7 @@ fn is_foldable(plan: &Plan) -> bool {
 
 /// Whether the right operand is never evaluated.
 fn decides(operator: BinaryOperator, left: &Step) -> bool {
-    let mut cx = Context { attributes: &Nothing, errors: None, text: 0 };
+    let mut cx = Context::new(&Nothing, 0);
     match (operator, evaluate::boolean(left, &mut cx)) {
         (BinaryOperator::And | BinaryOperator::Or, None) => true,
         (BinaryOperator::And, Some(left)) => !left,

@@ -5,9 +5,11 @@
 //! where AND, OR and IN stop early.
 
 use crate::functions::Builtin;
-use crate::lookup::Attributes;
+use crate::lookup::{Attributes, Slot};
 use crate::plan::{Plan, Step};
-use crate::{BinaryOperator, ErrorKind, EvaluationError, Span, Type, Value, math, strings};
+use crate::{
+    BinaryOperator, ErrorKind, EvaluationError, Function, Pattern, Span, Type, Value, math, strings,
+};
 use std::borrow::Cow;
 
 /// The result of evaluating an expression: always a value, and the errors that occurred (CESQL 3.3).
@@ -44,13 +46,30 @@ impl Evaluation<'_> {
     }
 }
 
+/// The steps that the patterns of LIKE may take in one evaluation: some hundredths of a second.
+const STEPS: usize = 1 << 24;
+
 /// What steps are evaluated with.
 pub(crate) struct Context<'e, A> {
-    pub(crate) attributes: &'e A,
+    attributes: &'e A,
     /// `None` when the first error decides and no caller reads it.
     pub(crate) errors: Option<Vec<EvaluationError>>,
     /// Bytes that a text may have.
-    pub(crate) text: usize,
+    text: usize,
+    /// The steps that patterns may still take.
+    steps: usize,
+}
+
+impl<'e, A> Context<'e, A> {
+    /// For whether an expression is true.
+    pub(crate) fn new(attributes: &'e A, text: usize) -> Self {
+        Self { attributes, errors: None, text, steps: STEPS }
+    }
+
+    /// For its value and all errors.
+    pub(crate) fn with_errors(attributes: &'e A, text: usize) -> Self {
+        Self { errors: Some(Vec::new()), ..Self::new(attributes, text) }
+    }
 }
 
 impl<A> Context<'_, A> {
@@ -75,45 +94,66 @@ pub(crate) fn value<'e, A: Attributes>(
             }
             Err(value.borrowed())
         }
-        Plan::Attribute(slot) => match cx.attributes.get(slot) {
-            Some(value) => Ok(value.into()),
-            None => {
-                let message = || format!("the event has no attribute `{}`", slot.name).into();
-                cx.raise(ErrorKind::MissingAttribute, step.span, message);
-                Err(Value::Boolean(false))
-            }
+        Plan::Attribute(slot) => attribute(slot, step, cx),
+        Plan::Negate(operand) => match integer(operand, cx) {
+            Some(number) => calculated(math::negate(number), step, cx),
+            None => Err(Value::Integer(0)),
         },
-        Plan::Negate(operand) => {
-            let number = integer(operand, cx).ok_or(Value::Integer(0))?;
-            calculated(math::negate(number), step, cx)
-        }
-        Plan::Math(operator, operands) => {
-            let (left, right) = integers(operands, cx).ok_or(Value::Integer(0))?;
-            calculated(math::calculate(*operator, left, right), step, cx)
-        }
+        Plan::Math(operator, operands) => match integers(operands, cx) {
+            Some((left, right)) => calculated(math::calculate(*operator, left, right), step, cx),
+            None => Err(Value::Integer(0)),
+        },
         Plan::Builtin(function, arguments) => call(*function, arguments, step, cx),
-        Plan::Custom(function, arguments) => {
-            let signature = &function.signature;
-            let zero = || signature.returns.zero();
-            let values: Vec<Option<Value<'_>>> = arguments
-                .iter()
-                .enumerate()
-                .map(|(index, argument)| typed(argument, signature.parameter(index)?, cx))
-                .collect();
-            let values: Vec<Value<'_>> = values.into_iter().collect::<Option<_>>().ok_or_else(zero)?;
-            function.call(&values).map_err(|error| {
-                let message = || format!("{}: {}", function.name, error.message).into();
-                cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
-                error.value.unwrap_or_else(zero)
-            })
-        }
+        Plan::Custom(function, arguments) => custom(function, arguments, step, cx),
         Plan::Missing(name, arguments) => {
-            let message = || format!("there is no function {name} of {}", counted(*arguments)).into();
-            cx.raise(ErrorKind::MissingFunction, step.span, message);
+            missing(name, *arguments, step, cx);
             Err(Value::Boolean(false))
         }
         _ => test(step, cx).map(Value::Boolean).ok_or(Value::Boolean(false)),
     }
+}
+
+#[inline]
+fn attribute<'e, A: Attributes>(
+    slot: &Slot,
+    step: &Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    if let Some(value) = cx.attributes.get(slot) {
+        return Ok(value.into());
+    }
+    let message = || format!("the event has no attribute `{}`", slot.name).into();
+    cx.raise(ErrorKind::MissingAttribute, step.span, message);
+    Err(Value::Boolean(false))
+}
+
+#[cold]
+fn missing<A>(name: &str, arguments: usize, step: &Step, cx: &mut Context<'_, A>) {
+    let message = || format!("there is no function {name} of {}", counted(arguments)).into();
+    cx.raise(ErrorKind::MissingFunction, step.span, message);
+}
+
+fn custom<'e, A: Attributes>(
+    function: &Function,
+    arguments: &'e [Step],
+    step: &'e Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    let signature = &function.signature;
+    let zero = || signature.returns.zero();
+    let mut values = Some(Vec::with_capacity(arguments.len()));
+    for (index, argument) in arguments.iter().enumerate() {
+        let value = signature.parameter(index).and_then(|ty| typed(argument, ty, cx));
+        values = values.zip(value).map(|(mut values, value)| {
+            values.push(value);
+            values
+        });
+    }
+    function.call(&values.ok_or_else(zero)?).map_err(|error| {
+        let message = || format!("{}: {}", function.name, error.message).into();
+        cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
+        error.value.unwrap_or_else(zero)
+    })
 }
 
 /// Whether the value of a step is the Boolean TRUE, without an error.
@@ -146,66 +186,103 @@ fn is_test(plan: &Plan) -> bool {
 }
 
 /// The steps whose values are Booleans. Where they fail, they are false.
+///
+/// One function for each: every level of nesting is a few calls, and their frames are small so.
 fn test<'e, A: Attributes>(step: &'e Step, cx: &mut Context<'e, A>) -> Option<bool> {
     match &step.kind {
         Plan::Exists(slot) => Some(cx.attributes.get(slot).is_some()),
         Plan::Not(operand) => boolean(operand, cx).map(|boolean| !boolean),
-        Plan::Logic(operator, operands) => {
-            let [left, right] = &**operands;
-            match (operator, boolean(left, cx)) {
-                (BinaryOperator::And, left @ (None | Some(false))) => left,
-                (BinaryOperator::Or, left @ (None | Some(true))) => left,
-                (BinaryOperator::Xor, left) => {
-                    let right = boolean(right, cx);
-                    left.zip(right).map(|(left, right)| left != right)
-                }
-                _ => boolean(right, cx),
-            }
-        }
-        Plan::Equal(operands, negated) => {
-            let [left, right] = &**operands;
-            if let (Some(text), Plan::Constant(Value::String(wanted))) = (plain(left, cx), &right.kind) {
-                return Some((text == *wanted) != *negated);
-            }
-            let (from, to) = (value(left, cx), value(right, cx));
-            let (from, to) = (from.ok()?, to.ok()?);
-            let from = cast(from, to.ty(), left.span, cx)?;
-            Some((from == to) != *negated)
-        }
+        Plan::Logic(operator, operands) => logic(*operator, operands, cx),
+        Plan::Equal(operands, negated) => equal(operands, cx).map(|equal| equal != *negated),
         Plan::Order(operator, operands) => {
-            let (left, right) = integers(operands, cx)?;
-            Some(match operator {
-                BinaryOperator::Less => left < right,
-                BinaryOperator::LessOrEqual => left <= right,
-                BinaryOperator::Greater => left > right,
-                _ => left >= right,
-            })
+            integers(operands, cx).map(|(left, right)| ordered(*operator, left, right))
         }
         Plan::Like(operand, pattern, negated) => {
-            if let Some(text) = plain(operand, cx) {
-                return Some(pattern.matches(text) != *negated);
-            }
-            text(operand, cx).map(|text| pattern.matches(&text) != *negated)
+            like(operand, pattern, step, cx).map(|like| like != *negated)
         }
-        Plan::In(operand, set, negated) => {
-            let wanted = value(operand, cx).ok()?;
-            for element in set {
-                if let (Value::String(wanted), Plan::Constant(Value::String(text))) = (&wanted, &element.kind)
-                {
-                    if wanted == text {
-                        return Some(!negated);
-                    }
-                    continue;
-                }
-                let found = value(element, cx).ok()?;
-                if cast(found, wanted.ty(), element.span, cx)? == wanted {
-                    return Some(!negated);
-                }
-            }
-            Some(*negated)
-        }
+        Plan::In(operand, set, negated) => contained(operand, set, cx).map(|contained| contained != *negated),
         _ => value(step, cx).ok()?.as_bool(),
     }
+}
+
+#[inline]
+fn logic<'e, A: Attributes>(
+    operator: BinaryOperator,
+    [left, right]: &'e [Step; 2],
+    cx: &mut Context<'e, A>,
+) -> Option<bool> {
+    match (operator, boolean(left, cx)) {
+        (BinaryOperator::And, left @ (None | Some(false))) => left,
+        (BinaryOperator::Or, left @ (None | Some(true))) => left,
+        (BinaryOperator::Xor, left) => {
+            let right = boolean(right, cx);
+            left.zip(right).map(|(left, right)| left != right)
+        }
+        _ => boolean(right, cx),
+    }
+}
+
+#[inline]
+fn equal<'e, A: Attributes>([left, right]: &'e [Step; 2], cx: &mut Context<'e, A>) -> Option<bool> {
+    if let (Some(text), Plan::Constant(Value::String(wanted))) = (plain(left, cx), &right.kind) {
+        return Some(text == *wanted);
+    }
+    let (from, to) = (value(left, cx), value(right, cx));
+    let (from, to) = (from.ok()?, to.ok()?);
+    Some(cast(from, to.ty(), left.span, cx)? == to)
+}
+
+fn ordered(operator: BinaryOperator, left: i32, right: i32) -> bool {
+    match operator {
+        BinaryOperator::Less => left < right,
+        BinaryOperator::LessOrEqual => left <= right,
+        BinaryOperator::Greater => left > right,
+        _ => left >= right,
+    }
+}
+
+#[inline]
+fn like<'e, A: Attributes>(
+    operand: &'e Step,
+    pattern: &Pattern,
+    step: &Step,
+    cx: &mut Context<'e, A>,
+) -> Option<bool> {
+    match plain(operand, cx) {
+        Some(text) => matched(text, pattern, step, cx),
+        None => text(operand, cx).and_then(|text| matched(&text, pattern, step, cx)),
+    }
+}
+
+#[inline]
+fn matched<A>(text: &str, pattern: &Pattern, step: &Step, cx: &mut Context<'_, A>) -> Option<bool> {
+    let permit = |steps| {
+        let left = cx.steps.checked_sub(steps);
+        cx.steps = left.unwrap_or(cx.steps);
+        left.is_some()
+    };
+    let matched = pattern.matches_within(text, permit);
+    if matched.is_none() {
+        cx.raise(ErrorKind::Generic, step.span, || "LIKE: the pattern and the text are too long".into());
+    }
+    matched
+}
+
+fn contained<'e, A: Attributes>(operand: &'e Step, set: &'e [Step], cx: &mut Context<'e, A>) -> Option<bool> {
+    let wanted = value(operand, cx).ok()?;
+    for element in set {
+        if let (Value::String(wanted), Plan::Constant(Value::String(text))) = (&wanted, &element.kind) {
+            if wanted == text {
+                return Some(true);
+            }
+            continue;
+        }
+        let found = value(element, cx).ok()?;
+        if cast(found, wanted.ty(), element.span, cx)? == wanted {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// The text of an attribute that is text and there: the short way for most of all filters, which moves no values.
@@ -223,58 +300,88 @@ fn call<'e, A: Attributes>(
     step: &'e Step,
     cx: &mut Context<'e, A>,
 ) -> Result<Value<'e>, Value<'e>> {
-    let failed = function.returns().zero();
-    let (first, second, third) = (arguments.first(), arguments.get(1), arguments.get(2));
     // The number of arguments was checked when the function was resolved.
-    let Some(first) = first else { return Ok(failed) };
+    let [first, others @ ..] = arguments else { return Ok(function.returns().zero()) };
     match function {
-        Builtin::Bool | Builtin::Int | Builtin::String => typed(first, function.returns(), cx).ok_or(failed),
-        Builtin::Length => text(first, cx).map(|text| Value::Integer(strings::length(&text))).ok_or(failed),
-        Builtin::Lower => text(first, cx).map(|text| strings::lower(text).into()).ok_or(failed),
-        Builtin::Upper => text(first, cx).map(|text| strings::upper(text).into()).ok_or(failed),
-        Builtin::Trim => text(first, cx).map(|text| strings::trim(text).into()).ok_or(failed),
-        Builtin::Concat => concatenated(&Cow::Borrowed(""), arguments, step, cx),
+        Builtin::Bool | Builtin::Int | Builtin::String => {
+            typed(first, function.returns(), cx).ok_or_else(|| function.returns().zero())
+        }
+        Builtin::Length | Builtin::Lower | Builtin::Upper | Builtin::Trim => of_text(function, first, cx),
+        Builtin::Concat => concatenated("", arguments, step, cx),
         Builtin::ConcatWs => {
             let separator = text(first, cx);
-            let joined = concatenated(
-                separator.as_ref().unwrap_or(&Cow::Borrowed("")),
-                arguments.get(1..).unwrap_or_default(),
-                step,
-                cx,
-            );
-            separator.ok_or(failed).and(joined)
+            let joined = concatenated(separator.as_deref().unwrap_or_default(), others, step, cx);
+            separator.ok_or(Value::from("")).and(joined)
         }
-        Builtin::Abs => {
-            let number = integer(first, cx).ok_or(failed)?;
-            number.checked_abs().map(Value::Integer).ok_or_else(|| {
-                cx.raise(ErrorKind::Math, step.span, || "ABS: the result does not fit in 32 bits".into());
-                Value::Integer(i32::MAX)
-            })
-        }
-        Builtin::Left | Builtin::Right => {
-            let (text, count) = (text(first, cx), second.and_then(|second| integer(second, cx)));
-            let (text, count) = text.zip(count).ok_or(failed)?;
-            let side = if function == Builtin::Left { strings::left } else { strings::right };
-            strings::cut(text, |text| side(text, count)).map(Value::from).map_err(|text| {
-                let message = || format!("{}: a negative number of characters", function.name()).into();
-                cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
-                text.into()
-            })
-        }
-        Builtin::Substring | Builtin::SubstringOf => {
-            let (text, position) = (text(first, cx), second.and_then(|second| integer(second, cx)));
-            let count = third.map(|third| integer(third, cx).ok_or(()));
-            let (text, position) = text.zip(position).ok_or(Value::from(""))?;
-            let count = count.transpose().map_err(|()| Value::from(""))?;
-            strings::cut(text, |text| strings::substring(text, position, count)).map(Value::from).map_err(
-                |_| {
-                    let message = || "SUBSTRING: a position outside of the text, or a negative length".into();
-                    cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
-                    failed
-                },
-            )
-        }
+        Builtin::Abs => absolute(first, step, cx),
+        Builtin::Left | Builtin::Right => side(function, arguments, step, cx),
+        Builtin::Substring | Builtin::SubstringOf => substring(arguments, step, cx),
     }
+}
+
+fn of_text<'e, A: Attributes>(
+    function: Builtin,
+    argument: &'e Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    let text = text(argument, cx).ok_or_else(|| function.returns().zero())?;
+    Ok(match function {
+        Builtin::Length => Value::Integer(strings::length(&text)),
+        Builtin::Lower => strings::lower(text).into(),
+        Builtin::Upper => strings::upper(text).into(),
+        _ => strings::trim(text).into(),
+    })
+}
+
+fn absolute<'e, A: Attributes>(
+    argument: &'e Step,
+    step: &Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    let number = integer(argument, cx).ok_or(Value::Integer(0))?;
+    number.checked_abs().map(Value::Integer).ok_or_else(|| {
+        cx.raise(ErrorKind::Math, step.span, || "ABS: the result does not fit in 32 bits".into());
+        Value::Integer(i32::MAX)
+    })
+}
+
+/// LEFT or RIGHT.
+fn side<'e, A: Attributes>(
+    function: Builtin,
+    arguments: &'e [Step],
+    step: &Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    let [whole, count] = arguments else { return Err(Value::from("")) };
+    let (whole, count) = (text(whole, cx), integer(count, cx));
+    let (Some(whole), Some(count)) = (whole, count) else { return Err(Value::from("")) };
+    let side = if function == Builtin::Left { strings::left } else { strings::right };
+    cut(whole, |text| side(text, count)).inspect_err(|_| {
+        let message = || format!("{}: a negative number of characters", function.name()).into();
+        cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
+    })
+}
+
+fn substring<'e, A: Attributes>(
+    arguments: &'e [Step],
+    step: &Step,
+    cx: &mut Context<'e, A>,
+) -> Result<Value<'e>, Value<'e>> {
+    let [whole, position, count @ ..] = arguments else { return Err(Value::from("")) };
+    let (whole, position) = (text(whole, cx), integer(position, cx));
+    let count = count.first().map(|count| integer(count, cx));
+    let (Some(whole), Some(position), None | Some(Some(_))) = (whole, position, count) else {
+        return Err(Value::from(""));
+    };
+    cut(whole, |text| strings::substring(text, position, count.flatten())).map_err(|_| {
+        let message = || "SUBSTRING: a position outside of the text, or a negative length".into();
+        cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
+        Value::from("")
+    })
+}
+
+fn cut<'e>(whole: Cow<'e, str>, part: impl Fn(&str) -> Option<&str>) -> Result<Value<'e>, Value<'e>> {
+    strings::cut(whole, part).map(Value::from).map_err(Value::from)
 }
 
 fn concatenated<'e, A: Attributes>(

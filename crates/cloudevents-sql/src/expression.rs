@@ -63,7 +63,7 @@ impl Expression {
     /// Evaluation stops at the first error. Only functions that return text, and casts from Integer to String, allocate.
     #[inline]
     pub fn matches(&self, event: &Event) -> bool {
-        let mut cx = Context { attributes: event, errors: None, text: self.0.text };
+        let mut cx = Context::new(event, self.0.text);
         evaluate::is_true(&self.0.step, &mut cx)
     }
 
@@ -76,7 +76,7 @@ impl Expression {
             return Ok(self.matches(event));
         }
         message.look_up(&self.0.names.possible, with, |found| {
-            let mut cx = Context { attributes: &found, errors: None, text: self.0.text };
+            let mut cx = Context::new(&found, self.0.text);
             evaluate::is_true(&self.0.step, &mut cx)
         })
     }
@@ -96,7 +96,8 @@ impl Expression {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn matches_found(&self, found: FoundAttributes<'_>) -> bool {
-        let mut cx = Context { attributes: &ByName(found), errors: None, text: self.0.text };
+        let found = ByName(found);
+        let mut cx = Context::new(&found, self.0.text);
         evaluate::is_true(&self.0.step, &mut cx)
     }
 
@@ -149,7 +150,7 @@ impl Expression {
     }
 
     fn evaluated<'e>(&'e self, attributes: &'e impl Attributes) -> Evaluation<'e> {
-        let mut cx = Context { attributes, errors: Some(Vec::new()), text: self.0.text };
+        let mut cx = Context::with_errors(attributes, self.0.text);
         let value = evaluate::value(&self.0.step, &mut cx).unwrap_or_else(|value| value);
         Evaluation { value, errors: cx.errors.unwrap_or_default() }
     }

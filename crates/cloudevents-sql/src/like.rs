@@ -53,20 +53,30 @@ impl Pattern {
     /// Whether the whole text matches. The number of steps is at most the product of the lengths of text and pattern. Allocates nothing.
     #[inline]
     pub fn matches(&self, text: &str) -> bool {
-        let Some(mut rest) = strip_start(&self.first, text) else { return false };
-        let Some(last) = &self.last else { return rest.is_empty() };
+        self.matches_within(text, |_| true) == Some(true)
+    }
+
+    /// Like [`matches`](Self::matches). Before each search for what stands between `%` and `%`, calls a function with the number of steps
+    /// that it may take; `None` if the function does not permit them.
+    #[inline]
+    pub(crate) fn matches_within(&self, text: &str, mut permit: impl FnMut(usize) -> bool) -> Option<bool> {
+        let Some(mut rest) = strip_start(&self.first, text) else { return Some(false) };
+        let Some(last) = &self.last else { return Some(rest.is_empty()) };
         match strip_end(last, rest) {
             Some(left) => rest = left,
-            None => return false,
+            None => return Some(false),
         }
         // The leftmost place of each segment leaves the most room for those behind it.
-        self.middle.iter().all(|segment| match find(segment, rest) {
-            Some(left) => {
-                rest = left;
-                true
+        for segment in &self.middle {
+            if !permit(steps(segment, rest)) {
+                return None;
             }
-            None => false,
-        })
+            match find(segment, rest) {
+                Some(left) => rest = left,
+                None => return Some(false),
+            }
+        }
+        Some(true)
     }
 
     /// What the pattern comes down to, where that is simple: what an index looks texts up by.
@@ -174,12 +184,31 @@ fn strip_end<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
     })
 }
 
+/// The most steps that [`find`] takes: with `_`, each place of the text is compared with the whole segment.
+fn steps(segment: &[Piece], text: &str) -> usize {
+    let length = |piece: &Piece| match piece {
+        Piece::Text(piece) => piece.len(),
+        Piece::Any(count) => *count,
+    };
+    match segment {
+        [Piece::Text(piece)] => text.len().saturating_add(piece.len()),
+        _ => segment.iter().map(length).fold(0, usize::saturating_add).saturating_mul(text.len()),
+    }
+}
+
 /// What is behind the leftmost place of the segment.
 fn find<'t>(segment: &[Piece], text: &'t str) -> Option<&'t str> {
+    if let [Piece::Text(piece)] = segment {
+        return text.split_once(&**piece).map(|(_, left)| left);
+    }
+    let first = match segment.first() {
+        Some(Piece::Text(piece)) => piece.chars().next(),
+        _ => None,
+    };
     let mut rest = text;
     loop {
-        if let Some(Piece::Text(piece)) = segment.first() {
-            rest = rest.get(rest.find(&**piece)?..)?;
+        if let Some(first) = first {
+            rest = rest.get(rest.find(first)?..)?;
         }
         if let Some(left) = strip_start(segment, rest) {
             return Some(left);

@@ -5,7 +5,7 @@ use cloudevents_core::{Event, FoundAttributes, ResolvedName, Value};
 /// The attributes that an expression looks at, each once, in alphabetical order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
-    /// Those that an event can have.
+    /// Those that an event can have, in the same order.
     pub(crate) possible: Vec<ResolvedName>,
     /// All of them.
     pub(crate) all: Vec<Box<str>>,
@@ -19,7 +19,7 @@ impl Names {
     }
 
     pub(crate) fn slot(&self, name: &str) -> Slot {
-        let position = self.possible.iter().position(|known| known.as_str() == name);
+        let position = self.possible.binary_search_by(|known| known.as_str().cmp(name)).ok();
         Slot {
             name: name.into(),
             resolved: position.and_then(|at| Some((at, self.possible.get(at)?.clone()))),

@@ -35,7 +35,8 @@ impl Options {
 }
 
 /// Upper bounds for expressions and for the text that functions return. An expression beyond `length` or `depth` does not parse. A
-/// function whose result is longer than `text` fails.
+/// function whose result is longer than `text` fails. The patterns of LIKE may take 2^24 steps in one evaluation, then LIKE fails: a step
+/// compares a character of the text with one of what stands between `%` and `%`.
 ///
 /// ```
 /// let limits = cloudevents_sql::Limits::default();
@@ -47,7 +48,7 @@ pub struct Limits {
     /// Bytes of the expression's text. Default: 64 KiB. More than 1 MiB counts as 1 MiB.
     pub length: usize,
     /// Levels of nesting: of parentheses, and of the syntax tree, where `a AND b AND c` has three. Default: 200. More than 250 counts as
-    /// 250, which fits on the stack of any thread.
+    /// 250, which needs less than 512 KiB of stack, unoptimised too.
     pub depth: usize,
     /// Bytes of a text that a function returns. Default: 1 MiB.
     pub text: usize,

@@ -17,10 +17,13 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Node, ParseError> {
     let mut parser = Parser { lexer, token, nesting: 0, depth: limits.depth.min(Limits::DEPTH) };
     let node = parser.expression(Level::Logic)?;
     match parser.token.kind {
-        Kind::End => Ok(node),
+        Kind::End => Ok(*node),
         _ => Err(parser.unexpected("an operator or the end")),
     }
 }
+
+/// Nodes are boxed as soon as they exist: every level of nesting is a few calls, and their frames are small so.
+type Parsed = Result<Box<Node>, ParseError>;
 
 struct Parser<'t> {
     lexer: Lexer<'t>,
@@ -44,7 +47,7 @@ pub(crate) fn is_function_name(word: &str) -> bool {
 
 impl<'t> Parser<'t> {
     /// Parses an expression of operators with at least this precedence.
-    fn expression(&mut self, level: Level) -> Result<Node, ParseError> {
+    fn expression(&mut self, level: Level) -> Parsed {
         self.nesting = self.nesting.saturating_add(1);
         if self.nesting > self.depth {
             return Err(self.too_deep(self.token.span));
@@ -63,43 +66,48 @@ impl<'t> Parser<'t> {
         Ok(left)
     }
 
-    fn prefix(&mut self) -> Result<Node, ParseError> {
+    fn prefix(&mut self) -> Parsed {
         let token = self.token;
         match token.kind {
-            Kind::Word(word) if word.eq_ignore_ascii_case("NOT") => {
-                self.advance()?;
-                let operand = self.expression(Level::Unary)?;
-                let span = token.span.to(operand.span);
-                self.node(Syntax::Not(operand.into()), span)
-            }
-            Kind::Word(word) if word.eq_ignore_ascii_case("EXISTS") => {
-                self.advance()?;
-                let (name, end) = self.name()?;
-                self.node(Syntax::Exists(name), token.span.to(end))
-            }
+            Kind::Word(word) if word.eq_ignore_ascii_case("NOT") => self.not(token.span),
+            Kind::Word(word) if word.eq_ignore_ascii_case("EXISTS") => self.exists(token.span),
             Kind::Word(word) if word.eq_ignore_ascii_case("TRUE") => self.literal(true),
             Kind::Word(word) if word.eq_ignore_ascii_case("FALSE") => self.literal(false),
             Kind::Word(word) if is_keyword(word) => Err(self.unexpected("an expression")),
             Kind::Word(word) if is_digits(word) => {
-                let number = self.integer(word, token.span, "")?;
-                self.literal(number)
+                self.integer(word, token.span, "").and_then(|number| self.literal(number))
             }
             Kind::Word(word) => self.word(word, token.span),
             Kind::Text(inside, quote) => self.literal(String::from(unescape(inside, quote))),
-            Kind::Symbol("(") => {
-                self.advance()?;
-                let mut node = self.expression(Level::Logic)?;
-                self.symbol(")", "`)`")?;
-                node.enclosed = true;
-                Ok(node)
-            }
+            Kind::Symbol("(") => self.enclosed(),
             Kind::Symbol(sign @ ("-" | "+")) => self.sign(sign, token.span),
             _ => Err(self.unexpected("an expression")),
         }
     }
 
+    fn not(&mut self, start: Span) -> Parsed {
+        self.advance()?;
+        let operand = self.expression(Level::Unary)?;
+        let span = start.to(operand.span);
+        self.node(Syntax::Not(operand), span)
+    }
+
+    fn exists(&mut self, start: Span) -> Parsed {
+        self.advance()?;
+        let (name, end) = self.name()?;
+        self.node(Syntax::Exists(name), start.to(end))
+    }
+
+    fn enclosed(&mut self) -> Parsed {
+        self.advance()?;
+        let mut node = self.expression(Level::Logic)?;
+        self.symbol(")", "`)`")?;
+        node.enclosed = true;
+        Ok(node)
+    }
+
     /// A sign: that of a number right behind it, or the operator.
-    fn sign(&mut self, sign: &'static str, start: Span) -> Result<Node, ParseError> {
+    fn sign(&mut self, sign: &'static str, start: Span) -> Parsed {
         let adjacent = self.lexer.at_digit();
         self.advance()?;
         if let Kind::Word(word) = self.token.kind
@@ -117,11 +125,11 @@ impl<'t> Parser<'t> {
         }
         let operand = self.expression(Level::Unary)?;
         let span = start.to(operand.span);
-        self.node(Syntax::Negate(operand.into()), span)
+        self.node(Syntax::Negate(operand), span)
     }
 
     /// An attribute or a call.
-    fn word(&mut self, word: &'t str, start: Span) -> Result<Node, ParseError> {
+    fn word(&mut self, word: &'t str, start: Span) -> Parsed {
         self.advance()?;
         if self.token.kind != Kind::Symbol("(") {
             return self.attribute(word, start).and_then(|name| self.node(Syntax::Attribute(name), start));
@@ -170,16 +178,16 @@ impl<'t> Parser<'t> {
         (binds >= level).then_some(infix)
     }
 
-    fn binary(&mut self, left: Node, operator: BinaryOperator) -> Result<Node, ParseError> {
+    fn binary(&mut self, left: Box<Node>, operator: BinaryOperator) -> Parsed {
         if operator == BinaryOperator::Equal && self.token.kind == Kind::Symbol("=") {
             return Err(self.unexpected("an expression").with_help("`is equal` is written with one ="));
         }
         let right = self.expression(operator.level().above())?;
         let span = left.span.to(right.span);
-        self.node(Syntax::Binary { operator, left: left.into(), right: right.into() }, span)
+        self.node(Syntax::Binary { operator, left, right }, span)
     }
 
-    fn negated(&mut self, left: Node) -> Result<Node, ParseError> {
+    fn negated(&mut self, left: Box<Node>) -> Parsed {
         let Kind::Word(word) = self.token.kind else { return Err(self.unexpected("LIKE or IN after NOT")) };
         if word.eq_ignore_ascii_case("LIKE") {
             self.advance()?;
@@ -192,7 +200,7 @@ impl<'t> Parser<'t> {
         Err(self.unexpected("LIKE or IN after NOT"))
     }
 
-    fn like(&mut self, left: Node, negated: bool) -> Result<Node, ParseError> {
+    fn like(&mut self, left: Box<Node>, negated: bool) -> Parsed {
         let end = self.token.span;
         let Kind::Text(inside, quote) = self.token.kind else {
             let error = self.unexpected("a string literal as the pattern of LIKE");
@@ -204,21 +212,21 @@ impl<'t> Parser<'t> {
         self.advance()?;
         let pattern = Pattern::new(&unescape(inside, quote));
         let span = left.span.to(end);
-        self.node(Syntax::Like { operand: left.into(), pattern, negated }, span)
+        self.node(Syntax::Like { operand: left, pattern, negated }, span)
     }
 
-    fn contained(&mut self, left: Node, negated: bool) -> Result<Node, ParseError> {
+    fn contained(&mut self, left: Box<Node>, negated: bool) -> Parsed {
         self.symbol("(", "`(` and the elements of the set")?;
         let mut set = Vec::new();
         self.elements(&mut set)?;
         let end = self.symbol(")", "`,` or `)`")?;
         let span = left.span.to(end);
-        self.node(Syntax::In { operand: left.into(), set, negated }, span)
+        self.node(Syntax::In { operand: left, set, negated }, span)
     }
 
     fn elements(&mut self, into: &mut Vec<Node>) -> Result<(), ParseError> {
         loop {
-            into.push(self.expression(Level::Logic)?);
+            into.push(*self.expression(Level::Logic)?);
             if self.token.kind != Kind::Symbol(",") {
                 return Ok(());
             }
@@ -257,14 +265,14 @@ impl<'t> Parser<'t> {
         })
     }
 
-    fn literal(&mut self, value: impl Into<Value<'static>>) -> Result<Node, ParseError> {
+    fn literal(&mut self, value: impl Into<Value<'static>>) -> Parsed {
         let span = self.token.span;
         self.advance()?;
         self.node(Syntax::Literal(value.into()), span)
     }
 
-    fn node(&self, kind: Syntax, span: Span) -> Result<Node, ParseError> {
-        let mut node = Node { kind, span, height: 1, enclosed: false };
+    fn node(&self, kind: Syntax, span: Span) -> Parsed {
+        let mut node = Box::new(Node { kind, span, height: 1, enclosed: false });
         let below = node.children().map(|child| child.height).max().unwrap_or(0);
         node.height = below.saturating_add(1);
         if node.height > self.depth { Err(self.too_deep(span)) } else { Ok(node) }

@@ -1,6 +1,6 @@
 //! Texts that are no expressions, and texts that are meant to do harm.
 
-use cloudevents_sql::{Expression, Limits, Options};
+use cloudevents_sql::{ErrorKind, Expression, Function, Limits, Options, Signature, Type, WarningKind};
 use proptest::prelude::*;
 
 proptest! {
@@ -99,23 +99,44 @@ fn nesting_is_limited() {
     assert!(Expression::parse(&chain(300)).unwrap_err().message().contains("nested deeper than 200 levels"));
 }
 
+/// The stack of a thread of macOS, and less than that of threads elsewhere; in unoptimised builds, frames are several times larger.
 #[test]
 fn the_deepest_tree_fits_on_the_stack_of_a_thread() {
     let mut options = Options::default();
     options.limits.depth = 250;
-    for text in [
+    let signature = Signature::new([Type::String], Type::String);
+    let same = Function::new("SAME", signature, |arguments| Ok(arguments[0].clone().into_owned()));
+    options.functions.define(same).unwrap();
+    let deepest = [
         format!("{}urgent", "NOT ".repeat(248)),
         format!("{}1{}", "(".repeat(248), ")".repeat(248)),
+        format!("{}hop", "- ".repeat(248)),
         vec!["urgent"; 249].join(" XOR "),
+        vec!["hop"; 249].join(" + "),
+        format!("{}urgent{}", "urgent XOR (".repeat(120), ")".repeat(120)),
         format!("{}subject{}", "CONCAT(".repeat(240), ")".repeat(240)),
+        format!("{}subject{}", "CONCAT_WS(id, ".repeat(240), ")".repeat(240)),
+        format!("{}subject{}", "SUBSTRING(".repeat(240), ", 1, hop)".repeat(240)),
+        format!("{}subject{}", "SAME(".repeat(240), ")".repeat(240)),
         format!("{}1{}", "1 IN (".repeat(240), ")".repeat(240)),
-    ] {
-        let expression = Expression::parse_with(&text, &options).unwrap();
-        let event = super::event();
-        expression.evaluate(&event);
-        expression.matches(&event);
-        assert_eq!(Expression::parse_with(&expression.to_string(), &options).unwrap(), expression);
-    }
+        format!("{}hop{}", "hop NOT IN (".repeat(240), ")".repeat(240)),
+        format!("{}subject{}", "(".repeat(120), " LIKE 'x')".repeat(120)),
+        format!("{}hop{}", "NOT -(hop = 1 XOR ".repeat(40), ")".repeat(40)),
+    ];
+    let deepest = deepest.map(|text| {
+        let options = options.clone();
+        let check = move || {
+            let expression = Expression::parse_with(&text, &options).unwrap();
+            let event = super::event();
+            expression.evaluate(&event);
+            expression.matches(&event);
+            assert_eq!(Expression::parse_with(&expression.to_string(), &options).unwrap(), expression);
+            assert_eq!(&expression.syntax().clone(), expression.syntax());
+            assert!(!format!("{:?}", expression.syntax()).is_empty());
+        };
+        std::thread::Builder::new().stack_size(512 << 10).spawn(check).unwrap()
+    });
+    deepest.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 #[test]
@@ -144,8 +165,66 @@ fn texts_that_functions_make_are_limited() {
 fn patterns_take_no_exponential_time() {
     let pattern = format!("'{}b'", "%a".repeat(500));
     let expression = Expression::parse(&format!("text LIKE {pattern}")).unwrap();
-    let event = super::event().into_builder().extension("text", "a".repeat(20_000).as_str()).build().unwrap();
     let start = std::time::Instant::now();
-    assert!(!expression.matches(&event));
+    assert!(!expression.matches(&with_text("a".repeat(20_000))));
     assert!(start.elapsed().as_secs() < 5);
+}
+
+fn with_text(text: String) -> cloudevents_core::Event {
+    super::event().into_builder().extension("text", text.as_str()).build().unwrap()
+}
+
+#[test]
+fn the_steps_of_patterns_are_limited() {
+    let pattern = |length: usize| format!("'%{}b%'", "a_".repeat(length / 2));
+    let evaluate = |expression: &str, text: usize| {
+        let expression = Expression::parse(expression).unwrap();
+        let event = with_text("a".repeat(text));
+        let evaluation = expression.evaluate(&event);
+        let errors: Vec<_> = evaluation.errors.iter().map(|error| error.kind()).collect();
+        assert_eq!(expression.matches(&event), evaluation.passes());
+        (evaluation.value.into_owned(), errors)
+    };
+    assert_eq!(evaluate(&format!("text NOT LIKE {}", pattern(100)), 30_000), (true.into(), vec![]));
+    assert_eq!(
+        evaluate(&format!("text NOT LIKE {}", pattern(30_000)), 30_000),
+        (false.into(), vec![ErrorKind::Generic])
+    );
+    // The limit is for all patterns of an expression.
+    let many = vec![format!("text LIKE {}", pattern(200)); 100].join(" OR ");
+    assert_eq!(evaluate(&many, 30_000), (false.into(), vec![ErrorKind::Generic]));
+    // Without `_`, a search is one pass.
+    let plain = format!("text NOT LIKE '%{}b%'", "a".repeat(30_000));
+    assert_eq!(evaluate(&plain, 30_000), (true.into(), vec![]));
+}
+
+/// Which would be evaluated while parsing otherwise, in a thread of a server that has other work to do.
+#[test]
+fn long_constants_are_not_matched_while_parsing() {
+    let constant = |text: &str| {
+        let expression = Expression::parse(text).unwrap();
+        expression.warnings().iter().any(|warning| warning.kind() == WarningKind::Constant)
+    };
+    assert!(constant("'abc' LIKE '%b%'"));
+    let (text, pattern) = ("a".repeat(30_000), "a_".repeat(15_000));
+    assert!(!constant(&format!("'{text}' LIKE '%{pattern}b%'")));
+}
+
+/// Of a hundred times as many attributes, a few hundred times the time; were it quadratic, 10,000 times.
+#[test]
+fn the_time_for_attributes_grows_with_their_number() {
+    let time = |count: usize| {
+        let text = (0..count).map(|at| format!("a{at}")).collect::<Vec<_>>().join(",");
+        let text = format!("id IN ({text})");
+        let mut options = Options::default();
+        options.limits.length = 1 << 20;
+        let parse = || {
+            let start = std::time::Instant::now();
+            Expression::parse_with(&text, &options).unwrap();
+            start.elapsed()
+        };
+        (0..5).map(|_| parse()).min().unwrap()
+    };
+    let (few, many) = (time(400), time(40_000));
+    assert!(many < few * 1500, "{few:?} {many:?}");
 }
