@@ -3,6 +3,7 @@
 use crate::{FilterOptions, Invalid, Protocol, Store, StoreError, Subscription, SubscriptionRequest, json};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,8 @@ use std::sync::Arc;
 
 /// Serves the API of the OpenAPI document: `/subscriptions` and `/subscriptions/{id}`, below which prefix the program chooses.
 ///
-/// Errors are JSON objects with `error`, and `path` where a property is at fault. Secrets are never given out.
+/// Errors are JSON objects with `error`, and `path` where a property is at fault; so are those for other paths, because the router has a
+/// fallback: nest it below a prefix. Secrets are never given out.
 ///
 /// ```no_run
 /// use cloudevents_subscriptions::{InMemory, axum08::Api};
@@ -66,6 +68,8 @@ impl<S: Store> Api<S> {
                     .delete(delete::<S>)
                     .options(|| allow("GET,PUT,DELETE,OPTIONS")),
             )
+            .fallback(|| async { Failure::NoSuchPath })
+            .method_not_allowed_fallback(|| async { Failure::NoSuchMethod })
             .layer(DefaultBodyLimit::max(limit))
             .with_state(Arc::new(self))
     }
@@ -74,15 +78,16 @@ impl<S: Store> Api<S> {
     fn read(
         &self,
         headers: &HeaderMap,
-        body: &[u8],
+        body: Result<Bytes, BytesRejection>,
     ) -> Result<(SubscriptionRequest, Option<Value>), Failure> {
+        let body = body.map_err(|rejection| Failure::Unread(rejection, self.limit))?;
         let content_type =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(Failure::invalid("", "the content type is not application/json"));
         }
-        let document = json::parse(body)?;
+        let document = json::parse(&body)?;
         let request = SubscriptionRequest::read(&document, &self.filters)?.value;
         if !self.protocols.contains(request.protocol()) {
             let names: Vec<_> = self.protocols.iter().map(Protocol::as_str).collect();
@@ -96,9 +101,9 @@ impl<S: Store> Api<S> {
 async fn create<S: Store>(
     State(api): State<Arc<Api<S>>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let (request, _) = api.read(&headers, &body)?;
+    let (request, _) = api.read(&headers, body)?;
     let created = api.store.create(request).await?;
     let mut response = (StatusCode::CREATED, answer(&created)).into_response();
     // Relative to the collection, so that it holds below any prefix (RFC 3986 section 5.2, from `.../subscriptions`).
@@ -115,18 +120,19 @@ async fn query<S: Store>(State(api): State<Arc<Api<S>>>) -> Result<Response, Fai
 
 async fn retrieve<S: Store>(
     State(api): State<Arc<Api<S>>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
-    found(api.store.retrieve(&id).await?)
+    found(api.store.retrieve(&decoded(id)?).await?)
 }
 
 async fn update<S: Store>(
     State(api): State<Arc<Api<S>>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let (request, stated) = api.read(&headers, &body)?;
+    let (request, stated) = api.read(&headers, body)?;
+    let id = decoded(id)?;
     match stated {
         Some(stated) if stated != id => {
             return Err(Failure::invalid("/id", "the id is another one than that of the URL"));
@@ -139,13 +145,18 @@ async fn update<S: Store>(
 
 async fn delete<S: Store>(
     State(api): State<Arc<Api<S>>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
-    found(api.store.delete(&id).await?)
+    found(api.store.delete(&decoded(id)?).await?)
 }
 
 async fn allow(methods: &'static str) -> Response {
     [(header::ALLOW, methods)].into_response()
+}
+
+/// The id of a URL. No subscription has one that is not text.
+fn decoded(id: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
+    id.map(|Path(id)| id).map_err(|_| Failure::NotFound)
 }
 
 fn found(subscription: Option<Subscription>) -> Result<Response, Failure> {
@@ -159,6 +170,10 @@ fn answer(subscription: &Subscription) -> axum::Json<Value> {
 enum Failure {
     Invalid(Invalid),
     NotFound,
+    NoSuchPath,
+    NoSuchMethod,
+    /// The body, and the bytes it may have.
+    Unread(BytesRejection, usize),
     Store(StoreError),
 }
 
@@ -187,6 +202,20 @@ impl IntoResponse for Failure {
                 (StatusCode::BAD_REQUEST, json!({"error": error.message(), "path": error.path()}))
             }
             Self::NotFound => (StatusCode::NOT_FOUND, json!({"error": "there is no such subscription"})),
+            Self::NoSuchPath => (
+                StatusCode::NOT_FOUND,
+                json!({"error": "the paths are /subscriptions and /subscriptions/{id}"}),
+            ),
+            Self::NoSuchMethod => {
+                let error = "no such method; OPTIONS returns those of this path";
+                (StatusCode::METHOD_NOT_ALLOWED, json!({"error": error}))
+            }
+            Self::Unread(rejection, limit) => match rejection.status() {
+                status @ StatusCode::PAYLOAD_TOO_LARGE => {
+                    (status, json!({"error": format!("the request has more than {limit} bytes")}))
+                }
+                status => (status, json!({"error": "the request was not read to its end"})),
+            },
             Self::Store(StoreError::Refused(reason)) => (StatusCode::BAD_REQUEST, json!({"error": reason})),
             Self::Store(StoreError::Failed(_)) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the store is out of order"}))

@@ -129,7 +129,7 @@ impl SubscriptionRequest {
         self.filters.as_ref()
     }
 
-    /// Where events are delivered to: an absolute URI.
+    /// Where events are delivered to: an absolute URI. Over HTTP, it has the scheme `http` or `https` and a host.
     pub fn sink(&self) -> &str {
         &self.sink
     }
@@ -255,11 +255,24 @@ fn check_sink(sink: &str, protocol: &Protocol) -> Result<(), Invalid> {
     if Uri::parse(sink).is_err() {
         return refuse("not an absolute URI");
     }
-    let scheme = sink.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    if *protocol == Protocol::Http && scheme != "http" && scheme != "https" {
+    let (scheme, rest) = sink.split_once(':').unwrap_or((sink, ""));
+    if *protocol != Protocol::Http {
+        return Ok(());
+    }
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return refuse("over HTTP, events are delivered to a URI of the scheme http or https");
     }
+    // RFC 9110 section 4.2.1.
+    if host(rest).is_none_or(str::is_empty) {
+        return refuse("the URI has no host");
+    }
     Ok(())
+}
+
+/// The host of a valid URI, of which this follows the scheme; of an address of IPv6, its beginning.
+fn host(rest: &str) -> Option<&str> {
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;
+    authority.rsplit('@').next()?.split(':').next()
 }
 
 fn types(members: &Map<String, Value>) -> Result<Option<Vec<Box<str>>>, Invalid> {

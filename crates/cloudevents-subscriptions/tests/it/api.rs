@@ -124,11 +124,35 @@ async fn answers_are_those_of_the_openapi_document() {
     assert_ne!(again["id"], created["id"]);
     let plain = client.post(format!("{url}/subscriptions")).body(body.clone()).send().await.unwrap();
     assert_eq!(plain.status(), StatusCode::BAD_REQUEST);
-    let large = format!("{body}{}", " ".repeat(300 << 10));
-    assert_eq!(
-        send(Method::POST, "/subscriptions", Some(&large)).await.status(),
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_json_object_with_the_error() {
+    let url = serve(Api::new(InMemory::new(10))).await;
+    let client = Client::new();
+    let large = " ".repeat(300 << 10);
+    for (method, path, body, status, error) in [
+        (Method::POST, "/subscriptions", &*large, StatusCode::PAYLOAD_TOO_LARGE, "more than 262144 bytes"),
+        (Method::PUT, "/subscriptions/x", &large, StatusCode::PAYLOAD_TOO_LARGE, "more than 262144 bytes"),
+        (Method::GET, "/subscription", "", StatusCode::NOT_FOUND, "/subscriptions"),
+        (Method::GET, "/subscriptions/", "", StatusCode::NOT_FOUND, "/subscriptions"),
+        (Method::GET, "/subscriptions/x/y", "", StatusCode::NOT_FOUND, "/subscriptions"),
+        (Method::GET, "/subscriptions/%ff", "", StatusCode::NOT_FOUND, "no such subscription"),
+        (Method::GET, "/subscriptions/x", "", StatusCode::NOT_FOUND, "no such subscription"),
+        (Method::DELETE, "/subscriptions", "", StatusCode::METHOD_NOT_ALLOWED, "OPTIONS"),
+        (Method::PATCH, "/subscriptions/x", "{}", StatusCode::METHOD_NOT_ALLOWED, "OPTIONS"),
+    ] {
+        let request = client.request(method.clone(), format!("{url}{path}")).body(body.to_owned());
+        let refused = request.header(header::CONTENT_TYPE, "application/json").send().await.unwrap();
+        assert_eq!(refused.status(), status, "{method} {path}");
+        let content_type = refused.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap());
+        assert_eq!(content_type, Some("application/json"), "{method} {path}");
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            assert!(refused.headers()[header::ALLOW].to_str().unwrap().contains("GET"), "{method} {path}");
+        }
+        let document: Value = refused.json().await.unwrap();
+        assert!(document["error"].as_str().unwrap().contains(error), "{method} {path}: {document}");
+    }
 }
 
 struct Broken;

@@ -97,6 +97,8 @@ fn topics() {
         ),
         ("{{x}}/{type}", r#"[{"exact": {"type": "t"}}]"#, "{x}/t", "[]"),
         ("/a/{type}/", r#"[]"#, "/a/+/", "[]"),
+        // `$share/...` would be a shared subscription.
+        ("{type}/{id}", r#"[{"exact": {"type": "$share"}}]"#, "+/+", r#"[{"exact":{"type":"$share"}}]"#),
     ] {
         let template = Template::parse(template).unwrap();
         let down = mqtt(&filters(document), &template);

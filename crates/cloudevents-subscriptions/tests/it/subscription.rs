@@ -66,6 +66,17 @@ proptest! {
 }
 
 #[test]
+fn sinks_over_http_have_a_host() {
+    for sink in ["http://h", "HTTPS://h?q", "http://[::1]:8080/x", "https://u:p@h:1/x@y", "http://1.2.3.4/"] {
+        let document = format!(r#"{{"sink": "{sink}", "protocol": "HTTP"}}"#);
+        assert_eq!(SubscriptionRequest::parse(document).unwrap().sink(), sink);
+    }
+    // Other protocols may have sinks without one.
+    let request = r#"{"sink": "urn:queue", "protocol": "AMQP"}"#;
+    assert_eq!(SubscriptionRequest::parse(request).unwrap().sink(), "urn:queue");
+}
+
+#[test]
 fn mistakes_have_a_place() {
     let with =
         |members: &str| format!(r#"{{"sink": "https://example.com/hook", "protocol": "HTTP", {members}}}"#);
@@ -79,6 +90,11 @@ fn mistakes_have_a_place() {
             r#"{"sink": "mqtt://broker/", "protocol": "HTTP"}"#.into(),
             "/sink: over HTTP, events are delivered to a URI of the scheme http or https",
         ),
+        (r#"{"sink": "http:", "protocol": "HTTP"}"#.into(), "/sink: the URI has no host"),
+        (r#"{"sink": "http:///x", "protocol": "HTTP"}"#.into(), "/sink: the URI has no host"),
+        (r#"{"sink": "HTTPS:example.com/x", "protocol": "HTTP"}"#.into(), "/sink: the URI has no host"),
+        (r#"{"sink": "http://?host=x", "protocol": "HTTP"}"#.into(), "/sink: the URI has no host"),
+        (r#"{"sink": "http://user@:80/x", "protocol": "HTTP"}"#.into(), "/sink: the URI has no host"),
         (r#"{"sink": "mqtt://broker/", "protocol": "MQTT5"}"#.into(), "/protocolsettings: MQTT5 needs the setting `topicname`"),
         (
             r#"{"sink": "mqtt://broker/", "protocol": "MQTT3", "protocolsettings": {"topicname": "t", "qos": 3}}"#.into(),
