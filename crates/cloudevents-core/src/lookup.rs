@@ -116,9 +116,11 @@ impl<'a> FoundAttributes<'a> {
 
     /// The value of the attribute with this name; `None` if the event has no such attribute or the name was not looked up.
     ///
-    /// Compares names, so [`get`](Self::get) is faster where the position is known.
+    /// Compares names, so [`get`](Self::get) is faster where the position is known. Of many names, those in alphabetical order are found
+    /// fastest.
     pub fn named(self, name: &str) -> Option<Value<'a>> {
-        self.get(self.names.iter().position(|known| known.as_str() == name)?)
+        let sorted = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
+        self.get(sorted.or_else(|| self.names.iter().position(|known| known.as_str() == name))?)
     }
 
     /// The values of the first `N` names.

@@ -78,15 +78,21 @@ fn binary(operator: BinaryOperator, operands: Box<[Step; 2]>) -> Plan {
 /// the length of the expression, and only with that.
 const MOST_LIKE: usize = 1 << 12;
 
+/// The errors of a part that fails for every event, up to which it is evaluated while parsing.
+const MOST_ERRORS: usize = 8;
+
 fn fold(step: Step, options: &Options) -> Step {
     if !is_foldable(&step.kind) {
         return step;
     }
     let mut cx = Context::with_errors(&Nothing, options.limits.text);
     let value = evaluate::value(&step, &mut cx).map(Value::into_owned).map_err(Value::into_owned);
+    let errors = cx.errors.unwrap_or_default();
     let kind = match value {
         Ok(value) => Plan::Constant(value),
-        Err(value) => Plan::Failing(value, cx.errors.unwrap_or_default().into()),
+        // Every level of nesting would copy them.
+        Err(_) if errors.len() > MOST_ERRORS => return step,
+        Err(value) => Plan::Failing(value, errors.into()),
     };
     Step { kind, span: step.span }
 }

@@ -36,26 +36,23 @@ impl Attributes for FoundAttributes<'_> {
     }
 }
 
-/// The attributes that these filters look at, each once.
+/// The attributes that these filters look at, each once, in alphabetical order.
 pub(crate) fn names<'a>(filters: impl IntoIterator<Item = &'a Filter>) -> Vec<ResolvedName> {
     let mut names = Vec::new();
     filters.into_iter().for_each(|filter| collect(filter, &mut names));
+    names.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
+    names.dedup();
     names
 }
 
 fn collect(filter: &Filter, into: &mut Vec<ResolvedName>) {
-    let mut add = |name: ResolvedName| {
-        if !into.contains(&name) {
-            into.push(name);
-        }
-    };
     match filter {
         Filter::Exact(conditions) | Filter::Prefix(conditions) | Filter::Suffix(conditions) => {
             // Conditions have checked the names.
-            conditions.iter().filter_map(|(name, _)| ResolvedName::new(name).ok()).for_each(&mut add);
+            into.extend(conditions.iter().filter_map(|(name, _)| ResolvedName::new(name).ok()));
         }
         Filter::All(group) | Filter::Any(group) => group.iter().for_each(|filter| collect(filter, into)),
         Filter::Not(filter) => collect(filter, into),
-        Filter::Sql(expression) => expression.names().iter().cloned().for_each(&mut add),
+        Filter::Sql(expression) => into.extend_from_slice(expression.names()),
     }
 }

@@ -228,3 +228,14 @@ fn the_time_for_attributes_grows_with_their_number() {
     let (few, many) = (time(400), time(40_000));
     assert!(many < few * 1500, "{few:?} {many:?}");
 }
+
+#[test]
+fn errors_of_constants_are_not_copied_by_every_level() {
+    let errors = vec!["-'a'"; 5000].join(",");
+    let text = format!("{}{errors}{}", "CONCAT(".repeat(190), ")".repeat(190));
+    let heap = cloudevents_testkit::heap::of(|| Expression::parse(&text).unwrap());
+    assert!(heap.calls > 0 && heap.calls < 200_000, "{heap:?}");
+    let expression = Expression::parse(&text).unwrap();
+    assert_eq!(expression.evaluate(&super::event()).errors.len(), 5000);
+    assert!(expression.warnings().iter().any(|warning| warning.kind() == WarningKind::NeverSucceeds));
+}
