@@ -46,7 +46,7 @@ impl Evaluation<'_> {
     }
 }
 
-/// The steps that the patterns of LIKE may take in one evaluation: some hundredths of a second.
+/// The steps that patterns of LIKE and functions of text may take in one evaluation: some hundredths of a second.
 const STEPS: usize = 1 << 24;
 
 /// What steps are evaluated with.
@@ -56,7 +56,7 @@ pub(crate) struct Context<'e, A> {
     pub(crate) errors: Option<Vec<EvaluationError>>,
     /// Bytes that a text may have.
     text: usize,
-    /// The steps that patterns may still take.
+    /// The steps that patterns and functions may still take.
     steps: usize,
 }
 
@@ -73,6 +73,14 @@ impl<'e, A> Context<'e, A> {
 }
 
 impl<A> Context<'_, A> {
+    /// Takes steps; `false` if there are too few left.
+    #[inline]
+    fn spend(&mut self, steps: usize) -> bool {
+        let left = self.steps.checked_sub(steps);
+        self.steps = left.unwrap_or(self.steps);
+        left.is_some()
+    }
+
     #[cold]
     fn raise(&mut self, kind: ErrorKind, span: Span, message: impl FnOnce() -> Cow<'static, str>) {
         if let Some(errors) = &mut self.errors {
@@ -256,14 +264,9 @@ fn like<'e, A: Attributes>(
 
 #[inline]
 fn matched<A>(text: &str, pattern: &Pattern, step: &Step, cx: &mut Context<'_, A>) -> Option<bool> {
-    let permit = |steps| {
-        let left = cx.steps.checked_sub(steps);
-        cx.steps = left.unwrap_or(cx.steps);
-        left.is_some()
-    };
-    let matched = pattern.matches_within(text, permit);
+    let matched = pattern.matches_within(text, |steps| cx.spend(steps));
     if matched.is_none() {
-        cx.raise(ErrorKind::Generic, step.span, || "LIKE: the pattern and the text are too long".into());
+        cx.raise(ErrorKind::Generic, step.span, || "LIKE: the patterns and texts are too long".into());
     }
     matched
 }
@@ -324,7 +327,7 @@ fn of_text<'e, A: Attributes>(
     argument: &'e Step,
     cx: &mut Context<'e, A>,
 ) -> Result<Value<'e>, Value<'e>> {
-    let text = text(argument, cx).ok_or_else(|| function.returns().zero())?;
+    let text = read(argument, cx).ok_or_else(|| function.returns().zero())?;
     Ok(match function {
         Builtin::Length => Value::Integer(strings::length(&text)),
         Builtin::Lower => strings::lower(text).into(),
@@ -353,7 +356,7 @@ fn side<'e, A: Attributes>(
     cx: &mut Context<'e, A>,
 ) -> Result<Value<'e>, Value<'e>> {
     let [whole, count] = arguments else { return Err(Value::from("")) };
-    let (whole, count) = (text(whole, cx), integer(count, cx));
+    let (whole, count) = (read(whole, cx), integer(count, cx));
     let (Some(whole), Some(count)) = (whole, count) else { return Err(Value::from("")) };
     let side = if function == Builtin::Left { strings::left } else { strings::right };
     cut(whole, |text| side(text, count)).inspect_err(|_| {
@@ -368,7 +371,7 @@ fn substring<'e, A: Attributes>(
     cx: &mut Context<'e, A>,
 ) -> Result<Value<'e>, Value<'e>> {
     let [whole, position, count @ ..] = arguments else { return Err(Value::from("")) };
-    let (whole, position) = (text(whole, cx), integer(position, cx));
+    let (whole, position) = (read(whole, cx), integer(position, cx));
     let count = count.first().map(|count| integer(count, cx));
     let (Some(whole), Some(position), None | Some(Some(_))) = (whole, position, count) else {
         return Err(Value::from(""));
@@ -404,6 +407,10 @@ fn concatenated<'e, A: Attributes>(
             cx.raise(ErrorKind::FunctionEvaluation, step.span, message);
             return Err(Value::from(""));
         }
+        if !cx.spend(separator.len().saturating_add(piece.len())) {
+            too_much(argument, cx);
+            return Err(Value::from(""));
+        }
         joined.push_str(separator);
         joined.push_str(&piece);
     }
@@ -436,6 +443,21 @@ fn text<'e, A: Attributes>(step: &'e Step, cx: &mut Context<'e, A>) -> Option<Co
         Value::String(text) => Some(text),
         _ => None,
     }
+}
+
+/// The text of an argument that a function reads as a whole.
+fn read<'e, A: Attributes>(step: &'e Step, cx: &mut Context<'e, A>) -> Option<Cow<'e, str>> {
+    let text = text(step, cx)?;
+    if !cx.spend(text.len()) {
+        too_much(step, cx);
+        return None;
+    }
+    Some(text)
+}
+
+#[cold]
+fn too_much<A>(step: &Step, cx: &mut Context<'_, A>) {
+    cx.raise(ErrorKind::Generic, step.span, || "the functions read too much text".into());
 }
 
 fn typed<'e, A: Attributes>(step: &'e Step, ty: Type, cx: &mut Context<'e, A>) -> Option<Value<'e>> {

@@ -35,8 +35,9 @@ impl Options {
 }
 
 /// Upper bounds for expressions and for the text that functions return. An expression beyond `length` or `depth` does not parse. A
-/// function whose result is longer than `text` fails. The patterns of LIKE may take 2^24 steps in one evaluation, then LIKE fails: a step
-/// compares a character of the text with one of what stands between `%` and `%`.
+/// function whose result is longer than `text` fails. LIKE and functions of text may take 2^24 steps in one evaluation, then they fail: a
+/// function takes a step for each byte it reads, LIKE for each comparison of a character of the text with one of what stands between `%`
+/// and `%`.
 ///
 /// ```
 /// let limits = cloudevents_sql::Limits::default();

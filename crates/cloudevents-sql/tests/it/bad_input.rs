@@ -198,6 +198,29 @@ fn the_steps_of_patterns_are_limited() {
     assert_eq!(evaluate(&plain, 30_000), (true.into(), vec![]));
 }
 
+/// 4,000 functions that read 60,000 bytes each.
+#[test]
+fn the_text_that_functions_read_is_limited() {
+    let event = with_text("a".repeat(60_000));
+    for (call, count) in [
+        ("UPPER(text)", 4000),
+        ("RIGHT(text, 1)", 4000),
+        ("SUBSTRING(text, 9)", 3000),
+        ("CONCAT_WS(text, '', '', '', '', '')", 1500),
+    ] {
+        let few = Expression::parse(&format!("id IN ({})", vec![call; 50].join(","))).unwrap();
+        assert_eq!(few.evaluate(&event).errors, [], "{call}");
+        let many = Expression::parse(&format!("id IN ({})", vec![call; count].join(","))).unwrap();
+        let errors = many.evaluate(&event).errors;
+        assert_eq!(
+            errors.iter().map(|error| error.kind()).collect::<Vec<_>>(),
+            [ErrorKind::Generic],
+            "{call}"
+        );
+        assert!(!many.matches(&event));
+    }
+}
+
 /// Which would be evaluated while parsing otherwise, in a thread of a server that has other work to do.
 #[test]
 fn long_constants_are_not_matched_while_parsing() {
