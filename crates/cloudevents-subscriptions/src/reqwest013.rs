@@ -1,6 +1,6 @@
 //! A client of the Subscriptions API, over reqwest 0.13.
 
-use crate::{Invalid, Subscription, SubscriptionRequest};
+use crate::{Invalid, Subscription, SubscriptionRequest, json};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::fmt;
@@ -22,18 +22,25 @@ use std::fmt;
 pub struct Subscriptions {
     client: Client,
     base: String,
+    limit: usize,
 }
 
 impl Subscriptions {
     /// A client of the manager whose collection is at `{base}/subscriptions`.
     pub fn new(client: Client, base: &str) -> Self {
-        Self { client, base: base.trim_end_matches('/').to_owned() }
+        Self { client, base: base.trim_end_matches('/').to_owned(), limit: 16 << 20 }
+    }
+
+    /// The bytes that a response may have. Default: 16 MiB.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
     }
 
     /// Creates a subscription, and returns it as the manager created it.
     pub async fn create(&self, request: &SubscriptionRequest) -> Result<Subscription, ClientError> {
         let response = self.send(Method::POST, None, Some(request.to_json_with_secrets())).await?;
-        read(expect(response, StatusCode::CREATED).await?).await
+        self.read(expect(response, StatusCode::CREATED).await?).await
     }
 
     /// Returns the subscription with this id; `None` if it does not exist.
@@ -44,8 +51,10 @@ impl Subscriptions {
     /// All subscriptions that the manager shows to this client.
     pub async fn query(&self) -> Result<Vec<Subscription>, ClientError> {
         let response = expect(self.send(Method::GET, None, None).await?, StatusCode::OK).await?;
-        let items: Vec<Value> = response.json().await.map_err(ClientError::Transport)?;
-        items.iter().map(|item| Subscription::read_back(item.clone()).map_err(ClientError::Answer)).collect()
+        let Value::Array(items) = self.json(response).await? else {
+            return Err(ClientError::Answer(Invalid::new("", "the subscriptions are not an array")));
+        };
+        items.into_iter().map(|item| Subscription::read_back(item).map_err(ClientError::Answer)).collect()
     }
 
     /// Replaces the subscription with this id; `None` if it does not exist.
@@ -81,7 +90,19 @@ impl Subscriptions {
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        read(expect(response, StatusCode::OK).await?).await.map(Some)
+        self.read(expect(response, StatusCode::OK).await?).await.map(Some)
+    }
+
+    async fn read(&self, response: Response) -> Result<Subscription, ClientError> {
+        Subscription::read_back(self.json(response).await?).map_err(ClientError::Answer)
+    }
+
+    async fn json(&self, response: Response) -> Result<Value, ClientError> {
+        let body = beginning(response, self.limit.saturating_add(1)).await.map_err(ClientError::Transport)?;
+        if body.len() > self.limit {
+            return Err(ClientError::TooLarge(self.limit));
+        }
+        json::parse(&body).map_err(ClientError::Answer)
     }
 
     async fn send(
@@ -116,6 +137,8 @@ pub enum ClientError {
     Refused(u16, String),
     /// The response is not a subscription.
     Answer(Invalid),
+    /// The response has more bytes than this [limit](Subscriptions::limit).
+    TooLarge(usize),
 }
 
 impl fmt::Display for ClientError {
@@ -124,6 +147,7 @@ impl fmt::Display for ClientError {
             Self::Transport(error) => write!(f, "the manager was not reached: {error}"),
             Self::Refused(status, reason) => write!(f, "the manager refused with status {status}: {reason}"),
             Self::Answer(error) => write!(f, "the answer of the manager is no subscription: {error}"),
+            Self::TooLarge(limit) => write!(f, "the answer of the manager has more than {limit} bytes"),
         }
     }
 }
@@ -132,7 +156,7 @@ impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error),
-            Self::Refused(..) => None,
+            Self::Refused(..) | Self::TooLarge(_) => None,
             Self::Answer(error) => Some(error),
         }
     }
@@ -145,11 +169,18 @@ async fn expect(response: Response, status: StatusCode) -> Result<Response, Clie
 async fn refused(response: Response) -> ClientError {
     const SHOWN: usize = 1000;
     let status = response.status().as_u16();
-    let text = response.text().await.unwrap_or_default();
-    ClientError::Refused(status, text.chars().take(SHOWN).collect())
+    let body = beginning(response, SHOWN).await.unwrap_or_default();
+    ClientError::Refused(status, String::from_utf8_lossy(&body).into_owned())
 }
 
-async fn read(response: Response) -> Result<Subscription, ClientError> {
-    let value: Value = response.json().await.map_err(ClientError::Transport)?;
-    Subscription::read_back(value).map_err(ClientError::Answer)
+/// The body up to this number of bytes.
+async fn beginning(mut response: Response, most: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < most
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(most);
+    Ok(body)
 }

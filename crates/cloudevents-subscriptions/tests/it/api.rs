@@ -65,6 +65,29 @@ async fn a_client_tells_why_it_was_refused() {
     assert!(matches!(absent.query().await.unwrap_err(), ClientError::Transport(_)));
 }
 
+/// A manager that answers without an end.
+#[tokio::test]
+async fn a_client_reads_no_answer_without_end() {
+    async fn endless(request: axum::extract::Request) -> axum::response::Response {
+        let piece = bytes::Bytes::from(" ".repeat(1 << 16));
+        let status = if request.method() == Method::DELETE { 500 } else { 200 };
+        let body = axum::body::Body::from_stream(futures_util::stream::repeat_with(move || {
+            Ok::<_, std::convert::Infallible>(piece.clone())
+        }));
+        axum::response::Response::builder().status(status).body(body).unwrap()
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new().fallback(endless);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let manager = Subscriptions::new(Client::new(), &url).limit(1 << 20);
+    assert!(matches!(manager.query().await.unwrap_err(), ClientError::TooLarge(0x10_0000)));
+    assert!(matches!(manager.retrieve("x").await.unwrap_err(), ClientError::TooLarge(0x10_0000)));
+    let refused = manager.delete("x").await.unwrap_err();
+    assert!(matches!(refused, ClientError::Refused(500, reason) if reason.len() == 1000));
+}
+
 #[tokio::test]
 async fn answers_are_those_of_the_openapi_document() {
     let url = serve(Api::new(InMemory::new(10))).await;
