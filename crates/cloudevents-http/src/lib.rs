@@ -33,6 +33,8 @@ pub use body::{
 pub use compression::Decompression;
 pub use decode::{decode, decode_events, decode_message};
 pub use encode::{BuilderExt, encode, encode_batch, encode_message, encode_message_with, encode_with};
+#[cfg(any(feature = "exchange", feature = "reqwest013"))]
+pub use extras::MessageHeaders;
 pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use problem::Problem;

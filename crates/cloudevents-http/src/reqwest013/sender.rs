@@ -5,7 +5,7 @@ use super::{
     refusal::{beginning, refusal, refused},
     trace::{Traced, TracedMessage},
 };
-use crate::{BodyOptions, encode_message, extras};
+use crate::{BodyOptions, MessageHeaders, encode_message};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
@@ -52,7 +52,8 @@ pub struct HttpSenderOptions {
     /// Upper bounds of what is under way at once. Default: 64 messages, 64 MiB. With one message, messages arrive in their order; with
     /// more, they may not.
     pub in_flight: Bounds,
-    /// Headers of every request, for authorization, for example. Those of the message are added.
+    /// Headers of every request, for authorization, for example. Those of the message are added by the rules of
+    /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
     pub headers: HeaderMap,
     /// A client of your own, with its proxies and certificates. It should follow no redirects, since a redirected request may lose its
     /// body.
@@ -123,8 +124,9 @@ pub fn sender(url: &str, options: HttpSenderOptions) -> Result<Sender, Error> {
 /// example. After [`Timeout`](ErrorKind::Timeout) and [`Disconnected`](ErrorKind::Disconnected), the peer may or may not have the
 /// message. The sender does not repeat a message.
 ///
-/// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request; its destination is a
-/// path, or a URL of the same scheme, host and port, so that credentials go to no other server.
+/// [`Sender::request`] returns the event of a response. Headers of an [`Outgoing`] become headers of the request, except those that
+/// [`MessageHeaders`](crate::MessageHeaders) leaves out: credentials, framing, forwarding and so on. Its destination is a path, or a URL of
+/// the same scheme, host and port, so that credentials go to no other server.
 ///
 /// Messages are sent by tasks of the tokio runtime that [`enqueue`](Transmit::enqueue) is called on. `https` needs one of the TLS
 /// features of reqwest, which the program turns on.
@@ -133,6 +135,7 @@ pub struct HttpSender {
     url: Url,
     writing: Writing,
     options: HttpSenderOptions,
+    message_headers: MessageHeaders,
     in_flight: InFlight,
     closed: AtomicBool,
 }
@@ -158,12 +161,13 @@ impl HttpSender {
         };
         let in_flight = InFlight::new(options.in_flight);
         let writing = Writing::given(options.format.clone(), options.sender.losses);
-        Ok(Self { client, url, writing, options, in_flight, closed: AtomicBool::new(false) })
+        let (message_headers, closed) = (MessageHeaders::default(), AtomicBool::new(false));
+        Ok(Self { client, url, writing, options, message_headers, in_flight, closed })
     }
 
     fn request(&self, outgoing: &Outgoing) -> Result<(Request, usize), Error> {
         let mut headers = self.options.headers.clone();
-        extras::add(&mut headers, outgoing)?;
+        self.message_headers.add(&mut headers, outgoing)?;
         let body = match outgoing.content() {
             Content::Message(message) => encode_message(&*self.writing.message(message)?, &mut headers)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),

@@ -1,6 +1,6 @@
 //! Settlements as responses.
 
-use crate::{Problem, encode_message, extras};
+use crate::{MessageHeaders, Problem, encode_message};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
@@ -112,7 +112,7 @@ impl Settling {
 fn response(answer: &Outgoing) -> Result<Response<Bytes>, Error> {
     let Content::Message(message) = answer.content() else { return Err(Error::new(ErrorKind::Unsupported)) };
     let mut response = Response::new(Bytes::new());
-    extras::add(response.headers_mut(), answer)?;
+    MessageHeaders::default().add(response.headers_mut(), answer)?;
     *response.body_mut() = encode_message(message, response.headers_mut())?;
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! A request as it was received.
 
+use crate::extras::is_of_exchange;
 use bytes::Bytes;
 use cloudevents_transport::Origin;
 use http::{HeaderName, HeaderValue, request::Parts};
@@ -43,7 +44,7 @@ impl Origin for ReceivedRequest {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        !name.starts_with("ce-") && !is_of_the_exchange(name)
+        !name.starts_with("ce-") && !is_of_exchange(&self.parts.headers, name)
     }
 
     fn has_forwarded_headers(&self) -> bool {
@@ -61,29 +62,4 @@ impl Origin for ReceivedRequest {
     fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
-}
-
-/// Whether a header is one of the exchange (RFC 9110, sections 7.2, 7.6.1, 8 and 10.1) or has its credentials. Another exchange has its own.
-fn is_of_the_exchange(name: &str) -> bool {
-    matches!(
-        name,
-        "accept"
-            | "accept-encoding"
-            | "authorization"
-            | "connection"
-            | "content-encoding"
-            | "content-length"
-            | "content-type"
-            | "cookie"
-            | "date"
-            | "expect"
-            | "host"
-            | "keep-alive"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "user-agent"
-    )
 }

@@ -14,6 +14,7 @@ mod compression;
 mod contract;
 mod extractors;
 mod losses;
+mod message_headers;
 mod pairs;
 mod problem;
 mod refusing;

@@ -130,14 +130,15 @@ async fn what_is_forwarded_of_a_request() {
     let mut wire = Wire::connect(address).await;
     wire.write(
         "POST /events HTTP/1.1\r\nhost: test\r\ncontent-length: 1\r\nauthorization: secret\r\ntraceparent: 00\r\nx-a: 1\r\n\
+         connection: x-hop\r\nx-hop: 1\r\nproxy-authorization: secret\r\nx-forwarded-for: ::1\r\nwebhook-signature: v1\r\n\
          ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\nce-ext: x\r\n\r\nx",
     )
     .await;
     let delivery = soon(deliveries.next()).await.unwrap().unwrap();
     let mut names: Vec<_> = delivery.headers().into_iter().map(|(name, _)| name.to_owned()).collect();
     names.sort_unstable();
-    let all =
-        "authorization ce-ext ce-id ce-source ce-specversion ce-type content-length host traceparent x-a";
+    let all = "authorization ce-ext ce-id ce-source ce-specversion ce-type connection content-length host \
+         proxy-authorization traceparent webhook-signature x-a x-forwarded-for x-hop";
     assert_eq!(names.join(" "), all);
     let sizes = delivery
         .headers()

@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    sync::watch,
     time::timeout,
 };
 
@@ -48,7 +49,7 @@ pub(crate) const GOOD: &str = "POST /events HTTP/1.1\r\nhost: test\r\nce-specver
 
 /// Serves until the test ends.
 pub(crate) async fn serve(app: axum::Router) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
@@ -143,4 +144,51 @@ pub(crate) async fn post(address: SocketAddr, request: impl AsRef<[u8]>) -> Opti
     let mut wire = Wire::connect(address).await;
     wire.write(request).await;
     wire.answer().await
+}
+
+/// A server that keeps each request byte for byte, and accepts it.
+pub(crate) struct Recorder {
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
+    requests: watch::Receiver<Vec<String>>,
+}
+
+impl Recorder {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (recorded, requests) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(record(stream, recorded.clone()));
+            }
+        });
+        Self { address, url: format!("http://{address}/events"), requests }
+    }
+
+    /// The requests so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.borrow().clone()
+    }
+
+    /// Waits for so many requests.
+    pub(crate) async fn until(&self, number: usize) {
+        let mut requests = self.requests.clone();
+        soon(requests.wait_for(|requests| requests.len() >= number)).await.unwrap();
+    }
+}
+
+async fn record(mut stream: TcpStream, recorded: watch::Sender<Vec<String>>) {
+    let mut read = Vec::new();
+    while let Ok(1..) = stream.read_buf(&mut read).await {
+        let text = String::from_utf8(read.clone()).unwrap();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let lengths = head.split("\r\n").filter_map(|line| line.strip_prefix("content-length: "));
+        if lengths.map(|length| length.parse::<usize>().unwrap()).max() > Some(body.len()) {
+            continue;
+        }
+        recorded.send_modify(|requests| requests.push(text));
+        read.clear();
+        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+    }
 }

@@ -194,6 +194,10 @@ pub enum KeyRule {
 /// Which headers are carried, and under which names. Attributes are not among them. The trace context
 /// (`traceparent` and `tracestate`) is always carried.
 ///
+/// Over HTTP, in both directions, headers that belong to an exchange are never carried, whatever this rule says:
+/// `Host`, credentials, framing, forwarding and so on, in the table of `MessageHeaders` of `cloudevents-http`. A
+/// target's credentials are an option of its sender. Between other protocols they are headers like any others.
+///
 /// ```
 /// use cloudevents_transport::bridge::HeaderRule;
 ///

@@ -13,6 +13,7 @@ use crate::{
     handshake::Origin,
 };
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::MessageHeaders;
 use cloudevents_transport::{Outgoing, Receipt};
 use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -37,6 +38,7 @@ pub(super) const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 pub(super) struct Shared {
     pub(super) client: GuardedClient,
     pub(super) options: WebhookSenderOptions,
+    pub(super) message_headers: MessageHeaders,
     pub(super) callbacks: Callbacks,
 }
 
@@ -146,7 +148,7 @@ impl Delivery {
 
     /// Waits until an attempt may be made, and makes it.
     async fn attempt(&self, latest: Instant) -> Result<Result<(), Failure>, NotAdmitted> {
-        let Shared { client, options, callbacks } = &*self.shared;
+        let Shared { client, options, callbacks, .. } = &*self.shared;
         let entry = &self.entry;
         let client = entry.target.client.as_ref().unwrap_or(client);
         loop {

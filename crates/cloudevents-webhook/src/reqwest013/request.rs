@@ -1,6 +1,6 @@
 //! Messages to requests.
 
-use super::{Target, WebhookSenderOptions};
+use super::{Target, delivery::Shared};
 use crate::{
     DeliveryKey, TokenPlace, authorize,
     handshake::{Origin, REQUEST_ORIGIN},
@@ -11,7 +11,7 @@ use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_http::encode_message;
 use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Writing};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, header, request::Parts};
 use std::{sync::Arc, time::SystemTime};
 
 /// What all attempts at a delivery have in common.
@@ -34,7 +34,7 @@ impl Prepared {
     pub(super) fn new(
         outgoing: &Outgoing,
         target: &Target,
-        options: &WebhookSenderOptions,
+        Shared { options, message_headers, .. }: &Shared,
     ) -> Result<Self, Error> {
         let Content::Message(message) = outgoing.content() else {
             return Err(Error::new(ErrorKind::Unsupported));
@@ -55,10 +55,7 @@ impl Prepared {
             _ => None,
         };
         let mut headers = HeaderMap::new();
-        for (name, value) in outgoing.headers() {
-            let (name, value) = extra(name, value)?;
-            headers.append(name, value);
-        }
+        message_headers.add(&mut headers, outgoing)?;
         let message = Writing::given(format, options.sender.losses).message(message)?.into_owned();
         let body = encode_message(&message, &mut headers)?;
         Ok(Self { id: id.to_string().into(), headers, body })
@@ -118,17 +115,4 @@ fn with_query(url: &str, token: &str) -> Result<String, Error> {
 #[cold]
 fn invalid_url() -> Error {
     Error::new(ErrorKind::InvalidUrl).with_detail("the target cannot be the URI of a request")
-}
-
-/// A header that is neither an attribute nor one of the delivery's own.
-fn extra(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> {
-    let invalid = |what: &str| {
-        Error::new(ErrorKind::InvalidName).with_detail(format!("the header `{}` {what}", name.escape_debug()))
-    };
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("has no valid name"))?;
-    let own = ["ce-", "webhook-", "signature", "content-"];
-    if own.iter().any(|prefix| header.as_str().starts_with(prefix)) || header == header::AUTHORIZATION {
-        return Err(invalid("is one of the delivery's own"));
-    }
-    Ok((header, HeaderValue::from_bytes(value).map_err(|_| invalid("has a value that no header may have"))?))
 }

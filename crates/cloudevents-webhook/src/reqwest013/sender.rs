@@ -9,6 +9,7 @@ use super::{
 };
 use crate::deliver::{Reason, TargetState};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::MessageHeaders;
 use cloudevents_transport::{
     Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit,
 };
@@ -50,7 +51,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
 /// without retries, to have each event delivered at least once.
 ///
-/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the requests.
+/// [`Outgoing::to`] names the target. It may be omitted if there is only one target. Headers of an [`Outgoing`] become headers of the
+/// requests, except those that [`MessageHeaders`] leaves out: a producer sets neither the target's credentials nor signatures.
 ///
 /// Every request goes through the guard of the client: `https`, to public addresses, without redirects or proxies.
 #[derive(Clone)]
@@ -67,7 +69,12 @@ impl WebhookSender {
     /// A sender without targets.
     pub fn new(client: GuardedClient, options: WebhookSenderOptions) -> Self {
         let in_flight = InFlight::new(options.in_flight);
-        let shared = Arc::new(Shared { client, options, callbacks: Callbacks::default() });
+        let shared = Arc::new(Shared {
+            client,
+            options,
+            message_headers: MessageHeaders::default(),
+            callbacks: Callbacks::default(),
+        });
         Self(Arc::new(Inner { shared, targets: Targets::new(), in_flight, closed: AtomicBool::new(false) }))
     }
 
@@ -93,7 +100,7 @@ impl WebhookSender {
     /// [`is_temporary`](Error::is_temporary), a later attempt may succeed.
     pub async fn register(&self, target: &str) -> Result<Registered, Error> {
         let entry = self.entry(target)?;
-        let Shared { client, options, callbacks } = &*self.0.shared;
+        let Shared { client, options, callbacks, .. } = &*self.0.shared;
         let client = entry.target.client.as_ref().unwrap_or(client);
         entry.ask_again();
         consent(&entry, client, callbacks, options).await.map_err(|failure| {
@@ -168,7 +175,7 @@ impl Transmit for WebhookSender {
         if let TargetState::Disabled(reason) = entry.state() {
             return Err(disabled(reason));
         }
-        let prepared = Prepared::new(&outgoing, &entry.target, &inner.shared.options)?;
+        let prepared = Prepared::new(&outgoing, &entry.target, &inner.shared)?;
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::new(ErrorKind::Transport).with_detail("there is no tokio runtime to send on"));
         };

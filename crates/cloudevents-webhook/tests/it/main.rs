@@ -15,6 +15,7 @@ mod deliver;
 mod guard;
 mod handshake;
 mod memory;
+mod message_headers;
 mod message_signatures;
 mod sender;
 mod signatures;

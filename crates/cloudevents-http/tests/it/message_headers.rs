@@ -1,0 +1,135 @@
+//! What requests consist of, byte for byte, when a message has headers that belong to an exchange.
+
+use crate::tools::{PATIENCE, Recorder, client, event};
+use cloudevents_core::{DecodeOptions, Message};
+use cloudevents_http::{HttpSenderOptions, sender};
+use cloudevents_json::Json;
+use cloudevents_transport::{
+    Bridge, Outgoing, Sender,
+    bridge::BridgePolicy,
+    fake::{FakeLog, FakeQueue},
+    log::LogOptions,
+};
+
+/// Headers that a producer must not set: RFC 9110 (7.2, 7.6, 8, 10, 11, 13, 14), RFC 6265, RFC 7239, RFC 9440, RFC 9421, RFC 9530, and what
+/// proxies, signatures and keys are named by custom.
+const OF_THE_EXCHANGE: &[&str] = &[
+    "Accept",
+    "Accept-Encoding",
+    "Api-Key",
+    "Authorization",
+    "Client-Cert",
+    "Connection",
+    "Content-Digest",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Range",
+    "Cookie",
+    "Date",
+    "Expect",
+    "Forwarded",
+    "HOST",
+    "Idempotency-Key",
+    "If-Match",
+    "Keep-Alive",
+    "Origin",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "Range",
+    "Sec-WebSocket-Key",
+    "Set-Cookie",
+    "Signature",
+    "Signature-Input",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "True-Client-IP",
+    "Upgrade",
+    "User-Agent",
+    "Via",
+    "WWW-Authenticate",
+    "WebHook-Request-Origin",
+    "X-Amz-Security-Token",
+    "X-Api-Key",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-HTTP-Method-Override",
+    "X-Hub-Signature-256",
+    "X-Original-URL",
+    "X-Real-IP",
+    "webhook-id",
+    "webhook-signature",
+];
+
+const KEPT: &[&str] = &["traceparent", "tracestate", "baggage", "X-Tenant"];
+
+/// What no target may see.
+const PRODUCERS: &str = "of-the-producer";
+
+fn with_headers(outgoing: impl Into<Outgoing>) -> Outgoing {
+    let mut outgoing = outgoing.into().header("Connection", "X-Hop").header("X-Hop", PRODUCERS);
+    for name in OF_THE_EXCHANGE {
+        outgoing = outgoing.header(*name, PRODUCERS);
+    }
+    // A name that the program sets itself.
+    outgoing = outgoing.header("x-own", PRODUCERS);
+    KEPT.iter().fold(outgoing, |outgoing, name| outgoing.header(*name, "kept"))
+}
+
+fn to(target: &Recorder) -> Sender {
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    options.headers.insert("authorization", "Bearer own".parse().unwrap());
+    options.headers.insert("x-own", "own".parse().unwrap());
+    sender(&target.url, options).unwrap()
+}
+
+/// Headers are those of the sender, of the event and of the client, and nothing else.
+fn check(target: &Recorder, request: &str, of_the_event: &[&str]) {
+    let (head, _) = request.split_once("\r\n\r\n").unwrap();
+    assert!(!request.contains(PRODUCERS), "{request}");
+    let mut names: Vec<_> =
+        head.split("\r\n").skip(1).map(|line| line.split_once(':').unwrap().0.to_ascii_lowercase()).collect();
+    names.sort_unstable();
+    let mut expected = vec!["accept", "authorization", "content-length", "host", "x-own"];
+    expected.extend(of_the_event);
+    expected.extend(["baggage", "traceparent", "tracestate", "x-tenant"]);
+    expected.sort_unstable();
+    assert_eq!(names, expected, "{head}");
+    for line in
+        [&format!("host: {}", target.address), "authorization: Bearer own", "x-own: own", "x-tenant: kept"]
+    {
+        assert!(head.split("\r\n").any(|found| found == line), "{line}: {head}");
+    }
+}
+
+const BINARY: &[&str] = &["ce-id", "ce-source", "ce-specversion", "ce-type", "content-type"];
+
+#[tokio::test]
+async fn a_message_sets_no_header_of_the_exchange() {
+    let target = Recorder::start().await;
+    let sender = to(&target);
+    sender.send(with_headers(event("1"))).await.unwrap();
+    check(&target, &target.requests()[0], BINARY);
+    let (document, _) = Message::structured(&event("2"), &Json::new()).unwrap();
+    sender.send(with_headers(document)).await.unwrap();
+    check(&target, &target.requests()[1], &["content-type"]);
+}
+
+/// Over a queue, and over a log, whose settlement differs.
+#[tokio::test]
+async fn a_bridge_with_default_settings_passes_no_header_of_the_exchange() {
+    let with_hops = [BINARY, &["bridge-hops"]].concat();
+    let (queue, log) = (FakeQueue::new(), FakeLog::new(1));
+    queue.sender().send(with_headers(event("1"))).await.unwrap();
+    log.sender().send(with_headers(event("2"))).await.unwrap();
+    let log_options = LogOptions::default().dropping_rejected();
+    let (of_log, _consumer) = log.receiver(DecodeOptions::strict(), log_options).unwrap();
+    for receiver in [queue.receiver(DecodeOptions::strict()), of_log] {
+        let target = Recorder::start().await;
+        let bridge = Bridge::new(receiver, to(&target), BridgePolicy::default()).unwrap();
+        tokio::time::timeout(PATIENCE, bridge.run().until(target.until(1))).await.unwrap().unwrap();
+        check(&target, &target.requests()[0], &with_hops);
+    }
+}
