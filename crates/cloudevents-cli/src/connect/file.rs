@@ -1,6 +1,6 @@
 //! `file:PATH` and `-`: events in files, on standard input and on standard output.
 
-use super::Opened;
+use super::{Opened, lines::Lines};
 use crate::{
     failure::{Failure, Status},
     input::{self, Reading},
@@ -16,8 +16,6 @@ use cloudevents_kit::{
 };
 use std::{
     collections::VecDeque,
-    fs::File,
-    io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -42,20 +40,13 @@ pub(super) fn path(url: &str) -> Option<&Path> {
 
 /// Appends to the file, which is created if there is none, or writes to standard output.
 pub(super) fn sender(path: &Path) -> Result<Sender, Failure> {
-    let sink: Box<dyn Write + Send> = if path == Path::new("-") {
-        Box::new(io::stdout())
-    } else {
-        let file = File::options().append(true).create(true).open(path);
-        Box::new(
-            file.map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?,
-        )
-    };
-    Ok(Sender::new(Writer { sink: Mutex::new(sink), decoding: cloudevents_kit::decoding() }))
+    let lines = if path == Path::new("-") { Lines::of_standard_output() } else { Lines::append_to(path)? };
+    Ok(Sender::new(Writer { lines: Mutex::new(lines), decoding: cloudevents_kit::decoding() }))
 }
 
 /// Writes JSON Lines.
 struct Writer {
-    sink: Mutex<Box<dyn Write + Send>>,
+    lines: Mutex<Lines>,
     decoding: DecodeOptions,
 }
 
@@ -70,9 +61,8 @@ impl Writer {
             // Writing to memory cannot fail. JSON Lines keep everything but the types of extensions.
             let _ = lines.write(event);
         }
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = sink.write_all(&lines.into_inner()).and_then(|()| sink.flush());
-        written
+        let mut out = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write(&lines.into_inner())
             .map_err(|error| Error::new(ErrorKind::Closed).with_detail(format!("the output failed: {error}")))
     }
 }

@@ -8,6 +8,7 @@ mod file;
 pub(crate) mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lines;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "nats")]

@@ -25,6 +25,8 @@ mod detect;
 mod errors;
 #[cfg(unix)]
 mod examples;
+#[cfg(unix)]
+mod files;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(all(unix, feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq"))]

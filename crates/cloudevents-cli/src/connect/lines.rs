@@ -1,0 +1,113 @@
+//! A file that lines are appended to, or standard output.
+
+use crate::failure::Failure;
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+/// The beginnings of compressed files: gzip (RFC 1952) and zstd (RFC 8878).
+const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd")];
+
+/// Whole lines only: what begins is either written to its end, or removed again.
+pub(super) struct Lines {
+    out: Out,
+    /// Whether the last line has no end: it was found so, or a write that failed could not be undone. The next line begins with one, which
+    /// destroys nothing: the line before may be a complete event.
+    unfinished: bool,
+}
+
+enum Out {
+    Standard(io::Stdout),
+    File(File),
+}
+
+impl Lines {
+    pub(super) fn of_standard_output() -> Self {
+        Self { out: Out::Standard(io::stdout()), unfinished: false }
+    }
+
+    /// Appends to the file, which is created if there is none. Refuses a compressed one, which lines would make unreadable.
+    pub(super) fn append_to(path: &Path) -> Result<Self, Failure> {
+        let failed =
+            |error: io::Error| Failure::usage(format!("`{}` cannot be written: {error}", path.display()));
+        let file = File::options().append(true).create(true).open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let unfinished = metadata.is_file() && metadata.len() > 0 && is_unfinished(path)?;
+        Ok(Self { out: Out::File(file), unfinished })
+    }
+
+    /// Appends lines, each with its end. After an error, a file is as it was, unless others write to it.
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let ended;
+        let text = if self.unfinished {
+            ended = [b"\n", lines].concat();
+            &ended
+        } else {
+            lines
+        };
+        let (written, result) = match &mut self.out {
+            Out::Standard(out) => write(out, text),
+            Out::File(out) => write(out, text),
+        };
+        if result.is_ok() {
+            self.unfinished = false;
+        } else if written > 0 {
+            self.unfinished |= !self.out.is_undone(written);
+        }
+        result
+    }
+}
+
+impl Out {
+    /// Removes the last bytes, which were written, if they are still the last ones.
+    fn is_undone(&mut self, written: u64) -> bool {
+        let Self::File(file) = self else { return false };
+        let undo = |file: &mut File| {
+            let (here, metadata) = (file.stream_position()?, file.metadata()?);
+            let before = here.checked_sub(written).filter(|_| metadata.is_file() && metadata.len() == here);
+            before.map_or(Err(io::ErrorKind::Unsupported.into()), |before| file.set_len(before))
+        };
+        undo(file).is_ok()
+    }
+}
+
+/// Returns how many bytes were written, and whether that is all.
+fn write(out: &mut impl Write, text: &[u8]) -> (u64, io::Result<()>) {
+    let mut rest = text;
+    let mut result = Ok(());
+    while !rest.is_empty() && result.is_ok() {
+        match out.write(rest) {
+            Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => result = Err(error),
+        }
+    }
+    let written = u64::try_from(text.len().saturating_sub(rest.len())).unwrap_or(u64::MAX);
+    (written, result.and_then(|()| out.flush()))
+}
+
+/// Whether the file, which is not empty, lacks the end of its last line.
+fn is_unfinished(path: &Path) -> Result<bool, Failure> {
+    // An empty line does no harm in a file that may be written and not read.
+    let Ok((beginning, last)) = ends(path) else { return Ok(true) };
+    if let Some((_, name)) = COMPRESSED.into_iter().find(|(magic, _)| beginning.starts_with(magic)) {
+        let words = format!("`{}` is compressed ({name}), so lines cannot be appended to it", path.display());
+        return Err(Failure::usage(words).help("decompress it first, or name another file"));
+    }
+    Ok(last != b'\n')
+}
+
+/// The first bytes, and the last one.
+fn ends(path: &Path) -> io::Result<(Vec<u8>, u8)> {
+    let mut file = File::open(path)?;
+    let mut beginning = Vec::new();
+    (&mut file).take(4).read_to_end(&mut beginning)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    let [last] = last;
+    Ok((beginning, last))
+}

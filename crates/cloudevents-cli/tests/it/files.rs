@@ -1,0 +1,110 @@
+//! Files as targets: no event is lost by what the file ends with, or by a disk that is full.
+
+use crate::program::{GOOD, ce, ce_with, command, file};
+use flate2::{Compression, write::GzEncoder};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// An event of some 200 bytes.
+fn event(id: usize) -> String {
+    format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t","data":"{}"}}"#, "x".repeat(140))
+}
+
+fn url(path: &Path) -> String {
+    format!("file:{}", path.display())
+}
+
+fn send(path: &Path, event: &str) -> crate::program::Ran {
+    ce_with(&["send", &url(path)], event)
+}
+
+/// The program, where no file may be larger than 2 KiB: a write beyond that is short, and the next one fails, as on a full disk.
+fn with_little_room(arguments: &[&str]) -> Command {
+    let program = command(arguments);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""]);
+    limited.arg(program.get_program()).args(program.get_args()).env("CE_CONFIG", "");
+    limited
+}
+
+#[test]
+fn a_last_line_without_an_end_is_ended() {
+    for last in [GOOD, r#"{"specversion":"1.0","id":"cut"#] {
+        let path = file("out.jsonl", format!("{GOOD}\n{last}"));
+        for id in [2, 3] {
+            assert_eq!(send(&path, &event(id)).status, 0);
+        }
+        let expected = format!("{GOOD}\n{last}\n{}\n{}\n", event(2), event(3));
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    }
+}
+
+#[test]
+fn what_ends_well_stays_as_it_is() {
+    for before in [String::new(), format!("{GOOD}\n")] {
+        let path = file("out.jsonl", &before);
+        assert_eq!(send(&path, "").status, 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+        assert_eq!(send(&path, &event(2)).status, 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}{}\n", event(2)));
+    }
+}
+
+#[test]
+fn nothing_is_appended_to_a_compressed_file() {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(format!("{GOOD}\n").as_bytes()).unwrap();
+    let compressed = gzip.finish().unwrap();
+    let (path, from) = (file("out.jsonl.gz", &compressed), file("in.jsonl", event(2)));
+    for ran in [send(&path, &event(2)), ce(&["bridge", &url(&from), &url(&path)])] {
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(
+            ran.err.contains("is compressed (gzip)") && ran.err.contains("decompress it first"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(fs::read(&path).unwrap(), compressed);
+    assert_eq!(ce(&["validate", path.to_str().unwrap()]).status, 0);
+}
+
+#[test]
+fn a_full_disk_leaves_whole_events() {
+    let events: Vec<_> = (0..20).map(event).collect();
+    let (path, from) = (file("out.jsonl", ""), file("in.jsonl", events.join("\n")));
+    let ran = with_little_room(&["send", &url(&path), from.to_str().unwrap()]).output().unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(3), "{err}");
+    let sent = fs::read_to_string(&path).unwrap().lines().count();
+    assert!((5..15).contains(&sent) && err.contains(&format!("{sent} events sent")), "{sent}: {err}");
+    // There is room again.
+    assert_eq!(send(&path, &events[sent..].join("\n")).status, 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), events.join("\n") + "\n");
+}
+
+#[test]
+fn a_bridge_to_a_full_disk_leaves_whole_events() {
+    let events: Vec<_> = (0..20).map(event).collect();
+    let (path, from) = (file("out.jsonl", ""), file("in.jsonl", events.join("\n")));
+    let mut bridge = with_little_room(&["bridge", &url(&from), &url(&path), "--order", "topic"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(bridge.stderr.take().unwrap()).lines();
+    // The second line of this kind: a failed attempt was made again.
+    let again = lines.by_ref().filter(|line| line.as_ref().unwrap().contains("will be sent again")).nth(1);
+    assert!(again.is_some());
+    bridge.kill().unwrap();
+    bridge.wait().unwrap();
+    let written = fs::read_to_string(&path).unwrap();
+    let sent = written.lines().count();
+    assert!((5..15).contains(&sent), "{sent}");
+    assert_eq!(written, events[..sent].join("\n") + "\n");
+    // There is room again. The file is read from its beginning.
+    assert_eq!(ce(&["bridge", &url(&from), &url(&path), "--order", "topic"]).status, 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), written + &events.join("\n") + "\n");
+}
