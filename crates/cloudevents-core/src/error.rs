@@ -108,10 +108,15 @@ impl Error {
         self
     }
 
-    /// How long the peer asks to wait before the next attempt. The error is then temporary.
+    /// The longest wait that a peer can request: one day. A peer that requests more, by an absolute time in place of a number of seconds
+    /// for example, is tried again after a day.
+    pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+    /// How long the peer asks to wait before the next attempt, at most [`LONGEST_RETRY_AFTER`](Self::LONGEST_RETRY_AFTER). The error is
+    /// then temporary.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         let inner = self.inner();
-        (inner.temporary, inner.retry_after) = (Some(true), Some(after));
+        (inner.temporary, inner.retry_after) = (Some(true), Some(after.min(Self::LONGEST_RETRY_AFTER)));
         self
     }
 
@@ -175,7 +180,7 @@ impl Error {
         self.0.temporary.unwrap_or(by_kind)
     }
 
-    /// How long the peer asks to wait before the next attempt, if it does.
+    /// How long the peer asks to wait before the next attempt, if it does: at most a day.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

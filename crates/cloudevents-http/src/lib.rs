@@ -42,6 +42,7 @@ pub use problem::Problem;
 pub use reqwest013::{
     HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, refuses_message, sender,
 };
+pub use retry::retry_after;
 #[cfg(feature = "exchange")]
 pub use server::{
     Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,

@@ -1,6 +1,7 @@
 //! When a request may be sent again.
 
-use http::{HeaderValue, StatusCode};
+use cloudevents_core::Error;
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
 /// Whether another attempt may succeed after this status.
@@ -12,14 +13,32 @@ pub(crate) fn is_temporary(status: StatusCode) -> bool {
     }
 }
 
-/// Reads a `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
-pub(crate) fn after(value: &HeaderValue) -> Option<Duration> {
+/// How long a response requests to wait: seconds, or a date, of which the time that is left counts (RFC 9110, section 10.2.3). At most
+/// [`Error::LONGEST_RETRY_AFTER`], a day, also for numbers beyond 64 bits.
+///
+/// `None` if the header is absent, repeated or malformed. A date that has passed is a wait of zero.
+///
+/// ```
+/// use cloudevents_http::retry_after;
+/// use std::time::{Duration, SystemTime};
+///
+/// let response = http::Response::builder().header("retry-after", "120").body(())?;
+/// assert_eq!(retry_after(response.headers(), SystemTime::now()), Some(Duration::from_secs(120)));
+/// # Ok::<(), http::Error>(())
+/// ```
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let mut values = headers.get_all(RETRY_AFTER).iter();
+    let (value, more) = (values.next()?, values.next());
     let text = value.to_str().ok()?.trim_ascii();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if more.is_some() || text.is_empty() {
+        return None;
     }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let wait = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_or(Duration::MAX, Duration::from_secs)
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
+    };
+    Some(wait.min(Error::LONGEST_RETRY_AFTER))
 }
 
 /// The seconds of a `Retry-After`: rounded up, one at least.

@@ -16,9 +16,13 @@ pub(crate) fn time(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// This time later, or the time itself if that is beyond what the system can express.
+/// The end of the year 9999, which every store can add to: what is later counts as this.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
+/// This time later, at the latest at the end of the year 9999.
 pub(crate) fn later(time: SystemTime, by: Duration) -> SystemTime {
-    time.checked_add(by).unwrap_or(time)
+    let latest = SystemTime::UNIX_EPOCH.checked_add(LATEST).unwrap_or(time);
+    time.checked_add(by).map_or(latest, |later| later.min(latest))
 }
 
 /// The time that passed since, or zero.

@@ -101,7 +101,8 @@ impl<S: Store> Outbox<S> {
     ///
     /// A target is unavailable when three distinct messages failed, and none succeeded or was refused in between. Then it pauses, for
     /// all workers of the store, and one message at a time is tried. A target also pauses for as long as it requested
-    /// ([`Error::retry_after`]).
+    /// ([`Error::retry_after`]), at most a day; no other message and no other worker shortens that, and only [`resume`](Self::resume) ends
+    /// it early. The beginning of a pause is logged at WARN.
     ///
     /// Several workers may run on one store, in several processes. A worker that crashes loses nothing: its messages are due again
     /// when their leases end. Messages that it had sent without recording the result are then sent again.

@@ -193,8 +193,11 @@ pub struct Health {
     pub failed: Vec<u64>,
     /// The number of pauses since the last success.
     pub pauses: u32,
-    /// Until when nothing is sent.
+    /// Until when nothing is sent, because the target is unavailable or one message tries it.
     pub paused_until: Option<SystemTime>,
+    /// Until when nothing is sent, because the target requested that ([`Error::retry_after`]): at most a day from the request. No result
+    /// of a message and no other worker makes this pause shorter.
+    pub requested_until: Option<SystemTime>,
     /// The last error.
     pub reason: Box<str>,
     /// Whether the program has disabled the target.
@@ -208,6 +211,24 @@ impl Health {
     /// Whether the target counts as unavailable.
     pub fn is_outage(&self) -> bool {
         self.failed.len() >= Self::OUTAGE
+    }
+
+    /// Until when nothing is sent, if that is after `now`.
+    pub fn pause_end(&self, now: SystemTime) -> Option<SystemTime> {
+        self.paused_until.max(self.requested_until).filter(|until| *until > now)
+    }
+
+    /// Whether the target requested a pause that has not ended.
+    pub(crate) fn is_pause_requested(&self, now: SystemTime) -> bool {
+        self.requested_until.is_some_and(|until| until > now)
+    }
+
+    /// What stays after a success: the pause that the target requested.
+    pub(crate) fn after_success(&mut self, now: SystemTime) {
+        let before = std::mem::take(self);
+        if before.is_pause_requested(now) {
+            (self.requested_until, self.reason) = (before.requested_until, before.reason);
+        }
     }
 
     /// Whether there is something to keep.

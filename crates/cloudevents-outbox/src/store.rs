@@ -30,6 +30,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
     /// changes. Returns the number of settlements with a valid lease.
+    ///
+    /// The health replaces what the store has, with two exceptions: a disabled target stays disabled, and
+    /// [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
+    /// that the target requested of another.
     fn settle(
         &self,
         settlements: Vec<Settlement>,
@@ -58,7 +62,7 @@ pub trait Store: Send + Sync + 'static {
     /// this name.
     fn targets(&self, after: Box<str>) -> impl Future<Output = Result<Vec<Target>, Error>> + Send;
 
-    /// Sets the health of a target. [`Health::default`] makes it active.
+    /// Sets the health of a target, in place of all that the store has. [`Health::default`] makes it active.
     fn set_health(&self, target: Box<str>, health: Health) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Counts the messages. May read all of them.
@@ -68,7 +72,7 @@ pub trait Store: Send + Sync + 'static {
 /// A request for messages that are due.
 ///
 /// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each
-/// that have been due longest. It skips targets that are disabled or paused. Of a target in an outage it takes one message and pauses
+/// that have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of a target in an outage it takes one message and pauses
 /// the target for the lease. Of the messages in order, it takes the earliest pending ones, if the first of them is due. It increments
 /// the attempts of each message, and makes it due when the lease ends.
 #[derive(Clone, Debug)]

@@ -97,6 +97,6 @@ for code, clause in ((200, "WEBHOOK-2.2-d"), (201, "WEBHOOK-2.2-f"), (202, "WEBH
 for code in (301, 302, 303, 307, 308):
     case(f"redirect-{code}", f"The redirect {code} is not followed", ["WEBHOOK-2.2-c"], outcomes(posts(1), 0), responses=[status(code, ["Location", "/elsewhere"]), status(204)])
 case("gone", "After 410, nothing more is sent", ["WEBHOOK-2.2-i"], outcomes(posts(1), 0), responses=[status(410), status(204)], events=[event(1), event(2)], level="SHOULD")
-for name, value, wait in (("seconds", "121", 121), ("date", "Fri, 31 Dec 9999 23:59:59 GMT", 86401)):
+for name, value, wait in (("seconds", "121", 121), ("date", "Fri, 31 Dec 9999 23:59:59 GMT", 86400)):
     case(f"retry-after-{name}", "After 429, nothing is sent before the time of Retry-After", ["WEBHOOK-2.2-l"], outcomes(posts(1), 0, wait=wait),
          responses=[status(429, ["Retry-After", value]), status(204)], events=[event(1), event(2)])

@@ -1,9 +1,10 @@
 //! `ce send`: the wire, retries, repetitions, and options that mean nothing together.
 
-use crate::program::{GOOD, Listener, ce, ce_with, file};
+use crate::program::{GOOD, Listener, ce, ce_with, command, file};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    process::Stdio,
     thread::{self, JoinHandle},
 };
 
@@ -116,6 +117,25 @@ fn temporary_errors_are_tried_again() {
     let target = server(&["400 Bad Request", "204 No Content"]);
     assert_eq!(send(&target.0, &["--retry", "1", "--retry-all"]).status, 0);
     assert_eq!(requests(target), 2);
+}
+
+/// Seconds since 1970 where a number of seconds belongs, and the largest number.
+#[test]
+fn a_wait_that_the_peer_requests_is_a_day_at_most() {
+    for status in [
+        "429 Too Many Requests\r\nretry-after: 1795219200",
+        "503 Service Unavailable\r\nretry-after: 18446744073709551615",
+    ] {
+        let target = server(Vec::leak(vec![status]));
+        let arguments = [&["send", &*target.0, "--retry", "1"][..], &FLAGS].concat();
+        let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(line.contains("attempt 1 failed; the next one in 86400s, 1 left"), "{line}");
+        assert_eq!(requests(target), 1);
+    }
 }
 
 #[test]

@@ -12,7 +12,11 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 /// A response that says what went wrong: a status, and a document under `application/problem+json` (RFC 9457).
 ///
@@ -166,7 +170,7 @@ impl Problem {
 
     pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
         let mut problem = Self::of_status(status);
-        problem.0.retry_after = headers.get(RETRY_AFTER).and_then(crate::retry::after);
+        problem.0.retry_after = crate::retry_after(headers, SystemTime::now());
         problem.0.document = match is_problem(headers) {
             true => Document::read(body)?,
             false => Document::default(),

@@ -45,7 +45,7 @@ fn of_target(
     claimed: &mut Claimed,
 ) -> Result<bool, Error> {
     let health = health(connection, target).map_err(failed)?.unwrap_or_default();
-    if health.is_disabled || health.paused_until.is_some_and(|until| until > claim.now) {
+    if health.is_disabled || health.pause_end(claim.now).is_some() {
         return Ok(true);
     }
     let mut room = claim.room(target).min(claim.limit.saturating_sub(claimed.messages.len()));

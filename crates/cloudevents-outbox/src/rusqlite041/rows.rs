@@ -7,7 +7,7 @@ use crate::{
 use rusqlite::{Result, Row};
 
 /// The columns that [`health`] reads.
-pub(super) const HEALTH: &str = "failed, pauses, paused_until, reason, disabled";
+pub(super) const HEALTH: &str = "failed, pauses, paused_until, reason, disabled, requested_until";
 
 /// Reads these columns, from this one on.
 pub(super) fn health(row: &Row<'_>, first: usize) -> Result<Health> {
@@ -19,6 +19,7 @@ pub(super) fn health(row: &Row<'_>, first: usize) -> Result<Health> {
         paused_until: row.get::<_, Option<i64>>(at(2))?.map(time),
         reason: row.get(at(3))?,
         is_disabled: row.get(at(4))?,
+        requested_until: row.get::<_, Option<i64>>(at(5))?.map(time),
     })
 }
 
@@ -30,4 +31,8 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
+}
+
+pub(super) fn requested_until(health: &Health) -> Option<i64> {
+    health.requested_until.map(millis)
 }

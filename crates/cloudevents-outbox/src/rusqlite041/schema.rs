@@ -2,7 +2,7 @@
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 
 /// The version of the tables.
 const VERSION: i64 = 1;
@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS ce_outbox_attempts (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ce_outbox_targets (
     target TEXT PRIMARY KEY,
-    failed TEXT NOT NULL, pauses INTEGER NOT NULL, paused_until INTEGER, reason TEXT NOT NULL, disabled INTEGER NOT NULL
+    failed TEXT NOT NULL, pauses INTEGER NOT NULL, paused_until INTEGER, reason TEXT NOT NULL, disabled INTEGER NOT NULL,
+    requested_until INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ce_inbox (
     consumer TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
@@ -50,6 +51,7 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
     if !has_tables(connection)? {
         connection.execute_batch(TABLES).map_err(failed)?;
     }
+    add_column(connection).map_err(failed)?;
     let version = "SELECT version FROM ce_outbox_schema";
     let version: Option<i64> =
         connection.query_row(version, [], |row| row.get(0)).optional().map_err(failed)?;
@@ -61,6 +63,17 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
             let insert = "INSERT INTO ce_outbox_schema (version) VALUES (?1)";
             connection.execute(insert, [VERSION]).map(drop).map_err(failed)
         }
+    }
+}
+
+/// Adds the column that tables of earlier releases lack. Programs of those releases work with it.
+fn add_column(connection: &Connection) -> SqlResult<()> {
+    let columns = "SELECT count(*), ifnull(sum(name = 'requested_until'), 0) FROM pragma_table_info('ce_outbox_targets')";
+    match connection.query_row(columns, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))? {
+        (1.., 0) => {
+            connection.execute_batch("ALTER TABLE ce_outbox_targets ADD COLUMN requested_until INTEGER")
+        }
+        _ => Ok(()),
     }
 }
 

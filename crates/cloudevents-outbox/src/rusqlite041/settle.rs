@@ -39,7 +39,7 @@ pub(super) fn settle(
             log(connection, settlement).map_err(failed)?;
         }
         if let Some(health) = &settlement.health {
-            write_health(connection, &settlement.target, health).map_err(failed)?;
+            write_health(connection, &settlement.target, health, now).map_err(failed)?;
         }
     }
     Ok(settled)
@@ -93,23 +93,34 @@ fn log(connection: &Connection, settlement: &Settlement) -> SqlResult<()> {
 pub(super) fn set_health(connection: &Connection, target: &str, health: &Health) -> Result<(), Error> {
     let sql = "DELETE FROM ce_outbox_targets WHERE target = ?1";
     connection.prepare_cached(sql).and_then(|mut delete| delete.execute([target])).map_err(failed)?;
-    if health.is_clear() { Ok(()) } else { write_health(connection, target, health).map_err(failed) }
+    // There is no row with an end to keep.
+    let now = SystemTime::UNIX_EPOCH;
+    if health.is_clear() { Ok(()) } else { write_health(connection, target, health, now).map_err(failed) }
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way.
-fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlResult<()> {
+/// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
+/// stays until it ends.
+fn write_health(connection: &Connection, target: &str, health: &Health, now: SystemTime) -> SqlResult<()> {
     if health.is_clear() {
         connection
-            .prepare_cached("DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0")?
+            .prepare_cached(
+                "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0 AND ifnull(requested_until, 0) <= ?2",
+            )?
+            .execute((target, millis(now)))?;
+        connection
+            .prepare_cached(
+                "UPDATE ce_outbox_targets SET failed = '', pauses = 0, paused_until = NULL WHERE target = ?1 AND disabled = 0",
+            )?
             .execute([target])?;
         return Ok(());
     }
     connection
         .prepare_cached(
-            "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled, requested_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (target) DO UPDATE SET failed = ?2, pauses = ?3, paused_until = ?4, reason = ?5,
-                 disabled = max(disabled, ?6)",
+                 disabled = max(disabled, ?6),
+                 requested_until = nullif(max(ifnull(requested_until, 0), ifnull(?7, 0)), 0)",
         )?
         .execute((
             target,
@@ -118,6 +129,7 @@ fn write_health(connection: &Connection, target: &str, health: &Health) -> SqlRe
             rows::paused_until(health),
             &health.reason,
             health.is_disabled,
+            rows::requested_until(health),
         ))
         .map(drop)
 }

@@ -25,7 +25,7 @@ WITH RECURSIVE t (target, place) AS (
            t.place + 1
     FROM t WHERE t.target IS NOT NULL AND t.place < $2
 )
-SELECT t.target, h.failed, h.pauses, h.paused_until, h.reason, h.disabled,
+SELECT t.target, h.failed, h.pauses, h.paused_until, h.reason, h.disabled, h.requested_until,
        d.number, d.claims, d.due, d.ordered, d.size
 FROM t
 LEFT JOIN ce_outbox_targets h ON h.target = t.target
@@ -38,7 +38,7 @@ LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
      ORDER BY o.due, o.number LIMIT coalesce(r.room, $5))
-) d ON NOT coalesce(h.disabled, false) AND coalesce(h.paused_until, 0) <= $6
+) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, h.requested_until), 0) <= $6
 WHERE t.target IS NOT NULL
 ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
 ";
@@ -111,8 +111,7 @@ async fn choose(
 
 /// Selects from what is due of a target, as places in the group.
 fn of_target(claim: &Claim, group: &Group, room: usize, claimed: &mut Claimed) -> Vec<usize> {
-    let is_skipped =
-        group.health.is_disabled || group.health.paused_until.is_some_and(|until| until > claim.now);
+    let is_skipped = group.health.is_disabled || group.health.pause_end(claim.now).is_some();
     if is_skipped {
         return Vec::new();
     }

@@ -16,6 +16,7 @@ pub(super) fn health(row: &Row) -> Result<Health, Error> {
         paused_until: row.try_get::<_, Option<i64>>("paused_until")?.map(time),
         reason: reason.into(),
         is_disabled: row.try_get("disabled")?,
+        requested_until: row.try_get::<_, Option<i64>>("requested_until")?.map(time),
     })
 }
 
@@ -27,4 +28,8 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
+}
+
+pub(super) fn requested_until(health: &Health) -> Option<i64> {
+    health.requested_until.map(millis)
 }

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS ce_outbox_targets (
     target text COLLATE "C" PRIMARY KEY,
     failed text NOT NULL, pauses bigint NOT NULL, paused_until bigint, reason text NOT NULL, disabled boolean NOT NULL
 );
+ALTER TABLE ce_outbox_targets ADD COLUMN IF NOT EXISTS requested_until bigint;
 CREATE TABLE IF NOT EXISTS ce_inbox (
     consumer text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
     times bigint NOT NULL, until bigint NOT NULL, completed bigint,
@@ -64,8 +65,9 @@ pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
     }
 }
 
+/// Whether there are all tables, with the column that those of earlier releases lack. Programs of those releases work with it.
 async fn exist(client: &impl GenericClient) -> Result<bool, Error> {
-    let row =
-        client.query_one("SELECT to_regclass('ce_outbox_schema') IS NOT NULL", &[]).await.map_err(failed)?;
-    row.try_get(0).map_err(failed)
+    let sql = "SELECT to_regclass('ce_outbox_schema') IS NOT NULL AND EXISTS (
+                   SELECT FROM pg_attribute WHERE attrelid = to_regclass('ce_outbox_targets') AND attname = 'requested_until')";
+    client.query_one(sql, &[]).await.map_err(failed)?.try_get(0).map_err(failed)
 }

@@ -95,12 +95,17 @@ pub(super) async fn settle(
     let settled: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
     shorten_logs(&transaction, settlements).await?;
     // In the order of names, so that workers do not wait for each other in a circle.
-    let health: BTreeMap<&str, &Health> = settlements
-        .iter()
-        .filter_map(|settlement| Some((&*settlement.target, settlement.health.as_ref()?)))
-        .collect();
-    for (target, health) in health {
-        write_health(&transaction, target, health).await?;
+    let mut health: BTreeMap<&str, Health> = BTreeMap::new();
+    for settlement in settlements {
+        if let Some(last) = &settlement.health {
+            let before = health.insert(&settlement.target, last.clone());
+            if let (Some(before), Some(merged)) = (before, health.get_mut(&*settlement.target)) {
+                merged.requested_until = merged.requested_until.max(before.requested_until);
+            }
+        }
+    }
+    for (target, health) in &health {
+        write_health(&transaction, target, health, now).await?;
     }
     transaction.commit().await.map_err(failed)?;
     Ok(usize::try_from(settled).unwrap_or(0))
@@ -136,21 +141,32 @@ pub(super) async fn set_health(client: &mut Client, target: &str, health: &Healt
     let delete = "DELETE FROM ce_outbox_targets WHERE target = $1";
     transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
     if !health.is_clear() {
-        write_health(&transaction, target, health).await?;
+        // There is no row with an end to keep.
+        write_health(&transaction, target, health, SystemTime::UNIX_EPOCH).await?;
     }
     transaction.commit().await.map_err(failed)
 }
 
-/// A target that the program has disabled stays disabled, whatever the results of messages under way.
-async fn write_health(client: &impl GenericClient, target: &str, health: &Health) -> Result<(), Error> {
+/// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
+/// stays until it ends.
+async fn write_health(
+    client: &impl GenericClient,
+    target: &str,
+    health: &Health,
+    now: SystemTime,
+) -> Result<(), Error> {
     if health.is_clear() {
-        let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled";
-        return client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
+        let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled AND coalesce(requested_until, 0) <= $2";
+        let values: &[_] = &[(&target as _, Type::TEXT), (&millis(now) as _, Type::INT8)];
+        client.execute_typed(delete, values).await.map_err(failed)?;
+        let clear = "UPDATE ce_outbox_targets SET failed = '', pauses = 0, paused_until = NULL WHERE target = $1 AND NOT disabled";
+        return client.execute_typed(clear, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
     }
-    let upsert = "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled)
-                  VALUES ($1, $2, $3, $4, $5, $6)
+    let upsert =
+        "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled, requested_until)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7)
                   ON CONFLICT (target) DO UPDATE SET failed = $2, pauses = $3, paused_until = $4, reason = $5,
-                      disabled = t.disabled OR $6";
+                      disabled = t.disabled OR $6, requested_until = greatest(t.requested_until, $7)";
     client
         .execute_typed(
             upsert,
@@ -161,6 +177,7 @@ async fn write_health(client: &impl GenericClient, target: &str, health: &Health
                 (&rows::paused_until(health), Type::INT8),
                 (&&*health.reason, Type::TEXT),
                 (&health.is_disabled, Type::BOOL),
+                (&rows::requested_until(health), Type::INT8),
             ],
         )
         .await

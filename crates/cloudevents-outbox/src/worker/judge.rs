@@ -29,7 +29,7 @@ pub(super) fn judge(
 ) -> Step {
     let error = match result {
         Ok(_) => {
-            *health = Health::default();
+            health.after_success(now);
             return Step::Delivered;
         }
         Err(error) => error,
@@ -37,7 +37,7 @@ pub(super) fn judge(
     // A sender that the program has closed says nothing about the message.
     if !error.is_temporary() && error.kind() != ErrorKind::Closed {
         if error.kind() == ErrorKind::Refused {
-            *health = Health::default(); // whoever refuses is there
+            health.after_success(now); // whoever refuses is there
         } else {
             health.paused_until = None;
         }
@@ -47,7 +47,7 @@ pub(super) fn judge(
     let elapsed = since(now, tried.started);
     let not_before = error.retry_after();
     if let Some(wait) = not_before {
-        pause(health, later(now, wait));
+        health.requested_until = health.requested_until.max(Some(later(now, wait)));
     }
     if !health.is_outage() {
         return match options.retry.wait(tried.attempt, elapsed, not_before, random) {
@@ -55,12 +55,12 @@ pub(super) fn judge(
             None => Step::Dead(given_up(tried, error, elapsed)),
         };
     }
-    if health.paused_until.is_none_or(|until| until <= now) {
+    if health.pause_end(now).is_none() {
         health.pauses = health.pauses.saturating_add(1);
         let wait = options.pauses.delay(health.pauses);
-        pause(health, later(now, wait));
+        health.paused_until = Some(later(now, wait));
     }
-    let due = health.paused_until.unwrap_or(now);
+    let due = health.pause_end(now).unwrap_or(now);
     if options.retry.is_within_deadline(elapsed, since(due, now)) {
         Step::Retry { due, counts: false }
     } else {
@@ -102,10 +102,6 @@ fn fail(health: &mut Health, number: u64, error: &Error) {
         health.failed.push(number);
     }
     health.reason = reason(error);
-}
-
-fn pause(health: &mut Health, until: SystemTime) {
-    health.paused_until = Some(health.paused_until.map_or(until, |before| before.max(until)));
 }
 
 fn place(receipt: &Receipt) -> String {

@@ -21,6 +21,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::SystemTime,
 };
 use tokio::{
     sync::watch,
@@ -69,6 +70,11 @@ impl Busy {
         let behind = VecDeque::new();
         Self { held: 0, window: FIRST, health: Health::default(), in_order: false, behind }
     }
+
+    /// Whether the target requested a pause of one of the messages that are held. Of others, the store knows.
+    fn is_resting(&self, now: SystemTime) -> bool {
+        self.held > 0 && self.health.is_pause_requested(now)
+    }
 }
 
 pub(crate) async fn run<S: Store, R: Route>(
@@ -114,8 +120,10 @@ impl<S: Store, R: Route> Worker<S, R> {
             let bytes = self.options.in_flight.bytes.max(1).saturating_sub(self.bytes);
             if room > 0 && bytes > 0 {
                 let most = self.options.per_target.max(1);
+                let now = self.options.clock.now();
                 let rooms = self.targets.iter().map(|(target, busy)| {
-                    (Arc::clone(target), busy.window.min(most).saturating_sub(busy.held))
+                    let window = if busy.is_resting(now) { 0 } else { busy.window.min(most) };
+                    (Arc::clone(target), window.saturating_sub(busy.held))
                 });
                 self.calls.claim(room, bytes, rooms, &self.options);
             }
@@ -205,8 +213,10 @@ impl<S: Store, R: Route> Worker<S, R> {
                 busy.health = message.health.clone();
             }
             busy.held = busy.held.saturating_add(1);
+            // A claim that was under way when the target requested a pause.
+            let is_resting = busy.is_resting(now);
             let flight = Flight::new(message, now);
-            if self.drain_until.is_some() {
+            if is_resting || self.drain_until.is_some() {
                 self.calls.settlements.push(flight.settled(Step::Release));
             } else if flight.ordered && std::mem::replace(&mut busy.in_order, true) {
                 busy.behind.push_back(flight);
@@ -255,10 +265,15 @@ impl<S: Store, R: Route> Worker<S, R> {
             Step::Retry { .. } => FIRST,
             _ => busy.window,
         };
+        let pause =
+            busy.health.pause_end(now).map(|until| crate::millis::since(until, now)).unwrap_or_default();
         if busy.health.pauses > before.pauses {
             Tally::add(&self.tally.pauses, 1);
-            let until = busy.health.paused_until.map(|until| crate::millis::since(until, now));
-            tracing::warn!(target = %flight.target, pause = ?until, reason = %busy.health.reason, "the target is unavailable");
+            tracing::warn!(target = %flight.target, ?pause, reason = %busy.health.reason, "the target is unavailable");
+        }
+        if busy.health.is_pause_requested(now) && !before.is_pause_requested(now) {
+            let number = flight.ticket.number;
+            tracing::warn!(target = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
         }
         // The store has paused a target whose message was a probe.
         let health = (busy.health != before || flight.is_probe).then(|| busy.health.clone());
@@ -273,7 +288,9 @@ impl<S: Store, R: Route> Worker<S, R> {
         Tally::add(counter, 1);
         if flight.ordered {
             let goes_on = matches!(step, Step::Delivered | Step::Dead(_))
-                && !health.as_ref().is_some_and(Health::is_outage);
+                && !health
+                    .as_ref()
+                    .is_some_and(|health| health.is_outage() || health.is_pause_requested(now));
             match self.next_in_order(&flight.target) {
                 Some(next) if goes_on => self.start(next),
                 Some(next) => self.release_behind(&flight.target, next),

@@ -4,7 +4,7 @@ use crate::tools::{Arrived, MINUTE, SECOND, at, event, id, message, message_in_o
 use cloudevents_core::EventKey;
 use cloudevents_outbox::{
     Attempt, Begun, Claim, ClaimedMessage, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions, Query,
-    Retention, Settlement, State, Step, Store, rusqlite041::SqliteStore,
+    Retention, Settlement, State, Step, Store, Ticket, rusqlite041::SqliteStore,
 };
 use cloudevents_transport::Outgoing;
 use std::{
@@ -36,6 +36,8 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     messages_in_order_wait_for_each_other(open().await).await;
     paused_and_disabled_targets_are_skipped(open().await).await;
     one_message_tries_a_target_in_an_outage(open().await).await;
+    a_pause_that_a_target_requests_is_never_shortened(open().await).await;
+    the_latest_times_are_kept(open().await).await;
     attempts_are_counted_and_logged(open().await).await;
     the_log_of_attempts_is_bounded(open().await).await;
     messages_are_found_by_what_they_are(open().await).await;
@@ -287,6 +289,71 @@ async fn one_message_tries_a_target_in_an_outage(store: impl Store) {
     store.settle(vec![back], at(30)).await.unwrap();
     assert_eq!(ids(&claim(&store, at(31), 10).await), ["2", "3", "4", "5"]);
     assert!(store.targets("".into()).await.unwrap().is_empty());
+}
+
+async fn a_pause_that_a_target_requests_is_never_shortened(store: impl Store) {
+    store.enqueue((1..=9).map(|id| message("a", id, at(0))).collect()).await.unwrap();
+    let claimed = claim(&store, at(0), 8).await;
+    let with = |message: &ClaimedMessage, step: Step, health: Health| Settlement {
+        health: Some(health),
+        ..settlement(message, step)
+    };
+    let requested = |until: u64| {
+        let mut health = Health::default();
+        (health.failed, health.requested_until, health.reason) = (vec![1], Some(at(until)), "busy".into());
+        health
+    };
+    let later = || Step::Retry { due: at(0), counts: true };
+    let end = async || store.targets("".into()).await.unwrap()[0].health.requested_until;
+    // Two in one call: the order does not matter.
+    let both = vec![with(&claimed[0], later(), requested(100)), with(&claimed[1], later(), requested(50))];
+    store.settle(both, at(1)).await.unwrap();
+    assert_eq!(end().await, Some(at(100)));
+    // A success of another message, a failure that knows of no request, and a shorter request.
+    let mut outage = Health::default();
+    outage.failed = vec![3];
+    for (message, step, health) in [
+        (&claimed[2], Step::Delivered, Health::default()),
+        (&claimed[3], later(), outage),
+        (&claimed[4], later(), requested(20)),
+    ] {
+        store.settle(vec![with(message, step, health)], at(2)).await.unwrap();
+        assert_eq!(end().await, Some(at(100)));
+        assert!(claim(&store, at(99), 10).await.is_empty());
+    }
+    // A worker whose lease has passed to another one: both what it knows and what it does not.
+    let stale = |health| Settlement {
+        ticket: Ticket { claim: claimed[5].ticket.claim - 1, ..claimed[5].ticket },
+        ..with(&claimed[5], Step::Delivered, health)
+    };
+    assert_eq!(store.settle(vec![stale(Health::default())], at(3)).await.unwrap(), 0);
+    assert_eq!(end().await, Some(at(100)));
+    assert_eq!(store.settle(vec![stale(requested(110))], at(3)).await.unwrap(), 0);
+    assert_eq!(end().await, Some(at(110)));
+    assert!(claim(&store, at(109), 10).await.is_empty());
+    let back = claim(&store, at(110), 1).await;
+    assert_eq!(back.len(), 1);
+    // It has ended, so a success clears everything.
+    store.settle(vec![with(&back[0], Step::Delivered, Health::default())], at(111)).await.unwrap();
+    assert!(store.targets("".into()).await.unwrap().is_empty());
+    // The program may end a pause.
+    store.set_health("a".into(), requested(1000)).await.unwrap();
+    assert!(claim(&store, at(999), 10).await.is_empty());
+    store.set_health("a".into(), requested(200)).await.unwrap();
+    assert_eq!(end().await, Some(at(200)));
+    store.set_health("a".into(), Health::default()).await.unwrap();
+    assert!(!claim(&store, at(200), 10).await.is_empty());
+}
+
+/// What is beyond the clock of a store expires and is due as late as possible, and not at once.
+async fn the_latest_times_are_kept(store: impl Store) {
+    let entry = Entry::new("a", Outgoing::from(event(1)).expires_after(Duration::MAX));
+    let number = store.enqueue(vec![entry.encode(at(0)).unwrap()]).await.unwrap()[0];
+    let claimed = claim(&store, at(0), 1).await;
+    assert!(claimed[0].expires.unwrap() > at(0) + 365 * 24 * 60 * MINUTE);
+    settle(&store, &claimed[0], Step::Dead("no".into()), at(1)).await;
+    assert_eq!(store.replay(Query::default().with_number(number), at(2)).await.unwrap(), 1);
+    assert!(claim(&store, at(2), 1).await[0].expires.unwrap() > at(0) + 365 * 24 * 60 * MINUTE);
 }
 
 async fn attempts_are_counted_and_logged(store: impl Store) {

@@ -2,11 +2,11 @@
 
 use crate::{
     contract, kill,
-    tools::{Arrived, event},
+    tools::{Arrived, at, event},
 };
 use cloudevents_core::ErrorKind;
 use cloudevents_outbox::{
-    Begun, Entry, Inbox, Outbox, OutboxOptions,
+    Begun, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
 };
 use std::{
@@ -98,6 +98,24 @@ async fn tables_are_created_once() {
     let error = PostgresStore::connect(config(&schema), NoTls).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Unsupported, false));
     assert!(error.detail().contains("version 77"), "{error}");
+}
+
+#[tokio::test]
+async fn tables_of_an_earlier_release_get_what_they_lack() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    drop(store(&schema).await);
+    let client = client(&schema).await;
+    client.batch_execute("ALTER TABLE ce_outbox_targets DROP COLUMN requested_until").await.unwrap();
+    for _ in 0..2 {
+        let store = store(&schema).await;
+        let mut health = Health::default();
+        health.requested_until = Some(at(1));
+        store.set_health("a".into(), health.clone()).await.unwrap();
+        assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is particular to SQLite: statements for many rows, and transactions that calls share.
 
 use crate::tools::{at, message};
-use cloudevents_outbox::{Query, Store, rusqlite041::SqliteStore};
+use cloudevents_outbox::{Health, Query, Store, rusqlite041::SqliteStore};
 
 /// More than a statement inserts.
 const MANY: usize = 45;
@@ -56,4 +56,21 @@ async fn a_call_that_fails_undoes_itself_alone() {
         }
     }
     assert_eq!(stored(&store).await, expected);
+}
+
+#[tokio::test]
+async fn tables_of_an_earlier_release_get_what_they_lack() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("ALTER TABLE ce_outbox_targets DROP COLUMN requested_until").unwrap();
+    drop(database);
+    for _ in 0..2 {
+        let store = SqliteStore::open(&path).unwrap();
+        let mut health = Health::default();
+        health.requested_until = Some(at(1));
+        store.set_health("a".into(), health.clone()).await.unwrap();
+        assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
+    }
 }

@@ -10,7 +10,7 @@ use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -513,4 +513,86 @@ async fn old_messages_go_while_a_worker_runs() {
         assert_eq!(outbox.counts().await.unwrap(), Counts::default());
     };
     outbox.run(to([("a", arrived.sender())]), options).until(looking).await.unwrap();
+}
+
+/// Seconds since 1970 where a number of seconds belongs, and more than any clock can express.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_a_target_requests_lasts_a_day_at_most() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for requested in [Duration::from_secs(1_795_219_200), Duration::MAX] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        enqueue(&outbox, "a", 0..1).await;
+        let peer = fails_first(1, Error::new(ErrorKind::Refused).with_retry_after(requested), &arrived);
+        let mut options = options();
+        options.poll = MINUTE / 2;
+        let done = tokio::time::timeout(3 * DAY, done(&outbox));
+        outbox.run(to([("a", peer)]), options).until(done).await.unwrap();
+        let waited = arrived.times()[0].1 - begin;
+        assert!(waited >= DAY && waited < DAY + MINUTE, "{requested:?}: {waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_does_not_shorten_a_pause_that_the_target_requests() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let warnings = Warnings::default();
+    let _logging = tracing::subscriber::set_default(warnings.clone());
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let (arrived, is_refused) =
+                (arrived.clone(), crate::tools::id(&outgoing) == "0" && begin.elapsed() < SECOND);
+            async move {
+                if is_refused {
+                    return Err(Error::new(ErrorKind::Refused).with_retry_after(60 * MINUTE));
+                }
+                sleep(SECOND).await;
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    // The second is on its way when the target requests the pause. The third is enqueued afterwards.
+    enqueue(&outbox, "a", 0..2).await;
+    let late = async {
+        arrived.until(1).await;
+        enqueue(&outbox, "a", 2..3).await;
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(late).await.unwrap();
+    assert_eq!(arrived.ids()[0], "1");
+    for (id, at) in &arrived.times()[1..] {
+        assert!(*at - begin >= 60 * MINUTE, "{id} was sent {:?} after the start", *at - begin);
+    }
+    let warnings = warnings.0.lock().unwrap().clone();
+    let says = "the target requested a pause target=a pause=3600s number=1 reason=the peer refused this";
+    assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
+}
+
+/// Keeps the warnings of a thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| match field.name() {
+            "message" => line += &format!("{value:?}"),
+            name => line += &format!(" {name}={value:?}"),
+        });
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }

@@ -1,6 +1,7 @@
 //! Whether a target is to be delivered to.
 
 use super::Conclusion;
+use cloudevents_core::Error;
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -141,9 +142,9 @@ impl Health {
             Conclusion::Retry { not_before, throttled } => {
                 self.failures = self.failures.saturating_add(1);
                 if throttled && let Some(wait) = not_before {
-                    self.pause(now.checked_add(wait), Reason::Throttled);
+                    self.pause(Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER))), Reason::Throttled);
                 } else if self.failures >= self.threshold {
-                    self.pause(now.checked_add(self.next_pause()), Reason::Failing);
+                    self.pause(Some(later(now, self.next_pause())), Reason::Failing);
                 }
             }
         }
@@ -184,6 +185,11 @@ impl Health {
     }
 }
 
+/// A day later, if the clock does not reach as far: no pause that the program did not request lasts for ever.
+fn later(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).or_else(|| now.checked_add(Error::LONGEST_RETRY_AFTER)).unwrap_or(now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,11 +225,11 @@ mod tests {
         health.record(Conclusion::Delivered, now); // was on its way
         assert_eq!(health.admit(now + 99 * SECOND), Admission::Wait(Some(now + 100 * SECOND)));
         assert_eq!(health.admit(now + 100 * SECOND), Admission::Send);
-        // Longer than time itself.
-        health.record(failed(Some(u64::MAX)), now + 100 * SECOND);
-        assert_eq!(health.admit(now + 1_000_000 * SECOND), Admission::Wait(None));
-        health.resume();
-        assert_eq!(health.admit(now), Admission::Send);
+        // Longer than time itself: a day.
+        let (asked, day) = (now + 100 * SECOND, 24 * 3600 * SECOND);
+        health.record(failed(Some(u64::MAX)), asked);
+        assert_eq!(health.admit(asked + day - SECOND), Admission::Wait(Some(asked + day)));
+        assert_eq!(health.admit(asked + day), Admission::Send);
     }
 
     #[test]

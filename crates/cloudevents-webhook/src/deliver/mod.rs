@@ -17,10 +17,9 @@
 
 mod conclusion;
 mod health;
-mod retry_after;
 
+pub use cloudevents_http::retry_after;
 #[cfg(feature = "reqwest013")]
 pub use cloudevents_transport::RetrySchedule;
 pub use conclusion::{Conclusion, Practice};
 pub use health::{Admission, Health, Reason, TargetState};
-pub use retry_after::retry_after;

@@ -142,6 +142,7 @@ impl Entry {
         change(&mut live);
         let state = live.health.state().clone();
         if state != before {
+            warn_of(&self.target.name, &before, &state);
             // Sent while locked, so that changes come in their order. No observer is no error.
             let _ = self.changes.send(TargetChange { target: Arc::clone(&self.target.name), state });
         }
@@ -256,6 +257,21 @@ pub(super) enum NotAdmitted {
     Disabled(Reason),
     /// For this long, which is too long.
     Paused(Duration),
+}
+
+/// Logs that a target requested a pause, or failed too often: when the pause begins, and not when it is extended.
+fn warn_of(target: &str, before: &TargetState, state: &TargetState) {
+    let TargetState::Paused { until: Some(until), reason: reason @ (Reason::Throttled | Reason::Failing) } =
+        state
+    else {
+        return;
+    };
+    let now = Instant::now();
+    if matches!(before, TargetState::Paused { until: Some(before), .. } if *before > now) {
+        return;
+    }
+    let pause = until.saturating_duration_since(now);
+    tracing::warn!(target, ?pause, %reason, "deliveries to the target pause");
 }
 
 impl fmt::Debug for Entry {

@@ -1,7 +1,10 @@
 //! Requests to the target that is checked, within limits.
 
 use bytes::Bytes;
-use cloudevents_kit::webhook::signature::{Sign as _, StandardSigner};
+use cloudevents_kit::{
+    http::retry_after,
+    webhook::signature::{Sign as _, StandardSigner},
+};
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body::{Body, Frame, SizeHint};
 use std::{
@@ -127,13 +130,12 @@ impl Probe {
             if (300..400).contains(&response.status) {
                 self.redirects.insert(response.status);
             }
-            let after =
-                response.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let after = retry_after(&response.headers, SystemTime::now());
             if response.status == 429 {
                 let has = response.headers.contains_key(header::RETRY_AFTER);
                 self.limited = Some(self.limited.unwrap_or(true) && has);
             }
-            match after.map(Duration::from_secs) {
+            match after {
                 Some(wait) if matches!(response.status, 429 | 503) && wait <= PATIENCE => sleep(wait).await,
                 _ => return Ok(answer),
             }
