@@ -152,12 +152,11 @@ impl Exchange {
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
-        let Some(mut permit) = self.0.room(&*body) else { return Err(full()) };
+        let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
         let read = match Collecting::new(headers, &*body, self.0.body_options()) {
             Ok(mut collecting) => {
-                let mut came = 0;
                 poll_fn(|context| {
-                    let admit = |length| self.0.admit(length, &mut came, &mut permit);
+                    let admit = |length| self.0.admit(length, &mut permit);
                     collecting.poll(body.as_mut(), context, admit)
                 })
                 .await
@@ -294,24 +293,14 @@ impl Shared {
             .with_decompression(self.options.decompression)
     }
 
-    /// Room for a message, if there is some. A declared length counts at once, so that bodies that are on their way cannot add up to more.
-    fn room(&self, body: &impl Body) -> Option<Permit> {
-        let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-        let limit = self.options.receiver.decoding.limits.bytes;
-        self.in_flight.try_take(declared.filter(|length| *length <= limit).unwrap_or_default())
-    }
-
-    /// Counts what more of a body came than it declared, as far as the bounds allow.
-    fn admit(&self, length: usize, came: &mut usize, permit: &mut Permit) -> Result<(), Error> {
-        *came = came.saturating_add(length);
-        let more = came.saturating_sub(permit.bytes());
-        if more > 0 {
-            permit.charge(more);
-            let used = self.in_flight.used();
-            if used.messages > 1 && used.bytes > self.in_flight.bounds().bytes {
-                return Err(Error::new(ErrorKind::TooMany));
-            }
+    /// Counts what came of a body, unless the bounds were reached before. A length that is declared does not count: it costs the peer
+    /// nothing. One body alone may be larger than the bounds.
+    fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Error> {
+        let used = self.in_flight.used();
+        if used.messages > 1 && used.bytes >= self.in_flight.bounds().bytes {
+            return Err(Error::new(ErrorKind::TooMany));
         }
+        permit.charge(length);
         Ok(())
     }
 }

@@ -21,7 +21,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct HttpReceiverOptions {
     /// How messages are decoded, the policy, and how much may be in flight: received or being received, and not settled. Beyond
-    /// that, requests get 503 at once. JSON is understood without being among the formats.
+    /// that, requests get 503 at once. What has arrived of a body counts, not the length that it declares. JSON is understood without being
+    /// among the formats.
     pub receiver: ReceiverOptions,
     /// How long a body may take to arrive. Default: 30 seconds.
     pub body_deadline: Duration,

@@ -55,7 +55,9 @@ fn every_guarantee_of_webhooks_is_backed_by_tests_that_exist() {
 
 #[test]
 fn every_guarantee_of_the_bridge_is_backed_by_tests_that_exist() {
-    list_is_backed("The bridge", &["cloudevents-transport/tests/it/bridge", "cloudevents-cli/tests/it"]);
+    let folders =
+        ["cloudevents-transport/tests/it/bridge", "cloudevents-cli/tests/it", "cloudevents-http/tests/it"];
+    list_is_backed("The bridge", &folders);
 }
 
 /// Every item of the section's list names tests, and each is in one of the folders.

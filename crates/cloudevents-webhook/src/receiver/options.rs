@@ -12,13 +12,17 @@ use cloudevents_http::HttpReceiverOptions;
 use http::{StatusCode, request::Parts};
 use std::{fmt, sync::Arc, time::Duration};
 
+/// The largest body, unless the program sets another limit.
+const LARGEST_BODY: usize = 1 << 20;
+
 /// What a [`Webhook`](super::Webhook) accepts, and how it responds.
 ///
 /// A delivery has to prove who sends it, by an access token, a signature or both. Opening a webhook without either fails, unless
 /// [`unauthenticated`](Self::unauthenticated) says that this is meant.
 #[derive(Clone)]
 pub struct WebhookOptions {
-    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply.
+    /// How messages are read: limits of size and time, formats, and what may be in flight. The options of connections do not apply. Default:
+    /// as [`HttpReceiverOptions`], with bodies of at most 1 MiB, because anyone may send to a webhook.
     pub http: HttpReceiverOptions,
     pub(super) consent: Option<Consent>,
     pub(super) highest_rate: Rate,
@@ -49,8 +53,10 @@ impl WebhookOptions {
 
     /// Takes no part in the handshake: `OPTIONS` gets 405, and deliveries need no origin. For senders that have no handshake.
     pub fn without_handshake() -> Self {
+        let mut http = HttpReceiverOptions::default();
+        http.receiver.decoding.limits.bytes = LARGEST_BODY;
         Self {
-            http: HttpReceiverOptions::default(),
+            http,
             consent: None,
             highest_rate: Rate::unlimited(),
             by_callback: None,

@@ -268,3 +268,16 @@ async fn a_store_that_panics_makes_the_response_503() {
     assert_eq!(target.event("1").await.status, 503);
     assert!(seen.ids().is_empty());
 }
+
+/// A webhook is open to anyone, and events are rarely larger than the 64 KiB that intermediaries forward.
+#[tokio::test]
+async fn bodies_of_more_than_a_mebibyte_are_refused_by_default() {
+    let (target, seen) = Target::accepting(with_token()).await;
+    let post = async |length: usize| {
+        let room = length - document("1").len() + "payload".len();
+        let headers = [("content-type", STRUCTURED), ("authorization", &*bearer())];
+        target.post(&headers, document("1").replace("payload", &"x".repeat(room))).await.status.as_u16()
+    };
+    assert_eq!((post(1 << 20).await, post((1 << 20) + 1).await), (204, 413));
+    assert_eq!(seen.ids().len(), 1);
+}
