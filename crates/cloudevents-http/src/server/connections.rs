@@ -1,6 +1,6 @@
 //! Accepting connections and serving them.
 
-use super::{HttpReceiverOptions, timer::SpareTimer};
+use super::{HttpReceiverOptions, patience::Patience, timer::SpareTimer};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
     task::{JoinSet, unconstrained},
     time::sleep,
@@ -67,6 +67,8 @@ pub async fn serve<F, R>(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             taken = listener.accept(), if room => match taken {
                 Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    let stream = Patience::new(stream, options.response_deadline);
                     let deadline = options.header_deadline;
                     connections.spawn(connection(stream, peer, deadline, stopped.clone(), respond.clone()));
                 }
@@ -83,7 +85,7 @@ pub async fn serve<F, R>(
 }
 
 async fn connection<F, R>(
-    stream: TcpStream,
+    stream: Patience,
     peer: SocketAddr,
     header_deadline: Duration,
     stopped: watch::Receiver<bool>,
@@ -92,7 +94,6 @@ async fn connection<F, R>(
     F: Fn(Request<RequestBody>, SocketAddr) -> R + Send + Sync,
     R: Future<Output = Response<Bytes>> + Send,
 {
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
         let response = respond(request.map(RequestBody), peer);
         async { Ok::<_, Infallible>(response.await.map(Full::new)) }

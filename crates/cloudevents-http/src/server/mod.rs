@@ -8,6 +8,8 @@ mod exchange;
 #[cfg(feature = "server")]
 mod listener;
 mod options;
+#[cfg(feature = "server")]
+mod patience;
 mod received;
 mod receiver;
 #[cfg(feature = "server")]

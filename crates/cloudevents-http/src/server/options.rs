@@ -30,6 +30,8 @@ pub struct HttpReceiverOptions {
     pub decompression: Decompression,
     /// How long the headers of a request may take, and how long a connection may be idle. Default: 30 seconds.
     pub header_deadline: Duration,
+    /// How long a client may take to read a response. Then its connection ends, and others have its place. Default: 30 seconds.
+    pub response_deadline: Duration,
     /// Connections at once; more of them wait to be accepted. Default: 1,024.
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
@@ -45,6 +47,7 @@ impl Default for HttpReceiverOptions {
             body_deadline: BODY_DEADLINE,
             decompression: Decompression::off(),
             header_deadline: Duration::from_secs(30),
+            response_deadline: Duration::from_secs(30),
             connections: 1024,
             retry_after: Duration::from_secs(1),
             accepted: StatusCode::NO_CONTENT,

@@ -216,6 +216,19 @@ async fn a_receiver_without_room_says_so_at_once() {
     }
 }
 
+#[tokio::test]
+async fn a_client_that_reads_no_response_loses_its_place() {
+    let mut options = HttpReceiverOptions::default();
+    (options.connections, options.response_deadline) = (1, Duration::from_millis(100));
+    let (address, _deliveries) = receiver(options).await;
+    let mut deaf = Wire::connect(address).await;
+    let requests = "GET /events HTTP/1.1\r\nhost: test\r\n\r\n".repeat(100);
+    // Until the server hangs up.
+    while deaf.write(&requests).await {}
+    let answer = post(address, "GET /events HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
 /// With default settings. A length that is declared costs the peer nothing, so it must cost the server nothing.
 #[tokio::test]
 async fn bodies_that_do_not_come_take_no_room() {
