@@ -114,6 +114,14 @@ impl Error {
 
     /// How long the peer asks to wait before the next attempt, at most [`LONGEST_RETRY_AFTER`](Self::LONGEST_RETRY_AFTER). The error is
     /// then temporary.
+    ///
+    /// ```
+    /// use cloudevents_core::{Error, ErrorKind};
+    /// use std::time::Duration;
+    ///
+    /// let error = Error::new(ErrorKind::Refused).with_retry_after(Duration::from_secs(1_795_219_200));
+    /// assert_eq!(error.retry_after(), Some(Error::LONGEST_RETRY_AFTER));
+    /// ```
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         let inner = self.inner();
         (inner.temporary, inner.retry_after) = (Some(true), Some(after.min(Self::LONGEST_RETRY_AFTER)));

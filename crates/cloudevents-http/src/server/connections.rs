@@ -28,8 +28,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves HTTP/1.1 without TLS until `stop` resolves, then finishes the requests under way and closes the connections.
 ///
-/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline) and [`connections`](HttpReceiverOptions::connections) apply.
-/// Dropping the future closes all connections.
+/// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
+/// [`response_deadline`](HttpReceiverOptions::response_deadline) and [`connections`](HttpReceiverOptions::connections) apply. Dropping the future closes all connections.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
