@@ -39,7 +39,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
 /// How many messages wait for another attempt.
 fn waiting(broker: &Broker) -> usize {
     let queues = broker.queues();
-    let waiting = queues.iter().filter(|queue| queue.name().contains(".retry."));
+    let waiting = queues.iter().filter(|queue| queue.name().contains(".retry-"));
     waiting.map(|queue| queue.len()).sum()
 }
 

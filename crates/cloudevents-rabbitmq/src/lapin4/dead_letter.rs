@@ -2,7 +2,7 @@
 
 use super::{
     destination::Destination,
-    message::{LapinMessage, text_or_bytes},
+    message::{Parts, text_or_bytes},
     options::fixed,
     received::ReceivedMessage,
     retry::{kept, kept_headers},
@@ -59,12 +59,9 @@ impl DeadLetterSink for DeadLetters {
     }
 }
 
-fn message(letter: &DeadLetter) -> LapinMessage {
+fn message(letter: &DeadLetter) -> Parts {
     let Some(received) = letter.received.native::<ReceivedMessage>() else {
-        return LapinMessage {
-            payload: letter.received.body().unwrap_or_default(),
-            ..LapinMessage::default()
-        };
+        return Parts { payload: letter.received.body().unwrap_or_default(), ..Parts::default() };
     };
     let mut headers = kept_headers(received);
     let mut add = |name: &'static str, value: &str| {
@@ -80,7 +77,7 @@ fn message(letter: &DeadLetter) -> LapinMessage {
     add("dead-letter-exchange", received.exchange.as_str());
     add("dead-letter-routing-key", received.routing_key.as_str());
     headers.insert(fixed("dead-letter-attempt"), AMQPValue::LongUInt(letter.attempt));
-    LapinMessage { properties: kept(received, headers), payload: received.body.clone() }
+    Parts { headers, properties: kept(received), payload: received.body.clone() }
 }
 
 fn beginning(reason: &str) -> &str {

@@ -1,8 +1,9 @@
 //! Metadata sent beside the event.
 
 use super::{
-    message::{LapinMessage, header_name, text_or_bytes},
+    message::{Parts, header_name, text_or_bytes},
     options::short,
+    returns::NUMBER,
 };
 use crate::name;
 use cloudevents_core::{Error, ErrorKind};
@@ -18,15 +19,11 @@ pub(super) const CARRIED: Carries = Carries::DESTINATION
     .and(Carries::CORRELATION);
 
 /// Adds the headers and other metadata.
-pub(super) fn add(message: &mut LapinMessage, outgoing: &Outgoing) -> Result<(), Error> {
-    let mut properties = std::mem::take(&mut message.properties);
-    if outgoing.headers().len() > 0 {
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        for (name, value) in outgoing.headers() {
-            add_header(&mut headers, name, value)?;
-        }
-        properties = properties.with_headers(headers);
+pub(super) fn add(message: &mut Parts, outgoing: &Outgoing) -> Result<(), Error> {
+    for (name, value) in outgoing.headers() {
+        add_header(&mut message.headers, name, value)?;
     }
+    let mut properties = std::mem::take(&mut message.properties);
     if let Some(expiry) = outgoing.expiry() {
         properties = properties.with_expiration(short("the expiry", &expiry.as_millis().to_string())?);
     }
@@ -51,6 +48,11 @@ fn add_header(headers: &mut FieldTable, name: &str, value: &[u8]) -> Result<(), 
     if name::prefixed(name).is_some() {
         return Err(wrong(format!("the header `{}` would be an attribute", name.escape_debug()))
             .with_help("set the attribute of the event"));
+    }
+    if name == NUMBER {
+        return Err(
+            wrong(format!("the header `{NUMBER}` is the sender's own")).with_help("name it otherwise")
+        );
     }
     if headers.contains_key(name) {
         return Err(wrong(format!("the header `{}` is there twice", name.escape_debug()))

@@ -4,7 +4,16 @@
 //! lapin reads them by recursion. A table may have a key twice, of which lapin keeps one. All are repaired
 //! without changing lengths, so that the event shows the mistake, or a foreign header has another name.
 
+use super::{refusal::RabbitRefusal, returns::NUMBER};
 use cloudevents_core::{Error, ErrorKind};
+use lapin::{
+    protocol::{
+        AMQPClass,
+        basic::{AMQPMethod, parse_properties},
+        parse_class,
+    },
+    types::AMQPValue,
+};
 use std::collections::HashSet;
 
 pub(super) const METHOD_FRAME: u8 = 1;
@@ -52,6 +61,31 @@ pub(super) fn repair(frame: &mut [u8], max_message: u64) -> Result<(), Error> {
     }
     properties(rest);
     Ok(())
+}
+
+/// The channel of a frame.
+pub(super) fn channel(frame: &[u8]) -> Option<u16> {
+    frame.get(1..3)?.try_into().ok().map(u16::from_be_bytes)
+}
+
+/// Why the broker returned a message, if this whole frame is `basic.return`.
+pub(super) fn returned(frame: &[u8]) -> Option<RabbitRefusal> {
+    let (METHOD_FRAME, Some(method)) = (*frame.first()?, frame.get(HEAD..)) else { return None };
+    method.strip_prefix(&[0, 60, 0, 50])?;
+    Some(match parse_class(method) {
+        Ok((_, AMQPClass::Basic(AMQPMethod::Return(returned)))) => RabbitRefusal::returned(&returned),
+        // lapin ends the connection at what it cannot read.
+        _ => RabbitRefusal::Unrecognized,
+    })
+}
+
+/// The number that a message was published with, in a whole frame with its properties, which are readable.
+pub(super) fn number(frame: &[u8]) -> Option<i64> {
+    let (_, properties) = parse_properties(frame.get(BEFORE_PROPERTIES..)?).ok()?;
+    match properties.headers().as_ref()?.inner().get(NUMBER)? {
+        AMQPValue::LongLongInt(number) => Some(*number),
+        _ => None,
+    }
 }
 
 /// The properties in their order, which is that of their flags.

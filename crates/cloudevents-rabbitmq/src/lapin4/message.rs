@@ -89,21 +89,41 @@ pub fn rabbit(delivery: Delivery) -> RabbitMessage {
 /// ([`FieldValue::Other`]); [`Transport`](ErrorKind::Transport) for names and content types of more than 255
 /// bytes.
 pub fn from_rabbit(message: &RabbitMessage) -> Result<LapinMessage, Error> {
-    let mut properties = BasicProperties::default();
-    if let Some(content_type) = &message.content_type {
-        properties = properties.with_content_type(short("the content type", content_type.as_str())?);
-    }
-    if let Some(encoding) = &message.content_encoding {
-        properties = properties.with_content_encoding(short("the content encoding", encoding.as_str())?);
-    }
-    if !message.headers.is_empty() {
+    Parts::of(message).map(Parts::whole)
+}
+
+/// A message whose headers can still be changed.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) headers: FieldTable,
+    /// The properties besides `headers`.
+    pub(super) properties: BasicProperties,
+    pub(super) payload: Bytes,
+}
+
+impl Parts {
+    pub(super) fn of(message: &RabbitMessage) -> Result<Self, Error> {
+        let mut properties = BasicProperties::default();
+        if let Some(content_type) = &message.content_type {
+            properties = properties.with_content_type(short("the content type", content_type.as_str())?);
+        }
+        if let Some(encoding) = &message.content_encoding {
+            properties = properties.with_content_encoding(short("the content encoding", encoding.as_str())?);
+        }
         let mut headers = FieldTable::default();
         for (name, value) in &message.headers {
             headers.insert(header_name(name.as_str())?, to_value(value)?);
         }
-        properties = properties.with_headers(headers);
+        Ok(Self { headers, properties, payload: message.body.clone() })
     }
-    Ok(LapinMessage { properties, payload: message.body.clone() })
+
+    pub(super) fn whole(self) -> LapinMessage {
+        let Self { headers, mut properties, payload } = self;
+        if !headers.inner().is_empty() {
+            properties = properties.with_headers(headers);
+        }
+        LapinMessage { properties, payload }
+    }
 }
 
 /// The name of a header, which has at most 255 bytes.

@@ -4,10 +4,10 @@ use super::{
     connection::{Connected, FAREWELL},
     destination::{Destination, no_exchange},
     failure,
-    message::LapinMessage,
+    message::Parts,
     options::{QueueType, Target, fixed},
     refusal::RabbitRefusal,
-    returns::{Returns, Sent, SentContent},
+    returns::{NUMBER, Publication},
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{Host, Receipt, confirms::Answers, connect::Connect};
@@ -15,7 +15,7 @@ use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
 use lapin::{
     Channel, Confirmation, ExchangeKind,
     options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions},
-    types::{FieldTable, ShortString},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use std::{
     collections::HashMap,
@@ -86,7 +86,6 @@ impl Connect for Linking {
         }
         let channel = connected.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure::refusal)?;
-        let returns = Arc::new(Returns::new(Arc::clone(&connected.watched)));
         let answers = Answers::new(self.timeout);
         let channel = Arc::new(channel);
         let hearing = tokio::spawn({
@@ -103,7 +102,6 @@ impl Connect for Linking {
             channel,
             connected,
             answers,
-            returns,
             hearing: Some(hearing).into(),
         }))
     }
@@ -126,7 +124,6 @@ pub(super) struct Link {
     channel: Arc<Channel>,
     connected: Arc<Connected>,
     pub(super) answers: Answers<Answer>,
-    returns: Arc<Returns>,
     hearing: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -139,8 +136,7 @@ enum Kind {
 /// A message to publish.
 pub(super) struct Publish {
     pub(super) destination: Destination,
-    pub(super) message: LapinMessage,
-    pub(super) content: SentContent,
+    pub(super) message: Parts,
 }
 
 impl Link {
@@ -152,27 +148,31 @@ impl Link {
         if closed.load(Ordering::Acquire) || !is_open {
             return Err(Box::new(publish));
         }
-        let Publish { destination, message, content } = publish;
+        let Publish { destination, mut message } = publish;
+        let publication = self.mandatory.then(|| self.connected.watched.publications.begin());
+        if let Some(publication) = &publication {
+            message.headers.insert(fixed(NUMBER), AMQPValue::LongLongInt(publication.number()));
+        }
+        let message = message.whole();
         let place = match destination == self.destination {
             true => Arc::clone(&self.place),
             false => destination.to_string().into(),
         };
         let channel = Arc::clone(&self.channel);
-        let (exchange, routing_key) = (destination.exchange.clone(), destination.routing_key.clone());
+        let Destination { exchange, routing_key } = destination;
         let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
         let mut confirmation = async move {
-            let LapinMessage { payload, properties } = message;
+            let (payload, properties) = (message.payload, message.properties);
             channel.basic_publish(exchange, routing_key, options, &payload, properties).await?.await
         }
         .boxed();
         // lapin takes the message in the first poll. The rest waits until it was written and confirmed.
         let first = confirmation.poll_unpin(&mut Context::from_waker(noop_waker_ref()));
-        let state = State::Waiting(match first {
+        let confirmation = match first {
             Poll::Ready(result) => std::future::ready(result).boxed(),
             Poll::Pending => confirmation,
-        });
-        let sent = Sent { destination, content };
-        Ok(Answer { state, sent, place, returns: Arc::clone(&self.returns) })
+        };
+        Ok(Answer { confirmation, publication, place })
     }
 
     /// Whether this exchange is known to exist.
@@ -198,6 +198,11 @@ impl Link {
         declare(&self.connected, queue, arguments).await?;
         self.remember(Kind::Queue, queue);
         Ok(())
+    }
+
+    /// Forgets that a queue was declared.
+    pub(super) fn forget(&self, queue: &ShortString) {
+        lock(&self.names).remove(&(Kind::Queue, queue.clone()));
     }
 
     fn remember(&self, kind: Kind, name: &ShortString) {
@@ -229,48 +234,28 @@ impl Drop for Link {
 
 /// The broker's answer to a published message.
 pub(super) struct Answer {
-    state: State,
-    sent: Sent,
+    confirmation: BoxFuture<'static, lapin::Result<Confirmation>>,
+    /// `None` if the message is not mandatory, and so is never returned.
+    publication: Option<Publication>,
     place: Arc<str>,
-    returns: Arc<Returns>,
-}
-
-enum State {
-    Waiting(BoxFuture<'static, lapin::Result<Confirmation>>),
-    /// Confirmed, and perhaps returned.
-    Acked,
 }
 
 impl Future for Answer {
     type Output = Result<Receipt, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let result = match &mut self.state {
-                State::Waiting(confirmation) => ready!(confirmation.poll_unpin(context)),
-                State::Acked => {
-                    return match self.returns.look(&self.sent, context.waker()) {
-                        None => Poll::Pending,
-                        Some(Err(refusal)) => Poll::Ready(Err(refusal.into_error())),
-                        Some(Ok(())) => Poll::Ready(Ok(Receipt::new().with_place(Arc::clone(&self.place)))),
-                    };
-                }
-            };
-            match result {
-                Ok(Confirmation::Ack(returned)) => {
-                    returned.into_iter().for_each(|returned| self.returns.add(returned));
-                    self.state = State::Acked;
-                }
-                Ok(Confirmation::Nack(returned)) => {
-                    returned.into_iter().for_each(|returned| self.returns.add(returned));
-                    return Poll::Ready(Err(RabbitRefusal::Nacked.into_error()));
-                }
-                Ok(Confirmation::NotRequested) => {
-                    return Poll::Ready(Err(failure::disconnected("the channel does not confirm messages")));
-                }
-                Err(error) => return Poll::Ready(Err(failure::lost(error))),
+        // Returned messages that lapin adds to a confirmation can be those of others.
+        Poll::Ready(match ready!(self.confirmation.poll_unpin(context)) {
+            Ok(Confirmation::Ack(_)) => match self.publication.as_ref().map_or(Ok(()), Publication::check) {
+                Ok(()) => Ok(Receipt::new().with_place(Arc::clone(&self.place))),
+                Err(refusal) => Err(refusal.into_error()),
+            },
+            Ok(Confirmation::Nack(_)) => Err(RabbitRefusal::Nacked.into_error()),
+            Ok(Confirmation::NotRequested) => {
+                Err(failure::disconnected("the channel does not confirm messages"))
             }
-        }
+            Err(error) => Err(failure::lost(error)),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A received message: decoded without conversion, and kept unchanged.
 
-use super::message::field;
+use super::{message::field, returns::NUMBER};
 use crate::{
     Field, MessageView,
     mode::Look,
@@ -207,7 +207,7 @@ impl fmt::Debug for ReceivedMessage {
 }
 
 /// Headers that a broker or a receiver sets, and that mean something else at another queue. `CC` and `BCC`
-/// would send the message to more queues.
+/// would send the message to more queues; interceptors at the broker set `timestamp_in_ms` and `x-routed-by`.
 pub(super) fn is_the_brokers(name: &str) -> bool {
     const PREFIXES: [&str; 7] = [
         "x-death",
@@ -218,7 +218,8 @@ pub(super) fn is_the_brokers(name: &str) -> bool {
         "x-stream-",
         "x-mqtt-",
     ];
-    matches!(name, ATTEMPT | "CC" | "BCC") || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    matches!(name, ATTEMPT | NUMBER | "CC" | "BCC" | "timestamp_in_ms" | "x-routed-by")
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns a value as text or bytes.

@@ -48,7 +48,9 @@ pub struct RabbitReceiverOptions {
     /// Default: the bound of messages in flight.
     pub prefetch: Option<u16>,
     /// Where a message waits for its next attempt: in a queue of this type, or unsettled at the receiver if
-    /// `None`. The URL option `wait` takes precedence. Default: a classic queue.
+    /// `None`. The URL option `wait` takes precedence. Default: a quorum queue, whatever the type of the
+    /// receiver's queue. From a classic queue, RabbitMQ moves messages without a confirmation: one can be lost
+    /// when a node stops, or when the receiver's queue is not available at that moment.
     pub wait: Option<QueueType>,
     /// The largest message in bytes. A larger one ends the connection. The URL option `max-message-size`
     /// takes precedence. Default: 128 MiB, which RabbitMQ 3 takes.
@@ -63,7 +65,7 @@ impl Default for RabbitReceiverOptions {
             queue: QueueOptions::default(),
             declare: None,
             prefetch: None,
-            wait: Some(QueueType::Classic),
+            wait: Some(QueueType::Quorum),
             max_message_size: 128 << 20,
         }
     }
@@ -121,11 +123,21 @@ fn open(url: &str, options: RabbitReceiverOptions) -> BoxFuture<'_, Result<Recei
 /// read all of them.
 ///
 /// **Retry** publishes the message to a wait queue, named by the queue and the delay
-/// (`orders.retry.5000`, `orders.retry-quorum.5000`), and acknowledges it when the broker has confirmed that. Messages return from there
-/// to the end of their queue. Delays are rounded up, so that a few queues are enough; one that is unused for
-/// ten minutes is deleted. With `wait=none`, the message stays unsettled here instead until it is time. A
-/// message is never returned to the queue for a retry, since it would come back at once, and RabbitMQ 4
-/// counts that against the delivery limit of the queue.
+/// (`orders.retry-quorum.5000`), and acknowledges it when the broker has confirmed that. Messages return from
+/// there to the end of their queue. Delays are rounded up, so that a few queues are enough; one that is unused
+/// for a day is deleted. A message is never returned to the queue for a retry, since it would come back at
+/// once, and RabbitMQ 4 counts that against the delivery limit of the queue.
+///
+/// Wait queues are quorum queues, from which RabbitMQ 3.10 and later remove a message when its queue has
+/// confirmed it (`x-dead-letter-strategy: at-least-once`, which in 3.10 needs the feature flag
+/// `stream_queue`). With `wait=classic` (`orders.retry.5000`), the broker moves messages without a
+/// confirmation, also to a quorum queue: **a message can be lost** when a node stops, or when the queue is not
+/// available. For brokers without quorum queues, `wait=none` loses nothing: the message stays unsettled here
+/// until it is time.
+///
+/// A retried message no longer has the header `x-death`, in which RabbitMQ records where it expired or was
+/// rejected: before 4.0, RabbitMQ drops a message without a word that is to expire towards a queue in which it
+/// has expired before. `x-death-earlier` has the value of the first attempt.
 ///
 /// **Reject** publishes the message to `dead-letter`, and acknowledges it when the broker has confirmed that.
 /// Or it goes to the broker (`reject=broker`), which does with it what the queue is configured for, without
@@ -157,7 +169,7 @@ impl RabbitReceiver {
     /// | `reject` | `broker`: the broker does what the queue is configured for; `drop`: they are dropped |
     /// | `max-attempts` | the attempt after which a retry becomes a rejection, 10 by default |
     /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
-    /// | `wait` | `classic` or `quorum`: retried messages wait in queues of this type; `none`: they wait here |
+    /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
     /// | `max-message-size` | in bytes; a larger message ends the connection |
     /// | `name`, `sasl` | as for a sender |
     ///

@@ -1,7 +1,7 @@
 //! Messages that the broker did not take.
 
 use cloudevents_core::{Error, ErrorKind};
-use lapin::message::BasicReturnMessage;
+use lapin::protocol::basic::Return;
 use std::fmt;
 
 /// Why the broker did not take a message: the source of an error of kind [`Refused`](ErrorKind::Refused).
@@ -30,18 +30,21 @@ pub enum RabbitRefusal {
         /// The routing key it was sent with; at the default exchange, the queue.
         routing_key: Box<str>,
     },
+    /// The broker returned a message that the sender does not recognize, and it may be this one: something at the broker removed or changed the
+    /// header `x-publication`. The message may also be stored.
+    Unrecognized,
     /// The broker could not take it, or a queue is full and declared to refuse messages (`basic.nack`).
     Nacked,
 }
 
 impl RabbitRefusal {
-    /// Whether a retry may succeed: true for [`Nacked`](Self::Nacked). A message without a queue is returned
+    /// Whether a retry may succeed: false for [`Returned`](Self::Returned). A message without a queue is returned
     /// until one is bound.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Nacked)
+        !matches!(self, Self::Returned { .. })
     }
 
-    pub(super) fn of(returned: &BasicReturnMessage) -> Self {
+    pub(super) fn returned(returned: &Return) -> Self {
         Self::Returned {
             code: returned.reply_code,
             text: returned.reply_text.as_str().into(),
@@ -57,6 +60,9 @@ impl RabbitRefusal {
                 "declare the queue first, or add `declare=quorum` or `declare=classic` to the URL",
             ),
             Self::Returned { .. } => error.with_help("bind a queue to the exchange with this routing key"),
+            Self::Unrecognized => error.with_temporary(true).with_help(
+                "remove what changes headers at the broker: a plugin, or another program in between",
+            ),
             Self::Nacked => error.with_temporary(true),
         }
         .with_source(self)
@@ -91,6 +97,9 @@ impl fmt::Display for RabbitRefusal {
                     "the exchange `{exchange}` has no queue for the routing key `{routing_key}`: {code} {text}"
                 )
             }
+            Self::Unrecognized => f.write_str(
+                "the broker returned a message without the header `x-publication` that it was sent with, perhaps this one",
+            ),
             Self::Nacked => f.write_str("the broker could not take the message: basic.nack"),
         }
     }

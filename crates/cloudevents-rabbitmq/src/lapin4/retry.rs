@@ -2,9 +2,10 @@
 
 use super::{
     destination::Destination,
-    message::LapinMessage,
+    message::Parts,
     options::{QueueType, fixed, short},
     received::{ATTEMPT, ReceivedMessage},
+    returns::NUMBER,
     sender::RabbitSender,
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -15,12 +16,15 @@ use lapin::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a wait queue outlives its last message. It is declared again at least once a minute while it is
-/// used.
-const UNUSED: Duration = Duration::from_secs(600);
+/// How long a wait queue outlives its last message. It is declared again at least once a minute while it is used. What it still has when
+/// it ends is lost: messages stay in a quorum queue as long as the broker cannot put them into their queue.
+const UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait before a message returns to its queue after a retry could not be sent.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The header with the `x-death` that a message had when it was received for the first time.
+pub(super) const EARLIER: &str = "x-death-earlier";
 
 /// Sends messages again.
 pub(super) struct Retries {
@@ -78,30 +82,39 @@ impl Retries {
 
 /// The message as it was received, with the number of its next attempt. It no longer expires: its time has
 /// passed in part, and would end the wait.
-fn next_attempt(received: &ReceivedMessage, attempt: u32) -> LapinMessage {
+fn next_attempt(received: &ReceivedMessage, attempt: u32) -> Parts {
     let mut headers = kept_headers(received);
     headers.insert(fixed(ATTEMPT), AMQPValue::LongUInt(attempt.saturating_add(1)));
-    LapinMessage { properties: kept(received, headers), payload: received.body.clone() }
+    Parts { headers, properties: kept(received), payload: received.body.clone() }
 }
 
-/// The headers without those that count deliveries from one queue.
+/// The headers without those that count deliveries from one queue, and without `x-death`: what a client writes there counts for RabbitMQ
+/// before 4.0, which drops a message that expires towards a queue in which it has died before. As it was at the first attempt, it becomes
+/// [`EARLIER`]; later, the wait queues have added theirs.
 pub(super) fn kept_headers(received: &ReceivedMessage) -> FieldTable {
     let mut kept = FieldTable::default();
-    for (name, value) in received.properties.headers().iter().flatten() {
-        let counts =
-            matches!(name.as_str(), ATTEMPT | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC");
-        if !counts {
-            kept.insert(name.clone(), value.clone());
+    let headers = received.properties.headers().as_ref();
+    let is_first = headers.is_none_or(|headers| !headers.contains_key(ATTEMPT));
+    for (name, value) in headers.into_iter().flatten() {
+        let name = match name.as_str() {
+            ATTEMPT | NUMBER | "x-delivery-count" | "x-acquired-count" | "CC" | "BCC" => continue,
+            "x-death" if is_first => fixed(EARLIER),
+            "x-death" => continue,
+            _ => name.clone(),
+        };
+        // In the order of their names, so that the newer one comes first.
+        if !kept.contains_key(name.as_str()) {
+            kept.insert(name, value.clone());
         }
     }
     kept
 }
 
-/// The properties with these headers, without expiry, and without the user, which the broker would compare
+/// The properties besides the headers, without expiry, and without the user, which the broker would compare
 /// with that of this connection.
-pub(super) fn kept(received: &ReceivedMessage, headers: FieldTable) -> BasicProperties {
+pub(super) fn kept(received: &ReceivedMessage) -> BasicProperties {
     let from = &received.properties;
-    let mut to = BasicProperties::default().with_headers(headers);
+    let mut to = BasicProperties::default();
     if let Some(value) = from.content_type() {
         to = to.with_content_type(value.clone());
     }

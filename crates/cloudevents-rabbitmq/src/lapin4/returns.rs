@@ -1,127 +1,134 @@
-//! Messages that the broker returned, and which of the sent ones they are.
+//! Which of the published messages the broker returned.
 //!
-//! The broker returns a message without its number, and confirms it later. lapin gives a returned message to
-//! the next confirmation, which can be that of another message. Here, a confirmed message waits until it is
-//! known whether one of the returned ones is the same.
+//! The broker returns a message that no queue gets before it confirms it, and without the number by which it confirms. lapin gives it to
+//! the next confirmation, which can be that of another message. And the broker may change what it returns: RabbitMQ's message interceptors
+//! set headers and the property `timestamp`. So each mandatory message is sent with a number of its own in a header, which the
+//! [socket](super::stream) reads before lapin does: when a confirmation is handled, it is known whether its message was returned. A returned
+//! message without such a number fails every message that is on its way, since it may be any of them.
 
-use super::{destination::Destination, message::LapinMessage, refusal::RabbitRefusal, stream::Watched};
-use crate::{FieldValue, Header, RabbitMessage};
-use cloudevents_core::codec::TextBuffer;
-use lapin::{
-    message::BasicReturnMessage,
-    types::{AMQPValue, ShortString},
-};
+use super::refusal::RabbitRefusal;
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::Waker,
 };
 
-/// A message that was sent.
-pub(super) struct Sent {
-    pub(super) destination: Destination,
-    pub(super) content: SentContent,
-}
+/// The header with the number of a message among those of its connection. As a name with `x-`, it takes no part in the routing of an
+/// exchange of the type `headers`.
+pub(super) const NUMBER: &str = "x-publication";
 
-pub(super) enum SentContent {
-    /// Without the metadata beside the event.
-    Event(RabbitMessage),
-    /// As it was received.
-    Native(Box<LapinMessage>),
-}
-
-impl Sent {
-    /// Whether this is the returned message, or one that cannot be distinguished from it.
-    fn is(&self, returned: &BasicReturnMessage) -> bool {
-        self.destination.exchange == returned.exchange
-            && self.destination.routing_key == returned.routing_key
-            && match &self.content {
-                SentContent::Event(message) => is_event(message, returned),
-                SentContent::Native(message) => {
-                    message.payload == returned.data && message.properties == returned.properties
-                }
-            }
-    }
-}
-
-fn is_event(message: &RabbitMessage, returned: &BasicReturnMessage) -> bool {
-    let headers = returned.properties.headers().as_ref();
-    let has = |(name, value): &Header| match (
-        headers.and_then(|headers| headers.inner().get(name.as_str())),
-        value,
-    ) {
-        (Some(AMQPValue::LongString(text)), FieldValue::Bytes(bytes)) => text.as_bytes() == bytes,
-        (Some(AMQPValue::ByteArray(found)), FieldValue::Bytes(bytes)) => found.as_slice() == bytes,
-        _ => false,
-    };
-    let content_type = message.content_type.as_ref().map(TextBuffer::as_str);
-    message.body == returned.data
-        && content_type == returned.properties.content_type().as_ref().map(ShortString::as_str)
-        && message.headers.iter().all(has)
-}
-
-/// The returned messages of one channel.
-pub(super) struct Returns {
-    watched: Arc<Watched>,
-    /// How many messages the broker had returned over this connection before the channel.
-    before: u64,
-    /// How many of this channel lapin has handed over.
-    known: AtomicU64,
+/// The messages on their way over one connection.
+#[derive(Debug, Default)]
+pub(super) struct Publications {
     open: Mutex<Open>,
+    /// How many returned messages were not recognized.
+    unrecognized: AtomicU64,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Open {
-    /// Not yet recognized.
-    returned: Vec<BasicReturnMessage>,
-    /// Confirmed messages that wait for a returned one.
-    waiting: Vec<Waker>,
+    /// The number of the last message.
+    last: i64,
+    /// By number; with why the message was returned, if it was.
+    messages: HashMap<i64, Option<RabbitRefusal>>,
 }
 
-impl Returns {
-    pub(super) fn new(watched: Arc<Watched>) -> Self {
-        let before = watched.returned();
-        Self { watched, before, known: AtomicU64::new(0), open: Mutex::default() }
-    }
+/// A message on its way. Dropped, it is forgotten.
+#[derive(Debug)]
+pub(super) struct Publication {
+    number: i64,
+    /// How many returned messages had not been recognized before.
+    unrecognized: u64,
+    all: Arc<Publications>,
+}
 
-    /// Adds a returned message that lapin handed over with the confirmation of some message.
-    pub(super) fn add(&self, returned: BasicReturnMessage) {
-        let waiting = {
-            let mut open = self.open();
-            open.returned.push(returned);
-            self.known.fetch_add(1, Ordering::AcqRel);
-            std::mem::take(&mut open.waiting)
-        };
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    /// Whether the broker returned this message, which it has confirmed. `None` if that is not known yet:
-    /// the waker is then called.
-    pub(super) fn look(&self, sent: &Sent, waker: &Waker) -> Option<Result<(), RabbitRefusal>> {
-        if self.known.load(Ordering::Acquire) == 0 && self.are_all_known() {
-            return Some(Ok(()));
-        }
+impl Publications {
+    /// Begins a message, and gives it a number.
+    pub(super) fn begin(self: &Arc<Self>) -> Publication {
         let mut open = self.open();
-        if let Some(index) = open.returned.iter().position(|returned| sent.is(returned)) {
-            return Some(Err(RabbitRefusal::of(&open.returned.remove(index))));
-        }
-        if self.are_all_known() {
-            return Some(Ok(()));
-        }
-        open.waiting.push(waker.clone());
-        None
+        open.last = open.last.wrapping_add(1);
+        let number = open.last;
+        open.messages.insert(number, None);
+        let unrecognized = self.unrecognized.load(Ordering::Acquire);
+        Publication { number, unrecognized, all: Arc::clone(self) }
     }
 
-    /// Whether lapin has handed over every message that the broker has returned until now. It hands one over
-    /// with each confirmation, and each returned message is confirmed. So this becomes true.
-    fn are_all_known(&self) -> bool {
-        let returned = self.watched.returned().saturating_sub(self.before);
-        returned <= self.known.load(Ordering::Acquire)
+    /// The broker returned the message with this number.
+    pub(super) fn returned(&self, number: Option<i64>, why: RabbitRefusal) {
+        let mut open = self.open();
+        // The outcome of one that was given up is not awaited any more.
+        let is_ours = number.is_some_and(|number| (1..=open.last).contains(&number));
+        match number.and_then(|number| open.messages.get_mut(&number)) {
+            Some(place) => *place = Some(why),
+            None if is_ours => {}
+            None => drop(self.unrecognized.fetch_add(1, Ordering::AcqRel)),
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Publication {
+    pub(super) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Whether this message, which the broker has confirmed, was not returned.
+    pub(super) fn check(&self) -> Result<(), RabbitRefusal> {
+        match self.all.open().messages.get(&self.number).cloned().flatten() {
+            Some(why) => Err(why),
+            None if self.all.unrecognized.load(Ordering::Acquire) == self.unrecognized => Ok(()),
+            None => Err(RabbitRefusal::Unrecognized),
+        }
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.all.open().messages.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why() -> RabbitRefusal {
+        RabbitRefusal::Returned { code: 312, text: "".into(), exchange: "".into(), routing_key: "".into() }
+    }
+
+    #[test]
+    fn each_returned_message_is_known_by_its_number() {
+        let all = Arc::new(Publications::default());
+        let (one, other) = (all.begin(), all.begin());
+        all.returned(Some(other.number()), why());
+        assert_eq!((one.check(), other.check()), (Ok(()), Err(why())));
+    }
+
+    #[test]
+    fn what_is_not_recognized_fails_what_is_on_its_way() {
+        for number in [None, Some(0), Some(-1), Some(3), Some(i64::MAX)] {
+            let all = Arc::new(Publications::default());
+            let (one, other) = (all.begin(), all.begin());
+            all.returned(number, why());
+            let unknown = Err(RabbitRefusal::Unrecognized);
+            assert_eq!((one.check(), other.check(), all.begin().check()), (unknown.clone(), unknown, Ok(())));
+        }
+    }
+
+    #[test]
+    fn a_late_return_fails_nothing_else_and_nothing_is_kept() {
+        let all = Arc::new(Publications::default());
+        let (one, given_up) = (all.begin(), all.begin());
+        let number = given_up.number();
+        drop(given_up);
+        all.returned(Some(number), why());
+        assert_eq!(one.check(), Ok(()));
+        drop(one);
+        assert!(all.open().messages.is_empty());
     }
 }

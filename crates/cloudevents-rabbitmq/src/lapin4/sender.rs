@@ -4,10 +4,9 @@ use super::{
     connection::runtime,
     destination::Destination,
     extras, failure,
-    message::{LapinMessage, from_rabbit},
+    message::Parts,
     options::{QueueType, RabbitConnection, Target},
     publisher::{Link, Linking, Publish},
-    returns::SentContent,
 };
 use cloudevents_core::{Error, ErrorKind, Format};
 use cloudevents_transport::{
@@ -123,7 +122,9 @@ fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender,
 /// in the order in which they were enqueued. The outcome is the broker's: a publisher confirm. A message that
 /// no queue gets is returned, and an error of kind [`Refused`](ErrorKind::Refused), as is one that the broker
 /// could not take; both have a [`RabbitRefusal`](super::RabbitRefusal) as their source. The receipt names the
-/// destination.
+/// destination. A mandatory message has a number in the header `x-publication`, by which it is recognized if it
+/// is returned, whatever the broker changes about it. A returned message without its number fails all messages
+/// on their way ([`Unrecognized`](super::RabbitRefusal::Unrecognized)).
 ///
 /// [`Outgoing::to`] sends a message elsewhere: to another routing key at the same exchange, or to
 /// `/queues/QUEUE`, `/exchanges/EXCHANGE` or `/exchanges/EXCHANGE/ROUTING-KEY`, with percent-encoded parts.
@@ -238,7 +239,7 @@ impl RabbitSender {
         if size > self.options.max_message_size {
             return Err(too_large(size, self.options.max_message_size));
         }
-        let mut encoded = from_rabbit(&rabbit)?;
+        let mut encoded = Parts::of(&rabbit)?;
         if self.options.durable {
             encoded.properties = encoded.properties.with_delivery_mode(2);
         }
@@ -247,7 +248,7 @@ impl RabbitSender {
             None => self.destination.clone(),
             Some(address) => Destination::parse(address, &self.destination.exchange)?,
         };
-        Ok(Publish { destination, message: encoded, content: SentContent::Event(rabbit) })
+        Ok(Publish { destination, message: encoded })
     }
 
     /// Waits for room for a message; confirmed messages make room.
@@ -260,9 +261,10 @@ impl RabbitSender {
     pub(super) async fn send_as_it_is(
         &self,
         destination: &Destination,
-        message: LapinMessage,
+        message: Parts,
         arguments: Option<FieldTable>,
     ) -> Result<(), Error> {
+        let queue = arguments.is_some().then_some(&destination.routing_key);
         if let Some(arguments) = arguments {
             let (number, link) = self.links.get().await?;
             if let Err(error) = link.declare(&destination.routing_key, arguments).await {
@@ -273,9 +275,13 @@ impl RabbitSender {
             }
         }
         let size = message.payload.len();
-        let content = SentContent::Native(Box::new(message.clone()));
-        let publish = Publish { destination: destination.clone(), message, content };
-        self.send_within(publish, size).await?.await.map(drop)
+        let publish = Publish { destination: destination.clone(), message };
+        let sent = self.send_within(publish, size).await?.await;
+        // The queue may have been deleted.
+        if let (Err(_), Some(queue), Some((_, link))) = (&sent, queue, self.links.now()) {
+            link.forget(queue);
+        }
+        sent.map(drop)
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.

@@ -2,9 +2,14 @@
 //!
 //! lapin ends the connection when it cannot read the properties of a message. The broker then delivers the
 //! message again, to the same end. So properties are made readable here, in place: see
-//! [`frame`](super::frame).
+//! [`frame`](super::frame). And returned messages are recognized here, before lapin handles their confirmations:
+//! see [`returns`](super::returns).
 
-use super::frame::{self, HEADER_FRAME, METHOD_FRAME, OVERHEAD};
+use super::{
+    frame::{self, HEADER_FRAME, METHOD_FRAME, OVERHEAD},
+    refusal::RabbitRefusal,
+    returns::Publications,
+};
 use async_rs::{Runtime, Tokio, traits::Reactor, util::RuntimeParts};
 use cloudevents_core::{Error, ErrorKind};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -15,7 +20,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -42,8 +47,9 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for 
 /// What the socket of a connection knows.
 #[derive(Debug)]
 pub(super) struct Watched {
-    /// How many messages the broker returned.
-    returned: AtomicU64,
+    /// The messages on their way. lapin handles a confirmation only after the returned messages before it were
+    /// recorded here.
+    pub(super) publications: Arc<Publications>,
     /// Whether to end the connection now.
     cut: AtomicBool,
     reader: AtomicWaker,
@@ -54,17 +60,11 @@ pub(super) struct Watched {
 impl Watched {
     pub(super) fn new() -> Self {
         Self {
-            returned: AtomicU64::new(0),
+            publications: Arc::default(),
             cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             ended: watch::Sender::new(None),
         }
-    }
-
-    /// How many messages the broker has returned so far. lapin handles a confirmation only after the returns
-    /// before it were counted here.
-    pub(super) fn returned(&self) -> u64 {
-        self.returned.load(Ordering::Acquire)
     }
 
     /// Ends the connection without a farewell. lapin's thread ends with it.
@@ -94,7 +94,9 @@ pub(super) struct Socket {
     max_message: u64,
     /// The frame that is passed on as it is read.
     passing: Passing,
-    /// A frame with properties, as far as it was read. Then it is passed on.
+    /// The channel of a `basic.return` whose properties come next, and why the message was returned.
+    returning: Option<(Option<u16>, RabbitRefusal)>,
+    /// A frame with a method or properties, as far as it was read. Then it is passed on.
     kept: Vec<u8>,
     /// How much of the kept frame was passed on, once it is complete.
     passed: Option<usize>,
@@ -103,25 +105,26 @@ pub(super) struct Socket {
 /// A frame of which a part was passed on.
 #[derive(Default)]
 struct Passing {
-    /// The frame's first bytes, up to the method's number.
-    head: [u8; 11],
+    /// The frame's first bytes, up to its length.
+    head: [u8; 7],
     seen: usize,
 }
 
 impl Socket {
     pub(super) fn new(inner: Box<dyn Stream>, watched: Arc<Watched>, max_message: u64) -> Self {
-        Self { inner, watched, max_message, passing: Passing::default(), kept: Vec::new(), passed: None }
+        let passing = Passing::default();
+        Self { inner, watched, max_message, passing, returning: None, kept: Vec::new(), passed: None }
     }
 
     /// Looks at what was read. Returns how much of it to pass on; the rest is kept.
     fn look(&mut self, read: &mut [u8]) -> Result<usize, Error> {
         let mut at = 0_usize;
         while let Some(rest) = read.get_mut(at..).filter(|rest| !rest.is_empty()) {
-            if self.passing.seen == 0 && rest.first() == Some(&HEADER_FRAME) {
+            if self.passing.seen == 0 && matches!(rest.first(), Some(&(METHOD_FRAME | HEADER_FRAME))) {
                 match frame::length(rest)? {
                     Some(length) if length <= rest.len() => {
                         let Some(frame) = rest.get_mut(..length) else { break };
-                        frame::repair(frame, self.max_message)?;
+                        self.look_at(frame)?;
                         at = at.saturating_add(length);
                         continue;
                     }
@@ -131,9 +134,27 @@ impl Socket {
                     }
                 }
             }
-            at = at.saturating_add(self.passing.pass(rest, &self.watched)?);
+            at = at.saturating_add(self.passing.pass(rest)?);
         }
         Ok(at)
+    }
+
+    /// Looks at a whole frame with a method or properties, and makes properties readable.
+    fn look_at(&mut self, frame: &mut [u8]) -> Result<(), Error> {
+        let publications = &self.watched.publications;
+        if let Some(why) = frame::returned(frame)
+            && let Some((_, before)) = self.returning.replace((frame::channel(frame), why))
+        {
+            publications.returned(None, before); // its properties never came
+        }
+        if frame.first() == Some(&HEADER_FRAME) {
+            frame::repair(frame, self.max_message)?;
+            let here = frame::channel(frame);
+            if let Some((_, why)) = self.returning.take_if(|(channel, _)| *channel == here) {
+                publications.returned(frame::number(frame), why);
+            }
+        }
+        Ok(())
     }
 
     /// Reads more of the kept frame.
@@ -142,8 +163,9 @@ impl Socket {
             let wanted = frame::length(&self.kept).map_err(|error| self.broken(error))?.unwrap_or(OVERHEAD);
             let have = self.kept.len();
             if have >= wanted {
-                frame::repair(&mut self.kept, self.max_message).map_err(|error| self.broken(error))?;
-                self.passed = Some(0);
+                let mut frame = std::mem::take(&mut self.kept);
+                self.look_at(&mut frame).map_err(|error| self.broken(error))?;
+                (self.kept, self.passed) = (frame, Some(0));
                 return Poll::Ready(Ok(()));
             }
             self.kept.resize(wanted, 0);
@@ -206,7 +228,7 @@ impl Socket {
 
 impl Passing {
     /// Passes on as much of a frame as there is, and returns how much that is.
-    fn pass(&mut self, rest: &[u8], watched: &Watched) -> Result<usize, Error> {
+    fn pass(&mut self, rest: &[u8]) -> Result<usize, Error> {
         let new = rest.iter().zip(self.head.iter_mut().skip(self.seen));
         new.for_each(|(byte, place)| *place = *byte);
         let have = self.seen.saturating_add(rest.len());
@@ -219,9 +241,6 @@ impl Passing {
             self.seen = have;
             return Ok(rest.len());
         };
-        if self.seen < self.head.len() && have >= self.head.len() && self.is_return() {
-            watched.returned.fetch_add(1, Ordering::AcqRel);
-        }
         if have < length {
             self.seen = have;
             return Ok(rest.len());
@@ -229,11 +248,6 @@ impl Passing {
         let count = length.saturating_sub(self.seen);
         *self = Self::default();
         Ok(count)
-    }
-
-    /// Whether it is `basic.return`.
-    fn is_return(&self) -> bool {
-        matches!(self.head, [METHOD_FRAME, _, _, _, _, _, _, 0, 60, 0, 50])
     }
 }
 

@@ -311,9 +311,9 @@ async fn retries_wait_in_a_queue_and_count() {
     within(next(&mut receiver).await.retry(Duration::from_millis(280))).await.unwrap();
     // It is settled, and waits at the broker.
     until(&broker.queue("orders"), |queue| queue.unsettled() == 0).await;
-    let waiting = broker.queue("orders.retry.300");
+    let waiting = broker.queue("orders.retry-quorum.300");
     assert_eq!((waiting.len(), waiting.argument("x-message-ttl").unwrap()), (1, "300".to_owned()));
-    assert_eq!(waiting.argument("x-expires").unwrap(), "600300");
+    assert_eq!(waiting.argument("x-expires").unwrap(), "86400300");
     let again = next(&mut receiver).await;
     assert!(begun.elapsed() >= Duration::from_millis(280));
     assert_eq!((again.attempt(), again.is_redelivered()), (2, Some(true)));
@@ -353,7 +353,7 @@ async fn retries_can_wait_here() {
     let again = next(&mut receiver).await;
     assert!(begun.elapsed() >= Duration::from_millis(300));
     assert_eq!(again.attempt(), 2);
-    assert!(!broker.has_queue("orders.retry.300"));
+    assert!(!broker.has_queue("orders.retry-quorum.300"));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod bare;
+mod changed;
 mod client;
 mod contract;
 mod crosslang;

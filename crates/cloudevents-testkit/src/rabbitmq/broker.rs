@@ -33,6 +33,28 @@ pub struct BrokerOptions {
     /// Whether messages are confirmed together, one confirmation for all that arrived at once. Default: yes, as RabbitMQ does when it
     /// is busy.
     pub confirms_together: bool,
+    /// What happens to the properties of messages that clients publish. Default: nothing.
+    pub interceptor: Interceptor,
+}
+
+/// What a [`Broker`] does to the properties of each message that clients publish, before it routes or returns the message.
+///
+/// ```
+/// use cloudevents_testkit::rabbitmq::Interceptor;
+///
+/// assert_eq!(Interceptor::default(), Interceptor::None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interceptor {
+    /// Nothing.
+    #[default]
+    None,
+    /// Sets the property `timestamp` and the headers `timestamp_in_ms` and `x-routed-by`, as RabbitMQ's `set_header_timestamp` and
+    /// `set_header_routing_node` do.
+    Stamp,
+    /// Removes all headers, as no known broker does.
+    Strip,
 }
 
 impl Default for BrokerOptions {
@@ -43,6 +65,7 @@ impl Default for BrokerOptions {
             max_message_size: None,
             frame_max: 131_072,
             confirms_together: true,
+            interceptor: Interceptor::None,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Channels: publishing, consuming and settling.
 
 use super::{
-    broker::Shared,
+    broker::{Interceptor, Shared},
     connection::write,
     queue::{Answer, Message, Properties},
     routing::Exchange,
-    state::Stored,
+    state::{State, Stored},
 };
 use amq_protocol::{
     frame::{AMQPContentHeader, AMQPFrame},
@@ -226,7 +226,7 @@ impl Channel {
         let message = Message {
             exchange: publish.exchange.to_string(),
             routing_key: publish.routing_key.to_string(),
-            properties: Properties::Read(Box::new(header.properties)),
+            properties: Properties::Read(Box::new(intercepted(header.properties, shared))),
             body: body.into(),
         };
         let Some(queues) = shared.with(|state| state.route(&message.exchange, &message.routing_key)) else {
@@ -452,6 +452,21 @@ enum Settled {
 impl Settled {
     fn refused(requeue: bool) -> Self {
         if requeue { Self::Returned } else { Self::Rejected }
+    }
+}
+
+fn intercepted(properties: BasicProperties, shared: &Shared) -> BasicProperties {
+    match shared.options.interceptor {
+        Interceptor::None => properties,
+        Interceptor::Stamp => {
+            let seconds = shared.with(State::stamp);
+            let millis = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+            let mut headers = properties.headers().clone().unwrap_or_default();
+            headers.insert("timestamp_in_ms".into(), AMQPValue::LongLongInt(millis));
+            headers.insert("x-routed-by".into(), AMQPValue::LongString("node@testkit".into()));
+            properties.with_headers(headers).with_timestamp(seconds)
+        }
+        Interceptor::Strip => properties.with_headers(Default::default()),
     }
 }
 

@@ -18,16 +18,18 @@
 //!
 //! It has exchanges of the types direct, fanout and topic, bindings, mandatory messages, publisher confirms, prefetch, expiry of messages
 //! and queues' `x-message-ttl`, and dead-lettering by `x-dead-letter-exchange` and `x-dead-letter-routing-key`. Queues of the type
-//! `quorum` count deliveries in `x-delivery-count`. A message that returns to its queue keeps its position.
+//! `quorum` count deliveries in `x-delivery-count`. A message that returns to its queue keeps its position. A dead-lettered message has
+//! the header `x-death`; one that expires towards a queue in which it died before, and was not rejected since, is dropped, as in RabbitMQ.
 //!
 //! There are no transactions, priorities, exclusive queues or limits of length; everything is durable, and each virtual host is the same.
 
 mod broker;
 mod channel;
 mod connection;
+mod death;
 mod queue;
 mod routing;
 mod state;
 
-pub use broker::{Broker, BrokerOptions};
+pub use broker::{Broker, BrokerOptions, Interceptor};
 pub use queue::{Answer, Message, Queue};

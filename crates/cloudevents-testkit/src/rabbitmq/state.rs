@@ -1,6 +1,7 @@
 //! Exchanges, queues and the messages in them.
 
 use super::{
+    death::{self, Reason},
     queue::{Answer, Message, Properties},
     routing::Exchange,
 };
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) connections: usize,
     /// How often all connections were closed.
     pub(super) closings: u64,
+    /// The seconds of the last stamp.
+    stamped: u64,
     sequence: u64,
 }
 
@@ -29,7 +32,14 @@ impl Default for State {
         let given = [("amq.direct", "direct"), ("amq.fanout", "fanout"), ("amq.topic", "topic")];
         let exchanges =
             given.into_iter().map(|(name, kind)| (name.to_owned(), Exchange::new(kind))).collect();
-        Self { queues: HashMap::new(), exchanges, connections: 0, closings: 0, sequence: 0 }
+        Self {
+            queues: HashMap::new(),
+            exchanges,
+            connections: 0,
+            closings: 0,
+            stamped: 1_700_000_000,
+            sequence: 0,
+        }
     }
 }
 
@@ -56,6 +66,12 @@ pub(super) struct Stored {
 }
 
 impl State {
+    /// The time of another stamp, in seconds: each is different.
+    pub(super) fn stamp(&mut self) -> u64 {
+        self.stamped = self.stamped.saturating_add(1);
+        self.stamped
+    }
+
     /// Declares a queue. Returns false if it exists with other arguments.
     pub(super) fn declare(&mut self, name: &str, arguments: FieldTable) -> bool {
         match self.queues.get(name) {
@@ -117,7 +133,7 @@ impl State {
         let Some(queue) = self.queues.get_mut(name) else { return };
         queue.unsettled = queue.unsettled.saturating_sub(1);
         if rejected {
-            self.bury(name, stored.message);
+            self.bury(name, stored.message, Reason::Rejected);
         }
     }
 
@@ -136,22 +152,25 @@ impl State {
             }
         }
         let moved = !dead.is_empty();
-        dead.into_iter().for_each(|(name, message)| self.bury(&name, message));
+        dead.into_iter().for_each(|(name, message)| self.bury(&name, message, Reason::Expired));
         (moved, due)
     }
 
-    /// As RabbitMQ, without confirmation and without `expiration`.
-    fn bury(&mut self, name: &str, mut message: Message) {
+    /// As RabbitMQ, without confirmation and without `expiration`. Drops a message that would go round in a cycle.
+    fn bury(&mut self, name: &str, mut message: Message, reason: Reason) {
         let Some(queue) = self.queues.get(name) else { return };
         let Some(exchange) = text(&queue.arguments, "x-dead-letter-exchange") else { return };
         let key = text(&queue.arguments, "x-dead-letter-routing-key");
+        death::record(&mut message, name, reason);
         message.exchange = exchange;
         message.routing_key = key.unwrap_or(message.routing_key);
         if let Properties::Read(properties) = &mut message.properties {
             **properties = without_expiration(properties);
         }
         for queue in self.route(&message.exchange, &message.routing_key).unwrap_or_default() {
-            self.push(&queue, message.clone());
+            if reason == Reason::Rejected || !death::is_cycle(&message, &queue) {
+                self.push(&queue, message.clone());
+            }
         }
     }
 }
