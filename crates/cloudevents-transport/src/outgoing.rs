@@ -63,7 +63,8 @@ struct Extras {
 /// implements.
 impl Outgoing {
     /// Creates one from a message as it was received, headers and body unchanged. For messages that can be
-    /// decoded, see [`Received::forward`](crate::Received::forward).
+    /// decoded, see [`Received::forward`](crate::Received::forward). A body that is not bytes is refused by
+    /// senders of other protocols: see [`Received::whole_body`](crate::Received::whole_body).
     pub fn as_received(received: Received) -> Self {
         Self { content: Content::AsReceived(received), extras: None }
     }

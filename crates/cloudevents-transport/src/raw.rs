@@ -30,6 +30,8 @@ pub struct Raw {
     pub headers: Vec<(Cow<'static, str>, Option<Bytes>)>,
     /// The body.
     pub body: Option<Bytes>,
+    /// Whether the message has a body that is not in `body`, because it could not be read.
+    pub lacks_body: bool,
     /// The broker's time for the message.
     pub timestamp: Option<SystemTime>,
     /// Whether the broker has delivered the message before.
@@ -58,6 +60,10 @@ impl Origin for Raw {
 
     fn body(&self) -> Option<Bytes> {
         self.body.clone()
+    }
+
+    fn has_whole_body(&self) -> bool {
+        !self.lacks_body
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {

@@ -2,7 +2,7 @@
 
 use crate::{Outgoing, Partition};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, Event, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 /// A message as its protocol delivered it. A binding implements this for its own type around the client's
@@ -19,6 +19,12 @@ pub trait Origin: Send + Sync + 'static {
 
     /// The body. Some protocols distinguish an absent body from an empty one.
     fn body(&self) -> Option<Bytes>;
+
+    /// Whether [`body`](Self::body) is all of the body. It is not where a protocol has bodies that are not
+    /// bytes, such as maps and lists in AMQP 1.0, and where the body could not be read. Default: yes.
+    fn has_whole_body(&self) -> bool {
+        true
+    }
 
     /// Calls `each` with every header or property in order, duplicates included. A header may have no value.
     /// Values that are neither text nor bytes are passed in their text form.
@@ -170,6 +176,20 @@ impl Received {
     /// The body. Some protocols distinguish an absent body from an empty one.
     pub fn body(&self) -> Option<Bytes> {
         self.origin().body()
+    }
+
+    /// The body, to send the message over another protocol, or to store it: a message whose body is not bytes
+    /// must not become one without a body.
+    ///
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), where
+    /// [`body`](Self::body) is not all of the body ([`Origin::has_whole_body`]).
+    pub fn whole_body(&self) -> Result<Option<Bytes>, Error> {
+        if self.origin().has_whole_body() {
+            return Ok(self.body());
+        }
+        Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("the body of the message is not bytes, or could not be read")
+            .with_help("reject it to an address of its own protocol, which keeps it as it is"))
     }
 
     /// The bytes that count as in flight: those of key, headers and body.

@@ -1,6 +1,6 @@
 //! An address for rejected messages.
 
-use super::{forwarding, message::Fe2o3Message, options::Target, sender::AmqpSender};
+use super::{forwarding, message::WireMessage, options::Target, sender::AmqpSender};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
 use fe2o3_amqp_types::primitives::SimpleValue;
@@ -46,7 +46,7 @@ impl DeadLetterSink for DeadLetterAddress {
     }
 }
 
-fn message(letter: &DeadLetter) -> Result<Fe2o3Message, Error> {
+fn message(letter: &DeadLetter) -> Result<WireMessage, Error> {
     let mut message = forwarding::as_received(&letter.received)?;
     let properties = &mut message.application_properties.get_or_insert_default().0;
     let mut add = |name: &str, value: String| {

@@ -1,6 +1,6 @@
 //! Metadata sent beside the event.
 
-use super::message::Fe2o3Message;
+use super::message::WireMessage;
 use crate::name;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Carries, Outgoing};
@@ -23,7 +23,7 @@ pub(super) const CARRIED: Carries = Carries::DESTINATION
 pub(super) const PARTITION_KEY: &str = "x-opt-partition-key";
 
 /// Adds the key, the headers and other metadata. Values that are UTF-8 become strings, all others binary.
-pub(super) fn add(message: &mut Fe2o3Message, outgoing: &Outgoing) -> Result<(), Error> {
+pub(super) fn add(message: &mut WireMessage, outgoing: &Outgoing) -> Result<(), Error> {
     if let Some(key) = outgoing.record_key() {
         let key = std::str::from_utf8(key).map_err(|_| {
             Error::new(ErrorKind::Unsupported).with_detail("in AMQP, the partition key has to be text")

@@ -2,11 +2,11 @@
 
 use super::{
     extras,
-    message::{Fe2o3Message, from_sections},
+    message::{WireBody, WireMessage},
     received::ReceivedMessage,
 };
-use crate::{AmqpMessage, AmqpValue, Body};
-use cloudevents_core::Error;
+use crate::Body;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Received;
 use fe2o3_amqp_types::{
     messaging::{self, Data},
@@ -15,12 +15,14 @@ use fe2o3_amqp_types::{
 
 /// Returns the message as it was received. Of a message that did not come over AMQP, or whose sections could not
 /// be read, these are its body, its content type, and its other headers as application properties.
-pub(super) fn as_received(received: &Received) -> Result<Fe2o3Message, Error> {
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for a body that is not known.
+pub(super) fn as_received(received: &Received) -> Result<WireMessage, Error> {
     if let Some(received) = received.native::<ReceivedMessage>() {
         return sections(received);
     }
-    let body = received.body().map_or(Body::Absent, Body::Data);
-    let mut message = from_sections(AmqpMessage::new(body))?;
+    let body = received.whole_body()?.map_or(messaging::Body::Empty, |bytes| data([&*bytes]));
+    let mut message = messaging::Message::from(body);
     for (name, value) in received.headers() {
         let Some(value) = value else { continue };
         // A symbol has only ASCII.
@@ -40,17 +42,16 @@ pub(super) fn as_received(received: &Received) -> Result<Fe2o3Message, Error> {
 
 /// Returns the bare message and its partition key. The header and the delivery annotations belonged to the
 /// last delivery; only the header's durability is kept.
-fn sections(received: &ReceivedMessage) -> Result<Fe2o3Message, Error> {
-    let data = |bytes: &[u8]| Data(Binary::from(bytes));
-    let body = match &received.body {
-        Body::Data(bytes) => messaging::Body::Data(vec![data(bytes)].into()),
-        Body::DataSections(sections) => {
-            messaging::Body::Data(sections.iter().map(|bytes| data(bytes)).collect::<Vec<_>>().into())
+fn sections(received: &ReceivedMessage) -> Result<WireMessage, Error> {
+    let body = match (&received.body, received.kept()) {
+        (Body::Data(bytes), _) => data([&**bytes]),
+        (Body::DataSections(sections), _) => data(sections.iter().map(|bytes| &**bytes)),
+        (_, Some(kept)) => kept.clone(),
+        (Body::Absent, None) => messaging::Body::Empty,
+        (Body::Value(_) | Body::Sequence, None) => {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the client library cannot write the body of the message"));
         }
-        // Values that were not kept cannot be written. The rest of the message still identifies it.
-        Body::Value(AmqpValue::Other) | Body::Sequence => messaging::Body::Empty,
-        Body::Value(value) => from_sections(AmqpMessage::new(Body::Value(value.clone())))?.body,
-        Body::Absent => messaging::Body::Empty,
     };
     let mut message = messaging::Message::from(body);
     message.header = Some(messaging::Header {
@@ -64,4 +65,9 @@ fn sections(received: &ReceivedMessage) -> Result<Fe2o3Message, Error> {
     }
     message.application_properties = received.application_properties.clone();
     Ok(message)
+}
+
+fn data<'a>(sections: impl IntoIterator<Item = &'a [u8]>) -> WireBody {
+    let sections = sections.into_iter().map(|bytes| Data(Binary::from(bytes)));
+    messaging::Body::Data(sections.collect::<Vec<_>>().into())
 }

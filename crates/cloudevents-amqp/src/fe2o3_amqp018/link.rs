@@ -4,7 +4,7 @@ use super::{
     connection::{Connected, FAREWELL, FRAMES},
     failure,
     locks::{LockToken, Locks},
-    message::Fe2o3Message,
+    message::{WireBody, WireMessage},
     options::{Target, random},
     received::ReceivedMessage,
 };
@@ -95,13 +95,13 @@ impl From<Tag> for DeliveryInfo {
     }
 }
 
-type Taken = Result<Delivery<messaging::Body<Value>>, RecvError>;
+type Taken = Result<Delivery<WireBody>, RecvError>;
 
 impl Link {
     fn arrived(&self, taken: Taken) -> Result<Arrived<Tag>, Error> {
         match taken {
             Ok(delivery) => {
-                let (info, message): (_, Fe2o3Message) = delivery.into_parts();
+                let (info, message): (_, WireMessage) = delivery.into_parts();
                 let failed = message.header.as_ref().map_or(0, |header| header.delivery_count);
                 let message = ReceivedMessage::from(message).at(&self.topic);
                 let decoded = decode::message(&message, &self.decoding);
@@ -115,6 +115,7 @@ impl Link {
                     .with_detail(format!("it is not an AMQP message: {}", error.source));
                 let mut raw = Raw::default();
                 raw.topic = Some(Arc::clone(&self.topic));
+                raw.lacks_body = true;
                 Ok(Arrived {
                     received: Received::new(Err(said), raw),
                     tag: self.tag(error.info, None),
@@ -197,9 +198,7 @@ impl QueueSource for Link {
     /// Releases the messages that arrived meanwhile, and waits for the broker to end the link, having read
     /// every settlement.
     async fn close(mut self) -> Result<(), Error> {
-        while let Some(Ok(delivery)) =
-            unconstrained(self.link.recv::<messaging::Body<Value>>()).now_or_never()
-        {
+        while let Some(Ok(delivery)) = unconstrained(self.link.recv::<WireBody>()).now_or_never() {
             self.link.release(&delivery).await.map_err(failure::dispose)?;
         }
         let detached = timeout(FAREWELL, self.link.close()).await;

@@ -9,12 +9,18 @@ use cloudevents_core::{
     codec::{TextBuffer, check_binary_mode},
 };
 use fe2o3_amqp_types::{
-    messaging::{self, ApplicationProperties, Data, MessageId},
-    primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
+    messaging::{self, ApplicationProperties, Batch, Data, MessageId},
+    primitives::{Binary, LazyValue, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
 };
+use serde_amqp::lazy::to_lazy_value;
 
 /// A message of fe2o3-amqp with any body, for receiving.
 pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
+
+/// A message whose values are kept as they are on the wire: the sender and the receiver use it, so that a body that is made again is the same.
+pub(super) type WireMessage = messaging::Message<WireBody>;
+
+pub(super) type WireBody = messaging::Body<LazyValue>;
 
 /// Decodes the event of a message of fe2o3-amqp. The payload is moved, not copied. Errors are those of
 /// [`decode`](crate::decode).
@@ -120,19 +126,86 @@ pub fn sections(message: Fe2o3Message) -> AmqpMessage {
 }
 
 /// Returns the body; data sections are moved.
-pub(super) fn body(body: messaging::Body<Value>) -> Body {
+fn body(body: messaging::Body<Value>) -> Body {
     match body {
         messaging::Body::Empty => Body::Absent,
         messaging::Body::Sequence(_) => Body::Sequence,
         messaging::Body::Value(value) => Body::Value(any(value.0)),
-        messaging::Body::Data(data) => {
-            let mut data = data.into_iter().map(|data| data.0.into_vec().into());
-            match (data.next(), data.len()) {
-                (None, _) => Body::Absent,
-                (Some(first), 0) => Body::Data(first),
-                (Some(first), _) => Body::DataSections(std::iter::once(first).chain(data).collect()),
-            }
+        messaging::Body::Data(sections) => data_sections(sections),
+    }
+}
+
+pub(super) fn data_sections(sections: Batch<Data>) -> Body {
+    let mut data = sections.into_iter().map(|data| data.0.into_vec().into());
+    match (data.next(), data.len()) {
+        (None, _) => Body::Absent,
+        (Some(first), 0) => Body::Data(first),
+        (Some(first), _) => Body::DataSections(std::iter::once(first).chain(data).collect()),
+    }
+}
+
+/// Returns the message with its values as they are on the wire. Errors are those of [`to_wire_body`].
+pub(super) fn to_wire(message: Fe2o3Message) -> Result<WireMessage, Error> {
+    Ok(WireMessage {
+        header: message.header,
+        delivery_annotations: message.delivery_annotations,
+        message_annotations: message.message_annotations,
+        properties: message.properties,
+        application_properties: message.application_properties,
+        body: to_wire_body(message.body)?,
+        footer: message.footer,
+    })
+}
+
+/// Returns the body with its values as they are on the wire.
+///
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for values that the client cannot write.
+pub(super) fn to_wire_body(body: messaging::Body<Value>) -> Result<WireBody, Error> {
+    let lazy = |value: Value| {
+        to_lazy_value(&value).map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))
+    };
+    Ok(match body {
+        messaging::Body::Empty => messaging::Body::Empty,
+        messaging::Body::Data(sections) => messaging::Body::Data(sections),
+        messaging::Body::Value(value) => messaging::Body::Value(messaging::AmqpValue(lazy(value.0)?)),
+        messaging::Body::Sequence(sections) => {
+            let section = |section: messaging::AmqpSequence<Value>| {
+                section.0.into_iter().map(lazy).collect::<Result<_, _>>().map(messaging::AmqpSequence)
+            };
+            let sections = sections.into_iter().map(section).collect::<Result<Vec<_>, _>>()?;
+            messaging::Body::Sequence(sections.into())
         }
+    })
+}
+
+/// Returns the size of a body in bytes.
+pub(super) fn size(body: &WireBody) -> usize {
+    let of = |value: &LazyValue| value.as_slice().len();
+    match body {
+        messaging::Body::Empty => 0,
+        messaging::Body::Data(sections) => {
+            sections.iter().map(|data| data.0.len()).fold(0, usize::saturating_add)
+        }
+        messaging::Body::Value(value) => of(&value.0),
+        messaging::Body::Sequence(sections) => {
+            sections.iter().flat_map(|section| &section.0).map(of).fold(0, usize::saturating_add)
+        }
+    }
+}
+
+/// Reads a value from the wire. Compound and described values are not read: their depth is the peer's choice.
+pub(super) fn read(value: &LazyValue) -> AmqpValue {
+    /// The first of the format codes of fixed and variable width (AMQP 1.0, part 1, section 1.2).
+    const FIXED: u8 = 0x40;
+    /// The format code of an empty list.
+    const LIST0: u8 = 0x45;
+    /// The first of the format codes of compound values and arrays.
+    const COMPOUND: u8 = 0xc0;
+    match value.as_slice().first() {
+        Some(&code) if (FIXED..COMPOUND).contains(&code) && code != LIST0 => {
+            serde_amqp::from_slice::<Value>(value.as_slice()).map_or(AmqpValue::Other, any)
+        }
+        _ => AmqpValue::Other,
     }
 }
 

@@ -58,6 +58,7 @@
 //! | dropping | a dropped delivery is released, and so are all messages that a dropped receiver has prefetched | contract `what_is_dropped_comes_again`, `client::a_dropped_receiver_releases` |
 //! | draining | the broker has read every settlement, and prefetched messages are released | contract `draining_loses_nothing`, `client::draining_releases_what_was_prefetched_and_retries_at_once` |
 //! | lost connection | messages in flight are [`Disconnected`](cloudevents_core::ErrorKind::Disconnected); sender and receiver reconnect | `client::a_sender_outlives_its_broker`, `client::a_receiver_outlives_its_broker` |
+//! | bodies | of a message that is rejected to another address or forwarded: unchanged, of every kind; what is not bytes is refused over other protocols | `bodies::dead_letters_keep_bodies_of_every_kind`, `bodies::a_bridge_forwards_no_body_as_none`, `bodies::what_cannot_be_read_does_not_become_an_empty_dead_letter` |
 //! | rejected | goes to its own address or to the broker, or is dropped, as chosen when opening | `client::dead_letters_go_to_an_address`, `client::rejected_messages_keep_their_reason` |
 //! | crash | of the consumer: nothing is lost, and unsettled messages are delivered again | `kill::a_killed_consumer_loses_nothing` |
 //! | closed | a sender that is closed or dropped still sends what was enqueued | contract `a_closed_sender_declines`, `client::what_a_dropped_sender_enqueued_arrives` |

@@ -4,6 +4,7 @@ use super::{
     cbs::Claim,
     connection::{Connected, FAREWELL, FRAMES},
     failure,
+    message::WireBody,
     options::{Target, random},
     refusal::refused,
     replies::Replies,
@@ -14,9 +15,8 @@ use fe2o3_amqp::{
     Sendable,
     link::{SendError, delivery::DeliveryFut},
 };
-use fe2o3_amqp_types::messaging::{self, Body};
+use fe2o3_amqp_types::messaging;
 use futures_util::{FutureExt, future::BoxFuture};
-use serde_amqp::Value;
 use std::{
     collections::HashMap,
     pin::Pin,
@@ -328,7 +328,7 @@ impl Lane {
     /// is not full, and tokio's budget does not delay sending.
     pub(super) async fn send(
         self: &Arc<Self>,
-        message: &Sendable<Body<Value>>,
+        message: &Sendable<WireBody>,
         closed: &AtomicBool,
     ) -> Result<Option<Answer>, SendError> {
         let mut place = self.sender.lock().await;

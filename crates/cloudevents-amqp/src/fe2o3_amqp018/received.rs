@@ -2,7 +2,7 @@
 
 use super::{
     extras::PARTITION_KEY,
-    message::{Fe2o3Message, body, simple},
+    message::{Fe2o3Message, WireBody, WireMessage, data_sections, read, simple, size, to_wire_body},
 };
 use crate::{
     AmqpValue, Body, name,
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use cloudevents_transport::Origin;
 use fe2o3_amqp_types::{
     messaging::{
-        ApplicationProperties, DeliveryAnnotations, Footer, Header, MessageAnnotations, MessageId,
+        self, ApplicationProperties, DeliveryAnnotations, Footer, Header, MessageAnnotations, MessageId,
         Properties, annotations::OwnedKey,
     },
     primitives::{SimpleValue, Symbol, Value},
@@ -55,26 +55,51 @@ pub struct ReceivedMessage {
     pub properties: Option<Properties>,
     /// The section `application-properties`.
     pub application_properties: Option<ApplicationProperties>,
-    /// The sections of the body.
+    /// The sections of the body. What [`Body`] does not keep of them is kept beside it: a message that is
+    /// rejected or forwarded to an AMQP address has the body that it came with, of any type.
     pub body: Body,
     /// The section `footer`.
     pub footer: Option<Footer>,
+    /// The body as it was on the wire, unless it is data.
+    kept: Option<WireBody>,
     /// The address of the link.
     topic: Option<Arc<str>>,
 }
 
 impl From<Fe2o3Message> for ReceivedMessage {
     fn from(message: Fe2o3Message) -> Self {
-        Self {
+        let received = Self {
             header: message.header,
             delivery_annotations: message.delivery_annotations,
             message_annotations: message.message_annotations,
             properties: message.properties,
             application_properties: message.application_properties,
-            body: body(message.body),
+            body: Body::Value(AmqpValue::Other),
             footer: message.footer,
+            kept: None,
             topic: None,
+        };
+        match to_wire_body(message.body) {
+            Ok(body) => received.with_body(body),
+            Err(_) => received,
         }
+    }
+}
+
+impl From<WireMessage> for ReceivedMessage {
+    fn from(message: WireMessage) -> Self {
+        let received = Self {
+            header: message.header,
+            delivery_annotations: message.delivery_annotations,
+            message_annotations: message.message_annotations,
+            properties: message.properties,
+            application_properties: message.application_properties,
+            body: Body::Absent,
+            footer: message.footer,
+            kept: None,
+            topic: None,
+        };
+        received.with_body(message.body)
     }
 }
 
@@ -106,6 +131,23 @@ impl ReceivedMessage {
         self
     }
 
+    fn with_body(mut self, body: WireBody) -> Self {
+        (self.body, self.kept) = match body {
+            messaging::Body::Empty => (Body::Absent, None),
+            messaging::Body::Data(sections) => (data_sections(sections), None),
+            messaging::Body::Value(value) => {
+                (Body::Value(read(&value.0)), Some(messaging::Body::Value(value)))
+            }
+            sequence => (Body::Sequence, Some(sequence)),
+        };
+        self
+    }
+
+    /// The body as it was on the wire, unless it is data, or cannot be written.
+    pub(super) fn kept(&self) -> Option<&WireBody> {
+        self.kept.as_ref()
+    }
+
     fn annotation(&self, name: &str) -> Option<&Value> {
         let annotations = &self.message_annotations.as_ref()?.0;
         annotations
@@ -121,11 +163,12 @@ impl Origin for ReceivedMessage {
     }
 
     fn size(&self) -> usize {
-        let body = match &self.body {
-            Body::Data(bytes) => bytes.len(),
-            Body::DataSections(sections) => sections.iter().map(Bytes::len).fold(0, usize::saturating_add),
-            Body::Value(value) => value_size(value),
-            Body::Absent | Body::Sequence => 0,
+        let body = match (&self.body, &self.kept) {
+            (Body::Data(bytes), _) => bytes.len(),
+            (Body::DataSections(sections), _) => {
+                sections.iter().map(Bytes::len).fold(0, usize::saturating_add)
+            }
+            (_, kept) => kept.as_ref().map_or(0, size),
         };
         let properties = self.application_properties.iter().flat_map(|properties| properties.0.iter());
         let property = |(name, value): (&String, &SimpleValue)| name.len().saturating_add(simple_size(value));
@@ -139,6 +182,10 @@ impl Origin for ReceivedMessage {
             Body::Value(value) => written(value),
             Body::Absent | Body::Sequence => None,
         }
+    }
+
+    fn has_whole_body(&self) -> bool {
+        !matches!(self.body, Body::Value(AmqpValue::Other) | Body::Sequence)
     }
 
     fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
@@ -262,14 +309,6 @@ fn simple_size(value: &SimpleValue) -> usize {
         SimpleValue::String(text) => text.len(),
         SimpleValue::Symbol(text) => text.as_str().len(),
         SimpleValue::Binary(bytes) => bytes.len(),
-        _ => 8,
-    }
-}
-
-fn value_size(value: &AmqpValue) -> usize {
-    match value {
-        AmqpValue::String(text) | AmqpValue::Symbol(text) => text.as_str().len(),
-        AmqpValue::Binary(bytes) => bytes.len(),
         _ => 8,
     }
 }

@@ -114,6 +114,10 @@ fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receive
 /// Bus moves the message to a subqueue, ActiveMQ Artemis to the dead-letter address if one is set, and
 /// RabbitMQ drops it unless the queue has a dead-letter exchange.
 ///
+/// At the other address, a message has the body that it came with: data, a value of any type, or sequences. A
+/// message that the client library cannot read cannot be sent again. Rejecting it to another address is an
+/// error, and it comes again: reject such messages to the broker.
+///
 /// The attempt is the message's `delivery-count` plus one. RabbitMQ before 4.0 does not count.
 ///
 /// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).

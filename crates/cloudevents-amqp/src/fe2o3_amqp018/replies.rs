@@ -1,6 +1,11 @@
 //! The link for replies to requests.
 
-use super::{failure, message::Fe2o3Message, options::random, received::ReceivedMessage};
+use super::{
+    failure,
+    message::{WireBody, WireMessage},
+    options::random,
+    received::ReceivedMessage,
+};
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_transport::confirms::{Request, Requests};
@@ -11,8 +16,7 @@ use fe2o3_amqp::{
 };
 use fe2o3_amqp_types::{
     definitions::{self, AmqpError},
-    messaging::{Body, MessageId, Source},
-    primitives::Value,
+    messaging::{MessageId, Source},
 };
 use tokio::task::JoinHandle;
 
@@ -89,7 +93,7 @@ async fn read(mut link: Receiver, requests: Requests<Result<Message, Error>>, de
 
     let ended = Ended(requests);
     loop {
-        let settled = match link.recv::<Body<Value>>().await {
+        let settled = match link.recv::<WireBody>().await {
             Ok(delivery) => {
                 let (info, message) = delivery.into_parts();
                 reply(message, &ended.0, &decoding);
@@ -110,7 +114,7 @@ async fn read(mut link: Receiver, requests: Requests<Result<Message, Error>>, de
     }
 }
 
-fn reply(message: Fe2o3Message, requests: &Requests<Result<Message, Error>>, decoding: &DecodeOptions) {
+fn reply(message: WireMessage, requests: &Requests<Result<Message, Error>>, decoding: &DecodeOptions) {
     let correlation = message.properties.as_ref().and_then(|properties| properties.correlation_id.as_ref());
     let number = match correlation {
         Some(MessageId::String(text)) => text.parse().ok(),

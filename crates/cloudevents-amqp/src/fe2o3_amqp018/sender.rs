@@ -3,7 +3,7 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
-    message::{Fe2o3Message, encode_with_room},
+    message::{WireBody, WireMessage, encode_with_room, size, to_wire},
     options::{AmqpConnection, Target},
     outlet::{Answer, Link, Linking},
 };
@@ -18,9 +18,8 @@ use fe2o3_amqp::{
     Sendable,
     link::{MessageSizeExceeded, SendError},
 };
-use fe2o3_amqp_types::messaging::{self, Body, MessageId};
+use fe2o3_amqp_types::messaging::{self, MessageId};
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use serde_amqp::Value;
 use std::{
     fmt,
     sync::{
@@ -194,11 +193,11 @@ impl AmqpSender {
         Sender::new(self).with_options(options)
     }
 
-    fn encode(&self, outgoing: &Outgoing) -> Result<Fe2o3Message, Error> {
+    fn encode(&self, outgoing: &Outgoing) -> Result<WireMessage, Error> {
         let mut encoded = match outgoing.content() {
             Content::Message(message) => {
                 let message = self.writing.message(message)?;
-                encode_with_room(&message, self.options.separator, outgoing.headers().len())?
+                to_wire(encode_with_room(&message, self.options.separator, outgoing.headers().len())?)?
             }
             Content::AsReceived(received) => forwarding::as_received(received)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),
@@ -216,11 +215,8 @@ impl AmqpSender {
     }
 
     /// Sends a message of this client, and waits for the outcome.
-    pub(super) async fn send_as_it_is(&self, message: Fe2o3Message) -> Result<(), Error> {
-        let size = match &message.body {
-            Body::Data(batch) => batch.iter().map(|data| data.0.len()).fold(0, usize::saturating_add),
-            _ => 0,
-        };
+    pub(super) async fn send_as_it_is(&self, message: WireMessage) -> Result<(), Error> {
+        let size = size(&message.body);
         self.send_within(None, Sendable::from(message), size).await?.await.map(drop)
     }
 
@@ -228,7 +224,7 @@ impl AmqpSender {
     async fn send_within(
         &self,
         address: Option<&str>,
-        sendable: Sendable<Body<Value>>,
+        sendable: Sendable<WireBody>,
         size: usize,
     ) -> Result<Outcome<Receipt>, Error> {
         let mut permit = self.room().await;
@@ -259,7 +255,7 @@ impl AmqpSender {
         &self,
         link: &Link,
         address: Option<&str>,
-        sendable: &Sendable<Body<Value>>,
+        sendable: &Sendable<WireBody>,
     ) -> Result<Answer, NotSent> {
         let lane = link.lane(address).await.map_err(|error| match error.kind() {
             ErrorKind::Disconnected => NotSent::Connection(error),

@@ -182,7 +182,7 @@ impl KafkaSender {
     fn prepare(&self, outgoing: &Outgoing) -> Result<Prepared, Error> {
         let message = match outgoing.content() {
             Content::Message(message) => message,
-            Content::AsReceived(received) => return Ok(as_received(received, outgoing.record_key())),
+            Content::AsReceived(received) => return as_received(received, outgoing.record_key()),
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
         let written = self.writing.message(message)?;
@@ -213,12 +213,12 @@ impl KafkaSender {
     }
 }
 
-/// Copies key, headers and body of another message.
-fn as_received(received: &Received, key: Option<&Bytes>) -> Prepared {
+/// Copies key, headers and body of another message. Errors are those of [`Received::whole_body`].
+fn as_received(received: &Received, key: Option<&Bytes>) -> Result<Prepared, Error> {
     let key = key.cloned().or_else(|| Some(Bytes::copy_from_slice(&received.key()?)));
-    let mut prepared = Prepared::of_record(&Record::new(received.body()).with_key(key));
+    let mut prepared = Prepared::of_record(&Record::new(received.whole_body()?).with_key(key));
     received.origin().headers(&mut |name, value| prepared.push(name, value.as_deref()));
-    prepared
+    Ok(prepared)
 }
 
 #[cold]
@@ -266,5 +266,22 @@ impl Transmit for KafkaSender {
     async fn close(&self) -> Result<(), Error> {
         self.producer.close().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::Raw;
+
+    /// A record without a value is a tombstone.
+    #[test]
+    fn a_body_that_is_not_bytes_is_no_tombstone() {
+        let prepared =
+            |raw: Raw| as_received(&Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw), None);
+        let mut raw = Raw::default();
+        assert!(prepared(raw.clone()).is_ok());
+        raw.lacks_body = true;
+        assert_eq!(prepared(raw).err().map(|error| error.kind()), Some(ErrorKind::Unsupported));
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn as_received(received: &Received) -> Result<MqttMessage, Error> {
     if let Some(received) = received.native() {
         return Ok(of_publish(received));
     }
-    let mut message = MqttMessage::new(received.body().unwrap_or_default());
+    let mut message = MqttMessage::new(received.whole_body()?.unwrap_or_default());
     for (name, value) in received.headers() {
         let Some(value) = value else { continue };
         let text =
@@ -63,6 +63,15 @@ mod tests {
         let publish = publish(message.clone(), "plant/7", Qos::AtLeastOnce);
         let kept = as_received(&received(ReceivedPublish::from(publish))).unwrap();
         assert_eq!(format!("{kept:?}"), format!("{message:?}"));
+    }
+
+    /// An empty payload removes a retained message, and is one.
+    #[test]
+    fn a_body_that_is_not_bytes_is_no_empty_payload() {
+        let mut raw = Raw::default();
+        assert!(as_received(&received(raw.clone())).is_ok());
+        raw.lacks_body = true;
+        assert_eq!(as_received(&received(raw)).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[test]

@@ -54,5 +54,20 @@ pub(super) fn as_received(received: &Received) -> Result<(Option<HeaderMap>, Byt
             }
         }
     }
-    Ok(((!headers.is_empty()).then_some(headers), received.body().unwrap_or_default()))
+    Ok(((!headers.is_empty()).then_some(headers), received.whole_body()?.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::Raw;
+
+    #[test]
+    fn a_body_that_is_not_bytes_is_no_empty_payload() {
+        let parts = |raw: Raw| as_received(&Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw));
+        let mut raw = Raw::default();
+        assert!(parts(raw.clone()).is_ok());
+        raw.lacks_body = true;
+        assert_eq!(parts(raw).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
 }

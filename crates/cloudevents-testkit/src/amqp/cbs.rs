@@ -118,7 +118,7 @@ pub(super) async fn serve(shared: &Shared, tokens: &Tokens, mut link: Receiver) 
                     .insert("status-description", SimpleValue::String(says.to_owned()))
                     .build(),
             )
-            .body(Body::Value(AmqpValue(Value::Null)))
+            .body(Body::Empty)
             .build();
         shared.queue(&replies(&reply_to)).push(answer);
     }

@@ -10,7 +10,7 @@ use fe2o3_amqp_types::{
         AmqpValue, ApplicationProperties, Body, DeliveryAnnotations, Message, Properties,
         annotations::OwnedKey,
     },
-    primitives::{SimpleValue, Uuid, Value},
+    primitives::{LazyValue, SimpleValue, Uuid, Value},
 };
 use std::{
     collections::HashMap,
@@ -42,7 +42,7 @@ impl Locks {
     }
 
     /// Locks a message, and adds the token to it.
-    pub(super) fn lock(&self, message: &mut Message<Body<Value>>) -> Lock {
+    pub(super) fn lock(&self, message: &mut Message<Body<LazyValue>>) -> Lock {
         let mut state = lock(&self.state);
         state.last = state.last.wrapping_add(1);
         let token = state.last.to_be_bytes();
@@ -129,7 +129,7 @@ pub(super) async fn serve(shared: &Shared, mut link: Receiver) {
                     .insert("statusDescription", SimpleValue::String(says.to_owned()))
                     .build(),
             )
-            .body(Body::Value(AmqpValue(Value::Null)))
+            .body(Body::Empty)
             .build();
         shared.queue(&replies(&reply_to)).push(answer);
     }

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use fe2o3_amqp_types::{
     definitions::{self, ErrorCondition},
     messaging::{AmqpValue, Body, Message},
-    primitives::Value,
+    primitives::{LazyValue, Value},
 };
+use serde_amqp::{described::Described, descriptor::Descriptor, from_slice, lazy::to_lazy_value, to_vec};
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex},
 };
 use tokio::sync::Notify;
@@ -44,7 +45,7 @@ struct State {
 #[derive(Clone)]
 pub(super) struct Stored {
     sequence: u64,
-    pub(super) message: Message<Body<Value>>,
+    pub(super) message: Message<Body<LazyValue>>,
     pub(super) failures: u32,
 }
 
@@ -135,10 +136,39 @@ impl Queue {
         self.push(Message::builder().body(Body::Data(vec![data].into())).build());
     }
 
-    /// Puts a message whose body is not a valid AMQP value: an array whose second element has another type than the array declares.
+    /// Puts a message with a body of these sections, encoded as they are on the wire (AMQP 1.0, part 3, section 3.2). Their values are not
+    /// read.
+    ///
+    /// Errors: they are no sections of a body.
+    ///
+    /// ```
+    /// # use cloudevents_testkit::amqp::Broker;
+    /// let queue = Broker::start()?.queue("orders");
+    /// let map = b"\x00\x53\x77\xc1\x06\x02\xa1\x01a\x54\x01"; // an amqp-value: {"a": 1}
+    /// queue.put_body(map)?;
+    /// assert_eq!(queue.encoded_bodies(), [&map[..]]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn put_body(&self, sections: &[u8]) -> io::Result<()> {
+        let body = from_slice::<Body<LazyValue>>(sections);
+        let body = body.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.push(Message::builder().body(body).build());
+        Ok(())
+    }
+
+    /// The sections of the bodies of ready messages that do not wait for credit, encoded as they are on the wire.
+    pub fn encoded_bodies(&self) -> Vec<Bytes> {
+        let ready = &lock(&self.0.state).ready;
+        ready.iter().map(|stored| to_vec(&stored.message.body).unwrap_or_default().into()).collect()
+    }
+
+    /// Puts a message with a body that the client library does not read: a described value that is described again.
     pub fn put_undecodable(&self) {
-        let mixed = vec![Value::Uint(1), Value::String("two".into())];
-        self.push(Message::builder().body(Body::Value(AmqpValue(Value::Array(mixed.into())))).build());
+        let value = Described { descriptor: Descriptor::Code(1), value: Value::Bool(true) };
+        let twice = Described { descriptor: Descriptor::Code(2), value: Value::Described(Box::new(value)) };
+        if let Ok(value) = to_lazy_value(&Value::Described(Box::new(twice))) {
+            self.push(Message::builder().body(Body::Value(AmqpValue(value))).build());
+        }
     }
 
     /// Waits until the queue meets a condition. Use it with a timeout.
@@ -171,7 +201,7 @@ impl Queue {
         lock(&self.0.state).answer.clone()
     }
 
-    pub(super) fn push(&self, message: Message<Body<Value>>) {
+    pub(super) fn push(&self, message: Message<Body<LazyValue>>) {
         self.change(|state| {
             state.sequence = state.sequence.saturating_add(1);
             let failures = message.header.as_ref().map_or(0, |header| header.delivery_count);
@@ -239,7 +269,7 @@ pub(super) struct Held {
 
 impl Held {
     /// The message to send.
-    pub(super) fn message(&self) -> Message<Body<Value>> {
+    pub(super) fn message(&self) -> Message<Body<LazyValue>> {
         let Some(stored) = &self.stored else { return Message::from(Body::Empty) };
         let mut message = stored.message.clone();
         if stored.failures > 0 {
@@ -301,7 +331,7 @@ fn symbol(condition: &ErrorCondition) -> Option<String> {
     serde_json::to_value(condition).ok()?.as_str().map(str::to_owned)
 }
 
-fn data(message: &Message<Body<Value>>) -> Option<Bytes> {
+fn data(message: &Message<Body<LazyValue>>) -> Option<Bytes> {
     let Body::Data(sections) = &message.body else { return None };
     let sections: Vec<&[u8]> = sections.iter().map(|section| section.0.as_slice()).collect();
     Some(sections.concat().into())

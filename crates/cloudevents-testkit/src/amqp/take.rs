@@ -15,7 +15,7 @@ use fe2o3_amqp::{
 use fe2o3_amqp_types::{
     definitions::{AmqpError, Error, ErrorCondition},
     messaging::{Body, Message, Modified},
-    primitives::{Symbol, Value},
+    primitives::{LazyValue, Symbol},
 };
 use std::collections::VecDeque;
 
@@ -40,7 +40,7 @@ pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
             continue;
         }
         tokio::select! {
-            delivery = link.recv::<Body<Value>>() => match delivery {
+            delivery = link.recv::<Body<LazyValue>>() => match delivery {
                 Ok(delivery) => waiting.push_back(apart(delivery)),
                 Err(RecvError::MessageDecode(error)) => {
                     let says = error.source.to_string();
@@ -55,7 +55,7 @@ pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
     }
 }
 
-fn apart(delivery: Delivery<Body<Value>>) -> (DeliveryInfo, Message<Body<Value>>) {
+fn apart(delivery: Delivery<Body<LazyValue>>) -> (DeliveryInfo, Message<Body<LazyValue>>) {
     delivery.into_parts()
 }
 
@@ -63,7 +63,7 @@ async fn reply(
     queue: &Queue,
     link: &Receiver,
     info: DeliveryInfo,
-    message: Message<Body<Value>>,
+    message: Message<Body<LazyValue>>,
     answer: Answer,
 ) -> Result<(), fe2o3_amqp::link::DispositionError> {
     match answer {

@@ -229,7 +229,7 @@ fn wrap_up(received: &Received, wrap: &Wrap) -> Result<Event, Error> {
     }
     let content_type = received.header_text("content-type");
     let content_type = content_type.filter(|text| MediaType::parse(text).is_ok());
-    let builder = match (received.body(), content_type) {
+    let builder = match (received.whole_body()?, content_type) {
         (Some(body), Some(content_type)) => builder.binary(content_type, body),
         (Some(body), None) => builder.payload_only(Payload::body(body)),
         (None, _) => builder,

@@ -173,7 +173,7 @@ impl Transmit for Producer {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         let partition = self.0.partition_of(&outgoing);
-        let offset = self.0.append(partition, Stored::outgoing(&outgoing));
+        let offset = self.0.append(partition, Stored::outgoing(&outgoing)?);
         let receipt = Receipt::new().with_place(Arc::clone(&self.0.0.topic)).with_partition(partition);
         Ok(Outcome::ready(Ok(receipt.with_offset(offset))))
     }

@@ -29,16 +29,17 @@ struct Stored {
 }
 
 impl Stored {
-    fn outgoing(outgoing: &Outgoing) -> Self {
+    /// As over a protocol whose bodies are bytes.
+    fn outgoing(outgoing: &Outgoing) -> Result<Self, Error> {
         let message = match outgoing.content() {
             Content::Message(message) => message.clone(),
             Content::AsReceived(received) => {
-                let mut raw =
-                    Raw { body: received.body(), key: outgoing.record_key().cloned(), ..Raw::default() };
+                let (body, key) = (received.whole_body()?, outgoing.record_key().cloned());
+                let mut raw = Raw { body, key, ..Raw::default() };
                 received.origin().headers(&mut |name, value| {
                     raw.headers.push((name.to_owned().into(), value.map(|value| value.into_owned().into())));
                 });
-                return Self { message: received.decoded_message().cloned().map_err(Clone::clone), raw };
+                return Ok(Self { message: received.decoded_message().cloned().map_err(Clone::clone), raw });
             }
         };
         let body = match &message {
@@ -55,7 +56,7 @@ impl Stored {
             correlation: outgoing.correlation_data().cloned(),
             ..Raw::default()
         };
-        Self { message: Ok(Decoded::clean(message)), raw }
+        Ok(Self { message: Ok(Decoded::clean(message)), raw })
     }
 
     /// An entry that is not a valid message: an event without `id`, or not an event at all.

@@ -57,7 +57,9 @@ impl Producer {
             }
             _ => Ok(()),
         };
-        let result = result.map(|()| Receipt::new().with_offset(self.queue.push(Stored::outgoing(outgoing))));
+        let result = result
+            .and_then(|()| Stored::outgoing(outgoing))
+            .map(|stored| Receipt::new().with_offset(self.queue.push(stored)));
         let (number, outcome) = confirms.add(permit);
         let mut state = lock(&self.queue.0.state);
         if state.holding {
