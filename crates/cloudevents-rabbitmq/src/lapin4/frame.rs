@@ -283,6 +283,33 @@ mod tests {
         assert_eq!(depth, 1 + usize::from(DEPTH));
     }
 
+    /// What the broker says about a message is read from its frames, wherever the number is among the headers.
+    #[test]
+    fn returned_messages_have_their_number() {
+        let method = [&[0, 60, 0, 50, 1, 0x38, 8][..], b"NO_ROUTE", &[0], &[1, b'q']].concat();
+        let head = [&[METHOD_FRAME, 0, 7][..], &(method.len() as u32).to_be_bytes()].concat();
+        let frame = [head, method, vec![FRAME_END]].concat();
+        let expected = RabbitRefusal::Returned {
+            code: 312,
+            text: "NO_ROUTE".into(),
+            exchange: "".into(),
+            routing_key: "q".into(),
+        };
+        assert_eq!((returned(&frame), channel(&frame)), (Some(expected), Some(7)));
+        let header = |headers: &[u8]| {
+            let payload =
+                [&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0][..], &long(b'F', headers)[1..]].concat();
+            let head = [&[HEADER_FRAME, 0, 7][..], &(payload.len() as u32).to_be_bytes()].concat();
+            number(&[head, payload, vec![FRAME_END]].concat())
+        };
+        let other = [short_string(b"a"), long(b'S', b"x")].concat();
+        let own = [short_string(NUMBER.as_bytes()), [&b"l"[..], &5_i64.to_be_bytes()].concat()].concat();
+        assert_eq!((header(&[&other[..], &own].concat()), header(&own)), (Some(5), Some(5)));
+        let text = [short_string(NUMBER.as_bytes()), long(b'S', b"5")].concat();
+        assert_eq!((header(&other), header(&text), header(&[])), (None, None, None));
+        assert_eq!((returned(&[HEADER_FRAME; 20]), number(&[])), (None, None));
+    }
+
     #[test]
     fn what_is_too_large_is_an_error() {
         let frame = |size: u64| {
@@ -302,6 +329,7 @@ mod tests {
         fn never_panics(mut bytes: Vec<u8>) {
             let _ = length(&bytes);
             let _ = repair(&mut bytes, u64::MAX);
+            let _ = (channel(&bytes), returned(&bytes), number(&bytes));
         }
     }
 }
