@@ -39,9 +39,7 @@ pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
 pub use problem::Problem;
 #[cfg(feature = "reqwest013")]
-pub use reqwest013::{
-    HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, refuses_message, sender,
-};
+pub use reqwest013::{HttpSender, HttpSenderOptions, Refusal, Trace, Traced, TracedMessage, sender};
 pub use retry::retry_after;
 #[cfg(feature = "exchange")]
 pub use server::{

@@ -100,6 +100,6 @@ pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, 
 pub use options::{AmqpConnection, Sasl};
 pub use received::ReceivedMessage;
 pub use receiver::{AmqpReceiver, AmqpReceiverOptions, receiver};
-pub use refusal::{AmqpRefusal, refuses_message};
+pub use refusal::AmqpRefusal;
 pub use sender::{AmqpSender, AmqpSenderOptions, sender};
 pub use token::{SasPolicy, Token, Tokens};

@@ -81,16 +81,7 @@ const OF_THE_BROKER: [&str; 8] = [
 /// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: it
 /// was rejected, except with a condition about the address, the rights or the state of the broker, or it is
 /// undeliverable here. `None` if the error is not an outcome.
-///
-/// ```
-/// use cloudevents_amqp::fe2o3_amqp018::{AmqpRefusal, refuses_message};
-/// use cloudevents_core::{Error, ErrorKind};
-///
-/// let error = |refusal| Error::new(ErrorKind::Refused).with_source(refusal);
-/// assert_eq!(refuses_message(&error(AmqpRefusal::Rejected { condition: None, description: None })), Some(true));
-/// assert_eq!(refuses_message(&error(AmqpRefusal::Released)), Some(false));
-/// ```
-pub fn refuses_message(error: &Error) -> Option<bool> {
+pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     Some(match error.source()?.downcast_ref::<AmqpRefusal>()? {
         AmqpRefusal::Rejected { condition, .. } => {
             !condition.as_deref().is_some_and(|condition| OF_THE_BROKER.contains(&condition))

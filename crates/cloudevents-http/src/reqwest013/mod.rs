@@ -6,7 +6,7 @@ mod response;
 mod sender;
 mod trace;
 
-pub use refusal::{Refusal, refuses_message};
+pub use refusal::Refusal;
 pub use request::RequestBuilderExt;
 pub use response::ResponseExt;
 pub use sender::{HttpSender, HttpSenderOptions, Trace, sender};

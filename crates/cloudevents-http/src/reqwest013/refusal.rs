@@ -76,13 +76,7 @@ impl std::error::Error for Refusal {
 
 /// Whether the peer refused this very message, so that no later attempt can succeed and other messages may: the statuses 400, 409, 413,
 /// 415, 422 and 431. Other statuses are about the address, the rights or the state of the peer. `None` if the error is not a response.
-///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-///
-/// assert_eq!(cloudevents_http::refuses_message(&Error::new(ErrorKind::Timeout)), None);
-/// ```
-pub fn refuses_message(error: &Error) -> Option<bool> {
+pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = error.source()?.downcast_ref::<Refusal>()?;
     Some(
         error.retry_after().is_none()

@@ -182,13 +182,7 @@ pub(super) fn failed(error: KafkaError) -> Error {
 /// Whether this very record was refused, so that no later attempt can succeed and other records may: it is too
 /// large or invalid. Other errors are about the topic, the rights or the state of the broker. `None` if the
 /// error is not of librdkafka.
-///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-///
-/// assert_eq!(cloudevents_kafka::rdkafka039::refuses_message(&Error::new(ErrorKind::Timeout)), None);
-/// ```
-pub fn refuses_message(error: &Error) -> Option<bool> {
+pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     use RDKafkaErrorCode as Code;
     let code = std::error::Error::source(error)?.downcast_ref::<KafkaError>()?.rdkafka_error_code();
     Some(matches!(

@@ -85,7 +85,6 @@ mod refusals;
 mod sender;
 mod tokens;
 
-pub use config::refuses_message;
 pub use control::KafkaControl;
 pub use dead_letter::DeadLetterTopic;
 pub use existing::receiver_over;

@@ -83,6 +83,6 @@ pub use message::{decode, encode, publish, publish_v3};
 pub use options::{MqttConnection, Qos};
 pub use received::ReceivedPublish;
 pub use receiver::{MqttReceiver, MqttReceiverOptions, receiver};
-pub use refusal::{MqttRefusal, refuses_message};
+pub use refusal::MqttRefusal;
 pub use sender::{MqttSender, MqttSenderOptions, sender};
 pub use topic::Topic;

@@ -38,15 +38,8 @@ impl MqttRefusal {
 
 /// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: its payload is not of the
 /// form that its properties state (0x99), or it is too large (0x95). Other reason codes are about the topic, the rights or the state of the
-/// broker. `None` if the error is not a refusal with a reason code. For
-/// [`Sender::refuses_message`](cloudevents_transport::Sender::refuses_message).
-///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-///
-/// assert_eq!(cloudevents_mqtt::rumqttc_next034::refuses_message(&Error::new(ErrorKind::Timeout)), None);
-/// ```
-pub fn refuses_message(error: &Error) -> Option<bool> {
+/// broker. `None` if the error is not a refusal with a reason code.
+pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     let refusal = std::error::Error::source(error)?.downcast_ref::<MqttRefusal>()?;
     Some(matches!(refusal.code, 0x95 | 0x99))
 }

@@ -80,5 +80,5 @@ pub use message::{LapinMessage, decode, decode_message, encode, encode_message, 
 pub use options::{QueueType, RabbitConnection, Sasl};
 pub use received::ReceivedMessage;
 pub use receiver::{RabbitReceiver, RabbitReceiverOptions, receiver};
-pub use refusal::{RabbitRefusal, refuses_message};
+pub use refusal::RabbitRefusal;
 pub use sender::{RabbitSender, RabbitSenderOptions, sender};

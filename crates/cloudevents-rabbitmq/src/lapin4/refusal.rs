@@ -70,18 +70,8 @@ impl RabbitRefusal {
 }
 
 /// Whether the broker refused the message because of the message itself: `Some(false)` for every refusal of the broker. It returns a message
-/// that no queue gets, and declines one because of the state of a queue; both affect other messages, too. `None` for other errors. For
-/// [`Sender::refuses_message`](cloudevents_transport::Sender::refuses_message).
-///
-/// ```
-/// use cloudevents_core::{Error, ErrorKind};
-/// use cloudevents_rabbitmq::lapin4::{RabbitRefusal, refuses_message};
-///
-/// let refused = Error::new(ErrorKind::Refused).with_source(RabbitRefusal::Nacked);
-/// assert_eq!(refuses_message(&refused), Some(false));
-/// assert_eq!(refuses_message(&Error::new(ErrorKind::TooLarge)), None);
-/// ```
-pub fn refuses_message(error: &Error) -> Option<bool> {
+/// that no queue gets, and declines one because of the state of a queue; both affect other messages, too. `None` for other errors.
+pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     std::error::Error::source(error)?.downcast_ref::<RabbitRefusal>().map(|_| false)
 }
 

@@ -4,7 +4,7 @@
 //! - While the target is unavailable, reading stops, and nothing becomes a dead letter. One message is tried at
 //!   a time, with growing pauses.
 //! - A message becomes a dead letter only if the target refuses the message itself
-//!   ([`BridgePolicy::refuses_message`]). The dead letter is unchanged, with reason, attempt and origin in headers.
+//!   ([`Sender::refuses_message`]). The dead letter is unchanged, with reason, attempt and origin in headers.
 //! - Messages with the same key stay in order ([`BridgePolicy::order`]). A key that waits does not stop the
 //!   others.
 //! - Bytes of documents and payloads are moved, not decoded, where format and mode stay the same.
