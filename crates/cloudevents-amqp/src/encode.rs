@@ -8,7 +8,9 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Losses, Message, Mode, Value,
-    codec::{TextBuffer, binary_mode_losses, check_binary_mode, extension_headers},
+    codec::{
+        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
+    },
 };
 
 /// Encodes an event as an AMQP message. The payload is not copied.
@@ -35,7 +37,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
             let losses = format.encode(event, &mut body)?;
             Ok((structured(format.media_type().as_str(), body.into()), losses))
         }
-        _ => Ok((binary(event, with.separator)?, binary_mode_losses(event))),
+        _ => Ok((binary(event, with.separator)?, binary_mode_losses(event, BINARY))),
     }
 }
 
@@ -66,6 +68,9 @@ pub fn encode_message(message: &Message, separator: Separator) -> Result<AmqpMes
     }
 }
 
+/// URIs have no type of their own, and a message always has a body.
+const BINARY: BinaryMode = BinaryMode { keeps_type: value::keeps_type, ..BinaryMode::TEXT };
+
 fn structured(media_type: &str, body: Bytes) -> AmqpMessage {
     let mut message = AmqpMessage::new(Body::Data(body));
     message.properties.content_type = Some(content_type(media_type));
@@ -77,7 +82,7 @@ fn binary(event: &Event, separator: Separator) -> Result<AmqpMessage, Error> {
     check_binary_mode(event)?;
     let mut message = AmqpMessage {
         application_properties: Vec::with_capacity(event.attributes().len().saturating_add(1)),
-        body: Body::Data(event.data_bytes().cloned().unwrap_or_default()),
+        body: Body::Data(binary_mode_body(event).unwrap_or_default()),
         ..AmqpMessage::default()
     };
     let properties = &mut message.application_properties;

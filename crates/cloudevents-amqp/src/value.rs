@@ -4,7 +4,7 @@ use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Timestamp, Value,
-    codec::{Assembler, Given, TextBuffer},
+    codec::{Assembler, Given, TextBuffer, is_utc_form},
 };
 
 /// Reads a property as the attribute of this name and passes it to the assembler.
@@ -55,7 +55,7 @@ impl<'a> From<Value<'a>> for Native<'a> {
             Value::Boolean(boolean) => Self::Boolean(boolean),
             Value::Integer(number) => Self::Long(number.into()),
             Value::Binary(bytes) => Self::Binary(bytes),
-            Value::Timestamp(time) if is_exact(time.as_str()) => Self::Timestamp(milliseconds(time)),
+            Value::Timestamp(time) if is_utc_form(time, 3) => Self::Timestamp(milliseconds(time)),
             _ => Self::String(value.as_str().unwrap_or_default()),
         }
     }
@@ -101,16 +101,9 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
     }
 }
 
-/// Whether reading the native timestamp would return the same spelling: UTC, upper case, no fraction or
-/// three digits that are not all zero, no leap second.
-#[inline]
-fn is_exact(timestamp: &str) -> bool {
-    let shape = match timestamp.as_bytes() {
-        [time @ .., b'.', a, b, c, b'Z'] if time.len() == 19 && [*a, *b, *c] != *b"000" => time,
-        [time @ .., b'Z'] if time.len() == 19 => time,
-        _ => return false,
-    };
-    shape.get(10) == Some(&b'T') && !shape.ends_with(b":60")
+/// Whether a property has the type of the attribute, so that it comes back as it was.
+pub(crate) fn keeps_type(value: Value<'_>) -> bool {
+    !matches!(value.into(), Native::String(_))
 }
 
 #[inline]
@@ -160,8 +153,9 @@ mod tests {
             "0000-01-01T00:00:00Z",
             "9999-12-31T23:59:59.999Z",
         ] {
-            assert!(is_exact(good), "{good}");
-            let milliseconds = milliseconds(Timestamp::parse(good).unwrap());
+            let timestamp = Timestamp::parse(good).unwrap();
+            assert!(is_utc_form(timestamp, 3), "{good}");
+            let milliseconds = milliseconds(timestamp);
             let nanosecond = u32::try_from(milliseconds.rem_euclid(1000)).unwrap() * 1_000_000;
             assert_eq!(Timestamp::format_utc(milliseconds.div_euclid(1000), nanosecond).unwrap(), good);
         }
@@ -177,8 +171,7 @@ mod tests {
             "1990-12-31T23:59:60Z",
             "1990-12-31T23:59:60.500Z",
         ] {
-            assert!(Timestamp::parse(other).is_ok(), "{other}");
-            assert!(!is_exact(other), "{other}");
+            assert!(!is_utc_form(Timestamp::parse(other).unwrap(), 3), "{other}");
         }
     }
 }

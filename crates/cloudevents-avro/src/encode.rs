@@ -6,8 +6,8 @@ use crate::{
     value,
 };
 use cloudevents_core::{
-    Data, Error, Event, JsonText, Loss, Losses, MediaType, Payload, SpecVersion,
-    codec::{CoreName, Room, append_payload},
+    Data, Error, Event, JsonText, Loss, LossClass, Losses, MediaType, Payload, SpecVersion,
+    codec::{CoreName, Room, append_payload, charset_lost, content_type_stated, form_lost, type_url_lost},
 };
 
 /// The map's entry for the version, the only one there is: name, branch, value. For the others: name and branch.
@@ -132,9 +132,21 @@ fn payload_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {
         Data::Text(_) if says_json(event) => losses.push(text_as_json()),
         // Without a content type, the one that is made explicit is that of XML.
-        Data::Xml(_) if event.datacontenttype().is_some() && says_json(event) => losses.push(text_as_json()),
-        Data::Text(_) | Data::Xml(_) => {}
+        Data::Xml(_) if event.datacontenttype().is_some_and(MediaType::is_json) => {
+            losses.push(text_as_json())
+        }
+        Data::Xml(_) => losses.push(form_lost("xml-as-text", "an XML element becomes text")),
+        Data::Text(_) => {}
         data => bytes_losses(event, data, losses),
+    }
+    stated_losses(event, losses);
+}
+
+/// Reports a content type that is made explicit.
+#[inline]
+pub(crate) fn stated_losses(event: &Event, losses: &mut Losses) {
+    if event.datacontenttype().is_none() && event.content_type().is_some() {
+        losses.push(content_type_stated());
     }
 }
 
@@ -147,35 +159,39 @@ fn says_json(event: &Event) -> bool {
 /// The text without a content type, or under that of JSON, is read as a JSON string.
 #[cold]
 fn text_as_json() -> Loss {
-    Loss::new("data", "text-as-json", "text under a JSON content type, or none, becomes a JSON string")
+    let detail = "text under a JSON content type, or none, becomes a JSON string";
+    Loss::of_data(LossClass::Meaning, "text-as-json", detail)
 }
 
 /// Reports the kind that a payload loses where all payloads are bytes and the content type decides their kind.
 #[inline]
 pub(crate) fn bytes_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
     match data {
-        Data::Text(_) | Data::Binary(_) => kind_losses(event, data, losses),
-        Data::Proto { .. } => {
-            losses.push(Loss::new("data", "type-url", "the type URL of the protobuf message is not carried"));
-        }
+        Data::Text(_) | Data::Binary(_) | Data::Xml(_) => kind_losses(event, data, losses),
+        Data::Proto { type_url, .. } => losses.push(type_url_lost(type_url)),
         _ => {}
     }
 }
 
 fn kind_losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
-    let is_text = matches!(data, Data::Text(_));
+    if let Some(loss) = charset_lost(event) {
+        return losses.push(loss);
+    }
     let is_json = || std::str::from_utf8(data.as_bytes()).is_ok_and(|text| JsonText::parse(text).is_ok());
     let is_cbor = || event.data_bytes().is_some_and(|bytes| Payload::cbor(bytes.clone()).is_ok());
-    let mut lost = |kind, detail| losses.push(Loss::new("data", kind, detail));
-    match event.datacontenttype() {
-        Some(content_type) if content_type.is_json() && is_json() => match is_text {
-            true => lost("text-as-json", "text under a JSON content type becomes JSON"),
-            false => lost("bytes-as-json", "bytes that are JSON, under a JSON content type, become JSON"),
-        },
-        Some(content_type) if content_type.is_cbor() && is_cbor() => {
+    let mut lost = |kind, detail| losses.push(form_lost(kind, detail));
+    match (event.datacontenttype(), data) {
+        (Some(content_type), Data::Text(_)) if content_type.is_json() && is_json() => {
+            lost("text-as-json", "text under a JSON content type becomes JSON");
+        }
+        (Some(content_type), _) if content_type.is_json() && is_json() => {
+            lost("bytes-as-json", "bytes that are JSON, under a JSON content type, become JSON");
+        }
+        (Some(content_type), _) if content_type.is_cbor() && is_cbor() => {
             lost("bytes-as-cbor", "bytes that are a CBOR item, under a CBOR content type, become one");
         }
-        _ if is_text => lost("text-as-bytes", "text is carried as bytes"),
+        (_, Data::Text(_)) => lost("text-as-bytes", "text is carried as bytes"),
+        (_, Data::Xml(_)) => lost("xml-as-bytes", "an XML element is carried as bytes"),
         _ => {}
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::datum::{Reader, bytes_length, long_length, not_utf8, piece, put_bytes, put_long, text_error};
 use cloudevents_core::{
-    Error, ErrorKind, Loss, Losses, Name, Value,
-    codec::{Assembler, AttributeName, Extent, Given, Room},
+    Error, ErrorKind, Losses, Name, Value,
+    codec::{Assembler, AttributeName, Extent, Given, Room, type_lost},
 };
 
 /// What a branch of a map's union holds.
@@ -161,13 +161,8 @@ pub(crate) fn length(name: usize, value: Extent) -> usize {
 #[inline]
 pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
     if matches!(value, Value::Uri(_) | Value::UriReference(_) | Value::Timestamp(_)) {
-        losses.push(type_lost(name));
+        losses.push(type_lost(name.as_str()));
     }
-}
-
-#[cold]
-pub(crate) fn type_lost(name: Name<'_>) -> Loss {
-    Loss::new(name.as_str(), Loss::ATTRIBUTE_TYPE, "the type is not carried; the attribute becomes a String")
 }
 
 /// Adds an offset, unless the error has a more precise one.

@@ -3,11 +3,11 @@
 use crate::wire::{head_length, is_byte_string, put_head};
 use bytes::Bytes;
 use cloudevents_core::{
-    Data, Error, ErrorKind, Event, JsonText, Loss, Losses, MediaType, Payload, Repair, RepairKind,
+    Data, Error, ErrorKind, Event, JsonText, Loss, LossClass, Losses, MediaType, Payload, Repair, RepairKind,
     codec::{
         Assembler, Room, TextBuffer,
         cbor::{BYTES, Head, Reader, TEXT, not_utf8},
-        cut,
+        content_type_stated, cut, form_lost, type_url_lost,
     },
 };
 use std::{borrow::Cow, ops::Range};
@@ -167,24 +167,28 @@ impl<'a> Written<'a> {
     #[inline]
     pub(crate) fn losses(self, event: &Event, data: Option<Data<'_>>) -> Losses {
         let mut losses = Losses::none();
-        let mut lost = |kind, detail| losses.push(Loss::new("data", kind, detail));
+        let mut meaning = |kind, detail| losses.push(Loss::of_data(LossClass::Meaning, kind, detail));
         match (self, data) {
             (Self::Text(_), _) if self.content_type(event).is_none_or(MediaType::is_cbor) => {
-                lost("text-as-cbor", "text under a CBOR content type, or none, becomes a CBOR item");
+                meaning("text-as-cbor", "text under a CBOR content type, or none, becomes a CBOR item");
             }
             (Self::Text(text), Some(Data::Text(_)))
                 if event.datacontenttype().is_some_and(MediaType::is_json)
                     && JsonText::parse(text).is_ok() =>
             {
-                lost("text-as-json", "text under a JSON content type becomes JSON");
+                losses.push(form_lost("text-as-json", "text under a JSON content type becomes JSON"));
+            }
+            (Self::Text(_), Some(Data::Xml(_))) => {
+                losses.push(form_lost("xml-as-text", "an XML element becomes text"));
             }
             (Self::Item(item), _) if is_byte_string(item) => {
-                lost("byte-string", "a CBOR item that is a byte string becomes bytes");
+                meaning("byte-string", "a CBOR item that is a byte string becomes bytes");
             }
-            (_, Some(Data::Proto { .. })) => {
-                lost("type-url", "the type URL of the protobuf message is not carried");
-            }
+            (_, Some(Data::Proto { type_url, .. })) => losses.push(type_url_lost(type_url)),
             _ => {}
+        }
+        if event.datacontenttype().is_none() && self.content_type(event).is_some() {
+            losses.push(content_type_stated());
         }
         losses
     }

@@ -11,6 +11,7 @@ use cloudevents_core::{
     codec::{
         CoreName, Room, append_payload,
         cbor::{MAP, TEXT},
+        timestamp_respelled,
     },
 };
 
@@ -44,6 +45,7 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
             put_text(TIME, time, &mut room);
         } else {
             put_text(TIME, &time.to_ascii_uppercase(), &mut room);
+            losses.push(timestamp_respelled("time"));
         }
         for (name, value) in event.extensions() {
             put_string(TEXT, name.as_str().as_bytes(), &mut room);

@@ -2,10 +2,11 @@
 
 use crate::wire::{head_length, put_head, put_string, string_length};
 use cloudevents_core::{
-    AttributeType, Error, ErrorKind, Loss, Losses, Uri, Value,
+    AttributeType, Error, ErrorKind, Loss, LossClass, Losses, Uri, Value,
     codec::{
         Assembler, CoreName, Extent, Given, Room,
         cbor::{BYTES, FALSE, Head, NEGATIVE, NULL, Reader, SIMPLE, TAG, TEXT, TRUE, UNSIGNED},
+        timestamp_respelled,
     },
 };
 use std::borrow::Cow;
@@ -274,13 +275,18 @@ pub(crate) fn is_upper_case(timestamp: &[u8]) -> bool {
     timestamp.get(10) != Some(&b't') && timestamp.last() != Some(&b'z')
 }
 
-/// Reports the type that an extension loses, because both types have the same tag.
+/// Reports what an extension loses: a URI and a URI-reference have the same tag, and timestamps are in upper case.
 #[inline]
 pub(crate) fn tell_losses(name: &str, value: Value<'_>, losses: &mut Losses) {
-    if let Value::UriReference(reference) = value
-        && Uri::parse(reference.as_str()).is_ok()
-    {
-        losses.push(Loss::new(name, Loss::ATTRIBUTE_TYPE, "a URI-reference that is a URI becomes one"));
+    match value {
+        Value::UriReference(reference) if Uri::parse(reference.as_str()).is_ok() => {
+            let detail = "a URI-reference that is a URI becomes one";
+            losses.push(Loss::new(LossClass::Type, name, "attribute-type", detail));
+        }
+        Value::Timestamp(time) if !is_upper_case(time.as_str().as_bytes()) => {
+            losses.push(timestamp_respelled(name));
+        }
+        _ => {}
     }
 }
 

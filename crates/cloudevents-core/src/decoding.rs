@@ -87,6 +87,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// No bounds, for what the program has stored itself. Documents of more than 2 GiB cannot be addressed in any case.
+    ///
+    /// ```
+    /// assert_eq!(cloudevents_core::Limits::unlimited().attributes, usize::MAX);
+    /// ```
+    pub const fn unlimited() -> Self {
+        let most = usize::MAX;
+        Self { bytes: most, attributes: most, name: most, value: most, depth: u32::MAX, batch: most }
+    }
+
     /// Refuses a document or body with more bytes than the limit.
     pub fn check_bytes(&self, bytes: usize) -> Result<(), Error> {
         if bytes <= self.bytes {
@@ -181,13 +191,16 @@ pub enum RepairKind {
     DroppedAttribute,
     /// An attribute whose name is not valid was left out.
     DroppedName,
+    /// Empty parameters of a media type (`application/json;`) were left out. HTTP allows them (RFC 9110, section 5.6.6), and
+    /// `datacontenttype` does not (RFC 2045, section 5.1).
+    EmptyParameter,
     /// A header that must not be there (`ce-datacontenttype`) was ignored.
     IgnoredHeader,
     /// Header text that is not escaped correctly was read literally.
     LiteralText,
     /// An attribute name with upper-case letters was lower-cased.
     LowerCasedName,
-    /// A fragment, which an absolute URI must not have, was kept.
+    /// A fragment, which an absolute URI must not have, was cut off.
     UriFragment,
 }
 
@@ -198,6 +211,7 @@ impl RepairKind {
         Self::DataAsText,
         Self::DroppedAttribute,
         Self::DroppedName,
+        Self::EmptyParameter,
         Self::IgnoredHeader,
         Self::LiteralText,
         Self::LowerCasedName,
@@ -211,6 +225,7 @@ impl RepairKind {
             Self::DataAsText => "data-as-text",
             Self::DroppedAttribute => "dropped-attribute",
             Self::DroppedName => "dropped-name",
+            Self::EmptyParameter => "empty-parameter",
             Self::IgnoredHeader => "ignored-header",
             Self::LiteralText => "literal-text",
             Self::LowerCasedName => "lower-cased-name",
@@ -238,10 +253,11 @@ impl RepairKind {
             Self::DataAsText => "the payload was taken as text",
             Self::DroppedAttribute => "was left out",
             Self::DroppedName => "was left out, because its name is not valid",
+            Self::EmptyParameter => "had empty parameters, which were left out",
             Self::IgnoredHeader => "was ignored: it must not be there",
             Self::LiteralText => "was taken literally, though it is not escaped correctly",
             Self::LowerCasedName => "was given in upper case",
-            Self::UriFragment => "was kept with its fragment, which an absolute URI does not have",
+            Self::UriFragment => "had a fragment, which an absolute URI does not have; it was cut off",
         }
     }
 

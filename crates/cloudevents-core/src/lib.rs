@@ -48,7 +48,7 @@ pub use format::{Format, FormatId, Formats, Item};
 pub use json_text::JsonText;
 pub use key::EventKey;
 pub use lookup::{FoundAttributes, ResolvedName};
-pub use losses::{Loss, Losses};
+pub use losses::{Loss, LossClass, Losses};
 pub use media_type::{MediaType, ParameterValue};
 pub use message::{ContentMode, Message, Mode};
 pub use name::Name;

@@ -140,6 +140,27 @@ impl<'a> MediaType<'a> {
         Self { text, essence }
     }
 
+    /// The text without parameters that are empty, which the grammar of HTTP allows (RFC 9110, section 5.6.6): `a/b` of `a/b;`. `None` if
+    /// it is no media type then.
+    #[cold]
+    pub(crate) fn without_empty_parameters(text: &str) -> Option<alloc::string::String> {
+        let (essence, mut rest) = essence_of(text)?;
+        let mut kept = alloc::string::String::from(text.get(..essence)?);
+        loop {
+            rest = rest.trim_start_matches(' ');
+            if rest.is_empty() {
+                return Some(kept);
+            }
+            let separator = rest;
+            rest = rest.strip_prefix(';')?.trim_start_matches(' ');
+            if !rest.is_empty() && !rest.starts_with(';') {
+                let (_, after) = take_parameter(rest)?;
+                kept.push_str(separator.get(..separator.len().checked_sub(after.len())?)?);
+                rest = after;
+            }
+        }
+    }
+
     fn has_suffix(self, whole: &str, suffix: &str) -> bool {
         let subtype = self.subtype().as_bytes();
         let tail = |n: usize| subtype.len().checked_sub(n).and_then(|at| subtype.get(at..));
@@ -381,6 +402,21 @@ mod tests {
             "a/b;é=1",
         ] {
             assert!(MediaType::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn empty_parameters() {
+        for (text, expected) in [
+            ("a/b;", Some("a/b")),
+            ("a/b ; ;; ", Some("a/b")),
+            ("a/b;; x=1 ; ;y=\";\";", Some("a/b; x=1;y=\";\"")),
+            ("a/b;x", None),
+            ("a/b, c/d", None),
+            ("b;", None),
+        ] {
+            assert_eq!(MediaType::without_empty_parameters(text).as_deref(), expected, "{text}");
+            assert!(expected.is_none_or(|text| MediaType::parse(text).is_ok()));
         }
     }
 

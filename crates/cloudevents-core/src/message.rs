@@ -2,7 +2,7 @@
 
 use crate::{
     Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Losses,
-    codec::binary_mode_losses,
+    codec::binary_mode_meaning_losses,
 };
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
@@ -173,9 +173,11 @@ impl<'a> Mode<'a> {
     }
 
     /// Returns the event as a message in this mode, and the losses. Errors are those of the format.
+    ///
+    /// A message in binary mode holds the whole event. Its losses are those that every protocol will have.
     pub fn message(self, event: &Event) -> Result<(Message, Losses), Error> {
         match self {
-            Self::Binary => Ok((Message::Binary(event.clone()), binary_mode_losses(event))),
+            Self::Binary => Ok((Message::Binary(event.clone()), binary_mode_meaning_losses(event))),
             Self::Structured(format) => Message::structured(event, format),
         }
     }

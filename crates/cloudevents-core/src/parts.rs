@@ -283,14 +283,19 @@ pub(crate) fn check_core(core: Core, value: &str) -> Result<(), Error> {
     checked.map_err(|error| error.with_attribute(core.name()))
 }
 
-#[cold]
-pub(crate) fn wrong_type(core: Core, value: Value<'_>) -> Error {
-    let wanted = match core {
+/// The name of the type that a core attribute has.
+pub(crate) fn wanted_type(core: Core) -> &'static str {
+    match core {
         Core::Time => "Timestamp",
         Core::DataSchema => "URI",
         Core::Source => "URI-reference",
         Core::Id | Core::Type | Core::Subject | Core::DataContentType => "String",
-    };
+    }
+}
+
+#[cold]
+pub(crate) fn wrong_type(core: Core, value: Value<'_>) -> Error {
+    let wanted = wanted_type(core);
     Error::new(ErrorKind::InvalidType)
         .with_attribute(core.name())
         .with_detail(alloc::format!("{wanted} is expected, and this is {}", value.attribute_type()))

@@ -29,14 +29,11 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// Checks the text like [`parse`](Self::parse), but accepts a fragment. Also returns whether there is one.
-    ///
-    /// Lenient decoding uses this, because many producers write fragments.
-    pub fn parse_with_fragment(text: &'a str) -> Result<(Self, bool), Error> {
-        match fluent_uri::Uri::parse(text) {
-            Ok(uri) => Ok((Self(text), uri.has_fragment())),
-            Err(_) => Err(why_not_uri(text)),
-        }
+    /// The length of the text without its fragment; `None` if it has none, or is no URI.
+    pub(crate) fn length_without_fragment(text: &str) -> Option<usize> {
+        let uri = fluent_uri::Uri::parse(text).ok()?;
+        let fragment = uri.fragment()?.as_str();
+        text.len().checked_sub(fragment.len())?.checked_sub("#".len())
     }
 
     /// The URI exactly as it was written.
@@ -269,6 +266,8 @@ mod tests {
         for bad in ["#", "", "/a", "http://x/y#z", "http://x y"] {
             assert_eq!(Uri::parse(bad).unwrap_err().kind(), ErrorKind::InvalidUri, "{bad}");
         }
-        assert!(Uri::parse_with_fragment("http://x/y#z").unwrap().1);
+        let length = Uri::length_without_fragment;
+        assert_eq!((length("http://x/y#z"), length("urn:x:y#")), (Some(10), Some(7)));
+        assert_eq!((length("http://x/y"), length("#z")), (None, None));
     }
 }

@@ -7,10 +7,10 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     Batch, Error, ErrorKind, Event, Format, Losses, Message, Mode,
-    codec::{binary_mode_losses, check_binary_mode},
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode},
 };
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 
@@ -34,7 +34,7 @@ pub fn encode(event: &Event, mode: Mode<'_>, headers: &mut HeaderMap) -> Result<
         Mode::Structured(format) => structured(event, format, headers),
         _ => {
             clear(headers);
-            Ok((binary(event, headers)?, binary_mode_losses(event)))
+            Ok((binary(event, headers)?, binary_mode_losses(event, BinaryMode::TEXT)))
         }
     }
 }
@@ -97,7 +97,7 @@ pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Byte
             );
         }
     };
-    headers.insert(CONTENT_TYPE, content_type(&media_type)?);
+    put(headers, CONTENT_TYPE, content_type(&media_type)?)?;
     Ok(body.clone())
 }
 
@@ -121,15 +121,15 @@ pub trait BuilderExt: Sized {
     /// Adds this message: its headers and its body. Headers as with [`encode`].
     fn message(self, message: &Message) -> Result<Self::Message, Error>;
 
-    /// Adds this event in binary mode.
+    /// Adds this event in binary mode. Losses as with [`structured_event`](Self::structured_event).
     fn event(self, event: &Event) -> Result<Self::Message, Error> {
-        self.message(&Message::Binary(event.clone()))
+        self.message(&kept(Mode::Binary.message(event)?)?)
     }
 
     /// Adds this event in structured mode.
     ///
-    /// A value that the format cannot hold is an error of kind [`Inexact`](ErrorKind::Inexact); [`encode`] returns it as a loss. An
-    /// attribute that loses only its type is not an error: a Timestamp extension becomes a String in JSON.
+    /// A loss that [changes the meaning](cloudevents_core::LossClass::Meaning) is an error of kind [`Inexact`](ErrorKind::Inexact);
+    /// [`encode`] returns it. Other losses are not errors: a Timestamp extension becomes a String in JSON.
     fn structured_event(self, event: &Event, format: &dyn Format) -> Result<Self::Message, Error> {
         self.message(&kept(Message::structured(event, format)?)?)
     }
@@ -165,9 +165,9 @@ impl BuilderExt for http::response::Builder {
 }
 
 /// The message, or the error for a value that its format could not hold.
-pub(crate) fn kept((message, mut losses): (Message, Losses)) -> Result<Message, Error> {
-    losses.retain(|loss| !loss.is_type_only());
-    losses.exact()?;
+pub(crate) fn kept((message, losses): (Message, Losses)) -> Result<Message, Error> {
+    // What else is lost has the same meaning.
+    let _ = losses.keep_meaning()?;
     Ok(message)
 }
 
@@ -201,7 +201,7 @@ fn structured(event: &Event, format: &dyn Format, headers: &mut HeaderMap) -> Re
     let mut body = Vec::new();
     let losses = format.encode(event, &mut body)?;
     clear(headers);
-    headers.insert(CONTENT_TYPE, content_type(format.media_type().as_str())?);
+    put(headers, CONTENT_TYPE, content_type(format.media_type().as_str())?)?;
     Ok((body.into(), losses))
 }
 
@@ -209,8 +209,8 @@ fn structured(event: &Event, format: &dyn Format, headers: &mut HeaderMap) -> Re
 fn binary(event: &Event, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     check_binary_mode(event)?;
     let attributes = event.attributes();
-    headers.reserve(attributes.len().saturating_add(2));
-    headers.insert(SPECVERSION, HeaderValue::from_static(event.specversion().as_str()));
+    headers.try_reserve(attributes.len().saturating_add(2)).map_err(|_| too_many())?;
+    put(headers, SPECVERSION, HeaderValue::from_static(event.specversion().as_str()))?;
     for (name, attribute) in attributes {
         let header = name::header(name)?;
         // Content-Type is the media type itself, which is not percent-encoded.
@@ -219,14 +219,14 @@ fn binary(event: &Event, headers: &mut HeaderMap) -> Result<Bytes, Error> {
         } else {
             value::write(event, attribute)
         };
-        headers.insert(header, value.map_err(|error| error.with_attribute(name.as_str()))?);
+        put(headers, header, value.map_err(|error| error.with_attribute(name.as_str()))?)?;
     }
     if event.datacontenttype().is_none()
         && let Some(implied) = event.content_type()
     {
-        headers.insert(CONTENT_TYPE, content_type(implied.as_str())?);
+        put(headers, CONTENT_TYPE, content_type(implied.as_str())?)?;
     }
-    Ok(event.data_bytes().cloned().unwrap_or_default())
+    Ok(binary_mode_body(event).unwrap_or_default())
 }
 
 fn shared(event: &Event, text: Option<&str>) -> Result<HeaderValue, Error> {
@@ -246,6 +246,19 @@ fn content_type(media_type: &str) -> Result<HeaderValue, Error> {
         }
         other => HeaderValue::from_str(other).map_err(|_| not_a_header()),
     }
+}
+
+/// Sets a header. A `HeaderMap` holds 32,768 of them.
+#[inline]
+fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Error> {
+    headers.try_insert(name, value).map(drop).map_err(|_| too_many())
+}
+
+#[cold]
+fn too_many() -> Error {
+    Error::new(ErrorKind::TooMany)
+        .with_detail("an HTTP message has no room for so many headers")
+        .with_help("send the event in structured mode")
 }
 
 #[cold]

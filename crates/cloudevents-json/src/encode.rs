@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use cloudevents_core::{
-    Data, Event, Loss, Losses, MediaType, SpecVersion, Value,
+    Data, Event, Loss, LossClass, Losses, MediaType, SpecVersion, Value,
     codec::{
-        append_payload,
+        append_payload, content_type_stated, form_lost,
         scan::{needs_escape, plain_length},
+        type_lost, type_url_lost,
     },
 };
 
@@ -129,11 +130,7 @@ fn extension(value: Value<'_>, out: &mut Vec<u8>) -> bool {
 fn type_losses(event: &Event, losses: &mut Losses) {
     for (name, value) in event.extensions() {
         if !matches!(value, Value::Boolean(_) | Value::Integer(_) | Value::String(_)) {
-            losses.push(Loss::new(
-                name.as_str(),
-                Loss::ATTRIBUTE_TYPE,
-                "the type is not carried; the attribute becomes a String",
-            ));
+            losses.push(type_lost(name.as_str()));
         }
     }
 }
@@ -177,32 +174,40 @@ fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaTyp
     })
 }
 
-/// Text under a JSON content type, or none, reads back as a JSON string.
+/// Text under a JSON content type, or none, reads back as a JSON string. There are no elements of XML.
 fn text_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
     let mut losses = Losses::none();
-    let stated = event.datacontenttype();
-    let implied_json = stated.is_none() && matches!(data, Some(Data::Text(_)));
-    if implied_json || stated.is_some_and(MediaType::is_json) {
-        losses.push(Loss::new(
-            "data",
-            "text-as-json",
-            "text under a JSON content type becomes a JSON string",
-        ));
+    let is_xml = matches!(data, Some(Data::Xml(_)));
+    match event.datacontenttype() {
+        Some(content_type) if content_type.is_json() => losses.push(text_as_json()),
+        None if !is_xml => losses.push(text_as_json()),
+        stated => {
+            if stated.is_none() {
+                losses.push(content_type_stated());
+            }
+            if is_xml {
+                losses.push(form_lost("xml-as-text", "an XML element becomes text"));
+            }
+        }
     }
     losses
 }
 
+#[cold]
+fn text_as_json() -> Loss {
+    let detail = "text under a JSON content type, or none, becomes a JSON string";
+    Loss::of_data(LossClass::Meaning, "text-as-json", detail)
+}
+
 fn byte_losses(event: &Event, data: Option<Data<'_>>) -> Losses {
     let mut losses = Losses::none();
-    if let Some(Data::Proto { .. }) = data {
-        losses.push(Loss::new("data", "type-url", "the type URL of the protobuf message is not carried"));
+    match data {
+        Some(Data::Proto { type_url, .. }) => losses.push(type_url_lost(type_url)),
+        Some(Data::Cbor(_)) => losses.push(form_lost("cbor-as-bytes", "a CBOR item becomes bytes")),
+        _ => {}
     }
-    if event.is_payload_not_json() {
-        losses.push(Loss::new(
-            "data",
-            "payload-not-json",
-            "the payload is not the JSON its content type says; it is carried as bytes",
-        ));
+    if event.datacontenttype().is_none() && event.content_type().is_some() {
+        losses.push(content_type_stated());
     }
     losses
 }

@@ -2,7 +2,7 @@
 
 use crate::{decode, encode};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Losses};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Item, Loss, LossClass, Losses};
 use std::io::{self, BufRead, Write};
 
 /// Reads JSON Lines: an event per line. Blank lines are skipped. A line that is not an event yields an [`Item`] with the line and the
@@ -134,14 +134,24 @@ impl<W: Write> LineWriter<W> {
         Self { sink, scratch: Vec::new() }
     }
 
-    /// Writes one event. Line breaks between the tokens of a JSON payload become spaces.
+    /// Writes one event. Line breaks between the tokens of a JSON payload become spaces, which is a [loss](LossClass::Spelling).
     pub fn write(&mut self, event: &Event) -> io::Result<Losses> {
         self.scratch.clear();
-        let losses = encode::event(event, &mut self.scratch);
+        let mut losses = encode::event(event, &mut self.scratch);
         // Line breaks can only stand between the tokens of a JSON payload: strings have them escaped.
         // Each byte is stored, changed or not: without a branch, many are checked at once.
+        let mut breaks = false;
         for byte in &mut self.scratch {
-            *byte = if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+            let is_break = matches!(byte, b'\n' | b'\r');
+            breaks |= is_break;
+            *byte = if is_break { b' ' } else { *byte };
+        }
+        if breaks {
+            losses.push(Loss::of_data(
+                LossClass::Spelling,
+                "line-breaks",
+                "line breaks between the tokens of JSON become spaces",
+            ));
         }
         self.scratch.push(b'\n');
         self.sink.write_all(&self.scratch)?;

@@ -56,7 +56,7 @@ pub mod typed;
 
 use crate::Json;
 use bytes::Bytes;
-use cloudevents_core::{Event, Format};
+use cloudevents_core::{DecodeOptions, Event, Format, Limits};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
@@ -75,14 +75,16 @@ pub fn serialize<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S
     RawValue::from_string(document).map_err(ser::Error::custom)?.serialize(serializer)
 }
 
-/// Deserialises an event from a document of the JSON event format, strictly, within the default limits.
+/// Deserialises an event from a document of the JSON event format, strictly. There are no limits besides those of the deserialiser, so
+/// that every event that was stored is read again.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
     let document = if deserializer.is_human_readable() {
         Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?).into_string()
     } else {
         String::deserialize(deserializer)?
     };
-    crate::decode(Bytes::from(document)).map_err(de::Error::custom)
+    let with = DecodeOptions::strict().with_limits(Limits::unlimited());
+    Ok(Json::new().decode(Bytes::from(document), &with).map_err(de::Error::custom)?.value)
 }
 
 /// An event that serialises as a document of the JSON event format: see [the module](self).

@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Format, Losses, MediaType, Message, Mode,
-    codec::{TextBuffer, binary_mode_losses, check_binary_mode},
+    codec::{BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode},
 };
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Recor
     let with = with.into();
     let (mut record, losses) = match with.mode {
         Mode::Structured(format) => structured(event, format)?,
-        _ => (binary(event)?, binary_mode_losses(event)),
+        _ => (binary(event)?, binary_mode_losses(event, BINARY)),
     };
     record.key = with.key.of_event(event);
     Ok((record, losses))
@@ -67,6 +67,9 @@ pub fn encode_message(message: &Message) -> Result<Record, Error> {
             .with_clause("KAFKA-1.3-a")),
     }
 }
+
+/// A null value differs from an empty one.
+const BINARY: BinaryMode = BinaryMode { keeps_empty: true, ..BinaryMode::TEXT };
 
 fn structured(event: &Event, format: &dyn Format) -> Result<(Record, Losses), Error> {
     let mut body = Vec::new();
@@ -97,7 +100,7 @@ fn binary(event: &Event) -> Result<Record, Error> {
         };
         headers.push(Header::new(name, shared(event, text)));
     });
-    Ok(Record { key: None, headers, value: event.data_bytes().cloned() })
+    Ok(Record { key: None, headers, value: binary_mode_body(event) })
 }
 
 /// The name of a header.

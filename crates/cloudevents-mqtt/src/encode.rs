@@ -4,7 +4,9 @@ use crate::{Encoding, MqttMessage, Version, name, value, wire::UserProperty};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
-    codec::{TextBuffer, binary_mode_losses, check_binary_mode, extension_headers},
+    codec::{
+        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
+    },
 };
 use std::borrow::Cow;
 
@@ -30,7 +32,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
     let with = with.into();
     match (with.mode, with.version) {
         (Mode::Structured(format), version) => structured(event, format, version),
-        (_, Version::V5) => Ok((binary(event)?, binary_mode_losses(event))),
+        (_, Version::V5) => Ok((binary(event)?, binary_mode_losses(event, BinaryMode::TEXT))),
         (_, Version::V3) => Err(no_binary()),
     }
 }
@@ -88,7 +90,9 @@ fn binary(event: &Event) -> Result<MqttMessage, Error> {
         TextBuffer::from_static(event.specversion().as_str()),
     ));
     let mut extensions = extension_headers(event, "");
-    for (name, attribute) in attributes {
+    // An extension of specversion 0.3 may have the name of a core attribute of 1.0.
+    let core = attributes.len().saturating_sub(event.extensions().len());
+    for (at, (name, attribute)) in attributes.enumerate() {
         if name.as_str() == "datacontenttype" {
             continue;
         }
@@ -96,15 +100,15 @@ fn binary(event: &Event) -> Result<MqttMessage, Error> {
             Some(text) => Cow::Borrowed(text),
             None => attribute.to_canonical(),
         };
-        let property =
-            name::core(name.as_str()).or_else(|| extensions.next()).unwrap_or_else(|| name.as_str().into());
+        let known = if at < core { name::core(name.as_str()) } else { extensions.next() };
+        let property = known.unwrap_or_else(|| name.as_str().into());
         user_properties.push((property, value::write(event, name.as_str(), value)?));
     }
     let content_type = match event.content_type() {
         Some(media_type) => Some(value::write(event, "datacontenttype", media_type.as_str().into())?),
         None => None,
     };
-    let payload = event.data_bytes().cloned().unwrap_or_default();
+    let payload = binary_mode_body(event).unwrap_or_default();
     Ok(MqttMessage { content_type, user_properties, payload, ..MqttMessage::default() })
 }
 

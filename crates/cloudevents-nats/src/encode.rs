@@ -4,7 +4,7 @@ use crate::{Encoding, NatsMessage, name, value, wire::Header};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
-    codec::{TextBuffer, binary_mode_losses, extension_headers},
+    codec::{BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, extension_headers},
 };
 
 /// Writes an event as a message. The payload is not copied; attributes are where the event shares its text and no escapes are needed.
@@ -30,7 +30,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
     match with.mode {
         Mode::Structured(format) => structured(event, format, with.without_headers),
         _ if with.without_headers => Err(no_binary()),
-        _ => Ok((binary(event), binary_mode_losses(event))),
+        _ => Ok((binary(event), binary_mode_losses(event, BinaryMode::TEXT))),
     }
 }
 
@@ -92,13 +92,14 @@ fn binary(event: &Event) -> NatsMessage {
     headers
         .push((TextBuffer::from_static("ce-specversion"), value::text(event.specversion().as_str().into())));
     let mut extensions = extension_headers(event, name::PREFIX);
-    for (name, attribute) in attributes {
+    // An extension of specversion 0.3 may have the name of a core attribute of 1.0.
+    let core = attributes.len().saturating_sub(event.extensions().len());
+    for (at, (name, attribute)) in attributes.enumerate() {
         if name.as_str() == "datacontenttype" {
             continue;
         }
-        let header = name::core(name.as_str())
-            .or_else(|| extensions.next())
-            .unwrap_or_else(|| format!("{}{}", name::PREFIX, name.as_str()).into());
+        let known = if at < core { name::core(name.as_str()) } else { extensions.next() };
+        let header = known.unwrap_or_else(|| format!("{}{}", name::PREFIX, name.as_str()).into());
         let value = match attribute.as_str() {
             Some(text) => value::write(event, text),
             None => value::write(event, &attribute.to_canonical()),
@@ -110,7 +111,7 @@ fn binary(event: &Event) -> NatsMessage {
         headers
             .push((TextBuffer::from_static("ce-datacontenttype"), value::write(event, media_type.as_str())));
     }
-    NatsMessage { headers, payload: event.data_bytes().cloned().unwrap_or_default() }
+    NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() }
 }
 
 #[cold]

@@ -6,8 +6,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    Data, Error, ErrorKind, Event, Loss, Losses, MediaType, Payload,
-    codec::{TextBuffer, cut},
+    Data, Error, ErrorKind, Event, Losses, MediaType, Payload,
+    codec::{TextBuffer, content_type_stated, cut, form_lost},
 };
 use core::ops::Range;
 
@@ -116,14 +116,22 @@ pub(crate) fn write(data: Data<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Text that is JSON reads back as JSON under a JSON content type.
+/// Text that is JSON reads back as JSON under a JSON content type. There are no elements of XML and no items of CBOR.
 #[inline]
 pub(crate) fn losses(event: &Event, data: Data<'_>, losses: &mut Losses) {
-    if let Data::Text(text) = data
-        && event.datacontenttype().is_some_and(MediaType::is_json)
-        && cloudevents_core::JsonText::parse(text).is_ok()
-    {
-        losses.push(Loss::new("data", "text-as-json", "text under a JSON content type becomes JSON"));
+    match data {
+        Data::Text(text)
+            if event.datacontenttype().is_some_and(MediaType::is_json)
+                && cloudevents_core::JsonText::parse(text).is_ok() =>
+        {
+            losses.push(form_lost("text-as-json", "text under a JSON content type becomes JSON"));
+        }
+        Data::Xml(_) => losses.push(form_lost("xml-as-text", "an XML element becomes text")),
+        Data::Cbor(_) => losses.push(form_lost("cbor-as-bytes", "a CBOR item becomes bytes")),
+        _ => {}
+    }
+    if event.datacontenttype().is_none() && implied(event, Some(data)).is_some() {
+        losses.push(content_type_stated());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::wire::{Content, Reader, short_varint, varint_tag, wrong_wire_type};
 use cloudevents_core::{
-    Error, Loss, Losses, Timestamp,
-    codec::{Assembler, Piece},
+    Error, Loss, LossClass, Losses, Timestamp,
+    codec::{Assembler, Piece, is_utc_form, timestamp_losses},
 };
 
 /// The fields of a `google.protobuf.Timestamp` that is in range.
@@ -118,10 +118,7 @@ impl Carried {
     pub(crate) fn of(timestamp: Timestamp<'_>) -> Self {
         let instant = timestamp.instant();
         let native = Native::new(instant.seconds, instant.nanosecond());
-        let exact = native.is_some()
-            && matches!(timestamp.as_str().as_bytes().last(), Some(b'Z' | b'z'))
-            && !instant.is_finer_than(9)
-            && !instant.leap_second;
+        let exact = native.is_some() && is_utc_form(timestamp, 9);
         Self { native, exact }
     }
 
@@ -141,23 +138,15 @@ impl Carried {
 
     #[cold]
     fn tell(self, name: &str, timestamp: Timestamp<'_>, losses: &mut Losses) {
-        let mut report = |kind, detail| losses.push(Loss::new(name, kind, detail));
-        if self.native.is_none() {
-            return report(
-                "timestamp-out-of-range",
-                "a protobuf Timestamp holds the years 0001 to 9999; the attribute is left out",
-            );
+        if self.native.is_some() {
+            return timestamp_losses(name, timestamp, 9, losses);
         }
-        let instant = timestamp.instant();
-        if timestamp.offset_minutes() != 0 {
-            report("timestamp-offset", "the offset from UTC is not carried");
-        }
-        if instant.is_finer_than(9) {
-            report("timestamp-digits", "digits beyond nanoseconds are not carried");
-        }
-        if instant.leap_second {
-            report("leap-second", "a leap second becomes the first second of the next minute");
-        }
+        losses.push(Loss::new(
+            LossClass::Meaning,
+            name,
+            "timestamp-out-of-range",
+            "a protobuf Timestamp holds the years 0001 to 9999; the attribute is left out",
+        ));
     }
 }
 
@@ -199,9 +188,11 @@ mod tests {
     fn losses_are_told() {
         for (text, kinds) in [
             ("2018-04-05T17:31:00Z", &[][..]),
-            ("2018-04-05t17:31:00.1z", &[]),
-            ("2018-04-05T17:31:00+00:00", &[]),
-            ("2018-04-05T17:31:00.123456789000Z", &[]),
+            ("2018-04-05t17:31:00z", &["timestamp-spelling"]),
+            ("2018-04-05T17:31:00.1Z", &["timestamp-spelling"]),
+            ("2018-04-05T17:31:00.100Z", &[]),
+            ("2018-04-05T17:31:00+00:00", &["timestamp-spelling"]),
+            ("2018-04-05T17:31:00.123456789000Z", &["timestamp-spelling"]),
             ("2018-04-05T17:31:00.1234567890001Z", &["timestamp-digits"]),
             ("2018-04-05T17:31:00-00:30", &["timestamp-offset"]),
             ("1990-12-31T23:59:60Z", &["leap-second"]),

@@ -4,7 +4,9 @@ use crate::{RabbitMessage, name, value, wire::Header};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Format, Losses, Message, Mode,
-    codec::{TextBuffer, binary_mode_losses, check_binary_mode, extension_headers},
+    codec::{
+        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, check_binary_mode, extension_headers,
+    },
 };
 use std::borrow::Cow;
 
@@ -28,7 +30,7 @@ use std::borrow::Cow;
 pub fn encode(event: &Event, mode: Mode<'_>) -> Result<(RabbitMessage, Losses), Error> {
     match mode {
         Mode::Structured(format) => structured(event, format),
-        _ => Ok((binary(event)?, binary_mode_losses(event))),
+        _ => Ok((binary(event)?, binary_mode_losses(event, BinaryMode::TEXT))),
     }
 }
 
@@ -76,13 +78,14 @@ fn binary(event: &Event) -> Result<RabbitMessage, Error> {
     let version = Bytes::from_static(event.specversion().as_str().as_bytes());
     headers.push((name::core("specversion").unwrap_or_default(), version.into()));
     let mut extensions = extension_headers(event, name::PREFIX);
-    for (name, attribute) in attributes {
+    // An extension of specversion 0.3 may have the name of a core attribute of 1.0.
+    let core = attributes.len().saturating_sub(event.extensions().len());
+    for (at, (name, attribute)) in attributes.enumerate() {
         if name.as_str() == "datacontenttype" {
             continue;
         }
-        let header = name::core(name.as_str())
-            .or_else(|| extensions.next())
-            .unwrap_or_else(|| format!("ce-{}", name.as_str()).into());
+        let known = if at < core { name::core(name.as_str()) } else { extensions.next() };
+        let header = known.unwrap_or_else(|| format!("ce-{}", name.as_str()).into());
         let text = match attribute.as_str() {
             Some(text) => Cow::Borrowed(text),
             None => attribute.to_canonical(),
@@ -93,7 +96,7 @@ fn binary(event: &Event) -> Result<RabbitMessage, Error> {
     Ok(RabbitMessage {
         content_type,
         headers,
-        body: event.data_bytes().cloned().unwrap_or_default(),
+        body: binary_mode_body(event).unwrap_or_default(),
         ..RabbitMessage::default()
     })
 }

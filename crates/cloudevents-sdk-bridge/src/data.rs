@@ -2,7 +2,7 @@
 
 use crate::{json, lost::Lost};
 use bytes::Bytes;
-use cloudevents_core::{Data, Error, ErrorKind, Event, JsonText, MediaType, Payload};
+use cloudevents_core::{Data, Error, ErrorKind, Event, JsonText, LossClass, MediaType, Payload};
 use std::borrow::Cow;
 
 type Theirs = cloudevents::Data;
@@ -58,7 +58,7 @@ fn is_ambiguous(content_type: MediaType<'_>) -> bool {
 pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Theirs>, Option<MediaType<'a>>) {
     let Some(data) = event.data() else { return (None, event.datacontenttype()) };
     let stated = event.datacontenttype();
-    let mut lose = |kind, detail| lost.push(Lost::new("data", kind, detail));
+    let mut lose = |kind, detail| lost.push(Lost::new(class_of(kind), "data", kind, detail));
     let bytes = || Theirs::Binary(data.as_bytes().into());
     match data {
         Data::Json(text) => match json::exact(text.as_str()) {
@@ -106,6 +106,11 @@ pub(crate) fn to_sdk<'a>(event: &'a Event, lost: &mut Vec<Lost>) -> (Option<Thei
             (Some(bytes()), event.content_type())
         }
     }
+}
+
+/// All keep the bytes, but for the name of their type.
+fn class_of(kind: &str) -> LossClass {
+    if kind == "type-url" { LossClass::Meaning } else { LossClass::PayloadForm }
 }
 
 fn is_json_text(bytes: &[u8]) -> bool {

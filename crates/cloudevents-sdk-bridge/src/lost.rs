@@ -1,17 +1,18 @@
 //! What the SDK's event cannot hold.
 
-use cloudevents_core::{Error, ErrorKind, Loss, Losses};
+use cloudevents_core::{Error, ErrorKind, Loss, LossClass, Losses};
 
-/// One loss: where, a kebab-case code, and a description.
+/// One loss: how much it matters, where, a kebab-case code, and a description.
 pub(crate) struct Lost {
+    class: LossClass,
     at: Box<str>,
     kind: &'static str,
     detail: &'static str,
 }
 
 impl Lost {
-    pub(crate) fn new(at: &str, kind: &'static str, detail: &'static str) -> Self {
-        Self { at: at.into(), kind, detail }
+    pub(crate) fn new(class: LossClass, at: &str, kind: &'static str, detail: &'static str) -> Self {
+        Self { class, at: at.into(), kind, detail }
     }
 
     pub(crate) fn into_error(self) -> Error {
@@ -23,7 +24,7 @@ impl Lost {
     pub(crate) fn into_losses(list: Vec<Self>) -> Losses {
         let mut losses = Losses::none();
         for lost in list {
-            losses.push(Loss::new(lost.at, lost.kind, lost.detail));
+            losses.push(Loss::new(lost.class, lost.at, lost.kind, lost.detail));
         }
         losses
     }

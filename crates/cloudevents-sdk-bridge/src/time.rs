@@ -1,7 +1,7 @@
 //! Timestamps: the SDK holds a point in time in UTC with nanoseconds, without its spelling.
 
 use crate::lost::Lost;
-use cloudevents_core::Timestamp;
+use cloudevents_core::{LossClass, Timestamp};
 
 /// Formats a point in time of the SDK: UTC, `Z`, the fewest fractional digits (0, 3, 6 or 9) that are exact.
 ///
@@ -28,7 +28,7 @@ pub(crate) fn carried(time: Timestamp<'_>) -> Option<(String, Vec<Lost>)> {
         spell(instant.seconds, instant.nanosecond())?
     };
     let mut losses = Vec::new();
-    let mut lose = |kind, detail| losses.push(Lost::new("time", kind, detail));
+    let mut lose = |kind, detail| losses.push(Lost::new(LossClass::Meaning, "time", kind, detail));
     if time.offset_minutes() != 0 {
         lose("offset", "it becomes the same point in time in UTC");
     }
@@ -36,7 +36,8 @@ pub(crate) fn carried(time: Timestamp<'_>) -> Option<(String, Vec<Lost>)> {
         lose("precision", "digits beyond nanoseconds are cut off");
     }
     if losses.is_empty() && text != time.as_str() {
-        losses.push(Lost::new("time", "spelling", "it becomes the same point in time in another spelling"));
+        let detail = "it becomes the same point in time in another spelling";
+        losses.push(Lost::new(LossClass::Spelling, "time", "spelling", detail));
     }
     Some((text, losses))
 }

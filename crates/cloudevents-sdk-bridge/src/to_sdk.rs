@@ -5,7 +5,7 @@ use cloudevents::{
     AttributesWriter, EventBuilder as _, EventBuilderV03, EventBuilderV10,
     event::{EventBuilderError, ExtensionValue, TryIntoTime, TryIntoUrl},
 };
-use cloudevents_core::{AttributeType, Error, ErrorKind, Event, Losses, SpecVersion, Value};
+use cloudevents_core::{AttributeType, Error, ErrorKind, Event, LossClass, Losses, SpecVersion, Value};
 
 /// Converts an event to an event of the SDK, or returns everything that the SDK's type cannot hold.
 ///
@@ -93,6 +93,7 @@ fn convert(event: &Event) -> Result<(cloudevents::Event, Vec<Lost>), BridgeError
                 lost.extend(losses);
             }
             None => lost.push(Lost::new(
+                LossClass::Meaning,
                 "time",
                 "range",
                 "it is left out: in UTC it is not in the years 0000 to 9999",
@@ -135,11 +136,21 @@ fn schema(event: &Event, theirs: &mut cloudevents::Event, lost: &mut Vec<Lost>) 
     match text.into_url() {
         Ok(url) => {
             if url.as_str() != text {
-                lost.push(Lost::new(name, "spelling", "the SDK's `Url` spells it differently"));
+                lost.push(Lost::new(
+                    LossClass::Spelling,
+                    name,
+                    "spelling",
+                    "the SDK's `Url` spells it differently",
+                ));
             }
             theirs.set_dataschema(Some(url));
         }
-        Err(_) => lost.push(Lost::new(name, "not-a-url", "it is left out, being no URL to the SDK")),
+        Err(_) => lost.push(Lost::new(
+            LossClass::Meaning,
+            name,
+            "not-a-url",
+            "it is left out, being no URL to the SDK",
+        )),
     }
 }
 
@@ -149,7 +160,12 @@ fn extension(name: &str, value: Value<'_>, theirs: &mut cloudevents::Event, lost
         Value::Integer(number) => ExtensionValue::Integer(number.into()),
         _ => {
             if value.attribute_type() != AttributeType::String {
-                lost.push(Lost::new(name, "type", "it becomes a String in its canonical form"));
+                lost.push(Lost::new(
+                    LossClass::Type,
+                    name,
+                    "type",
+                    "it becomes a String in its canonical form",
+                ));
             }
             ExtensionValue::String(value.to_canonical().into_owned())
         }

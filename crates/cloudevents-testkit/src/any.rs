@@ -4,11 +4,13 @@
 //! test panics.
 
 mod cbor;
+mod odd;
 mod time;
 mod uri;
 mod xml;
 
 pub use cbor::cbor_item;
+pub use odd::{large_event, repaired_event};
 pub use time::timestamp;
 pub use uri::{uri, uri_reference};
 pub use xml::xml_element;
@@ -139,6 +141,9 @@ fn payload() -> impl Strategy<Value = Payload> {
     prop_oneof![
         3 => json().prop_map(|text| valid(Payload::json(text))),
         2 => any::<String>().prop_map(Payload::text),
+        1 => Just(Payload::text("")),
+        1 => vec(proptest::char::range(' ', 'ÿ'), 1..12)
+            .prop_map(|text| Payload::text(text.into_iter().collect::<String>())),
         1 => json().prop_map(Payload::text),
         2 => vec(any::<u8>(), 0..64).prop_map(Payload::binary),
         1 => vec(any::<u8>(), 0..64).prop_map(Payload::body),
@@ -214,6 +219,11 @@ const CONTENT_TYPES: &[&str] = &[
     "application/json",
     "Application/Vnd.Order+JSON; charset=utf-8",
     "text/plain; charset=\"utf-8\"",
+    "text/plain; charset=iso-8859-1",
+    "text/csv; Charset=\"US-ASCII\"",
+    "application/xml; charset=utf-16",
+    "text/plain;charset=UTF-16LE",
+    "text/html; charset=koi8-r",
     "application/octet-stream",
     "application/xml",
     "application/cbor",

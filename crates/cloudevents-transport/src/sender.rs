@@ -4,7 +4,7 @@ use crate::{
     Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities, Transmit,
     Tried, binding::BoxFuture, deadline::within, transmit::DynTransmit,
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, LossClass, Losses};
 use std::{
     collections::VecDeque,
     fmt,
@@ -60,6 +60,48 @@ pub enum LossPolicy {
     Log,
     /// The message is sent without it.
     Allow,
+}
+
+impl LossPolicy {
+    /// Applies the policy to what encoding an event has lost, and returns the losses that the message is sent with. For bindings.
+    ///
+    /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the
+    /// error, of kind [`Inexact`](ErrorKind::Inexact), and with [`Log`](Self::Log) it is logged. All others are carried: binary mode
+    /// and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it as what it is (clause
+    /// CE-Type-System-b).
+    ///
+    /// ```
+    /// use cloudevents_core::{Loss, LossClass, Losses};
+    /// use cloudevents_transport::LossPolicy;
+    ///
+    /// let lost = |class| {
+    ///     let mut losses = Losses::none();
+    ///     losses.push(Loss::new(class, "time", "x", "x"));
+    ///     losses
+    /// };
+    /// assert_eq!(LossPolicy::Refuse.check(lost(LossClass::Type))?.len(), 1);
+    /// assert!(LossPolicy::Refuse.check(lost(LossClass::Meaning)).is_err());
+    /// assert!(LossPolicy::Allow.check(lost(LossClass::Meaning)).is_ok());
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    #[inline]
+    pub fn check(self, losses: Losses) -> Result<Losses, Error> {
+        if losses.is_empty() { Ok(losses) } else { self.check_losses(losses) }
+    }
+
+    #[cold]
+    fn check_losses(self, losses: Losses) -> Result<Losses, Error> {
+        match self {
+            Self::Refuse => return losses.keep_meaning(),
+            Self::Log => {
+                for loss in losses.iter().filter(|loss| loss.class() == LossClass::Meaning) {
+                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
+                }
+            }
+            Self::Allow => {}
+        }
+        Ok(losses)
+    }
 }
 
 /// Options of senders, for all protocols. [URL options](SenderOptions#url-options) take precedence.

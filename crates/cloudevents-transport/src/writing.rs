@@ -1,7 +1,7 @@
 //! The mode and format in which a sender writes events.
 
 use crate::{Endpoint, LossPolicy};
-use cloudevents_core::{Error, Format, FormatId, Formats, Losses, Message};
+use cloudevents_core::{Error, Format, FormatId, Formats, Message, codec::binary_mode_meaning_losses};
 use std::{borrow::Cow, sync::Arc};
 
 /// The mode in which a sender writes events, and the format of structured mode. For bindings.
@@ -84,35 +84,19 @@ impl Writing {
 
     /// Returns the message to send: an event in this mode, a document unchanged.
     ///
-    /// Errors are those of the format, and of kind [`Inexact`](cloudevents_core::ErrorKind::Inexact) for
-    /// values that the format cannot hold, if the policy refuses that. An attribute that loses its type only is not a loss here: binary
-    /// mode and JSON carry a Timestamp or a URI as text, and a consumer that knows the attribute reads it as what it is (clause
-    /// CE-Type-System-b).
+    /// Errors are those of the format, and of [`LossPolicy::check`].
     pub fn message<'a>(&self, message: &'a Message) -> Result<Cow<'a, Message>, Error> {
         match (message, self.format()) {
             (Message::Binary(event), Some(format)) => {
-                let (message, mut losses) = Message::structured(event, format)?;
-                losses.retain(|loss| !loss.is_type_only());
-                if !losses.is_empty() {
-                    self.lose(losses)?;
-                }
+                let (message, losses) = Message::structured(event, format)?;
+                let _ = self.1.check(losses)?;
                 Ok(Cow::Owned(message))
+            }
+            (Message::Binary(event), None) => {
+                let _ = self.1.check(binary_mode_meaning_losses(event))?;
+                Ok(Cow::Borrowed(message))
             }
             _ => Ok(Cow::Borrowed(message)),
         }
-    }
-
-    #[cold]
-    fn lose(&self, losses: Losses) -> Result<(), Error> {
-        match self.1 {
-            LossPolicy::Refuse => return losses.exact(),
-            LossPolicy::Log => {
-                for loss in &losses {
-                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
-                }
-            }
-            LossPolicy::Allow => {}
-        }
-        Ok(())
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     value::{qualified, xsi_type},
 };
 use cloudevents_core::{
-    Data, Error, ErrorKind, Event, Limits, Loss, Losses, MediaType, Payload,
-    codec::{Assembler, TextBuffer, decode_base64},
+    Data, Error, ErrorKind, Event, Limits, Loss, LossClass, Losses, MediaType, Payload,
+    codec::{Assembler, TextBuffer, charset_lost, decode_base64, form_lost, other_charset, type_url_lost},
 };
 
 /// The payload of an event, until all attributes are known.
@@ -71,20 +71,18 @@ impl<'a> Written<'a> {
     pub(crate) fn of(data: Option<Data<'a>>, event: &Event) -> (Self, Losses) {
         match data {
             None => (Self::Nothing, Losses::none()),
-            Some(Data::Json(json)) => characters(json.as_str(), Losses::none()),
-            Some(Data::Text(text)) => characters(text, text_losses(text, event)),
-            Some(Data::Xml(text)) => match is_element(text) {
-                Some(element) => (Self::Element(element), Losses::none()),
-                None => characters(
-                    text,
-                    lost(
-                        "payload-not-xml",
-                        "the payload is not one well-formed element; it is carried as text",
-                    ),
-                ),
+            Some(Data::Json(json)) => characters(json.as_str(), event, None),
+            Some(Data::Text(text)) => characters(text, event, text_loss(text, event)),
+            Some(Data::Xml(text)) => match Element::of(text) {
+                Some(element) => (Self::Element(element.text), element.losses(text)),
+                None => {
+                    let detail = "the payload is not one well-formed element; it is carried as text";
+                    characters(text, event, Some(form_lost("payload-not-xml", detail)))
+                }
             },
-            Some(Data::Proto { value, .. }) => {
-                (Self::Bytes(value), lost("type-url", "the type URL of the protobuf message is not carried"))
+            Some(Data::Proto { type_url, value }) => (Self::Bytes(value), only(type_url_lost(type_url))),
+            Some(Data::Cbor(item)) => {
+                (Self::Bytes(item), only(form_lost("cbor-as-bytes", "a CBOR item becomes bytes")))
             }
             Some(data) => (Self::Bytes(data.as_bytes()), Losses::none()),
         }
@@ -100,53 +98,77 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Writes text as characters, or as bytes if a character does not exist in XML.
+/// Writes text as characters, or as bytes if a character does not exist in XML. `loss` is that of characters.
 #[inline]
-fn characters(text: &str, mut losses: Losses) -> (Written<'_>, Losses) {
+fn characters<'a>(text: &'a str, event: &Event, loss: Option<Loss>) -> (Written<'a>, Losses) {
     let glance = Glance::of(text);
     if glance.foreign(text).is_some() {
-        losses.push(Loss::new(
-            "data",
-            "text-as-bytes",
-            "the text has characters that XML does not have; it is carried as bytes",
-        ));
-        return (Written::Bytes(text.as_bytes()), losses);
+        return (Written::Bytes(text.as_bytes()), only(text_as_bytes(event)));
     }
-    (Written::Characters(text, glance.special(text)), losses)
+    (Written::Characters(text, glance.special(text)), loss.map_or(Losses::none(), only))
+}
+
+#[cold]
+fn text_as_bytes(event: &Event) -> Loss {
+    if other_charset(event).is_some() {
+        let detail = "text with characters that XML does not have is carried as bytes, in UTF-8 and not in its charset";
+        return Loss::of_data(LossClass::Meaning, "charset", detail);
+    }
+    charset_lost(event).unwrap_or_else(|| {
+        let detail = "the text has characters that XML does not have; it is carried as bytes";
+        form_lost("text-as-bytes", detail)
+    })
 }
 
 /// Text that is JSON reads back as JSON under a JSON content type.
 #[inline]
-fn text_losses(text: &str, event: &Event) -> Losses {
+fn text_loss(text: &str, event: &Event) -> Option<Loss> {
     let json = event.datacontenttype().is_some_and(MediaType::is_json);
-    if json && cloudevents_core::JsonText::parse(text).is_ok() {
-        return lost("text-as-json", "text that is JSON under a JSON content type becomes JSON");
-    }
-    Losses::none()
+    (json && cloudevents_core::JsonText::parse(text).is_ok())
+        .then(|| form_lost("text-as-json", "text that is JSON under a JSON content type becomes JSON"))
 }
 
 #[cold]
-fn lost(kind: &'static str, detail: &'static str) -> Losses {
+fn only(loss: Loss) -> Losses {
     let mut losses = Losses::none();
-    losses.push(Loss::new("data", kind, detail));
+    losses.push(loss);
     losses
 }
 
-/// Returns the element if the text is exactly one, apart from white space around it, and does not depend on outer declarations.
-fn is_element(text: &str) -> Option<&str> {
-    let element = text.trim_matches([' ', '\t', '\n', '\r']);
-    let mut limits = Limits::default();
-    limits.depth = u32::MAX;
-    // Room for the declarations of the document around it.
-    limits.attributes = limits.attributes.saturating_sub(4);
-    let mut scanner = Scanner::new(element, &limits).ok()?;
-    // As bytes: the first character of the name may take several.
-    if !matches!(element.as_bytes(), [b'<', next, ..] if !b"?!/".contains(next)) {
-        return None;
+/// One element that does not depend on outer declarations.
+struct Element<'a> {
+    text: &'a str,
+    /// Whether it declares every prefix of the document itself, so that none is added to it.
+    declares_all: bool,
+}
+
+impl<'a> Element<'a> {
+    /// Returns the element if the text is exactly one, apart from white space around it.
+    fn of(text: &'a str) -> Option<Self> {
+        let element = text.trim_matches([' ', '\t', '\n', '\r']);
+        let mut limits = Limits::default();
+        limits.depth = u32::MAX;
+        // Room for the declarations of the document around it.
+        limits.attributes = limits.attributes.saturating_sub(4);
+        let mut scanner = Scanner::new(element, &limits).ok()?;
+        // As bytes: the first character of the name may take several.
+        if !matches!(element.as_bytes(), [b'<', next, ..] if !b"?!/".contains(next)) {
+            return None;
+        }
+        scanner.start().ok()?;
+        let declares = |prefix: &&[u8]| scanner.bindings.resolve(prefix, element).is_some();
+        let declares_all = [&b"ce"[..], b"xsi", b"xs"].iter().all(declares);
+        scanner.skip().ok()?;
+        (scanner.position() == element.len()).then_some(Self { text: element, declares_all })
     }
-    scanner.start().ok()?;
-    scanner.skip().ok()?;
-    (scanner.position() == element.len()).then_some(element)
+
+    fn losses(&self, text: &str) -> Losses {
+        if self.declares_all && self.text.len() == text.len() {
+            return Losses::none();
+        }
+        let detail = "the element takes on the namespace declarations of the document, and white space around it is left out";
+        only(Loss::of_data(LossClass::Spelling, "xml-spelling", detail))
+    }
 }
 
 /// The text of a `data` element; the end tag is read.

@@ -6,7 +6,10 @@ use crate::{
     glance::{has_special, specials},
     value::name_of,
 };
-use cloudevents_core::{Error, Event, Loss, Losses, SpecVersion, Value, codec::append_payload};
+use cloudevents_core::{
+    Error, Event, Loss, LossClass, Losses, SpecVersion, Value,
+    codec::{append_payload, content_type_stated},
+};
 use std::io::Write;
 
 /// The XML declaration of a document.
@@ -75,6 +78,9 @@ pub(crate) fn append(event: &Event, namespaces: &str, out: &mut Vec<u8>) -> Resu
     out.extend_from_slice(b"</type>");
     if let Some(content_type) = written.content_type(event) {
         element("datacontenttype", content_type.as_str(), out);
+        if event.datacontenttype().is_none() {
+            losses.push(content_type_stated());
+        }
     }
     if let Some(uri) = event.dataschema() {
         element("dataschema", uri.as_str(), out);
@@ -160,6 +166,7 @@ fn payload(written: Written<'_>, out: &mut Vec<u8>) {
 #[cold]
 fn unnameable(name: &str) -> Loss {
     Loss::new(
+        LossClass::Meaning,
         name,
         "attribute-name",
         "the name begins with a digit, which no XML name does; the attribute is left out",

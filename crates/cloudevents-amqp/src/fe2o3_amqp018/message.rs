@@ -6,7 +6,7 @@ use crate::{
 };
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message,
-    codec::{TextBuffer, check_binary_mode},
+    codec::{TextBuffer, binary_mode_body, check_binary_mode},
 };
 use fe2o3_amqp_types::{
     messaging::{self, ApplicationProperties, Batch, Data, MessageId},
@@ -82,7 +82,7 @@ fn binary(event: &Event, separator: Separator, more: usize) -> Result<Fe2o3Messa
         let name = [name::prefix(separator), name.as_str()].concat();
         map.insert(name, native(attribute.into()));
     }
-    let payload = data(event.data_bytes().map_or(&[], |bytes| bytes));
+    let payload = data(&binary_mode_body(event).unwrap_or_default());
     let mut message = messaging::Message::from(messaging::Body::Data(vec![payload].into()));
     message.properties = event.content_type().map(|media_type| {
         let mut properties = messaging::Properties::new();

@@ -4,9 +4,12 @@ use super::value;
 use crate::{
     datum::{bytes_length, long_length, write_bytes, write_long},
     decode::not_v1,
-    encode::bytes_losses,
+    encode::{bytes_losses, stated_losses},
 };
-use cloudevents_core::{Error, Event, Losses, MediaType, SpecVersion, codec::append_payload};
+use cloudevents_core::{
+    Error, Event, Losses, MediaType, SpecVersion,
+    codec::{append_payload, other_charset, timestamp_losses},
+};
 
 /// Appends the document of an event, in one allocation.
 #[inline]
@@ -24,7 +27,8 @@ pub(crate) fn event(event: &Event, out: &mut Vec<u8>) -> Result<Losses, Error> {
     let time = event.time().and_then(value::to_micros);
     let extensions = event.extensions();
     let count = extensions.len() as i64;
-    let payload = event.data_bytes();
+    let other_charset = other_charset(event);
+    let payload = other_charset.as_ref().or(event.data_bytes());
 
     // The branches of three texts, of the time and of the payload, and the end of the map.
     let mut length = 6_usize;
@@ -95,13 +99,14 @@ fn losses(event: &Event, micros: Option<i64>) -> Losses {
     match (event.time(), micros) {
         (None, _) => {}
         (Some(_), None) => losses.push(value::time_lost()),
-        (Some(time), Some(_)) => value::tell_time_losses("time", time, &mut losses),
+        (Some(time), Some(_)) => timestamp_losses("time", time, 6, &mut losses),
     }
     for (name, value) in event.extensions() {
         value::tell_losses(name, value, &mut losses);
     }
     if let Some(data) = event.data() {
         bytes_losses(event, data, &mut losses);
+        stated_losses(event, &mut losses);
     }
     losses
 }

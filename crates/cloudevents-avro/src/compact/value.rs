@@ -2,11 +2,11 @@
 
 use crate::{
     datum::{Reader, bytes_length, long_length, write_bytes, write_long},
-    value::{Entry, Kind, type_lost},
+    value::{Entry, Kind},
 };
 use cloudevents_core::{
-    Error, ErrorKind, Loss, Losses, Name, Timestamp, Value,
-    codec::{Assembler, Given},
+    Error, ErrorKind, Loss, LossClass, Losses, Name, Timestamp, Value,
+    codec::{Assembler, Given, timestamp_losses, type_lost},
 };
 
 /// The branches of an extension: `["boolean", "int", timestamp-micros, "string", "bytes"]`.
@@ -104,29 +104,10 @@ pub(crate) fn length(name: Name<'_>, value: Value<'_>) -> usize {
 #[inline]
 pub(crate) fn tell_losses(name: Name<'_>, value: Value<'_>, losses: &mut Losses) {
     match value {
-        Value::Uri(_) | Value::UriReference(_) => losses.push(type_lost(name)),
-        Value::Timestamp(time) if to_micros(time).is_none() => losses.push(type_lost(name)),
-        Value::Timestamp(time) => tell_time_losses(name.as_str(), time, losses),
+        Value::Uri(_) | Value::UriReference(_) => losses.push(type_lost(name.as_str())),
+        Value::Timestamp(time) if to_micros(time).is_none() => losses.push(type_lost(name.as_str())),
+        Value::Timestamp(time) => timestamp_losses(name.as_str(), time, 6, losses),
         _ => {}
-    }
-}
-
-/// Reports what a timestamp loses as a number of microseconds.
-#[inline]
-pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Losses) {
-    let instant = time.instant();
-    if time.offset_minutes() != 0 {
-        losses.push(Loss::new(name, "timestamp-offset", "the offset from UTC is not carried"));
-    }
-    if instant.is_finer_than(6) {
-        losses.push(Loss::new(name, "timestamp-digits", "digits beyond microseconds are not carried"));
-    }
-    if instant.leap_second {
-        losses.push(Loss::new(
-            name,
-            "leap-second",
-            "a leap second becomes the first second of the next minute",
-        ));
     }
 }
 
@@ -134,6 +115,7 @@ pub(crate) fn tell_time_losses(name: &str, time: Timestamp<'_>, losses: &mut Los
 #[cold]
 pub(crate) fn time_lost() -> Loss {
     Loss::new(
+        LossClass::Meaning,
         "time",
         "timestamp-out-of-range",
         "in UTC the time is outside of the years 0000 to 9999; it is left out",

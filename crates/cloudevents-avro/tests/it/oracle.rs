@@ -65,7 +65,7 @@ fn branch(index: u32, value: Avro) -> Avro {
 fn datum(event: &Event, carrier: Carrier) -> Avro {
     let form = carrier_form(event, carrier);
     let string = |text: &str| Avro::String(text.to_owned());
-    let bytes = event.data_bytes().map(|bytes| bytes.to_vec());
+    let bytes = form.data_bytes().map(|bytes| bytes.to_vec());
     match carrier {
         Carrier::Avro => {
             let mut map: HashMap<String, Avro> = form

@@ -95,14 +95,14 @@ fn kinds_of_losses() {
     assert_eq!(told(Some("application/vnd.a+CBOR"), Payload::text("a")), ["text-as-cbor"]);
     assert_eq!(told(cbor, Payload::xml("<a/>")), ["text-as-cbor"]);
     assert_eq!(told(cbor, Payload::json("1").unwrap()), ["text-as-cbor"]);
-    assert_eq!(told(None, Payload::proto("/x.Y", &b""[..])), ["type-url"]);
+    assert_eq!(told(None, Payload::proto("/x.Y", &b""[..])), ["type-url", "content-type-stated"]);
     assert_eq!(told(None, item(b"\x41\x01")), ["byte-string"]);
     assert_eq!(told(cbor, item(b"\x5f\x41\x01\xff")), ["byte-string"]);
+    assert_eq!(told(None, Payload::json("1").unwrap()), ["content-type-stated"]);
+    assert_eq!(told(None, Payload::xml("<a/>")), ["xml-as-text", "content-type-stated"]);
     // What no reader accepts is no payload either.
     assert!(Payload::cbor(&b"\x61\xff"[..]).is_err());
     for (content_type, payload) in [
-        (None, Payload::json("1").unwrap()),
-        (None, Payload::xml("<a/>")),
         (None, Payload::binary(&b""[..])),
         (None, item(b"\xf6")),
         (cbor, item(b"\xd8\x18\x41\x05")),

@@ -103,13 +103,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     Mutant::of_answer("json-spliced", &["http", "json"], Base, |request, answer| {
         // What is not JSON under a JSON content type is written into the document as it stands.
-        if answer["result"]["losses"].as_array().is_some_and(|losses| !losses.is_empty())
-            && let Some(message) =
-                written(answer).filter(|message| is_json_document(writes_via(request), message))
+        if let Some(message) =
+            written(answer).filter(|message| is_json_document(writes_via(request), message))
         {
             change_body(message, |text| {
                 let document: Value = serde_json::from_str(text).ok()?;
                 let base64 = document["data_base64"].as_str()?;
+                document["datacontenttype"].as_str().filter(|content_type| content_type.ends_with("json"))?;
                 let spliced = String::from_utf8(decode(base64)?).ok()?;
                 Some(text.replace(&format!("\"data_base64\":\"{base64}\""), &format!("\"data\":{spliced}")))
             });

@@ -11,7 +11,7 @@ use crate::{
     codec::{Piece, TextBuffer},
     event::Body,
     name::is_name,
-    parts::{Parts, is_plain_core, missing, side_span, text_span},
+    parts::{Parts, is_plain_core, missing, side_span, text_span, wanted_type},
     side::{NearSide, Side},
     timestamp::UtcText,
     v03,
@@ -278,6 +278,11 @@ impl<'d> Assembler<'d> {
             self.insert(name.piece, ExtensionKind::Unset, Span::default())?;
         }
         let required = matches!(core, Some(Core::Id | Core::Source | Core::Type)) || text == "specversion";
+        // None of them is a number: its range is not what is wrong.
+        let error = match CoreName::of(text.as_bytes()) {
+            Some(core) if error.kind() == ErrorKind::InvalidInteger => not_a_number(core, &error),
+            _ => error,
+        };
         self.drop_or_refuse(&text, required, at(error, name))
     }
 
@@ -394,5 +399,19 @@ impl<'d> Assembler<'d> {
         }
         self.parts.side.truncate(piece.span().range().start);
         Err(Error::new(ErrorKind::InvalidUtf8))
+    }
+}
+
+#[cold]
+fn not_a_number(core: CoreName, number: &Error) -> Error {
+    let wanted = core.core().map_or("String", wanted_type);
+    let error = Error::new(ErrorKind::InvalidType)
+        .with_attribute(core.as_str())
+        .with_detail(alloc::format!("{wanted} is expected, and this is a number"))
+        .with_help("write the value as text")
+        .with_clause("CE-Type-System-m");
+    match number.offset().and_then(|offset| usize::try_from(offset).ok()) {
+        Some(offset) => error.with_offset(offset),
+        None => error,
     }
 }

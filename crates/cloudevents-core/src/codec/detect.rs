@@ -27,7 +27,7 @@ pub enum Detected {
 
 /// Detects the content mode of a message by its content type (clause HTTP-3-c, and the same clause of other bindings).
 ///
-/// Case and parameters do not matter. A `charset` other than UTF-8 is an error of kind [`Unsupported`](ErrorKind::Unsupported).
+/// Case and parameters do not matter; a parameter may be empty (RFC 9110, section 5.6.6). A `charset` other than UTF-8 is an error of kind [`Unsupported`](ErrorKind::Unsupported).
 ///
 /// ```
 /// use cloudevents_core::{FormatId, codec::{Detected, detect}};
@@ -84,9 +84,14 @@ fn taken_for_a_document() -> Error {
 fn detect_document(text: &str) -> Result<Detected, Error> {
     // A header may have tabs between its parameters (RFC 9110, section 5.6.6); a media type as such has none.
     let spaced = text.replace('\t', " ");
+    let without_empty;
     let media_type = match MediaType::parse(&spaced) {
         Ok(media_type) => media_type,
-        Err(_) => return Err(crate::format::unknown(text)),
+        Err(_) => {
+            without_empty = MediaType::without_empty_parameters(&spaced);
+            let known = without_empty.as_deref().and_then(|text| MediaType::parse(text).ok());
+            known.ok_or_else(|| crate::format::unknown(text))?
+        }
     };
     if let Some(charset) = media_type.parameter("charset")
         && !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
@@ -117,6 +122,8 @@ mod tests {
         for (text, expected) in [
             ("application/cloudevents+json ; charset=UTF-8", structured("json")),
             ("application/cloudevents+json;\tcharset=utf-8\t; a=b", structured("json")),
+            ("application/cloudevents+json;", structured("json")),
+            ("application/cloudevents+json; ;charset=utf-8\t; ", structured("json")),
             ("application/cloudevents+jsonfoo", structured("jsonfoo")),
             ("application/cloudeventstrailing", structured("application/cloudeventstrailing")),
             ("application/cloudevents", structured("application/cloudevents")),
@@ -128,7 +135,7 @@ mod tests {
         }
         assert_eq!(detect(None).unwrap(), Detected::NotADocument);
         assert_eq!(
-            detect(Some("application/cloudevents+json; charset=latin1")).unwrap_err().kind(),
+            detect(Some("application/cloudevents+json;; charset=latin1")).unwrap_err().kind(),
             ErrorKind::Unsupported
         );
         assert_eq!(detect(Some("application/cloudevents+")).unwrap(), structured("application/cloudevents+"));

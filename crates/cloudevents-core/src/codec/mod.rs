@@ -15,17 +15,19 @@
 //! | share a document's buffer | [`TextBuffer`], [`cut`] |
 //! | write a document of known length | [`Room`], [`Extent`], [`append_payload`] |
 //! | check a batch | [`check_count`], [`mixed_specversions`] |
-//! | report what binary mode loses | [`binary_mode_losses`] |
+//! | write the body of binary mode, and report what is lost | [`binary_mode_body`], [`binary_mode_losses`], [`BinaryMode`] |
 //! | read and check CBOR items | [`cbor`], [`is_cbor_item`] |
 //! | read the canonical strings of attribute values | [`parse_integer`], [`decode_base64`] |
 
 mod assemble;
 pub mod cbor;
+mod charset;
 mod detect;
 mod document;
 mod extent;
 pub mod header;
 mod header_names;
+mod losses;
 mod picker;
 mod piece;
 mod room;
@@ -33,7 +35,6 @@ pub mod scan;
 mod text_buffer;
 
 pub use crate::batch::{check_count, mixed_specversions};
-pub use crate::losses::binary_mode_losses;
 pub use crate::value::{decode_base64, parse_integer};
 pub use assemble::{Assembler, AttributeName, Completed, CoreName, Given, TextWriter};
 pub use cbor::is_cbor_item;
@@ -41,6 +42,11 @@ pub use detect::{Detected, check_binary_mode, detect};
 pub use document::{append_payload, cut, scan_json};
 pub use extent::Extent;
 pub use header_names::extension_headers;
+pub use losses::{
+    BinaryMode, binary_mode_body, binary_mode_losses, binary_mode_meaning_losses, charset_lost,
+    content_type_stated, form_lost, is_utc_form, other_charset, timestamp_losses, timestamp_respelled,
+    type_lost, type_url_lost,
+};
 pub use picker::Picker;
 pub use piece::Piece;
 pub use room::Room;

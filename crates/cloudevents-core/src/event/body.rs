@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicU8, Ordering};
 /// A payload and what is known about its kind.
 #[derive(Debug)]
 pub(crate) struct Body {
-    pub(super) content: Content,
-    pub(super) kind: Kind,
+    pub(crate) content: Content,
+    pub(crate) kind: Kind,
     /// The result of scanning a [`Kind::Body`] or [`Kind::Characters`]. Equality ignores it.
     read: AtomicU8,
 }

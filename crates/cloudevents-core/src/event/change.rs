@@ -131,6 +131,7 @@ impl Event {
     /// Removes the payload. `datacontenttype` stays.
     pub fn clear_payload(&mut self) {
         self.body = None;
+        self.type_url = Span::default();
     }
 
     /// Copies what the event needs out of the buffer it shares, so that the buffer can be freed.

@@ -1,7 +1,7 @@
 //! Events: setters, equality, sharing, payloads under content types, the upgrade from 0.3 to 1.0.
 
 use bytes::Bytes;
-use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, Payload, SpecVersion, Value};
+use cloudevents_core::{Data, ErrorKind, Event, EventBuilder, Payload, SpecVersion, Value, codec};
 use cloudevents_testkit::any;
 use proptest::prelude::*;
 
@@ -329,4 +329,16 @@ proptest! {
         prop_assert_eq!(event.attributes().len(), event.attributes().count());
         prop_assert_eq!(event.extensions().len(), event.extensions().count());
     }
+}
+
+/// The type URL outlived the payload that it named.
+#[test]
+fn a_cleared_payload_has_no_type_url() {
+    let any = Payload::proto("type.googleapis.com/example.Order", vec![8, 1]);
+    let mut event = Event::builder().id("1").source("/s").ty("t").payload_only(any).build().unwrap();
+    event.clear_payload();
+    assert!(codec::binary_mode_losses(&event, codec::BinaryMode::TEXT).is_empty());
+    // Characters that a decoder found take no type URL from before.
+    let event = event.into_builder().payload_only(Payload::proto("", vec![8])).build().unwrap();
+    assert_eq!(event.data(), Some(Data::Proto { type_url: "", value: &[8] }));
 }

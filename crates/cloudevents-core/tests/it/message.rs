@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cloudevents_core::{
-    Document, Event, FormatId, Loss, Losses, Message,
+    Document, Event, FormatId, Loss, LossClass, Losses, Message,
     codec::{Detected, detect},
 };
 
@@ -43,7 +43,10 @@ fn the_length_of_attributes() {
 
 #[test]
 fn losses_of_several_steps() {
-    let (time, data) = (Loss::new("time", "offset", "no offset"), Loss::new("data", "bytes", "no bytes"));
+    let (time, data) = (
+        Loss::new(LossClass::Meaning, "time", "offset", "no offset"),
+        Loss::of_data(LossClass::Meaning, "bytes", "no bytes"),
+    );
     let mut losses = Losses::none();
     losses.push(time.clone());
     let mut more = Losses::none();

@@ -28,7 +28,11 @@ fn failed(error: Error) -> Response {
 }
 
 fn binary(event: &Event) -> Response {
-    respond(|headers| encode(event, Mode::Binary, headers).map(|(body, _)| body))
+    respond(|headers| {
+        let (body, losses) = encode(event, Mode::Binary, headers)?;
+        let _ = losses.keep_meaning()?;
+        Ok(body)
+    })
 }
 
 impl IntoResponse for CloudEvent {

@@ -1,7 +1,7 @@
 //! Events to requests.
 
 use crate::{encode::kept, encode_message};
-use cloudevents_core::{Error, Event, Format, Message};
+use cloudevents_core::{Error, Event, Format, Message, Mode};
 use http::HeaderMap;
 use reqwest::RequestBuilder;
 use serde::{Serialize, Serializer, ser::Error as _};
@@ -28,10 +28,8 @@ pub trait RequestBuilderExt: Sized {
     /// Adds this message: sets its headers and keeps the others, and replaces the body.
     fn message(self, message: &Message) -> Self;
 
-    /// Adds this event in binary mode.
-    fn event(self, event: &Event) -> Self {
-        self.message(&Message::Binary(event.clone()))
-    }
+    /// Adds this event in binary mode. Losses as with [`structured_event`](Self::structured_event).
+    fn event(self, event: &Event) -> Self;
 
     /// Adds this event in structured mode. A value that the format cannot hold is a mistake, as with
     /// [`BuilderExt::structured_event`](crate::BuilderExt::structured_event).
@@ -47,6 +45,13 @@ impl RequestBuilderExt for RequestBuilder {
         let mut headers = HeaderMap::new();
         match encode_message(message, &mut headers) {
             Ok(body) => self.headers(headers).body(body),
+            Err(error) => mistaken(self, &error),
+        }
+    }
+
+    fn event(self, event: &Event) -> Self {
+        match Mode::Binary.message(event).and_then(kept) {
+            Ok(message) => self.message(&message),
             Err(error) => mistaken(self, &error),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::tools::{GOOD, PATIENCE, Wire, post, serve, soon};
 use axum::{Router, routing};
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{Data, DecodeOptions, ErrorKind, RepairKind};
 use cloudevents_http::{
     HttpReceiver, HttpReceiverOptions,
     axum08::{CloudEvent, CloudEventMessage, CloudEvents, DecodingLayer},
@@ -330,4 +330,22 @@ async fn headers_that_never_end() {
         assert!(wire.answer().await.is_none_or(|answer| answer.status.is_client_error()));
     }
     served(address).await;
+}
+
+/// RFC 9110, section 5.6.6: a parameter may be empty. Documents were refused, and lenient decoding took JSON for bytes.
+#[test]
+fn empty_parameters_of_a_content_type() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    for content_type in ["application/cloudevents+json;", "application/cloudevents+json ; ; charset=utf-8;"] {
+        let headers = [("content-type", content_type)];
+        let event = cloudevents_http::decode(headers, document.into(), &DecodeOptions::strict()).unwrap();
+        assert_eq!(event.value.id(), "1");
+    }
+    let head = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t")];
+    let headers = || head.into_iter().chain([("content-type", "application/json; ;a=b;")]);
+    assert!(cloudevents_http::decode(headers(), "{}".into(), &DecodeOptions::strict()).is_err());
+    let lenient = cloudevents_http::decode(headers(), "{}".into(), &DecodeOptions::lenient()).unwrap();
+    assert_eq!(lenient.value.datacontenttype().unwrap().as_str(), "application/json;a=b");
+    assert!(matches!(lenient.value.data(), Some(Data::Json(_))));
+    assert_eq!(lenient.repairs()[0].kind(), RepairKind::EmptyParameter);
 }

@@ -33,7 +33,7 @@
 mod write;
 
 use cloudevents_core::{
-    Data, DecodeOptions, Error, ErrorKind, Event, Payload, SpecVersion, Value,
+    Data, DecodeOptions, Error, ErrorKind, Event, Limits, Payload, SpecVersion, Value,
     codec::{Assembler, CoreName, Given, decode_base64},
 };
 use serde::{
@@ -63,7 +63,8 @@ pub fn append_json(event: &Event, out: &mut Vec<u8>) {
     write::event(&stored(event), event, out);
 }
 
-/// Deserialises an event. It is checked like a received event: strictly, within the default limits.
+/// Deserialises an event. It is checked like a received event: strictly. There are no limits besides those of the deserialiser, so that
+/// every event that was stored is read again.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
     Stored::deserialize(deserializer)?.into_event().map_err(de::Error::custom)
 }
@@ -165,7 +166,7 @@ fn stored_data<'a>(data: Data<'a>, event: &Event) -> StoredData<'a> {
 
 impl Stored<'_> {
     fn into_event(self) -> Result<Event, Error> {
-        let decoding = DecodeOptions::strict();
+        let decoding = DecodeOptions::strict().with_limits(Limits::unlimited());
         let mut assembler = Assembler::new(&decoding);
         let specversion = SpecVersion::parse(&self.specversion)?;
         let core = [

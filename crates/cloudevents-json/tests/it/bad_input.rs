@@ -173,3 +173,23 @@ fn a_payload_that_is_not_what_it_should_be_is_told_when_asked_for() {
     let event = decode(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#).unwrap();
     assert_eq!(event.data_as_json::<()>().unwrap_err().kind(), ErrorKind::InvalidData);
 }
+
+/// A number that is no Integer was reported as such where text is needed.
+#[test]
+fn a_number_in_the_place_of_text() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"x"}"#;
+    for (from, to, name) in [
+        (r#""id":"1""#, r#""id":12345678901"#, "id"),
+        (r#""id":"1""#, r#""id":1"#, "id"),
+        (r#""1.0""#, "1.0", "specversion"),
+        (r#""1.0""#, "1", "specversion"),
+        (r#""x""#, "1e3", "subject"),
+    ] {
+        let error = cloudevents_json::decode(document.replacen(from, to, 1)).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidType, Some(name)), "{to}");
+        assert!(error.to_string().contains("String is expected"), "{error}");
+        assert!(error.offset().is_some(), "{to}");
+    }
+    let extension = document.replacen("subject", "n", 1).replacen(r#""x""#, "12345678901", 1);
+    assert_eq!(cloudevents_json::decode(extension).unwrap_err().kind(), ErrorKind::InvalidInteger);
+}

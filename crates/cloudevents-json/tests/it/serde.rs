@@ -104,6 +104,15 @@ proptest! {
         prop_assert_eq!(typed.0, event);
     }
 
+    // What was stored beyond the limits of decoding, or after a repair, was unreadable.
+    #[test]
+    fn whatever_is_stored_is_read(event in prop_oneof![any::large_event().boxed(), any::repaired_event().boxed()]) {
+        let came: AsTyped = serde_json::from_str(&serde_json::to_string(&AsTyped(event.clone()))?)?;
+        prop_assert_eq!(&came.0, &event);
+        let came: AsJson = serde_json::from_str(&serde_json::to_string(&AsJson(event.clone()))?)?;
+        prop_assert_eq!(came.0, carrier_form(&event, Carrier::Json));
+    }
+
     #[test]
     fn typed_events_can_be_flattened(event in any::event()) {
         let flat = Flat { number: 7, event: AsTyped(event) };

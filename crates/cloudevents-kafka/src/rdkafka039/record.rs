@@ -8,7 +8,8 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, Event, Message as CloudMessage, codec::append_payload,
+    DecodeOptions, Decoded, Error, Event, Message as CloudMessage,
+    codec::{append_payload, binary_mode_body},
 };
 use cloudevents_transport::{Partition, Received};
 use rdkafka::{
@@ -63,6 +64,9 @@ pub fn record(message: &impl ClientMessage) -> Record {
 pub trait ProducerRecordExt<'a>: Sized {
     /// Writes the event in binary mode: appends headers to those already present, and replaces the payload.
     /// Key, partition and timestamp do not change.
+    ///
+    /// Losses are not reported, and text is written as UTF-8 whatever charset its content type states; [`encode`](crate::encode()) reports
+    /// them and writes the charset.
     ///
     /// ```
     /// use cloudevents_core::Event;
@@ -177,7 +181,7 @@ impl Prepared {
     pub(super) fn of_event(event: &Event, key: Option<Bytes>, more: usize) -> Self {
         let capacity = event.attributes().len().saturating_add(2).saturating_add(more);
         let (headers, size) = headers_of(event, OwnedHeaders::new_with_capacity(capacity));
-        Self::new(key, event.data_bytes().cloned(), Some(headers), size)
+        Self::new(key, binary_mode_body(event), Some(headers), size)
     }
 
     /// Adds a header.

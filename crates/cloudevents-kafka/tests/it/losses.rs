@@ -9,5 +9,5 @@ fn a_lost_type_url_is_reported() {
     let event = Event::builder().id("1").source("/s").ty("t").payload_only(payload).build().unwrap();
     let (_, losses) = cloudevents_kafka::encode(&event, Mode::Binary).unwrap();
     let found: Vec<_> = losses.iter().map(|loss| (loss.at(), loss.kind())).collect();
-    assert_eq!(found, [("data", "type-url")]);
+    assert_eq!(found, [("datacontenttype", "content-type-stated"), ("data", "type-url")]);
 }

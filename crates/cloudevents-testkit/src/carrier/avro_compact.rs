@@ -1,7 +1,7 @@
 //! The Avro compact format.
 
-use super::Became;
-use cloudevents_core::{Data, Payload, Timestamp, Value};
+use super::{Became, http::body};
+use cloudevents_core::{Data, Event, Payload, Timestamp, Value};
 
 pub(super) fn extension(value: Value<'_>) -> Became {
     let as_string = || Became::String(value.to_canonical().into_owned());
@@ -18,6 +18,6 @@ pub(super) fn timestamp(time: Timestamp<'_>) -> Option<String> {
     Timestamp::format_utc(instant.seconds, instant.nanosecond() / 1000 * 1000)
 }
 
-pub(super) fn payload(data: Data<'_>) -> Payload {
-    Payload::body(data.as_bytes().to_vec())
+pub(super) fn payload(event: &Event, data: Data<'_>) -> Payload {
+    Payload::body(body(event, data))
 }

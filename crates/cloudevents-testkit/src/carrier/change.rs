@@ -1,68 +1,71 @@
 //! The differences between two events, and the losses reported for them.
 
-use super::xml::undeclared;
-use cloudevents_core::{Data, Event, Losses, Timestamp, Value};
-use std::collections::BTreeSet;
+use super::{http::in_charset, xml::undeclared};
+use cloudevents_core::{Data, Event, LossClass, Losses, Timestamp, Value};
+use std::collections::BTreeMap;
 
-/// Returns the names of the attributes that changed, and `data` if the payload changed.
+/// Returns the names of the attributes that changed, and `data` if the payload changed, each with the class of the loss.
 ///
-/// These differences do not count:
-///
-/// - Timestamps are the same with the same instant, offset, and leap second: `17:31:00.10+00:00` is `17:31:00.1Z`.
-/// - A content type that the payload implied may be stated.
-/// - XML and CBOR of a carrier that has no such kind are text or bytes, with their content type.
-/// - An XML element may have taken on the namespace declarations of the document it was in.
+/// - [`Spelling`](LossClass::Spelling): a timestamp with the same instant, offset, and leap second; a content type that the payload
+///   implied and that is stated; an XML element with the namespace declarations of the document that it was in, or without white space
+///   around it; JSON with other white space.
+/// - [`Type`](LossClass::Type): a value of the same canonical string.
+/// - [`PayloadForm`](LossClass::PayloadForm): a payload of the same bytes, or of the same text in the charset of the content type; no
+///   payload instead of one without bytes.
+/// - [`Meaning`](LossClass::Meaning): all else.
 ///
 /// ```
-/// use cloudevents_core::{Event, Timestamp};
+/// use cloudevents_core::{Event, LossClass};
 /// use cloudevents_testkit::carrier::changes;
 ///
 /// let event = |time: &str| Event::builder().id("1").source("/s").ty("t").time(time).build();
 /// let before = event("2018-04-05T19:31:00+02:00")?;
-/// assert!(changes(&before, &event("2018-04-05T19:31:00.000+02:00")?).is_empty());
-/// assert!(changes(&before, &event("2018-04-05T17:31:00Z")?).contains("time"));
+/// assert!(changes(&before, &before).is_empty());
+/// assert_eq!(changes(&before, &event("2018-04-05T19:31:00.000+02:00")?)["time"], LossClass::Spelling);
+/// assert_eq!(changes(&before, &event("2018-04-05T17:31:00Z")?)["time"], LossClass::Meaning);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn changes(before: &Event, after: &Event) -> BTreeSet<String> {
-    let mut changed = BTreeSet::new();
-    let names = before.attributes().chain(after.attributes()).map(|(name, _)| name.as_str().to_owned());
-    for name in names.filter(|name| name != "datacontenttype") {
-        if !is_same(before.attribute(&name), after.attribute(&name)) {
-            changed.insert(name);
-        }
+pub fn changes(before: &Event, after: &Event) -> BTreeMap<String, LossClass> {
+    let mut changed = BTreeMap::new();
+    for (name, _) in before.attributes().chain(after.attributes()) {
+        let name = name.as_str();
+        let class = match (before.attribute(name), after.attribute(name)) {
+            (before, after) if before == after => continue,
+            (None, Some(_)) if name == "datacontenttype" && is_implied(before, after) => LossClass::Spelling,
+            (Some(before), Some(after)) => attribute_class(before, after),
+            _ => LossClass::Meaning,
+        };
+        changed.insert(name.to_owned(), class);
     }
-    if !is_same_data(before.data(), after.data()) {
-        changed.insert("data".to_owned());
-    }
-    let stated = |event: &Event| event.datacontenttype().map(|content_type| content_type.as_str().to_owned());
-    let is_same_type = match (stated(before), stated(after)) {
-        (None, Some(after)) => {
-            // What a payload is now, its content type may say.
-            changed.contains("data") || before.content_type().is_some_and(|before| before.as_str() == after)
-        }
-        (before, after) => before == after,
-    };
-    if !is_same_type {
-        changed.insert("datacontenttype".to_owned());
+    if before.data() != after.data() {
+        changed.insert("data".to_owned(), payload_class(before, after));
     }
     changed
 }
 
-/// Returns the names in a report of losses: those of attributes, and `data`.
-///
-/// A report that a payload does not match its content type (such as `payload-not-json`) does not imply a change.
-pub fn told(losses: &Losses) -> BTreeSet<String> {
-    losses
-        .iter()
-        .filter(|loss| !loss.kind().starts_with("payload-not-"))
-        .map(|loss| loss.at().to_owned())
-        .collect()
+/// Returns the names in a report of losses: those of attributes, and `data`, each with the weightiest class.
+pub fn told(losses: &Losses) -> BTreeMap<String, LossClass> {
+    let mut named = BTreeMap::new();
+    for loss in losses {
+        let class = named.entry(loss.at().to_owned()).or_insert(loss.class());
+        *class = loss.class().max(*class);
+    }
+    named
 }
 
-fn is_same(before: Option<Value<'_>>, after: Option<Value<'_>>) -> bool {
+/// Whether the content type that is stated now is the one that the payload implied.
+fn is_implied(before: &Event, after: &Event) -> bool {
+    let text = |event: &Event| event.content_type().map(|content_type| content_type.as_str().to_owned());
+    text(before) == text(after)
+}
+
+fn attribute_class(before: Value<'_>, after: Value<'_>) -> LossClass {
     match (before, after) {
-        (Some(Value::Timestamp(before)), Some(Value::Timestamp(after))) => is_same_time(before, after),
-        (before, after) => before == after,
+        (Value::Timestamp(before), Value::Timestamp(after)) if is_same_time(before, after) => {
+            LossClass::Spelling
+        }
+        (before, after) if before.to_canonical() == after.to_canonical() => LossClass::Type,
+        _ => LossClass::Meaning,
     }
 }
 
@@ -70,15 +73,28 @@ fn is_same_time(before: Timestamp<'_>, after: Timestamp<'_>) -> bool {
     (before.instant(), before.offset_minutes()) == (after.instant(), after.offset_minutes())
 }
 
-fn is_same_data(before: Option<Data<'_>>, after: Option<Data<'_>>) -> bool {
-    match (before, after) {
-        (Some(Data::Xml(before)), Some(Data::Xml(after) | Data::Text(after))) => {
-            undeclared(before) == undeclared(after)
+fn payload_class(before: &Event, after: &Event) -> LossClass {
+    match (before.data(), after.data()) {
+        (Some(Data::Proto { type_url, .. }), _) if !type_url.is_empty() => LossClass::Meaning,
+        (Some(Data::Xml(before)), Some(Data::Xml(after)))
+            if undeclared(before.trim()) == undeclared(after.trim()) =>
+        {
+            LossClass::Spelling
         }
-        (Some(Data::Xml(before)), Some(Data::Binary(after))) => {
-            std::str::from_utf8(after).is_ok_and(|after| undeclared(before) == undeclared(after))
+        (Some(Data::Json(before)), Some(Data::Json(after)))
+            if before.as_str().replace(['\r', '\n'], " ") == after.as_str() =>
+        {
+            LossClass::Spelling
         }
-        (Some(Data::Cbor(before)), Some(Data::Binary(after))) => before == after,
-        (before, after) => before == after,
+        (Some(was), Some(Data::Text(_) | Data::Xml(_) | Data::Json(_) | Data::Cbor(_)))
+            if after.data_bytes().is_some_and(|now| now == was.as_bytes()) =>
+        {
+            LossClass::PayloadForm
+        }
+        (Some(was), None) if was.as_bytes().is_empty() => LossClass::PayloadForm,
+        (Some(was), Some(now)) if in_charset(before, was).is_some_and(|bytes| bytes == now.as_bytes()) => {
+            LossClass::PayloadForm
+        }
+        _ => LossClass::Meaning,
     }
 }

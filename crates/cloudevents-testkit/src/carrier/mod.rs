@@ -71,7 +71,8 @@ impl Carrier {
 /// "Else" is outside of the years that the native type has: 0001 to 9999 for Protobuf, 0000 to 9999 for Avro compact. A leap second
 /// is there the first second of the next minute.
 ///
-/// Payloads; "read" means JSON or CBOR where the content type names it and the bytes are valid, else bytes:
+/// Payloads; "read" means JSON or CBOR where the content type names it and the bytes are valid, else bytes. Text that is read is in the
+/// charset of its content type where that has its characters, else in UTF-8:
 ///
 /// | | JSON | Protobuf | Avro | Avro compact | XML | CBOR | HTTP, binary mode |
 /// |---|---|---|---|---|---|---|---|
@@ -180,10 +181,10 @@ impl Carrier {
             Self::Json => json::payload(event, data),
             Self::Protobuf => protobuf::payload(data),
             Self::Avro => avro::payload(event, data),
-            Self::AvroCompact => Ok(avro_compact::payload(data)),
+            Self::AvroCompact => Ok(avro_compact::payload(event, data)),
             Self::Xml => xml::payload(data),
             Self::Cbor => cbor::payload(event, data),
-            Self::HttpBinary => return http::payload(data).map(Ok),
+            Self::HttpBinary => return http::payload(event, data).map(Ok),
         })
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn transcode(request: &Json) -> Result<Answer, Error> {
     Ok(match write(&to, &came.events.value)? {
         Ok((message, losses)) => {
             if request.get("exact").and_then(Json::as_bool) == Some(true) {
-                losses.clone().exact()?;
+                let _ = losses.clone().keep_meaning()?;
             }
             Answer::Result(with_losses(message, &losses))
         }
@@ -49,7 +49,10 @@ pub(crate) fn transcode(request: &Json) -> Result<Answer, Error> {
 }
 
 fn with_losses(message: Json, losses: &Losses) -> Json {
-    let losses: Vec<Json> = losses.iter().map(|loss| json!({"at": loss.at(), "kind": loss.kind()})).collect();
+    let losses: Vec<Json> = losses
+        .iter()
+        .map(|loss| json!({"at": loss.at(), "kind": loss.kind(), "class": loss.class().as_str()}))
+        .collect();
     json!({"message": message, "losses": losses})
 }
 

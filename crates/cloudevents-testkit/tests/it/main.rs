@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod chain;
+mod contract;
 mod guarantees;
 mod lookup;
 mod losses;

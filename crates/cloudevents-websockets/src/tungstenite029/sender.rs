@@ -250,26 +250,9 @@ impl Outbox {
             }
             batch => return to_message(encode_message(batch, subprotocol)?),
         };
-        let (frame, mut losses) = encode(event, subprotocol, &self.decoding)?;
-        losses.retain(|loss| !loss.is_type_only());
-        if !losses.is_empty() {
-            self.lose(losses)?;
-        }
+        let (frame, losses) = encode(event, subprotocol, &self.decoding)?;
+        let _ = self.losses.check(losses)?;
         to_message(frame)
-    }
-
-    #[cold]
-    fn lose(&self, losses: Losses) -> Result<(), Error> {
-        match self.losses {
-            LossPolicy::Allow => {}
-            LossPolicy::Log => {
-                for loss in &losses {
-                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
-                }
-            }
-            _ => return losses.exact(),
-        }
-        Ok(())
     }
 
     /// Hands a message over if there is room.

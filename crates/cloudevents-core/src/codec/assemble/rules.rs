@@ -5,7 +5,7 @@ use super::{
     given::{Completed, CoreName, Given, NO_NAME},
 };
 use crate::{
-    Error, ErrorKind, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
+    Error, ErrorKind, MediaType, Name, Repair, RepairKind, SpecVersion, Timestamp, Uri, UriReference, Value,
     attributes::{Core, ExtensionKind, Span},
     codec::Piece,
     name::is_name,
@@ -62,6 +62,7 @@ impl Assembler<'_> {
                 self.parts.set_core(core, piece.span());
                 Ok(())
             }
+            Err(error) if core == Core::DataContentType => self.odd_content_type(piece, at(error, piece)),
             Err(error) => {
                 let required = matches!(core, Core::Id | Core::Source | Core::Type);
                 self.drop_or_refuse(core.name(), required, at(error, piece))
@@ -231,14 +232,33 @@ impl Assembler<'_> {
         let piece = Piece::new(self.parts.core(Core::DataSchema), false);
         let text = self.parts.str(piece.span());
         let Err(error) = Uri::parse(text) else { return Ok(()) };
-        if let Ok((_, true)) = Uri::parse_with_fragment(text)
+        if let Some(length) = Uri::length_without_fragment(text)
             && self.decoding.leniency.allows(RepairKind::UriFragment)
         {
-            self.repairs.push(Repair::new(RepairKind::UriFragment).with_attribute("dataschema"));
+            // It is shorter than what was there.
+            self.parts.set_core(Core::DataSchema, Span::new(piece.span().offset(), length as u32));
+            let repair = Repair::new(RepairKind::UriFragment).with_attribute("dataschema");
+            self.repairs.push(repair.with_cause(at(error, piece)));
             return Ok(());
         }
         self.parts.set_core(Core::DataSchema, Span::default());
         self.drop_or_refuse("dataschema", false, at(error, piece))
+    }
+
+    /// A media type that is not valid: an error, unless that is because of empty parameters, which may be left out.
+    #[cold]
+    fn odd_content_type(&mut self, piece: Piece, error: Error) -> Result<(), Error> {
+        let repaired = MediaType::without_empty_parameters(self.parts.str(piece.span()));
+        match repaired {
+            Some(text) if self.decoding.leniency.allows(RepairKind::EmptyParameter) => {
+                let span = self.parts.push(&text)?;
+                self.parts.set_core(Core::DataContentType, span);
+                let repair = Repair::new(RepairKind::EmptyParameter).with_attribute("datacontenttype");
+                self.repairs.push(repair.with_cause(error));
+                Ok(())
+            }
+            _ => self.drop_or_refuse("datacontenttype", false, error),
+        }
     }
 
     /// A `dataschema` that is not text, or is empty: an error in 1.0, and an extension in 0.3. The version may not be known yet.
