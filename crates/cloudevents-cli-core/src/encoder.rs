@@ -7,7 +7,9 @@ use crate::{
 };
 use ::http::HeaderMap;
 use bytes::Bytes;
-use cloudevents_kit::{Error, Event, Format, Formats, Losses, Mode, http, model::codec::scan::needs_escape};
+use cloudevents_kit::{
+    Error, Event, Format, Formats, LossClass, Losses, Mode, http, model::codec::scan::needs_escape,
+};
 use cloudevents_testkit::tagged;
 use serde_json::{Map, Value};
 use std::{fmt, sync::LazyLock};
@@ -107,7 +109,9 @@ impl Encoder {
         line.extend_from_slice(b"},\"via\":");
         put_text(&self.via, line);
         line.extend_from_slice(b"}\n");
-        Ok((line, losses.iter().map(Report::loss).collect()))
+        // That headers are text, and a body bytes, is the nature of a message.
+        let of_meaning = losses.iter().filter(|loss| loss.class() == LossClass::Meaning);
+        Ok((line, of_meaning.map(Report::loss).collect()))
     }
 
     /// Writes headers and body; `None` if the testee does it.
@@ -131,7 +135,9 @@ impl Encoder {
         request.extend(self.mode.as_deref().map(|mode| ("mode".into(), mode.into())));
         request.extend(self.format.as_deref().map(|format| ("format".into(), format.into())));
         let mut result = wire::run("encode", request)?;
-        let losses = result.get("losses").and_then(Value::as_array).into_iter().flatten().map(|loss| {
+        let losses = result.get("losses").and_then(Value::as_array).into_iter().flatten();
+        let of_meaning = losses.filter(|loss| loss.get("class").is_some_and(|class| class == "meaning"));
+        let losses = of_meaning.map(|loss| {
             let text = |name: &str| loss.get(name).and_then(Value::as_str).unwrap_or_default();
             Report::warning(format!("not carried exactly: {}", text("at"))).kind(text("kind"))
         });

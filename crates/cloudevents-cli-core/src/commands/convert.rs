@@ -10,7 +10,7 @@ use crate::{
     yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, json, model::Batch};
+use cloudevents_kit::{Error, ErrorKind, Event, Format, FormatId, Formats, LossClass, json, model::Batch};
 use std::{io::Write, path::PathBuf};
 
 /// Convert events between formats.
@@ -94,7 +94,9 @@ fn line(located: &Located, upgrade: bool, out: &mut Vec<u8>) -> bool {
     let Ok(decoded) = &located.event else { return false };
     let Ok(event) = event(located, upgrade) else { return false };
     decoded.repairs.is_empty()
-        && json::LineWriter::new(out).write(&event).is_ok_and(|losses| losses.is_empty())
+        && json::LineWriter::new(out)
+            .write(&event)
+            .is_ok_and(|losses| losses.iter().all(|loss| loss.class() == LossClass::Spelling))
 }
 
 /// Returns the event, upgraded to specversion 1.0 if `--upgrade` is given.
@@ -241,14 +243,14 @@ fn mixed(error: &Error) -> Failure {
     Failure::Told(Status::No, Box::new(report))
 }
 
-/// Reports losses; with `--exact`, returns the first as a failure.
+/// Reports losses other than those of spelling; with `--exact`, returns the first as a failure.
 fn tell(
     losses: &cloudevents_kit::Losses,
     located: Option<&Located>,
     command: &Convert,
     console: &Console,
 ) -> Result<(), Failure> {
-    for loss in losses {
+    for loss in losses.iter().filter(|loss| loss.class() != LossClass::Spelling) {
         let report = Report::loss(loss);
         let report = match located {
             Some(located) => report.at(&located.place),

@@ -78,12 +78,19 @@ fn repaired(event: &Event, mistakes: Vec<(String, String)>) -> Result<Event, Err
         }
     }
     assembler.complete()?;
+    let content_type = assembler.content_type();
     let payload = match event.data() {
         None => None,
+        // As decoders do: native payloads agree with the content type.
+        Some(Data::Json(json)) if content_type.is_some_and(|content_type| !content_type.is_json()) => {
+            Some(Payload::text(json.as_str()))
+        }
         Some(Data::Json(json)) => Some(Payload::json(json.as_str().to_owned())?),
-        Some(Data::Text(text)) => Some(Payload::characters(text, assembler.content_type())),
+        Some(Data::Text(text)) => Some(Payload::characters(text, content_type)),
         Some(Data::Xml(text)) => Some(Payload::xml(text)),
-        Some(Data::Cbor(item)) => Some(Payload::cbor(item.to_vec())?),
+        Some(Data::Cbor(item)) if content_type.is_none_or(|content_type| content_type.is_cbor()) => {
+            Some(Payload::cbor(item.to_vec())?)
+        }
         Some(Data::Proto { type_url, value }) => Some(Payload::proto(type_url, value.to_vec())),
         Some(data) => Some(Payload::body(data.as_bytes().to_vec())),
     };
