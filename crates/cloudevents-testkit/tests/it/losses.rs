@@ -260,8 +260,8 @@ const HEAD: &str = "\
 # What formats hold
 
 Every event is written to every format. What a format cannot hold exactly is reported: `Format::encode` returns the losses,
-`ce convert` prints them, and `ce convert --exact` refuses to go on. No losses means that what is decoded equals the event. Each loss
-has a class (`LossClass`); senders refuse a loss of meaning unless their `LossPolicy` allows it, and carry the others. This page is
+`ce convert` prints those that are more than spelling, and `ce convert --exact` refuses to go on. No losses means that what is decoded
+equals the event. Each loss has a class (`LossClass`); senders refuse a loss of meaning unless their `LossPolicy` allows it, and carry the others. This page is
 written by a test (`crates/cloudevents-testkit/tests/it/losses.rs`), which runs one event for each kind of content through the codecs.
 It fails when the page is not right any more.
 

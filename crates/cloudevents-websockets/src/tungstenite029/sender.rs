@@ -7,7 +7,7 @@ use super::{
     options::{Target, WsConnection},
 };
 use crate::{Subprotocol, encode, encode_message};
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Losses, Message};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
     Sender, SenderCapabilities, SenderOptions, Transmit, Tried,
