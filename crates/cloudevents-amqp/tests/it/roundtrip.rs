@@ -1,7 +1,7 @@
 //! Decoding returns what was encoded, except for what the binding's type mapping does not keep.
 
 use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, Separator};
-use cloudevents_core::{Data, DecodeOptions, Event, Formats, Message, Mode, Timestamp, Value};
+use cloudevents_core::{DecodeOptions, Event, Formats, Message, Mode, Timestamp, Value};
 use cloudevents_json::Json;
 use cloudevents_testkit::{
     any,
