@@ -24,3 +24,6 @@ pub use outcome::{Expected, ExpectedError, Outcome};
 pub use requirement::{Requirement, Role, Testable, load_requirements};
 pub use revision::Revision;
 pub use validity::{Flag, Validity};
+
+/// The version of these vectors, which results name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

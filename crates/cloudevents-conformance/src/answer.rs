@@ -7,8 +7,16 @@ use crate::tree::json::{self, Json};
 pub(crate) enum Answer {
     /// It did something.
     Reply(Reply),
-    /// It has no such thing, and says what.
-    Unsupported(String),
+    /// It has no such thing, for this reason.
+    Unsupported(Unsupported),
+}
+
+/// Why a testee did nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unsupported {
+    pub(crate) reason: String,
+    /// What of the input its API cannot be given: `data`, `events`, `message`, or the name of an attribute.
+    pub(crate) input: Option<String>,
 }
 
 /// What a testee did.
@@ -48,9 +56,13 @@ impl Answer {
                 Ok(Answer::Reply(Reply::Result(result.clone())))
             }
             (None, Some(error), None) if error.is_object() => Ok(Answer::Reply(Reply::Error(error.clone()))),
-            (None, None, Some(reason)) => match reason.as_str() {
-                Some(reason) => Ok(Answer::Unsupported(reason.to_owned())),
-                None => Err("`unsupported` is not the text of a reason".to_owned()),
+            (None, None, Some(reason)) => match (reason.as_str(), answer.get("input").map(Json::as_str)) {
+                (None, _) => Err("`unsupported` is not the text of a reason".to_owned()),
+                (_, Some(None)) => Err("`input` is not the text of a name".to_owned()),
+                (Some(reason), input) => Ok(Answer::Unsupported(Unsupported {
+                    reason: reason.to_owned(),
+                    input: input.flatten().map(str::to_owned),
+                })),
             },
             (Some(_), None, None) => Err("`result` is not an object".to_owned()),
             (None, Some(_), None) => Err("`error` is not an object".to_owned()),
@@ -68,13 +80,13 @@ mod tests {
         for (line, wanted) in [
             (r#"{"seq":7,"result":{"match":true},"extra":1}"#, "result"),
             (r#"{"error":{"kind":"k"},"seq":7}"#, "error"),
-            (r#" {"seq":7,"unsupported":"no avro"} "#, "unsupported"),
+            (r#" {"seq":7,"unsupported":"no avro","input":"data"} "#, "unsupported"),
         ] {
             let got = match Answer::read(line, 7).unwrap() {
                 Answer::Reply(Reply::Result(_)) => "result",
                 Answer::Reply(Reply::Error(_)) => "error",
-                Answer::Unsupported(reason) => {
-                    assert_eq!(reason, "no avro");
+                Answer::Unsupported(Unsupported { reason, input }) => {
+                    assert_eq!((reason.as_str(), input.as_deref()), ("no avro", Some("data")));
                     "unsupported"
                 }
             };
@@ -98,6 +110,7 @@ mod tests {
             (r#"{"seq":7,"result":1}"#, "`result` is not an object"),
             (r#"{"seq":7,"error":"x"}"#, "`error` is not an object"),
             (r#"{"seq":7,"unsupported":true}"#, "`unsupported` is not"),
+            (r#"{"seq":7,"unsupported":"no","input":1}"#, "`input` is not"),
         ] {
             let told = Answer::read(line, 7).unwrap_err();
             assert!(told.contains(reason), "{line}: {told}");

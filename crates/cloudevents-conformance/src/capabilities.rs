@@ -15,10 +15,12 @@ pub struct Implementation {
     pub version: String,
     /// The programming language it is written in.
     pub language: String,
+    /// The version of the adapter, if the testee states one.
+    pub adapter: Option<String>,
 }
 
-/// What the testee claims to support. If it omits the list of versions, formats, bindings or operations, the harness sends it every
-/// such case, and the testee may answer `unsupported`.
+/// What the testee claims to support. Where it omits the list of formats, bindings or operations, the harness sends every such case, and the
+/// testee may answer `unsupported`; but such a run is no success, because it does not show what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -40,16 +42,47 @@ pub struct Capabilities {
     pub payloads: Vec<String>,
     /// Encoding options, such as `key`. Default: none.
     pub options: Vec<String>,
+    /// Formats, bindings and operations that the implementation has and the adapter does not cover. Default: none.
+    pub uncovered: Vec<String>,
+}
+
+/// Why a testee is not asked about a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lack {
+    pub(crate) reason: String,
+    /// The implementation has what the case needs, and the adapter does not cover it.
+    pub(crate) uncovered: bool,
 }
 
 impl Capabilities {
-    /// Whether the testee lists what it supports, so that declining a listed item is a failure.
-    pub(crate) fn states_all(&self) -> bool {
-        self.ops.is_some() && self.formats.is_some() && self.bindings.is_some()
+    /// The lists that the testee omits, without which its result is no success.
+    pub(crate) fn omitted(&self) -> Vec<&'static str> {
+        let lists = [("ops", &self.ops), ("formats", &self.formats), ("bindings", &self.bindings)];
+        lists.into_iter().filter(|(_, list)| list.is_none()).map(|(name, _)| name).collect()
     }
 
     /// Why the testee is not asked about a case: it does not claim what the case needs.
-    pub(crate) fn lack(&self, case: &Case) -> Option<String> {
+    pub(crate) fn lack(&self, case: &Case) -> Option<Lack> {
+        let reason = self.lacking(case)?;
+        if self.uncovered.is_empty() {
+            return Some(Lack { reason, uncovered: false });
+        }
+        Some(match self.with_uncovered().lacking(case) {
+            None => Lack { reason: format!("{reason}, and the adapter does not cover it"), uncovered: true },
+            Some(reason) => Lack { reason, uncovered: false },
+        })
+    }
+
+    /// What the implementation has, whether the adapter covers it or not.
+    fn with_uncovered(&self) -> Self {
+        let mut all = self.clone();
+        for list in [&mut all.ops, &mut all.formats, &mut all.bindings].into_iter().flatten() {
+            list.extend(self.uncovered.iter().cloned());
+        }
+        all
+    }
+
+    fn lacking(&self, case: &Case) -> Option<String> {
         let request = &case.request;
         let sides = || [Some(request), object(request, "from"), object(request, "to")].into_iter().flatten();
         lacks("operation", self.ops.as_deref(), case.op())
@@ -147,6 +180,10 @@ impl Capabilities {
             name: stated("name")?,
             version: stated("version")?,
             language: stated("language")?,
+            adapter: match implementation.get("adapter") {
+                None => None,
+                Some(_) => Some(stated("adapter")?),
+            },
         };
         let capabilities = answer.get("capabilities").filter(|value| value.is_object());
         let capabilities = capabilities.ok_or("no object `capabilities`")?;
@@ -165,6 +202,7 @@ impl Capabilities {
             reports: or(list("reports")?, &[]),
             payloads: or(list("payloads")?, &["json", "text", "binary"]),
             options: or(list("options")?, &[]),
+            uncovered: or(list("uncovered")?, &[]),
         };
         Ok((implementation, capabilities))
     }
@@ -254,7 +292,9 @@ mod tests {
             "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
             "request": request, "expect": [outcome]}]});
         let case = Document::parse(&document.to_string()).unwrap().cases.remove(0);
-        Capabilities::read(&Json::from(&start())).unwrap().1.lack(&case)
+        let lack = Capabilities::read(&Json::from(&start())).unwrap().1.lack(&case)?;
+        assert!(!lack.uncovered);
+        Some(lack.reason)
     }
 
     #[test]
@@ -288,6 +328,25 @@ mod tests {
             let error = Capabilities::read(&Json::from(&answer)).unwrap_err();
             assert!(error.contains(told), "{pointer}: {error}");
         }
+    }
+
+    #[test]
+    fn what_the_adapter_does_not_cover_is_told_from_what_the_implementation_does_not_have() {
+        let mut answer = start();
+        answer["capabilities"]["uncovered"] = json!(["kafka", "sql"]);
+        let (_, capabilities) = Capabilities::read(&Json::from(&answer)).unwrap();
+        let uncovered = |request: Value| {
+            let document = json!({"area": "a", "topic": "t", "title": "t", "cases": [{
+                "id": "a/t/x", "title": "t", "clauses": ["A-1-a"], "level": "MUST", "revisions": ["main"],
+                "request": request, "expect": [{"error": {}}]}]});
+            let case = Document::parse(&document.to_string()).unwrap().cases.remove(0);
+            capabilities.lack(&case).map(|lack| lack.uncovered)
+        };
+        assert_eq!(uncovered(json!({"op": "sql"})), Some(true));
+        assert_eq!(uncovered(json!({"op": "decode", "via": "kafka"})), Some(true));
+        assert_eq!(uncovered(json!({"op": "decode", "via": "nats"})), Some(false));
+        assert_eq!(uncovered(json!({"op": "filter", "via": "kafka"})), Some(false));
+        assert_eq!(uncovered(json!({"op": "decode", "via": "http"})), None);
     }
 
     #[test]

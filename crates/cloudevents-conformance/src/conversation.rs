@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
 use crate::capabilities::{Capabilities, Implementation};
-use crate::testee::{Breakdown, Testee};
+use crate::testee::{Breakdown, BreakdownKind, Testee};
 use crate::tree::json::Json;
 
 /// A conversation with a testee. After a breakdown the testee is restarted before the next request.
@@ -20,7 +20,15 @@ pub(crate) struct Conversation<'t> {
     broken: bool,
     /// Why the testee could not be restarted. It is not restarted again.
     lost: Option<Breakdown>,
+    /// How many requests got no answer in time.
+    hung: usize,
+    /// How many requests were not sent because too many before had no answer in time.
+    unasked: usize,
 }
+
+/// After so many requests without an answer in time, no more are sent: with the time limit of ten seconds, that takes five minutes, and a
+/// suite of thousands of cases would take hours.
+const HUNG: usize = 30;
 
 /// A request and its answer.
 #[derive(Debug)]
@@ -35,7 +43,7 @@ pub(crate) struct Exchange {
 
 impl<'t> Conversation<'t> {
     pub(crate) fn new(testee: &'t mut dyn Testee) -> Self {
-        Conversation { testee, seq: 0, spec: None, broken: false, lost: None }
+        Conversation { testee, seq: 0, spec: None, broken: false, lost: None, hung: 0, unasked: 0 }
     }
 
     /// Names the revisions in every request, if some were named.
@@ -61,6 +69,15 @@ impl<'t> Conversation<'t> {
     /// Sends a request with a number of choice.
     pub(crate) fn run_as(&mut self, seq: u64, members: &Map<String, Value>) -> Exchange {
         let sent = line(seq, self.spec.as_ref(), members);
+        if self.hung >= HUNG {
+            self.unasked = self.unasked.saturating_add(1);
+            let detail = format!("not asked, because {HUNG} requests before got no answer in time");
+            return Exchange {
+                sent,
+                received: None,
+                answer: Err(Breakdown::new(BreakdownKind::Hung, detail)),
+            };
+        }
         if let Err(breakdown) = self.mend() {
             return Exchange { sent, received: None, answer: Err(breakdown) };
         }
@@ -68,6 +85,9 @@ impl<'t> Conversation<'t> {
             Ok(received) => received,
             Err(breakdown) => {
                 self.broken = true;
+                if breakdown.kind == BreakdownKind::Hung {
+                    self.hung = self.hung.saturating_add(1);
+                }
                 return Exchange { sent, received: None, answer: Err(breakdown) };
             }
         };
@@ -76,6 +96,11 @@ impl<'t> Conversation<'t> {
             Breakdown::garbage(reason)
         });
         Exchange { sent, received: Some(received), answer }
+    }
+
+    /// How many requests were not sent, if the harness gave up.
+    pub(crate) fn unasked(&self) -> Option<usize> {
+        (self.unasked > 0).then_some(self.unasked)
     }
 
     /// Ends the conversation.

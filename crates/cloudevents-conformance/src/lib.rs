@@ -11,6 +11,7 @@ pub mod infoset;
 mod known_failing;
 mod mutants;
 mod pattern;
+mod provenance;
 mod report;
 mod run;
 mod selection;
@@ -29,9 +30,10 @@ pub use echo::{Arrived, Channel, ChannelError, ConsumerTestee, ProducerTestee};
 pub use known_failing::{InvalidKnownFailing, KnownFailing, Updated};
 pub use mutants::{Caught, Mutant, MutantProfile, SelfTest, self_test};
 pub use pattern::{InvalidPattern, Pattern};
+pub use provenance::Provenance;
 pub use report::{
-    AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Summary,
-    Tally, TerminalReport, badge, html, markdown,
+    AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Score,
+    Summary, Tally, TerminalReport, badge, html, markdown,
 };
 pub use run::{CaseReport, RunError, Start, run};
 pub use selection::Selection;

@@ -5,12 +5,14 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Requirement, Revision};
+use cloudevents_vectors::{Case, Expected, Requirement, Revision};
+use serde_json::{Map, Value};
 
-use crate::answer::Answer;
-use crate::capabilities::{Capabilities, Implementation};
+use crate::answer::{Answer, Unsupported};
+use crate::capabilities::{Capabilities, Implementation, Lack};
 use crate::compare::{How, differences, same_sort};
 use crate::conversation::{Conversation, Exchange};
+use crate::provenance::{Provenance, now};
 use crate::report::{Problem, Reporter, Summary};
 use crate::selection::allows;
 use crate::testee::{Breakdown, Testee};
@@ -29,6 +31,8 @@ pub struct Start<'a> {
     pub revisions: &'a [Revision],
     /// The number of selected cases.
     pub cases: usize,
+    /// What the result depends on.
+    pub provenance: &'a Provenance,
 }
 
 /// The result of one case.
@@ -45,6 +49,8 @@ pub struct CaseReport<'a> {
     pub verdict: Verdict,
     /// Whether the profile of the run judges the case.
     pub judged: bool,
+    /// Whether a refusal is an allowed outcome.
+    pub may_be_refused: bool,
     /// Why the case is known to fail, if it is listed.
     pub known_failing: Option<&'a str>,
     /// The request as it was sent; `None` if none was.
@@ -73,11 +79,31 @@ pub fn run(
         .map_err(|breakdown| RunError::NotStarted { breakdown, diagnostics: conversation.diagnostics() })?;
     let revisions = selection.judged_by(&capabilities.revisions);
     let cases = selection.cases(suite, &capabilities.revisions);
-    let start =
-        Start { implementation: &implementation, capabilities: &capabilities, revisions, cases: cases.len() };
+    let provenance = Provenance {
+        implementation,
+        suite: env!("CARGO_PKG_VERSION").to_owned(),
+        vectors: cloudevents_vectors::VERSION.to_owned(),
+        date: now(),
+        revisions: revisions.iter().map(ToString::to_string).collect(),
+        profile: selection.profile_name(),
+        drafts: selection.has_drafts(),
+        seed: suite.seed(),
+    };
+    let start = Start {
+        implementation: &provenance.implementation,
+        capabilities: &capabilities,
+        revisions,
+        cases: cases.len(),
+        provenance: &provenance,
+    };
     reporter.started(&start).map_err(RunError::Report)?;
 
     let mut summary = Summary::new(problems(suite, selection, known_failing, cases.len()));
+    let omitted = capabilities.omitted();
+    if !omitted.is_empty() {
+        summary.problems.push(Problem::NotStated { omitted });
+    }
+    summary.score.all = selection.all_judged(suite, revisions);
     for case in cases {
         let report = Judge { suite, selection, known_failing, capabilities: &capabilities, revisions }
             .judge(&mut conversation, case);
@@ -87,9 +113,13 @@ pub fn run(
     if let Err(breakdown) = conversation.stop() {
         summary.problems.push(Problem::NotStopped(breakdown));
     }
-    if start.cases > 0 && summary.judged() == 0 {
+    if start.cases > 0 && summary.answered() == 0 {
         summary.problems.push(Problem::NothingJudged);
     }
+    if let Some(unasked) = conversation.unasked() {
+        summary.problems.push(Problem::GaveUp { unasked });
+    }
+    summary.provenance = provenance.clone();
     reporter.finished(&summary).map_err(RunError::Report)?;
     Ok(summary)
 }
@@ -161,21 +191,27 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     fn judge(&self, conversation: &mut Conversation<'_>, case: &'a Case) -> CaseReport<'a> {
         let begin = Instant::now();
-        let exchange = match self.capabilities.lack(case) {
-            Some(reason) => Err(reason),
-            None => Ok(conversation.run(&case.request)),
+        let (finding, sent, received) = match self.capabilities.lack(case) {
+            Some(Lack { reason, uncovered: false }) => (Finding::Unsupported(reason), None, None),
+            Some(Lack { reason, uncovered: true }) => (Finding::Uncovered(reason), None, None),
+            None => {
+                let Exchange { sent, received, answer } = conversation.run(&case.request);
+                (self.finding(case, answer), Some(sent), received)
+            }
         };
         let elapsed = begin.elapsed();
-        let (finding, sent, received) = match exchange {
-            Err(reason) => (Finding::Unsupported(reason), None, None),
-            Ok(Exchange { sent, received, answer }) => (self.finding(case, answer), Some(sent), received),
-        };
         let known_failing = self.known_failing.reason(&case.id);
         CaseReport {
             case,
             clauses: case.clauses.iter().filter_map(|id| self.suite.requirement(id)).collect(),
-            verdict: Verdict::of(&finding, self.selection.judges(case), known_failing.is_some()),
+            verdict: Verdict::of(
+                &finding,
+                self.selection.judges(case),
+                self.may_be_refused(case),
+                known_failing.is_some(),
+            ),
             judged: self.selection.judges(case),
+            may_be_refused: self.may_be_refused(case),
             finding,
             known_failing,
             sent,
@@ -188,10 +224,15 @@ impl<'a> Judge<'a> {
     fn finding(&self, case: &Case, answer: Result<Answer, Breakdown>) -> Finding {
         let reply = match answer {
             Err(breakdown) => return Finding::Crashed(breakdown),
-            Ok(Answer::Unsupported(reason)) if self.capabilities.states_all() => {
-                return Finding::Declined(reason);
+            Ok(Answer::Unsupported(Unsupported { reason, .. }))
+                if !self.capabilities.omitted().is_empty() =>
+            {
+                return Finding::Unsupported(reason);
             }
-            Ok(Answer::Unsupported(reason)) => return Finding::Unsupported(reason),
+            Ok(Answer::Unsupported(Unsupported { reason, input })) => {
+                let is_there = input.is_some_and(|name| has_input(&case.request, &name));
+                return if is_there { Finding::Inexpressible(reason) } else { Finding::Declined(reason) };
+            }
             Ok(Answer::Reply(reply)) => reply,
         };
         let allowed = case.expect.iter().enumerate();
@@ -209,5 +250,24 @@ impl<'a> Judge<'a> {
             attempts.push(Attempt { outcome: index, same_sort: same_sort(outcome, &reply), differences });
         }
         Finding::Failed(Failure { attempts })
+    }
+
+    /// Whether a refusal is an allowed outcome.
+    fn may_be_refused(&self, case: &Case) -> bool {
+        let mut allowed = case.expect.iter().filter(|outcome| allows(case, outcome, self.revisions));
+        allowed.any(|outcome| matches!(outcome.expected, Expected::Error(_)))
+    }
+}
+
+/// Whether a request has what a testee says that its API cannot be given: a message, events, a payload, or the attribute of this name.
+fn has_input(request: &Map<String, Value>, name: &str) -> bool {
+    let message = || request.get("message").or_else(|| request.get("from")?.get("message"));
+    let list = request.get("events").and_then(Value::as_array).into_iter().flatten();
+    let mut events = list.chain(request.get("event"));
+    match name {
+        "message" => message().is_some(),
+        "events" => request.contains_key("events"),
+        "data" => events.any(|event| event.get("data").is_some()),
+        name => events.any(|event| event.get("attributes").is_some_and(|all| all.get(name).is_some())),
     }
 }

@@ -161,13 +161,38 @@ impl Selection {
         patterns.map(ToString::to_string).chain(areas.cloned()).chain(clauses.cloned()).collect()
     }
 
+    /// The number of cases that the profile judges in a run of the whole suite, whatever part of it is selected.
+    pub(crate) fn all_judged(&self, suite: &Suite, revisions: &[Revision]) -> usize {
+        suite.cases().iter().filter(|case| self.holds(case, revisions) && self.judges(case)).count()
+    }
+
+    /// The names of the profile, joined by `+`.
+    pub(crate) fn profile_name(&self) -> String {
+        let level = match self.profile {
+            Level::May => Some("may"),
+            Level::Should => Some("should"),
+            _ => None,
+        };
+        let names = [level, self.strict.then_some("strict"), self.verbatim.then_some("verbatim")];
+        let names: Vec<_> = names.into_iter().flatten().collect();
+        if names.is_empty() { "base".to_owned() } else { names.join("+") }
+    }
+
+    /// Whether cases of drafts are selected.
+    pub(crate) fn has_drafts(&self) -> bool {
+        self.drafts
+    }
+
     fn has(&self, case: &Case, revisions: &[Revision]) -> bool {
         (self.run.is_empty() || self.run.iter().any(|pattern| pattern.matches(&case.id)))
             && !self.skip.iter().any(|pattern| pattern.matches(&case.id))
             && (self.areas.is_empty() || self.areas.iter().any(|area| area == area_of(case)))
             && (self.clauses.is_empty() || self.clauses.iter().any(|id| case.clauses.contains(id)))
-            && (self.drafts || !case.draft)
-            && case.revisions.iter().any(|revision| revisions.contains(revision))
+            && self.holds(case, revisions)
+    }
+
+    fn holds(&self, case: &Case, revisions: &[Revision]) -> bool {
+        (self.drafts || !case.draft) && case.revisions.iter().any(|revision| revisions.contains(revision))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer, Reply};
+use crate::answer::{self, Answer, Reply, Unsupported};
 use crate::capabilities::Capabilities;
 use crate::conversation::Conversation;
 use crate::testee::Testee;
@@ -53,6 +53,13 @@ pub fn smoke(testee: &mut dyn Testee) -> Vec<SmokeCheck> {
         fault,
     }];
     if let Ok((_, capabilities)) = &started {
+        let omitted = capabilities.omitted();
+        checks.push(SmokeCheck {
+            name: "capabilities",
+            rule: "`capabilities` state all of `ops`, `formats` and `bindings`, if need be as empty lists",
+            fault: (!omitted.is_empty())
+                .then(|| format!("it omits {}: no run of it passes", omitted.join(", "))),
+        });
         checks.extend(RULES.iter().filter(|rule| (rule.applies)(capabilities)).map(|rule| SmokeCheck {
             name: rule.name,
             rule: rule.rule,
@@ -188,7 +195,7 @@ fn unsupported(conversation: &mut Conversation<'_>, request: Value) -> Result<()
 
 fn shown(answer: Result<Answer, crate::Breakdown>) -> Result<String, String> {
     match answer {
-        Ok(Answer::Unsupported(reason)) => Ok(format!("unsupported: {reason}")),
+        Ok(Answer::Unsupported(Unsupported { reason, .. })) => Ok(format!("unsupported: {reason}")),
         Ok(Answer::Reply(Reply::Result(result))) => Ok(format!("the result {result}")),
         Ok(Answer::Reply(Reply::Error(error))) => Ok(format!("the error {error}")),
         Err(breakdown) => Err(breakdown.to_string()),
@@ -269,7 +276,14 @@ mod tests {
     #[test]
     fn a_testee_that_speaks_the_protocol() {
         assert_eq!(broken(|_, answer| answer), [""; 0]);
-        assert_eq!(smoke(&mut InProcess::new(testee(|_, answer| answer))).len(), RULES.len() + 3);
+        let omitting = broken(|request, mut answer| {
+            if request["cmd"] == "start" {
+                answer["capabilities"].as_object_mut().unwrap().remove("bindings");
+            }
+            answer
+        });
+        assert_eq!(omitting, ["capabilities"]);
+        assert_eq!(smoke(&mut InProcess::new(testee(|_, answer| answer))).len(), RULES.len() + 4);
     }
 
     #[test]
@@ -373,11 +387,13 @@ mod tests {
     fn what_is_not_claimed_is_not_asked() {
         let checks = smoke(&mut InProcess::new(testee(|request, mut answer| {
             if request["cmd"] == "start" {
-                answer["capabilities"] = json!({"ops": []});
+                answer["capabilities"] = json!({"ops": [], "formats": [], "bindings": []});
             }
             answer
         })));
         let names: Vec<_> = checks.iter().map(|check| check.name).collect();
-        assert_eq!(names, ["start", "unknown-op", "seq", "unknown-member", "stop", "start-unknown-member"]);
+        let all =
+            ["start", "capabilities", "unknown-op", "seq", "unknown-member", "stop", "start-unknown-member"];
+        assert_eq!(names, all);
     }
 }

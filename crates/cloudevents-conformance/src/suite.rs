@@ -10,6 +10,7 @@ use cloudevents_vectors::{Case, Document, InvalidData, Requirement, load_documen
 pub struct Suite {
     cases: Vec<Case>,
     requirements: HashMap<String, Requirement>,
+    seed: Option<u64>,
 }
 
 impl Suite {
@@ -34,6 +35,7 @@ impl Suite {
                 .into_iter()
                 .map(|requirement| (requirement.id.clone(), requirement))
                 .collect(),
+            seed: None,
         }
     }
 
@@ -42,10 +44,16 @@ impl Suite {
         Ok(Suite::new(load_documents()?, load_requirements()?))
     }
 
-    /// Returns a copy whose events have other ids, which depend on the seed, in requests and in outcomes. A testee that looks up the
-    /// published answers fails the suite.
+    /// Returns a copy in which ids of events and other names differ, by the seed, in requests and in outcomes. A testee that looks up the
+    /// published answers fails the suite. Reports record the seed.
     pub fn varied(&self, seed: u64) -> Self {
-        Suite { cases: self.cases.iter().map(|case| varied(case, seed)).collect(), ..self.clone() }
+        let cases = self.cases.iter().map(|case| varied(case, seed)).collect();
+        Suite { cases, requirements: self.requirements.clone(), seed: Some(seed) }
+    }
+
+    /// The seed by which the cases vary.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// Adds the cases of other documents, such as those of an importer.
@@ -63,7 +71,7 @@ impl Suite {
     /// Returns a copy with the cases for which `keep` returns true.
     pub(crate) fn only(&self, keep: impl Fn(&Case) -> bool) -> Self {
         let cases = self.cases.iter().filter(|case| keep(case)).cloned().collect();
-        Suite { cases, requirements: self.requirements.clone() }
+        Suite { cases, requirements: self.requirements.clone(), seed: self.seed }
     }
 
     /// Every case, in the order of the documents.

@@ -1,27 +1,107 @@
-//! The same cases with other ids, so that no testee can answer by looking a case up.
+//! The same cases with other names, so that no testee can answer by looking a case up.
 
-use cloudevents_vectors::{Case, Expected};
+use cloudevents_vectors::{Case, Expected, Outcome};
 use serde_json::{Map, Value};
 
 use crate::compare::bytes::{decode, encode};
 
-/// A case whose events have other ids, in the request and in every outcome: in text, in bytes and in documents of any format. The
-/// new ids are as long as those of the vectors, so that lengths in documents stay right.
+/// A case that asks the same with other names, by the seed: in the request and in every outcome, in text, in bytes and in documents of any
+/// format. New names are as long as those of the vectors, so that lengths in documents stay right.
+///
+/// | requests | what changes |
+/// |---|---|
+/// | with messages or events | ids of events. Where an id is missing or wrong, names of hosts, if no outcome has them |
+/// | `sql`, `filter` | white space in front of the expression; another extension of the event |
+/// | `handshake` | names of hosts |
+/// | `name`, and `parse` of a String | lower-case letters |
+/// | `parse` of other types | nothing: no other text has the same value |
 pub(crate) fn varied(case: &Case, seed: u64) -> Case {
-    let ids = [(&b"A-1001"[..], id(seed, 6)), (&b"A-1"[..], id(seed ^ 0x5eed, 3))];
-    let mut case = case.clone();
+    let mut varied = case.clone();
+    match (case.op(), case.request.get("type").and_then(Value::as_str)) {
+        (Some("sql" | "filter"), _) => vary_expression(&mut varied, seed),
+        (Some("handshake"), _) => vary_everywhere(&mut varied, &hosts(seed)),
+        (Some("name"), _) | (Some("parse"), Some("String")) => vary_letters(&mut varied, seed),
+        _ => {
+            vary_everywhere(
+                &mut varied,
+                &[(&b"A-1001"[..], id(seed, 6)), (&b"A-1"[..], id(seed ^ 0x5eed, 3))],
+            );
+            // An id that is missing, or written in another way, such as with escapes.
+            if varied.request == case.request && !case.expect.iter().any(has_host) {
+                vary_everywhere(&mut varied, &hosts(seed));
+            }
+        }
+    }
+    varied
+}
+
+/// Changes names in a request and in its outcomes; nothing where the request does not have them.
+fn vary_everywhere(case: &mut Case, names: &Ids<'_>) {
     let request = case.request.clone();
-    change_members(&mut case.request, &ids);
+    change_members(&mut case.request, names);
     if case.request == request {
-        // The id is written in another way there, such as with escapes.
-        return case;
+        return;
     }
     for outcome in &mut case.expect {
         if let Expected::Result(result) = &mut outcome.expected {
-            change_members(result, &ids);
+            change_members(result, names);
         }
     }
-    case
+}
+
+/// The name of the hosts of the vectors, in two spellings, and another.
+fn hosts(seed: u64) -> [(&'static [u8], Vec<u8>); 2] {
+    let other = id(seed, 7);
+    [(b"example", other.clone()), (b"EXAMPLE", other.to_ascii_uppercase())]
+}
+
+fn has_host(outcome: &Outcome) -> bool {
+    match &outcome.expected {
+        Expected::Result(result) => {
+            Value::from(result.clone()).to_string().to_lowercase().contains("example")
+        }
+        Expected::Error(_) => false,
+    }
+}
+
+/// White space in front of an expression says nothing, and no expression or filter knows of the extension.
+fn vary_expression(case: &mut Case, seed: u64) {
+    let letters = String::from_utf8_lossy(&id(seed, 9)).into_owned();
+    if let Some(Value::String(expression)) = case.request.get_mut("expression") {
+        let space: String =
+            letters.bytes().map(|letter| if letter.is_multiple_of(2) { ' ' } else { '\t' }).collect();
+        *expression = space + expression;
+    }
+    let attributes = case.request.get_mut("event").and_then(|event| event.get_mut("attributes"));
+    if let Some(Value::Object(attributes)) = attributes {
+        attributes.insert(letters, serde_json::json!({"type": "String", "value": "1"}));
+    }
+}
+
+/// Moves lower-case letters along the alphabet, in the text and in what comes of it.
+fn vary_letters(case: &mut Case, seed: u64) {
+    let by = 1 + (seed % 25) as u8;
+    let moved = |text: &str| -> String {
+        let letter = |letter: char| match letter {
+            'a'..='z' => char::from(b'a' + (letter as u8 - b'a' + by) % 26),
+            other => other,
+        };
+        text.chars().map(letter).collect()
+    };
+    let Some(Value::String(text)) = case.request.get_mut("text") else { return };
+    let (old, new) = (text.clone(), moved(text));
+    // These are no names of attributes, whatever their letters.
+    let reserved = |name: &str| name.eq_ignore_ascii_case("data");
+    if reserved(&old) || reserved(&new) {
+        return;
+    }
+    *text = new.clone();
+    for outcome in &mut case.expect {
+        let Expected::Result(result) = &mut outcome.expected else { continue };
+        for value in result.values_mut().filter(|value| **value == old) {
+            *value = Value::from(new.clone());
+        }
+    }
 }
 
 type Ids<'a> = [(&'a [u8], Vec<u8>)];

@@ -17,8 +17,12 @@ pub enum Finding {
     Crashed(Breakdown),
     /// The case needs something that the testee does not claim, for this reason.
     Unsupported(String),
+    /// The case needs something that the implementation has and the adapter does not cover, as the testee says.
+    Uncovered(String),
     /// The testee claims what the case needs, but answered `unsupported`, for this reason.
     Declined(String),
+    /// As `Declined`, and the testee named what of the input its API cannot be given.
+    Inexpressible(String),
 }
 
 /// How an answer differs from each allowed outcome.
@@ -69,8 +73,11 @@ pub enum Verdict {
     Failed,
     /// No answer, at a level that fails the run.
     Crashed,
-    /// The testee claims what the case needs, and declined to answer.
+    /// The testee claims what the case needs, and declined to answer where that is a failure.
     Declined,
+    /// The testee claims what the case needs, and declined to answer where that is neither right nor wrong: the case allows a refusal, or the
+    /// profile does not judge it, or the API cannot be given the input.
+    Abstained,
     /// Not judged: the testee does not claim what the case needs.
     Skipped,
     /// Failed, in a case that the profile of the run does not judge.
@@ -82,10 +89,13 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What a finding means. `judged`: the profile of the run judges the case. `known`: the case is listed as known to fail.
-    pub(crate) fn of(finding: &Finding, judged: bool, known: bool) -> Self {
+    /// What a finding means. `judged`: the profile of the run judges the case. `refusable`: a refusal is an allowed outcome. `known`: the
+    /// case is listed as known to fail.
+    pub(crate) fn of(finding: &Finding, judged: bool, refusable: bool, known: bool) -> Self {
         match finding {
-            Finding::Unsupported(_) => Verdict::Skipped,
+            Finding::Unsupported(_) | Finding::Uncovered(_) => Verdict::Skipped,
+            Finding::Inexpressible(_) => Verdict::Abstained,
+            Finding::Declined(_) if refusable || !judged => Verdict::Abstained,
             // Another profile may compare more, and fail the case.
             Finding::Passed if known && judged => Verdict::Stale,
             Finding::Passed => Verdict::Passed,
@@ -110,6 +120,7 @@ impl Verdict {
             Verdict::Failed => "failed",
             Verdict::Crashed => "crashed",
             Verdict::Declined => "declined",
+            Verdict::Abstained => "abstained",
             Verdict::Skipped => "skipped",
             Verdict::Warning => "warning",
             Verdict::KnownFailing => "known-failing",
@@ -136,6 +147,7 @@ mod tests {
         let crashed = Finding::Crashed(Breakdown::new(BreakdownKind::Hung, ""));
         let skipped = Finding::Unsupported(String::new());
         let declined = Finding::Declined(String::new());
+        let inexpressible = Finding::Inexpressible(String::new());
         for (finding, judged, known, verdict) in [
             (&Finding::Passed, true, false, Verdict::Passed),
             (&Finding::Passed, false, false, Verdict::Passed),
@@ -149,13 +161,17 @@ mod tests {
             (&crashed, false, false, Verdict::Crashed),
             (&crashed, true, true, Verdict::KnownFailing),
             (&declined, true, false, Verdict::Declined),
-            (&declined, false, false, Verdict::Declined),
+            (&declined, false, false, Verdict::Abstained),
+            (&inexpressible, true, false, Verdict::Abstained),
+            (&inexpressible, true, true, Verdict::Abstained),
             (&declined, true, true, Verdict::KnownFailing),
             (&skipped, true, false, Verdict::Skipped),
             (&skipped, true, true, Verdict::Skipped),
         ] {
-            assert_eq!(Verdict::of(finding, judged, known), verdict, "{finding:?} {judged} {known}");
+            assert_eq!(Verdict::of(finding, judged, false, known), verdict, "{finding:?} {judged} {known}");
         }
+        assert_eq!(Verdict::of(&declined, true, true, false), Verdict::Abstained);
+        assert_eq!(Verdict::of(&failed, true, true, false), Verdict::Failed);
     }
 
     #[test]

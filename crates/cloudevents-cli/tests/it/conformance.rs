@@ -64,7 +64,8 @@ fn a_program_is_tested() {
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.starts_with("cloudevents-kit "), "{}", ran.out);
     assert!(fs::read_to_string(&junit).unwrap().starts_with("<?xml"));
-    assert!(fs::read_to_string(&badge).unwrap().contains(r#""color":"brightgreen""#));
+    let badge = fs::read_to_string(&badge).unwrap();
+    assert!(badge.contains(r#""color":"brightgreen""#) && badge.contains(" judged, of "), "{badge}");
     let ran = ce(&["conformance", "run", "--smoke", "--testee", &testee]);
     let sound = ran.lines().iter().all(|check| check["fault"].is_null());
     assert_eq!(ran.status, i32::from(!sound), "{}", ran.out);
@@ -72,6 +73,42 @@ fn a_program_is_tested() {
         (&ran.lines()[0]["name"], &ran.lines()[0]["fault"]),
         (&"start".into(), &serde_json::Value::Null)
     );
+}
+
+#[test]
+fn cases_vary_and_every_report_names_the_seed() {
+    let seen = |name: &str| file(name, "");
+    let (junit, badge, page, ndjson) =
+        (seen("varied.xml"), seen("varied.json"), seen("varied.html"), seen("varied.ndjson"));
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let ran = ce(&[
+        "conformance",
+        "run",
+        "xml/batch-decode/*",
+        "--drafts",
+        "--vary",
+        "4711",
+        "--junit",
+        &text(&junit),
+        "--badge",
+        &text(&badge),
+        "--html",
+        &text(&page),
+        "--ndjson",
+        &text(&ndjson),
+    ]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
+    assert!(read(&junit).contains(r#"<property name="seed" value="4711"/>"#));
+    assert!(
+        read(&badge).contains("with drafts") && read(&badge).contains("varied by 4711"),
+        "{}",
+        read(&badge)
+    );
+    assert!(read(&page).contains("<th scope=row>seed<td>4711"));
+    assert!(read(&ndjson).contains(r#""seed":4711"#));
+    let ran = ce(&["conformance", "run", "--vary", "often"]);
+    assert_eq!(ran.status, 2, "{}", ran.err);
 }
 
 #[test]
@@ -117,7 +154,7 @@ fn cases_are_listed_and_shown() {
 fn runs_are_compared_and_lists_brought_up_to_date() {
     let refuse = file(
         "refuse.sh",
-        "while read -r line; do case $line in *start*) echo '{\"version\":1,\"implementation\":{\"name\":\"R\",\"version\":\"1\",\"language\":\"sh\"},\"capabilities\":{}}';; *stop*) exit 0;; *) seq=${line#*\\\"seq\\\":}; echo \"{\\\"seq\\\":${seq%%,*},\\\"error\\\":{\\\"kind\\\":\\\"no\\\"}}\";; esac; done\n",
+        "while read -r line; do case $line in *start*) echo '{\"version\":1,\"implementation\":{\"name\":\"R\",\"version\":\"1\",\"language\":\"sh\"},\"capabilities\":{\"ops\":[\"decode\",\"encode\",\"transcode\"],\"formats\":[\"json\",\"json-batch\"],\"bindings\":[\"http\"]}}';; *stop*) exit 0;; *) seq=${line#*\\\"seq\\\":}; echo \"{\\\"seq\\\":${seq%%,*},\\\"error\\\":{\\\"kind\\\":\\\"no\\\"}}\";; esac; done\n",
     );
     let (before, after) = (file("before.ndjson", ""), file("after.ndjson", ""));
     let page = file("report.html", "");

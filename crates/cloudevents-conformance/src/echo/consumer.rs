@@ -97,11 +97,12 @@ impl<C: Channel> ConsumerTestee<C> {
     }
 
     fn claims(&self) -> Value {
-        // Without `bindings`, a message that the client cannot write is skipped instead of declined.
         json!({
             "version": 1,
             "implementation": {"name": self.name, "version": "", "language": ""},
-            "capabilities": {"specversions": ["1.0"], "ops": ["decode"], "formats": self.formats},
+            "capabilities": {
+                "specversions": ["1.0"], "ops": ["decode"], "formats": self.formats, "bindings": [self.binding],
+            },
         })
     }
 
@@ -109,7 +110,9 @@ impl<C: Channel> ConsumerTestee<C> {
         let seq = request.get("seq");
         match self.channel.send(request.get("message").unwrap_or(&Value::Null)) {
             Ok(()) => (),
-            Err(ChannelError::Unwritable(reason)) => return Ok(json!({"seq": seq, "unsupported": reason})),
+            Err(ChannelError::Unwritable(reason)) => {
+                return Ok(json!({"seq": seq, "unsupported": reason, "input": "message"}));
+            }
             Err(lost) => return Err(broken(&lost)),
         }
         let marker = self.send_marker()?;

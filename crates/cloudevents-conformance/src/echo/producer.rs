@@ -115,7 +115,10 @@ impl<C: Channel> ProducerTestee<C> {
         Ok(json!({
             "version": 1,
             "implementation": {"name": self.name, "version": "", "language": ""},
-            "capabilities": {"payloads": ["json", "text", "binary", "xml", "cbor", "proto"]},
+            "capabilities": {
+                "ops": ["produce"], "formats": [], "bindings": [],
+                "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
+            },
         }))
     }
 

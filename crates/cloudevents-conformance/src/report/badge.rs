@@ -2,58 +2,99 @@
 
 use serde_json::json;
 
-use super::Summary;
+use super::{Problem, Summary};
 use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// It is red for a run that fails, yellow for one that passes with known failures, and green otherwise. What the testee does not claim is not
-/// counted.
+/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score) and
+/// the [conditions](crate::Provenance::conditions). It is red for a run that fails, and for one without a result; yellow for one that passes with
+/// known failures, or with input that must be accepted and that the API cannot be given; and green otherwise.
 ///
 /// ```
-/// use cloudevents_conformance::{Summary, Verdict, badge};
+/// use cloudevents_conformance::{Summary, badge};
 ///
 /// let mut summary = Summary::default();
-/// summary.counts.insert(Verdict::Passed, 3_800);
-/// assert_eq!(badge(&summary), r#"{"color":"brightgreen","label":"CloudEvents","message":"3800 cases pass","schemaVersion":1}"#);
+/// (summary.score.passed, summary.score.judged, summary.score.all) = (1_000, 1_000, 3_800);
+/// summary.provenance.revisions.push("1.0.2".to_owned());
+/// summary.provenance.profile = "base".to_owned();
+/// summary.provenance.vectors = "0.1.0".to_owned();
+/// assert_eq!(
+///     badge(&summary),
+///     r#"{"color":"brightgreen","label":"CloudEvents","message":"1000 of 1000 judged, of 3800 (1.0.2, base, vectors 0.1.0)","schemaVersion":1}"#
+/// );
 /// ```
 pub fn badge(summary: &Summary) -> String {
-    let number = |verdict| summary.number(verdict);
-    let (passed, known) = (number(Verdict::Passed), number(Verdict::KnownFailing));
-    let failed = [Verdict::Failed, Verdict::Crashed, Verdict::Declined].map(number).iter().sum::<usize>();
-    let (message, color) = match (summary.is_success(), failed, known) {
-        (true, _, 0) => (format!("{passed} cases pass"), "brightgreen"),
-        (true, ..) => (format!("{passed} cases pass, {known} known to fail"), "yellow"),
-        // A problem of the run, or a list that is not up to date.
-        (false, 0, _) => ("the run failed".to_owned(), "red"),
-        (false, ..) => (format!("{failed} of {} cases fail", summary.judged()), "red"),
+    let result = match summary.problems.iter().find(|problem| leaves_no_result(problem)) {
+        Some(problem) => format!("no result: {problem}"),
+        None => summary.score.to_string(),
     };
+    let known = summary.number(Verdict::KnownFailing) + summary.score.inexpressible;
+    let color = match (summary.is_success(), known) {
+        (true, 0) => "brightgreen",
+        (true, _) => "yellow",
+        (false, _) => "red",
+    };
+    let message = format!("{result} ({})", summary.provenance.conditions());
     json!({"schemaVersion": 1, "label": "CloudEvents", "message": message, "color": color}).to_string()
+}
+
+fn leaves_no_result(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::NotStated { .. }
+            | Problem::NothingSelected
+            | Problem::NothingJudged
+            | Problem::GaveUp { .. }
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Problem;
+    use crate::Score;
 
-    fn message(counts: &[(Verdict, usize)], problems: Vec<Problem>) -> (String, String) {
+    fn shown(score: Score, counts: &[(Verdict, usize)], problems: Vec<Problem>) -> (String, String) {
         let mut summary = Summary::new(problems);
+        summary.score = score;
         summary.counts.extend(counts.iter().copied());
+        summary.provenance.revisions = vec!["main".to_owned()];
+        summary.provenance.profile = "base".to_owned();
+        summary.provenance.vectors = "1".to_owned();
         let badge: serde_json::Value = serde_json::from_str(&badge(&summary)).unwrap();
         (badge["message"].as_str().unwrap().to_owned(), badge["color"].as_str().unwrap().to_owned())
     }
 
     #[test]
     fn what_it_says() {
-        use Verdict::{Failed, KnownFailing, Passed, Stale, Warning};
-        let says = |counts: &[_], text: &str, color: &str| {
-            assert_eq!(message(counts, Vec::new()), (text.to_owned(), color.to_owned()));
+        use Verdict::{Abstained, Declined, Failed, KnownFailing, Passed, Stale, Warning};
+        let score = Score { passed: 7, judged: 9, inexpressible: 0, all: 20 };
+        let says = |counts: &[_], color: &str| {
+            let (message, shown) = shown(score, counts, Vec::new());
+            assert_eq!(message, "7 of 9 judged, of 20 (main, base, vectors 1)");
+            assert_eq!(shown, color, "{counts:?}");
         };
-        says(&[(Passed, 7), (Warning, 2)], "7 cases pass", "brightgreen");
-        says(&[(Passed, 7), (KnownFailing, 2)], "7 cases pass, 2 known to fail", "yellow");
-        says(&[(Passed, 7), (Failed, 2)], "2 of 9 cases fail", "red");
-        says(&[(Passed, 7), (Stale, 2)], "the run failed", "red");
-        let nothing = message(&[], vec![Problem::NothingJudged]);
-        assert_eq!(nothing, ("the run failed".to_owned(), "red".to_owned()));
+        says(&[(Passed, 7), (Warning, 2), (Abstained, 4)], "brightgreen");
+        says(&[(Passed, 7), (KnownFailing, 2)], "yellow");
+        says(&[(Passed, 7), (Failed, 2)], "red");
+        says(&[(Passed, 7), (Declined, 2)], "red");
+        says(&[(Passed, 7), (Stale, 2)], "red");
+        let inexpressible = Score { inexpressible: 1, ..score };
+        assert_eq!(shown(inexpressible, &[(Passed, 7)], Vec::new()).1, "yellow");
+    }
+
+    #[test]
+    fn a_run_without_a_result_says_so() {
+        let score = Score { passed: 1, judged: 1, inexpressible: 0, all: 20 };
+        for problem in [
+            Problem::NothingJudged,
+            Problem::NothingSelected,
+            Problem::NotStated { omitted: vec!["bindings"] },
+            Problem::GaveUp { unasked: 3 },
+        ] {
+            let (message, color) = shown(score, &[(Verdict::Passed, 1)], vec![problem]);
+            assert!(message.starts_with("no result: ") && !message.contains("1 of 1"), "{message}");
+            assert_eq!(color, "red");
+        }
     }
 }

@@ -11,8 +11,8 @@ use crate::verdict::{Failure, Finding, Verdict};
 
 /// A report in the XML format of JUnit, as the test views of CI systems read it. It is written when the run is over.
 ///
-/// A test suite is a topic, a test case is a case. Failed, declined and stale cases are failures, whose message is the first difference;
-/// crashed ones are errors; known failures, skipped cases and warnings are skipped, with their reason.
+/// A test suite is a topic, a test case is a case. The test suite `run` has properties that say what the result depends on. Failed, declined and stale cases are failures, whose message is the first difference;
+/// crashed ones are errors; known failures, skipped cases, abstentions and warnings are skipped, with their reason.
 #[derive(Debug)]
 pub struct JunitReport<W> {
     out: W,
@@ -21,6 +21,7 @@ pub struct JunitReport<W> {
 
 #[derive(Debug, Default)]
 struct TestSuite {
+    properties: String,
     cases: String,
     counts: Counts,
 }
@@ -55,7 +56,7 @@ impl<W: Write> Reporter for JunitReport<W> {
                 suite.counts.errors += 1;
                 Some("error")
             }
-            Verdict::Skipped | Verdict::KnownFailing | Verdict::Warning => {
+            Verdict::Skipped | Verdict::Abstained | Verdict::KnownFailing | Verdict::Warning => {
                 suite.counts.skipped += 1;
                 Some("skipped")
             }
@@ -77,8 +78,15 @@ impl<W: Write> Reporter for JunitReport<W> {
     }
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
-        if !summary.problems.is_empty() {
+        {
             let suite = self.suites.entry("run".to_owned()).or_default();
+            suite.properties = "    <properties>\n".to_owned();
+            let score = ("score", summary.score.to_string());
+            for (name, value) in summary.provenance.rows().into_iter().chain([score]) {
+                let value = escaped(&value);
+                suite.properties += &format!("      <property name=\"{name}\" value=\"{value}\"/>\n");
+            }
+            suite.properties += "    </properties>\n";
             for problem in &summary.problems {
                 suite.counts.tests += 1;
                 suite.counts.errors += 1;
@@ -100,7 +108,7 @@ impl<W: Write> Reporter for JunitReport<W> {
         writeln!(self.out, "<testsuites name=\"CloudEvents\"{}>", attributes(all))?;
         for (topic, suite) in &self.suites {
             writeln!(self.out, "  <testsuite name=\"{}\"{}>", escaped(topic), attributes(suite.counts))?;
-            write!(self.out, "{}", suite.cases)?;
+            write!(self.out, "{}{}", suite.properties, suite.cases)?;
             writeln!(self.out, "  </testsuite>")?;
         }
         writeln!(self.out, "</testsuites>")?;
@@ -120,6 +128,10 @@ fn message(report: &CaseReport<'_>) -> String {
         (Verdict::Stale, _) => format!("passes, but is known to fail: {known}"),
         (Verdict::KnownFailing, _) => format!("known to fail: {known}"),
         (_, Finding::Unsupported(reason)) => format!("not claimed: {reason}"),
+        (_, Finding::Uncovered(reason)) => format!("not covered: {reason}"),
+        (Verdict::Abstained, Finding::Declined(reason) | Finding::Inexpressible(reason)) => {
+            format!("abstained: {reason}")
+        }
         (_, Finding::Declined(reason)) => format!("declined, though claimed: {reason}"),
         (_, Finding::Crashed(breakdown)) => breakdown.to_string(),
         (Verdict::Warning, Finding::Failed(failure)) => {

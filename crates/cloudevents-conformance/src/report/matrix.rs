@@ -15,22 +15,39 @@ use crate::Suite;
 pub fn markdown(runs: &[RunRecord]) -> String {
     let mut text = String::new();
     let runs = sorted(runs);
-    text += "| implementation | area | valid accepted | invalid refused | either | warnings | declined | not claimed |\n";
-    text += "|---|---|---:|---:|---:|---:|---:|---:|\n";
+    text += "| implementation | area | valid accepted | invalid refused | either | warnings | declined | not claimed | not covered |\n";
+    text += "|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
     for run in &runs {
         for (area, record) in run.areas() {
             let _ = writeln!(
                 text,
-                "| {} | {area} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 run.title(),
+                marked(area, record.is_draft()),
                 share(record.accepted),
                 share(record.refused),
                 share(record.either),
                 record.warnings,
                 record.declined,
-                record.skipped
+                record.skipped,
+                record.uncovered
             );
         }
+    }
+    text +=
+        "\n| implementation | judged by | vectors | suite | adapter | date |\n|---|---|---|---|---|---|\n";
+    for run in &runs {
+        let by = &run.provenance;
+        let adapter = by.implementation.adapter.as_deref().unwrap_or("-");
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {adapter} | {} |",
+            run.title(),
+            by.conditions(),
+            by.vectors,
+            by.suite,
+            by.date
+        );
     }
     for run in &runs {
         let causes = run.causes();
@@ -53,10 +70,13 @@ pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
     let areas: BTreeSet<&str> = runs.iter().flat_map(|run| run.areas().into_keys()).collect();
     let mut text = String::from(HEAD);
     text += "<main><h1>CloudEvents conformance</h1>\n";
-    text += "<p>Each cell shows the valid inputs that were accepted and understood, and below them the invalid inputs that were refused, of those judged. \
-             Implementations are in alphabetical order. A dash: not claimed.</p>\n<div class=scroll><table class=matrix><thead><tr><th>";
+    text += "<p>Each cell shows, of the inputs that were judged, the valid ones that were accepted and understood, the invalid ones that were refused, \
+             and those that may be either. The bar is the share of all three that is right. Implementations are in alphabetical order. A dash: \
+             the implementation does not claim it. A circle: the implementation has it, and the adapter does not cover it.</p>\n\
+             <div class=scroll><table class=matrix><thead><tr><th>";
     for area in &areas {
-        let _ = write!(text, "<th scope=col>{}", escaped(area));
+        let is_draft = runs.iter().any(|run| run.areas().get(area).is_some_and(AreaRecord::is_draft));
+        let _ = write!(text, "<th scope=col>{}", escaped(&marked(area, is_draft)));
     }
     text += "</thead><tbody>\n";
     for (number, run) in runs.iter().enumerate() {
@@ -64,7 +84,7 @@ pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
             text,
             "<tr><th scope=row><a href=\"#run{number}\">{}</a><small>{}</small>",
             escaped(&run.title()),
-            escaped(&run.language)
+            escaped(&run.provenance.implementation.language)
         );
         let found = run.areas();
         for area in &areas {
@@ -81,8 +101,21 @@ pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
 
 fn sorted(runs: &[RunRecord]) -> Vec<&RunRecord> {
     let mut runs: Vec<_> = runs.iter().collect();
-    runs.sort_by_key(|run| (run.name.to_lowercase(), run.version.clone()));
+    runs.sort_by_key(|run| {
+        let who = &run.provenance.implementation;
+        (who.name.to_lowercase(), who.version.clone())
+    });
     runs
+}
+
+/// An area with what its document is, where that is no released document of CloudEvents.
+fn marked(area: &str, is_draft: bool) -> String {
+    match (area, is_draft) {
+        ("rabbitmq", true) => format!("{area} (Knative, draft)"),
+        ("rabbitmq", false) => format!("{area} (Knative)"),
+        (_, true) => format!("{area} (draft)"),
+        (_, false) => area.to_owned(),
+    }
 }
 
 fn share((right, all): (usize, usize)) -> String {
@@ -90,16 +123,27 @@ fn share((right, all): (usize, usize)) -> String {
 }
 
 fn cell(record: Option<&AreaRecord>) -> String {
-    let Some(record) = record.filter(|record| record.is_judged() || record.declined > 0) else {
-        return "<td class=none>&ndash;".to_owned();
+    let Some(record) = record else { return "<td class=none title=\"not run\">&ndash;".to_owned() };
+    if !record.is_judged() && record.declined == 0 {
+        return match record.uncovered {
+            0 => "<td class=none title=\"not claimed\">&ndash;",
+            _ => "<td class=none title=\"the adapter does not cover it\">&#9675;<small>not covered</small>",
+        }
+        .to_owned();
+    }
+    let percent = (record.right() * 100).checked_div(record.judged()).unwrap_or_default();
+    let class = match percent {
+        100 => "good",
+        90.. => "most",
+        50.. => "some",
+        _ => "few",
     };
-    let wrong = record.accepted.1 - record.accepted.0 + record.refused.1 - record.refused.0 + record.either.1
-        - record.either.0;
-    let class = match wrong {
-        0 if record.declined == 0 => "good",
-        _ => "some",
-    };
-    let mut text = format!("<td class={class}>{}<br>{}", share(record.accepted), share(record.refused));
+    let mut text = format!(
+        "<td class={class} style=\"--share:{percent}%\">{}<br>{}<br>{}<small>{percent} %</small>",
+        share(record.accepted),
+        share(record.refused),
+        share(record.either)
+    );
     if record.declined > 0 {
         let _ = write!(text, "<small>{} declined</small>", record.declined);
     }
@@ -109,23 +153,25 @@ fn cell(record: Option<&AreaRecord>) -> String {
 fn section(text: &mut String, number: usize, run: &RunRecord, suite: &Suite) {
     let _ = writeln!(
         text,
-        "<section id=run{number}><h2>{}</h2><p>{}; judged by {}</p>",
-        escaped(&run.title()),
-        escaped(&run.language),
-        escaped(&run.revisions.join(" and "))
+        "<section id=run{number}><h2>{}</h2><table class=provenance><tbody>",
+        escaped(&run.title())
     );
-    text.push_str("<div class=scroll><table><thead><tr><th>area<th>valid accepted<th>invalid refused<th>either<th>warnings<th>declined<th>not claimed</thead><tbody>");
+    for (name, value) in run.provenance.rows() {
+        let _ = writeln!(text, "<tr><th scope=row>{name}<td>{}", escaped(&value));
+    }
+    text.push_str("</tbody></table>\n<div class=scroll><table><thead><tr><th>area<th>valid accepted<th>invalid refused<th>either<th>warnings<th>declined<th>not claimed<th>not covered</thead><tbody>");
     for (area, record) in run.areas() {
         let _ = writeln!(
             text,
-            "<tr><th scope=row>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
-            escaped(area),
+            "<tr><th scope=row>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
+            escaped(&marked(area, record.is_draft())),
             share(record.accepted),
             share(record.refused),
             share(record.either),
             record.warnings,
             record.declined,
-            record.skipped
+            record.skipped,
+            record.uncovered
         );
     }
     text.push_str("</tbody></table></div>\n");
@@ -227,8 +273,8 @@ const HEAD: &str = r#"<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>CloudEvents conformance</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --good: #2a7d4f; --some: #9a6200; }
-@media (prefers-color-scheme: dark) { :root { --good: #5fc68f; --some: #e0a94a; } }
+:root { color-scheme: light dark; --line: #8884; --good: #2a7d4f; --most: #5a7300; --some: #9a6200; --few: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --good: #5fc68f; --most: #b5c94f; --some: #e0a94a; --few: #f2857b; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
 main { max-width: 72rem; margin: auto; padding: 1rem; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
@@ -240,7 +286,9 @@ thead th { white-space: normal; vertical-align: bottom; }
 .matrix th:first-child { white-space: normal; min-width: 6.5rem; max-width: 10rem; }
 @media (max-width: 40rem) { th, td { padding: .3rem .4rem; font-size: .85rem; } }
 th small, td small { display: block; font-weight: normal; opacity: .75; }
-td.good { color: var(--good); } td.some { color: var(--some); } td.none { opacity: .5; }
+td.good { color: var(--good); } td.most { color: var(--most); } td.some { color: var(--some); } td.few { color: var(--few); } td.none { opacity: .5; }
+.matrix td[style] { background: linear-gradient(90deg, currentColor var(--share), var(--line) 0) bottom / 100% 4px no-repeat; }
+.provenance td { text-align: left; }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .8rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; } summary b { display: inline-block; min-width: 3rem; }
 article { border-top: 1px solid var(--line); margin-top: .8rem; }
@@ -257,11 +305,17 @@ mod tests {
 
     fn run() -> RunRecord {
         let text = concat!(
-            r#"{"type":"start","implementation":{"name":"<N>","version":"1","language":"L"},"revisions":["1.0.2"]}"#,
+            r#"{"type":"start","implementation":{"name":"<N>","version":"1","language":"L","adapter":"3"},"revisions":["1.0.2"],"profile":"base","drafts":true,"vectors":"0.9.0","suite":"0.8.0","seed":7,"date":"2026-01-01T00:00:00Z"}"#,
             "\n",
             r#"{"type":"case","id":"http/header-values-decode/percent-escapes","verdict":"failed","validity":"valid","cause":"a|b","sent":"<s>","received":null,"differences":[{"path":"p","wanted":"w","got":"g"}]}"#,
             "\n",
             r#"{"type":"case","id":"json/x/y","verdict":"declined","validity":"valid","declined":"no <time>"}"#,
+            "\n",
+            r#"{"type":"case","id":"rabbitmq/x/y","verdict":"skipped","validity":"valid","draft":true,"uncovered":"the binding"}"#,
+            "\n",
+            r#"{"type":"case","id":"kafka/x/y","verdict":"failed","validity":"acceptable","cause":"c"}"#,
+            "\n",
+            r#"{"type":"case","id":"nats/x/y","verdict":"skipped","validity":"valid","unsupported":"the binding"}"#,
             "\n",
         );
         RunRecord::parse(text).unwrap()
@@ -270,7 +324,10 @@ mod tests {
     #[test]
     fn markdown_has_a_row_for_each_area_and_each_cause() {
         let text = markdown(&[run()]);
-        assert!(text.contains("| <N> 1 | http | 0 of 1 | - | - | 0 | 0 | 0 |"), "{text}");
+        assert!(text.contains("| <N> 1 | http | 0 of 1 | - | - | 0 | 0 | 0 | 0 |"), "{text}");
+        assert!(text.contains("| <N> 1 | rabbitmq (Knative, draft) | - | - | - | 0 | 0 | 0 | 1 |"), "{text}");
+        let by = "| <N> 1 | 1.0.2, base, with drafts, vectors 0.9.0, varied by 7 | 0.9.0 | 0.8.0 | 3 | 2026-01-01T00:00:00Z |";
+        assert!(text.contains(by), "{text}");
         assert!(text.contains("| 1 | a\\|b | `http/header-values-decode/percent-escapes` |"), "{text}");
     }
 
@@ -284,6 +341,16 @@ mod tests {
             "HTTP-3.1.3.2-f",
             "no answer",
             "p: expected w, got g",
+            "rabbitmq (Knative, draft)",
+            "<td class=none title=\"the adapter does not cover it\">",
+            "<td class=none title=\"not claimed\">",
+            // A failure where either is allowed shows, and nothing right does not look like nearly all right.
+            "<td class=few style=\"--share:0%\">-<br>-<br>0 of 1",
+            "<th scope=row>vectors<td>0.9.0",
+            "<th scope=row>suite<td>0.8.0",
+            "<th scope=row>adapter<td>3",
+            "<th scope=row>seed<td>7",
+            "<th scope=row>date<td>2026-01-01T00:00:00Z",
         ] {
             assert!(text.contains(part), "{part}");
         }

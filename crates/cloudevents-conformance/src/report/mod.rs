@@ -17,7 +17,7 @@ pub use junit::JunitReport;
 pub use matrix::{html, markdown};
 pub use ndjson::NdjsonReport;
 pub use record::{AreaRecord, CaseRecord, RunRecord};
-pub use summary::{AreaTally, Problem, Summary, Tally};
+pub use summary::{AreaTally, Problem, Score, Summary, Tally};
 pub use terminal::TerminalReport;
 
 /// Receives the results of a run while it goes on.

@@ -24,21 +24,20 @@ impl<W: Write> NdjsonReport<W> {
 
 impl<W: Write> Reporter for NdjsonReport<W> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
-        let revisions: Vec<_> = start.revisions.iter().map(|revision| revision.as_str()).collect();
-        let line = json!({
-            "type": "start",
-            "implementation": {
-                "name": start.implementation.name,
-                "version": start.implementation.version,
-                "language": start.implementation.language,
-            },
-            "revisions": revisions,
-            "claims": {
-                "formats": start.capabilities.formats, "bindings": start.capabilities.bindings,
-                "ops": start.capabilities.ops, "specversions": start.capabilities.specversions,
-            },
-            "cases": start.cases,
-        });
+        let mut line = start.provenance.members();
+        let claims = start.capabilities;
+        line.extend([
+            ("type".to_owned(), json!("start")),
+            (
+                "claims".to_owned(),
+                json!({
+                    "formats": claims.formats, "bindings": claims.bindings, "ops": claims.ops,
+                    "specversions": claims.specversions, "uncovered": claims.uncovered,
+                }),
+            ),
+            ("cases".to_owned(), json!(start.cases)),
+        ]);
+        let line = Value::Object(line);
         writeln!(self.out, "{line}")
     }
 
@@ -52,6 +51,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
             "validity": report.case.validity().as_str(),
             "flags": report.case.flags,
             "judged": report.judged,
+            "draft": report.case.draft,
             "verdict": report.verdict.as_str(),
             "millis": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         });
@@ -63,7 +63,12 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         match &report.finding {
             Finding::Passed => (),
             Finding::Unsupported(reason) => set("unsupported", json!(reason)),
+            Finding::Uncovered(reason) => set("uncovered", json!(reason)),
             Finding::Declined(reason) => set("declined", json!(reason)),
+            Finding::Inexpressible(reason) => {
+                set("declined", json!(reason));
+                set("inexpressible", json!(true));
+            }
             Finding::Crashed(breakdown) => {
                 set("breakdown", json!({"kind": breakdown.kind.as_str(), "detail": breakdown.detail}));
             }
@@ -78,7 +83,7 @@ impl<W: Write> Reporter for NdjsonReport<W> {
                 set("cause", json!(failure.cause()));
             }
         }
-        if matches!(report.finding, Finding::Failed(_) | Finding::Crashed(_) | Finding::Declined(_)) {
+        if !matches!(report.finding, Finding::Passed | Finding::Unsupported(_) | Finding::Uncovered(_)) {
             set("sent", json!(report.sent));
             set("received", json!(report.received));
             set("stderr", json!(report.diagnostics));
@@ -106,6 +111,10 @@ impl<W: Write> Reporter for NdjsonReport<W> {
         let line = json!({
             "type": "summary", "success": summary.is_success(), "counts": counts, "areas": areas,
             "total": tallies(&summary.total()), "causes": causes, "problems": problems,
+            "score": {
+                "passed": summary.score.passed, "judged": summary.score.judged,
+                "inexpressible": summary.score.inexpressible, "all": summary.score.all,
+            },
         });
         writeln!(self.out, "{line}")?;
         self.out.flush()
@@ -117,6 +126,6 @@ fn tallies(area: &AreaTally) -> Value {
         |tally: Tally| json!({"right": tally.right, "wrong": tally.wrong, "warnings": tally.warnings});
     json!({
         "valid": tally(area.valid), "invalid": tally(area.invalid), "acceptable": tally(area.acceptable),
-        "declined": area.declined, "skipped": area.skipped,
+        "declined": area.declined, "skipped": area.skipped, "uncovered": area.uncovered,
     })
 }

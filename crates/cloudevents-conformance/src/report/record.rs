@@ -7,18 +7,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::Provenance;
+
 /// A run, as [`NdjsonReport`](crate::NdjsonReport) wrote it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunRecord {
-    /// The name of the implementation.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Its language.
-    pub language: String,
-    /// The revisions of the specification that it was judged by.
-    pub revisions: Vec<String>,
+    /// What the result depends on.
+    pub provenance: Provenance,
     /// The cases, by their ids.
     pub cases: BTreeMap<String, CaseRecord>,
 }
@@ -49,14 +45,8 @@ impl RunRecord {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             match value["type"].as_str() {
                 Some("start") => {
-                    let who = &value["implementation"];
-                    record = Some(RunRecord {
-                        name: text(&who["name"]),
-                        version: text(&who["version"]),
-                        language: text(&who["language"]),
-                        revisions: value["revisions"].as_array().into_iter().flatten().map(text).collect(),
-                        cases: BTreeMap::new(),
-                    });
+                    let provenance = Provenance::of_members(&value);
+                    record = Some(RunRecord { provenance, cases: BTreeMap::new() });
                 }
                 Some("case") => {
                     let record =
@@ -82,7 +72,8 @@ impl RunRecord {
 
     /// The name and the version.
     pub fn title(&self) -> String {
-        format!("{} {}", self.name, self.version)
+        let who = &self.provenance.implementation;
+        format!("{} {}", who.name, who.version)
     }
 
     /// The areas of the cases and their tallies.
@@ -151,10 +142,18 @@ pub struct AreaRecord {
     pub declined: usize,
     /// Cases skipped because they need something that the implementation does not claim.
     pub skipped: usize,
+    /// Cases skipped because they need something that the implementation has and the adapter does not cover.
+    pub uncovered: usize,
+    /// Cases of working drafts.
+    pub drafts: usize,
+    /// All cases.
+    pub cases: usize,
 }
 
 impl AreaRecord {
     fn add(&mut self, case: &CaseRecord) {
+        self.cases += 1;
+        self.drafts += usize::from(case.members["draft"] == true);
         if case.is_declined() {
             self.declined += 1;
             return;
@@ -165,6 +164,7 @@ impl AreaRecord {
             _ => &mut self.either,
         };
         match case.verdict.as_str() {
+            "skipped" if case.members.get("uncovered").is_some() => self.uncovered += 1,
             "skipped" => self.skipped += 1,
             "warning" => self.warnings += 1,
             "passed" | "stale" => *tally = (tally.0 + 1, tally.1 + 1),
@@ -175,7 +175,22 @@ impl AreaRecord {
 
     /// Whether anything was judged.
     pub fn is_judged(&self) -> bool {
-        self.accepted.1 + self.refused.1 + self.either.1 > 0
+        self.judged() > 0
+    }
+
+    /// Correct answers.
+    pub fn right(&self) -> usize {
+        self.accepted.0 + self.refused.0 + self.either.0
+    }
+
+    /// All answers.
+    pub fn judged(&self) -> usize {
+        self.accepted.1 + self.refused.1 + self.either.1
+    }
+
+    /// Whether every case is one of a working draft.
+    pub fn is_draft(&self) -> bool {
+        self.drafts == self.cases && self.cases > 0
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use cloudevents_vectors::Validity;
 
+use crate::provenance::Provenance;
 use crate::run::CaseReport;
 use crate::testee::Breakdown;
 use crate::verdict::{Finding, Verdict};
@@ -25,6 +26,31 @@ pub struct Summary {
     pub causes: BTreeMap<String, Vec<String>>,
     /// What is wrong with the run rather than with one of its cases.
     pub problems: Vec<Problem>,
+    /// How much of the suite was judged, and how much of that passed.
+    pub score: Score,
+    /// What the result depends on.
+    pub provenance: Provenance,
+}
+
+/// How much of the suite was judged, and how much of that passed. Counts only the cases that the profile of the run judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Score {
+    /// Cases whose answer is an allowed outcome.
+    pub passed: usize,
+    /// Cases that the testee was asked and judged by: those that passed, failed, crashed or were declined, known or not.
+    pub judged: usize,
+    /// Cases whose input must be accepted, and that the API of the testee cannot be given. They are not judged.
+    pub inexpressible: usize,
+    /// All cases of the suite that the profile judges, selected or not.
+    pub all: usize,
+}
+
+/// `3629 of 3657 judged, of 3890`.
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} judged, of {}", self.passed, self.judged, self.all)
+    }
 }
 
 /// The results of the cases of an area. Valid and invalid input are counted separately, because a testee that refuses everything passes
@@ -42,6 +68,8 @@ pub struct AreaTally {
     pub declined: usize,
     /// Cases skipped because they need something that the testee does not claim.
     pub skipped: usize,
+    /// Cases skipped because they need something that the implementation has and the adapter does not cover.
+    pub uncovered: usize,
 }
 
 /// A number of judged cases.
@@ -74,8 +102,9 @@ impl AreaTally {
             Finding::Passed => tally.right += 1,
             Finding::Failed(_) if !report.judged => tally.warnings += 1,
             Finding::Failed(_) | Finding::Crashed(_) => tally.wrong += 1,
-            Finding::Declined(_) => self.declined += 1,
+            Finding::Declined(_) | Finding::Inexpressible(_) => self.declined += 1,
             Finding::Unsupported(_) => self.skipped += 1,
+            Finding::Uncovered(_) => self.uncovered += 1,
         }
     }
 
@@ -91,6 +120,7 @@ impl AreaTally {
         }
         self.declined += other.declined;
         self.skipped += other.skipped;
+        self.uncovered += other.uncovered;
     }
 }
 
@@ -114,6 +144,16 @@ pub enum Problem {
     NothingSelected,
     /// Every selected case was skipped or declined.
     NothingJudged,
+    /// The testee does not state all of `ops`, `formats` and `bindings` in its capabilities, which hides what it left out.
+    NotStated {
+        /// The lists that it omits.
+        omitted: Vec<&'static str>,
+    },
+    /// Too many requests got no answer in time, and the rest was not asked.
+    GaveUp {
+        /// The number of cases that were not asked. They count as crashed.
+        unasked: usize,
+    },
     /// The testee did not end as the protocol says.
     NotStopped(Breakdown),
 }
@@ -129,11 +169,29 @@ impl Summary {
         self.areas.entry(area.to_owned()).or_default().count(report);
         let mut cause = |cause: String| self.causes.entry(cause).or_default().push(report.case.id.clone());
         match &report.finding {
-            Finding::Unsupported(reason) => *self.skipped.entry(reason.clone()).or_default() += 1,
-            Finding::Declined(reason) => *self.declined.entry(reason.clone()).or_default() += 1,
+            Finding::Unsupported(reason) | Finding::Uncovered(reason) => {
+                *self.skipped.entry(reason.clone()).or_default() += 1
+            }
+            Finding::Declined(reason) | Finding::Inexpressible(reason) => {
+                *self.declined.entry(reason.clone()).or_default() += 1
+            }
             Finding::Crashed(breakdown) => cause(breakdown.kind.as_str().to_owned()),
             Finding::Failed(failure) if report.judged => cause(failure.cause()),
             Finding::Failed(_) | Finding::Passed => (),
+        }
+        if !report.judged {
+            return;
+        }
+        match (report.verdict, &report.finding) {
+            (Verdict::Skipped, _) => (),
+            (Verdict::Abstained, finding) => {
+                let counts = matches!(finding, Finding::Inexpressible(_)) && !report.may_be_refused;
+                self.score.inexpressible += usize::from(counts);
+            }
+            (_, finding) => {
+                self.score.judged += 1;
+                self.score.passed += usize::from(*finding == Finding::Passed);
+            }
         }
     }
 
@@ -144,8 +202,8 @@ impl Summary {
         total
     }
 
-    /// The number of cases that were neither skipped nor declined.
-    pub fn judged(&self) -> usize {
+    /// The number of cases that were neither skipped nor declined, whether the profile judges them or not.
+    pub fn answered(&self) -> usize {
         let not = self.number(Verdict::Skipped).saturating_add(self.declined.values().sum());
         self.counts.values().sum::<usize>().saturating_sub(not)
     }
@@ -176,6 +234,7 @@ impl fmt::Display for Summary {
         for (verdict, words) in [
             (Verdict::Crashed, "crashed"),
             (Verdict::Declined, "declined"),
+            (Verdict::Abstained, "abstained"),
             (Verdict::Warning, "warnings"),
             (Verdict::Skipped, "skipped (not claimed)"),
             (Verdict::KnownFailing, "known failing"),
@@ -201,6 +260,12 @@ impl fmt::Display for Problem {
             Problem::NothingSelected => f.write_str("no case was selected"),
             Problem::NothingJudged => {
                 f.write_str("no case was judged: the testee claims or answers nothing that was selected")
+            }
+            Problem::NotStated { omitted } => {
+                write!(f, "the testee does not state its {} in `capabilities`", omitted.join(", "))
+            }
+            Problem::GaveUp { unasked } => {
+                write!(f, "too many requests got no answer in time: {unasked} cases were not asked")
             }
             Problem::NotStopped(breakdown) => write!(f, "{breakdown}"),
         }

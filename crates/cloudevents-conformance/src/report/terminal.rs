@@ -56,6 +56,7 @@ impl<W: Write> TerminalReport<W> {
             Verdict::Failed => ("FAILED", "1;31"),
             Verdict::Crashed => ("CRASHED", "1;31"),
             Verdict::Declined => ("DECLINED", "1;31"),
+            Verdict::Abstained => ("abstained", "2"),
             Verdict::Skipped => ("skipped", "2"),
             Verdict::Warning => ("warning", "33"),
             Verdict::KnownFailing => ("known failing", "2"),
@@ -65,7 +66,10 @@ impl<W: Write> TerminalReport<W> {
             if self.colour { (format!("\x1b[{colour}m"), "\x1b[0m") } else { (String::new(), "") };
         write!(self.out, "{on}{name}{off} {} ({})", report.case.id, report.case.level)?;
         let reason = match &report.finding {
-            Finding::Unsupported(reason) | Finding::Declined(reason) => Some(reason.as_str()),
+            Finding::Unsupported(reason)
+            | Finding::Uncovered(reason)
+            | Finding::Declined(reason)
+            | Finding::Inexpressible(reason) => Some(reason.as_str()),
             _ => report.known_failing,
         };
         match reason {
@@ -152,7 +156,6 @@ impl<W: Write> TerminalReport<W> {
 impl<W: Write> Reporter for TerminalReport<W> {
     fn started(&mut self, start: &Start<'_>) -> io::Result<()> {
         let who = start.implementation;
-        let revisions: Vec<_> = start.revisions.iter().map(|revision| revision.as_str()).collect();
         writeln!(
             self.out,
             "{} {} ({}): {} cases, judged by {}\n",
@@ -160,7 +163,7 @@ impl<W: Write> Reporter for TerminalReport<W> {
             plain(&who.version),
             plain(&who.language),
             start.cases,
-            revisions.join(" and ")
+            start.provenance.conditions()
         )
     }
 
@@ -181,7 +184,7 @@ impl<W: Write> Reporter for TerminalReport<W> {
         match &report.finding {
             Finding::Failed(failure) => self.failure(report, failure)?,
             Finding::Crashed(breakdown) => self.breakdown(report, breakdown)?,
-            Finding::Passed | Finding::Unsupported(_) | Finding::Declined(_) => (),
+            _ => (),
         }
         for line in report.diagnostics.lines() {
             self.field("stderr", line)?;
@@ -215,6 +218,7 @@ impl<W: Write> Reporter for TerminalReport<W> {
             }
         }
         writeln!(self.out, "{on}{summary}{off}")?;
+        writeln!(self.out, "{} ({})", summary.score, summary.provenance.conditions())?;
         self.out.flush()
     }
 }

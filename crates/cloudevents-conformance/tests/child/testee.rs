@@ -31,7 +31,7 @@ pub(crate) fn main(script: &[String]) -> ExitCode {
             Some("start") => {
                 answer(&json!({
                     "version": 1, "implementation": {"name": "Scripted", "version": "1", "language": "Rust"},
-                    "capabilities": {}
+                    "capabilities": {"ops": ["script"], "formats": [], "bindings": []}
                 }));
                 if has("deaf") {
                     forever();

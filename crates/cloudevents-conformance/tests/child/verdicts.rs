@@ -53,10 +53,20 @@ fn every_verdict() {
     let verdicts: Vec<_> = found.iter().map(|found| found.verdict.as_str()).collect();
     assert_eq!(
         verdicts,
-        ["passed", "failed", "skipped", "crashed", "crashed", "warning", "crashed", "known-failing", "stale"]
+        [
+            "passed",
+            "failed",
+            "declined",
+            "crashed",
+            "crashed",
+            "warning",
+            "crashed",
+            "known-failing",
+            "stale"
+        ]
     );
     assert_eq!(found[1].diagnostics, "about to fail\n");
-    assert_eq!(found[2].finding, Finding::Unsupported("no pigeons".to_owned()));
+    assert_eq!(found[2].finding, Finding::Declined("no pigeons".to_owned()));
     assert_eq!(found[3].diagnostics, "about to exit\n");
     assert_eq!(summary.number(Verdict::Crashed), 3);
     assert!(!summary.is_success());

@@ -1,14 +1,19 @@
-//! Testees that must not pass: they answer without any CloudEvents implementation.
+//! Testees that must not pass, or whose badge must say how little was judged: they answer without any CloudEvents implementation.
 
 use std::collections::HashMap;
 
-use cloudevents_conformance::vectors::Expected;
-use cloudevents_conformance::{InProcess, KnownFailing, Problem, Selection, Suite, Summary, Verdict, run};
+use cloudevents_conformance::vectors::{Case, Expected, Validity};
+use cloudevents_conformance::{
+    Breakdown, BreakdownKind, InProcess, KnownFailing, Problem, Selection, Suite, Summary, Testee, Verdict,
+    badge, run,
+};
 use serde_json::{Value, json};
 
 #[test]
 fn a_testee_that_refuses_everything_fails_and_shows() {
-    let summary = judge(&suite(), |request| json!({"seq": request["seq"], "error": {"kind": "no"}}));
+    // The refusal of a delivery is a response.
+    let suite = suite().filter(|case| case.op() != Some("deliver"));
+    let summary = judge(&suite, |request| json!({"seq": request["seq"], "error": {"kind": "no"}}));
     assert!(!summary.is_success());
     let total = summary.total();
     // Every refusal is right, and none of what has to be accepted.
@@ -30,7 +35,8 @@ fn an_echo_fails() {
 fn a_testee_that_declines_what_it_claims_fails() {
     let summary = judge(&suite(), |request| json!({"seq": request["seq"], "unsupported": "not today"}));
     assert!(!summary.is_success());
-    assert_eq!(summary.number(Verdict::Skipped) + summary.number(Verdict::Declined), suite().cases().len());
+    let (declined, abstained) = (summary.number(Verdict::Declined), summary.number(Verdict::Abstained));
+    assert_eq!(summary.number(Verdict::Skipped) + declined + abstained, suite().cases().len());
     assert_eq!(summary.problems, [Problem::NothingJudged]);
     assert_eq!(summary.declined.keys().collect::<Vec<_>>(), ["not today"]);
 }
@@ -50,51 +56,188 @@ fn a_testee_that_claims_nothing_is_no_success() {
 }
 
 #[test]
-fn a_testee_that_looks_cases_up_fails_when_their_ids_vary() {
+fn leaving_out_a_statement_of_capabilities_is_no_success() {
+    // It answers what it knows, and `unsupported` to the rest, as if that were not among its capabilities.
     let suite = suite();
-    let answers: HashMap<String, Value> = suite
-        .cases()
-        .iter()
-        .map(|case| {
-            let answer = match &case.expect[0].expected {
-                Expected::Result(result) => json!({"result": result}),
-                Expected::Error(error) => json!({"error": error}),
-            };
-            (serde_json::to_string(&case.request).unwrap(), answer)
+    let known = answers(&suite, |case| case.id.starts_with("http/") && case.validity() != Validity::Valid);
+    for left_out in ["ops", "formats", "bindings"] {
+        let mut capabilities = everything();
+        capabilities.as_object_mut().unwrap().remove(left_out);
+        let summary = judge_with(&suite, capabilities, |request| {
+            look_up(&known, request).unwrap_or_else(|| json!({"unsupported": "not this"}))
+        });
+        assert!(summary.number(Verdict::Passed) > 100 && summary.number(Verdict::Failed) == 0);
+        assert!(!summary.is_success(), "{left_out}: {summary}");
+        let badge: Value = serde_json::from_str(&badge(&summary)).unwrap();
+        assert_eq!(badge["color"], "red", "{badge}");
+        assert!(badge["message"].as_str().unwrap().contains(left_out), "{badge}");
+    }
+}
+
+#[test]
+fn capabilities_that_state_nothing_are_no_success() {
+    let suite = suite();
+    let known = answers(&suite, |case| case.id == "core/attribute-names/one-letter");
+    let summary = judge_with(&suite, json!({}), |request| {
+        look_up(&known, request).unwrap_or_else(|| json!({"unsupported": "nothing else"}))
+    });
+    assert_eq!(summary.number(Verdict::Passed), 1);
+    assert!(!summary.is_success(), "{summary}");
+    let badge: Value = serde_json::from_str(&badge(&summary)).unwrap();
+    assert_eq!(badge["color"], "red", "{badge}");
+}
+
+#[test]
+fn claiming_less_shows_on_the_badge() {
+    let suite = suite();
+    let all = answers(&suite, |_| true);
+    let claims = json!({"ops": ["name"], "formats": [], "bindings": []});
+    let summary = judge_with(&suite, claims, |request| look_up(&all, request).unwrap());
+    assert!(summary.is_success(), "{summary}");
+    let badge: Value = serde_json::from_str(&badge(&summary)).unwrap();
+    let message = badge["message"].as_str().unwrap();
+    assert!(summary.score.judged < 30 && summary.score.all > 2000, "{:?}", summary.score);
+    let (judged, all) = (summary.score.judged, summary.score.all);
+    assert!(message.starts_with(&format!("{judged} of {judged} judged, of {all}")), "{message}");
+}
+
+#[test]
+fn a_testee_that_declines_whatever_it_would_fail_is_not_green() {
+    // It refuses what must be refused, and says of everything else that its API cannot be given the input.
+    let suite = suite();
+    let known = answers(&suite, |case| case.validity() == Validity::Invalid);
+    let plain = judge(&suite, |request| {
+        look_up(&known, request).unwrap_or_else(|| json!({"unsupported": "not this"}))
+    });
+    assert!(!plain.is_success() && plain.number(Verdict::Declined) > 500, "{plain}");
+    let mut claims = everything();
+    claims["ops"] = json!(["decode", "encode", "transcode"]);
+    let named = judge_with(&suite, claims, |request| {
+        look_up(&known, request).unwrap_or_else(|| {
+            let input = if request.get("events").is_some() { "events" } else { "message" };
+            json!({"unsupported": "the API takes no such thing", "input": input})
         })
-        .collect();
-    let look_up = |request: &Value| {
-        let mut members = request.as_object().unwrap().clone();
-        let seq = members.remove("seq").unwrap();
-        members.remove("cmd");
-        let found = answers.get(&serde_json::to_string(&members).unwrap()).cloned();
-        let mut answer = found.unwrap_or_else(|| json!({"error": {"kind": "not-found"}}));
-        answer["seq"] = seq;
-        answer
+    });
+    let badge: Value = serde_json::from_str(&badge(&named)).unwrap();
+    assert_eq!((named.is_success(), badge["color"].as_str()), (true, Some("yellow")), "{badge}");
+    assert!(named.score.judged < named.score.all / 2, "{badge}");
+    // What is not in the request is no reason.
+    let lies = judge(&suite, |_| json!({"unsupported": "the API takes no such thing", "input": "pigeons"}));
+    assert!(!lies.is_success() && lies.number(Verdict::Declined) > 500, "{lies}");
+}
+
+#[test]
+fn a_constant_answer_fails() {
+    let suite = suite();
+    let Expected::Result(result) =
+        &suite.case("json/attributes-decode/all-optional").or(suite.cases().first()).unwrap().expect[0]
+            .expected
+    else {
+        panic!("the case is refused");
     };
-    assert_eq!(judge(&suite, look_up).number(Verdict::Failed), 0);
-    let summary = judge(&suite.varied(7), look_up);
+    let summary = judge(&suite, |request| json!({"seq": request["seq"], "result": result}));
+    assert!(!summary.is_success());
+    assert!(summary.score.passed < 20, "{:?}", summary.score);
+}
+
+#[test]
+fn a_testee_that_accepts_everything_fails() {
+    // It gives the right answer to everything that must or may be accepted, and the same event for the rest.
+    let suite = suite().filter(|case| case.op() != Some("deliver"));
+    let accepted = answers(&suite, |case| matches!(case.expect[0].expected, Expected::Result(_)));
+    let summary = judge(&suite, |request| {
+        look_up(&accepted, request).unwrap_or_else(|| json!({"result": {"events": []}}))
+    });
+    assert!(!summary.is_success());
+    assert_eq!(summary.total().invalid.right, 0);
+}
+
+#[test]
+fn a_testee_that_looks_cases_up_fails_when_they_vary() {
+    // No other text of these types has the same value.
+    let suite = suite().filter(|case| case.op() != Some("parse") || case.request["type"] == "String");
+    let known = answers(&suite, |_| true);
+    let answer =
+        |request: &Value| look_up(&known, request).unwrap_or_else(|| json!({"error": {"kind": "not-found"}}));
+    assert_eq!(judge(&suite, answer).number(Verdict::Failed), 0);
+    let summary = judge(&suite.varied(7), answer);
     assert!(summary.total().valid.wrong > 500, "{:?}", summary.total());
+    // In every area, those of drafts too.
+    for (area, tally) in &summary.areas {
+        assert!(tally.valid.wrong > tally.valid.right, "{area}: {tally:?}");
+    }
+}
+
+#[test]
+fn a_testee_that_hangs_again_and_again_is_given_up() {
+    /// Answers `start`, and then nothing more in time.
+    struct Hanging(usize);
+    impl Testee for Hanging {
+        fn call(&mut self, request: &str) -> Result<String, Breakdown> {
+            if request.contains("\"start\"") {
+                return Ok(start(everything()).to_string());
+            }
+            self.0 += 1;
+            Err(Breakdown::new(BreakdownKind::Hung, "no answer within 10s"))
+        }
+    }
+    let mut testee = Hanging(0);
+    let summary = run(&suite(), &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap();
+    // Five minutes of ten seconds each, instead of eleven hours.
+    assert_eq!(testee.0, 30);
+    assert_eq!(summary.problems, [Problem::GaveUp { unasked: suite().cases().len() - 30 }]);
+    assert!(!summary.is_success());
+    assert!(badge(&summary).contains("no result: "), "{}", badge(&summary));
+}
+
+/// The answers that the first outcomes of some cases want, by request.
+fn answers(suite: &Suite, keep: impl Fn(&Case) -> bool) -> HashMap<String, Value> {
+    let kept = suite.cases().iter().filter(|case| keep(case));
+    kept.map(|case| {
+        let answer = match &case.expect[0].expected {
+            Expected::Result(result) => json!({"result": result}),
+            Expected::Error(error) => json!({"error": error}),
+        };
+        (serde_json::to_string(&case.request).unwrap(), answer)
+    })
+    .collect()
+}
+
+fn look_up(answers: &HashMap<String, Value>, request: &Value) -> Option<Value> {
+    let mut members = request.as_object().unwrap().clone();
+    members.remove("seq");
+    members.remove("cmd");
+    answers.get(&serde_json::to_string(&members).unwrap()).cloned()
 }
 
 fn judge(suite: &Suite, answer: impl Fn(&Value) -> Value) -> Summary {
+    judge_with(suite, everything(), answer)
+}
+
+fn judge_with(suite: &Suite, capabilities: Value, answer: impl Fn(&Value) -> Value) -> Summary {
     let mut testee = InProcess::new(|request: &str| {
         let request: Value = serde_json::from_str(request).unwrap();
-        match request["cmd"].as_str() {
-            Some("start") => start(json!({
-                "spec": ["1.0.2", "main"], "specversions": ["1.0", "0.3"],
-                "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name", "sql", "filter", "handshake"],
-                "formats": ["json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor"],
-                "bindings": ["http", "kafka", "amqp", "rabbitmq", "mqtt3", "mqtt5", "nats", "websockets"],
-                "strictness": ["strict", "lenient"], "reports": ["losses", "repairs", "notes"],
-                "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
-                "options": ["key", "separator", "subprotocol", "topic", "subject"],
-            }))
-            .to_string(),
-            _ => answer(&request).to_string(),
+        if request["cmd"] == "start" {
+            return start(capabilities.clone()).to_string();
         }
+        let mut answer = answer(&request);
+        answer["seq"] = request["seq"].clone();
+        answer.to_string()
     });
     run(suite, &all(), &KnownFailing::default(), &mut testee, &mut ()).unwrap()
+}
+
+/// Every capability.
+fn everything() -> Value {
+    json!({
+        "spec": ["1.0.2", "main"], "specversions": ["1.0", "0.3"],
+        "ops": ["decode", "encode", "transcode", "upgrade", "parse", "name", "sql", "filter", "handshake", "deliver", "send"],
+        "formats": ["json", "json-batch", "protobuf", "protobuf-batch", "avro", "avro-compact", "xml", "xml-batch", "cbor"],
+        "bindings": ["http", "kafka", "amqp", "rabbitmq", "mqtt3", "mqtt5", "nats", "websockets"],
+        "strictness": ["strict", "lenient"], "reports": ["losses", "repairs", "notes"],
+        "payloads": ["json", "text", "binary", "xml", "cbor", "proto"],
+        "options": ["key", "separator", "subprotocol", "topic", "subject"],
+    })
 }
 
 fn start(capabilities: Value) -> Value {

@@ -1,6 +1,6 @@
 //! A run that has every verdict in it, in every report.
 
-use cloudevents_conformance::vectors::Level;
+use cloudevents_conformance::vectors::{Level, VERSION};
 use cloudevents_conformance::{
     JunitReport, KnownFailing, NdjsonReport, Reporter, RunError, Selection, Suite, Summary, TerminalReport,
     Verdict, run,
@@ -20,11 +20,16 @@ fn every_verdict_is_counted() {
         Verdict::Warning,
         Verdict::KnownFailing,
         Verdict::Stale,
+        Verdict::Declined,
+        Verdict::Abstained,
     ] {
         assert_eq!(summary.number(verdict), 1, "{verdict}");
     }
     assert!(!summary.is_success());
-    assert_eq!(summary.skipped.get("no <pigeons>"), Some(&1));
+    assert_eq!(summary.skipped.get("the operation pigeons is not among its capabilities"), Some(&1));
+    assert_eq!(summary.declined.get("no <pigeons>"), Some(&2));
+    // The warning is not judged, and what was skipped or abstained from neither.
+    assert_eq!(summary.score.to_string(), "2 of 6 judged, of 8");
     let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, ["known failing, line 3: test/gone matches no case of the suite"]);
 }
@@ -34,7 +39,7 @@ fn the_terminal_tells_all_about_what_is_wrong() {
     let mut out = Vec::new();
     run_with(&mut TerminalReport::new(&mut out));
     let out = String::from_utf8(out).unwrap();
-    let wanted = r#"Scripted 1 (Rust): 7 cases, judged by 1.0.2 and main
+    let wanted = r#"Scripted 1 (Rust): 9 cases, judged by 1.0.2 and main, base, vectors 0.0.0
 
 FAILED test/scripted/failed (MUST)
   The rule of <failed>
@@ -58,14 +63,16 @@ warning test/scripted/warning (SHOULD)
   The rule of <warning>
   HTTP-3.1.3.2-f MUST: Exactly one round of percent-decoding then follows
       cloudevents/bindings/http-protocol-binding.md, 3.1.3.2 HTTP Header Values
-    sent     {"cmd":"run","seq":5,"answer":{"error":{}},"op":"script"}
+    sent     {"cmd":"run","seq":4,"answer":{"error":{}},"op":"script"}
     expected {"result":{"name":"right"}}
     or       {"error":{"kind":"parse"}}
-    got      {"error":{},"seq":5}
+    got      {"error":{},"seq":4}
     differs  error.kind: missing: "parse"
 
 STALE test/scripted/stale (MUST): it was wrong once
-skipped 1: no <pigeons>
+DECLINED test/scripted/declined (MUST): no <pigeons>
+skipped 1: the operation pigeons is not among its capabilities
+declined 2: no <pigeons>
 failures by cause:
      1  crashed
         such as test/scripted/crashed
@@ -76,9 +83,10 @@ failures by cause:
 
 problem: known failing, line 3: test/gone matches no case of the suite
 input that may be either                 2 of 5
-1 passed, 1 failed, 1 crashed, 1 warning, 1 skipped (not claimed), 1 known failing, 1 known failing that pass
+1 passed, 1 failed, 1 crashed, 1 declined, 1 abstained, 1 warning, 1 skipped (not claimed), 1 known failing, 1 known failing that pass
+2 of 6 judged, of 8 (1.0.2 and main, base, vectors 0.0.0)
 "#;
-    assert_eq!(out, wanted);
+    assert_eq!(out, wanted.replace("0.0.0", VERSION));
 }
 
 #[test]
@@ -88,7 +96,8 @@ fn the_terminal_can_name_every_case_in_colour() {
     let out = String::from_utf8(out).unwrap();
     for line in [
         "\x1b[32mpassed\x1b[0m test/scripted/passed (MUST)\n",
-        "\x1b[2mskipped\x1b[0m test/scripted/skipped (MUST): no <pigeons>\n",
+        "\x1b[2mskipped\x1b[0m test/scripted/skipped (MUST): the operation pigeons is not among its capabilities\n",
+        "\x1b[2mabstained\x1b[0m test/scripted/abstained (MUST): no <pigeons>\n",
         "\x1b[2mknown failing\x1b[0m test/scripted/known (MUST): it \"is\" wrong\n",
         "\x1b[1;31mFAILED\x1b[0m test/scripted/failed (MUST)\n",
     ] {
@@ -102,22 +111,38 @@ fn programs_are_told_one_object_a_line() {
     run_with(&mut NdjsonReport::new(&mut out));
     let lines: Vec<Value> =
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 9);
+    assert_eq!(lines.len(), 11);
     assert_eq!(lines[0]["implementation"]["name"], "Scripted");
-    assert_eq!(lines[0]["cases"], 7);
-    let verdicts: Vec<_> = lines[1..8].iter().map(|line| line["verdict"].as_str().unwrap()).collect();
-    assert_eq!(verdicts, ["passed", "failed", "crashed", "skipped", "warning", "known-failing", "stale"]);
+    assert_eq!(lines[0]["cases"], 9);
+    assert_eq!((&lines[0]["vectors"], &lines[0]["profile"]), (&json!(VERSION), &json!("base")));
+    assert_eq!((&lines[0]["drafts"], &lines[0]["seed"]), (&json!(false), &json!(null)));
+    assert_eq!(lines[0]["date"].as_str().unwrap().len(), "2026-11-22T17:04:03Z".len());
+    let verdicts: Vec<_> = lines[1..10].iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    let wanted = [
+        "passed",
+        "failed",
+        "crashed",
+        "skipped",
+        "warning",
+        "known-failing",
+        "stale",
+        "declined",
+        "abstained",
+    ];
+    assert_eq!(verdicts, wanted);
     assert_eq!(
         lines[2]["differences"],
         json!([{"path": "name", "wanted": "\"right\"", "got": "\"\\u001b[31mred\""}])
     );
     assert_eq!(lines[2]["received"], "{\"result\":{\"name\":\"\\u001b[31mred\"},\"seq\":2}");
     assert_eq!(lines[3]["breakdown"]["kind"], "crashed");
-    assert_eq!(lines[4]["unsupported"], "no <pigeons>");
+    assert_eq!(lines[4]["unsupported"], "the operation pigeons is not among its capabilities");
+    assert_eq!(lines[9]["declined"], "no <pigeons>");
     assert_eq!(lines[6]["known-failing"], "it \"is\" wrong");
-    assert_eq!(lines[8]["success"], false);
-    assert_eq!(lines[8]["counts"]["passed"], 1);
-    assert_eq!(lines[8]["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(lines[10]["success"], false);
+    assert_eq!(lines[10]["counts"]["passed"], 1);
+    assert_eq!(lines[10]["problems"].as_array().unwrap().len(), 1);
+    assert_eq!(lines[10]["score"], json!({"passed": 2, "judged": 6, "inexpressible": 0, "all": 8}));
 }
 
 #[test]
@@ -130,6 +155,7 @@ fn junit_is_xml_that_says_the_same() {
     assert!(!out.contains(|c: char| c.is_control() && c != '\n'));
     let mut reader = quick_xml::Reader::from_str(&out);
     let (mut cases, mut outcomes, mut depth) = (Vec::new(), Vec::new(), 0);
+    let mut properties = std::collections::BTreeMap::new();
     loop {
         let event = reader.read_event().unwrap();
         match &event {
@@ -141,8 +167,9 @@ fn junit_is_xml_that_says_the_same() {
                 match element.name().as_ref() {
                     "testsuites" => {
                         let counts = ["tests", "failures", "errors", "skipped"].map(attribute);
-                        assert_eq!(counts, ["8", "2", "2", "3"]);
+                        assert_eq!(counts, ["10", "3", "2", "4"]);
                     }
+                    "property" => drop(properties.insert(attribute("name"), attribute("value"))),
                     "testcase" => cases.push(attribute("name")),
                     kind @ ("failure" | "error" | "skipped") => {
                         outcomes.push(format!("{kind} {}: {}", cases.last().unwrap(), attribute("message")));
@@ -160,17 +187,39 @@ fn junit_is_xml_that_says_the_same() {
         }
     }
     assert_eq!(depth, 0);
-    assert_eq!(cases, ["problem 1", "passed", "failed", "crashed", "skipped", "warning", "known", "stale"]);
+    let wanted = [
+        "problem 1",
+        "passed",
+        "failed",
+        "crashed",
+        "skipped",
+        "warning",
+        "known",
+        "stale",
+        "declined",
+        "abstained",
+    ];
+    assert_eq!(cases, wanted);
+    let property = |name: &str| properties.get(name).map(String::as_str);
+    assert_eq!(property("implementation"), Some("Scripted 1 (Rust)"));
+    assert_eq!(property("adapter"), Some("7"));
+    assert_eq!((property("vectors"), property("suite")), (Some(VERSION), Some(env!("CARGO_PKG_VERSION"))));
+    assert_eq!((property("profile"), property("drafts")), (Some("base"), Some("no")));
+    assert_eq!(property("seed"), Some("none, as published"));
+    assert_eq!(property("score"), Some("2 of 6 judged, of 8"));
+    assert!(property("date").is_some_and(|date| date.ends_with('Z')));
     assert_eq!(
         outcomes,
         [
             "error problem 1: known failing, line 3: test/gone matches no case of the suite",
             "failure failed: name: expected \"right\", got \"\\u001b[31mred\"",
             "error crashed: the testee crashed: it panicked: no answer in the script",
-            "skipped skipped: not claimed: no <pigeons>",
+            "skipped skipped: not claimed: the operation pigeons is not among its capabilities",
             "skipped warning: not judged in this profile: error.kind: missing: \"parse\"",
             "skipped known: known to fail: it \"is\" wrong",
             "failure stale: passes, but is known to fail: it was wrong once",
+            "failure declined: declined, though claimed: no <pigeons>",
+            "skipped abstained: abstained: no <pigeons>",
         ]
     );
 }
@@ -231,13 +280,18 @@ fn run_with(reporter: &mut dyn Reporter) -> Summary {
 fn every_verdict() -> Suite {
     let right = || json!({"result": {"name": "right"}});
     let expect = || json!([right(), {"error": {"kind": "parse"}}]);
+    let unsupported = || json!({"unsupported": "no <pigeons>"});
+    let mut skipped = case("skipped", "MUST", Value::Null, expect());
+    skipped["request"]["op"] = json!("pigeons");
     suite(vec![
         case("passed", "MUST", right(), expect()),
         case("failed", "MUST", json!({"result": {"name": "\x1b[31mred"}}), expect()),
         case("crashed", "MUST", Value::Null, expect()),
-        case("skipped", "MUST", json!({"unsupported": "no <pigeons>"}), expect()),
+        skipped,
         case("warning", "SHOULD", json!({"error": {}}), expect()),
         case("known", "MUST", json!({"result": {}}), expect()),
         case("stale", "MUST", right(), expect()),
+        case("declined", "MUST", unsupported(), json!([right()])),
+        case("abstained", "MUST", unsupported(), expect()),
     ])
 }

@@ -23,8 +23,8 @@ pub(crate) fn testee() -> InProcess<impl FnMut(&str) -> String> {
         let request: Value = serde_json::from_str(request).unwrap();
         if request["cmd"] == "start" {
             return json!({
-                "version": 1, "implementation": {"name": "Scripted", "version": "1", "language": "Rust"},
-                "capabilities": {"spec": ["1.0.2", "main"]}
+                "version": 1, "implementation": {"name": "Scripted", "version": "1", "language": "Rust", "adapter": "7"},
+                "capabilities": {"spec": ["1.0.2", "main"], "ops": ["script"], "formats": [], "bindings": []}
             })
             .to_string();
         }

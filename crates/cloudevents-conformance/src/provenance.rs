@@ -1,0 +1,172 @@
+//! What a result depends on.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use crate::Implementation;
+
+/// What a result depends on, so that readers can judge it and repeat the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// The implementation under test.
+    pub implementation: Implementation,
+    /// The version of this harness.
+    pub suite: String,
+    /// The version of the published vectors.
+    pub vectors: String,
+    /// When the run began, in UTC: `2026-11-22T17:04:03Z`.
+    pub date: String,
+    /// The revisions of the specification by which the implementation is judged.
+    pub revisions: Vec<String>,
+    /// The profile: `base`, or the names of others, such as `should+strict`.
+    pub profile: String,
+    /// Whether the cases of working drafts were selected.
+    pub drafts: bool,
+    /// The seed by which the cases vary; `None` if they are as published.
+    pub seed: Option<u64>,
+}
+
+impl Provenance {
+    /// The revisions, the profile, the version of the vectors and what else the result depends on, in one line.
+    ///
+    /// ```
+    /// use cloudevents_conformance::Provenance;
+    ///
+    /// let mut run = Provenance::default();
+    /// run.revisions.push("1.0.2".to_owned());
+    /// (run.profile, run.vectors, run.seed) = ("base".to_owned(), "0.1.0".to_owned(), Some(7));
+    /// assert_eq!(run.conditions(), "1.0.2, base, vectors 0.1.0, varied by 7");
+    /// ```
+    pub fn conditions(&self) -> String {
+        let mut text = format!("{}, {}", self.revisions.join(" and "), self.profile);
+        if self.drafts {
+            text += ", with drafts";
+        }
+        text += &format!(", vectors {}", self.vectors);
+        if let Some(seed) = self.seed {
+            text += &format!(", varied by {seed}");
+        }
+        text
+    }
+
+    /// Names and values, as reports write them. What is not known is left out.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
+        let who = &self.implementation;
+        let rows = [
+            ("implementation", format!("{} {} ({})", who.name, who.version, who.language)),
+            ("adapter", who.adapter.clone().unwrap_or_default()),
+            ("revisions", self.revisions.join(" and ")),
+            ("profile", self.profile.clone()),
+            ("drafts", if self.drafts { "yes" } else { "no" }.to_owned()),
+            ("vectors", self.vectors.clone()),
+            ("suite", self.suite.clone()),
+            (
+                "seed",
+                self.seed.map(|seed| seed.to_string()).unwrap_or_else(|| "none, as published".to_owned()),
+            ),
+            ("date", self.date.clone()),
+        ];
+        rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// As members of a record.
+    pub(crate) fn members(&self) -> Map<String, Value> {
+        let who = &self.implementation;
+        let members = [
+            (
+                "implementation",
+                json!({"name": who.name, "version": who.version, "language": who.language, "adapter": who.adapter}),
+            ),
+            ("suite", json!(self.suite)),
+            ("vectors", json!(self.vectors)),
+            ("date", json!(self.date)),
+            ("revisions", json!(self.revisions)),
+            ("profile", json!(self.profile)),
+            ("drafts", json!(self.drafts)),
+            ("seed", json!(self.seed)),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Reads what [`members`](Self::members) wrote; what is not there is empty.
+    pub(crate) fn of_members(record: &Value) -> Self {
+        let at = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let who = |name: &str| record.get("implementation")?.get(name)?.as_str().map(str::to_owned);
+        let revisions = record.get("revisions").and_then(Value::as_array).into_iter().flatten();
+        Provenance {
+            implementation: Implementation {
+                name: who("name").unwrap_or_default(),
+                version: who("version").unwrap_or_default(),
+                language: who("language").unwrap_or_default(),
+                adapter: who("adapter"),
+            },
+            suite: at("suite"),
+            vectors: at("vectors"),
+            date: at("date"),
+            revisions: revisions.filter_map(Value::as_str).map(str::to_owned).collect(),
+            profile: at("profile"),
+            drafts: record.get("drafts").and_then(Value::as_bool).unwrap_or_default(),
+            seed: record.get("seed").and_then(Value::as_u64),
+        }
+    }
+}
+
+/// The present time in UTC, to the second.
+pub(crate) fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    date_of(i64::try_from(since.as_secs()).unwrap_or_default())
+}
+
+/// Seconds since 1970 as a date and time.
+fn date_of(seconds: i64) -> String {
+    let (mut days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= if leap(year) { 366 } else { 365 } {
+        days -= if leap(year) { 366 } else { 365 };
+        year += 1;
+    }
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        for (seconds, date) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_522_949_460, "2018-04-05T17:31:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(date_of(seconds), date);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let run = Provenance {
+            implementation: Implementation { adapter: Some("2".into()), ..Implementation::default() },
+            revisions: vec!["main".into()],
+            profile: "strict".into(),
+            drafts: true,
+            seed: Some(u64::MAX),
+            ..Provenance::default()
+        };
+        assert_eq!(Provenance::of_members(&Value::Object(run.members())), run);
+    }
+}
