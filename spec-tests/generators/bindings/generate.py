@@ -199,11 +199,10 @@ def content_type(carrier):
     def both(name, title, clauses, attributes, body, data, **more):
         clauses = [c.get(clause, clause) for clause in clauses]
         message = carrier.binary(attributes, body)
-        bodies = [text.encode() for text in fair.spellings(data["json"])] if data and "json" in data else [body]
         topic.case(f"decode-{name}", title, clauses, decode(carrier.via, message), read("binary", event(attributes, data)),
                    revisions=carrier.revisions, **more)
         topic.case(f"encode-{name}", title + ", written", clauses, encode(carrier.via, "binary", event(attributes, data)),
-                   [{"result": {"message": carrier.binary(attributes, one)}} for one in bodies], revisions=carrier.revisions)
+                   {"result": {"message": message}}, revisions=carrier.revisions)
 
     both("json", "A JSON payload travels as it is", ["type", "data"], {**BASE, "datacontenttype": "application/json"}, b'{"a":1.10}',
          {"json": '{"a":1.10}'}, compare={"json": "double"})
@@ -320,7 +319,7 @@ def transcode(carrier):
     case("binary-to-structured", "Attributes and payload go into the document", ["attributes", "document"], carrier.via, binary,
          carrier.via, "structured", [carrier.document(one, extra=extra) for one in texts for extra in ((), beside)])
     case("structured-to-binary", "Attributes and payload of the document go into the message", ["attributes", "data"], carrier.via,
-         carrier.document(text), carrier.via, "binary", [carrier.binary(attributes, one.encode()) for one in fair.spellings('{"a":1}')])
+         carrier.document(text), carrier.via, "binary", carrier.binary(attributes, b'{"a":1}'))
     case("binary-to-binary", "A message is forwarded as it came", ["attributes", "data"], carrier.via, binary, carrier.via, "binary", binary)
     case("to-http", "A message becomes an HTTP message", ["attributes", "value"], carrier.via, binary, "http", "binary", http)
     case("from-http", "An HTTP message becomes a message", ["attributes", "value"], "http", http, carrier.via, "binary", binary)
@@ -506,7 +505,8 @@ def websockets():
                    decode("websockets", frame(json.dumps(document).encode())), REFUSED)
     for name, subprotocol in (("unknown", "cloudevents.xml"), ("batch", "cloudevents.json-batch"), ("upper-case", "CloudEvents.JSON"), ("absent", "")):
         topic.case(f"subprotocol-{name}", "A subprotocol that the binding does not have is refused", ["WS-1.5-a"],
-                   decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), REFUSED, policy=True)
+                   decode("websockets", frame(JSON_TEXT.encode(), "text", subprotocol)), [REFUSED, read("structured", JSON_EVENT, form="json")],
+                   policy=True)
     topic.case("encode-binary-mode", "Binary mode is refused: there is none", ["WS-1.3-a"], encode("websockets", "binary", JSON_EVENT), REFUSED)
     for count, events in (("one", [JSON_EVENT]), ("two", [JSON_EVENT, JSON_EVENT])):
         topic.case(f"encode-batch-of-{count}", f"A batch of {count} is not written", ["WS-1.5-c"], encode("websockets", "batched", *events, format="json"), REFUSED)
@@ -515,13 +515,13 @@ def websockets():
     http = {"headers": [["ce-specversion", "1.0"]] + [["ce-" + name, value] for name, value in DOCUMENT.items() if name != "datacontenttype"]
             + [["content-type", "application/json"]], "body": {"text": '{"a":1}'}}
     to = {"via": "websockets", "mode": "structured", "format": "json", "options": {"subprotocol": "cloudevents.json"}}
-    spelled, written = fair.spellings('{"a":1}'), [good, frame(held_as_bytes(JSON_TEXT).encode())]
+    written = [good, frame(held_as_bytes(JSON_TEXT).encode())]
     for name, source, message, target, expect in (
-            ("to-http", "websockets", good, {"via": "http", "mode": "binary"}, [{**http, "body": {"text": text}} for text in spelled]),
+            ("to-http", "websockets", good, {"via": "http", "mode": "binary"}, [http]),
             ("from-http", "http", http, to, written),
             ("to-json", "websockets", good, {"via": "json"}, [{"body": {"text": JSON_TEXT}}]),
             ("from-json", "json", {"body": {"text": JSON_TEXT}}, to, [good]),
-            ("to-mqtt", "websockets", good, {"via": "mqtt5", "mode": "binary"}, [MQTT.binary(DOCUMENT, text.encode()) for text in spelled]),
+            ("to-mqtt", "websockets", good, {"via": "mqtt5", "mode": "binary"}, [MQTT.binary(DOCUMENT, b'{"a":1}')]),
             ("from-nats", "nats", NATS.binary(DOCUMENT, b'{"a":1}'), to, written)):
         way.case(name, f"A message goes {name.replace('-', ' ')}", ["WS-3.1-a"], {"op": "transcode", "from": {"via": source, "message": message}, "to": target},
                  [{"result": {"message": one}} for one in expect], revisions=MAIN if source == "nats" else BOTH)

@@ -26,7 +26,9 @@ pub(crate) enum Notation {
     AvroCompact,
     /// An event in the CBOR format.
     Cbor,
-    /// Bytes that mean nothing here: a payload, or a format without a tree of its own.
+    /// A payload under a JSON content type.
+    JsonPayload,
+    /// Bytes that mean nothing here: another payload, or a format without a tree of its own.
     Opaque,
 }
 
@@ -51,7 +53,11 @@ impl Notation {
         if let Some(format) = essence.strip_prefix("application/cloudevents-batch+") {
             return Notation::of_format(&format!("{format}-batch"));
         }
-        essence.strip_prefix("application/cloudevents+").map_or(Notation::Opaque, Notation::of_format)
+        if let Some(format) = essence.strip_prefix("application/cloudevents+") {
+            return Notation::of_format(format);
+        }
+        let is_json = essence.ends_with("/json") || essence.ends_with("+json");
+        if is_json { Notation::JsonPayload } else { Notation::Opaque }
     }
 
     /// How documents are read whose notation is bytes.
@@ -62,7 +68,7 @@ impl Notation {
             Notation::Avro => Some(avro::parse),
             Notation::AvroCompact => Some(avro::parse_compact),
             Notation::Cbor => Some(cbor::parse),
-            Notation::Json | Notation::Xml | Notation::Opaque => None,
+            Notation::Json | Notation::Xml | Notation::JsonPayload | Notation::Opaque => None,
         }
     }
 }
@@ -81,6 +87,9 @@ pub(crate) fn diff(
 ) {
     if notation == Notation::Xml {
         return diff_xml(path, wanted, got, differences);
+    }
+    if notation == Notation::JsonPayload {
+        return diff_payload(path, how, wanted, got, differences);
     }
     if let Some(read) = notation.reader() {
         return match (read(wanted), read(got)) {
@@ -136,6 +145,17 @@ fn without_unset(mut tree: Json) -> Json {
 
 fn is_set((name, value): &(Text, Json)) -> bool {
     !value.is_null() || name.as_str() == Some("data")
+}
+
+/// A payload that the request gave as JSON compares as JSON, whatever its spelling (RFC 8259, section 2); any other as bytes.
+fn diff_payload(path: &Path, how: &How, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
+    match (how.compares_json_bodies().then(|| parse(wanted).ok()).flatten(), parse(got)) {
+        (Some((_, wanted)), Ok((_, mut got))) => {
+            how.spell_body_alike(&wanted, &mut got);
+            json::diff(path, &wanted, &got, differences);
+        }
+        _ => bytes::diff(path, wanted, got, differences),
+    }
 }
 
 fn diff_xml(path: &Path, wanted: &[u8], got: &[u8], differences: &mut Vec<Difference>) {
@@ -197,7 +217,10 @@ mod tests {
         let batch = "application/cloudevents-batch+protobuf";
         assert_eq!(Notation::of_content_type(batch), Notation::ProtobufBatch);
         assert_eq!(Notation::of_content_type("application/cloudevents-batch+xml"), Notation::Xml);
-        for opaque in ["application/json", "application/cloudevents+jsonx", "application/xml", ""] {
+        for json in ["application/json", "text/JSON", "application/vnd.example+json; a=b"] {
+            assert_eq!(Notation::of_content_type(json), Notation::JsonPayload, "{json}");
+        }
+        for opaque in ["application/jsonx", "application/cloudevents+jsonx", "application/xml", ""] {
             assert_eq!(Notation::of_content_type(opaque), Notation::Opaque, "{opaque}");
         }
     }

@@ -19,6 +19,8 @@ pub(crate) struct How {
     pub(super) timestamps: Vec<String>,
     /// What the testee reports beyond the specification: only this is compared of `losses`, `repairs` and `notes`.
     pub(super) reports: Vec<String>,
+    /// Whether every payload of the request is JSON, as far as it says, and not bytes or characters.
+    pub(super) json_given: bool,
     /// Whether the carrier cannot distinguish a payload of no bytes from no payload.
     pub(super) empty_is_none: bool,
 }
@@ -40,6 +42,7 @@ impl How {
             timestamp,
             timestamps,
             reports: reports.to_vec(),
+            json_given: gives_json(case),
             empty_is_none: Self::reads_octets(case),
         }
     }
@@ -123,11 +126,40 @@ impl How {
         }
     }
 
+    /// Whether a body under a JSON content type compares as JSON.
+    pub(crate) fn compares_json_bodies(&self) -> bool {
+        self.json_given && self.json != JsonComparison::Text
+    }
+
+    /// Rewrites the parts of a JSON body that are equivalent to the expected one with its spelling: zeros at the end of a fraction say nothing.
+    pub(crate) fn spell_body_alike(&self, wanted: &Json, got: &mut Json) {
+        match self.json {
+            JsonComparison::Double => json::spell_doubles_alike(wanted, got),
+            _ => json::spell_decimals_alike(wanted, got),
+        }
+    }
+
     /// Rewrites the parts of a JSON payload that are equivalent to the expected one with its spelling.
     pub(crate) fn spell_payload_alike(&self, wanted: &Json, got: &mut Json) {
         if self.json == JsonComparison::Double {
             json::spell_doubles_alike(wanted, got);
         }
+    }
+}
+
+/// Whether the payloads that a request hands over are JSON: those of its events, or those in the message that it reads.
+fn gives_json(case: &Case) -> bool {
+    let is_json = |event: &Value| {
+        let kinds = event.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.keys());
+        kinds.into_iter().all(|kind| kind == "json")
+    };
+    let events = case.request.get("events").and_then(Value::as_array);
+    match case.op() {
+        Some("encode" | "send") => events.is_some_and(|events| events.iter().all(is_json)),
+        Some("transcode") => {
+            case.request.get("from").is_some_and(|from| !from.to_string().contains("data_base64"))
+        }
+        _ => false,
     }
 }
 

@@ -300,6 +300,32 @@ pub(super) const MUTANTS: &[Mutant] = &[
             });
         }
     }),
+    Mutant::of_answer("upgrade-copies-the-content-encoding", &["core"], Should, |request, answer| {
+        let kept = &request["event"]["attributes"]["datacontentencoding"];
+        if is_op(request, "upgrade") && kept.is_object() {
+            events(answer).for_each(|event| event["attributes"]["datacontentencoding"] = kept.clone());
+        }
+    }),
+    Mutant::of_answer("cbor-payload-put-in-as-it-came", &["cbor"], Base, |request, answer| {
+        // A body under a CBOR content type as the item of the payload, without a look at it.
+        let is_cbor = request["from"]["message"]["headers"].to_string().contains("\"application/cbor\"");
+        if !is_op(request, "transcode") || !is_cbor {
+            return;
+        }
+        let octets =
+            request["from"]["message"]["body"]["base64"].as_str().and_then(decode).unwrap_or_default();
+        let Some(Value::String(text)) =
+            answer.get_mut("result").and_then(|result| result["message"]["body"].get_mut("base64"))
+        else {
+            return;
+        };
+        // A byte string of less than 24 bytes: its major type is 2, and its length is in the same byte.
+        let item = [&[0x40 | octets.len() as u8][..], &octets].concat();
+        let document = decode(text).unwrap_or_default();
+        if let Some(at) = document.windows(item.len()).position(|some| some == item) {
+            *text = encode(&[&document[..at], &octets, &document[at + item.len()..]].concat());
+        }
+    }),
     Mutant::of_answer("upgrade-keeps-the-name-schemaurl", &["core"], Should, |request, answer| {
         if is_op(request, "upgrade") {
             for event in events(answer) {

@@ -181,7 +181,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant::of_answer(
         "invalid-event-written",
         &["http", "json", "kafka", "amqp", "protobuf", "avro", "xml", "cbor"],
-        Base,
+        Should,
         |request, answer| {
             if is_op(request, "encode") && answer.get("error").is_some() {
                 *answer = json!({"seq": answer["seq"], "result": {"message": {"headers": [], "body": {"text": "{}"}}}});

@@ -32,7 +32,10 @@ pub(super) fn notation(carrier: &Carrier, message: &Json) -> Notation {
     if bare && content_type(carrier, message).is_none() {
         return carrier.bare;
     }
-    let text = content_type(carrier, message).and_then(fields::text).unwrap_or_default();
+    // NATS has no header of its own for the content type of a payload.
+    let headers = carrier.headers.and_then(|headers| message.get(headers));
+    let attribute = || fields::values(carrier, "ce-datacontenttype", headers).first().copied();
+    let text = content_type(carrier, message).or_else(attribute).and_then(fields::text).unwrap_or_default();
     match carrier.content_type {
         ContentType::Subprotocol => {
             text.strip_prefix("cloudevents.").map_or(Notation::Opaque, Notation::of_format)
