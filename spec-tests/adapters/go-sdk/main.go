@@ -51,6 +51,11 @@ type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
 
+// ungiven: the API cannot be given this part of the request.
+type ungiven struct{ input, reason string }
+
+func (u ungiven) Error() string { return u.reason }
+
 func main() {
 	in, out := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
 	in.Buffer(nil, 64<<20)
@@ -78,9 +83,10 @@ func start() object {
 			}
 		}
 	}
-	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go"},
+	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go", "adapter": "1.1"},
 		"capabilities": object{"specversions": []string{"1.0", "0.3"}, "spec": []string{"1.0.2"}, "formats": []string{"json", "json-batch"},
-			"bindings": []string{"http"}, "ops": []string{"decode", "encode"}, "payloads": []string{"json", "text", "binary"}}}
+			"bindings": []string{"http"}, "ops": []string{"decode", "encode"}, "payloads": []string{"json", "text", "binary"},
+			"uncovered": []string{"kafka", "amqp", "mqtt5", "nats", "websockets", "protobuf", "sql"}}}
 }
 
 func answer(asked request) object {
@@ -95,7 +101,10 @@ func answer(asked request) object {
 		err = unsupported("no operation " + asked.Op)
 	}
 	var none unsupported
+	var ungiven ungiven
 	switch {
+	case errors.As(err, &ungiven):
+		return object{"seq": asked.Seq, "unsupported": ungiven.reason, "input": ungiven.input}
 	case errors.As(err, &none):
 		return object{"seq": asked.Seq, "unsupported": string(none)}
 	case err != nil:
@@ -233,7 +242,7 @@ func encode(asked request) (object, error) {
 		return object{"message": object{"body": bytesOf(body)}}, err
 	}
 	if len(events) != 1 {
-		return nil, unsupported("the API takes one event")
+		return nil, ungiven{"events", "the API takes one event"}
 	}
 	switch asked.Via {
 	case "json":
@@ -290,7 +299,7 @@ func build(from tagged) (event.Event, error) {
 		case "time":
 			at, err := types.ParseTime(text)
 			if err != nil {
-				return made, unsupported("the API takes a time.Time")
+				return made, ungiven{name, "the API takes a time.Time"}
 			}
 			made.SetTime(at)
 		default:
@@ -310,7 +319,7 @@ func build(from tagged) (event.Event, error) {
 			case "Timestamp":
 				at, err := types.ParseTimestamp(text)
 				if err != nil {
-					return made, unsupported("the API takes a time.Time")
+					return made, ungiven{name, "the API takes a time.Time"}
 				}
 				made.SetExtension(name, *at)
 			default:
@@ -326,7 +335,7 @@ func build(from tagged) (event.Event, error) {
 			payload = json.RawMessage(text)
 		case "text":
 			if !strings.HasPrefix(contentType, event.TextPlain) {
-				return made, unsupported("the API takes plain text only as text")
+				return made, ungiven{"data", "the API takes plain text only as text"}
 			}
 			payload = text
 		case "binary":

@@ -37,7 +37,15 @@ public final class Adapter {
     static final Map<String, String> FORMATS = Map.of("json", JsonFormat.CONTENT_TYPE, "protobuf", "application/cloudevents+protobuf");
 
     static final class Unsupported extends RuntimeException {
-        Unsupported(String reason) { super(reason); }
+        /** What of the request the API cannot be given; null where the SDK has nothing of the kind. */
+        final String input;
+
+        Unsupported(String reason) { this(reason, null); }
+
+        Unsupported(String reason, String input) {
+            super(reason);
+            this.input = input;
+        }
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -53,9 +61,10 @@ public final class Adapter {
 
     static Object start() {
         String version = System.getProperty("sdk.version", "4.0.1");
-        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java"),
+        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.1"),
             "capabilities", Map.of("specversions", List.of("1.0", "0.3"), "spec", List.of("1.0.2"), "formats", List.of("json", "protobuf"),
-                "bindings", List.of("http"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "text", "binary")));
+                "bindings", List.of("http"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "binary"),
+                "uncovered", List.of("kafka", "amqp", "xml", "sql")));
     }
 
     static Object answer(JsonNode request) {
@@ -69,6 +78,7 @@ public final class Adapter {
             });
         } catch (Unsupported reason) {
             answer.put("unsupported", reason.getMessage());
+            if (reason.input != null) answer.put("input", reason.input);
         } catch (Exception error) {
             answer.put("error", Map.of("kind", error.getClass().getSimpleName(), "message", String.valueOf(error.getMessage())));
         }
@@ -130,7 +140,7 @@ public final class Adapter {
 
     static Object encode(JsonNode request) throws Exception {
         String via = request.path("via").asText(), mode = request.path("mode").asText("binary"), format = request.path("format").asText("json");
-        if (request.path("events").size() != 1 || mode.equals("batched")) throw new Unsupported("the SDK has no batches");
+        if (request.path("events").size() != 1 || mode.equals("batched")) throw new Unsupported("the SDK has no batches", "events");
         CloudEvent event = build(request.path("events").get(0));
         if (FORMATS.containsKey(via)) return Map.of("message", Map.of("body", bytes(format(via).serialize(event))));
         if (!via.equals("http") || !FORMATS.containsKey(format)) throw new Unsupported("no " + via + " with " + format);
@@ -173,7 +183,7 @@ public final class Adapter {
                 }
             } catch (DateTimeException | IllegalArgumentException error) {
                 if (error instanceof DateTimeException || kind.startsWith("URI") || name.equals("source") || name.equals("dataschema"))
-                    throw new Unsupported("the API takes no such value: " + error.getMessage());
+                    throw new Unsupported("the API takes no such value: " + error.getMessage(), name);
                 throw error;
             }
         }
@@ -185,10 +195,10 @@ public final class Adapter {
                     try {
                         builder.withData(JsonCloudEventData.wrap(JSON.readTree(text)));
                     } catch (com.fasterxml.jackson.core.JacksonException error) {
-                        throw new Unsupported("the API takes a JSON value");
+                        throw new Unsupported("the API takes a JSON value", "data");
                     }
                 }
-                case "text" -> throw new Unsupported("the API takes bytes, not text");
+                case "text" -> throw new Unsupported("the API takes bytes, not text", "data");
                 default -> builder.withData(Base64.getDecoder().decode(text));
             }
         }

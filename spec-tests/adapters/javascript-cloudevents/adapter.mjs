@@ -10,13 +10,14 @@ const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.1" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
     formats: ["json", "json-batch"],
     bindings: ["http"],
     ops: ["decode", "encode"],
+    uncovered: ["kafka", "mqtt5"],
   },
 };
 
@@ -33,7 +34,13 @@ const TYPES = {
 const KINDS = { "no cloud event detected": "not-a-cloudevent", "invalid content type": "unknown-format" };
 
 // The SDK has nothing of the kind, or no way to be given it.
-class Unsupported extends Error {}
+class Unsupported extends Error {
+  // With `input`, the API cannot be given this part of the request.
+  constructor(reason, input) {
+    super(reason);
+    this.input = input;
+  }
+}
 
 // The SDK threw the error that is the cause of this one.
 class Refused extends Error {}
@@ -68,7 +75,7 @@ function encode({ via, mode, format = "json", options = {}, events }) {
   if (!["http", ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
     throw new Unsupported("no such binding, format or option");
   if (via === "json-batch" || mode === "batched" || events.length !== 1)
-    throw new Unsupported("the SDK writes no batches");
+    throw new Unsupported("the SDK writes no batches", "events");
   const [{ specversion, attributes, data }] = events;
   const values = Object.entries(attributes).map(([name, tagged]) => [name, attribute(tagged)]);
   const members = { specversion, ...Object.fromEntries(values), ...payload(data) };
@@ -123,7 +130,7 @@ function payload(tagged = {}) {
       try {
         return { data: JSON.parse(tagged.json) };
       } catch {
-        throw new Unsupported("no value of JavaScript is this payload: it is not JSON");
+        throw new Unsupported("no value of JavaScript is this payload: it is not JSON", "data");
       }
     case "text":
       return { data: tagged.text };
@@ -166,7 +173,7 @@ function run(request) {
     if (!operation) throw new Unsupported(`no operation ${request.op}`);
     return { result: operation(request) };
   } catch (error) {
-    if (error instanceof Unsupported) return { unsupported: error.message };
+    if (error instanceof Unsupported) return { unsupported: error.message, input: error.input };
     if (error instanceof Refused) return { error: refusal(error.cause) };
     throw error;
   }

@@ -18,13 +18,15 @@ from cloudevents.core.v1.event import CloudEvent
 
 START = {
     "version": 1,
-    "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python"},
+    "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
+                       "adapter": "1.1"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
         "formats": ["json"],
         "bindings": ["http"],
         "ops": ["decode", "encode"],
+        "uncovered": ["kafka", "amqp", "rabbitmq"],
     },
 }
 
@@ -39,7 +41,11 @@ WRITERS = {None: http.to_binary_event, "binary": http.to_binary_event, "structur
 
 
 class Unsupported(Exception):
-    """The SDK has nothing of the kind, or no way to be given it."""
+    """The SDK has nothing of the kind; with `input`, it has no way to be given this part of the request."""
+
+    def __init__(self, reason, input=None):
+        super().__init__(reason)
+        self.input = input
 
 
 class Refused(Exception):
@@ -92,9 +98,9 @@ def encode(request):
     if via not in ("json", "http") or request.get("format", "json") != "json" or request.get("options"):
         raise Unsupported("no such binding, format or option")
     if mode not in WRITERS or len(events) != 1:
-        raise Unsupported("the SDK has no batches")
+        raise Unsupported("the SDK has no batches", "events")
     specversion, data = events[0]["specversion"], payload(events[0].get("data"))
-    attributes = {name: attribute(tagged) for name, tagged in events[0]["attributes"].items()}
+    attributes = {name: attribute(name, tagged) for name, tagged in events[0]["attributes"].items()}
     with the_sdk():
         event = EVENTS.get(specversion, CloudEvent)({**attributes, "specversion": specversion}, data)
         if via == "json":
@@ -127,12 +133,12 @@ def received(headers):
     return fields
 
 
-def attribute(tagged):
+def attribute(name, tagged):
     kind, value = tagged["type"], tagged["value"]
     if kind == "Timestamp":
         # The SDK takes datetimes.
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", value):
-            raise Unsupported("no datetime of Python is this timestamp")
+            raise Unsupported("no datetime of Python is this timestamp", name)
         return datetime.fromisoformat(value)
     return base64.b64decode(value) if kind == "Binary" else value
 
@@ -144,7 +150,7 @@ def payload(tagged):
         try:
             return json.loads(value)
         except ValueError:
-            raise Unsupported("no value of Python is this payload: it is not JSON") from None
+            raise Unsupported("no value of Python is this payload: it is not JSON", "data") from None
     if kind not in ("text", "binary"):
         raise Unsupported(f"no payloads of the kind {kind}")
     return base64.b64decode(value) if kind == "binary" else value
@@ -186,7 +192,7 @@ def run(request):
             raise Unsupported(f"no operation {request['op']}")
         return {"result": operation(request)}
     except Unsupported as reason:
-        return {"unsupported": str(reason)}
+        return {"unsupported": str(reason), **({"input": reason.input} if reason.input else {})}
     except Refused as refused:
         return {"error": refusal(refused.__cause__)}
 

@@ -12,7 +12,7 @@ require "stringio"
 
 START = {
   version: 1,
-  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby" },
+  implementation: { name: "cloud_events (Ruby SDK)", version: CloudEvents::VERSION, language: "Ruby", adapter: "1.1" },
   capabilities: {
     specversions: ["1.0", "0.3"], spec: ["1.0.2"], formats: ["json", "json-batch"], bindings: ["http", "kafka"],
     ops: ["decode", "encode"], payloads: ["json", "text", "binary"]
@@ -21,6 +21,16 @@ START = {
 
 # The SDK has no such thing, or cannot be given the input.
 class Unsupported < StandardError; end
+
+# The SDK's API cannot be given this part of the request.
+class Ungiven < StandardError
+  attr_reader :input
+
+  def initialize(reason, input)
+    super(reason)
+    @input = input
+  end
+end
 
 HTTP = CloudEvents::HttpBinding.default
 KAFKA = CloudEvents::KafkaBinding.default
@@ -56,7 +66,7 @@ def encode(request)
   via, mode = request["via"], request["mode"]
   events = request["events"].map { |event| event(event) }
   batched = mode == "batched" || via == "json-batch"
-  raise Unsupported, "the API takes one event" unless batched || events.length == 1
+  raise Ungiven.new("the API takes one event", "events") unless batched || events.length == 1
 
   structured = mode == "structured" || batched || via.start_with?("json")
   given = batched ? events : events.first
@@ -99,7 +109,7 @@ end
 
 def event(from)
   attributes = from["attributes"].to_h do |name, tagged|
-    raise Unsupported, "the SDK has no binary attributes" if tagged["type"] == "Binary"
+    raise Ungiven.new("the SDK has no binary attributes", name) if tagged["type"] == "Binary"
 
     [name, tagged["value"]]
   end
@@ -153,6 +163,8 @@ $stdin.each_line do |line|
       answer = { seq: request["seq"], result: request["op"] == "decode" ? decode(request) : encode(request) }
     rescue Unsupported => error
       answer = { seq: request["seq"], unsupported: error.message }
+    rescue Ungiven => error
+      answer = { seq: request["seq"], unsupported: error.message, input: error.input }
     rescue StandardError => error
       answer = { seq: request["seq"], error: { kind: error.class.name.split("::").last, message: error.message.scrub } }
     end

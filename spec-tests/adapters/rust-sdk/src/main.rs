@@ -16,6 +16,8 @@ use url::Url;
 enum No {
     Refused(String, String),
     Unsupported(String),
+    /// The API cannot be given this part of the request.
+    Ungiven(String, String),
 }
 
 fn refused(kind: &str) -> impl Fn(&dyn std::fmt::Display) -> No + '_ {
@@ -26,6 +28,10 @@ fn unsupported<T>(reason: &str) -> Result<T, No> {
     Err(No::Unsupported(reason.to_owned()))
 }
 
+fn ungiven<T>(input: &str, reason: &str) -> Result<T, No> {
+    Err(No::Ungiven(input.to_owned(), reason.to_owned()))
+}
+
 fn main() {
     let mut out = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
@@ -34,9 +40,10 @@ fn main() {
             Some("stop") => return,
             Some("start") => json!({
                 "version": 1,
-                "implementation": {"name": "cloudevents (Rust SDK)", "version": "0.9.0", "language": "Rust"},
+                "implementation": {"name": "cloudevents (Rust SDK)", "version": "0.9.0", "language": "Rust", "adapter": "1.1"},
                 "capabilities": {
-                    "specversions": ["1.0", "0.3"], "spec": ["1.0.2"], "formats": ["json"], "bindings": ["http"], "ops": ["decode", "encode"]
+                    "specversions": ["1.0", "0.3"], "spec": ["1.0.2"], "formats": ["json"], "bindings": ["http"], "ops": ["decode", "encode"],
+                    "uncovered": ["kafka", "amqp", "nats"]
                 }
             }),
             _ => {
@@ -44,6 +51,7 @@ fn main() {
                 match run(&request) {
                     Ok(result) => json!({"seq": seq, "result": result}),
                     Err(No::Unsupported(reason)) => json!({"seq": seq, "unsupported": reason}),
+                    Err(No::Ungiven(input, reason)) => json!({"seq": seq, "unsupported": reason, "input": input}),
                     Err(No::Refused(kind, message)) => json!({"seq": seq, "error": {"kind": kind, "message": message}}),
                 }
             }
@@ -186,7 +194,7 @@ macro_rules! built {
                 (_, Some("Boolean")) => builder.extension(name, value.as_bool().unwrap_or_default()),
                 (_, Some("Integer")) => builder.extension(name, value.as_i64().unwrap_or_default()),
                 (_, Some("String")) => builder.extension(name, text),
-                _ => return unsupported("the API takes extensions that are strings, booleans and integers"),
+                _ => return ungiven(name, "the API takes extensions that are strings, booleans and integers"),
             };
         }
         builder.build().map_err(|e| refused("builder")(&e))?
@@ -210,7 +218,7 @@ fn build(from: &Value) -> Result<Event, No> {
         event.set_data_unchecked(match kind.as_str() {
             "json" => match serde_json::from_str::<Value>(value) {
                 Ok(value) => Data::Json(value),
-                Err(_) => return unsupported("the API takes a JSON value"),
+                Err(_) => return ungiven("data", "the API takes a JSON value"),
             },
             "text" => Data::String(value.to_owned()),
             _ => Data::Binary(STANDARD.decode(value).unwrap()),
