@@ -11,6 +11,7 @@ call `finish` on each document that they write.
 
 import base64
 import datetime
+import hashlib
 import itertools
 import json
 import pathlib
@@ -583,9 +584,45 @@ def path_of(document):
     return ROOT / "vectors" / document["area"] / f"{document['topic']}.json"
 
 
+def pack(one):
+    """The pack that a case is in; `src/pack.rs` says the same."""
+    area, request = one["id"].split("/")[0], one["request"]
+    if area == "rabbitmq":
+        return "rabbitmq"
+    if one.get("draft"):
+        return "drafts"
+    if area == "extensions":
+        return "extensions"
+    if "lenient" in (request.get("strictness"), request.get("from", {}).get("strictness")):
+        return "lenient"
+    if one.get("policy") or request.get("exact"):
+        return "policy"
+    if area in ("cesql", "subscriptions", "webhook"):
+        return "companions"
+    if "1.0.2" not in one["revisions"]:
+        return "main"
+    return "recommended" if one["level"] != "MUST" or one.get("flags") else "core"
+
+
+def record_packs(documents):
+    """Records how many cases each pack has, and what they are. Versions are raised by hand, before a release."""
+    path, found = ROOT / "packs.json", {}
+    for one in sorted((one for document in documents for one in document["cases"]), key=lambda one: one["id"]):
+        found.setdefault(pack(one), []).append(one)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    packs = {name: {"version": known.get(name, {}).get("version", "0.1.0"), "cases": len(cases),
+                    "sha256": hashlib.sha256(json.dumps(cases, sort_keys=True).encode()).hexdigest()} for name, cases in sorted(found.items())}
+    wanted = "{\n" + ",\n".join(f"  {json.dumps(name)}: {json.dumps(record)}" for name, record in packs.items()) + "\n}\n"
+    if wanted != (path.read_text(encoding="utf-8") if path.exists() else ""):
+        if "--check" in sys.argv[1:]:
+            sys.exit("run generators/fair.py; packs.json would change")
+        path.write_text(wanted, encoding="utf-8")
+
+
 def main():
     paths = sorted((ROOT / "vectors").glob("*/*.json"))
     write([(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths], "fair.py")
+    record_packs([json.loads(path.read_text(encoding="utf-8")) for path in paths])
 
 
 if __name__ == "__main__":

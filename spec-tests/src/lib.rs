@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod level;
 mod outcome;
+mod pack;
 mod requirement;
 mod revision;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use error::InvalidData;
 pub use files::{SCHEMA, documents, requirements, samples};
 pub use level::{Keyword, Level};
 pub use outcome::{Expected, ExpectedError, Outcome};
+pub use pack::{Pack, PackRecord, load_packs};
 pub use requirement::{Requirement, Role, Testable, load_requirements};
 pub use revision::Revision;
 pub use validity::{Flag, Validity};

@@ -22,6 +22,8 @@ pub struct Provenance {
     pub revisions: Vec<String>,
     /// The profile: `base`, or the names of others, such as `should+strict`.
     pub profile: String,
+    /// The packs that were selected, each with its version, such as `core 0.1.0`; empty if all were.
+    pub packs: Vec<String>,
     /// Whether the cases of working drafts were selected.
     pub drafts: bool,
     /// The seed by which the cases vary; `None` if they are as published.
@@ -41,7 +43,9 @@ impl Provenance {
     /// ```
     pub fn conditions(&self) -> String {
         let mut text = format!("{}, {}", self.revisions.join(" and "), self.profile);
-        if self.drafts {
+        if !self.packs.is_empty() {
+            text += &format!(", {}", self.packs.join(" and "));
+        } else if self.drafts {
             text += ", with drafts";
         }
         text += &format!(", vectors {}", self.vectors);
@@ -59,6 +63,7 @@ impl Provenance {
             ("adapter", who.adapter.clone().unwrap_or_default()),
             ("revisions", self.revisions.join(" and ")),
             ("profile", self.profile.clone()),
+            ("packs", self.packs.join(" and ")),
             ("drafts", if self.drafts { "yes" } else { "no" }.to_owned()),
             ("vectors", self.vectors.clone()),
             ("suite", self.suite.clone()),
@@ -84,6 +89,7 @@ impl Provenance {
             ("date", json!(self.date)),
             ("revisions", json!(self.revisions)),
             ("profile", json!(self.profile)),
+            ("packs", json!(self.packs)),
             ("drafts", json!(self.drafts)),
             ("seed", json!(self.seed)),
         ];
@@ -94,7 +100,10 @@ impl Provenance {
     pub(crate) fn of_members(record: &Value) -> Self {
         let at = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let who = |name: &str| record.get("implementation")?.get(name)?.as_str().map(str::to_owned);
-        let revisions = record.get("revisions").and_then(Value::as_array).into_iter().flatten();
+        let list = |name: &str| -> Vec<String> {
+            let items = record.get(name).and_then(Value::as_array).into_iter().flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
         Provenance {
             implementation: Implementation {
                 name: who("name").unwrap_or_default(),
@@ -105,8 +114,9 @@ impl Provenance {
             suite: at("suite"),
             vectors: at("vectors"),
             date: at("date"),
-            revisions: revisions.filter_map(Value::as_str).map(str::to_owned).collect(),
+            revisions: list("revisions"),
             profile: at("profile"),
+            packs: list("packs"),
             drafts: record.get("drafts").and_then(Value::as_bool).unwrap_or_default(),
             seed: record.get("seed").and_then(Value::as_u64),
         }
@@ -163,6 +173,7 @@ mod tests {
             implementation: Implementation { adapter: Some("2".into()), ..Implementation::default() },
             revisions: vec!["main".into()],
             profile: "strict".into(),
+            packs: vec!["drafts 2".into()],
             drafts: true,
             seed: Some(u64::MAX),
             ..Provenance::default()

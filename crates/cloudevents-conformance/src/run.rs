@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cloudevents_vectors::{Case, Expected, Requirement, Revision};
+use cloudevents_vectors::{Case, Expected, Requirement, Revision, load_packs};
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, Unsupported};
@@ -86,6 +86,7 @@ pub fn run(
         date: now(),
         revisions: revisions.iter().map(ToString::to_string).collect(),
         profile: selection.profile_name(),
+        packs: named_packs(selection),
         drafts: selection.has_drafts(),
         seed: suite.seed(),
     };
@@ -160,6 +161,13 @@ impl Error for RunError {
             RunError::Report(error) => Some(error),
         }
     }
+}
+
+/// The packs of a selection with their versions.
+fn named_packs(selection: &Selection) -> Vec<String> {
+    let records = load_packs().unwrap_or_default();
+    let version = |pack| records.get(pack).map_or("", |record| record.version.as_str());
+    selection.packs().iter().map(|pack| format!("{pack} {}", version(pack))).collect()
 }
 
 fn problems(

@@ -1,6 +1,6 @@
 //! Which cases run, and by what they are judged.
 
-use cloudevents_vectors::{Case, Flag, Level, Outcome, Revision};
+use cloudevents_vectors::{Case, Flag, Level, Outcome, Pack, Revision};
 
 use crate::{Pattern, Suite};
 
@@ -31,6 +31,7 @@ pub struct Selection {
     verbatim: bool,
     clauses: Vec<String>,
     shard: Option<(usize, usize)>,
+    packs: Vec<Pack>,
 }
 
 impl Default for Selection {
@@ -46,6 +47,7 @@ impl Default for Selection {
             verbatim: false,
             clauses: Vec::new(),
             shard: None,
+            packs: Vec::new(),
         }
     }
 }
@@ -104,6 +106,12 @@ impl Selection {
     /// Adds the cases that cite a clause. Without any, the cases of every clause run.
     pub fn clause(mut self, id: impl Into<String>) -> Self {
         self.clauses.push(id.into());
+        self
+    }
+
+    /// Adds a pack. Without any, the cases of every pack run. One of working drafts needs no [`drafts`](Self::drafts).
+    pub fn pack(mut self, pack: Pack) -> Self {
+        self.packs.push(pack);
         self
     }
 
@@ -178,9 +186,15 @@ impl Selection {
         if names.is_empty() { "base".to_owned() } else { names.join("+") }
     }
 
+    /// The packs that were named.
+    pub(crate) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
     /// Whether cases of drafts are selected.
     pub(crate) fn has_drafts(&self) -> bool {
-        self.drafts
+        self.drafts && self.packs.is_empty()
+            || self.packs.iter().any(|pack| [Pack::Drafts, Pack::Rabbitmq].contains(pack))
     }
 
     fn has(&self, case: &Case, revisions: &[Revision]) -> bool {
@@ -192,7 +206,9 @@ impl Selection {
     }
 
     fn holds(&self, case: &Case, revisions: &[Revision]) -> bool {
-        (self.drafts || !case.draft) && case.revisions.iter().any(|revision| revisions.contains(revision))
+        let named = self.packs.contains(&case.pack());
+        (named || self.packs.is_empty() && (self.drafts || !case.draft))
+            && case.revisions.iter().any(|revision| revisions.contains(revision))
     }
 }
 
@@ -262,6 +278,15 @@ mod tests {
         assert_eq!(ids(&Selection::default().skip(pattern("a/t/*")), &BOTH), ["a/u/release"]);
         assert_eq!(ids(&Selection::default().area("b"), &BOTH), [""; 0]);
         assert_eq!(ids(&Selection::default().area("b").drafts(true), &BOTH), ["b/t/draft"]);
+    }
+
+    #[test]
+    fn by_pack() {
+        assert_eq!(ids(&Selection::default().pack(Pack::Core), &BOTH), ["a/t/both", "a/u/release"]);
+        assert_eq!(ids(&Selection::default().pack(Pack::Main), &BOTH), ["a/t/main"]);
+        assert_eq!(ids(&Selection::default().pack(Pack::Drafts), &BOTH), ["b/t/draft"]);
+        let two = Selection::default().pack(Pack::Main).pack(Pack::Drafts);
+        assert_eq!((two.all_judged(&suite(), &BOTH), two.has_drafts()), (2, true));
     }
 
     #[test]

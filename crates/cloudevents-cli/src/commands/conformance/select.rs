@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use cloudevents_conformance::{
     Pattern, Selection,
-    vectors::{Level, Revision},
+    vectors::{Level, Pack, Revision},
 };
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub(crate) struct Select {
     /// Judge by this revision of the specification instead of those that the testee claims.
     #[arg(long, value_name = "REVISION", value_parser = ["1.0.2", "main"])]
     revision: Vec<String>,
+    /// Select the cases of these packs: `core` is what release 1.0.2 requires of every implementation.
+    #[arg(long, value_name = "PACK", value_delimiter = ',', value_parser = Pack::ALL.map(Pack::as_str))]
+    pack: Vec<String>,
     /// Select cases of working drafts as well.
     #[arg(long)]
     drafts: bool,
@@ -80,6 +83,9 @@ impl Select {
         }
         if let Some((part, parts)) = self.shard {
             selection = selection.shard(part, parts);
+        }
+        for pack in self.pack.iter().filter_map(|name| Pack::from_name(name)) {
+            selection = selection.pack(pack);
         }
         for pattern in &self.patterns {
             selection = selection.run(pattern.clone());
