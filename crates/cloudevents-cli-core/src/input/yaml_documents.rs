@@ -79,8 +79,9 @@ fn moved_error(error: &Error, document: &yaml::Document) -> Error {
     let Some(Ok(at)) = error.offset().map(usize::try_from) else { return error.clone() };
     let is_number = matches!(document.json.as_bytes().get(at), Some(b'-' | b'0'..=b'9'));
     let moved = error.clone().with_offset(document.place(at));
-    match moved.help() {
-        None if is_number => {
+    // Of YAML, a reader of JSON cannot know that quotation marks make text of a number.
+    match (is_number, moved.help()) {
+        (true, None | Some("write the value as text")) => {
             moved.with_help("if it is text, put it in quotation marks; without them it is a number")
         }
         _ => moved,

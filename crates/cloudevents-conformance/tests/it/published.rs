@@ -216,7 +216,7 @@ fn changed(answer: &Value, path: &str) -> Vec<Value> {
     let new = match old {
         Value::Null => Some(json!("x")),
         Value::Bool(value) => Some(json!(!value)),
-        Value::Number(number) => Some(json!(number.as_i64().unwrap_or_default() ^ 1)),
+        Value::Number(number) => Some(json!(number.as_i64().unwrap_or_default().wrapping_sub(1))),
         Value::String(text) => Some(json!(format!("{text}x"))),
         Value::Array(_) | Value::Object(_) => None,
     };
