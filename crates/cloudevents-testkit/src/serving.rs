@@ -120,14 +120,19 @@ mod tests {
         serving.start(|_listener| std::future::pending()).unwrap();
         serving.stop();
         assert!(TcpSocket::new_v4().unwrap().bind(serving.address()).is_err());
-        // A process that the other test starts may have a copy of the closed socket for a moment.
-        let begin = Instant::now();
-        while std::net::TcpStream::connect(serving.address()).is_ok() {
-            assert!(begin.elapsed() < PATIENCE, "a stopped server is connected to");
-        }
+        soon(|| std::net::TcpStream::connect(serving.address()).is_err());
         let address = serving.address();
         drop(serving);
-        assert!(TcpSocket::new_v4().unwrap().bind(address).is_ok());
+        soon(|| TcpSocket::new_v4().unwrap().bind(address).is_ok());
+    }
+
+    /// A process that the other test starts may have copies of closed sockets for a moment.
+    fn soon(is: impl Fn() -> bool) {
+        let begin = Instant::now();
+        while !is() {
+            assert!(begin.elapsed() < PATIENCE);
+            thread::sleep(Duration::from_millis(1)); // between two tries
+        }
     }
 
     #[test]
