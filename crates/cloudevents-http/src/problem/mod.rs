@@ -169,13 +169,18 @@ impl Problem {
     }
 
     pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
-        let mut problem = Self::of_status(status);
-        problem.0.retry_after = crate::retry_after(headers, SystemTime::now());
-        problem.0.document = match is_problem(headers) {
-            true => Document::read(body)?,
-            false => Document::default(),
-        };
+        let mut problem = Self::of_head(status, headers);
+        if is_problem(headers) {
+            problem.0.document = Document::read(body)?;
+        }
         Ok(problem)
+    }
+
+    /// What a response says without its body.
+    pub(crate) fn of_head(status: StatusCode, headers: &HeaderMap) -> Self {
+        let retry_after = crate::retry_after(headers, SystemTime::now());
+        let document = Document::default();
+        Self(Box::new(Inner { status, document, error: None, accept: None, retry_after }))
     }
 
     fn of_status(status: StatusCode) -> Self {

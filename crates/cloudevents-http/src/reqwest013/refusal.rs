@@ -95,8 +95,9 @@ pub(super) async fn refused(response: Response) -> Error {
 pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let excerpt = body.get(..EXCERPT).unwrap_or(body);
     let excerpt = String::from_utf8_lossy(excerpt).trim_ascii().into();
-    // A document that cannot be read says no more than its status.
-    let problem = Problem::read(status, headers, body).unwrap_or_else(|_| Problem::new(status, ""));
+    // A document that cannot be read says no more than its head.
+    let read = Problem::read(status, headers, body);
+    let problem = read.unwrap_or_else(|_| Problem::of_head(status, headers));
     let refusal = Refusal { problem, excerpt };
     let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
     let error = match refusal.retry_after() {
@@ -121,4 +122,23 @@ pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
         }
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use std::time::Duration;
+
+    #[test]
+    fn what_the_headers_request_stands_beside_a_document_that_cannot_be_read() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("3600"));
+        headers.insert("content-type", HeaderValue::from_static("application/problem+json"));
+        for (status, body) in [(429, "<html>"), (413, ""), (409, "[]")] {
+            let error = refusal(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes());
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)), "{status}");
+            assert_eq!(refuses_message(&error), Some(false), "{status}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::{Header, Record};
 use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_transport::{
-    Bounds,
+    Bounds, Received,
     log::{DeadLetter, DeadLetterSink},
 };
 use rdkafka::ClientConfig;
@@ -74,21 +74,22 @@ impl DeadLetterTopic {
 
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.producer.enqueue(&self.topic, Prepared::of_record(&record(&letter))).await?.await.map(drop)
+        let record = record(&letter.received, &letter.reason, letter.attempt)?;
+        self.producer.enqueue(&self.topic, Prepared::of_record(&record)).await?.await.map(drop)
     }
 }
 
-fn record(letter: &DeadLetter) -> Record {
-    let received = &letter.received;
+/// The record of a dead letter. A body that is not bytes is an error: the record would be a tombstone.
+fn record(received: &Received, reason: &str, attempt: u32) -> Result<Record, Error> {
     let owned = |value: Cow<'_, [u8]>| Bytes::from(value.into_owned());
-    let mut record = Record::new(received.body()).with_key(received.key().map(owned));
+    let mut record = Record::new(received.whole_body()?).with_key(received.key().map(owned));
     received.origin().headers(&mut |name, value| {
         record.headers.push(Header::new(name.to_owned(), value.map(owned)));
     });
     let mut add =
         |name: &'static str, value: String| record.headers.push(Header::new(name, Bytes::from(value)));
-    add("dead-letter-reason", beginning(&letter.reason).to_owned());
-    if let Err(error) = letter.received.message() {
+    add("dead-letter-reason", beginning(reason).to_owned());
+    if let Err(error) = received.message() {
         add("dead-letter-error", error.kind().code().to_owned());
     }
     if let Some(partition) = received.partition() {
@@ -98,8 +99,8 @@ fn record(letter: &DeadLetter) -> Record {
     if let Some(offset) = received.offset() {
         add("dead-letter-offset", offset.to_string());
     }
-    add("dead-letter-attempt", letter.attempt.to_string());
-    record
+    add("dead-letter-attempt", attempt.to_string());
+    Ok(record)
 }
 
 fn beginning(reason: &str) -> &str {
@@ -115,6 +116,17 @@ fn beginning(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_core::ErrorKind;
+    use cloudevents_transport::Raw;
+
+    #[test]
+    fn a_body_that_is_not_known_does_not_become_a_tombstone() {
+        let mut raw = Raw::default();
+        raw.lacks_body = true;
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+        let error = record(&received, "no", 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
 
     #[test]
     fn a_reason_is_cut_between_characters() {

@@ -143,7 +143,7 @@ impl<F: Future<Output = Result<Receipt, Error>> + Send + Unpin + 'static> Answer
             let due = self.0.confirms.due();
             let timed = {
                 let mut open = self.0.open();
-                if open.finished && due.is_none() && self.0.confirms.is_empty() {
+                if open.finished && self.0.confirms.is_empty() {
                     return;
                 }
                 if let Some(due) = due.filter(|_| timer.is_elapsed()) {
@@ -178,7 +178,8 @@ impl<F: Future<Output = Result<Receipt, Error>> + Unpin> Kept<F> {
         let due = self.confirms.due();
         let open = self.open();
         let needs_timer = due.is_some() && !open.timed;
-        if needs_timer || (open.finished && due.is_none()) { Poll::Ready(()) } else { Poll::Pending }
+        let is_over = open.finished && self.confirms.is_empty();
+        if needs_timer || is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Resolves the messages that are answered already, together. Other answers wake the task later if another task
@@ -490,12 +491,28 @@ mod tests {
             }
             answers.finish();
             task.await.unwrap();
-            drop(done);
         });
         let next = || failed.recv_timeout(Duration::from_secs(10)).ok();
         let kinds: Vec<_> = std::iter::from_fn(next).collect();
         runtime.shutdown_background();
         assert_eq!(kinds, [ErrorKind::Timeout; 5]);
+    }
+
+    #[test]
+    fn what_has_no_deadline_is_waited_for_after_the_last_message() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                let (mut peer, answers) = (Peer::default(), Answers::new(Duration::MAX));
+                let (task, outcome) = (heard(&answers), peer.send(&answers));
+                answers.finish();
+                idle().await;
+                peer.answer(0);
+                done.send((outcome.await.unwrap().offset(), task.await.is_ok())).unwrap();
+            });
+        });
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok((Some(0), true)));
     }
 
     #[tokio::test(start_paused = true)]

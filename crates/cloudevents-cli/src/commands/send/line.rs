@@ -32,10 +32,11 @@ impl Retries {
         Self { policy, all }
     }
 
-    /// Returns how long to wait after this attempt, counted from 1, failed; `None` to give up. A peer's own delay goes first.
+    /// Returns how long to wait after this attempt, counted from 1, failed; `None` to give up. A peer may request a longer delay.
     fn after(self, error: &Error, attempt: u32) -> Option<Duration> {
         let delay = self.policy.after(attempt)?;
-        (self.all || error.is_temporary()).then(|| error.retry_after().unwrap_or(delay))
+        (self.all || error.is_temporary())
+            .then(|| error.retry_after().map_or(delay, |asked| asked.max(delay)))
     }
 }
 
