@@ -8,8 +8,10 @@ pub(super) struct Account {
     pub(super) partition: Partition,
     /// The assignment under which messages were taken.
     pub(super) epoch: Epoch,
-    /// For each time that its offsets have gone back: what was taken before is void from this offset on.
-    pub(super) cuts: Vec<u64>,
+    /// How often its offsets have gone back.
+    pub(super) went_back: usize,
+    /// What was taken before its offsets went back and can still be settled. There are no more of these than unsettled messages.
+    pub(super) cuts: Vec<Cut>,
     pub(super) watermark: Watermark,
     /// The offset of the last mark, as long as it is known to exist.
     pub(super) marked: Option<u64>,
@@ -21,17 +23,38 @@ pub(super) struct Account {
     pub(super) ahead: bool,
 }
 
+/// The messages that were taken after this number of cuts, and are void from this offset on. All messages are void of which nothing is
+/// known.
+pub(super) struct Cut {
+    after: usize,
+    offset: u64,
+}
+
 impl Account {
     /// Whether a message that was taken after this number of cuts is still a message of the log.
     pub(super) fn has(&self, offset: u64, cuts: usize) -> bool {
-        self.cuts.get(cuts).is_none_or(|cut| offset < *cut)
+        cuts == self.went_back
+            || self
+                .cuts
+                .binary_search_by_key(&cuts, |cut| cut.after)
+                .ok()
+                .and_then(|place| self.cuts.get(place))
+                .is_some_and(|cut| offset < cut.offset)
     }
 
     /// Records that the log has gone back to this offset. So many messages that wait were forgotten.
     pub(super) fn cut(&mut self, offset: u64, waiting: usize) {
-        self.cuts.push(offset);
-        self.cuts.iter_mut().for_each(|cut| *cut = (*cut).min(offset));
         let delivered = self.watermark.cut(offset).saturating_sub(waiting);
+        self.cuts.push(Cut { after: self.went_back, offset });
+        self.went_back = self.went_back.saturating_add(1);
+        // Messages between two cuts are behind the offset of the first, so their offsets and those of the cuts have the same order.
+        let mut from = 0;
+        self.cuts.retain_mut(|cut| {
+            cut.offset = cut.offset.min(offset);
+            let holds = self.watermark.has_within(from, cut.offset);
+            from = cut.offset;
+            holds
+        });
         self.outstanding = self.outstanding.saturating_sub(delivered);
         (self.marked, self.ahead) = (None, false);
     }
@@ -55,6 +78,7 @@ impl Accounts {
         let account = Account {
             partition,
             epoch,
+            went_back: 0,
             cuts: Vec::new(),
             watermark,
             marked: Some(offset),

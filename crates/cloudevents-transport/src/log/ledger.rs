@@ -231,7 +231,7 @@ impl Ledger {
         }
         let account = books.accounts.under(epoch)?;
         account.watermark.take(entry.offset);
-        let cuts = account.cuts.len();
+        let cuts = account.went_back;
         account.outstanding = account.outstanding.saturating_add(1);
         let ahead = account.moved(self.0.options.max_lead);
         books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
@@ -560,6 +560,33 @@ mod tests {
         assert_eq!((mark.epoch, mark.offset, ledger.outstanding()), (epoch, 1000, 0));
         assert_eq!(ledger.leave(std::slice::from_ref(&partition), Duration::ZERO), 0);
         assert_eq!(ledger.revoke(&partition), Some(1000));
+    }
+
+    /// A log that goes back again and again, a little further on each time, leaves something to know of each time only as long as a
+    /// message from before can still be settled.
+    #[tokio::test]
+    async fn what_is_kept_of_going_back_is_bounded_by_what_is_unsettled() {
+        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
+        let partition = Partition::new("t", 0);
+        ledger.assign(partition.clone(), 0);
+        let take = |offset| ledger.take(Record::new(partition.clone(), offset, garbage())).unwrap();
+        let accept = async |incoming: Incoming| incoming.token.settle(Settlement::Accept).await;
+        let kept = || ledger.books().accounts.of(&partition).unwrap().cuts.len();
+        let (first, mut void) = (take(0), Vec::new());
+        for offset in 1..1000 {
+            // Behind the offset to which the log goes back next.
+            void.push(take(offset + 2000));
+            accept(take(offset)).await.unwrap();
+            assert!(kept() <= 2, "{} at {offset}", kept());
+        }
+        accept(first).await.unwrap();
+        accept(take(3000)).await.unwrap();
+        accept(take(1500)).await.unwrap();
+        assert_eq!(kept(), 0, "nothing from before is unsettled");
+        for late in void {
+            assert_eq!(accept(late).await.unwrap_err().kind(), ErrorKind::Revoked);
+        }
+        assert_eq!((ledger.outstanding(), ledger.watermark(&partition)), (0, Some(1501)));
     }
 
     #[tokio::test]

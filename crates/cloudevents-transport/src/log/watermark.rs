@@ -69,6 +69,12 @@ impl Watermark {
         others.len().saturating_add(usize::from(first.is_some()))
     }
 
+    /// Whether a message at an offset from `from` to before `to` is unsettled.
+    pub(super) fn has_within(&self, from: u64, to: u64) -> bool {
+        self.first.is_some_and(|first| (from..to).contains(&first))
+            || self.others.range(from..).next().is_some_and(|other| *other < to)
+    }
+
     /// The offset that can be committed: that of the first unsettled message.
     pub fn offset(&self) -> u64 {
         self.first.unwrap_or(self.next)
