@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{MqttMessage, Version};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, log::LogOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, log::LogOptions};
 
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;
@@ -49,7 +49,7 @@ struct DeadLetterTopic(MqttSender);
 impl DeadLetterSink for DeadLetterTopic {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
         let received = letter.received.native::<ReceivedPublish>();
-        let message = message(&letter, received);
+        let message = message(&letter.received)?;
         let attempt = letter.attempt.to_string();
         let error = letter.received.message().err();
         let mut extras = Extras::default();
@@ -73,10 +73,10 @@ impl DeadLetterSink for DeadLetterTopic {
 }
 
 /// The message with its properties, if they could be read.
-fn message(letter: &DeadLetter, received: Option<&ReceivedPublish>) -> MqttMessage {
-    match received {
-        Some(received) => of_publish(received),
-        None => MqttMessage::new(letter.received.body().unwrap_or_default()),
+fn message(received: &Received) -> Result<MqttMessage, Error> {
+    match received.native() {
+        Some(publish) => Ok(of_publish(publish)),
+        None => Ok(MqttMessage::new(received.whole_body()?.unwrap_or_default())),
     }
 }
 
@@ -93,6 +93,16 @@ fn beginning(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloudevents_transport::Raw;
+
+    /// An empty payload is another message, and removes a retained one.
+    #[test]
+    fn a_body_that_is_not_known_does_not_become_an_empty_payload() {
+        let mut raw = Raw::default();
+        raw.lacks_body = true;
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+        assert_eq!(message(&received).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
 
     #[test]
     fn a_reason_is_cut_between_characters() {

@@ -9,7 +9,7 @@ use super::{
     sender::RabbitSender,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, queue::QueueOptions};
 use lapin::types::AMQPValue;
 use std::sync::Arc;
 
@@ -55,13 +55,13 @@ pub(super) struct DeadLetters {
 
 impl DeadLetterSink for DeadLetters {
     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
-        self.publisher.send_as_it_is(&self.destination, message(&letter), None).await
+        self.publisher.send_as_it_is(&self.destination, message(&letter)?, None).await
     }
 }
 
-fn message(letter: &DeadLetter) -> Parts {
+fn message(letter: &DeadLetter) -> Result<Parts, Error> {
     let Some(received) = letter.received.native::<ReceivedMessage>() else {
-        return Parts { payload: letter.received.body().unwrap_or_default(), ..Parts::default() };
+        return foreign(&letter.received);
     };
     let mut headers = kept_headers(received);
     let mut add = |name: &'static str, value: &str| {
@@ -77,7 +77,12 @@ fn message(letter: &DeadLetter) -> Parts {
     add("dead-letter-exchange", received.exchange.as_str());
     add("dead-letter-routing-key", received.routing_key.as_str());
     headers.insert(fixed("dead-letter-attempt"), AMQPValue::LongUInt(letter.attempt));
-    Parts { headers, properties: kept(received), payload: received.body.clone() }
+    Ok(Parts { headers, properties: kept(received), payload: received.body.clone() })
+}
+
+/// A message that did not come over this protocol.
+fn foreign(received: &Received) -> Result<Parts, Error> {
+    Ok(Parts { payload: received.whole_body()?.unwrap_or_default(), ..Parts::default() })
 }
 
 fn beginning(reason: &str) -> &str {
@@ -86,4 +91,18 @@ fn beginning(reason: &str) -> &str {
         end = end.saturating_sub(1);
     }
     reason.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudevents_transport::Raw;
+
+    #[test]
+    fn a_body_that_is_not_known_does_not_become_an_empty_one() {
+        let mut raw = Raw::default();
+        raw.lacks_body = true;
+        let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw);
+        assert_eq!(foreign(&received).err().map(|error| error.kind()), Some(ErrorKind::Unsupported));
+    }
 }
