@@ -90,8 +90,8 @@ impl Connected {
     pub(super) async fn ended(&self, channel: &Channel) -> Error {
         let (mut happened, mut ended) = (self.happened.clone(), self.watched.ended.subscribe());
         loop {
-            if let Some(error) = ended.borrow_and_update().clone() {
-                return error;
+            if let Some(reason) = ended.borrow_and_update().clone() {
+                return failure::ended(reason);
             }
             happened.mark_unchanged();
             if !channel.status().connected() {

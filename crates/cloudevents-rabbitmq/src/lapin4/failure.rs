@@ -22,13 +22,39 @@ pub(super) fn refusal(error: lapin::Error) -> Error {
     .with_source(error)
 }
 
-/// An error that ended a channel or connection. Of the messages on their way, the broker may have some.
+/// An error that ended a channel or connection.
 pub(super) fn lost(error: lapin::Error) -> Error {
-    let known = refusal(error);
-    match known.kind() {
-        ErrorKind::Disconnected | ErrorKind::TooLarge => known,
-        _ => disconnected(format!("the broker closed the channel: {}", known.detail())).with_source(known),
+    ended(refusal(error))
+}
+
+/// Why a channel or connection has ended. Of the messages on their way, the broker may have some. Whatever the reason is, it may be about
+/// another message, or about none.
+pub(super) fn ended(reason: Error) -> Error {
+    match reason.kind() {
+        ErrorKind::Disconnected => reason,
+        _ => disconnected(format!("the channel or connection has ended: {}", reason.detail()))
+            .with_source(reason),
     }
+}
+
+/// Why a message of this many bytes has no answer: the broker closes the channel at a message that is too large, and says how large it was.
+/// That one and all that are at least as large are too large; the others on their way are lost with the channel.
+pub(super) fn unanswered(error: lapin::Error, size: usize) -> Error {
+    match error.kind() {
+        Lapin::ProtocolError(said) if too_large(said).is_some_and(|refused| size >= refused) => {
+            Error::new(ErrorKind::TooLarge).with_detail(said.get_message().to_string()).with_source(error)
+        }
+        _ => lost(error),
+    }
+}
+
+/// The size of the message that the broker closed the channel for: `PRECONDITION_FAILED - message size 1001 is larger than ...`.
+fn too_large(said: &AMQPError) -> Option<usize> {
+    if *said.kind() != AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) {
+        return None;
+    }
+    let (_, size) = said.get_message().as_str().split_once("message size ")?;
+    size.split(' ').next()?.parse().ok()
 }
 
 fn by_code(said: &AMQPError) -> Error {
@@ -40,9 +66,7 @@ fn by_code(said: &AMQPError) -> Error {
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => {
             refused(text).with_help("check the user, the password, and the user's permissions")
         }
-        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if text.contains("message size") => {
-            Error::new(ErrorKind::TooLarge).with_detail(text.to_owned())
-        }
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) if too_large(said).is_some() => disconnected(text),
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => refused(text)
             .with_help("the queue exists with other properties: leave `declare` out to use it as it is"),
         AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => refused(text),

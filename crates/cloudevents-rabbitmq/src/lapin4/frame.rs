@@ -36,13 +36,15 @@ const REPLACEMENT: u8 = b'?';
 
 /// Returns the length of the frame that begins here, once its head is there.
 ///
-/// A longer frame than was agreed on is an error of kind [`TooLarge`](ErrorKind::TooLarge).
+/// A longer frame than was agreed on is an error of kind [`Disconnected`](ErrorKind::Disconnected): the peer does not speak the protocol.
 pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let Some(&[_, _, _, a, b, c, d]) = bytes.first_chunk::<HEAD>() else { return Ok(None) };
     let payload = u32::from_be_bytes([a, b, c, d]);
     if payload > super::stream::FRAME_MAX {
-        return Err(Error::new(ErrorKind::TooLarge)
-            .with_detail(format!("the broker sent a frame of {payload} bytes")));
+        return Err(super::failure::disconnected(format_args!(
+            "the peer sent a frame of {payload} bytes, where {} were agreed on",
+            super::stream::FRAME_MAX
+        )));
     }
     let payload = usize::try_from(payload).unwrap_or(usize::MAX);
     Ok(Some(payload.saturating_add(OVERHEAD)))
@@ -320,7 +322,7 @@ mod tests {
         };
         assert!(repair(&mut frame(10), 10).is_ok());
         assert_eq!(repair(&mut frame(11), 10).unwrap_err().kind(), ErrorKind::TooLarge);
-        assert_eq!(length(&[3, 0, 1, 0x7f, 0, 0, 0]).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(length(&[3, 0, 1, 0x7f, 0, 0, 0]).unwrap_err().kind(), ErrorKind::Disconnected);
         assert_eq!(length(&[3, 0, 1, 0, 0, 0]).unwrap(), None);
     }
 

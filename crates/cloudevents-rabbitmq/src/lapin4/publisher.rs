@@ -154,6 +154,7 @@ impl Link {
             message.headers.insert(fixed(NUMBER), AMQPValue::LongLongInt(publication.number()));
         }
         let message = message.whole();
+        let size = message.payload.len();
         let place = match destination == self.destination {
             true => Arc::clone(&self.place),
             false => destination.to_string().into(),
@@ -172,7 +173,7 @@ impl Link {
             Poll::Ready(result) => std::future::ready(result).boxed(),
             Poll::Pending => confirmation,
         };
-        Ok(Answer { confirmation, publication, place })
+        Ok(Answer { confirmation, publication, place, size })
     }
 
     /// Whether this exchange is known to exist.
@@ -238,6 +239,8 @@ pub(super) struct Answer {
     /// `None` if the message is not mandatory, and so is never returned.
     publication: Option<Publication>,
     place: Arc<str>,
+    /// Bytes of the body.
+    size: usize,
 }
 
 impl Future for Answer {
@@ -254,7 +257,7 @@ impl Future for Answer {
             Ok(Confirmation::NotRequested) => {
                 Err(failure::disconnected("the channel does not confirm messages"))
             }
-            Err(error) => Err(failure::lost(error)),
+            Err(error) => Err(failure::unanswered(error, self.size)),
         })
     }
 }

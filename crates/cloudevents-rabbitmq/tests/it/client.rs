@@ -13,6 +13,10 @@ use cloudevents_testkit::rabbitmq::{Answer, Broker, BrokerOptions};
 use cloudevents_transport::{Bounds, Outgoing, Sender, queue::QueueOptions};
 use futures_util::{FutureExt, future::join_all};
 use std::{error::Error as _, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 fn refusal(error: &cloudevents_core::Error) -> &RabbitRefusal {
     assert_eq!(error.kind(), ErrorKind::Refused);
@@ -161,7 +165,7 @@ async fn a_broker_that_does_not_answer_is_a_timeout() {
 
 #[tokio::test]
 async fn a_peer_that_never_speaks_is_given_up() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut options = RabbitSenderOptions::default();
     options.connection.connect_timeout = Duration::from_millis(300);
     let url = format!("rabbitmq://{}/?queue=q", silent.local_addr().unwrap());
@@ -170,24 +174,22 @@ async fn a_peer_that_never_speaks_is_given_up() {
     // The connection is closed, and with it the thread that waited.
     let (mut accepted, _) = within(silent.accept()).await.unwrap();
     let mut bytes = Vec::new();
-    within(tokio::io::AsyncReadExt::read_to_end(&mut accepted, &mut bytes)).await.unwrap();
+    within(accepted.read_to_end(&mut bytes)).await.unwrap();
     assert_eq!(bytes, b"AMQP\0\0\x09\x01");
 }
 
 #[tokio::test]
 async fn what_is_no_broker_is_an_error() {
-    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("rabbitmq://{}/?queue=q", other.local_addr().unwrap());
     tokio::spawn(async move {
         loop {
             let (mut accepted, _) = other.accept().await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut accepted, b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                .await
-                .unwrap();
+            accepted.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         }
     });
     let error = within(sender(&url, RabbitSenderOptions::default())).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Disconnected), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error:?}");
 }
 
 #[tokio::test]
@@ -394,6 +396,57 @@ async fn what_is_too_large_for_the_broker_is_an_error() {
     within(unchecked.send(&event(4))).await.unwrap();
     assert_eq!((broker.connections(), unchecked.connectivity().losses()), (connections, 1));
     until(&queue, |queue| queue.len() == 2).await;
+}
+
+/// A message that is too large takes the channel of the others with it, and is not theirs.
+#[tokio::test]
+async fn what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only() {
+    let mut options = BrokerOptions::default();
+    options.max_message_size = Some(1000);
+    let broker = Broker::with_options(options).unwrap();
+    let queue = broker.queue("orders");
+    let sender = sender_to(&broker, "orders").await;
+    queue.answer(Answer::Withhold);
+    let mut outcomes = Vec::new();
+    for (id, size) in [(1, 10), (2, 1000), (3, 1001), (4, 1001), (5, 10)] {
+        outcomes.push(within(sender.enqueue(large(id, size))).await.unwrap());
+    }
+    let mut errors = Vec::new();
+    for outcome in outcomes {
+        let error = within(outcome).await.unwrap_err();
+        errors.push((error.kind(), sender.refuses_message(&error)));
+    }
+    let (lost, refused) = ((ErrorKind::Disconnected, false), (ErrorKind::TooLarge, true));
+    assert_eq!(errors, [lost, lost, refused, refused, lost]);
+}
+
+/// What the peer sends is about no message, whatever it is.
+#[tokio::test]
+async fn garbage_from_the_peer_is_no_mistake_of_a_message() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rabbitmq://{}/?queue=orders", between.local_addr().unwrap());
+    let (break_it, broken) = tokio::sync::oneshot::channel();
+    let port = broker.port();
+    tokio::spawn(async move {
+        let (mut near, _) = between.accept().await.unwrap();
+        let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+            _ = broken => {}
+        }
+        // A method frame of 4 GiB, and the peer stays.
+        near.write_all(&[1, 0, 1, 255, 255, 255, 255]).await.unwrap();
+        let _ = near.read_to_end(&mut Vec::new()).await;
+    });
+    let sender = within(sender(&url, RabbitSenderOptions::default())).await.unwrap();
+    queue.answer(Answer::Withhold);
+    let outcome = within(sender.enqueue(event(1))).await.unwrap();
+    break_it.send(()).unwrap();
+    let error = within(outcome).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::Disconnected, false), "{error}");
+    assert!(error.to_string().contains("4294967295"), "{error}");
 }
 
 #[tokio::test]

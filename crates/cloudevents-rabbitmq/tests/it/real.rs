@@ -1,6 +1,6 @@
 //! What only a real broker shows.
 
-use crate::tools::{event, events, id, name, next, queues, real, strict, within};
+use crate::tools::{event, events, id, large, name, next, queues, real, strict, within};
 use cloudevents_core::ErrorKind;
 use cloudevents_rabbitmq::lapin4::{RabbitRefusal, RabbitSenderOptions, receiver, sender};
 use cloudevents_transport::Outgoing;
@@ -85,4 +85,40 @@ async fn real_refusals_say_why() {
     let url = format!("{server}?queue={}&declare={}", name("many"), queues());
     let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
     within(sender.send_all(events(2000))).await.unwrap();
+}
+
+/// The broker closes the channel of all of them. LavinMQ takes larger messages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_too_large_is_the_mistake_of_that_message_only() {
+    let Some(server) = real() else { return };
+    let url = format!("{server}?queue={}&declare={}&max-message-size=20000000", name("large"), queues());
+    let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
+    let mut outcomes = Vec::new();
+    for number in 0..20 {
+        let bytes = if number == 10 { (16 << 20) + 1 } else { 100_000 };
+        outcomes.push((number == 10, within(sender.enqueue(large(number, bytes))).await.unwrap()));
+    }
+    let mut lost = 0;
+    for (is_large, outcome) in outcomes {
+        match within(outcome).await {
+            Ok(_) => {}
+            Err(error) if is_large => {
+                assert_eq!(
+                    (error.kind(), sender.refuses_message(&error)),
+                    (ErrorKind::TooLarge, true),
+                    "{error}"
+                );
+            }
+            Err(error) => {
+                assert_eq!(
+                    (error.kind(), sender.refuses_message(&error)),
+                    (ErrorKind::Disconnected, false),
+                    "{error}"
+                );
+                lost += 1;
+            }
+        }
+    }
+    println!("{lost} others were lost with the channel");
+    within(sender.send(large("last", 100_000))).await.unwrap();
 }

@@ -210,13 +210,13 @@ impl Channel {
     /// Handles a message if it is complete.
     fn published(&mut self, shared: &Shared, out: &mut Vec<u8>) {
         let Some(Incoming { header: Some(header), body, .. }) = &self.incoming else { return };
-        if shared.options.max_message_size.is_some_and(|most| header.body_size > most) {
+        if let Some(most) = shared.options.max_message_size.filter(|most| header.body_size > *most) {
+            let size = header.body_size;
             self.incoming = None;
-            return self.close(
-                406,
-                "PRECONDITION_FAILED - message size is larger than configured max size",
-                out,
+            let text = format!(
+                "PRECONDITION_FAILED - message size {size} is larger than configured max size {most}"
             );
+            return self.close(406, &text, out);
         }
         if u64::try_from(body.len()).unwrap_or(u64::MAX) < header.body_size {
             return;
