@@ -85,6 +85,16 @@ pub(super) fn unanswered_elsewhere(error: SendError) -> Error {
     }
 }
 
+/// The condition of a message that is larger than its link takes (AMQP 1.0, part 2, section 2.8.18).
+pub(super) const SIZE_EXCEEDED: &str = "amqp:link:message-size-exceeded";
+
+/// Whether the broker has ended the link because a message on its way is too large.
+pub(super) fn exceeds_size(error: &SendError) -> bool {
+    matches!(error, SendError::LinkStateError(
+        LinkStateError::RemoteDetachedWithError(reason) | LinkStateError::RemoteClosedWithError(reason),
+    ) if condition(&reason.condition) == SIZE_EXCEEDED)
+}
+
 pub(super) fn receive(error: RecvError) -> Error {
     match error {
         RecvError::LinkStateError(error) => link(&error),

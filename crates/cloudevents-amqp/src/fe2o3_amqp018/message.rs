@@ -12,7 +12,7 @@ use fe2o3_amqp_types::{
     messaging::{self, ApplicationProperties, Batch, Data, MessageId},
     primitives::{Binary, LazyValue, OrderedMap, SimpleValue, Symbol, Timestamp, Uuid, Value},
 };
-use serde_amqp::lazy::to_lazy_value;
+use serde_amqp::{lazy::to_lazy_value, serialized_size};
 
 /// A message of fe2o3-amqp with any body, for receiving.
 pub type Fe2o3Message = messaging::Message<messaging::Body<Value>>;
@@ -191,6 +191,20 @@ pub(super) fn size(body: &WireBody) -> usize {
             sections.iter().flat_map(|section| &section.0).map(of).fold(0, usize::saturating_add)
         }
     }
+}
+
+/// Returns the bytes of a message on the wire, as far as messages differ in them.
+pub(super) fn encoded_size(message: &WireMessage) -> usize {
+    let sections = [
+        message.header.as_ref().map(serialized_size),
+        message.delivery_annotations.as_ref().map(serialized_size),
+        message.message_annotations.as_ref().map(serialized_size),
+        message.properties.as_ref().map(serialized_size),
+        message.application_properties.as_ref().map(serialized_size),
+        message.footer.as_ref().map(serialized_size),
+    ];
+    let sizes = sections.into_iter().flatten().flatten();
+    sizes.fold(size(&message.body), usize::saturating_add)
 }
 
 /// Reads a value from the wire. Compound and described values are not read: their depth is the peer's choice.

@@ -4,7 +4,7 @@ use super::{
     cbs::Claim,
     connection::{Connected, FAREWELL, FRAMES},
     failure,
-    message::WireBody,
+    message::{WireBody, encoded_size},
     options::{Target, random},
     refusal::refused,
     replies::Replies,
@@ -18,7 +18,7 @@ use fe2o3_amqp::{
 use fe2o3_amqp_types::messaging;
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     pin::Pin,
     sync::{
         Arc, MutexGuard, PoisonError,
@@ -306,7 +306,40 @@ pub(super) struct Lane {
     pub(super) is_own: bool,
     /// `None` once closed.
     pub(super) sender: Mutex<Option<fe2o3_amqp::Sender>>,
+    unanswered: std::sync::Mutex<Unanswered>,
     _claim: Option<Claim>,
+}
+
+/// The sizes of the messages of a link that have no answer.
+#[derive(Default)]
+struct Unanswered {
+    /// How many messages there are of each size.
+    sizes: BTreeMap<usize, usize>,
+    /// The size of the largest one when the broker ended the link because one is too large.
+    too_large: Option<usize>,
+}
+
+impl Unanswered {
+    fn add(&mut self, size: usize) {
+        let count = self.sizes.entry(size).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn remove(&mut self, size: usize) {
+        if let Entry::Occupied(mut count) = self.sizes.entry(size) {
+            match count.get().checked_sub(1) {
+                None | Some(0) => _ = count.remove(),
+                Some(rest) => _ = count.insert(rest),
+            }
+        }
+    }
+
+    /// Whether a message of this size is one for which the broker ended the link. The condition names no message, but one of those without
+    /// an answer is too large, and so the largest is. Of the others it is not known.
+    fn explains(&mut self, size: usize) -> bool {
+        let largest = self.sizes.last_key_value().map_or(size, |(largest, _)| *largest);
+        size >= *self.too_large.get_or_insert(largest)
+    }
 }
 
 impl Lane {
@@ -319,7 +352,8 @@ impl Lane {
         let name = format!("{address}-{}", random());
         let attached = fe2o3_amqp::Sender::attach(&mut connected.session, name, address).await;
         let sender = Mutex::new(Some(attached.map_err(failure::attach_sender)?));
-        Ok(Self { address: address.into(), is_own, sender, _claim: claim })
+        let unanswered = std::sync::Mutex::default();
+        Ok(Self { address: address.into(), is_own, sender, unanswered, _claim: claim })
     }
 
     /// Waits for credit and sends. Returns `None` if the sender was closed meanwhile and nothing was sent.
@@ -337,10 +371,14 @@ impl Lane {
             // The client checks for credit before it starts waiting; credit that arrives in between wakes
             // no task.
             if let Ok(sent) = timeout(LOOK_AGAIN, sending).await {
-                return sent.map(|answer| Some(Answer::new(answer, self)));
+                return sent.map(|answer| Some(Answer::new(answer, self, encoded_size(&message.message))));
             }
         }
         Ok(None)
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, Unanswered> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn close(&self) {
@@ -362,11 +400,30 @@ pub(super) struct Answer {
     answer: DeliveryFut<Result<messaging::Outcome, SendError>>,
     /// Not closed as long as this exists.
     lane: Arc<Lane>,
+    /// Bytes of the message on the wire.
+    size: usize,
 }
 
 impl Answer {
-    pub(super) fn new(answer: DeliveryFut<Result<messaging::Outcome, SendError>>, lane: &Arc<Lane>) -> Self {
-        Self { answer, lane: Arc::clone(lane) }
+    pub(super) fn new(
+        answer: DeliveryFut<Result<messaging::Outcome, SendError>>,
+        lane: &Arc<Lane>,
+        size: usize,
+    ) -> Self {
+        lane.unanswered().add(size);
+        Self { answer, lane: Arc::clone(lane), size }
+    }
+
+    fn failed(&self, error: SendError) -> Error {
+        if failure::exceeds_size(&error) && self.lane.unanswered().explains(self.size) {
+            return Error::new(ErrorKind::TooLarge)
+                .with_detail(format!(
+                    "a message of {} bytes, and the broker ended the link: {error}",
+                    self.size
+                ))
+                .with_source(error);
+        }
+        if self.lane.is_own { failure::send(error) } else { failure::unanswered_elsewhere(error) }
     }
 }
 
@@ -377,9 +434,15 @@ impl Future for Answer {
         let answered = self.answer.poll_unpin(context);
         answered.map(|outcome| {
             outcome
-                .map_err(if self.lane.is_own { failure::send } else { failure::unanswered_elsewhere })
+                .map_err(|error| self.failed(error))
                 .and_then(refused)
                 .map(|()| Receipt::new().with_place(Arc::clone(&self.lane.address)))
         })
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.lane.unanswered().remove(self.size);
     }
 }

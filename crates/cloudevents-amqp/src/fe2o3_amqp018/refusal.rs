@@ -66,25 +66,17 @@ impl fmt::Display for AmqpRefusal {
 
 impl std::error::Error for AmqpRefusal {}
 
-/// Conditions that are about the address, the rights or the state of the broker.
-const OF_THE_BROKER: [&str; 8] = [
-    "amqp:internal-error",
-    "amqp:not-found",
-    "amqp:unauthorized-access",
-    "amqp:resource-limit-exceeded",
-    "amqp:resource-locked",
-    "amqp:resource-deleted",
-    "com.microsoft:server-busy",
-    "com.microsoft:timeout",
-];
+/// Conditions that say that this very message cannot be taken. All others can be about the address, the rights or the state of the broker.
+const OF_THE_MESSAGE: [&str; 4] =
+    ["amqp:decode-error", "amqp:invalid-field", failure::SIZE_EXCEEDED, "com.microsoft:argument-error"];
 
 /// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: it
-/// was rejected, except with a condition about the address, the rights or the state of the broker, or it is
-/// undeliverable here. `None` if the error is not an outcome.
+/// was rejected with a condition that says so, or it is undeliverable here. Without a condition, as of a full queue of RabbitMQ, it is not
+/// known, and so not the message's fault. `None` if the error is not an outcome.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     Some(match error.source()?.downcast_ref::<AmqpRefusal>()? {
         AmqpRefusal::Rejected { condition, .. } => {
-            !condition.as_deref().is_some_and(|condition| OF_THE_BROKER.contains(&condition))
+            condition.as_deref().is_some_and(|condition| OF_THE_MESSAGE.contains(&condition))
         }
         refusal => !refusal.is_temporary(),
     })
@@ -115,4 +107,25 @@ pub(super) fn refused(outcome: Outcome) -> Result<(), Error> {
     let temporary = refusal.is_temporary();
     let error = Error::new(ErrorKind::Refused).with_detail(refusal.to_string());
     Err(error.with_temporary(temporary).with_source(refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fe2o3_amqp_types::messaging::{Modified, Rejected};
+
+    #[test]
+    fn a_rejection_without_a_condition_is_no_refusal_of_the_message() {
+        let judged = |outcome| refuses_message(&refused(outcome).unwrap_err());
+        assert_eq!(judged(Outcome::Rejected(Rejected { error: None })), Some(false));
+        let modified = |undeliverable_here| {
+            Outcome::Modified(Modified {
+                delivery_failed: None,
+                undeliverable_here,
+                message_annotations: None,
+            })
+        };
+        assert_eq!(judged(modified(None)), Some(false));
+        assert_eq!(judged(modified(Some(true))), Some(true));
+    }
 }

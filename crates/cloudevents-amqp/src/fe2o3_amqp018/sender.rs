@@ -3,7 +3,7 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
-    message::{WireBody, WireMessage, encode_with_room, size, to_wire},
+    message::{WireBody, WireMessage, encode_with_room, encoded_size, size, to_wire},
     options::{AmqpConnection, Target},
     outlet::{Answer, Link, Linking},
 };
@@ -337,7 +337,10 @@ impl Transmit for AmqpSender {
             Err(error) => return Tried::Done(Err(error)),
         };
         match unconstrained(sender.send_batchable_ref(&sendable)).now_or_never() {
-            Some(Ok(answer)) => Tried::Done(Ok(link.answers.add(Answer::new(answer, &lane), permit))),
+            Some(Ok(answer)) => {
+                let answer = Answer::new(answer, &lane, encoded_size(&sendable.message));
+                Tried::Done(Ok(link.answers.add(answer, permit)))
+            }
             Some(Err(SendError::MessageSizeExceeded(error))) => Tried::Done(Err(too_large(&error))),
             // There is no credit, or the link is gone.
             Some(Err(_)) | None => Tried::WouldWait(outgoing),

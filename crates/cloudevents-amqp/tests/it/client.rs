@@ -235,6 +235,63 @@ async fn what_is_too_large_for_the_broker_is_not_sent() {
     assert_eq!(broker.queue("orders").len(), 1);
 }
 
+/// A broker that has not told its limit ends the link, and with it the messages on their way. One of them is too large: the largest.
+#[tokio::test]
+async fn what_ends_the_link_by_its_size_is_refused_and_the_others_are_not() {
+    let broker = broker(|options| options.detaches_above = Some(1000));
+    let queue = broker.queue("orders");
+    let sender = sender_to(&broker, "orders").await;
+    for address in ["orders", "others"] {
+        broker.queue(address).answer(Answer::Withhold);
+        let mut outcomes = Vec::new();
+        for size in [10, 1000, 1001, 10] {
+            let outgoing = Outgoing::from(large(size, size)).to(address);
+            outcomes.push(within(sender.enqueue(outgoing)).await.unwrap());
+        }
+        let mut errors = Vec::new();
+        for outcome in outcomes {
+            let error = within(outcome).await.unwrap_err();
+            errors.push((error.kind(), sender.refuses_message(&error)));
+        }
+        let (lost, refused) = ((ErrorKind::Disconnected, false), (ErrorKind::TooLarge, true));
+        assert_eq!(errors, [lost, lost, refused, lost], "{address}");
+        broker.queue(address).answer(Answer::Accept);
+        within(sender.send(Outgoing::from(large("again", 1000)).to(address))).await.unwrap();
+    }
+    assert_eq!(queue.len(), 1);
+}
+
+/// Conditions of the specification, of Azure and of no one: which say that another message could be taken?
+#[tokio::test]
+async fn only_some_conditions_are_about_the_message() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let sender = sender_to(&broker, "orders").await;
+    for (condition, about_the_message) in [
+        ("amqp:decode-error", true),
+        ("amqp:invalid-field", true),
+        ("amqp:link:message-size-exceeded", true),
+        ("com.microsoft:argument-error", true),
+        ("amqp:internal-error", false),
+        ("amqp:not-allowed", false),
+        ("amqp:not-implemented", false),
+        ("amqp:precondition-failed", false),
+        ("amqp:resource-limit-exceeded", false),
+        ("amqp:unauthorized-access", false),
+        ("com.example:odd", false),
+        ("com.microsoft:server-busy", false),
+    ] {
+        queue.answer(Answer::reject(condition, ""));
+        let error = within(sender.send(&event(1))).await.unwrap_err();
+        assert_eq!(sender.refuses_message(&error), about_the_message, "{condition}");
+    }
+    for answer in [Answer::Release, Answer::Modify] {
+        queue.answer(answer);
+        let error = within(sender.send(&event(1))).await.unwrap_err();
+        assert!(!sender.refuses_message(&error), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_message_of_many_frames_arrives() {
     let broker = Broker::start().unwrap();

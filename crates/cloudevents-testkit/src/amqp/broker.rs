@@ -38,6 +38,9 @@ pub struct BrokerOptions {
     pub credit: u32,
     /// The maximum message size in bytes. Default: none.
     pub max_message_size: Option<u64>,
+    /// The bytes of data above which a message ends its link with `amqp:link:message-size-exceeded`, a limit that clients are not told.
+    /// Default: none.
+    pub detaches_above: Option<usize>,
     /// Whether a client has to put a token for an address on the node `$cbs` before it attaches a link to the address, and renew it before
     /// it expires. Default: no. Signatures are not checked.
     pub tokens: bool,
@@ -55,6 +58,7 @@ impl Default for BrokerOptions {
             external: false,
             credit: 500,
             max_message_size: None,
+            detaches_above: None,
             tokens: false,
             locks: None,
             dynamic: true,

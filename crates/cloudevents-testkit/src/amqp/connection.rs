@@ -84,12 +84,12 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
         LinkEndpoint::Receiver(link) if address == CBS => cbs::serve(&shared, &tokens, link).await,
         LinkEndpoint::Receiver(link) if address.ends_with(MANAGEMENT) => locks::serve(&shared, link).await,
         LinkEndpoint::Receiver(mut link) => {
-            let ended = tokio::select! {
-                () = take::serve(&shared, &address, &mut link) => false,
-                () = expired => true,
+            let error = tokio::select! {
+                error = take::serve(&shared, &address, &mut link) => error,
+                () = expired => Some(unauthorized()),
             };
-            if ended {
-                let _ = link.close_with_error(unauthorized()).await;
+            if let Some(error) = error {
+                let _ = link.close_with_error(error).await;
             }
         }
         LinkEndpoint::Sender(mut link) => {

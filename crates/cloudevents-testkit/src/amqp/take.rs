@@ -13,20 +13,18 @@ use fe2o3_amqp::{
     },
 };
 use fe2o3_amqp_types::{
-    definitions::{AmqpError, Error, ErrorCondition},
+    definitions::{AmqpError, Error, ErrorCondition, LinkError},
     messaging::{Body, Message, Modified},
     primitives::{LazyValue, Symbol},
 };
 use std::collections::VecDeque;
 
-/// Serves a link until it ends.
-pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
+/// Serves a link until it ends. Returns the error with which to end it.
+pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) -> Option<Error> {
     let queue = shared.queue(address);
     let credit = shared.options.credit.max(1);
     link.set_credit_mode(CreditMode::Auto(credit));
-    if link.set_credit(credit).await.is_err() {
-        return;
-    }
+    link.set_credit(credit).await.ok()?;
     let mut waiting = VecDeque::new();
     loop {
         let changed = queue.changed();
@@ -34,24 +32,31 @@ pub(super) async fn serve(shared: &Shared, address: &str, link: &mut Receiver) {
         if answer != Answer::Withhold
             && let Some((info, message)) = waiting.pop_front()
         {
-            if reply(&queue, link, info, message, answer).await.is_err() {
-                return;
-            }
+            reply(&queue, link, info, message, answer).await.ok()?;
             continue;
         }
         tokio::select! {
             delivery = link.recv::<Body<LazyValue>>() => match delivery {
+                Ok(delivery) if shared.options.detaches_above.is_some_and(|most| data(delivery.body()) > most) => {
+                    return Some(Error::new(LinkError::MessageSizeExceeded, None, None));
+                }
                 Ok(delivery) => waiting.push_back(apart(delivery)),
                 Err(RecvError::MessageDecode(error)) => {
                     let says = error.source.to_string();
-                    if link.reject(error.info, Error::new(AmqpError::DecodeError, says, None)).await.is_err() {
-                        return;
-                    }
+                    link.reject(error.info, Error::new(AmqpError::DecodeError, says, None)).await.ok()?;
                 }
-                Err(_) => return,
+                Err(_) => return None,
             },
             () = changed => {}
         }
+    }
+}
+
+/// The bytes of the data sections.
+fn data(body: &Body<LazyValue>) -> usize {
+    match body {
+        Body::Data(sections) => sections.iter().map(|data| data.0.len()).fold(0, usize::saturating_add),
+        _ => 0,
     }
 }
 
