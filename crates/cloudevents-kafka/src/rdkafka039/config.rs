@@ -1,5 +1,6 @@
 //! Settings of librdkafka, its log, and its errors.
 
+use super::batches::{OfBatch, refuses_batch};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, ReceiverOptions};
 use rdkafka::{
@@ -164,6 +165,7 @@ pub(super) fn failed(error: KafkaError) -> Error {
             | Code::PolicyViolation
             | Code::InvalidTopic
             | Code::InvalidRecord
+            | Code::InvalidDifferentRecord
             | Code::InvalidMessage
             | Code::UnknownPartition
             | Code::UnsupportedForMessageFormat,
@@ -179,23 +181,15 @@ pub(super) fn failed(error: KafkaError) -> Error {
     failed.with_source(error)
 }
 
-/// Whether this very record was refused, so that no later attempt can succeed and other records may: it is too
-/// large or invalid. Other errors are about the topic, the rights or the state of the broker. `None` if the
-/// error is not of librdkafka.
+/// Whether this very record was refused, so that no later attempt can succeed and other records may: librdkafka found it too large, or a
+/// broker refused it while it was alone. Other errors are about the topic, the rights or the state of the broker. `None` if the error is not
+/// of librdkafka.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
-    use RDKafkaErrorCode as Code;
-    let code = std::error::Error::source(error)?.downcast_ref::<KafkaError>()?.rdkafka_error_code();
-    Some(matches!(
-        code,
-        Some(
-            Code::MessageSizeTooLarge
-                | Code::MessageBatchTooLarge
-                | Code::InvalidRecord
-                | Code::InvalidMessage
-                | Code::InvalidMessageSize
-                | Code::UnsupportedForMessageFormat
-        )
-    ))
+    let source = std::error::Error::source(error)?;
+    if source.is::<OfBatch>() {
+        return Some(false);
+    }
+    source.downcast_ref::<KafkaError>().map(refuses_batch)
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@
 //! [`Sender::metrics`](cloudevents_transport::Sender::metrics) and
 //! [`Receiver::metrics`](cloudevents_transport::Receiver::metrics).
 
+mod batches;
 mod config;
 mod consumer;
 mod control;

@@ -1,6 +1,7 @@
 //! A producer with its own thread, and its records in flight.
 
 use super::{
+    batches::{Batches, Handed, Pass},
     config::{self, failed},
     record::Prepared,
     refusals::{Refusals, is_login},
@@ -41,6 +42,7 @@ pub(super) struct Producer {
     /// `None` once closed. The thread has the other reference and drops it last, because that takes time.
     client: RwLock<Option<Arc<Client>>>,
     signals: Arc<Signals>,
+    batches: Arc<Batches>,
     in_flight: InFlight,
     connectivity: Connectivity,
     /// The largest payload that fits into librdkafka's queue when it is empty.
@@ -77,6 +79,7 @@ impl Producer {
         let producer = Self {
             client: RwLock::new(Some(Arc::clone(&client))),
             signals: Arc::clone(&signals),
+            batches: Arc::clone(&client.context().batches),
             in_flight: InFlight::new(in_flight),
             connectivity: client.context().state.reporter.connectivity(),
             queue,
@@ -123,11 +126,12 @@ impl Producer {
         if let Err(error) = self.check(&prepared) {
             return Some(Err(error));
         }
+        let pass = self.batches.try_pass(topic, &prepared)?;
         let (resolver, outcome) = Outcome::channel();
-        let pending = Box::new(Pending { resolver, topic: Arc::clone(topic), _permit: permit });
-        match self.hand_over(topic, &mut prepared, pending) {
+        let promise = Promise { resolver, topic: Arc::clone(topic), _permit: permit };
+        match self.hand_over(topic, &mut prepared, promise, pass) {
             Ok(()) => Some(Ok(outcome)),
-            Err(Refusal::Full(_)) => None,
+            Err(Refusal::Full(..)) => None,
             Err(Refusal::Error(error)) => Some(Err(error)),
         }
     }
@@ -142,15 +146,16 @@ impl Producer {
         let mut permit = self.in_flight.room().await;
         self.check(&prepared)?;
         permit.charge(prepared.size);
+        let mut pass = self.batches.pass(topic, &prepared).await;
         let (resolver, outcome) = Outcome::channel();
-        let mut pending = Box::new(Pending { resolver, topic: Arc::clone(topic), _permit: permit });
+        let mut promise = Promise { resolver, topic: Arc::clone(topic), _permit: permit };
         let mut waiting = None;
         loop {
             // Created before the attempt, so that room made in between is not missed.
             let room = self.signals.room.notified();
-            pending = match self.hand_over(topic, &mut prepared, pending) {
+            (promise, pass) = match self.hand_over(topic, &mut prepared, promise, pass) {
                 Ok(()) => return Ok(outcome),
-                Err(Refusal::Full(pending)) => pending,
+                Err(Refusal::Full(promise, pass)) => (promise, pass),
                 Err(Refusal::Error(error)) => return Err(error),
             };
             if waiting.is_none() {
@@ -175,9 +180,16 @@ impl Producer {
     }
 
     /// Hands a record over with its headers, and returns the headers if librdkafka's queue is full.
-    fn hand_over(&self, topic: &str, prepared: &mut Prepared, pending: Box<Pending>) -> Result<(), Refusal> {
+    fn hand_over(
+        &self,
+        topic: &str,
+        prepared: &mut Prepared,
+        promise: Promise,
+        pass: Pass,
+    ) -> Result<(), Refusal> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = &*client else { return Err(Refusal::Error(Error::new(ErrorKind::Closed))) };
+        let pending = Box::new(Pending { promise, handed: self.batches.hand_over(pass) });
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending);
         record.key = prepared.key.as_deref();
         record.payload = prepared.payload.as_deref();
@@ -186,9 +198,11 @@ impl Producer {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
                 prepared.headers = record.headers;
-                Err(Refusal::Full(record.delivery_opaque))
+                let Pending { promise, handed } = *record.delivery_opaque;
+                Err(Refusal::Full(promise, self.batches.report(handed).0))
             }
-            Err((error, _)) => {
+            Err((error, record)) => {
+                let _ = self.batches.report(record.delivery_opaque.handed);
                 let error = failed(error);
                 Err(Refusal::Error(match error.kind() {
                     ErrorKind::TooLarge => {
@@ -230,7 +244,7 @@ impl fmt::Debug for Producer {
 }
 
 enum Refusal {
-    Full(Box<Pending>),
+    Full(Promise, Pass),
     Error(Error),
 }
 
@@ -266,6 +280,12 @@ impl Drop for Waiting<'_> {
 
 /// A message that was handed over and has no report yet.
 struct Pending {
+    promise: Promise,
+    handed: Handed,
+}
+
+/// What a message gets with its report.
+struct Promise {
     resolver: Resolver<Receipt>,
     topic: Arc<str>,
     _permit: Permit,
@@ -274,6 +294,7 @@ struct Pending {
 /// Receives the delivery reports.
 #[derive(Default)]
 struct Reports {
+    batches: Arc<Batches>,
     refusals: Refusals,
     state: State,
     tokens: Option<Arc<Keeper>>,
@@ -346,10 +367,12 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Pending>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
-        let Pending { resolver, topic, _permit } = *pending;
+        let Pending { promise: Promise { resolver, topic, _permit }, handed } = *pending;
+        let (_pass, alone) = self.batches.report(handed);
         let result = match result {
             Ok(message) => {
                 self.is_connected();
+                self.batches.acquit(message);
                 let mut receipt = Receipt::new().with_place(topic);
                 if let Ok(partition) = u32::try_from(message.partition()) {
                     receipt = receipt.with_partition(partition);
@@ -360,7 +383,7 @@ impl ProducerContext for Reports {
                 }
                 Ok(receipt)
             }
-            Err((error, _)) => Err(self.refusals.explain(failed(error.clone()))),
+            Err((error, message)) => Err(self.refusals.explain(self.batches.judge(error, alone, message))),
         };
         resolver.resolve(result);
     }

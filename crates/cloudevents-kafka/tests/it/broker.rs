@@ -57,12 +57,18 @@ impl Topic {
 
     /// Creates a topic on the broker of `CE_TEST_KAFKA_URL` (`kafka://host:port`), if set.
     pub(crate) async fn real(partitions: u16) -> Option<Self> {
+        Self::real_with(partitions, &[]).await
+    }
+
+    /// The same with these settings of the topic.
+    pub(crate) async fn real_with(partitions: u16, settings: &[(&str, &str)]) -> Option<Self> {
         let url = std::env::var("CE_TEST_KAFKA_URL").ok()?;
         let servers = url.trim_start_matches("kafka://").trim_end_matches('/').to_owned();
         // A real broker remembers topics and groups of earlier runs.
         let name = format!("{}-{}-{}", fresh("topic"), std::process::id(), since_epoch());
         let admin: AdminClient<DefaultClientContext> = config(&servers).create().unwrap();
-        let topic = NewTopic::new(&name, partitions.into(), TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(&name, partitions.into(), TopicReplication::Fixed(1));
+        topic.config.extend_from_slice(settings);
         let created = soon(admin.create_topics([&topic], &AdminOptions::new())).await.unwrap();
         created.into_iter().for_each(|topic| _ = topic.unwrap());
         Some(Self { servers, name })

@@ -19,6 +19,7 @@ mod kill;
 mod losses;
 mod memory;
 mod real;
+mod refusals;
 mod registry;
 mod regression;
 mod roundtrip;

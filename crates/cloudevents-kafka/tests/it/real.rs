@@ -4,13 +4,14 @@
 mod security;
 
 use crate::{
-    broker::{PATIENCE, Topic, event, next, number, soon},
+    broker::{PATIENCE, Topic, event, event_with, next, number, soon},
     client::{handing_over, leaving},
     comfort::seeking,
     hostile::left_out,
     kill::loses_nothing,
 };
-use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position};
+use cloudevents_core::ErrorKind;
+use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, Position, sender};
 use std::{
     collections::BTreeSet,
     time::{Duration, SystemTime},
@@ -133,6 +134,39 @@ async fn a_receiver_that_is_dropped_commits_and_leaves() {
         let mut second = topic.receiver_with(&more, never_by_time()).await;
         assert_eq!(number(&next(&mut second).await), 20, "{strategy}");
     }
+}
+
+/// Batches are larger than the topic allows, and one record is.
+#[tokio::test]
+async fn a_batch_that_is_too_large_condemns_only_the_record_that_is() {
+    let Some(topic) = Topic::real_with(1, &[("max.message.bytes", "10000")]).await else { return skipped() };
+    let sender = soon(sender(&topic.url("linger.ms=100"), Default::default())).await.unwrap();
+    let (mut left, mut refused) = ((0..50).collect::<Vec<usize>>(), Vec::new());
+    while !left.is_empty() {
+        let mut outcomes = Vec::new();
+        for number in left.drain(..) {
+            let bytes = if number == 25 { 20_000 } else { 1000 };
+            outcomes.push((
+                number,
+                soon(sender.enqueue(event_with(number, "k", "x".repeat(bytes)))).await.unwrap(),
+            ));
+        }
+        for (number, outcome) in outcomes {
+            match soon(outcome).await {
+                Ok(_) => {}
+                Err(error) if sender.refuses_message(&error) => {
+                    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+                    refused.push(number);
+                }
+                Err(error) => {
+                    assert!(error.is_temporary(), "{error}");
+                    left.push(number);
+                }
+            }
+        }
+    }
+    assert_eq!(refused, [25]);
+    assert_eq!(topic.committed_and_ends().await.1, [49]);
 }
 
 fn skipped() {

@@ -10,6 +10,7 @@ use rdkafka::{
     message::{Headers, Message},
     mocking::MockCluster,
     producer::{BaseProducer, DefaultProducerContext, Producer},
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -84,6 +85,23 @@ impl Broker {
         cluster(&self.host)?.broker_round_trip_time(-1, delay).map_err(failed)
     }
 
+    /// Refuses this many of the next requests.
+    pub fn refuse_next(&self, refusal: Refusal, count: usize) -> Result<(), Error> {
+        let (request, error) = match refusal {
+            Refusal::BatchTooLarge => {
+                (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+            }
+            Refusal::InvalidRecord => {
+                (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD)
+            }
+            Refusal::Commit => {
+                (RDKafkaApiKey::OffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE)
+            }
+        };
+        cluster(&self.host)?.request_errors(request, &vec![error; count]);
+        Ok(())
+    }
+
     /// The committed offset of a group for each partition of a topic: all messages before it are done. Blocks until the broker answers.
     pub fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<i64>>, Error> {
         let client = self.client(group)?;
@@ -150,6 +168,26 @@ impl Broker {
         partitions.sort_unstable();
         Ok(partitions)
     }
+}
+
+/// What a [`Broker`] refuses: see [`Broker::refuse_next`].
+///
+/// ```
+/// use cloudevents_testkit::kafka::{Broker, Refusal};
+///
+/// let broker = Broker::start()?;
+/// broker.refuse_next(Refusal::BatchTooLarge, 1)?; // the next batch, whatever its size
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A batch, as too large: MESSAGE_TOO_LARGE. The answer does not say which record is at fault.
+    BatchTooLarge,
+    /// A batch with a record that is not valid: INVALID_RECORD. The answer does not say which one.
+    InvalidRecord,
+    /// A commit, for good: INVALID_COMMIT_OFFSET_SIZE.
+    Commit,
 }
 
 /// A message stored by a [`Broker`].

@@ -2,4 +2,4 @@
 
 mod broker;
 
-pub use broker::{Broker, Kept};
+pub use broker::{Broker, Kept, Refusal};

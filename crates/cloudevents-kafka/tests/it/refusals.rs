@@ -1,0 +1,91 @@
+//! Which records a broker refuses, when it refuses a batch.
+
+use crate::broker::{Topic, event, event_with, soon};
+use cloudevents_core::{ErrorKind, Event};
+use cloudevents_kafka::rdkafka039::sender;
+use cloudevents_testkit::kafka::{Broker, Refusal};
+use cloudevents_transport::Sender;
+
+/// Records that are handed over together are in one batch.
+const TOGETHER: &str = "linger.ms=300";
+
+/// Sends all, and returns whether each arrived, or else whether it was refused.
+async fn send_together(sender: &Sender, events: &[Event]) -> Vec<Result<(), (ErrorKind, bool)>> {
+    let mut outcomes = Vec::new();
+    for event in events {
+        outcomes.push(soon(sender.enqueue(event)).await.unwrap());
+    }
+    let mut results = Vec::new();
+    for outcome in outcomes {
+        let judged = |error| {
+            let refused = sender.refuses_message(&error);
+            assert_ne!(refused, error.is_temporary(), "{error:?}");
+            (error.kind(), refused)
+        };
+        results.push(soon(outcome).await.map(drop).map_err(judged));
+    }
+    results
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_condemns_no_record() {
+    let lost = Err((ErrorKind::Refused, false));
+    for (refusal, refused) in
+        [(Refusal::BatchTooLarge, ErrorKind::TooLarge), (Refusal::InvalidRecord, ErrorKind::Refused)]
+    {
+        let broker = Broker::start().unwrap();
+        let topic = Topic::on(&broker, 1);
+        let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
+        let events: Vec<_> = (0..4).map(|number| event_with(number, "k", format!("{number}"))).collect();
+        broker.refuse_next(refusal, 1).unwrap();
+        assert_eq!(send_together(&sender, &events[..3]).await, [lost; 3]);
+        assert_eq!(broker.ends(&topic.name).unwrap(), [0]);
+        // Each that was in the batch is sent alone, and so the first is refused, and not with it those that are sent together with it.
+        broker.refuse_next(refusal, 1).unwrap();
+        let results = send_together(&sender, &events).await;
+        assert_eq!(results, [Err((refused, true)), Ok(()), Ok(()), Ok(())]);
+        // Nothing is held against those that arrived.
+        broker.refuse_next(refusal, 1).unwrap();
+        assert_eq!(send_together(&sender, &events[1..]).await, [lost; 3]);
+        assert_eq!(broker.ends(&topic.name).unwrap(), [3]);
+    }
+}
+
+/// A record that is sent while no other is on its way is alone without more.
+#[tokio::test]
+async fn a_record_that_was_alone_is_refused_at_once() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let sender = topic.sender().await;
+    for number in 0..3 {
+        broker.refuse_next(Refusal::BatchTooLarge, 1).unwrap();
+        let error = soon(sender.send(&event(number, "k"))).await.unwrap_err();
+        assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
+        soon(sender.send(&event(number, "k"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_record_that_is_sent_alone_arrives() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let sender = soon(sender(&topic.url(TOGETHER), Default::default())).await.unwrap();
+    broker.refuse_next(Refusal::BatchTooLarge, 1).unwrap();
+    let events: Vec<_> = (0..300).map(|number| event_with(number, "k", format!("{number}"))).collect();
+    assert!(send_together(&sender, &events[..2]).await.iter().all(Result::is_err));
+    let results = send_together(&sender, &events).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let ids: Vec<_> = broker.messages(&topic.name).unwrap();
+    let ids: Vec<_> = ids.iter().map(|kept| kept.header("ce_id").unwrap().to_vec()).collect();
+    assert_eq!(ids, (0..300).map(|number: usize| number.to_string().into_bytes()).collect::<Vec<_>>());
+}
+
+/// What librdkafka refuses by itself is about that record.
+#[tokio::test]
+async fn what_is_too_large_for_the_client_is_refused_at_once() {
+    let topic = Topic::new(1);
+    let sender = soon(sender(&topic.url("message.max.bytes=1000"), Default::default())).await.unwrap();
+    let error = soon(sender.send(&event_with(1, "k", "x".repeat(1001)))).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
+    soon(sender.send(&event(2, "k"))).await.unwrap();
+}
