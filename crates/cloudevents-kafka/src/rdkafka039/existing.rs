@@ -116,32 +116,28 @@ impl<C: ConsumerContext + 'static> Existing<C> {
             let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
             assigned.find_partition(partition.topic(), number).is_some()
         };
-        let mut list = TopicPartitionList::new();
-        let marked = std::mem::take(&mut self.marked);
-        for (partition, offset) in &marked {
-            if is_assigned(partition) {
-                add(&mut list, partition, *offset);
-            } else {
+        self.marked.retain(|partition, _| {
+            let stays = is_assigned(partition);
+            if !stays {
                 self.ledger.revoke(partition); // its new owner commits
             }
-        }
-        if list.count() == 0 {
+            stays
+        });
+        if self.marked.is_empty() {
             return Ok(());
         }
+        let mut list = TopicPartitionList::new();
+        self.marked.iter().for_each(|(partition, offset)| add(&mut list, partition, *offset));
         let consumer = Arc::clone(&self.consumer);
         // The client reports no result for asynchronous commits.
         let committed = tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync)).await;
         match committed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                // The next commit includes them, unless there are later marks by then.
-                for (partition, offset) in marked {
-                    self.marked.entry(partition).or_insert(offset);
-                }
-                Err(failed(error))
-            }
-            Err(error) => Err(Error::new(ErrorKind::Transport).with_detail(error.to_string())),
+            // No mark is added meanwhile. Until here, the next commit includes them, whether this one fails or is cancelled.
+            Ok(Ok(())) => self.marked.clear(),
+            Ok(Err(error)) => return Err(failed(error)),
+            Err(error) => return Err(Error::new(ErrorKind::Transport).with_detail(error.to_string())),
         }
+        Ok(())
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, soon};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
+use cloudevents_testkit::kafka::{Broker, Refusal};
 use cloudevents_transport::{OrderBy, Partition, log::LogOptions};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const DROPPING: &str = "&reject=drop&session.timeout.ms=2500&heartbeat.interval.ms=300";
 
@@ -227,4 +228,36 @@ async fn a_consumer_of_the_programs_own() {
     soon(topic.sender().await.send(&event(COUNT, "k"))).await.unwrap();
     let mut second = open();
     assert_eq!(number(&next(&mut second).await), COUNT);
+}
+
+/// A commit that fails while no task waits for it any more is tried again.
+#[tokio::test]
+async fn a_cancelled_commit_of_the_programs_own_consumer_loses_no_mark() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    soon(topic.sender().await.send_all((0..3).map(|number| event(number, "k")))).await.unwrap();
+    let consumer: StreamConsumer = config(&topic.servers)
+        .set("group.id", topic.group())
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[&topic.name]).unwrap();
+    let mut options = KafkaReceiverOptions::default();
+    options.log = LogOptions::default().dropping_rejected();
+    options.commit_interval = Duration::ZERO;
+    let mut receiver = receiver_over(consumer, options).unwrap();
+    for expected in 0..3 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    // There is no other message, so this waits for a commit, and then for the time of the next one.
+    broker.answer_after(Duration::from_millis(300)).unwrap();
+    broker.refuse_next(Refusal::Commit, 1).unwrap();
+    assert!(timeout(Duration::from_millis(100), receiver.next()).await.is_err());
+    broker.answer_after(Duration::ZERO).unwrap();
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!(broker.committed(&topic.group(), &topic.name).unwrap(), [Some(3)]);
 }
