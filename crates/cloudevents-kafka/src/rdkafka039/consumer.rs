@@ -147,7 +147,7 @@ impl Consumer {
                 };
                 list.add_partition_offset(partition.topic(), number, offset).map_err(failed)?;
             }
-            return client.context().assign_by_hand(client, &list).map_err(failed);
+            return client.context().assign_by_hand(client, list).map_err(failed);
         }
         let topics: Vec<_> = self.topics.iter().map(String::as_str).collect();
         client.subscribe(&topics).map_err(failed)

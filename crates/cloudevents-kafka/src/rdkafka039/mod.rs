@@ -74,6 +74,7 @@ mod control;
 mod dead_letter;
 mod existing;
 mod fetch;
+mod first;
 mod handover;
 mod headers;
 mod position;

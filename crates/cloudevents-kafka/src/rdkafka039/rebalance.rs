@@ -3,6 +3,7 @@
 use super::{
     config,
     control::Latest,
+    first,
     handover::{Fetched, Handover},
     refusals::{Refusals, is_login},
     tokens::{self, Keeper},
@@ -53,6 +54,8 @@ pub(super) struct Group {
     pub(super) refusals: Refusals,
     pub(super) statistics: Latest,
     pub(super) tokens: Option<Arc<Keeper>>,
+    /// Whether a group without a position starts at the end.
+    pub(super) starts_at_end: bool,
 }
 
 /// The right to poll.
@@ -142,6 +145,7 @@ impl Group {
             refusals: Refusals::default(),
             statistics: Latest::default(),
             tokens: None,
+            starts_at_end: false,
         }
     }
 
@@ -215,8 +219,9 @@ impl Group {
     /// Updates the ledger, then answers librdkafka, which waits for it.
     fn change(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &TopicPartitionList) {
         let assigns = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let list = &mut list.clone();
         if assigns {
-            self.assign(list);
+            self.assign(client, list);
         } else if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
             self.revoke(client, list);
         } else {
@@ -235,7 +240,10 @@ impl Group {
         }
     }
 
-    fn assign(&self, list: &TopicPartitionList) {
+    /// Sets the first positions of a group that starts at the end, and commits them, so that they stay its positions.
+    fn assign(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        let stopped = || self.handover.is_stopped();
+        let ends = if self.starts_at_end { first::at_the_end(client, list, stopped) } else { Vec::new() };
         self.assigned.store(true, Ordering::Release);
         let mut books = self.books();
         for partition in partitions(list) {
@@ -243,17 +251,21 @@ impl Group {
             let epoch = self.ledger.assign(partition.clone(), 0);
             books.assigned.insert(partition, epoch);
         }
+        if !ends.is_empty() {
+            books.marked.extend(ends);
+            drop(self.handover.commit());
+        }
     }
 
     /// Starts with these partitions, without the group's assignment.
     pub(super) fn assign_by_hand(
         &self,
         client: &BaseConsumer<Self>,
-        list: &TopicPartitionList,
+        mut list: TopicPartitionList,
     ) -> Result<(), KafkaError> {
         let turn = self.turn();
-        self.assign(list);
-        let assigned = client.assign(list);
+        self.assign(client, &mut list);
+        let assigned = client.assign(&list);
         drop(turn);
         assigned
     }
@@ -291,10 +303,10 @@ impl Group {
         let mut done = TopicPartitionList::new();
         for partition in &revoked {
             books.assigned.remove(partition);
-            books.marked.remove(partition);
+            let marked = books.marked.remove(partition);
             let committed = books.committed.remove(partition);
             // 0 is also the watermark of a partition of which nothing was taken.
-            let settled = self.ledger.revoke(partition).filter(|offset| *offset > 0);
+            let settled = self.ledger.revoke(partition).filter(|offset| *offset > 0).or(marked);
             if let Some(offset) = settled.filter(|_| settled != committed) {
                 add(&mut done, partition, offset);
             }

@@ -203,12 +203,12 @@ impl KafkaReceiver {
         config::from_endpoint(&endpoint, &mut config)?;
         let tokens = Keeper::start(options.tokens.as_ref(), &mut config, options.connect_timeout).await?;
         let log = rejected(&endpoint, &mut options, &config, tokens.as_ref()).await?;
-        consuming(&endpoint, &options, &mut config)?;
+        let starts_at_end = consuming(&endpoint, &options, &mut config)?;
         config::understand_json(&mut options.receiver);
         let ledger = Ledger::new(log)?;
         let handover = Arc::new(Handover::new(options.prefetch));
         let mut group = Group::new(ledger.clone(), Arc::clone(&handover), options.rebalance_wait);
-        group.tokens = tokens;
+        (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
         let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
         let waker = Arc::clone(&handover);
         client.set_nonempty_callback(move || waker.arrive());
@@ -339,12 +339,12 @@ async fn rejected(
     }
 }
 
-/// Returns the settings of a consumer.
+/// Adds the settings of a consumer. Returns whether a group without a position starts at the end.
 fn consuming(
     endpoint: &Endpoint,
     options: &KafkaReceiverOptions,
     config: &mut ClientConfig,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     match endpoint.option("group") {
         Some("") => return Err(endpoint.invalid("the option `group` is empty")),
         Some(group) => _ = config.set("group.id", group),
@@ -360,6 +360,11 @@ fn consuming(
         Some(_) => return Err(endpoint.invalid("the option `offset` is neither `earliest` nor `latest`")),
         None => default(config, "auto.offset.reset", "earliest"),
     }
+    // librdkafka would also go there from a position that does not exist any more: see `first`.
+    let starts_at_end = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
+    if starts_at_end {
+        config.set("auto.offset.reset", "earliest");
+    }
     if let Some(interval) = options.statistics {
         default(config, "statistics.interval.ms", config::millis(interval));
     }
@@ -374,7 +379,7 @@ fn consuming(
     // If its queue is full, librdkafka checks again only after a second. So little is fetched ahead here
     // that the queue would be empty long before.
     default(config, "fetch.queue.backoff.ms", "10");
-    Ok(())
+    Ok(starts_at_end)
 }
 
 /// The receiver's side of the consumer.

@@ -14,6 +14,7 @@ mod client;
 mod comfort;
 mod contract;
 mod crosslang;
+mod first;
 mod hostile;
 mod kill;
 mod losses;

@@ -7,6 +7,7 @@ use crate::{
     broker::{PATIENCE, Topic, event, event_with, next, number, soon},
     client::{handing_over, leaving},
     comfort::seeking,
+    first::{beyond_the_end, first_position},
     hostile::left_out,
     kill::loses_nothing,
 };
@@ -167,6 +168,16 @@ async fn a_batch_that_is_too_large_condemns_only_the_record_that_is() {
     }
     assert_eq!(refused, [25]);
     assert_eq!(topic.committed_and_ends().await.1, [49]);
+}
+
+#[tokio::test]
+async fn a_group_that_starts_at_the_end_skips_nothing_later() {
+    for protocol in ["", "group.protocol=consumer&"] {
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        first_position(topic, &format!("{protocol}offset")).await;
+        let Some(topic) = Topic::real(1).await else { return skipped() };
+        beyond_the_end(topic, &format!("{protocol}offset")).await;
+    }
 }
 
 fn skipped() {

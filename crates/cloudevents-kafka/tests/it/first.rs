@@ -1,0 +1,88 @@
+//! The first position of a group, and those that do not exist any more.
+
+use crate::broker::{PATIENCE, Topic, config, event, next, number, soon};
+use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
+use cloudevents_testkit::kafka::Broker;
+use cloudevents_transport::Receiver;
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+};
+use std::ops::Range;
+use tokio::{task::spawn_blocking, time::sleep};
+
+async fn send(topic: &Topic, numbers: Range<usize>) {
+    soon(topic.sender().await.send_all(numbers.map(|number| event(number, "k")))).await.unwrap();
+}
+
+/// Opens a receiver at the end, by the URL or by the setting of librdkafka.
+async fn open(topic: &Topic, option: &str) -> Receiver {
+    // The consumer group protocol has no such settings.
+    let short = match option.contains("group.protocol") {
+        true => "",
+        false => "&session.timeout.ms=2500&heartbeat.interval.ms=300",
+    };
+    topic.receiver_with(&format!("&{option}=latest{short}"), KafkaReceiverOptions::default()).await
+}
+
+/// Waits until the group has committed this.
+async fn committed(topic: &Topic, wanted: i64) {
+    soon(async {
+        while topic.committed_and_ends().await.0 != [Some(wanted)] {
+            sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+/// After a truncation, say: the log has been written again up to an offset before the committed one.
+pub(crate) async fn beyond_the_end(topic: Topic, option: &str) {
+    send(&topic, 0..20).await;
+    let of = topic.clone();
+    let commit = move || {
+        let client: BaseConsumer = config(&of.servers).set("group.id", of.group()).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&of.name, 0, Offset::Offset(70)).unwrap();
+        client.commit(&list, CommitMode::Sync).unwrap();
+    };
+    spawn_blocking(commit).await.unwrap();
+    let mut receiver = open(&topic, option).await;
+    for expected in 0..20 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    committed(&topic, 20).await;
+}
+
+/// The group keeps its first position from when it has it, and not from the first message on.
+pub(crate) async fn first_position(topic: Topic, option: &str) {
+    send(&topic, 0..10).await;
+    let mut receiver = open(&topic, option).await;
+    committed(&topic, 10).await;
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+    send(&topic, 10..15).await;
+    let mut receiver = open(&topic, option).await;
+    for expected in 10..15 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(number(&delivery), expected);
+        delivery.accept().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_position_beyond_the_end_skips_nothing_even_if_a_group_starts_at_the_end() {
+    let broker = Broker::start().unwrap();
+    for option in ["offset", "auto.offset.reset"] {
+        beyond_the_end(Topic::on(&broker, 1), option).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_starts_at_the_end_has_a_position_from_then_on() {
+    let broker = Broker::start().unwrap();
+    for option in ["offset", "auto.offset.reset", "partitions=0&offset"] {
+        first_position(Topic::on(&broker, 1), option).await;
+    }
+}
