@@ -71,8 +71,9 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
     /// Returns the connection and its number. Without a connection, it waits until there is one. Dropping the
     /// future does not end the attempt.
     ///
-    /// Fails only with errors that are not temporary; see [`Connect::connect`]. A later call tries again,
-    /// except after [`close`](Self::close).
+    /// Fails only with errors that are not temporary; see [`Connect::connect`]. One of kind [`Unsupported`](ErrorKind::Unsupported) is returned
+    /// as [`Refused`](ErrorKind::Refused), so that it is not taken for the fault of a message. A later call tries again, except after
+    /// [`close`](Self::close).
     pub async fn get(&self) -> Result<(u64, C::Connection), Error> {
         if let Some(open) = self.now() {
             return Ok(open);
@@ -93,7 +94,7 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
             slot.wait_for(|slot| matches!(slot, Slot::Open(..) | Slot::Failed(_) | Slot::Closed)).await;
         match decided.as_deref() {
             Ok(Slot::Open(number, connection)) => Ok((*number, connection.clone())),
-            Ok(Slot::Failed(error)) => Err(error.clone()),
+            Ok(Slot::Failed(error)) => Err(declined(error)),
             _ => Err(Error::new(ErrorKind::Closed)),
         }
     }
@@ -245,6 +246,18 @@ async fn keep<C: Connect<Connection: Clone + Sync>>(
     }
 }
 
+/// Why there is no connection, for a task with a message. Of a message, "not supported" would be its own fault; here, the other end has changed.
+#[cold]
+fn declined(error: &Error) -> Error {
+    if error.kind() != ErrorKind::Unsupported {
+        return error.clone();
+    }
+    let declined = Error::new(ErrorKind::Refused).with_detail(error.detail().to_owned());
+    let help = error.help().map(str::to_owned);
+    let declined = help.into_iter().fold(declined, Error::with_help);
+    declined.with_source(error.clone())
+}
+
 /// Turns a panic in `connect` into an error for all waiting tasks, which would otherwise wait for ever. The
 /// next request for a connection tries again.
 struct Unwinding<T>(Arc<watch::Sender<Slot<T>>>);
@@ -356,6 +369,30 @@ mod tests {
         gate.open.add_permits(2);
         assert_eq!(shared.get().await.unwrap_err().kind(), ErrorKind::Transport);
         assert_eq!(shared.get().await.unwrap(), (1, 2));
+    }
+
+    /// The other end has changed since the sender was opened.
+    #[tokio::test]
+    async fn no_connection_is_no_fault_of_a_message() {
+        struct Declined(ErrorKind);
+
+        impl Connect for Declined {
+            type Connection = u32;
+
+            async fn connect(&self, _: &Host) -> Result<u32, Error> {
+                Err(Error::new(self.0).with_detail("not here").with_help("go elsewhere"))
+            }
+        }
+
+        let sender = crate::fake::FakeLog::new(1).sender();
+        for kind in [ErrorKind::Unsupported, ErrorKind::InvalidUrl, ErrorKind::Closed] {
+            let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
+            let shared = Reconnect::new(Declined(kind), hosts, Backoff::default()).share();
+            assert_eq!(shared.open().await.unwrap_err().kind(), kind);
+            let error = shared.get().await.unwrap_err();
+            assert!(!sender.refuses_message(&error), "{error:?}");
+            assert_eq!((error.detail(), error.help()), ("not here", Some("go elsewhere")), "{error:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
