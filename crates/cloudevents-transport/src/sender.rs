@@ -334,9 +334,9 @@ impl Sender {
     /// | protocol | refusals of a message |
     /// |---|---|
     /// | HTTP | the statuses 400, 409, 413, 415, 422 and 431 |
-    /// | AMQP 1.0 | rejected, except with conditions about the address, rights or resources; modified as undeliverable here |
-    /// | Kafka | a record that is too large or invalid |
-    /// | RabbitMQ | none |
+    /// | AMQP 1.0 | rejected with `amqp:decode-error`, `amqp:invalid-field`, `amqp:link:message-size-exceeded` or `com.microsoft:argument-error`; modified as undeliverable here; the largest message without an outcome when the link is detached with `amqp:link:message-size-exceeded` |
+    /// | Kafka | a record that librdkafka finds too large, or that a broker refuses as too large or invalid while no other is on its way |
+    /// | RabbitMQ | a message as large as the one for whose size the broker closed the channel |
     /// | MQTT 5 | the reason codes 0x95 (too large) and 0x99 (payload format invalid) |
     /// | any | what the format or protocol cannot express, and what is too large |
     ///

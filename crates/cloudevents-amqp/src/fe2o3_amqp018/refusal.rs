@@ -66,13 +66,13 @@ impl fmt::Display for AmqpRefusal {
 
 impl std::error::Error for AmqpRefusal {}
 
-/// Conditions that say that this very message cannot be taken. All others can be about the address, the rights or the state of the broker.
+/// Conditions of a message that cannot be taken. All others can be about the address, the rights or the state of the broker.
 const OF_THE_MESSAGE: [&str; 4] =
     ["amqp:decode-error", "amqp:invalid-field", failure::SIZE_EXCEEDED, "com.microsoft:argument-error"];
 
 /// Whether the broker refused this very message, so that no later attempt can succeed and other messages may: it
-/// was rejected with a condition that says so, or it is undeliverable here. Without a condition, as of a full queue of RabbitMQ, it is not
-/// known, and so not the message's fault. `None` if the error is not an outcome.
+/// was rejected with one of these conditions, or it is undeliverable here. A rejection without a condition does not count: a full queue of
+/// RabbitMQ rejects so. `None` if the error is not an outcome.
 pub(super) fn refuses_message(error: &Error) -> Option<bool> {
     Some(match error.source()?.downcast_ref::<AmqpRefusal>()? {
         AmqpRefusal::Rejected { condition, .. } => {

@@ -114,8 +114,9 @@ fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, E
 /// [`AmqpSenderOptions::in_flight`] allow. They arrive in the order in which they were enqueued. The
 /// outcome is the broker's: accepted is success; any other is an error of kind
 /// [`Refused`](ErrorKind::Refused) with an [`AmqpRefusal`](super::AmqpRefusal) as its source. A message
-/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. The
-/// receipt names the address.
+/// larger than the broker's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not sent. A broker
+/// that has not announced its limit ends the link: then the largest message without an outcome has that error, and the
+/// others are [`Disconnected`](ErrorKind::Disconnected). The receipt names the address.
 ///
 /// [`Outgoing::to`] sends a message to another address of the same broker, over a separate link, which is
 /// attached with the first message to the address. The 64 links that were used last stay attached. Order is

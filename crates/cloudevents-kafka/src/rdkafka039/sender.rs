@@ -110,7 +110,8 @@ pub async fn sender(url: &str, options: KafkaSenderOptions) -> Result<Sender, Er
 ///
 /// The producer is idempotent: librdkafka sends unconfirmed messages again, without duplicates and without
 /// changing the order within a partition. The outcome is that of the delivery report, and the receipt
-/// contains topic, partition and offset. See [the module](super#guarantees) for the guarantees.
+/// contains topic, partition and offset. Records of a batch that a broker refuses fail with a temporary error, and each goes alone when it
+/// is sent again. See [the module](super#guarantees) for the guarantees.
 ///
 /// It has its own thread. If dropped without being closed, it still delivers what was handed over, as long
 /// as the process lives.

@@ -65,6 +65,23 @@ async fn the_outcome_is_the_brokers() {
     assert_eq!(published, ["3", "3"]);
 }
 
+/// Reason codes of PUBACK: MQTT 5.0, section 3.4.2.1.
+#[tokio::test]
+async fn only_some_reason_codes_are_about_the_message() {
+    let broker = Broker::start().unwrap();
+    let sender = sent(&broker, "t", MqttSenderOptions::default()).await;
+    for (code, about_the_message) in
+        [(0x80, false), (0x83, false), (0x87, false), (0x90, false), (0x97, false), (0x99, true)]
+    {
+        broker.answer(Answer::refuse(code));
+        let error = within(sender.send(&event(1))).await.unwrap_err();
+        assert_eq!(sender.refuses_message(&error), about_the_message, "{error}");
+    }
+    broker.answer(Answer::Disconnect);
+    let error = within(sender.send(&event(1))).await.unwrap_err();
+    assert!(!sender.refuses_message(&error), "{error}");
+}
+
 #[tokio::test]
 async fn a_broker_that_does_not_answer_is_a_timeout() {
     let broker = Broker::start().unwrap();

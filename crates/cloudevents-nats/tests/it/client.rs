@@ -292,7 +292,7 @@ async fn a_message_that_is_too_large_is_not_sent() {
     let mut receiver = receiver_from(&server, "orders").await;
     let sender = sender_to(&server, "orders").await;
     let error = sender.send(&large("1", 1000)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true));
     let error = sender.request(&large("1", 1000), PATIENCE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     sender.send(&large("2", 500)).await.unwrap();

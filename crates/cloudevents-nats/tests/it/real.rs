@@ -4,12 +4,14 @@
 use crate::{
     process::Process,
     tools::{
-        PATIENCE, create_stream, event, events, id, lost, name, next, put_raw, real, strict, take, within,
+        PATIENCE, create_stream, event, events, id, large, lost, name, next, put_raw, real, stream_config,
+        strict, take, within,
     },
 };
 use async_nats::jetstream::{
     Context,
     consumer::{AckPolicy, pull, push},
+    stream::DiscardPolicy,
 };
 use cloudevents_core::{DecodeOptions, ErrorKind, Event, Mode};
 use cloudevents_json::Json;
@@ -100,6 +102,21 @@ async fn the_expected_stream_is_checked() {
         sender(&nowhere, NatsSenderOptions::default()).await.unwrap().send(&event("1")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("no stream"), "{error}");
+}
+
+/// Of what a stream declines, only the size is about the message.
+#[tokio::test]
+async fn what_is_too_large_for_the_stream_is_refused_and_a_full_stream_refuses_no_message() {
+    let Some(stream) = Stream::create().await else { return };
+    let mut config = stream_config(&stream.name);
+    (config.max_message_size, config.max_messages, config.discard) = (1000, 2, DiscardPolicy::New);
+    stream.context.update_stream(config).await.unwrap();
+    let sender = stream.sender("").await;
+    let error = within(sender.send(&large("1", 2000))).await.unwrap_err();
+    assert_eq!((error.kind(), sender.refuses_message(&error)), (ErrorKind::TooLarge, true), "{error}");
+    within(sender.send_all(events(2))).await.unwrap();
+    let error = within(sender.send(&event("3"))).await.unwrap_err();
+    assert!(!sender.refuses_message(&error) && error.is_temporary(), "{error}");
 }
 
 #[tokio::test]

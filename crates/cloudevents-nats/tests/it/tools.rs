@@ -116,11 +116,10 @@ pub(crate) fn real() -> Option<String> {
 /// Creates a stream of this name, with the subjects that begin with it.
 pub(crate) async fn create_stream(url: &str, name: &str) -> jetstream::Context {
     let context = jetstream::new(async_nats::connect(url).await.unwrap());
-    let config = stream::Config {
-        name: name.into(),
-        subjects: vec![format!("{name}.>")],
-        ..stream::Config::default()
-    };
-    context.create_stream(config).await.unwrap();
+    context.create_stream(stream_config(name)).await.unwrap();
     context
+}
+
+pub(crate) fn stream_config(name: &str) -> stream::Config {
+    stream::Config { name: name.into(), subjects: vec![format!("{name}.>")], ..stream::Config::default() }
 }

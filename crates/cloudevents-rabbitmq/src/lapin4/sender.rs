@@ -132,7 +132,8 @@ fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender,
 /// first message to it, since publishing to a missing exchange closes the channel.
 ///
 /// When the connection or its channel is lost, messages in flight end with errors of kind
-/// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender opens another
+/// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. If the broker closes the channel because of the size of
+/// a message, those of that size and above are [`TooLarge`](ErrorKind::TooLarge). The sender opens another
 /// channel, or reconnects, as described in [`connect`](cloudevents_transport::connect), and new messages
 /// wait for that ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 pub struct RabbitSender {
