@@ -13,6 +13,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
+    metadata::MetadataPartition,
     producer::FutureProducer,
 };
 use std::{
@@ -71,7 +72,26 @@ impl Topic {
         topic.config.extend_from_slice(settings);
         let created = soon(admin.create_topics([&topic], &AdminOptions::new())).await.unwrap();
         created.into_iter().for_each(|topic| _ = topic.unwrap());
-        Some(Self { servers, name })
+        let topic = Self { servers, name };
+        soon(topic.known(partitions.into())).await;
+        Some(topic)
+    }
+
+    /// Waits until clients see the topic: a busy broker confirms it earlier.
+    async fn known(&self, partitions: usize) {
+        let topic = self.clone();
+        let wait = move || {
+            let client: BaseConsumer = config(&topic.servers).create().unwrap();
+            let seen = || {
+                let metadata = client.fetch_metadata(Some(&topic.name), PATIENCE).unwrap();
+                let led = |known: &&MetadataPartition| known.error().is_none() && known.leader() >= 0;
+                metadata.topics()[0].partitions().iter().filter(led).count()
+            };
+            while seen() < partitions {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        tokio::task::spawn_blocking(wait).await.unwrap();
     }
 
     /// Returns what the topic's group has committed, per partition, and the ends of the partitions.

@@ -40,7 +40,7 @@
 //! | order | as enqueued, over one sender and one receiver; retried messages come later | contract `order_is_kept` |
 //! | bounds | enqueuing waits for [`RabbitSenderOptions::in_flight`] | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |
 //! | cancellation | an `enqueue` that is dropped before it returns has sent nothing; dropping an outcome does not cancel the message | contract `a_dropped_send_arrives_once_or_never`, `an_unwatched_outcome_settles` |
-//! | size | a message above [`RabbitSenderOptions::max_message_size`]: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and nothing else is disturbed | `client::what_is_too_large_for_the_broker_is_an_error` |
+//! | size | a message above [`RabbitSenderOptions::max_message_size`]: [`TooLarge`](cloudevents_core::ErrorKind::TooLarge), and nothing else is disturbed. What only the broker finds too large closes the channel: that message is `TooLarge`, the others on their way are lost | `client::what_is_too_large_for_the_broker_is_an_error`, `what_is_too_large_for_the_broker_is_the_mistake_of_that_message_only` |
 //! | settlement | acknowledged; retried and rejected only after what was published instead is confirmed | contract, `client::retries_wait_in_a_queue_and_count`, `changed::a_message_that_died_in_its_queue_is_retried`, `client::dead_letters_keep_everything_and_say_why` |
 //! | unreadable | properties that lapin cannot read are repaired, so that the message surfaces and blocks no other | `bad_input::what_the_client_cannot_read_surfaces_and_blocks_nothing` |
 //! | memory | a receiver holds at most its bounds by count; by bytes, its bounds, one message and the prefetched messages | `client::a_stalled_consumer_is_sent_no_more_than_its_bounds` |
