@@ -44,7 +44,7 @@ use cloudevents_kafka::{
     Record, encode,
     rdkafka039::{self, KafkaReceiverOptions, RecordExt, receiver, sender},
 };
-use cloudevents_transport::{OrderBy, Receiver, log::LogOptions};
+use cloudevents_transport::{Receiver, log::LogOptions};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -236,7 +236,7 @@ async fn receive_run(servers: &str, topic: &str, group: &str, count: usize) -> M
             stopper.stop();
         }
     };
-    receiver.run(64, OrderBy::None, handle).await.unwrap();
+    receiver.run(handle).await.unwrap();
     measured.into_inner().unwrap()
 }
 

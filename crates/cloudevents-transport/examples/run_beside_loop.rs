@@ -71,7 +71,7 @@ async fn by_run(order: OrderBy) {
     let handle = async |event: Event| {
         std::hint::black_box(event.id());
     };
-    receiver.run(64, order, handle).await.unwrap();
+    receiver.run(handle).in_order(order).await.unwrap();
 }
 
 async fn by_run_that_waits() {
@@ -80,7 +80,7 @@ async fn by_run_that_waits() {
         tokio::task::yield_now().await;
         std::hint::black_box(event.id());
     };
-    receiver.run(64, OrderBy::None, handle).await.unwrap();
+    receiver.run(handle).await.unwrap();
 }
 
 #[tokio::main(flavor = "current_thread")]

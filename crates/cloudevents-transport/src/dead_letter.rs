@@ -1,9 +1,13 @@
 //! Sinks for rejected messages.
 
-use crate::{Received, binding::BoxFuture};
+use crate::{Owner, Ownership, Received, Resolver, binding::BoxFuture, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
-use std::{fmt, sync::Arc};
-use tokio::runtime::Handle;
+use futures_util::{FutureExt, future::OptionFuture};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
+
+/// The longest pause before a dead letter is tried again.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A rejected message.
 #[derive(Clone, Debug)]
@@ -33,7 +37,8 @@ pub struct DeadLetter {
 /// let options = LogOptions::default().with_sink(Print);
 /// ```
 pub trait DeadLetterSink: Send + Sync + 'static {
-    /// Returns when the message is stored. After an error, the message is delivered again.
+    /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
+    /// settled nor handled again.
     fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -45,6 +50,15 @@ trait DynSink: Send + Sync {
 impl<T: DeadLetterSink> DynSink for T {
     fn put(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(DeadLetterSink::put(self, letter))
+    }
+}
+
+/// A call of the sink, which ends when this is dropped.
+struct Putting(JoinHandle<Result<(), Error>>);
+
+impl Drop for Putting {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -67,17 +81,59 @@ impl Sink {
         Self(Arc::new(sink))
     }
 
-    /// Passes the message to the sink in a separate task. A panic of the sink becomes an error, and
-    /// everything else continues.
-    pub(crate) fn put(&self, runtime: &Handle, letter: DeadLetter) -> BoxFuture<'static, Result<(), Error>> {
-        let sink = Arc::clone(&self.0);
-        let task = runtime.spawn(async move { sink.put(letter).await });
+    /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
+    /// continues. Dropping the future ends it. When `over` is ready, because somebody else has the message or the receiver ends, it is not tried
+    /// again.
+    ///
+    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
+    /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.
+    pub(crate) fn put(
+        &self,
+        runtime: &Handle,
+        letter: DeadLetter,
+        first: Duration,
+        over: impl Future<Output = ()> + Send + 'static,
+        mut resolver: Resolver,
+    ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
+        let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
         Box::pin(async move {
-            task.await.unwrap_or_else(|error| {
-                Err(Error::new(ErrorKind::Transport)
-                    .with_detail(format!("the dead-letter sink ended early: {error}")))
-            })
+            let mut over = pin!(over.fuse());
+            let mut failures = 0_u32;
+            loop {
+                let (sink, again) = (Arc::clone(&sink), letter.clone());
+                let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
+                let error = match (&mut putting.0).await {
+                    Ok(Ok(())) => return (Ok(()), resolver),
+                    Ok(Err(error)) => error,
+                    Err(ended) => Error::new(ErrorKind::Transport)
+                        .with_detail(format!("the dead-letter sink ended early: {ended}")),
+                };
+                if over.as_mut().now_or_never().is_some() {
+                    return (Err(error), resolver);
+                }
+                std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
+                failures = failures.saturating_add(1);
+                let pause = doubled(first, LONGEST, failures);
+                tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, failures, ?pause,
+                    "a dead letter could not be stored and is tried again; the message is not settled");
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = &mut over => return (Err(error), resolver),
+                }
+            }
         })
+    }
+}
+
+/// Ready when the message is somebody else's, or the letters leave.
+pub(crate) fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
+    let letters = letters.ownership();
+    async move {
+        let message = OptionFuture::from(message.map(Ownership::leaving));
+        tokio::select! {
+            Some(()) = message => {}
+            () = letters.leaving() => {}
+        }
     }
 }
 

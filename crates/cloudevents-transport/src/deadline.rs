@@ -1,7 +1,18 @@
-//! Deadlines that need a runtime only if the future has to wait.
+//! Points in time, and deadlines that need a runtime only if the future has to wait.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+
+/// As long as no program runs: what is added to a time may be the longest duration.
+const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// This much later, and at most 30 years.
+pub(crate) fn later(now: Instant, after: Duration) -> Instant {
+    now.checked_add(after.min(YEARS)).unwrap_or(now)
+}
 
 /// Returns the future's result, or `None` after this time. Without a tokio runtime there is no deadline.
 pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {

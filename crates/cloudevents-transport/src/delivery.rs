@@ -1,6 +1,8 @@
 //! A received message and its settlement.
 
-use crate::{Counters, InFlight, Outcome, Outgoing, Receipt, Received, Settlement, Token, binding::Incoming};
+use crate::{
+    Counters, InFlight, Outcome, Outgoing, Ownership, Receipt, Received, Settlement, Token, binding::Incoming,
+};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Message};
 use std::{
     fmt,
@@ -66,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) decoding: DecodeOptions,
     pub(crate) counters: Arc<Counters>,
     pub(crate) in_flight: InFlight,
+    /// Attempts after which a retry is a rejection.
+    pub(crate) attempts: u32,
 }
 
 impl Delivery {
@@ -149,16 +153,29 @@ impl Delivery {
         self.token.settle(Settlement::Accept)
     }
 
-    /// Requests another delivery after this delay. The attempt counts.
+    /// Requests another delivery after this delay. The attempt counts: after
+    /// [`ReceiverOptions::attempts`](crate::ReceiverOptions::attempts), or 10 without that limit, the message is rejected.
     pub fn retry(self, after: Duration) -> Outcome {
+        let attempt = self.attempt;
+        if attempt < self.context.attempts {
+            return self.give_back(after);
+        }
+        self.reject(format_args!("given up after {attempt} attempts"))
+    }
+
+    /// Requests another delivery after this delay, whatever the number of attempts.
+    pub(crate) fn give_back(self, after: Duration) -> Outcome {
         self.token.settle(Settlement::Retry { after })
     }
 
     /// Settles the message as impossible to handle. It goes to the dead letters with the reason, and is not
     /// delivered again.
+    ///
+    /// An error of a dead-letter sink says that it does not have the message yet. The receiver keeps the message, unsettled, and tries
+    /// again until the sink has it or the receiver ends; then the message is at the broker as before.
     pub fn reject(self, reason: impl fmt::Display) -> Outcome {
-        let reason = reason.to_string().into();
-        self.token.settle(Settlement::Reject { reason })
+        let (reason, attempt) = (reason.to_string().into(), self.attempt);
+        self.token.settle(Settlement::Reject { reason, attempt })
     }
 
     /// Returns the message unhandled. It is delivered again, here or elsewhere, and the attempt does not
@@ -206,6 +223,28 @@ impl Delivery {
     /// Takes back a lent token. Returns whether there is anything left to settle.
     pub(crate) fn reclaim(&mut self) -> bool {
         self.token.reclaim()
+    }
+
+    /// Whether the message is still this process's to handle. It is not if its partition was revoked, or its connection lost,
+    /// where the broker then delivers it again; settling it is an error.
+    pub fn is_current(&self) -> bool {
+        self.token.is_current()
+    }
+
+    /// Ready when the message is about to belong to somebody else: its partition is revoked, or its connection lost. A handler that
+    /// takes long can end then; [`Receiver::run`](crate::Receiver::run) drops it soon. Never ready where messages stay with the process.
+    pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
+        let ownership = self.token.ownership();
+        async {
+            match ownership {
+                Some(ownership) => ownership.leaving().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    pub(crate) fn ownership(&self) -> Option<Ownership> {
+        self.token.ownership()
     }
 
     /// Counts one more attempt, made without releasing the message.

@@ -36,9 +36,10 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// Retries with the delay of the receiver's [`RetryPolicy`](crate::RetryPolicy).
-    Retry,
-    RetryAfter(Duration),
+    /// Retries after this time, or with the delay of the receiver's [`RetryPolicy`](crate::RetryPolicy).
+    Retry(Option<Duration>),
+    /// What the handler needs is away: no attempt counts.
+    Unavailable(Option<Duration>),
     Reject,
     /// Settles by the receiver's policy for malformed messages.
     Malformed,
@@ -47,12 +48,30 @@ pub(crate) enum How {
 impl Failure {
     /// Tries again with the delays of [`ReceiverOptions::retry`](crate::ReceiverOptions::retry), and rejects after the last attempt.
     pub fn retry(cause: impl Into<Cause>) -> Self {
-        Self { how: How::Retry, cause: cause.into() }
+        Self { how: How::Retry(None), cause: cause.into() }
     }
 
     /// Tries again after this time, and rejects after the last attempt.
     pub fn retry_after(after: Duration, cause: impl Into<Cause>) -> Self {
-        Self { how: How::RetryAfter(after), cause: cause.into() }
+        Self { how: How::Retry(Some(after)), cause: cause.into() }
+    }
+
+    /// Tries again when what the handler needs is there again, such as a database: the attempt does not count. The message's
+    /// lane waits with growing pauses, and the whole receiver slows down while no other message succeeds.
+    ///
+    /// It is given up only after [`ReceiverOptions::give_up_after`](crate::ReceiverOptions::give_up_after) without a success.
+    pub fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self { how: How::Unavailable(None), cause: cause.into() }
+    }
+
+    /// Returns the failure with this time until the next attempt. One that rejects has none.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.how = match self.how {
+            How::Retry(_) => How::Retry(Some(delay)),
+            How::Unavailable(_) => How::Unavailable(Some(delay)),
+            how => how,
+        };
+        self
     }
 
     /// Rejects the message at once, because no attempt can succeed.
@@ -63,6 +82,24 @@ impl Failure {
     /// Settles the message by [`ReceiverOptions::malformed`](crate::ReceiverOptions::malformed).
     pub fn malformed(cause: impl Into<Cause>) -> Self {
         Self { how: How::Malformed, cause: cause.into() }
+    }
+
+    /// Whether the message is rejected at once.
+    pub fn is_reject(&self) -> bool {
+        self.how == How::Reject
+    }
+
+    /// Whether the attempt counts no more than if it had not been made: [`unavailable`](Self::unavailable).
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.how, How::Unavailable(_))
+    }
+
+    /// The time after which it is tried again, if the handler requests one.
+    pub fn delay(&self) -> Option<Duration> {
+        match self.how {
+            How::Retry(after) | How::Unavailable(after) => after,
+            How::Reject | How::Malformed => None,
+        }
     }
 
     /// The cause.
@@ -89,7 +126,7 @@ impl<E: Into<Cause>> From<E> for Failure {
             Some(
                 ErrorKind::InvalidData | ErrorKind::UnexpectedContentType | ErrorKind::UnexpectedEventType,
             ) => How::Malformed,
-            _ => How::Retry,
+            _ => How::Retry(None),
         };
         Self { how, cause }
     }
@@ -140,12 +177,12 @@ mod tests {
     #[test]
     fn any_error_is_one_and_a_payload_that_does_not_fit_is_no_reason_to_try_again() {
         let how = |failure: Failure| failure.how;
-        assert_eq!(how("text".into()), How::Retry);
-        assert_eq!(how(fmt::Error.into()), How::Retry);
-        assert_eq!(how(Cause::from("boxed").into()), How::Retry);
-        assert_eq!(how(Error::new(ErrorKind::Disconnected).into()), How::Retry);
+        assert_eq!(how("text".into()), How::Retry(None));
+        assert_eq!(how(fmt::Error.into()), How::Retry(None));
+        assert_eq!(how(Cause::from("boxed").into()), How::Retry(None));
+        assert_eq!(how(Error::new(ErrorKind::Disconnected).into()), How::Retry(None));
         // Perhaps the error of another message.
-        assert_eq!(how(Error::new(ErrorKind::InvalidDocument).into()), How::Retry);
+        assert_eq!(how(Error::new(ErrorKind::InvalidDocument).into()), How::Retry(None));
         assert_eq!(how(Error::new(ErrorKind::InvalidData).into()), How::Malformed);
         assert_eq!(how(Failure::reject("no")), How::Reject);
         assert_eq!(Failure::malformed("no").into_error().kind(), ErrorKind::InvalidData);

@@ -1,6 +1,6 @@
 //! Lent deliveries: a handler may settle one by itself, and gives it back unsettled otherwise.
 
-use crate::{Outcome, Outgoing, Receipt, Settlement, Token};
+use crate::{Outcome, Outgoing, Ownership, Receipt, Settlement, Token};
 use cloudevents_core::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +52,14 @@ impl Borrowed {
 }
 
 impl Borrowed {
+    pub(crate) fn is_current(&self) -> bool {
+        self.token.as_ref().is_none_or(Token::is_current)
+    }
+
+    pub(crate) fn ownership(&self) -> Option<Ownership> {
+        self.token.as_ref().and_then(Token::ownership)
+    }
+
     pub(crate) fn extend(&self) -> Result<(), Error> {
         self.token.as_ref().map_or(Ok(()), Token::extend)
     }

@@ -93,8 +93,7 @@ metrics! {
     released_again
     /// Settlements that failed.
     settlements_failed
-    /// Handlers of [`Receiver::run`](crate::Receiver::run) and
-    /// [`Receiver::for_each`](crate::Receiver::for_each) that returned an error or panicked.
+    /// Attempts of [`Receiver::run`](crate::Receiver::run) whose handler returned an error, panicked or took too long.
     handlers_failed
     /// Outages that [`Receiver::run`](crate::Receiver::run) detected.
     outages
@@ -215,7 +214,7 @@ impl Counters {
 
     pub(crate) fn outage(&self, error: &dyn fmt::Display) {
         add(&self.outages, 1);
-        tracing::warn!(%error, "more than half of the last messages failed; receiving pauses, and one at a time is tried");
+        tracing::warn!(%error, "nothing succeeds; it slows down, and one message at a time is tried");
     }
 
     pub(crate) fn enqueued(&self) {

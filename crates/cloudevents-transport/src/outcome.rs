@@ -162,6 +162,11 @@ impl<T> fmt::Debug for Outcome<T> {
 pub struct Resolver<T = ()>(Option<Arc<Channel<T>>>);
 
 impl<T> Resolver<T> {
+    /// The resolver of an outcome that is decided.
+    pub(crate) fn spent() -> Self {
+        Self(None)
+    }
+
     /// Decides the outcome. It does not matter whether a task waits for it.
     pub fn resolve(mut self, result: Result<T, Error>) {
         if let Some(channel) = self.0.take() {

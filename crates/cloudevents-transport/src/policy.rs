@@ -35,7 +35,7 @@ pub enum UnreadablePolicy {
 ///
 /// let mut options = ReceiverOptions::from(DecodeOptions::lenient());
 /// options.not_cloudevents = UnreadablePolicy::Skip;
-/// options.retry.attempts = 5;
+/// options.attempts = Some(5);
 /// options.in_flight.messages = 100;
 /// ```
 #[derive(Clone, Debug)]
@@ -50,14 +50,22 @@ pub struct ReceiverOptions {
     pub not_cloudevents: UnreadablePolicy,
     /// What [`Receiver::run`](crate::Receiver::run) does with malformed CloudEvents, and with events of a
     /// type other than the handler's. With [`Deliver`](UnreadablePolicy::Deliver), `run` releases the message
-    /// and ends with the error. Handlers that take a [`Delivery`](crate::Delivery),
-    /// [`Receiver::for_each`](crate::Receiver::for_each) and [`Receiver::next`](crate::Receiver::next) get
-    /// malformed messages with every setting. Default: [`Reject`](UnreadablePolicy::Reject).
+    /// and ends with the error. Handlers that take a [`Delivery`](crate::Delivery), and
+    /// [`Receiver::next`](crate::Receiver::next), get malformed messages with every setting. Default: [`Reject`](UnreadablePolicy::Reject).
     pub malformed: UnreadablePolicy,
     /// Upper bounds of unsettled deliveries. At its bounds, a receiver takes no more messages.
     pub in_flight: Bounds,
-    /// When [`Receiver::run`](crate::Receiver::run) tries a message again, and when it gives up.
+    /// When [`Receiver::run`](crate::Receiver::run) tries a message again.
     pub retry: RetryPolicy,
+    /// The number of attempts after which [`Receiver::run`](crate::Receiver::run) rejects a message, whatever its failures are about; at
+    /// least one. It counts every attempt, also in an outage, except those that [`Failure::unavailable`](crate::Failure::unavailable)
+    /// reports. `None`, the default: after 10 failures that are the message's own.
+    pub attempts: Option<u32>,
+    /// How long a type of events may be without a success until failures count that may be those of something shared.
+    /// `None` for ever. Default: one hour.
+    pub give_up_after: Option<Duration>,
+    /// How long a handler may take. Then it is dropped, and the attempt has failed. Default: `None`, no limit.
+    pub time_limit: Option<Duration>,
     /// How long [`Receiver::run`](crate::Receiver::run) waits when it ends: once for handlers, and once for
     /// settlements. Default: 30 seconds.
     pub drain: Duration,
@@ -71,6 +79,9 @@ impl Default for ReceiverOptions {
             malformed: UnreadablePolicy::Reject,
             in_flight: Bounds::default(),
             retry: RetryPolicy::default(),
+            attempts: None,
+            give_up_after: Some(Duration::from_secs(3600)),
+            time_limit: None,
             drain: Duration::from_secs(30),
         }
     }

@@ -1,10 +1,11 @@
 //! Receiving events.
 
 use crate::{
-    Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, Receive, ReceiverCapabilities,
+    Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy, Receive, ReceiverCapabilities,
     ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{DynReceive, Incoming},
     delivery::Context,
+    running::{ATTEMPTS, Settings},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use futures_util::{
@@ -26,10 +27,12 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// The number of handlers that [`Receiver::run`] runs at once by default.
+const CONCURRENCY: usize = 64;
+
 /// Receives messages from one address, and delivers them to the program, which settles them.
 ///
-/// Most programs use [`run`](Self::run). [`for_each`](Self::for_each) also runs concurrently, and leaves
-/// settling to the handler. [`next`](Self::next) is for your own loops, as in [`Delivery`].
+/// Most programs use [`run`](Self::run), which also takes handlers that settle by themselves. [`next`](Self::next) is for your own loops, as in [`Delivery`].
 ///
 /// Unsettled deliveries are bounded by count and by bytes ([`ReceiverOptions::in_flight`]). At the bounds,
 /// [`next`](Self::next) waits until something is settled.
@@ -48,14 +51,26 @@ struct Options {
     not_cloudevents: UnreadablePolicy,
     malformed: UnreadablePolicy,
     retry: RetryPolicy,
+    attempts: Option<u32>,
+    give_up_after: Option<Duration>,
+    time_limit: Option<Duration>,
     drain: Duration,
 }
 
 impl Receiver {
     /// Creates a receiver over this binding. The decode options should be those of the binding.
     pub fn new(binding: impl Receive, options: impl Into<ReceiverOptions>) -> Self {
-        let ReceiverOptions { decoding, not_cloudevents, malformed, in_flight, retry, drain } =
-            options.into();
+        let ReceiverOptions {
+            decoding,
+            not_cloudevents,
+            malformed,
+            in_flight,
+            retry,
+            attempts,
+            give_up_after,
+            time_limit,
+            drain,
+        } = options.into();
         Self {
             capabilities: binding.capabilities(),
             intake: Box::new(binding),
@@ -63,8 +78,17 @@ impl Receiver {
                 decoding,
                 counters: Arc::default(),
                 in_flight: InFlight::new(in_flight),
+                attempts: attempts.unwrap_or(ATTEMPTS),
             }),
-            options: Options { not_cloudevents, malformed, retry, drain },
+            options: Options {
+                not_cloudevents,
+                malformed,
+                retry,
+                attempts,
+                give_up_after,
+                time_limit,
+                drain,
+            },
             stop: Arc::default(),
             filters: Vec::new(),
         }
@@ -74,9 +98,9 @@ impl Receiver {
     /// [`ReceiverOptions::in_flight`]. Receivers that wait at the same time may each exceed it by one
     /// message.
     pub fn sharing(mut self, in_flight: InFlight) -> Self {
-        let Context { decoding, counters, .. } = &*self.context;
+        let Context { decoding, counters, attempts, .. } = &*self.context;
         let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
-        self.context = Arc::new(Context { decoding, counters, in_flight });
+        self.context = Arc::new(Context { decoding, counters, in_flight, attempts: *attempts });
         self
     }
 
@@ -199,7 +223,9 @@ impl Receiver {
                 self.context.counters.skipped();
                 Some(Settlement::Accept)
             }
-            UnreadablePolicy::Reject => Some(Settlement::Reject { reason: error.to_string().into() }),
+            UnreadablePolicy::Reject => {
+                Some(Settlement::Reject { reason: error.to_string().into(), attempt: incoming.attempt })
+            }
         }
     }
 
@@ -207,20 +233,30 @@ impl Receiver {
         &self.context.decoding
     }
 
-    pub(crate) fn retry(&self) -> RetryPolicy {
-        self.options.retry
+    /// The settings of `run`.
+    pub(crate) fn settings(&self) -> Settings {
+        let Options { retry, attempts, give_up_after, drain, .. } = self.options;
+        Settings {
+            concurrency: CONCURRENCY,
+            order: OrderBy::None,
+            retry,
+            attempts,
+            give_up_after,
+            drain,
+            waiting: usize::MAX,
+        }
+    }
+
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.options.time_limit
     }
 
     pub(crate) fn malformed(&self) -> UnreadablePolicy {
         self.options.malformed
     }
 
-    pub(crate) fn drain_deadline(&self) -> Duration {
-        self.options.drain
-    }
-
     /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or
-    /// [`for_each`](Self::for_each) runs.
+    /// [`run`](Self::run) runs.
     pub fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.stop))
     }
@@ -291,7 +327,7 @@ impl fmt::Debug for Receiver {
 }
 
 /// Stops a [`Receiver`] that is in use in another task: [`next`](Receiver::next) returns `None`, and
-/// [`for_each`](Receiver::for_each) returns when the running handlers have ended. Drain the receiver after
+/// [`run`](Receiver::run) returns when the running handlers have ended. Drain the receiver after
 /// that.
 ///
 /// ```

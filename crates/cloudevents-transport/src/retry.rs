@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// When [`Receiver::run`](crate::Receiver::run) tries a message again, and when it gives up.
+/// When [`Receiver::run`](crate::Receiver::run) tries a message again.
 ///
 /// The delay doubles with each attempt.
 ///
@@ -10,11 +10,10 @@ use std::time::Duration;
 /// use cloudevents_transport::RetryPolicy;
 /// use std::time::Duration;
 ///
-/// let mut retry = RetryPolicy::default();
-/// retry.attempts = 3;
-/// assert_eq!(retry.after(1), Some(Duration::from_secs(1)));
-/// assert_eq!(retry.after(2), Some(Duration::from_secs(2)));
-/// assert_eq!(retry.after(3), None); // rejected
+/// let retry = RetryPolicy::default();
+/// assert_eq!(retry.delay(1), Duration::from_secs(1));
+/// assert_eq!(retry.delay(2), Duration::from_secs(2));
+/// assert_eq!(retry.delay(20), Duration::from_secs(300));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,25 +22,17 @@ pub struct RetryPolicy {
     pub first: Duration,
     /// The longest delay. Default: five minutes.
     pub longest: Duration,
-    /// The number of attempts after which a failure rejects the message; at least one. Attempts during an
-    /// outage do not count. Default: 10.
-    pub attempts: u32,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(300), attempts: 10 }
+        Self { first: Duration::from_secs(1), longest: Duration::from_secs(300) }
     }
 }
 
 impl RetryPolicy {
-    /// The delay after this attempt, counted from 1; `None` after the last one.
-    pub fn after(&self, attempt: u32) -> Option<Duration> {
-        (attempt < self.attempts).then(|| self.delay(attempt))
-    }
-
     /// The delay after this number of failures, counted from 1.
-    pub(crate) fn delay(&self, failures: u32) -> Duration {
+    pub fn delay(&self, failures: u32) -> Duration {
         doubled(self.first, self.longest, failures)
     }
 }
@@ -58,10 +49,8 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_longest() {
-        let mut retry = RetryPolicy { attempts: u32::MAX, ..RetryPolicy::default() };
-        let seconds = |attempt| retry.after(attempt).unwrap().as_secs();
+        let retry = RetryPolicy::default();
+        let seconds = |attempt| retry.delay(attempt).as_secs();
         assert_eq!([1, 2, 9, 10, 33, 1000].map(seconds), [1, 2, 256, 300, 300, 300]);
-        retry.attempts = 0;
-        assert_eq!(retry.after(1), None);
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(feature = "log")]
 use crate::log::Ticket;
 use crate::{
-    Outcome, Outgoing, Receipt,
+    Outcome, Outgoing, Ownership, Receipt,
     delivery::Context,
     in_flight::Permit,
     loan::{Borrowed, Lent},
@@ -35,6 +35,8 @@ pub enum Settlement {
     Reject {
         /// The reason, stored with the message where possible.
         reason: Cow<'static, str>,
+        /// The attempts that were made, including those that the broker does not know of.
+        attempt: u32,
     },
     /// It was not handled. It is delivered again, here or elsewhere, and the attempt does not count.
     Release,
@@ -45,7 +47,7 @@ impl fmt::Display for Settlement {
         match self {
             Self::Accept => f.write_str("accept"),
             Self::Retry { after } => write!(f, "retry after {after:?}"),
-            Self::Reject { reason } => write!(f, "reject: {reason}"),
+            Self::Reject { reason, .. } => write!(f, "reject: {reason}"),
             Self::Release => f.write_str("release"),
         }
     }
@@ -73,6 +75,11 @@ pub trait Settle: Send + Sync + 'static {
         no_deadline()
     }
 
+    /// Until when the message belongs to this process. The default, `None`: until it is settled.
+    fn ownership(&self) -> Option<&Ownership> {
+        None
+    }
+
     /// Replies in the exchange of the message. The outcome is an error of kind
     /// [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol has no such exchange.
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
@@ -89,6 +96,11 @@ pub trait SettleShared: Send + Sync + 'static {
     /// As [`Settle::extend`].
     fn extend(&self) -> Result<(), Error> {
         no_deadline()
+    }
+
+    /// As [`Settle::ownership`].
+    fn ownership(&self) -> Option<&Ownership> {
+        None
     }
 
     /// As [`Settle::reply`].
@@ -248,6 +260,29 @@ impl Token {
         }
     }
 
+    /// Whether the message still belongs to this process.
+    pub(crate) fn is_current(&self) -> bool {
+        match &self.duty {
+            // Its offset may have gone back, too.
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => ticket.is_current(),
+            Duty::Borrowed(borrowed) => borrowed.is_current(),
+            _ => self.ownership().is_none_or(|ownership| ownership.is_held()),
+        }
+    }
+
+    /// Until when the message belongs to this process; `None` until it is settled.
+    pub(crate) fn ownership(&self) -> Option<Ownership> {
+        match &self.duty {
+            Duty::Binding(settle) => settle.ownership().cloned(),
+            Duty::Shared(settle) => settle.ownership().cloned(),
+            #[cfg(feature = "log")]
+            Duty::Log(ticket) => Some(ticket.ownership().clone()),
+            Duty::Borrowed(borrowed) => borrowed.ownership(),
+            Duty::None | Duty::Lent(_) => None,
+        }
+    }
+
     /// Replies in the exchange of the message; see [`Settle::reply`].
     pub fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         match &self.duty {
@@ -339,6 +374,7 @@ mod tests {
             decoding: DecodeOptions::strict(),
             counters: Arc::default(),
             in_flight: of_the_receiver.clone(),
+            attempts: 10,
         });
         let mut token = Token::unsettled().holding(limiter.try_room().unwrap());
         token.receive(&context, 10);

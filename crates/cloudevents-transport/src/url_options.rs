@@ -6,13 +6,16 @@ use std::time::Duration;
 
 impl ReceiverOptions {
     /// The URL options that [`with_url`](Self::with_url) reads.
-    pub const URL_OPTIONS: [&'static str; 4] = ["drain", "in-flight", "in-flight-bytes", "max-attempts"];
+    pub const URL_OPTIONS: [&'static str; 6] =
+        ["attempts", "drain", "give-up-after", "in-flight", "in-flight-bytes", "time-limit"];
 
     /// Returns a copy with the options of this URL applied. The URL takes precedence over the program.
     ///
     /// | option | |
     /// |---|---|
-    /// | `max-attempts` | [`retry.attempts`](crate::RetryPolicy::attempts): attempts after which a failure rejects the message |
+    /// | `attempts` | [`attempts`](Self::attempts): attempts after which a failure rejects the message, whatever it is about |
+    /// | `give-up-after` | [`give_up_after`](Self::give_up_after): how long failures may last until they count, such as `10m` |
+    /// | `time-limit` | [`time_limit`](Self::time_limit): how long a handler may take |
     /// | `in-flight` | [`in_flight.messages`](crate::Bounds::messages): messages that may be delivered and not settled |
     /// | `in-flight-bytes` | [`in_flight.bytes`](crate::Bounds::bytes): the bytes of these |
     /// | `drain` | [`drain`](Self::drain): how long draining may take, such as `500ms`, `30s` or `5m` |
@@ -24,16 +27,22 @@ impl ReceiverOptions {
     /// use cloudevents_transport::{Endpoint, ReceiverOptions};
     /// use std::time::Duration;
     ///
-    /// let url = Endpoint::parse("kafka://localhost/orders?max-attempts=3&in-flight=100&drain=5m")?;
+    /// let url = Endpoint::parse("kafka://localhost/orders?attempts=3&in-flight=100&drain=5m")?;
     /// let options = ReceiverOptions::default().with_url(&url)?;
-    /// assert_eq!((options.retry.attempts, options.in_flight.messages), (3, 100));
+    /// assert_eq!((options.attempts, options.in_flight.messages), (Some(3), 100));
     /// assert_eq!(options.drain, Duration::from_secs(300));
     /// assert!(ReceiverOptions::default().with_url(&Endpoint::parse("kafka://localhost/orders?drain=soon")?).is_err());
     /// # Ok::<(), cloudevents_core::Error>(())
     /// ```
     pub fn with_url(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
-        if let Some(attempts) = endpoint.number("max-attempts")? {
-            self.retry.attempts = attempts;
+        if let Some(attempts) = endpoint.number("attempts")? {
+            self.attempts = Some(attempts);
+        }
+        if let Some(time) = endpoint.duration("give-up-after")? {
+            self.give_up_after = Some(time);
+        }
+        if let Some(limit) = endpoint.duration("time-limit")? {
+            self.time_limit = Some(limit);
         }
         if let Some(messages) = endpoint.number("in-flight")? {
             self.in_flight.messages = messages;

@@ -12,22 +12,18 @@
 mod trial;
 mod worker;
 
-use cloudevents_kit::{connect_receiver, connect_sender};
+use cloudevents_kit::{connect_receiver, connect_sender, transport::shutdown_signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let Some(texts) = arguments.next() else { return trial::run().await };
     let counts = arguments.next().ok_or("give the URL of the queue for the counts, too")?;
-    let mut receiver = connect_receiver(&texts).await?;
+    let receiver = connect_receiver(&texts).await?;
     let sender = connect_sender(&counts).await?;
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    worker::run(&mut receiver, &sender, interrupted).await?;
-    println!("{}", receiver.metrics());
+    let counters = receiver.counters();
+    worker::run(receiver, &sender, shutdown_signal()).await?;
+    println!("{}", counters.snapshot());
     sender.close().await?;
     Ok(())
 }

@@ -24,15 +24,15 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     texts.put(b"no event at all");
     writer.close().await?;
 
-    let mut receiver =
-        connect_receiver(&format!("{}?dead-letter=texts.rejected", broker.url("texts"))).await?;
+    let receiver = connect_receiver(&format!("{}?dead-letter=texts.rejected", broker.url("texts"))).await?;
     let sender = connect_sender(&broker.url("counts")).await?;
     let done = async {
         counts.until(|counts| counts.len() == 20).await;
         rejected.until(|rejected| rejected.len() == 2).await;
     };
-    worker::run(&mut receiver, &sender, done).await?;
-    println!("{}", receiver.metrics());
+    let counters = receiver.counters();
+    worker::run(receiver, &sender, done).await?;
+    println!("{}", counters.snapshot());
     sender.close().await?;
 
     check(texts.is_empty() && texts.unsettled() == 0, "no text is left")?;

@@ -1,8 +1,7 @@
 //! The worker.
 
-use cloudevents_kit::{Delivery, Error, ErrorKind, Receiver, Sender, prelude::*, transport::OrderBy};
+use cloudevents_kit::{Error, ErrorKind, Receiver, Sender, prelude::*, transport::Failure};
 use serde::{Deserialize, Serialize};
-use std::{pin::pin, time::Duration};
 
 /// The type of the events that it processes.
 pub(crate) const TEXT: &str = "com.example.text.written";
@@ -22,51 +21,21 @@ impl EventData for WordsCounted {
 /// The number of texts processed at once.
 const AT_ONCE: usize = 8;
 
-/// Runs until it is stopped, then finishes the messages in progress. Reconnects after a lost connection.
+/// Runs until it is stopped, then finishes the messages in progress.
 pub(crate) async fn run(
-    receiver: &mut Receiver,
+    receiver: Receiver,
     counts: &Sender,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let stopper = receiver.stopper();
-    let mut stop = pin!(stop);
-    loop {
-        let mut working =
-            pin!(receiver.for_each(AT_ONCE, OrderBy::None, async |delivery| work(delivery, counts).await));
-        let ended = tokio::select! {
-            ended = &mut working => ended,
-            () = &mut stop => {
-                stopper.stop();
-                working.await?;
-                break;
-            }
-        };
-        match ended {
-            Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::Disconnected => println!("reconnecting: {error}"),
-            Err(error) => return Err(error),
-        }
-    }
-    receiver.drain(Duration::from_secs(10)).await
+    receiver.run(async |event: Event| work(&event, counts).await).concurrency(AT_ONCE).until(stop).await
 }
 
-async fn work(delivery: Delivery, counts: &Sender) -> Result<(), Error> {
-    let count = match delivery.event().and_then(|event| counted(&event)) {
-        Ok(count) => count,
-        // No other worker can process it: it goes to the dead-letter address.
-        Err(error) => {
-            println!("rejected: {error}");
-            return delivery.reject(&error).await;
-        }
-    };
-    match counts.send(&count).await {
-        Ok(_) => delivery.accept().await,
-        // Another worker, or this one later, may reach the queue.
-        Err(error) => {
-            println!("not delivered: {error}");
-            delivery.retry(Duration::from_secs(1)).await
-        }
-    }
+async fn work(text: &Event, counts: &Sender) -> Result<(), Failure> {
+    // No other worker can process it: it goes to the dead-letter address.
+    let count = counted(text).map_err(Failure::reject)?;
+    // The queue of counts may be away for a while, which is not the text's fault.
+    counts.send(&count).await.map_err(Failure::unavailable)?;
+    Ok(())
 }
 
 /// Returns the event with the count. It has the id of the text, so that a text delivered twice has one count.

@@ -11,7 +11,7 @@ use axum::Router;
 use bytes::Bytes;
 use cloudevents_kit::{
     Error, ErrorKind, Event, Payload,
-    transport::{Failure, OrderBy},
+    transport::Failure,
     webhook::{
         receiver::{MemoryStore, Webhook, WebhookOptions},
         signature::GitHub,
@@ -30,7 +30,7 @@ async fn main() -> Result {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("listening at http://{}/github", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    receiver.run(16, OrderBy::None, handle).await?;
+    receiver.run(handle).concurrency(16).await?;
     Ok(())
 }
 

@@ -10,7 +10,11 @@
 mod forward;
 mod trial;
 
-use cloudevents_kit::{connect_sender, http::HttpReceiver, transport::ReceiverOptions};
+use cloudevents_kit::{
+    connect_sender,
+    http::HttpReceiver,
+    transport::{ReceiverOptions, shutdown_signal},
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,14 +25,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server =
         HttpReceiver::bind(&listen, ReceiverOptions::from(cloudevents_kit::decoding()).into()).await?;
     println!("listening at {}", server.url());
-    let mut receiver = server.into_receiver();
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    forward::run(&mut receiver, &sender, interrupted).await?;
-    println!("{}", receiver.metrics());
+    let receiver = server.into_receiver();
+    let counters = receiver.counters();
+    forward::run(receiver, &sender, shutdown_signal()).await?;
+    println!("{}", counters.snapshot());
     sender.close().await?;
     Ok(())
 }

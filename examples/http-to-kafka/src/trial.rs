@@ -17,10 +17,10 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let server = HttpReceiver::bind("http://127.0.0.1:0/", options).await?;
     println!("from {} to {}", server.url(), broker.url("events"));
     let client = connect_sender(&server.url()).await?;
-    let mut receiver = server.into_receiver();
+    let receiver = server.into_receiver();
     let posted = async { post(&client).await.map_err(|error| error.to_string()) };
     let mut result = Ok(());
-    forward::run(&mut receiver, &to_kafka, async { result = posted.await }).await?;
+    forward::run(receiver, &to_kafka, async { result = posted.await }).await?;
     result?;
 
     let records = broker.messages("events")?;

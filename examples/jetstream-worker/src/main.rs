@@ -9,7 +9,7 @@
 //!
 //! Its test needs a server with JetStream, which `CE_TEST_NATS_URL` names: `nats://localhost:4222`.
 
-use cloudevents_kit::{Receiver, connect_receiver, prelude::*, transport::OrderBy};
+use cloudevents_kit::{Receiver, connect_receiver, prelude::*};
 use std::time::Duration;
 
 /// The number of videos rendered at once.
@@ -18,14 +18,9 @@ const AT_ONCE: usize = 4;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("give the URL of a subject in JetStream")?;
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let receiver = connect_receiver(&url).await?;
     let counters = receiver.counters();
-    work(receiver, Duration::from_secs(5), interrupted).await?;
+    work(receiver, Duration::from_secs(5), cloudevents_kit::transport::shutdown_signal()).await?;
     println!("{}", counters.snapshot());
     Ok(())
 }
@@ -45,7 +40,7 @@ async fn work(
         println!("rendered {title}");
         Ok(())
     };
-    receiver.run(AT_ONCE, OrderBy::None, render).until(stop).await
+    receiver.run(render).concurrency(AT_ONCE).until(stop).await
 }
 
 #[cfg(test)]

@@ -14,20 +14,16 @@
 mod service;
 mod trial;
 
-use cloudevents_kit::kafka::rdkafka039;
+use cloudevents_kit::{kafka::rdkafka039, transport::shutdown_signal};
 use service::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(url) = std::env::args().nth(1) else { return trial::run().await };
-    let mut receiver = rdkafka039::receiver(&url, service::options()).await?;
+    let receiver = rdkafka039::receiver(&url, cloudevents_kit::decoding().into()).await?;
     let service = Service::default();
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    service.run(&mut receiver, interrupted).await?;
-    println!("{}", receiver.metrics());
+    let counters = receiver.counters();
+    service.run(receiver, shutdown_signal()).await?;
+    println!("{}", counters.snapshot());
     Ok(())
 }

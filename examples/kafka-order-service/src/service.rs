@@ -2,14 +2,12 @@
 
 use cloudevents_kit::{
     Delivery, Error, EventKey, Receiver,
-    kafka::rdkafka039::KafkaReceiverOptions,
     prelude::*,
-    transport::{OrderBy, log::LogOptions},
+    transport::{Failure, OrderBy},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
-    pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -32,16 +30,6 @@ impl EventData for OrderPlaced {
 /// The number of orders charged at once.
 const AT_ONCE: usize = 64;
 
-/// Returns the receiver options of this service.
-pub(crate) fn options() -> KafkaReceiverOptions {
-    let mut options = KafkaReceiverOptions::from(cloudevents_kit::decoding());
-    // After the fifth failure in a row, the order goes to the dead-letter topic.
-    let mut log = LogOptions::default();
-    log.max_attempts = 5;
-    options.log = log;
-    options
-}
-
 /// Charges orders.
 #[derive(Default)]
 pub(crate) struct Service {
@@ -59,27 +47,16 @@ enum NotCharged {
 
 impl Service {
     /// Handles orders until it is stopped, and finishes those in progress.
-    pub(crate) async fn run(
-        &self,
-        receiver: &mut Receiver,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), Error> {
-        let stopper = receiver.stopper();
-        {
-            // Orders of one customer have the same partition key and run one after another; others run in
-            // parallel.
-            let order_by = OrderBy::attribute("partitionkey");
-            let mut handling =
-                pin!(receiver.for_each(AT_ONCE, order_by, async |delivery| self.handle(delivery).await));
-            tokio::select! {
-                ended = &mut handling => ended?,
-                () = stop => {
-                    stopper.stop();
-                    handling.await?;
-                }
-            }
-        }
-        receiver.drain(Duration::from_secs(10)).await
+    pub(crate) async fn run(&self, receiver: Receiver, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        // Orders of one customer have the same partition key and run one after another; others run in parallel. After the fifth
+        // failure, an order goes to the dead-letter topic.
+        receiver
+            .run(async |delivery| self.handle(delivery).await)
+            .concurrency(AT_ONCE)
+            .in_order(OrderBy::attribute("partitionkey"))
+            .attempts(5)
+            .until(stop)
+            .await
     }
 
     /// Waits until this number of orders is charged or rejected.
@@ -88,41 +65,39 @@ impl Service {
         let _ = self.settled.subscribe().wait_for(|settled| *settled >= count).await;
     }
 
-    async fn handle(&self, delivery: Delivery) -> Result<(), Error> {
-        let order = match delivery.event().and_then(TypedEvent::<OrderPlaced>::try_from) {
-            Ok(order) => order,
-            Err(error) => {
-                println!("rejected: {error}");
-                return self.ended(delivery.reject(&error).await);
-            }
-        };
+    async fn handle(&self, delivery: Delivery) -> Result<(), Failure> {
+        let charged = self.charge(&delivery);
+        if charged.as_ref().map_or_else(Failure::is_reject, |()| true) {
+            self.settled.send_modify(|count| *count = count.saturating_add(1));
+        }
+        charged
+    }
+
+    fn charge(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let event = delivery.event().map_err(Failure::reject)?;
+        let order = TypedEvent::<OrderPlaced>::try_from(event).map_err(Failure::reject)?;
         let number = order.data().order;
         let key = order.event().key();
         if self.has_charged(&key) {
             println!("order {number} is already charged");
-            return self.ended(delivery.accept().await);
+            return Ok(());
         }
         match charge(order.data(), delivery.attempt()) {
             Ok(()) => {
                 println!("order {number} charged at attempt {}", delivery.attempt());
                 self.remember(key);
-                self.ended(delivery.accept().await)
+                Ok(())
             }
             Err(NotCharged::Later) => {
                 let after = Duration::from_millis(100 << delivery.attempt().min(6));
                 println!("order {number}: retry after {after:?}");
-                delivery.retry(after).await
+                Err(Failure::retry_after(after, "the bank does not respond"))
             }
             Err(NotCharged::Never(why)) => {
                 println!("order {number} rejected: {why}");
-                self.ended(delivery.reject(why).await)
+                Err(Failure::reject(why))
             }
         }
-    }
-
-    fn ended(&self, settled: Result<(), Error>) -> Result<(), Error> {
-        self.settled.send_modify(|count| *count = count.saturating_add(1));
-        settled
     }
 
     fn has_charged(&self, key: &EventKey) -> bool {

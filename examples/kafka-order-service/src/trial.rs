@@ -1,6 +1,6 @@
 //! Runs the service with a broker in this process and sample orders.
 
-use crate::service::{self, OrderPlaced, Service};
+use crate::service::{OrderPlaced, Service};
 use cloudevents_kit::{kafka::rdkafka039, prelude::*};
 use cloudevents_testkit::kafka::Broker;
 use std::error::Error;
@@ -23,10 +23,11 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     sender.close().await?;
 
     let url = broker.url("orders?group=billing&dead-letter=orders.rejected");
-    let mut receiver = rdkafka039::receiver(&url, service::options()).await?;
+    let receiver = rdkafka039::receiver(&url, cloudevents_kit::decoding().into()).await?;
     let service = Service::default();
-    service.run(&mut receiver, service.has_settled(6)).await?;
-    println!("{}", receiver.metrics());
+    let counters = receiver.counters();
+    service.run(receiver, service.has_settled(6)).await?;
+    println!("{}", counters.snapshot());
 
     // Everything is committed, and the dead-letter topic has the rejected records, unchanged.
     let committed = broker.committed("billing", "orders")?.into_iter().map(Option::unwrap_or_default);
@@ -39,9 +40,9 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let mut ids: Vec<_> = letters.iter().filter_map(|letter| letter.header("ce_id")).collect();
     ids.sort_unstable();
     check(ids == [b"3", b"5"], "the dead letters are orders 3 and 5")?;
-    let metrics = receiver.metrics();
+    let metrics = counters.snapshot();
     check(
-        (metrics.accepted, metrics.retried, metrics.rejected) == (4, 2, 2),
+        (metrics.accepted, metrics.handlers_failed, metrics.rejected) == (4, 2, 2),
         "four were taken, one of them late",
     )
 }

@@ -21,14 +21,9 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(address) = std::env::args().nth(1) else { return trial::run().await };
     let listener = TcpListener::bind(address).await?;
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     println!("open http://{}/", listener.local_addr()?);
     tokio::select! {
         served = server::serve(listener) => Ok(served?),
-        () = interrupted => Ok(()),
+        () = cloudevents_kit::transport::shutdown_signal() => Ok(()),
     }
 }

@@ -22,12 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(telemetry) = arguments.next() else { return trial::run().await };
     let alarms = arguments.next().ok_or("give the URL of the alarms, too")?;
     let (receiver, sender) = (connect_receiver(&telemetry).await?, connect_sender(&alarms).await?);
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    service::run(receiver, &sender, interrupted).await?;
+    service::run(receiver, &sender, cloudevents_kit::transport::shutdown_signal()).await?;
     sender.close().await?;
     Ok(())
 }

@@ -46,7 +46,7 @@ pub(crate) async fn run(
         let alarms = Arc::clone(&alarms);
         async move { check(&reading, &alarms).await }
     };
-    receiver.run(16, OrderBy::attribute("device"), check).until(stop).await
+    receiver.run(check).concurrency(16).in_order(OrderBy::attribute("device")).until(stop).await
 }
 
 /// An error is tried again later, and goes to the dead letters in the end.

@@ -12,10 +12,5 @@ mod trial;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(url) = std::env::args().nth(1) else { return trial::run().await };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    Ok(prices::serve(&url, interrupted).await?)
+    Ok(prices::serve(&url, cloudevents_kit::transport::shutdown_signal()).await?)
 }

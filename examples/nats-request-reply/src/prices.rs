@@ -3,7 +3,7 @@
 use cloudevents_kit::{
     Delivery, Error, Sender, connect_receiver, connect_sender,
     prelude::*,
-    transport::{OrderBy, Outgoing},
+    transport::{Failure, Outgoing},
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,13 +37,8 @@ pub(crate) async fn serve(url: &str, stop: impl Future<Output = ()> + Send) -> R
     let requests = connect_receiver(&format!("{url}?queue=prices&reject=drop")).await?;
     let replies = connect_sender(url).await?;
     requests
-        .run(16, OrderBy::None, async |delivery: Delivery| {
-            let answered = answer(&delivery, &replies).await;
-            match answered {
-                Ok(()) => delivery.accept().await,
-                Err(error) => delivery.reject(&error).await,
-            }
-        })
+        .run(async |delivery: Delivery| answer(&delivery, &replies).await.map_err(Failure::reject))
+        .concurrency(16)
         .until(stop)
         .await?;
     replies.close().await

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let Some(url) = arguments.next() else { return try_it(&mut client, &outbox).await };
     place(&mut client, &format!("order-{}", std::process::id()), 1999).await?;
-    deliver(&outbox, connect_sender(&url).await?, tokio::signal::ctrl_c()).await
+    deliver(&outbox, connect_sender(&url).await?, cloudevents_kit::transport::shutdown_signal()).await
 }
 
 /// The order and its event, or neither.

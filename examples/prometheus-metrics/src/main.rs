@@ -24,12 +24,7 @@ const ADDRESS: &str = "127.0.0.1:9464";
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(url) = std::env::args().nth(1) else { return trial().await };
-    let shutdown = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    serve(&url, TcpListener::bind(ADDRESS).await?, shutdown).await
+    serve(&url, TcpListener::bind(ADDRESS).await?, cloudevents_kit::transport::shutdown_signal()).await
 }
 
 /// Consumes and serves the metrics until the shutdown.
@@ -50,7 +45,7 @@ async fn serve(
     let server =
         tokio::spawn(axum::serve(listener, Router::new().route("/metrics", get(metrics))).into_future());
     let handle = async |event: Event| println!("{} from {}", event.ty(), event.source());
-    receiver.run(64, OrderBy::Partition, handle).until(shutdown).await?;
+    receiver.run(handle).in_order(OrderBy::Partition).until(shutdown).await?;
     server.abort();
     Ok(())
 }

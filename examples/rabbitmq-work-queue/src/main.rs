@@ -18,11 +18,6 @@ use cloudevents_kit::connect_receiver;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(jobs) = std::env::args().nth(1) else { return trial::run().await };
     let receiver = connect_receiver(&jobs).await?;
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    worker::run(receiver, interrupted).await?;
+    worker::run(receiver, cloudevents_kit::transport::shutdown_signal()).await?;
     Ok(())
 }

@@ -1,9 +1,6 @@
 //! The worker.
 
-use cloudevents_kit::{
-    Error, Event, Receiver,
-    transport::{Failure, OrderBy},
-};
+use cloudevents_kit::{Error, Event, Receiver, transport::Failure};
 use std::{
     collections::HashSet,
     sync::{Mutex, PoisonError},
@@ -16,7 +13,7 @@ const AT_ONCE: usize = 8;
 /// the URL says; [`Failure::reject`] makes it a dead letter at once.
 pub(crate) async fn run(receiver: Receiver, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let studio = Studio::default();
-    receiver.run(AT_ONCE, OrderBy::None, async |event: Event| studio.resize(&event)).until(stop).await
+    receiver.run(async |event: Event| studio.resize(&event)).concurrency(AT_ONCE).until(stop).await
 }
 
 /// Does the work.

@@ -175,7 +175,7 @@ impl QueueSource for Link {
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let disposed = match how {
             Settlement::Accept => self.link.accept_all(tags).await,
-            Settlement::Reject { reason } => self.link.reject_all(tags, rejection(&reason)).await,
+            Settlement::Reject { reason, .. } => self.link.reject_all(tags, rejection(&reason)).await,
             Settlement::Retry { .. } if !self.is_old_rabbitmq => {
                 let failed = Modified {
                     delivery_failed: Some(true),

@@ -15,7 +15,7 @@ use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The URL options of a receiver, besides those of the connection.
-const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "max-attempts", "lock"];
+const OPTIONS: &[&str] = &["prefetch", "dead-letter", "reject", "lock"];
 
 /// Bytes allowed for a message besides its body.
 const ENVELOPE: usize = 1 << 20;
@@ -50,7 +50,7 @@ pub struct AmqpReceiverOptions {
     pub max_message_size: Option<u64>,
     /// How long the broker locks a message, for queues and subscriptions of Azure Service Bus: their lock
     /// duration. Locks are then renewed by [`Delivery::extend`](cloudevents_transport::Delivery::extend), and while a
-    /// delivery is held, up to [`QueueOptions::keep_alive`]. The URL option `lock` takes precedence. Default: none, and
+    /// delivery is held and not settled. The URL option `lock` takes precedence. Default: none, and
     /// locks are not renewed.
     pub lock: Option<Duration>,
 }
@@ -91,8 +91,11 @@ pub async fn receiver(url: &str, mut options: AmqpReceiverOptions) -> Result<Rec
 /// Compiled once in this crate instead of in each caller: it contains much of the client's code.
 #[inline(never)]
 fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receiver, Error>> {
-    let receiver = options.receiver.clone();
-    AmqpReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).boxed()
+    async move {
+        let receiver = options.receiver.clone().with_url(&Endpoint::parse(url)?)?;
+        AmqpReceiver::connect(url, options).map_ok(|intake| Receiver::new(intake, receiver)).await
+    }
+    .boxed()
 }
 
 /// Receives from one address of a broker, over its own connection, with the [queue
@@ -134,7 +137,7 @@ impl AmqpReceiver {
     /// |---|---|
     /// | `dead-letter` | the address of this broker for rejected messages |
     /// | `reject` | `broker`: the broker keeps rejected messages, if configured to; `drop`: they are dropped |
-    /// | `max-attempts` | the attempt after which a retry becomes a rejection, 10 by default |
+    /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
     /// | `prefetch` | the link credit, 256 by default |
     /// | `lock` | the lock duration of Azure Service Bus, so that locks are renewed: `30s` |
     /// | `container`, `hostname`, `sasl` | as for a sender |
@@ -154,12 +157,11 @@ impl AmqpReceiver {
         let prefetch = endpoint.option_as("prefetch")?.or(prefetch).unwrap_or(256).max(1);
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);
         let max_message_size = max_message_size.unwrap_or_else(|| u64::try_from(most).unwrap_or(u64::MAX));
-        let target = Arc::new(Target::new(&endpoint, connection, OPTIONS)?);
+        let others = [OPTIONS, &ReceiverOptions::URL_OPTIONS].concat();
+        let target = Arc::new(Target::new(&endpoint, connection, &others)?);
+        let receiver = receiver.with_url(&endpoint)?;
         super::connection::runtime()?;
-        let mut queue = dead_letter::decided(&endpoint, &target, queue).await?;
-        if let Some(attempts) = endpoint.option_as("max-attempts")? {
-            queue.max_attempts = attempts;
-        }
+        let queue = dead_letter::decided(&endpoint, &target, queue).await?;
         let lock = endpoint.option_duration("lock")?.or(lock);
         let linking =
             Linking { target: Arc::clone(&target), decoding: receiver.decoding, max_message_size, lock };

@@ -606,7 +606,7 @@ async fn dead_letters_go_to_an_address() {
         .with_property("cloudEvents_id", AmqpValue::String("2".into()))
         .with_property("cloudEvents_specversion", AmqpValue::String("1.0".into()));
     send_bare(&broker.url(""), "orders", from_sections(message).unwrap()).await;
-    let url = format!("{}?dead-letter=rejected&max-attempts=2", broker.url("orders"));
+    let url = format!("{}?dead-letter=rejected&attempts=2", broker.url("orders"));
     let mut receiver = receiver(&url, AmqpReceiverOptions::default()).await.unwrap();
     within(next(&mut receiver).await.retry(Duration::ZERO)).await.unwrap();
     for _ in 0..2 {
@@ -717,7 +717,7 @@ async fn urls_that_cannot_be_used() {
         "reject=x",
         "dead-letter=",
         "dead-letter=a&reject=drop",
-        "max-attempts=x",
+        "attempts=x",
     ] {
         let url = format!("{}?{option}", broker.url("orders"));
         assert_eq!(receiver(&url, strict()).await.unwrap_err().kind(), ErrorKind::InvalidUrl, "{option}");

@@ -125,7 +125,7 @@ impl SettleShared for Settling {
         let how = match (how, received) {
             (Settlement::Accept, _) => Answer::Accepted(reply),
             (Settlement::Retry { after }, _) => Answer::Later(Some(after)),
-            (Settlement::Reject { reason }, Some(received)) => {
+            (Settlement::Reject { reason, .. }, Some(received)) => {
                 Answer::Rejected(received, reason.into_owned())
             }
             _ => Answer::Later(None),

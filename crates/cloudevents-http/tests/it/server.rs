@@ -2,7 +2,7 @@
 
 use crate::tools::{GOOD, Wire, client, event, post, samples, soon};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, ErrorKind};
+use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_http::{
     Exchange, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, reqwest013::RequestBuilderExt, sender,
 };
@@ -447,20 +447,17 @@ async fn dropping_hangs_up() {
 
 #[tokio::test]
 async fn sender_to_receiver() {
-    let (address, mut deliveries) = receiver(DecodeOptions::strict().into()).await;
+    let (address, deliveries) = receiver(DecodeOptions::strict().into()).await;
     let running = tokio::spawn(async move {
-        let stop = deliveries.stopper();
-        let mut seen = 0;
-        let handled = deliveries.for_each(16, cloudevents_transport::OrderBy::None, |delivery| {
-            seen += 1;
-            if seen == 500 {
+        let (stop, counters) = (deliveries.stopper(), deliveries.counters());
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        let handle = async |_: Event| {
+            if seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == 500 {
                 stop.stop();
             }
-            async move { delivery.accept().await }
-        });
-        handled.await.unwrap();
-        soon(deliveries.drain(Duration::from_secs(5))).await.unwrap();
-        deliveries.metrics().accepted
+        };
+        deliveries.run(handle).concurrency(16).await.unwrap();
+        counters.snapshot().accepted
     });
     let sender = to(address);
     soon(sender.send_all((0..500).map(|n| event(&n.to_string())))).await.unwrap();

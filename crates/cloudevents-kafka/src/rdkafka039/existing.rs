@@ -56,7 +56,7 @@ use tokio::time::{Instant, timeout_at};
 /// let mut options = KafkaReceiverOptions::default();
 /// options.log = LogOptions::default().dropping_rejected();
 /// let receiver = receiver_over(consumer, options)?;
-/// receiver.run(64, OrderBy::Partition, async |event: Event| println!("{}", event.id())).await?;
+/// receiver.run(async |event: Event| println!("{}", event.id())).in_order(OrderBy::Partition).await?;
 /// # Ok(()) }
 /// ```
 pub fn receiver_over<C: ConsumerContext + 'static>(

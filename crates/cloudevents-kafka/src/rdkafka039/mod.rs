@@ -41,7 +41,7 @@
 //! | tokens | With SASL OAUTHBEARER, a source of tokens is called before a client is opened, again before its token expires, and when a broker refuses it. *`real::security::tokens::tokens_are_renewed_before_they_expire`, `a_token_that_is_refused_later_is_replaced`, `a_token_that_the_broker_declines_is_refused`* |
 //! | **Receiving** | |
 //! | at least once | Only the watermark is committed: everything before it is settled. After a crash, uncommitted messages are delivered again: at most those settled within `commit_interval`, and those in flight. *`kill::a_consumer_that_is_killed_loses_nothing`* |
-//! | order | Within a partition, messages are delivered in order; a redelivered message comes after those delivered in between. *`contract::order_is_kept`, `for_each_is_concurrent_and_keeps_order`* |
+//! | order | Within a partition, messages are delivered in order; a redelivered message comes after those delivered in between. *`contract::order_is_kept`, `run_is_concurrent_and_keeps_order`* |
 //! | settlement | Accept, retry, reject and release, per message, as in [`log`](cloudevents_transport::log). *`contract::what_is_accepted_is_gone`, `what_is_retried_comes_again`, `what_is_dropped_comes_again`* |
 //! | rejected messages | Go to the dead-letter topic, with key, headers and value, before the watermark passes them; or are dropped. Without a choice between the two, opening a receiver fails. *`client::dead_letters_keep_everything_and_say_why`, `undecided_about_rejected_messages_it_does_not_start`* |
 //! | rebalance | Before partitions are revoked, the receiver waits for their deliveries (`rebalance_wait`) and commits. Settling later fails with an error of kind `revoked`, and the new owner receives the message again. *`client::a_rebalance_hands_partitions_over`, `a_cooperative_rebalance_hands_partitions_over`; the task that receives is not blocked meanwhile: `a_rebalance_does_not_block_who_receives`; only Kafka shows that the commit is accepted: `real::partitions_that_go_away_are_committed`* |
@@ -50,7 +50,7 @@
 //! | brokers unavailable | librdkafka reconnects by itself; messages settled meanwhile are committed afterwards. *`client::the_broker_goes_away_and_comes_back`* |
 //! | failure | Messages that wait for a retry or for the dead-letter topic are bounded, and so are those settled ahead of a watermark. Failed commits are retried; `next` returns the error of a commit that cannot succeed, or has failed for 30 seconds. *bounds: `log_bounds` of cloudevents-transport; commits that fail: not shown on a broker* |
 //! | manual control | Patterns, partitions chosen without the group, seeking, a receiver over the program's own consumer. *`comfort`* |
-//! | cancelling | Dropped futures lose nothing. *`contract::a_cancelled_next_loses_nothing`, `a_cancelled_for_each_loses_nothing`* |
+//! | cancelling | Dropped futures lose nothing. *`contract::a_cancelled_next_loses_nothing`, `a_cancelled_run_loses_nothing`* |
 //! | draining | Returns when everything is settled and committed, and the receiver has left its group: a program may end, and the next one receives at once. *`contract::draining_waits_for_settlements`, `draining_loses_nothing`, `client::a_drained_receiver_has_left_its_group`* |
 //! | dropping | Ends the thread, which commits what is settled and leaves the group. *`contract::stopping_lets_handlers_end`, `real::a_receiver_that_is_dropped_commits_and_leaves`* |
 //!

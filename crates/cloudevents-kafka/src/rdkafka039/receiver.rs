@@ -87,9 +87,6 @@ impl KafkaReceiverOptions {
     /// The URL takes precedence over the program.
     fn configure(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
         self.receiver = self.receiver.clone().with_url(endpoint)?;
-        if let Some(attempts) = endpoint.number("max-attempts")? {
-            self.log.max_attempts = attempts;
-        }
         if let Some(interval) = endpoint.duration("commit-interval")? {
             self.commit_interval = interval;
         }
@@ -139,7 +136,7 @@ impl fmt::Debug for KafkaReceiverOptions {
 /// # async fn receive() -> Result<(), cloudevents_core::Error> {
 /// let url = "kafka://one:9092/orders?group=billing&dead-letter=orders.rejected";
 /// let receiver = cloudevents_kafka::rdkafka039::receiver(url, Default::default()).await?;
-/// receiver.run(64, OrderBy::Partition, async |event: Event| println!("{}", event.id())).await?;
+/// receiver.run(async |event: Event| println!("{}", event.id())).in_order(OrderBy::Partition).await?;
 /// # Ok(()) }
 /// ```
 pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiver, Error> {

@@ -164,7 +164,7 @@ async fn lag_is_what_is_not_settled() {
 async fn options_of_the_url() {
     let topic = filled(1, 1).await;
     let url = topic.url(&format!(
-        "group={}&max-attempts=2&in-flight=7&in-flight-bytes=1000&drain=5s&commit-interval=0ms&rebalance-wait=1s{DROPPING}",
+        "group={}&attempts=2&in-flight=7&in-flight-bytes=1000&drain=5s&commit-interval=0ms&rebalance-wait=1s{DROPPING}",
         topic.group()
     ));
     let mut receiver = soon(receiver(&url, KafkaReceiverOptions::default())).await.unwrap();
@@ -180,7 +180,7 @@ async fn options_of_the_url() {
         }
     };
     soon(committed).await;
-    for wrong in ["max-attempts=many", "in-flight=-1", "drain=5", "partitions=one", "statistics=often"] {
+    for wrong in ["attempts=many", "in-flight=-1", "drain=5", "partitions=one", "statistics=often"] {
         let url = topic.url(&format!("group=g&{wrong}{DROPPING}"));
         let error =
             soon(cloudevents_kafka::rdkafka039::receiver(&url, KafkaReceiverOptions::default())).await;
@@ -219,7 +219,7 @@ async fn a_consumer_of_the_programs_own() {
         seen.lock().unwrap().insert(event.id().parse::<usize>()?);
         Ok(())
     };
-    soon(receiver.run(16, OrderBy::Partition, handle).until(all)).await.unwrap();
+    soon(receiver.run(handle).concurrency(16).in_order(OrderBy::Partition).until(all)).await.unwrap();
     assert_eq!(seen.into_inner().unwrap(), (0..COUNT).collect());
     let (committed, ends) = topic.committed_and_ends().await;
     assert_eq!(committed, ends.into_iter().map(Some).collect::<Vec<_>>());

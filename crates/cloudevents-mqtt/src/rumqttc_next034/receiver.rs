@@ -168,10 +168,7 @@ impl MqttReceiver {
         let session = endpoint.option_duration("session")?.or(session);
         let receive_maximum = endpoint.number("receive-maximum")?.unwrap_or(receive_maximum).max(1);
         runtime()?;
-        let mut log = dead_letter::decided(&endpoint, &target, log).await?;
-        if let Some(attempts) = endpoint.number("max-attempts")? {
-            log.max_attempts = attempts;
-        }
+        let log = dead_letter::decided(&endpoint, &target, log).await?;
         let is_old = target.options.version == Version::V3;
         let session = session.unwrap_or(if target.is_unnamed { UNNAMED_SESSION } else { SESSION });
         let most = receiver.decoding.limits.bytes.saturating_add(ENVELOPE);

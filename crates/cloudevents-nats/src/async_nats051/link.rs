@@ -293,7 +293,9 @@ impl QueueSource for Link {
             Settlement::Release => Bytes::from_static(b"-NAK"),
             Settlement::Retry { after } if after.is_zero() => Bytes::from_static(b"-NAK"),
             Settlement::Retry { after } => format!(r#"-NAK {{"delay":{}}}"#, after.as_nanos()).into(),
-            Settlement::Reject { reason } if self.has_reasons => format!("+TERM {}", one_line(reason)).into(),
+            Settlement::Reject { reason, .. } if self.has_reasons => {
+                format!("+TERM {}", one_line(reason)).into()
+            }
             _ => Bytes::from_static(b"+TERM"),
         };
         match how {

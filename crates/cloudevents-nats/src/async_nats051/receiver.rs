@@ -184,10 +184,7 @@ impl NatsReceiver {
         let target = Arc::new(Target::new(&endpoint, options.connection.clone(), &core, &jetstream)?);
         let receiver = options.receiver.clone().with_url(&endpoint)?;
         runtime()?;
-        let mut queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
-        if let Some(attempts) = endpoint.number("max-attempts")? {
-            queue.max_attempts = attempts;
-        }
+        let queue = dead_letter::decided(&endpoint, &target, options.queue.clone()).await?;
         let unless = if target.jetstream { 256 } else { 16_384 };
         let prefetch = endpoint.number("prefetch")?.or(options.prefetch).unwrap_or(unless).max(1);
         let room = Room::new(receiver.in_flight, prefetch);

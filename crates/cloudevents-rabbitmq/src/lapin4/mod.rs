@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | delivery | at least once: a sender returns the outcome of each message, and a receiver gets unsettled messages again | `contract`, `kill::a_killed_consumer_loses_nothing` |
 //! | outcomes | the broker's own: a publisher confirm, and that no queue got the message | `client::the_senders_outcome_is_the_brokers`, `client::returned_messages_are_told_apart` |
-//! | changes at the broker | stamps and interceptors change no outcome; a returned message that is not recognized fails what is on its way | `changed::a_dead_letter_that_the_broker_stamps_and_returns_comes_again`, `changed::a_returned_message_that_cannot_be_recognized_is_no_success` |
+//! | changes at the broker | stamps and interceptors change no outcome; a returned message that is not recognized fails what is on its way | `changed::a_dead_letter_that_the_broker_stamps_and_returns_is_not_settled`, `changed::a_returned_message_that_cannot_be_recognized_is_no_success` |
 //! | no answer | a timeout after [`RabbitSenderOptions::timeout`] | `client::a_broker_that_does_not_answer_is_a_timeout` |
 //! | order | as enqueued, over one sender and one receiver; retried messages come later | contract `order_is_kept` |
 //! | bounds | enqueuing waits for [`RabbitSenderOptions::in_flight`] | `client::what_may_be_in_flight_is_bounded_at_the_sender_too` |

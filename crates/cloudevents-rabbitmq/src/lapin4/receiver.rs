@@ -167,7 +167,7 @@ impl RabbitReceiver {
     /// | `declare` | `quorum` or `classic`: declares the queue, and that of dead letters, if they do not exist |
     /// | `dead-letter` | the queue for rejected messages, or an address: `/exchanges/EXCHANGE/ROUTING-KEY` |
     /// | `reject` | `broker`: the broker does what the queue is configured for; `drop`: they are dropped |
-    /// | `max-attempts` | the attempt after which a retry becomes a rejection, 10 by default |
+    /// | `attempts`, `drain`, ... | common to all receivers: [`ReceiverOptions::URL_OPTIONS`] |
     /// | `prefetch` | the most unsettled messages that the broker sends; by default the bound in flight |
     /// | `wait` | `quorum` or `classic`: retried messages wait in queues of this type, by default `quorum`; `none`: they wait here |
     /// | `max-message-size` | in bytes; a larger message ends the connection |
@@ -205,11 +205,8 @@ impl RabbitReceiver {
         let in_flight = receiver.in_flight;
         let bound = u16::try_from(in_flight.messages).unwrap_or(u16::MAX);
         let prefetch = endpoint.option_as("prefetch")?.or(options.prefetch).unwrap_or(bound).max(1);
-        let mut rejected = options.queue;
+        let rejected = options.queue;
         let decided = decided(&endpoint, &rejected)?;
-        if let Some(attempts) = endpoint.option_as("max-attempts")? {
-            rejected.max_attempts = attempts;
-        }
         super::connection::runtime()?;
         let letters = match &decided {
             Decided::Letters(destination) => Some(destination.clone()),

@@ -2,7 +2,9 @@
 
 use crate::{
     bare,
-    tools::{event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within},
+    tools::{
+        PATIENCE, event, events, id, large, lost, next, receiver_from, sender_to, strict, until, within,
+    },
 };
 use cloudevents_core::{DecodeOptions, ErrorKind};
 use cloudevents_rabbitmq::lapin4::{
@@ -259,7 +261,7 @@ async fn dead_letters_keep_everything_and_say_why() {
         .await
         .unwrap();
     broker.queue("orders").put_with(b"{}", None, &[("ce-id", b"2")]);
-    let url = broker.url("queue=orders&dead-letter=rejected&max-attempts=1");
+    let url = broker.url("queue=orders&dead-letter=rejected&attempts=1");
     let mut receiver = receiver(&url, DecodeOptions::strict().into()).await.unwrap();
     within(next(&mut receiver).await.reject("too late")).await.unwrap();
     let malformed = next(&mut receiver).await;
@@ -285,7 +287,7 @@ async fn dead_letters_keep_everything_and_say_why() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_without_a_queue_comes_again() {
+async fn a_dead_letter_without_a_queue_is_tried_again() {
     let broker = Broker::start().unwrap();
     let sender = sender_to(&broker, "orders").await;
     within(sender.send(&event(1))).await.unwrap();
@@ -295,10 +297,10 @@ async fn a_dead_letter_without_a_queue_comes_again() {
     let mut receiver = receiver(&url, options).await.unwrap();
     let error = within(next(&mut receiver).await.reject("no")).await.unwrap_err();
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { .. }));
-    let again = next(&mut receiver).await;
-    broker.queue("missing");
-    within(again.reject("no")).await.unwrap();
-    assert_eq!(broker.queue("missing").len(), 1);
+    let missing = broker.queue("missing");
+    until(&missing, |queue| queue.len() == 1).await;
+    within(receiver.drain(PATIENCE)).await.unwrap();
+    assert_eq!((broker.queue("orders").len(), broker.queue("orders").unsettled()), (0, 0));
 }
 
 #[tokio::test]

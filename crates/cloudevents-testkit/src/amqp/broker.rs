@@ -133,6 +133,14 @@ impl Broker {
         self.shared.locks.as_ref().map_or(0, Locks::renewed)
     }
 
+    /// Ends the locks of all messages that receivers hold, as a broker does that fails over: renewing them is refused, and when they would
+    /// have ended, the messages are delivered again.
+    pub fn lose_locks(&self) {
+        if let Some(locks) = &self.shared.locks {
+            locks.lose();
+        }
+    }
+
     /// Whether there is an address with this name: one that was used, and did not end with a link.
     pub fn has_queue(&self, address: &str) -> bool {
         lock(&self.shared.queues).contains_key(address)

@@ -59,6 +59,11 @@ impl Locks {
         lock(&self.state).renewed
     }
 
+    /// Ends all locks: they cannot be renewed any more.
+    pub(super) fn lose(&self) {
+        lock(&self.state).until.clear();
+    }
+
     fn until(&self) -> Instant {
         let now = Instant::now();
         now.checked_add(self.duration).unwrap_or(now)

@@ -14,7 +14,6 @@
 //! what was settled after the last commit is sent again, too.
 
 mod fate;
-mod judge;
 mod policy;
 mod rate;
 mod redrive;
@@ -28,10 +27,12 @@ pub use redrive::{REPLAYS, Redrive};
 pub use status::BridgeStatus;
 pub use template::Template;
 
-use crate::{Delivery, Outgoing, Receipt, Receiver, Run, Sender, Settles, Stopper, drive::Driving};
+use crate::{
+    Delivery, Failure, Outgoing, Receipt, Receiver, Sender, Settles, Stopper,
+    running::{Ended, Running},
+};
 use cloudevents_core::{Error, ErrorKind};
-use fate::Tally;
-use judge::{Done, Judge};
+use fate::{Tally, is_outage};
 use rate::Rate;
 use shape::{Shaped, Shaper};
 use std::{fmt, sync::Arc};
@@ -118,24 +119,19 @@ impl Bridge {
     /// After a loss of a connection it waits for the next one. Only a permanent error of the receiver ends it,
     /// or an error of kind [`Timeout`](ErrorKind::Timeout) if ending takes longer than
     /// [`BridgePolicy::drain`]. Needs a tokio runtime with its timer.
-    pub fn run(self) -> Run<impl Future<Output = Result<(), Error>>> {
+    pub fn run(self) -> Running<impl Future<Output = Result<(), Error>>> {
         let Self { mut receiver, passage } = self;
         let stopper = receiver.stopper();
         let policy = passage.policy();
         let drain = policy.drain;
         let most = policy.redrive.as_ref().and_then(|redrive| redrive.messages);
-        let driving = Driving {
-            limit: policy.limit,
-            order: policy.order.clone(),
-            grace: Some(drain),
-            persistent: true,
-            retry: policy.retry,
-            parked: policy.parked,
-        };
+        let mut settings = receiver.settings();
+        (settings.concurrency, settings.order, settings.waiting) =
+            (policy.limit, policy.order.clone(), policy.parked);
+        (settings.retry, settings.give_up_after, settings.drain) = (policy.retry, None, drain);
         let future = async move {
-            let mut judge = Judge::new(&passage);
             let mut started = 0_u64;
-            let start = |delivery: Delivery| {
+            let attempt = |delivery: Delivery| {
                 let is_left = most.is_some_and(|most| started >= most);
                 started = started.saturating_add(1);
                 if most.is_some_and(|most| started >= most) {
@@ -148,18 +144,32 @@ impl Bridge {
                         true => Done::Held(Fate::Left),
                         false => passage.pass(&delivery).await,
                     };
-                    (delivery, done)
+                    let ended = passage.conclude(&delivery, done);
+                    (delivery, ended)
                 };
                 passing.instrument(span)
             };
-            let moved = receiver.drive(driving, start, |(delivery, done)| judge.end(delivery, done)).await;
-            drop(judge); // and what it holds
+            let moved = receiver.drive(settings, attempt).await;
             let drained = receiver.drain(drain).await;
             let closed = passage.sender.close().await;
             moved.and(drained).and(closed)
         };
-        Run::new(future, stopper)
+        Running::new(future, stopper)
     }
+}
+
+/// How an attempt ended.
+enum Done {
+    Confirmed,
+    /// The message is to be rejected at the source.
+    Refused(Error),
+    /// The message is in the dead-letter place of the policy.
+    Stored(Error),
+    Failed(Error),
+    /// The message stays at the source: it is held until the bridge ends, or it would come again at once.
+    Held(Fate),
+    /// The message stays in the log, and reading goes on behind it.
+    PassedOver,
 }
 
 impl fmt::Debug for Bridge {
@@ -264,6 +274,31 @@ impl Passage {
                     .with_source(failure),
             ),
         }
+    }
+
+    /// What happens to the message. One that was not confirmed is tried again, however often it was tried.
+    fn conclude(&self, delivery: &Delivery, done: Done) -> Ended {
+        let (fate, ended) = match done {
+            Done::Confirmed => (Fate::Confirmed, Ended::Accepted),
+            Done::Refused(error) => (Fate::Refused(error.clone()), Ended::Rejected(Failure::reject(error))),
+            Done::Stored(error) => (Fate::Refused(error), Ended::Accepted),
+            Done::Held(fate) => (fate, Ended::Held),
+            Done::PassedOver => (Fate::Left, Ended::Skipped),
+            Done::Failed(error) => {
+                let failure = Failure::unavailable(error.clone());
+                let failure = match error.retry_after() {
+                    Some(after) => failure.after(after),
+                    None => failure,
+                };
+                self.tally.set_down(is_outage(&error));
+                (Fate::Failed(error), Ended::Failed(failure))
+            }
+        };
+        if let Fate::Confirmed | Fate::Refused(_) = fate {
+            self.tally.set_down(false);
+        }
+        self.observe(delivery, &fate);
+        ended
     }
 
     fn observe(&self, delivery: &Delivery, fate: &Fate) {

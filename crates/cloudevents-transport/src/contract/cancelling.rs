@@ -4,7 +4,7 @@ use super::{
     Failure, Venue, Verdict,
     tools::{accept, each_once, ensure, events, number, receiver, settled, within},
 };
-use crate::{Delivery, OrderBy};
+use crate::Delivery;
 use futures_util::{FutureExt, future::join};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -52,14 +52,14 @@ pub async fn a_cancelled_next_loses_nothing(venue: &impl Venue) -> Result<Verdic
     Ok(Verdict::Holds)
 }
 
-/// Dropping `for_each` releases the deliveries of its handlers, and all of them are delivered again.
-pub async fn a_cancelled_for_each_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
+/// Dropping `run` releases the deliveries of its handlers, and all of them are delivered again to the next receiver.
+pub async fn a_cancelled_run_loses_nothing(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 20;
     let claims = venue.claims();
-    if !claims.redelivers {
+    if !claims.redelivers || !claims.persistent {
         return Ok(Verdict::NotClaimed);
     }
-    let mut receiver = receiver(venue).await?;
+    let first = receiver(venue).await?;
     within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
     let started = AtomicUsize::new(0);
     let stuck = async |delivery: Delivery| {
@@ -67,10 +67,11 @@ pub async fn a_cancelled_for_each_loses_nothing(venue: &impl Venue) -> Result<Ve
         std::future::pending::<()>().await;
         drop(delivery);
     };
-    let cancelled = timeout(claims.quiet, receiver.for_each(8, OrderBy::None, stuck)).await.is_err();
+    let cancelled = timeout(claims.quiet, first.run(stuck).concurrency(8)).await.is_err();
     ensure!(cancelled, "it ended though its handlers did not");
     let held = started.load(Ordering::Relaxed);
     ensure!(held <= 8, "{held} handlers ran where 8 were allowed");
+    let mut receiver = receiver(venue).await?;
     let mut seen = Vec::new();
     for _ in 0..COUNT {
         seen.push(accept(&mut receiver, claims).await?);

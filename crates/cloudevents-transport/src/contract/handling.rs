@@ -1,4 +1,4 @@
-//! `for_each` handles concurrently, in order, and ends well.
+//! `run` handles concurrently, in order, and ends well.
 
 use super::{
     Failure, Venue, Verdict,
@@ -21,10 +21,10 @@ struct Log {
 
 /// Handlers of different keys run concurrently. Those of the same key run one after the other, and in order
 /// if the protocol keeps one.
-pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Result<Verdict, Failure> {
+pub async fn run_is_concurrent_and_keeps_order(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 60;
     let claims = venue.claims();
-    let mut receiver = receiver(venue).await?;
+    let receiver = receiver(venue).await?;
     let events: Result<Vec<_>, _> = (0..COUNT)
         .map(|number| {
             event_with(number, ["a", "b", "c"].get(number % 3).copied().unwrap_or_default(), Vec::new())
@@ -60,9 +60,12 @@ pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Resul
         }
         Ok::<_, Failure>(())
     };
-    within(claims.patience, receiver.for_each(COUNT, OrderBy::attribute("partitionkey"), handle)).await??;
+    let counters = receiver.counters();
+    let run = receiver.run(handle).concurrency(COUNT).in_order(OrderBy::attribute("partitionkey"));
+    within(claims.patience, run).await??;
     let log = log.into_inner().unwrap_or_else(PoisonError::into_inner);
-    ensure!(receiver.metrics().handlers_failed == 0, "{}", receiver.metrics());
+    let metrics = counters.snapshot();
+    ensure!(metrics.handlers_failed == 0, "{metrics}");
     ensure!(log.overlaps == 0, "{} handlers of the same key ran at once", log.overlaps);
     ensure!(log.most == 3, "{} handlers ran at once, for three keys", log.most);
     each_once(&log.seen.values().flatten().copied().collect::<Vec<_>>(), COUNT)?;
@@ -72,13 +75,13 @@ pub async fn for_each_is_concurrent_and_keeps_order(venue: &impl Venue) -> Resul
     Ok(Verdict::Holds)
 }
 
-/// Stopping a receiver while `for_each` runs lets the handlers end, and no more messages are taken.
+/// Stopping a receiver while `run` runs lets the handlers end, and no more messages are taken.
 pub async fn stopping_lets_handlers_end(venue: &impl Venue) -> Result<Verdict, Failure> {
     const COUNT: usize = 10;
     let claims = venue.claims();
-    let mut first = receiver(venue).await?;
+    let first = receiver(venue).await?;
     within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
-    let (seen, stop) = (Mutex::new(Vec::new()), first.stopper());
+    let (seen, stop, counters) = (Mutex::new(Vec::new()), first.stopper(), first.counters());
     let handle = async |delivery: Delivery| {
         stop.stop();
         for _ in 0..20 {
@@ -89,13 +92,11 @@ pub async fn stopping_lets_handlers_end(venue: &impl Venue) -> Result<Verdict, F
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(number);
         Ok::<_, Failure>(())
     };
-    within(claims.patience, first.for_each(4, OrderBy::None, handle)).await??;
+    within(claims.patience, first.run(handle).concurrency(4)).await??;
     let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let metrics = first.metrics();
+    let metrics = counters.snapshot();
     ensure!(!seen.is_empty() && seen.len() <= 4, "{} handlers ran to their end", seen.len());
     ensure!(metrics.unsettled() == 0, "the receiver counted {metrics}");
-    settled(first.drain(claims.patience), claims).await?;
-    drop(first);
     if claims.persistent {
         let mut second = receiver(venue).await?;
         while seen.len() < COUNT {

@@ -261,11 +261,11 @@ all! {
     a_stalled_consumer_bounds_messages
     a_stalled_consumer_bounds_bytes
     a_cancelled_next_loses_nothing
-    a_cancelled_for_each_loses_nothing
+    a_cancelled_run_loses_nothing
     draining_waits_for_settlements
     draining_ends_at_the_deadline
     draining_loses_nothing
-    for_each_is_concurrent_and_keeps_order
+    run_is_concurrent_and_keeps_order
     stopping_lets_handlers_end
     what_came_along_is_shown_and_forwarded
     extending_is_what_the_capabilities_say

@@ -5,7 +5,7 @@ use super::{
     Failure, Venue, Verdict,
     tools::{ensure, events, within},
 };
-use crate::{Counters, OrderBy, Receiver, ReceiverOptions};
+use crate::{Counters, Receiver, ReceiverOptions};
 use cloudevents_core::{ErrorKind, Event};
 use std::{
     collections::BTreeMap,
@@ -18,11 +18,11 @@ use std::{
 use tokio::time::sleep;
 
 /// Opens a receiver with short delays, so that the checks take no longer than necessary.
-async fn receiver(venue: &impl Venue, attempts: u32) -> Result<Receiver, Failure> {
+async fn receiver(venue: &impl Venue, attempts: Option<u32>) -> Result<Receiver, Failure> {
     let mut options = ReceiverOptions::default();
     options.retry.first = Duration::from_millis(20);
     options.retry.longest = Duration::from_millis(100);
-    options.retry.attempts = attempts;
+    options.attempts = attempts;
     Ok(venue.receiver(options).await?)
 }
 
@@ -47,7 +47,7 @@ pub async fn run_settles_by_what_handlers_return(venue: &impl Venue) -> Result<V
     if !claims.redelivers {
         return Ok(Verdict::NotClaimed);
     }
-    let receiver = receiver(venue, ATTEMPTS).await?;
+    let receiver = receiver(venue, Some(ATTEMPTS)).await?;
     within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
     let malformed = match venue.put_garbage(ErrorKind::MissingAttribute, b"malformed").await {
         Err(error) if error.kind() == ErrorKind::Unsupported => 0,
@@ -66,7 +66,7 @@ pub async fn run_settles_by_what_handlers_return(venue: &impl Venue) -> Result<V
         }
     };
     let total = (COUNT as u64).saturating_add(malformed);
-    let run = receiver.run(4, OrderBy::None, handle).until(until_settled(Arc::clone(&counters), total));
+    let run = receiver.run(handle).concurrency(4).until(until_settled(Arc::clone(&counters), total));
     within(claims.patience, run).await??;
     let (metrics, tries) = (counters.snapshot(), tries.into_inner().unwrap_or_else(PoisonError::into_inner));
     let of = |id: &str| tries.get(id).copied().unwrap_or_default();
@@ -87,7 +87,7 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
     if !claims.redelivers {
         return Ok(Verdict::NotClaimed);
     }
-    let receiver = receiver(venue, 4).await?;
+    let receiver = receiver(venue, None).await?;
     within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
     let (counters, out) = (receiver.counters(), AtomicBool::new(true));
     let (tried, running, most) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
@@ -105,7 +105,7 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
         if out.load(Ordering::Relaxed) { Err("out") } else { Ok(()) }
     };
     let until = until_settled(Arc::clone(&counters), COUNT as u64);
-    within(claims.patience, receiver.run(8, OrderBy::None, handle).until(until)).await??;
+    within(claims.patience, receiver.run(handle).concurrency(8).until(until)).await??;
     let (metrics, during) = (counters.snapshot(), most.into_inner());
     ensure!(metrics.rejected == 0 && metrics.accepted == COUNT as u64, "the receiver counted {metrics}");
     ensure!(metrics.outages >= 1, "no outage was found: {metrics}");

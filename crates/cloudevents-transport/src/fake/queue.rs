@@ -321,7 +321,7 @@ impl QueueSource for Connection {
             queued.redelivered = true;
             match &how {
                 Settlement::Accept => {}
-                Settlement::Reject { reason } => state.rejected.push((queued.stored, reason.to_string())),
+                Settlement::Reject { reason, .. } => state.rejected.push((queued.stored, reason.to_string())),
                 Settlement::Release => state.ready.push_front(queued),
                 Settlement::Retry { after } => {
                     queued.attempt = queued.attempt.saturating_add(1);

@@ -1,7 +1,7 @@
 //! The assigned partitions of a ledger.
 
 use super::{ledger::Epoch, watermark::Watermark};
-use crate::Partition;
+use crate::{Owner, Ownership, Partition};
 
 /// One assignment of a partition.
 pub(super) struct Account {
@@ -15,6 +15,9 @@ pub(super) struct Account {
     pub(super) watermark: Watermark,
     /// The offset of the last mark, as long as it is known to exist.
     pub(super) marked: Option<u64>,
+    /// Ends when the partition is revoked.
+    pub(super) owner: Owner,
+    pub(super) ownership: Ownership,
     /// Messages that are delivered and not settled, or on the way to the sink.
     pub(super) outstanding: usize,
     /// Whether it is about to be revoked, so that nothing more is delivered.
@@ -74,7 +77,7 @@ pub(super) struct Accounts(Vec<Account>); // in the order of assignment, so sort
 impl Accounts {
     /// Opens an account under an epoch that is later than all before.
     pub(super) fn open(&mut self, partition: Partition, epoch: Epoch, offset: u64) {
-        let watermark = Watermark::at(offset);
+        let (watermark, owner) = (Watermark::at(offset), Owner::new());
         let account = Account {
             partition,
             epoch,
@@ -82,6 +85,8 @@ impl Accounts {
             cuts: Vec::new(),
             watermark,
             marked: Some(offset),
+            ownership: owner.ownership(),
+            owner,
             outstanding: 0,
             leaving: false,
             ahead: false,

@@ -6,7 +6,7 @@ use super::{
     ledger::Epoch,
     record::Entry,
 };
-use crate::{Bounds, Partition, retry::doubled};
+use crate::{Bounds, Owner, Ownership, Partition, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ pub(super) struct Books {
     /// Counts assignments and retries.
     pub(super) sequence: u64,
     pub(super) draining: bool,
+    /// Says to letters that could not be stored that it is over.
+    pub(super) letters: Owner,
     pub(super) closed: bool,
     /// Whether a task may wait for a change, and how many threads do. If none does, there is nothing to wake.
     pub(super) watched: bool,
@@ -44,6 +46,7 @@ pub(super) struct Held {
     pub(super) epoch: Epoch,
     /// How often the offsets of its partition had gone back when it was taken.
     pub(super) cuts: usize,
+    pub(super) ownership: Ownership,
     pub(super) attempt: u32,
     pub(super) size: usize,
     /// How often it was released.

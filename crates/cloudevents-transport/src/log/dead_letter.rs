@@ -15,16 +15,12 @@ use std::{fmt, time::Duration};
 /// use cloudevents_transport::log::LogOptions;
 ///
 /// let mut options = LogOptions::default().dropping_rejected();
-/// options.max_attempts = 3;
+/// options.sink_backoff = std::time::Duration::from_secs(5);
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogOptions {
     pub(crate) rejected: Option<Rejected>,
-    /// Attempts after which a retry becomes a rejection; at least one. Within this limit,
-    /// [`Receiver::run`](crate::Receiver::run) applies
-    /// [`ReceiverOptions::retry`](crate::ReceiverOptions::retry). Default: 10.
-    pub max_attempts: u32,
     /// Upper bounds of messages that wait in memory to be delivered again or are on their way to the
     /// dead-letter sink. At the bounds, no new messages are taken. Default: 1,024 messages, 64 MiB.
     pub waiting: Bounds,
@@ -32,7 +28,7 @@ pub struct LogOptions {
     /// up to this many messages are delivered again, settled or not. If one partition is at the bound, no new
     /// messages are taken from any partition. Default: 100,000.
     pub max_lead: u64,
-    /// The delay before a message that the dead-letter sink declined is delivered again. Default: one second.
+    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
     pub sink_backoff: Duration,
 }
 
@@ -71,7 +67,6 @@ impl Default for LogOptions {
     fn default() -> Self {
         Self {
             rejected: None,
-            max_attempts: 10,
             waiting: Bounds::default(),
             max_lead: 100_000,
             sink_backoff: Duration::from_secs(1),
@@ -88,7 +83,6 @@ impl fmt::Debug for LogOptions {
         };
         f.debug_struct("LogOptions")
             .field("rejected", &rejected)
-            .field("max_attempts", &self.max_attempts)
             .field("waiting", &self.waiting)
             .field("max_lead", &self.max_lead)
             .field("sink_backoff", &self.sink_backoff)

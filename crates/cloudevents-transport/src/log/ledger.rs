@@ -6,7 +6,10 @@ use super::{
     dead_letter::LogOptions,
     record::{Entry, Record},
 };
-use crate::{DeadLetter, Incoming, Outcome, Partition, Resolver, Settlement, Token, dead_letter::Rejected};
+use crate::{
+    DeadLetter, Incoming, Outcome, Ownership, Partition, Resolver, Settlement, Token,
+    dead_letter::{Rejected, over},
+};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     fmt,
@@ -183,6 +186,7 @@ impl Ledger {
             books.forget_waiting(partition, 0);
             if let Some(account) = books.accounts.of_mut(partition) {
                 account.leaving = true;
+                account.owner.leave();
             }
         }
         let unsettled = |books: &Books| -> usize {
@@ -231,7 +235,7 @@ impl Ledger {
         }
         let account = books.accounts.under(epoch)?;
         account.watermark.take(entry.offset);
-        let cuts = account.went_back;
+        let (cuts, ownership) = (account.went_back, account.ownership.clone());
         account.outstanding = account.outstanding.saturating_add(1);
         let ahead = account.moved(self.0.options.max_lead);
         books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
@@ -242,7 +246,7 @@ impl Ledger {
             drop(books);
         }
         let size = entry.received.size();
-        Some(self.deliver(Held { entry, epoch, cuts, attempt: 1, size, releases: 0 }))
+        Some(self.deliver(Held { entry, epoch, cuts, ownership, attempt: 1, size, releases: 0 }))
     }
 
     /// Returns the next message to deliver again now.
@@ -312,7 +316,9 @@ impl Ledger {
     }
 
     pub(crate) fn start_draining(&self) {
-        self.books().draining = true;
+        let mut books = self.books();
+        books.draining = true;
+        books.letters.leave();
     }
 
     /// Closes the ledger: the receiver is gone, so nothing is committed any more.
@@ -347,24 +353,20 @@ impl Ledger {
                 }
                 Outcome::done()
             }
-            Settlement::Retry { after } if held.attempt < self.0.options.max_attempts => {
+            Settlement::Retry { after } => {
                 let result = books.take_back(&held);
                 if result.is_ok() {
                     books.retry(held, after);
                 }
                 Outcome::ready(result)
             }
-            Settlement::Retry { .. } => {
-                let reason = format!("given up after {} attempts", held.attempt);
-                self.reject(&mut books, held, reason.into())
-            }
-            Settlement::Reject { reason } => self.reject(&mut books, held, reason.into()),
+            Settlement::Reject { reason, attempt } => self.reject(&mut books, held, reason.into(), attempt),
         };
         self.0.notify(books);
         outcome
     }
 
-    fn reject(&self, books: &mut Books, held: Held, reason: Arc<str>) -> Outcome {
+    fn reject(&self, books: &mut Books, held: Held, reason: Arc<str>, attempt: u32) -> Outcome {
         if let Err(error) = books.check(&held) {
             books.returned(&held);
             return Outcome::ready(Err(error));
@@ -374,13 +376,15 @@ impl Ledger {
         };
         let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
-        let letter = DeadLetter { received: received.clone(), reason, attempt: held.attempt };
-        let putting = sink.put(&self.0.runtime, letter);
+        let letter = DeadLetter { received: received.clone(), reason, attempt };
+        let over = over(Some(held.ownership.clone()), &books.letters);
         let (resolver, outcome) = Outcome::channel();
+        let putting = sink.put(&self.0.runtime, letter, self.0.options.sink_backoff, over, resolver);
         books.waiting.add(&held);
-        let sinking = Sinking { ledger: self.clone(), open: Some((held, resolver)) };
+        let sinking = Sinking { ledger: self.clone(), open: Some(held) };
         self.0.runtime.spawn(async move {
-            sinking.end(putting.await);
+            let (result, resolver) = putting.await;
+            sinking.end(result, resolver);
         });
         outcome
     }
@@ -391,6 +395,7 @@ impl Ledger {
         books.waiting.remove(&held);
         let result = match result {
             Ok(()) => books.pass(&held, &self.0.options),
+            // Its runtime has ended, or somebody else has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
                 books.retry(held, self.0.options.sink_backoff);
@@ -406,12 +411,12 @@ impl Ledger {
 /// it counts as declined.
 struct Sinking {
     ledger: Ledger,
-    open: Option<(Held, Resolver)>,
+    open: Option<Held>,
 }
 
 impl Sinking {
-    fn end(mut self, result: Result<(), Error>) {
-        if let Some((held, resolver)) = self.open.take() {
+    fn end(mut self, result: Result<(), Error>, resolver: Resolver) {
+        if let Some(held) = self.open.take() {
             self.ledger.rejected(held, result, resolver);
         }
     }
@@ -419,11 +424,11 @@ impl Sinking {
 
 impl Drop for Sinking {
     fn drop(&mut self) {
-        if let Some((held, resolver)) = self.open.take() {
+        if let Some(held) = self.open.take() {
             let error = Error::new(ErrorKind::Transport).with_detail(
                 "the dead-letter sink ended without a result: it panicked, or its runtime has ended",
             );
-            self.ledger.rejected(held, Err(error), resolver);
+            self.ledger.rejected(held, Err(error), Resolver::spent());
         }
     }
 }
@@ -477,6 +482,16 @@ pub(crate) struct Ticket {
 impl Ticket {
     pub(crate) fn settle(self, how: Settlement) -> Outcome {
         self.ledger.settle(self.held, how)
+    }
+
+    /// Whether its partition is assigned, not about to be revoked, and has the message.
+    pub(crate) fn is_current(&self) -> bool {
+        let mut books = self.ledger.books();
+        books.check(&self.held).is_ok() && !books.is_leaving(&self.held)
+    }
+
+    pub(crate) fn ownership(&self) -> &Ownership {
+        &self.held.ownership
     }
 
     /// Whether it was released before.

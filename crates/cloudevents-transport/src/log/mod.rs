@@ -5,10 +5,9 @@
 //! gets committed. So:
 //!
 //! - **Accept** is recorded. It is committed when everything before it is settled as well.
-//! - **Retry**: the watermark stays before the message, which is delivered again from memory after the delay,
-//!   up to [`max_attempts`](LogOptions::max_attempts) attempts. After that it is rejected.
+//! - **Retry**: the watermark stays before the message, which is delivered again from memory after the delay.
 //! - **Reject** passes the message to the dead-letter sink, and settles it when the sink has it. While the
-//!   sink declines it, the message is delivered again.
+//!   sink declines it, it is tried again with growing pauses; the message is not handled again.
 //! - **Release**, and dropping a delivery: the watermark stays before the message, which is delivered again
 //!   at once.
 //! - Messages of a **revoked** partition cannot be settled: the outcome is an error of kind

@@ -9,13 +9,13 @@
 //!   waits a second, so that a program that releases everything does not cause a busy loop.
 //! - **Retry**: either the broker waits and delivers again, or the message stays unsettled here until its
 //!   delay is over, or, if the broker has forgotten it, it is delivered again from memory. Delays are limited
-//!   to [`QueueOptions::longest_delay`]. After [`QueueOptions::max_attempts`], a retry is a rejection.
+//!   to [`QueueOptions::longest_delay`].
 //! - **Reject** passes the message to the dead-letter sink, and settles it when the sink has it. While the
 //!   sink declines it, the message is delivered again. Without a sink, the options decide: the broker rejects
 //!   the message (an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol
 //!   cannot), or it is dropped.
-//! - **Extend** renews the deadline. The task also does so while a delivery is held, up to
-//!   [`QueueOptions::keep_alive`].
+//! - **Extend** renews the deadline. The task also does so until a delivery is settled: while it is held, waits for another attempt
+//!   or for the dead-letter sink.
 //! - When a **connection is lost**, the task reconnects. The broker delivers the messages of the lost
 //!   connection again; settling the old deliveries is an error of kind
 //!   [`Disconnected`](cloudevents_core::ErrorKind::Disconnected). [`next`](crate::Receiver::next) fails only
@@ -39,7 +39,7 @@ pub use options::{QueueOptions, Room};
 pub use source::{Acceptor, Arrived, QueueSource};
 
 use crate::{
-    By, Connectivity, Incoming, Receive, ReceiverCapabilities, Settles,
+    By, Connectivity, Incoming, Receive, ReceiverCapabilities,
     connect::{Connect, Reconnect},
     dead_letter::Rejected,
 };
@@ -49,10 +49,6 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -76,9 +72,6 @@ pub struct QueueReceiver {
     capabilities: ReceiverCapabilities,
     connectivity: Connectivity,
     incoming: Option<Handover>,
-    /// The number of the connection. Messages of another connection that were not taken are no longer
-    /// delivered.
-    epoch: Option<Arc<AtomicU64>>,
     /// Returns the receiving end to the task, because only the task knows that no more messages are on their
     /// way.
     stop: Option<oneshot::Sender<Handover>>,
@@ -130,17 +123,9 @@ impl QueueReceiver {
         let (out, incoming) = handover((room.prefetch / 4).clamp(1, AHEAD));
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
-        let epoch = Arc::new(AtomicU64::new(0));
-        let task = Task::new(reconnect, room, options, rejected, capabilities, out, Arc::clone(&epoch));
+        let task = Task::new(reconnect, room, options, rejected, capabilities, out);
         let task = Some(runtime.spawn(task.run(source, stopped)));
-        let outlive = C::Connection::TAGS_OUTLIVE_CONNECTIONS || capabilities.settles == Settles::Never;
-        let epoch = (!outlive).then_some(epoch);
-        Ok(Self { capabilities, connectivity, incoming: Some(incoming), epoch, stop: Some(stop), task })
-    }
-
-    /// Whether a message came over the current connection. The others are delivered again.
-    fn is_current(&self, epoch: u64) -> bool {
-        self.epoch.as_ref().is_none_or(|current| current.load(Ordering::Acquire) == epoch)
+        Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task })
     }
 
     /// Returns the next message; `None` if the task has ended, or was stopped.
@@ -152,8 +137,9 @@ impl QueueReceiver {
             let taken = ready!(incoming.poll_take(context));
             proceed.made_progress();
             match taken {
-                Some((epoch, _)) if !self.is_current(epoch) => {}
-                taken => return Poll::Ready(taken.map(|(_, incoming)| incoming)),
+                // The broker delivers the messages of a lost connection again.
+                Some(incoming) if !incoming.token.is_current() => {}
+                taken => return Poll::Ready(taken),
             }
         }
     }

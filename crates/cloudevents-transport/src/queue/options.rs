@@ -15,20 +15,16 @@ use std::time::Duration;
 /// use cloudevents_transport::queue::QueueOptions;
 ///
 /// let mut options = QueueOptions::default().rejecting_to_broker();
-/// options.max_attempts = 3;
+/// options.sink_backoff = std::time::Duration::from_secs(5);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QueueOptions {
     pub(crate) rejected: Option<Rejected>,
-    /// Attempts after which a retry becomes a rejection; at least one. Default: 10.
-    pub max_attempts: u32,
     /// The longest delay of a retry that this process waits for. Longer delays are shortened to it. Default:
     /// 15 minutes.
     pub longest_delay: Duration,
-    /// How long the deadline of a held delivery is renewed, if the protocol supports that. Default: one hour.
-    pub keep_alive: Duration,
-    /// The delay before a message that the dead-letter sink declined is delivered again. Default: one second.
+    /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
     pub sink_backoff: Duration,
 }
 
@@ -70,13 +66,7 @@ impl QueueOptions {
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self {
-            rejected: None,
-            max_attempts: 10,
-            longest_delay: Duration::from_secs(900),
-            keep_alive: Duration::from_secs(3600),
-            sink_backoff: Duration::from_secs(1),
-        }
+        Self { rejected: None, longest_delay: Duration::from_secs(900), sink_backoff: Duration::from_secs(1) }
     }
 }
 

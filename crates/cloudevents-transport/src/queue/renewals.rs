@@ -24,8 +24,6 @@ pub(super) struct Place {
 struct Renewal<T> {
     tag: T,
     due: Instant,
-    /// It is not renewed after this time.
-    until: Instant,
 }
 
 impl<T: Clone> Renewals<T> {
@@ -33,10 +31,9 @@ impl<T: Clone> Renewals<T> {
         Self { places: Vec::new(), free: Vec::new(), next: None, cleared: 0 }
     }
 
-    /// Renews the deadline at half of each period, as long as `keep` lasts, until it is removed.
-    pub(super) fn add(&mut self, tag: T, now: Instant, period: Duration, keep: Duration) -> Place {
-        let until = now.checked_add(keep).unwrap_or(now);
-        let renewal = Renewal { tag, due: now.checked_add(half(period)).unwrap_or(until), until };
+    /// Renews the deadline at half of each period, until it is removed.
+    pub(super) fn add(&mut self, tag: T, now: Instant, period: Duration) -> Place {
+        let renewal = Renewal { tag, due: now.checked_add(half(period)).unwrap_or(now) };
         self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
         let at = self.free.pop().unwrap_or(self.places.len());
         match self.places.get_mut(at) {
@@ -72,12 +69,9 @@ impl<T: Clone> Renewals<T> {
         let again = now.checked_add(half(period));
         self.next = None;
         for renewal in self.places.iter_mut().flatten() {
-            if now >= renewal.until {
-                continue; // its place is freed when it is settled
-            }
             if renewal.due <= soon {
                 tags.push(renewal.tag.clone());
-                renewal.due = again.unwrap_or(renewal.until);
+                renewal.due = again.unwrap_or(renewal.due);
             }
             self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
         }
@@ -95,7 +89,6 @@ mod tests {
     use super::*;
 
     const PERIOD: Duration = Duration::from_secs(8);
-    const KEEP: Duration = Duration::from_secs(20);
 
     fn after(begin: Instant, seconds: u64) -> Instant {
         begin.checked_add(Duration::from_secs(seconds)).unwrap()
@@ -105,10 +98,10 @@ mod tests {
     fn held_deliveries_are_renewed_at_half_of_each_period() {
         let (mut renewals, begin) = (Renewals::new(), Instant::now());
         assert_eq!(renewals.next(), None);
-        renewals.add('a', begin, PERIOD, KEEP);
-        renewals.add('b', after(begin, 1), PERIOD, KEEP);
-        let settled = renewals.add('c', after(begin, 1), PERIOD, KEEP);
-        renewals.add('d', after(begin, 3), PERIOD, KEEP);
+        renewals.add('a', begin, PERIOD);
+        renewals.add('b', after(begin, 1), PERIOD);
+        let settled = renewals.add('c', after(begin, 1), PERIOD);
+        renewals.add('d', after(begin, 3), PERIOD);
         renewals.remove(settled);
         assert_eq!(renewals.next(), Some(after(begin, 4)));
         assert_eq!(renewals.due(after(begin, 3), PERIOD), []);
@@ -118,31 +111,19 @@ mod tests {
     }
 
     #[test]
-    fn renewing_ends() {
-        let (mut renewals, begin) = (Renewals::new(), Instant::now());
-        renewals.add('a', begin, PERIOD, KEEP);
-        let mut renewed = 0;
-        while let Some(next) = renewals.next() {
-            renewed += renewals.due(next, PERIOD).len();
-        }
-        assert_eq!(renewed, 4, "at 4, 8, 12 and 16 seconds");
-    }
-
-    #[test]
     fn places_are_used_again() {
         let (mut renewals, begin) = (Renewals::new(), Instant::now());
         for _ in 0..1000 {
-            let (first, second) =
-                (renewals.add(1, begin, PERIOD, KEEP), renewals.add(2, begin, PERIOD, KEEP));
+            let (first, second) = (renewals.add(1, begin, PERIOD), renewals.add(2, begin, PERIOD));
             renewals.remove(first);
             renewals.remove(first);
             renewals.remove(second);
         }
         assert_eq!(renewals.places.len(), 2);
-        let before = renewals.add(3, begin, PERIOD, KEEP);
+        let before = renewals.add(3, begin, PERIOD);
         renewals.clear();
         assert_eq!(renewals.due(after(begin, 10), PERIOD), []);
-        renewals.add(4, begin, PERIOD, KEEP);
+        renewals.add(4, begin, PERIOD);
         renewals.remove(before);
         assert_eq!(renewals.due(after(begin, 10), PERIOD), [4]);
     }

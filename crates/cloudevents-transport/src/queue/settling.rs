@@ -2,11 +2,14 @@
 
 use super::{
     QueueSource,
+    renewals::Place,
     task::{Later, Sunk, Tag, Task, comes_again},
     ticket::{Ask, Counted, Held},
 };
 use crate::{
-    By, DeadLetter, Extends, Outcome, Resolver, Settlement, Settles, connect::Connect, dead_letter::Rejected,
+    By, DeadLetter, Extends, Outcome, Ownership, Resolver, Settlement, Settles,
+    connect::Connect,
+    dead_letter::{Rejected, over},
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{mem::take, sync::Arc, time::Duration};
@@ -43,7 +46,9 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                     }
                     group.push(now);
                 }
-                Ask::Extend(epoch, tag) if epoch == self.epoch => source.extend(vec![tag]).await?,
+                Ask::Extend(ownership, tag) if ownership.as_ref().is_none_or(Ownership::is_held) => {
+                    source.extend(vec![tag]).await?;
+                }
                 Ask::Extend(..) => {}
             }
         }
@@ -51,23 +56,18 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.
-    fn decide(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
-        if held.epoch != self.epoch && self.can.settles != Settles::Never {
+    fn decide(&mut self, held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+        if !held.is_current() {
             resolver.resolve(Err(comes_again()));
             return None;
-        }
-        if let Some(place) = held.renewal.take() {
-            self.renewals.remove(place);
         }
         self.releases = if how == Settlement::Release { self.releases.saturating_add(1) } else { 0 };
         let memory = self.can.redelivers == By::Memory;
         match how {
             Settlement::Accept => {}
-            Settlement::Retry { .. } if held.attempt >= self.options.max_attempts => {
-                let reason = format!("given up after {} attempts", held.attempt);
-                return self.reject(held, reason.into(), resolver);
+            Settlement::Reject { reason, attempt } => {
+                return self.reject(held, reason.into(), attempt, resolver);
             }
-            Settlement::Reject { reason } => return self.reject(held, reason.into(), resolver),
             Settlement::Retry { after } if memory => {
                 let attempt = held.attempt.saturating_add(1);
                 self.at(after, Later::Again(Held { attempt, ..held }));
@@ -97,7 +97,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     /// Returns what is left for the protocol. Nothing, if the protocol does not settle.
-    fn now(&self, held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+    fn now(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+        self.renew_no_more(held.renewal.take());
         if self.can.settles == Settles::Never {
             resolver.resolve(Ok(()));
             return None;
@@ -106,20 +107,32 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         Some(Now { place, tag, how, resolver })
     }
 
-    /// Keeps the tag until the settlement is due. Drops the message itself, so its bytes no longer count.
-    fn keep(&mut self, held: Held<Tag<C>>, after: Duration, how: Settlement) {
-        let Held { mut place, tag, received, .. } = held;
-        drop(received);
-        place.discharge();
-        self.at(after, Later::Settle(place, tag, how));
+    fn renew_no_more(&mut self, renewal: Option<Place>) {
+        if let Some(place) = renewal {
+            self.renewals.remove(place);
+        }
     }
 
-    fn reject(&mut self, held: Held<Tag<C>>, reason: Arc<str>, resolver: Resolver) -> Option<Now<Tag<C>>> {
+    /// Keeps the tag until the settlement is due. Drops the message itself, so its bytes no longer count.
+    fn keep(&mut self, held: Held<Tag<C>>, after: Duration, how: Settlement) {
+        let Held { mut place, tag, received, renewal, .. } = held;
+        drop(received);
+        place.discharge();
+        self.at(after, Later::Settle(place, tag, how, renewal));
+    }
+
+    fn reject(
+        &mut self,
+        held: Held<Tag<C>>,
+        reason: Arc<str>,
+        attempt: u32,
+        resolver: Resolver,
+    ) -> Option<Now<Tag<C>>> {
         match &self.rejected {
             Rejected::Drop => self.now(held, Settlement::Accept, resolver),
             Rejected::Broker if self.can.rejects == By::Broker => {
                 let reason = String::from(&*reason).into();
-                self.now(held, Settlement::Reject { reason }, resolver)
+                self.now(held, Settlement::Reject { reason, attempt }, resolver)
             }
             Rejected::Broker => {
                 resolver.resolve(Err(Error::new(ErrorKind::Unsupported)
@@ -133,10 +146,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 None
             }
             Rejected::Sink(sink) => {
-                let letter = DeadLetter { received: held.received.clone(), reason, attempt: held.attempt };
+                let letter = DeadLetter { received: held.received.clone(), reason, attempt };
                 // Runs in the runtime of this task.
-                let putting = sink.put(&Handle::current(), letter);
-                self.rejecting.push(Box::pin(async move { (held, resolver, putting.await) }));
+                let over = over(held.place.burst.ownership.clone(), &self.letters);
+                let first = self.options.sink_backoff;
+                let putting = sink.put(&Handle::current(), letter, first, over, resolver);
+                self.rejecting.push(Box::pin(async move { (held, putting.await) }));
                 None
             }
         }
@@ -145,7 +160,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     /// Handles the result of the dead-letter sink.
     pub(super) async fn sunk(
         &mut self,
-        (held, resolver, sunk): Sunk<Tag<C>>,
+        (held, (sunk, resolver)): Sunk<Tag<C>>,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
         if let Err(error) = sunk {
@@ -153,7 +168,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             let after = self.options.sink_backoff;
             if self.can.redelivers == By::Memory {
                 self.at(after, Later::Again(held));
-            } else if held.epoch == self.epoch {
+            } else if held.is_current() {
                 self.keep(held, after, Settlement::Release);
             }
             resolver.resolve(Err(error));
@@ -163,12 +178,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             resolver.resolve(Ok(()));
             return Ok(());
         }
-        if held.epoch != self.epoch {
+        if !held.is_current() {
             // The sink has it, but the broker delivers it again.
             resolver.resolve(Err(comes_again()));
             return Ok(());
         }
-        let Held { place, tag, .. } = held;
+        let Held { place, tag, renewal, .. } = held;
+        self.renew_no_more(renewal);
         settle(vec![Now { place, tag, how: Settlement::Accept, resolver }], source).await
     }
 
@@ -178,7 +194,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         let mut group = Vec::new();
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
-                Later::Settle(place, tag, how) => group.push((place, tag, how)),
+                Later::Settle(place, tag, how, renewal) => {
+                    self.renew_no_more(renewal);
+                    group.push((place, tag, how));
+                }
                 Later::Again(_) if self.stopping => {}
                 Later::Again(held) => self.ready.push_back(held),
             }
@@ -196,10 +215,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
     /// Deadlines of deliveries in handlers are renewed until they are settled.
     pub(super) async fn hurry(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+        self.letters.leave();
         let mut group = Vec::new();
         for later in take(&mut self.later).into_values() {
             match later {
-                Later::Settle(place, tag, how) => group.push((place, tag, how)),
+                Later::Settle(place, tag, how, renewal) => {
+                    self.renew_no_more(renewal);
+                    group.push((place, tag, how));
+                }
                 Later::Again(_) => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 /// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
 /// [`Connect`](crate::connect::Connect).
@@ -49,9 +49,9 @@ pub trait QueueSource: Send + 'static {
     }
 
     /// Looks after the connection while no message may be taken: there is no room, or the receiver stops. It answers what the peer
-    /// requests to see whether this side is alive. It never returns: [`next`](Self::next) reports a connection that was lost meanwhile.
-    /// Cancel-safe. The default is for clients that do this by themselves.
-    fn tend(&mut self) -> impl Future<Output = Infallible> + Send {
+    /// requests to see whether this side is alive, and returns the error when the connection is lost and has no messages any more.
+    /// Cancel-safe. The default is for clients that do this by themselves, and report a loss when the next message is taken.
+    fn tend(&mut self) -> impl Future<Output = Error> + Send {
         std::future::pending()
     }
 

@@ -7,7 +7,7 @@ use super::{
     ticket::{Accepted, Ask, Burst, Counted, Desk, Held},
 };
 use crate::{
-    Bounds, Extends, InFlight, ReceiverCapabilities, Resolver, Settlement, Settles,
+    Bounds, Extends, InFlight, Owner, ReceiverCapabilities, Resolver, Settlement, Settles,
     binding::BoxFuture,
     connect::{Connect, Reconnect},
     dead_letter::Rejected,
@@ -17,10 +17,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -51,8 +48,10 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     going: Vec<Held<Tag<C>>>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
-    pub(super) epoch: u64,
-    current: Arc<AtomicU64>,
+    /// Of the messages of the current connection.
+    owner: Owner,
+    /// Says to letters that could not be stored that it is over.
+    pub(super) letters: Owner,
     here: InFlight,
     pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
     number: u64,
@@ -68,12 +67,12 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
 pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
 
 /// A message with the result of the sink.
-pub(super) type Sunk<T> = (Held<T>, Resolver, Result<(), Error>);
+pub(super) type Sunk<T> = (Held<T>, (Result<(), Error>, Resolver));
 
 /// An action that is due at a given time.
 pub(super) enum Later<T> {
     /// Settle it, so that the broker delivers it again. Only the tag is kept.
-    Settle(Counted<T>, T, Settlement),
+    Settle(Counted<T>, T, Settlement, Option<Place>),
     /// Deliver it again from memory.
     Again(Held<T>),
 }
@@ -98,7 +97,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         rejected: Rejected,
         can: ReceiverCapabilities,
         out: Giver<Held<Tag<C>>>,
-        current: Arc<AtomicU64>,
     ) -> Self {
         let (sender, asks) = mpsc::unbounded_channel();
         let accepted = Arc::<Accepted>::default();
@@ -112,15 +110,15 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             rejected,
             can,
             out,
-            burst: Arc::new(Burst { desk: Arc::new(desk), here: here.clone() }),
+            burst: Arc::new(Burst { desk: Arc::new(desk), here: here.clone(), ownership: None }),
             sharing: 0,
             accepted,
             heard: Vec::new(),
             going: Vec::new(),
             asks,
             stopping: false,
-            epoch: 0,
-            current,
+            owner: Owner::new(),
+            letters: Owner::new(),
             here,
             later: BTreeMap::new(),
             number: 0,
@@ -175,8 +173,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         let outlive = self.tags_outlive();
         if !outlive {
             // The broker delivers the messages of the lost connection again.
-            self.epoch = self.epoch.saturating_add(1);
-            self.current.store(self.epoch, Ordering::Release);
+            self.owner = Owner::new();
             self.later.clear();
             self.renewals.clear();
             self.ready.clear();
@@ -230,13 +227,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             let late = stopping && C::Connection::ARRIVES_LATE;
             let arriving = async {
                 if room == 0 && !late {
-                    match source.tend().await {}
+                    return Err(source.tend().await);
                 }
                 if !stopping {
                     tokio::select! {
                         biased;
                         () = self.out.ready() => {}
-                        never = source.tend() => match never {},
+                        error = source.tend() => return Err(error),
                     }
                 }
                 source.next().await
@@ -311,8 +308,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Ok(Arrived { received, tag, attempt }) => {
                     let place = Counted { burst: self.burst(), bytes: received.size() };
                     bytes = bytes.saturating_add(place.bytes);
-                    let epoch = self.epoch;
-                    self.going.push(Held { place, epoch, tag, received, attempt, renewal: None });
+                    self.going.push(Held { place, tag, received, attempt, renewal: None });
                 }
                 Err(error) => {
                     result = Err(error);
@@ -331,7 +327,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         if let Extends::Every(period) = self.can.extends {
             let now = Instant::now();
             for held in &mut self.going {
-                let place = self.renewals.add(held.tag.clone(), now, period, self.options.keep_alive);
+                let place = self.renewals.add(held.tag.clone(), now, period);
                 held.renewal = Some(place);
             }
         }
@@ -350,7 +346,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     }
 
     fn share(&mut self, desk: Arc<Desk<Tag<C>>>) {
-        self.burst = Arc::new(Burst { desk, here: self.here.clone() });
+        let ownership = (!self.tags_outlive()).then(|| self.owner.ownership());
+        self.burst = Arc::new(Burst { desk, here: self.here.clone(), ownership });
         self.sharing = 0;
     }
 

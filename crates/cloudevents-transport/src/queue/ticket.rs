@@ -1,7 +1,7 @@
 //! Messages that this receiver holds, and requests of deliveries to the task.
 
 use super::{Acceptor, handover::Taker, renewals::Place};
-use crate::{Extends, InFlight, Incoming, Outcome, Received, Resolver, Settle, Settlement, Token};
+use crate::{Extends, InFlight, Incoming, Outcome, Ownership, Received, Resolver, Settle, Settlement, Token};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     mem::{swap, take},
@@ -18,8 +18,6 @@ pub(super) struct Held<T> {
     /// Its place in the bounds. The message keeps it in a handler, while waiting for a retry, at the sink,
     /// and in a settlement that the broker has not confirmed. Dropping this always frees the place.
     pub(super) place: Counted<T>,
-    /// The number of its connection.
-    pub(super) epoch: u64,
     pub(super) tag: T,
     pub(super) received: Received,
     pub(super) attempt: u32,
@@ -28,6 +26,11 @@ pub(super) struct Held<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Held<T> {
+    /// Whether it can be settled: its connection is the current one, or any will do.
+    pub(super) fn is_current(&self) -> bool {
+        self.place.burst.ownership.as_ref().is_none_or(Ownership::is_held)
+    }
+
     /// Converts it for the program. Made where the program takes it, which also frees the memory.
     pub(super) fn incoming(self) -> Incoming {
         let (received, attempt) = (self.received.clone(), self.attempt);
@@ -39,6 +42,8 @@ impl<T: Clone + Send + Sync + 'static> Held<T> {
 pub(super) struct Burst<T> {
     pub(super) desk: Arc<Desk<T>>,
     pub(super) here: InFlight,
+    /// Ends with the connection, if messages cannot be settled over another one.
+    pub(super) ownership: Option<Ownership>,
 }
 
 /// The place of one message in the bounds, which is freed when this is dropped.
@@ -62,7 +67,7 @@ impl<T> Drop for Counted<T> {
 
 pub(super) enum Ask<T> {
     Settle(Held<T>, Settlement, Resolver),
-    Extend(u64, T),
+    Extend(Option<Ownership>, T),
 }
 
 /// What the tickets of one connection share.
@@ -131,13 +136,17 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
         outcome
     }
 
+    fn ownership(&self) -> Option<&Ownership> {
+        self.0.place.burst.ownership.as_ref()
+    }
+
     fn extend(&self) -> Result<(), Error> {
         let Self(held) = self;
         let desk = &held.place.burst.desk;
         match desk.extends {
             Extends::NotNeeded => Ok(()),
             Extends::Every(_) => {
-                let ask = Ask::Extend(held.epoch, held.tag.clone());
+                let ask = Ask::Extend(held.place.burst.ownership.clone(), held.tag.clone());
                 desk.asks.send(ask).map_err(|_| Error::new(ErrorKind::Closed))
             }
             Extends::Never => Err(Error::new(ErrorKind::Unsupported)
@@ -149,14 +158,14 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
 /// The end of the program, whatever the tags are. Dropping it releases what was not taken.
 pub(super) trait Intake: Send {
     /// Returns the next message with the number of its connection; `None` if the task has ended.
-    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<(u64, Incoming)>>;
+    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Incoming>>;
 }
 
 pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) Taker<Held<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
-    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<(u64, Incoming)>> {
-        self.0.poll_take(context).map(|held| held.map(|held| (held.epoch, held.incoming())))
+    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Incoming>> {
+        self.0.poll_take(context).map(|held| held.map(Held::incoming))
     }
 }
 

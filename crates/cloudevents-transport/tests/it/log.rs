@@ -3,7 +3,7 @@
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_transport::{
-    Delivery, Receiver,
+    Delivery, Receiver, ReceiverOptions,
     fake::{FakeConsumer, FakeLog},
     log::LogOptions,
 };
@@ -15,9 +15,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 const SOON: Duration = Duration::from_secs(5);
+const HOUR: Duration = Duration::from_secs(3600);
 
 async fn filled(count: usize) -> FakeLog {
     let log = FakeLog::new(1);
@@ -113,34 +114,53 @@ async fn a_reject_passes_the_watermark_when_the_sink_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_sink_declines_comes_again() {
+async fn what_the_sink_declines_is_tried_again_by_itself() {
     let log = filled(2).await;
     log.sink_declines(true);
-    let (mut receiver, _) = open(&log);
+    let (mut receiver, consumer) = open(&log);
     let error = next(&mut receiver).await.reject("bad").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     next(&mut receiver).await.accept().await.unwrap();
+    assert!(timeout(HOUR, receiver.next()).await.is_err(), "it is delivered again");
+    assert_eq!((consumer.ledger().outstanding(), log.dead_letters().len()), (1, 0));
     log.sink_declines(false);
-    let again = next(&mut receiver).await;
-    assert_eq!((id(&again).as_str(), again.attempt()), ("0", 2));
-    again.reject("bad").await.unwrap();
+    sleep(Duration::from_secs(60)).await; // the longest pause
+    let letters = log.dead_letters();
+    assert_eq!((letters.len(), letters[0].attempt, consumer.ledger().outstanding()), (1, 1, 0));
     receiver.drain(SOON).await.unwrap();
-    assert_eq!(log.committed(0), 2);
-    assert_eq!(receiver.metrics().settlements_failed, 1);
+    assert_eq!((log.committed(0), receiver.metrics().settlements_failed), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sink_does_not_have_when_the_receiver_ends_stays_in_the_log() {
+    let log = filled(2).await;
+    log.sink_declines(true);
+    let (mut receiver, _) = open(&log);
+    next(&mut receiver).await.accept().await.unwrap();
+    next(&mut receiver).await.reject("bad").await.unwrap_err();
+    let since = Instant::now();
+    receiver.drain(HOUR).await.unwrap();
+    assert_eq!((since.elapsed(), log.committed(0)), (Duration::ZERO, 1));
+    drop(receiver);
+    log.sink_declines(false);
+    let (mut receiver, _) = open(&log);
+    let again = next(&mut receiver).await;
+    assert_eq!((id(&again).as_str(), log.dead_letters().len()), ("1", 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn retries_end_in_rejection() {
     let log = filled(1).await;
-    let mut options = LogOptions::default().with_sink(log.sink());
-    options.max_attempts = 3;
-    let (mut receiver, _) = log.receiver(DecodeOptions::strict(), options).unwrap();
+    let mut options = ReceiverOptions::default();
+    options.attempts = Some(3);
+    let (mut receiver, _) = log.receiver(options, LogOptions::default().with_sink(log.sink())).unwrap();
     for attempt in 1..=3 {
         let delivery = next(&mut receiver).await;
         assert_eq!(delivery.attempt(), attempt);
         delivery.retry(Duration::from_secs(1)).await.unwrap();
     }
-    assert_eq!(&*log.dead_letters()[0].reason, "given up after 3 attempts");
+    let letter = log.dead_letters().remove(0);
+    assert_eq!((&*letter.reason, letter.attempt), ("given up after 3 attempts", 3));
     receiver.drain(SOON).await.unwrap();
     assert_eq!(log.committed(0), 1);
 }

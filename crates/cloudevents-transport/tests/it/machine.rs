@@ -1,10 +1,10 @@
 //! The queue machine, against a queue that a test drives.
 
 use crate::event;
-use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
-    Received, Receiver, ReceiverCapabilities, Settlement,
+    Received, Receiver, ReceiverCapabilities, ReceiverOptions, Settlement,
     connect::{Backoff, Connect, Reconnect},
     queue::{Acceptor, Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
 };
@@ -68,10 +68,14 @@ impl Queue {
     }
 
     async fn receiver(&self, room: Room, options: QueueOptions) -> Receiver {
+        self.receiver_with(room, options, ReceiverOptions::default()).await
+    }
+
+    async fn receiver_with(&self, room: Room, queue: QueueOptions, options: ReceiverOptions) -> Receiver {
         let hosts = Endpoint::parse("x://a/").unwrap().hosts().to_vec();
         let reconnect = Reconnect::new(self.clone(), hosts, Backoff::default());
-        let receiver = QueueReceiver::open(reconnect, room, options).await.unwrap();
-        Receiver::new(receiver, DecodeOptions::strict())
+        let receiver = QueueReceiver::open(reconnect, room, queue).await.unwrap();
+        Receiver::new(receiver, options)
     }
 }
 
@@ -224,16 +228,14 @@ async fn a_delay_that_cannot_be_held_is_bounded_and_draining_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_held_is_kept_from_coming_again_for_as_long_as_the_options_say() {
+async fn what_is_held_is_kept_from_coming_again_until_it_is_settled() {
     let capabilities = {
         let mut can = ReceiverCapabilities::queue();
         can.extends = Extends::Every(30 * SECOND);
         can
     };
     let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
-    let mut options = broker();
-    options.keep_alive = 40 * SECOND;
-    let mut receiver = queue.receiver(wide(), options).await;
+    let mut receiver = queue.receiver(wide(), broker()).await;
     (1..=2).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
     let (one, two) = (next(&mut receiver).await, next(&mut receiver).await);
     one.extend().unwrap();
@@ -243,8 +245,12 @@ async fn what_is_held_is_kept_from_coming_again_for_as_long_as_the_options_say()
     sleep(15 * SECOND).await;
     assert_eq!(queue.seen(), ["accept [1]", "extend [2]"]); // by the machine, and only for the held one
     sleep(LONG).await;
-    assert_eq!(queue.seen(), ["extend [2]"]); // not for ever
-    two.accept().await.unwrap();
+    assert_eq!(queue.seen(), vec!["extend [2]"; 240]); // at half of each period
+    two.retry(60 * SECOND).await.unwrap();
+    sleep(50 * SECOND).await;
+    assert_eq!(queue.seen(), vec!["extend [2]"; 3]); // while it waits for another attempt, too
+    sleep(LONG).await;
+    assert_eq!(queue.seen(), ["extend [2]", "retry after 0ns [2]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,6 +312,8 @@ async fn a_lost_connection_is_made_again_and_what_it_brought_is_settled_no_more(
     sleep(SECOND).await;
     let four = next(&mut receiver).await;
     assert_eq!(four.event().unwrap().id(), "4");
+    assert!(four.is_current() && !held.is_current());
+    held.revoked().await;
     assert_eq!(held.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);
     four.accept().await.unwrap();
     sleep(30 * SECOND).await;
@@ -381,9 +389,10 @@ async fn attempts_are_bounded() {
     for capabilities in [ReceiverCapabilities::queue(), ReceiverCapabilities::unsettled()] {
         let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
         let letters = Letters::default();
-        let mut options = QueueOptions::default().with_sink(letters.clone());
-        options.max_attempts = 2;
-        let mut receiver = queue.receiver(wide(), options).await;
+        let mut options = ReceiverOptions::default();
+        options.attempts = Some(2);
+        let with_sink = QueueOptions::default().with_sink(letters.clone());
+        let mut receiver = queue.receiver_with(wide(), with_sink, options).await;
         feeds[0].send(arrived(1)).unwrap();
         next(&mut receiver).await.retry(Duration::ZERO).await.unwrap();
         if capabilities.redelivers == By::Broker {
@@ -495,7 +504,7 @@ async fn a_settlement_keeps_its_place_until_it_is_confirmed_and_holds_up_nothing
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_sink_declines_or_panics_at_comes_again() {
+async fn what_the_sink_declines_or_panics_at_is_tried_again_by_itself() {
     for does in ["declines", "panics"] {
         let letters = Letters::that(&[does]);
         let (queue, feeds) = queue(ReceiverCapabilities::queue(), 1, ErrorKind::Closed);
@@ -503,15 +512,14 @@ async fn what_the_sink_declines_or_panics_at_comes_again() {
         assert_eq!(receiver.capabilities().rejects, By::Memory);
         feeds[0].send(arrived(1)).unwrap();
         next(&mut receiver).await.reject("bad").await.unwrap_err();
-        assert!(queue.seen().is_empty());
-        sleep(2 * SECOND).await;
-        assert_eq!(queue.seen(), ["release [1]"]); // the broker delivers it again, and the attempt does not count
-        feeds[0].send(arrived(1)).unwrap();
-        next(&mut receiver).await.reject("still bad").await.unwrap();
+        assert!(is_quiet(&mut receiver).await); // it is not delivered again
+        assert!(queue.seen().is_empty() && letters.reasons().is_empty());
+        sleep(SECOND).await;
         assert_eq!(
             (queue.seen(), letters.reasons()),
-            (vec!["accept [1]".to_owned()], vec!["still bad".to_owned()])
+            (vec!["accept [1]".to_owned()], vec!["bad".to_owned()])
         );
+        assert!(is_quiet(&mut receiver).await);
     }
 }
 

@@ -7,11 +7,12 @@ mod contract;
 mod delivery;
 mod faults;
 mod filter;
-mod for_each;
+mod giving_up;
 mod log;
 mod log_bounds;
 mod machine;
 mod memory;
+mod order;
 mod polled;
 mod promptly;
 mod queue;
@@ -20,13 +21,15 @@ mod receiver;
 mod retry_schedule;
 mod run;
 mod sender;
+mod simulation;
 mod spawn;
 mod tending;
 mod transports;
 mod writing;
 
 use cloudevents_core::Event;
-use cloudevents_transport::Delivery;
+use cloudevents_transport::{Counters, Delivery, fake::FakeQueue};
+use std::{sync::Arc, time::Duration};
 
 fn event(id: impl ToString) -> Event {
     Event::builder().id(id.to_string()).source("/tests").ty("t").build().unwrap()
@@ -38,4 +41,26 @@ fn events(count: usize) -> impl Iterator<Item = Event> + Clone {
 
 fn id(delivery: &Delivery) -> String {
     delivery.event().unwrap().id().to_owned()
+}
+
+/// An event with this `partitionkey`.
+fn keyed(id: impl ToString, key: &str) -> Event {
+    event(id).into_builder().extension("partitionkey", key).build().unwrap()
+}
+
+async fn filled(count: usize) -> FakeQueue {
+    let queue = FakeQueue::new();
+    queue.sender().send_all(events(count)).await.unwrap();
+    queue
+}
+
+/// Ready when this many messages were accepted or rejected.
+async fn until_settled(counters: Arc<Counters>, count: u64) {
+    loop {
+        let metrics = counters.snapshot();
+        if metrics.accepted + metrics.rejected >= count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await; // paused time: passes when nothing else can run
+    }
 }

@@ -114,7 +114,7 @@ async fn a_shared_settlement_is_made_once_also_by_dropping() {
     let refused = delivery.reply(event(2)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
     delivery.reject("no").await.unwrap();
-    assert_eq!(settled(&asked), Some(Settlement::Reject { reason: "no".into() }));
+    assert_eq!(settled(&asked), Some(Settlement::Reject { reason: "no".into(), attempt: 1 }));
     let (delivery, asked) = next().await;
     asked.0.close();
     assert_eq!(delivery.accept().await.unwrap_err().kind(), ErrorKind::Disconnected);

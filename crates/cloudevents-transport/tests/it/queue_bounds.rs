@@ -3,7 +3,7 @@
 use crate::{event, log_bounds::Gate};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Failure, OrderBy, ReceiverOptions, UnreadablePolicy, fake::FakeQueue, queue::QueueOptions,
+    Bounds, Failure, ReceiverOptions, UnreadablePolicy, fake::FakeQueue, queue::QueueOptions,
 };
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -87,7 +87,7 @@ async fn nothing_grows_while_everything_fails() {
         timeout(Duration::from_secs(3600), everything).await.unwrap();
     };
     let (faults_done, ended) = tokio::sync::oneshot::channel::<()>();
-    let running = receiver.run(64, OrderBy::None, handle).until(ended);
+    let running = receiver.run(handle).concurrency(64).until(ended);
     let faults = async {
         faults.await;
         drop(faults_done);

@@ -3,8 +3,8 @@
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Delivery, InFlight, Incoming, OrderBy, Outcome, Raw, Receive, Received, Receiver,
-    ReceiverCapabilities, ReceiverOptions, Stopper, Token, fake::FakeQueue,
+    Bounds, Delivery, InFlight, Incoming, Outcome, Raw, Receive, Received, Receiver, ReceiverCapabilities,
+    ReceiverOptions, Stopper, Token, fake::FakeQueue,
 };
 use futures_util::TryStreamExt;
 use std::time::Duration;
@@ -53,9 +53,15 @@ async fn receivers_can_be_spawned() {
     stop.stop();
     task.await.unwrap().unwrap();
 
-    let mut receiver = queue.receiver(DecodeOptions::strict());
-    let task = tokio::spawn(async move { receiver.for_each(4, OrderBy::None, forward).await });
-    task.abort();
+    queue.sender().send_all(events(3)).await.unwrap();
+    let receiver = queue.receiver(DecodeOptions::strict());
+    let (stop, counters) = (receiver.stopper(), receiver.counters());
+    let task = tokio::spawn(receiver.run(forward).concurrency(4));
+    while counters.snapshot().accepted < 3 {
+        tokio::task::yield_now().await;
+    }
+    stop.stop();
+    task.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use crate::events;
 use cloudevents_core::{Error, Event};
-use cloudevents_transport::{Failure, OrderBy, Receiver, ReceiverOptions, fake::FakeQueue};
+use cloudevents_transport::{Failure, Receiver, ReceiverOptions, fake::FakeQueue};
 use std::{
     cell::Cell,
     error::Error as StdError,
@@ -66,7 +66,7 @@ impl Service {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> JoinHandle<Result<(), Error>> {
         tokio::spawn(async move {
-            receiver.run(4, OrderBy::None, async |event: Event| self.handle(event).await).until(stop).await
+            receiver.run(async |event: Event| self.handle(event).await).concurrency(4).until(stop).await
         })
     }
 }
@@ -82,18 +82,18 @@ trait Worker {
 
 impl Worker for Database {
     async fn work(&self, receiver: Receiver, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        receiver.run(4, OrderBy::None, async |event: Event| self.insert(&event).await).until(stop).await
+        receiver.run(async |event: Event| self.insert(&event).await).concurrency(4).until(stop).await
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_of_every_shape_in_tasks() {
     let (receiver, stop) = one().await;
-    tokio::spawn(receiver.run(4, OrderBy::None, plain).until(stop)).await.unwrap().unwrap();
+    tokio::spawn(receiver.run(plain).concurrency(4).until(stop)).await.unwrap().unwrap();
     let (receiver, stop) = one().await;
-    tokio::spawn(receiver.run(4, OrderBy::None, boxed_error).until(stop)).await.unwrap().unwrap();
+    tokio::spawn(receiver.run(boxed_error).concurrency(4).until(stop)).await.unwrap().unwrap();
     let (receiver, stop) = one().await;
-    tokio::spawn(receiver.run(4, OrderBy::None, text).until(stop)).await.unwrap().unwrap();
+    tokio::spawn(receiver.run(text).concurrency(4).until(stop)).await.unwrap().unwrap();
 
     // State that the handler owns: it clones, since an `async move` closure would lend the state.
     let (receiver, stop) = one().await;
@@ -103,7 +103,7 @@ async fn handlers_of_every_shape_in_tasks() {
         let database = Arc::clone(&of_handler);
         async move { database.insert(&event).await }
     };
-    tokio::spawn(receiver.run(4, OrderBy::None, handle).until(stop)).await.unwrap().unwrap();
+    tokio::spawn(receiver.run(handle).concurrency(4).until(stop)).await.unwrap().unwrap();
 
     let (receiver, stop) = one().await;
     let service = Arc::new(Service { database: Database::default() });
@@ -113,14 +113,14 @@ async fn handlers_of_every_shape_in_tasks() {
     assert_eq!(database.0.lock().unwrap().len(), 2);
     assert_eq!(service.database.0.lock().unwrap().len(), 1);
 
-    // As a trait object, and as a task without `until`.
+    // As a trait object, and as a task by itself.
     let (receiver, stop) = one().await;
     let boxed: Pin<Box<dyn Future<Output = _> + Send>> =
-        Box::pin(receiver.run(1, OrderBy::None, plain).until(stop));
+        Box::pin(receiver.run(plain).concurrency(1).until(stop));
     boxed.await.unwrap();
     let (receiver, stop) = one().await;
     let stopper = receiver.stopper();
-    let task = tokio::spawn(receiver.run(1, OrderBy::None, plain).into_future());
+    let task = tokio::spawn(receiver.run(plain).concurrency(1));
     stop.await;
     stopper.stop();
     task.await.unwrap().unwrap();
@@ -132,6 +132,6 @@ async fn a_handler_need_not_be_send() {
     let (receiver, stop) = one().await;
     let count = Cell::new(0);
     let handle = async |_: Event| count.set(count.get() + 1);
-    receiver.run(4, OrderBy::None, handle).until(stop).await.unwrap();
+    receiver.run(handle).concurrency(4).until(stop).await.unwrap();
     assert_eq!(count.get(), 1);
 }

@@ -8,7 +8,6 @@ use cloudevents_transport::{
     queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
 };
 use std::{
-    convert::Infallible,
     future::pending,
     sync::{
         Arc, Mutex,
@@ -67,7 +66,7 @@ impl QueueSource for Source {
         Some(Ok(next))
     }
 
-    async fn tend(&mut self) -> Infallible {
+    async fn tend(&mut self) -> Error {
         let _tending = Tending(self.1.clone());
         self.1.0.0.store(true, Ordering::Relaxed);
         pending().await

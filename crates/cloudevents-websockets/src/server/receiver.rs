@@ -85,7 +85,7 @@ impl WsServer {
         options.receiver = options.receiver.with_url(&endpoint)?;
         let formats = &mut options.receiver.decoding.formats;
         *formats = cloudevents_json::with_json(std::mem::take(formats));
-        let queue = decided(&endpoint, options.queue.clone(), options.receiver.retry.attempts)?;
+        let queue = decided(&endpoint, options.queue.clone())?;
         let path: Arc<str> = format!("/{}", endpoint.path()).into();
         let receiver = options.receiver.clone();
         let listener = bind(&host).await?;

@@ -14,7 +14,7 @@ use cloudevents_transport::{
     connect::Connect,
     queue::{Arrived, QueueSource},
 };
-use std::{collections::VecDeque, convert::Infallible, future::pending};
+use std::{collections::VecDeque, future::pending};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -50,6 +50,11 @@ pub(super) struct Direct {
 
 impl Direct {
     /// Ends the connection, without waiting until the peer has the reason.
+    /// Why the connection has ended.
+    fn why(&self) -> Error {
+        self.lost.clone().unwrap_or_else(|| failure::closed(None))
+    }
+
     fn end(&mut self, error: Error) {
         if let Some(socket) = self.socket.take() {
             tracing::debug!(%error, peer = ?self.reader.peer(), "a WebSocket connection has ended");
@@ -97,7 +102,7 @@ impl QueueSource for Direct {
                 Err(error) => self.end(error),
             }
         }
-        Err(self.lost.clone().unwrap_or_else(|| failure::closed(None)))
+        Err(self.why())
     }
 
     fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
@@ -117,7 +122,7 @@ impl QueueSource for Direct {
     }
 
     /// Pings come behind messages, so some messages are read ahead.
-    async fn tend(&mut self) -> Infallible {
+    async fn tend(&mut self) -> Error {
         while let Some(socket) = &mut self.socket {
             let reading = self.ahead.len() < AHEAD && self.bytes < self.reader.limit();
             match socket.next(reading).await {
@@ -129,7 +134,10 @@ impl QueueSource for Direct {
                 Err(error) => self.end(error),
             }
         }
-        pending().await
+        match self.ahead.is_empty() {
+            true => self.why(),
+            false => pending().await, // they come first
+        }
     }
 
     async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {

@@ -172,17 +172,13 @@ pub(super) fn read(
     let mut receiver = receiver.with_url(endpoint)?;
     receiver.decoding.formats = cloudevents_json::with_json(receiver.decoding.formats);
     target.check_formats(&receiver.decoding.formats)?;
-    let queue = decided(endpoint, queue, receiver.retry.attempts)?;
+    let queue = decided(endpoint, queue)?;
     Ok((target, receiver, queue))
 }
 
 /// Returns what happens to rejected messages: as in the URL, otherwise as in the options.
-pub(crate) fn decided(
-    endpoint: &Endpoint,
-    queue: QueueOptions,
-    attempts: u32,
-) -> Result<QueueOptions, Error> {
-    let mut queue = match endpoint.option("reject") {
+pub(crate) fn decided(endpoint: &Endpoint, queue: QueueOptions) -> Result<QueueOptions, Error> {
+    let queue = match endpoint.option("reject") {
         None if queue.is_decided() => queue,
         None => {
             return Err(Error::new(ErrorKind::Unsupported)
@@ -196,9 +192,6 @@ pub(crate) fn decided(
                 .with_help("name a sink in `WsReceiverOptions::queue` to keep rejected messages"));
         }
     };
-    if endpoint.option("max-attempts").is_some() {
-        queue.max_attempts = attempts;
-    }
     Ok(queue)
 }
 

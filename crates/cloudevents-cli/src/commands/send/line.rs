@@ -18,7 +18,8 @@ use std::{collections::VecDeque, time::Duration};
 /// Which messages are sent again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retries {
-    pub(super) policy: RetryPolicy,
+    policy: RetryPolicy,
+    times: u32,
     /// Also after an error that is not temporary.
     pub(super) all: bool,
 }
@@ -28,14 +29,13 @@ impl Retries {
         let mut policy = RetryPolicy::default();
         policy.first = Duration::from_millis(500);
         policy.longest = Duration::from_secs(30);
-        policy.attempts = times.saturating_add(1);
-        Self { policy, all }
+        Self { policy, times, all }
     }
 
     /// Returns how long to wait after this attempt, counted from 1, failed; `None` to give up. A peer may request a longer delay.
     fn after(self, error: &Error, attempt: u32) -> Option<Duration> {
-        let delay = self.policy.after(attempt)?;
-        (self.all || error.is_temporary())
+        let delay = self.policy.delay(attempt);
+        (attempt <= self.times && (self.all || error.is_temporary()))
             .then(|| error.retry_after().map_or(delay, |asked| asked.max(delay)))
     }
 }
@@ -151,7 +151,7 @@ impl Line<'_> {
                 self.report(&error, &flight.place, attempt);
                 break;
             };
-            let left = self.retries.policy.attempts.saturating_sub(attempt);
+            let left = self.retries.times.saturating_add(1).saturating_sub(attempt);
             let words = format!("attempt {attempt} failed; the next one in {after:?}, {left} left");
             let report = Report::warning(words).kind(error.kind().code()).detail(error.message().to_string());
             self.progress.suspend(|| self.console.report(&located(report, &flight.place)));

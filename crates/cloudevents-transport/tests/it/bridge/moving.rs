@@ -330,11 +330,11 @@ async fn numbers_are_published() {
 
 #[tokio::test(start_paused = true)]
 async fn options_of_the_receiver_do_not_settle_in_the_bridges_place() {
-    // A receiver's own retry policy would reject after two attempts.
+    // The receiver's own limit would reject after two attempts.
     let (from, to) = (FakeQueue::new(), Busy::default());
     from.sender().send(event("a1")).await.unwrap();
     let mut options = ReceiverOptions::from(with());
-    options.retry.attempts = 2;
+    options.attempts = Some(2);
     let status = run_with(from.receiver(options), Sender::new(to), policy()).await;
     assert_eq!((status.metrics().confirmed, from.rejected().len()), (1, 0));
 }

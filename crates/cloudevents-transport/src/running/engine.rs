@@ -1,0 +1,362 @@
+//! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/architecture.md` has its states as a table.
+
+use super::{
+    OrderBy,
+    giving_up::{Attempts, GivingUp, Limits},
+    lanes::{Lane, Lanes, Task},
+    pace::Pace,
+};
+use crate::{
+    By, Counters, Delivery, Failure, Ownership, Receiver, RetryPolicy, binding::BoxFuture, deadline::later,
+};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    task::coop,
+    time::{Instant, sleep_until},
+};
+
+/// The longest pause between two attempts to use a failed connection, and before a failure is tried again that may be
+/// that of something shared.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Settings of the engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The number of handlers that may run at once.
+    pub(crate) concurrency: usize,
+    pub(crate) order: OrderBy,
+    pub(crate) retry: RetryPolicy,
+    /// A limit of attempts that the program sets.
+    pub(crate) attempts: Option<u32>,
+    /// How long a type of events may be without a success until its failures count all the same.
+    pub(crate) give_up_after: Option<Duration>,
+    /// How long handlers may run after the receiver is stopped.
+    pub(crate) drain: Duration,
+    /// The number of lanes that may wait for another attempt. At this bound, nothing is received.
+    pub(crate) waiting: usize,
+}
+
+/// How an attempt at a message ended.
+#[allow(clippy::large_enum_variant)] // short-lived: matched at once
+pub(crate) enum Ended {
+    /// It was handled.
+    Accepted,
+    /// The handler has settled it, with this result.
+    Settled(Result<(), Failure>),
+    Rejected(Failure),
+    /// It is accepted without having been handled.
+    Skipped,
+    Failed(Failure),
+    /// It stays as it is until the receiver ends.
+    Held,
+    /// The receiver ends with this error.
+    Fatal(Error),
+}
+
+impl Receiver {
+    /// Handles deliveries until the receiver is stopped or has no more messages, and the last handler has
+    /// ended.
+    ///
+    /// `begin` makes the future of one attempt, which returns the delivery and how the attempt ended.
+    pub(crate) async fn drive<F, Fut>(&mut self, settings: Settings, mut begin: F) -> Result<(), Error>
+    where
+        F: FnMut(Delivery) -> Fut,
+        Fut: Future<Output = (Delivery, Ended)>,
+    {
+        let stopper = self.stopper();
+        let mut stopped = pin!(stopper.stopped().fuse());
+        let mut engine = Engine::new(settings, self);
+        let mut running = FuturesUnordered::new();
+        loop {
+            // A source that is always ready and handlers that never wait would keep all else from its turn.
+            coop::consume_budget().await;
+            while let Some((delivery, handling)) = engine.next(running.len()) {
+                let lost = delivery.ownership().map(Ownership::lost);
+                let attempt = begin(delivery);
+                running.push(async move { (handling, unless(lost, attempt).await) });
+            }
+            if engine.is_over(running.len()) {
+                return engine.ending.map_or(Ok(()), |ending| ending.result);
+            }
+            if engine.is_late() {
+                // Dropping the handlers releases what they hold.
+                return Err(Error::new(ErrorKind::Timeout)
+                    .with_detail(format!("{} handlers were still running at the deadline", running.len())));
+            }
+            let wakes_at = engine.wakes_at(running.len());
+            let receives = engine.receives(running.len());
+            tokio::select! {
+                biased;
+                Some((handling, ended)) = running.next(), if !running.is_empty() => match ended {
+                    Some((delivery, ended)) => engine.ended(handling, delivery, ended),
+                    None => engine.lost(handling),
+                },
+                Some(()) = engine.leaving.next(), if !engine.leaving.is_empty() => engine.give_back(),
+                () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
+                () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
+                next = self.next(), if receives => engine.received(next, stopper.is_stopped()),
+            }
+        }
+    }
+}
+
+/// Makes the attempt, unless the message is lost: then the attempt is dropped.
+async fn unless<T>(lost: Option<impl Future<Output = ()>>, attempt: impl Future<Output = T>) -> Option<T> {
+    let Some(lost) = lost else { return Some(attempt.await) };
+    tokio::select! {
+        biased;
+        ended = attempt => Some(ended),
+        () = lost => None,
+    }
+}
+
+/// What the engine knows of a message while a handler has it.
+struct Handling {
+    lane: Lane,
+    attempts: Attempts,
+}
+
+/// Decides which message is handled next, whether another one is received, and what happens after an attempt.
+struct Engine {
+    settings: Settings,
+    counters: Arc<Counters>,
+    lanes: Lanes,
+    giving_up: GivingUp,
+    pace: Pace,
+    /// Whether the last message that was begun had not failed before.
+    probed_untried: bool,
+    /// Messages that stay as they are until the end.
+    held: Vec<Delivery>,
+    /// Whose messages are here, and when one of them leaves.
+    owners: Vec<Ownership>,
+    leaving: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Whether a message that failed can wait here, or has to go back to the peer.
+    waits_here: bool,
+    /// Set once nothing more is received.
+    ending: Option<Ending>,
+    /// Consecutive errors of the connection, and when to use it again.
+    failures: u32,
+    reconnect: Option<Instant>,
+}
+
+struct Ending {
+    result: Result<(), Error>,
+    /// When the handlers that still run are dropped.
+    late: Instant,
+}
+
+impl Engine {
+    fn new(settings: Settings, receiver: &Receiver) -> Self {
+        let concurrency = settings.concurrency.max(1);
+        let limits = Limits { attempts: settings.attempts, after: settings.give_up_after };
+        Self {
+            counters: receiver.counters(),
+            lanes: Lanes::new(settings.order.clone()),
+            giving_up: GivingUp::new(limits),
+            pace: Pace::new(settings.retry, settings.give_up_after, concurrency),
+            probed_untried: false,
+            held: Vec::new(),
+            owners: Vec::new(),
+            leaving: FuturesUnordered::new(),
+            waits_here: receiver.capabilities().redelivers != By::Peer,
+            ending: None,
+            failures: 0,
+            reconnect: None,
+            settings: Settings { concurrency, ..settings },
+        }
+    }
+
+    /// Returns the next message to handle now.
+    fn next(&mut self, running: usize) -> Option<(Delivery, Handling)> {
+        let now = Instant::now();
+        if running >= self.settings.concurrency || self.pace.next(now).is_some() {
+            return None;
+        }
+        loop {
+            // While it slows down, messages that were not tried yet and those that failed are probes in turn.
+            let untried = self.pace.is_slow() && !self.probed_untried;
+            let Task { delivery, lane, mut attempts } = self.lanes.next(now, untried)?;
+            if !delivery.is_current() {
+                self.giving_up.settled(&attempts);
+                self.lanes.end(lane);
+                continue;
+            }
+            self.probed_untried = attempts.failed == 0;
+            attempts.is_probe = self.pace.begins(now);
+            self.giving_up.begins(&mut attempts);
+            return Some((delivery, Handling { lane, attempts }));
+        }
+    }
+
+    /// Whether another message may be received: one for which there would be a handler, or while it slows down, one that was not tried
+    /// yet.
+    fn receives(&self, running: usize) -> bool {
+        let now = Instant::now();
+        let handled = running.saturating_add(self.lanes.ready());
+        self.ending.is_none()
+            && self.lanes.takes_more()
+            && match self.pace.is_slow() {
+                true => self.lanes.untried().is_none(),
+                false => handled < self.settings.concurrency,
+            }
+            && self.lanes.waiting() < self.settings.waiting
+            && self.reconnect.is_none_or(|at| at <= now)
+    }
+
+    fn received(&mut self, next: Result<Option<Delivery>, Error>, stopped: bool) {
+        match next {
+            Ok(Some(delivery)) => {
+                (self.failures, self.reconnect) = (0, None);
+                self.watch(&delivery);
+                let attempts = Attempts::of(&delivery);
+                self.lanes.add(delivery, attempts);
+            }
+            Ok(None) => self.finish(Ok(()), stopped),
+            Err(error) if can_pass(&error) => {
+                self.failures = self.failures.saturating_add(1);
+                let pause = self.settings.retry.delay(self.failures).min(LONGEST);
+                tracing::warn!(%error, ?pause, "the receiver is disconnected and tries again");
+                self.reconnect = Some(later(Instant::now(), pause));
+            }
+            Err(error) => self.finish(Err(error), false),
+        }
+    }
+
+    /// Watches whose message it is, to give back what waits as soon as it has to.
+    fn watch(&mut self, delivery: &Delivery) {
+        if let Some(ownership) = delivery.ownership()
+            && !self.owners.iter().rev().any(|known| known.is_same(&ownership))
+        {
+            self.owners.push(ownership.clone());
+            self.leaving.push(Box::pin(ownership.leaving()));
+        }
+    }
+
+    /// Gives back what waits and is not this process's any more.
+    fn give_back(&mut self) {
+        self.owners.retain(Ownership::is_held);
+        let Self { lanes, giving_up, .. } = self;
+        lanes.drop_if(|task| {
+            let goes = !task.delivery.is_current();
+            if goes {
+                giving_up.settled(&task.attempts);
+            }
+            goes
+        });
+    }
+
+    /// A message was lost while a handler had it.
+    fn lost(&mut self, handling: Handling) {
+        self.giving_up.settled(&handling.attempts);
+        self.lanes.end(handling.lane);
+    }
+
+    /// An attempt has ended.
+    fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
+        match ended {
+            Ended::Accepted => {
+                self.succeeded(&delivery, &handling);
+                drop(delivery.accept());
+            }
+            Ended::Settled(Ok(())) => self.succeeded(&delivery, &handling),
+            Ended::Settled(Err(failure)) => {
+                self.counters.handler_failed(&failure);
+                self.giving_up.settled(&handling.attempts);
+            }
+            Ended::Rejected(failure) => {
+                self.pace.undecided(handling.attempts.is_probe, Instant::now());
+                self.giving_up.settled(&handling.attempts);
+                drop(delivery.reject(failure));
+            }
+            Ended::Skipped => {
+                self.pace.undecided(handling.attempts.is_probe, Instant::now());
+                self.giving_up.settled(&handling.attempts);
+                drop(delivery.accept());
+            }
+            Ended::Held => self.held.push(delivery),
+            Ended::Fatal(error) => self.finish(Err(error), true),
+            Ended::Failed(failure) => return self.failed(handling, delivery, failure),
+        }
+        self.lanes.end(handling.lane);
+    }
+
+    fn succeeded(&mut self, delivery: &Delivery, handling: &Handling) {
+        self.giving_up.succeeded(delivery, &handling.attempts);
+        self.pace.succeeded();
+    }
+
+    /// The message is given up, waits for its next attempt, or goes back.
+    fn failed(&mut self, mut handling: Handling, mut delivery: Delivery, failure: Failure) {
+        let now = Instant::now();
+        self.counters.handler_failed(&failure);
+        if self.pace.failed(handling.attempts.is_probe, now) {
+            self.counters.outage(&failure);
+        }
+        let Handling { lane, attempts } = &mut handling;
+        let counts = !failure.is_unavailable();
+        if self.giving_up.failed(&delivery, attempts, counts) {
+            let attempt = delivery.attempt();
+            self.giving_up.settled(attempts);
+            drop(delivery.reject(format_args!("attempt {attempt}: {failure}")));
+            return self.lanes.end(lane.clone());
+        }
+        let mut after = self.settings.retry.delay(attempts.failed.max(1));
+        if !self.giving_up.is_its_own(attempts) {
+            after = after.min(LONGEST);
+        }
+        let after = failure.delay().unwrap_or(after);
+        if self.ending.is_some() || !self.waits_here {
+            self.giving_up.settled(attempts);
+            drop(delivery.give_back(after));
+            let lane = lane.clone();
+            return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
+        }
+        if counts {
+            delivery.count_attempt();
+        }
+        let until = later(now, after);
+        let Handling { lane, attempts } = handling;
+        self.lanes.wait(Task { delivery, lane, attempts }, until);
+    }
+
+    /// Stops receiving. What is not handled is released if the receiver was stopped or fails; if the source has no more messages, it is
+    /// handled, except behind messages that wait.
+    fn finish(&mut self, result: Result<(), Error>, stopped: bool) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.lanes.drop_waiting(stopped || result.is_err());
+        let now = Instant::now();
+        let late = later(now, self.settings.drain);
+        self.ending = Some(Ending { result, late });
+        if stopped {
+            self.pace.succeeded();
+        }
+    }
+
+    fn is_over(&self, running: usize) -> bool {
+        self.ending.is_some() && running == 0 && self.lanes.is_empty()
+    }
+
+    fn is_late(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.late <= Instant::now())
+    }
+
+    /// When to look again although nothing happens.
+    fn wakes_at(&self, running: usize) -> Option<Instant> {
+        let now = Instant::now();
+        let has_place = running < self.settings.concurrency;
+        let due = self.lanes.due().filter(|_| has_place);
+        let due = due.map(|due| self.pace.next(now).map_or(due, |next| due.max(next)));
+        let probe = self.pace.next(now).filter(|_| has_place);
+        let late = self.ending.as_ref().map(|ending| ending.late);
+        [due, probe, late, self.reconnect.filter(|at| *at > now)].into_iter().flatten().min()
+    }
+}
+
+/// Whether a later call of `next` may succeed.
+fn can_pass(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Transport)
+}

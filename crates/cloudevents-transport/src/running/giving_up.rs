@@ -1,0 +1,145 @@
+//! Whether a failure is the message's own, or that of something that it shares with others.
+
+use crate::Delivery;
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
+
+/// The number of failures of its own after which a message is given up, unless the program sets a limit.
+pub(crate) const ATTEMPTS: u32 = 10;
+
+/// With more types than this, those without a failing message are forgotten.
+const KNOWN: usize = 256;
+
+/// When messages are given up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// A limit that the program sets: it counts every attempt.
+    pub(super) attempts: Option<u32>,
+    /// How long a type of events may be without a success until its failures count all the same; `None` for ever.
+    pub(super) after: Option<Duration>,
+}
+
+/// The attempts at one message.
+#[derive(Clone, Debug)]
+pub(super) struct Attempts {
+    /// All that failed, and those that count.
+    pub(super) failed: u32,
+    counted: u32,
+    /// The type of the event, and when the last attempt failed, in ticks.
+    last: Option<(Box<str>, u64)>,
+    /// When the current one was begun, in ticks.
+    begun: u64,
+    /// Whether it was begun to see if others can be.
+    pub(super) is_probe: bool,
+}
+
+/// What successes of other messages tell about a failure.
+///
+/// Failed attempts count while *another* message of the same type that was begun after the message's previous failure has
+/// succeeded: what they share is there, so the failure is the message's own.
+pub(super) struct GivingUp {
+    limits: Limits,
+    /// Numbers begins and ends, in their order.
+    clock: u64,
+    /// The types of messages that have failed and are not settled, and those without a success for long. There is none while all goes
+    /// well.
+    types: HashMap<Box<str>, Type>,
+}
+
+struct Type {
+    /// Messages of the type that have failed and are not settled.
+    failing: usize,
+    /// When the latest success was begun, in ticks.
+    succeeded: u64,
+    /// The time of the latest success, or of the first failure.
+    since: Instant,
+}
+
+impl Type {
+    fn is_long(&self, limits: &Limits) -> bool {
+        limits.after.is_some_and(|after| self.since.elapsed() >= after)
+    }
+}
+
+impl Attempts {
+    /// Those that the broker counted before are taken over.
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        let before = delivery.attempt().saturating_sub(1);
+        Self { failed: before, counted: before, last: None, begun: 0, is_probe: false }
+    }
+}
+
+impl GivingUp {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, clock: 0, types: HashMap::new() }
+    }
+
+    /// An attempt begins.
+    pub(super) fn begins(&mut self, attempts: &mut Attempts) {
+        self.clock = self.clock.saturating_add(1);
+        attempts.begun = self.clock;
+    }
+
+    /// A message was handled.
+    pub(super) fn succeeded(&mut self, delivery: &Delivery, attempts: &Attempts) {
+        if self.types.is_empty() {
+            return;
+        }
+        let ty = ty(delivery);
+        if let Some(known) = self.types.get_mut(&ty) {
+            known.succeeded = known.succeeded.max(attempts.begun);
+            known.since = Instant::now();
+            if known.failing == 0 {
+                self.types.remove(&ty);
+            }
+        }
+        self.settled(attempts);
+    }
+
+    /// A message is settled in any way, or given back.
+    pub(super) fn settled(&mut self, attempts: &Attempts) {
+        let Some((ty, _)) = &attempts.last else { return };
+        let Some(known) = self.types.get_mut(ty) else { return };
+        known.failing = known.failing.saturating_sub(1);
+        // One that has been without a success for long stays, so that not each of its messages waits for that long.
+        if known.failing == 0 && !known.is_long(&self.limits) {
+            self.types.remove(ty);
+        }
+    }
+
+    /// An attempt failed. Returns whether the message is given up.
+    pub(super) fn failed(&mut self, delivery: &Delivery, attempts: &mut Attempts, counts: bool) -> bool {
+        self.clock = self.clock.saturating_add(1);
+        let (ty, last) = match attempts.last.take() {
+            Some((ty, last)) => (ty, Some(last)),
+            None => (ty(delivery), None),
+        };
+        if self.types.len() >= KNOWN {
+            self.types.retain(|_, known| known.failing > 0);
+        }
+        let none = || Type { failing: 0, succeeded: 0, since: Instant::now() };
+        let known = self.types.entry(ty.clone()).or_insert_with(none);
+        known.failing = known.failing.saturating_add(usize::from(last.is_none()));
+        let is_its_own = last.is_some_and(|last| known.succeeded > last);
+        let is_long = known.is_long(&self.limits);
+        attempts.last = Some((ty, self.clock));
+        attempts.failed = attempts.failed.saturating_add(1);
+        if counts && (is_its_own || self.limits.attempts.is_some()) {
+            attempts.counted = attempts.counted.saturating_add(1);
+        }
+        if is_long {
+            attempts.counted = attempts.failed;
+        }
+        (counts || is_long) && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS)
+    }
+
+    /// Whether the last failure of the message counted as its own.
+    pub(super) fn is_its_own(&self, attempts: &Attempts) -> bool {
+        attempts.counted > 0
+    }
+}
+
+/// The type of the event. What has none is a type of its own.
+fn ty(delivery: &Delivery) -> Box<str> {
+    delivery.attribute("type").ok().flatten().unwrap_or_default().into()
+}

@@ -1,0 +1,217 @@
+//! Which message is handled next: the states of lanes.
+
+use super::OrderBy;
+use crate::{Delivery, Partition};
+use cloudevents_core::ErrorKind;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use tokio::time::Instant;
+
+/// What is handled one after the other. Without an order, each message is its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Lane {
+    /// That of one message.
+    Own,
+    /// Everything: a batch whose events belong to several lanes.
+    Alone,
+    Partition(Option<Partition>),
+    Key(Box<[u8]>),
+    Value(String),
+}
+
+/// A message that the engine holds, and what is known of its attempts.
+pub(super) struct Task {
+    pub(super) delivery: Delivery,
+    pub(super) lane: Lane,
+    pub(super) attempts: super::giving_up::Attempts,
+}
+
+/// The lanes. A lane is in one of three states:
+///
+/// - *ready*: its first message is to be handled;
+/// - *running*: a handler has it ([`next`](Self::next) was called, and neither [`end`](Self::end) nor [`wait`](Self::wait));
+/// - *waiting*: it failed, and waits for its next attempt.
+///
+/// Other messages of the lane are behind the first one.
+pub(super) struct Lanes {
+    order: OrderBy,
+    ready: VecDeque<Task>,
+    waiting: BTreeMap<(Instant, u64), Task>,
+    /// Messages behind the first ones, by lane. A lane with an order is here while it has a first message.
+    behind: HashMap<Lane, VecDeque<Task>>,
+    /// A batch that waits for everything else to end, and whether it runs.
+    alone: Option<Task>,
+    is_alone: bool,
+    /// Lanes that run or wait.
+    open: usize,
+    sequence: u64,
+}
+
+impl Lanes {
+    pub(super) fn new(order: OrderBy) -> Self {
+        Self {
+            order,
+            ready: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            behind: HashMap::new(),
+            alone: None,
+            is_alone: false,
+            open: 0,
+            sequence: 0,
+        }
+    }
+
+    /// Whether another message could be handled as soon as a handler is free.
+    pub(super) fn takes_more(&self) -> bool {
+        self.alone.is_none() && !self.is_alone
+    }
+
+    /// The number of messages that are ready.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The number of lanes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.open == 0 && self.alone.is_none()
+    }
+
+    pub(super) fn add(&mut self, delivery: Delivery, attempts: super::giving_up::Attempts) {
+        let lane = lane(&self.order, &delivery);
+        let task = Task { delivery, lane, attempts };
+        match &task.lane {
+            Lane::Own => self.ready.push_back(task),
+            Lane::Alone => self.alone = Some(task),
+            lane => match self.behind.get_mut(lane) {
+                Some(behind) => behind.push_back(task),
+                None => {
+                    self.behind.insert(lane.clone(), VecDeque::new());
+                    self.ready.push_back(task);
+                }
+            },
+        }
+    }
+
+    /// Takes the next message to handle: its lane runs. With `untried`, one that has not failed comes first, if there is one.
+    pub(super) fn next(&mut self, now: Instant, untried: bool) -> Option<Task> {
+        self.wake(now);
+        let place = if untried { self.untried().unwrap_or_default() } else { 0 };
+        let next = match self.ready.remove(place) {
+            Some(next) => next,
+            None if self.open == 0 => {
+                self.is_alone = self.alone.is_some();
+                self.alone.take()?
+            }
+            None => return None,
+        };
+        self.open = self.open.saturating_add(1);
+        Some(next)
+    }
+
+    /// Where a message is ready that has not failed.
+    pub(super) fn untried(&self) -> Option<usize> {
+        self.ready.iter().position(|task| task.attempts.failed == 0)
+    }
+
+    /// Lanes whose time has come are ready, in turn with the others.
+    fn wake(&mut self, now: Instant) {
+        while let Some(first) = self.waiting.first_entry().filter(|first| first.key().0 <= now) {
+            self.ready.push_back(first.remove());
+            self.open = self.open.saturating_sub(1);
+        }
+    }
+
+    /// The message of a running lane failed, and is tried again at this time.
+    pub(super) fn wait(&mut self, task: Task, until: Instant) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.waiting.insert((until, self.sequence), task);
+    }
+
+    /// The message of a running lane is settled: the next one of the lane is ready.
+    pub(super) fn end(&mut self, lane: Lane) {
+        self.open = self.open.saturating_sub(1);
+        match lane {
+            Lane::Own => {}
+            Lane::Alone => self.is_alone = false,
+            lane => match self.behind.get_mut(&lane).and_then(VecDeque::pop_front) {
+                Some(next) => self.ready.push_back(next),
+                None => _ = self.behind.remove(&lane),
+            },
+        }
+    }
+
+    /// The message of a running lane goes back, and so do those behind it, which must not overtake it.
+    pub(super) fn abandon(&mut self, lane: Lane) {
+        if let Some(behind) = self.behind.get_mut(&lane) {
+            behind.clear();
+        }
+        self.end(lane);
+    }
+
+    /// When the first waiting lane is ready.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Drops messages that no handler has, by this rule, which releases them. Their lanes go on.
+    pub(super) fn drop_if(&mut self, mut goes: impl FnMut(&Task) -> bool) {
+        self.behind.values_mut().for_each(|behind| behind.retain(|task| !goes(task)));
+        let ready = std::mem::take(&mut self.ready);
+        let (gone, stays): (Vec<_>, Vec<_>) = ready.into_iter().partition(&mut goes);
+        self.ready = stays.into();
+        let (left, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, task)| goes(task));
+        self.waiting = waiting.into_iter().collect();
+        for task in gone {
+            self.open = self.open.saturating_add(1);
+            self.end(task.lane);
+        }
+        for (_, task) in left {
+            self.end(task.lane);
+        }
+        if self.alone.as_ref().is_some_and(goes) {
+            self.alone = None;
+        }
+    }
+
+    /// Drops all messages of lanes that wait, and with `all`, every message that no handler has.
+    pub(super) fn drop_waiting(&mut self, all: bool) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.open = self.open.saturating_sub(waiting.len());
+        for task in waiting.into_values() {
+            self.behind.remove(&task.lane); // none of them may overtake it
+        }
+        if all {
+            self.ready.clear();
+            self.alone = None;
+            self.behind.values_mut().for_each(VecDeque::clear);
+        }
+    }
+}
+
+fn lane(order: &OrderBy, delivery: &Delivery) -> Lane {
+    match order {
+        OrderBy::None => Lane::Own,
+        OrderBy::Partition => Lane::Partition(delivery.partition().cloned()),
+        OrderBy::Topic => Lane::Value(delivery.topic().unwrap_or_default().to_owned()),
+        OrderBy::Key => match delivery.key() {
+            Some(key) => Lane::Key(key.into()),
+            None => by_attribute(delivery, "partitionkey"),
+        },
+        OrderBy::Attribute(name) => by_attribute(delivery, name),
+    }
+}
+
+fn by_attribute(delivery: &Delivery, name: &str) -> Lane {
+    match delivery.attribute(name) {
+        Ok(value) => value.map_or(Lane::Own, Lane::Value),
+        Err(error) if error.kind() == ErrorKind::Batched => Lane::Alone,
+        Err(error) => {
+            tracing::debug!(%error, attribute = %name, "the message has no place in the order");
+            Lane::Own
+        }
+    }
+}

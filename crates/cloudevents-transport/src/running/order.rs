@@ -1,0 +1,39 @@
+//! Which deliveries are handled one after the other.
+
+use std::borrow::Cow;
+
+/// The order that [`Receiver::run`](crate::Receiver::run) keeps while it handles deliveries concurrently.
+///
+/// Deliveries that must be in order form a lane, and are handled one after the other.
+///
+/// ```
+/// use cloudevents_transport::OrderBy;
+///
+/// let by_order_number = OrderBy::attribute("partitionkey");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OrderBy {
+    /// No order: every delivery is handled as soon as there is room.
+    #[default]
+    None,
+    /// A lane for each partition. Where the protocol has no partitions, all deliveries form one lane.
+    Partition,
+    /// A lane for each topic, subject, queue or path. Deliveries without one form a separate lane.
+    Topic,
+    /// A lane for each key of a record; where a message has none, for each value of the attribute
+    /// `partitionkey`. A message with neither has no order. A batch without a key is handled alone, as with an
+    /// attribute.
+    Key,
+    /// A lane for each value of the attribute of this name. A message without the attribute, or that cannot
+    /// be decoded, has no order. A batch, whose events have several values, is handled alone: after
+    /// everything received before it, and before everything received after it.
+    Attribute(Cow<'static, str>),
+}
+
+impl OrderBy {
+    /// Orders by the attribute with this name.
+    pub fn attribute(name: impl Into<Cow<'static, str>>) -> Self {
+        Self::Attribute(name.into())
+    }
+}

@@ -1,0 +1,79 @@
+//! How fast messages are begun while everything fails.
+
+use crate::{RetryPolicy, deadline::later};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest pause between two probes.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// With fewer failures in a row, messages are begun as always.
+const FEW: usize = 8;
+
+/// Slows down while no message succeeds: then one at a time is begun, as a probe, with growing pauses. A success ends it. After a
+/// long time without one, when failures count whatever they are about, the pauses are short again.
+///
+/// A probe that does not end is no reason to wait: the next one is begun after the longest pause.
+pub(super) struct Pace {
+    retry: RetryPolicy,
+    give_up_after: Option<Duration>,
+    /// When the first of the failures was.
+    since: Option<Instant>,
+    /// Failures in a row from which on it is slow.
+    many: usize,
+    /// Failures since the last success.
+    failures: usize,
+    /// Probes that failed.
+    probes: u32,
+    /// When the next message may be begun, while it is slow.
+    next: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(retry: RetryPolicy, give_up_after: Option<Duration>, concurrency: usize) -> Self {
+        let many = concurrency.max(FEW);
+        Self { retry, give_up_after, since: None, many, failures: 0, probes: 0, next: None }
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// When the next message may be begun; `None` for now.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        self.next.filter(|next| *next > now)
+    }
+
+    /// A message is begun. Returns whether it is a probe.
+    pub(super) fn begins(&mut self, now: Instant) -> bool {
+        if let Some(next) = &mut self.next {
+            *next = later(now, LONGEST);
+        }
+        self.next.is_some()
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        (self.failures, self.probes, self.next, self.since) = (0, 0, None, None);
+    }
+
+    /// An attempt ended without telling whether others would succeed: the message itself was refused. The next probe need not wait.
+    pub(super) fn undecided(&mut self, was_probe: bool, now: Instant) {
+        if was_probe && self.is_slow() {
+            self.next = Some(now);
+        }
+    }
+
+    /// An attempt failed. Returns whether it is slow from now on.
+    pub(super) fn failed(&mut self, was_probe: bool, now: Instant) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        let since = *self.since.get_or_insert(now);
+        let begins = self.failures == self.many;
+        if begins || (was_probe && self.is_slow()) {
+            self.probes = self.probes.saturating_add(1);
+            let is_long = self.give_up_after.is_some_and(|after| now.duration_since(since) >= after);
+            let pause = self.retry.delay(if is_long { 1 } else { self.probes }).min(LONGEST);
+            self.next = Some(later(now, pause));
+        }
+        begins
+    }
+}

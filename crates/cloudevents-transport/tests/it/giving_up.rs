@@ -1,0 +1,207 @@
+//! When `run` gives a message up, and when it takes failures for those of something that messages share.
+
+use crate::{event, events, keyed, until_settled};
+use cloudevents_core::Event;
+use cloudevents_transport::{Failure, Metrics, OrderBy, ReceiverOptions, fake::FakeLog, log::LogOptions};
+use std::{cell::Cell, collections::BTreeMap, sync::Mutex, time::Duration};
+use tokio::time::{Instant, sleep, timeout};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn options() -> ReceiverOptions {
+    ReceiverOptions::default()
+}
+
+/// The database is unavailable for an hour. Only what the handler itself rejects is rejected, and afterwards
+/// everything is handled.
+async fn survives_an_outage(order: OrderBy, limit: usize) {
+    const COUNT: usize = 200;
+    let log = FakeLog::new(4);
+    log.sender().send_all((0..COUNT).map(|id| keyed(id, &format!("key {}", id % 40)))).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun) = (receiver.counters(), Instant::now());
+    let (attempts, running, most) = (Mutex::new(BTreeMap::<u64, usize>::new()), Cell::new(0), Cell::new(0));
+    let handle = async |event: Event| -> Result<(), Failure> {
+        if event.id() == "3" {
+            return Err(Failure::reject("never"));
+        }
+        let minute = begun.elapsed().as_secs() / 60;
+        *attempts.lock().unwrap().entry(minute).or_default() += 1;
+        running.set(running.get() + 1);
+        sleep(Duration::from_millis(10)).await;
+        if minute > 0 {
+            most.set(most.get().max(running.get()));
+        }
+        running.set(running.get() - 1);
+        if begun.elapsed() < HOUR { Err("the database is away")? } else { Ok(()) }
+    };
+    let shutdown = until_settled(counters.clone(), COUNT as u64);
+    timeout(2 * HOUR, receiver.run(handle).concurrency(limit).in_order(order).until(shutdown))
+        .await
+        .unwrap()
+        .unwrap();
+    let metrics = counters.snapshot();
+    assert_eq!((metrics.accepted + metrics.rejected, metrics.outages), (COUNT as u64, 1));
+    assert_eq!((metrics.rejected, log.dead_letters().len()), (1, 1), "{metrics}");
+    // One at a time was tried, with pauses of half a minute, and shorter ones after the message that its
+    // handler rejects.
+    let attempts = attempts.into_inner().unwrap();
+    let during: Vec<_> = (10..59).map(|minute| attempts.get(&minute).copied().unwrap_or_default()).collect();
+    let all: usize = during.iter().sum();
+    assert!(all < 130 && during.iter().all(|attempts| (1..=6).contains(attempts)), "{during:?}");
+    assert_eq!((0..4).map(|partition| log.committed(partition)).sum::<u64>(), COUNT as u64);
+    assert!(begun.elapsed() < HOUR + Duration::from_secs(120), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_rejects_nothing() {
+    survives_an_outage(OrderBy::None, 16).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_rejects_nothing_in_order() {
+    survives_an_outage(OrderBy::attribute("partitionkey"), 16).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_rejects_nothing_with_one_handler() {
+    survives_an_outage(OrderBy::Partition, 1).await;
+}
+
+/// Runs over forty messages of which the first twelve always fail, until this many are settled. Returns the numbers and the time.
+async fn twelve_of_forty_fail(limit: usize, settled: u64) -> (Metrics, Duration) {
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(40)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (counters, begun) = (receiver.counters(), Instant::now());
+    let handle = async |event: Event| -> Result<(), Failure> {
+        let id: usize = event.id().parse()?;
+        if id < 12 { Err("a bug")? } else { Ok(()) }
+    };
+    let run = receiver.run(handle).concurrency(limit).until(until_settled(counters.clone(), settled));
+    timeout(24 * HOUR, run).await.unwrap().unwrap();
+    (counters.snapshot(), begun.elapsed())
+}
+
+/// Twelve messages in a row that cannot be handled look like an outage. Everything ends: after `give_up_after`, their failures count.
+#[tokio::test(start_paused = true)]
+async fn what_looks_like_an_outage_is_given_up_in_the_end() {
+    for limit in [1, 4, 64] {
+        let (metrics, after) = twelve_of_forty_fail(limit, 40).await;
+        assert_eq!((metrics.accepted, metrics.rejected), (28, 12), "{limit}: {metrics}");
+        assert!((HOUR..3 * HOUR).contains(&after), "{limit}: {after:?}");
+    }
+}
+
+/// A message that was not tried yet tells more than one that has failed.
+#[tokio::test(start_paused = true)]
+async fn what_looks_like_an_outage_keeps_no_others_from_being_tried() {
+    for limit in [1, 4, 64] {
+        let (metrics, after) = twelve_of_forty_fail(limit, 28).await;
+        assert_eq!((metrics.accepted, metrics.rejected), (28, 0), "{limit}: {metrics}");
+        assert!(after < HOUR, "{limit}: {after:?}");
+    }
+}
+
+/// How a message ended that always failed.
+#[derive(Debug, PartialEq, Eq)]
+struct GivenUp {
+    /// By the dead letter.
+    attempt: u32,
+    at: Duration,
+}
+
+/// What happens to a message that always fails in this way, beside one of this type each minute that succeeds. Returns the number of
+/// calls, and whether the message was given up within a day.
+async fn poison(
+    fails: impl Fn() -> Failure,
+    others: &str,
+    set: impl Fn(&mut ReceiverOptions),
+) -> (u32, Option<GivenUp>) {
+    let log = FakeLog::new(1);
+    log.sender().send(&event("poison")).await.unwrap();
+    let mut options = options();
+    set(&mut options);
+    let (receiver, _) = log.receiver(options, LogOptions::default().with_sink(log.sink())).unwrap();
+    let (calls, begun, last) = (Cell::new(0), Instant::now(), Cell::new(Duration::ZERO));
+    let handle = async |event: Event| {
+        if event.id() != "poison" {
+            return Ok(());
+        }
+        calls.set(calls.get() + 1);
+        last.set(begun.elapsed());
+        Err(fails())
+    };
+    let shutdown = async {
+        while log.dead_letters().is_empty() && begun.elapsed() < 24 * HOUR {
+            let good = event("good").into_builder().ty(others).build().unwrap();
+            log.sender().send(&good).await.unwrap();
+            sleep(MINUTE).await;
+        }
+    };
+    receiver.run(handle).until(shutdown).await.unwrap();
+    let given_up = log.dead_letters().pop().map(|letter| {
+        assert_eq!(&*letter.reason, format!("attempt {}: {}", letter.attempt, fails()));
+        GivenUp { attempt: letter.attempt, at: last.get() }
+    });
+    (calls.get(), given_up)
+}
+
+fn away() -> Failure {
+    Failure::retry("away")
+}
+
+fn unavailable() -> Failure {
+    Failure::unavailable("the bank is away")
+}
+
+/// The first failure has none before it, so none that a success could have followed: it does not count.
+#[tokio::test(start_paused = true)]
+async fn a_message_is_given_up_after_ten_failures_of_its_own() {
+    let often = || away().after(2 * MINUTE);
+    let (calls, given_up) = poison(often, "t", |_| ()).await;
+    assert_eq!((calls, given_up), (11, Some(GivenUp { attempt: 11, at: 20 * MINUTE })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn successes_of_another_type_do_not_make_a_failure_the_messages_own() {
+    let (calls, given_up) = poison(away, "another", |options| options.give_up_after = None).await;
+    assert!(calls > 100 && given_up.is_none(), "{calls} {given_up:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_time_without_any_success_failures_count_all_the_same() {
+    for after in [10 * MINUTE, HOUR] {
+        let (calls, given_up) = poison(away, "another", |options| options.give_up_after = Some(after)).await;
+        let at = given_up.unwrap().at;
+        assert!((after..after + 5 * MINUTE).contains(&at), "{after:?} {calls} {at:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_the_program_sets_counts_every_attempt() {
+    for limit in [1, 3] {
+        for others in ["t", "another"] {
+            let (calls, given_up) = poison(away, others, |options| options.attempts = Some(limit)).await;
+            assert_eq!((calls, given_up.map(|given_up| given_up.attempt)), (limit, Some(limit)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unavailable_counts_no_attempt() {
+    for limit in [None, Some(1)] {
+        let (calls, given_up) = poison(unavailable, "t", |options| options.attempts = limit).await;
+        assert!(calls > 100 && given_up.is_none(), "{calls} {given_up:?}");
+    }
+    let (_, given_up) = poison(unavailable, "another", |_| ()).await;
+    assert!(given_up.unwrap().at >= HOUR);
+}
+
+/// [`Failure::unavailable`]: the lane waits with growing pauses, of half a minute in the end.
+#[tokio::test(start_paused = true)]
+async fn what_is_unavailable_waits_with_growing_pauses() {
+    let (calls, _) = poison(unavailable, "t", |_| ()).await;
+    assert!(calls < 2 * 60 * 24 + 20, "{calls} calls in a day");
+}

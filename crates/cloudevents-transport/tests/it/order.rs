@@ -1,0 +1,224 @@
+//! The order that `run` keeps: lanes and batches.
+
+use crate::{event, events, filled, id, keyed, until_settled};
+use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Formats, Message};
+use cloudevents_json::Json;
+use cloudevents_transport::{
+    Delivery, Failure, Incoming, OrderBy, Raw, Receive, Received, Receiver, ReceiverCapabilities,
+    ReceiverOptions, Token,
+    fake::{FakeLog, FakeQueue},
+    log::LogOptions,
+};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+fn options() -> ReceiverOptions {
+    ReceiverOptions::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_is_kept_and_a_slow_lane_takes_no_place() {
+    let queue = FakeQueue::new();
+    let slow = (0..20).map(|id| keyed(id, "slow"));
+    queue.sender().send_all(slow.chain((20..40).map(|id| keyed(id, "fast")))).await.unwrap();
+    let receiver = queue.receiver(options());
+    let (counters, order) = (receiver.counters(), Mutex::new(Vec::<usize>::new()));
+    let handle = async |event: Event| {
+        let id: usize = event.id().parse().unwrap();
+        sleep(if id < 20 { Duration::from_secs(60) } else { Duration::from_secs(1) }).await;
+        order.lock().unwrap().push(id);
+    };
+    let shutdown = until_settled(counters, 40);
+    receiver
+        .run(handle)
+        .concurrency(2)
+        .in_order(OrderBy::attribute("partitionkey"))
+        .until(shutdown)
+        .await
+        .unwrap();
+    assert_eq!(order.into_inner().unwrap(), (20..40).chain(0..20).collect::<Vec<_>>());
+}
+
+/// With an order, the messages behind a retried one wait for it, and others do not. A shutdown releases it.
+#[tokio::test(start_paused = true)]
+async fn with_an_order_a_retry_keeps_its_place() {
+    let queue = FakeQueue::new();
+    queue.sender().send_all([keyed(0, "a"), keyed(1, "a"), keyed(2, "b")]).await.unwrap();
+    let receiver = queue.receiver(options());
+    let (counters, seen) = (receiver.counters(), Mutex::new(Vec::new()));
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        let id = delivery.event()?.id().to_owned();
+        seen.lock().unwrap().push((id.clone(), delivery.attempt()));
+        if id == "0" && delivery.attempt() < 3 { Err("not yet")? } else { Ok(()) }
+    };
+    let shutdown = until_settled(counters.clone(), 3);
+    // There is only one place, and a message that waits for its next attempt does not take it.
+    receiver
+        .run(handle)
+        .concurrency(1)
+        .in_order(OrderBy::attribute("partitionkey"))
+        .until(shutdown)
+        .await
+        .unwrap();
+    let expected =
+        [("0", 1), ("2", 1), ("0", 2), ("0", 3), ("1", 1)].map(|(id, attempt)| (id.to_owned(), attempt));
+    assert_eq!(seen.into_inner().unwrap(), expected);
+    assert_eq!((counters.snapshot().retried, counters.snapshot().accepted), (0, 3));
+
+    let queue = filled(2).await;
+    let never = async |_: Event| Err::<(), _>("never");
+    let run = queue.receiver(options()).run(never).concurrency(4).in_order(OrderBy::Partition);
+    let begun = Instant::now();
+    run.until(sleep(Duration::from_millis(500))).await.unwrap();
+    assert_eq!((queue.len(), begun.elapsed()), (2, Duration::from_millis(500)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_lanes() {
+    let log = FakeLog::new(3); // one topic
+    log.sender().send_all(events(6)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().dropping_rejected()).unwrap();
+    let (counters, running) = (receiver.counters(), AtomicUsize::new(0));
+    let handle = async |_: Event| {
+        assert_eq!(running.fetch_add(1, Ordering::Relaxed), 0);
+        sleep(Duration::from_secs(1)).await;
+        running.fetch_sub(1, Ordering::Relaxed);
+    };
+    let shutdown = until_settled(counters.clone(), 6);
+    receiver.run(handle).concurrency(64).in_order(OrderBy::Topic).until(shutdown).await.unwrap();
+    assert_eq!(counters.snapshot().handlers_failed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_are_handled_in_order_and_beside_each_other() {
+    let log = FakeLog::new(4);
+    log.sender().send_all(events(40)).await.unwrap(); // in turn
+    let (receiver, _) = log.receiver(options(), LogOptions::default().dropping_rejected()).unwrap();
+    let (stop, seen, since) = (receiver.stopper(), Mutex::new(Vec::<(u32, u64)>::new()), Instant::now());
+    let handle = async |delivery: Delivery| {
+        let place = (delivery.partition().unwrap().number(), delivery.offset().unwrap());
+        // Later messages of a partition are faster, so only lanes keep the order.
+        sleep(Duration::from_millis(100 - place.1 * 10)).await;
+        seen.lock().unwrap().push(place);
+        if seen.lock().unwrap().len() == 40 {
+            stop.stop();
+        }
+    };
+    receiver.run(handle).in_order(OrderBy::Partition).await.unwrap();
+    let seen = seen.into_inner().unwrap();
+    for partition in 0..4 {
+        let offsets: Vec<_> =
+            seen.iter().filter(|(number, _)| *number == partition).map(|(_, at)| *at).collect();
+        assert_eq!(offsets, (0..10).collect::<Vec<_>>());
+    }
+    assert_eq!(since.elapsed(), Duration::from_millis((1..=10).map(|n| n * 10).sum()));
+    assert_eq!((0..4).map(|partition| log.committed(partition)).sum::<u64>(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_partitions_there_is_one_lane() {
+    let queue = filled(5).await;
+    let receiver = queue.receiver(options());
+    let (stop, seen) = (receiver.stopper(), Mutex::new(Vec::new()));
+    let handle = async |delivery: Delivery| {
+        let number: u64 = id(&delivery).parse().unwrap();
+        sleep(Duration::from_millis(10 - number)).await;
+        seen.lock().unwrap().push(number);
+        if number == 4 {
+            stop.stop();
+        }
+    };
+    receiver.run(handle).in_order(OrderBy::Partition).await.unwrap();
+    assert_eq!(seen.into_inner().unwrap(), [0, 1, 2, 3, 4]);
+}
+
+/// A batch has several values of an attribute: it is handled after everything before it, and before
+/// everything after it.
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_handled_alone() {
+    let queue = FakeQueue::new();
+    let sender = queue.sender();
+    let all: Vec<_> = events(2).collect();
+    sender.send_all(events(3)).await.unwrap();
+    sender.send(Message::batched(&all, &Json::new()).unwrap().0).await.unwrap();
+    sender.send_all((3..6).map(event)).await.unwrap();
+    let receiver = queue.receiver(DecodeOptions::strict().with_formats(Formats::none().with(Json::new())));
+    let (stop, seen, running) = (receiver.stopper(), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let handle = async |delivery: Delivery| {
+        let others = running.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(10)).await;
+        let batch = delivery.events().unwrap().len() > 1;
+        let is_alone = others == 0 && running.load(Ordering::Relaxed) == 1;
+        running.fetch_sub(1, Ordering::Relaxed);
+        seen.lock().unwrap().push((batch, is_alone));
+        if seen.lock().unwrap().len() == 7 {
+            stop.stop();
+        }
+    };
+    receiver.run(handle).in_order(OrderBy::attribute("subject")).await.unwrap();
+    let beside = (false, false);
+    let before_and_after = [beside, beside, beside, (true, true), beside, beside, beside];
+    assert_eq!(seen.into_inner().unwrap(), before_and_after);
+}
+
+/// A batch that failed waits for its next attempt, and everything behind it waits, too.
+#[tokio::test(start_paused = true)]
+async fn a_batch_keeps_its_place_while_it_is_tried_again() {
+    let queue = FakeQueue::new();
+    let sender = queue.sender();
+    sender.send(Message::batched(&[event(0)], &Json::new()).unwrap().0).await.unwrap();
+    sender.send(event(1)).await.unwrap();
+    let receiver = queue.receiver(DecodeOptions::strict().with_formats(Formats::none().with(Json::new())));
+    let (counters, seen) = (receiver.counters(), Mutex::new(Vec::new()));
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        let (id, attempt) = (delivery.events()?[0].id().to_owned(), delivery.attempt());
+        seen.lock().unwrap().push((id.clone(), attempt));
+        if id == "0" && attempt < 3 { Err("not yet")? } else { Ok(()) }
+    };
+    let run = receiver.run(handle).in_order(OrderBy::attribute("subject"));
+    run.until(until_settled(counters, 2)).await.unwrap();
+    let expected = [("0", 1), ("0", 2), ("0", 3), ("1", 1)].map(|(id, attempt)| (id.to_owned(), attempt));
+    assert_eq!(seen.into_inner().unwrap(), expected);
+}
+
+/// Two messages of one key, and then no more.
+struct Two(u32);
+
+impl Receive for Two {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::queue()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        if self.0 == 2 {
+            return Ok(None);
+        }
+        let message = Message::from(keyed(self.0, "a"));
+        self.0 += 1;
+        let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
+        Ok(Some(Incoming::new(received, Token::unsettled())))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A message that fails after the source has ended goes back, and those behind it do not overtake it.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_ends_changes_no_order() {
+    let (receiver, seen) = (Receiver::new(Two(0), options()), Mutex::new(Vec::new()));
+    let handle = async |event: Event| {
+        sleep(Duration::from_secs(1)).await; // meanwhile, the source ends
+        seen.lock().unwrap().push(event.id().to_owned());
+        if event.id() == "0" { Err("not yet") } else { Ok(()) }
+    };
+    receiver.run(handle).in_order(OrderBy::Key).await.unwrap();
+    assert_eq!(seen.into_inner().unwrap(), ["0"]);
+}

@@ -1,0 +1,283 @@
+//! Schedules of faults in virtual time, and what holds in all of them. A seed makes a schedule:
+//! `CE_SIM_SEED=1234 cargo test -p cloudevents-transport --test it simulation::whatever -- --nocapture` shows one.
+
+mod named;
+mod rng;
+mod script;
+mod sources;
+mod world;
+
+use cloudevents_transport::{Delivery, Failure, ReceiverOptions};
+use script::{Does, HOUR, Script, Source, What};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep, sleep_until};
+use world::World;
+
+/// How long after the last fault everything has to be concluded, for each message that does not succeed at once, as all may be in one
+/// lane: `give_up_after` without a success, and ten attempts with pauses of up to five minutes.
+const BOUND: Duration = Duration::from_millis(2 * HOUR);
+
+/// The number of schedules in `.ci/long`.
+const LONG: u64 = 60_000;
+
+fn unavailable() -> Failure {
+    Failure::unavailable("unavailable")
+}
+
+/// Plays a schedule. Returns the violations and the trace.
+fn play(script: &Script) -> (Vec<String>, Vec<String>) {
+    quiet_panics();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let script = script.clone();
+    let world = runtime.block_on(async move {
+        let world = World::new(script);
+        tokio::spawn(world.clone().publish());
+        tokio::spawn(faults(world.clone()));
+        let quiet = Instant::now() + world.state().script.quiet_at();
+        let bad =
+            world.state().script.messages.iter().filter(|message| message.does != Does::Succeeds).count();
+        let late = quiet + BOUND * (1 + bad as u32);
+        programs(&world, quiet, late).await;
+        world
+    });
+    drop(runtime);
+    let mut state = world.state();
+    check(&mut state);
+    (std::mem::take(&mut state.violations), std::mem::take(&mut state.trace))
+}
+
+/// Brings the faults about.
+async fn faults(world: World) {
+    let (faults, begun) = (world.state().script.faults.clone(), Instant::now());
+    for fault in faults {
+        sleep_until(begun + Duration::from_millis(fault.at)).await;
+        let mut state = world.state();
+        match fault.what {
+            What::Crash | What::Drain => state.asked = Some(fault.what),
+            What::SourceFails => state.fails_once = true,
+            What::Redeliver => {
+                state.note(format_args!("everything is delivered again"));
+                state.give_back_all();
+            }
+            What::Truncate(number) => truncate(&mut state, number),
+            what => {
+                drop(state);
+                world.begin_fault(what, Duration::from_millis(fault.lasts));
+                continue;
+            }
+        }
+        drop(state);
+        world.change();
+    }
+}
+
+fn truncate(state: &mut world::State, number: u32) {
+    let Some(log) = state.logs.get_mut(&number) else { return };
+    let keep = (log.committed as usize).max(log.messages.len().saturating_sub(3));
+    let lost = log.messages.split_off(keep.min(log.messages.len()));
+    // A client learns it from the number of the leader, also if there are as many messages again when it looks.
+    if log.fetch > keep as u64 {
+        (log.fetch, log.was_reset) = (keep as u64, true);
+    }
+    state.note(format_args!("partition {number} is truncated to {keep}: {lost:?} are lost"));
+    lost.into_iter().for_each(|index| state.seen[index].is_gone = true);
+}
+
+/// Starts the program again and again, until everything is concluded or it is too late.
+async fn programs(world: &World, quiet: Instant, late: Instant) {
+    let is_done = |state: &world::State| Instant::now() >= quiet && state.open().is_empty();
+    while Instant::now() < late && !is_done(&world.state()) {
+        let incarnation = {
+            let mut state = world.state();
+            state.incarnation += 1;
+            (state.asked, state.running) = (None, 0);
+            state.queue.connection += 1;
+            state.give_back_all();
+            state.logs.values_mut().for_each(|log| log.owner = None);
+            let incarnation = state.incarnation;
+            state.note(format_args!("start {incarnation}"));
+            incarnation
+        };
+        world.change();
+        let crashes = world.when(|state| (state.asked == Some(What::Crash)).then_some(()));
+        let drains = async {
+            let ends = world.when(|state| {
+                (state.asked == Some(What::Drain) || (is_done(state) && state.can_end())).then_some(())
+            });
+            ends.await;
+        };
+        let done = world.when(|state| (is_done(state) && !state.can_end()).then_some(()));
+        tokio::select! {
+            biased;
+            () = crashes => world.state().note(format_args!("crash")),
+            () = done => return,
+            () = sleep_until(late) => {}
+            ended = program(world, incarnation, drains) => {
+                world.state().note(format_args!("the program ends: {ended:?}"));
+            }
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// One start of the program.
+async fn program(
+    world: &World,
+    incarnation: u32,
+    until: impl Future<Output = ()>,
+) -> Result<(), cloudevents_core::Error> {
+    let (limit, order, options) = {
+        let state = world.state();
+        let mut options = ReceiverOptions::from(world::with());
+        options.in_flight.messages = state.script.in_flight;
+        if let Some(attempts) = state.script.attempts {
+            options.attempts = Some(attempts);
+        }
+        options.time_limit = state.script.time_limit.map(Duration::from_millis);
+        (state.script.concurrency, state.script.order.clone(), options)
+    };
+    let receiver = sources::open(world, incarnation, options).await?;
+    let handle = |delivery: Delivery| {
+        let call = world.call(&delivery);
+        assert!(call.does != Does::PanicsAtOnce, "simulated");
+        async move {
+            let _delivery = delivery;
+            call.run().await
+        }
+    };
+    receiver.run(handle).concurrency(limit).in_order(order).until(until).await
+}
+
+/// What holds at the end.
+fn check(state: &mut world::State) {
+    let open = state.open();
+    if !open.is_empty() {
+        let what: Vec<_> =
+            open.iter().map(|index| (*index, state.script.messages[*index].does)).take(8).collect();
+        state.violation(format_args!("{} messages are neither handled nor rejected: {what:?}", open.len()));
+    }
+    if state.most_running > state.script.concurrency {
+        let most = state.most_running;
+        state.violation(format_args!("{most} handlers run at once"));
+    }
+    let literal = state.script.attempts;
+    let faulty = state.script.faults.iter().any(|fault| fault.what == What::Outage);
+    for index in 0..state.seen.len() {
+        let (seen, does) = (state.seen[index].clone(), state.script.messages[index].does);
+        let may_be_rejected = match does {
+            Does::IsPoison | Does::Rejects | Does::PanicsAtOnce | Does::PanicsLater => true,
+            _ if literal.is_some() && faulty => true,
+            // The broker's deliveries are attempts, too.
+            Does::Fails(_) => literal.is_some_and(|limit| seen.own + seen.deliveries >= limit),
+            Does::Hangs(_) => state.script.time_limit.is_some(),
+            Does::Succeeds | Does::IsUnavailable(_) => false,
+        };
+        if seen.letters > 0 && !may_be_rejected {
+            state.violation(format_args!("message {index} is rejected, and {does:?}"));
+        }
+        let never_succeeds =
+            matches!(does, Does::IsPoison | Does::Rejects | Does::PanicsAtOnce | Does::PanicsLater);
+        if seen.effects > 0 && never_succeeds {
+            state.violation(format_args!("message {index} has an effect, and {does:?}"));
+        }
+    }
+    if open.is_empty() && state.can_end() && state.script.source == Source::Log {
+        let behind: Vec<_> =
+            state.logs.iter().filter_map(|(number, log)| log.behind().map(|at| (*number, at))).collect();
+        for (number, index) in behind {
+            if state.is_done_with(index) {
+                state.violation(format_args!("partition {number} is not committed past message {index}"));
+            }
+        }
+    }
+}
+
+/// Panics of handlers are part of the script.
+fn quiet_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let is_simulated = panic.payload_as_str() == Some("simulated");
+            if !is_simulated {
+                before(panic);
+            }
+        }));
+    });
+}
+
+/// Plays a schedule, and reports a panic that leaves the program as a violation.
+fn outcome(script: &Script) -> (Vec<String>, Vec<String>) {
+    catch_unwind(AssertUnwindSafe(|| play(script)))
+        .unwrap_or_else(|_| (vec!["the program panics".into()], Vec::new()))
+}
+
+fn holds(script: &Script) {
+    let (violations, trace) = outcome(script);
+    if !violations.is_empty() {
+        trace.iter().rev().take(60).rev().for_each(|line| println!("{line}"));
+        panic!("{} violations, the first: {:#?}", violations.len(), &violations[..violations.len().min(5)]);
+    }
+}
+
+/// The seeds of this run.
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    match number("CE_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("CE_SIM_SEEDS").unwrap_or(2000),
+    }
+}
+
+#[test]
+fn whatever_happens_together() {
+    let mut failed = Vec::new();
+    for seed in seeds() {
+        let script = Script::of(seed);
+        if env::var_os("CE_SIM_SEED").is_some() {
+            println!("{script:#?}");
+        }
+        let began = std::time::Instant::now();
+        let (violations, trace) = outcome(&script);
+        if began.elapsed() > Duration::from_secs(2) {
+            println!("seed {seed} took {:?}, {} lines", began.elapsed(), trace.len());
+        }
+        if env::var_os("CE_SIM_SEED").is_some() {
+            trace.iter().for_each(|line| println!("{line}"));
+        }
+        if let Some(first) = violations.first() {
+            println!("seed {seed}: {first}");
+            failed.push(seed);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {} schedules fail: {:?}",
+        failed.len(),
+        seeds().count(),
+        &failed[..failed.len().min(20)]
+    );
+}
+
+/// Each kind of fault meets each other one, in five hundred of the schedules of `.ci/long`. Faults of a log and of a queue do not meet.
+#[test]
+fn every_pair_of_faults_meets() {
+    let mut met = BTreeMap::<_, usize>::new();
+    (0..LONG).flat_map(|seed| Script::of(seed).pairs()).for_each(|pair| *met.entry(pair).or_default() += 1);
+    let kinds: BTreeSet<_> = met.keys().flatten().copied().collect();
+    assert_eq!(kinds.len(), 16, "{kinds:?}");
+    for one in &kinds {
+        for other in kinds.iter().filter(|other| one < *other) {
+            let apart = *other == "redeliver" && ["revoke", "truncate"].contains(one)
+                || *one == "redeliver" && ["revoke", "truncate"].contains(other);
+            let times = met.get(&[*one, *other]).copied().unwrap_or_default();
+            assert!(apart || times >= 500, "{one} and {other} meet in {times} schedules");
+        }
+    }
+}
