@@ -44,6 +44,12 @@ fn every_cell_is_backed_by_tests_that_exist() {
 }
 
 #[test]
+fn every_guarantee_of_run_is_backed_by_tests_that_exist() {
+    let tests = "cloudevents-transport/tests/it";
+    list_is_backed("What `run` guarantees", &[tests, "cloudevents-transport/tests/it/simulation"]);
+}
+
+#[test]
 fn every_guarantee_of_the_outbox_is_backed_by_tests_that_exist() {
     list_is_backed("The outbox and the inbox", &["cloudevents-outbox/tests/it"]);
 }
@@ -74,8 +80,13 @@ fn list_is_backed(heading: &str, folders: &[&str]) {
         assert!(!tests.is_empty(), "no test backs: {item}");
         for (file, test) in tests {
             let is_there = folders.iter().any(|folder| {
-                let path = root.join("crates").join(folder).join(file).with_extension("rs");
-                let text = fs::read_to_string(&path).unwrap_or_default();
+                let folder = root.join("crates").join(folder);
+                let files = [
+                    folder.join(file).with_extension("rs"),
+                    folder.join(file).join("mod.rs"),
+                    folder.join("named.rs"),
+                ];
+                let text: String = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
                 text.contains(&format!("fn {test}(")) || text.contains(&format!("fn {test}<"))
             });
             assert!(is_there, "{folders:?} have no test {file}::{test}");
