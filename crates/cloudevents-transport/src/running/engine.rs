@@ -291,7 +291,8 @@ impl Engine {
     fn failed(&mut self, mut handling: Handling, mut delivery: Delivery, failure: Failure) {
         let now = Instant::now();
         self.counters.handler_failed(&failure);
-        if self.pace.failed(handling.attempts.is_probe, now) {
+        // A peer that keeps its message waits for an answer: each gets one at once.
+        if self.waits_here && self.pace.failed(handling.attempts.is_probe, now) {
             self.counters.outage(&failure);
         }
         let Handling { lane, attempts } = &mut handling;

@@ -4,12 +4,13 @@ use crate::{event, events, filled, id, keyed, until_settled};
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Delivery, Failure, Incoming, OrderBy, Raw, Receive, Received, Receiver, ReceiverCapabilities,
+    By, Delivery, Failure, Incoming, OrderBy, Raw, Receive, Received, Receiver, ReceiverCapabilities,
     ReceiverOptions, Token,
     fake::{FakeLog, FakeQueue},
     log::LogOptions,
 };
 use std::{
+    cell::Cell,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -208,6 +209,43 @@ impl Receive for Two {
     async fn drain(&mut self, _: Duration) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// A hundred messages that their peers keep until they are answered.
+struct Requests(u32);
+
+impl Receive for Requests {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        let mut capabilities = ReceiverCapabilities::queue();
+        capabilities.redelivers = By::Peer;
+        capabilities
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        if self.0 == 100 {
+            return Ok(None);
+        }
+        self.0 += 1;
+        let message = Message::from(keyed(self.0, "a"));
+        let received = Received::new(Ok(Decoded::clean(message)), Raw::default());
+        Ok(Some(Incoming::new(received, Token::unsettled())))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Who waits for an answer gets one at once, also in an outage.
+#[tokio::test(start_paused = true)]
+async fn peers_that_keep_their_messages_do_not_wait_for_each_other() {
+    let (receiver, calls, begun) = (Receiver::new(Requests(0), options()), Cell::new(0), Instant::now());
+    let handle = async |_: Event| -> Result<(), Failure> {
+        calls.set(calls.get() + 1);
+        Err("the database is away")?
+    };
+    receiver.run(handle).concurrency(1).await.unwrap();
+    assert_eq!((calls.get(), begun.elapsed()), (100, Duration::ZERO));
 }
 
 /// A message that fails after the source has ended goes back, and those behind it do not overtake it.
