@@ -7,24 +7,31 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, CONTENT_TYPE},
 };
-use std::sync::{Mutex, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
 
 /// The names that are remembered as logged. Beyond them, each loss is logged.
 const TOLD: usize = 64;
 
 /// Adds the headers of messages to requests and responses, except those that belong to an exchange or to its peers: whoever produced a
 /// message sets neither the target's credentials nor the framing of a request. [`HttpSender`](crate::HttpSender), replies of the receiver
-/// and webhooks add headers with this, so bridges and outboxes over them do, too.
+/// and webhooks add headers with this, so bridges and outboxes over them do, too. A handshake of WebSockets has no headers of messages.
 ///
 /// | not added | because |
 /// |---|---|
 /// | `Connection`, the headers it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings` | they are about one connection (RFC 9110, section 7.6.1) |
-/// | `Host`, `Content-*`, `Digest`, `Repr-Digest`, `Want-*`, `Expect`, `Range`, `If-*`, `Max-Forwards`, `Accept*`, `Date`, `User-Agent`, `Early-Data`, `Origin`, `Referer`, `Sec-*` | they frame or steer this request |
-/// | `Location`, `Retry-After`, `Refresh`, `Server`, `Access-Control-*`, `Alt-Svc`, `Clear-Site-Data`, `Strict-Transport-Security` | they steer the client of a response |
-/// | `Authorization`, `Authentication-Info`, `WWW-Authenticate`, `Proxy-*`, `Cookie*`, `Set-Cookie*`, `Client-Cert*`, API keys and tokens under their usual names (`X-Api-Key`, `X-Amz-Security-Token`, ...) | they are credentials (RFC 9110, section 11; RFC 6265; RFC 9440) |
-/// | `Forwarded`, `X-Forwarded*`, `Via`, `X-Real-IP`, other names of a client's address or identity, `X-Original-URL`, `X-HTTP-Method*`, `X-Accel-*`, ... | proxies and servers trust them (RFC 7239) |
-/// | `Signature*`, `WebHook-*`, `Idempotency-Key`, `X-Hub-Signature*`, `Stripe-Signature`, `aeg-*` | they describe another delivery |
+/// | `Host`, `Content-*`, `Digest`, `Repr-Digest`, `Want-*`, `Expect`, `Range`, `If`, `If-*`, `Max-Forwards`, `Accept*`, `Date`, `User-Agent`, `Early-Data`, `Origin`, `Referer`, `Sec-*`, `X-HTTP-*`, `X-Requested-With`, `X-Middleware-*` | they frame or steer this request |
+/// | `Destination`, `Overwrite`, `Depth`, `Timeout` | they steer WebDAV (RFC 4918, section 10) |
+/// | `Location`, `Retry-After`, `Refresh`, `Server`, `Access-Control-*`, `Cross-Origin-*`, `Alt-Svc`, `Clear-Site-Data`, `Strict-Transport-Security` | they steer the client of a response |
+/// | `Authorization`, `Authentication-*`, `WWW-Authenticate`, `Proxy*`, `Cookie*`, `Set-Cookie*`, `Client-Cert*`, `DPoP`, API keys and tokens under their usual names, and names that end with `-Authorization`, `-Token`, `-Api-Key`, `-Secret` or `-Assertion` | they are credentials (RFC 9110, section 11; RFC 6265; RFC 9440; RFC 9449), or configure a CGI program (`Proxy`: RFC 3875, section 4.1.18) |
+/// | `Forwarded`, `X-Forward*`, `Via`, `X-Real-IP`, `X-Host`, `X-Original-*`, `X-Remote-*`, `Remote-*`, `Impersonate-*`, `CF-*`, `X-Amz*`, `X-MS-*`, `X-Goog-*`, and others that proxies, gateways and clouds set to the client's address or identity | servers trust them (RFC 7239; the documentation of each product) |
+/// | `Signature*`, names that end with `-Signature`, `WebHook-*`, `X-Webhook-*`, `Svix-*`, `Idempotency-Key`, `X-Hub-Signature*`, `aeg-*` | they describe another delivery |
 /// | a header that the sender itself has | the program decides, not the producer |
+///
+/// Names compare without regard to letter case, and a character other than a letter or digit counts as `-`: servers that pass headers as
+/// variables (RFC 3875, section 4.1.18) take `X_Real_IP` for `X-Real-IP`, and `ce_type` for an attribute.
 ///
 /// `traceparent`, `tracestate`, `baggage` and all others are added. Headers that the program sets for all requests of a sender are not
 /// restricted. The first loss of each name is logged at DEBUG, without the value.
@@ -47,8 +54,11 @@ impl MessageHeaders {
             let (name, value) = header(name, value)?;
             of_message.append(name, value);
         }
-        let own: Vec<HeaderName> =
-            of_message.keys().filter(|name| headers.contains_key(*name)).cloned().collect();
+        let is_own = |name: &HeaderName| {
+            headers.contains_key(name)
+                || headers.keys().any(|own| plain(own.as_str()) == plain(name.as_str()))
+        };
+        let own: Vec<HeaderName> = of_message.keys().filter(|name| is_own(name)).cloned().collect();
         for (name, value) in &of_message {
             if is_of_exchange(&of_message, name.as_str()) {
                 self.tell(name, "it belongs to an exchange or its peers");
@@ -91,15 +101,35 @@ fn header(name: &str, value: &[u8]) -> Result<(HeaderName, HeaderValue), Error> 
 /// Whether a header, in lower case, stays in the exchange that it came with: by the table of [`MessageHeaders`], or because `Connection`
 /// names it.
 pub(crate) fn is_of_exchange(headers: &HeaderMap, name: &str) -> bool {
-    is_listed(name)
+    let name = plain(name);
+    is_listed(&name)
         || headers.get_all(CONNECTION).iter().any(|value| {
             let mut named = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            named.any(|named| named.eq_ignore_ascii_case(name.as_bytes()))
+            named.any(|named| same(named, name.as_bytes()))
         })
+}
+
+/// A name in lower case as servers may read it: each character other than a letter or digit is `-`.
+fn plain(name: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    match name.bytes().all(is_plain) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+    }
+}
+
+/// Whether this name, in any letter case, is the plain one.
+fn same(name: &[u8], plain: &[u8]) -> bool {
+    let folded = name.iter().map(|byte| match byte.to_ascii_lowercase() {
+        byte if byte.is_ascii_alphanumeric() => byte,
+        _ => b'-',
+    });
+    folded.eq(plain.iter().copied())
 }
 
 fn is_listed(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
         || [CONNECTION_WIDE, STEERING, CREDENTIALS, PROXIES, DELIVERIES]
             .iter()
             .any(|names| names.contains(&name))
@@ -110,26 +140,73 @@ const PREFIXES: &[&str] = &[
     "accept",
     "access-control-",
     "aeg-",
+    "akamai-",
+    "authentication-",
+    // Attributes are no headers of messages; what is left is `ce_`.
+    "ce-",
+    "cf-",
     "client-cert",
+    "cloudfront-",
     "content-",
     "cookie",
+    "cross-origin-",
+    "dapr-",
+    "fastly-",
     "if-",
+    "impersonate-",
+    "iv-",
+    "oidc-",
     "proxy-",
+    "remote-",
     "sec-",
     "set-cookie",
     "signature",
+    "sm-",
     "ssl-client-",
+    "svix-",
+    "tailscale-",
+    "teleport-",
     "want-",
     "webhook-",
     "x-accel-",
-    "x-auth-request-",
+    "x-akamai-",
+    "x-amz",
+    "x-anonymous-",
+    "x-appengine-",
+    "x-appservice-",
+    "x-arr-",
+    "x-auth-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-azure-",
     "x-client-cert",
+    "x-consumer-",
+    "x-credential-",
+    "x-endpoint-api-",
     "x-envoy-",
-    "x-forwarded",
-    "x-http-method",
+    "x-fd-",
+    "x-forward",
+    "x-goog-",
+    "x-google-",
+    "x-http-",
     "x-hub-signature",
+    "x-istio-",
+    "x-middleware-",
+    "x-ms-",
+    "x-original-",
+    "x-pomerium-",
+    "x-proxy",
+    "x-remote-",
+    "x-rewrite-",
     "x-ssl-",
+    "x-vouch-",
+    "x-webauth-",
+    "x-webhook-",
 ];
+
+/// The ends of names.
+const SUFFIXES: &[&str] =
+    &["-api-key", "-apikey", "-assertion", "-authorization", "-secret", "-signature", "-token"];
 
 /// About one connection (RFC 9110, section 7.6.1).
 const CONNECTION_WIDE: &[&str] =
@@ -140,67 +217,70 @@ const STEERING: &[&str] = &[
     "alt-svc",
     "clear-site-data",
     "date",
+    "depth",
+    "destination",
     "digest",
     "early-data",
     "expect",
     "host",
+    "if",
     "location",
     "max-forwards",
     "origin",
+    "overwrite",
+    "path-info",
+    "query-string",
     "range",
     "referer",
     "refresh",
     "repr-digest",
+    "request-uri",
     "retry-after",
+    "script-name",
     "server",
     "strict-transport-security",
+    "timeout",
+    "translate",
     "user-agent",
+    "x-request-uri",
+    "x-requested-with",
+    "x-script-name",
+    "x-sendfile",
 ];
 
 /// Credentials, and what is said about them.
 const CREDENTIALS: &[&str] = &[
     "api-key",
     "apikey",
-    "authentication-info",
     "authorization",
+    "dpop",
     "ocp-apim-subscription-key",
-    "private-token",
+    "token",
     "www-authenticate",
-    "x-access-token",
-    "x-amz-security-token",
-    "x-api-key",
-    "x-auth-token",
-    "x-csrf-token",
     "x-functions-key",
-    "x-gitlab-token",
-    "x-goog-api-key",
-    "x-vault-token",
-    "x-xsrf-token",
+    "x-userinfo",
 ];
 
 /// What proxies add, and servers behind them trust.
 const PROXIES: &[&str] = &[
     "cdn-loop",
-    "cf-connecting-ip",
-    "fastly-client-ip",
+    "client-ip",
     "forwarded",
-    "remote-user",
+    "front-end-https",
+    "proxy",
     "true-client-ip",
     "via",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-host",
     "x-method-override",
-    "x-original-forwarded-for",
-    "x-original-host",
-    "x-original-url",
     "x-real-ip",
-    "x-remote-user",
-    "x-rewrite-url",
-    "x-sendfile",
+    "x-scheme",
+    "x-url-scheme",
 ];
 
 /// They describe one delivery.
-const DELIVERIES: &[&str] = &["idempotency-key", "stripe-signature"];
+const DELIVERIES: &[&str] = &["idempotency-key"];
 
 #[cfg(test)]
 mod tests {
@@ -211,11 +291,22 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(CONNECTION, HeaderValue::from_static("close, X-Hop"));
         headers.append(CONNECTION, HeaderValue::from_static("x-other"));
-        for name in ["x-hop", "x-other", "te", "host", "x-forwarded-proto", "webhook-id", "proxy-connection"]
-        {
+        for name in [
+            "x-hop",
+            "x_hop",
+            "x.other",
+            "x-other",
+            "te",
+            "host",
+            "x-forwarded-proto",
+            "webhook-id",
+            "proxy-connection",
+        ] {
             assert!(is_of_exchange(&headers, name), "{name}");
         }
-        for name in ["traceparent", "tracestate", "baggage", "x-hops", "x-request-id", "priority", "tenant"] {
+        for name in
+            ["traceparent", "tracestate", "baggage", "x-hops", "x-request-id", "priority", "tenant", "b3"]
+        {
             assert!(!is_of_exchange(&headers, name), "{name}");
         }
     }

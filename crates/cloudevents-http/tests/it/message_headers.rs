@@ -62,6 +62,61 @@ const OF_THE_EXCHANGE: &[&str] = &[
     "webhook-signature",
 ];
 
+/// What gateways and clouds set to the identity of a client, by their documentation, and names that servers take for another's: those that
+/// pass headers as variables (RFC 3875, section 4.1.18) see no difference between `-` and `_`.
+const OF_GATEWAYS: &[&str] = &[
+    "ce_type",
+    "CF-Access-Authenticated-User-Email",
+    "CF-Connecting-IP",
+    "content_type",
+    "Dapr-Api-Token",
+    "Depth",
+    "Destination",
+    "DPoP",
+    "If",
+    "Impersonate-Group",
+    "Impersonate-User",
+    "OIDC_CLAIM_email",
+    "Overwrite",
+    "Proxy",
+    "Remote-Groups",
+    "Remote-User",
+    "remote_user",
+    "SM_USER",
+    "Stripe-Signature",
+    "Tailscale-User-Login",
+    "Teleport-Jwt-Assertion",
+    "Transfer_Encoding",
+    "webhook_id",
+    "X-Amz-Date",
+    "X-Amzn-Oidc-Identity",
+    "X-Arr-ClientCert",
+    "X-Authentik-Username",
+    "X-Consumer-Username",
+    "X-Credential-Identifier",
+    "X-Forward-For",
+    "X-Forwarded_For",
+    "X-Goog-Authenticated-User-Email",
+    "X-Goog-IAP-JWT-Assertion",
+    "X-Host",
+    "X-HTTP-Host-Override",
+    "X-Middleware-Subrequest",
+    "X-MS-Client-Principal",
+    "X-MS-Token-AAD-Id-Token",
+    "X-Original-Method",
+    "X-Original-User",
+    "X-Pomerium-Claim-Email",
+    "X-Remote-Extra-Scopes",
+    "X-Remote-Group",
+    "X-Serverless-Authorization",
+    "X-Twilio-Signature",
+    "X-WEBAUTH-USER",
+    "X-Webhook-Signature",
+    "X.Real.IP",
+    "X_Forwarded_For",
+    "X_Real_IP",
+];
+
 const KEPT: &[&str] = &["traceparent", "tracestate", "baggage", "X-Tenant"];
 
 /// What no target may see.
@@ -69,11 +124,11 @@ const PRODUCERS: &str = "of-the-producer";
 
 fn with_headers(outgoing: impl Into<Outgoing>) -> Outgoing {
     let mut outgoing = outgoing.into().header("Connection", "X-Hop").header("X-Hop", PRODUCERS);
-    for name in OF_THE_EXCHANGE {
+    for name in OF_THE_EXCHANGE.iter().chain(OF_GATEWAYS) {
         outgoing = outgoing.header(*name, PRODUCERS);
     }
     // A name that the program sets itself.
-    outgoing = outgoing.header("x-own", PRODUCERS);
+    outgoing = outgoing.header("x-own", PRODUCERS).header("X_Own", PRODUCERS);
     KEPT.iter().fold(outgoing, |outgoing, name| outgoing.header(*name, "kept"))
 }
 
