@@ -34,10 +34,26 @@ const TOLD: usize = 64;
 /// variables (RFC 3875, section 4.1.18) take `X_Real_IP` for `X-Real-IP`, and `ce_type` for an attribute.
 ///
 /// `traceparent`, `tracestate`, `baggage` and all others are added. Headers that the program sets for all requests of a sender are not
-/// restricted. The first loss of each name is logged at DEBUG, without the value.
+/// restricted. The first loss of each name is logged at DEBUG, without the value. Beside a client with unknown headers of its own, see
+/// `HttpSenderOptions::client_headers`, only these three are added, and losses are logged at WARN.
 #[derive(Debug, Default)]
 pub struct MessageHeaders {
     told: Mutex<Vec<HeaderName>>,
+    client: ClientHeaders,
+}
+
+/// The headers that a client adds by itself, after those of messages and only where these are absent.
+#[derive(Debug)]
+enum ClientHeaders {
+    Known(Vec<HeaderName>),
+    #[cfg(feature = "reqwest013")]
+    Unknown,
+}
+
+impl Default for ClientHeaders {
+    fn default() -> Self {
+        Self::Known(Vec::new())
+    }
 }
 
 impl MessageHeaders {
@@ -64,6 +80,8 @@ impl MessageHeaders {
                 self.tell(name, "it belongs to an exchange or its peers");
             } else if own.contains(name) {
                 self.tell(name, "the sender has its own");
+            } else if !self.is_client_without(name) {
+                self.tell(name, "the client may have its own");
             } else {
                 headers.append(name, value.clone());
             }
@@ -71,8 +89,28 @@ impl MessageHeaders {
         Ok(())
     }
 
+    /// Beside a client that adds the headers of these names; `None` if they are unknown.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn beside_client(names: Option<Vec<HeaderName>>) -> Self {
+        let client = names.map_or(ClientHeaders::Unknown, ClientHeaders::Known);
+        Self { client, ..Self::default() }
+    }
+
+    /// Whether the client is known not to add this header.
+    fn is_client_without(&self, name: &HeaderName) -> bool {
+        match &self.client {
+            ClientHeaders::Known(names) => {
+                !names.iter().any(|own| plain(own.as_str()) == plain(name.as_str()))
+            }
+            #[cfg(feature = "reqwest013")]
+            ClientHeaders::Unknown => matches!(name.as_str(), "traceparent" | "tracestate" | "baggage"),
+        }
+    }
+
+    #[cold]
     fn tell(&self, name: &HeaderName, reason: &str) {
-        if !tracing::enabled!(tracing::Level::DEBUG) {
+        let is_unknown = !matches!(self.client, ClientHeaders::Known(_));
+        if !is_unknown && !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +120,12 @@ impl MessageHeaders {
         if told.len() < TOLD {
             told.push(name.clone());
         }
-        tracing::debug!(header = %name, reason, "a header of a message is left out");
+        drop(told);
+        if is_unknown {
+            tracing::warn!(header = %name, reason, "a header of a message is left out");
+        } else {
+            tracing::debug!(header = %name, reason, "a header of a message is left out");
+        }
     }
 }
 

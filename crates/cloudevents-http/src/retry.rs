@@ -1,7 +1,7 @@
 //! When a request may be sent again.
 
 use cloudevents_core::Error;
-use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
 /// Whether another attempt may succeed after this status.
@@ -16,7 +16,8 @@ pub(crate) fn is_temporary(status: StatusCode) -> bool {
 /// How long a response requests to wait: seconds, or a date, of which the time that is left counts (RFC 9110, section 10.2.3). At most
 /// [`Error::LONGEST_RETRY_AFTER`], a day, also for numbers beyond 64 bits.
 ///
-/// `None` if the header is absent, repeated or malformed. A date that has passed is a wait of zero.
+/// Of several fields, the longest wait counts, and malformed ones do not: a proxy adds its own to that of the server behind it. `None` if none
+/// is well-formed. A date that has passed is a wait of zero.
 ///
 /// ```
 /// use cloudevents_http::retry_after;
@@ -27,13 +28,13 @@ pub(crate) fn is_temporary(status: StatusCode) -> bool {
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let mut values = headers.get_all(RETRY_AFTER).iter();
-    let (value, more) = (values.next()?, values.next());
+    headers.get_all(RETRY_AFTER).iter().filter_map(|value| wait(value, now)).max()
+}
+
+fn wait(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
     let text = value.to_str().ok()?.trim_ascii();
-    if more.is_some() || text.is_empty() {
-        return None;
-    }
-    let wait = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
         text.parse().map_or(Duration::MAX, Duration::from_secs)
     } else {
         httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
@@ -57,6 +58,24 @@ mod tests {
             // RFC 9110 and RFC 6585: what may pass, and of the server's own errors what does not.
             let temporary = matches!(status, 408 | 425 | 429 | 500..600) && !matches!(status, 501 | 505);
             assert_eq!(is_temporary(StatusCode::from_u16(status).unwrap()), temporary, "{status}");
+        }
+    }
+
+    #[test]
+    fn of_several_waits_the_longest_counts() {
+        let wait = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(RETRY_AFTER, HeaderValue::from_str(value).unwrap());
+            }
+            retry_after(&headers, SystemTime::UNIX_EPOCH).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait(&["120", "7"]), Some(120));
+        assert_eq!(wait(&["7", "Thu, 01 Jan 1970 00:10:00 GMT"]), Some(600));
+        assert_eq!(wait(&["soon", "7", ""]), Some(7));
+        assert_eq!(wait(&["0"]), Some(0));
+        for malformed in [&[][..], &[""], &["soon", "-1"], &["1, 2"]] {
+            assert_eq!(wait(malformed), None, "{malformed:?}");
         }
     }
 }

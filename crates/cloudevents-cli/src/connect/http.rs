@@ -22,6 +22,7 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     options.timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
     options.client = sending.connecting.client(endpoint, sending.timeout)?;
+    options.client_headers = Some(Vec::new());
     options.trace = sending.trace.clone();
     kit::http::sender(endpoint.expose_url(), options).map_err(failed)
 }

@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     process::Stdio,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 /// Responds to one request after the other with these status lines, the last one for all others too. Returns the URL, and how many
@@ -117,6 +118,22 @@ fn temporary_errors_are_tried_again() {
     let target = server(&["400 Bad Request", "204 No Content"]);
     assert_eq!(send(&target.0, &["--retry", "1", "--retry-all"]).status, 0);
     assert_eq!(requests(target), 2);
+}
+
+/// A peer that requests no pause gets the program's own, which grow.
+#[test]
+fn a_requested_wait_of_zero_does_not_shorten_the_pauses() {
+    let target = server(&["503 Service Unavailable\r\nretry-after: 0"]);
+    let begin = Instant::now();
+    let ran = send(&target.0, &["--retry", "2"]);
+    // 500 ms and 1 s.
+    assert!(begin.elapsed() >= Duration::from_millis(1500), "{:?}", begin.elapsed());
+    for words in
+        ["attempt 1 failed; the next one in 500ms, 2 left", "attempt 2 failed; the next one in 1s, 1 left"]
+    {
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+    assert_eq!((ran.status, requests(target)), (3, 3));
 }
 
 /// Seconds since 1970 where a number of seconds belongs, and the largest number.

@@ -11,7 +11,7 @@ use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
     Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
 };
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use reqwest::{Client, Request, Url, redirect::Policy};
 use std::{
     fmt,
@@ -56,8 +56,12 @@ pub struct HttpSenderOptions {
     /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
     pub headers: HeaderMap,
     /// A client of your own, with its proxies and certificates. It should follow no redirects, since a redirected request may lose its
-    /// body.
+    /// body. Its default headers are added to each request that has none of the name; see [`client_headers`](Self::client_headers).
     pub client: Option<Client>,
+    /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
+    /// without default headers. Default: `None`, unknown; of the headers of messages, only `traceparent`, `tracestate` and `baggage` are
+    /// added then, and others are logged at WARN, once for each name. It has no effect without a client of your own.
+    pub client_headers: Option<Vec<HeaderName>>,
     /// Sees each request that is enqueued and its response, for programs that show what is on the wire. It runs on the task of the
     /// exchange, and must not block. Default: none.
     pub trace: Option<Trace>,
@@ -76,6 +80,7 @@ impl Default for HttpSenderOptions {
             in_flight: Bounds { messages: 64, ..Bounds::default() },
             headers: HeaderMap::new(),
             client: None,
+            client_headers: None,
             trace: None,
         }
     }
@@ -161,7 +166,11 @@ impl HttpSender {
         };
         let in_flight = InFlight::new(options.in_flight);
         let writing = Writing::given(options.format.clone(), options.sender.losses);
-        let (message_headers, closed) = (MessageHeaders::default(), AtomicBool::new(false));
+        let message_headers = match options.client {
+            Some(_) => MessageHeaders::beside_client(options.client_headers.clone()),
+            None => MessageHeaders::default(),
+        };
+        let closed = AtomicBool::new(false);
         Ok(Self { client, url, writing, options, message_headers, in_flight, closed })
     }
 

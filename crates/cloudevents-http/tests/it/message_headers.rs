@@ -134,7 +134,7 @@ fn with_headers(outgoing: impl Into<Outgoing>) -> Outgoing {
 
 fn to(target: &Recorder) -> Sender {
     let mut options = HttpSenderOptions::default();
-    options.client = Some(client());
+    (options.client, options.client_headers) = (Some(client()), Some(Vec::new()));
     options.headers.insert("authorization", "Bearer own".parse().unwrap());
     options.headers.insert("x-own", "own".parse().unwrap());
     sender(&target.url, options).unwrap()
@@ -186,5 +186,37 @@ async fn a_bridge_with_default_settings_passes_no_header_of_the_exchange() {
         let bridge = Bridge::new(receiver, to(&target), BridgePolicy::default()).unwrap();
         tokio::time::timeout(PATIENCE, bridge.run().until(target.until(1))).await.unwrap().unwrap();
         check(&target, &target.requests()[0], &with_hops);
+    }
+}
+
+/// A client that authenticates by a header that no list names.
+fn with_default_headers() -> reqwest::Client {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-service", "of-the-client".parse().unwrap());
+    reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap()
+}
+
+#[tokio::test]
+async fn default_headers_of_a_client_are_not_replaced() {
+    let names = || ["x-service", "x_service", "x-tenant", "traceparent"];
+    // Of the message, by what the sender knows of the client.
+    for (known, kept) in [
+        (None, vec!["traceparent: message"]),
+        (Some(vec!["x-service".parse().unwrap()]), vec!["traceparent: message", "x-tenant: message"]),
+    ] {
+        let target = Recorder::start().await;
+        let mut options = HttpSenderOptions::default();
+        (options.client, options.client_headers) = (Some(with_default_headers()), known);
+        let sender = sender(&target.url, options).unwrap();
+        let outgoing = names()
+            .into_iter()
+            .fold(Outgoing::from(event("1")), |outgoing, name| outgoing.header(name, "message"));
+        sender.send(outgoing).await.unwrap();
+        let request = &target.requests()[0];
+        let mut of_message: Vec<_> =
+            request.split("\r\n").filter(|line| line.ends_with(": message")).collect();
+        of_message.sort_unstable();
+        assert_eq!(of_message, kept, "{request}");
+        assert!(request.contains("\r\nx-service: of-the-client\r\n"), "{request}");
     }
 }
