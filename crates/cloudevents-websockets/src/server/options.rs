@@ -2,13 +2,23 @@
 
 use crate::{
     Subprotocol,
-    tungstenite029::{KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
+    tungstenite029::{Arriving, KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
 };
 use cloudevents_core::{DecodeOptions, Formats};
 use cloudevents_transport::{Bounds, ReceiverOptions, SenderOptions, queue::QueueOptions};
 use std::time::Duration;
 
 /// How a server takes WebSocket connections.
+///
+/// # Memory
+///
+/// Messages that are arriving share the bytes of [`in_flight`](ReceiverOptions::in_flight), apart from those that are in flight. What has
+/// arrived counts, not the length that a frame declares, and not the 32 KiB that each connection reads at once. Beyond, connections with
+/// larger messages are not read until others have ended; the message that has waited longest is read in any case. So the most is twice these
+/// bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. One that is not read completely
+/// within [`message_deadline`](Self::message_deadline) for this reason ends its connection with status 1013, "try again later".
+///
+/// Clones of options share this memory: in a router of axum, make options once.
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
@@ -43,8 +53,9 @@ pub struct WsServerOptions {
     pub keep_alive: Duration,
     /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
     pub message_deadline: Duration,
-    /// Connections at once; more of them wait to be accepted. Default: 1,024. Each may hold one message of the largest size that has not arrived completely.
+    /// Connections at once; more of them wait to be accepted. Default: 1,024. Each has a buffer of 32 KiB.
     pub connections: usize,
+    pub(crate) arriving: Arriving,
 }
 
 impl Default for WsServerOptions {
@@ -60,6 +71,7 @@ impl Default for WsServerOptions {
             keep_alive: KEEP_ALIVE,
             message_deadline: MESSAGE_DEADLINE,
             connections: 1024,
+            arriving: Arriving::default(),
         }
     }
 }

@@ -115,8 +115,9 @@ impl Accepted {
     ) -> Result<Connection, hyper::Error> {
         let stream: Io = Box::new(TokioIo::new(self.upgrade.await?));
         let decoding = &options.receiver.decoding;
+        let share = options.arriving.share(options.receiver.in_flight.bytes);
         let stream = WebSocketStream::from_raw_socket(
-            Metered::new(stream),
+            Metered::new(stream, decoding.limits.bytes, share),
             Role::Server,
             Some(config(decoding.limits.bytes)),
         );

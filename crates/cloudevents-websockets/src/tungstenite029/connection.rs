@@ -195,7 +195,14 @@ impl Reading {
                     read = socket.next(false) => read,
                     () = room.ready() => continue,
                 },
-                _ => socket.next(true).await,
+                Some(_) => socket.next(true).await,
+                None => {
+                    let room = self.inbox.as_ref().map(|inbox| &inbox.room);
+                    match socket.next_while(|| room.is_none_or(InFlight::has_room)).await {
+                        Some(read) => read,
+                        None => continue,
+                    }
+                }
             };
             let message = match read {
                 Ok(message) => message,

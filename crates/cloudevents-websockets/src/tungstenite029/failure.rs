@@ -1,5 +1,6 @@
 //! Converts errors of the client, with a detail and a help text, and names the close code for the peer.
 
+use super::stream::NotMinimal;
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind};
 use std::{error::Error as _, fmt, time::Duration};
@@ -47,6 +48,10 @@ pub(super) fn lost(error: tungstenite::Error) -> Error {
             .with_detail(format!("the peer does not keep to the WebSocket protocol: {error}")),
         E::Utf8(_) => told(CloseCode::Invalid, "not UTF-8")
             .with_detail("the peer sent a text message that is not UTF-8"),
+        E::Io(error) if error.get_ref().is_some_and(|error| error.is::<NotMinimal>()) => {
+            told(CloseCode::Protocol, "protocol error")
+                .with_detail(format!("the peer does not keep to the WebSocket protocol: {error}"))
+        }
         E::Io(error) => disconnected(&error).with_source(error),
         E::ConnectionClosed | E::AlreadyClosed => closed(None),
         other => disconnected(other),
@@ -66,6 +71,14 @@ pub(super) fn wrong_frame(subprotocol: Subprotocol) -> Error {
 pub(super) fn slow(limit: Duration) -> Error {
     told(CloseCode::Policy, "the message takes too long")
         .with_detail(format!("a message of the peer was not complete after {limit:?}"))
+}
+
+/// A message could not be read in time, because others take the memory.
+#[cold]
+pub(super) fn busy(limit: Duration) -> Error {
+    told(CloseCode::Again, "too many large messages are arriving").with_detail(format!(
+        "a message was not complete after {limit:?}, because other messages that are arriving took the memory"
+    ))
 }
 
 /// The peer does not answer pings.

@@ -66,7 +66,7 @@ impl Linking {
         let _ = stream.set_nodelay(true);
         let peer = stream.peer_addr().ok();
         let stream = self.secured(host, stream).await?;
-        let stream = Metered::after_head(stream);
+        let stream = Metered::after_head(stream, decoding.limits.bytes);
         let config = Some(config(decoding.limits.bytes));
         let (stream, response) =
             client_async_with_config(request, stream, config).await.map_err(failure::handshake)?;

@@ -51,6 +51,7 @@
 //!
 //! Not supported: compression (`permessage-deflate`), and WebSockets over HTTP/2.
 
+mod arriving;
 mod connection;
 mod direct;
 mod failure;
@@ -77,6 +78,7 @@ pub use sender::{WsSender, WsSenderOptions, sender};
 pub(crate) use sender::Outbox;
 #[cfg(feature = "server")]
 pub(crate) use {
+    arriving::Arriving,
     connection::{Connection, Inbox, runtime},
     options::{KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
     received::{Reader, Via},

@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 };
 
 /// How much is read at once. Messages share the memory of what was read with them.
-const READ: usize = 32 << 10;
+pub(super) const READ: usize = 32 << 10;
 
 /// How much is collected before it is written, at most.
 const WRITE: usize = 64 << 10;
@@ -117,6 +117,15 @@ impl Socket {
         std::future::poll_fn(|context| self.poll(context, reading)).await
     }
 
+    /// As [`next`](Self::next), reading while there is room; `None` as soon as there is none, also in the middle of a message. Cancel-safe.
+    pub(crate) async fn next_while(&mut self, room: impl Fn() -> bool) -> Option<Result<Message, Error>> {
+        std::future::poll_fn(|context| match room() {
+            true => self.poll(context, true).map(Some),
+            false => Poll::Ready(None),
+        })
+        .await
+    }
+
     /// Returns the next message if it was read already, or can be read now.
     pub(crate) fn try_next(&mut self) -> Option<Result<Message, Error>> {
         // The task is woken by what `next` waits for: the connection remembers that it can be read.
@@ -136,6 +145,7 @@ impl Socket {
         if reading && let Poll::Ready(read) = self.read(context)? {
             return Poll::Ready(Ok(read));
         }
+        self.note(reading);
         // After reading: a peer is not silent because this process was busy.
         self.ticked(context, reading)?;
         self.flush(context)?;
@@ -257,6 +267,21 @@ impl Socket {
         Ok(Poll::Pending)
     }
 
+    /// Notes since when a message is arriving.
+    fn note(&mut self, reading: bool) {
+        let arriving = self.stream.get_ref().arriving();
+        if arriving == self.arriving.map(|(number, _)| number) && (reading || arriving.is_none()) {
+            return;
+        }
+        // What is not read because there is no room is not late.
+        let now = Instant::now();
+        self.arriving = arriving.map(|number| (number, now));
+        let late = after(now, self.liveness.message_deadline);
+        if arriving.is_some() && late < self.tick.deadline() && !self.closing && self.ending.is_none() {
+            self.tick.as_mut().reset(late);
+        }
+    }
+
     /// Looks after the peer: pings it when it is silent, and gives it up.
     fn ticked(&mut self, context: &mut Context<'_>, reading: bool) -> Result<(), Error> {
         while self.tick.as_mut().poll(context).is_ready() {
@@ -267,21 +292,20 @@ impl Socket {
                 return Err(error);
             }
             let now = Instant::now();
-            self.tick.as_mut().reset(after(now, self.liveness.tick()));
-            let frames = self.stream.get_ref().frames();
-            let (read, arriving) = (frames.bytes(), frames.arriving());
-            if read != self.seen || !reading {
-                (self.seen, self.seen_at, self.pinged) = (read, now, false);
+            let late = self.arriving.map(|(_, since)| after(since, self.liveness.message_deadline));
+            if late.is_some_and(|late| late <= now) {
+                let limit = self.liveness.message_deadline;
+                return Err(if self.stream.get_ref().was_paused() {
+                    failure::busy(limit)
+                } else {
+                    failure::slow(limit)
+                });
             }
-            let since = |number| match self.arriving {
-                // What is not read because there is no room is not late.
-                Some((known, since)) if known == number && reading => (number, since),
-                _ => (number, now),
-            };
-            self.arriving = arriving.map(since);
-            let limit = self.liveness.message_deadline;
-            if self.arriving.is_some_and(|(_, since)| now.saturating_duration_since(since) >= limit) {
-                return Err(failure::slow(limit));
+            let next = after(now, self.liveness.tick());
+            self.tick.as_mut().reset(late.map_or(next, |late| late.min(next)));
+            let read = self.stream.get_ref().frames().bytes();
+            if read != self.seen || !reading || self.stream.get_ref().is_paused() {
+                (self.seen, self.seen_at, self.pinged) = (read, now, false);
             }
             let silent = now.saturating_duration_since(self.seen_at);
             if silent >= self.liveness.keep_alive.saturating_mul(2) {

@@ -1,7 +1,8 @@
 //! The stream below a WebSocket, which follows the frames that are read, and writes those that were made before.
 
+use super::arriving::Share;
 use std::{
-    io,
+    fmt, io,
     mem::take,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -15,13 +16,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 pub(crate) type Io = Box<dyn Duplex>;
 
-/// Follows the frames that are read, because the client library does not show that a message is arriving.
+/// Follows the frames that are read, because the client library does not show that a message is arriving. A large frame is passed on as
+/// fragments, because the client library allocates a frame as a whole, and keeps that memory for the next ones.
 pub(crate) struct Metered<S> {
     inner: S,
     frames: Frames,
-    /// What was read with the head of the handshake. It comes with the next read, so that the client library begins with an empty buffer
-    /// of the size that it is configured with, and not with a small one.
-    behind_head: Vec<u8>,
+    /// Was read and goes through the frames again: what came with the head of the handshake, so that the client library begins with an
+    /// empty buffer of the size that it is configured with, and not with a small one; and the beginning of a header.
+    unread: Vec<u8>,
+    /// Headers of fragments, for the client library.
+    made: Vec<u8>,
+    /// What the message that is arriving takes of memory that connections share.
+    share: Option<Share>,
     /// Complete frames, and how much of them was written. They go before what the client library writes.
     batch: Vec<u8>,
     written: usize,
@@ -30,22 +36,38 @@ pub(crate) struct Metered<S> {
 }
 
 impl<S> Metered<S> {
-    /// For a client: the response to the handshake comes before the frames.
-    pub(crate) fn after_head(inner: S) -> Self {
-        let mut metered = Self::behind(inner);
+    /// For a client whose messages have at most this many bytes: the response to the handshake comes before the frames.
+    pub(crate) fn after_head(inner: S, limit: usize) -> Self {
+        let mut metered = Self::behind(inner, limit, None);
         metered.frames.head = Some(0);
         metered
     }
 
-    /// For a stream on which frames come.
+    /// For a stream on which frames come, of messages that have at most this many bytes and share memory with others.
     #[cfg(feature = "server")]
-    pub(crate) fn new(inner: S) -> Self {
-        Self::behind(inner)
+    pub(crate) fn new(inner: S, limit: usize, share: Share) -> Self {
+        Self::behind(inner, limit, Some(share))
     }
 
-    fn behind(inner: S) -> Self {
-        let (behind_head, batch) = (Vec::new(), Vec::new());
-        Self { inner, frames: Frames::default(), behind_head, batch, written: 0, inside_frame: false }
+    fn behind(inner: S, limit: usize, share: Option<Share>) -> Self {
+        let frames = Frames { limit: u64::try_from(limit).unwrap_or(u64::MAX), ..Frames::default() };
+        let (unread, made, batch) = (Vec::new(), Vec::new(), Vec::new());
+        Self { inner, frames, unread, made, share, batch, written: 0, inside_frame: false }
+    }
+
+    /// The number of the message that is arriving: its beginning was read, and its end was not.
+    pub(crate) fn arriving(&self) -> Option<u64> {
+        (self.frames.is_inside() || !self.unread.is_empty()).then_some(self.frames.messages)
+    }
+
+    /// Whether nothing is read because other messages that are arriving take the memory.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.share.as_ref().is_some_and(Share::is_waiting)
+    }
+
+    /// Whether that was so since the message that is arriving began.
+    pub(crate) fn was_paused(&self) -> bool {
+        self.share.as_ref().is_some_and(Share::has_waited)
     }
 
     /// What was read.
@@ -83,30 +105,88 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Metered<S> {
+    /// Reads into this buffer, which has room for a header. Ready without a byte is the end.
+    fn poll_frames(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        loop {
+            if let Some(share) = &mut self.share {
+                ready!(share.poll_room(context));
+            }
+            let most = self.frames.most().min(buffer.remaining());
+            let read = self.poll_source(context, buffer, most);
+            let passed = self.frames.follow(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+            if let Some(share) = &mut self.share {
+                share.hold(self.frames.held);
+            }
+            let passed = before.saturating_add(passed?);
+            self.unread.splice(0..0, buffer.filled().get(passed..).unwrap_or_default().iter().copied());
+            buffer.set_filled(passed);
+            if passed > before {
+                return Poll::Ready(Ok(()));
+            }
+            // Otherwise it was only the beginning of a header.
+            if ready!(read)? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Puts what is unread into the buffer, at most so many bytes, and reads more if that may be the beginning of a header. Returns how many
+    /// bytes came, 0 at the end.
+    fn poll_source(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let again = self.unread.len().min(most);
+        buffer.put_slice(self.unread.get(..again).unwrap_or_default());
+        self.unread.drain(..again);
+        let more = most.saturating_sub(again);
+        if again >= MAX_HEADER || more == 0 {
+            return Poll::Ready(Ok(again));
+        }
+        let mut rest = ReadBuf::new(buffer.initialize_unfilled_to(more));
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut rest))?;
+        let more = rest.filled().len();
+        buffer.advance(more);
+        Poll::Ready(Ok(more))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = if self.behind_head.is_empty() {
-            Pin::new(&mut self.inner).poll_read(context, buffer)
-        } else {
-            let length = self.behind_head.len().min(buffer.remaining());
-            buffer.put_slice(self.behind_head.get(..length).unwrap_or_default());
-            self.behind_head.drain(..length);
-            Poll::Ready(Ok(()))
-        };
-        let new = buffer.filled().get(before..).unwrap_or_default();
-        match self.frames.head(new) {
-            None => self.frames.follow(new),
-            Some(head) => {
-                self.behind_head = new.get(head..).unwrap_or_default().to_vec();
-                buffer.set_filled(before.saturating_add(head));
-            }
+        let this = &mut *self;
+        if this.frames.head.is_some() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
+            let new = buffer.filled().get(before..).unwrap_or_default();
+            let head = this.frames.head(new);
+            this.unread.extend_from_slice(new.get(head..).unwrap_or_default());
+            buffer.set_filled(before.saturating_add(head));
+            return Poll::Ready(Ok(()));
         }
-        read
+        if this.made.is_empty() {
+            this.made = this.frames.fragment();
+        }
+        if this.made.is_empty() && buffer.remaining() >= MAX_HEADER {
+            return this.poll_frames(context, buffer);
+        }
+        if this.made.is_empty() {
+            let mut small = [0; MAX_HEADER];
+            let mut small = ReadBuf::new(&mut small);
+            ready!(this.poll_frames(context, &mut small))?;
+            this.made = small.filled().to_vec();
+        }
+        let length = this.made.len().min(buffer.remaining());
+        buffer.put_slice(this.made.get(..length).unwrap_or_default());
+        this.made.drain(..length);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -131,21 +211,40 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 }
 
-/// Where the frames of a stream begin and end (RFC 6455, section 5.2). The client library checks them.
+/// The most bytes of a frame that the client library gets at once: what it reads at once.
+const FRAGMENT: usize = super::socket::READ;
+
+/// The most bytes of the header of a frame.
+const MAX_HEADER: usize = 14;
+
+/// Where the frames of a stream begin and end (RFC 6455, section 5.2). The client library checks them, except that a length is minimal.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     /// How much of the empty line after the head of the handshake was found; `None` behind it.
     head: Option<usize>,
-    /// The header of the next frame, as far as it was read, and its length so far.
-    header: [u8; 14],
-    length: usize,
+    /// The most bytes of a message. The client library refuses a larger frame by its header.
+    limit: u64,
+    /// The first byte of the frame.
+    first: u8,
     /// The bytes left of the payload of this frame.
     left: u64,
+    /// Of a frame that is passed on as fragments.
+    fragment: Option<Fragment>,
     /// Whether a message with fragments has begun.
     fragments: bool,
+    /// The bytes of the message that is arriving.
+    held: u64,
     /// Messages that were read completely.
     messages: u64,
     bytes: u64,
+}
+
+/// A fragment of a large frame.
+#[derive(Clone, Copy, Debug)]
+struct Fragment {
+    /// The bytes left of it.
+    left: usize,
+    mask: Option<[u8; 4]>,
 }
 
 const EMPTY_LINE: &[u8; 4] = b"\r\n\r\n";
@@ -156,14 +255,14 @@ impl Frames {
         self.bytes
     }
 
-    /// The number of the message that is arriving: its beginning was read, and its end was not.
-    pub(crate) fn arriving(&self) -> Option<u64> {
-        (self.fragments || self.length > 0 || self.left > 0).then_some(self.messages)
+    /// Whether a message or a frame has begun.
+    fn is_inside(&self) -> bool {
+        self.fragments || self.left > 0
     }
 
-    /// Returns how many of these bytes belong to the head of the handshake; `None` behind it.
-    fn head(&mut self, read: &[u8]) -> Option<usize> {
-        let mut found = self.head?;
+    /// Returns how many of these bytes belong to the head of the handshake, which is not behind them.
+    fn head(&mut self, read: &[u8]) -> usize {
+        let mut found = self.head.unwrap_or_default();
         for (index, byte) in read.iter().enumerate() {
             found = if EMPTY_LINE.get(found) == Some(byte) {
                 found.saturating_add(1)
@@ -172,65 +271,158 @@ impl Frames {
             };
             if found == EMPTY_LINE.len() {
                 self.head = None;
-                return Some(index.saturating_add(1));
+                return index.saturating_add(1);
             }
         }
         self.head = Some(found);
-        Some(read.len())
+        read.len()
     }
 
-    fn follow(&mut self, mut read: &[u8]) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-        while let Some((byte, rest)) = read.split_first() {
-            if self.left > 0 {
-                let skipped = usize::try_from(self.left).unwrap_or(usize::MAX).min(read.len());
-                self.left = self.left.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
-                read = read.get(skipped..).unwrap_or_default();
-                if self.left == 0 {
+    /// The most bytes that may be read now: a fragment ends where the header of the next one goes.
+    fn most(&self) -> usize {
+        self.fragment.map_or(usize::MAX, |fragment| fragment.left)
+    }
+
+    /// Follows these bytes, and returns how many of them may be passed on. The rest comes again, with more. The header of a large frame
+    /// becomes that of its first fragment.
+    fn follow(&mut self, read: &mut [u8]) -> io::Result<usize> {
+        let mut at = 0_usize;
+        while let Some(rest) = read.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            if self.left == 0 {
+                let Some(header) = Header::parse(rest)? else { break };
+                if header.is_data() && header.payload <= self.limit {
+                    self.fragment = header.split(rest);
+                }
+                (self.first, self.left) = (header.first, header.payload);
+                at = at.saturating_add(header.size);
+                if header.payload == 0 {
                     self.end();
                 }
                 continue;
             }
-            read = rest;
-            self.header(*byte);
-        }
-    }
-
-    /// Reads one byte of a header.
-    fn header(&mut self, byte: u8) {
-        if let Some(place) = self.header.get_mut(self.length) {
-            *place = byte;
-        }
-        self.length = self.length.saturating_add(1);
-        let [_, second, extended @ ..] = &self.header;
-        let mask = if second & 0x80 == 0 { 0_usize } else { 4 };
-        let (size, payload) = match second & 0x7f {
-            126 => (4, extended.first_chunk().map_or(0, |size| u16::from_be_bytes(*size).into())),
-            127 => (10, extended.first_chunk().map_or(0, |size| u64::from_be_bytes(*size))),
-            short => (2, u64::from(short)),
-        };
-        if self.length >= 2 && self.length == mask.saturating_add(size) {
-            self.left = payload;
-            self.length = 0;
-            if payload == 0 {
+            let frame = usize::try_from(self.left).unwrap_or(usize::MAX);
+            let skipped = rest.len().min(frame).min(self.most());
+            if skipped == 0 {
+                break; // where a header goes
+            }
+            let more = u64::try_from(skipped).unwrap_or(u64::MAX);
+            self.left = self.left.saturating_sub(more);
+            if self.first & CONTROL == 0 {
+                self.held = self.held.saturating_add(more);
+            }
+            if let Some(fragment) = &mut self.fragment {
+                fragment.left = fragment.left.saturating_sub(skipped);
+            }
+            at = at.saturating_add(skipped);
+            if self.left == 0 {
                 self.end();
             }
         }
+        self.bytes = self.bytes.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
+        Ok(at)
+    }
+
+    /// Returns the header of the next fragment, where it goes now.
+    fn fragment(&mut self) -> Vec<u8> {
+        let Some(Fragment { left: 0, mask }) = self.fragment else { return Vec::new() };
+        let rest = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let last = rest <= FRAGMENT;
+        let size = rest.min(FRAGMENT);
+        self.fragment = Some(Fragment { left: size, mask });
+        let bit = if mask.is_some() { MASKED } else { 0 };
+        let mut header = vec![if last { self.first & FIN } else { 0 }];
+        match u8::try_from(size).ok().filter(|size| *size < 126) {
+            Some(size) => header.push(bit | size),
+            None => {
+                header.push(bit | 126);
+                header.extend(u16::try_from(size).unwrap_or(u16::MAX).to_be_bytes());
+            }
+        }
+        header.extend(mask.into_iter().flatten());
+        header
     }
 
     /// The end of a frame: of a message, of a fragment, or of a control frame, which may come between fragments.
     fn end(&mut self) {
-        let [first, ..] = self.header;
-        if first & 0x08 != 0 {
+        self.fragment = None;
+        if self.first & CONTROL != 0 {
             return;
         }
-        self.fragments = first & 0x80 == 0;
+        self.fragments = self.first & FIN == 0;
         if !self.fragments {
-            self.messages = self.messages.saturating_add(1);
+            (self.messages, self.held) = (self.messages.saturating_add(1), 0);
         }
-        self.header = [0; 14];
     }
 }
+
+/// In the first byte of a header: the last frame of a message, and a frame that is not of a message.
+const FIN: u8 = 0x80;
+const CONTROL: u8 = 0x08;
+
+/// In the second byte.
+const MASKED: u8 = 0x80;
+
+/// The header of a frame.
+struct Header {
+    first: u8,
+    second: u8,
+    size: usize,
+    payload: u64,
+    mask: Option<[u8; 4]>,
+}
+
+impl Header {
+    /// Reads a header at the beginning of these bytes, if it is complete. The error is a length that is not minimal.
+    fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
+        let [first, second, extended @ ..] = bytes else { return Ok(None) };
+        let (more, payload, least) = match second & !MASKED {
+            126 => (2, extended.first_chunk().map(|size| u64::from(u16::from_be_bytes(*size))), 126),
+            127 => (8, extended.first_chunk().map(|size| u64::from_be_bytes(*size)), 0x1_0000),
+            short => (0, Some(u64::from(short)), 0),
+        };
+        let Some(payload) = payload else { return Ok(None) };
+        if payload < least {
+            return Err(io::Error::other(NotMinimal));
+        }
+        let mut size = 2_usize.saturating_add(more);
+        let mut mask = None;
+        if second & MASKED != 0 {
+            let Some(key) = bytes.get(size..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+            (mask, size) = (Some(*key), size.saturating_add(4));
+        }
+        Ok(Some(Self { first: *first, second: *second, size, payload, mask }))
+    }
+
+    /// Whether the frame is of a message, and has no bit of an extension.
+    fn is_data(&self) -> bool {
+        matches!(self.first & !FIN, 0..=2)
+    }
+
+    /// Makes the header of a large frame, at the beginning of these bytes, that of its first fragment. Its length has the same form, so that
+    /// it is not the shortest one; the mask begins anew every four bytes, and a fragment is a multiple.
+    fn split(&self, bytes: &mut [u8]) -> Option<Fragment> {
+        let size = u16::try_from(FRAGMENT).ok().filter(|size| self.payload > u64::from(*size))?;
+        let [first, _, length @ ..] = bytes else { return None };
+        *first &= !FIN;
+        match self.second & !MASKED {
+            126 => *length.first_chunk_mut()? = size.to_be_bytes(),
+            _ => *length.first_chunk_mut()? = u64::from(size).to_be_bytes(),
+        }
+        Some(Fragment { left: FRAGMENT, mask: self.mask })
+    }
+}
+
+/// The source of an error of reading: a length has more bytes than it needs (RFC 6455, section 5.2).
+#[derive(Debug)]
+pub(super) struct NotMinimal;
+
+impl fmt::Display for NotMinimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the length of a frame is not in its shortest form")
+    }
+}
+
+impl std::error::Error for NotMinimal {}
 
 #[cfg(test)]
 mod tests {
@@ -258,8 +450,8 @@ mod tests {
     }
 
     /// However the bytes are cut, the ends of messages are found.
-    #[test]
-    fn frames_are_followed_in_pieces_of_any_size() {
+    #[tokio::test]
+    async fn frames_are_followed_in_pieces_of_any_size() {
         for masked in [false, true] {
             let parts = [
                 frame(0x81, 0, masked),
@@ -274,23 +466,91 @@ mod tests {
             ];
             let stream = parts.concat();
             for piece in [1, 2, 3, 7, 1000, stream.len()] {
-                let mut frames = Frames::default();
-                for bytes in stream.chunks(piece) {
-                    frames.follow(bytes);
-                }
-                assert_eq!((frames.messages, frames.arriving()), (5, None), "{piece}");
+                let mut metered = Metered::behind(&stream[..], 1 << 20, None);
+                let mut read = vec![0; piece];
+                while metered.read(&mut read).await.unwrap() > 0 {}
+                let frames = &metered.frames;
+                assert_eq!((frames.messages, metered.arriving(), frames.held), (5, None, 0), "{piece}");
             }
-            let mut frames = Frames::default();
-            let arriving: Vec<_> = parts
-                .iter()
-                .map(|part| {
-                    frames.follow(part);
-                    frames.arriving()
-                })
-                .collect();
+            let (mut peer, stream) = tokio::io::duplex(1 << 20);
+            let mut metered = Metered::behind(stream, 1 << 20, None);
+            let mut arriving = Vec::new();
+            for part in &parts {
+                peer.write_all(part).await.unwrap();
+                while metered.read(&mut [0; 1 << 16]).now_or_never().is_some() {}
+                arriving.push(metered.arriving());
+            }
             assert_eq!(arriving, [None, None, None, None, Some(4), Some(4), Some(4), None, None]);
-            frames.follow(&[0x81]);
-            assert_eq!(frames.arriving(), Some(5));
+            peer.write_all(&[0x81]).await.unwrap();
+            assert!(metered.read(&mut [0; 100]).now_or_never().is_none());
+            assert_eq!(metered.arriving(), Some(5));
+        }
+    }
+
+    /// What the client library reads is the same message, and no frame of it is larger than a fragment.
+    #[tokio::test]
+    async fn large_frames_become_fragments() {
+        for (size, masked) in [(FRAGMENT, false), (FRAGMENT + 1, true), (65_536, false), (300_001, true)] {
+            let mut sent = frame(0x82, 0, masked);
+            sent.truncate(1);
+            let key = if masked { vec![1, 2, 3, 4] } else { Vec::new() };
+            let bit = if masked { 0x80 } else { 0 };
+            if size < 65_536 {
+                sent.push(bit | 126);
+                sent.extend(u16::try_from(size).unwrap().to_be_bytes());
+            } else {
+                sent.push(bit | 127);
+                sent.extend(u64::try_from(size).unwrap().to_be_bytes());
+            }
+            sent.extend(&key);
+            let payload: Vec<u8> = (0..size).map(|index| u8::try_from(index % 251).unwrap()).collect();
+            sent.extend(&payload);
+            sent.extend(frame(0x81, 3, masked));
+            for piece in [1, 100, FRAGMENT, 1 << 20] {
+                let mut metered = Metered::behind(&sent[..], 1 << 20, None);
+                let (mut read, mut all) = (vec![0; piece], Vec::new());
+                loop {
+                    let length = metered.read(&mut read).await.unwrap();
+                    if length == 0 {
+                        break;
+                    }
+                    all.extend(&read[..length]);
+                }
+                let (mut found, mut rest, mut frames) = (Vec::<u8>::new(), &all[..], 0);
+                loop {
+                    let header = Header::parse_any(rest);
+                    let length = usize::try_from(header.payload).unwrap();
+                    assert!(length <= FRAGMENT);
+                    assert_eq!(header.first & 0x7f, if frames == 0 { 2 } else { 0 });
+                    assert_eq!(header.mask.into_iter().flatten().collect::<Vec<u8>>(), key);
+                    found.extend(&rest[header.size..header.size + length]);
+                    rest = &rest[header.size + length..];
+                    frames += 1;
+                    if header.first & FIN != 0 {
+                        break;
+                    }
+                }
+                assert!(found == payload, "{size} bytes in pieces of {piece}");
+                assert!(rest == frame(0x81, 3, masked), "{size} bytes in pieces of {piece}");
+                assert_eq!(frames, size.div_ceil(FRAGMENT));
+            }
+        }
+    }
+
+    impl Header {
+        /// Also one whose length is not minimal.
+        fn parse_any(bytes: &[u8]) -> Self {
+            let mut bytes = bytes[..14].to_vec();
+            let length = u64::from_be_bytes(bytes[2..10].try_into().unwrap());
+            let is_long = bytes[1] & !MASKED == 127;
+            if is_long {
+                bytes[2..10].copy_from_slice(&(length + 0x1_0000).to_be_bytes());
+            }
+            let mut header = Self::parse(&bytes).unwrap().unwrap();
+            if is_long {
+                header.payload = length;
+            }
+            header
         }
     }
 
@@ -301,22 +561,22 @@ mod tests {
         let bytes = [&head[..], b"\x81\x02{}\x81\x02{"].concat();
         for cut in 1..bytes.len() {
             let (mut peer, stream) = tokio::io::duplex(1024);
-            let mut stream = Metered::after_head(stream);
+            let mut stream = Metered::after_head(stream, 1024);
             let (first, second) = bytes.split_at(cut);
             peer.write_all(first).await.unwrap();
             let mut read = vec![0; 1024];
             let mut length = stream.read(&mut read).await.unwrap();
-            assert_eq!(length, cut.min(head.len()));
+            assert_eq!(length, cut.min(head.len()), "{cut}");
             peer.write_all(second).await.unwrap();
             while length < head.len() {
                 length += stream.read(&mut read[length..]).await.unwrap();
             }
-            assert_eq!((&read[..length], stream.frames().arriving()), (&head[..], None), "{cut}");
+            assert!(read[..length] == head[..], "{cut}");
             while length < bytes.len() {
                 let room = if cut % 2 == 0 { length + 1 } else { read.len() };
                 length += stream.read(&mut read[length..room]).await.unwrap();
             }
-            assert_eq!((&read[..length], stream.frames().arriving()), (&bytes[..], Some(1)), "{cut}");
+            assert_eq!((&read[..length], stream.arriving()), (&bytes[..], Some(1)), "{cut}");
             assert_eq!(stream.frames().bytes(), 7, "of frames");
         }
     }
@@ -325,7 +585,7 @@ mod tests {
     #[tokio::test]
     async fn batches_and_other_frames_take_turns() {
         let (stream, mut peer) = tokio::io::duplex(4);
-        let mut stream = Metered::behind(stream);
+        let mut stream = Metered::behind(stream, 1024, None);
         let mut read = async |bytes: usize| {
             let mut read = vec![0; bytes];
             peer.read_exact(&mut read).await.unwrap();

@@ -67,6 +67,7 @@ async fn each_bad_frame_has_its_status() {
         ("a long ping", [vec![PING, 0xfe, 0, 200], vec![0; 204]].concat(), 1002),
         ("a continuation of nothing", masked(0x80, b"{}"), 1002),
         ("a message inside another one", [masked(FRAGMENT, b"{"), masked(TEXT, b"{}")].concat(), 1002),
+        ("a length of 2 bytes for 3", vec![TEXT, 0xfe, 0, 3, 0, 0, 0, 0, b'a', b'b', b'c'], 1002),
         ("a close frame of one byte", masked(0x88, b"x"), 1002),
         ("not UTF-8", masked(TEXT, &[0xc3, 0x28]), 1007),
         ("a frame of 2^63 bytes", huge, 1009),
@@ -101,6 +102,48 @@ async fn a_message_that_never_ends_is_given_up() {
     tokio::join!(dripping, still_serves(&url, &mut deliveries));
     assert!(begun.elapsed() >= Duration::from_millis(400) && begun.elapsed() < Duration::from_secs(5));
     assert_eq!(peer.close_code().await, Some(1008));
+}
+
+/// At the deadline: not at the next look after the peer.
+#[tokio::test]
+async fn a_stalled_message_is_given_up_in_time() {
+    let mut options = impatient();
+    (options.keep_alive, options.message_deadline) = (Duration::from_secs(6), Duration::from_secs(3));
+    let server = listen(options).await;
+    let mut peer = Peer::connect(&server.url(), Subprotocol::Json).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = Instant::now();
+    peer.write(&masked(FRAGMENT, b"{")).await.unwrap();
+    assert_eq!(peer.close_code().await, Some(1008));
+    assert!((2900..3700).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+}
+
+/// A message that waited for memory until its deadline may be sent again; the ones that took it may not.
+#[tokio::test]
+async fn the_status_says_who_took_the_memory() {
+    let mut options = impatient();
+    options.receiver.decoding.limits.bytes = 1 << 20;
+    options.receiver.in_flight.bytes = 1024;
+    options.message_deadline = Duration::from_secs(1);
+    let server = listen(options).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let begun = [&[TEXT, 0xff][..], &[0, 0, 0, 0, 0, 8, 0, 0], &[0; 4], &[b' '; 200_000]].concat();
+    let mut peers = Vec::new();
+    for _ in 0..20 {
+        peers.push(Peer::connect(&url, Subprotocol::Json).await);
+    }
+    for peer in &mut peers {
+        peer.write(&begun).await.unwrap();
+    }
+    // A small message needs none of it.
+    still_serves(&url, &mut deliveries).await;
+    let mut codes = Vec::new();
+    for peer in &mut peers {
+        codes.push(peer.close_code().await.unwrap());
+    }
+    assert!(codes.iter().all(|code| [1008, 1013].contains(code)), "{codes:?}");
+    assert!(codes.contains(&1008) && codes.contains(&1013), "{codes:?}");
 }
 
 /// A flood of them must not keep others from being served either.
