@@ -29,6 +29,18 @@ enum Decoder {
     Zstd(Box<Zstd<Output>>),
 }
 
+impl Decoder {
+    /// Whether what was received is decompressed at once, but for the last piece.
+    fn is_gzip(&self) -> bool {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(_) => true,
+            #[cfg(feature = "zstd")]
+            Self::Zstd(_) => false,
+        }
+    }
+}
+
 impl Inflater {
     pub(crate) fn new(coding: Coding, with: Decompression, limits: &Limits) -> Self {
         let output = Output { bytes: Vec::new(), most: limits.bytes, allowed: FREE, stopped: None };
@@ -59,6 +71,11 @@ impl Inflater {
             };
             self.check(written)?;
             self.admit(admit)?;
+            // An honest encoder adds 5 bytes to 64 KiB that it cannot compress, and 18 to each member.
+            let framing = self.received.saturating_sub(self.admitted);
+            if self.decoder.is_gzip() && framing > FREE.max(self.admitted / 4) {
+                return Err(too_large("the body consists of members without content".to_owned()));
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use std::{error::Error as _, fmt, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// The bytes that are kept of the body of a refusal.
 const EXCERPT: usize = 1024;
@@ -110,10 +111,16 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
     error.with_source(refusal)
 }
 
-/// Reads the beginning of a body. Stops at an error of the body.
+/// How long the body of a response may take that a sender waits for no longer than it must.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reads the beginning of a body. Stops at an error of the body, and when it takes too long: it holds a place for messages.
 pub(super) async fn beginning(mut response: Response, limit: usize) -> Vec<u8> {
     let mut read = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
+    let end = Instant::now().checked_add(PATIENCE);
+    while let Some(end) = end
+        && let Ok(Ok(Some(chunk))) = timeout_at(end, response.chunk()).await
+    {
         let chunk: Bytes = chunk;
         let room = limit.saturating_sub(read.len());
         read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));

@@ -2,7 +2,7 @@
 
 use crate::{encode::kept, encode_message};
 use cloudevents_core::{Error, Event, Format, Message, Mode};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header::CONTENT_LENGTH};
 use reqwest::RequestBuilder;
 use serde::{Serialize, Serializer, ser::Error as _};
 
@@ -44,7 +44,10 @@ impl RequestBuilderExt for RequestBuilder {
     fn message(self, message: &Message) -> Self {
         let mut headers = HeaderMap::new();
         match encode_message(message, &mut headers) {
-            Ok(body) => self.headers(headers).body(body),
+            Ok(body) => {
+                add_length(&body, &mut headers);
+                self.headers(headers).body(body)
+            }
             Err(error) => mistaken(self, &error),
         }
     }
@@ -68,6 +71,13 @@ impl RequestBuilderExt for RequestBuilder {
             Ok(message) => self.message(&message),
             Err(error) => mistaken(self, &error),
         }
+    }
+}
+
+/// Adds the length of an empty body, which the client leaves out: a method that has content should have it (RFC 9110, section 8.6).
+pub(super) fn add_length(body: &[u8], headers: &mut HeaderMap) {
+    if body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     ResponseExt,
     refusal::{beginning, refusal, refused},
+    request::add_length,
     trace::{Traced, TracedMessage},
 };
 use crate::{BodyOptions, MessageHeaders, encode_message};
@@ -190,6 +191,7 @@ impl HttpSender {
         let built = self.client.request(Method::POST, url).build();
         let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
         request.headers_mut().extend(headers);
+        add_length(&body, request.headers_mut());
         *request.body_mut() = Some(body.into());
         *request.timeout_mut() = Some(self.options.timeout);
         Ok((request, length))

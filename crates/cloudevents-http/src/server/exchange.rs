@@ -166,6 +166,10 @@ impl Exchange {
         match read {
             Ok(body) => Ok(ReadBody { body, permit }),
             Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
+            // The server may have cut it.
+            Err(error) if error.kind() == ErrorKind::Disconnected && self.0.waiting.is_draining() => {
+                Err(busy("the receiver stops", self.0.options.retry_after))
+            }
             Err(error) => {
                 tracing::debug!(%error, "a request could not be read");
                 Err(self.rejection(error, headers))

@@ -52,7 +52,8 @@ pub async fn receiver(url: &str, options: HttpReceiverOptions) -> Result<Receive
 /// | reject | 422 with the reason; for a message that cannot be decoded, in any mode, the [`rejection`](crate::Problem::rejection) of that: 400 or 415 with attribute and clause |
 ///
 /// Bodies that are too large, too slow or break off are refused at once and are not delivered. So are requests with another path
-/// (404) or method (405). Messages in flight are bounded by count and by bytes, from the head of a request on: requests beyond the
+/// (404) or method (405), without exactly one valid `Host` (400: RFC 9112, section 3.2), and with a transfer coding other than `chunked`
+/// (501: section 6.1). Messages in flight are bounded by count and by bytes, from the head of a request on: requests beyond the
 /// bounds get 503 and are not read. When a sender hangs up before its message is settled, the settlement is an error of kind
 /// [`Disconnected`](ErrorKind::Disconnected).
 ///

@@ -2,9 +2,17 @@
 
 mod answer;
 #[cfg(feature = "server")]
+mod body;
+#[cfg(feature = "server")]
+mod connection;
+#[cfg(feature = "server")]
 mod connections;
 mod delivering;
 mod exchange;
+#[cfg(feature = "server")]
+mod framing;
+#[cfg(feature = "server")]
+mod line;
 #[cfg(feature = "server")]
 mod listener;
 mod options;
@@ -18,7 +26,9 @@ mod waiting;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]
-pub use connections::{RequestBody, serve};
+pub use body::RequestBody;
+#[cfg(feature = "server")]
+pub use connections::serve;
 pub use delivering::Delivering;
 pub use exchange::{Exchange, ReadBody, ReadRequest};
 #[cfg(feature = "server")]

@@ -30,9 +30,11 @@ pub struct HttpReceiverOptions {
     pub decompression: Decompression,
     /// How long the headers of a request may take, and how long a connection may be idle. Default: 30 seconds.
     pub header_deadline: Duration,
-    /// How long a client may take to read a response. Then its connection ends, and others have its place. Default: 30 seconds.
+    /// How long a client may take to read a response. Then its connection ends, and others have its place. After a response to a body that
+    /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
-    /// Connections at once; more of them wait to be accepted. Default: 1,024.
+    /// Connections at once. Default: 1,024. When more clients connect, the connection that has waited longest for a request ends; while
+    /// all of them serve a request, others wait to be accepted.
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,

@@ -1,30 +1,82 @@
-//! Writing with a deadline.
+//! Writing with a deadline, and closing so that the last response is read.
 
+use super::line::Line;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
 /// A connection to a peer that has to read what is written within a time. Otherwise writing fails as timed out.
 ///
 /// The time begins when the peer's buffers are full, and ends when everything is written: with the next flush, which hyper requests then. So a
 /// peer that reads a byte now and then gains nothing.
+///
+/// A connection that is closed while the peer sends is reset, and the peer may lose the response that it has not read yet (RFC 9112, section
+/// 9.6). So when the stream is shut down with a body that was not read, what still comes is discarded, for the same time at most.
 pub(super) struct Patience {
     stream: TcpStream,
     limit: Duration,
     late: Option<Pin<Box<Sleep>>>,
+    line: Arc<Line>,
+    closing: Option<Closing>,
 }
 
+/// Since the peer has the last response.
+struct Closing {
+    end: Pin<Box<Sleep>>,
+    silent: Pin<Box<Sleep>>,
+}
+
+/// How long a peer may be silent that was sent its last response.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// How much is discarded at once.
+const DISCARDED: usize = 8 << 10;
+
 impl Patience {
-    pub(super) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, late: None }
+    pub(super) fn new(stream: TcpStream, limit: Duration, line: Arc<Line>) -> Self {
+        Self { stream, limit, late: None, line, closing: None }
+    }
+
+    /// Discards what comes, until the peer has closed, is silent, or has had its time.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut discarded = [0; DISCARDED];
+        loop {
+            let mut discarded = ReadBuf::new(&mut discarded);
+            let read = Pin::new(&mut self.stream).poll_read(context, &mut discarded);
+            let came = matches!(read, Poll::Ready(Ok(()))) && !discarded.filled().is_empty();
+            if read.is_ready() && !came {
+                return Poll::Ready(());
+            }
+            if self.closing.is_none() && !came && !self.line.is_unread() {
+                return Poll::Ready(());
+            }
+            let limit = self.limit;
+            let closing = self.closing.get_or_insert_with(|| Closing {
+                end: Box::pin(sleep(limit)),
+                silent: Box::pin(sleep(SILENCE)),
+            });
+            if came {
+                let now = Instant::now();
+                closing.silent.as_mut().reset(now.checked_add(SILENCE).unwrap_or(now));
+            }
+            if closing.end.as_mut().poll(context).is_ready()
+                || closing.silent.as_mut().poll(context).is_ready()
+            {
+                return Poll::Ready(());
+            }
+            if !came {
+                return Poll::Pending;
+            }
+        }
     }
 
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -72,10 +124,14 @@ impl AsyncWrite for Patience {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.late = None;
+        self.line.flushed();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.closing.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        self.linger(context).map(Ok)
     }
 }

@@ -61,8 +61,11 @@ impl ExchangeReceiver {
     /// Ends the wait for settlements.
     pub(super) fn give_up(&self) -> Error {
         self.waiting.end();
-        Error::new(ErrorKind::Timeout)
-            .with_detail(format!("{} messages are not settled", self.in_flight.used().messages))
+        let detail = match self.in_flight.used().messages {
+            0 => "clients have not read the last responses".to_owned(),
+            messages => format!("{messages} messages are not settled"),
+        };
+        Error::new(ErrorKind::Timeout).with_detail(detail)
     }
 }
 

@@ -27,7 +27,6 @@ pub(super) struct Place(usize);
 
 impl Waiting {
     /// Whether no more requests are taken.
-    #[cfg(feature = "server")]
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }

@@ -345,3 +345,17 @@ async fn the_ratio_at_its_limit() {
     assert_eq!(read(64 << 10).await, Ok(64 << 10));
     assert_eq!(read((64 << 10) + 1).await, Err(ErrorKind::TooLarge));
 }
+
+/// Members without content (RFC 1952, section 2.2) cost time and come to nothing, so that no other bound stops them.
+#[tokio::test]
+async fn empty_members_are_bounded() {
+    let decoding = DecodeOptions::strict();
+    let empty = gzip("");
+    // Files are concatenated, and writers of blocks end with an empty one.
+    let some = [gzip(EVENT), empty.repeat(100)].concat();
+    assert_eq!(read("gzip", &some, 1000, accepting(&decoding)).await.unwrap(), EVENT);
+    let many = empty.repeat(200_000);
+    assert_eq!(read("gzip", &many, 100_000, accepting(&decoding)).await, Err(ErrorKind::TooLarge));
+    let blocks = gzip("x".repeat(100)).repeat(2000);
+    assert_eq!(read("gzip", &blocks, 1000, accepting(&decoding)).await.unwrap().len(), 200_000);
+}

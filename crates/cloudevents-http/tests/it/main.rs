@@ -13,6 +13,7 @@ mod body;
 mod compression;
 mod contract;
 mod extractors;
+mod hostile;
 mod losses;
 mod message_headers;
 mod pairs;

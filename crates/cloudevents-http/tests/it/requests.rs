@@ -162,11 +162,11 @@ async fn as_many_connections_as_there_is_room_for() {
     let mut deliveries = receiver.into_receiver();
     let (mut first, mut second) = (Wire::connect(address).await, Wire::connect(address).await);
     first.write(GOOD).await;
-    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
-    assert_eq!(first.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+    let delivery = soon(deliveries.next()).await.unwrap().unwrap();
     second.write(GOOD).await;
     assert!(tokio::time::timeout(Duration::from_millis(100), deliveries.next()).await.is_err());
-    drop(first);
+    delivery.accept().await.unwrap();
+    assert_eq!(first.answer().await.unwrap().status, StatusCode::NO_CONTENT);
     soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
     assert_eq!(second.answer().await.unwrap().status, StatusCode::NO_CONTENT);
 }

@@ -2,8 +2,10 @@
 
 use crate::tools::{client, event, samples, serve, soon};
 use axum::{Router, body::Bytes, response::IntoResponse, routing};
-use cloudevents_core::{ContentMode, Error, ErrorKind, Message};
-use cloudevents_http::{HttpSenderOptions, Problem, Refusal, axum08::CloudEventMessage, sender};
+use cloudevents_core::{ContentMode, Error, ErrorKind, Event, Message};
+use cloudevents_http::{
+    HttpSenderOptions, Problem, Refusal, axum08::CloudEventMessage, reqwest013::RequestBuilderExt, sender,
+};
 use cloudevents_json::Json;
 use cloudevents_testkit::carrier::{Carrier, carrier_form};
 use cloudevents_transport::{Bounds, Outgoing, Sender};
@@ -403,4 +405,19 @@ async fn a_header_must_not_be_an_attribute() {
         let error = soon(sender.send(Outgoing::from(event("1")).header(name, value))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidName, "{name}");
     }
+}
+
+/// RFC 9110, section 8.6: servers may refuse a request with a method that has content, and no length (411).
+#[tokio::test]
+async fn a_message_without_payload_has_a_length() {
+    let target = crate::tools::Recorder::start().await;
+    let event = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    sender(&target.url, options).unwrap().send(&event).await.unwrap();
+    client().post(&target.url).event(&event).send().await.unwrap();
+    for request in target.requests() {
+        assert_eq!(request.matches("\r\ncontent-length: 0\r\n").count(), 1, "{request}");
+    }
+    assert_eq!(target.requests().len(), 2);
 }

@@ -1,0 +1,153 @@
+//! Serving one connection.
+
+use super::{body::RequestBody, framing, line::Line, patience::Patience, timer::SpareTimer};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::Duration,
+};
+use tokio::{sync::watch, task::unconstrained, time::timeout};
+
+/// How long a request that is not complete may go on arriving when the server stops.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Serves requests, one after the other, until the client or the server ends the connection.
+pub(super) async fn run<F, R>(
+    stream: Patience,
+    peer: SocketAddr,
+    header_deadline: Duration,
+    stopped: watch::Receiver<bool>,
+    line: Arc<Line>,
+    respond: F,
+) where
+    F: Fn(Request<RequestBody>, SocketAddr) -> R + Send + Sync,
+    R: Future<Output = Response<Bytes>> + Send,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        line.begin();
+        let refusal = framing::refuse(&request);
+        let request = request.map(|body| RequestBody::new(body, Arc::clone(&line)));
+        let responding = if refusal.is_none() { Some(respond(request, peer)) } else { None };
+        let line = &line;
+        async move {
+            let mut response = match (responding, refusal) {
+                (Some(responding), _) => responding.await,
+                (None, refusal) => refusal.map(|refusal| *refusal).unwrap_or_default(),
+            };
+            if line.is_unread() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            line.respond();
+            Ok::<_, Infallible>(response.map(Full::new))
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(SpareTimer::default())
+        .header_read_timeout(header_deadline)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = pin!(served);
+    let mut stop = pin!(until(stopped));
+    let ended = poll_fn(|context| match served.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending => stop.as_mut().poll(context).map(|()| None),
+    });
+    let ended = match ended.await {
+        Some(ended) => ended,
+        None => {
+            served.as_mut().graceful_shutdown();
+            match timeout(GRACE, served.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    line.cut();
+                    // What has not arrived is no request.
+                    if line.idle_since().is_some() {
+                        return;
+                    }
+                    served.await
+                }
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Ready when the server stops. Until then, polling it again only looks: the task is registered already.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let look = stopped.clone();
+    // Without a budget, because it is polled again only after a change. The guard of the watched value must not live across an await.
+    let mut stop = pin!(unconstrained(async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }));
+    let mut registered: Option<Waker> = None;
+    poll_fn(|context| {
+        let is_registered = registered.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_registered && matches!(look.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        registered = Some(context.waker().clone());
+        stop.as_mut().poll(context)
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::{ArcWake, waker};
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        task::Context,
+    };
+
+    #[derive(Default)]
+    struct Wakes(AtomicU32);
+
+    impl ArcWake for Wakes {
+        fn wake_by_ref(wakes: &Arc<Self>) {
+            wakes.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The task that polled last is woken, however often it polled before.
+    #[test]
+    fn the_stop_wakes_the_task_that_polled_last() {
+        let (stopping, stopped) = watch::channel(false);
+        let mut stop = pin!(until(stopped));
+        let tasks = [(); 2].map(|()| Arc::<Wakes>::default());
+        let mut poll =
+            |task: &Arc<Wakes>| stop.as_mut().poll(&mut Context::from_waker(&waker(Arc::clone(task))));
+        for task in [&tasks[0], &tasks[0], &tasks[1], &tasks[1]] {
+            assert!(poll(task).is_pending());
+        }
+        stopping.send_replace(true);
+        assert_eq!(tasks.each_ref().map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+        assert!(poll(&tasks[1]).is_ready());
+    }
+
+    #[test]
+    fn a_stop_in_between_and_a_server_that_is_gone() {
+        let (stopping, stopped) = watch::channel(false);
+        let (mut first, mut second) = (pin!(until(stopped.clone())), pin!(until(stopped)));
+        let mut context = Context::from_waker(Waker::noop());
+        stopping.send_replace(true);
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        drop(stopping);
+        assert!(second.as_mut().poll(&mut context).is_ready());
+        let (stopping, stopped) = watch::channel(false);
+        let mut gone = pin!(until(stopped));
+        assert!(gone.as_mut().poll(&mut context).is_pending());
+        drop(stopping);
+        assert!(gone.as_mut().poll(&mut context).is_ready());
+    }
+}
