@@ -63,6 +63,11 @@ impl Console {
         self.output.unwrap_or(if self.terminal { Output::Pretty } else { Output::Json })
     }
 
+    /// Whether standard output is a terminal.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.terminal
+    }
+
     /// Returns standard output, buffered.
     pub fn out(&self) -> BufWriter<StdoutLock<'static>> {
         BufWriter::with_capacity(64 << 10, io::stdout().lock())

@@ -10,18 +10,31 @@ pub struct Emit {
     out: BufWriter<StdoutLock<'static>>,
     output: Output,
     paint: Paint,
+    /// Whether a terminal shows the output.
+    is_shown: bool,
     first: bool,
 }
 
 impl Emit {
     /// Writes to standard output, in the form of the console.
     pub fn new(console: &Console) -> Self {
-        Self { out: console.out(), output: console.output(), paint: console.paint(), first: true }
+        Self {
+            out: console.out(),
+            output: console.output(),
+            paint: console.paint(),
+            is_shown: console.is_shown(),
+            first: true,
+        }
     }
 
     /// Writes one event.
     pub fn event(&mut self, event: &Event) -> Result<(), Failure> {
         match self.output {
+            Output::Json if self.is_shown => {
+                let mut line = Vec::new();
+                let _ = json::LineWriter::new(&mut line).write(event)?;
+                self.bytes(&line)?;
+            }
             Output::Json => {
                 let _ = json::LineWriter::new(&mut self.out).write(event)?;
             }
@@ -47,7 +60,7 @@ impl Emit {
         words: impl FnOnce(Paint) -> String,
     ) -> Result<(), Failure> {
         match self.output {
-            Output::Json => writeln!(self.out, "{value}")?,
+            Output::Json => self.bytes(format!("{value}\n").as_bytes())?,
             Output::Yaml => self.out.write_all(json_view::yaml(&value.to_string()).as_bytes())?,
             Output::Pretty => self.out.write_all(words(self.paint).as_bytes())?,
         }
@@ -55,9 +68,12 @@ impl Emit {
         Ok(())
     }
 
-    /// Writes lines that are already in the form of the output.
+    /// Writes lines of JSON.
     pub fn bytes(&mut self, lines: &[u8]) -> Result<(), Failure> {
         self.first = false;
+        if self.is_shown {
+            return Ok(self.out.write_all(json_view::inert(&String::from_utf8_lossy(lines)).as_bytes())?);
+        }
         Ok(self.out.write_all(lines)?)
     }
 

@@ -50,73 +50,141 @@ fn shown(body: &[u8], mark: &str) -> String {
     text
 }
 
-/// Splits text with HTTP messages into messages of the testee protocol. `None` if the text does not begin like HTTP.
-///
-/// Each message may begin with a request line or a status line. A body has as many bytes as `Content-Length` names; without it, it ends
-/// before a blank line that the next message follows, and a line break at its end does not belong to it.
-pub(crate) fn messages(text: &[u8]) -> Option<Vec<(usize, Value)>> {
-    let mut at = skip_blank(text, 0);
-    if !begins(text, at) {
-        return None;
-    }
-    let mut all = Vec::new();
-    while begins(text, at) {
-        let begin = at;
-        let mut message = Map::new();
-        let mut headers: Vec<Value> = Vec::new();
-        let mut length = None;
-        let mut has_body = false;
-        while let Some((line, next)) = line(text, at) {
-            at = next;
-            if line.is_empty() {
-                has_body = true;
-                break;
-            }
-            match header(line) {
-                Some((name, value)) => {
-                    if name.eq_ignore_ascii_case("content-length") {
-                        length = value.parse::<usize>().ok();
-                    }
-                    headers.push(json!([name, value]));
-                }
-                None => message.extend(start_line(line).into_iter().flatten()),
-            }
-        }
-        if has_body {
-            let rest = text.get(at..).unwrap_or_default();
-            let length = length.filter(|length| *length <= rest.len()).unwrap_or_else(|| body(rest));
-            let body = rest.get(..length).unwrap_or_default();
-            at = at.saturating_add(length);
-            if !body.is_empty() {
-                message.insert("body".into(), cloudevents_testkit::tagged::from_bytes(body));
-            }
-        }
-        message.insert("headers".into(), headers.into());
-        all.push((begin, Value::Object(message)));
-        at = skip_blank(text, at);
-    }
-    Some(all)
+/// Why there is no message.
+#[derive(Debug)]
+pub(crate) enum Partial {
+    /// The text has to have this many bytes, or more.
+    Needs(usize),
+    /// It is wrong.
+    Broken(&'static str),
 }
 
-/// Returns the length of a body that is followed by a blank line and another message, or by nothing.
-fn body(rest: &[u8]) -> usize {
-    if begins(rest, skip_blank(rest, 0)) {
-        return 0;
+/// Reads the HTTP message that the text begins with, as a message of the testee protocol, and returns its length. `ended`: whether no more text
+/// follows.
+///
+/// A message may begin with a request line or a status line. A body is chunked, or has as many bytes as `Content-Length` names; without both,
+/// it ends before a blank line that the next message follows, and a line break at its end does not belong to it.
+pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partial> {
+    let more = Partial::Needs(text.len().saturating_mul(2));
+    let mut at = 0;
+    let mut message = Map::new();
+    let mut headers: Vec<Value> = Vec::new();
+    let (mut length, mut chunked, mut has_body) = (None, false, false);
+    while let Some((line, next)) = line(text, at).filter(|(_, next)| ended || is_whole(text, *next)) {
+        at = next;
+        if line.is_empty() {
+            has_body = true;
+            break;
+        }
+        match header(line) {
+            Some((name, value)) => {
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.parse::<usize>().ok();
+                }
+                if name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked") {
+                    chunked = true; // the body is shown without it
+                } else {
+                    headers.push(json!([name, value]));
+                }
+            }
+            None => message.extend(start_line(line).into_iter().flatten()),
+        }
+    }
+    if !has_body && !ended {
+        return Err(more);
+    }
+    if has_body {
+        let rest = text.get(at..).unwrap_or_default();
+        let (taken, body) = match length {
+            _ if chunked => dechunked(rest, ended, more)?,
+            Some(length) if length > rest.len() && !ended => {
+                return Err(Partial::Needs(at.saturating_add(length)));
+            }
+            Some(length) if length <= rest.len() => (length, rest.get(..length).unwrap_or_default().to_vec()),
+            _ => {
+                let length = body(rest, ended).ok_or(more)?;
+                (length, rest.get(..length).unwrap_or_default().to_vec())
+            }
+        };
+        at = at.saturating_add(taken);
+        if !body.is_empty() {
+            message.insert("body".into(), cloudevents_testkit::tagged::from_bytes(&body));
+        }
+    }
+    message.insert("headers".into(), headers.into());
+    Ok((at, Value::Object(message)))
+}
+
+/// Whether the line that ends here has a line break: otherwise more of it may come.
+fn is_whole(text: &[u8], next: usize) -> bool {
+    next.checked_sub(1).and_then(|last| text.get(last)) == Some(&b'\n')
+}
+
+/// The content of a chunked body (RFC 9112, section 7.1), and the length of the body with its trailers.
+fn dechunked(rest: &[u8], ended: bool, more: Partial) -> Result<(usize, Vec<u8>), Partial> {
+    let broken = || Partial::Broken("the chunked body is broken");
+    let more = if ended { broken() } else { more };
+    let (mut at, mut body) = (0, Vec::new());
+    loop {
+        let Some((head, next)) = line(rest, at).filter(|(_, next)| is_whole(rest, *next)) else {
+            return Err(more);
+        };
+        let size = head.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let size =
+            std::str::from_utf8(size).ok().filter(|size| size.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok()).ok_or_else(broken)?;
+        at = next;
+        if size == 0 {
+            break;
+        }
+        let end = at.saturating_add(size);
+        let Some(chunk) = rest.get(at..end) else { return Err(more) };
+        body.extend_from_slice(chunk);
+        match line(rest, end) {
+            Some((b"", next)) if is_whole(rest, next) => at = next,
+            None => return Err(more),
+            Some(_) if rest.len().saturating_sub(end) < 2 => return Err(more),
+            Some(_) => return Err(broken()),
+        }
+    }
+    // Trailers, up to a blank line.
+    while let Some((trailer, next)) = line(rest, at) {
+        if !is_whole(rest, next) && !ended {
+            return Err(more);
+        }
+        at = next;
+        if trailer.is_empty() {
+            return Ok((at, body));
+        }
+    }
+    if ended { Ok((at, body)) } else { Err(more) }
+}
+
+/// Returns the length of a body that is followed by a blank line and another message, or by nothing. `None` if more text may show it.
+fn body(rest: &[u8], ended: bool) -> Option<usize> {
+    let follows = |at| {
+        let next = skip_blank(rest, at);
+        begins(rest, next) && (ended || line(rest, next).is_some_and(|(_, end)| is_whole(rest, end)))
+    };
+    if follows(0) {
+        return Some(0);
     }
     let mut at = 0;
-    while let Some((found, next)) = line(rest, at) {
-        if found.is_empty() && begins(rest, skip_blank(rest, next)) {
+    let mut found = ended;
+    while let Some((here, next)) = line(rest, at) {
+        if here.is_empty() && follows(next) {
+            found = true;
             break;
         }
         at = next;
     }
-    let body = rest.get(..at).unwrap_or_default();
+    let body = rest.get(..at).filter(|_| found)?;
     let body = body.strip_suffix(b"\n").unwrap_or(body);
-    body.strip_suffix(b"\r").unwrap_or(body).len()
+    Some(body.strip_suffix(b"\r").unwrap_or(body).len())
 }
 
 /// Whether a line of HTTP is here: of a request, of a response, or a header that every CloudEvent has.
-fn begins(text: &[u8], at: usize) -> bool {
+pub(crate) fn begins(text: &[u8], at: usize) -> bool {
     let Some((line, _)) = line(text, at) else { return false };
     if start_line(line).is_some() {
         return true;
@@ -179,8 +247,46 @@ fn skip_blank(text: &[u8], mut at: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// The messages of a text, which comes in pieces of this size.
+    fn read_in(text: &str, piece: usize) -> Vec<Value> {
+        let (mut rest, mut all, mut seen) = (text.as_bytes(), Vec::new(), piece);
+        loop {
+            rest = &rest[skip_blank(rest, 0)..];
+            if rest.is_empty() {
+                return all;
+            }
+            let here = &rest[..seen.min(rest.len())];
+            match message(here, here.len() == rest.len()) {
+                Ok((length, message)) => {
+                    rest = &rest[length..];
+                    all.push(message);
+                }
+                Err(Partial::Needs(_)) => seen += piece,
+                Err(Partial::Broken(words)) => panic!("{words}"),
+            }
+        }
+    }
+
     fn read(text: &str) -> Vec<Value> {
-        messages(text.as_bytes()).unwrap().into_iter().map(|(_, message)| message).collect()
+        let all = read_in(text, text.len());
+        for piece in 1..text.len() {
+            assert_eq!(read_in(text, piece), all, "{piece}");
+        }
+        all
+    }
+
+    #[test]
+    fn chunks_are_no_payload() {
+        let text = "POST / HTTP/1.1\r\nce-id: 1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\na\n\n\r\nA\r\n0123456789\r\n0\r\ntrailer: 1\r\n\r\nce-id: 2\r\n\r\n";
+        let wanted = json!([
+            {"method": "POST", "target": "/", "headers": [["ce-id", "1"]], "body": {"text": "a\n\n0123456789"}},
+            {"headers": [["ce-id", "2"]]},
+        ]);
+        assert_eq!(Value::from(read(text)), wanted);
+        for broken in ["x\r\n", "3\r\nabcd\r\n", "-1\r\n", "3\r\nab"] {
+            let text = format!("ce-id: 1\r\ntransfer-encoding: chunked\r\n\r\n{broken}");
+            assert!(matches!(message(text.as_bytes(), true), Err(Partial::Broken(_))), "{broken}");
+        }
     }
 
     #[test]
@@ -211,7 +317,7 @@ mod tests {
     #[test]
     fn other_text_is_not_http() {
         for text in ["", "{}", "hello", "a b c", "key: value"] {
-            assert!(messages(text.as_bytes()).is_none(), "{text}");
+            assert!(!begins(text.as_bytes(), 0), "{text}");
         }
     }
 }

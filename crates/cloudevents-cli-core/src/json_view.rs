@@ -2,8 +2,9 @@
 
 use crate::{
     console::{Paint, style},
-    plain::plain,
+    plain::is_active,
 };
+use std::borrow::Cow;
 
 /// A token of JSON text that is known to be well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +88,9 @@ pub fn pretty(json: &str, indent: &str, paint: Paint) -> String {
             Token::Colon => out += ": ",
             Token::String(text) => {
                 let name = Tokens(tokens.0).next() == Some(Token::Colon);
-                out += &paint.text(if name { style::NAME } else { style::STRING }, &plain(text));
+                out += &paint.text(if name { style::NAME } else { style::STRING }, &inert(text));
             }
-            Token::Scalar(text) => out += &paint.text(style::SCALAR, &plain(text)),
+            Token::Scalar(text) => out += &paint.text(style::SCALAR, text),
         }
     }
     out
@@ -115,6 +116,9 @@ fn is_flat(tokens: &Tokens<'_>, room: usize) -> bool {
     false
 }
 
+/// The most characters of a key without an indicator, whose limit is 1,024 with escapes.
+const SIMPLE: usize = 160;
+
 /// Returns the text as a YAML document in block style. JSON strings and numbers are valid YAML.
 pub fn yaml(json: &str) -> String {
     let mut out = String::from("---");
@@ -123,6 +127,7 @@ pub fn yaml(json: &str) -> String {
     let mut tokens = Tokens(json).peekable();
     let mut at_value = true;
     let mut in_sequence_item = false;
+    let mut is_explicit = false;
     while let Some(token) = tokens.next() {
         match token {
             Token::Open(bracket) => {
@@ -143,6 +148,10 @@ pub fn yaml(json: &str) -> String {
                 at_value = open.last() == Some(&'[');
             }
             Token::Colon => {
+                if std::mem::take(&mut is_explicit) {
+                    out.push('\n');
+                    out.push_str(&"  ".repeat(open.len().saturating_sub(1)));
+                }
                 out.push(':');
                 at_value = true;
                 in_sequence_item = false;
@@ -151,7 +160,12 @@ pub fn yaml(json: &str) -> String {
                 if !out.ends_with("- ") && !out.ends_with('\n') && !out.ends_with(' ') {
                     out.push(' ');
                 }
-                out += name(text);
+                // Others have no indicator (YAML 1.2.2, section 7.4.2).
+                is_explicit = text.chars().count() > SIMPLE;
+                if is_explicit {
+                    out += "? ";
+                }
+                out += &name(text);
             }
             Token::String(text) | Token::Scalar(text) => {
                 if !out.ends_with(' ') {
@@ -176,13 +190,33 @@ fn yaml_scalar(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match u32::from(character) {
-            code @ (0x7f..=0x9f | 0x200e..=0x200f | 0x2028..=0x202e | 0x2066..=0x2069 | 0xfeff) => {
-                out += &format!("\\u{code:04x}");
-            }
-            _ => out.push(character),
+            0..0x7f => out.push(character),
+            _ if !is_active(character) => out.push(character),
+            code @ 0..=0xffff => out += &format!("\\u{code:04x}"),
+            code => out += &format!("\\U{code:08x}"),
         }
     }
     out
+}
+
+/// Returns JSON text in which characters of strings that act on a terminal are escaped. Its value is the same.
+pub(crate) fn inert(json: &str) -> Cow<'_, str> {
+    let acts = |character: char| character >= '\u{7f}' && is_active(character);
+    if !json.contains(acts) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if acts(character) {
+            let mut halves = [0; 2];
+            for half in character.encode_utf16(&mut halves) {
+                out += &format!("\\u{half:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out.into()
 }
 
 /// Begins a member or an item on a new line, unless it is the first of a collection that is itself an item.
@@ -199,16 +233,16 @@ fn begin(out: &mut String, open: &[char], on_the_line: bool) -> bool {
 }
 
 /// Returns a member's name without quotation marks, if YAML allows that.
-fn name(quoted: &str) -> &str {
+fn name(quoted: &str) -> Cow<'_, str> {
     let bare = quoted.trim_matches('"');
     let word = bare.starts_with(|first: char| first.is_ascii_lowercase())
         && bare.chars().all(|character| {
             character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
         });
     if word && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&bare) {
-        bare
+        bare.into()
     } else {
-        quoted
+        yaml_scalar(quoted).into()
     }
 }
 
@@ -227,10 +261,22 @@ mod tests {
     }
 
     #[test]
+    fn what_acts_on_a_terminal_is_escaped_as_json() {
+        let text = "{\"\u{9b}2J\":\"a\u{202e}b\u{e0041}é\"}";
+        let wanted = r#"{"\u009b2J":"a\u202eb\udb40\udc41é"}"#;
+        assert_eq!(inert(text), wanted);
+        let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(value(&inert(text)), value(text));
+        assert_eq!(value(&pretty(text, "", Paint(false))), value(text));
+        assert!(!pretty(text, "", Paint(false)).contains(is_active));
+    }
+
+    #[test]
     fn as_yaml() {
         let wanted = "---\na: 1.50\nb: []\nc:\n  - 1\n  - d: \"x, \\\"y\\\": {\"\n  - - true\n    - null\n\"no\":\n  \"E\": {}\n";
         assert_eq!(yaml(TEXT), wanted);
         assert_eq!(yaml(r#""x""#), "--- \"x\"\n");
+        assert_eq!(yaml("{\"a\u{85}\u{7f}\":1}"), "---\n\"a\\u0085\\u007f\": 1\n");
         assert_eq!(yaml("\"\\ud83d\\ude00 \u{85}\""), "--- \"😀 \\u0085\"\n");
     }
 }

@@ -2,12 +2,12 @@
 
 /// Escapes control characters, line breaks, and characters that change the writing direction.
 pub fn plain(text: &str) -> String {
-    if !text.chars().any(acts) {
+    if !text.chars().any(is_active) {
         return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if acts(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
+        if is_active(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
     }
     shown
 }
@@ -17,15 +17,22 @@ pub(crate) fn plain_columns(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\t' => ' ',
-            character if acts(character) => '·',
+            character if is_active(character) => '·',
             character => character,
         })
         .collect()
 }
 
-fn acts(character: char) -> bool {
+/// Whether a character does something on a terminal, or cannot be seen: control characters, those that change the writing direction (Unicode
+/// Standard Annex 9), and others without width. Joiners, variation selectors and marks, which scripts and emoji need, are not among them.
+pub(crate) fn is_active(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
+        )
 }
 
 /// Returns at most `most` characters; the last is an ellipsis if some are left out.
@@ -70,6 +77,14 @@ mod tests {
     #[test]
     fn nothing_acts() {
         assert_eq!(plain("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        for hidden in ['\u{61c}', '\u{200b}', '\u{2060}', '\u{ad}', '\u{e0041}', '\u{9b}', '\u{3164}'] {
+            assert_eq!(plain(&format!("a{hidden}b")), format!("a{}b", hidden.escape_unicode()));
+        }
+        // Scripts and emoji need these.
+        for shown in ["क्\u{200d}ष", "👩\u{200d}💻", "❤\u{fe0f}", "e\u{301}", "می\u{200c}خواهم"]
+        {
+            assert_eq!(plain(shown), shown);
+        }
         assert_eq!(plain_columns("a\u{1b}\tb"), "a· b");
     }
 

@@ -552,6 +552,20 @@ mod tests {
         }
     }
 
+    /// A key without an indicator has 1,024 characters at most (YAML 1.2.2, section 7.4.2).
+    #[test]
+    fn keys_of_any_length_are_read_back() {
+        for length in [100, 200, 1023, 1025, 100_000] {
+            let long = "é".repeat(length);
+            for value in [
+                format!("{{\"{long}\":1,\"b\":{{\"{long}\":[{{\"{long}\":{{\"c\":[]}},\"d\":[1]}}]}}}}"),
+                format!("[{{\"{long}\":[[{{\"{long}\":2}}]]}},{{}}]"),
+            ] {
+                assert_eq!(one(&crate::json_view::yaml(&value)), value, "{length}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_as_yaml_is_read_back(value in cloudevents_testkit::any::json()) {
@@ -559,7 +573,7 @@ mod tests {
             let halves = value.contains("\\ud8");
             match json(&crate::json_view::yaml(&value)) {
                 Ok(documents) => prop_assert_eq!([compact(&documents[0])], [compact(&value)]),
-                Err(error) if halves => prop_assert_eq!(error.kind(), ErrorKind::InvalidDocument, "{}", error),
+                Err(error) if halves && error.kind() == ErrorKind::InvalidDocument => {}
                 // A duplicate name, which JSON allows.
                 Err(error) => prop_assert_eq!(error.kind(), ErrorKind::DuplicateAttribute, "{}", error),
             }

@@ -51,7 +51,7 @@ pub fn run(command: &Convert, console: &Console) -> Result<Status, Failure> {
     let mut target = Target::new(form, &formats, console)?;
     let mut progress = Progress::new(console, None, "events");
     for path in input::files(&command.files) {
-        let (lines, upgrade) = (target.form == Form::Lines, command.upgrade);
+        let (lines, upgrade) = (target.form == Form::Lines && !console.is_shown(), command.upgrade);
         let mut pieces = input::open(&path, &command.reading)?
             .pieces(move || move |located: &Located, out: &mut Vec<u8>| lines && line(located, upgrade, out));
         while let Some(piece) = pieces.next() {
@@ -149,7 +149,14 @@ impl<'a> Target<'a> {
     ) -> Result<(), Failure> {
         match self.form {
             Form::Lines => {
-                let losses = json::LineWriter::new(&mut self.out).write(&event)?;
+                let mut line = Vec::new();
+                let losses = json::LineWriter::new(&mut line).write(&event)?;
+                match console.is_shown() {
+                    true => {
+                        self.out.write_all(json_view::inert(&String::from_utf8_lossy(&line)).as_bytes())?
+                    }
+                    false => self.out.write_all(&line)?,
+                }
                 tell(&losses, Some(located), command, console)
             }
             Form::Yaml => {

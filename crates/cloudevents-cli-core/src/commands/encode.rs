@@ -9,6 +9,7 @@ use crate::{
     global::Output,
     input::{self, Form, Located, Piece, Reading},
     json_view,
+    plain::plain,
     source::Place,
     wire,
 };
@@ -162,13 +163,23 @@ impl Messages<'_> {
     }
 }
 
-/// Returns the message as it looks on the wire if it is text, else as indented JSON. The length of a body makes clear where it ends.
+/// Returns the message as it looks on the wire if `ce decode` reads the same from that, else as indented JSON. The length of a body makes clear
+/// where it ends.
 fn pretty(value: &Value, paint: Paint) -> String {
     let mut message = value.get("message").cloned().unwrap_or_default();
-    let length = message.pointer("/body/text").and_then(Value::as_str).map_or(0, str::len);
+    let body = message.pointer("/body/text").and_then(Value::as_str).unwrap_or_default();
+    let length = body.len();
+    // A carriage return at the end of a line is not shown, and what acts on a terminal is shown escaped.
+    let is_shown = |text: &str| text.split('\t').all(|part| plain(part) == part);
+    let mut texts = message.pointer("/headers").and_then(Value::as_array).into_iter().flatten();
+    let headers_shown = texts.all(|header| {
+        let mut parts = header.as_array().into_iter().flatten().filter_map(Value::as_str);
+        parts.all(|part| plain(part) == part && part.trim_ascii() == part)
+    });
+    let faithful = headers_shown && body.split('\n').all(is_shown);
     if let Some(headers) = message.get_mut("headers").and_then(Value::as_array_mut).filter(|_| length > 0) {
         headers.push(json!(["content-length", length.to_string()]));
     }
-    let text = wire::as_text(&message, "", paint);
+    let text = if faithful { wire::as_text(&message, "", paint) } else { None };
     text.unwrap_or_else(|| format!("{}\n", json_view::pretty(&value.to_string(), "", paint)))
 }

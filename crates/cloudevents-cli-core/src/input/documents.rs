@@ -108,7 +108,13 @@ pub(super) fn json(source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
     let json = &json::Json::new();
     let mut all = Vec::new();
     let mut base = 0;
-    while let Some(document) = next_document(&source.text, &mut base) {
+    // Looked at once for all documents.
+    let readable = match std::str::from_utf8(&source.text) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(source.text.get(..error.valid_up_to()).unwrap_or_default())
+            .unwrap_or_default(),
+    };
+    while let Some(document) = next_document(&source.text, readable, &mut base) {
         let at = base;
         base = base.saturating_add(document.len());
         if document.first() == Some(&b'[') {
@@ -155,9 +161,9 @@ pub(super) fn batch(
     }
 }
 
-/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start.
-/// `None` at the end of the text.
-fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
+/// Returns the JSON value at `base`, or all the rest if it is not valid JSON, and moves `base` to its start. `readable` is the beginning of
+/// the text up to what is not UTF-8. `None` at the end of the text.
+fn next_document(text: &Bytes, readable: &str, base: &mut usize) -> Option<Bytes> {
     let rest = text.get(*base..)?;
     let document = rest.trim_ascii_start();
     if document.is_empty() {
@@ -165,12 +171,12 @@ fn next_document(text: &Bytes, base: &mut usize) -> Option<Bytes> {
     }
     *base = base.saturating_add(rest.len().saturating_sub(document.len()));
     let document = text.slice(*base..);
-    let Ok(readable) = std::str::from_utf8(&document) else { return Some(document) };
+    let Some(readable) = readable.get(*base..) else { return Some(document) };
     let mut scanner = Scanner::new(readable);
     let Ok(range) = scanner.value(u32::MAX) else { return Some(document) };
     scanner.white_space();
     // If another document does not follow, the decoder reports the trailing garbage.
-    if scanner.is_at_end() || matches!(scanner.peek(), Ok(b'{' | b'[')) {
+    if scanner.is_at_end() && readable.len() == document.len() || matches!(scanner.peek(), Ok(b'{' | b'[')) {
         Some(document.slice(range))
     } else {
         Some(document)

@@ -15,7 +15,7 @@ pub(crate) use documents::no_events;
 pub(crate) use folder::folder;
 pub(crate) use form::{Form, LINES, names};
 pub(crate) use pieces::Piece;
-pub(crate) use reader::{cannot_read, decompressed};
+pub(crate) use reader::{beginning, cannot_read, decompressed};
 
 pub use form::format_names;
 pub use reader::{files, read, read_line, reader};
@@ -25,6 +25,7 @@ use crate::{
     failure::{Failure, Status},
     report::Report,
     source::{Place, Source},
+    yaml,
 };
 use clap::Args;
 use cloudevents_kit::{Decoded, Error, Event, Leniency};
@@ -44,7 +45,8 @@ use stream::Elements;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML.
+    /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML. JSON Lines and large JSON batches may have any
+    /// length, with at most 256 MiB for an event. All other input may have 256 MiB, and YAML 64 MiB.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     pub from: Option<String>,
     /// Repair invalid input where possible, and report each repair.
@@ -68,8 +70,8 @@ impl Reading {
     }
 }
 
-/// The most bytes that are read into memory at once.
-const LARGEST: usize = 1 << 30;
+/// The most bytes that are read into memory at once: the help states it.
+const LARGEST: usize = 256 << 20;
 
 /// A larger JSON batch is read element by element.
 const SMALL: usize = 8 << 20;
@@ -168,7 +170,8 @@ fn detected(
             decoding.clone(),
         ))));
     }
-    let room = LARGEST.saturating_add(1).saturating_sub(text.len());
+    let most = if form == Some(Form::Yaml) { yaml::LARGEST } else { LARGEST };
+    let room = most.saturating_add(1).saturating_sub(text.len());
     reader::fill(&mut *reader, room, &mut text).map_err(unreadable)?;
     // Lines of binary documents have no meaning.
     let first_line = usize::from(content != Content::Binary);

@@ -16,11 +16,15 @@ pub fn files(files: &[PathBuf]) -> Vec<PathBuf> {
     if files.is_empty() { vec![PathBuf::from("-")] } else { files.to_vec() }
 }
 
-/// Reads a whole file, or standard input for `-`. Returns its name and bytes.
+/// Reads a whole file, or standard input for `-`, of 256 MiB at most. Returns its name and bytes.
 pub fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let (name, mut reader) = reader(path)?;
     let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).map_err(|error| cannot_read(&name, &error))?;
+    let room = super::LARGEST.saturating_add(1);
+    if !fill(&mut *reader, room, &mut bytes).map_err(|error| cannot_read(&name, &error))? {
+        let words = format!("`{name}` has more than {} MiB", super::LARGEST >> 20);
+        return Err(Failure::usage(words));
+    }
     Ok((name, bytes))
 }
 
@@ -53,7 +57,7 @@ pub(crate) fn decompressed(mut reader: Box<dyn BufRead + Send>) -> io::Result<Bo
 }
 
 /// Returns what is buffered of the input: at least one byte, unless the input is at its end.
-pub(super) fn beginning(reader: &mut dyn BufRead) -> io::Result<&[u8]> {
+pub(crate) fn beginning(reader: &mut dyn BufRead) -> io::Result<&[u8]> {
     while let Err(error) = reader.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);

@@ -131,3 +131,36 @@ fn a_line_is_written_before_the_next_one_is_read() {
     drop(stdin);
     assert!(out.next().is_none() && child.wait().unwrap().success());
 }
+
+/// As `jq .` writes them. A hundred thousand take as long as a hundred times a thousand.
+#[test]
+fn documents_one_after_another_take_linear_time() {
+    let text = |count: usize| (0..count).map(|id| event(id).replace(',', ",\n")).collect::<String>();
+    let time = |text: &str| {
+        let begin = std::time::Instant::now();
+        let ran = ce_with(&["convert"], text);
+        assert_eq!(ran.status, 0);
+        begin.elapsed()
+    };
+    let small = (0..3).map(|_| time(&text(5_000))).min().unwrap();
+    let large = time(&text(100_000));
+    // Twenty times as many: quadratic time would be four hundred times as long.
+    assert!(large < small * 50, "{large:?} and {small:?}");
+}
+
+/// Documents before what is not UTF-8 are sound.
+#[test]
+fn documents_before_broken_text_are_read() {
+    let mut text = format!("{}\n{}\n", event(1).replace(',', ",\n"), event(2)).into_bytes();
+    text.extend(b"{\"a\":\"\xff\"}");
+    let ran = ce_with(&["convert"], text);
+    assert_eq!((ran.status, ran.out), (1, format!("{}\n{}\n", event(1), event(2))), "{}", ran.err);
+}
+
+#[test]
+fn what_is_read_as_a_whole_has_a_limit() {
+    let xml = format!("<event>{}", " ".repeat(257 << 20));
+    let ran = ce_with(&["validate"], xml);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("too-large"), "{}", ran.err);
+}

@@ -1,6 +1,10 @@
 //! `ce encode`, `ce decode` and `ce testee`.
 
-use crate::program::{GOOD, ce, ce_with};
+use crate::program::{GOOD, ce, ce_with, command};
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+};
 
 #[test]
 fn encode_and_decode_are_inverse() {
@@ -159,4 +163,75 @@ fn testee_survives_any_line() {
     assert!(answers[1]["error"].is_object());
     assert_eq!(answers[2]["error"]["kind"], "too-large");
     assert_eq!(answers[3]["result"]["name"], "id");
+}
+
+/// What is not text, or would be shown otherwise than it is, is shown as JSON between messages as text.
+#[test]
+fn decode_reads_what_encode_shows_of_any_payload() {
+    let event = |id: usize, data: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t","datacontenttype":"text/plain",{data}}}"#
+        )
+    };
+    let payloads = [
+        r#""data_base64":"AP8KCg==""#,
+        r#""data":"a\r\nb\r\n""#,
+        "\"data\":\"a\u{202e}b\"",
+        r#""data":"a\u0007b""#,
+        r#""data":"tab\there""#,
+        r#""data_base64":"/w==""#,
+        r#""data":"\n\nce-id: 1\n\n""#,
+        r#""data":"last""#,
+    ];
+    let events: String = payloads.iter().enumerate().map(|(id, data)| event(id, data) + "\n").collect();
+    let shown = ce_with(&["encode", "--output", "pretty"], &events);
+    let decoded = ce_with(&["decode"], &shown.out);
+    assert_eq!((decoded.status, decoded.err.as_str()), (0, ""), "{}", shown.out);
+    assert_eq!(decoded.out, ce_with(&["convert"], &events).out, "{}", shown.out);
+}
+
+#[test]
+fn decode_takes_the_chunks_out_of_a_captured_request() {
+    let raw = "POST /hook HTTP/1.1\r\nHost: example.com\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5\r\n there\r\n0\r\n\r\n";
+    let raw = raw.replace("5\r\n", "6\r\n");
+    let ran = ce_with(&["decode"], &raw);
+    assert_eq!((ran.status, &ran.lines()[0]["data"]), (0, &"hi there".into()), "{}", ran.err);
+    let ran = ce_with(&["decode"], raw.replace("2\r\nhi", "4\r\nhi"));
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("the chunked body is broken"), "{}", ran.err);
+}
+
+/// An event is written when its message has arrived, whatever follows.
+#[test]
+fn decode_writes_before_it_reads_on() {
+    let mut child = command(&["decode"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut out) =
+        (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let http = "ce-specversion: 1.0\nce-id: 1\nce-source: /s\nce-type: t\ncontent-length: 2\n\nhi\n";
+    let pretty = "{\"headers\": {\n\"ce-specversion\":\"1.0\",\"ce-id\":\"1\",\"ce-source\":\"/s\",\n\"ce-type\":\"t\"}}\n";
+    for message in [GOOD, http, pretty, GOOD] {
+        stdin.write_all(format!("{message}\n").as_bytes()).unwrap();
+        assert!(out.next().unwrap().unwrap().contains("\"id\":\"1\""), "{message}");
+    }
+    drop(stdin);
+    assert!(out.next().is_none() && child.wait().unwrap().success());
+}
+
+/// The limit is that of a message, and its memory that of the limit.
+#[test]
+fn a_message_without_end_is_refused() {
+    for beginning in [
+        "{\"headers\": {\"ce-id\": \"",
+        "POST / HTTP/1.1\ncontent-length: 99999999\n\n",
+        "\0",
+        "ce-id: 1\n\n",
+    ] {
+        let input = format!("{GOOD}\n{beginning}{}", "0".repeat(70 << 20));
+        let ran = ce_with(&["decode"], input);
+        assert_eq!((ran.status, ran.out.as_str()), (2, &*format!("{GOOD}\n")), "{beginning}: {}", ran.err);
+        assert!(ran.err.contains("standard input:2"), "{}", ran.err);
+        if beginning != "\0" {
+            assert!(ran.err.contains("a message has 32 MiB at most"), "{beginning}: {}", ran.err);
+        }
+    }
 }

@@ -1,27 +1,29 @@
 //! `ce decode`: converts wire messages to events.
 
+mod messages;
 mod recognized;
 
 use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
-    http_text, input,
+    input,
     report::Report,
     show,
-    source::{Place, Source},
+    source::Place,
     wire,
 };
-use bytes::Bytes;
 use clap::Args;
 use cloudevents_testkit::tagged;
+use messages::{Message, Messages};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Convert wire messages to events.
 ///
 /// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses,
-/// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event.
+/// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, and a
+/// message 32 MiB. Bodies of raw HTTP are decoded from `Transfer-Encoding: chunked`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -49,45 +51,38 @@ pub struct Decode {
 pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
     for path in input::files(&command.files) {
-        let (name, bytes) = input::read(&path)?;
-        let bytes = Bytes::from(bytes);
-        let whole = Place::of(Source::new(name, bytes.clone(), 1));
-        let at = |begin| Place { begin, ..whole.clone() };
-        if let Some(messages) = http_text::messages(&bytes) {
-            for (begin, message) in messages {
-                decode("http", message, &at(begin), command, &mut emit, console)?;
-            }
-            continue;
-        }
-        let mut messages = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+        let (name, reader) = input::reader(&path)?;
+        let mut messages = Messages::new(name, reader);
         loop {
-            let begin = messages.byte_offset();
-            let Some(message) = messages.next() else { break };
-            let spaces =
-                bytes.get(begin..).map_or(0, |rest| rest.len().saturating_sub(rest.trim_ascii_start().len()));
-            let place = at(begin.saturating_add(spaces));
-            match message {
-                Ok(message) => match recognized::message(message, &command.via) {
-                    Ok((via, message)) => decode(&via, message, &place, command, &mut emit, console)?,
+            if messages.may_wait() {
+                emit.flush()?;
+            }
+            let Some((place, message)) = messages.next()? else { break };
+            let (via, message) = match message {
+                Ok(Message::Http(message)) => ("http".to_owned(), message),
+                Ok(Message::Json(message)) => match recognized::message(message, &command.via) {
+                    Ok(recognized) => recognized,
                     Err(words) => {
                         emit.flush()?;
-                        let report = Report::new("not a wire message").kind("invalid-document").detail(words);
-                        console.error(Status::No, &report.at(&place));
+                        console.error(Status::No, &broken(words).at(&place));
+                        continue;
                     }
                 },
                 Err(error) => {
                     emit.flush()?;
-                    let words = error.to_string();
-                    let words = words.split(" at line ").next().unwrap_or(&words);
-                    let report = Report::new("not a wire message").kind("invalid-document").detail(words);
-                    let offset = offset(&bytes, error.line(), error.column());
-                    return Err(Failure::Told(Status::Usage, Box::new(report.at(&place).offset(offset))));
+                    let report = broken(&error.words).at(&place).offset(error.offset);
+                    return Err(Failure::Told(Status::Usage, Box::new(report)));
                 }
-            }
+            };
+            decode(&via, message, &place, command, &mut emit, console)?;
         }
     }
     emit.flush()?;
     Ok(Status::Done)
+}
+
+fn broken(words: &str) -> Report {
+    Report::new("not a wire message").kind("invalid-document").detail(words)
 }
 
 fn decode(
@@ -128,10 +123,4 @@ fn decode(
         }
     }
     Ok(())
-}
-
-/// Returns the byte offset of this line and column, both starting at 1.
-fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
-    let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(line.saturating_sub(1));
-    lines.map(<[u8]>::len).fold(0, usize::saturating_add).saturating_add(column.saturating_sub(1))
 }

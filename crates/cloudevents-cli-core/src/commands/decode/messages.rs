@@ -1,0 +1,194 @@
+//! Wire messages of an input, one after the other.
+
+use crate::{
+    failure::Failure,
+    http_text,
+    input::{beginning, cannot_read},
+    source::{Place, Source, Start},
+};
+use bytes::Bytes;
+use serde_json::Value;
+use std::io::{self, BufRead};
+
+/// The most bytes of a message.
+pub(super) const LARGEST: usize = 32 << 20;
+
+/// The messages of an input. Only one message, and what was read with it, is in memory.
+pub(super) struct Messages {
+    reader: Box<dyn BufRead + Send>,
+    name: String,
+    /// What was read, of which so many bytes belong to messages that were returned.
+    text: Vec<u8>,
+    at: usize,
+    ended: bool,
+    /// Where the rest begins.
+    start: Start,
+    /// How far the object is known that the rest begins with.
+    object: Object,
+    /// The bytes that a message of HTTP needs at least.
+    wanted: usize,
+}
+
+/// A message.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// HTTP as text, as a message of the testee protocol.
+    Http(Value),
+    Json(Value),
+}
+
+/// Why there is no message, and where in it.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) words: String,
+    pub(super) offset: usize,
+}
+
+impl Messages {
+    pub(super) fn new(name: String, reader: Box<dyn BufRead + Send>) -> Self {
+        let start = Start { line: 1, column: 0, offset: 0 };
+        let (text, object) = (Vec::new(), Object::default());
+        Self { reader, name, text, at: 0, ended: false, start, object, wanted: 0 }
+    }
+
+    /// Whether reading the next message may block.
+    pub(super) fn may_wait(&self) -> bool {
+        !self.ended && self.rest().trim_ascii_start().is_empty()
+    }
+
+    /// Reads the next message, or what is wrong with it, which ends the input. `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(Place, Result<Message, Broken>)>, Failure> {
+        loop {
+            let blank = self.rest().len().saturating_sub(self.rest().trim_ascii_start().len());
+            if blank > 0 {
+                self.skip(blank);
+            }
+            if self.rest().is_empty() && self.ended {
+                return Ok(None);
+            }
+            let Some((length, found)) = self.parse() else {
+                self.read().map_err(|error| cannot_read(&self.name, &error))?;
+                continue;
+            };
+            let text = Bytes::copy_from_slice(self.rest().get(..length).unwrap_or_default());
+            let place = Place::of(Source::part(self.name.as_str(), text, self.start));
+            self.skip(length);
+            if found.is_err() {
+                (self.ended, self.at) = (true, self.text.len());
+            }
+            return Ok(Some((place, found)));
+        }
+    }
+
+    /// Returns the message at the beginning of the rest and its length; `None` to read more first.
+    fn parse(&mut self) -> Option<(usize, Result<Message, Broken>)> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let broken = |words: String, offset| Some((rest.len().min(LARGEST), Err(Broken { words, offset })));
+        let too_large = || broken(format!("a message has {} MiB at most", LARGEST >> 20), 0);
+        let more = || if rest.len() > LARGEST { too_large() } else { None };
+        match rest.first() {
+            None => return None,
+            Some(b'{') => {}
+            Some(_) if !self.ended && (!rest.contains(&b'\n') || rest.len() < self.wanted) => return more(),
+            Some(_) if http_text::begins(rest, 0) => {
+                return match http_text::message(rest, self.ended) {
+                    Ok((length, _)) if length > LARGEST => too_large(),
+                    Ok((length, message)) => Some((length, Ok(Message::Http(message)))),
+                    Err(http_text::Partial::Needs(bytes)) if bytes <= LARGEST && !self.ended => {
+                        self.wanted = bytes;
+                        None
+                    }
+                    Err(http_text::Partial::Needs(_)) => too_large(),
+                    Err(http_text::Partial::Broken(words)) => broken(words.to_owned(), 0),
+                };
+            }
+            Some(_) => {}
+        }
+        let object = match self.object.end(rest) {
+            Some(end) => rest.get(..end).unwrap_or_default(),
+            None if self.ended || rest.first() != Some(&b'{') => rest,
+            None => return more(),
+        };
+        if object.len() > LARGEST {
+            return too_large();
+        }
+        let mut values = serde_json::Deserializer::from_slice(object).into_iter::<Value>();
+        match values.next()? {
+            Ok(value) => Some((values.byte_offset(), Ok(Message::Json(value)))),
+            Err(error) => {
+                let words = error.to_string();
+                let words = words.split(" at line ").next().unwrap_or(&words).to_owned();
+                broken(words, offset(object, error.line(), error.column()))
+            }
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip(&mut self, length: usize) {
+        let skipped = self.text.get(self.at..self.at.saturating_add(length)).unwrap_or_default();
+        let last = memchr::memrchr(b'\n', skipped).map(|at| at.saturating_add(1));
+        let characters = |text: &[u8]| text.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        let column = characters(skipped.get(last.unwrap_or_default()..).unwrap_or_default());
+        self.start.column = if last.is_some() { column } else { self.start.column.saturating_add(column) };
+        self.start.line = self.start.line.saturating_add(memchr::memchr_iter(b'\n', skipped).count());
+        self.start.offset = self.start.offset.saturating_add(skipped.len());
+        self.at = self.at.saturating_add(length).min(self.text.len());
+        (self.object, self.wanted) = (Object::default(), 0);
+    }
+
+    /// Reads what there is, at least one byte: more may come late.
+    fn read(&mut self) -> io::Result<()> {
+        if self.at > 0 {
+            self.text.drain(..self.at);
+            self.at = 0;
+        }
+        let more = beginning(&mut *self.reader)?;
+        self.ended = more.is_empty();
+        self.text.extend_from_slice(more);
+        let length = more.len();
+        self.reader.consume(length);
+        Ok(())
+    }
+}
+
+/// Finds the end of a JSON object, whose text may come in pieces.
+#[derive(Default)]
+struct Object {
+    at: usize,
+    depth: usize,
+    in_string: bool,
+    is_escaped: bool,
+}
+
+impl Object {
+    /// Returns the length of the object that the text begins with; `None` if its end is not there. Each byte is looked at once.
+    fn end(&mut self, text: &[u8]) -> Option<usize> {
+        for byte in text.get(self.at..).unwrap_or_default() {
+            self.at = self.at.saturating_add(1);
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = self.in_string,
+                b'"' => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some(self.at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// Returns the byte offset of this line and column, both starting at 1.
+fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n').take(line.saturating_sub(1));
+    lines.map(<[u8]>::len).fold(0, usize::saturating_add).saturating_add(column.saturating_sub(1))
+}
