@@ -43,7 +43,7 @@ pub use reqwest013::{HttpSender, HttpSenderOptions, Refusal, Trace, Traced, Trac
 pub use retry::retry_after;
 #[cfg(feature = "exchange")]
 pub use server::{
-    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, ReadBody, ReadRequest, Settled,
+    Delivering, Exchange, ExchangeReceiver, HttpReceiverOptions, OnRefusal, ReadBody, ReadRequest, Settled,
 };
 #[cfg(feature = "server")]
 pub use server::{HttpReceiver, RequestBody, receiver, serve};

@@ -1,7 +1,7 @@
 //! Connection URLs that do not print their secrets.
 
 use cloudevents_core::{Error, ErrorKind};
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
 ///
@@ -380,6 +380,50 @@ fn decode(text: &str) -> Option<Box<str>> {
         });
     }
     String::from_utf8(bytes).ok().map(String::into_boxed_str)
+}
+
+/// Returns a path in normal form (RFC 3986, section 6.2.2): unreserved characters as they are, other escapes with upper-case digits, and what
+/// no URI may have, such as `é`, escaped in UTF-8. Paths of servers are compared in this form; segments (`.`, `..`) and slashes stay.
+///
+/// ```
+/// use cloudevents_transport::normal_path;
+///
+/// assert_eq!(normal_path("/café"), "/caf%C3%A9");
+/// assert_eq!(normal_path("/caf%c3%a9/%7Ealice"), "/caf%C3%A9/~alice");
+/// assert_eq!(normal_path("/a%2fb"), "/a%2Fb");
+/// ```
+pub fn normal_path(path: &str) -> Cow<'_, str> {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let stays = |byte: u8| is_unreserved(byte) || b"/:@!$&'()*+,;=".contains(&byte);
+    if path.bytes().all(stays) {
+        return Cow::Borrowed(path);
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let mut octet = byte;
+        if byte == b'%'
+            && let Some((digits, after)) = after.split_first_chunk::<2>()
+            && let Some(decoded) = hexadecimal(*digits)
+        {
+            (octet, rest) = (decoded, after);
+            if is_unreserved(octet) {
+                normal.push(char::from(octet));
+                continue;
+            }
+        } else if stays(byte) {
+            normal.push(char::from(byte));
+            continue;
+        }
+        normal.push_str(&format!("%{octet:02X}"));
+    }
+    Cow::Owned(normal)
+}
+
+fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub use connectivity::{ConnectionState, Connectivity, Reporter};
 #[cfg(any(feature = "log", feature = "queue"))]
 pub use dead_letter::{DeadLetter, DeadLetterSink};
 pub use delivery::Delivery;
-pub use endpoint::{Endpoint, Host, Secret};
+pub use endpoint::{Endpoint, Host, Secret, normal_path};
 pub use event_filter::EventFilter;
 pub use extract::FromDelivery;
 pub use failure::{Failure, Verdict};

@@ -11,7 +11,7 @@ use std::{
 /// The files of a folder and its subfolders, in the order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    /// Files whose names end like those of events.
+    /// Files whose names end like those of events. Pipes, sockets and devices are not among them.
     pub(crate) files: Vec<PathBuf>,
     /// The number of other files. Hidden ones do not count.
     pub(crate) others: usize,
@@ -32,7 +32,12 @@ pub(crate) fn folder(path: &Path, formats: &Formats) -> Result<Folder, Failure> 
             match entry.file_type().map_err(unreadable)? {
                 kind if kind.is_dir() => open.push(path),
                 _ if path.is_dir() => {}
-                _ if by_name(&path, formats).is_some() => found.files.push(path),
+                // Reading a pipe would wait for its other end.
+                _ if by_name(&path, formats).is_some()
+                    && !path.metadata().is_ok_and(|about| !about.is_file()) =>
+                {
+                    found.files.push(path)
+                }
                 _ => found.others = found.others.saturating_add(1),
             }
         }

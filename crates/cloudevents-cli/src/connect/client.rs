@@ -78,6 +78,14 @@ impl Connecting {
             return Ok(None);
         }
         let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(timeout);
+        // As without options: this machine is reached directly.
+        let is_here = endpoint.hosts().first().is_some_and(|host| {
+            let address = host.name().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+            address.map_or_else(|_| host.name() == "localhost", |address| address.is_loopback())
+        });
+        if is_here {
+            builder = builder.no_proxy();
+        }
         for Resolve { host, port, address } in &self.resolve {
             let wanted = endpoint.hosts().first();
             let standard = if endpoint.scheme() == "https" { 443 } else { 80 };

@@ -4,7 +4,7 @@ use super::{Opened, Sending, failed};
 use crate::failure::Failure;
 use cloudevents_kit::{
     self as kit, Sender,
-    http::{Decompression, HttpReceiver, HttpReceiverOptions, HttpSenderOptions},
+    http::{Decompression, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, OnRefusal},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -28,8 +28,13 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
 }
 
 /// Starts a server. The returned URL has the actual port.
-pub(super) async fn receiver(endpoint: &Endpoint, options: ReceiverOptions) -> Result<Opened, Failure> {
+pub(super) async fn receiver(
+    endpoint: &Endpoint,
+    options: ReceiverOptions,
+    on_refusal: Option<OnRefusal>,
+) -> Result<Opened, Failure> {
     let mut options = HttpReceiverOptions::from(options);
+    options.on_refusal = on_refusal;
     options.decompression = Decompression::all();
     let receiver = HttpReceiver::bind(endpoint.expose_url(), options).await.map_err(failed)?;
     let url = receiver.url();

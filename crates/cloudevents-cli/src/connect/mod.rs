@@ -126,12 +126,21 @@ pub(crate) struct Opened {
 
 /// Opens a receiver.
 pub(crate) async fn receiver(url: &str, options: ReceiverOptions) -> Result<Opened, Failure> {
+    receiver_seeing(url, options, None).await
+}
+
+/// As [`receiver`], with a function that sees the requests of HTTP that are refused.
+pub(crate) async fn receiver_seeing(
+    url: &str,
+    options: ReceiverOptions,
+    on_refusal: Option<cloudevents_kit::http::OnRefusal>,
+) -> Result<Opened, Failure> {
     if let Some(path) = file::path(url) {
         return file::receiver(path, options);
     }
     let endpoint = Endpoint::parse(url).map_err(failed)?;
     match endpoint.scheme() {
-        "http" => http::receiver(&endpoint, options).await,
+        "http" => http::receiver(&endpoint, options, on_refusal).await,
         #[cfg(feature = "amqp")]
         "amqp" | "amqps" => amqp::receiver(&endpoint, options).await,
         #[cfg(feature = "kafka")]

@@ -19,20 +19,22 @@ pub(super) struct Zstd<W> {
     pending: Vec<u8>,
     state: State,
     frames: usize,
+    /// The decompressed bytes of the frame.
+    written: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     BetweenFrames,
     Skipping(usize),
-    InFrame { checksum: usize },
+    InFrame { checksum: usize, size: Option<u64> },
 }
 
 impl<W: Write> Zstd<W> {
     pub(super) fn new(output: W) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
-        Self { decoder, output, pending: Vec::new(), state: State::BetweenFrames, frames: 0 }
+        Self { decoder, output, pending: Vec::new(), state: State::BetweenFrames, frames: 0, written: 0 }
     }
 
     pub(super) fn output(&mut self) -> &mut W {
@@ -71,7 +73,7 @@ impl<W: Write> Zstd<W> {
                 };
                 Ok(Some(used).filter(|used| *used > 0 || left == 0))
             }
-            State::InFrame { checksum } => self.block(bytes, checksum),
+            State::InFrame { checksum, size } => self.block(bytes, checksum, size),
         }
     }
 
@@ -84,6 +86,9 @@ impl<W: Write> Zstd<W> {
             return Ok(Some(8));
         }
         let Some(&descriptor) = rest.first() else { return Ok(None) };
+        if descriptor & 8 != 0 {
+            return Err(malformed("the reserved bit of a frame is set"));
+        }
         // Section 3.1.1.1.1: which fields follow the descriptor.
         let single_segment = descriptor & 0x20 != 0;
         let dictionary = match descriptor & 3 {
@@ -100,12 +105,18 @@ impl<W: Write> Zstd<W> {
         let length = [window, dictionary, size].into_iter().fold(5, usize::saturating_add);
         let Some(header) = bytes.get(..length) else { return Ok(None) };
         self.decoder.reset(header).map_err(malformed)?;
-        self.frames = self.frames.saturating_add(1);
-        self.state = State::InFrame { checksum: if descriptor & 4 == 0 { 0 } else { 4 } };
+        (self.frames, self.written) = (self.frames.saturating_add(1), 0);
+        let declared = header.get(length.saturating_sub(size)..).unwrap_or_default();
+        let size = (size > 0).then(|| {
+            // Section 3.1.1.1.4: of two bytes, 256 is left out.
+            let offset = if size == 2 { 256 } else { 0 };
+            declared.iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte)).saturating_add(offset)
+        });
+        self.state = State::InFrame { checksum: if descriptor & 4 == 0 { 0 } else { 4 }, size };
         Ok(Some(length))
     }
 
-    fn block(&mut self, bytes: &[u8], checksum: usize) -> io::Result<Option<usize>> {
+    fn block(&mut self, bytes: &[u8], checksum: usize, size: Option<u64>) -> io::Result<Option<usize>> {
         // Section 3.1.1.2: a bit for the last block, two for the type, the size.
         let Some([a, b, c]) = bytes.first_chunk() else { return Ok(None) };
         let head = u32::from_le_bytes([*a, *b, *c, 0]);
@@ -120,7 +131,11 @@ impl<W: Write> Zstd<W> {
         let length = content.saturating_add(if last { checksum } else { 0 }).saturating_add(3);
         let Some(mut block) = bytes.get(..length) else { return Ok(None) };
         self.decoder.decode_blocks(&mut block, BlockDecodingStrategy::UptoBlocks(1)).map_err(malformed)?;
-        self.decoder.collect_to_writer(&mut self.output)?;
+        let written = self.decoder.collect_to_writer(&mut self.output)?;
+        self.written = self.written.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        if size.is_some_and(|size| self.written > size || last && self.written < size) {
+            return Err(malformed("the content has another size than the frame declares"));
+        }
         if last {
             let declared = self.decoder.get_checksum_from_data();
             if declared.is_some() && declared != self.decoder.get_calculated_checksum() {

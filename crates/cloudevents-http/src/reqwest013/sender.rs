@@ -13,9 +13,10 @@ use cloudevents_transport::{
     Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
 };
 use http::{HeaderMap, HeaderName, Method};
-use reqwest::{Client, Request, Url, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Request, Url, redirect::Policy};
 use std::{
     fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -56,7 +57,8 @@ pub struct HttpSenderOptions {
     /// Headers of every request, for authorization, for example. Those of the message are added by the rules of
     /// [`MessageHeaders`](crate::MessageHeaders): none that is here already, and none that belongs to an exchange.
     pub headers: HeaderMap,
-    /// A client of your own, with its proxies and certificates. It should follow no redirects, since a redirected request may lose its
+    /// A client of your own, with its proxies and certificates. Default: one that uses the proxies of the environment (`http_proxy`, `https_proxy`,
+    /// `all_proxy`, `no_proxy`), but never for this machine (`localhost` and loopback addresses). A proxy for `http` sees headers and events. It should follow no redirects, since a redirected request may lose its
     /// body. Its default headers are added to each request that has none of the name; see [`client_headers`](Self::client_headers).
     pub client: Option<Client>,
     /// The names of the default headers of [`client`](Self::client), which reqwest does not tell: no message sets them. Empty for a client
@@ -159,7 +161,7 @@ impl HttpSender {
         }
         let client = match options.client.clone() {
             Some(client) => client,
-            None => Client::builder()
+            None => without_proxy(Client::builder(), &url)
                 .redirect(Policy::none())
                 .connect_timeout(options.connect_timeout)
                 .build()
@@ -314,6 +316,18 @@ async fn exchange(
         Err(error) => resolver.resolve(Err(failed(ErrorKind::Disconnected, error))),
     }
     drop(permit);
+}
+
+/// The builder without the proxies of the environment, if the URL is of this machine.
+fn without_proxy(builder: ClientBuilder, url: &Url) -> ClientBuilder {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    match address
+        .map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+    {
+        true => builder.no_proxy(),
+        false => builder,
+    }
 }
 
 /// An error of reqwest, without the URL, in which there may be secrets.

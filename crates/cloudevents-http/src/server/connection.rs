@@ -1,7 +1,10 @@
 //! Serving one connection.
 
-use super::{body::RequestBody, framing, line::Line, patience::Patience, timer::SpareTimer};
+use super::{
+    HttpReceiverOptions, body::RequestBody, framing, line::Line, patience::Patience, timer::SpareTimer,
+};
 use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderValue, Request, Response, header::CONNECTION};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -24,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) async fn run<F, R>(
     stream: Patience,
     peer: SocketAddr,
-    header_deadline: Duration,
+    options: Arc<HttpReceiverOptions>,
     stopped: watch::Receiver<bool>,
     line: Arc<Line>,
     respond: F,
@@ -35,13 +38,16 @@ pub(super) async fn run<F, R>(
     let service = service_fn(|request: Request<Incoming>| {
         line.begin();
         let refusal = framing::refuse(&request);
+        if let Some((_, why)) = refusal {
+            options.refused(&Error::new(ErrorKind::Transport).with_detail(why));
+        }
         let request = request.map(|body| RequestBody::new(body, Arc::clone(&line)));
         let responding = if refusal.is_none() { Some(respond(request, peer)) } else { None };
         let line = &line;
         async move {
             let mut response = match (responding, refusal) {
                 (Some(responding), _) => responding.await,
-                (None, refusal) => refusal.map(|refusal| *refusal).unwrap_or_default(),
+                (None, refusal) => refusal.map(|(response, _)| *response).unwrap_or_default(),
             };
             if line.is_unread() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -52,7 +58,7 @@ pub(super) async fn run<F, R>(
     });
     let served = http1::Builder::new()
         .timer(SpareTimer::default())
-        .header_read_timeout(header_deadline)
+        .header_read_timeout(options.header_deadline)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
     let mut stop = pin!(until(stopped));
@@ -77,8 +83,13 @@ pub(super) async fn run<F, R>(
             }
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    match ended {
+        Err(error) if error.is_parse() => {
+            let error = Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}"));
+            options.refused(&error);
+        }
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
+        Ok(()) => {}
     }
 }
 

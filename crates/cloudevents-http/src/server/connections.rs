@@ -58,6 +58,7 @@ pub async fn serve<F, R>(
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     let crowd = Arc::<Crowd>::default();
+    let shared = Arc::new(options.clone());
     let mut places = Places::default();
     let mut stop = pin!(stop);
     loop {
@@ -83,9 +84,9 @@ pub async fn serve<F, R>(
                     let _ = stream.set_nodelay(true);
                     let line = Arc::new(Line::new(Arc::clone(&crowd)));
                     let stream = Patience::new(stream, options.response_deadline, Arc::clone(&line));
-                    let deadline = options.header_deadline;
+                    let options = Arc::clone(&shared);
                     let (stopped, respond) = (stopped.clone(), respond.clone());
-                    let run = connection::run(stream, peer, deadline, stopped, Arc::clone(&line), respond);
+                    let run = connection::run(stream, peer, options, stopped, Arc::clone(&line), respond);
                     places.add(connections.spawn(run), line);
                 }
                 Err(error) => {

@@ -11,6 +11,8 @@ use super::{
 use crate::{BodyOptions, Problem, body::collecting::Collecting, decode_message};
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
+#[cfg(feature = "server")]
+use cloudevents_transport::normal_path;
 use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
 use http::{HeaderMap, Request, request::Parts};
 #[cfg(feature = "server")]
@@ -171,7 +173,7 @@ impl Exchange {
                 Err(busy("the receiver stops", self.0.options.retry_after))
             }
             Err(error) => {
-                tracing::debug!(%error, "a request could not be read");
+                self.0.options.refused(&error);
                 Err(self.rejection(error, headers))
             }
         }
@@ -272,7 +274,8 @@ impl Exchange {
 /// The response to a request that is not for this path, or not a POST.
 #[cfg(feature = "server")]
 fn refuse<B>(request: &Request<B>, path: &str) -> Option<Response<Bytes>> {
-    if request.uri().path() != path {
+    let asked = request.uri().path();
+    if asked != path && normal_path(asked) != path {
         return Some(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").into_http());
     }
     if request.method() != Method::POST {

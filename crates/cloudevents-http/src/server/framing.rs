@@ -9,8 +9,8 @@ use http::{
 };
 
 /// The response to a request with a wrong `Host` (400: RFC 9112, section 3.2) or with a transfer coding other than `chunked` (501: section
-/// 6.1). The connection ends with it.
-pub(super) fn refuse<B>(request: &Request<B>) -> Option<Box<Response<Bytes>>> {
+/// 6.1), and the reason. The connection ends with it.
+pub(super) fn refuse<B>(request: &Request<B>) -> Option<(Box<Response<Bytes>>, &'static str)> {
     let (status, detail) = match () {
         () if request.version() == Version::HTTP_11 && !has_host(request.headers()) => {
             (StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)")
@@ -22,7 +22,7 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<Box<Response<Bytes>>> {
     };
     let mut response = Problem::new(status, detail).into_http();
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    Some(Box::new(response))
+    Some((Box::new(response), detail))
 }
 
 /// Whether there is one `Host`, of the form `host` or `host:port` (RFC 9110, section 7.2). It may be empty.
@@ -62,7 +62,7 @@ mod tests {
             let name: http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
-        refuse(&request).map(|response| response.status().as_u16())
+        refuse(&request).map(|(response, _)| response.status().as_u16())
     }
 
     #[test]

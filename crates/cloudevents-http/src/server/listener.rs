@@ -2,7 +2,7 @@
 
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities};
+use cloudevents_transport::{Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, normal_path};
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -92,7 +92,8 @@ impl HttpReceiver {
             .await
             .map_err(|error| cannot_listen(error, &host.to_string()))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(error, &host.to_string()))?;
-        Ok(Self::listen(listener, address, format!("/{}", endpoint.path()).into(), options))
+        let path = format!("/{}", endpoint.path());
+        Ok(Self::listen(listener, address, normal_path(&path).into(), options))
     }
 
     fn listen(
@@ -119,7 +120,7 @@ impl HttpReceiver {
         self.address
     }
 
-    /// The URL to send to: `http://127.0.0.1:49152/events`.
+    /// The URL to send to: `http://127.0.0.1:49152/events`, with the path in [normal form](normal_path).
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.path)
     }

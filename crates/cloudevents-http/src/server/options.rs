@@ -1,23 +1,23 @@
 //! How to listen.
 
 use crate::{BODY_DEADLINE, Decompression};
-use cloudevents_core::DecodeOptions;
+use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::ReceiverOptions;
 use http::StatusCode;
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How an [`HttpReceiver`](crate::HttpReceiver) receives.
 ///
 /// ```
-/// use cloudevents_core::DecodeOptions;
+/// use cloudevents_core::{DecodeOptions, Error};
 /// use cloudevents_http::HttpReceiverOptions;
-/// use std::time::Duration;
+/// use std::{fmt, sync::Arc, time::Duration};
 ///
 /// let mut options = HttpReceiverOptions::from(DecodeOptions::strict());
 /// options.receiver.in_flight.messages = 100;
 /// options.body_deadline = Duration::from_secs(5);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpReceiverOptions {
     /// How messages are decoded, the policy, and how much may be in flight: received or being received, and not settled. Beyond
@@ -40,6 +40,38 @@ pub struct HttpReceiverOptions {
     pub retry_after: Duration,
     /// The status of acceptance. Default: 204.
     pub accepted: StatusCode,
+    /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large, breaks off
+    /// or is in another coding. It runs on the task of the connection, and must not block. Default: none; these are logged at DEBUG.
+    pub on_refusal: Option<OnRefusal>,
+}
+
+/// A function that sees refusals: [`HttpReceiverOptions::on_refusal`].
+pub type OnRefusal = Arc<dyn Fn(&Error) + Send + Sync>;
+
+impl fmt::Debug for HttpReceiverOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpReceiverOptions")
+            .field("receiver", &self.receiver)
+            .field("body_deadline", &self.body_deadline)
+            .field("decompression", &self.decompression)
+            .field("header_deadline", &self.header_deadline)
+            .field("response_deadline", &self.response_deadline)
+            .field("connections", &self.connections)
+            .field("retry_after", &self.retry_after)
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpReceiverOptions {
+    /// A request is refused for this reason.
+    #[cold]
+    pub(super) fn refused(&self, error: &Error) {
+        tracing::debug!(%error, "a request could not be read");
+        if let Some(see) = &self.on_refusal {
+            see(error);
+        }
+    }
 }
 
 impl Default for HttpReceiverOptions {
@@ -53,6 +85,7 @@ impl Default for HttpReceiverOptions {
             connections: 1024,
             retry_after: Duration::from_secs(1),
             accepted: StatusCode::NO_CONTENT,
+            on_refusal: None,
         }
     }
 }

@@ -359,3 +359,26 @@ async fn empty_members_are_bounded() {
     let blocks = gzip("x".repeat(100)).repeat(2000);
     assert_eq!(read("gzip", &blocks, 1000, accepting(&decoding)).await.unwrap().len(), 200_000);
 }
+
+/// RFC 8878, sections 3.1.1.1.1.4 and 3.1.1.1.4.
+#[tokio::test]
+async fn a_frame_keeps_to_its_header() {
+    let decoding = DecodeOptions::strict();
+    for size_flag in [0_u8, 1, 2, 3] {
+        let content = vec![b'x'; if size_flag == 0 { 200 } else { 300 }];
+        let good = frame(size_flag, true, &content, false);
+        assert_eq!(read("zstd", &good, 100, accepting(&decoding)).await.unwrap(), content);
+        let mut reserved = good.clone();
+        reserved[4] |= 8;
+        assert_eq!(read("zstd", &reserved, 100, accepting(&decoding)).await, Err(ErrorKind::InvalidData));
+        for other in [good[5] - 1, good[5] + 1] {
+            let mut wrong = good.clone();
+            wrong[5] = other;
+            assert_eq!(
+                read("zstd", &wrong, 100, accepting(&decoding)).await,
+                Err(ErrorKind::InvalidData),
+                "{size_flag}"
+            );
+        }
+    }
+}

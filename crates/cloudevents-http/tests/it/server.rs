@@ -485,3 +485,31 @@ async fn addresses() {
     let receiver = HttpReceiver::bind("http://localhost:0", HttpReceiverOptions::default()).await.unwrap();
     assert!(receiver.local_addr().port() > 0 && receiver.url().ends_with('/'));
 }
+
+/// RFC 3986, section 6.2.2: one path has several spellings, and the announced one is sent to.
+#[tokio::test]
+async fn a_path_with_other_letters() {
+    let options = HttpReceiverOptions::default();
+    let receiver = HttpReceiver::bind("http://127.0.0.1:0/caf\u{e9}/%7ealice", options).await.unwrap();
+    let (url, address) = (receiver.url(), receiver.local_addr());
+    assert_eq!(url, format!("http://{address}/caf%C3%A9/~alice"));
+    let mut deliveries = receiver.into_receiver();
+    tokio::spawn(async move {
+        while let Ok(Some(delivery)) = deliveries.next().await {
+            delivery.accept().await.unwrap();
+        }
+    });
+    let mut options = HttpSenderOptions::default();
+    options.client = Some(client());
+    soon(sender(&url, options).unwrap().send(&event("1"))).await.unwrap();
+    for (path, status) in [
+        ("/caf%C3%A9/~alice", 204),
+        ("/caf%c3%a9/%7Ealice", 204),
+        ("/%63af%c3%A9/~alice", 204),
+        ("/caf%C3%A9%2F~alice", 404),
+        ("/cafe/~alice", 404),
+    ] {
+        let answer = post(address, GOOD.replace("/events", path)).await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+    }
+}

@@ -7,7 +7,7 @@ use super::{
 use crate::tungstenite029::{Inbox, Via};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Outcome, ReceiverCapabilities, Settlement,
+    Outcome, ReceiverCapabilities, Settlement, normal_path,
     queue::{Arrived, QueueSource},
 };
 use http::{Request, Response, StatusCode};
@@ -31,7 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long connections get to close when the receiver stops.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A server that listens, and what its connections hand over.
 pub(super) struct Listening {
@@ -165,7 +165,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
 
 fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Option<Accepted>) {
     let (mut parts, _) = request.into_parts();
-    if parts.uri.path() != &*shared.path {
+    if normal_path(parts.uri.path()) != *shared.path {
         let mut response = Response::new("there is nothing at this path\n".to_owned());
         *response.status_mut() = StatusCode::NOT_FOUND;
         return (response, None);

@@ -6,6 +6,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Connectivity, Endpoint, Host, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
     connect::{Backoff, Connect, Reconnect},
+    normal_path,
     queue::{QueueReceiver, Room},
 };
 use std::{
@@ -86,7 +87,7 @@ impl WsServer {
         let formats = &mut options.receiver.decoding.formats;
         *formats = cloudevents_json::with_json(std::mem::take(formats));
         let queue = decided(&endpoint, options.queue.clone())?;
-        let path: Arc<str> = format!("/{}", endpoint.path()).into();
+        let path: Arc<str> = normal_path(&format!("/{}", endpoint.path())).into();
         let receiver = options.receiver.clone();
         let listener = bind(&host).await?;
         let address = listener.local_addr().map_err(|error| cannot_listen(error, &host))?;

@@ -9,10 +9,11 @@ use cloudevents_transport::Received;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
     header::{
-        CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        SEC_WEBSOCKET_VERSION, UPGRADE,
+        CONNECTION, CONTENT_TYPE, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
     request::Parts,
+    uri::Authority,
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -51,14 +52,20 @@ fn check(parts: &mut Parts, options: &WsServerOptions) -> Result<(Response<Strin
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         return Err(response);
     }
-    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if !matches!(only(headers, &HOST), Some(host) if !host.is_empty() && Authority::try_from(host).is_ok()) {
+        return Err(refusal(StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)"));
+    }
+    if only(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != b"13") {
         let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "the version of WebSockets is 13");
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(response);
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).filter(|key| is_key(key));
+    let key = only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
     let Some(key) = key else {
-        return Err(refusal(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not base64 of 16 bytes"));
+        return Err(refusal(
+            StatusCode::BAD_REQUEST,
+            "there is no one Sec-WebSocket-Key in base64 of 16 bytes",
+        ));
     };
     let accept = derive_accept_key(key);
     if headers.get(ORIGIN).is_some_and(|origin| !options.lets_in(origin.as_bytes())) {
@@ -85,6 +92,12 @@ fn check(parts: &mut Parts, options: &WsServerOptions) -> Result<(Response<Strin
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
     Ok((response, Accepted { subprotocol, upgrade }))
+}
+
+/// The value of a header that appears once (RFC 6455, section 11.3).
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
 }
 
 /// Whether a header that is a list of tokens has this one.

@@ -28,7 +28,10 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{http::header::SEC_WEBSOCKET_PROTOCOL, protocol::Role},
+    tungstenite::{
+        http::header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+        protocol::Role,
+    },
 };
 
 /// Connects.
@@ -72,6 +75,11 @@ impl Linking {
             client_async_with_config(request, stream, config).await.map_err(failure::handshake)?;
         // With a buffer of the configured size: that of the handshake stays small.
         let stream = WebSocketStream::from_raw_socket(stream.into_inner(), Role::Client, config).await;
+        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+            return Err(failure::refused(
+                "the server has chosen an extension, and none was offered (RFC 6455, section 4.1)",
+            ));
+        }
         let values = response.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         let values = values.map(|value| value.to_str().unwrap_or_default());
         let subprotocol = chosen(values, &target.options.subprotocols)?;

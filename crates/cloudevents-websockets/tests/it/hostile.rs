@@ -146,6 +146,26 @@ async fn the_status_says_who_took_the_memory() {
     assert!(codes.contains(&1008) && codes.contains(&1013), "{codes:?}");
 }
 
+/// A client that sends without end and closes nothing does not delay the end of the server.
+#[tokio::test]
+async fn a_flood_does_not_delay_the_end() {
+    let server = listen(WsServerOptions::default()).await;
+    let url = server.url();
+    let mut deliveries = server.into_receiver();
+    let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+    let message = masked(TEXT, br#"{"specversion":"1.0","id":"1","source":"/tests","type":"test"}"#);
+    let flood = message.repeat(1000);
+    let flooding = tokio::spawn(async move { while peer.write(&flood).await.is_ok() {} });
+    for _ in 0..100 {
+        timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap().accept().await.unwrap();
+    }
+    let begun = Instant::now();
+    timeout(LONG, deliveries.drain(Duration::from_secs(5))).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    drop(deliveries);
+    timeout(LONG, flooding).await.unwrap().unwrap();
+}
+
 /// A flood of them must not keep others from being served either.
 #[tokio::test]
 async fn a_flood_of_empty_fragments_blocks_no_other() {
@@ -253,6 +273,10 @@ async fn clients_refuse_bad_handshakes() {
         (Handshake::NoSubprotocol, ErrorKind::Unsupported),
         (Handshake::Subprotocol("cloudevents.avro"), ErrorKind::Refused),
         (Handshake::Subprotocol("cloudevents.json, cloudevents.avro"), ErrorKind::Refused),
+        (
+            Handshake::Subprotocol("cloudevents.json\r\nSec-WebSocket-Extensions: permessage-deflate"),
+            ErrorKind::Refused,
+        ),
         (Handshake::Response("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Refused),
         (Handshake::Response("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Disconnected),
         (Handshake::Response("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), ErrorKind::Refused),

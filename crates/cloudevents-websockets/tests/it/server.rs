@@ -92,7 +92,18 @@ async fn a_handshake_that_is_none_is_refused() {
         (replaced("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: cloudevents.proto"), "400"),
         (replaced("Sec-WebSocket-Key", ""), "400"),
         (replaced("Sec-WebSocket-Key", "Sec-WebSocket-Key: c2hvcnQ="), "400"),
+        (
+            replaced(
+                "Sec-WebSocket-Key",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            ),
+            "400",
+        ),
         (replaced("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), "426"),
+        (replaced("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13\nSec-WebSocket-Version: 13"), "426"),
+        (replaced("Host", ""), "400"),
+        (replaced("Host", "Host: test\nHost: test"), "400"),
+        (replaced("Host", "Host: te st"), "400"),
         (replaced("Upgrade", ""), "426"),
         (replaced("GET", "GET /other HTTP/1.1"), "404"),
         (replaced("GET", "POST /events HTTP/1.1"), "405"),

@@ -9,7 +9,7 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     DecodeOptions, Event,
-    http::{Decompression, HttpReceiverOptions},
+    http::{Decompression, HttpReceiverOptions, OnRefusal},
     webhook::{handshake::AllowedOrigins, receiver::WebhookOptions},
 };
 use http::StatusCode;
@@ -51,6 +51,7 @@ impl Faults {
         &self,
         url: &str,
         decoding: &DecodeOptions,
+        on_refusal: OnRefusal,
     ) -> Result<Option<(Opened, Server)>, Failure> {
         if self.respond.is_none() && self.allow_origin.is_empty() {
             return Ok(None);
@@ -61,6 +62,7 @@ impl Faults {
         }
         let mut http = HttpReceiverOptions::from(decoding.clone());
         http.decompression = Decompression::all();
+        http.on_refusal = Some(on_refusal);
         let fault = self.respond.map(|status| target::respond_with(http.accepted, status));
         let faults = fault.into_iter().collect();
         let origins = match self.allow_origin.as_slice() {

@@ -16,18 +16,19 @@ use crate::{
 use clap::Args;
 use cloudevents_kit::{
     Delivery, Error, ErrorKind, Event, Leniency, Receiver,
+    http::OnRefusal,
     sql::Expression,
     transport::{ConnectionState, ReceiverOptions},
 };
 use faults::Faults;
 use serde_json::json;
-use std::time::Duration;
-use tokio::task::JoinSet;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// Receive events and print them.
 ///
-/// A message that is not an event is reported on standard error and refused. Listening continues; the exit
-/// status will be 1.
+/// A message that is not an event is reported on standard error and refused, and so is a request of HTTP that cannot be read.
+/// Listening continues; the exit status will be 1.
 ///
 /// Ctrl-C stops after the current message is settled. When a broker goes away, the program reconnects; after
 /// ten failures in a row it exits.
@@ -100,9 +101,16 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if command.lenient {
         decoding.leniency = Leniency::all();
     }
-    let (opened, server) = match command.faults.target(&command.url, &decoding).await? {
+    let (refused, mut refusals) = mpsc::channel(REFUSALS);
+    // A flood of them is reported as far as it can be.
+    let on_refusal: OnRefusal = Arc::new(move |error: &Error| drop(refused.try_send(error.clone())));
+    let target = command.faults.target(&command.url, &decoding, Arc::clone(&on_refusal)).await?;
+    let (opened, server) = match target {
         Some((opened, server)) => (opened, Some(server)),
-        None => (connect::receiver(&command.url, ReceiverOptions::from(decoding)).await?, None),
+        None => {
+            let options = ReceiverOptions::from(decoding);
+            (connect::receiver_seeing(&command.url, options, Some(on_refusal)).await?, None)
+        }
     };
     let Opened { mut receiver, url, notes } = opened;
     check_filter(command, &receiver)?;
@@ -138,6 +146,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
             }
             Some(Ok(settled)) = settling.join_next() => {
                 tell_settled(&settled, console);
+                continue;
+            }
+            Some(error) = refusals.recv() => {
+                console.error(Status::No, &refusal(&error));
                 continue;
             }
             next = receiver.next() => next,
@@ -216,12 +228,24 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     if let Some(server) = server {
         server.close().await;
     }
+    while let Ok(error) = refusals.try_recv() {
+        console.error(Status::No, &refusal(&error));
+    }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     console.say(&match filters.as_slice() {
         [] => format!("{received} received"),
         _ => format!("{received} received, {} left out", thousands(left_out)),
     });
     Ok(Status::Done)
+}
+
+/// The most refusals that wait to be reported.
+const REFUSALS: usize = 64;
+
+/// Returns the report of a request that could not be read.
+fn refusal(error: &Error) -> Report {
+    let report = Report::new("a request was refused").kind(error.kind().code());
+    report.detail(error.to_string())
 }
 
 /// Refuses a filter on messages that others consume, too.

@@ -51,6 +51,9 @@ Examples:
   ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
   ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
 
+HTTP uses the proxies of the environment (http_proxy, https_proxy, all_proxy, no_proxy), but not for localhost and loopback
+addresses. A proxy for http URLs sees headers, credentials and events.
+
 Exit status: 0 sent, 1 the peer refused an event or the input contains an invalid event, 2 wrong usage, 3 the network failed.")]
 pub(crate) struct Send {
     /// Send to this URL: http://HOST/PATH, kafka://BROKERS/TOPIC, amqp://BROKER/ADDRESS, mqtt://BROKER/TOPIC.

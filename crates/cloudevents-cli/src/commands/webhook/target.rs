@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cloudevents_kit::{
     Receiver,
     http::{Exchange, HttpReceiverOptions, Problem, RequestBody, serve},
-    transport::Endpoint,
+    transport::{Endpoint, normal_path},
     webhook::receiver::{Webhook, WebhookOptions},
 };
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
@@ -113,7 +113,7 @@ where
         let respond = move |request: http::Request<RequestBody>, peer| {
             let (target, faults, path) = (target.clone(), Arc::clone(&faults), Arc::clone(&path));
             async move {
-                let (method, at) = (request.method().clone(), request.uri().path() == &*path);
+                let (method, at) = (request.method().clone(), normal_path(request.uri().path()) == *path);
                 let origin = request.headers().get("webhook-request-origin").cloned();
                 if !at {
                     let mut response = Response::new(Bytes::new());
@@ -142,6 +142,6 @@ async fn listen(url: &str) -> Result<(TcpListener, String, Arc<str>), Failure> {
     let network = |error| Failure::new(Status::Network, format!("cannot listen at {host}: {error}"));
     let listener = TcpListener::bind((host.name(), host.port().unwrap_or(80))).await.map_err(network)?;
     let address = listener.local_addr().map_err(network)?;
-    let path = format!("/{}", endpoint.path());
+    let path = normal_path(&format!("/{}", endpoint.path())).into_owned();
     Ok((listener, format!("http://{address}{path}"), path.into()))
 }
