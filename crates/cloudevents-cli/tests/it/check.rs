@@ -1,6 +1,10 @@
 //! `ce validate` and `ce inspect`.
 
-use crate::program::{GOOD, ce, ce_with, file};
+use crate::program::{GOOD, ce, ce_with, command, file};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn valid_and_invalid_are_told_apart() {
@@ -158,4 +162,27 @@ fn inspect_goes_on_and_remembers() {
     let ran = ce_with(&["inspect"], format!("{{}}\n{GOOD}\n"));
     assert_eq!((ran.status, ran.lines().len()), (1, 1));
     assert!(ran.err.contains("missing-attribute"), "{}", ran.err);
+}
+
+/// Nothing is at the other end of it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_folder_is_not_waited_for() {
+    let good = file("good.json", GOOD);
+    let folder = good.parent().unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.json")).status();
+    assert!(made.unwrap().success());
+    let mut child = command(&["validate", folder.to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begin.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it waits for the pipe");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(status.success());
 }

@@ -386,3 +386,51 @@ fn tls_is_tried_where_it_is_asked_for() {
     // A handshake record of TLS.
     assert_eq!(peer.join().unwrap(), [22, 3, 1]);
 }
+
+/// What cannot be read is refused by the server before there is a delivery.
+#[test]
+fn refusals_of_requests_are_reported() {
+    let listener = Listener::start(&["--count", "1"]);
+    let address = listener.url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    let ask = |request: String| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let head = "POST /events HTTP/1.1\r\nhost: test\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\nconnection: close\r\n";
+    for (request, status) in [
+        (format!("{head}content-length: 99999999\r\n\r\n"), "413"),
+        (format!("{head}content-encoding: gzip\r\ncontent-length: 4\r\n\r\nnone"), "400"),
+        (format!("{head}transfer-encoding: chunked\r\n\r\nnone\r\n"), "400"),
+        (format!("{head}x: {}\r\n\r\n", "x".repeat(2 << 20)), "431"),
+        (head.replace("host: test\r\n", "") + "\r\n", "400"),
+        (format!("{head}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), "501"),
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+    ] {
+        assert_eq!(ask(request.clone()), status, "{}", &request[..request.len().min(300)]);
+    }
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    let ran = listener.end();
+    assert_eq!((ran.status, ran.lines().len()), (1, 1), "{}", ran.err);
+    assert_eq!(ran.err.matches("a request was refused").count(), 7, "{}", ran.err);
+}
+
+/// A proxy of the environment is not asked for this machine.
+#[test]
+fn no_proxy_comes_between_this_machine_and_itself() {
+    let listener = Listener::start(&["--count", "2"]);
+    let port = listener.url.split(':').nth(2).unwrap().split('/').next().unwrap();
+    for host in ["127.0.0.1", "localhost"] {
+        let url = format!("http://{host}:{port}/events");
+        let arguments = ["send", &url, "--source", "/s", "--type", "t"];
+        let ran = crate::program::command(&arguments)
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env("all_proxy", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{host}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    assert_eq!(listener.end().status, 0);
+}

@@ -14,16 +14,20 @@ use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
-    task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    task::{AbortHandle, JoinHandle, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -101,20 +105,40 @@ struct Shared {
     stopped: watch::Receiver<bool>,
 }
 
-/// Serves until it is stopped and every connection has ended.
+/// How long a connection may take for its handshake in any case.
+const SHORTEST: Duration = Duration::from_millis(250);
+
+/// Serves until it is stopped and every connection has ended. When there are too many, the oldest one without a handshake gives way.
 async fn serve(listener: TcpListener, shared: Shared) {
     let mut connections = JoinSet::new();
+    let mut silent = Silent::default();
     let mut stopped = shared.stopped.clone();
     loop {
         while connections.try_join_next().is_some() {}
-        let room = connections.len() < shared.options.connections.max(1);
+        let full = connections.len() >= shared.options.connections.max(1);
+        let now = Instant::now();
+        let way = if full {
+            silent.oldest().map(|since| since.checked_add(SHORTEST).unwrap_or(since))
+        } else {
+            None
+        };
+        let room = !full || way.is_some_and(|way| way <= now);
         tokio::select! {
             biased;
             () = reached(&mut stopped) => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, shared.clone()));
+                    if full {
+                        silent.evict();
+                    }
+                    let upgraded = Arc::<AtomicBool>::default();
+                    let task = connections.spawn(connection(stream, peer, shared.clone(), Arc::clone(&upgraded)));
+                    if silent.0.len() == silent.0.capacity() {
+                        silent.oldest();
+                    }
+                    silent.0.push_back((task, upgraded, now));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -127,12 +151,31 @@ async fn serve(listener: TcpListener, shared: Shared) {
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
+/// The connections without a handshake so far, by age, and some that have one.
+#[derive(Default)]
+struct Silent(VecDeque<(AbortHandle, Arc<AtomicBool>, Instant)>);
+
+impl Silent {
+    /// Since when the oldest one waits.
+    fn oldest(&mut self) -> Option<Instant> {
+        self.0.retain(|(task, upgraded, _)| !task.is_finished() && !upgraded.load(Ordering::Acquire));
+        self.0.front().map(|(.., since)| *since)
+    }
+
+    fn evict(&mut self) {
+        if let Some((task, ..)) = self.0.pop_front() {
+            task.abort();
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgraded: Arc<AtomicBool>) {
     let _ = stream.set_nodelay(true);
     let accepted = Mutex::new(None);
     let service = service_fn(|request: Request<Incoming>| {
         let (response, upgrade) = answer(request, &shared);
         if let Some(upgrade) = upgrade {
+            upgraded.store(true, Ordering::Release);
             *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
         }
         std::future::ready(Ok::<_, Infallible>(response))

@@ -53,7 +53,8 @@ pub struct WsServerOptions {
     pub keep_alive: Duration,
     /// How long a client may take to send the whole of one message, however many fragments it has. Default: 30 seconds.
     pub message_deadline: Duration,
-    /// Connections at once; more of them wait to be accepted. Default: 1,024. Each has a buffer of 32 KiB.
+    /// Connections at once. Default: 1,024. Each has a buffer of 32 KiB. When more clients connect, the oldest connection without a complete
+    /// handshake ends; while all have one, others wait to be accepted.
     pub connections: usize,
     pub(crate) arriving: Arriving,
 }

@@ -266,6 +266,27 @@ async fn a_handshake_that_never_ends_is_given_up() {
     drop((silent, slow));
 }
 
+/// The deadline of a handshake is far away.
+#[tokio::test]
+async fn connections_that_say_nothing_give_way() {
+    let mut options = WsServerOptions::default();
+    options.connections = 3;
+    let server = listen(options).await;
+    let url = server.url();
+    let mut kept = Peer::connect(&url, Subprotocol::Json).await;
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(server.local_addr()).await.unwrap());
+    }
+    let mut deliveries = server.into_receiver();
+    let begun = Instant::now();
+    timeout(LONG, still_serves(&url, &mut deliveries)).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // A connection with a handshake keeps its place.
+    kept.send(Message::text(r#"{"specversion":"1.0","id":"1","source":"/tests","type":"test"}"#)).await;
+    assert_eq!(deliveries.next().await.unwrap().unwrap().event().unwrap().id(), "1");
+}
+
 /// Servers that hang up, never answer, or choose what was not offered.
 #[tokio::test]
 async fn clients_refuse_bad_handshakes() {
