@@ -76,7 +76,7 @@ fn head(first: u8, payload: usize) -> Vec<u8> {
 
 static SPACES: [u8; MESSAGE] = [b' '; MESSAGE];
 
-/// Writes what the server takes: nobody waits until it takes more.
+/// Writes what the server takes, and does not wait until it takes more.
 async fn push(peer: &mut Peer, bytes: &[u8]) {
     let _ = timeout(Duration::from_millis(20), peer.write(bytes)).await;
 }

@@ -37,6 +37,9 @@ pub(super) enum Message {
     Json(Value),
 }
 
+/// A message or what is wrong with it, and its place.
+pub(super) type Found = (Place, Result<Message, Broken>);
+
 /// Why there is no message, and where in it.
 #[derive(Debug)]
 pub(super) struct Broken {
@@ -57,7 +60,7 @@ impl Messages {
     }
 
     /// Reads the next message, or what is wrong with it, which ends the input. `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(Place, Result<Message, Broken>)>, Failure> {
+    pub(super) fn next(&mut self) -> Result<Option<Found>, Failure> {
         loop {
             let blank = self.rest().len().saturating_sub(self.rest().trim_ascii_start().len());
             if blank > 0 {
