@@ -5,6 +5,7 @@
 pub mod amqp;
 #[cfg(feature = "proptest")]
 pub mod any;
+pub mod behaviours;
 #[cfg(feature = "proptest")]
 pub mod carrier;
 #[cfg(feature = "crosslang")]

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod bare;
+mod behaves;
 mod changed;
 mod client;
 mod contract;

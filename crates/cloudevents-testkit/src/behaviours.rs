@@ -1,0 +1,30 @@
+//! Behaviours that an embedded broker shares with the real one: one list, which runs against both.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A sentence that says what holds, and a function that panics if it does not hold at this place, which is a broker.
+pub type Behaviour<P> = (&'static str, fn(&P));
+
+/// Runs every behaviour, one after the other, and returns how many there were.
+///
+/// # Panics
+///
+/// If any does not hold, when all have run: with the sentences of those. The reasons were printed before.
+///
+/// ```
+/// use cloudevents_testkit::behaviours::{Behaviour, check};
+///
+/// let all: &[Behaviour<i32>] = &[("it is positive", |place| assert!(*place > 0)), ("it is even", |place| assert_eq!(place % 2, 0))];
+/// assert_eq!(check("a number", &42, all), 2);
+/// assert!(std::panic::catch_unwind(|| check("another", &41, all)).is_err());
+/// ```
+#[allow(clippy::panic, reason = "documented")]
+pub fn check<P>(venue: &str, place: &P, all: &[Behaviour<P>]) -> usize {
+    let holds = |holds: fn(&P)| catch_unwind(AssertUnwindSafe(|| holds(place))).is_ok();
+    let failed: Vec<&str> =
+        all.iter().filter(|(_, behaviour)| !holds(*behaviour)).map(|(says, _)| *says).collect();
+    if !failed.is_empty() {
+        panic!("{venue}: {} of {} do not hold:\n- {}", failed.len(), all.len(), failed.join("\n- "));
+    }
+    all.len()
+}
