@@ -1,6 +1,11 @@
 //! The broker: a thread with its own runtime.
 
-use super::{connection, queue::Queue, state::State};
+use super::{
+    connection,
+    queue::Queue,
+    routing::{Binding, Exchange},
+    state::State,
+};
 use crate::serving::Serving;
 use std::{
     fmt, io,
@@ -112,7 +117,7 @@ impl Broker {
 
     /// The queue of this name. It is declared if it does not exist.
     pub fn queue(&self, name: &str) -> Queue {
-        self.shared.with(|state| state.declare(name, Default::default()));
+        self.shared.change(|state| state.ensure_queue(name));
         Queue::new(&self.shared, name)
     }
 
@@ -129,15 +134,17 @@ impl Broker {
 
     /// Deletes a queue and what is in it, and cancels its consumers.
     pub fn delete_queue(&self, name: &str) {
-        self.shared.change(|state| state.queues.remove(name));
+        self.shared.change(|state| state.remove_queue(name));
     }
 
-    /// Declares an exchange of the type `direct`, `fanout` or `topic`, and binds a queue to it. Both may exist already.
+    /// Declares an exchange of the type `direct`, `fanout`, `topic` or `headers`, and binds a queue to it. Both may exist already.
     pub fn bind(&self, exchange: &str, kind: &str, routing_key: &str, queue: &str) {
         self.shared.change(|state| {
-            state.declare(queue, Default::default());
-            state.exchanges.entry(exchange.to_owned()).or_default().kind = kind.into();
-            state.bind(exchange, routing_key, queue);
+            state.ensure_queue(queue);
+            let exchange = state.exchanges.entry(exchange.to_owned()).or_insert_with(|| Exchange::new(kind));
+            exchange.kind = kind.into();
+            let (key, queue) = (routing_key.to_owned(), queue.to_owned());
+            let _ = exchange.bind(Binding { key, queue, arguments: Default::default() });
         });
     }
 
@@ -181,9 +188,13 @@ impl Shared {
         look(&mut self.lock())
     }
 
-    /// Changes the state, and wakes all that wait for a change.
+    /// Changes the state, gives messages to consumers, and wakes all that wait for a change.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.lock());
+        let mut state = self.lock();
+        state.expire();
+        let changed = change(&mut state);
+        state.dispatch();
+        drop(state);
         self.changed.notify_waiters();
         changed
     }
@@ -198,6 +209,7 @@ impl Shared {
             let changed = self.changed.notified();
             let (moved, due) = self.with(State::expire);
             if moved {
+                self.with(State::dispatch);
                 self.changed.notify_waiters();
                 continue;
             }

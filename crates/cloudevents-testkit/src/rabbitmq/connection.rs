@@ -2,7 +2,8 @@
 
 use super::{
     broker::Shared,
-    channel::{Channel, Ends},
+    channel::Channel,
+    fault::{Fault, channel_error, command_invalid, frame_error},
 };
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
@@ -25,11 +26,15 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
-            let closings = shared.change(|state| {
+            let (number, closings) = shared.change(|state| {
                 state.connections = state.connections.saturating_add(1);
-                state.closings
+                (state.number(), state.closings)
             });
             let mut connection = Connection {
+                number,
+                user: None,
+                notices: false,
+                closing: false,
                 shared,
                 stream,
                 input: Vec::new(),
@@ -44,6 +49,13 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
 }
 
 struct Connection {
+    number: u64,
+    /// Who has logged in, if it has a name.
+    user: Option<String>,
+    /// Whether the client wants to hear that its consumers were cancelled.
+    notices: bool,
+    /// Whether it was closed, and the client has not confirmed that.
+    closing: bool,
     shared: Arc<Shared>,
     stream: TcpStream,
     input: Vec<u8>,
@@ -59,24 +71,14 @@ impl Connection {
             return Ok(());
         }
         let shared = Arc::clone(&self.shared);
-        let mut closing = false;
         loop {
             // Created before looking, so that a change in between is not missed.
             let changed = shared.changed.notified();
-            if !closing && shared.with(|state| state.closings) > self.closings {
-                closing = true;
-                let close = connection::Close {
-                    reply_code: 320,
-                    reply_text: "CONNECTION_FORCED - closed by the test".into(),
-                    class_id: 0,
-                    method_id: 0,
-                };
-                self.send(0, AMQPClass::Connection(connection::AMQPMethod::Close(close)));
+            if shared.with(|state| state.closings) > self.closings {
+                self.close(Fault { code: 320, text: "CONNECTION_FORCED - closed by the test".into() });
             }
-            for channel in self.channels.values_mut().filter(|_| !closing) {
-                channel.confirm_withheld(&shared);
-                channel.confirm(&shared, &mut self.out);
-                channel.deliver(&shared, &mut self.out);
+            for channel in self.channels.values_mut().filter(|_| !self.closing) {
+                channel.flush(&mut self.out);
             }
             self.stream.write_all(&self.out).await?;
             self.out.clear();
@@ -86,20 +88,33 @@ impl Connection {
                     return Ok(());
                 },
             }
-            while let Some(frame) = self.frame()? {
-                if self.handle(frame)? {
-                    self.stream.write_all(&self.out).await?;
-                    return Ok(());
+            loop {
+                let handled = match self.frame() {
+                    Ok(None) => break,
+                    Ok(Some(frame)) => self.handle(frame),
+                    Err(fault) => Err(fault),
+                };
+                match handled {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        // What the connection held is free before the client hears that it is closed.
+                        self.end();
+                        self.stream.write_all(&self.out).await?;
+                        return Ok(());
+                    }
+                    Err(fault) => {
+                        self.close(fault);
+                        break;
+                    }
                 }
             }
         }
     }
 
     /// Handles a frame. Returns whether the connection is closed.
-    fn handle(&mut self, frame: AMQPFrame) -> io::Result<bool> {
+    fn handle(&mut self, frame: AMQPFrame) -> Result<bool, Fault> {
         let id = frame.channel_id();
         match frame {
-            AMQPFrame::Heartbeat => self.write(&AMQPFrame::Heartbeat),
             AMQPFrame::Method(0, AMQPClass::Connection(connection::AMQPMethod::Close(_))) => {
                 self.send(0, AMQPClass::Connection(connection::AMQPMethod::CloseOk(connection::CloseOk {})));
                 return Ok(true);
@@ -107,20 +122,46 @@ impl Connection {
             AMQPFrame::Method(0, AMQPClass::Connection(connection::AMQPMethod::CloseOk(_))) => {
                 return Ok(true);
             }
+            _ if self.closing => {}
+            AMQPFrame::Heartbeat => self.write(&AMQPFrame::Heartbeat),
+            AMQPFrame::Method(0, _) => return Err(command_invalid("no method that a client sends")),
             AMQPFrame::Method(id, AMQPClass::Channel(channel::AMQPMethod::Open(_))) => {
-                self.channels.insert(id, Channel::new(id, &self.shared));
+                if self.channels.contains_key(&id) {
+                    return Err(channel_error("second 'channel.open' seen"));
+                }
+                let key = (self.number, id);
+                self.channels.insert(id, Channel::new(key, &self.shared, self.user.clone(), self.notices));
                 self.send(id, AMQPClass::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})));
             }
             frame => {
-                let Some(channel) = self.channels.get_mut(&id) else { return Err(broken("no such channel")) };
-                match channel.handle(frame, &self.shared, &mut self.out) {
-                    Ok(()) => {}
-                    Err(Ends::Channel) => drop(self.channels.remove(&id)),
-                    Err(Ends::Connection) => return Err(broken("not understood")),
+                let Some(channel) = self.channels.get_mut(&id) else {
+                    return Err(channel_error("expected 'channel.open'"));
+                };
+                if !channel.handle(frame, &mut self.out)? {
+                    self.channels.remove(&id);
                 }
             }
         }
         Ok(false)
+    }
+
+    /// Closes the connection with an error, once.
+    fn close(&mut self, fault: Fault) {
+        if std::mem::replace(&mut self.closing, true) {
+            return;
+        }
+        // What cannot be read now cannot be read later.
+        self.input.clear();
+        self.end();
+        let (reply_code, reply_text) = (fault.code, fault.text.into());
+        let close = connection::Close { reply_code, reply_text, class_id: 0, method_id: 0 };
+        self.send(0, AMQPClass::Connection(connection::AMQPMethod::Close(close)));
+    }
+
+    /// Returns what the client holds, and removes what was its own.
+    fn end(&mut self) {
+        self.channels.clear();
+        self.shared.change(|state| state.disown(self.number));
     }
 
     /// The handshake. Returns whether the client is let in.
@@ -142,6 +183,11 @@ impl Connection {
         let connection::AMQPMethod::StartOk(answer) = self.hear().await? else {
             return Err(broken("no start-ok"));
         };
+        if answer.mechanism.as_str() == "PLAIN" {
+            let response = String::from_utf8_lossy(answer.response.as_bytes()).into_owned();
+            self.user = response.split('\0').nth(1).map(str::to_owned);
+        }
+        self.notices = has_notices(&answer.client_properties);
         if !self.may(answer.mechanism.as_str(), answer.response.as_bytes()) {
             let close = connection::Close {
                 reply_code: 403,
@@ -178,7 +224,7 @@ impl Connection {
 
     async fn hear(&mut self) -> io::Result<connection::AMQPMethod> {
         loop {
-            match self.frame()? {
+            match self.frame().map_err(|_| broken("not a frame"))? {
                 Some(AMQPFrame::Method(0, AMQPClass::Connection(method))) => return Ok(method),
                 Some(AMQPFrame::Heartbeat) => {}
                 Some(_) => return Err(broken("not a method of the connection")),
@@ -192,7 +238,7 @@ impl Connection {
     }
 
     /// The next frame that has arrived.
-    fn frame(&mut self) -> io::Result<Option<AMQPFrame>> {
+    fn frame(&mut self) -> Result<Option<AMQPFrame>, Fault> {
         match parse_frame(self.input.as_slice()) {
             Ok((rest, frame)) => {
                 let read = self.input.len().saturating_sub(rest.len());
@@ -200,7 +246,7 @@ impl Connection {
                 Ok(Some(frame))
             }
             Err(error) if error.is_incomplete() && self.input.len() < INPUT => Ok(None),
-            Err(_) => Err(broken("not a frame")),
+            Err(_) => Err(frame_error("not a frame")),
         }
     }
 
@@ -215,7 +261,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.channels.clear();
+        self.end();
         self.shared.change(|state| state.connections = state.connections.saturating_sub(1));
     }
 }
@@ -230,6 +276,16 @@ pub(super) fn write(frame: &AMQPFrame, out: &mut Vec<u8>) {
 
 fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Whether a client announces `consumer_cancel_notify`.
+fn has_notices(properties: &FieldTable) -> bool {
+    match properties.inner().get("capabilities") {
+        Some(AMQPValue::FieldTable(capabilities)) => {
+            capabilities.inner().get("consumer_cancel_notify") == Some(&AMQPValue::Boolean(true))
+        }
+        _ => false,
+    }
 }
 
 /// What clients look at before they use an extension of the protocol.

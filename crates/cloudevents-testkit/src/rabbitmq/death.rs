@@ -1,7 +1,11 @@
 //! Dead-lettered messages: the header `x-death`, and the cycles that it shows.
 
 use super::queue::{Message, Properties};
-use amq_protocol::types::{AMQPValue, FieldArray, FieldTable};
+use amq_protocol::{
+    protocol::BasicProperties,
+    types::{AMQPValue, FieldArray, FieldTable},
+};
+use std::{sync::Arc, time::SystemTime};
 
 /// Why a message left its queue for the dead-letter exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,9 +23,10 @@ impl Reason {
     }
 }
 
-/// Records in `x-death` that the message left this queue, newest first. What a client wrote there counts, as in RabbitMQ 3.
-pub(super) fn record(message: &mut Message, queue: &str, reason: Reason) {
-    let Properties::Read(properties) = &mut message.properties else { return };
+/// Records in `x-death` that the message left this queue, newest first, and in `x-first-death-*` if it is the first time. What a client wrote
+/// there counts, as in RabbitMQ 3. The time of its own that the message had is gone; where it gets another key, its further ones, too.
+pub(super) fn record(message: &mut Message, queue: &str, reason: Reason, is_rekeyed: bool) {
+    let Properties::Read(properties) = &message.properties else { return };
     let mut headers = properties.headers().clone().unwrap_or_default();
     let (mut earlier, mut count) = (deaths(&headers), 0);
     earlier.retain(|death| {
@@ -31,16 +36,50 @@ pub(super) fn record(message: &mut Message, queue: &str, reason: Reason) {
         }
         !same
     });
+    let facts = [("queue", queue), ("reason", reason.as_str()), ("exchange", message.exchange.as_str())];
     let mut death = FieldTable::default();
     death.insert("count".into(), AMQPValue::LongLongInt(count.saturating_add(1)));
-    for (name, value) in
-        [("queue", queue), ("reason", reason.as_str()), ("exchange", message.exchange.as_str())]
-    {
-        death.insert(name.into(), AMQPValue::LongString(value.into()));
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    death.insert("time".into(), AMQPValue::Timestamp(now));
+    let mut keys = vec![text(&message.routing_key)];
+    keys.extend(list(&headers, "CC").into_iter().map(|key| text(&key)));
+    death.insert("routing-keys".into(), AMQPValue::FieldArray(FieldArray::from(keys)));
+    if let Some(expiration) = properties.expiration() {
+        death.insert("original-expiration".into(), text(expiration.as_str()));
+    }
+    for (name, value) in facts {
+        death.insert(name.into(), text(value));
+    }
+    if !headers.inner().contains_key("x-first-death-reason") {
+        for (name, value) in facts {
+            headers.insert(format!("x-first-death-{name}").into(), text(value));
+        }
     }
     let all: Vec<_> = std::iter::once(death).chain(earlier).map(AMQPValue::FieldTable).collect();
     headers.insert("x-death".into(), AMQPValue::FieldArray(FieldArray::from(all)));
-    **properties = properties.as_ref().clone().with_headers(headers);
+    if is_rekeyed {
+        headers = without(&headers, "CC");
+    }
+    message.properties = Properties::Read(Arc::new(without_expiration(properties).with_headers(headers)));
+}
+
+/// A header that is a list of texts, such as `CC`.
+pub(super) fn list(headers: &FieldTable, name: &str) -> Vec<String> {
+    let Some(AMQPValue::FieldArray(list)) = headers.inner().get(name) else { return Vec::new() };
+    let text = |value: &AMQPValue| match value {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        _ => None,
+    };
+    list.as_slice().iter().filter_map(text).collect()
+}
+
+/// The headers but one.
+pub(super) fn without(headers: &FieldTable, name: &str) -> FieldTable {
+    let mut others = FieldTable::default();
+    for (other, value) in headers.inner().iter().filter(|(other, _)| other.as_str() != name) {
+        others.insert(other.clone(), value.clone());
+    }
+    others
 }
 
 /// Whether the message was in this queue before, and was not rejected since. RabbitMQ drops such a message in silence
@@ -63,4 +102,52 @@ fn deaths(headers: &FieldTable) -> Vec<FieldTable> {
 
 fn is(death: &FieldTable, name: &str, value: &str) -> bool {
     matches!(death.inner().get(name), Some(AMQPValue::LongString(text)) if text.as_bytes() == value.as_bytes())
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}
+
+fn without_expiration(from: &BasicProperties) -> BasicProperties {
+    let mut to = BasicProperties::default();
+    if let Some(value) = from.content_type() {
+        to = to.with_content_type(value.clone());
+    }
+    if let Some(value) = from.content_encoding() {
+        to = to.with_content_encoding(value.clone());
+    }
+    if let Some(value) = from.headers() {
+        to = to.with_headers(value.clone());
+    }
+    if let Some(value) = from.delivery_mode() {
+        to = to.with_delivery_mode(*value);
+    }
+    if let Some(value) = from.priority() {
+        to = to.with_priority(*value);
+    }
+    if let Some(value) = from.correlation_id() {
+        to = to.with_correlation_id(value.clone());
+    }
+    if let Some(value) = from.reply_to() {
+        to = to.with_reply_to(value.clone());
+    }
+    if let Some(value) = from.message_id() {
+        to = to.with_message_id(value.clone());
+    }
+    if let Some(value) = from.timestamp() {
+        to = to.with_timestamp(*value);
+    }
+    if let Some(value) = from.kind() {
+        to = to.with_type(value.clone());
+    }
+    if let Some(value) = from.user_id() {
+        to = to.with_user_id(value.clone());
+    }
+    if let Some(value) = from.app_id() {
+        to = to.with_app_id(value.clone());
+    }
+    if let Some(value) = from.cluster_id() {
+        to = to.with_cluster_id(value.clone());
+    }
+    to
 }

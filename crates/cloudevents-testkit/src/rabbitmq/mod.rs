@@ -23,13 +23,18 @@
 //!
 //! There are no transactions, priorities, exclusive queues or limits of length; everything is durable, and each virtual host is the same.
 
+mod arguments;
 mod broker;
 mod channel;
 mod connection;
+mod consumers;
 mod death;
+mod fault;
+mod publishing;
 mod queue;
 mod routing;
 mod state;
+mod topology;
 
 pub use broker::{Broker, BrokerOptions, Interceptor};
 pub use queue::{Answer, Message, Queue};

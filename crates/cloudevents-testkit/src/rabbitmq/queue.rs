@@ -44,13 +44,15 @@ pub enum Answer {
 pub struct Message {
     pub(super) exchange: String,
     pub(super) routing_key: String,
+    /// The keys of the headers `CC` and `BCC`.
+    pub(super) further: Vec<String>,
     pub(super) properties: Properties,
     pub(super) body: Bytes,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Properties {
-    Read(Box<BasicProperties>),
+    Read(Arc<BasicProperties>),
     /// As they are on the wire, with their flags.
     Raw(Bytes),
 }
@@ -146,7 +148,7 @@ impl Queue {
 
     /// The number of consumers.
     pub fn consumers(&self) -> usize {
-        self.look(|queue| queue.consumers)
+        self.look(|queue| queue.consumers.len())
     }
 
     /// The ready messages, in order.
@@ -157,7 +159,7 @@ impl Queue {
     /// Returns the argument with this name that the queue was declared with: a string unchanged, a number as text.
     pub fn argument(&self, name: &str) -> Option<String> {
         self.look(|queue| {
-            Some(match queue.arguments.inner().get(name)? {
+            Some(match queue.table.inner().get(name)? {
                 AMQPValue::LongString(text) => text.to_string(),
                 AMQPValue::LongInt(number) => number.to_string(),
                 AMQPValue::LongUInt(number) => number.to_string(),
@@ -191,7 +193,7 @@ impl Queue {
         if let Some(content_type) = content_type {
             properties = properties.with_content_type(content_type.into());
         }
-        self.push(Properties::Read(Box::new(properties)), body);
+        self.push(Properties::Read(Arc::new(properties)), body);
     }
 
     /// Puts a message with the encoded properties: their flags, and their values. They may be invalid.
@@ -233,6 +235,7 @@ impl Queue {
             let message = Message {
                 exchange: String::new(),
                 routing_key: name.to_owned(),
+                further: Vec::new(),
                 properties,
                 body: Bytes::copy_from_slice(body),
             };

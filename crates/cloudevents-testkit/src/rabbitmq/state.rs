@@ -1,24 +1,28 @@
-//! Exchanges, queues and the messages in them.
+//! Queues, and the messages in them.
 
 use super::{
+    arguments::{Arguments, expiration},
+    consumers::{Consumer, Outbox},
     death::{self, Reason},
-    queue::{Answer, Message, Properties},
+    fault::{Fault, not_found},
+    queue::{Answer, Message},
     routing::Exchange,
 };
-use amq_protocol::{
-    protocol::BasicProperties,
-    types::{AMQPValue, FieldTable},
-};
+use amq_protocol::types::{ChannelId, FieldTable};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
+
+/// A channel: the number of its connection, and its own.
+pub(super) type ChannelKey = (u64, ChannelId);
 
 /// What outlives a restart.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) queues: HashMap<String, QueueState>,
+    pub(super) queues: BTreeMap<String, QueueState>,
     pub(super) exchanges: HashMap<String, Exchange>,
+    pub(super) channels: HashMap<ChannelKey, Outbox>,
     pub(super) connections: usize,
     /// How often all connections were closed.
     pub(super) closings: u64,
@@ -29,12 +33,19 @@ pub(super) struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let given = [("amq.direct", "direct"), ("amq.fanout", "fanout"), ("amq.topic", "topic")];
+        let given = [
+            ("amq.direct", "direct"),
+            ("amq.fanout", "fanout"),
+            ("amq.topic", "topic"),
+            ("amq.headers", "headers"),
+            ("amq.match", "headers"),
+        ];
         let exchanges =
             given.into_iter().map(|(name, kind)| (name.to_owned(), Exchange::new(kind))).collect();
         Self {
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             exchanges,
+            channels: HashMap::new(),
             connections: 0,
             closings: 0,
             stamped: 1_700_000_000,
@@ -43,14 +54,25 @@ impl Default for State {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct QueueState {
-    pub(super) arguments: FieldTable,
+    /// Tells it from earlier queues of its name.
+    pub(super) id: u64,
+    pub(super) durable: bool,
+    pub(super) auto_delete: bool,
+    /// The connection that has it for itself.
+    pub(super) owner: Option<u64>,
+    /// As they were declared.
+    pub(super) table: FieldTable,
+    pub(super) arguments: Arguments,
     /// By their sequence.
     pub(super) ready: VecDeque<Stored>,
     /// Sent to consumers and not settled.
     pub(super) unsettled: usize,
-    pub(super) consumers: usize,
+    /// In the order of their turns.
+    pub(super) consumers: VecDeque<Consumer>,
+    /// When it was last used.
+    pub(super) used: Instant,
     pub(super) answer: Answer,
 }
 
@@ -72,58 +94,58 @@ impl State {
         self.stamped
     }
 
-    /// Declares a queue. Returns false if it exists with other arguments.
-    pub(super) fn declare(&mut self, name: &str, arguments: FieldTable) -> bool {
-        match self.queues.get(name) {
-            Some(queue) => arguments == FieldTable::default() || queue.arguments == arguments,
-            None => {
-                self.queues.insert(name.to_owned(), QueueState { arguments, ..QueueState::default() });
-                true
+    /// A number that was not there before.
+    pub(super) fn number(&mut self) -> u64 {
+        self.sequence = self.sequence.saturating_add(1);
+        self.sequence
+    }
+
+    /// The queues that a message goes to, each once.
+    pub(super) fn route(&self, message: &Message) -> Result<Vec<String>, Fault> {
+        let mut keys = vec![message.routing_key.as_str()];
+        keys.extend(message.further.iter().map(String::as_str));
+        let mut queues = match message.exchange.as_str() {
+            "" => keys.into_iter().map(str::to_owned).collect(),
+            name => {
+                let headers = message.properties().and_then(|properties| properties.headers().as_ref());
+                let exchange = self.exchanges.get(name).ok_or_else(|| not_found("exchange", name))?;
+                exchange.route(&keys, headers)
             }
-        }
-    }
-
-    pub(super) fn bind(&mut self, exchange: &str, routing_key: &str, queue: &str) {
-        let bindings = &mut self.exchanges.entry(exchange.to_owned()).or_default().bindings;
-        let binding = (routing_key.to_owned(), queue.to_owned());
-        if !bindings.contains(&binding) {
-            bindings.push(binding);
-        }
-    }
-
-    /// The queues that a message goes to; `None` if there is no such exchange.
-    pub(super) fn route(&self, exchange: &str, routing_key: &str) -> Option<Vec<String>> {
-        let queues = match exchange {
-            "" => vec![routing_key.to_owned()],
-            name => self.exchanges.get(name)?.route(routing_key),
         };
-        Some(queues.into_iter().filter(|queue| self.queues.contains_key(queue)).collect())
+        if queues.len() > 1 {
+            queues.sort();
+            queues.dedup();
+        }
+        queues.retain(|queue| self.queues.contains_key(queue));
+        Ok(queues)
     }
 
     /// Puts a message at the end of a queue.
     pub(super) fn push(&mut self, name: &str, message: Message) {
-        self.sequence = self.sequence.saturating_add(1);
+        let sequence = self.number();
         let Some(queue) = self.queues.get_mut(name) else { return };
-        let own = message
-            .properties()
-            .and_then(|properties| properties.expiration().as_ref()?.as_str().parse().ok());
-        let ttl = [own, number(&queue.arguments, "x-message-ttl")].into_iter().flatten().min();
-        let expires = ttl.and_then(|ttl| Instant::now().checked_add(Duration::from_millis(ttl)));
-        queue.ready.push_back(Stored {
-            sequence: self.sequence,
-            message,
-            redelivered: false,
-            returns: 0,
-            expires,
+        let own = message.properties().and_then(|properties| {
+            let text = properties.expiration().as_ref()?;
+            expiration(text.as_str()).ok()
         });
+        let ttl = [own, queue.arguments.number("x-message-ttl")].into_iter().flatten().min();
+        let expires = ttl.and_then(|ttl| Instant::now().checked_add(Duration::from_millis(ttl)));
+        queue.ready.push_back(Stored { sequence, message, redelivered: false, returns: 0, expires });
+        // What expires at once is for a consumer that waits, or for none.
+        if ttl == Some(0) {
+            queue.dispatch(name, &mut self.channels);
+            if let Some(lost) = queue.ready.pop_back_if(|last| last.sequence == sequence) {
+                self.bury(name, lost.message, Reason::Expired);
+            }
+        }
     }
 
     /// Returns a message to its position.
-    pub(super) fn give_back(&mut self, name: &str, mut stored: Stored, counts: bool) {
+    pub(super) fn give_back(&mut self, name: &str, mut stored: Stored) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         queue.unsettled = queue.unsettled.saturating_sub(1);
         stored.redelivered = true;
-        stored.returns = stored.returns.saturating_add(u32::from(counts));
+        stored.returns = stored.returns.saturating_add(1);
         let place = queue.ready.partition_point(|other| other.sequence < stored.sequence);
         queue.ready.insert(place, stored);
     }
@@ -137,37 +159,45 @@ impl State {
         }
     }
 
-    /// Moves expired messages. Returns whether there were any, and when the next one expires.
+    /// Moves expired messages, and removes expired queues. Returns whether there were any, and when the next one expires.
     pub(super) fn expire(&mut self) -> (bool, Option<Instant>) {
         let now = Instant::now();
-        let (mut dead, mut due) = (Vec::new(), None::<Instant>);
+        let (mut dead, mut unused, mut due) = (Vec::new(), Vec::new(), None::<Instant>);
         for (name, queue) in &mut self.queues {
             // Messages expire at the head of a queue.
             while let Some(expires) = queue.ready.front().and_then(|first| first.expires) {
                 if expires > now {
-                    due = Some(due.map_or(expires, |due| due.min(expires)));
+                    due = due.into_iter().chain([expires]).min();
                     break;
                 }
                 dead.extend(queue.ready.pop_front().map(|stored| (name.clone(), stored.message)));
             }
+            if let Some(expires) = queue.expires() {
+                match expires > now {
+                    true => due = due.into_iter().chain([expires]).min(),
+                    false => unused.push(name.clone()),
+                }
+            }
         }
-        let moved = !dead.is_empty();
+        let changed = !dead.is_empty() || !unused.is_empty();
         dead.into_iter().for_each(|(name, message)| self.bury(&name, message, Reason::Expired));
-        (moved, due)
+        unused.into_iter().for_each(|name| drop(self.remove_queue(&name)));
+        (changed, due)
     }
 
     /// As RabbitMQ, without confirmation and without `expiration`. Drops a message that would go round in a cycle.
     fn bury(&mut self, name: &str, mut message: Message, reason: Reason) {
         let Some(queue) = self.queues.get(name) else { return };
-        let Some(exchange) = text(&queue.arguments, "x-dead-letter-exchange") else { return };
-        let key = text(&queue.arguments, "x-dead-letter-routing-key");
-        death::record(&mut message, name, reason);
+        let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return };
+        let (exchange, key) = (exchange.to_owned(), queue.arguments.text("x-dead-letter-routing-key"));
+        let key = key.map(str::to_owned);
+        death::record(&mut message, name, reason, key.is_some());
         message.exchange = exchange;
-        message.routing_key = key.unwrap_or(message.routing_key);
-        if let Properties::Read(properties) = &mut message.properties {
-            **properties = without_expiration(properties);
+        if let Some(key) = key {
+            message.routing_key = key;
+            message.further.clear();
         }
-        for queue in self.route(&message.exchange, &message.routing_key).unwrap_or_default() {
+        for queue in self.route(&message).unwrap_or_default() {
             if reason == Reason::Rejected || !death::is_cycle(&message, &queue) {
                 self.push(&queue, message.clone());
             }
@@ -176,68 +206,25 @@ impl State {
 }
 
 impl QueueState {
-    /// Whether it counts deliveries.
-    pub(super) fn is_quorum(&self) -> bool {
-        text(&self.arguments, "x-queue-type").is_some_and(|kind| kind == "quorum")
+    pub(super) fn new(id: u64, table: FieldTable, arguments: Arguments) -> Self {
+        Self {
+            id,
+            durable: true,
+            auto_delete: false,
+            owner: None,
+            table,
+            arguments,
+            ready: VecDeque::new(),
+            unsettled: 0,
+            consumers: VecDeque::new(),
+            used: Instant::now(),
+            answer: Answer::default(),
+        }
     }
-}
 
-fn without_expiration(from: &BasicProperties) -> BasicProperties {
-    let mut to = BasicProperties::default();
-    if let Some(value) = from.content_type() {
-        to = to.with_content_type(value.clone());
-    }
-    if let Some(value) = from.content_encoding() {
-        to = to.with_content_encoding(value.clone());
-    }
-    if let Some(value) = from.headers() {
-        to = to.with_headers(value.clone());
-    }
-    if let Some(value) = from.delivery_mode() {
-        to = to.with_delivery_mode(*value);
-    }
-    if let Some(value) = from.priority() {
-        to = to.with_priority(*value);
-    }
-    if let Some(value) = from.correlation_id() {
-        to = to.with_correlation_id(value.clone());
-    }
-    if let Some(value) = from.reply_to() {
-        to = to.with_reply_to(value.clone());
-    }
-    if let Some(value) = from.message_id() {
-        to = to.with_message_id(value.clone());
-    }
-    if let Some(value) = from.timestamp() {
-        to = to.with_timestamp(*value);
-    }
-    if let Some(value) = from.kind() {
-        to = to.with_type(value.clone());
-    }
-    if let Some(value) = from.user_id() {
-        to = to.with_user_id(value.clone());
-    }
-    if let Some(value) = from.app_id() {
-        to = to.with_app_id(value.clone());
-    }
-    if let Some(value) = from.cluster_id() {
-        to = to.with_cluster_id(value.clone());
-    }
-    to
-}
-
-fn text(arguments: &FieldTable, name: &str) -> Option<String> {
-    match arguments.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        _ => None,
-    }
-}
-
-fn number(arguments: &FieldTable, name: &str) -> Option<u64> {
-    match arguments.inner().get(name)? {
-        AMQPValue::LongInt(number) => u64::try_from(*number).ok(),
-        AMQPValue::LongUInt(number) => Some(u64::from(*number)),
-        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
-        _ => None,
+    /// When it ends for want of use (`x-expires`).
+    fn expires(&self) -> Option<Instant> {
+        let time = self.arguments.number("x-expires").filter(|_| self.consumers.is_empty())?;
+        self.used.checked_add(Duration::from_millis(time))
     }
 }

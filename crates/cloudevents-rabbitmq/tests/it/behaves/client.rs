@@ -549,6 +549,17 @@ impl Client {
     }
 }
 
+/// Repeats something until it returns a value.
+pub(super) fn until<T>(mut something: impl FnMut() -> Option<T>) -> T {
+    let begin = std::time::Instant::now();
+    loop {
+        if let Some(value) = something() {
+            return value;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+    }
+}
+
 pub(super) fn table<const N: usize>(fields: [(&str, AMQPValue); N]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in fields {

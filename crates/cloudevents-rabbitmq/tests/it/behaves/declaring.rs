@@ -1,6 +1,6 @@
 //! Queues, exchanges and bindings: declaring, deleting, counting.
 
-use super::client::{Behaviour, Refused::*, name, number, text};
+use super::client::{Behaviour, Refused::*, name, number, text, until};
 use amq_protocol::{
     protocol::{AMQPClass, exchange, queue},
     types::{AMQPValue, FieldTable},
@@ -311,9 +311,10 @@ pub(super) const ALL: &[Behaviour] = &[
         }
         client.consume(&used, "c").unwrap();
         // Every mandatory message comes back once the queue is gone.
-        while client.returned.is_empty() {
+        until(|| {
             client.mandatory("", &unused, "x").unwrap();
-        }
+            client.returned.pop_front()
+        });
         assert_eq!(client.counts(&used), Ok((0, 1)));
     }),
     ("a method that wants no answer gets none", |place| {

@@ -1,6 +1,6 @@
 //! Expiry, and where dead letters go.
 
-use super::client::{Behaviour, Client, Sent, headers, name, number, text};
+use super::client::{Behaviour, Client, Sent, headers, name, number, text, until};
 use amq_protocol::{
     protocol::BasicProperties,
     types::{AMQPValue, FieldTable},
@@ -147,7 +147,7 @@ pub(super) const ALL: &[Behaviour] = &[
         ];
         client.declare_with(&queue, arguments).unwrap();
         client.put(&queue, ["x"]);
-        while client.counts(&queue).unwrap().0 > 0 {}
+        until(|| (client.counts(&queue).unwrap().0 == 0).then_some(()));
         assert!(client.take(&queue).is_none());
     }),
     ("a message that was rejected back to where it came from is not dropped", |place| {
@@ -191,7 +191,7 @@ fn linked<const N: usize>(mut client: Client, more: [(&str, AMQPValue); N]) -> (
 
 /// Rejects the first message of a queue, once it is there.
 fn reject(client: &mut Client, queue: &str) {
-    let sent = std::iter::repeat_with(|| client.get(queue, false).unwrap()).flatten().next().unwrap();
+    let sent = until(|| client.get(queue, false).unwrap());
     client.reject(sent.tag, false).unwrap();
 }
 

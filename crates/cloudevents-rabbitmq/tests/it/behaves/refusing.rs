@@ -11,7 +11,7 @@ pub(super) const ALL: &[Behaviour] = &[
         for (argument, value) in [
             ("x-max-length", number(1)),
             ("x-max-length-bytes", number(1)),
-            ("x-overflow", text("drop-head")),
+            ("x-overflow", text("reject-publish-dlx")),
             ("x-max-priority", number(10)),
             ("x-delivery-limit", number(3)),
             ("x-single-active-consumer", AMQPValue::Boolean(true)),
