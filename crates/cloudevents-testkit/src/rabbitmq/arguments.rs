@@ -4,8 +4,8 @@ use super::fault::{Fault, not_implemented, precondition};
 use amq_protocol::types::{AMQPValue, FieldTable};
 use std::collections::BTreeMap;
 
-/// The longest time that RabbitMQ takes, in milliseconds.
-const LONGEST: u64 = u32::MAX as u64;
+/// The longest time that RabbitMQ takes, in milliseconds: ten years.
+const LONGEST: u64 = 315_360_000_000;
 
 /// Arguments that were checked. Those that change nothing are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,8 +55,12 @@ impl Arguments {
             };
             arguments.insert(name.to_owned(), value);
         }
-        let arguments = Self(arguments);
+        let mut arguments = Self(arguments);
         arguments.check()?;
+        // It is the type of a queue that has none.
+        if !arguments.is_quorum() {
+            arguments.0.remove("x-queue-type");
+        }
         Ok(arguments)
     }
 

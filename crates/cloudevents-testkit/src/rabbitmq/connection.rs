@@ -3,7 +3,7 @@
 use super::{
     broker::Shared,
     channel::Channel,
-    fault::{Fault, channel_error, command_invalid, frame_error},
+    fault::{Fault, channel_error, command_invalid, frame_error, not_implemented},
 };
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
@@ -50,7 +50,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
 
 struct Connection {
     number: u64,
-    /// Who has logged in, if it has a name.
+    /// The user name of the login, if there is one.
     user: Option<String>,
     /// Whether the client wants to hear that its consumers were cancelled.
     notices: bool,
@@ -242,7 +242,11 @@ impl Connection {
         match parse_frame(self.input.as_slice()) {
             Ok((rest, frame)) => {
                 let read = self.input.len().saturating_sub(rest.len());
+                let is_sized = self.input.get(7..15).is_some_and(is_prefetch_of_bytes);
                 self.input.drain(..read);
+                if is_sized {
+                    return Err(not_implemented("prefetch_size!=0"));
+                }
                 Ok(Some(frame))
             }
             Err(error) if error.is_incomplete() && self.input.len() < INPUT => Ok(None),
@@ -276,6 +280,11 @@ pub(super) fn write(frame: &AMQPFrame, out: &mut Vec<u8>) {
 
 fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Whether these are the numbers of `basic.qos` and a limit in bytes, which amq-protocol does not show.
+fn is_prefetch_of_bytes(begin: &[u8]) -> bool {
+    begin.strip_prefix(&[0, 60, 0, 10]).is_some_and(|size| *size != [0; 4])
 }
 
 /// Whether a client announces `consumer_cancel_notify`.

@@ -16,12 +16,29 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It has exchanges of the types direct, fanout and topic, bindings, mandatory messages, publisher confirms, prefetch, expiry of messages
-//! and queues' `x-message-ttl`, and dead-lettering by `x-dead-letter-exchange` and `x-dead-letter-routing-key`. Queues of the type
-//! `quorum` count deliveries in `x-delivery-count`. A message that returns to its queue keeps its position. A dead-lettered message has
-//! the header `x-death`; one that expires towards a queue in which it died before, and was not rejected since, is dropped, as in RabbitMQ.
+//! It does what RabbitMQ 3.10 does: `tests/it/behaves` of `cloudevents-rabbitmq` runs the same behaviours against both. What it does not have,
+//! it refuses, mostly with the error 540 (not implemented), which ends the connection.
 //!
-//! There are no transactions, priorities, exclusive queues or limits of length; everything is durable, and each virtual host is the same.
+//! It has
+//! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and `BCC`;
+//! - mandatory messages, publisher confirms, checks of `user-id` and `expiration`;
+//! - consumers that take turns, prefetch of each consumer and of the channel, exclusive consumers and queues, `basic.get`, purging,
+//!   `basic.recover`, queues and exchanges that delete themselves, `x-expires`;
+//! - expiry of messages, `x-message-ttl`, dead letters with `x-death` and `x-first-death-*`. A message that expires towards a queue in which
+//!   it died before, and was not rejected since, is dropped;
+//! - queues of the types `classic` and `quorum`; the latter count deliveries in `x-delivery-count`. A message that returns to its queue keeps
+//!   its position.
+//!
+//! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
+//! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-`, and all arguments of queues but `x-message-ttl`,
+//! `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-dead-letter-strategy`, `x-overflow` (without a limit),
+//! `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of deliveries and single active consumers are among these. Types of
+//! exchanges of plugins are unknown (503).
+//!
+//! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything.
+//! After [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
+//! there. A quorum queue is a single copy, and no message is ever on a disk. Heartbeats of clients are answered, and none is requested.
+//! There are no policies, no alarms and no limits.
 
 mod arguments;
 mod broker;

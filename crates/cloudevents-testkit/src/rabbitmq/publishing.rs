@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// The publishing side of a channel.
 #[derive(Default)]
 pub(super) struct Publisher {
-    /// Who has logged in.
+    /// The user name of the login, if there is one.
     user: Option<String>,
     /// Whether messages are confirmed.
     pub(super) confirms: bool,

@@ -134,7 +134,8 @@ impl State {
         // What expires at once is for a consumer that waits, or for none.
         if ttl == Some(0) {
             queue.dispatch(name, &mut self.channels);
-            if let Some(lost) = queue.ready.pop_back_if(|last| last.sequence == sequence) {
+            let is_left = queue.ready.back().is_some_and(|last| last.sequence == sequence);
+            if let Some(lost) = is_left.then(|| queue.ready.pop_back()).flatten() {
                 self.bury(name, lost.message, Reason::Expired);
             }
         }

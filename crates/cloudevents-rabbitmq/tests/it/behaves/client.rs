@@ -154,7 +154,14 @@ impl Client {
         self.select()
     }
 
-    /// Uses a channel that is open, whose confirmations nobody waits for.
+    /// Opens a channel that does not confirm yet.
+    pub(super) fn open_unconfirmed(&mut self, channel: u16) {
+        self.channel = channel;
+        self.published = 0;
+        self.call(AMQPClass::Channel(channel::AMQPMethod::Open(channel::Open {}))).unwrap();
+    }
+
+    /// Uses a channel that is open, without waiting for confirmations.
     pub(super) fn switch(&mut self, channel: u16) {
         self.channel = channel;
     }
@@ -297,6 +304,17 @@ impl Client {
         properties: BasicProperties,
         text: &str,
     ) -> Result<bool, Refused> {
+        self.write(publish, properties, text);
+        self.published += 1;
+        self.confirmed()
+    }
+
+    /// Publishes without waiting.
+    pub(super) fn post(&mut self, publish: basic::Publish, text: &str) {
+        self.write(publish, BasicProperties::default(), text);
+    }
+
+    fn write(&mut self, publish: basic::Publish, properties: BasicProperties, text: &str) {
         self.method(AMQPClass::Basic(basic::AMQPMethod::Publish(publish)));
         let body_size = text.len() as u64;
         self.frame(&AMQPFrame::Header(
@@ -307,8 +325,6 @@ impl Client {
         for part in text.as_bytes().chunks(1000) {
             self.frame(&AMQPFrame::Body(self.channel, part.into()));
         }
-        self.published += 1;
-        self.confirmed()
     }
 
     pub(super) fn mandatory(&mut self, exchange: &str, key: &str, text: &str) -> Result<bool, Refused> {

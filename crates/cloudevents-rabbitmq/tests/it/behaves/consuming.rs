@@ -1,6 +1,6 @@
 //! Consumers: tags, turns and room.
 
-use super::client::{Behaviour, Refused::*, name, number, table};
+use super::client::{Behaviour, Refused::*, name, number, table, text};
 use amq_protocol::protocol::{basic, channel};
 
 pub(super) const ALL: &[Behaviour] = &[
@@ -85,6 +85,18 @@ pub(super) const ALL: &[Behaviour] = &[
         client.ack(first.tag, false).unwrap();
         assert_eq!(client.next().text(), "3");
     }),
+    ("global prefetch with a quorum queue is 540, which ends the connection", |place| {
+        let mut client = place.client();
+        let queue = name("q");
+        client.declare_with(&queue, [("x-queue-type", text("quorum"))]).unwrap();
+        client.qos(2, true).unwrap();
+        assert_eq!(client.consume(&queue, "c").unwrap_err(), Connection(540));
+    }),
+    ("a prefetch of bytes is 540, which ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x01\0\x01\0\0\0\x0b\0\x3c\0\x0a\0\0\0\x01\0\0\0\xce");
+        assert_eq!(client.answer().unwrap_err(), Connection(540));
+    }),
     ("what is got does not count for prefetch", |place| {
         let (mut client, queue) = place.with_queue();
         client.qos(1, false).unwrap();
@@ -124,7 +136,7 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(client.take_all(&queue), ["2"]);
     }),
     ("cancelling a consumer that is not there succeeds", |place| {
-        place.client().cancel("nobody").unwrap();
+        place.client().cancel("absent").unwrap();
     }),
     ("an exclusive consumer is alone, and another one is 403", |place| {
         let (mut client, queue) = place.with_queue();
@@ -152,7 +164,7 @@ pub(super) const ALL: &[Behaviour] = &[
     ("getting from a missing queue is 404", |place| {
         assert!(matches!(place.client().get(&name("q"), true), Err(Channel(404))));
     }),
-    ("what is got says how much is left, and an empty queue says so", |place| {
+    ("getting returns how much is left, or that the queue is empty", |place| {
         let (mut client, queue) = place.with_queue();
         client.put(&queue, ["1", "2"]);
         let first = client.get(&queue, false).unwrap().unwrap();
@@ -169,7 +181,7 @@ pub(super) const ALL: &[Behaviour] = &[
         client.call(flow(true)).unwrap();
         assert_eq!(client.call(flow(false)).unwrap_err(), Connection(540));
     }),
-    ("arguments of a consumer that nobody knows change nothing", |place| {
+    ("unknown arguments of a consumer change nothing", |place| {
         let (mut client, queue) = place.with_queue();
         client
             .consume_as(basic::Consume {

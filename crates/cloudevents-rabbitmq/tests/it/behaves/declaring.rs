@@ -58,16 +58,53 @@ pub(super) const ALL: &[Behaviour] = &[
         client.open(1).unwrap();
         client.declare_as(declare(true, false)).unwrap();
     }),
+    ("a queue that is shared is not declared as exclusive, nor the other way round: 405", |place| {
+        let (mut client, queue) = place.with_queue();
+        let declare = |queue: &str, exclusive| queue::Declare {
+            queue: queue.into(),
+            durable: true,
+            exclusive,
+            ..Default::default()
+        };
+        assert_eq!(client.declare_as(declare(&queue, true)).unwrap_err(), Channel(405));
+        client.open(1).unwrap();
+        let own = name("q");
+        client.declare_as(declare(&own, true)).unwrap();
+        client.declare_as(declare(&own, true)).unwrap();
+        assert_eq!(client.declare_as(declare(&own, false)).unwrap_err(), Channel(405));
+    }),
+    ("a queue of no type is one of the type classic", |place| {
+        let (mut client, queue) = place.with_queue();
+        client.declare_with(&queue, [("x-queue-type", text("classic"))]).unwrap();
+        let other = client.declare_with(&queue, [("x-queue-type", text("quorum"))]);
+        assert_eq!(other.unwrap_err(), Channel(406));
+    }),
+    ("an argument without x- is not looked at", |place| {
+        let (mut client, queue) = place.with_queue();
+        client.declare_with(&queue, [("mine", number(1))]).unwrap();
+    }),
     ("a queue of an unknown type is 406", |place| {
         let mut client = place.client();
         let declared = client.declare_with(&name("q"), [("x-queue-type", text("nonsense"))]);
         assert_eq!(declared.unwrap_err(), Channel(406));
     }),
-    ("a quorum queue that is not durable is 406", |place| {
+    ("a quorum queue that is not durable, or of one connection, or deletes itself is 406", |place| {
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), text("quorum"));
         let declare = queue::Declare { queue: name("q").into(), arguments, ..Default::default() };
-        assert_eq!(place.client().declare_as(declare).unwrap_err(), Channel(406));
+        assert_eq!(place.client().declare_as(declare.clone()).unwrap_err(), Channel(406));
+        let exclusive = queue::Declare { durable: true, exclusive: true, ..declare.clone() };
+        assert_eq!(place.client().declare_as(exclusive).unwrap_err(), Channel(406));
+        let auto_delete = queue::Declare { durable: true, auto_delete: true, ..declare };
+        assert_eq!(place.client().declare_as(auto_delete).unwrap_err(), Channel(406));
+    }),
+    ("without names, a binding is of the current queue, under its name", |place| {
+        let mut client = place.client();
+        let queue = name("q");
+        client.declare(&queue).unwrap();
+        client.bind("", "amq.direct", "").unwrap();
+        client.publish("amq.direct", &queue, "x").unwrap();
+        assert_eq!(client.take_all(&queue), ["x"]);
     }),
     ("arguments with values of another type or range are 406", |place| {
         let mut client = place.client();

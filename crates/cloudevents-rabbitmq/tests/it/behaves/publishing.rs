@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     }),
     ("an expiration that is no number from 0 is 406", |place| {
         let (mut client, queue) = place.with_queue();
-        for expiration in ["soon", "-1", "", "1.5", "10s"] {
+        for expiration in ["soon", "-1", "", "1.5", "10s", "315360000001"] {
             let properties = BasicProperties::default().with_expiration(expiration.into());
             assert_eq!(client.publish_with("", &queue, properties, "x"), Err(Channel(406)), "{expiration}");
             client.open(1).unwrap();
@@ -108,6 +108,14 @@ pub(super) const ALL: &[Behaviour] = &[
         client.open(2).unwrap();
         client.put(&queue, ["d"]);
         assert_eq!(client.take_all(&queue), ["a", "b", "c", "d"]);
+    }),
+    ("messages are numbered from where confirmations were requested", |place| {
+        let (mut client, queue) = place.with_queue();
+        client.open_unconfirmed(2);
+        client.post(basic::Publish { routing_key: queue.as_str().into(), ..Default::default() }, "a");
+        client.select().unwrap();
+        client.put(&queue, ["b"]);
+        assert_eq!(client.take_all(&queue), ["a", "b"]);
     }),
     ("a message with another class than its method is refused", |place| {
         let (mut client, queue) = place.with_queue();

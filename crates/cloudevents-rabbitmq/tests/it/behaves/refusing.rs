@@ -1,4 +1,4 @@
-//! What RabbitMQ has and the embedded broker has not: it says so, with 540.
+//! Parts of RabbitMQ that the embedded broker lacks: it refuses them with 540.
 
 use super::client::{Behaviour, Refused::*, name, number, table, text};
 use amq_protocol::{

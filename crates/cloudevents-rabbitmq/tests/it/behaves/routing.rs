@@ -113,6 +113,20 @@ pub(super) const ALL: &[Behaviour] = &[
         client.publish_with("amq.headers", "", headers([own]), "x").unwrap();
         assert_eq!(client.take_all(&queue), ["x"]);
     }),
+    ("headers that begin with x- count with all-with-x and any-with-x", |place| {
+        let (mut client, queue) = place.with_queue();
+        for (how, kind) in [("all-with-x", "a"), ("any-with-x", "b")] {
+            let how = ("x-match", text(how));
+            client
+                .bind_with(&queue, "amq.headers", "", [("x-kind", text(&format!("{queue}{kind}"))), how])
+                .unwrap();
+        }
+        for kind in ["a", "b", "c"] {
+            let properties = headers([("x-kind", text(&format!("{queue}{kind}")))]);
+            client.publish_with("amq.headers", "", properties, kind).unwrap();
+        }
+        assert_eq!(client.take_all(&queue), ["a", "b"]);
+    }),
     ("headers with no arguments match all, and none with any", |place| {
         let mut client = place.client();
         let exchange = name("e");

@@ -1,0 +1,141 @@
+//! What publishers hear, and what goes along.
+
+use super::client::{Asks, Behaviour, expiring, message, name, text};
+use rumqttc_v5::mqttbytes::{
+    QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce},
+    v5::{DisconnectReasonCode, Packet, PubAckReason, PubComp, PubRec, PubRel, PublishProperties},
+};
+
+pub(super) const ALL: &[Behaviour] = &[
+    ("a message of QoS 1 is acknowledged", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        assert_eq!(client.post(message(&topic, AtLeastOnce, "x")), Some(PubAckReason::Success));
+    }),
+    ("a message of QoS 1 without a subscriber is acknowledged as that", |place| {
+        let acknowledged = place.client().post(message(&name("t"), AtLeastOnce, "x"));
+        assert_eq!(acknowledged, Some(PubAckReason::NoMatchingSubscribers));
+    }),
+    ("a message of QoS 2 that comes again before it is released is passed on once", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        let mut publish = message(&topic, ExactlyOnce, "x");
+        publish.pkid = 5;
+        for dup in [false, true] {
+            publish.dup = dup;
+            client.write(Packet::Publish(publish.clone()));
+            assert!(matches!(client.read(), Some(Packet::PubRec(PubRec { pkid: 5, .. }))));
+        }
+        client.write(Packet::PubRel(PubRel::new(5, None)));
+        assert!(matches!(client.read(), Some(Packet::PubComp(PubComp { pkid: 5, .. }))));
+        assert_eq!(subscriber.texts(), ["x"]);
+    }),
+    ("releasing what is not there is answered", |place| {
+        let mut client = place.client();
+        client.write(Packet::PubRel(PubRel::new(5, None)));
+        let Some(Packet::PubComp(complete)) = client.read() else { panic!() };
+        assert_eq!(complete.pkid, 5);
+    }),
+    ("properties arrive as they were sent, user properties in their order", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        client.subscribe(&topic, AtLeastOnce);
+        let properties = PublishProperties {
+            payload_format_indicator: Some(1),
+            response_topic: Some("answers".into()),
+            correlation_data: Some(vec![0, 255].into()),
+            user_properties: [("b", "1"), ("a", "2"), ("b", "3")].map(|(a, b)| (a.into(), b.into())).into(),
+            content_type: Some("text/plain".into()),
+            ..PublishProperties::default()
+        };
+        let mut publish = message(&topic, AtLeastOnce, "x");
+        publish.properties = Some(properties.clone());
+        place.client().publish_as(publish);
+        assert_eq!(client.next().properties, Some(properties));
+    }),
+    ("an empty topic ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x30\x04\0\0\0x");
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::ProtocolError));
+    }),
+    ("a topic with wildcards ends the connection", |place| {
+        for topic in ["a/+", "#", "a/#"] {
+            let mut client = place.client();
+            let mut packet = vec![0x30, topic.len() as u8 + 3, 0, topic.len() as u8];
+            packet.extend(topic.as_bytes());
+            packet.push(0);
+            client.raw(&packet);
+            assert!(client.ended().is_some(), "{topic}");
+        }
+    }),
+    ("a topic that is not text ends the connection", |place| {
+        for topic in [&b"\xff"[..], b"a\0b"] {
+            let mut client = place.client();
+            let mut packet = vec![0x30, topic.len() as u8 + 3, 0, topic.len() as u8];
+            packet.extend(topic);
+            packet.push(0);
+            client.raw(&packet);
+            assert!(client.ended().is_some(), "{topic:?}");
+        }
+    }),
+    ("a topic alias beyond the maximum ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x30\x07\0\x01t\x03\x23\xff\xff");
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::TopicAliasInvalid));
+    }),
+    ("a quality of 3 ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x36\x06\0\x01t\0\x01\0");
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::MalformedPacket));
+    }),
+    ("a packet identifier of 0 ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x32\x06\0\x01t\0\0\0");
+        assert!(client.ended().is_some());
+    }),
+    ("a message that is larger than a client takes is not sent to it", |place| {
+        let topic = name("t");
+        let mut asks = Asks::new(&name("c"));
+        asks.properties().max_packet_size = Some(200);
+        let (mut small, _) = place.connect(asks).unwrap();
+        let mut large = place.client();
+        small.subscribe(&topic, AtLeastOnce);
+        large.subscribe(&topic, AtLeastOnce);
+        let (long, mut other) = ("x".repeat(300), place.client());
+        other.publish(&topic, AtLeastOnce, &long);
+        other.publish(&topic, AtLeastOnce, "short");
+        assert_eq!(large.texts(), [&*long, "short"]);
+        assert_eq!(small.texts(), ["short"]);
+    }),
+    ("a message that expires arrives with the time that is left", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        client.subscribe(&topic, AtLeastOnce);
+        place.client().publish_as(expiring(&topic, "x", 100));
+        let left = client.next().properties.unwrap().message_expiry_interval.unwrap();
+        assert!((95..=100).contains(&left), "{left}");
+    }),
+    ("a client holds as many messages as it takes", |place| {
+        let topic = name("t");
+        let mut asks = Asks::new(&name("c"));
+        asks.properties().receive_maximum = Some(2);
+        let (mut client, _) = place.connect(asks).unwrap();
+        client.keeps = true;
+        client.subscribe(&topic, AtLeastOnce);
+        let mut other = place.client();
+        ["1", "2", "3"].iter().for_each(|text| other.publish(&topic, AtLeastOnce, text));
+        let held = client.received();
+        assert_eq!(held.iter().map(text).collect::<Vec<_>>(), ["1", "2"]);
+        client.write(Packet::PubAck(rumqttc_v5::mqttbytes::v5::PubAck::new(held[0].pkid, None)));
+        assert_eq!(text(&client.next()), "3");
+    }),
+    ("a ping is answered", |place| place.client().ping()),
+    ("messages of a publisher arrive in order", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        client.subscribe(&topic, AtLeastOnce);
+        let mut other = place.client();
+        let texts: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+        texts.iter().for_each(|text| other.publish(&topic, AtLeastOnce, text));
+        assert_eq!(client.texts(), texts);
+    }),
+];

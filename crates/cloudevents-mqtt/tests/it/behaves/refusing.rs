@@ -1,0 +1,85 @@
+//! Parts of MQTT that the embedded broker lacks: it refuses them. And rules of MQTT 5.0 that Mosquitto 2.0 does not enforce.
+
+use super::client::{Asks, Behaviour, name, retained};
+use rumqttc_v5::mqttbytes::{
+    QoS::AtLeastOnce,
+    v5::{
+        ConnectReturnCode, DisconnectReasonCode, LastWill, LastWillProperties, Packet, Subscribe,
+        SubscribeFilter, SubscribeProperties,
+    },
+};
+
+pub(super) const ALL: &[Behaviour] = &[
+    ("subscription identifiers", |place| {
+        let (mut client, ack) = place.connect(Asks::new(&name("c"))).unwrap();
+        assert_eq!(ack.properties.unwrap().subscription_identifiers_available, Some(0));
+        let properties = SubscribeProperties { id: Some(1), user_properties: Vec::new() };
+        let mut subscribe = Subscribe::new(SubscribeFilter::new(name("t"), AtLeastOnce), Some(properties));
+        subscribe.pkid = 1;
+        client.write(Packet::Subscribe(subscribe));
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::SubscriptionIdentifiersNotSupported));
+    }),
+    ("topic aliases", |place| {
+        let (mut client, ack) = place.connect(Asks::new(&name("c"))).unwrap();
+        assert!(matches!(ack.properties.unwrap().topic_alias_max, None | Some(0)));
+        client.raw(b"\x30\x07\0\x01t\x03\x23\0\x01");
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::TopicAliasInvalid));
+    }),
+    ("wills that wait", |place| {
+        let mut asks = Asks::new(&name("c"));
+        asks.will = Some(LastWill {
+            topic: "t".into(),
+            message: "x".into(),
+            qos: AtLeastOnce,
+            retain: false,
+            properties: Some(LastWillProperties {
+                delay_interval: Some(1),
+                payload_format_indicator: None,
+                message_expiry_interval: None,
+                content_type: None,
+                response_topic: None,
+                correlation_data: None,
+                user_properties: Vec::new(),
+            }),
+        });
+        assert_eq!(place.connect(asks).err(), Some(ConnectReturnCode::ImplementationSpecificError));
+    }),
+    ("a duplicate flag with QoS 0 ends the connection", |place| {
+        let mut client = place.client();
+        client.raw(b"\x38\x04\0\x01t\0");
+        assert!(client.ended().is_some());
+    }),
+    ("a shared subscription gets no retained messages", |place| {
+        let topic = name("t");
+        let mut client = place.client();
+        client.publish_as(retained(&topic, "x"));
+        client.subscribe(&format!("$share/g/{topic}"), AtLeastOnce);
+        assert_eq!(client.texts(), [""; 0]);
+    }),
+    ("a shared subscription without a group or a filter ends the connection", |place| {
+        for filter in ["$share/g", "$share//t", "$share/g/"] {
+            let mut client = place.client();
+            client.write_subscribe(SubscribeFilter::new(filter, AtLeastOnce));
+            assert!(client.ended().is_some(), "{filter}");
+        }
+    }),
+    ("a connection that another one takes over hears so", |place| {
+        let id = name("c");
+        let (mut first, _) = place.connect(Asks::new(&id)).unwrap();
+        place.connect(Asks::new(&id)).unwrap();
+        assert_eq!(first.ended(), Some(DisconnectReasonCode::SessionTakenOver));
+    }),
+    ("a shared subscription with No Local is a protocol error", |place| {
+        let mut client = place.client();
+        let mut filter = SubscribeFilter::new(format!("$share/g/{}", name("t")), AtLeastOnce);
+        filter.nolocal = true;
+        client.write_subscribe(filter);
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::ProtocolError));
+    }),
+    ("a second CONNECT is a protocol error", |place| {
+        let mut client = place.client();
+        let asks = Asks::new(&name("c"));
+        client.write(Packet::Connect(asks.connect, None, asks.auth));
+        assert_eq!(client.ended(), Some(DisconnectReasonCode::ProtocolError));
+    }),
+];
