@@ -4,20 +4,22 @@ use super::{
     broker::Shared,
     session::{Connection, Next, Session},
     state::{Answer, topic},
-    wire::Wire,
+    topics::{is_filter, is_shared, is_topic, matches},
+    wire::{Fault, Wire},
 };
 use rumqttc_v5::mqttbytes::{
-    QoS, matches,
+    QoS,
     v5::{
-        ConnAck, ConnAckProperties, Connect, ConnectAuth, ConnectReturnCode, Disconnect,
-        DisconnectReasonCode, Packet, PubAck, PubAckProperties, PubAckReason, PubComp, PubRec,
-        PubRecProperties, PubRecReason, PubRel, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
-        UnsubAckReason,
+        ConnAck, ConnAckProperties, Connect, ConnectAuth, ConnectReturnCode, DisconnectReasonCode, LastWill,
+        Packet, PubAck, PubAckProperties, PubAckReason, PubComp, PubRec, PubRecProperties, PubRecReason,
+        PubRel, Publish, PublishProperties, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason,
     },
-    valid_filter,
 };
 use std::{io, net, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, select, time::timeout};
+
+/// The reason code of PUBACK: No matching subscribers.
+const NO_SUBSCRIBERS: u8 = 16;
 
 pub(super) async fn listen(shared: Arc<Shared>, listener: net::TcpListener) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
@@ -31,23 +33,82 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: net::TcpListener) {
 }
 
 async fn serve(shared: &Shared, mut wire: Wire) -> io::Result<()> {
-    let Packet::Connect(connect, _, auth) = wire.read().await? else {
-        return Err(io::ErrorKind::InvalidData.into());
+    let (connect, will, auth) = match wire.read().await {
+        Ok(Packet::Connect(connect, will, auth)) => (connect, will, auth),
+        Ok(_) | Err(Fault::Rule(_) | Fault::Io) => return Err(io::ErrorKind::InvalidData.into()),
+        Err(fault) => {
+            wire.write_fault(fault).await;
+            return Ok(());
+        }
     };
-    if !admits(shared, &auth) {
-        return wire.write(Packet::ConnAck(refused(ConnectReturnCode::BadUserNamePassword))).await;
+    if let Some(code) = refusal(shared, &connect, will.as_ref(), &auth, wire.is_old()) {
+        return wire.write(Packet::ConnAck(refused(code))).await;
     }
     let mut client = Client::begin(shared, &connect);
     wire.write(Packet::ConnAck(client.welcome(&wire))).await?;
-    let again = client.with(Session::resume);
-    for next in again.into_iter().flatten() {
-        let packet = match next {
-            Next::Publish(publish) => Packet::Publish(publish),
-            Next::Release(id) => Packet::PubRel(PubRel::new(id, None)),
-        };
-        wire.write(packet).await?;
+    let ended = match client.resume(&mut wire).await {
+        Ok(()) => client.run(&mut wire).await,
+        Err(error) => Err(error.into()),
+    };
+    // A crash, which drops this task, publishes no will.
+    if let Some(will) = will.filter(|_| !matches!(ended, Ok(Left::WithoutWill))) {
+        shared.state().route_from(&published(will), &client.name);
+        shared.changed.notify_waiters();
     }
-    client.run(&mut wire).await
+    if let Err(fault) = ended {
+        wire.write_fault(fault).await;
+    }
+    Ok(())
+}
+
+/// How a client has left.
+enum Left {
+    WithoutWill,
+    WithWill,
+}
+
+/// Why a client may not connect.
+fn refusal(
+    shared: &Shared,
+    connect: &Connect,
+    will: Option<&LastWill>,
+    auth: &ConnectAuth,
+    is_old: bool,
+) -> Option<ConnectReturnCode> {
+    let properties = connect.properties.as_ref();
+    let waits = will.and_then(|will| will.properties.as_ref()?.delay_interval).is_some_and(|delay| delay > 0);
+    if properties.is_some_and(|properties| properties.authentication_method.is_some()) {
+        return Some(ConnectReturnCode::BadAuthenticationMethod);
+    }
+    if !admits(shared, auth) {
+        return Some(ConnectReturnCode::BadUserNamePassword);
+    }
+    if waits {
+        return Some(ConnectReturnCode::ImplementationSpecificError);
+    }
+    if will.is_some_and(|will| !std::str::from_utf8(&will.topic).is_ok_and(is_topic)) {
+        return Some(ConnectReturnCode::TopicNameInvalid);
+    }
+    // MQTT 3.1.1, section 3.1.3.1.
+    let is_nameless = is_old && connect.client_id.is_empty() && !connect.clean_start;
+    is_nameless.then_some(ConnectReturnCode::ClientIdentifierNotValid)
+}
+
+/// The message of a will.
+fn published(will: LastWill) -> Publish {
+    let topic = String::from_utf8_lossy(&will.topic).into_owned();
+    let properties = will.properties.map(|properties| PublishProperties {
+        payload_format_indicator: properties.payload_format_indicator,
+        message_expiry_interval: properties.message_expiry_interval,
+        content_type: properties.content_type,
+        response_topic: properties.response_topic,
+        correlation_data: properties.correlation_data,
+        user_properties: properties.user_properties,
+        ..PublishProperties::default()
+    });
+    let mut publish = Publish::new(topic, will.qos, will.message, properties);
+    publish.retain = will.retain;
+    publish
 }
 
 fn admits(shared: &Shared, auth: &ConnectAuth) -> bool {
@@ -101,6 +162,9 @@ impl<'a> Client<'a> {
         session.expiry = Duration::from_secs(expiry.into());
         session.receive_maximum =
             properties.and_then(|properties| properties.receive_maximum).unwrap_or(u16::MAX);
+        session.max_packet = properties
+            .and_then(|properties| usize::try_from(properties.max_packet_size?).ok())
+            .unwrap_or(usize::MAX);
         drop(state);
         shared.changed.notify_waiters();
         // A client is gone when it is silent for one and a half times its keep alive (MQTT 5.0, section 3.1.2.10).
@@ -147,7 +211,20 @@ impl<'a> Client<'a> {
         result
     }
 
-    async fn run(&mut self, wire: &mut Wire) -> io::Result<()> {
+    /// Sends again what the client has not acknowledged.
+    async fn resume(&mut self, wire: &mut Wire) -> io::Result<()> {
+        for next in self.with(Session::resume).into_iter().flatten() {
+            let packet = match next {
+                Next::Publish(publish) => Packet::Publish(publish),
+                Next::Release(id) => Packet::PubRel(PubRel::new(id, None)),
+            };
+            wire.write(packet).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs until the client leaves, or is cut off.
+    async fn run(&mut self, wire: &mut Wire) -> Result<Left, Fault> {
         let connection = Arc::clone(&self.connection);
         loop {
             self.send(wire).await?;
@@ -155,14 +232,13 @@ impl<'a> Client<'a> {
             let packet = select! {
                 biased;
                 () = connection.cut.notified() => {
-                    let taken = Disconnect::new(DisconnectReasonCode::SessionTakenOver);
-                    return wire.write(Packet::Disconnect(taken)).await;
+                    return Err(Fault::Rule(DisconnectReasonCode::SessionTakenOver));
                 }
-                packet = timeout(limit, wire.read()) => packet.map_err(|_| io::ErrorKind::TimedOut)??,
+                packet = timeout(limit, wire.read()) => packet.map_err(|_| Fault::Rule(DisconnectReasonCode::KeepAliveTimeout))??,
                 () = connection.wake.notified() => continue,
             };
-            if !self.handle(packet, wire).await? {
-                return Ok(());
+            if let Some(left) = self.handle(packet, wire).await? {
+                return Ok(left);
             }
         }
     }
@@ -179,8 +255,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Returns whether the connection goes on.
-    async fn handle(&mut self, packet: Packet, wire: &mut Wire) -> io::Result<bool> {
+    /// Returns how the client has left, if it has.
+    async fn handle(&mut self, packet: Packet, wire: &mut Wire) -> Result<Option<Left>, Fault> {
         match packet {
             Packet::Publish(publish) => return self.published(publish, wire).await,
             Packet::PubAck(ack) => _ = self.with(|session| session.acknowledge(ack.pkid)),
@@ -210,17 +286,27 @@ impl<'a> Client<'a> {
             Packet::Disconnect(disconnect) => {
                 let expiry = disconnect.properties.and_then(|properties| properties.session_expiry_interval);
                 if let Some(expiry) = expiry {
-                    self.with(|session| session.expiry = Duration::from_secs(expiry.into()));
+                    let expiry = Duration::from_secs(expiry.into());
+                    let ends = self.with(|session| session.expiry.is_zero()).unwrap_or_default();
+                    // A session that was to end is not kept (MQTT 5.0, section 3.14.2.2.2).
+                    if ends && !expiry.is_zero() {
+                        return Err(Fault::Rule(DisconnectReasonCode::ProtocolError));
+                    }
+                    self.with(|session| session.expiry = expiry);
                 }
-                return Ok(false);
+                return Ok(Some(match disconnect.reason_code {
+                    DisconnectReasonCode::NormalDisconnection => Left::WithoutWill,
+                    _ => Left::WithWill,
+                }));
             }
-            _ => return Err(io::ErrorKind::InvalidData.into()),
+            _ => return Err(Fault::Rule(DisconnectReasonCode::ProtocolError)),
         }
-        Ok(true)
+        Ok(None)
     }
 
-    async fn published(&mut self, publish: Publish, wire: &mut Wire) -> io::Result<bool> {
+    async fn published(&mut self, publish: Publish, wire: &mut Wire) -> Result<Option<Left>, Fault> {
         let topic = topic(&publish);
+        self.check(&publish, &topic)?;
         let forbidden = self.shared.options.forbidden.iter().any(|filter| matches(&topic, filter));
         let answer = match forbidden {
             true => Answer::refuse(0x87),
@@ -229,8 +315,8 @@ impl<'a> Client<'a> {
         let (code, reason) = match answer {
             Answer::Accept => (0, None),
             Answer::Refuse { code, reason } => (code, reason),
-            Answer::Silence => return Ok(true),
-            Answer::Disconnect => return Ok(false),
+            Answer::Silence => return Ok(None),
+            Answer::Disconnect => return Ok(Some(Left::WithWill)),
         };
         // A message of QoS 2 that came before, and was not released, is not passed on again.
         let id = publish.pkid;
@@ -238,15 +324,16 @@ impl<'a> Client<'a> {
             && code == 0
             && self.with(|session| !session.unreleased.insert(id)).unwrap_or_default();
         let qos = publish.qos;
+        let mut is_wanted = true;
         if code == 0 && !again {
-            self.shared.state().route_from(&publish, &self.name);
+            is_wanted = self.shared.state().route_from(&publish, &self.name);
             self.shared.changed.notify_waiters();
         }
         match qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => {
                 let mut ack = PubAck::new(id, None);
-                ack.reason = ack_reason(code);
+                ack.reason = ack_reason(if is_wanted { code } else { NO_SUBSCRIBERS });
                 ack.properties = reason.map(|reason| PubAckProperties {
                     reason_string: Some(reason),
                     user_properties: Vec::new(),
@@ -263,27 +350,52 @@ impl<'a> Client<'a> {
                 wire.write(Packet::PubRec(ack)).await?;
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
-    async fn subscribe(&mut self, subscribe: &Subscribe, wire: &mut Wire) -> io::Result<()> {
+    fn check(&self, publish: &Publish, topic: &str) -> Result<(), Fault> {
+        let broken = if publish.properties.as_ref().is_some_and(|properties| properties.topic_alias.is_some())
+        {
+            DisconnectReasonCode::TopicAliasInvalid
+        } else if topic.is_empty() {
+            DisconnectReasonCode::ProtocolError
+        } else if !is_topic(topic) {
+            DisconnectReasonCode::TopicNameInvalid
+        } else if self.shared.options.max_qos.is_some_and(|most| publish.qos as u8 > most) {
+            DisconnectReasonCode::QoSNotSupported
+        } else {
+            return Ok(());
+        };
+        Err(Fault::Rule(broken))
+    }
+
+    async fn subscribe(&mut self, subscribe: &Subscribe, wire: &mut Wire) -> Result<(), Fault> {
+        let has_id = subscribe.properties.as_ref().is_some_and(|properties| properties.id.is_some());
+        if has_id && !wire.is_old() {
+            return Err(Fault::Rule(DisconnectReasonCode::SubscriptionIdentifiersNotSupported));
+        }
+        if subscribe.filters.is_empty()
+            || subscribe.filters.iter().any(|filter| filter.nolocal && is_shared(&filter.path))
+        {
+            return Err(Fault::Rule(DisconnectReasonCode::ProtocolError));
+        }
+        if !subscribe.filters.iter().all(|filter| is_filter(&filter.path)) {
+            return Err(Fault::Rule(DisconnectReasonCode::MalformedPacket));
+        }
         let mut codes = Vec::new();
         let mut granted = Vec::new();
         for filter in &subscribe.filters {
             if self.shared.options.forbidden.contains(&filter.path) {
                 codes.push(SubscribeReasonCode::NotAuthorized);
-            } else if !valid_filter(&filter.path) {
-                codes.push(SubscribeReasonCode::TopicFilterInvalid);
             } else {
                 codes.push(SubscribeReasonCode::Success(filter.qos));
-                self.with(|session| session.subscribe(filter));
-                granted.push(filter);
+                granted.push((filter, self.with(|session| session.subscribe(filter)).unwrap_or_default()));
             }
         }
         let ack = SubAck { pkid: subscribe.pkid, return_codes: codes, properties: None };
         wire.write(Packet::SubAck(ack)).await?;
-        for filter in granted {
-            self.shared.state().send_retained(&self.name, filter);
+        for (filter, is_new) in granted {
+            self.shared.state().send_retained(&self.name, filter, is_new);
         }
         Ok(())
     }

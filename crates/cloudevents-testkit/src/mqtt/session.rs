@@ -1,7 +1,8 @@
 //! Sessions: what the broker keeps for a client, connected or not.
 
+use super::topics::{matches, shared};
 use rumqttc_v5::mqttbytes::{
-    QoS, matches,
+    QoS,
     v5::{Publish, SubscribeFilter},
 };
 use std::{
@@ -39,6 +40,8 @@ pub(super) struct Session {
     /// When the connection was lost.
     pub(super) left: Option<Instant>,
     pub(super) receive_maximum: u16,
+    /// The largest packet that the client takes, in bytes.
+    pub(super) max_packet: usize,
     /// Bytes to write as they are.
     pub(super) raw: Vec<u8>,
     /// Wakes the connection; another one after each connect.
@@ -137,8 +140,7 @@ impl Session {
 
     /// Adds a subscription, or replaces that of the same filter. Returns whether it is new.
     pub(super) fn subscribe(&mut self, filter: &SubscribeFilter) -> bool {
-        let (group, matched) = match filter.path.strip_prefix("$share/").and_then(|rest| rest.split_once('/'))
-        {
+        let (group, matched) = match shared(&filter.path) {
             Some((group, matched)) => (Some(group.to_owned()), matched.to_owned()),
             None => (None, filter.path.clone()),
         };
@@ -201,6 +203,8 @@ impl Session {
 
     /// What was sent before the connection was lost, to be sent again.
     pub(super) fn resume(&mut self) -> Vec<Next> {
+        let limit = self.max_packet;
+        self.unacknowledged.retain(|sent| sent.received || sent.stored.publish.size() <= limit);
         let again = self.unacknowledged.iter().map(|sent| match sent.received {
             true => Next::Release(sent.id),
             false => {
@@ -230,6 +234,10 @@ impl Session {
                     properties.message_expiry_interval =
                         Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
                 }
+            }
+            // A message that the client does not take counts as sent (MQTT 5.0, section 3.1.2.11.4).
+            if stored.publish.size() > self.max_packet {
+                continue;
             }
             if stored.publish.qos != QoS::AtMostOnce {
                 stored.publish.pkid = self.free_id();

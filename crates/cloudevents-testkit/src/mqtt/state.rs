@@ -1,12 +1,18 @@
 //! The state of the broker, and how messages get to sessions.
 
-use super::session::{Session, Stored};
+use super::{
+    session::{Session, Stored},
+    topics::{is_shared, matches},
+};
 use bytes::Bytes;
 use rumqttc_v5::mqttbytes::{
-    QoS, matches,
-    v5::{Publish, PublishProperties, SubscribeFilter},
+    QoS,
+    v5::{Publish, PublishProperties, RetainForwardRule, SubscribeFilter},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// What a publisher hears.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +114,7 @@ impl Published {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) sessions: BTreeMap<String, Session>,
-    retained: BTreeMap<String, Publish>,
+    retained: BTreeMap<String, Retained>,
     pub(super) published: Vec<Published>,
     pub(super) answer: Answer,
     /// How often a shared subscription was used, for taking turns.
@@ -117,34 +123,67 @@ pub(super) struct State {
     pub(super) unnamed: u32,
 }
 
+/// The last message of a topic.
+struct Retained {
+    publish: Publish,
+    expires: Option<Instant>,
+}
+
+impl Retained {
+    fn new(publish: &Publish) -> Self {
+        let seconds = publish.properties.as_ref().and_then(|properties| properties.message_expiry_interval);
+        let expires =
+            seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds.into())));
+        Self { publish: publish.clone(), expires }
+    }
+
+    /// The message with the time that is left; `None` when it has expired.
+    fn now(&self) -> Option<Publish> {
+        let mut publish = self.publish.clone();
+        if let Some(expires) = self.expires {
+            let left = expires.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            let seconds = left.as_millis().div_ceil(1000);
+            if let Some(properties) = &mut publish.properties {
+                properties.message_expiry_interval = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+            }
+        }
+        Some(publish)
+    }
+}
+
 impl State {
     /// Passes a message on to all sessions that subscribe to its topic.
     pub(super) fn route(&mut self, publish: &Publish) {
         self.route_from(publish, "");
     }
 
-    pub(super) fn route_from(&mut self, publish: &Publish, client: &str) {
+    /// The same for the message of a client. Returns whether any session subscribes to its topic.
+    pub(super) fn route_from(&mut self, publish: &Publish, client: &str) -> bool {
         let topic = topic(publish);
         if publish.retain {
             match publish.payload.is_empty() {
                 true => _ = self.retained.remove(&topic),
-                false => _ = self.retained.insert(topic.clone(), publish.clone()),
+                false => _ = self.retained.insert(topic.clone(), Retained::new(publish)),
             }
         }
         self.sessions.retain(|_, session| !session.has_expired());
         let mut shared: BTreeMap<String, Vec<(String, QoS)>> = BTreeMap::new();
+        let mut is_wanted = false;
         for (name, session) in &mut self.sessions {
             if let Some((qos, keeps)) = session.matching(&topic, name == client) {
+                is_wanted = true;
                 session.store(publish, qos, keeps && publish.retain, None);
             }
             for (filter, qos) in session.shared(&topic) {
                 shared.entry(filter.to_owned()).or_default().push((name.clone(), qos));
             }
         }
+        is_wanted |= !shared.is_empty();
         for (filter, members) in shared {
             self.share(publish, filter, members);
         }
         self.published.push(Published::of(publish));
+        is_wanted
     }
 
     /// Gives a message to one member of a group, those that are connected first.
@@ -179,15 +218,24 @@ impl State {
         }
     }
 
-    /// Sends retained messages for a new subscription.
-    pub(super) fn send_retained(&mut self, client: &str, filter: &SubscribeFilter) {
-        if filter.path.starts_with("$share/") {
+    /// Sends retained messages for a subscription, as its Retain Handling requests (MQTT 5.0, section 3.8.3.1).
+    pub(super) fn send_retained(&mut self, client: &str, filter: &SubscribeFilter, is_new: bool) {
+        let is_requested = match filter.retain_forward_rule {
+            RetainForwardRule::OnEverySubscribe => true,
+            RetainForwardRule::OnNewSubscribe => is_new,
+            RetainForwardRule::Never => false,
+        };
+        if is_shared(&filter.path) || !is_requested {
             return;
         }
         let Some(session) = self.sessions.get_mut(client) else { return };
-        for (_, publish) in self.retained.iter().filter(|(topic, _)| matches(topic, &filter.path)) {
-            session.store(publish, filter.qos, true, None);
-        }
+        self.retained.retain(|topic, retained| {
+            let Some(publish) = retained.now() else { return false };
+            if matches(topic, &filter.path) {
+                session.store(&publish, filter.qos, true, None);
+            }
+            true
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use rumqttc_v4::mqttbytes::v4;
-use rumqttc_v5::mqttbytes::v5::{self, Packet};
+use rumqttc_v5::mqttbytes::v5::{self, DisconnectReasonCode, Packet};
 use std::io;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,6 +11,22 @@ use tokio::{
 
 /// The largest packet that is read.
 const LARGEST: usize = 64 << 20;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The client broke a rule, of which an MQTT 5 client hears.
+    Rule(DisconnectReasonCode),
+    /// It speaks no version that the broker knows.
+    Version,
+    Io,
+}
+
+impl From<io::Error> for Fault {
+    fn from(_: io::Error) -> Self {
+        Self::Io
+    }
+}
 
 /// A connection that reads and writes packets.
 pub(super) struct Wire {
@@ -32,41 +48,41 @@ impl Wire {
     }
 
     /// Reads the next packet. Cancel-safe.
-    pub(super) async fn read(&mut self) -> io::Result<Packet> {
+    pub(super) async fn read(&mut self) -> Result<Packet, Fault> {
         loop {
             if let Some(packet) = self.parse()? {
                 return Ok(packet);
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(Fault::Io);
             }
         }
     }
 
-    fn parse(&mut self) -> io::Result<Option<Packet>> {
+    fn parse(&mut self) -> Result<Option<Packet>, Fault> {
         if self.old.is_none() {
-            // The protocol level follows the name, behind a remaining length of at most four bytes.
-            let Some(at) = self.buffer.windows(6).position(|bytes| bytes == b"\0\x04MQTT") else {
-                return if self.buffer.len() > 11 {
-                    Err(io::ErrorKind::InvalidData.into())
-                } else {
-                    Ok(None)
-                };
-            };
-            let Some(level) = at.checked_add(6).and_then(|at| self.buffer.get(at)) else { return Ok(None) };
-            self.old = Some(*level == 4);
+            let Some(level) = level(&self.buffer)? else { return Ok(None) };
+            self.old = Some(level == 4);
         }
         if self.is_old() {
             match v4::Packet::read(&mut self.buffer, self.limit) {
                 Ok(packet) => newer(packet).map(Some),
                 Err(rumqttc_v4::mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
-                Err(error) => Err(io::Error::other(error)),
+                Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
             }
         } else {
+            use rumqttc_v5::mqttbytes::Error;
             match Packet::read(&mut self.buffer, u32::try_from(self.limit).ok()) {
                 Ok(packet) => Ok(Some(packet)),
-                Err(rumqttc_v5::mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
-                Err(error) => Err(io::Error::other(error)),
+                Err(Error::InsufficientBytes(_)) => Ok(None),
+                Err(Error::PayloadSizeLimitExceeded { .. }) => {
+                    Err(Fault::Rule(DisconnectReasonCode::PacketTooLarge))
+                }
+                Err(Error::ProtocolViolation(reason)) => Err(Fault::Rule(reason)),
+                Err(Error::PacketIdZero | Error::ProtocolError | Error::EmptySubscription) => {
+                    Err(Fault::Rule(DisconnectReasonCode::ProtocolError))
+                }
+                Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
             }
         }
     }
@@ -83,12 +99,45 @@ impl Wire {
         self.stream.write_all(&bytes).await
     }
 
+    /// Reports why the connection ends, where the client can hear it.
+    pub(super) async fn write_fault(&mut self, fault: Fault) {
+        let _ = match fault {
+            Fault::Rule(reason) if self.old == Some(false) => {
+                self.write(Packet::Disconnect(v5::Disconnect::new(reason))).await
+            }
+            // CONNACK of MQTT 3.1.1 with "unacceptable protocol version".
+            Fault::Version => self.write_raw(&[0x20, 2, 0, 1]).await,
+            _ => Ok(()),
+        };
+    }
+
     pub(super) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
     }
 }
 
-fn newer(packet: v4::Packet) -> io::Result<Packet> {
+/// The protocol level of CONNECT, the first packet; `None` if it has not arrived.
+fn level(buffer: &[u8]) -> Result<Option<u8>, Fault> {
+    let Some((first, rest)) = buffer.split_first() else { return Ok(None) };
+    if *first != 0x10 {
+        return Err(Fault::Io);
+    }
+    // The remaining length ends with a byte below 0x80, and has at most four.
+    let length = rest.iter().take(4).position(|byte| *byte < 0x80);
+    let Some(rest) = length.and_then(|last| rest.get(last.saturating_add(1)..)) else {
+        return if rest.len() < 4 { Ok(None) } else { Err(Fault::Io) };
+    };
+    match rest {
+        [0, 4, b'M', b'Q', b'T', b'T', level @ (4 | 5), ..] => Ok(Some(*level)),
+        [0, 4, b'M', b'Q', b'T', b'T', _, ..] | [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', ..] => {
+            Err(Fault::Version)
+        }
+        rest if rest.len() < 8 => Ok(None),
+        _ => Err(Fault::Io),
+    }
+}
+
+fn newer(packet: v4::Packet) -> Result<Packet, Fault> {
     Ok(match packet {
         v4::Packet::Connect(connect) => {
             let auth = match connect.auth {
@@ -98,6 +147,13 @@ fn newer(packet: v4::Packet) -> io::Result<Packet> {
                     v5::ConnectAuth::UsernamePassword { username, password }
                 }
             };
+            let will = connect.last_will.map(|will| v5::LastWill {
+                topic: will.topic.into(),
+                message: will.message,
+                qos: will.qos,
+                retain: will.retain,
+                properties: None,
+            });
             // A session of MQTT 3.1.1 is clean for the connection, or lasts.
             let mut properties = v5::ConnectProperties::new();
             properties.session_expiry_interval = Some(if connect.clean_session { 0 } else { u32::MAX });
@@ -107,7 +163,7 @@ fn newer(packet: v4::Packet) -> io::Result<Packet> {
                 clean_start: connect.clean_session,
                 properties: Some(properties),
             };
-            Packet::Connect(connect, None, auth)
+            Packet::Connect(connect, will, auth)
         }
         v4::Packet::Publish(publish) => Packet::Publish(v5::Publish {
             dup: publish.dup,
@@ -138,7 +194,7 @@ fn newer(packet: v4::Packet) -> io::Result<Packet> {
         v4::Packet::Disconnect => {
             Packet::Disconnect(v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection))
         }
-        _ => return Err(io::ErrorKind::InvalidData.into()),
+        _ => return Err(Fault::Rule(DisconnectReasonCode::ProtocolError)),
     })
 }
 
@@ -147,6 +203,7 @@ fn older(packet: Packet) -> Option<v4::Packet> {
         Packet::ConnAck(ack) => {
             let code = match ack.code {
                 v5::ConnectReturnCode::Success => v4::ConnectReturnCode::Success,
+                v5::ConnectReturnCode::ClientIdentifierNotValid => v4::ConnectReturnCode::BadClientId,
                 v5::ConnectReturnCode::BadUserNamePassword => v4::ConnectReturnCode::BadUserNamePassword,
                 _ => v4::ConnectReturnCode::NotAuthorized,
             };

@@ -104,7 +104,7 @@ pub(super) struct Client {
     stream: TcpStream,
     input: BytesMut,
     /// Messages that came while something else was awaited.
-    arrived: VecDeque<Publish>,
+    pub(super) arrived: VecDeque<Publish>,
     /// A topic of its own.
     fence: String,
     is_fenced: bool,

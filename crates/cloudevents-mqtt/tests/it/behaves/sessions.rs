@@ -95,12 +95,14 @@ pub(super) const ALL: &[Behaviour] = &[
         clock.retain = true;
         let at = String::from_utf8(clock.topic.to_vec()).unwrap();
         other.publish_as(clock);
-        loop {
+        let begin = std::time::Instant::now();
+        let is_there = || {
             let mut late = place.client();
             late.subscribe(&at, AtLeastOnce);
-            if late.texts().is_empty() {
-                break;
-            }
+            !late.texts().is_empty()
+        };
+        while is_there() {
+            assert!(begin.elapsed().as_secs() < 10, "it does not expire");
         }
         let (mut client, _) = place.connect(Asks::session(&id, 60)).unwrap();
         assert_eq!(client.texts(), ["long"]);
