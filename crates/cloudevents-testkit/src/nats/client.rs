@@ -2,7 +2,7 @@
 
 use super::{
     protocol::{self, Operation},
-    routes::{self, Give, Published, matches},
+    routes::{self, Give, Published, is_literal, is_pattern, matches},
     server::{Shared, lock},
 };
 use bytes::BytesMut;
@@ -22,9 +22,12 @@ pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
     let (out, given) = unbounded_channel();
     let pending = Arc::new(AtomicUsize::new(0));
     let writer = tokio::spawn(write(writing, given, Arc::clone(&pending)));
-    let wants = Wants::default();
+    let wants = Wants { verbose: true, pedantic: true, echo: true, headers: false, no_responders: false };
     let mut client = Client { shared: Arc::clone(&shared), number, out, pending, joined: false, wants };
     client.say(info(&shared, number));
+    if shared.options.users.is_empty() && shared.options.tokens.is_empty() {
+        client.join();
+    }
     let mut buffer = BytesMut::new();
     'open: loop {
         loop {
@@ -55,9 +58,10 @@ pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
 }
 
 /// What the client sent in CONNECT.
-#[derive(Default)]
 struct Wants {
     verbose: bool,
+    /// Whether subjects of messages are checked.
+    pedantic: bool,
     echo: bool,
     headers: bool,
     no_responders: bool,
@@ -82,6 +86,10 @@ impl Client {
             }
             Operation::Pong => return Ok(()),
             _ if !self.joined => return Err("Authorization Violation"),
+            Operation::Sub { subject, .. } if !is_pattern(&subject) => {
+                self.say(b"-ERR 'Invalid Subject'\r\n".to_vec());
+                return Ok(());
+            }
             Operation::Sub { subject, group, sid } => match self.is_denied(&subject) {
                 true => self.refuse("Subscription", &subject),
                 false => {
@@ -96,8 +104,12 @@ impl Client {
             Operation::Publish { subject, .. } if self.is_denied(&subject) => {
                 self.refuse("Publish", &subject);
             }
-            Operation::Publish { headers, .. } if !headers.is_empty() && !self.shared.options.headers => {
+            Operation::Publish { headers, .. } if !headers.is_empty() && !self.wants.headers => {
                 return Err("message headers not supported");
+            }
+            Operation::Publish { subject, .. } if self.wants.pedantic && !is_literal(&subject) => {
+                self.say(b"-ERR 'Invalid Publish Subject'\r\n".to_vec());
+                return Ok(());
             }
             Operation::Publish { subject, reply, headers, payload } => {
                 self.publish(&subject, reply.as_deref(), &headers, &payload);
@@ -122,19 +134,28 @@ impl Client {
         }
         self.wants = Wants {
             verbose: flag("verbose", true),
+            pedantic: flag("pedantic", true),
             echo: flag("echo", true),
             headers: flag("headers", false) && known.headers,
             no_responders: flag("no_responders", false),
         };
+        if self.wants.no_responders && !self.wants.headers {
+            return Err("no responders requires headers support");
+        }
+        self.join();
+        Ok(())
+    }
+
+    /// Takes part in what is published, with what it wants.
+    fn join(&mut self) {
         let client = routes::Client {
             out: self.out.clone(),
             headers: self.wants.headers,
             pending: Arc::clone(&self.pending),
-            max_pending: known.max_pending,
+            max_pending: self.shared.options.max_pending,
         };
         self.shared.routes().join(self.number, client);
         self.joined = true;
-        Ok(())
     }
 
     fn publish(&self, subject: &str, reply: Option<&str>, headers: &[u8], payload: &[u8]) {

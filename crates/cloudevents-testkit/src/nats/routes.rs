@@ -24,7 +24,7 @@ pub(super) struct Routes {
     clients: HashMap<u64, Client>,
     subscriptions: Vec<Subscription>,
     /// How often each queue group got a message, so that its members take turns.
-    turns: HashMap<(String, String), usize>,
+    turns: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -42,8 +42,16 @@ struct Subscription {
     sid: String,
     subject: String,
     group: Option<String>,
-    /// How many more messages it gets.
-    left: Option<u64>,
+    /// How many messages it got.
+    got: u64,
+    /// How many it gets before it ends.
+    max: Option<u64>,
+}
+
+impl Subscription {
+    fn has_ended(&self) -> bool {
+        self.max.is_some_and(|max| self.got >= max)
+    }
 }
 
 /// A published message.
@@ -67,19 +75,24 @@ impl Routes {
         self.subscriptions.retain(|subscription| subscription.client != client);
     }
 
+    /// Adds a subscription, unless the client uses its number already.
     pub(super) fn subscribe(&mut self, client: u64, sid: String, subject: String, group: Option<String>) {
-        self.unsubscribe(client, &sid, None);
-        self.subscriptions.push(Subscription { client, sid, subject, group, left: None });
+        let is_used = |other: &Subscription| other.client == client && other.sid == sid;
+        if !self.subscriptions.iter().any(is_used) {
+            self.subscriptions.push(Subscription { client, sid, subject, group, got: 0, max: None });
+        }
     }
 
+    /// Ends a subscription, at once or when it got this many messages since it began.
     pub(super) fn unsubscribe(&mut self, client: u64, sid: &str, max: Option<u64>) {
         let is_it = |subscription: &Subscription| subscription.client == client && subscription.sid == sid;
         match max.filter(|max| *max > 0) {
             None => self.subscriptions.retain(|subscription| !is_it(subscription)),
             Some(max) => {
                 for subscription in self.subscriptions.iter_mut().filter(|subscription| is_it(subscription)) {
-                    subscription.left = Some(max);
+                    subscription.max = Some(max);
                 }
+                self.subscriptions.retain(|subscription| !subscription.has_ended());
             }
         }
     }
@@ -88,10 +101,13 @@ impl Routes {
         self.subscriptions.iter().filter(|subscription| matches(&subscription.subject, subject)).count()
     }
 
-    /// Gives the message to every subscription without a group, and to one of each group. Returns to how many.
+    /// Gives the message to every subscription without a group, and to one of each group, whatever the subjects of its members. Returns to how many.
     pub(super) fn publish(&mut self, message: &Published<'_>) -> usize {
+        if !is_subject(message.subject) {
+            return 0;
+        }
         let mut chosen = Vec::new();
-        let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, subscription) in self.subscriptions.iter().enumerate() {
             if !matches(&subscription.subject, message.subject) || message.except == Some(subscription.client)
             {
@@ -99,24 +115,24 @@ impl Routes {
             }
             match &subscription.group {
                 None => chosen.push(index),
-                Some(group) => groups.entry((&subscription.subject, group)).or_default().push(index),
+                Some(group) => groups.entry(group).or_default().push(index),
             }
         }
-        for ((subject, group), members) in groups {
-            let turn = self.turns.entry((subject.to_owned(), group.to_owned())).or_default();
+        for (group, members) in groups {
+            let turn = self.turns.entry(group.to_owned()).or_default();
             *turn = turn.wrapping_add(1);
             chosen.extend(turn.checked_rem(members.len()).and_then(|turn| members.get(turn)));
         }
         for index in &chosen {
             self.give(*index, message);
         }
-        self.subscriptions.retain(|subscription| subscription.left != Some(0));
+        self.subscriptions.retain(|subscription| !subscription.has_ended());
         chosen.len()
     }
 
     fn give(&mut self, index: usize, message: &Published<'_>) {
         let Some(subscription) = self.subscriptions.get_mut(index) else { return };
-        subscription.left = subscription.left.map(|left| left.saturating_sub(1));
+        subscription.got = subscription.got.saturating_add(1);
         let Some(client) = self.clients.get(&subscription.client) else { return };
         let headers = if client.headers { message.headers } else { &[] };
         let bytes = super::protocol::message(
@@ -131,6 +147,22 @@ impl Routes {
         let give = if is_slow { Give::End("Slow Consumer") } else { Give::Bytes(bytes.into()) };
         let _ = client.out.send(give);
     }
+}
+
+/// Whether no token is empty.
+pub(super) fn is_subject(subject: &str) -> bool {
+    subject.split('.').all(|token| !token.is_empty())
+}
+
+/// Whether it is a pattern of subjects: `>` is the last token.
+pub(super) fn is_pattern(pattern: &str) -> bool {
+    let is_inner = pattern.rsplit('.').skip(1).any(|token| token == ">");
+    is_subject(pattern) && !is_inner
+}
+
+/// Whether it is a subject without wildcards.
+pub(super) fn is_literal(subject: &str) -> bool {
+    is_subject(subject) && !subject.split('.').any(|token| token == "*" || token == ">")
 }
 
 /// Whether a subject matches a pattern: `*` is any token, and `>` at the end one or more.
@@ -198,7 +230,8 @@ mod tests {
         assert_eq!(outs.iter_mut().map(count).collect::<Vec<_>>(), [2, 1, 1]);
         assert_eq!(publish(&mut routes, Some(0)), 1);
         routes.leave(2);
-        routes.unsubscribe(0, "1", Some(1));
+        // It got three until now.
+        routes.unsubscribe(0, "1", Some(3));
         assert_eq!((publish(&mut routes, None), publish(&mut routes, None)), (2, 1));
         assert_eq!((routes.matching("a.b"), routes.matching("a.c")), (1, 0));
     }
