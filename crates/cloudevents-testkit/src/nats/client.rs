@@ -139,7 +139,8 @@ impl Client {
             headers: flag("headers", false) && known.headers,
             no_responders: flag("no_responders", false),
         };
-        if self.wants.no_responders && !self.wants.headers {
+        // A server before NATS 2.2 knows neither.
+        if known.headers && self.wants.no_responders && !self.wants.headers {
             return Err("no responders requires headers support");
         }
         self.join();
