@@ -10,6 +10,7 @@
 
 mod azure;
 mod bad_input;
+mod behaves;
 mod bodies;
 mod client;
 mod contract;

@@ -12,7 +12,7 @@ use fe2o3_amqp::acceptor::{
 };
 use fe2o3_amqp_types::{
     definitions::{AmqpError, Error},
-    messaging::{Address, Source, Target},
+    messaging::{Address, DistributionMode, Source, Target},
 };
 use std::sync::{
     Arc,
@@ -75,6 +75,11 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
     if address.is_empty() {
         return close(link, Error::new(AmqpError::NotFound, "there is no address".to_owned(), None)).await;
     }
+    if let LinkEndpoint::Sender(giving) = &link
+        && let Some(lacking) = giving.source().as_ref().and_then(lacking)
+    {
+        return close(link, Error::new(AmqpError::NotImplemented, lacking.to_owned(), None)).await;
+    }
     let open = !shared.options.tokens || address == CBS;
     if !open && !tokens.allow(&address) {
         return close(link, unauthorized()).await;
@@ -110,6 +115,15 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
             }
         }
     }
+}
+
+/// What the broker lacks of the source that a receiver requests.
+fn lacking(source: &Source) -> Option<&'static str> {
+    if source.filter.as_ref().is_some_and(|filters| !filters.is_empty()) {
+        return Some("the embedded broker has no filters");
+    }
+    (source.distribution_mode == Some(DistributionMode::Copy))
+        .then_some("the embedded broker has no browsing")
 }
 
 fn unauthorized() -> Error {

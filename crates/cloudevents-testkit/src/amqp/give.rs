@@ -66,6 +66,9 @@ async fn give(queue: &Queue, link: &mut Sender, locks: Option<&Locks>, out: &mut
                 }
                 Err(_) => return,
             },
+            // Without credit, it does not stay here when its time is over, or that of another one has come.
+            () = held.expired() => {}
+            () = queue.until(|queue| queue.outranks(&held)) => {}
             () = queue.until(Queue::is_wanted) => {
                 drop(held);
                 tokio::time::sleep(PATIENCE).await;

@@ -16,12 +16,20 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Each address has a queue. Each message goes to one receiver, in order, as credit allows. An accepted message is removed. A released or
-//! modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A rejected or
-//! undeliverable message becomes a [dead letter](Queue::dead_letters). When a receiver leaves, its unsettled messages return to the queue.
-//! A receiver that requests a dynamic node gets a new address, which ends with its link.
+//! It does what ActiveMQ Artemis does: `tests/it/behaves` of `cloudevents-amqp` runs the same behaviours against both.
 //!
-//! There is no persistence, no routing, no transaction, and no link recovery.
+//! Each address has a queue. Each message goes to one receiver, by priority and then in order, as credit allows. An accepted message is
+//! removed. A released or modified message returns to its position; if it is modified as failed, its `delivery-count` increases by one. A
+//! rejected or undeliverable message becomes a [dead letter](Queue::dead_letters). A message whose `ttl` or `absolute-expiry-time` has passed
+//! is dropped. When a receiver leaves, its unsettled messages return to the queue. A receiver that requests a dynamic node gets a new
+//! address, which ends with its link.
+//!
+//! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links without an address
+//! (`amqp:not-found`), transactions, and connections without SASL.
+//!
+//! It differs from brokers in production: a message that is undeliverable for one receiver becomes a dead letter, although another receiver
+//! could take it; there are no dead-letter addresses, no limit of attempts, and no topics; an address exists when a client uses it; nothing
+//! is on a disk, and what a link was, and held, is forgotten with it.
 
 mod broker;
 mod cbs;

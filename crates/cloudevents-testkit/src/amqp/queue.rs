@@ -4,14 +4,16 @@ use super::broker::lock;
 use bytes::Bytes;
 use fe2o3_amqp_types::{
     definitions::{self, ErrorCondition},
-    messaging::{AmqpValue, Body, Message},
+    messaging::{AmqpValue, Body, Header, Message},
     primitives::{LazyValue, Value},
 };
 use serde_amqp::{described::Described, descriptor::Descriptor, from_slice, lazy::to_lazy_value, to_vec};
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     fmt, io,
     sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
 };
 use tokio::sync::Notify;
 
@@ -29,7 +31,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     sequence: u64,
-    /// By their sequence.
+    /// By their rank.
     ready: VecDeque<Stored>,
     /// Removed for a receiver that has no credit yet.
     waiting: usize,
@@ -44,7 +46,9 @@ struct State {
 /// A message in the queue.
 #[derive(Clone)]
 pub(super) struct Stored {
-    sequence: u64,
+    /// The higher its priority, the lower; then by arrival.
+    rank: (Reverse<u8>, u64),
+    expires: Option<SystemTime>,
     pub(super) message: Message<Body<LazyValue>>,
     pub(super) failures: u32,
 }
@@ -101,7 +105,8 @@ pub struct DeadLetter {
 impl Queue {
     /// The number of messages ready for a receiver, including those that wait for a receiver's credit.
     pub fn len(&self) -> usize {
-        let state = lock(&self.0.state);
+        let mut state = lock(&self.0.state);
+        state.expire();
         state.ready.len().saturating_add(state.waiting)
     }
 
@@ -205,13 +210,16 @@ impl Queue {
         self.change(|state| {
             state.sequence = state.sequence.saturating_add(1);
             let failures = message.header.as_ref().map_or(0, |header| header.delivery_count);
-            state.ready.push_back(Stored { sequence: state.sequence, message, failures });
+            let rank = (Reverse(priority(&message)), state.sequence);
+            let expires = expiry(&message);
+            state.put(Stored { rank, expires, message, failures });
         });
     }
 
     /// Takes the first ready message, to send it.
     pub(super) fn pop(&self) -> Option<Held> {
         let mut state = lock(&self.0.state);
+        state.expire();
         let stored = state.ready.pop_front()?;
         state.waiting = state.waiting.saturating_add(1);
         Some(Held { queue: self.clone(), stored: Some(stored), given: false })
@@ -220,6 +228,12 @@ impl Queue {
     /// Whether there is a message to [`pop`](Self::pop).
     pub(super) fn has_ready(&self) -> bool {
         !lock(&self.0.state).ready.is_empty()
+    }
+
+    /// Whether a message is ready that goes before this one.
+    pub(super) fn outranks(&self, held: &Held) -> bool {
+        let rank = held.stored.as_ref().map(|stored| stored.rank);
+        lock(&self.0.state).ready.front().is_some_and(|first| rank.is_some_and(|rank| first.rank < rank))
     }
 
     /// Whether another receiver waits for a message.
@@ -278,6 +292,16 @@ impl Held {
         message
     }
 
+    /// Waits until the message has expired.
+    pub(super) async fn expired(&self) {
+        match self.stored.as_ref().and_then(|stored| stored.expires) {
+            Some(expires) => {
+                tokio::time::sleep(expires.duration_since(SystemTime::now()).unwrap_or_default()).await
+            }
+            None => std::future::pending().await,
+        }
+    }
+
     /// Marks the message as sent.
     pub(super) fn give(&mut self) {
         if !std::mem::replace(&mut self.given, true) {
@@ -319,11 +343,38 @@ impl Drop for Held {
             let place = if given { &mut state.unsettled } else { &mut state.waiting };
             *place = place.saturating_sub(1);
             if let Some(stored) = stored {
-                let place = state.ready.partition_point(|other| other.sequence < stored.sequence);
-                state.ready.insert(place, stored);
+                state.put(stored);
             }
         });
     }
+}
+
+impl State {
+    /// Makes a message ready, at its position.
+    fn put(&mut self, stored: Stored) {
+        let place = self.ready.partition_point(|other| other.rank < stored.rank);
+        self.ready.insert(place, stored);
+    }
+
+    /// Drops messages whose time has passed.
+    fn expire(&mut self) {
+        let now = SystemTime::now();
+        self.ready.retain(|stored| stored.expires.is_none_or(|expires| expires > now));
+    }
+}
+
+fn priority(message: &Message<Body<LazyValue>>) -> u8 {
+    message.header.as_ref().map_or_else(|| Header::default().priority.0, |header| header.priority.0)
+}
+
+/// When a message expires that arrives now: by its header, or by its properties.
+fn expiry(message: &Message<Body<LazyValue>>) -> Option<SystemTime> {
+    let ttl = message.header.as_ref().and_then(|header| header.ttl).filter(|ttl| *ttl > 0);
+    let by_ttl = ttl.and_then(|ttl| SystemTime::now().checked_add(Duration::from_millis(ttl.into())));
+    let at = message.properties.as_ref().and_then(|properties| properties.absolute_expiry_time.as_ref());
+    let at = at.and_then(|at| u64::try_from(at.milliseconds()).ok());
+    let at = at.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at)));
+    [by_ttl, at].into_iter().flatten().min()
 }
 
 /// The symbol of a condition: on the wire, every condition is a symbol.
