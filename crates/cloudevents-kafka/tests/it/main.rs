@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod behaves;
 mod broker;
 mod client;
 mod comfort;

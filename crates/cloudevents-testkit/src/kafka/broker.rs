@@ -51,6 +51,7 @@ impl Broker {
             .map_err(failed)?;
         let servers = cluster(&host)?.bootstrap_servers();
         without_rebalance_delay(&host);
+        without_transactions(&host)?;
         Ok(Self { host, servers })
     }
 
@@ -246,6 +247,15 @@ fn cluster(host: &BaseProducer) -> Result<MockCluster<'_, DefaultProducerContext
     host.client()
         .mock_cluster()
         .ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("the client has no mock cluster"))
+}
+
+/// Removes what transactions need: the mock cluster takes part in them, and shows what was aborted to every consumer.
+fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
+    use RDKafkaApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, TxnOffsetCommit};
+    for key in [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn] {
+        cluster(host)?.apiversion(key, None, None).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Makes a group's first member wait for no others. rdkafka has no safe function for it.

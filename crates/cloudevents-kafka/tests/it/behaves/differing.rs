@@ -1,0 +1,64 @@
+//! Where the embedded broker is not Kafka: what it refuses, and what it does otherwise.
+
+use super::client::{Behaviour, PATIENCE, name, run};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::Consumer,
+    producer::{BaseRecord, Producer},
+};
+use std::time::Duration;
+
+pub(super) const ALL: &[Behaviour] = &[
+    ("transactions are refused, so that no reader sees what was aborted", |place| {
+        let topic = place.topic(1);
+        let producer = place.producer_with(&[("transactional.id", &name("t"))]);
+        let begun = producer.transactional().init_transactions(PATIENCE).and_then(|()| {
+            producer.transactional().begin_transaction()?;
+            producer.post(BaseRecord::<(), str>::to(&topic).partition(0).payload("aborted"));
+            producer.transactional().commit_transaction(PATIENCE)
+        });
+        assert!(begun.is_err());
+        let (_, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+        assert_eq!(end, 0);
+    }),
+    ("admin clients get no answer", |place| {
+        let admin: AdminClient<DefaultClientContext> = place.config().create().unwrap();
+        let new = NewTopic::new("new", 1, TopicReplication::Fixed(1));
+        let created =
+            run(admin
+                .create_topics([&new], &AdminOptions::new().request_timeout(Some(Duration::from_secs(2)))));
+        assert!(created.is_err());
+    }),
+    ("a producer creates the topic that it sends to, with four partitions", |place| {
+        let (topic, producer) = (name("topic"), place.producer_with(&[("allow.auto.create.topics", "true")]));
+        producer.put(&topic, "x");
+        let consumer = place.consumer(&name("group"));
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
+        assert_eq!(metadata.topics()[0].partitions().len(), 4);
+    }),
+    ("a message of any size is taken", |place| {
+        let (topic, producer) = (place.topic(1), place.producer_with(&[("message.max.bytes", "4000000")]));
+        assert_eq!(producer.put(&topic, &"x".repeat(2_000_000)), 0);
+    }),
+    ("the oldest messages of a partition are dropped", |place| {
+        let (topic, producer) = (place.topic(1), place.producer());
+        let long = "x".repeat(900_000);
+        for _ in 0..10 {
+            producer.put(&topic, &long);
+        }
+        let (begin, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+        assert!(begin > 0 && end == 10, "{begin} {end}");
+    }),
+    ("no offset is found by a time", |place| {
+        let (topic, producer) = (place.topic(1), place.producer());
+        producer
+            .send(BaseRecord::<(), str>::to(&topic).partition(0).payload("x").timestamp(1_700_000_000_000))
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&topic, 0, Offset::Offset(1_600_000_000_000)).unwrap();
+        let found = place.consumer(&name("group")).offsets_for_times(list, PATIENCE).unwrap();
+        assert_eq!(found.find_partition(&topic, 0).unwrap().offset(), Offset::End);
+    }),
+];
