@@ -10,7 +10,10 @@ use rdkafka::{
     message::{Headers, Message},
     mocking::MockCluster,
     producer::{BaseProducer, DefaultProducerContext, Producer},
-    types::{RDKafkaApiKey, RDKafkaRespErr},
+    types::{
+        RDKafkaApiKey,
+        RDKafkaRespErr::{self, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED},
+    },
 };
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -20,11 +23,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A Kafka cluster of one broker, in memory, for any client of this process or another one: it listens on a port of the
 /// loopback interface and ends when it is dropped.
 ///
-/// It knows topics, partitions, headers, idempotent producers, consumer groups with every assignment strategy, and commits. It is
-/// not Kafka: a partition keeps 5 MiB or 100,000 messages, the older ones are dropped; the size of messages is not checked; topics are
-/// created by [`create_topic`](Self::create_topic), not by an admin client. The first member of a new group gets its partitions at once,
-/// without the three seconds that Kafka waits for more. A member that joins later waits for the `session.timeout.ms` of the consumers
-/// minus one second, so tests set it to two or three seconds. While a group is rebalanced, commits are refused.
+/// It is librdkafka's mock cluster. It knows topics, partitions, keys, headers, compression, idempotent producers, offsets, consumer groups with
+/// every assignment strategy, and commits: `tests/it/behaves` of `cloudevents-kafka` runs the same behaviours against it and against Apache
+/// Kafka. It is not Kafka:
+///
+/// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to one.
+///   A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
+/// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
+///   four partitions for every name that it sends to.
+/// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
+/// - The size of messages is not checked.
+/// - An offset that is looked up by a time is the end of the partition.
+/// - There are no users, no TLS, no quotas and no access control. There is one broker, so that no leader changes.
+/// - The first member of a new group gets its partitions at once, without the three seconds that Kafka waits for more. A member that joins later
+///   waits for the `session.timeout.ms` of the consumers minus one second, so tests set it to two or three seconds. While a group is
+///   rebalanced, commits are refused.
 ///
 /// ```
 /// use cloudevents_testkit::kafka::Broker;
@@ -249,11 +262,13 @@ fn cluster(host: &BaseProducer) -> Result<MockCluster<'_, DefaultProducerContext
         .ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("the client has no mock cluster"))
 }
 
-/// Removes what transactions need: the mock cluster takes part in them, and shows what was aborted to every consumer.
+/// Refuses the messages and offsets of this many transactions: the mock cluster takes part in them, and shows what was aborted to every
+/// consumer. An API that is removed instead leaves clients waiting.
 fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
-    use RDKafkaApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, TxnOffsetCommit};
-    for key in [AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn] {
-        cluster(host)?.apiversion(key, None, None).map_err(failed)?;
+    const TRANSACTIONS: usize = 10_000;
+    let refusals = [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; TRANSACTIONS];
+    for key in [RDKafkaApiKey::AddPartitionsToTxn, RDKafkaApiKey::AddOffsetsToTxn] {
+        cluster(host)?.request_errors(key, &refusals);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where the embedded broker is not Kafka: what it refuses, and what it does otherwise.
+//! Where the embedded broker is not Kafka: what it refuses, and what it does otherwise. Its documentation lists these.
 
 use super::client::{Behaviour, PATIENCE, name, run};
 use rdkafka::{
@@ -7,6 +7,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::Consumer,
     producer::{BaseRecord, Producer},
+    types::RDKafkaErrorCode,
 };
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub(super) const ALL: &[Behaviour] = &[
             producer.post(BaseRecord::<(), str>::to(&topic).partition(0).payload("aborted"));
             producer.transactional().commit_transaction(PATIENCE)
         });
-        assert!(begun.is_err());
+        let code = begun.unwrap_err().rdkafka_error_code();
+        assert_eq!(code, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed));
         let (_, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
         assert_eq!(end, 0);
     }),
