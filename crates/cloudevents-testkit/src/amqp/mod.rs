@@ -25,7 +25,7 @@
 //! address, which ends with its link.
 //!
 //! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links without an address
-//! (`amqp:not-found`), transactions, and connections without SASL.
+//! (`amqp:not-found`), and connections without SASL. A client that begins a transaction is cut off without a reason.
 //!
 //! It differs from brokers in production: a message that is undeliverable for one receiver becomes a dead letter, although another receiver
 //! could take it; there are no dead-letter addresses, no limit of attempts, and no topics; an address exists when a client uses it; nothing

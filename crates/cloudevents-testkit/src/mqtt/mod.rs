@@ -29,7 +29,7 @@
 //! It differs from other brokers where MQTT lets them: of overlapping subscriptions, a client gets a message once, with the highest QoS; the
 //! members of a shared subscription take turns, those that are connected first; no limit applies to queues of messages; nothing
 //! is kept beyond [`stop`](Broker::stop); clients may use all topics, also those that begin with `$`, and there are none of the broker's own.
-//! It does not check that a payload is text where its format indicator says so, nor how many messages of QoS 2 a client has on the way.
+//! Neither the format indicator of a payload nor its own Receive Maximum is enforced.
 //!
 //! The broker is this crate's own, on the packet types of rumqttc, because the MQTT broker that exists as a crate (rumqttd) cannot be
 //! stopped, does not report the port it was given, and cannot be made to misbehave.

@@ -36,6 +36,11 @@ impl Place {
         Self { url: url.to_owned(), runtime }
     }
 
+    /// The host and the port.
+    pub(super) fn address(&self) -> &str {
+        self.url.trim_start_matches("amqp://").trim_end_matches('/')
+    }
+
     pub(super) fn run(&self, behaviour: impl Future<Output = ()>) {
         let limited = async { tokio::time::timeout(PATIENCE, behaviour).await.expect("it takes too long") };
         self.runtime.block_on(limited);

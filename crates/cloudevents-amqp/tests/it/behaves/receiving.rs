@@ -179,7 +179,7 @@ pub(super) const ALL: &[Behaviour] = &[
             let mut short = message("short");
             short.header = Some(Header { ttl: Some(50), ..Header::default() });
             put_message(&mut sender, short).await;
-            // Its time passes, and nothing says so.
+            // Nothing tells when its time has passed.
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_millis(100) {
                 let (_client, _queue, mut other) = place.sending().await;

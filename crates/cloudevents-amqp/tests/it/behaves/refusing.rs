@@ -5,6 +5,11 @@ use fe2o3_amqp_types::{
     messaging::{DistributionMode, FilterSet, Source},
     primitives::Value,
 };
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 pub(super) const ALL: &[Behaviour] = &[
     ("selectors and other filters", |place| {
@@ -12,7 +17,7 @@ pub(super) const ALL: &[Behaviour] = &[
             let mut client = place.client().await;
             let mut source = Source::from(name());
             let mut filters = FilterSet::new();
-            filters.insert("selector".into(), Value::String("kind = 'a'".into()).into());
+            filters.insert("selector".into(), Value::String("kind = 'a'".into()));
             source.filter = Some(filters);
             let attached = client.try_receiver(source).await;
             refused(attached).await;
@@ -27,7 +32,41 @@ pub(super) const ALL: &[Behaviour] = &[
             refused(attached).await;
         });
     }),
+    (
+        "transactions, by closing the socket: the library behind the broker does not read coordinators",
+        |place| {
+            assert!(is_cut_off(place.address()));
+        },
+    ),
 ];
+
+/// Attaches a link to the coordinator of transactions, and returns whether the connection ends without an attach.
+fn is_cut_off(address: &str) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let frame = |kind: u8, body: &[u8]| {
+        let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
+        [&size[..], &[2, kind, 0, 0], body].concat()
+    };
+    let init = frame(1, b"\x00\x53\x41\xc0\x0c\x01\xa3\x09ANONYMOUS");
+    let open = frame(0, b"\x00\x53\x10\xc0\x04\x01\xa1\x01c");
+    let begin = frame(0, b"\x00\x53\x11\xc0\x07\x04\x40\x43\x52\x64\x52\x64");
+    // Its target is a coordinator (part 4, section 4.5.1).
+    let attach =
+        b"\x00\x53\x12\xc0\x13\x0a\xa1\x01t\x43\x42\x40\x40\x00\x53\x28\x45\x00\x53\x30\x45\x40\x40\x43";
+    let attach = frame(0, attach);
+    for bytes in [b"AMQP\x03\x01\x00\x00", &init[..], b"AMQP\x00\x01\x00\x00", &open, &begin, &attach] {
+        stream.write_all(bytes).unwrap();
+    }
+    let (mut all, mut buffer) = (Vec::new(), [0; 1024]);
+    loop {
+        match stream.read(&mut buffer).unwrap() {
+            0 => break,
+            read => all.extend_from_slice(&buffer[..read]),
+        }
+    }
+    !all.windows(3).any(|part| part == [0, 0x53, 0x12])
+}
 
 /// The link is refused: at once, or by a detach that follows.
 async fn refused<E: std::fmt::Debug>(attached: Result<fe2o3_amqp::Receiver, E>) {

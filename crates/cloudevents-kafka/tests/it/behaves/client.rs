@@ -78,7 +78,7 @@ impl Place {
         Sending { producer: config.create_with_context(Reporting(report)).unwrap(), reports }
     }
 
-    /// A consumer of a group, which commits when it is told to, and begins at the first message.
+    /// A consumer of a group, which commits explicitly, and begins at the first message.
     pub(super) fn consumer(&self, group: &str) -> BaseConsumer {
         self.consumer_with(group, &[])
     }
