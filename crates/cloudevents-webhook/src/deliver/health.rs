@@ -67,7 +67,7 @@ pub enum Admission {
 /// The health of one target: a circuit breaker, pauses that the target requests, and its end.
 ///
 /// After `threshold` failures in a row the target is paused. When the pause ends, one delivery goes as a probe; if it fails, the next
-/// pause is twice as long.
+/// pause is twice as long. Where the target requests another wait, the longer one counts.
 ///
 /// ```
 /// use cloudevents_webhook::deliver::{Admission, Conclusion, Health, Reason, TargetState};
@@ -143,7 +143,9 @@ impl Health {
                 self.failures = self.failures.saturating_add(1);
                 if throttled && let Some(wait) = not_before {
                     self.pause(Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER))), Reason::Throttled);
-                } else if self.failures >= self.threshold {
+                }
+                // Also where the target requests a pause: its `Retry-After: 0` does not make it one that works.
+                if self.failures >= self.threshold {
                     self.pause(Some(later(now, self.next_pause())), Reason::Failing);
                 }
             }
@@ -230,6 +232,22 @@ mod tests {
         health.record(failed(Some(u64::MAX)), asked);
         assert_eq!(health.admit(asked + day - SECOND), Admission::Wait(Some(asked + day)));
         assert_eq!(health.admit(asked + day), Admission::Send);
+    }
+
+    #[test]
+    fn a_request_to_wait_for_no_time_does_not_shorten_pauses_after_failures() {
+        let (mut health, mut now) = (Health::new(2, SECOND, 60 * SECOND), Instant::now());
+        health.record(failed(Some(0)), now);
+        assert_eq!(health.admit(now), Admission::Send);
+        for seconds in [1, 2, 4] {
+            health.record(failed(Some(0)), now);
+            now += seconds * SECOND;
+            assert_eq!(health.admit(now - Duration::from_millis(1)), Admission::Wait(Some(now)));
+            assert_eq!(health.admit(now), Admission::Send);
+        }
+        // The longer one counts.
+        health.record(failed(Some(100)), now);
+        assert_eq!(health.admit(now + 99 * SECOND), Admission::Wait(Some(now + 100 * SECOND)));
     }
 
     #[test]
