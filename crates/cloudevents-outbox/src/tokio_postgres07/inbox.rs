@@ -12,6 +12,12 @@ use std::{
 };
 use tokio_postgres::{Client, GenericClient, types::Type};
 
+/// Source and id as the table has them, of the parameters 2 and 3. An index takes rows of up to 2,704 bytes, so an id beside which there is
+/// no room is its digest, under a source that no event has: with a length, so that no other key is the same text.
+const SOURCE: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024 THEN '' ELSE $2 END";
+const ID: &str = "CASE WHEN octet_length($2) + octet_length($3) > 1024
+    THEN encode(sha256(convert_to(octet_length($2) || ' ' || $2 || $3, 'UTF8')), 'hex') ELSE $3 END";
+
 /// Records in a transaction of the program that an event is handled, so that it is handled exactly if the transaction commits.
 ///
 /// Returns whether the lease still was this one's. If it was not, roll the transaction back: another delivery of the event is being
@@ -23,7 +29,7 @@ pub async fn complete(transaction: &impl GenericClient, started: &Started) -> Re
 
 async fn change(client: &impl GenericClient, started: &Started, set: &str) -> Result<bool, Error> {
     let update = format!(
-        "UPDATE ce_inbox SET {set} WHERE consumer = $1 AND source = $2 AND id = $3 AND times = $4 AND completed IS NULL"
+        "UPDATE ce_inbox SET {set} WHERE consumer = $1 AND source = {SOURCE} AND id = {ID} AND times = $4 AND completed IS NULL"
     );
     let changed = client
         .execute_typed(
@@ -46,17 +52,21 @@ async fn begin(
     now: SystemTime,
     lease: Duration,
 ) -> Result<Begun, Error> {
-    let insert = "INSERT INTO ce_inbox AS i (consumer, source, id, times, until) VALUES ($1, $2, $3, 1, $4)
-                  ON CONFLICT (consumer, source, id) DO UPDATE SET times = i.times + 1, until = $4
-                      WHERE i.completed IS NULL AND i.until <= $5
-                  RETURNING times";
-    let select = "SELECT until, completed FROM ce_inbox WHERE consumer = $1 AND source = $2 AND id = $3";
+    let insert = format!(
+        "INSERT INTO ce_inbox AS i (consumer, source, id, times, until) VALUES ($1, {SOURCE}, {ID}, 1, $4)
+         ON CONFLICT (consumer, source, id) DO UPDATE SET times = i.times + 1, until = $4
+             WHERE i.completed IS NULL AND i.until <= $5
+         RETURNING times"
+    );
+    let select = format!(
+        "SELECT until, completed FROM ce_inbox WHERE consumer = $1 AND source = {SOURCE} AND id = {ID}"
+    );
     let (consumer_text, source, id) = (&**consumer, key.source(), key.id());
     let (until, now) = (millis(later(now, lease)), millis(now));
     loop {
         let begun = client
             .query_typed(
-                insert,
+                &insert,
                 &[
                     (&consumer_text, Type::TEXT),
                     (&source, Type::TEXT),
@@ -72,7 +82,7 @@ async fn begin(
             return Ok(Begun::First(Started { consumer: Arc::clone(consumer), key: key.clone(), times }));
         }
         let known = client
-            .query_typed(select, &[(&consumer_text, Type::TEXT), (&source, Type::TEXT), (&id, Type::TEXT)])
+            .query_typed(&select, &[(&consumer_text, Type::TEXT), (&source, Type::TEXT), (&id, Type::TEXT)])
             .await
             .map_err(failed)?;
         // It may have been forgotten since; then this begins again.

@@ -3,8 +3,8 @@
 use crate::tools::{Arrived, MINUTE, SECOND, at, event, id, message, message_in_order};
 use cloudevents_core::EventKey;
 use cloudevents_outbox::{
-    Attempt, Begun, Claim, ClaimedMessage, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions, Query,
-    Retention, Settlement, State, Step, Store, Ticket, rusqlite041::SqliteStore,
+    Attempt, Begun, Claim, ClaimedMessage, Clock, Entry, Health, Inbox, InboxStore, Outbox, OutboxOptions,
+    Query, Retention, Settlement, State, Step, Store, Ticket, rusqlite041::SqliteStore,
 };
 use cloudevents_transport::Outgoing;
 use std::{
@@ -47,6 +47,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     no_message_is_claimed_twice_at_once(open().await).await;
     workers_share_a_store(open().await).await;
     an_event_is_handled_once(open().await).await;
+    long_keys_are_distinct(open().await).await;
     one_of_many_handles_an_event(open().await).await;
 }
 
@@ -583,6 +584,41 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     assert_eq!(store.forget(at(20), 1).await.unwrap(), 1); // one at a time: that of "a" or of "b"
     assert_eq!(store.forget(at(20), 10).await.unwrap(), 1);
     assert!(matches!(begin("a", at(1001)).await, Begun::First(_)));
+}
+
+/// Keys that are longer than an index of PostgreSQL takes, and that no compression makes shorter.
+async fn long_keys_are_distinct(store: impl InboxStore) {
+    let inbox = Inbox::new(store, "long").with_clock(Clock::new(|| at(0)));
+    let text = |seed: u64| {
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'a' + u8::try_from((state >> 33) % 26).unwrap())
+        };
+        (0..20_000).map(|_| next()).collect::<String>()
+    };
+    let (long, other) = (text(1), text(2));
+    let (head, tail) = long.split_at(10_000);
+    let keys = [
+        (long.as_str(), "1"),
+        ("/source", &long),
+        ("/source", &other),
+        (head, tail),
+        (&long[..9_999], &long[9_999..]),
+    ];
+    for (source, id) in keys {
+        let key = EventKey::new(source, id).unwrap();
+        let Begun::First(started) = inbox.begin(key.clone()).await.unwrap() else {
+            panic!("it is not the first")
+        };
+        assert_eq!(started.key, key);
+        assert!(matches!(inbox.begin(key.clone()).await.unwrap(), Begun::UnderWay(_)));
+        assert!(inbox.abandon(started).await.unwrap());
+        let Begun::First(again) = inbox.begin(key.clone()).await.unwrap() else { panic!("it was abandoned") };
+        assert!(inbox.complete(again).await.unwrap());
+        assert_eq!(inbox.begin(key).await.unwrap(), Begun::Done);
+    }
+    assert_eq!(inbox.with_clock(Clock::new(|| at(100))).forget(SECOND).await.unwrap(), keys.len() as u64);
 }
 
 async fn one_of_many_handles_an_event(store: impl InboxStore + Clone) {
