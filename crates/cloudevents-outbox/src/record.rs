@@ -231,7 +231,13 @@ impl Health {
         }
     }
 
-    /// Whether there is something to keep.
+    /// Whether nothing is known of the target but a pause that it requested.
+    #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+    pub(crate) fn is_only_requested(&self) -> bool {
+        self.failed.is_empty() && self.pauses == 0 && self.paused_until.is_none() && !self.is_disabled
+    }
+
+    /// Whether there is nothing to keep.
     pub fn is_clear(&self) -> bool {
         *self == Self::default()
     }

@@ -44,7 +44,7 @@ fn of_target(
     bytes: &mut usize,
     claimed: &mut Claimed,
 ) -> Result<bool, Error> {
-    let health = health(connection, target).map_err(failed)?.unwrap_or_default();
+    let health = health(connection, target).map_err(failed)?;
     if health.is_disabled || health.pause_end(claim.now).is_some() {
         return Ok(true);
     }
@@ -86,12 +86,14 @@ fn next_target(connection: &Connection, after: &str) -> SqlResult<Option<Arc<str
         .optional()
 }
 
-fn health(connection: &Connection, target: &str) -> SqlResult<Option<Health>> {
-    let columns = rows::HEALTH;
+fn health(connection: &Connection, target: &str) -> SqlResult<Health> {
     connection
-        .prepare_cached(&format!("SELECT {columns} FROM ce_outbox_targets WHERE target = ?1"))?
-        .query_row([target], |row| rows::health(row, 0))
-        .optional()
+        .prepare_cached(&format!(
+            "SELECT target, {} FROM (SELECT ?1 AS target) LEFT JOIN ce_outbox_targets h USING (target)
+             LEFT JOIN ce_outbox_pauses p USING (target)",
+            rows::HEALTH
+        ))?
+        .query_row([target], rows::health)
 }
 
 /// The earliest pending messages in order, if the first of them is due.

@@ -80,12 +80,13 @@ pub(super) fn attempts(connection: &Connection, number: u64) -> Result<Vec<Attem
 }
 
 pub(super) fn targets(connection: &Connection, after: &str) -> Result<Vec<Target>, Error> {
-    let columns = rows::HEALTH;
     let sql = format!(
-        "SELECT target, {columns} FROM ce_outbox_targets WHERE target > ?1 ORDER BY target LIMIT {PAGE}"
+        "SELECT target, {} FROM ce_outbox_targets h FULL JOIN ce_outbox_pauses p USING (target)
+         WHERE target > ?1 ORDER BY target LIMIT {PAGE}",
+        rows::HEALTH
     );
     let found: SqlResult<Vec<Target>> = connection.prepare_cached(&sql).and_then(|mut select| {
-        let target = |row: &Row<'_>| Ok(Target { name: row.get(0)?, health: rows::health(row, 1)? });
+        let target = |row: &Row<'_>| Ok(Target { name: row.get(0)?, health: rows::health(row)? });
         select.query_map([after], target)?.collect()
     });
     found.map_err(failed)

@@ -6,20 +6,20 @@ use crate::{
 };
 use rusqlite::{Result, Row};
 
-/// The columns that [`health`] reads.
-pub(super) const HEALTH: &str = "failed, pauses, paused_until, reason, disabled, requested_until";
+/// The columns that [`health`] reads after the target, of the tables `ce_outbox_targets` as `h` and `ce_outbox_pauses` as `p`.
+pub(super) const HEALTH: &str = "ifnull(h.failed, ''), ifnull(h.pauses, 0), h.paused_until,
+    coalesce(nullif(h.reason, ''), p.reason, ''), ifnull(h.disabled, 0), p.until";
 
-/// Reads these columns, from this one on.
-pub(super) fn health(row: &Row<'_>, first: usize) -> Result<Health> {
-    let at = |offset: usize| first.saturating_add(offset);
-    let failed: String = row.get(at(0))?;
+/// Reads these columns.
+pub(super) fn health(row: &Row<'_>) -> Result<Health> {
+    let failed: String = row.get(1)?;
     Ok(Health {
         failed: failed.split(' ').filter_map(|number| number.parse().ok()).collect(),
-        pauses: row.get(at(1))?,
-        paused_until: row.get::<_, Option<i64>>(at(2))?.map(time),
-        reason: row.get(at(3))?,
-        is_disabled: row.get(at(4))?,
-        requested_until: row.get::<_, Option<i64>>(at(5))?.map(time),
+        pauses: row.get(2)?,
+        paused_until: row.get::<_, Option<i64>>(3)?.map(time),
+        reason: row.get(4)?,
+        is_disabled: row.get(5)?,
+        requested_until: row.get::<_, Option<i64>>(6)?.map(time),
     })
 }
 
@@ -31,8 +31,4 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
-}
-
-pub(super) fn requested_until(health: &Health) -> Option<i64> {
-    health.requested_until.map(millis)
 }

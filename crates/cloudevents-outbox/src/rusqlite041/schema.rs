@@ -2,13 +2,15 @@
 
 use super::failure::failed;
 use cloudevents_core::{Error, ErrorKind};
-use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
+use rusqlite::{Connection, OptionalExtension};
 
 /// The version of the tables.
 const VERSION: i64 = 1;
 
 /// `pending` serves claims. Rows leave it when they are settled, so it has the size of the backlog. Every index ends with the number, which
 /// is the rowid.
+///
+/// The pauses that targets request have a table of their own, because workers of earlier releases delete the row of a target that works.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS ce_outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,8 +34,10 @@ CREATE TABLE IF NOT EXISTS ce_outbox_attempts (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ce_outbox_targets (
     target TEXT PRIMARY KEY,
-    failed TEXT NOT NULL, pauses INTEGER NOT NULL, paused_until INTEGER, reason TEXT NOT NULL, disabled INTEGER NOT NULL,
-    requested_until INTEGER
+    failed TEXT NOT NULL, pauses INTEGER NOT NULL, paused_until INTEGER, reason TEXT NOT NULL, disabled INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ce_outbox_pauses (
+    target TEXT PRIMARY KEY, until INTEGER NOT NULL, reason TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ce_inbox (
     consumer TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
@@ -44,14 +48,16 @@ CREATE INDEX IF NOT EXISTS ce_inbox_age ON ce_inbox (coalesce(completed, until))
 CREATE TABLE IF NOT EXISTS ce_outbox_schema (version INTEGER NOT NULL) STRICT;
 ";
 
-/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_schema` and `ce_inbox`, unless they exist.
+/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_pauses`, `ce_outbox_schema` and `ce_inbox`, unless they
+/// exist.
+///
+/// Workers of earlier releases work with these tables. They do not know the pauses that targets request, and do not end them.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version.
 pub fn create_tables(connection: &Connection) -> Result<(), Error> {
-    if !has_tables(connection)? {
+    if !exists(connection, "ce_outbox_pauses")? {
         connection.execute_batch(TABLES).map_err(failed)?;
     }
-    add_column(connection).map_err(failed)?;
     let version = "SELECT version FROM ce_outbox_schema";
     let version: Option<i64> =
         connection.query_row(version, [], |row| row.get(0)).optional().map_err(failed)?;
@@ -66,19 +72,12 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-/// Adds the column that tables of earlier releases lack. Programs of those releases work with it.
-fn add_column(connection: &Connection) -> SqlResult<()> {
-    let columns = "SELECT count(*), ifnull(sum(name = 'requested_until'), 0) FROM pragma_table_info('ce_outbox_targets')";
-    match connection.query_row(columns, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))? {
-        (1.., 0) => {
-            connection.execute_batch("ALTER TABLE ce_outbox_targets ADD COLUMN requested_until INTEGER")
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Whether there are tables, of whatever version.
 pub(super) fn has_tables(connection: &Connection) -> Result<bool, Error> {
-    let known = "SELECT 1 FROM sqlite_schema WHERE name = 'ce_outbox_schema'";
-    Ok(connection.query_row(known, [], |_| Ok(())).optional().map_err(failed)?.is_some())
+    exists(connection, "ce_outbox_schema")
+}
+
+fn exists(connection: &Connection, table: &str) -> Result<bool, Error> {
+    let known = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
+    Ok(connection.query_row(known, [table], |_| Ok(())).optional().map_err(failed)?.is_some())
 }

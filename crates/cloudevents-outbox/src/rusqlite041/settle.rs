@@ -91,9 +91,12 @@ fn log(connection: &Connection, settlement: &Settlement) -> SqlResult<()> {
 }
 
 pub(super) fn set_health(connection: &Connection, target: &str, health: &Health) -> Result<(), Error> {
-    let sql = "DELETE FROM ce_outbox_targets WHERE target = ?1";
-    connection.prepare_cached(sql).and_then(|mut delete| delete.execute([target])).map_err(failed)?;
-    // There is no row with an end to keep.
+    for sql in
+        ["DELETE FROM ce_outbox_targets WHERE target = ?1", "DELETE FROM ce_outbox_pauses WHERE target = ?1"]
+    {
+        connection.prepare_cached(sql).and_then(|mut delete| delete.execute([target])).map_err(failed)?;
+    }
+    // No pause of the new health has ended.
     let now = SystemTime::UNIX_EPOCH;
     if health.is_clear() { Ok(()) } else { write_health(connection, target, health, now).map_err(failed) }
 }
@@ -101,26 +104,27 @@ pub(super) fn set_health(connection: &Connection, target: &str, health: &Health)
 /// A target that the program has disabled stays disabled, whatever the results of messages under way, and a pause that the target requested
 /// stays until it ends.
 fn write_health(connection: &Connection, target: &str, health: &Health, now: SystemTime) -> SqlResult<()> {
-    if health.is_clear() {
+    connection
+        .prepare_cached("DELETE FROM ce_outbox_pauses WHERE target = ?1 AND until <= ?2")?
+        .execute((target, millis(now)))?;
+    if let Some(until) = health.requested_until {
         connection
             .prepare_cached(
-                "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0 AND ifnull(requested_until, 0) <= ?2",
+                "INSERT INTO ce_outbox_pauses (target, until, reason) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (target) DO UPDATE SET until = ?2, reason = ?3 WHERE until < ?2",
             )?
-            .execute((target, millis(now)))?;
-        connection
-            .prepare_cached(
-                "UPDATE ce_outbox_targets SET failed = '', pauses = 0, paused_until = NULL WHERE target = ?1 AND disabled = 0",
-            )?
-            .execute([target])?;
-        return Ok(());
+            .execute((target, millis(until), &health.reason))?;
+    }
+    if health.is_only_requested() {
+        let delete = "DELETE FROM ce_outbox_targets WHERE target = ?1 AND disabled = 0";
+        return connection.prepare_cached(delete)?.execute([target]).map(drop);
     }
     connection
         .prepare_cached(
-            "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled, requested_until)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO ce_outbox_targets (target, failed, pauses, paused_until, reason, disabled)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (target) DO UPDATE SET failed = ?2, pauses = ?3, paused_until = ?4, reason = ?5,
-                 disabled = max(disabled, ?6),
-                 requested_until = nullif(max(ifnull(requested_until, 0), ifnull(?7, 0)), 0)",
+                 disabled = max(disabled, ?6)",
         )?
         .execute((
             target,
@@ -129,7 +133,6 @@ fn write_health(connection: &Connection, target: &str, health: &Health, now: Sys
             rows::paused_until(health),
             &health.reason,
             health.is_disabled,
-            rows::requested_until(health),
         ))
         .map(drop)
 }

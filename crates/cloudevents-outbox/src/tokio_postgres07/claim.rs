@@ -8,7 +8,7 @@ use crate::{
 use cloudevents_core::Error;
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 use tokio_postgres::{Client, Row, Transaction, types::Type};
 
@@ -17,7 +17,8 @@ const TARGETS: usize = 1024;
 
 /// Skips through the index from target to target, and finds what is due of each: up to half of its room of those in order, and up to
 /// all of it of others. A target without such messages has a row, too.
-const CANDIDATES: &str = "
+static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
+    format!("
 WITH RECURSIVE t (target, place) AS (
     (SELECT target, 1::bigint FROM ce_outbox WHERE state = 0 AND target > $1 ORDER BY target LIMIT 1)
     UNION ALL
@@ -25,10 +26,11 @@ WITH RECURSIVE t (target, place) AS (
            t.place + 1
     FROM t WHERE t.target IS NOT NULL AND t.place < $2
 )
-SELECT t.target, h.failed, h.pauses, h.paused_until, h.reason, h.disabled, h.requested_until,
+SELECT t.target, {health},
        d.number, d.claims, d.due, d.ordered, d.size
 FROM t
 LEFT JOIN ce_outbox_targets h ON h.target = t.target
+LEFT JOIN ce_outbox_pauses p ON p.target = t.target
 LEFT JOIN unnest($3::text[], $4::bigint[]) AS r (target, room) ON r.target = t.target
 LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
@@ -38,10 +40,11 @@ LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
      ORDER BY o.due, o.number LIMIT coalesce(r.room, $5))
-) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, h.requested_until), 0) <= $6
+) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, p.until), 0) <= $6
 WHERE t.target IS NOT NULL
 ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
-";
+", health = rows::HEALTH)
+});
 
 /// A message that may be claimed.
 struct Candidate {
@@ -143,7 +146,7 @@ async fn candidates(
         claim.rooms.iter().map(|(target, room)| (&**target, limit(*room))).unzip();
     let found = transaction
         .query_typed(
-            CANDIDATES,
+            &CANDIDATES,
             &[
                 (&after, Type::TEXT),
                 (&limit(most), Type::INT8),
@@ -159,11 +162,7 @@ async fn candidates(
     for row in &found {
         let target: &str = row.try_get("target").map_err(failed)?;
         if groups.last().is_none_or(|group| *group.target != *target) {
-            let health = if row.try_get::<_, Option<bool>>("disabled").map_err(failed)?.is_some() {
-                rows::health(row).map_err(failed)?
-            } else {
-                Health::default()
-            };
+            let health = rows::health(row).map_err(failed)?;
             groups.push(Group { target: target.into(), health, candidates: Vec::new() });
         }
         if let (Some(group), Some(candidate)) = (groups.last_mut(), candidate(row).map_err(failed)?) {

@@ -104,8 +104,12 @@ pub(super) async fn attempts(client: &Client, of: u64) -> Result<Vec<Attempt>, E
 }
 
 pub(super) async fn targets(client: &Client, after: &str) -> Result<Vec<Target>, Error> {
-    let sql = "SELECT * FROM ce_outbox_targets WHERE target > $1 ORDER BY target LIMIT 1000";
-    let rows = client.query_typed(sql, &[(&after, Type::TEXT)]).await.map_err(failed)?;
+    let sql = format!(
+        "SELECT target, {} FROM ce_outbox_targets h FULL JOIN ce_outbox_pauses p USING (target)
+         WHERE target > $1 ORDER BY target LIMIT 1000",
+        rows::HEALTH
+    );
+    let rows = client.query_typed(&sql, &[(&after, Type::TEXT)]).await.map_err(failed)?;
     let target = |row: &Row| {
         Ok(Target { name: row.try_get::<_, String>("target")?.into(), health: rows::health(row)? })
     };

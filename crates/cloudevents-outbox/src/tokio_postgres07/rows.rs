@@ -6,7 +6,11 @@ use crate::{
 };
 use tokio_postgres::{Error, Row};
 
-/// Reads the columns of a target.
+/// The columns that [`health`] reads, of the tables `ce_outbox_targets` as `h` and `ce_outbox_pauses` as `p`.
+pub(super) const HEALTH: &str = "coalesce(h.failed, '') AS failed, coalesce(h.pauses, 0) AS pauses, h.paused_until,
+    coalesce(nullif(h.reason, ''), p.reason, '') AS reason, coalesce(h.disabled, false) AS disabled, p.until AS requested_until";
+
+/// Reads these columns.
 pub(super) fn health(row: &Row) -> Result<Health, Error> {
     let failed: &str = row.try_get("failed")?;
     let reason: String = row.try_get("reason")?;
@@ -28,8 +32,4 @@ pub(super) fn failed_numbers(health: &Health) -> String {
 
 pub(super) fn paused_until(health: &Health) -> Option<i64> {
     health.paused_until.map(millis)
-}
-
-pub(super) fn requested_until(health: &Health) -> Option<i64> {
-    health.requested_until.map(millis)
 }

@@ -9,6 +9,8 @@ const VERSION: i64 = 1;
 
 /// `ce_outbox_pending` serves claims. Rows leave it when they are settled, so it has the size of the backlog. Targets are compared as
 /// bytes, so that an index can be skipped through by target.
+///
+/// The pauses that targets request have a table of their own, because workers of earlier releases delete the row of a target that works.
 const TABLES: &str = r#"
 CREATE TABLE IF NOT EXISTS ce_outbox (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -34,7 +36,9 @@ CREATE TABLE IF NOT EXISTS ce_outbox_targets (
     target text COLLATE "C" PRIMARY KEY,
     failed text NOT NULL, pauses bigint NOT NULL, paused_until bigint, reason text NOT NULL, disabled boolean NOT NULL
 );
-ALTER TABLE ce_outbox_targets ADD COLUMN IF NOT EXISTS requested_until bigint;
+CREATE TABLE IF NOT EXISTS ce_outbox_pauses (
+    target text COLLATE "C" PRIMARY KEY, until bigint NOT NULL, reason text NOT NULL
+);
 CREATE TABLE IF NOT EXISTS ce_inbox (
     consumer text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
     times bigint NOT NULL, until bigint NOT NULL, completed bigint,
@@ -45,8 +49,10 @@ CREATE TABLE IF NOT EXISTS ce_outbox_schema (version bigint NOT NULL);
 INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce_outbox_schema);
 "#;
 
-/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_schema` and `ce_inbox` in the first schema of
-/// the search path, unless they exist.
+/// Creates the tables `ce_outbox`, `ce_outbox_attempts`, `ce_outbox_targets`, `ce_outbox_pauses`, `ce_outbox_schema` and `ce_inbox` in the
+/// first schema of the search path, unless they exist.
+///
+/// Workers of earlier releases work with these tables. They do not know the pauses that targets request, and do not end them.
 ///
 /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for tables of another version.
 pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
@@ -65,9 +71,9 @@ pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
     }
 }
 
-/// Whether there are all tables, with the column that those of earlier releases lack. Programs of those releases work with it.
+/// Whether there are all tables: `ce_outbox_pauses` is the one that those of earlier releases lack.
 async fn exist(client: &impl GenericClient) -> Result<bool, Error> {
-    let sql = "SELECT to_regclass('ce_outbox_schema') IS NOT NULL AND EXISTS (
-                   SELECT FROM pg_attribute WHERE attrelid = to_regclass('ce_outbox_targets') AND attname = 'requested_until')";
+    let sql =
+        "SELECT to_regclass('ce_outbox_schema') IS NOT NULL AND to_regclass('ce_outbox_pauses') IS NOT NULL";
     client.query_one(sql, &[]).await.map_err(failed)?.try_get(0).map_err(failed)
 }

@@ -138,10 +138,13 @@ async fn shorten_logs(client: &impl GenericClient, settlements: &[Settlement]) -
 
 pub(super) async fn set_health(client: &mut Client, target: &str, health: &Health) -> Result<(), Error> {
     let transaction = client.transaction().await.map_err(failed)?;
-    let delete = "DELETE FROM ce_outbox_targets WHERE target = $1";
-    transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
+    for delete in
+        ["DELETE FROM ce_outbox_targets WHERE target = $1", "DELETE FROM ce_outbox_pauses WHERE target = $1"]
+    {
+        transaction.execute_typed(delete, &[(&target, Type::TEXT)]).await.map_err(failed)?;
+    }
     if !health.is_clear() {
-        // There is no row with an end to keep.
+        // No pause of the new health has ended.
         write_health(&transaction, target, health, SystemTime::UNIX_EPOCH).await?;
     }
     transaction.commit().await.map_err(failed)
@@ -155,18 +158,27 @@ async fn write_health(
     health: &Health,
     now: SystemTime,
 ) -> Result<(), Error> {
-    if health.is_clear() {
-        let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled AND coalesce(requested_until, 0) <= $2";
-        let values: &[_] = &[(&target as _, Type::TEXT), (&millis(now) as _, Type::INT8)];
-        client.execute_typed(delete, values).await.map_err(failed)?;
-        let clear = "UPDATE ce_outbox_targets SET failed = '', pauses = 0, paused_until = NULL WHERE target = $1 AND NOT disabled";
-        return client.execute_typed(clear, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
+    let ended = "DELETE FROM ce_outbox_pauses WHERE target = $1 AND until <= $2";
+    let values: &[_] = &[(&target as _, Type::TEXT), (&millis(now) as _, Type::INT8)];
+    client.execute_typed(ended, values).await.map_err(failed)?;
+    if let Some(until) = health.requested_until {
+        let upsert = "INSERT INTO ce_outbox_pauses AS p (target, until, reason) VALUES ($1, $2, $3)
+                      ON CONFLICT (target) DO UPDATE SET until = $2, reason = $3 WHERE p.until < $2";
+        let values: &[_] = &[
+            (&target as _, Type::TEXT),
+            (&millis(until) as _, Type::INT8),
+            (&&*health.reason as _, Type::TEXT),
+        ];
+        client.execute_typed(upsert, values).await.map_err(failed)?;
     }
-    let upsert =
-        "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled, requested_until)
-                  VALUES ($1, $2, $3, $4, $5, $6, $7)
+    if health.is_only_requested() {
+        let delete = "DELETE FROM ce_outbox_targets WHERE target = $1 AND NOT disabled";
+        return client.execute_typed(delete, &[(&target, Type::TEXT)]).await.map(drop).map_err(failed);
+    }
+    let upsert = "INSERT INTO ce_outbox_targets AS t (target, failed, pauses, paused_until, reason, disabled)
+                  VALUES ($1, $2, $3, $4, $5, $6)
                   ON CONFLICT (target) DO UPDATE SET failed = $2, pauses = $3, paused_until = $4, reason = $5,
-                      disabled = t.disabled OR $6, requested_until = greatest(t.requested_until, $7)";
+                      disabled = t.disabled OR $6";
     client
         .execute_typed(
             upsert,
@@ -177,7 +189,6 @@ async fn write_health(
                 (&rows::paused_until(health), Type::INT8),
                 (&&*health.reason, Type::TEXT),
                 (&health.is_disabled, Type::BOOL),
-                (&rows::requested_until(health), Type::INT8),
             ],
         )
         .await

@@ -2,11 +2,11 @@
 
 use crate::{
     contract, kill,
-    tools::{Arrived, at, event},
+    tools::{Arrived, at, event, message},
 };
 use cloudevents_core::ErrorKind;
 use cloudevents_outbox::{
-    Begun, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
+    Begun, Claim, Entry, Health, Inbox, Outbox, OutboxOptions, Store,
     tokio_postgres07::{self, PostgresStore},
 };
 use std::{
@@ -108,7 +108,7 @@ async fn tables_of_an_earlier_release_get_what_they_lack() {
     let schema = schema().await;
     drop(store(&schema).await);
     let client = client(&schema).await;
-    client.batch_execute("ALTER TABLE ce_outbox_targets DROP COLUMN requested_until").await.unwrap();
+    client.batch_execute("DROP TABLE ce_outbox_pauses").await.unwrap();
     for _ in 0..2 {
         let store = store(&schema).await;
         let mut health = Health::default();
@@ -116,6 +116,26 @@ async fn tables_of_an_earlier_release_get_what_they_lack() {
         store.set_health("a".into(), health.clone()).await.unwrap();
         assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
     }
+}
+
+/// Workers of releases that know no requested pauses clear a target's row after a success.
+#[tokio::test]
+async fn a_worker_of_an_earlier_release_does_not_end_a_pause_that_a_target_requests() {
+    if !there_is_one() {
+        return;
+    }
+    let schema = schema().await;
+    let store = store(&schema).await;
+    store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
+    let mut health = Health::default();
+    (health.requested_until, health.reason) = (Some(at(100)), "busy".into());
+    store.set_health("a".into(), health.clone()).await.unwrap();
+    let delete = "DELETE FROM ce_outbox_targets WHERE target = 'a' AND NOT disabled";
+    client(&schema).await.batch_execute(delete).await.unwrap();
+    assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
+    let claim = |now| store.claim(Claim::new(at(now), 10, Duration::from_secs(60)));
+    assert!(claim(99).await.unwrap().messages.is_empty());
+    assert_eq!(claim(100).await.unwrap().messages.len(), 1);
 }
 
 #[tokio::test]

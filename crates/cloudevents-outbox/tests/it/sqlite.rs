@@ -1,7 +1,7 @@
 //! What is particular to SQLite: statements for many rows, and transactions that calls share.
 
 use crate::tools::{at, message};
-use cloudevents_outbox::{Health, Query, Store, rusqlite041::SqliteStore};
+use cloudevents_outbox::{Claim, Health, Query, Store, rusqlite041::SqliteStore};
 
 /// More than a statement inserts.
 const MANY: usize = 45;
@@ -64,7 +64,7 @@ async fn tables_of_an_earlier_release_get_what_they_lack() {
     let path = folder.path().join("outbox.db");
     drop(SqliteStore::open(&path).unwrap());
     let database = rusqlite::Connection::open(&path).unwrap();
-    database.execute_batch("ALTER TABLE ce_outbox_targets DROP COLUMN requested_until").unwrap();
+    database.execute_batch("DROP TABLE ce_outbox_pauses").unwrap();
     drop(database);
     for _ in 0..2 {
         let store = SqliteStore::open(&path).unwrap();
@@ -73,4 +73,22 @@ async fn tables_of_an_earlier_release_get_what_they_lack() {
         store.set_health("a".into(), health.clone()).await.unwrap();
         assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
     }
+}
+
+/// Workers of releases that know no requested pauses clear a target's row after a success.
+#[tokio::test]
+async fn a_worker_of_an_earlier_release_does_not_end_a_pause_that_a_target_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let store = SqliteStore::open(&path).unwrap();
+    store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
+    let mut health = Health::default();
+    (health.requested_until, health.reason) = (Some(at(100)), "busy".into());
+    store.set_health("a".into(), health.clone()).await.unwrap();
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("DELETE FROM ce_outbox_targets WHERE target = 'a' AND disabled = 0", []).unwrap();
+    assert_eq!(store.targets("".into()).await.unwrap()[0].health, health);
+    let claim = |now| store.claim(Claim::new(at(now), 10, std::time::Duration::from_secs(60)));
+    assert!(claim(99).await.unwrap().messages.is_empty());
+    assert_eq!(claim(100).await.unwrap().messages.len(), 1);
 }
