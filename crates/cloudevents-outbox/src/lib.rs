@@ -26,3 +26,10 @@ pub use record::{Attempt, Counts, Health, Query, Record, State, Target};
 pub use route::Route;
 pub use store::{Claim, Claimed, ClaimedMessage, Retention, Settlement, Step, Store, Ticket};
 pub use worker::{Clock, OutboxMetrics, OutboxOptions, Run};
+
+/// Why a message is dead that has expired.
+pub(crate) const EXPIRED: &str = "it expired before it could be delivered";
+
+/// Why a message is dead that was not sent before its deadline.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+pub(crate) const OVERDUE: &str = "given up after its deadline, while its target was paused or disabled";

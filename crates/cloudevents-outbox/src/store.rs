@@ -21,12 +21,12 @@ pub trait Store: Send + Sync + 'static {
     /// Takes messages that are due, and leases them: see [`Claim`].
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, Error>> + Send;
 
-    /// Extends leases until this time. Returns the number of leases that were extended; others have passed to another worker.
+    /// Extends leases until this time. Returns those that were extended; others have passed to another worker.
     fn renew(
         &self,
         tickets: Vec<Ticket>,
         until: SystemTime,
-    ) -> impl Future<Output = Result<usize, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
     /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
     /// changes. Returns the number of settlements with a valid lease.
@@ -49,6 +49,16 @@ pub trait Store: Send + Sync + 'static {
     /// Makes all messages that were delivered or are dead and match the query pending again, due at once, with no attempts and a new
     /// deadline. Returns their number. It may take several transactions.
     fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end), if they have expired, or were
+    /// enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages that are not due, which
+    /// those are that are leased, stay.
+    fn give_up(
+        &self,
+        deadline: Option<Duration>,
+        now: SystemTime,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
 
     /// Deletes messages that ended long enough ago, with their attempts: at most `limit` of them. Returns their number.
     fn prune(

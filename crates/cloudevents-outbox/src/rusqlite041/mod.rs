@@ -194,7 +194,7 @@ impl Store for SqliteStore {
         self.0.run(move |connection| claim::claim(connection, &claim)).await
     }
 
-    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<usize, Error> {
+    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
         self.0.run(move |connection| settle::renew(connection, &tickets, until)).await
     }
 
@@ -222,6 +222,15 @@ impl Store for SqliteStore {
                 None => return Ok(total),
             }
         }
+    }
+
+    async fn give_up(
+        &self,
+        deadline: Option<Duration>,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        self.0.run(move |connection| settle::give_up(connection, deadline, now, limit)).await
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {

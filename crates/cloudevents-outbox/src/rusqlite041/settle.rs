@@ -2,7 +2,7 @@
 
 use super::{failure::failed, number, read::conditions, row, rows};
 use crate::{
-    Health, Query, Retention, Settlement, Step, Ticket,
+    EXPIRED, Health, OVERDUE, Query, Retention, Settlement, Step, Ticket,
     millis::{millis, time},
 };
 use cloudevents_core::Error;
@@ -15,14 +15,18 @@ const KEPT: u64 = 32;
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
 
-pub(super) fn renew(connection: &Connection, tickets: &[Ticket], until: SystemTime) -> Result<usize, Error> {
+pub(super) fn renew(
+    connection: &Connection,
+    tickets: &[Ticket],
+    until: SystemTime,
+) -> Result<Vec<Ticket>, Error> {
     let mut statement = connection
         .prepare_cached("UPDATE ce_outbox SET due = ?3 WHERE number = ?1 AND claims = ?2 AND state = 0")
         .map_err(failed)?;
-    let mut renewed = 0_usize;
+    let mut renewed = Vec::with_capacity(tickets.len());
     for ticket in tickets {
         let changed = statement.execute((row(ticket.number), row(ticket.claim), millis(until)));
-        renewed = renewed.saturating_add(changed.map_err(failed)?);
+        renewed.extend((changed.map_err(failed)? > 0).then_some(*ticket));
     }
     Ok(renewed)
 }
@@ -164,6 +168,30 @@ pub(super) fn replay(
     let more = i64::try_from(found.len()).is_ok_and(|len| len >= CHUNK);
     let last = found.last().copied().filter(|_| more).map(number).transpose()?;
     Ok((u64::try_from(found.len()).unwrap_or(0), last))
+}
+
+pub(super) fn give_up(
+    connection: &Connection,
+    deadline: Option<Duration>,
+    now: SystemTime,
+    limit: usize,
+) -> Result<usize, Error> {
+    let overdue = deadline.map_or(i64::MIN, |deadline| before(now, deadline));
+    connection
+        .prepare_cached(
+            "UPDATE ce_outbox SET state = 2, ended = ?1, reason = CASE WHEN expires <= ?1 THEN ?3 ELSE ?4 END
+             WHERE number IN (
+                 SELECT number FROM (
+                     SELECT target FROM ce_outbox_targets WHERE disabled = 1 OR paused_until > ?1
+                     UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1)
+                 JOIN ce_outbox USING (target)
+                 WHERE state = 0 AND due <= ?1 AND (started < ?2 OR expires <= ?1) LIMIT ?5)",
+        )
+        .and_then(|mut update| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            update.execute((millis(now), overdue, EXPIRED, OVERDUE, limit))
+        })
+        .map_err(failed)
 }
 
 pub(super) fn prune(

@@ -41,7 +41,11 @@ use crate::{
 use cloudevents_core::Error;
 use failure::failed;
 use pool::Pool;
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio_postgres::{
     Config, GenericClient, Socket,
     tls::{MakeTlsConnect, TlsConnect},
@@ -154,7 +158,7 @@ impl Store for PostgresStore {
         self.0.run(async |client| claim::claim(client, &claim).await).await
     }
 
-    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<usize, Error> {
+    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
         self.0.run(async |client| settle::renew(client, &tickets, until).await).await
     }
 
@@ -181,6 +185,15 @@ impl Store for PostgresStore {
                 None => return Ok(total),
             }
         }
+    }
+
+    async fn give_up(
+        &self,
+        deadline: Option<Duration>,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        self.0.run(async |client| settle::give_up(client, deadline, now, limit).await).await
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {

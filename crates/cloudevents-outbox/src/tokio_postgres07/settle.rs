@@ -2,7 +2,7 @@
 
 use super::{failure::failed, limit, number, read::Conditions, row, rows};
 use crate::{
-    Health, Query, Retention, Settlement, Step, Ticket,
+    EXPIRED, Health, OVERDUE, Query, Retention, Settlement, Step, Ticket,
     millis::{millis, time},
 };
 use cloudevents_core::Error;
@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
 };
-use tokio_postgres::{Client, GenericClient, types::Type};
+use tokio_postgres::{Client, GenericClient, Row, types::Type};
 
 /// The number of attempts that are kept of each message.
 const KEPT: i64 = 32;
@@ -39,19 +39,24 @@ WITH s AS (
 SELECT count(*) FROM settled
 ";
 
-pub(super) async fn renew(client: &Client, tickets: &[Ticket], until: SystemTime) -> Result<usize, Error> {
+pub(super) async fn renew(
+    client: &Client,
+    tickets: &[Ticket],
+    until: SystemTime,
+) -> Result<Vec<Ticket>, Error> {
     let (numbers, claims) = super::columns(tickets.iter().copied());
     let update =
         "UPDATE ce_outbox o SET due = $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (number, claim)
-                  WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0";
+                  WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0 RETURNING o.number, o.claims";
     let renewed = client
-        .execute_typed(
+        .query_typed(
             update,
             &[(&numbers, Type::INT8_ARRAY), (&claims, Type::INT8_ARRAY), (&millis(until), Type::INT8)],
         )
         .await
         .map_err(failed)?;
-    Ok(usize::try_from(renewed).unwrap_or(usize::MAX))
+    let ticket = |row: &Row| Ok(Ticket { number: number(row.try_get(0)?), claim: number(row.try_get(1)?) });
+    renewed.iter().map(|row| ticket(row).map_err(failed)).collect()
 }
 
 pub(super) async fn settle(
@@ -220,6 +225,33 @@ pub(super) async fn replay(
     let replayed: i64 = row.try_get(0).map_err(failed)?;
     let last: Option<i64> = row.try_get(1).map_err(failed)?;
     Ok((number(replayed), last.map(number)))
+}
+
+pub(super) async fn give_up(
+    client: &Client,
+    deadline: Option<Duration>,
+    now: SystemTime,
+    most: usize,
+) -> Result<usize, Error> {
+    let update =
+        "UPDATE ce_outbox SET state = 2, ended = $1, reason = CASE WHEN expires <= $1 THEN $3 ELSE $4 END
+                  WHERE number IN (
+                      SELECT o.number FROM (
+                          SELECT target FROM ce_outbox_targets WHERE disabled OR paused_until > $1
+                          UNION SELECT target FROM ce_outbox_pauses WHERE until > $1) t
+                      JOIN ce_outbox o USING (target)
+                      WHERE o.state = 0 AND o.due <= $1 AND (o.started < $2 OR o.expires <= $1)
+                      LIMIT $5 FOR UPDATE OF o SKIP LOCKED)";
+    let overdue = deadline.map_or(i64::MIN, |deadline| millis(now.checked_sub(deadline).unwrap_or(time(0))));
+    let values: &[_] = &[
+        (&millis(now) as _, Type::INT8),
+        (&overdue as _, Type::INT8),
+        (&EXPIRED as _, Type::TEXT),
+        (&OVERDUE as _, Type::TEXT),
+        (&limit(most) as _, Type::INT8),
+    ];
+    let given_up = client.execute_typed(update, values).await.map_err(failed)?;
+    Ok(usize::try_from(given_up).unwrap_or(usize::MAX))
 }
 
 pub(super) async fn prune(

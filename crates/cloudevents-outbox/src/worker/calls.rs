@@ -1,24 +1,26 @@
 //! Calls of the store: at most one of each kind at a time, and again later where they fail.
 
-use super::{FIRST, OutboxOptions, Tally};
+use super::{FIRST, Held, OutboxOptions, Tally};
 use crate::{Claim, Claimed, Settlement, Store, Ticket, millis::later};
 use cloudevents_core::Error;
 use cloudevents_transport::connect::Backoff;
 use futures_util::{future::BoxFuture, stream::FuturesUnordered};
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    mem,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time::Instant;
 
 /// The most settlements of a call.
 const SETTLED: usize = 512;
 
-/// The most messages that a call prunes.
+/// The most messages that a call gives up, or deletes.
 const PRUNED: usize = 500;
 
-/// The pause between looking for messages to prune.
+/// The pause between looking for such messages.
 const PRUNE: Duration = Duration::from_secs(60);
-
-/// Longer than any worker runs.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 pub(super) struct Calls<S> {
     store: Arc<S>,
@@ -59,10 +61,12 @@ struct Pass {
 }
 
 pub(super) enum Done {
-    Claimed(Result<Claimed, Error>),
+    /// With the end of the leases.
+    Claimed(SystemTime, Result<Claimed, Error>),
     Settled(Vec<Settlement>, Result<usize, Error>),
-    Renewed(Result<usize, Error>),
-    Pruned(Result<usize, Error>),
+    Renewed(SystemTime, Result<Vec<Ticket>, Error>),
+    /// The numbers of messages that were given up, and deleted.
+    Pruned(Result<(usize, usize), Error>),
 }
 
 impl<S: Store> Calls<S> {
@@ -82,7 +86,7 @@ impl<S: Store> Calls<S> {
             settling: Kind::default(),
             renew_at: after(now, renewal(options)),
             renewing: Kind::default(),
-            prune_at: options.retention.map_or(after(now, NEVER), |_| now),
+            prune_at: now,
             pruning: Kind::default(),
         }
     }
@@ -105,8 +109,8 @@ impl<S: Store> Calls<S> {
         claim.rooms = rooms.collect();
         claim.rooms.sort_unstable();
         claim.after = self.pass.after.clone();
-        let store = Arc::clone(&self.store);
-        self.running.push(Box::pin(async move { Done::Claimed(store.claim(claim).await) }));
+        let (store, until) = (Arc::clone(&self.store), later(claim.now, claim.lease));
+        self.running.push(Box::pin(async move { Done::Claimed(until, store.claim(claim).await) }));
     }
 
     /// Returns the messages, and decides when to claim again.
@@ -183,7 +187,7 @@ impl<S: Store> Calls<S> {
         }
     }
 
-    pub(super) fn renew(&mut self, held: &HashMap<Ticket, usize>, options: &OutboxOptions) {
+    pub(super) fn renew(&mut self, held: &HashMap<Ticket, Held>, options: &OutboxOptions) {
         if self.renewing.is_running || held.is_empty() || Instant::now() < self.renew_at {
             return;
         }
@@ -191,31 +195,49 @@ impl<S: Store> Calls<S> {
         self.renew_at = after(Instant::now(), renewal(options));
         let tickets = held.keys().copied().collect();
         let (store, until) = (Arc::clone(&self.store), later(options.clock.now(), options.lease));
-        self.running.push(Box::pin(async move { Done::Renewed(store.renew(tickets, until).await) }));
+        self.running.push(Box::pin(async move { Done::Renewed(until, store.renew(tickets, until).await) }));
     }
 
-    pub(super) fn renewed(&mut self, result: Result<usize, Error>) {
-        if let Err(error) = self.renewing.ended(result, "leases are not renewed") {
+    /// Returns the leases that were renewed.
+    pub(super) fn renewed(&mut self, result: Result<Vec<Ticket>, Error>) -> Vec<Ticket> {
+        self.renewing.ended(result, "leases are not renewed").unwrap_or_else(|error| {
             self.renew_at = self.renew_at.min(self.renewing.again());
             self.fail(error);
-        }
+            Vec::new()
+        })
     }
 
+    /// Gives up on messages that cannot be sent before their deadline, and deletes old ones.
     pub(super) fn prune(&mut self, options: &OutboxOptions) {
-        let Some(retention) = options.retention else { return };
         if self.pruning.is_running || Instant::now() < self.prune_at {
             return;
         }
         self.pruning.is_running = true;
         self.prune_at = after(Instant::now(), PRUNE);
         let (store, now) = (Arc::clone(&self.store), options.clock.now());
-        self.running.push(Box::pin(async move { Done::Pruned(store.prune(retention, now, PRUNED).await) }));
+        let (deadline, retention) = (options.retry.deadline(), options.retention);
+        let pruning = async move {
+            let given_up = store.give_up(deadline, now, PRUNED).await?;
+            let deleted = match retention {
+                Some(retention) => store.prune(retention, now, PRUNED).await?,
+                None => 0,
+            };
+            Ok((given_up, deleted))
+        };
+        self.running.push(Box::pin(async move { Done::Pruned(pruning.await) }));
     }
 
-    pub(super) fn pruned(&mut self, result: Result<usize, Error>) {
-        match self.pruning.ended(result, "old messages are not deleted") {
-            Ok(PRUNED..) => self.prune_at = Instant::now(),
-            Ok(_) => {}
+    pub(super) fn pruned(&mut self, result: Result<(usize, usize), Error>) {
+        match self.pruning.ended(result, "old messages are not given up or deleted") {
+            Ok((given_up, deleted)) => {
+                if given_up > 0 {
+                    tracing::warn!(given_up, "messages of targets that are paused or disabled are dead");
+                    Tally::add(&self.tally.dead, u64::try_from(given_up).unwrap_or(u64::MAX));
+                }
+                if given_up.max(deleted) >= PRUNED {
+                    self.prune_at = Instant::now();
+                }
+            }
             Err(error) => self.fail(error),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Flight {
 pub(super) struct Landed {
     pub(super) flight: Flight,
     pub(super) result: Result<Receipt, Error>,
+    /// Whether an error is the fault of this message. Otherwise, it may concern all messages.
+    pub(super) is_own_fault: bool,
     pub(super) at: SystemTime,
     pub(super) latency: Duration,
 }
@@ -51,7 +53,7 @@ impl Flight {
     pub(super) fn outgoing(&mut self, now: SystemTime) -> Result<Outgoing, Box<str>> {
         let Some(message) = self.message.take() else { return Err("it was tried before".into()) };
         if message.expires.is_some_and(|expires| expires <= now) {
-            return Err("it expired before it could be delivered".into());
+            return Err(crate::EXPIRED.into());
         }
         message.outgoing(now).map_err(|error| super::judge::reason(&error))
     }
@@ -67,23 +69,35 @@ impl Flight {
         Box::pin(async move {
             let (at, begun) = (clock.now(), Instant::now());
             let sending = async {
-                let sender = route.sender(Arc::clone(&self.target)).await?;
-                sender.send(outgoing).await
+                // The program says by a permanent error that the target does not exist.
+                let sender = route.sender(Arc::clone(&self.target)).await.map_err(|error| (error, true))?;
+                sender.send(outgoing).await.map_err(|error| {
+                    let is_own_fault = sender.refuses_message(&error);
+                    (error, is_own_fault)
+                })
             };
             let result = match timeout(limit, AssertUnwindSafe(sending).catch_unwind()).await {
                 Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(Error::new(ErrorKind::Transport)
-                    .with_detail("the sender panicked")
-                    .with_temporary(true)),
-                Err(_) => Err(Error::new(ErrorKind::Timeout)
-                    .with_detail(format!("the attempt took longer than {limit:?}"))),
+                Ok(Err(_)) => {
+                    let error = Error::new(ErrorKind::Transport).with_detail("the sender panicked");
+                    Err((error.with_temporary(true), false))
+                }
+                Err(_) => {
+                    let detail = format!("the attempt took longer than {limit:?}");
+                    Err((Error::new(ErrorKind::Timeout).with_detail(detail), false))
+                }
             };
-            Landed { flight: self, result, at, latency: begun.elapsed() }
+            let (result, is_own_fault) = match result {
+                Ok(receipt) => (Ok(receipt), false),
+                Err((error, is_own_fault)) => (Err(error), is_own_fault),
+            };
+            Landed { flight: self, result, is_own_fault, at, latency: begun.elapsed() }
         })
     }
 
-    pub(super) fn tried(&self) -> Tried {
-        Tried { number: self.ticket.number, attempt: self.attempt, started: self.started }
+    pub(super) fn tried(&self, is_own_fault: bool, is_suspect: bool) -> Tried {
+        let (number, attempt, started) = (self.ticket.number, self.attempt, self.started);
+        Tried { number, attempt, started, is_own_fault, is_suspect }
     }
 
     pub(super) fn settled(&self, step: Step) -> Settlement {

@@ -16,6 +16,10 @@ pub(super) struct Tried {
     pub(super) number: u64,
     pub(super) attempt: u32,
     pub(super) started: SystemTime,
+    /// Whether an error is the fault of this message.
+    pub(super) is_own_fault: bool,
+    /// Whether the target accepted other messages after it refused this one.
+    pub(super) is_suspect: bool,
 }
 
 /// Decides, and notes in `health` how the target did. `random` is from 0 up to 1.
@@ -34,14 +38,18 @@ pub(super) fn judge(
         }
         Err(error) => error,
     };
-    // A sender that the program has closed says nothing about the message.
-    if !error.is_temporary() && error.kind() != ErrorKind::Closed {
+    let is_refused = is_refusal(error);
+    if is_refused && tried.is_own_fault {
         if error.kind() == ErrorKind::Refused {
             health.after_success(now); // whoever refuses is there
         } else {
             health.paused_until = None;
         }
         return Step::Dead(reason(error));
+    }
+    // What else is refused may be about the sender, such as a wrong token. It is the message's fault if others pass.
+    if is_refused && tried.is_suspect && !health.is_outage() {
+        return Step::Dead(proven(error));
     }
     fail(health, tried.number, error);
     let elapsed = since(now, tried.started);
@@ -55,7 +63,8 @@ pub(super) fn judge(
             None => Step::Dead(given_up(tried, error, elapsed)),
         };
     }
-    if health.pause_end(now).is_none() {
+    // Also where the target requests a pause, which may be a short one.
+    if health.paused_until.is_none_or(|until| until <= now) {
         health.pauses = health.pauses.saturating_add(1);
         let wait = options.pauses.delay(health.pauses);
         health.paused_until = Some(later(now, wait));
@@ -90,6 +99,16 @@ pub(super) fn first_kib(mut text: String) -> Box<str> {
 
 pub(super) fn reason(error: &Error) -> Box<str> {
     first_kib(error.to_string())
+}
+
+/// Whether the error is permanent. That the program has closed a sender says nothing about the message.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    !error.is_temporary() && error.kind() != ErrorKind::Closed
+}
+
+/// The reason for a message that is refused while others are not.
+pub(super) fn proven(error: &Error) -> Box<str> {
+    first_kib(format!("refused while other messages are accepted: {error}"))
 }
 
 fn given_up(tried: &Tried, error: &Error, elapsed: Duration) -> Box<str> {

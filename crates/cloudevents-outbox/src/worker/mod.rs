@@ -6,6 +6,7 @@ mod flight;
 mod judge;
 mod options;
 mod run;
+mod suspects;
 
 pub use clock::Clock;
 pub use options::{OutboxMetrics, OutboxOptions};
@@ -23,6 +24,7 @@ use std::{
     sync::Arc,
     time::SystemTime,
 };
+use suspects::Suspects;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -34,11 +36,12 @@ struct Worker<S, R> {
     options: OutboxOptions,
     tally: Arc<Tally>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
-    /// What is leased and not settled, with the sizes of the texts.
-    held: HashMap<Ticket, usize>,
+    /// What is leased and not settled.
+    held: HashMap<Ticket, Held>,
     bytes: usize,
     /// Targets with leased messages, and some that had.
     targets: HashMap<Arc<str>, Busy>,
+    suspects: Suspects,
     calls: Calls<S>,
     /// When to stop waiting for attempts, once the worker stops.
     drain_until: Option<Instant>,
@@ -53,6 +56,14 @@ const FIRST: usize = 4;
 /// The number of targets that the worker remembers while it holds no message of them.
 const IDLE: usize = 1024;
 
+/// A leased message.
+struct Held {
+    /// The size of its text.
+    size: usize,
+    /// When the lease ends, as far as this worker knows.
+    until: SystemTime,
+}
+
 /// A target with leased messages, or that had some.
 struct Busy {
     held: usize,
@@ -63,12 +74,14 @@ struct Busy {
     in_order: bool,
     /// The messages in order behind it.
     behind: VecDeque<Flight>,
+    /// The messages in order before it, which were refused. If the next one is accepted, that was their own fault.
+    refused: Vec<(Settlement, Error)>,
 }
 
 impl Busy {
     fn new() -> Self {
-        let behind = VecDeque::new();
-        Self { held: 0, window: FIRST, health: Health::default(), in_order: false, behind }
+        let (behind, refused) = (VecDeque::new(), Vec::new());
+        Self { held: 0, window: FIRST, health: Health::default(), in_order: false, behind, refused }
     }
 
     /// Whether the target requested a pause of one of the messages that are held. Of others, the store knows.
@@ -89,6 +102,7 @@ pub(crate) async fn run<S: Store, R: Route>(
         held: HashMap::new(),
         bytes: 0,
         targets: HashMap::new(),
+        suspects: Suspects::default(),
         calls: Calls::new(store, Arc::clone(&tally), &options),
         options,
         tally,
@@ -183,9 +197,9 @@ impl<S: Store, R: Route> Worker<S, R> {
 
     fn called(&mut self, done: Done) {
         match done {
-            Done::Claimed(result) => {
+            Done::Claimed(until, result) => {
                 if let Some(claimed) = self.calls.claimed(result, &self.options) {
-                    self.accept(claimed);
+                    self.accept(claimed, until);
                 }
             }
             Done::Settled(settlements, result) => {
@@ -193,7 +207,13 @@ impl<S: Store, R: Route> Worker<S, R> {
                     self.let_go(&settlement);
                 }
             }
-            Done::Renewed(result) => self.calls.renewed(result),
+            Done::Renewed(until, result) => {
+                for ticket in self.calls.renewed(result) {
+                    if let Some(held) = self.held.get_mut(&ticket) {
+                        held.until = until;
+                    }
+                }
+            }
             Done::Pruned(result) => self.calls.pruned(result),
         }
         if let Some(error) = self.calls.fatal.take() {
@@ -202,11 +222,12 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    fn accept(&mut self, claimed: Claimed) {
+    /// Accepts messages whose leases end at this time.
+    fn accept(&mut self, claimed: Claimed, until: SystemTime) {
         let now = self.options.clock.now();
         for message in claimed.messages {
             let size = message.body.len();
-            self.held.insert(message.ticket, size);
+            self.held.insert(message.ticket, Held { size, until });
             self.bytes = self.bytes.saturating_add(size);
             let busy = self.targets.entry(Arc::clone(&message.target)).or_insert_with(Busy::new);
             if busy.held == 0 {
@@ -226,21 +247,32 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
     }
 
-    /// Starts an attempt, and for messages in order that cannot be tried the next one.
+    /// Starts an attempt, and for messages in order that cannot be tried the next one. After the end of its lease, another worker may have
+    /// the message, and those behind it.
     fn start(&mut self, flight: Flight) {
         let mut next = Some(flight);
         while let Some(mut flight) = next.take() {
-            match flight.outgoing(self.options.clock.now()) {
+            let now = self.options.clock.now();
+            if self.held.get(&flight.ticket).is_none_or(|held| held.until <= now) {
+                match flight.ordered {
+                    true => self.release_behind(&Arc::clone(&flight.target), Some(flight)),
+                    false => self.calls.settlements.push(flight.settled(Step::Release)),
+                }
+                return;
+            }
+            match flight.outgoing(now) {
                 Ok(outgoing) => {
                     let route = Arc::clone(&self.route);
                     self.flights.push(flight.begin(outgoing, route, &self.options));
                 }
                 Err(reason) => {
-                    Tally::add(&self.tally.dead, 1);
+                    self.settle(flight.settled(Step::Dead(reason)));
                     if flight.ordered {
                         next = self.next_in_order(&flight.target);
+                        if next.is_none() {
+                            self.release_behind(&flight.target, None);
+                        }
                     }
-                    self.calls.settlements.push(flight.settled(Step::Dead(reason)));
                 }
             }
         }
@@ -254,12 +286,15 @@ impl<S: Store, R: Route> Worker<S, R> {
     }
 
     fn land(&mut self, landed: Landed) {
-        let Landed { flight, result, at, latency } = landed;
+        let Landed { flight, result, is_own_fault, at, latency } = landed;
         let Some(busy) = self.targets.get_mut(&*flight.target) else { return };
+        let number = flight.ticket.number;
         let before = busy.health.clone();
         let now = self.options.clock.now();
         let random = flight.random();
-        let step = judge::judge(&flight.tried(), &result, &mut busy.health, &self.options, now, random);
+        let is_suspect = self.suspects.is_proven(&flight.target, number);
+        let tried = flight.tried(is_own_fault, is_suspect);
+        let step = judge::judge(&tried, &result, &mut busy.health, &self.options, now, random);
         busy.window = match step {
             Step::Delivered => busy.window.saturating_add(1).min(self.options.per_target.max(FIRST)),
             Step::Retry { .. } => FIRST,
@@ -272,48 +307,95 @@ impl<S: Store, R: Route> Worker<S, R> {
             tracing::warn!(target = %flight.target, ?pause, reason = %busy.health.reason, "the target is unavailable");
         }
         if busy.health.is_pause_requested(now) && !before.is_pause_requested(now) {
-            let number = flight.ticket.number;
             tracing::warn!(target = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
         }
         // The store has paused a target whose message was a probe.
         let health = (busy.health != before || flight.is_probe).then(|| busy.health.clone());
-        let counter = match &step {
+        let is_resting = busy.health.is_outage() || busy.health.is_pause_requested(now);
+        let attempt = Some(judge::attempt(&result, at, latency));
+        let settlement = Settlement { attempt, health, ..flight.settled(step) };
+        match &settlement.step {
+            Step::Delivered => {
+                self.suspects.accepted(&flight.target, at);
+                if flight.ordered {
+                    self.conclude_refused(&flight.target, true);
+                }
+            }
+            Step::Retry { .. }
+                if let Err(error) = result
+                    && judge::is_refusal(&error) =>
+            {
+                self.suspects.refused(&flight.target, number, now);
+                // The next one in order shows whose fault it is. It does not overtake this one, which will be dead if it passes.
+                if flight.ordered
+                    && !is_resting
+                    && let Some(next) = self.next_in_order(&flight.target)
+                {
+                    if let Some(busy) = self.targets.get_mut(&*flight.target) {
+                        busy.refused.push((settlement, error));
+                    }
+                    return self.start(next);
+                }
+            }
+            _ => {}
+        }
+        let goes_on = matches!(settlement.step, Step::Delivered | Step::Dead(_))
+            && !(settlement.health.is_some() && is_resting);
+        if flight.ordered && !goes_on {
+            // First, because the last health of a target counts.
+            self.conclude_refused(&flight.target, false);
+        }
+        self.settle(settlement);
+        if flight.ordered {
+            match self.next_in_order(&flight.target) {
+                Some(next) if goes_on => self.start(next),
+                next => self.release_behind(&flight.target, next),
+            }
+        }
+    }
+
+    /// Settles the messages in order that were refused before another one. If that was accepted, they are dead letters.
+    fn conclude_refused(&mut self, target: &str, is_accepted: bool) {
+        let refused = self.targets.get_mut(target).map(|busy| std::mem::take(&mut busy.refused));
+        for (mut settlement, error) in refused.into_iter().flatten() {
+            if is_accepted {
+                settlement.step = Step::Dead(judge::proven(&error));
+            }
+            self.settle(settlement);
+        }
+    }
+
+    /// Returns the messages in order behind one that failed, or whose lease has ended. What was refused before them is tried again.
+    fn release_behind(&mut self, target: &str, next: Option<Flight>) {
+        let Some(busy) = self.targets.get_mut(target) else { return };
+        busy.in_order = false;
+        let all = next.into_iter().chain(std::mem::take(&mut busy.behind));
+        self.calls.settlements.extend(all.map(|flight| flight.settled(Step::Release)));
+        self.conclude_refused(target, false);
+    }
+
+    /// Counts what became of a message, and has it recorded.
+    fn settle(&mut self, settlement: Settlement) {
+        let number = settlement.ticket.number;
+        let counter = match &settlement.step {
             Step::Delivered => &self.tally.delivered,
             Step::Dead(reason) => {
-                tracing::warn!(target = %flight.target, number = flight.ticket.number, %reason, "a message is dead");
+                tracing::warn!(target = %settlement.target, number, %reason, "a message is dead");
                 &self.tally.dead
             }
             _ => &self.tally.retried,
         };
         Tally::add(counter, 1);
-        if flight.ordered {
-            let goes_on = matches!(step, Step::Delivered | Step::Dead(_))
-                && !health
-                    .as_ref()
-                    .is_some_and(|health| health.is_outage() || health.is_pause_requested(now));
-            match self.next_in_order(&flight.target) {
-                Some(next) if goes_on => self.start(next),
-                Some(next) => self.release_behind(&flight.target, next),
-                None => {}
-            }
+        if matches!(settlement.step, Step::Delivered | Step::Dead(_)) {
+            self.suspects.ended(&settlement.target, number);
         }
-        let attempt = judge::attempt(&result, at, latency);
-        self.calls.settlements.push(Settlement { attempt: Some(attempt), health, ..flight.settled(step) });
-    }
-
-    /// Returns the messages in order behind one that failed.
-    fn release_behind(&mut self, target: &str, next: Flight) {
-        let Some(busy) = self.targets.get_mut(target) else { return };
-        busy.in_order = false;
-        let behind = std::mem::take(&mut busy.behind);
-        let all = std::iter::once(next).chain(behind);
-        self.calls.settlements.extend(all.map(|flight| flight.settled(Step::Release)));
+        self.calls.settlements.push(settlement);
     }
 
     /// Forgets a message that is settled.
     fn let_go(&mut self, settlement: &Settlement) {
-        if let Some(size) = self.held.remove(&settlement.ticket) {
-            self.bytes = self.bytes.saturating_sub(size);
+        if let Some(held) = self.held.remove(&settlement.ticket) {
+            self.bytes = self.bytes.saturating_sub(held.size);
         }
         if let Some(busy) = self.targets.get_mut(&*settlement.target) {
             busy.held = busy.held.saturating_sub(1);

@@ -44,6 +44,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     messages_are_replayed_by_event_target_and_time(open().await).await;
     a_replay_begins_anew(open().await).await;
     old_messages_are_deleted(open().await).await;
+    overdue_messages_of_paused_targets_are_given_up(open().await).await;
     no_message_is_claimed_twice_at_once(open().await).await;
     workers_share_a_store(open().await).await;
     an_event_is_handled_once(open().await).await;
@@ -142,7 +143,8 @@ async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
     // The first worker comes too late.
     let late = settlement(&first[0], Step::Delivered);
     assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap(), 0);
-    assert_eq!(store.renew(vec![first[0].ticket], at(1000)).await.unwrap(), 0);
+    let both = vec![first[0].ticket, second[0].ticket];
+    assert_eq!(store.renew(both, at(120)).await.unwrap(), [second[0].ticket]);
     assert_eq!(store.counts().await.unwrap().pending, 1);
     settle(&store, &second[0], Step::Delivered, at(62)).await;
     assert_eq!(store.settle(vec![late], at(63)).await.unwrap(), 0);
@@ -153,7 +155,8 @@ async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
 async fn a_renewed_lease_lasts(store: impl Store) {
     store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
     let claimed = claim(&store, at(0), 10).await;
-    assert_eq!(store.renew(vec![claimed[0].ticket], at(100)).await.unwrap(), 1);
+    let tickets = vec![claimed[0].ticket];
+    assert_eq!(store.renew(tickets.clone(), at(100)).await.unwrap(), tickets);
     assert!(claim(&store, at(99), 10).await.is_empty());
     assert_eq!(claim(&store, at(100), 10).await.len(), 1);
 }
@@ -505,6 +508,51 @@ async fn old_messages_are_deleted(store: impl Store) {
         store.find(Query::default()).await.unwrap().iter().map(|record| record.number).collect();
     assert_eq!(left, [numbers[2], numbers[5]]);
     assert_eq!(store.prune(retention, at(1000), 10).await.unwrap(), 0);
+}
+
+async fn overdue_messages_of_paused_targets_are_given_up(store: impl Store) {
+    for target in ["paused", "requested", "disabled", "ended", "well"] {
+        let messages = (0..3).map(|id| message(target, format!("{target} {id}"), at(10 * id)));
+        store.enqueue(messages.collect()).await.unwrap();
+        let expiring = Entry::new(target, Outgoing::from(event(target)).expires_after(15 * SECOND));
+        store.enqueue(vec![expiring.encode(at(22)).unwrap()]).await.unwrap();
+    }
+    let health = |change: fn(&mut Health)| {
+        let mut health = Health::default();
+        change(&mut health);
+        health
+    };
+    // One of this target is leased when the pause begins.
+    let mut leasing = Claim::new(at(30), 1, MINUTE);
+    leasing.after = Some("o".into());
+    assert_eq!(ids(&store.claim(leasing).await.unwrap().messages), ["paused 0"]);
+    for (target, health) in [
+        ("paused", health(|health| health.paused_until = Some(at(100)))),
+        ("requested", health(|health| health.requested_until = Some(at(100)))),
+        ("disabled", health(|health| health.is_disabled = true)),
+        (
+            "ended",
+            health(|health| (health.paused_until, health.requested_until) = (Some(at(36)), Some(at(36)))),
+        ),
+    ] {
+        store.set_health(target.into(), health).await.unwrap();
+    }
+    let dead = async || {
+        let dead = store.find(Query::default().with_state(State::Dead)).await.unwrap();
+        dead.into_iter()
+            .map(|record| format!("{}: {}", record.id.unwrap(), record.reason.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(store.give_up(None, at(36), 100).await.unwrap(), 0);
+    assert_eq!(store.give_up(Some(16 * SECOND), at(36), 2).await.unwrap(), 2);
+    assert_eq!(store.give_up(Some(16 * SECOND), at(36), 100).await.unwrap(), 3);
+    let overdue = "given up after its deadline, while its target was paused or disabled";
+    let all = ["paused 1", "requested 0", "requested 1", "disabled 0", "disabled 1"];
+    assert_eq!(dead().await, all.map(|id| format!("{id}: {overdue}")));
+    assert_eq!(store.give_up(None, at(37), 100).await.unwrap(), 3);
+    let expired =
+        dead().await.into_iter().filter(|dead| dead.ends_with(": it expired before it could be delivered"));
+    assert_eq!(expired.count(), 3);
 }
 
 async fn no_message_is_claimed_twice_at_once(store: impl Store + Clone) {

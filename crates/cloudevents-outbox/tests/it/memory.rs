@@ -58,8 +58,11 @@ impl Store for Endless {
         self.settled.fetch_add(settlements.len(), Ordering::Relaxed);
         Ok(settlements.len())
     }
-    async fn renew(&self, tickets: Vec<Ticket>, _: SystemTime) -> Result<usize, Error> {
-        Ok(tickets.len())
+    async fn renew(&self, _: Vec<Ticket>, _: SystemTime) -> Result<Vec<Ticket>, Error> {
+        unreachable!()
+    }
+    async fn give_up(&self, _: Option<Duration>, _: SystemTime, _: usize) -> Result<usize, Error> {
+        Ok(0)
     }
     async fn prune(&self, _: Retention, _: SystemTime, _: usize) -> Result<usize, Error> {
         Ok(0)

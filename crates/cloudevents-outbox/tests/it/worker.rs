@@ -84,12 +84,12 @@ async fn what_fails_is_tried_again_with_growing_waits() {
 async fn a_refusal_is_a_dead_letter_with_its_reason() {
     let (outbox, arrived) = (outbox(), Arrived::default());
     enqueue(&outbox, "a", 0..2).await;
-    let peer = fails_first(1, Error::new(ErrorKind::Refused).with_detail("x".repeat(5000)), &arrived);
+    let peer = fails_first(1, Error::new(ErrorKind::TooLarge).with_detail("x".repeat(5000)), &arrived);
     outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
     let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts), (1, 1));
     let reason = dead[0].reason.as_deref().unwrap();
-    assert!(reason.starts_with("the peer refused this: xxx") && reason.len() == 1024, "{reason}");
+    assert!(reason.contains(": xxx") && reason.len() == 1024, "{reason}");
     assert_eq!(outbox.attempts(dead[0].number).await.unwrap()[0].detail.len(), 1024);
     assert_eq!((arrived.len(), outbox.metrics().dead), (1, 1));
 }
@@ -197,6 +197,7 @@ async fn a_request_to_wait_beyond_the_deadline_makes_a_dead_letter() {
     let looking = async {
         done(&outbox).await;
         assert_eq!(outbox.counts().await.unwrap().dead, 1);
+        sleep(60 * SECOND).await;
         enqueue(&outbox, "a", 1..2).await;
         arrived.until(1).await;
     };
@@ -451,6 +452,166 @@ async fn a_store_that_fails_for_good_ends_the_worker() {
     assert_eq!(ended.detail(), "no such table");
 }
 
+/// A peer that may refuse messages in a way that says nothing about whose fault it is: for a wrong token, for example.
+fn refuses(
+    refuses: impl Fn(&str) -> bool + Send + Sync + 'static,
+    arrived: &Arrived,
+    tries: &Arc<AtomicUsize>,
+) -> Sender {
+    let (arrived, tries) = (arrived.clone(), Arc::clone(tries));
+    sender(move |outgoing| {
+        tries.fetch_add(1, Ordering::Relaxed);
+        let is_refused = refuses(&crate::tools::id(&outgoing));
+        if !is_refused {
+            arrived.note(&outgoing);
+        }
+        async move { if is_refused { Err(Error::new(ErrorKind::Refused)) } else { Ok(Receipt::new()) } }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_not_about_the_message_makes_no_dead_letters() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    enqueue(&outbox, "a", 0..500).await;
+    outbox.enqueue_all((500..1000).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let peer = refuses(move |_| begin.elapsed() < 60 * MINUTE, &arrived, &tries);
+    let later = async {
+        sleep(59 * MINUTE).await;
+        let counts = outbox.counts().await.unwrap();
+        assert_eq!((counts.pending, counts.dead), (1000, 0));
+        let tries = tries.load(Ordering::Relaxed);
+        assert!(tries < 50, "{tries} tries");
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(later).await.unwrap();
+    assert_eq!((arrived.len(), outbox.metrics().dead), (1000, 0));
+    assert!(begin.elapsed() < 70 * MINUTE, "{:?}", begin.elapsed());
+    let in_order = arrived.ids().into_iter().map(|id| id.parse::<u32>().unwrap()).filter(|id| *id >= 500);
+    assert!(in_order.is_sorted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_refused_while_others_pass_is_a_dead_letter() {
+    for in_order in [false, true] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let entry = |id: usize| Entry::new("a", event(id));
+        let entries = (0..20).map(|id| if in_order { entry(id).in_order() } else { entry(id) });
+        outbox.enqueue_all(entries).await.unwrap();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let peer = refuses(|id| id == "0" || id == "7", &arrived, &tries);
+        outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
+        let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+        let ids: Vec<_> = dead.iter().map(|dead| dead.id.as_deref().unwrap()).collect();
+        assert_eq!(ids, ["0", "7"]);
+        let reason = dead[0].reason.as_deref().unwrap();
+        assert!(
+            reason.starts_with("refused while other messages are accepted: the peer refused this"),
+            "{reason}"
+        );
+        assert_eq!(outbox.metrics().dead, 2);
+        assert!(
+            begin.elapsed() < MINUTE && tries.load(Ordering::Relaxed) <= 22,
+            "{:?} {tries:?}",
+            begin.elapsed()
+        );
+        assert!(!in_order || arrived.ids().iter().map(|id| id.parse::<u32>().unwrap()).is_sorted());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_wait_that_a_target_requests_does_not_replace_the_pauses_of_an_outage() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    enqueue(&outbox, "a", 0..20).await;
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let busy = sender(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Err(Error::new(ErrorKind::Refused).with_retry_after(SECOND)) }
+    });
+    outbox.run(to([("a", busy)]), options()).until(sleep(60 * MINUTE)).await.unwrap();
+    let tries = tries.load(Ordering::Relaxed);
+    assert!(tries < 50, "{tries} tries in an hour");
+    drop(arrived);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_a_paused_target_reach_their_deadline() {
+    for disabled in [false, true] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let mut options = options();
+        options.retry = options.retry.with_deadline(60 * MINUTE);
+        options.retention = None;
+        if disabled {
+            outbox.disable("a", "by hand").await.unwrap();
+        }
+        let busy = Error::new(ErrorKind::Refused).with_retry_after(20 * 60 * MINUTE);
+        enqueue(&outbox, "a", 0..5).await;
+        let expiring = Outgoing::from(event(5)).expires_after(10 * MINUTE);
+        outbox.enqueue(Entry::new("a", expiring)).await.unwrap();
+        enqueue(&outbox, "other", 6..7).await;
+        let looking = async {
+            sleep(12 * MINUTE).await;
+            let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+            let expired = dead.iter().find(|dead| dead.id.as_deref() == Some("5")).unwrap();
+            assert_eq!(expired.reason.as_deref(), Some("it expired before it could be delivered"));
+            enqueue(&outbox, "a", 7..8).await; // young
+            sleep(50 * MINUTE).await;
+            assert_eq!(outbox.counts().await.unwrap().pending, 1);
+        };
+        let peer = fails_first(usize::MAX, busy, &arrived);
+        outbox.run(to([("a", peer), ("other", arrived.sender())]), options).until(looking).await.unwrap();
+        assert!(begin.elapsed() < 70 * MINUTE, "{:?}", begin.elapsed());
+        let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+        assert_eq!(dead.len(), 6);
+        let late = dead.iter().filter(|dead| {
+            dead.reason.as_deref().unwrap().contains("while its target was paused or disabled")
+        });
+        assert_eq!(late.count(), if disabled { 5 } else { 1 }, "{dead:?}");
+        assert_eq!(outbox.metrics().dead, 6);
+    }
+}
+
+/// The first worker cannot reach the store while the second one takes over.
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_its_lease_has_ended() {
+    let store = SqliteStore::in_memory().unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let away = Flaky {
+        inner: store.clone(),
+        broken: Arc::clone(&broken),
+        error: Error::new(ErrorKind::Disconnected),
+    };
+    let (one, two) =
+        (Outbox::new(away).with_clock(tokio_clock()), Outbox::new(store).with_clock(tokio_clock()));
+    two.enqueue_all((1..=4).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let noting = |name: &'static str, takes: Duration| {
+        let log = Arc::clone(&log);
+        sender(move |outgoing| {
+            log.lock().unwrap().push(format!("{name}{}", crate::tools::id(&outgoing)));
+            async move {
+                sleep(takes).await;
+                Ok(Receipt::new())
+            }
+        })
+    };
+    let mut options = options();
+    options.attempt_timeout = 10 * MINUTE;
+    options.clock = tokio_clock();
+    let first = {
+        let (one, options, peer) = (one.clone(), options.clone(), noting("A", 5 * MINUTE));
+        tokio::spawn(async move { one.run(to([("a", peer)]), options).until(sleep(20 * MINUTE)).await })
+    };
+    sleep(SECOND).await;
+    broken.store(true, Ordering::Relaxed);
+    two.run(to([("a", noting("B", SECOND))]), options).until(sleep(4 * MINUTE)).await.unwrap();
+    sleep(3 * MINUTE).await;
+    broken.store(false, Ordering::Relaxed);
+    first.await.unwrap().unwrap();
+    assert_eq!(*log.lock().unwrap(), ["A1", "B1", "B2", "B3", "B4"]);
+}
+
 /// A store that fails while it is broken.
 struct Flaky {
     inner: SqliteStore,
@@ -471,7 +632,7 @@ impl Store for Flaky {
     async fn claim(&self, claim: Claim) -> Result<Claimed, Error> {
         self.store()?.claim(claim).await
     }
-    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<usize, Error> {
+    async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
         self.store()?.renew(tickets, until).await
     }
     async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
@@ -485,6 +646,14 @@ impl Store for Flaky {
     }
     async fn replay(&self, query: Query, now: SystemTime) -> Result<u64, Error> {
         self.inner.replay(query, now).await
+    }
+    async fn give_up(
+        &self,
+        deadline: Option<Duration>,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        self.store()?.give_up(deadline, now, limit).await
     }
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
         self.store()?.prune(retention, now, limit).await
