@@ -31,7 +31,8 @@ pub struct OutboxOptions {
     /// The maximum number of messages of one target that the worker holds. It begins with four, and adds one for each delivery, so that
     /// many targets that hang leave room for the others. Default: 64.
     pub per_target: usize,
-    /// How long an attempt may take. The sender may still deliver a message after that. Default: 30 seconds.
+    /// How long an attempt may take. The sender may still deliver a message after that, so this is longer than its own limits. Default:
+    /// 45 seconds.
     pub attempt_timeout: Duration,
     /// How long the store reserves a message for this worker. The worker renews it; after a crash, others have the message after this
     /// time. Default: one minute.
@@ -55,7 +56,7 @@ impl Default for OutboxOptions {
             pauses: Backoff::default().with_delays(Duration::from_secs(1), Duration::from_secs(300)),
             in_flight: Bounds::default(),
             per_target: 64,
-            attempt_timeout: Duration::from_secs(30),
+            attempt_timeout: Duration::from_secs(45),
             lease: Duration::from_secs(60),
             poll: Duration::from_millis(250),
             drain: Duration::from_secs(30),

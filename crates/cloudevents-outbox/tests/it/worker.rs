@@ -229,7 +229,7 @@ async fn an_attempt_that_hangs_or_panics_is_a_failure() {
     outbox.run(route, options()).until(done(&outbox)).await.unwrap();
     assert_eq!(statuses(&outbox, number).await, ["timeout", "transport", "timeout", "delivered"]);
     let attempts = outbox.attempts(number).await.unwrap();
-    assert_eq!(attempts[0].latency, 30 * SECOND);
+    assert_eq!(attempts[0].latency, 45 * SECOND);
     assert!(attempts[1].detail.contains("the sender panicked"));
 }
 

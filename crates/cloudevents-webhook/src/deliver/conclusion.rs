@@ -5,7 +5,8 @@ use http::{HeaderMap, Response, StatusCode};
 use std::time::{Duration, SystemTime};
 
 /// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target
-/// is retired.
+/// is retired. After 401, 403 and 407 that are not tried again by these rules, the target is taken to refuse the sender: see
+/// [`Conclusion::Denied`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Practice {
@@ -38,6 +39,9 @@ pub enum Conclusion {
     },
     /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).
     Gone,
+    /// The target does not accept this sender, or its token (401, 403, 407; a refused handshake). It would refuse other events, too, unless it
+    /// accepts one of them.
+    Denied,
     /// The target will not take this event. A redirect counts: it must not be followed (WEBHOOK-2.2-c).
     Refused,
 }
@@ -57,6 +61,7 @@ impl Practice {
                 not_before: retry_after(headers, now),
                 throttled: matches!(code, 429 | 502 | 503 | 504),
             },
+            401 | 403 | 407 => Conclusion::Denied,
             _ => Conclusion::Refused,
         }
     }

@@ -139,9 +139,9 @@ impl Health {
                 }
             }
             Conclusion::Gone => self.state = TargetState::Disabled(Reason::Gone),
-            Conclusion::Retry { not_before, throttled } => {
+            Conclusion::Retry { .. } | Conclusion::Denied => {
                 self.failures = self.failures.saturating_add(1);
-                if throttled && let Some(wait) = not_before {
+                if let Conclusion::Retry { not_before: Some(wait), throttled: true } = conclusion {
                     self.pause(Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER))), Reason::Throttled);
                 }
                 // Also where the target requests a pause: its `Retry-After: 0` does not make it one that works.
@@ -248,6 +248,15 @@ mod tests {
         // The longer one counts.
         health.record(failed(Some(100)), now);
         assert_eq!(health.admit(now + 99 * SECOND), Admission::Wait(Some(now + 100 * SECOND)));
+    }
+
+    #[test]
+    fn a_target_that_refuses_the_sender_is_paused() {
+        let (mut health, now) = (Health::new(2, SECOND, SECOND), Instant::now());
+        health.record(Conclusion::Denied, now);
+        assert_eq!(health.admit(now), Admission::Send);
+        health.record(Conclusion::Denied, now);
+        assert_eq!(health.admit(now), Admission::Wait(Some(now + SECOND)));
     }
 
     #[test]

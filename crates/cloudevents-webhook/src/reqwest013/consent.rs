@@ -142,10 +142,10 @@ pub(super) async fn consent(
         return Ok(Registered::Granted(grant));
     }
     if let Some(error) = entry.refused() {
-        return Err(Failure::permanent(error));
+        return Err(Failure::new(Conclusion::Denied, error, None));
     }
     let asked = ask(entry, client, callbacks, options).await;
-    if let Err(Failure { conclusion: Conclusion::Refused, error, .. }) = &asked {
+    if let Err(Failure { conclusion: Conclusion::Denied, error, .. }) = &asked {
         entry.refuse(error.clone(), REFUSED);
     }
     asked
@@ -183,7 +183,8 @@ async fn ask(
     let response = http::Response::<reqwest::Body>::from(response);
     let status = response.status();
     let refused = |detail: String| {
-        Failure::permanent(Error::new(ErrorKind::Refused).with_detail(detail).with_clause("WEBHOOK-4.2-a"))
+        let error = Error::new(ErrorKind::Refused).with_detail(detail).with_clause("WEBHOOK-4.2-a");
+        Failure::new(Conclusion::Denied, error, None)
     };
     match Grant::from_response(&response, &registration) {
         Ok(Some(grant)) => {

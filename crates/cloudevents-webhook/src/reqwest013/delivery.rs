@@ -3,6 +3,7 @@
 use super::{
     Attempt, GuardedClient, Registered, Undelivered, WebhookSenderOptions,
     consent::{Callbacks, consent},
+    excerpt::Secrets,
     guarded::failed,
     request::{Prepared, Ready},
     targets::{Entry, NotAdmitted},
@@ -19,12 +20,12 @@ use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     collections::VecDeque,
+    fmt,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
+use tokio::time::timeout_at;
 
-/// The bytes that are kept of a response.
-const EXCERPT: usize = 1024;
 /// The bytes that are read of a response, so that the connection can be used again.
 const DRAINED: usize = 64 << 10;
 /// The attempts that are kept.
@@ -77,6 +78,18 @@ impl Failure {
     }
 }
 
+/// The status of a response, as the source of its error.
+#[derive(Debug)]
+pub(super) struct Status(pub(super) StatusCode);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the status {}", self.0)
+    }
+}
+
+impl std::error::Error for Status {}
+
 /// A delivery under way.
 pub(super) struct Delivery {
     pub(super) shared: Arc<Shared>,
@@ -116,7 +129,7 @@ impl Delivery {
             false => self.shared.options.timeout,
         };
         let latest = started.checked_add(patience.min(CENTURY)).unwrap_or(started);
-        let (mut attempt, mut has_renewed) = (0_u32, false);
+        let (mut attempt, mut has_renewed, mut denied) = (0_u32, false, None);
         loop {
             let (at, begun) = (SystemTime::now(), Instant::now());
             let failure = match self.attempt(latest).await.map_err(|why| given_up(why, attempts))? {
@@ -133,8 +146,16 @@ impl Delivery {
                 continue;
             }
             attempt = attempt.saturating_add(1);
-            let Conclusion::Retry { not_before, .. } = conclusion else {
-                return Err(error.with_temporary(false));
+            let not_before = match conclusion {
+                Conclusion::Retry { not_before, .. } => not_before,
+                // Perhaps of all deliveries, until another one passes. An outbox finds out by itself.
+                Conclusion::Denied
+                    if retry.has_retries()
+                        && !self.entry.has_accepted_since(*denied.get_or_insert_with(Instant::now)) =>
+                {
+                    None
+                }
+                _ => return Err(error.with_temporary(false)),
             };
             let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
                 return Err(match not_before {
@@ -156,14 +177,18 @@ impl Delivery {
             let admitted = Admitted(entry);
             let grant = match entry.grant() {
                 Some(grant) => grant,
-                None => match consent(entry, client, callbacks, options).await {
-                    Ok(Registered::Granted(grant)) => grant,
-                    Ok(Registered::Pending) => continue,
-                    Err(failure) => {
-                        admitted.record(failure.conclusion);
-                        return Ok(Err(failure));
+                None => {
+                    let until = self.until(latest);
+                    let asked = timeout_at(until.into(), consent(entry, client, callbacks, options)).await;
+                    match asked.unwrap_or_else(|_| Err(self.late())) {
+                        Ok(Registered::Granted(grant)) => grant,
+                        Ok(Registered::Pending) => continue,
+                        Err(failure) => {
+                            admitted.record(failure.conclusion, Instant::now());
+                            return Ok(Err(failure));
+                        }
                     }
-                },
+                }
             };
             let interval = grant.rate().interval().saturating_mul(options.instances.get());
             let wait = entry.place(interval, latest)?;
@@ -173,10 +198,22 @@ impl Delivery {
                 // The state may have changed meanwhile. The place stays this delivery's.
                 entry.admitted(latest).await?;
                 let admitted = Admitted(entry);
-                return Ok(self.send(client, grant.origin(), admitted).await);
+                return Ok(self.send(client, grant.origin(), admitted, latest).await);
             }
-            return Ok(self.send(client, grant.origin(), admitted).await);
+            return Ok(self.send(client, grant.origin(), admitted, latest).await);
         }
+    }
+
+    /// When what an attempt does now has to be done.
+    fn until(&self, latest: Instant) -> Instant {
+        let until = Instant::now().checked_add(self.shared.options.timeout);
+        until.map_or(latest, |until| until.min(latest))
+    }
+
+    #[cold]
+    fn late(&self) -> Failure {
+        let detail = format!("the attempt took longer than {:?}", self.shared.options.timeout);
+        Failure::temporary(Error::new(ErrorKind::Timeout).with_detail(detail))
     }
 
     async fn send(
@@ -184,25 +221,29 @@ impl Delivery {
         client: &GuardedClient,
         origin: &Origin,
         admitted: Admitted<'_>,
+        latest: Instant,
     ) -> Result<(), Failure> {
-        let sent = self.exchange(client, origin).await;
-        admitted.record(match &sent {
+        let begun = Instant::now();
+        let sent = self.exchange(client, origin, self.until(latest)).await;
+        let conclusion = match &sent {
             Ok(()) => Conclusion::Delivered,
             Err(failure) => failure.conclusion,
-        });
+        };
+        admitted.record(conclusion, begun);
         sent
     }
 
-    async fn exchange(&self, client: &GuardedClient, origin: &Origin) -> Result<(), Failure> {
+    async fn exchange(&self, client: &GuardedClient, origin: &Origin, until: Instant) -> Result<(), Failure> {
         let options = &self.shared.options;
-        let prepared = self.prepared.attempt(&self.entry.target, origin, SystemTime::now()).await;
+        let preparing = self.prepared.attempt(&self.entry.target, origin, SystemTime::now());
+        let prepared = timeout_at(until.into(), preparing).await.map_err(|_| self.late())?;
         let Ready { parts, url, token } = prepared.map_err(Failure::of_error)?;
         let response = client
             .request(Method::POST, &url)
             .map_err(Failure::refused_by_guard)?
             .headers(parts.headers)
             .body(self.prepared.body.clone())
-            .timeout(options.timeout)
+            .timeout(until.saturating_duration_since(Instant::now()))
             .send()
             .await
             .map_err(|error| Failure::of_error(failed(error)))?;
@@ -212,13 +253,13 @@ impl Delivery {
             beginning(response, DRAINED).await;
             return Ok(());
         }
-        let excerpt = beginning(response, EXCERPT).await;
-        let excerpt = String::from_utf8_lossy(&excerpt);
-        let detail = match excerpt.trim() {
-            "" => format!("the target responded {status}"),
-            excerpt => format!("the target responded {status}: {}", excerpt.escape_debug()),
+        let secrets = Secrets::new(token.as_deref(), &url);
+        let excerpt = beginning(response, secrets.reads()).await;
+        let detail = match secrets.excerpt(&excerpt) {
+            None => format!("the target responded {status}"),
+            Some(excerpt) => format!("the target responded {status}: {excerpt}"),
         };
-        let mut error = Error::new(ErrorKind::Refused).with_detail(detail);
+        let mut error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(Status(status));
         if status.is_redirection() {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
@@ -234,8 +275,8 @@ impl Delivery {
 struct Admitted<'a>(&'a Entry);
 
 impl Admitted<'_> {
-    fn record(self, conclusion: Conclusion) {
-        self.0.record(conclusion);
+    fn record(self, conclusion: Conclusion, begun: Instant) {
+        self.0.record(conclusion, begun);
         std::mem::forget(self);
     }
 }

@@ -3,6 +3,7 @@
 mod client_credentials;
 mod consent;
 mod delivery;
+mod excerpt;
 mod guarded;
 mod kept_token;
 mod options;

@@ -31,7 +31,8 @@ pub struct WebhookSenderOptions {
     pub retry: RetrySchedule,
     /// The rules that decide after which responses a delivery is tried again. Default: [`Practice::CloudEvents`].
     pub practice: Practice,
-    /// How long one request may take, with its response. Default: 30 seconds.
+    /// How long one attempt may take: its token, its request and the response. With a schedule without waits, also the waits for the rate
+    /// and for a paused target. Default: 30 seconds, which is less than an outbox gives an attempt.
     pub timeout: Duration,
     /// Upper bounds of deliveries that are under way or wait for another attempt, of all targets. Default: 1,024 and 64 MiB.
     pub in_flight: Bounds,
@@ -59,7 +60,8 @@ pub struct WebhookSenderOptions {
 
 /// What happens to a target that does not support the handshake (webhook specification, 4: WEBHOOK-4-b).
 ///
-/// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases.
+/// If a target refuses in the handshake (401, 403, a grant for another origin), deliveries to it are refused in both cases. A delivery that is
+/// refused without consent is tried again by the schedule, because the target may agree later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WithoutConsent {

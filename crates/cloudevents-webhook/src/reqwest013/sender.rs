@@ -3,7 +3,7 @@
 use super::{
     Changes, GuardedClient, Registered, Target, WebhookSenderOptions,
     consent::{Callbacks, consent},
-    delivery::{Delivery, Shared, disabled},
+    delivery::{Delivery, Shared, Status, disabled},
     request::Prepared,
     targets::{Entry, Targets},
 };
@@ -45,6 +45,7 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | 2xx | delivered |
 /// | 3xx | given up: redirects are not followed |
 /// | 410 | given up, and the target is disabled |
+/// | 401, 403, 407, or a handshake that is refused | tried again, until the target accepts another delivery that was begun later: then given up |
 /// | 429, 503 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
@@ -104,7 +105,7 @@ impl WebhookSender {
         let client = entry.target.client.as_ref().unwrap_or(client);
         entry.ask_again();
         consent(&entry, client, callbacks, options).await.map_err(|failure| {
-            entry.record(failure.conclusion);
+            entry.record(failure.conclusion, Instant::now());
             failure.error
         })
     }
@@ -192,6 +193,13 @@ impl Transmit for WebhookSender {
             drop(places);
         });
         Ok(outcome)
+    }
+
+    /// Only some responses to a delivery are about its event: see [`Sender::refuses_message`].
+    fn refuses_message(&self, error: &Error) -> Option<bool> {
+        let Status(status) = std::error::Error::source(error)?.downcast_ref()?;
+        let is_own = matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
+        Some(is_own && error.retry_after().is_none())
     }
 
     async fn close(&self) -> Result<(), Error> {

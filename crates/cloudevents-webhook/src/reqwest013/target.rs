@@ -3,6 +3,8 @@
 use super::GuardedClient;
 use crate::{TokenPlace, handshake::Rate, signature::Sign};
 use cloudevents_core::{Error, Format};
+use data_encoding::HEXLOWER;
+use ring::digest;
 use std::{fmt, pin::Pin, sync::Arc};
 
 /// A target of deliveries. `Debug` shows neither its URL nor its credentials.
@@ -32,13 +34,19 @@ pub struct Target {
 }
 
 impl Target {
-    /// Delivers to this URL. The target's name is its host and path.
+    /// Delivers to this URL, as the [URL standard](https://url.spec.whatwg.org) reads it: without steps up in its path, for example, and with a
+    /// host in ASCII.
+    ///
+    /// The target's name is its host and a digest of the URL: the name is in logs, and the URL may be a secret.
     pub fn new(url: impl Into<Box<str>>) -> Self {
-        let url = url.into();
-        let name = url::Url::parse(&url).map_or_else(
-            |_| "target".to_owned(),
-            |url| format!("{}{}", url.host_str().unwrap_or_default(), url.path()),
-        );
+        let given = url.into();
+        // What is signed and what is sent are one text.
+        let (url, host) = match url::Url::parse(&given) {
+            Ok(url) => (url.as_str().into(), url.host_str().unwrap_or_default().to_owned()),
+            Err(_) => (given, "target".to_owned()),
+        };
+        let digest = digest::digest(&digest::SHA256, url.as_bytes());
+        let name = format!("{host}#{}", HEXLOWER.encode(digest.as_ref().get(..6).unwrap_or_default()));
         Self {
             url,
             name: name.into(),

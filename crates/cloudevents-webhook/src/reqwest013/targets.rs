@@ -112,6 +112,8 @@ pub(super) struct Live {
     refused: Option<(Error, Instant)>,
     /// The time at which the rate allows the next delivery.
     next: Instant,
+    /// The beginning of the last delivery that was accepted.
+    accepted: Option<Instant>,
 }
 
 impl Entry {
@@ -121,7 +123,13 @@ impl Entry {
             target,
             room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
             asking: tokio::sync::Mutex::new(()),
-            live: Mutex::new(Live { health, grant: None, refused: None, next: Instant::now() }),
+            live: Mutex::new(Live {
+                health,
+                grant: None,
+                refused: None,
+                next: Instant::now(),
+                accepted: None,
+            }),
             changed: Notify::new(),
             changes,
         }
@@ -150,8 +158,19 @@ impl Entry {
         self.changed.notify_waiters();
     }
 
-    pub(super) fn record(&self, conclusion: Conclusion) {
-        self.update(|live| live.health.record(conclusion, Instant::now()));
+    /// Records the result of a delivery that was begun at this time.
+    pub(super) fn record(&self, conclusion: Conclusion, begun: Instant) {
+        self.update(|live| {
+            live.health.record(conclusion, Instant::now());
+            if conclusion == Conclusion::Delivered {
+                live.accepted = live.accepted.max(Some(begun));
+            }
+        });
+    }
+
+    /// Whether a delivery was accepted that was begun after this time.
+    pub(super) fn has_accepted_since(&self, then: Instant) -> bool {
+        self.live().accepted.is_some_and(|begun| begun > then)
     }
 
     /// Waits until a delivery may be sent; then [`record`](Self::record) or `forget` has to follow. The error says why it never may, or

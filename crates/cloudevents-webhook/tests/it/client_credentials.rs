@@ -47,9 +47,13 @@ fn tokens(server: &TestTarget) -> ClientCredentials {
 }
 
 /// A sender for one target, which has agreed, with quick retries for five seconds.
-fn delivering(target: &TestTarget, tokens: ClientCredentials) -> Sender {
+fn quick() -> RetrySchedule {
+    RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(5000 * MS)
+}
+
+fn delivering(target: &TestTarget, tokens: ClientCredentials, retry: RetrySchedule) -> Sender {
     let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
-    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(5000 * MS);
+    options.retry = retry;
     (options.first_pause, options.longest_pause) = (20 * MS, 20 * MS);
     let target = Target::new(target.url("/hook")).agreed(Rate::unlimited()).token_from(tokens);
     sender(target, client(), options).unwrap()
@@ -73,8 +77,11 @@ fn bearers(target: &TestTarget) -> Vec<String> {
 #[tokio::test]
 async fn one_request_serves_all_deliveries() {
     let (server, target) = (server([token("2YotnFZFEjr1zCsicMWpAA")]).await, accepting().await);
-    let sender =
-        delivering(&target, tokens(&server).scope("a b").parameter("resource", "https://x.example/?y=1"));
+    let sender = delivering(
+        &target,
+        tokens(&server).scope("a b").parameter("resource", "https://x.example/?y=1"),
+        quick(),
+    );
     soon(sender.send_all((0..20).map(event).collect::<Vec<_>>().iter())).await.unwrap();
     soon(sender.send(&event(20))).await.unwrap();
     assert_eq!(bearers(&target), vec!["Bearer 2YotnFZFEjr1zCsicMWpAA"; 21]);
@@ -130,7 +137,7 @@ async fn a_refused_token_is_renewed_once_and_the_delivery_tried_again() {
     let accepted = Respond::status("204 No Content", "");
     let target =
         TestTarget::start(Respond::HangUp, [accepted.clone(), refused.clone(), accepted, refused]).await;
-    let sender = delivering(&target, tokens(&server));
+    let sender = delivering(&target, tokens(&server), RetrySchedule::new([]));
     soon(sender.send(&event(1))).await.unwrap();
     soon(sender.send(&event(2))).await.unwrap(); // at once, whatever the schedule
     assert_eq!(bearers(&target), ["Bearer a", "Bearer a", "Bearer b"]);
@@ -148,7 +155,7 @@ async fn without_a_token_nothing_is_sent_and_attempts_go_on() {
     let unavailable = json("503 Service Unavailable", "", "");
     let unauthorized = json("401 Unauthorized", "", r#"{"error":"invalid_client"}"#);
     let (server, target) = (server([unavailable, unauthorized, token("a")]).await, accepting().await);
-    let sender = delivering(&target, tokens(&server));
+    let sender = delivering(&target, tokens(&server), quick());
     // Many attempts in two seconds, and a request in each of them.
     soon(sender.send_all((0..5).map(event).collect::<Vec<_>>().iter())).await.unwrap();
     assert_eq!(server.requests().len(), 3);

@@ -24,6 +24,10 @@ fn statuses() {
             assert!(is_retried(practice, retried), "{practice:?} {retried}");
         }
     }
+    for denied in [401, 403, 407] {
+        assert_eq!(conclude(CloudEvents, denied), Conclusion::Denied);
+        assert!(is_retried(StandardWebhooks, denied));
+    }
     for (status, by) in [
         (400, vec![StandardWebhooks]),
         (401, vec![StandardWebhooks]),

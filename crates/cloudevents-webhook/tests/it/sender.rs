@@ -121,7 +121,9 @@ async fn without_consent_nothing_is_delivered() {
         ),
     ] {
         let target = TestTarget::start(handshake.clone(), [accepted()]).await;
-        let (_, sender, kept) = open(Target::new(target.url("/hook")), options());
+        let mut options = options();
+        options.retry = RetrySchedule::new([]);
+        let (_, sender, kept) = open(Target::new(target.url("/hook")), options);
         for _ in 0..2 {
             let error = soon(sender.send(&event("1"))).await.unwrap_err();
             assert_eq!(
@@ -150,6 +152,7 @@ async fn a_target_that_knows_no_handshake_can_be_delivered_to_slowly() {
     let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
     let mut options = self::options();
     options.without_consent = WithoutConsent::Slow(Rate::unlimited());
+    options.retry = RetrySchedule::new([]);
     let (_, sender, _) = open(Target::new(target.url("/hook")), options);
     soon(sender.send(&event("1"))).await.unwrap_err();
 }
@@ -545,4 +548,170 @@ async fn a_target_that_hangs_leaves_room_for_the_others() {
     // With several targets, a message names its own.
     assert_eq!(soon(sender.send(&event("3"))).await.unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(webhooks.remove("hanging") && !webhooks.remove("hanging"));
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_sender_gives_nothing_up_until_another_delivery_passes() {
+    // The token is refused for a while: for all deliveries, and so for none of them in particular.
+    for refusal in ["401 Unauthorized", "403 Forbidden", "407 Proxy Authentication Required"] {
+        let refused = std::iter::repeat_n(Respond::status(refusal, ""), 12);
+        let target = TestTarget::start(Respond::agree("*"), refused.chain([accepted()])).await;
+        let (_, sender, kept) = open(Target::new(target.url("/hook")), options());
+        soon(sender.send_all((0..50).map(|id| event(&id.to_string())))).await.unwrap();
+        assert_eq!((kept.all().len(), target.deliveries().len()), (0, 62), "{refusal}");
+    }
+    // And the handshake.
+    let target = TestTarget::start(Respond::status("403 Forbidden", ""), [accepted()]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(300 * MS);
+    let (_, sender, kept) = open(Target::new(target.url("/hook")), options);
+    let begun = Instant::now();
+    soon(sender.send(&event("1"))).await.unwrap_err();
+    assert!(begun.elapsed() >= 100 * MS && kept.all().len() == 1, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_refused_while_others_pass_is_given_up() {
+    let target = PickyTarget::start().await;
+    let (_, sender, kept) = open(Target::new(target.url.clone()).agreed(Rate::unlimited()), options());
+    let refused = sender.enqueue(&event("refused")).await.unwrap();
+    soon(target.seen("refused", 1)).await;
+    soon(sender.send(&event("1"))).await.unwrap();
+    let error = soon(refused).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::Refused, false), "{error}");
+    assert_eq!(kept.all().len(), 1);
+}
+
+/// A target that refuses the event with the id `refused` by 403.
+struct PickyTarget {
+    url: String,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl PickyTarget {
+    async fn start() -> Self {
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&seen);
+        let respond = move |headers: http::HeaderMap| async move {
+            let id = headers["ce-id"].to_str().unwrap().to_owned();
+            let is_refused = id == "refused";
+            noted.lock().unwrap().push(id);
+            if is_refused { http::StatusCode::FORBIDDEN } else { http::StatusCode::NO_CONTENT }
+        };
+        let app = axum::Router::new().route("/hook", axum::routing::post(respond));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, seen }
+    }
+
+    async fn seen(&self, id: &str, times: usize) {
+        while self.seen.lock().unwrap().iter().filter(|seen| *seen == id).count() < times {
+            tokio::time::sleep(MS).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outbox_learns_which_refusals_are_about_the_message() {
+    for (status, is_own) in [
+        ("400 Bad Request", true),
+        ("422 Unprocessable Content", true),
+        ("401 Unauthorized", false),
+        ("404 Not Found", false),
+    ] {
+        let target = TestTarget::start(Respond::agree("*"), [Respond::status(status, "")]).await;
+        let mut options = options();
+        options.retry = RetrySchedule::new([]);
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert_eq!(
+            (sender.refuses_message(&error), error.is_temporary()),
+            (is_own, false),
+            "{status}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_deadline_contains_all_waits_of_an_attempt() {
+    // The second delivery waits for the rate, and then for a target that hangs.
+    let target = TestTarget::start(Respond::agree("60"), [accepted(), Respond::Silence]).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 1300 * MS);
+    let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+    soon(sender.send(&event("1"))).await.unwrap();
+    let begun = Instant::now();
+    let error = soon(sender.send(&event("2"))).await.unwrap_err();
+    assert_eq!((error.kind(), target.deliveries().len()), (ErrorKind::Timeout, 2));
+    assert!(begun.elapsed() < 1900 * MS, "{:?}", begun.elapsed());
+}
+
+/// What comes in the request line is what was signed.
+#[tokio::test]
+async fn the_url_that_is_signed_is_the_one_that_is_sent() {
+    let key = SigningKey::ed25519([7; 32]).unwrap();
+    for (path, sent) in [
+        ("/hooks/{id}", "/hooks/{id}"),
+        ("/hooks/<id>", "/hooks/%3Cid%3E"),
+        ("/a/../hook", "/hook"),
+        ("/a/./b//c", "/a/b//c"),
+        ("/h\u{fc}te?q=\u{fc} x", "/h%C3%BCte?q=%C3%BC%20x"),
+        ("/hook#part", "/hook"),
+    ] {
+        let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+        let hook = Target::new(target.url(path)).sign(MessageSigner::new("2026", key.clone()));
+        let (_, sender, _) = open(hook, options());
+        soon(sender.send(&event("1"))).await.unwrap_or_else(|error| panic!("{path}: {error:#}"));
+        let delivery = &target.deliveries()[0];
+        let path_and_query = delivery.path.clone();
+        let verifier = MessageSignatures::new("2026", key.verifying_key());
+        let verified = verifier.verify(&parts(delivery, &target), &delivery.body, SystemTime::now());
+        assert!(verified.is_ok(), "{path}: {verified:?}");
+        assert!(path_and_query == sent || path_and_query == sent.replace('{', "%7B").replace('}', "%7D"));
+    }
+}
+
+#[test]
+fn the_name_of_a_target_does_not_tell_its_url() {
+    let name = |url: &str| Target::new(url).name().to_owned();
+    let url = "https://hooks.example.com/T024BE7LH/B03V7KAN2/pXc8Zb3nTqWm?key=secret";
+    assert!(name(url).starts_with("hooks.example.com#"), "{}", name(url));
+    for secret in ["T024BE7LH", "B03V7KAN2", "pXc8Zb3nTqWm", "secret"] {
+        assert!(!name(url).contains(secret), "{}", name(url));
+    }
+    assert_eq!(name(url), name(url));
+    assert_ne!(name(url), name("https://hooks.example.com/T024BE7LH/B03V7KAN2/pXc8Zb3nTqWn?key=secret"));
+}
+
+#[tokio::test]
+async fn secrets_that_a_target_repeats_are_not_in_errors() {
+    let (token, capability) = ("s3cr3t/T0kenLong+Value==", "pXc8Zb3nTqWmEXAMPLE0");
+    let echoes = [
+        format!("you sent Bearer {token}"),
+        "you sent s3cr3t%2FT0kenLong%2BValue%3D%3D".to_owned(),
+        r#"{"token":"s3cr3t\/T0kenLong\u002bValue\u003d="}"#.to_owned(),
+        format!("{}{token}", " x".repeat(507)), // where an excerpt ends
+        format!("no such hook: /hooks/{capability}"),
+    ];
+    let refusal = |body: &str| {
+        Respond::Raw(format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    };
+    for echo in echoes {
+        let target = TestTarget::start(Respond::agree("*"), [refusal(&echo)]).await;
+        let hook = Target::new(target.url(&format!("/hooks/{capability}"))).token(token);
+        let (_, sender, kept) = open(hook, options());
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        let shown = format!("{error:#} {error:?} {:?}", kept.all());
+        for secret in ["s3cr3t", "T0ken", "pXc8Zb"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(shown.contains("400 Bad Request"), "{shown}");
+    }
+    // What is no secret stays, in one line, and without what acts on a terminal.
+    let target =
+        TestTarget::start(Respond::agree("*"), [refusal("no\nsuch \u{1b}[2J\u{9b}2J\u{61c}hook")]).await;
+    let (_, sender, _) = open(Target::new(target.url("/hook")).token(token), options());
+    let error = soon(sender.send(&event("1"))).await.unwrap_err().to_string();
+    assert!(error.contains(r"no\nsuch \u{1b}[2J\u{9b}2J\u{61c}hook"), "{error}");
 }
