@@ -4,6 +4,7 @@ use cloudevents_core::{Error, ErrorKind};
 use http::{Request, header, request::Parts};
 use std::{borrow::Cow, fmt};
 use subtle::ConstantTimeEq;
+use url::form_urlencoded;
 
 const PARAMETER: &str = "access_token";
 
@@ -39,10 +40,9 @@ impl<'a> AccessToken<'a> {
         }
         let by_query = match request.uri.query() {
             Some(query) => {
-                let mut parameters = query
-                    .split('&')
-                    .filter_map(|pair| pair.split_once('='))
-                    .filter(|(name, _)| *name == PARAMETER);
+                let mut parameters = form_urlencoded::parse(query.as_bytes())
+                    .filter(|(name, _)| *name == PARAMETER)
+                    .map(|(_, token)| token);
                 let first = parameters.next();
                 if parameters.next().is_some() || (by_header.is_some() && first.is_some()) {
                     return Err(several());
@@ -60,10 +60,7 @@ impl<'a> AccessToken<'a> {
             let token = Cow::Borrowed(token.trim_matches(' '));
             return Ok(Some(Self { place: TokenPlace::Header, scheme: Some(scheme), token }));
         }
-        let Some((_, token)) = by_query else { return Ok(None) };
-        let token = url::form_urlencoded::parse(token.as_bytes())
-            .next()
-            .map_or_else(Default::default, |(token, _)| token);
+        let Some(token) = by_query else { return Ok(None) };
         Ok(Some(Self { place: TokenPlace::Query, scheme: None, token }))
     }
 
@@ -110,8 +107,8 @@ pub fn authorize<T>(request: &mut Request<T>, token: &str) -> Result<(), Error> 
 #[cfg(feature = "receiver")]
 pub(crate) fn without_token(request: &mut Parts) {
     request.headers.remove(header::AUTHORIZATION);
-    let Some(query) = request.uri.query().filter(|query| query.contains(PARAMETER)) else { return };
-    let is_token = |pair: &&str| pair.split_once('=').is_some_and(|(name, _)| name == PARAMETER);
+    let Some(query) = request.uri.query() else { return };
+    let is_token = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == PARAMETER);
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
     let path = request.uri.path();
     let cleaned = match kept.is_empty() {

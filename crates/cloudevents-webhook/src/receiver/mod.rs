@@ -39,6 +39,7 @@ mod token;
 #[cfg(feature = "tower05")]
 mod tower05;
 mod under_way;
+mod verification;
 mod webhook;
 
 pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};

@@ -8,16 +8,16 @@ use super::{
     pending::Pending,
     respond::{accepted, allow, busy, problem, refused, reply},
     under_way::{UnderWay, within},
+    verification::{take_coding, verified},
 };
 use crate::{
     TokenPlace,
     access::without_token,
     handshake::{Consent, Origin, PendingConsent, REQUEST_ORIGIN},
     pace::Pace,
-    signature::{Coverage, Verified},
 };
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, ErrorKind, Message, codec::Detected, codec::detect};
+use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Exchange, Problem, ReadBody, ReadRequest, Settled, is_cloudevent};
 use cloudevents_transport::Receiver;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -30,7 +30,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 /// The number of origins whose deliveries are counted separately.
@@ -55,7 +55,7 @@ const ACCOUNTS: usize = 1024;
 /// | once the target has retired | 410 |
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decoded. A handler sees neither the token nor the header `Authorization`; of the native form of a delivery, which is the
+/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. A handler sees neither the token nor the header `Authorization`; of the native form of a delivery, which is the
 /// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
 /// idempotency store.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ pub(super) struct Inner {
 impl Webhook {
     /// Opens a target, and the receiver that its deliveries come from.
     ///
-    /// Errors, of kind [`Unsupported`](ErrorKind::Unsupported), say what is missing among the options: how senders are recognised, for
+    /// Errors, of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported), say what is missing among the options: how senders are recognised, for
     /// example.
     pub fn open(options: WebhookOptions) -> Result<(Self, Receiver), Error> {
         options.check()?;
@@ -134,11 +134,14 @@ impl Inner {
             };
             let taken = match read {
                 Ok(Taken::Answered(response)) => Ok(response),
-                Ok(Taken::Read(read, of)) => match self.admit(ReadRequest::new(parts, read), of, peer) {
-                    Ok(Admitted::Answered(response)) => Ok(response),
-                    Ok(Admitted::UnderWay(mut under_way)) => self.settled(&mut under_way, of.place).await,
-                    Err(refusal) => Err(refusal),
-                },
+                Ok(Taken::Read(read, of)) => {
+                    let place = of.place;
+                    match self.admit(ReadRequest::new(parts, read), of, peer).await {
+                        Ok(Admitted::Answered(response)) => Ok(response),
+                        Ok(Admitted::UnderWay(mut under_way)) => self.settled(&mut under_way, place).await,
+                        Err(refusal) => Err(refusal),
+                    }
+                }
                 Err(refusal) => Err(refusal),
             };
             finish(taken.unwrap_or_else(|refusal| problem(refusal, self.options.practice)))
@@ -167,12 +170,15 @@ impl Inner {
             self.check_origin(parts)?;
         }
         let place = self.options.tokens.check(parts).await?;
-        self.check_rate(parts)?;
+        if self.options.signature.is_none() {
+            self.check_rate(parts)?;
+        }
         if validation.is_none() {
             head::check(parts, &self.options, &self.exchange)?;
         }
+        let coding = take_coding(&mut parts.headers, &self.options);
         let read = self.exchange.read_body(&mut parts.headers, body).await?;
-        Ok(Taken::Read(read, Head { validation, place }))
+        Ok(Taken::Read(read, Head { validation, place, coding }))
     }
 
     /// Waits until a delivery is settled.
@@ -249,29 +255,6 @@ impl Inner {
         })
     }
 
-    fn check_signature(&self, read: &ReadRequest, validation: bool) -> Result<Option<Verified>, Problem> {
-        let options = &self.options;
-        let Some(verifier) = &options.signature else { return Ok(None) };
-        let verified = verifier.verify(read.parts(), read.body(), SystemTime::now()).map_err(|error| {
-            tracing::debug!(%error, "a signature was refused");
-            // A remote client learns no more.
-            Problem::new(StatusCode::FORBIDDEN, "the signature was refused").with_code("signature")
-        })?;
-        let relied_on = match verified.coverage {
-            Coverage::Attributes => true,
-            Coverage::Body => options.unsigned_attributes || validation || !is_binary(read.parts()),
-            _ => options.unsigned_content,
-        };
-        if relied_on {
-            return Ok(Some(verified));
-        }
-        let error = Error::new(ErrorKind::UnknownFormat).with_detail(match verified.coverage {
-            Coverage::Body => "the signature does not cover attributes in binary mode: send structured mode",
-            _ => "the signature does not cover the event",
-        });
-        Err(self.exchange.rejection(error, &read.parts().headers))
-    }
-
     fn decode(&self, read: &ReadRequest) -> Result<Result<Decoded<Message>, Error>, Problem> {
         match &self.options.convert {
             Some(convert) if !is_cloudevent(&read.parts().headers) => {
@@ -283,13 +266,18 @@ impl Inner {
     }
 
     /// Checks and decodes the delivery, and hands it over.
-    fn admit(
+    async fn admit(
         &self,
-        mut read: ReadRequest,
-        Head { validation, place }: Head<'_>,
+        read: ReadRequest,
+        Head { validation, place, coding }: Head<'_>,
         peer: Option<SocketAddr>,
     ) -> Result<Admitted, Problem> {
-        let verified = self.check_signature(&read, validation.is_some())?;
+        let (options, exchange) = (&self.options, &self.exchange);
+        let (mut read, verified) = verified(read, coding, options, exchange, validation.is_some()).await?;
+        if verified.is_some() {
+            // Not before: what anybody can send must not use up the rate of those who sign.
+            self.check_rate(read.parts())?;
+        }
         if let Some(known) = validation {
             let response = known.respond(read.body()).map(Admitted::Answered);
             return response.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "not a validation event"));
@@ -340,24 +328,19 @@ enum Taken<'a> {
 }
 
 /// What the head of a request says.
-#[derive(Clone, Copy)]
 struct Head<'a> {
     /// Of a validation event.
     validation: Option<&'a Subscriptions>,
     /// Where the token was.
     place: Option<TokenPlace>,
+    /// That of a body which is not decompressed yet.
+    coding: Vec<HeaderValue>,
 }
 
 /// What became of a request that was read.
 enum Admitted {
     Answered(Response<Bytes>),
     UnderWay(UnderWay),
-}
-
-fn is_binary(parts: &Parts) -> bool {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    // A request that is converted has no attributes in its headers.
-    matches!(detect(content_type), Ok(Detected::NotADocument)) && is_cloudevent(&parts.headers)
 }
 
 impl fmt::Debug for Webhook {

@@ -53,8 +53,9 @@ impl Verify for GitHub {
         let signature = header(request, SIGNATURE)?
             .strip_prefix("sha256=")
             .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
+            .map(|signature| [signature])
             .ok_or(SignatureError::Malformed(SIGNATURE))?;
-        if self.keys.iter().any(|key| key.fits(&[body], &signature)) {
+        if self.keys.iter().any(|key| key.fits_any(&[body], &signature)) {
             return Ok(Verified::new(Coverage::Body));
         }
         Err(SignatureError::Mismatch)

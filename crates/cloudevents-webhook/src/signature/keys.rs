@@ -82,13 +82,17 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether this is the signature of these parts, one after the other. Shared secrets are compared in constant time and hash the
-    /// parts where they are; public keys need them in one piece.
-    pub(super) fn fits(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+    /// Whether one of these is the signature of these parts, one after the other. Shared secrets hash the parts where they are, once for all
+    /// signatures, and compare in constant time; public keys need them in one piece.
+    pub(super) fn fits_any(&self, parts: &[&[u8]], signatures: &[impl AsRef<[u8]>]) -> bool {
         match &self.0 {
-            Inner::Hmac(key) => tag(key, parts).as_ref().ct_eq(signature).into(),
+            Inner::Hmac(key) => {
+                let tag = tag(key, parts);
+                signatures.iter().any(|signature| tag.as_ref().ct_eq(signature.as_ref()).into())
+            }
             Inner::Public(algorithm, key) => {
-                UnparsedPublicKey::new(*algorithm, key).verify(&parts.concat(), signature).is_ok()
+                let (key, text) = (UnparsedPublicKey::new(*algorithm, key), parts.concat());
+                signatures.iter().any(|signature| key.verify(&text, signature.as_ref()).is_ok())
             }
         }
     }

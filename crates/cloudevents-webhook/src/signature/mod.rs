@@ -7,7 +7,7 @@
 //! | [`Stripe`] | yes | yes | time, body | yes |
 //! | [`GitHub`] | yes | yes | body | no |
 //! | [Azure Web PubSub](WebPubSub) | yes | no | the connection's id | no |
-//! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | what the verifier requires; attributes, too | yes |
+//! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | what the verifier requires; attributes and an id, too | yes |
 //!
 //! A signature over the body alone leaves the attributes of a binary-mode message unsigned: whoever can resend a delivery can change its
 //! type or source. [`Verified::coverage`] says what a signature covers.

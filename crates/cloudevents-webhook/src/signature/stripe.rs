@@ -62,8 +62,7 @@ impl Verify for Stripe {
         }
         let signed_at = within(seconds(timestamp).ok_or_else(malformed)?, now, self.tolerance)?;
         let parts = [timestamp.as_bytes(), b".", body];
-        let fits = |signature: &Vec<u8>| self.keys.iter().any(|key| key.fits(&parts, signature));
-        if signatures.iter().any(fits) {
+        if self.keys.iter().any(|key| key.fits_any(&parts, &signatures)) {
             return Ok(Verified { signed_at: Some(signed_at), ..Verified::new(Coverage::Body) });
         }
         Err(SignatureError::Mismatch)

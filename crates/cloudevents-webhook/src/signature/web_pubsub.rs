@@ -41,7 +41,7 @@ impl Verify for WebPubSub {
                 .strip_prefix("sha256=")
                 .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
                 .ok_or(SignatureError::Malformed(SIGNATURE))?;
-            if self.keys.iter().any(|key| key.fits(&[connection.as_bytes()], &signature)) {
+            if self.keys.iter().any(|key| key.fits_any(&[connection.as_bytes()], &[&signature])) {
                 return Ok(Verified::new(Coverage::Nothing));
             }
         }

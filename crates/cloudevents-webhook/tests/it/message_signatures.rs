@@ -72,7 +72,7 @@ const B26: &str =
 
 #[test]
 fn full_coverage_with_rsa_pss() {
-    let verifier = MessageSignatures::new("test-key-rsa-pss", rsa());
+    let verifier = MessageSignatures::new("example.com", "test-key-rsa-pss", rsa());
     let head = test_request(B23_INPUT, B23);
     let verified = verifier.verify(&head, BODY, now()).unwrap();
     assert_eq!(verified.coverage, Coverage::Attributes);
@@ -81,7 +81,8 @@ fn full_coverage_with_rsa_pss() {
 
 #[test]
 fn hmac_and_ed25519() {
-    let verifier = MessageSignatures::new("test-shared-secret", shared()).or("test-key-ed25519", ed25519());
+    let verifier = MessageSignatures::new("example.com", "test-shared-secret", shared())
+        .or("test-key-ed25519", ed25519());
     let any = verifier.clone().require([Component::Authority]);
     for (input, signature) in [(B25_INPUT, B25), (B26_INPUT, B26)] {
         let head = test_request(input, signature);
@@ -97,12 +98,10 @@ fn hmac_and_ed25519() {
 
 #[test]
 fn every_covered_part_counts() {
-    let verifier = MessageSignatures::new("test-key-ed25519", ed25519()).require([]);
+    let verifier = MessageSignatures::new("example.com", "test-key-ed25519", ed25519()).require([]);
     let good = test_request(B26_INPUT, B26);
     assert!(verifier.verify(&good, BODY, now()).is_ok());
-    for (name, value) in
-        [("date", "Tue, 20 Apr 2021 02:07:56 GMT"), ("host", "example.org"), ("content-type", "text/plain")]
-    {
+    for (name, value) in [("date", "Tue, 20 Apr 2021 02:07:56 GMT"), ("content-type", "text/plain")] {
         let mut head = good.clone();
         head.headers.insert(name, value.parse().unwrap());
         assert_eq!(verifier.verify(&head, BODY, now()), Err(SignatureError::Mismatch), "{name}");
@@ -115,10 +114,19 @@ fn every_covered_part_counts() {
     head = good.clone();
     head.uri = "/bar?param=Value&Pet=dog".parse().unwrap();
     assert_eq!(verifier.verify(&head, BODY, now()), Err(SignatureError::Mismatch));
-    // The host, in other spellings of the same.
+    // The authority, in other spellings of the same, whatever `Host` says.
     head = good.clone();
-    head.headers.insert("host", "Example.com:443".parse().unwrap());
-    assert!(verifier.verify(&head, BODY, now()).is_ok());
+    head.headers.insert("host", "internal:8080".parse().unwrap());
+    for authority in ["example.com", "Example.com:443"] {
+        let verifier = MessageSignatures::new(authority, "test-key-ed25519", ed25519()).require([]);
+        assert!(verifier.verify(&head, BODY, now()).is_ok(), "{authority}");
+    }
+    // Another receiver that has the key sends what it got, as it got it.
+    for replayed in [&good, &head] {
+        let other = MessageSignatures::new("other.example", "test-key-ed25519", ed25519()).require([]);
+        assert_eq!(other.verify(replayed, BODY, now()), Err(SignatureError::Mismatch));
+        assert!(other.or_authority("example.com").verify(replayed, BODY, now()).is_ok());
+    }
     // Another key's id, another algorithm, another time.
     for input in [
         B26_INPUT.replace("test-key-ed25519", "other"),
@@ -140,7 +148,7 @@ fn every_covered_part_counts() {
 
 #[test]
 fn what_is_malformed_or_not_supported() {
-    let verifier = MessageSignatures::new("k", shared()).require([]);
+    let verifier = MessageSignatures::new("example.com", "k", shared()).require([]);
     for (input, signature) in [
         ("", "sig=:AAAA:"),
         ("sig", "sig=:AAAA:"),
@@ -196,7 +204,7 @@ fn attributes_that_are_added_or_removed_on_the_way() {
         MessageSigner::new("k", key.clone()).sign(&mut head, b"hello", "delivery-1", now()).unwrap();
         head
     };
-    let verifier = MessageSignatures::new("k", key.verifying_key());
+    let verifier = MessageSignatures::new("receiver.example", "k", key.verifying_key());
     let verified = verifier.verify(&signed(), b"hello", now()).unwrap();
     assert_eq!((verified.coverage, verified.id.as_deref()), (Coverage::Attributes, Some("delivery-1")));
     // One that was not signed takes the reliance on attributes away.
@@ -216,4 +224,32 @@ fn attributes_that_are_added_or_removed_on_the_way() {
         verifier.clone().require([Component::Field(HeaderName::from_static("x-request-id"))]).verify(&signed(), b"hello", now()),
         Err(SignatureError::NotCovered(name)) if &*name == "x-request-id"
     ));
+}
+
+/// Whoever has a delivery could sign nothing, but sends it with another nonce if that is not signed; and honest senders use fresh ones.
+#[test]
+fn the_id_of_a_delivery_is_in_a_signed_header() {
+    let key = SigningKey::hmac([1; 32]).unwrap();
+    let signed = |id: &str| {
+        let request = Request::post("https://receiver.example/hook").header("x-id", "7").body(()).unwrap();
+        let mut head = request.into_parts().0;
+        MessageSigner::new("k", key.clone()).sign(&mut head, b"hello", id, now()).unwrap();
+        head
+    };
+    let nonce = |head: &Parts| {
+        let input = head.headers["signature-input"].to_str().unwrap();
+        input.split(";nonce=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let verifier = MessageSignatures::new("receiver.example", "k", key.verifying_key());
+    let (one, again) = (signed("delivery-1"), signed("delivery-1"));
+    assert_ne!(nonce(&one), nonce(&again));
+    for head in [&one, &again] {
+        assert_eq!(verifier.verify(head, b"hello", now()).unwrap().id.as_deref(), Some("delivery-1"));
+        // A header that is not signed is no id.
+        let other = verifier.clone().id_in(HeaderName::from_static("x-id"));
+        assert_eq!(other.verify(head, b"hello", now()).unwrap().id, None);
+    }
+    let mut changed = one;
+    changed.headers.insert("webhook-id", "delivery-2".parse().unwrap());
+    assert_eq!(verifier.verify(&changed, b"hello", now()), Err(SignatureError::Mismatch));
 }

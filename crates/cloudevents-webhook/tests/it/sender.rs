@@ -227,7 +227,7 @@ async fn a_signature_of_the_attributes_allows_binary_mode() {
     soon(sender.send(&event("1"))).await.unwrap();
     let delivery = &target.deliveries()[0];
     assert_eq!((delivery.header("ce-id"), delivery.body.as_slice()), (Some("1"), b"payload".as_slice()));
-    let verifier = MessageSignatures::new("2026", key.verifying_key());
+    let verifier = MessageSignatures::new(&target.address().to_string(), "2026", key.verifying_key());
     let verified = verifier.verify(&parts(delivery, &target), &delivery.body, SystemTime::now()).unwrap();
     assert_eq!(verified.coverage, Coverage::Attributes);
 }
@@ -665,7 +665,7 @@ async fn the_url_that_is_signed_is_the_one_that_is_sent() {
         soon(sender.send(&event("1"))).await.unwrap_or_else(|error| panic!("{path}: {error:#}"));
         let delivery = &target.deliveries()[0];
         let path_and_query = delivery.path.clone();
-        let verifier = MessageSignatures::new("2026", key.verifying_key());
+        let verifier = MessageSignatures::new(&target.address().to_string(), "2026", key.verifying_key());
         let verified = verifier.verify(&parts(delivery, &target), &delivery.body, SystemTime::now());
         assert!(verified.is_ok(), "{path}: {verified:?}");
         assert!(path_and_query == sent || path_and_query == sent.replace('{', "%7B").replace('}', "%7D"));

@@ -242,3 +242,32 @@ fn web_pubsub() {
         Err(SignatureError::Mismatch)
     );
 }
+
+/// Many signatures in a header must not cost as many passes over the body.
+#[test]
+fn many_signatures_take_hardly_longer_than_one() {
+    let body = vec![b'x'; 4 << 20];
+    let wrong = "00".repeat(32);
+    let stripe = |count: usize| {
+        request(&[("stripe-signature", &format!("t=1700000000{}", format!(",v1={wrong}").repeat(count)))])
+    };
+    let standard = |count: usize| {
+        let value = vec!["v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; count].join(" ");
+        let (id, time) = (("webhook-id", "1"), ("webhook-timestamp", "1700000000"));
+        request(&[id, time, ("webhook-signature", &value)])
+    };
+    let quickest = |verifier: &dyn Verify, head: &Parts| {
+        let once = || {
+            let begun = std::time::Instant::now();
+            assert_eq!(verifier.verify(head, &body, at(1_700_000_000)), Err(SignatureError::Mismatch));
+            begun.elapsed()
+        };
+        (0..5).map(|_| once()).min().unwrap()
+    };
+    let verifier = Stripe::new("whsec_test").unwrap();
+    let (one, many) = (quickest(&verifier, &stripe(1)), quickest(&verifier, &stripe(31)));
+    assert!(many < one * 5, "{one:?}, {many:?}");
+    let verifier = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let (one, many) = (quickest(&verifier, &standard(1)), quickest(&verifier, &standard(16)));
+    assert!(many < one * 5, "{one:?}, {many:?}");
+}

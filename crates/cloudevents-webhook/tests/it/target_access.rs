@@ -2,13 +2,20 @@
 
 use crate::tools::{SECRET, STRUCTURED, TOKEN, Target, bearer, document, soon, with_token};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_http::Decompression;
 use cloudevents_webhook::{
     AccessToken,
+    handshake::Rate,
     receiver::{MemoryStore, VerifyToken, Webhook, WebhookOptions},
-    signature::{GitHub, Sign, StandardSigner, StandardWebhooks, Verified},
+    signature::{Coverage, GitHub, Sign, SignatureError, StandardSigner, StandardWebhooks, Verified, Verify},
 };
+use data_encoding::BASE64;
 use http::{Method, Request, request::Parts};
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, Mutex},
+    thread::{self, ThreadId},
+    time::{Duration, SystemTime},
+};
 
 #[test]
 fn a_webhook_without_proof_of_the_sender_does_not_open() {
@@ -207,4 +214,106 @@ async fn requests_that_are_no_events_can_be_converted() {
     assert_eq!(tokio::join!(respond, handle).0.status, 204);
     let nameless = [("content-type", "application/json"), ("x-hub-signature-256", &signature)];
     assert_eq!(target.post(&nameless, r#"{"action":"opened"}"#).await.status, 400);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_does_not_use_up_the_rate() {
+    let (target, seen) = Target::accepting(with_signature().highest_rate(Rate::per_minute(5).unwrap())).await;
+    for _ in 0..20 {
+        let junk = target.post(&[("content-type", STRUCTURED)], document("junk")).await;
+        assert_eq!(junk.status, 403);
+    }
+    for id in ["1", "2", "3", "4", "5"] {
+        assert_eq!(post_signed(&target, id).await.status, 204);
+    }
+    assert_eq!(post_signed(&target, "6").await.status, 429);
+    assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
+}
+
+async fn post_signed(target: &Target, id: &str) -> crate::tools::Response {
+    let body = document(id);
+    let mut headers = signed(&body, id, SystemTime::now());
+    headers.push(("content-type".into(), STRUCTURED.into()));
+    target.post(&refs(&headers), body).await
+}
+
+/// The document of event 1, compressed by another implementation.
+const GZIP: &str = "H4sIAAAAAAACAxWJOw6AMAhA78Jsqq7ehlCGJq2QgsbGeHfp9j4vmDLd3K3ICQfsaYMFSp4YYHJ14pDV2dyi+NDpJC3xg00rp7niZHSMoziqYIbvB0dtTZNbAAAA";
+
+/// The body as it came: what its content coding makes of it is not looked at before.
+#[tokio::test]
+async fn the_signature_is_checked_before_a_body_is_decompressed() {
+    let mut options = with_signature();
+    options.http.decompression = Decompression::all();
+    options.http.receiver.in_flight.messages = 1;
+    let (target, seen) = Target::accepting(options).await;
+    let body = BASE64.decode(GZIP.as_bytes()).unwrap();
+    let send = async |signed_body: &[u8], sent: Vec<u8>| {
+        let (mut parts, ()) = Request::post("/hook").body(()).unwrap().into_parts();
+        StandardSigner::new(SECRET).unwrap().sign(&mut parts, signed_body, "msg", SystemTime::now()).unwrap();
+        let mut headers: Vec<(String, String)> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        headers.push(("content-type".into(), STRUCTURED.into()));
+        headers.push(("content-encoding".into(), "gzip".into()));
+        target.post(&refs(&headers), sent).await.status.as_u16()
+    };
+    assert_eq!(send(document("1").as_bytes(), body.clone()).await, 403);
+    assert_eq!(send(b"something else", body.clone()).await, 403);
+    assert_eq!(send(b"something else", b"not compressed".to_vec()).await, 403);
+    assert_eq!(send(b"not compressed", b"not compressed".to_vec()).await, 400);
+    assert_eq!(send(&body, body.clone()).await, 204);
+    assert_eq!(seen.ids(), ["1"]);
+}
+
+/// Notes which threads check signatures.
+struct Threads(Arc<Mutex<Vec<(usize, ThreadId)>>>);
+
+impl Verify for Threads {
+    fn verify(&self, _: &Parts, body: &[u8], _: SystemTime) -> Result<Verified, SignatureError> {
+        self.0.lock().unwrap().push((body.len(), thread::current().id()));
+        Ok(Verified::new(Coverage::Body))
+    }
+}
+
+#[tokio::test]
+async fn signatures_of_long_bodies_are_checked_beside_the_reactor() {
+    let threads = Arc::<Mutex<Vec<_>>>::default();
+    let mut options = WebhookOptions::without_handshake().signature(Threads(Arc::clone(&threads)));
+    options.http.receiver.decoding.limits.bytes = 8 << 20;
+    let (target, seen) = Target::accepting(options).await;
+    for (id, length) in [("1", 0), ("2", 4 << 20)] {
+        let body = document(id).replace("payload", &"x".repeat(length));
+        assert_eq!(target.post(&[("content-type", STRUCTURED)], body).await.status, 204);
+    }
+    assert_eq!(seen.ids(), ["1", "2"]);
+    let here = thread::current().id();
+    let is_here = threads.lock().unwrap().iter().map(|(_, thread)| *thread == here).collect::<Vec<_>>();
+    assert_eq!(is_here, [true, false]);
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_read_whole() {
+    let token = "dG9rZW4/+w==";
+    let (target, mut receiver) = Target::open(WebhookOptions::without_handshake().token(token)).await;
+    for query in [
+        "?access_token=dG9rZW4/%2Bw==&a=1",
+        "?a=1&access_token=dG9rZW4%2F%2Bw%3D%3D",
+        "?access%5Ftoken=dG9rZW4/%2Bw==&a=1",
+    ] {
+        let respond = target.send(Method::POST, query, &[("content-type", STRUCTURED)], document("1"));
+        let handle = async {
+            let delivery = soon(receiver.next()).await.unwrap().unwrap();
+            let parts: &Parts = delivery.native().unwrap();
+            assert_eq!(parts.uri, "/hook?a=1");
+            delivery.accept().await.unwrap();
+            std::future::pending().await
+        };
+        tokio::select! {
+            response = respond => assert_eq!(response.status, 204, "{query}: {response:?}"),
+            () = handle => {}
+        }
+    }
 }

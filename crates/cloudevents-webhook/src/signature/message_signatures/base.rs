@@ -5,16 +5,17 @@ use http::{HeaderMap, header, request::Parts};
 use sfv::InnerList;
 use std::fmt::Write;
 
-/// What is signed: a line for each component, and one for the parameters.
+/// What is signed: a line for each component, and one for the parameters. The authority is that of the request unless it is given.
 pub(super) fn base(
     request: &Parts,
+    authority: Option<&str>,
     components: &[Component],
     covered: &InnerList,
 ) -> Result<String, SignatureError> {
     let parameters = serialize(covered).ok_or(SignatureError::Malformed(INPUT))?;
     let mut base = String::new();
     for component in components {
-        let value = value(request, component)
+        let value = value(request, authority, component)
             .ok_or_else(|| SignatureError::Component(component.to_string().into()))?;
         // Writing into a string does not fail.
         let _ = writeln!(base, "\"{component}\": {value}");
@@ -23,17 +24,17 @@ pub(super) fn base(
     Ok(base)
 }
 
-fn value(request: &Parts, component: &Component) -> Option<String> {
+fn value(request: &Parts, expected: Option<&str>, component: &Component) -> Option<String> {
     let uri = &request.uri;
     let path = if uri.path().is_empty() { "/" } else { uri.path() };
     match component {
         Component::Method => Some(request.method.as_str().into()),
-        Component::Authority => authority(request),
+        Component::Authority => authority(request, expected),
         Component::Path => Some(path.into()),
         Component::Query => Some(format!("?{}", uri.query().unwrap_or_default())),
         Component::TargetUri => {
             let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-            Some(format!("{}://{}{path}{query}", scheme(request), authority(request)?))
+            Some(format!("{}://{}{path}{query}", scheme(request), authority(request, expected)?))
         }
         Component::Field(name) => field(&request.headers, name.as_str()),
     }
@@ -52,10 +53,11 @@ fn scheme(request: &Parts) -> &str {
     request.uri.scheme_str().unwrap_or("https")
 }
 
-fn authority(request: &Parts) -> Option<String> {
-    let named = match request.uri.authority() {
-        Some(authority) => authority.as_str().into(),
-        None => field(&request.headers, header::HOST.as_str())?,
+fn authority(request: &Parts, expected: Option<&str>) -> Option<String> {
+    let named = match (expected, request.uri.authority()) {
+        (Some(expected), _) => expected.into(),
+        (None, Some(authority)) => authority.as_str().into(),
+        (None, None) => field(&request.headers, header::HOST.as_str())?,
     };
     let named = named.to_ascii_lowercase();
     let usual = if scheme(request) == "http" { ":80" } else { ":443" };

@@ -9,13 +9,16 @@ pub use component::Component;
 pub use sign::MessageSigner;
 
 use super::{Coverage, SignatureError, TOLERANCE, Verified, Verify, VerifyingKey, within};
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parameters, Parser};
 use std::time::{Duration, SystemTime};
 
 const INPUT: &str = "signature-input";
 const SIGNATURE: &str = "signature";
 const DIGEST: &str = "content-digest";
+
+/// The header of a delivery's id, as in Standard Webhooks.
+const ID: &str = "webhook-id";
 
 /// Signatures that a request may have.
 const SIGNATURES: usize = 8;
@@ -26,6 +29,12 @@ const SIGNATURES: usize = 8;
 /// A signature counts when it covers every required component (unless set otherwise: the method, the authority, the path and the digest
 /// of the body), names a time that is near enough, and fits a key. A covered `content-digest` is compared with the body. The coverage
 /// is [`Coverage::Attributes`] when each `ce-` header and the content type are covered, too.
+///
+/// The authority is the one that the program names, and not what `Host` says: another receiver with the same key could send what it got to this
+/// one, with the `Host` that it was signed for. So a proxy that changes `Host` changes nothing.
+///
+/// The id of the delivery is in a header ([`id_in`](Self::id_in)) and counts if the signature covers it. A nonce is no id: a sender may use a
+/// fresh one for each attempt.
 ///
 /// Not supported are components with parameters, and those of responses and of the request that a response belongs to: a signature that
 /// covers one is refused.
@@ -43,29 +52,35 @@ const SIGNATURES: usize = 8;
 /// let now = SystemTime::now();
 /// MessageSigner::new("2026", key.clone()).sign(&mut head, body.as_bytes(), "1", now)?;
 ///
-/// let verifier = MessageSignatures::new("2026", key.verifying_key());
-/// assert_eq!(verifier.verify(&head, body.as_bytes(), now)?.coverage, Coverage::Attributes);
+/// let verifier = MessageSignatures::new("partner.example", "2026", key.verifying_key());
+/// let verified = verifier.verify(&head, body.as_bytes(), now)?;
+/// assert_eq!((verified.coverage, verified.id.as_deref()), (Coverage::Attributes, Some("1")));
 /// head.headers.insert("ce-type", "com.example.refund".parse()?);
 /// assert!(verifier.verify(&head, body.as_bytes(), now).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct MessageSignatures {
+    authorities: Vec<Box<str>>,
+    id: HeaderName,
     keys: Vec<(Box<str>, VerifyingKey)>,
     required: Vec<Component>,
     tolerance: Duration,
 }
 
 impl MessageSignatures {
-    /// Checks with this key, which signatures name by `id` (`keyid`).
-    pub fn new(id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
+    /// Checks with this key, which signatures name by `id` (`keyid`), whether a request was signed for this authority: the host of the URL that
+    /// senders have, with its port unless that is the usual one.
+    pub fn new(authority: &str, id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
         Self {
+            authorities: vec![authority.to_ascii_lowercase().into()],
+            id: HeaderName::from_static(ID),
             keys: vec![(id.into(), key)],
             required: vec![
                 Component::Method,
                 Component::Authority,
                 Component::Path,
-                Component::Field(http::HeaderName::from_static(DIGEST)),
+                Component::Field(HeaderName::from_static(DIGEST)),
             ],
             tolerance: TOLERANCE,
         }
@@ -74,6 +89,18 @@ impl MessageSignatures {
     /// Also accepts signatures of this key.
     pub fn or(mut self, id: impl Into<Box<str>>, key: VerifyingKey) -> Self {
         self.keys.push((id.into(), key));
+        self
+    }
+
+    /// Also accepts signatures for this authority.
+    pub fn or_authority(mut self, authority: &str) -> Self {
+        self.authorities.push(authority.to_ascii_lowercase().into());
+        self
+    }
+
+    /// Sets the header with the id of the delivery. The default is `webhook-id`.
+    pub fn id_in(mut self, header: HeaderName) -> Self {
+        self.id = header;
         self
     }
 
@@ -112,14 +139,18 @@ impl MessageSignatures {
                 return Err(SignatureError::NotCovered(required.to_string().into()));
             }
         }
-        let base = base::base(request, &components, covered)?;
         let (id, algorithm) = (text(&covered.params, "keyid"), text(&covered.params, "alg"));
-        let fits = |(known, key): &(Box<str>, VerifyingKey)| {
+        let is_named = |(known, key): &&(Box<str>, VerifyingKey)| {
             id.is_some_and(|id| *id == **known)
                 && algorithm.is_none_or(|algorithm| algorithm == key.algorithm())
-                && key.fits(&[base.as_bytes()], signature)
         };
-        if !self.keys.iter().any(fits) {
+        let mut fits = false;
+        for authority in &self.authorities {
+            let base = base::base(request, Some(authority), &components, covered)?;
+            let named = self.keys.iter().filter(is_named);
+            fits |= named.into_iter().any(|(_, key)| key.fits_any(&[base.as_bytes()], &[signature]));
+        }
+        if !fits {
             return Err(SignatureError::Mismatch);
         }
         let body_covered = components.iter().any(|component| component.is_field(DIGEST));
@@ -136,8 +167,10 @@ impl MessageSignatures {
             (true, false) => Coverage::Body,
             (false, _) => Coverage::Nothing,
         };
-        let nonce = text(&covered.params, "nonce").map(Into::into);
-        Ok(Verified { coverage, id: nonce, signed_at: Some(signed_at) })
+        let is_covered = components.iter().any(|component| component.is_field(self.id.as_str()));
+        let id = request.headers.get(&self.id).filter(|_| is_covered).and_then(|id| id.to_str().ok());
+        let id = id.filter(|id| !id.is_empty()).map(Into::into);
+        Ok(Verified { coverage, id, signed_at: Some(signed_at) })
     }
 }
 

@@ -1,15 +1,19 @@
 //! Signing.
 
-use super::{Component, DIGEST, INPUT, SIGNATURE, base};
+use super::{Component, DIGEST, ID, INPUT, SIGNATURE, base};
 use crate::signature::{Coverage, Sign, SignatureError, SigningKey, set, unix_seconds};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use http::{HeaderName, header, request::Parts};
-use ring::digest::{SHA256, digest};
+use ring::{
+    digest::{SHA256, digest},
+    rand::{SecureRandom, SystemRandom},
+};
 use sfv::{BareItem, InnerList, Integer, Item, Key, Parameters};
 use std::time::SystemTime;
 
 /// Signs as RFC 9421 has it: method, authority, path, query, the digest of the body, the content type and every `ce-` header, so that
-/// binary mode can be relied on. The id of the delivery is the nonce.
+/// binary mode can be relied on. The id of the delivery is in the header `webhook-id`, which is signed, too. The nonce is another one for each
+/// attempt.
 #[derive(Clone, Debug)]
 pub struct MessageSigner {
     id: Box<str>,
@@ -32,12 +36,15 @@ impl Sign for MessageSigner {
         now: SystemTime,
     ) -> Result<(), SignatureError> {
         set(request, DIGEST, &format!("sha-256=:{}:", BASE64.encode(digest(&SHA256, body).as_ref())))?;
+        set(request, ID, id)?;
         let mut components = vec![Component::Method, Component::Authority, Component::Path];
         if request.uri.query().is_some() {
             components.push(Component::Query);
         }
         let signed = |name: &&HeaderName| {
-            **name == header::CONTENT_TYPE || name.as_str() == DIGEST || name.as_str().starts_with("ce-")
+            **name == header::CONTENT_TYPE
+                || [DIGEST, ID].contains(&name.as_str())
+                || name.as_str().starts_with("ce-")
         };
         let mut fields: Vec<HeaderName> = request.headers.keys().filter(signed).cloned().collect();
         fields.sort_by(|one, other| one.as_str().cmp(other.as_str()));
@@ -52,11 +59,11 @@ impl Sign for MessageSigner {
         let created = i64::try_from(unix_seconds(now)).ok().and_then(|now| Integer::try_from(now).ok());
         covered.params = parameters([
             ("created", BareItem::Integer(created.ok_or(SignatureError::Malformed(INPUT))?)),
-            ("nonce", text(id.into())?),
+            ("nonce", text(nonce()?)?),
             ("alg", text(self.key.verifying_key().algorithm().into())?),
             ("keyid", text(self.id.to_string())?),
         ])?;
-        let base = base::base(request, &components, &covered)?;
+        let base = base::base(request, None, &components, &covered)?;
         let signature = BASE64.encode(&self.key.sign(&[base.as_bytes()]));
         let input = super::serialize(&covered).ok_or(SignatureError::Malformed(INPUT))?;
         set(request, INPUT, &format!("sig={input}"))?;
@@ -66,6 +73,13 @@ impl Sign for MessageSigner {
     fn coverage(&self) -> Coverage {
         Coverage::Attributes
     }
+}
+
+/// 128 random bits.
+fn nonce() -> Result<String, SignatureError> {
+    let mut nonce = [0; 16];
+    SystemRandom::new().fill(&mut nonce).map_err(|_| SignatureError::Malformed(INPUT))?;
+    Ok(BASE64URL_NOPAD.encode(&nonce))
 }
 
 fn parameters(
