@@ -41,7 +41,7 @@ case("allowed-origin", "An allowed origin gets its own name and a rate", [*CONSE
 case("any-origin", "A receiver of all origins may reply with an asterisk", CONSENT, {"origins": ["*"], "rate": 100}, origin("anybody.example"),
      [granted("anybody.example", "100"), granted("*", "100")])
 case("letter-case", "Origins compare without regard to case", CONSENT, EXACT, origin("Trusted.Example.COM"),
-     [granted("trusted.example.com", "100"), granted("Trusted.Example.COM", "100"), REFUSED], policy=True)
+     [granted("Trusted.Example.COM", "100"), granted("trusted.example.com", "100"), REFUSED], policy=True)
 case("below-a-suffix", "An origin below an allowed suffix gets its own name", CONSENT, BELOW, origin("eu.partner.example"),
      granted("eu.partner.example", "100"))
 case("far-below-a-suffix", "A suffix allows origins several labels below it", CONSENT, BELOW, origin("a.b.partner.example"),
@@ -65,6 +65,9 @@ case("no-consent-two-origins", "Two origins get no consent, or consent to the on
 case("no-consent-no-origins", "A receiver that allows no origin consents to none", ["WEBHOOK-4.2-a"], {"origins": []}, origin("trusted.example.com"), REFUSED)
 case("no-origin", "A request without WebHook-Request-Origin is no validation request", ["WEBHOOK-4.1.2-a", "WEBHOOK-4.2-a"], EXACT,
      [["Origin", "https://trusted.example.com"]], REFUSED)
+for method in ("POST", "GET", "PUT"):
+    case(f"method-{method.lower()}", f"{method} is no validation request, so it gets no consent", ["WEBHOOK-4.1-a", "WEBHOOK-4.2-a"], EXACT,
+         origin("trusted.example.com"), REFUSED, method=method)
 RATE = ["WEBHOOK-4.2.2-a", "WEBHOOK-4.2.2-e"]
 for name, title, policy, requested, rate in (
         ("lower", "A rate below the highest is granted as requested", 100, "40", "40"),

@@ -56,6 +56,8 @@ impl Carrier {
         match self {
             Self::Amqp => &["separator"],
             Self::Kafka => &["key"],
+            Self::Mqtt(_) => &["topic"],
+            Self::Nats => &["subject"],
             Self::Websockets => &["subprotocol"],
             _ => &[],
         }

@@ -88,11 +88,26 @@ fn write(to: &Json, events: &[Event]) -> Result<Result<(Json, Losses), String>, 
         }
         Carrier::Amqp => return amqp_message::write(to, events, &formats),
         Carrier::Kafka => return kafka_record::write(to, events, &formats),
-        Carrier::Mqtt(version) => return mqtt_message::write(to, events, &formats, version),
-        Carrier::Nats => return nats_message::write(to, events, &formats),
+        Carrier::Mqtt(version) => {
+            return Ok(mqtt_message::write(to, events, &formats, version)?.map(addressed(to, "topic")));
+        }
+        Carrier::Nats => {
+            return Ok(nats_message::write(to, events, &formats)?.map(addressed(to, "subject")));
+        }
         Carrier::Rabbitmq => return rabbitmq_message::write(to, events, &formats),
         Carrier::Websockets => return websockets_message::write(to, events, formats),
     })
+}
+
+/// Adds the address to a message, if the options of `to` have it.
+fn addressed(to: &Json, option: &'static str) -> impl FnOnce((Json, Losses)) -> (Json, Losses) {
+    let address = to.get("options").and_then(|options| options.get(option)).cloned();
+    move |(mut message, losses)| {
+        if let (Some(members), Some(address)) = (message.as_object_mut(), address) {
+            members.insert(option.into(), address);
+        }
+        (message, losses)
+    }
 }
 
 /// What `to` names: one event in a mode, or a batch in a format.

@@ -10,3 +10,4 @@ mod lookup;
 mod losses;
 mod published;
 mod shape;
+mod testee;

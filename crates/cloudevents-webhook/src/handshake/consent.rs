@@ -4,7 +4,7 @@ use super::{
     ALLOWED_ORIGIN, ALLOWED_RATE, AllowedOrigins, Origin, REQUEST_CALLBACK, REQUEST_ORIGIN, REQUEST_RATE,
     Rate, once,
 };
-use http::{HeaderMap, Response, StatusCode, header, request::Parts, response};
+use http::{HeaderMap, Method, Response, StatusCode, header, request::Parts, response};
 
 /// Answers validation requests.
 #[derive(Clone, Debug)]
@@ -29,20 +29,20 @@ impl Consent {
     ///
     /// | request | response |
     /// |---|---|
-    /// | of an allowed origin | 200 with `WebHook-Allowed-Origin` (that origin), `WebHook-Allowed-Rate`, `Allow: POST` |
+    /// | of an allowed origin | 200 with `WebHook-Allowed-Origin` (that origin, as the request has it), `WebHook-Allowed-Rate`, `Allow: POST` |
     /// | of another origin | 403 without these headers |
-    /// | without `WebHook-Request-Origin`: not a validation request | 405 with `Allow: POST` |
+    /// | without `WebHook-Request-Origin`, or with another method than `OPTIONS`: not a validation request | 405 with `Allow: POST` |
     /// | with a malformed or repeated header | 400 |
     ///
     /// The callback of the request is ignored. To decide later and call it, use [`pending`](Self::pending).
     pub fn respond(&self, request: &Parts) -> Response<()> {
         let refused = |status| builder(status).body(());
-        let response = match read(&request.headers) {
+        let response = match read(request) {
             Err(()) => refused(StatusCode::BAD_REQUEST),
             Ok(None) => refused(StatusCode::METHOD_NOT_ALLOWED),
-            Ok(Some((origin, _))) if !self.allowed.allows(&origin) => refused(StatusCode::FORBIDDEN),
-            Ok(Some((origin, requested))) => builder(StatusCode::OK)
-                .header(ALLOWED_ORIGIN, origin.as_str())
+            Ok(Some((origin, ..))) if !self.allowed.allows(&origin) => refused(StatusCode::FORBIDDEN),
+            Ok(Some((_, written, requested))) => builder(StatusCode::OK)
+                .header(ALLOWED_ORIGIN, written)
                 .header(ALLOWED_RATE, self.granted(requested).to_string())
                 .body(()),
         };
@@ -53,7 +53,7 @@ impl Consent {
     /// Returns a validation request to decide on later, by its callback; `None` if it is malformed, comes from an origin that is not
     /// allowed, or has no callback. Respond to it with [`PendingConsent::response`].
     pub fn pending(&self, request: &Parts) -> Option<PendingConsent> {
-        let (origin, requested) = read(&request.headers).ok().flatten()?;
+        let (origin, _, requested) = read(request).ok().flatten()?;
         let callback = once(&request.headers, REQUEST_CALLBACK).ok().flatten()?;
         self.allowed.allows(&origin).then(|| PendingConsent {
             rate: self.granted(requested),
@@ -112,15 +112,19 @@ fn builder(status: StatusCode) -> response::Builder {
     Response::builder().status(status).header(header::ALLOW, "OPTIONS, POST")
 }
 
-/// Origin and requested rate; `None` where it is not a validation request.
-fn read(headers: &HeaderMap) -> Result<Option<(Origin, Option<Rate>)>, ()> {
-    let Some(origin) = once(headers, REQUEST_ORIGIN)? else { return Ok(None) };
-    let origin = origin.parse().map_err(|_| ())?;
+/// Origin, also as it is written, and requested rate; `None` where it is not a validation request.
+fn read(request: &Parts) -> Result<Option<(Origin, &str, Option<Rate>)>, ()> {
+    let headers = &request.headers;
+    if request.method != Method::OPTIONS {
+        return Ok(None);
+    }
+    let Some(written) = once(headers, REQUEST_ORIGIN)? else { return Ok(None) };
+    let origin = written.parse().map_err(|_| ())?;
     let rate = match once(headers, REQUEST_RATE)? {
         // No limit can be granted, and not requested (section 4.1.4).
         Some("*") => return Err(()),
         Some(rate) => Some(rate.parse().map_err(|_| ())?),
         None => None,
     };
-    Ok(Some((origin, rate)))
+    Ok(Some((origin, written, rate)))
 }

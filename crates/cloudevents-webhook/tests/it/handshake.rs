@@ -33,7 +33,7 @@ fn consent_names_origin_and_rate() {
         headers.extend(requested.map(|rate| ("webhook-request-rate", rate)));
         let response = consent().respond(&options(&headers));
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["webhook-allowed-origin"], "eu.partner.example");
+        assert_eq!(response.headers()["webhook-allowed-origin"], "EU.partner.example");
         assert_eq!(response.headers()["webhook-allowed-rate"], granted);
         assert!(response.headers()["allow"].to_str().unwrap().contains("POST"));
     }

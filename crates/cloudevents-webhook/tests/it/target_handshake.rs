@@ -22,7 +22,8 @@ async fn consent_is_for_allowed_origins_and_carries_the_rate() {
         .options(&[("webhook-request-origin", "Trusted.Example.com"), ("webhook-request-rate", "120")])
         .await;
     assert_eq!(agreed.status, 200);
-    assert_eq!(agreed.header("webhook-allowed-origin"), Some("trusted.example.com"));
+    // As the sender writes it (WEBHOOK-4.2.1-b).
+    assert_eq!(agreed.header("webhook-allowed-origin"), Some("Trusted.Example.com"));
     assert_eq!(agreed.header("webhook-allowed-rate"), Some("100"));
     assert!(agreed.header("allow").unwrap().contains("POST"));
 
