@@ -1,6 +1,8 @@
 //! Events on standard output.
 
-use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show};
+use crate::{
+    console::Console, console::Paint, failure::Failure, global::Output, json_view, plain::plain_json, show,
+};
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 
@@ -60,8 +62,10 @@ impl Emit {
         words: impl FnOnce(Paint) -> String,
     ) -> Result<(), Failure> {
         match self.output {
-            Output::Json => self.bytes(format!("{value}\n").as_bytes())?,
-            Output::Yaml => self.out.write_all(json_view::yaml(&value.to_string()).as_bytes())?,
+            Output::Json => writeln!(self.out, "{}", plain_json(&value.to_string()))?,
+            Output::Yaml => {
+                self.out.write_all(json_view::yaml(&plain_json(&value.to_string())).as_bytes())?
+            }
             Output::Pretty => self.out.write_all(words(self.paint).as_bytes())?,
         }
         self.first = false;
