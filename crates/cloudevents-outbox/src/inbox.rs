@@ -27,9 +27,14 @@ pub trait InboxStore: Send + Sync + 'static {
     /// Forgets that handling began. Returns whether the lease still was this one's; otherwise nothing changed.
     fn abandon(&self, started: Started) -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Deletes the keys of at most `limit` events that were completed before this time, or whose lease ended before it, and returns
+    /// Deletes the keys of at most `limit` events of this consumer that were completed before this time, or whose lease ended before it, and returns
     /// their number.
-    fn forget(&self, before: SystemTime, limit: usize) -> impl Future<Output = Result<usize, Error>> + Send;
+    fn forget(
+        &self,
+        consumer: Arc<str>,
+        before: SystemTime,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
 }
 
 /// The state of an event in an [`Inbox`] when a consumer begins to handle it.
@@ -122,18 +127,23 @@ impl<S: InboxStore> Inbox<S> {
         self.store.abandon(started).await
     }
 
-    /// Deletes the keys of all consumers' events that were completed longer ago than this, or abandoned, and returns their number. An
+    /// Deletes the keys of this consumer's events that were completed longer ago than this, or abandoned, and returns their number. An
     /// event that is delivered again after that is handled again.
     pub async fn forget(&self, age: Duration) -> Result<u64, Error> {
         const CHUNK: usize = 1000;
-        let before = self.clock.now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut total = 0_u64;
         loop {
-            let forgotten = self.store.forget(before, CHUNK).await?;
+            let forgotten = self.forget_some(age, CHUNK).await?;
             total = total.saturating_add(u64::try_from(forgotten).unwrap_or(u64::MAX));
             if forgotten < CHUNK {
                 return Ok(total);
             }
         }
+    }
+
+    /// Deletes as [`forget`](Self::forget) does, but at most this many keys.
+    pub async fn forget_some(&self, age: Duration, limit: usize) -> Result<usize, Error> {
+        let before = self.clock.now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        self.store.forget(Arc::clone(&self.consumer), before, limit).await
     }
 }

@@ -101,15 +101,16 @@ impl InboxStore for SqliteStore {
         self.0.run(abandon).await
     }
 
-    async fn forget(&self, before: SystemTime, limit: usize) -> Result<usize, Error> {
+    async fn forget(&self, consumer: Arc<str>, before: SystemTime, limit: usize) -> Result<usize, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let forget = move |connection: &Connection| {
             connection
                 .prepare_cached(
                     "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
-                         (SELECT consumer, source, id FROM ce_inbox WHERE coalesce(completed, until) < ?1 LIMIT ?2)",
+                         (SELECT consumer, source, id FROM ce_inbox
+                          WHERE consumer = ?3 AND coalesce(completed, until) < ?1 LIMIT ?2)",
                 )
-                .and_then(|mut delete| delete.execute((millis(before), limit)))
+                .and_then(|mut delete| delete.execute((millis(before), limit, &*consumer)))
                 .map_err(failed)
         };
         self.0.run(forget).await

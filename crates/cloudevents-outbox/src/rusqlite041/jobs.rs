@@ -27,6 +27,8 @@ enum Undo {
 }
 
 pub(crate) struct Jobs {
+    /// How a transaction begins: with the lock of writers, or without.
+    begin: &'static str,
     connection: Mutex<Connection>,
     queue: Mutex<Queue>,
 }
@@ -40,7 +42,12 @@ struct Queue {
 
 impl Jobs {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection: Mutex::new(connection), queue: Mutex::default() }
+        Self { begin: "BEGIN IMMEDIATE", connection: Mutex::new(connection), queue: Mutex::default() }
+    }
+
+    /// For jobs that only read.
+    pub(crate) fn reading(connection: Connection) -> Self {
+        Self { begin: "BEGIN", ..Self::new(connection) }
     }
 
     /// Does this in a transaction, perhaps with others. It is done even if the future is dropped.
@@ -86,7 +93,7 @@ impl Jobs {
                 drop(connection.execute_batch("ROLLBACK")); // a job has panicked
             }
             let undo = if jobs.len() == 1 { Undo::Transaction } else { Undo::Job };
-            let begun = execute(&connection, "BEGIN IMMEDIATE");
+            let begun = execute(&connection, self.begin);
             let finishes: Vec<Finish> = jobs
                 .into_iter()
                 .map(|job| job(begun.as_ref().map(|()| &*connection).map_err(Clone::clone), undo))

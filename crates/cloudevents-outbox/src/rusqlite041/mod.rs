@@ -91,12 +91,20 @@ impl SqliteStore {
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        match schema::has_tables(&connection)? {
-            true => Self::with_connection(connection),
-            false => {
-                Err(Error::new(ErrorKind::Unsupported).with_detail("the file is not the store of an outbox"))
-            }
-        }
+        schema::check(&connection)?;
+        Self::with_connection(connection)
+    }
+
+    /// Opens a file that has the tables, and only reads it: writers do not wait for it, nor does it wait for them. Calls that write are
+    /// errors. Tables of an earlier release stay as they are, so that [`targets`](Store::targets) may be an error, too.
+    ///
+    /// Errors are of kind [`Unsupported`](ErrorKind::Unsupported) for files without the tables.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        schema::check(&connection)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        Ok(Self(Arc::new(Jobs::reading(connection))))
     }
 
     /// Creates a store that is gone when the last clone is dropped, for tests.

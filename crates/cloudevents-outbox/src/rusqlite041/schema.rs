@@ -44,7 +44,8 @@ CREATE TABLE IF NOT EXISTS ce_inbox (
     times INTEGER NOT NULL, until INTEGER NOT NULL, completed INTEGER,
     PRIMARY KEY (consumer, source, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS ce_inbox_age ON ce_inbox (coalesce(completed, until));
+DROP INDEX IF EXISTS ce_inbox_age;
+CREATE INDEX IF NOT EXISTS ce_inbox_ages ON ce_inbox (consumer, coalesce(completed, until));
 CREATE TABLE IF NOT EXISTS ce_outbox_schema (version INTEGER NOT NULL) STRICT;
 ";
 
@@ -58,13 +59,8 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
     if !exists(connection, "ce_outbox_pauses")? {
         connection.execute_batch(TABLES).map_err(failed)?;
     }
-    let version = "SELECT version FROM ce_outbox_schema";
-    let version: Option<i64> =
-        connection.query_row(version, [], |row| row.get(0)).optional().map_err(failed)?;
-    match version {
-        Some(VERSION) => Ok(()),
-        Some(other) => Err(Error::new(ErrorKind::Unsupported)
-            .with_detail(format!("the tables of the outbox have version {other}, not {VERSION}"))),
+    match version(connection)? {
+        Some(version) => check_version(version),
         None => {
             let insert = "INSERT INTO ce_outbox_schema (version) VALUES (?1)";
             connection.execute(insert, [VERSION]).map(drop).map_err(failed)
@@ -72,9 +68,26 @@ pub fn create_tables(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-/// Whether there are tables, of whatever version.
-pub(super) fn has_tables(connection: &Connection) -> Result<bool, Error> {
-    exists(connection, "ce_outbox_schema")
+/// Errors unless there are tables of this version.
+pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+    let version = if exists(connection, "ce_outbox_schema")? { version(connection)? } else { None };
+    match version {
+        Some(version) => check_version(version),
+        None => Err(Error::new(ErrorKind::Unsupported).with_detail("the file is not the store of an outbox")),
+    }
+}
+
+fn version(connection: &Connection) -> Result<Option<i64>, Error> {
+    let version = "SELECT version FROM ce_outbox_schema";
+    connection.query_row(version, [], |row| row.get(0)).optional().map_err(failed)
+}
+
+fn check_version(version: i64) -> Result<(), Error> {
+    if version == VERSION {
+        return Ok(());
+    }
+    let detail = format!("the tables of the outbox have version {version}, not {VERSION}");
+    Err(Error::new(ErrorKind::Unsupported).with_detail(detail))
 }
 
 fn exists(connection: &Connection, table: &str) -> Result<bool, Error> {

@@ -115,14 +115,17 @@ impl InboxStore for PostgresStore {
         self.0.run(async |client| change(client, &started, "until = 0").await).await
     }
 
-    async fn forget(&self, before: SystemTime, most: usize) -> Result<usize, Error> {
+    async fn forget(&self, consumer: Arc<str>, before: SystemTime, most: usize) -> Result<usize, Error> {
         let delete = "DELETE FROM ce_inbox WHERE (consumer, source, id) IN
-                          (SELECT consumer, source, id FROM ce_inbox WHERE coalesce(completed, until) < $1 LIMIT $2
+                          (SELECT consumer, source, id FROM ce_inbox WHERE consumer = $3 AND coalesce(completed, until) < $1 LIMIT $2
                            FOR UPDATE SKIP LOCKED)";
         let values = (millis(before), limit(most));
         let forget = async |client: &mut Client| {
             client
-                .execute_typed(delete, &[(&values.0, Type::INT8), (&values.1, Type::INT8)])
+                .execute_typed(
+                    delete,
+                    &[(&values.0, Type::INT8), (&values.1, Type::INT8), (&&*consumer, Type::TEXT)],
+                )
                 .await
                 .map_err(failed)
         };

@@ -44,7 +44,8 @@ CREATE TABLE IF NOT EXISTS ce_inbox (
     times bigint NOT NULL, until bigint NOT NULL, completed bigint,
     PRIMARY KEY (consumer, source, id)
 );
-CREATE INDEX IF NOT EXISTS ce_inbox_age ON ce_inbox (coalesce(completed, until));
+DROP INDEX IF EXISTS ce_inbox_age;
+CREATE INDEX IF NOT EXISTS ce_inbox_ages ON ce_inbox (consumer, coalesce(completed, until));
 CREATE TABLE IF NOT EXISTS ce_outbox_schema (version bigint NOT NULL);
 INSERT INTO ce_outbox_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT FROM ce_outbox_schema);
 "#;

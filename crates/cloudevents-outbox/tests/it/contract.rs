@@ -628,9 +628,16 @@ async fn an_event_is_handled_once(store: impl InboxStore) {
     assert!(store.complete(third.clone(), at(12)).await.unwrap());
     assert_eq!(begin("a", at(1000)).await, Begun::Done);
     assert!(!store.abandon(third).await.unwrap());
-    assert_eq!(store.forget(at(12), 10).await.unwrap(), 0);
-    assert_eq!(store.forget(at(20), 1).await.unwrap(), 1); // one at a time: that of "a" or of "b"
-    assert_eq!(store.forget(at(20), 10).await.unwrap(), 1);
+    let forget =
+        async |consumer: &str, before, limit| store.forget(consumer.into(), before, limit).await.unwrap();
+    assert_eq!(forget("a", at(12), 10).await, 0);
+    let Begun::First(other) = store.begin("a".into(), event(2).key(), at(12), SECOND).await.unwrap() else {
+        panic!()
+    };
+    assert!(store.complete(other, at(13)).await.unwrap());
+    assert_eq!(forget("a", at(20), 1).await, 1); // one at a time
+    assert_eq!(forget("a", at(20), 10).await, 1);
+    assert!(matches!(begin("b", at(19)).await, Begun::First(_)), "another consumer's retention is its own");
     assert!(matches!(begin("a", at(1001)).await, Begun::First(_)));
 }
 

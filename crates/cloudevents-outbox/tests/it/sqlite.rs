@@ -75,6 +75,26 @@ async fn tables_of_an_earlier_release_get_what_they_lack() {
     }
 }
 
+/// Whoever looks does not wait for writers, and they do not wait for it.
+#[tokio::test]
+async fn looking_takes_no_lock_of_writers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    SqliteStore::open_read_only(&path).unwrap_err();
+    let store = SqliteStore::open(&path).unwrap();
+    store.enqueue(vec![message("a", 1, at(0))]).await.unwrap();
+    let writer = rusqlite::Connection::open(&path).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE; DELETE FROM ce_outbox").unwrap();
+    let begun = std::time::Instant::now();
+    let looking = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(stored(&looking).await, ["1"]);
+    assert!(looking.attempts(1).await.unwrap().is_empty());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(stored(&looking).await, [""; 0]);
+    looking.enqueue(vec![message("a", 2, at(0))]).await.unwrap_err();
+}
+
 /// Workers of releases that know no requested pauses clear a target's row after a success.
 #[tokio::test]
 async fn a_worker_of_an_earlier_release_does_not_end_a_pause_that_a_target_requests() {

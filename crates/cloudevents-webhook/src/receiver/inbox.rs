@@ -4,6 +4,13 @@ use super::{Begun, Claim, DeliveryClaim, IdempotencyStore};
 use crate::DeliveryKey;
 use cloudevents_core::{Error, EventKey};
 use cloudevents_outbox::{self as outbox, Inbox, InboxStore, Started};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 /// The source of the keys that the inbox has. Their ids are digests, so no event of the same source and id is a delivery by accident.
 const SOURCE: &str = "webhook";
@@ -11,9 +18,9 @@ const SOURCE: &str = "webhook";
 /// Remembers deliveries in an [`Inbox`], in SQLite or PostgreSQL: after a restart, and among all processes of a target.
 ///
 /// A process that is killed leaves its deliveries unfinished until the lease of the inbox ends; until then, they get 503. Give the inbox
-/// a lease that is longer than handling a delivery takes, because after it another attempt is handled. What was processed is remembered
-/// until [`Inbox::forget`]: call it at intervals, with an age that is longer than senders spend on their attempts. Targets that share a store
-/// need inboxes with distinct names.
+/// a lease that is longer than handling a delivery takes, because after it another attempt is handled. What was processed is remembered for
+/// a week, or the time of [`with_retention`](Self::with_retention); older keys are deleted while deliveries arrive, a few at a time. Targets
+/// that share a store need inboxes with distinct names.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -56,29 +63,51 @@ const SOURCE: &str = "webhook";
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct DurableStore<S>(Inbox<S>);
+pub struct DurableStore<S> {
+    inbox: Inbox<S>,
+    retention: Duration,
+    /// The number of deliveries that arrived.
+    arrived: Arc<AtomicU64>,
+}
+
+/// Old keys are deleted each time that so many deliveries have arrived.
+const EVERY: u64 = 100;
+
+/// The most keys that are deleted at a time: more than arrive meanwhile.
+const FORGOTTEN: usize = 1000;
 
 impl<S: InboxStore> DurableStore<S> {
     /// Remembers deliveries in this inbox.
     pub fn new(inbox: Inbox<S>) -> Self {
-        Self(inbox)
+        Self { inbox, retention: Duration::from_secs(7 * 24 * 3600), arrived: Arc::default() }
+    }
+
+    /// Remembers what was processed for this long. It should be longer than senders spend on their attempts: five days by Standard Webhooks.
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
     }
 
     /// The inbox.
     pub fn inbox(&self) -> &Inbox<S> {
-        &self.0
+        &self.inbox
     }
 
     /// The right to complete or abandon this delivery in a transaction of the program.
     pub fn started(&self, claim: DeliveryClaim) -> Result<Started, Error> {
-        let consumer = self.0.consumer().clone();
+        let consumer = self.inbox.consumer().clone();
         Ok(Started { consumer, key: event_key(claim.key)?, times: claim.claim.0 })
     }
 }
 
 impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
     async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
-        Ok(match self.0.begin(event_key(key)?).await? {
+        if self.arrived.fetch_add(1, Ordering::Relaxed) % EVERY == 0
+            && let Err(error) = self.inbox.forget_some(self.retention, FORGOTTEN).await
+        {
+            tracing::warn!(%error, "old deliveries are not forgotten");
+        }
+        Ok(match self.inbox.begin(event_key(key)?).await? {
             outbox::Begun::First(started) => Begun::Claimed(Claim(started.times)),
             outbox::Begun::Done => Begun::Finished,
             _ => Begun::Unfinished,
@@ -87,11 +116,11 @@ impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
 
     /// A handler that has completed the delivery in its own transaction leaves nothing to do.
     async fn complete(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        self.0.complete(self.started(DeliveryClaim { key, claim })?).await.map(drop)
+        self.inbox.complete(self.started(DeliveryClaim { key, claim })?).await.map(drop)
     }
 
     async fn abandon(&self, key: DeliveryKey, claim: Claim) -> Result<(), Error> {
-        self.0.abandon(self.started(DeliveryClaim { key, claim })?).await.map(drop)
+        self.inbox.abandon(self.started(DeliveryClaim { key, claim })?).await.map(drop)
     }
 }
 

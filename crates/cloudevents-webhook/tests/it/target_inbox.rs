@@ -240,3 +240,31 @@ async fn no_postgres_is_503() {
     assert_eq!(target.event("1").await.status, 503);
     assert_eq!(receiver.metrics().received, 0);
 }
+
+/// A target that runs for years does not keep what no sender repeats.
+#[tokio::test]
+async fn a_store_forgets_what_is_older_than_its_retention() {
+    let seconds = Arc::new(AtomicU64::new(1_000_000));
+    let clock = {
+        let seconds = Arc::clone(&seconds);
+        Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::Relaxed)))
+    };
+    let inner = SqliteStore::in_memory().unwrap();
+    let store =
+        DurableStore::new(inbox(inner.clone()).with_clock(clock)).with_retention(Duration::from_secs(1000));
+    let handle = async |id: u64| {
+        let key = DeliveryKey::of_event("/tests", &id.to_string());
+        match store.begin(key).await.unwrap() {
+            Begun::Claimed(claim) => store.complete(key, claim).await.map(|()| true).unwrap(),
+            _ => false,
+        }
+    };
+    for id in 0..300 {
+        assert!(handle(id).await);
+        seconds.fetch_add(10, Ordering::Relaxed);
+    }
+    assert!(!handle(299).await && !handle(250).await, "young ones are remembered");
+    let everything = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let kept = inner.forget("hook".into(), everything, 1000).await.unwrap();
+    assert!((100..=210).contains(&kept), "{kept} of 300");
+}

@@ -9,7 +9,7 @@ use crate::{
     plain::{plain, thousands},
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::outbox::{Attempt, Record, State};
+use cloudevents_kit::outbox::{Attempt, Record, State, rusqlite041::SqliteStore};
 use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -57,7 +57,7 @@ pub(super) fn run(command: &Deliveries, console: &Console) -> Result<Status, Fai
 }
 
 async fn list(command: &Deliveries, console: &Console) -> Result<Status, Failure> {
-    let outbox = open(&command.file)?;
+    let outbox = open(&command.file, |file| SqliteStore::open_read_only(file))?;
     let mut query = command.selection.query()?.after(command.after).with_limit(command.limit.into());
     query.state = command.state.map(|state| match state {
         Is::Pending => State::Pending,

@@ -9,7 +9,7 @@ use crate::{
     plain::{plain, thousands},
 };
 use clap::Args;
-use cloudevents_kit::outbox::{Outbox, Query, Record, State, Store};
+use cloudevents_kit::outbox::{Outbox, Query, Record, State, Store, rusqlite041::SqliteStore};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ pub(super) fn run(command: &Replay, console: &Console) -> Result<Status, Failure
 }
 
 async fn replay(command: &Replay, console: &Console) -> Result<Status, Failure> {
-    let outbox = open(&command.file)?;
+    let outbox = open(&command.file, |file| SqliteStore::open_existing(file))?;
     let mut query = command.selection.query()?;
     // Pending ones are left alone in any case.
     query.state = (!command.delivered).then_some(State::Dead);

@@ -6,7 +6,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    EventKey, Timestamp,
+    Error, EventKey, Timestamp,
     outbox::{Outbox, Query, rusqlite041::SqliteStore},
 };
 use std::{
@@ -58,9 +58,12 @@ impl Selection {
     }
 }
 
-/// Opens the file of a store. It has to exist.
-pub(super) fn open(file: &Path) -> Result<Outbox<SqliteStore>, Failure> {
-    let store = SqliteStore::open_existing(file).map_err(|error| {
+/// Opens the file of a store, which has to exist, with one of the functions that do so.
+pub(super) fn open(
+    file: &Path,
+    how: fn(&Path) -> Result<SqliteStore, Error>,
+) -> Result<Outbox<SqliteStore>, Failure> {
+    let store = how(file).map_err(|error| {
         let report = connect::report(&error).help("name the SQLite file of a program's outbox");
         Failure::Told(Status::Usage, Box::new(report))
     })?;
