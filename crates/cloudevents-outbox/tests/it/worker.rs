@@ -84,12 +84,14 @@ async fn what_fails_is_tried_again_with_growing_waits() {
 async fn a_refusal_is_a_dead_letter_with_its_reason() {
     let (outbox, arrived) = (outbox(), Arrived::default());
     enqueue(&outbox, "a", 0..2).await;
-    let peer = fails_first(1, Error::new(ErrorKind::TooLarge).with_detail("x".repeat(5000)), &arrived);
+    let said = format!("a\n\u{1b}[2J\0\u{9b}\u{202e}{}", "x".repeat(5000));
+    let peer = fails_first(1, Error::new(ErrorKind::TooLarge).with_detail(said), &arrived);
     outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
     let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts), (1, 1));
     let reason = dead[0].reason.as_deref().unwrap();
-    assert!(reason.contains(": xxx") && reason.len() == 1024, "{reason}");
+    // In one line, and without what acts on a terminal.
+    assert!(reason.contains(r": a\n\u{1b}[2J\u{0}\u{9b}\u{202e}xxx") && reason.len() == 1024, "{reason}");
     assert_eq!(outbox.attempts(dead[0].number).await.unwrap()[0].detail.len(), 1024);
     assert_eq!((arrived.len(), outbox.metrics().dead), (1, 1));
 }
