@@ -112,8 +112,11 @@ fn builder(status: StatusCode) -> response::Builder {
     Response::builder().status(status).header(header::ALLOW, "OPTIONS, POST")
 }
 
-/// Origin, also as it is written, and requested rate; `None` where it is not a validation request.
-fn read(request: &Parts) -> Result<Option<(Origin, &str, Option<Rate>)>, ()> {
+/// Origin, also as it is written, and requested rate.
+type Asked<'a> = (Origin, &'a str, Option<Rate>);
+
+/// What a request asks; `None` where it is not a validation request.
+fn read(request: &Parts) -> Result<Option<Asked<'_>>, ()> {
     let headers = &request.headers;
     if request.method != Method::OPTIONS {
         return Ok(None);

@@ -102,7 +102,7 @@ impl<S: InboxStore> DurableStore<S> {
 
 impl<S: InboxStore> IdempotencyStore for DurableStore<S> {
     async fn begin(&self, key: DeliveryKey) -> Result<Begun, Error> {
-        if self.arrived.fetch_add(1, Ordering::Relaxed) % EVERY == 0
+        if self.arrived.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY)
             && let Err(error) = self.inbox.forget_some(self.retention, FORGOTTEN).await
         {
             tracing::warn!(%error, "old deliveries are not forgotten");
