@@ -220,6 +220,52 @@ fn what_is_signed_is_verified() {
     assert_eq!(ce_with(&["webhook", "sign", "-", "--secret-env", "NO_SUCH_VARIABLE"], body).status, 2);
 }
 
+#[test]
+fn a_key_is_made_and_rotated_without_a_gap() {
+    let made = |arguments: &[&str], current: &str| -> Value {
+        let output = command(&["webhook", "secret", "--output", "json"])
+            .args(arguments)
+            .env("CURRENT", current)
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let text = |value: &Value, member: &str| value[member].as_str().unwrap().to_owned();
+    let body = r#"{"a":1}"#;
+    let run = |arguments: &[&str], secret: &str| {
+        let file = crate::program::file("body.json", body);
+        let arguments: Vec<&str> =
+            arguments.iter().map(|a| if *a == "BODY" { file.to_str().unwrap() } else { a }).collect();
+        command_with(&arguments, secret)
+    };
+    let is_valid = |signer: &str, verifier: &str| {
+        let output = run(&["webhook", "sign", "BODY", "--output", "json"], signer);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let headers: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let lines: Vec<String> = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+            .map(|name| format!("{name}: {}", headers[name].as_str().unwrap()))
+            .into();
+        let verify = ["webhook", "verify", "BODY", "-H", &lines[0], "-H", &lines[1], "-H", &lines[2]];
+        run(&verify, verifier).status.success()
+    };
+    let old = text(&made(&[], ""), "secret");
+    let both = text(&made(&["--rotate", "CURRENT"], &old), "secret");
+    let (new, kept) = both.split_once(' ').unwrap();
+    assert!(kept == old && new != old && !is_valid(&old, new));
+    // The sender has both; receivers have the old one, the new one, or both.
+    for receiver in [&old, new, &both] {
+        assert!(is_valid(&both, receiver) && is_valid(receiver, &both), "{receiver}");
+    }
+    let again = text(&made(&["--rotate", "CURRENT"], &both), "secret");
+    assert!(again.ends_with(&format!(" {new}")) && again.split(' ').count() == 2, "{again}");
+    let pair = made(&["--ed25519"], "");
+    assert!(is_valid(&text(&pair, "secret"), &text(&pair, "public")));
+    let rotated =
+        command(&["webhook", "secret", "--rotate", "CURRENT"]).env("CURRENT", "no key").output().unwrap();
+    assert_eq!(rotated.status.code(), Some(2));
+}
+
 /// `NAME=PROGRAM`, one per line.
 const PEERS: &str = "CE_TEST_PEERS";
 

@@ -3,6 +3,7 @@
 use data_encoding::BASE64;
 use ring::{
     hmac,
+    rand::{SecureRandom, SystemRandom},
     signature::{
         ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, KeyPair, RSA_PSS_2048_8192_SHA512,
         UnparsedPublicKey, VerificationAlgorithm,
@@ -145,6 +146,24 @@ impl SigningKey {
         }
     }
 
+    /// A new secret of Standard Webhooks, for [`parse`](Self::parse) and to hand out: `whsec_` and 32 random bytes in base64.
+    ///
+    /// The error says that the system has no randomness.
+    pub fn random_secret() -> Result<String, InvalidKey> {
+        Ok(format!("whsec_{}", BASE64.encode(&random()?)))
+    }
+
+    /// A new key of Ed25519 as Standard Webhooks writes it: the private key for [`parse`](Self::parse), which begins with `whsk_`, and the
+    /// public one to hand out, which begins with `whpk_`. The error is that of [`random_secret`](Self::random_secret).
+    pub fn random_pair() -> Result<(String, String), InvalidKey> {
+        let seed = random()?;
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| InvalidKey("there is no randomness"))?;
+        let public = pair.public_key().as_ref();
+        let private = BASE64.encode(&[seed.as_slice(), public].concat());
+        Ok((format!("whsk_{private}"), format!("whpk_{}", BASE64.encode(public))))
+    }
+
     /// The key that checks this key's signatures: the same secret, or the public key.
     pub fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey(match &self.0 {
@@ -173,7 +192,7 @@ impl fmt::Debug for SigningKey {
 
 /// The text or bytes are not a key of the requested kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidKey(&'static str);
+pub struct InvalidKey(pub(super) &'static str);
 
 impl fmt::Display for InvalidKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,6 +201,12 @@ impl fmt::Display for InvalidKey {
 }
 
 impl std::error::Error for InvalidKey {}
+
+fn random() -> Result<[u8; 32], InvalidKey> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| InvalidKey("there is no randomness"))?;
+    Ok(bytes)
+}
 
 fn tag(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);

@@ -6,6 +6,8 @@
 //! | [Svix](StandardWebhooks::svix) | yes | yes | id, time, body | yes |
 //! | [`Stripe`] | yes | yes | time, body | yes |
 //! | [`GitHub`] | yes | yes | body | no |
+//! | [Slack](HmacSignature::slack), and others with a time | yes | yes | time, body | yes |
+//! | [Shopify](HmacSignature::shopify), and others without | yes | yes | body | no |
 //! | [Azure Web PubSub](WebPubSub) | yes | no | the connection's id | no |
 //! | [RFC 9421](MessageSignatures) with Content-Digest | yes | yes | what the verifier requires; attributes and an id, too | yes |
 //!
@@ -13,6 +15,7 @@
 //! type or source. [`Verified::coverage`] says what a signature covers.
 
 mod github;
+mod hmac;
 mod keys;
 mod message_signatures;
 mod standard;
@@ -21,6 +24,7 @@ mod verified;
 mod web_pubsub;
 
 pub use github::GitHub;
+pub use hmac::HmacSignature;
 pub use keys::{InvalidKey, SigningKey, VerifyingKey};
 pub use message_signatures::{Component, MessageSignatures, MessageSigner};
 pub use standard::{StandardSigner, StandardWebhooks};

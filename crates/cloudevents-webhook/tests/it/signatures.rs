@@ -1,8 +1,8 @@
 //! The schemes, with the examples of those who made them.
 
 use cloudevents_webhook::signature::{
-    Coverage, GitHub, Sign, SignatureError, SigningKey, StandardSigner, StandardWebhooks, Stripe, Verified,
-    Verify, VerifyingKey, WebPubSub,
+    Coverage, GitHub, HmacSignature, Sign, SignatureError, SigningKey, StandardSigner, StandardWebhooks,
+    Stripe, Verified, Verify, VerifyingKey, WebPubSub,
 };
 use http::{Request, request::Parts};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -270,4 +270,76 @@ fn many_signatures_take_hardly_longer_than_one() {
     let verifier = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let (one, many) = (quickest(&verifier, &standard(1)), quickest(&verifier, &standard(16)));
     assert!(many < one * 5, "{one:?}, {many:?}");
+}
+
+// From Slack's page "Verifying requests from Slack".
+const SLACK_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+const SLACK_BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+const SLACK: (&str, &str) =
+    ("x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
+
+#[test]
+fn slack() {
+    let verifier = HmacSignature::slack(SLACK_SECRET).unwrap();
+    let time = ("x-slack-request-timestamp", "1531420618");
+    let verified = verifier.verify(&request(&[SLACK, time]), SLACK_BODY, at(1_531_420_700)).unwrap();
+    assert_eq!((verified.coverage, verified.signed_at), (Coverage::Body, Some(at(1_531_420_618))));
+    let refused = |headers: &[(&str, &str)], body: &[u8], now: u64| {
+        verifier.verify(&request(headers), body, at(now)).unwrap_err()
+    };
+    assert_eq!(refused(&[SLACK, time], b"token", 1_531_420_618), SignatureError::Mismatch);
+    let other = ("x-slack-request-timestamp", "1531420619");
+    assert_eq!(refused(&[SLACK, other], SLACK_BODY, 1_531_420_618), SignatureError::Mismatch);
+    assert!(matches!(refused(&[SLACK, time], SLACK_BODY, 1_531_420_919), SignatureError::Time { .. }));
+    assert_eq!(refused(&[SLACK], SLACK_BODY, 0), SignatureError::Missing("x-slack-request-timestamp"));
+    let bare = ("x-slack-signature", &SLACK.1[3..]);
+    assert_eq!(
+        refused(&[bare, time], SLACK_BODY, 1_531_420_618),
+        SignatureError::Malformed("x-slack-signature")
+    );
+    // What it signs is the same.
+    let mut head = request(&[]);
+    verifier.sign(&mut head, SLACK_BODY, "1", at(1_531_420_618)).unwrap();
+    assert_eq!(
+        (&head.headers[SLACK.0], &head.headers[time.0]),
+        (&SLACK.1.parse().unwrap(), &time.1.parse().unwrap())
+    );
+}
+
+#[test]
+fn shopify_and_schemes_of_ones_own() {
+    // By Python's hmac.
+    let (body, signature) = (br#"{"id":820982911946154508}"#, "qBvrsZF7RfB1iS6BX6IHqJTp5L911P7intnPeTPsH0I=");
+    let head = request(&[("x-shopify-hmac-sha256", signature)]);
+    let verifier = HmacSignature::shopify("other").unwrap().or("hush").unwrap();
+    assert_eq!(verifier.verify(&head, body, at(0)).unwrap().signed_at, None);
+    assert_eq!(
+        HmacSignature::shopify("other").unwrap().verify(&head, body, at(0)),
+        Err(SignatureError::Mismatch)
+    );
+    let mut head = request(&[]);
+    HmacSignature::shopify("hush").unwrap().sign(&mut head, body, "1", at(0)).unwrap();
+    assert_eq!(head.headers["x-shopify-hmac-sha256"], signature);
+    for name in ["X-Signature", "a header", ""] {
+        assert!(HmacSignature::new(name, "hush").is_err(), "{name}");
+        let timed = HmacSignature::new("x-signature", "hush").unwrap().timed(name, "", ".");
+        assert!(timed.sign(&mut request(&[]), body, "1", at(0)).is_err(), "{name}");
+        assert!(timed.verify(&request(&[("x-signature", "00")]), body, at(0)).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn random_keys_are_keys_and_differ() {
+    let (one, other) = (SigningKey::random_secret().unwrap(), SigningKey::random_secret().unwrap());
+    assert_ne!(one, other);
+    let signs = |private: &str, public: &str| {
+        let mut head = request(&[]);
+        StandardSigner::new(private).unwrap().sign(&mut head, b"{}", "msg_1", at(1_700_000_000)).unwrap();
+        let verified = StandardWebhooks::new(public).unwrap().verify(&head, b"{}", at(1_700_000_000));
+        assert!(verified.is_ok(), "{verified:?}");
+    };
+    signs(&one, &one);
+    let (private, public) = SigningKey::random_pair().unwrap();
+    assert_ne!(private, SigningKey::random_pair().unwrap().0);
+    signs(&private, &public);
 }

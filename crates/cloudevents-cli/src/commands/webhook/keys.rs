@@ -12,20 +12,30 @@ pub(super) fn secret(variable: &str) -> Result<String, Failure> {
     })
 }
 
-/// A verifier with the key in this variable.
+/// A verifier with the keys in this variable, which white space separates while they are rotated.
 pub(super) fn verifier(variable: &str) -> Result<StandardWebhooks, Failure> {
-    let key = secret(variable)?;
-    let parsed =
-        VerifyingKey::parse(&key).or_else(|_| SigningKey::parse(&key).map(|key| key.verifying_key()));
-    Ok(StandardWebhooks::with_key(parsed.map_err(|error| not_a_key(variable, error))?))
+    let value = secret(variable)?;
+    let parse = |key: &str| {
+        VerifyingKey::parse(key).or_else(|_| SigningKey::parse(key).map(|key| key.verifying_key()))
+    };
+    let mut keys = value.split_whitespace().map(parse);
+    let not_a_key = |error| not_a_key(variable, error);
+    let first = keys.next().unwrap_or_else(|| parse("")).map_err(not_a_key)?;
+    keys.try_fold(StandardWebhooks::with_key(first), |verifier, key| key.map(|key| verifier.or_key(key)))
+        .map_err(not_a_key)
 }
 
-/// A signer with the key in this variable.
+/// A signer with each of the keys in this variable.
 pub(super) fn signer(variable: &str) -> Result<StandardSigner, Failure> {
-    StandardSigner::new(&secret(variable)?).map_err(|error| not_a_key(variable, error))
+    let value = secret(variable)?;
+    let mut keys = value.split_whitespace();
+    let first = StandardSigner::new(keys.next().unwrap_or_default());
+    keys.try_fold(first, |signer, key| Ok(signer?.and(key)))
+        .and_then(|signer| signer)
+        .map_err(|error| not_a_key(variable, error))
 }
 
 fn not_a_key(variable: &str, error: InvalidKey) -> Failure {
     Failure::usage(format!("the value of `{variable}` is not a key: {error}"))
-        .help("write `whsec_` and 24 to 64 random bytes in base64")
+        .help("`ce webhook secret` makes one")
 }

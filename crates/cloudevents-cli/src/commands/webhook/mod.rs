@@ -5,6 +5,7 @@ mod check;
 mod deliveries;
 mod fault;
 mod keys;
+mod new_secret;
 mod probe;
 #[cfg(feature = "outbox")]
 mod replay;
@@ -27,6 +28,7 @@ use clap::Subcommand;
 pub(crate) enum Webhook {
     Serve(Box<serve::Serve>),
     Check(Box<check::Check>),
+    Secret(new_secret::Secret),
     Sign(sign::Sign),
     Verify(sign::Verify),
     #[cfg(feature = "outbox")]
@@ -39,6 +41,7 @@ pub(crate) fn run(command: &Webhook, console: &Console) -> Result<Status, Failur
     match command {
         Webhook::Serve(command) => serve::run(command, console),
         Webhook::Check(command) => check::run(command, console),
+        Webhook::Secret(command) => new_secret::run(command, console),
         Webhook::Sign(command) => sign::sign(command, console),
         Webhook::Verify(command) => sign::verify(command, console),
         #[cfg(feature = "outbox")]
