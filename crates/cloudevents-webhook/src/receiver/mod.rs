@@ -26,6 +26,7 @@
 //! ```
 
 mod event_grid;
+mod github;
 mod head;
 mod idempotency;
 #[cfg(feature = "inbox")]
@@ -34,7 +35,9 @@ mod memory;
 mod options;
 mod outliving;
 mod pending;
+mod provider;
 mod respond;
+mod stripe;
 mod token;
 #[cfg(feature = "tower05")]
 mod tower05;
@@ -42,10 +45,12 @@ mod under_way;
 mod verification;
 mod webhook;
 
+pub use github::github_event;
 pub use idempotency::{Begun, Claim, DeliveryClaim, IdempotencyStore};
 #[cfg(feature = "inbox")]
 pub use inbox::DurableStore;
 pub use memory::MemoryStore;
 pub use options::WebhookOptions;
+pub use stripe::stripe_event;
 pub use token::VerifyToken;
 pub use webhook::Webhook;

@@ -17,6 +17,7 @@ mod handshake;
 mod memory;
 mod message_headers;
 mod message_signatures;
+mod providers;
 mod sender;
 mod signatures;
 mod target_access;

@@ -1,0 +1,107 @@
+//! Payloads of GitHub and Stripe as events.
+
+use bytes::Bytes;
+use cloudevents_core::{ErrorKind, Event};
+use cloudevents_webhook::receiver::{github_event, stripe_event};
+use http::{Request, request::Parts};
+use serde_json::{Value, json};
+
+fn head(event: &str) -> Parts {
+    let request =
+        Request::post("/hook").header("x-github-event", event).header("x-github-delivery", "72d3162e");
+    request.body(()).unwrap().into_parts().0
+}
+
+fn github(event: &str, payload: &Value) -> Event {
+    github_event(&head(event), &Bytes::from(payload.to_string())).unwrap()
+}
+
+/// Rows of the specification's adapter.
+#[test]
+fn deliveries_of_github_are_events_by_the_adapter() {
+    let repository = "https://api.github.com/repos/octo/hello";
+    let payload = json!({
+        "action": "opened", "ref": "refs/heads/main", "ref_type": "branch", "scope": "team",
+        "repository": {"url": repository},
+        "sender": {"url": "https://api.github.com/users/octo"},
+        "team": {"url": "https://api.github.com/teams/1"},
+        "member": {"login": "mona"},
+        "issue": {"number": 7, "updated_at": "2026-11-20T10:00:00Z", "url": "https://api.github.com/repos/octo/hello/issues/7"},
+        "check_run": {"id": 4, "completed_at": null, "started_at": "2026-11-20T09:00:00Z"},
+        "comment": {"id": 9, "url": "https://api.github.com/comments/9", "commit_id": "6dcb09b", "updated_at": "soon"},
+        "deployment": {"url": "https://api.github.com/deployments/1"},
+        "deployment_status": {"state": "success", "url": "https://api.github.com/deployments/1/statuses/2"},
+    });
+    for (name, ty, source, subject, time) in [
+        ("issues", "issues.opened", repository, Some("7"), Some("2026-11-20T10:00:00Z")),
+        ("push", "push", repository, Some("refs/heads/main"), None),
+        ("create", "create.branch", repository, Some("refs/heads/main"), None),
+        ("check_run", "check_run.opened", repository, Some("4"), Some("2026-11-20T09:00:00Z")),
+        (
+            "commit_comment",
+            "commit_comment.opened",
+            "https://api.github.com/comments/9/6dcb09b",
+            Some("9"),
+            None,
+        ),
+        ("membership", "membership.team.opened", "https://api.github.com/teams/1", Some("mona"), None),
+        (
+            "deployment_status",
+            "deployment_status.success",
+            "https://api.github.com/deployments/1",
+            Some("https://api.github.com/deployments/1/statuses/2"),
+            None,
+        ),
+        ("an_event_to_come", "an_event_to_come.opened", repository, None, None),
+    ] {
+        let event = github(name, &payload);
+        assert_eq!(event.ty(), format!("com.github.{ty}"));
+        assert_eq!((event.source().as_str(), event.subject()), (source, subject), "{name}");
+        assert_eq!(event.time().map(|time| time.to_string()).as_deref(), time, "{name}");
+        assert_eq!(event.data_bytes().unwrap().as_ref(), payload.to_string().as_bytes());
+    }
+    assert_eq!(github("ping", &json!({})).source().as_str(), "https://github.com");
+}
+
+/// Whoever sends a delivery again may change what is not signed.
+#[test]
+fn the_id_of_a_delivery_of_github_is_of_what_is_signed() {
+    let id =
+        |head: &Parts, body: &str| github_event(head, &Bytes::from(body.to_owned())).unwrap().id().to_owned();
+    let mut again = head("push");
+    again.headers.insert("x-github-delivery", "another".parse().unwrap());
+    assert_eq!(id(&head("push"), r#"{"a":1}"#), id(&again, r#"{"a":1}"#));
+    assert_ne!(id(&head("push"), r#"{"a":1}"#), id(&head("push"), r#"{"a":2}"#));
+    for (event, body) in
+        [("", "{}"), ("Push", "{}"), ("a.b", "{}"), ("push", "payload=%7B%7D"), ("push", "[]")]
+    {
+        let refused = github_event(&head(event), &Bytes::from(body)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidData, "{event} {body}");
+    }
+}
+
+#[test]
+fn deliveries_of_stripe_are_events() {
+    // As in Stripe's reference of the event object.
+    let payload = json!({
+        "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy", "object": "event", "api_version": "2019-02-19", "created": 1_686_089_970,
+        "data": {"object": {"id": "seti_1NG8Du2eZvKYlo2C9XMqbR0x", "object": "setup_intent"}},
+        "livemode": false, "pending_webhooks": 0, "type": "setup_intent.created",
+    });
+    let event = |payload: &Value| stripe_event(&head(""), &Bytes::from(payload.to_string()));
+    let made = event(&payload).unwrap();
+    assert_eq!((made.id(), made.ty()), ("evt_1NG8Du2eZvKYlo2CUI79vXWy", "com.stripe.setup_intent.created"));
+    assert_eq!(
+        (made.source().as_str(), made.subject()),
+        ("https://api.stripe.com", Some("seti_1NG8Du2eZvKYlo2C9XMqbR0x"))
+    );
+    assert_eq!(made.time().unwrap().to_string(), "2023-06-06T22:19:30Z");
+    let mut of_account = payload.clone();
+    of_account["account"] = "acct_1".into();
+    assert_eq!(event(&of_account).unwrap().source().as_str(), "https://api.stripe.com/v1/accounts/acct_1");
+    for missing in ["id", "type"] {
+        let mut payload = payload.clone();
+        payload[missing] = Value::Null;
+        assert_eq!(event(&payload).unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+}
