@@ -1,9 +1,10 @@
 //! `ce webhook`: a target, and what a check makes of it and of 28 faults.
 
 use crate::program::{Ran, ce_with, command};
+use cloudevents_kit::webhook::signature::{GitHub, Sign, Stripe};
 use serde_json::Value;
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Stdio},
 };
 
@@ -218,6 +219,70 @@ fn what_is_signed_is_verified() {
     assert_eq!(run(&verify, body).0, 0);
     assert_eq!(run(&verify, "{}").0, 1);
     assert_eq!(ce_with(&["webhook", "sign", "-", "--secret-env", "NO_SUCH_VARIABLE"], body).status, 2);
+}
+
+/// Posts a body with these headers, and returns the status.
+fn post(url: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    write!(stream, "POST /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn deliveries_of_providers_are_printed_as_events() {
+    let github = r#"{"action":"opened","issue":{"number":7},"repository":{"url":"https://api.github.com/repos/octo/hello"}}"#;
+    let stripe = r#"{"id":"evt_1","type":"invoice.paid"}"#;
+    for (provider, body, ty) in
+        [("github", github, "com.github.issues.opened"), ("stripe", stripe, "com.stripe.invoice.paid")]
+    {
+        let (mut parts, ()) = http::Request::post("/hook").body(()).unwrap().into_parts();
+        let signer: &dyn Sign = match provider {
+            "github" => &GitHub::new("new").unwrap(),
+            _ => &Stripe::new("new").unwrap(),
+        };
+        signer.sign(&mut parts, body.as_bytes(), "1", std::time::SystemTime::now()).unwrap();
+        let mut headers = vec![("content-type", "application/json"), ("x-github-event", "issues")];
+        headers.extend(parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())));
+        let mut child =
+            command(&["webhook", "serve", "http://127.0.0.1:0/hook", "--provider", provider, "-n", "1"])
+                .args(["--secret-env", "HOOK_SECRET", "--output", "json"])
+                .env("HOOK_SECRET", "old new")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+        let mut line = String::new();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        err.read_line(&mut line).unwrap();
+        let url = line[line.find("http://").unwrap()..]
+            .trim_end_matches(|end: char| !end.is_alphanumeric())
+            .to_owned();
+        assert_eq!(post(&url, &headers, &body.replace('1', "2").replace('7', "8")), 403, "{provider}");
+        assert_eq!(post(&url, &headers, body), 204, "{provider}");
+        drop(err);
+        let output = child.wait_with_output().unwrap();
+        let event: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), event["type"].as_str()), (Some(0), Some(ty)));
+    }
+    let refused = command(&[
+        "webhook",
+        "serve",
+        "http://127.0.0.1:0/",
+        "--provider",
+        "event-grid",
+        "--secret-env",
+        "HOOK_SECRET",
+    ])
+    .env("HOOK_SECRET", "secret")
+    .output()
+    .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
 }
 
 #[test]

@@ -15,10 +15,12 @@ use crate::{
     report::Report,
     show,
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cloudevents_kit::webhook::{
+    deliver::Practice,
     handshake::{AllowedOrigins, Rate},
-    receiver::{MemoryStore, WebhookOptions},
+    receiver::{MemoryStore, WebhookOptions, github_event, stripe_event},
+    signature::{GitHub, InvalidKey, Stripe},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -34,6 +36,8 @@ Examples:
   HOOK_TOKEN=... ce webhook serve http://127.0.0.1:8080/hook \\
       --origin '*.partner.example' --token-env HOOK_TOKEN
   ce webhook serve http://127.0.0.1:8080/ --unauthenticated --misbehave 204=503
+  HOOK_SECRET=... ce webhook serve http://127.0.0.1:8080/hook \\
+      --provider github --secret-env HOOK_SECRET
 
 Faults:
   204=503               respond with 503 to deliveries where 204 is right; with any two statuses
@@ -57,9 +61,12 @@ pub(crate) struct Serve {
     /// The environment variable with the access token of deliveries.
     #[arg(long, value_name = "VARIABLE")]
     token_env: Option<String>,
-    /// The environment variable with the key of Standard Webhooks signatures.
+    /// The environment variable with the key of signatures: of Standard Webhooks, or the provider's. Several, separated by spaces, are valid.
     #[arg(long, value_name = "VARIABLE")]
     secret_env: Option<String>,
+    /// Receive deliveries of this provider, and print them as events.
+    #[arg(long)]
+    provider: Option<Provider>,
     /// Accept deliveries from anyone.
     #[arg(long)]
     unauthenticated: bool,
@@ -72,6 +79,17 @@ pub(crate) struct Serve {
     /// Exit after this number of events.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+}
+
+/// Whose deliveries are received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    /// GitHub: its signatures, and events by the adapter of the specification.
+    Github,
+    /// Stripe: its signatures, and its events as CloudEvents.
+    Stripe,
+    /// Azure Event Grid with the CloudEvents schema: its origin in the handshake, and statuses that it does not try again.
+    EventGrid,
 }
 
 pub(super) fn run(command: &Serve, console: &Console) -> Result<Status, Failure> {
@@ -120,12 +138,43 @@ async fn receive(command: &Serve, console: &Console) -> Result<Status, Failure> 
     Ok(Status::Done)
 }
 
+/// Signatures and conversions of the provider.
+fn provided(options: WebhookOptions, command: &Serve) -> Result<WebhookOptions, Failure> {
+    let secrets = command.secret_env.as_deref().map(secret).transpose()?;
+    let mut secrets = secrets.as_deref().unwrap_or_default().split_whitespace();
+    let refused = |error: InvalidKey| Failure::usage(format!("--secret-env: {error}"));
+    let first = secrets.next();
+    Ok(match (command.provider, first, &command.secret_env) {
+        (Some(Provider::Github), Some(first), _) => {
+            let verifier = secrets.try_fold(GitHub::new(first).map_err(refused)?, |all, next| all.or(next));
+            options.signature(verifier.map_err(refused)?).convert(github_event)
+        }
+        (Some(Provider::Github), None, _) => options.convert(github_event),
+        (Some(Provider::Stripe), Some(first), _) => {
+            let verifier = secrets.try_fold(Stripe::new(first).map_err(refused)?, |all, next| all.or(next));
+            options.signature(verifier.map_err(refused)?).convert(stripe_event)
+        }
+        (Some(Provider::Stripe), None, _) => options.convert(stripe_event),
+        (Some(Provider::EventGrid), _, None) => options.senders(Practice::EventGrid),
+        (Some(Provider::EventGrid), _, Some(_)) => {
+            return Err(Failure::usage("Event Grid does not sign: --secret-env has no effect")
+                .help("give its subscription a token in the query of the URL, and set --token-env"));
+        }
+        (None, _, Some(variable)) => options.signature(verifier(variable)?),
+        (None, _, None) => options,
+    })
+}
+
 fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
-    let mut options = match command.origins.as_slice() {
-        [] => WebhookOptions::without_handshake(),
-        origins => WebhookOptions::allowing(
-            AllowedOrigins::new(origins).map_err(|error| Failure::usage(format!("--origin: {error}")))?,
-        ),
+    let allowing = |origins: &[&str]| {
+        let origins = AllowedOrigins::new(origins.iter().copied());
+        origins.map(WebhookOptions::allowing).map_err(|error| Failure::usage(format!("--origin: {error}")))
+    };
+    let origins: Vec<&str> = command.origins.iter().map(String::as_str).collect();
+    let mut options = match (origins.as_slice(), command.provider) {
+        ([], Some(Provider::EventGrid)) => allowing(&["eventgrid.azure.net"])?,
+        ([], _) => WebhookOptions::without_handshake(),
+        (origins, _) => allowing(origins)?,
     };
     if let Some(rate) = command.rate {
         let rate = Rate::per_minute(rate).map_err(|error| Failure::usage(format!("--rate: {error}")))?;
@@ -134,9 +183,7 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     if let Some(variable) = &command.token_env {
         options = options.token(secret(variable)?);
     }
-    if let Some(variable) = &command.secret_env {
-        options = options.signature(verifier(variable)?);
-    }
+    options = provided(options, command)?;
     if command.unauthenticated {
         options = options.unauthenticated();
     }
