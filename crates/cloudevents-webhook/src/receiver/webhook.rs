@@ -55,8 +55,9 @@ const ACCOUNTS: usize = 1024;
 /// | once the target has retired | 410 |
 ///
 /// Checks come in the order of what they cost: the head of a request is checked before its body is read, and the body before it is
-/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. A handler sees neither the token nor the header `Authorization`; of the native form of a delivery, which is the
-/// [`Parts`] of its request, the extensions have a [`Verified`] where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
+/// decompressed and decoded. Where there is a signature, the rate counts only what is signed. A handler sees neither the token nor the header
+/// `Authorization`; of the native form of a delivery, which is the [`Parts`] of its request, the extensions have a
+/// [`Verified`](crate::signature::Verified) where a signature was checked, and a [`DeliveryClaim`](super::DeliveryClaim) where there is an
 /// idempotency store.
 #[derive(Clone)]
 pub struct Webhook(pub(super) Arc<Inner>);
