@@ -1,8 +1,6 @@
 //! Events on standard output.
 
-use crate::{
-    console::Console, console::Paint, failure::Failure, global::Output, json_view, plain::plain_json, show,
-};
+use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show};
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 
@@ -62,9 +60,9 @@ impl Emit {
         words: impl FnOnce(Paint) -> String,
     ) -> Result<(), Failure> {
         match self.output {
-            Output::Json => writeln!(self.out, "{}", plain_json(&value.to_string()))?,
+            Output::Json => writeln!(self.out, "{}", json_view::inert(&value.to_string()))?,
             Output::Yaml => {
-                self.out.write_all(json_view::yaml(&plain_json(&value.to_string())).as_bytes())?
+                self.out.write_all(json_view::yaml(&json_view::inert(&value.to_string())).as_bytes())?
             }
             Output::Pretty => self.out.write_all(words(self.paint).as_bytes())?,
         }

@@ -12,20 +12,6 @@ pub fn plain(text: &str) -> String {
     shown
 }
 
-/// Escapes such characters in a document of JSON, whose meaning stays the same: those that JSON allows at all are in its strings.
-pub(crate) fn plain_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for character in json.chars() {
-        if is_active(character) {
-            let mut units = [0; 2];
-            shown.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// Replaces each such character with a middle dot and each tab with a space, so that columns stay the same.
 pub(crate) fn plain_columns(text: &str) -> String {
     text.chars()
@@ -101,10 +87,6 @@ mod tests {
         }
         assert_eq!(plain_columns("a\u{1b}\tb"), "a· b");
         assert_eq!(plain("a\u{61c}b\u{9b}c"), "a\\u{61c}b\\u{9b}c");
-        assert_eq!(
-            plain_json("{\"a\":\"\u{9b}2J\u{7f}\u{61c}\u{202e}ü\"}"),
-            r#"{"a":"\u009b2J\u007f\u061c\u202eü"}"#
-        );
     }
 
     #[test]

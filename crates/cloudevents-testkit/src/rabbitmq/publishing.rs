@@ -105,7 +105,9 @@ impl Publisher {
         if let Some(most) = shared.options.max_message_size.filter(|most| header.body_size > *most) {
             let size = header.body_size;
             self.incoming = None;
-            return Err(precondition(format!("message size {size} is larger than configured max size {most}")));
+            return Err(precondition(format!(
+                "message size {size} is larger than configured max size {most}"
+            )));
         }
         if u64::try_from(body.len()).unwrap_or(u64::MAX) < header.body_size {
             return Ok(());

@@ -204,7 +204,7 @@ fn quiet_panics() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let is_simulated = panic.payload_as_str() == Some("simulated");
+            let is_simulated = panic.payload().downcast_ref::<&str>() == Some(&"simulated");
             if !is_simulated {
                 before(panic);
             }
