@@ -121,12 +121,10 @@ impl State {
         no_ack: bool,
         channel: ChannelKey,
     ) -> Result<Option<(Delivery, usize)>, Fault> {
-        let queue = self.queues.get_mut(name);
-        let Some(queue) = queue.filter(|queue| queue.owner.is_none_or(|owner| owner == channel.0)) else {
-            return self.queue(name, channel.0).map(|_| None);
+        self.queue(name, channel.0)?.used = Instant::now();
+        let (Some(queue), Some(outbox)) = (self.queues.get_mut(name), self.channels.get_mut(&channel)) else {
+            return Ok(None);
         };
-        queue.used = Instant::now();
-        let Some(outbox) = self.channels.get_mut(&channel) else { return Ok(None) };
         let Some(stored) = queue.ready.pop_front() else { return Ok(None) };
         Ok(Some((outbox.hand_over(name, queue, stored, None, no_ack), queue.ready.len())))
     }
