@@ -5,7 +5,7 @@ use super::{
     Failure, Venue, Verdict,
     tools::{ensure, events, within},
 };
-use crate::{Counters, Receiver, ReceiverOptions};
+use crate::{By, Counters, Receiver, ReceiverOptions};
 use cloudevents_core::{ErrorKind, Event};
 use std::{
     collections::BTreeMap,
@@ -89,6 +89,8 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
     }
     let receiver = receiver(venue, None).await?;
     within(claims.patience, venue.sender().await?.send_all(events(COUNT)?)).await??;
+    // Peers that keep their messages are answered at once.
+    let slows = receiver.capabilities().redelivers != By::Peer;
     let (counters, out) = (receiver.counters(), AtomicBool::new(true));
     let (tried, running, most) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let handle = async |_: Event| -> Result<(), &str> {
@@ -109,7 +111,7 @@ pub async fn an_outage_gives_nothing_up(venue: &impl Venue) -> Result<Verdict, F
     let (metrics, during) = (counters.snapshot(), most.into_inner());
     ensure!(metrics.rejected == 0 && metrics.accepted == COUNT as u64, "the receiver counted {metrics}");
     ensure!(metrics.outages >= 1, "no outage was found: {metrics}");
-    ensure!(during <= 1, "{during} handlers ran at once during the outage");
+    ensure!(!slows || during <= 1, "{during} handlers ran at once during the outage");
     Ok(Verdict::Holds)
 }
 

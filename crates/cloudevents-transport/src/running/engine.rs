@@ -150,17 +150,19 @@ struct Ending {
 impl Engine {
     fn new(settings: Settings, receiver: &Receiver) -> Self {
         let concurrency = settings.concurrency.max(1);
+        let waits_here = receiver.capabilities().redelivers != By::Peer;
         let limits = Limits { attempts: settings.attempts, after: settings.give_up_after };
         Self {
             counters: receiver.counters(),
             lanes: Lanes::new(settings.order.clone()),
             giving_up: GivingUp::new(limits),
-            pace: Pace::new(settings.retry, settings.give_up_after, concurrency),
+            // A peer that keeps its message waits for an answer: each gets one at once.
+            pace: Pace::new(settings.retry, settings.give_up_after, concurrency, waits_here),
             probed_untried: false,
             held: Vec::new(),
             owners: Vec::new(),
             leaving: FuturesUnordered::new(),
-            waits_here: receiver.capabilities().redelivers != By::Peer,
+            waits_here,
             ending: None,
             failures: 0,
             reconnect: None,
@@ -291,8 +293,7 @@ impl Engine {
     fn failed(&mut self, mut handling: Handling, mut delivery: Delivery, failure: Failure) {
         let now = Instant::now();
         self.counters.handler_failed(&failure);
-        // A peer that keeps its message waits for an answer: each gets one at once.
-        if self.waits_here && self.pace.failed(handling.attempts.is_probe, now) {
+        if self.pace.failed(handling.attempts.is_probe, now) {
             self.counters.outage(&failure);
         }
         let Handling { lane, attempts } = &mut handling;

@@ -16,6 +16,8 @@ const FEW: usize = 8;
 /// A probe that does not end is no reason to wait: the next one is begun after the longest pause.
 pub(super) struct Pace {
     retry: RetryPolicy,
+    /// Whether it slows down at all, or only counts.
+    slows: bool,
     give_up_after: Option<Duration>,
     /// When the first of the failures was.
     since: Option<Instant>,
@@ -30,9 +32,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(retry: RetryPolicy, give_up_after: Option<Duration>, concurrency: usize) -> Self {
+    pub(super) fn new(
+        retry: RetryPolicy,
+        give_up_after: Option<Duration>,
+        concurrency: usize,
+        slows: bool,
+    ) -> Self {
         let many = concurrency.max(FEW);
-        Self { retry, give_up_after, since: None, many, failures: 0, probes: 0, next: None }
+        Self { retry, slows, give_up_after, since: None, many, failures: 0, probes: 0, next: None }
     }
 
     pub(super) fn is_slow(&self) -> bool {
@@ -68,7 +75,7 @@ impl Pace {
         self.failures = self.failures.saturating_add(1);
         let since = *self.since.get_or_insert(now);
         let begins = self.failures == self.many;
-        if begins || (was_probe && self.is_slow()) {
+        if self.slows && (begins || (was_probe && self.is_slow())) {
             self.probes = self.probes.saturating_add(1);
             let is_long = self.give_up_after.is_some_and(|after| now.duration_since(since) >= after);
             let pause = self.retry.delay(if is_long { 1 } else { self.probes }).min(LONGEST);
