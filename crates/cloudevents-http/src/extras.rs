@@ -194,10 +194,16 @@ const PREFIXES: &[&str] = &[
     "cookie",
     "cross-origin-",
     "dapr-",
+    "es-security-",
     "fastly-",
+    "fly-",
     "if-",
     "impersonate-",
+    "incap-",
     "iv-",
+    "k-",
+    "knative-",
+    "l5d-",
     "oidc-",
     "proxy-",
     "remote-",
@@ -211,10 +217,12 @@ const PREFIXES: &[&str] = &[
     "teleport-",
     "want-",
     "webhook-",
+    "wl-proxy-",
     "x-accel-",
     "x-akamai-",
     "x-amz",
     "x-anonymous-",
+    "x-apigateway-",
     "x-appengine-",
     "x-appservice-",
     "x-arr-",
@@ -222,6 +230,8 @@ const PREFIXES: &[&str] = &[
     "x-authenticated-",
     "x-authentik-",
     "x-azure-",
+    "x-cf-",
+    "x-clickhouse-",
     "x-client-cert",
     "x-consumer-",
     "x-credential-",
@@ -231,6 +241,7 @@ const PREFIXES: &[&str] = &[
     "x-forward",
     "x-goog-",
     "x-google-",
+    "x-hasura-",
     "x-http-",
     "x-hub-signature",
     "x-istio-",
@@ -238,18 +249,32 @@ const PREFIXES: &[&str] = &[
     "x-ms-",
     "x-original-",
     "x-pomerium-",
+    "x-presto-",
     "x-proxy",
     "x-remote-",
     "x-rewrite-",
+    "x-scope-",
     "x-ssl-",
+    "x-trino-",
+    "x-vercel-",
     "x-vouch-",
     "x-webauth-",
     "x-webhook-",
 ];
 
 /// The ends of names.
-const SUFFIXES: &[&str] =
-    &["-api-key", "-apikey", "-assertion", "-authorization", "-secret", "-signature", "-token"];
+const SUFFIXES: &[&str] = &[
+    "-access-key",
+    "-api-key",
+    "-apikey",
+    "-assertion",
+    "-authorization",
+    "-master-key",
+    "-rapidapi-key",
+    "-secret",
+    "-signature",
+    "-token",
+];
 
 /// About one connection (RFC 9110, section 7.6.1).
 const CONNECTION_WIDE: &[&str] =
@@ -298,6 +323,7 @@ const CREDENTIALS: &[&str] = &[
     "authorization",
     "dpop",
     "ocp-apim-subscription-key",
+    "sudo",
     "token",
     "www-authenticate",
     "x-functions-key",
@@ -344,6 +370,12 @@ mod tests {
             "x-forwarded-proto",
             "webhook-id",
             "proxy-connection",
+            "k-network-probe",
+            "knative-serving-tag",
+            "x-cf-app-instance",
+            "l5d-dst-override",
+            "x-clickhouse-key",
+            "x-access-key",
         ] {
             assert!(is_of_exchange(&headers, name), "{name}");
         }

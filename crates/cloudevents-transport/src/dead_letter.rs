@@ -2,9 +2,15 @@
 
 use crate::{Owner, Ownership, Received, Resolver, binding::BoxFuture, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{FutureExt, future::OptionFuture};
+use futures_util::{
+    FutureExt,
+    future::{FusedFuture, OptionFuture},
+};
 use std::{fmt, pin::pin, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
+
+/// How long a sink has after the end: then the message is at the broker as before, whatever the sink does.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a dead letter is tried again.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -102,13 +108,21 @@ impl Sink {
             loop {
                 let (sink, again) = (Arc::clone(&sink), letter.clone());
                 let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
-                let error = match (&mut putting.0).await {
+                let put = tokio::select! {
+                    biased;
+                    put = &mut putting.0 => put,
+                    () = async { (&mut over).await; sleep(GRACE).await } => {
+                        let error = Error::new(ErrorKind::Timeout).with_detail("the dead-letter sink does not answer");
+                        return (Err(error), resolver);
+                    }
+                };
+                let error = match put {
                     Ok(Ok(())) => return (Ok(()), resolver),
                     Ok(Err(error)) => error,
                     Err(ended) => Error::new(ErrorKind::Transport)
                         .with_detail(format!("the dead-letter sink ended early: {ended}")),
                 };
-                if over.as_mut().now_or_never().is_some() {
+                if over.is_terminated() || over.as_mut().now_or_never().is_some() {
                     return (Err(error), resolver);
                 }
                 std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));

@@ -225,6 +225,11 @@ impl Delivery {
         self.token.reclaim()
     }
 
+    /// Whether the handler that borrowed it has accepted it.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.token.is_accepted()
+    }
+
     /// Whether the message is still this process's to handle. It is not if its partition was revoked, or its connection lost,
     /// where the broker then delivers it again; settling it is an error.
     pub fn is_current(&self) -> bool {

@@ -17,6 +17,8 @@ pub(crate) struct Borrowed {
 enum Slot {
     Out,
     Back(Token),
+    /// The borrower has settled it: accepted, or in another way.
+    Settled(bool),
     /// The lender is gone. A returned token is released.
     Closed,
 }
@@ -33,8 +35,13 @@ impl Lent {
     pub(crate) fn reclaim(&self) -> Option<Token> {
         match std::mem::replace(&mut *self.slot(), Slot::Closed) {
             Slot::Back(token) => Some(token),
-            Slot::Out | Slot::Closed => None,
+            Slot::Out | Slot::Settled(_) | Slot::Closed => None,
         }
+    }
+
+    /// Whether the borrower accepted it.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(*self.slot(), Slot::Settled(true))
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -45,7 +52,10 @@ impl Lent {
 impl Borrowed {
     pub(crate) fn settle(mut self, how: Settlement) -> Outcome {
         match self.token.take() {
-            Some(token) => token.settle(how),
+            Some(token) => {
+                *self.lender.slot() = Slot::Settled(matches!(how, Settlement::Accept));
+                token.settle(how)
+            }
             None => Outcome::done(),
         }
     }

@@ -214,7 +214,7 @@ impl Counters {
 
     pub(crate) fn outage(&self, error: &dyn fmt::Display) {
         add(&self.outages, 1);
-        tracing::warn!(%error, "nothing succeeds; it slows down, and one message at a time is tried");
+        tracing::warn!(%error, "nothing succeeds: something that handlers need may be away");
     }
 
     pub(crate) fn enqueued(&self) {

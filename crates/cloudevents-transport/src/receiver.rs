@@ -233,6 +233,14 @@ impl Receiver {
         &self.context.decoding
     }
 
+    /// Sets the limit of attempts of messages that are retried by hand, too.
+    pub(crate) fn limit_attempts(&mut self, attempts: Option<u32>) {
+        let Context { decoding, counters, in_flight, .. } = &*self.context;
+        let (decoding, counters, in_flight) = (decoding.clone(), Arc::clone(counters), in_flight.clone());
+        let attempts = attempts.unwrap_or(ATTEMPTS);
+        self.context = Arc::new(Context { decoding, counters, in_flight, attempts });
+    }
+
     /// The settings of `run`.
     pub(crate) fn settings(&self) -> Settings {
         let Options { retry, attempts, give_up_after, drain, .. } = self.options;

@@ -243,6 +243,11 @@ impl Token {
         is_back
     }
 
+    /// Whether it is lent, and the borrower accepted the message.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(&self.duty, Duty::Lent(lent) if lent.is_accepted())
+    }
+
     /// Submits the settlement.
     pub fn settle(mut self, how: Settlement) -> Outcome {
         self.submit(how)

@@ -339,8 +339,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             }
             _ => {}
         }
-        let goes_on = matches!(settlement.step, Step::Delivered | Step::Dead(_))
-            && !(settlement.health.is_some() && is_resting);
+        let goes_on = matches!(settlement.step, Step::Delivered | Step::Dead(_)) && !is_resting;
         if flight.ordered && !goes_on {
             // First, because the last health of a target counts.
             self.conclude_refused(&flight.target, false);

@@ -4,7 +4,7 @@ use super::{
     ledger::{Ledger, Turn},
     record::Record,
 };
-use crate::{Incoming, Receive, ReceiverCapabilities};
+use crate::{Incoming, Receive, ReceiverCapabilities, deadline::later};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{
     FutureExt,
@@ -145,7 +145,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         }
         self.ledger.start_draining();
         let now = Instant::now();
-        let end = now.checked_add(deadline).unwrap_or(now);
+        let end = later(now, deadline);
         let settled = self.settled(end).await;
         let grace = Instant::now().checked_add(COMMIT_GRACE).unwrap_or(end).max(end);
         let committed = match timeout_at(grace, self.source.commit()).await {

@@ -325,6 +325,7 @@ impl Ledger {
     pub(crate) fn close(&self) {
         let mut books = self.books();
         books.closed = true;
+        books.letters.leave();
         books.released.clear();
         books.delayed.clear();
         books.waiting = Waiting::default();

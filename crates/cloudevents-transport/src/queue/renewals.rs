@@ -1,5 +1,6 @@
 //! Deadlines of held deliveries.
 
+use crate::deadline::later;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ impl<T: Clone> Renewals<T> {
 
     /// Renews the deadline at half of each period, until it is removed.
     pub(super) fn add(&mut self, tag: T, now: Instant, period: Duration) -> Place {
-        let renewal = Renewal { tag, due: now.checked_add(half(period)).unwrap_or(now) };
+        let renewal = Renewal { tag, due: later(now, half(period)) };
         self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
         let at = self.free.pop().unwrap_or(self.places.len());
         match self.places.get_mut(at) {
@@ -65,13 +66,13 @@ impl<T: Clone> Renewals<T> {
         if self.next.is_none_or(|next| next > now) {
             return tags;
         }
-        let soon = now.checked_add(period.checked_div(8).unwrap_or_default()).unwrap_or(now);
-        let again = now.checked_add(half(period));
+        let soon = later(now, period.checked_div(8).unwrap_or_default());
+        let again = later(now, half(period));
         self.next = None;
         for renewal in self.places.iter_mut().flatten() {
             if renewal.due <= soon {
                 tags.push(renewal.tag.clone());
-                renewal.due = again.unwrap_or(renewal.due);
+                renewal.due = again;
             }
             self.next = Some(self.next.map_or(renewal.due, |next| next.min(renewal.due)));
         }

@@ -37,12 +37,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         source: &mut C::Connection,
     ) -> Result<(), Error> {
         let mut group: Vec<Now<Tag<C>>> = Vec::new();
-        for ask in asked.drain(..) {
+        let mut asks = std::mem::take(asked).into_iter();
+        while let Some(ask) = asks.next() {
             match ask {
                 Ask::Settle(held, how, resolver) => {
                     let Some(now) = self.decide(held, how, resolver) else { continue };
-                    if group.first().is_some_and(|first| first.how != now.how) {
-                        settle(take(&mut group), source).await?;
+                    if group.first().is_some_and(|first| first.how != now.how)
+                        && let Err(error) = settle(take(&mut group), source).await
+                    {
+                        self.unasked(asks);
+                        return Err(error);
                     }
                     group.push(now);
                 }
@@ -53,6 +57,16 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
         }
         settle(group, source).await
+    }
+
+    /// What was asked for when the connection was lost is not done: these messages are renewed no more, so that they come again.
+    fn unasked(&mut self, asks: impl Iterator<Item = Ask<Tag<C>>>) {
+        for ask in asks {
+            if let Ask::Settle(held, _, resolver) = ask {
+                self.renew_no_more(held.renewal);
+                resolver.resolve(Err(comes_again()));
+            }
+        }
     }
 
     /// Returns what the protocol has to do now, if anything. Does the rest from memory.

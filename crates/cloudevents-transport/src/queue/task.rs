@@ -370,7 +370,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         let after = if self.stopping { Duration::ZERO } else { after.min(self.options.longest_delay) };
         let now = Instant::now();
         self.number = self.number.wrapping_add(1);
-        self.later.insert((now.checked_add(after).unwrap_or(now), self.number), later);
+        self.later.insert((crate::deadline::later(now, after), self.number), later);
     }
 }
 

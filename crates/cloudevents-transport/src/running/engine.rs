@@ -43,8 +43,8 @@ pub(crate) struct Settings {
 pub(crate) enum Ended {
     /// It was handled.
     Accepted,
-    /// The handler has settled it, with this result.
-    Settled(Result<(), Failure>),
+    /// The handler has settled it by itself: whether it accepted it, or its error.
+    Settled(Result<bool, Failure>),
     Rejected(Failure),
     /// It is accepted without having been handled.
     Skipped,
@@ -89,12 +89,12 @@ impl Receiver {
             let receives = engine.receives(running.len());
             tokio::select! {
                 biased;
+                () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
                 Some((handling, ended)) = running.next(), if !running.is_empty() => match ended {
                     Some((delivery, ended)) => engine.ended(handling, delivery, ended),
                     None => engine.lost(handling),
                 },
                 Some(()) = engine.leaving.next(), if !engine.leaving.is_empty() => engine.give_back(),
-                () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
                 () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
                 next = self.next(), if receives => engine.received(next, stopper.is_stopped()),
             }
@@ -247,6 +247,7 @@ impl Engine {
             }
             goes
         });
+        self.held.retain(Delivery::is_current);
     }
 
     /// A message was lost while a handler had it.
@@ -262,23 +263,25 @@ impl Engine {
                 self.succeeded(&delivery, &handling);
                 drop(delivery.accept());
             }
-            Ended::Settled(Ok(())) => self.succeeded(&delivery, &handling),
+            Ended::Settled(Ok(true)) => self.succeeded(&delivery, &handling),
+            Ended::Settled(Ok(false)) => self.undecided(&handling),
             Ended::Settled(Err(failure)) => {
                 self.counters.handler_failed(&failure);
-                self.giving_up.settled(&handling.attempts);
+                self.undecided(&handling);
             }
             Ended::Rejected(failure) => {
-                self.pace.undecided(handling.attempts.is_probe, Instant::now());
-                self.giving_up.settled(&handling.attempts);
+                self.undecided(&handling);
                 drop(delivery.reject(failure));
             }
             Ended::Skipped => {
-                self.pace.undecided(handling.attempts.is_probe, Instant::now());
-                self.giving_up.settled(&handling.attempts);
+                self.undecided(&handling);
                 drop(delivery.accept());
             }
             Ended::Held => self.held.push(delivery),
-            Ended::Fatal(error) => self.finish(Err(error), true),
+            Ended::Fatal(error) => {
+                self.finish(Err(error), true);
+                return self.lanes.abandon(handling.lane);
+            }
             Ended::Failed(failure) => return self.failed(handling, delivery, failure),
         }
         self.lanes.end(handling.lane);
@@ -287,6 +290,12 @@ impl Engine {
     fn succeeded(&mut self, delivery: &Delivery, handling: &Handling) {
         self.giving_up.succeeded(delivery, &handling.attempts);
         self.pace.succeeded();
+    }
+
+    /// The attempt tells nothing about other messages.
+    fn undecided(&mut self, handling: &Handling) {
+        self.giving_up.settled(&handling.attempts);
+        self.pace.undecided(handling.attempts.is_probe, Instant::now());
     }
 
     /// The message is given up, waits for its next attempt, or goes back.
@@ -304,6 +313,10 @@ impl Engine {
             drop(delivery.reject(format_args!("attempt {attempt}: {failure}")));
             return self.lanes.end(lane.clone());
         }
+        if !delivery.is_current() {
+            self.giving_up.settled(attempts);
+            return self.lanes.end(lane.clone());
+        }
         let mut after = self.settings.retry.delay(attempts.failed.max(1));
         if !self.giving_up.is_its_own(attempts) {
             after = after.min(LONGEST);
@@ -311,7 +324,8 @@ impl Engine {
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {
             self.giving_up.settled(attempts);
-            drop(delivery.give_back(after));
+            // What counts no attempt must not be counted by the broker either.
+            drop(if counts { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
         }
@@ -326,7 +340,10 @@ impl Engine {
     /// Stops receiving. What is not handled is released if the receiver was stopped or fails; if the source has no more messages, it is
     /// handled, except behind messages that wait.
     fn finish(&mut self, result: Result<(), Error>, stopped: bool) {
-        if self.ending.is_some() {
+        if let Some(ending) = &mut self.ending {
+            if ending.result.is_ok() {
+                ending.result = result;
+            }
             return;
         }
         self.lanes.drop_waiting(stopped || result.is_err());

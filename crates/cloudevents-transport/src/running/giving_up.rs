@@ -53,6 +53,8 @@ struct Type {
     succeeded: u64,
     /// The time of the latest success, or of the first failure.
     since: Instant,
+    /// The time of the latest failure.
+    failed: Instant,
 }
 
 impl Type {
@@ -117,12 +119,19 @@ impl GivingUp {
         if self.types.len() >= KNOWN {
             self.types.retain(|_, known| known.failing > 0);
         }
-        let none = || Type { failing: 0, succeeded: 0, since: Instant::now() };
+        let none = || Type { failing: 0, succeeded: 0, since: Instant::now(), failed: Instant::now() };
         let known = self.types.entry(ty.clone()).or_insert_with(none);
         known.failing = known.failing.saturating_add(usize::from(last.is_none()));
         let is_its_own = last.is_some_and(|last| known.succeeded > last);
+        // A type that has been quiet since a failure long ago tells nothing about this one.
+        if known.failing == usize::from(last.is_none())
+            && self.limits.after.is_some_and(|after| known.failed.elapsed() >= after)
+        {
+            known.since = Instant::now();
+        }
         let is_long = known.is_long(&self.limits);
         attempts.last = Some((ty, self.clock));
+        known.failed = Instant::now();
         attempts.failed = attempts.failed.saturating_add(1);
         if counts && (is_its_own || self.limits.attempts.is_some()) {
             attempts.counted = attempts.counted.saturating_add(1);
@@ -130,7 +139,8 @@ impl GivingUp {
         if is_long {
             attempts.counted = attempts.failed;
         }
-        (counts || is_long) && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS)
+        let is_judged = is_long || (counts && (is_its_own || self.limits.attempts.is_some()));
+        is_judged && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS)
     }
 
     /// Whether the last failure of the message counted as its own.

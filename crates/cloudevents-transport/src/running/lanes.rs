@@ -208,7 +208,8 @@ fn lane(order: &OrderBy, delivery: &Delivery) -> Lane {
 fn by_attribute(delivery: &Delivery, name: &str) -> Lane {
     match delivery.attribute(name) {
         Ok(value) => value.map_or(Lane::Own, Lane::Value),
-        Err(error) if error.kind() == ErrorKind::Batched => Lane::Alone,
+        // What only claims to be a batch cannot be decoded.
+        Err(error) if error.kind() == ErrorKind::Batched && delivery.message().is_ok() => Lane::Alone,
         Err(error) => {
             tracing::debug!(%error, attribute = %name, "the message has no place in the order");
             Lane::Own

@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// The longest pause between two probes.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// More failures in a row than this are not waited for, however many handlers there may be.
+const MANY: usize = 256;
+
 /// With fewer failures in a row, messages are begun as always.
 const FEW: usize = 8;
 
@@ -38,7 +41,7 @@ impl Pace {
         concurrency: usize,
         slows: bool,
     ) -> Self {
-        let many = concurrency.max(FEW);
+        let many = concurrency.clamp(FEW, MANY);
         Self { retry, slows, give_up_after, since: None, many, failures: 0, probes: 0, next: None }
     }
 

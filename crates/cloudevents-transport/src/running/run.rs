@@ -100,6 +100,7 @@ impl Receiver {
         let read = choices.clone();
         let future = async move {
             let Chosen { settings, time_limit } = read.get().clone();
+            self.limit_attempts(settings.attempts);
             let (malformed, drain, counters) = (self.malformed(), settings.drain, self.counters());
             let attempt = |mut delivery: Delivery| {
                 let span = delivery.span();
@@ -123,12 +124,13 @@ impl Receiver {
                         counters.skipped();
                     }
                     // The handler may have settled it.
+                    let is_accepted = delivery.is_accepted();
                     if delivery.reclaim() {
                         return (delivery, ended);
                     }
                     let result = match ended {
                         Ended::Failed(failure) | Ended::Rejected(failure) => Err(failure),
-                        _ => Ok(()),
+                        _ => Ok(is_accepted),
                     };
                     (delivery, Ended::Settled(result))
                 };

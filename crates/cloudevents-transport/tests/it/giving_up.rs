@@ -1,8 +1,12 @@
 //! When `run` gives a message up, and when it takes failures for those of something that messages share.
 
-use crate::{event, events, keyed, until_settled};
+use crate::{event, events, id, keyed, until_settled};
 use cloudevents_core::Event;
-use cloudevents_transport::{Failure, Metrics, OrderBy, ReceiverOptions, fake::FakeLog, log::LogOptions};
+use cloudevents_transport::{
+    Delivery, Failure, Metrics, OrderBy, ReceiverOptions,
+    fake::{FakeLog, FakeQueue},
+    log::LogOptions,
+};
 use std::{cell::Cell, collections::BTreeMap, sync::Mutex, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -204,4 +208,74 @@ async fn what_is_unavailable_counts_no_attempt() {
 async fn what_is_unavailable_waits_with_growing_pauses() {
     let (calls, _) = poison(unavailable, "t", |_| ()).await;
     assert!(calls < 2 * 60 * 24 + 20, "{calls} calls in a day");
+}
+
+/// What a handler gives back by itself has not succeeded: it makes no failure another message's own.
+#[tokio::test(start_paused = true)]
+async fn what_is_retried_by_hand_is_no_success() {
+    let log = FakeLog::new(1);
+    log.sender().send_all(events(2)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let handle = async |delivery: Delivery| -> Result<(), Failure> {
+        if id(&delivery) == "0" {
+            return Err("the database is away")?;
+        }
+        delivery.retry(Duration::from_secs(1)).await?;
+        Ok(())
+    };
+    receiver.run(handle).until(sleep(50 * MINUTE)).await.unwrap();
+    // By hand, the tenth attempt is the last.
+    let letters: Vec<_> = log.dead_letters().iter().map(|letter| letter.reason.to_string()).collect();
+    assert_eq!(letters, ["given up after 10 attempts"]);
+}
+
+/// A limit of attempts is that of retries by hand, too.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_attempts_is_that_of_retries_by_hand() {
+    let log = FakeLog::new(1);
+    log.sender().send(&event(1)).await.unwrap();
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let (calls, counters) = (Cell::new(0), receiver.counters());
+    let handle = async |delivery: Delivery| {
+        calls.set(calls.get() + 1);
+        delivery.retry(Duration::from_secs(1)).await
+    };
+    receiver.run(handle).attempts(3).until(until_settled(counters, 1)).await.unwrap();
+    assert_eq!((calls.get(), log.dead_letters().len()), (3, 1));
+}
+
+/// Attempts that the broker counted are no reason to give a message up at its first failure in an outage.
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_often_is_not_given_up_in_an_outage() {
+    let queue = FakeQueue::new();
+    queue.sender().send(&event(1)).await.unwrap();
+    let mut patient = options();
+    patient.attempts = Some(100);
+    let mut before = queue.receiver(patient);
+    for _ in 0..20 {
+        before.next().await.unwrap().unwrap().retry(Duration::ZERO).await.unwrap();
+    }
+    before.drain(MINUTE).await.unwrap();
+    let mut receiver = queue.receiver(options());
+    let delivery = receiver.next().await.unwrap().unwrap();
+    assert!(delivery.attempt() > 10, "{}", delivery.attempt());
+    drop(delivery);
+    receiver.run(async |_: Event| Err::<(), _>("away")).until(sleep(30 * MINUTE)).await.unwrap();
+    assert_eq!(queue.rejected(), []);
+}
+
+/// A type that had a poisoned message long ago is treated in the next outage as any other.
+#[tokio::test(start_paused = true)]
+async fn an_outage_long_after_another_one_gives_nothing_up() {
+    let log = FakeLog::new(1);
+    let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
+    let script = async {
+        log.sender().send(&event("first")).await.unwrap();
+        sleep(24 * HOUR).await;
+        assert_eq!(log.dead_letters().len(), 1);
+        log.sender().send(&event("second")).await.unwrap();
+        sleep(HOUR - MINUTE).await;
+    };
+    receiver.run(async |_: Event| Err::<(), _>("away")).until(script).await.unwrap();
+    assert_eq!(log.dead_letters().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! The order that `run` keeps: lanes and batches.
 
 use crate::{event, events, filled, id, keyed, until_settled};
-use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Formats, Message};
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     By, Delivery, Failure, Incoming, OrderBy, Raw, Receive, Received, Receiver, ReceiverCapabilities,
@@ -259,4 +259,26 @@ async fn a_source_that_ends_changes_no_order() {
     };
     receiver.run(handle).in_order(OrderBy::Key).await.unwrap();
     assert_eq!(seen.into_inner().unwrap(), ["0"]);
+}
+
+/// What claims to be a batch and cannot be decoded has no order, and stops nothing.
+#[tokio::test(start_paused = true)]
+async fn what_only_claims_to_be_a_batch_is_not_waited_for() {
+    let queue = FakeQueue::new();
+    queue.sender().send(&keyed("poison", "a")).await.unwrap();
+    queue.push_garbage(ErrorKind::Batched, b"[");
+    queue.sender().send(&keyed("good", "b")).await.unwrap();
+    let receiver = queue.receiver(options());
+    let (handled, counters) = (Cell::new(Duration::MAX), receiver.counters());
+    let begun = Instant::now();
+    let handle = async |event: Event| match event.id() {
+        "good" => {
+            handled.set(begun.elapsed());
+            Ok(())
+        }
+        _ => Err("a bug"),
+    };
+    let run = receiver.run(handle).in_order(OrderBy::attribute("partitionkey"));
+    run.until(until_settled(counters, 2)).await.unwrap();
+    assert!(handled.get() < Duration::from_secs(1), "{:?}", handled.get());
 }

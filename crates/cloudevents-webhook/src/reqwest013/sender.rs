@@ -199,7 +199,7 @@ impl Transmit for WebhookSender {
     fn refuses_message(&self, error: &Error) -> Option<bool> {
         let Status(status) = std::error::Error::source(error)?.downcast_ref()?;
         let is_own = matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
-        Some(is_own && error.retry_after().is_none())
+        Some(is_own && !error.is_temporary())
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -213,6 +213,7 @@ impl Transmit for WebhookSender {
 fn no_target() -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_detail("there is no such target")
+        .with_temporary(true) // it may be added later
         .with_help("add it, and name it with `Outgoing::to` where there are several")
 }
 

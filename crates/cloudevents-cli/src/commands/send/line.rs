@@ -157,7 +157,12 @@ impl Line<'_> {
             self.progress.suspend(|| self.console.report(&located(report, &flight.place)));
             tokio::select! {
                 () = tokio::time::sleep(after) => {}
-                () = self.interrupt.asked() => {}
+                () = self.interrupt.asked() => {
+                    // The peer may have requested the pause: it is not tried before its end.
+                    self.failed = self.failed.saturating_add(flight.events);
+                    self.report(&error, &flight.place, attempt);
+                    break;
+                }
             }
             attempt = attempt.saturating_add(1);
             flight.outcome = self.sender.enqueue(flight.message.clone()).await;
