@@ -59,7 +59,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         settle(group, source).await
     }
 
-    /// What was asked for when the connection was lost is not done: the renewals of these messages end, so that they come again.
+    /// What was requested when the connection was lost is not done: the renewals of these messages end, and they come again.
     fn unasked(&mut self, asks: impl Iterator<Item = Ask<Tag<C>>>) {
         for ask in asks {
             if let Ask::Settle(held, _, resolver) = ask {

@@ -218,7 +218,7 @@ async fn what_is_retried_by_hand_is_no_success() {
     let (receiver, _) = log.receiver(options(), LogOptions::default().with_sink(log.sink())).unwrap();
     let handle = async |delivery: Delivery| -> Result<(), Failure> {
         if id(&delivery) == "0" {
-            return Err("the database is away")?;
+            return Err("the database is away".into());
         }
         delivery.retry(Duration::from_secs(1)).await?;
         Ok(())
