@@ -201,7 +201,7 @@ async fn a_rejected_message_is_stored_elsewhere_before_it_is_settled() {
     letter.accept().await.unwrap();
     stream.until_unsettled("c", 0).await;
 
-    // Where no stream takes it, rejecting fails, and the message comes again.
+    // Where no stream takes it, rejecting fails, and the message stays in the stream.
     let url = stream.url("x", "?consumer=d&deliver=new&dead-letter=nowhere");
     let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
     options.queue.sink_backoff = Duration::from_millis(10);
@@ -209,6 +209,9 @@ async fn a_rejected_message_is_stored_elsewhere_before_it_is_settled() {
     sender.send(&event("2")).await.unwrap();
     let error = next(&mut orders).await.reject("no").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    orders.drain(PATIENCE).await.unwrap();
+    let mut orders =
+        receiver(&stream.url("x", "?consumer=d&deliver=new&reject=drop"), strict()).await.unwrap();
     assert_eq!(take(&mut orders).await.0, "2");
 }
 

@@ -164,20 +164,21 @@ async fn real_messages_that_died_in_their_queue_are_retried() {
 
 /// `.ci/brokers/rabbitmq` has a broker that stamps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn real_dead_letters_that_are_returned_come_again() {
+async fn real_dead_letters_that_are_returned_are_not_settled() {
     let Some(server) = real() else { return };
     let queue = name("returned");
     let url = format!("{server}?queue={queue}&declare={}", queues());
     let sender = sender(&url, RabbitSenderOptions::default()).await.unwrap();
     within(sender.send(&event(1))).await.unwrap();
-    let mut deliveries = without_dead_letters(&server, &queue).await;
     for _ in 0..3 {
+        let mut deliveries = without_dead_letters(&server, &queue).await;
         let delivery = next(&mut deliveries).await;
         assert_eq!(id(&delivery), "1");
         let stamped = delivery.header_text("timestamp_in_ms").is_some();
         assert_eq!(stamped, std::env::var_os("CE_TEST_RABBITMQ_STAMPS").is_some());
         let error = within(delivery.reject("no")).await.unwrap_err();
         assert!(matches!(refusal(&error), RabbitRefusal::Returned { code: 312, .. }));
+        within(deliveries.drain(PATIENCE)).await.unwrap(); // it is at the broker again
     }
     let error = within(sender.send(Outgoing::from(event(2)).to(name("missing")))).await.unwrap_err();
     assert!(matches!(refusal(&error), RabbitRefusal::Returned { code: 312, .. }));
