@@ -163,6 +163,7 @@ pub struct Resolver<T = ()>(Option<Arc<Channel<T>>>);
 
 impl<T> Resolver<T> {
     /// The resolver of an outcome that is decided.
+    #[cfg(any(feature = "log", feature = "queue"))]
     pub(crate) fn spent() -> Self {
         Self(None)
     }
