@@ -95,5 +95,7 @@ fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {
     let ran = ce(&["listen", &url, "--filter", "FALSE", "--idle", "30"]);
     assert_eq!(ran.status, 2);
     assert!(ran.err.contains("--drop-unmatched"), "{}", ran.err);
-    assert!(!broker.queue("orders").is_empty());
+    // It may be on its way back.
+    let orders = broker.queue("orders");
+    assert_eq!(orders.len() + orders.unsettled(), 1);
 }
