@@ -132,7 +132,7 @@ fn a_line_is_written_before_the_next_one_is_read() {
     assert!(out.next().is_none() && child.wait().unwrap().success());
 }
 
-/// As `jq .` writes them. A hundred thousand take as long as a hundred times a thousand.
+/// As `jq .` writes them: as linear as lines.
 #[test]
 fn documents_one_after_another_take_linear_time() {
     const COUNT: usize = 100_000;
@@ -144,9 +144,9 @@ fn documents_one_after_another_take_linear_time() {
         assert_eq!(ran.status, 0);
         begin.elapsed()
     };
-    // With quadratic time, documents take many times as long as lines.
-    let (of_lines, of_documents) = (time(&lines), time(&documents));
-    assert!(of_documents < of_lines * 6, "{of_documents:?} and {of_lines:?}");
+    // With quadratic time, documents always take many times as long as lines. Other tests may disturb a measurement.
+    let measured: Vec<_> = (0..4).map(|_| (time(&lines), time(&documents))).collect();
+    assert!(measured.iter().any(|(lines, documents)| *documents < *lines * 6), "{measured:?}");
 }
 
 /// Documents before what is not UTF-8 are sound.
