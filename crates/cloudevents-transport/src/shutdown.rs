@@ -21,7 +21,6 @@ pub async fn shutdown_signal() {
     tokio::select! {
         Ok(()) = ctrl_c() => {}
         () = terminated() => {}
-        else => pending().await,
     }
 }
 

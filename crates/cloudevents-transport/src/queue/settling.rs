@@ -36,17 +36,26 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         asked: &mut Vec<Ask<Tag<C>>>,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
+        let mut asks = asked.drain(..);
+        let passed = self.pass_on(&mut asks, source).await;
+        if passed.is_err() {
+            self.unasked(asks);
+        }
+        passed
+    }
+
+    async fn pass_on(
+        &mut self,
+        asks: &mut std::vec::Drain<'_, Ask<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
         let mut group: Vec<Now<Tag<C>>> = Vec::new();
-        let mut asks = std::mem::take(asked).into_iter();
-        while let Some(ask) = asks.next() {
+        for ask in asks {
             match ask {
                 Ask::Settle(held, how, resolver) => {
                     let Some(now) = self.decide(held, how, resolver) else { continue };
-                    if group.first().is_some_and(|first| first.how != now.how)
-                        && let Err(error) = settle(take(&mut group), source).await
-                    {
-                        self.unasked(asks);
-                        return Err(error);
+                    if group.first().is_some_and(|first| first.how != now.how) {
+                        settle(take(&mut group), source).await?;
                     }
                     group.push(now);
                 }

@@ -252,7 +252,7 @@ impl Engine {
 
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
-        self.giving_up.settled(&handling.attempts);
+        self.undecided(&handling);
         self.lanes.end(handling.lane);
     }
 
@@ -277,7 +277,10 @@ impl Engine {
                 self.undecided(&handling);
                 drop(delivery.accept());
             }
-            Ended::Held => self.held.push(delivery),
+            Ended::Held => {
+                self.undecided(&handling);
+                self.held.push(delivery);
+            }
             Ended::Fatal(error) => {
                 self.finish(Err(error), true);
                 return self.lanes.abandon(handling.lane);

@@ -143,7 +143,7 @@ impl GivingUp {
         is_judged && attempts.counted >= self.limits.attempts.unwrap_or(ATTEMPTS)
     }
 
-    /// Whether the last failure of the message counted as its own.
+    /// Whether failures of the message have counted.
     pub(super) fn is_its_own(&self, attempts: &Attempts) -> bool {
         attempts.counted > 0
     }
