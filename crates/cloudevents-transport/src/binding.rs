@@ -1,10 +1,11 @@
 //! The trait that a receiving binding implements, and the private mirror that makes it dynamic.
 
-use crate::{Connectivity, Received, ReceiverCapabilities, Token};
+use crate::{Connectivity, Counters, InFlight, Received, ReceiverCapabilities, Token};
 use cloudevents_core::Error;
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -95,6 +96,13 @@ pub trait Receive: Send + 'static {
     fn connectivity(&self) -> Connectivity {
         Connectivity::connectionless()
     }
+
+    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at once
+    /// can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
+    /// nothing.
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        let _ = (in_flight, counters);
+    }
 }
 
 /// A message that a binding hands over: one for each *transport* message.
@@ -130,6 +138,7 @@ pub(crate) trait DynReceive: Send {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>>;
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
 
 impl<T: Receive> DynReceive for T {
@@ -151,6 +160,10 @@ impl<T: Receive> DynReceive for T {
 
     fn connectivity(&self) -> Connectivity {
         Receive::connectivity(self)
+    }
+
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        Receive::isolate(self, in_flight, counters);
     }
 }
 

@@ -97,6 +97,8 @@ metrics! {
     handlers_failed
     /// Outages that [`Receiver::run`](crate::Receiver::run) detected.
     outages
+    /// How often a partition was held back, because what was not settled in it had taken its share of the room.
+    held_back
     /// Messages that were handed over for sending.
     enqueued
     /// Of these, the ones that the peer confirmed.
@@ -215,6 +217,11 @@ impl Counters {
     pub(crate) fn outage(&self, error: &dyn fmt::Display) {
         add(&self.outages, 1);
         tracing::warn!(%error, "nothing succeeds: something that handlers need may be away");
+    }
+
+    #[cfg(feature = "log")]
+    pub(crate) fn held_back(&self) {
+        add(&self.held_back, 1);
     }
 
     pub(crate) fn enqueued(&self) {

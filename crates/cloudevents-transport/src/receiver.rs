@@ -241,6 +241,11 @@ impl Receiver {
         self.context = Arc::new(Context { decoding, counters, in_flight, attempts });
     }
 
+    /// From now on, no partition takes all room.
+    pub(crate) fn isolate(&mut self) {
+        self.intake.isolate(&self.context.in_flight, &self.context.counters);
+    }
+
     /// The settings of `run`.
     pub(crate) fn settings(&self) -> Settings {
         let Options { retry, attempts, give_up_after, drain, .. } = self.options;

@@ -3,12 +3,12 @@
 use super::{
     config::failed,
     fetch::{Fetcher, Step},
-    handover::Handover,
+    handover::{Handover, HeldBack},
     position::Position,
-    rebalance::{Group, Turn, add},
+    rebalance::{Group, add},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Bounds, Partition};
+use cloudevents_transport::{Partition, log::Epoch};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
@@ -22,8 +22,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How long the thread sleeps unless it is woken. The thread polls once the receiver has not polled for
-/// this long.
+/// How long the thread sleeps unless it is woken.
 const TURN: Duration = Duration::from_millis(100);
 
 /// How long the hand-over may stay full before fetching is paused. Pausing discards the messages that
@@ -48,6 +47,9 @@ pub(super) struct Consumer {
     pub(super) partitions: Vec<(Partition, Position)>,
 }
 
+/// Offsets to be committed, and the assignments that they are of.
+type Marks = BTreeMap<Partition, (u64, Epoch)>;
+
 /// Whether the client's queue may contain more.
 enum More {
     No,
@@ -60,14 +62,14 @@ struct Ended;
 /// The state that the thread keeps between turns.
 struct Turns {
     full_since: Option<Instant>,
-    paused: bool,
+    /// Whether fetching is paused in all partitions, because the receiver takes nothing.
+    is_full: bool,
+    /// The partitions that librdkafka does not fetch.
+    paused: BTreeMap<Partition, Epoch>,
     last_commit: Instant,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
     /// Since when commits fail, or when the receiver last got such an error.
     failing_since: Option<Instant>,
-    /// When the thread last checked whether the receiver requests more, and the result.
-    looked: Instant,
-    asked: bool,
 }
 
 impl Turns {
@@ -75,12 +77,11 @@ impl Turns {
         let now = Instant::now();
         Self {
             full_since: None,
-            paused: false,
+            is_full: false,
+            paused: BTreeMap::new(),
             last_commit: now,
             commits: Vec::new(),
             failing_since: None,
-            looked: now,
-            asked: true,
         }
     }
 
@@ -93,15 +94,6 @@ impl Turns {
             self.failing_since = Some(Instant::now());
         }
         surfaces
-    }
-
-    /// Whether the receiver polls by itself.
-    fn is_asked(&mut self, handover: &Handover) -> bool {
-        if self.looked.elapsed() >= TURN {
-            self.looked = Instant::now();
-            self.asked = handover.was_asked();
-        }
-        self.asked
     }
 }
 
@@ -159,7 +151,7 @@ struct Polling {
     fetcher: Fetcher,
     client: Arc<BaseConsumer<Group>>,
     /// Offsets to be committed.
-    lists: mpsc::Sender<BTreeMap<Partition, u64>>,
+    lists: mpsc::Sender<Marks>,
     commit_interval: Duration,
 }
 
@@ -170,12 +162,12 @@ impl Polling {
         let mut turns = Turns::new();
         while !group.handover.is_stopped() {
             self.commit(&mut turns);
-            group.catch_up(&self.client);
             for seek in group.handover.take_seeks() {
                 seek.run(&self.client);
             }
-            if self.make_room(&mut turns) && !turns.is_asked(&group.handover) {
-                match self.poll_some(&mut turns) {
+            let held_back = group.ledger.held_back();
+            if self.make_room(&mut turns, &held_back) {
+                match self.poll_some(&turns, &held_back) {
                     Ok(More::Perhaps) => continue,
                     Ok(More::No) => {}
                     Err(Ended) => break,
@@ -191,96 +183,102 @@ impl Polling {
             return;
         }
         while !self.client.closed() {
-            let turn = group.turn();
             drop(self.client.poll(TURN));
-            drop(turn);
-            group.catch_up(&self.client);
         }
     }
 
     /// Pauses and resumes fetching. Returns whether to poll.
-    fn make_room(&self, turns: &mut Turns) -> bool {
+    fn make_room(&self, turns: &mut Turns, held_back: &HeldBack) -> bool {
         let handover = &self.client.context().handover;
-        if self.client.context().was_assigned() && turns.paused {
-            self.pause(turns, true); // including partitions that were assigned last
-        }
-        if turns.paused {
-            if handover.is_low() {
-                self.pause(turns, false);
-            }
-            return true;
-        }
-        if handover.has_room() {
+        let room = handover.room(held_back);
+        if turns.is_full {
+            turns.is_full = !handover.is_low(held_back);
+        } else if room.messages > 0 && room.bytes > 0 {
             turns.full_since = None;
-            return true;
+        } else {
+            turns.is_full = turns.full_since.get_or_insert_with(Instant::now).elapsed() >= PAUSE_AFTER;
+            if !turns.is_full {
+                return false;
+            }
         }
-        let late = turns.full_since.get_or_insert_with(Instant::now).elapsed() >= PAUSE_AFTER;
-        if late {
-            self.pause(turns, true);
-        }
-        late
+        let wanted =
+            if turns.is_full { self.client.context().books().assigned.all() } else { held_back.clone() };
+        self.pause(turns, wanted.into_iter().collect());
+        true
     }
 
-    fn pause(&self, turns: &mut Turns, pause: bool) {
-        let assignment = match self.client.assignment() {
-            Ok(assignment) => assignment,
-            Err(error) => {
-                tracing::warn!(%error, "the assignment is not known");
-                return;
+    /// Pauses these partitions, and resumes all others.
+    fn pause(&self, turns: &mut Turns, wanted: BTreeMap<Partition, Epoch>) {
+        if wanted == turns.paused {
+            return;
+        }
+        // Those that are not assigned now are resumed when they come back, because librdkafka may keep them paused.
+        let assigned = self.client.context().books().assigned.all();
+        let resumed = assigned
+            .iter()
+            .filter(|(partition, _)| turns.paused.contains_key(partition) && !wanted.contains_key(partition));
+        let resumed: Vec<_> = resumed.map(|(partition, _)| partition.clone()).collect();
+        let paused = wanted.iter().filter(|(partition, epoch)| turns.paused.get(partition) != Some(epoch));
+        let paused: Vec<_> = paused.map(|(partition, epoch)| (partition.clone(), *epoch)).collect();
+        let list = |partitions: &mut dyn Iterator<Item = &Partition>| {
+            let mut list = TopicPartitionList::new();
+            for partition in partitions {
+                list.add_partition(partition.topic(), i32::try_from(partition.number()).unwrap_or(i32::MAX));
             }
+            list
         };
-        let done = if pause { self.client.pause(&assignment) } else { self.client.resume(&assignment) };
+        let done = self
+            .client
+            .resume(&list(&mut resumed.iter()))
+            .and_then(|()| self.client.pause(&list(&mut paused.iter().map(|(partition, _)| partition))));
         match done {
             Ok(()) => {
-                tracing::debug!(pause, "fetching is paused or resumed");
-                turns.paused = pause;
-                turns.full_since = None;
+                tracing::debug!(
+                    paused = paused.len(),
+                    resumed = resumed.len(),
+                    "fetching is paused and resumed"
+                );
+                resumed.iter().for_each(|partition| _ = turns.paused.remove(partition));
+                turns.paused.extend(paused);
             }
-            Err(error) => tracing::warn!(%error, pause, "fetching could not be paused or resumed"),
+            Err(error) => tracing::warn!(%error, "fetching could not be paused or resumed"),
         }
     }
 
     /// Takes messages from the client's queue while there is room, but not without end, and hands them
-    /// over.
-    fn poll_some(&self, turns: &mut Turns) -> Result<More, Ended> {
-        let group = self.client.context();
-        let handover = &group.handover;
-        let turn = group.turn();
-        let room = if turns.paused { None } else { Some(handover.room()) };
-        let more = self.fetch(&turn, room);
-        group.hand_over();
-        drop(turn);
-        if turns.paused || handover.has_room() {
-            return more;
-        }
-        turns.full_since.get_or_insert_with(Instant::now);
-        more.map(|_| More::No)
-    }
-
-    /// Takes no more than there is room for, plus at most one message.
-    fn fetch(&self, turn: &Turn<'_>, room: Option<Bounds>) -> Result<More, Ended> {
-        let group = self.client.context();
+    /// over. While all is paused, it takes what still comes.
+    fn poll_some(&self, turns: &Turns, held_back: &HeldBack) -> Result<More, Ended> {
+        let handover = &self.client.context().handover;
+        let room = handover.room(held_back);
         let (mut messages, mut bytes) = (0_usize, 0_usize);
+        let mut more = Ok(More::Perhaps);
         for _ in 0..EVENTS {
-            match self.fetcher.next(turn) {
+            match self.fetcher.next() {
                 Step::Message(fetched) => {
                     messages = messages.saturating_add(1);
                     bytes = bytes.saturating_add(fetched.size);
-                    group.books().fetched.push(fetched);
+                    handover.add(fetched);
                 }
                 Step::Other => {}
-                Step::Error(error) => group.handover.fail(error),
+                Step::Error(error) => handover.fail(error),
                 Step::Over(error) => {
-                    group.handover.fail(error);
-                    return Err(Ended);
+                    handover.fail(error);
+                    more = Err(Ended);
+                    break;
                 }
-                Step::Nothing => return Ok(More::No),
+                Step::Nothing => {
+                    more = Ok(More::No);
+                    break;
+                }
             }
-            if room.is_some_and(|room| messages >= room.messages || bytes >= room.bytes) {
+            if !turns.is_full && (messages >= room.messages || bytes >= room.bytes) {
                 break;
             }
         }
-        Ok(More::Perhaps)
+        if messages > 0 {
+            handover.arrive();
+        }
+        more
     }
 
     /// How long to sleep. With an interval of zero, marks wake the thread.
@@ -307,8 +305,10 @@ impl Polling {
         let mut list = BTreeMap::new();
         for (partition, offset) in &books.marked {
             // Lower, too: a log that was truncated goes back.
-            if books.committed.get(partition) != Some(offset) {
-                list.insert(partition.clone(), *offset);
+            if books.committed.get(partition) != Some(offset)
+                && let Some(epoch) = books.assigned.epoch(partition)
+            {
+                list.insert(partition.clone(), (*offset, epoch));
             }
         }
         if list.is_empty() {
@@ -342,10 +342,10 @@ impl Polling {
 
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
 /// commits.
-fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Partition, u64>>) {
+fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<Marks>) {
     for marks in lists {
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in &marks {
+        for (partition, (offset, _)) in &marks {
             add(&mut list, partition, *offset);
         }
         let result = client.commit(&list, CommitMode::Sync);
@@ -356,8 +356,9 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<BTreeMap<Part
             Ok(()) => {
                 tracing::trace!(partitions = marks.len(), "committed");
                 books.commit_error = None;
-                for (partition, offset) in marks {
-                    if books.assigned.contains(&partition) {
+                for (partition, (offset, epoch)) in marks {
+                    // If it came back meanwhile, this is not its commit.
+                    if books.assigned.epoch(&partition) == Some(epoch) {
                         books.committed.insert(partition, offset);
                     }
                 }

@@ -126,8 +126,6 @@ impl Seek {
 
 fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Result<(), Error> {
     let group = client.context();
-    // No message is taken from the queue meanwhile.
-    let turn = group.turn();
     if !group.books().assigned.contains(partition) {
         return Err(Error::new(ErrorKind::Revoked).with_detail(format!("{partition} is not assigned here")));
     }
@@ -139,10 +137,9 @@ fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Re
     for element in list.elements() {
         element.error().map_err(failed)?;
     }
-    let start =
-        if let Offset::Offset(offset) = offset { u64::try_from(offset).unwrap_or_default() } else { 0 };
+    let start = if let Offset::Offset(offset) = offset { u64::try_from(offset).ok() } else { None };
+    group.committed();
     group.reassign(partition, start);
-    drop(turn);
     tracing::debug!(%partition, ?to, "the position was changed");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     config::{self, failed},
+    handover::HeldBack,
     rebalance::add,
     receiver::KafkaReceiverOptions,
     record::{place, read},
@@ -72,6 +73,7 @@ pub fn receiver_over<C: ConsumerContext + 'static>(
         interval: options.commit_interval.max(SHORTEST),
         due: Instant::now(),
         marked: BTreeMap::new(),
+        paused: Vec::new(),
     };
     Ok(Receiver::new(LogReceiver::new(ledger, source), options.receiver))
 }
@@ -88,6 +90,8 @@ struct Existing<C: ConsumerContext + 'static> {
     due: Instant,
     /// Marks that are not committed yet.
     marked: BTreeMap<Partition, u64>,
+    /// The partitions that the consumer does not fetch.
+    paused: HeldBack,
 }
 
 impl<C: ConsumerContext + 'static> Existing<C> {
@@ -102,6 +106,26 @@ impl<C: ConsumerContext + 'static> Existing<C> {
         }
         let received = read(message, (partition.clone(), offset), &self.decoding);
         Some(Record::new(partition, offset, received))
+    }
+
+    /// Pauses the partitions that are held back, and resumes the others.
+    fn pause(&mut self) {
+        let wanted = self.ledger.held_back();
+        if wanted == self.paused {
+            return;
+        }
+        let without = |some: &HeldBack, others: &HeldBack| {
+            let mut list = TopicPartitionList::new();
+            for (partition, _) in some.iter().filter(|one| !others.contains(one)) {
+                list.add_partition(partition.topic(), i32::try_from(partition.number()).unwrap_or(i32::MAX));
+            }
+            list
+        };
+        let resumed = self.consumer.resume(&without(&self.paused, &wanted));
+        if let Err(error) = resumed.and_then(|()| self.consumer.pause(&without(&wanted, &self.paused))) {
+            tracing::warn!(%error, "fetching could not be paused or resumed");
+        }
+        self.paused = wanted;
     }
 
     /// Commits the marks of the partitions that the consumer has.
@@ -146,6 +170,7 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
     async fn next(&mut self) -> Result<Record, Error> {
         let consumer = Arc::clone(&self.consumer);
         loop {
+            self.pause();
             if self.due <= Instant::now() {
                 // Set before the commit, so that a cancelled commit is not retried without a pause.
                 self.due = Instant::now().checked_add(self.interval).unwrap_or(self.due);
@@ -167,6 +192,10 @@ impl<C: ConsumerContext + 'static> LogSource for Existing<C> {
                 Err(_) => {} // a commit is due
             }
         }
+    }
+
+    fn holds_back(&self) -> bool {
+        true
     }
 
     async fn commit(&mut self) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use super::{
     config::failed,
     handover::Fetched,
-    rebalance::{Group, Turn},
+    rebalance::Group,
     record::{place, read},
     refusals::{Refusals, is_login},
 };
@@ -17,9 +17,7 @@ use rdkafka::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// Takes and decodes messages. The receiver does so while it requests more, otherwise the consumer's
-/// thread; [`Group::turn`] decides.
-#[derive(Clone)]
+/// Takes and reads messages.
 pub(super) struct Fetcher {
     pub(super) client: Arc<BaseConsumer<Group>>,
     pub(super) decoding: DecodeOptions,
@@ -34,13 +32,13 @@ pub(super) enum Step {
     Error(Error),
     /// librdkafka has stopped the consumer after a fatal error.
     Over(Error),
-    /// Nothing. librdkafka wakes the receiver when the queue is no longer empty.
+    /// Nothing. librdkafka wakes the thread when the queue is no longer empty.
     Nothing,
 }
 
 impl Fetcher {
     /// Takes the next entry from the queue, without waiting.
-    pub(super) fn next(&self, _: &Turn<'_>) -> Step {
+    pub(super) fn next(&self) -> Step {
         match self.client.poll(Duration::ZERO) {
             Some(Ok(message)) => self.read(&message).map_or(Step::Other, Step::Message),
             Some(Err(error)) => judge(error, &self.client.context().refusals),
@@ -49,8 +47,7 @@ impl Fetcher {
         }
     }
 
-    /// Copies and decodes a message. While the caller holds the turn, the message's partition is assigned
-    /// as it was when librdkafka returned the message.
+    /// Copies a message.
     fn read(&self, message: &BorrowedMessage<'_>) -> Option<Fetched> {
         let (number, offset) = place(message)?;
         let (partition, epoch) = self.client.context().assignment(message.topic(), number)?;

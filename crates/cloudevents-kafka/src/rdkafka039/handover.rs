@@ -1,26 +1,26 @@
-//! The hand-over between the consumer's thread and the receiver.
-//!
-//! A receiver that requests more takes messages from librdkafka's queue by itself. While it does not, the
-//! thread polls, which keeps the consumer in its group. The messages that the thread takes wait here.
+//! The hand-over from the consumer's thread to the receiver.
 
 use super::control::Seek;
 use cloudevents_core::Error;
 use cloudevents_transport::{
-    Bounds,
+    Bounds, Partition,
     log::{Epoch, Record},
 };
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, Thread},
+    thread::Thread,
 };
 use tokio::sync::{Notify, oneshot};
 
 /// The most messages that the receiver takes at once. They count as waiting here until it takes more.
 const AT_ONCE: usize = 64;
+
+/// Partitions of which the receiver takes nothing for now, and the assignments.
+pub(super) type HeldBack = Vec<(Partition, Epoch)>;
 
 /// A message, the assignment under which it was fetched, and its size.
 #[derive(Debug)]
@@ -39,18 +39,16 @@ pub(super) struct Handover {
     arrived: Notify,
     thread: OnceLock<Thread>,
     stop: AtomicBool,
-    /// Messages are waiting, or those taken last still count. Saves locking when there is nothing.
-    news: AtomicBool,
-    /// The receiver has requested more since the thread last checked.
-    asked: AtomicBool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    records: VecDeque<Fetched>,
-    /// Everything that counts: the waiting messages, and those that the receiver took last.
-    used: Bounds,
-    taken: Bounds,
+    /// The messages that wait, by assignment. No queue is empty.
+    waiting: BTreeMap<Epoch, Queue>,
+    /// The assignment whose messages were taken last: each has its turn.
+    last: Option<Epoch>,
+    /// What the receiver took last.
+    taken: Used,
     error: Option<Error>,
     /// The thread has ended, and no more messages come.
     ended: bool,
@@ -58,16 +56,26 @@ struct State {
     seeks: Vec<Seek>,
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    messages: VecDeque<Fetched>,
+    used: Used,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    messages: usize,
+    bytes: usize,
+}
+
 impl Handover {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            state: Mutex::new(State::new()),
+            state: Mutex::default(),
             arrived: Notify::new(),
             thread: OnceLock::new(),
             stop: AtomicBool::new(false),
-            news: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
         }
     }
 
@@ -78,25 +86,9 @@ impl Handover {
         let _ = self.thread.set(thread);
     }
 
-    /// Whether the current thread is that thread.
-    pub(super) fn is_served_here(&self) -> bool {
-        self.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
-    }
-
-    /// Returns whether the receiver has requested more since the last call.
-    pub(super) fn was_asked(&self) -> bool {
-        self.asked.swap(false, Ordering::Relaxed)
-    }
-
-    /// Whether there is room for another message. A message added without room is kept.
-    pub(super) fn has_room(&self) -> bool {
-        let room = self.room();
-        room.messages > 0 && room.bytes > 0
-    }
-
-    /// How much more may be added.
-    pub(super) fn room(&self) -> Bounds {
-        let used = self.state().used;
+    /// How much more may be added, besides the messages of partitions that are held back. A message added without room is kept.
+    pub(super) fn room(&self, held_back: &HeldBack) -> Bounds {
+        let used = self.state().used(held_back);
         Bounds {
             messages: self.bounds.messages.max(1).saturating_sub(used.messages),
             bytes: self.bounds.bytes.max(1).saturating_sub(used.bytes),
@@ -104,38 +96,32 @@ impl Handover {
     }
 
     /// Whether it is half empty, so that fetching should resume.
-    pub(super) fn is_low(&self) -> bool {
-        self.state().is_low(self.bounds)
+    pub(super) fn is_low(&self, held_back: &HeldBack) -> bool {
+        self.is_low_with(self.state().used(held_back))
     }
 
-    /// Adds these messages in order.
-    pub(super) fn add(&self, fetched: &mut Vec<Fetched>) {
-        if fetched.is_empty() {
-            return;
-        }
+    fn is_low_with(&self, used: Used) -> bool {
+        used.messages <= self.bounds.messages / 2 && used.bytes <= self.bounds.bytes / 2
+    }
+
+    /// Adds a message. The receiver is woken by [`arrive`](Self::arrive).
+    pub(super) fn add(&self, fetched: Fetched) {
         let mut state = self.state();
-        for one in fetched.drain(..) {
-            add(&mut state.used, one.size);
-            state.records.push_back(one);
-        }
-        self.news(state);
+        let queue = state.waiting.entry(fetched.epoch).or_default();
+        queue.used.add(fetched.size);
+        queue.messages.push_back(fetched);
     }
 
     /// Passes an error to the receiver. An earlier error that it has not taken yet stays.
     pub(super) fn fail(&self, error: Error) {
-        let mut state = self.state();
-        state.error.get_or_insert(error);
-        self.news(state);
+        self.state().error.get_or_insert(error);
+        self.arrive();
     }
 
     /// Drops the waiting messages of these revoked assignments. The ledger refuses those that the receiver
     /// took last.
     pub(super) fn discard(&self, epochs: &[Epoch]) {
-        let mut state = self.state();
-        let State { records, used, taken, .. } = &mut *state;
-        records.retain(|one| !epochs.contains(&one.epoch));
-        *used = *taken;
-        records.iter().for_each(|one| add(used, one.size));
+        self.state().waiting.retain(|epoch, _| !epochs.contains(epoch));
     }
 
     pub(super) fn take_commits(&self) -> Vec<oneshot::Sender<Result<(), Error>>> {
@@ -156,65 +142,47 @@ impl Handover {
         state.ended = true;
         state.commits.clear();
         state.seeks.clear();
-        self.news(state);
-    }
-
-    /// Unlocks the state and wakes the receiver.
-    fn news(&self, state: MutexGuard<'_, State>) {
-        self.news.store(true, Ordering::Release);
         drop(state);
         self.arrive();
     }
 
+    /// Wakes the receiver.
+    pub(super) fn arrive(&self) {
+        self.arrived.notify_one();
+    }
+
     // Used by the receiver.
 
-    /// Records that the receiver requests more.
-    pub(super) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it is worth trying to take messages.
-    pub(super) fn has_news(&self) -> bool {
-        self.news.load(Ordering::Acquire)
-    }
-
-    /// Moves the next messages to the receiver, which is done with those it took before. Returns none if
-    /// none are waiting, and an error once the thread has ended.
-    pub(super) fn take(&self, records: &mut VecDeque<Record>) -> Result<(), Error> {
+    /// Moves the next messages to the receiver, which is done with those it took before: of each partition in turn that is not held
+    /// back. Returns none if none are waiting, and an error once the thread has ended.
+    pub(super) fn take(&self, records: &mut VecDeque<Record>, held_back: &HeldBack) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {
             return Err(error);
         }
-        let was_low = state.is_low(self.bounds);
-        let done = std::mem::replace(&mut state.taken, NOTHING);
-        state.used.messages = state.used.messages.saturating_sub(done.messages);
-        state.used.bytes = state.used.bytes.saturating_sub(done.bytes);
-        // The thread must be woken once for this.
-        let wake = !was_low && state.is_low(self.bounds);
+        let was_low = self.is_low_with(state.used(held_back));
+        state.taken = Used::default();
         // Only a part, so that the thread keeps working too.
         let most = Bounds { messages: (self.bounds.messages / 4).min(AT_ONCE), bytes: self.bounds.bytes / 4 };
-        while let Some(Fetched { size, record, .. }) = state.records.pop_front() {
-            records.push_back(record);
-            add(&mut state.taken, size);
-            if state.taken.messages >= most.messages || state.taken.bytes >= most.bytes {
-                break;
-            }
+        let mut taken = Used::default();
+        while taken.messages < most.messages.max(1)
+            && taken.bytes < most.bytes.max(1)
+            && let Some(epoch) = state.next(held_back)
+        {
+            state.last = Some(epoch);
+            let Some(fetched) = state.pop(epoch) else { break };
+            taken.add(fetched.size);
+            records.push_back(fetched.record);
         }
-        let none = state.taken.messages == 0;
-        let ends = state.ended && none;
-        if none && !ends {
-            self.news.store(false, Ordering::Release);
-        }
+        state.taken = taken;
+        // The thread must be woken once for this.
+        let wakes = !was_low && self.is_low_with(state.used(held_back));
+        let ends = state.ended && state.waiting.is_empty() && state.taken.messages == 0;
         drop(state);
-        if wake {
+        if wakes {
             self.wake();
         }
         if ends { Err(ended()) } else { Ok(()) }
-    }
-
-    /// Wakes the receiver: there may be messages here or in librdkafka's queue.
-    pub(super) fn arrive(&self) {
-        self.arrived.notify_one();
     }
 
     /// Returns when the receiver has been woken since the last call.
@@ -257,6 +225,7 @@ impl Handover {
         self.wake();
     }
 
+    /// Wakes the thread.
     pub(super) fn wake(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
@@ -269,29 +238,45 @@ impl Handover {
 }
 
 impl State {
-    fn new() -> Self {
-        Self {
-            records: VecDeque::new(),
-            used: NOTHING,
-            taken: NOTHING,
-            error: None,
-            ended: false,
-            commits: Vec::new(),
-            seeks: Vec::new(),
+    /// Everything that counts: what the receiver took last, and what waits for it.
+    fn used(&self, held_back: &HeldBack) -> Used {
+        let mut used = self.taken;
+        for (_, queue) in self.waiting.iter().filter(|(epoch, _)| !is_held_back(held_back, **epoch)) {
+            used.messages = used.messages.saturating_add(queue.used.messages);
+            used.bytes = used.bytes.saturating_add(queue.used.bytes);
         }
+        used
     }
 
-    fn is_low(&self, bounds: Bounds) -> bool {
-        self.used.messages <= bounds.messages / 2 && self.used.bytes <= bounds.bytes / 2
+    fn pop(&mut self, epoch: Epoch) -> Option<Fetched> {
+        let queue = self.waiting.get_mut(&epoch)?;
+        let fetched = queue.messages.pop_front()?;
+        queue.used.messages = queue.used.messages.saturating_sub(1);
+        queue.used.bytes = queue.used.bytes.saturating_sub(fetched.size);
+        if queue.messages.is_empty() {
+            self.waiting.remove(&epoch);
+        }
+        Some(fetched)
+    }
+
+    /// Whose turn it is.
+    fn next(&self, held_back: &HeldBack) -> Option<Epoch> {
+        let mut open = self.waiting.keys().copied().filter(|epoch| !is_held_back(held_back, *epoch));
+        let first = open.clone().next();
+        open.find(|epoch| self.last.is_none_or(|last| *epoch > last)).or(first)
     }
 }
 
-const NOTHING: Bounds = Bounds { messages: 0, bytes: 0 };
+fn is_held_back(held_back: &HeldBack, epoch: Epoch) -> bool {
+    held_back.iter().any(|(_, held_back)| *held_back == epoch)
+}
 
-/// Adds one message of this size.
-fn add(used: &mut Bounds, size: usize) {
-    used.messages = used.messages.saturating_add(1);
-    used.bytes = used.bytes.saturating_add(size);
+impl Used {
+    /// Adds one message of this size.
+    fn add(&mut self, size: usize) {
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(size);
+    }
 }
 
 #[cold]
@@ -318,13 +303,18 @@ mod tests {
     fn add(handover: &Handover, (partition, epoch): &(Partition, Epoch), offset: u64) {
         let received = Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), Raw::default());
         let record = Record::new(partition.clone(), offset, received);
-        handover.add(&mut vec![Fetched { epoch: *epoch, size: 100, record }]);
+        handover.add(Fetched { epoch: *epoch, size: 100, record });
+    }
+
+    fn has_room(handover: &Handover) -> bool {
+        let room = handover.room(&Vec::new());
+        room.messages > 0 && room.bytes > 0
     }
 
     /// Returns how many messages were taken.
     fn take(handover: &Handover) -> usize {
         let mut records = VecDeque::new();
-        handover.take(&mut records).unwrap();
+        handover.take(&mut records, &Vec::new()).unwrap();
         records.len()
     }
 
@@ -333,22 +323,22 @@ mod tests {
         let (_, [partition, _]) = partitions();
         let handover = Handover::new(Bounds { messages: 4, bytes: 1000 });
         for offset in 0..4 {
-            assert!(handover.has_room());
+            assert!(has_room(&handover));
             add(&handover, &partition, offset);
         }
-        assert!(!handover.has_room() && !handover.is_low());
+        assert!(!has_room(&handover) && !handover.is_low(&Vec::new()));
         assert_eq!(take(&handover), 1);
-        assert!(!handover.has_room()); // the receiver has it, and may still be using it
+        assert!(!has_room(&handover)); // the receiver has it, and may still be using it
         assert_eq!(take(&handover), 1);
-        assert!(handover.has_room() && !handover.is_low()); // too little room to resume fetching
+        assert!(has_room(&handover) && !handover.is_low(&Vec::new())); // too little room to resume fetching
         assert_eq!(take(&handover), 1);
-        assert!(handover.is_low());
+        assert!(handover.is_low(&Vec::new()));
 
         let handover = Handover::new(Bounds { messages: 100, bytes: 150 });
         add(&handover, &partition, 0);
-        assert!(handover.has_room());
+        assert!(has_room(&handover));
         add(&handover, &partition, 1);
-        assert!(!handover.has_room());
+        assert!(!has_room(&handover));
     }
 
     #[tokio::test]
@@ -377,24 +367,29 @@ mod tests {
         }
         assert_eq!(take(&handover), 1);
         handover.discard(&[revoked.1]);
-        assert_eq!(handover.room(), Bounds { messages: 2, bytes: 800 }); // one is waiting, and one was taken
-        assert_eq!((take(&handover), take(&handover)), (1, 0));
-        assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
+        assert_eq!(handover.room(&Vec::new()), Bounds { messages: 1, bytes: 700 }); // two are waiting, and one was taken
+        assert_eq!((take(&handover), take(&handover), take(&handover)), (1, 1, 0));
+        assert_eq!(handover.room(&Vec::new()), Bounds { messages: 4, bytes: 1000 });
     }
 
     #[tokio::test]
-    async fn there_is_news_until_nothing_is_found_and_the_last_is_given_back() {
-        let (_, [partition, _]) = partitions();
-        let handover = Handover::new(Bounds { messages: 4, bytes: 1000 });
-        assert!(!handover.has_news());
-        add(&handover, &partition, 0);
-        assert!(handover.has_news());
-        assert_eq!(take(&handover), 1);
-        assert!(handover.has_news()); // the message taken still counts
-        assert_eq!((take(&handover), handover.has_news()), (0, false));
-        assert_eq!(handover.room(), Bounds { messages: 4, bytes: 1000 });
-        handover.fail(Error::new(ErrorKind::Refused));
-        assert!(handover.has_news());
+    async fn partitions_have_their_turn_and_those_held_back_wait() {
+        let (_, [one, other]) = partitions();
+        let handover = Handover::new(Bounds { messages: 4, bytes: 1_000 });
+        (0..3).for_each(|offset| add(&handover, &one, offset));
+        (0..2).for_each(|offset| add(&handover, &other, offset));
+        let held_back = vec![one.clone()];
+        assert_eq!(handover.room(&held_back), Bounds { messages: 2, bytes: 800 });
+        let next = |held_back: &HeldBack| {
+            let mut records = VecDeque::new();
+            handover.take(&mut records, held_back).unwrap();
+            records.pop_front().map(|record| format!("{record:?}").contains("number: 0"))
+        };
+        assert_eq!(next(&Vec::new()), Some(true));
+        assert_eq!(next(&held_back), Some(false));
+        assert_eq!(next(&held_back), Some(false));
+        assert_eq!(next(&held_back), None);
+        assert_eq!((next(&Vec::new()), next(&Vec::new()), next(&Vec::new())), (Some(true), Some(true), None));
     }
 
     #[tokio::test]
@@ -407,6 +402,6 @@ mod tests {
         assert!(open.try_recv().is_err());
         assert!(handover.commit().try_recv().is_err());
         assert_eq!(take(&handover), 1);
-        assert_eq!(handover.take(&mut VecDeque::new()).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(handover.take(&mut VecDeque::new(), &Vec::new()).unwrap_err().kind(), ErrorKind::Closed);
     }
 }

@@ -22,7 +22,7 @@
 //! # Guarantees
 //!
 //! Each guarantee names the tests that show it, in `tests/it`. `contract` is the test suite of
-//! `cloudevents-transport`; it runs with eager and cooperative rebalances and with the consumer group
+//! `cloudevents-transport`; it runs with cooperative (the default) and eager rebalances and with the consumer group
 //! protocol of Kafka 4. All tests run on librdkafka's mock cluster; `real` and `contract` also run on
 //! Apache Kafka 4.1 where available (`.ci/brokers/kafka`).
 //!
@@ -46,6 +46,7 @@
 //! | rejected messages | Go to the dead-letter topic, with key, headers and value, before the watermark passes them; or are dropped. Without a choice between the two, opening a receiver fails. *`client::dead_letters_keep_everything_and_say_why`, `undecided_about_rejected_messages_it_does_not_start`* |
 //! | rebalance | Before partitions are revoked, the receiver waits for their deliveries (`rebalance_wait`) and commits. Settling later fails with an error of kind `revoked`, and the new owner receives the message again. *`client::a_rebalance_hands_partitions_over`, `a_cooperative_rebalance_hands_partitions_over`; the task that receives is not blocked meanwhile: `a_rebalance_does_not_block_who_receives`; only Kafka shows that the commit is accepted: `real::partitions_that_go_away_are_committed`* |
 //! | limits | Messages in flight, fetched ahead, and in librdkafka are bounded by count and bytes. A receiver that takes nothing pauses fetching and stays in its group. *`contract::a_stalled_consumer_bounds_messages`, `_bytes`, `client::a_stalled_receiver_stays_in_its_group`* |
+//! | blocked partitions | A handler that hangs, or a message that is retried for long, stops its own partition at most: at its share of the room, the partition is paused, which is logged, and others go on. *`isolation`* |
 //! | positions that do not exist any more | After a truncation, or when records were deleted, the receiver goes on at the first record that is there, whatever `offset` says; librdkafka's log names both positions, at `warn`. `offset=latest` is for the first position of a group only, which is committed at once. *`first`* |
 //! | brokers unavailable | librdkafka reconnects by itself; messages settled meanwhile are committed afterwards. *`client::the_broker_goes_away_and_comes_back`* |
 //! | failure | Messages that wait for a retry or for the dead-letter topic are bounded, and so are those settled ahead of a watermark. Failed commits are retried; `next` returns the error of a commit that cannot succeed, or has failed for 30 seconds. *bounds: `log_bounds` of cloudevents-transport; commits that fail: not shown on a broker* |

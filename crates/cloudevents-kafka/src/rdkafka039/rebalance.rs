@@ -4,7 +4,7 @@ use super::{
     config,
     control::Latest,
     first,
-    handover::{Fetched, Handover},
+    handover::{Handover, HeldBack},
     refusals::{Refusals, is_login},
     tokens::{self, Keeper},
 };
@@ -23,14 +23,17 @@ use rdkafka::{
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-/// The callbacks of one consumer. Polling the consumer calls all but the log, in the thread that has the
-/// turn.
+/// How soon to look again whether a commit has ended.
+const COMMITTED: Duration = Duration::from_millis(10);
+
+/// The callbacks of one consumer, which are called in its thread, except the log.
 pub(super) struct Group {
     pub(super) ledger: Ledger,
     pub(super) handover: Arc<Handover>,
@@ -38,18 +41,7 @@ pub(super) struct Group {
     patience: Duration,
     /// The queue contained something other than a message, and there may be more.
     busy: AtomicBool,
-    /// Partitions were assigned that are not paused.
-    assigned: AtomicBool,
     books: Mutex<Books>,
-    /// Held while the queue is polled and while partitions are assigned or revoked, so that every message
-    /// is taken under the assignment under which librdkafka returned it. Fetched messages are handed over
-    /// before it is released, which keeps them in order.
-    turn: Mutex<()>,
-    /// Another task wanted the turn and did not get it.
-    missed: AtomicBool,
-    /// Events that the receiver found in the queue and must leave to the thread, because it must not wait
-    /// for settlements.
-    deferred: Mutex<Vec<Change>>,
     /// Why there is no connection.
     pub(super) refusals: Refusals,
     pub(super) statistics: Latest,
@@ -58,33 +50,10 @@ pub(super) struct Group {
     pub(super) starts_at_end: bool,
 }
 
-/// The right to poll.
-pub(super) struct Turn<'g> {
-    group: &'g Group,
-    guard: Option<MutexGuard<'g, ()>>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.guard = None;
-        if self.group.missed.swap(false, Ordering::AcqRel) {
-            self.group.handover.arrive();
-        }
-    }
-}
-
-/// Partitions are assigned or revoked.
-struct Change {
-    what: RDKafkaRespErr,
-    list: TopicPartitionList,
-}
-
 /// What the consumer's thread knows of its partitions.
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) assigned: Assigned,
-    /// Messages that are not handed over yet.
-    pub(super) fetched: Vec<Fetched>,
     /// Offsets to be committed.
     pub(super) marked: BTreeMap<Partition, u64>,
     pub(super) committed: BTreeMap<Partition, u64>,
@@ -107,7 +76,11 @@ impl Assigned {
         self.epoch(partition).is_some()
     }
 
-    fn epoch(&self, partition: &Partition) -> Option<Epoch> {
+    pub(super) fn all(&self) -> HeldBack {
+        self.0.clone()
+    }
+
+    pub(super) fn epoch(&self, partition: &Partition) -> Option<Epoch> {
         self.find(partition.topic(), partition.number()).map(|(_, epoch)| *epoch)
     }
 
@@ -137,40 +110,12 @@ impl Group {
             handover,
             patience,
             busy: AtomicBool::new(false),
-            assigned: AtomicBool::new(false),
             books: Mutex::default(),
-            turn: Mutex::default(),
-            missed: AtomicBool::new(false),
-            deferred: Mutex::default(),
             refusals: Refusals::default(),
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
         }
-    }
-
-    /// Waits for the turn; for the thread, this is always short.
-    pub(super) fn turn(&self) -> Turn<'_> {
-        let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        Turn { group: self, guard: Some(guard) }
-    }
-
-    /// Takes the turn, unless it is taken: then the receiver is woken when it is free.
-    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
-        self.turn_now().or_else(|| {
-            // Either the end of the turn sees this, or the turn has already ended.
-            self.missed.swap(true, Ordering::AcqRel);
-            self.turn_now()
-        })
-    }
-
-    fn turn_now(&self) -> Option<Turn<'_>> {
-        let guard = match self.turn.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        Some(Turn { group: self, guard: Some(guard) })
     }
 
     /// Returns the partition of this topic and number, and its assignment.
@@ -182,38 +127,9 @@ impl Group {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over the fetched messages.
-    pub(super) fn hand_over(&self) {
-        self.handover.add(&mut self.books().fetched);
-    }
-
     /// Returns whether there was something other than a message since the last call.
     pub(super) fn was_busy(&self) -> bool {
         self.busy.swap(false, Ordering::AcqRel)
-    }
-
-    /// Returns whether partitions were assigned since the last call.
-    pub(super) fn was_assigned(&self) -> bool {
-        self.assigned.swap(false, Ordering::AcqRel)
-    }
-
-    /// Handles the events that the receiver found and left to the thread.
-    pub(super) fn catch_up(&self, client: &BaseConsumer<Self>) {
-        loop {
-            let changes = std::mem::take(&mut *self.deferred());
-            if changes.is_empty() {
-                return;
-            }
-            let turn = self.turn();
-            for Change { what, list } in changes {
-                self.change(client, what, &list);
-            }
-            drop(turn);
-        }
-    }
-
-    fn deferred(&self) -> MutexGuard<'_, Vec<Change>> {
-        self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Updates the ledger, then answers librdkafka, which waits for it.
@@ -244,7 +160,6 @@ impl Group {
     fn assign(&self, client: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let stopped = || self.handover.is_stopped();
         let ends = if self.starts_at_end { first::at_the_end(client, list, stopped) } else { Vec::new() };
-        self.assigned.store(true, Ordering::Release);
         let mut books = self.books();
         for partition in partitions(list) {
             // librdkafka determines the start position.
@@ -263,24 +178,33 @@ impl Group {
         client: &BaseConsumer<Self>,
         mut list: TopicPartitionList,
     ) -> Result<(), KafkaError> {
-        let turn = self.turn();
         self.assign(client, &mut list);
-        let assigned = client.assign(&list);
-        drop(turn);
-        assigned
+        client.assign(&list)
     }
 
     /// Seeks within a partition, under a new assignment: messages that were fetched or taken from it before
-    /// are refused from now on.
-    pub(super) fn reassign(&self, partition: &Partition, start: u64) {
-        self.hand_over();
+    /// are refused from now on. A position that is known is committed.
+    pub(super) fn reassign(&self, partition: &Partition, start: Option<u64>) {
         let mut books = self.books();
         let Some(epoch) = books.assigned.epoch(partition) else { return };
         self.handover.discard(&[epoch]);
-        let epoch = self.ledger.assign(partition.clone(), start);
+        let epoch = self.ledger.assign(partition.clone(), start.unwrap_or_default());
         books.assigned.insert(partition.clone(), epoch);
-        books.marked.remove(partition);
+        // A commit of an earlier position may have ended last.
+        match start {
+            Some(start) => _ = books.marked.insert(partition.clone(), start),
+            None => _ = books.marked.remove(partition),
+        }
         books.committed.remove(partition);
+    }
+
+    /// Waits for the commit that is under way, so that it cannot be the last one for a partition that goes and comes back, or that is read from
+    /// elsewhere. No longer than for deliveries.
+    pub(super) fn committed(&self) {
+        let end = Instant::now().checked_add(self.patience);
+        while self.books().under_way && end.is_some_and(|end| Instant::now() < end) {
+            thread::park_timeout(COMMITTED);
+        }
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
@@ -291,13 +215,14 @@ impl Group {
             revoked.iter().filter_map(|partition| books.assigned.epoch(partition)).collect()
         };
         // Messages of other partitions do not have to wait.
-        self.hand_over();
+        self.handover.arrive();
         self.handover.discard(&epochs);
         if !lost {
             let unsettled = self.ledger.leave(&revoked, self.patience);
             if unsettled > 0 {
                 tracing::debug!(unsettled, "partitions are revoked before everything is settled");
             }
+            self.committed();
         }
         let mut books = self.books();
         let mut done = TopicPartitionList::new();
@@ -354,16 +279,10 @@ impl ClientContext for Group {
 }
 
 impl ConsumerContext for Group {
-    /// Waits for deliveries of revoked partitions, which the receiver must not do. librdkafka returns no
-    /// more messages of these partitions meanwhile.
+    /// Waits for deliveries of revoked partitions. librdkafka returns no more messages of these partitions meanwhile.
     fn rebalance(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.busy.store(true, Ordering::Release);
-        if self.handover.is_served_here() {
-            self.change(client, what, list);
-        } else {
-            self.deferred().push(Change { what, list: list.clone() });
-            self.handover.wake();
-        }
+        self.change(client, what, list);
     }
 }
 
@@ -385,33 +304,7 @@ fn partition(element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_transport::{Bounds, log::LogOptions};
-    use std::{
-        pin::pin,
-        task::{Context, Waker},
-    };
-
-    fn group() -> Group {
-        let ledger = Ledger::new(LogOptions::default().dropping_rejected()).unwrap();
-        Group::new(ledger, Arc::new(Handover::new(Bounds::default())), Duration::ZERO)
-    }
-
-    #[tokio::test]
-    async fn who_misses_the_turn_is_woken_when_it_ends() {
-        let group = group();
-        let woken = || {
-            let mut context = Context::from_waker(Waker::noop());
-            pin!(group.handover.arrived()).poll(&mut context).is_ready()
-        };
-        drop(group.turn());
-        assert!(!woken()); // no task waited for it
-        let turn = group.turn();
-        assert!(group.try_turn().is_none() && !woken());
-        drop(turn);
-        assert!(woken());
-        drop(group.try_turn().unwrap());
-        assert!(!woken());
-    }
+    use cloudevents_transport::log::LogOptions;
 
     #[tokio::test]
     async fn partitions_are_found_by_topic_and_number() {

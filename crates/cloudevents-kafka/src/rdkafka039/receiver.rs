@@ -5,7 +5,7 @@ use super::{
     consumer::Consumer,
     control::KafkaControl,
     dead_letter::DeadLetterTopic,
-    fetch::{Fetcher, Step},
+    fetch::Fetcher,
     handover::{Handover, ended},
     position::Position,
     rebalance::Group,
@@ -13,7 +13,8 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Endpoint, Incoming, Partition, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Bounds, Counters, Endpoint, InFlight, Incoming, Partition, Receive, Receiver, ReceiverCapabilities,
+    ReceiverOptions,
     log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
 };
 use rdkafka::{
@@ -32,8 +33,12 @@ use tokio::sync::oneshot;
 ///
 /// let mut options = KafkaReceiverOptions::from(DecodeOptions::strict());
 /// options.log = LogOptions::default().dropping_rejected();
-/// options.config.set("partition.assignment.strategy", "cooperative-sticky");
+/// options.config.set("fetch.wait.max.ms", "100");
 /// ```
+///
+/// The assignment is cooperative (`partition.assignment.strategy=cooperative-sticky`): when a member joins or leaves, partitions that stay
+/// go on. All members of a group need the same strategy. In a group that has others, set it to theirs (`range,roundrobin` in
+/// librdkafka's own default).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct KafkaReceiverOptions {
@@ -43,8 +48,8 @@ pub struct KafkaReceiverOptions {
     /// Retries, and what happens to rejected messages. The latter must be set, here or in the URL.
     pub log: LogOptions,
     /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
-    /// bytes, unless the setting `queued.max.messages.kbytes` differs. While the program requests no
-    /// messages, this many are also taken from librdkafka and decoded.
+    /// bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be requested,
+    /// besides up to 64 of each partition that is held back.
     pub prefetch: Bounds,
     /// How often watermarks are committed. After a crash, messages settled since the last commit are
     /// delivered again. Zero commits as soon as a watermark moves. Default: 1 second.
@@ -148,10 +153,8 @@ pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiv
 /// Offsets are committed as described in [`log`](cloudevents_transport::log): up to the first unsettled
 /// message of a partition. See [the module](super#guarantees) for the guarantees.
 ///
-/// Messages are decoded when they are requested, in the task that requests them. While no task does, a
-/// thread polls the brokers, so that the consumer stays in its group whatever the program does. The thread
-/// always handles commits and rebalances. Dropping the receiver ends the thread; it commits what is settled
-/// and leaves the group.
+/// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping the
+/// receiver ends the thread; it commits what is settled and leaves the group.
 #[derive(Debug)]
 pub struct KafkaReceiver {
     intake: LogReceiver<Source>,
@@ -208,25 +211,17 @@ impl KafkaReceiver {
         (group.tokens, group.starts_at_end) = (tokens, starts_at_end);
         let mut client: BaseConsumer<Group> = config.create_with_context(group).map_err(failed)?;
         let waker = Arc::clone(&handover);
-        client.set_nonempty_callback(move || waker.arrive());
+        client.set_nonempty_callback(move || waker.wake());
         let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
-        let consumer = Consumer {
-            fetcher: fetcher.clone(),
-            commit_interval: options.commit_interval,
-            topics,
-            partitions,
-        };
+        let statistics = fetcher.client.context().statistics.clone();
+        let consumer = Consumer { fetcher, commit_interval: options.commit_interval, topics, partitions };
         if options.commit_interval.is_zero() {
             let waker = Arc::clone(&handover);
             ledger.notifying(move || waker.wake());
         }
         // From here on, dropping ends the thread.
-        let control = KafkaControl {
-            handover: Arc::clone(&handover),
-            ledger: ledger.clone(),
-            statistics: fetcher.client.context().statistics.clone(),
-        };
-        let source = Source { handover, taken: VecDeque::new(), fetcher: Some(fetcher) };
+        let control = KafkaControl { handover: Arc::clone(&handover), ledger: ledger.clone(), statistics };
+        let source = Source { handover, ledger: ledger.clone(), taken: VecDeque::new() };
         let intake = LogReceiver::new(ledger, source);
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
@@ -264,6 +259,10 @@ impl Receive for KafkaReceiver {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         self.intake.try_next()
+    }
+
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        self.intake.isolate(in_flight, counters);
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
@@ -362,6 +361,10 @@ fn consuming(
     if starts_at_end {
         config.set("auto.offset.reset", "earliest");
     }
+    // A partition that stays goes on while others move. The group protocol of Kafka 4 has its own assignors.
+    if config.get("group.protocol") != Some("consumer") {
+        default(config, "partition.assignment.strategy", "cooperative-sticky");
+    }
     if let Some(interval) = options.statistics {
         default(config, "statistics.interval.ms", config::millis(interval));
     }
@@ -380,65 +383,12 @@ fn consuming(
 }
 
 /// The receiver's side of the consumer.
+#[derive(Debug)]
 struct Source {
     handover: Arc<Handover>,
+    ledger: Ledger,
     /// Messages that were taken together and are not requested yet.
     taken: VecDeque<Record>,
-    /// `None` once the consumer is stopped. The thread has the other reference and drops it last, because
-    /// that takes time.
-    fetcher: Option<Fetcher>,
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("handover", &self.handover).finish_non_exhaustive()
-    }
-}
-
-/// How many entries other than messages the receiver takes from the queue before it yields.
-const OTHERS: usize = 64;
-
-impl Source {
-    /// Takes from librdkafka's queue, unless the thread is about to.
-    fn fetch(&mut self) -> Option<Result<Record, Error>> {
-        let fetcher = self.fetcher.as_ref()?;
-        let turn = fetcher.client.context().try_turn()?;
-        // The thread may have had the turn until now, and the messages that it took come first.
-        if let Some(record) = handed_over(&self.handover, &mut self.taken) {
-            return Some(record);
-        }
-        for _ in 0..OTHERS {
-            match fetcher.next(&turn) {
-                Step::Message(fetched) => return Some(Ok(fetched.record)),
-                Step::Other => {}
-                Step::Error(error) => return Some(Err(error)),
-                Step::Over(error) => {
-                    drop(turn);
-                    self.end();
-                    return Some(Err(error));
-                }
-                Step::Nothing => return None,
-            }
-        }
-        self.handover.arrive(); // there may be more
-        None
-    }
-
-    fn end(&mut self) {
-        self.fetcher = None; // before the thread is stopped, so that the thread has the last reference
-        self.handover.stop();
-    }
-}
-
-/// Takes the messages that the thread has handed over.
-fn handed_over(handover: &Handover, taken: &mut VecDeque<Record>) -> Option<Result<Record, Error>> {
-    if taken.is_empty()
-        && handover.has_news()
-        && let Err(error) = handover.take(taken)
-    {
-        return Some(Err(error));
-    }
-    taken.pop_front().map(Ok)
 }
 
 impl LogSource for Source {
@@ -452,8 +402,16 @@ impl LogSource for Source {
     }
 
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        self.handover.ask();
-        handed_over(&self.handover, &mut self.taken).or_else(|| self.fetch())
+        if self.taken.is_empty()
+            && let Err(error) = self.handover.take(&mut self.taken, &self.ledger.held_back())
+        {
+            return Some(Err(error));
+        }
+        self.taken.pop_front().map(Ok)
+    }
+
+    fn holds_back(&self) -> bool {
+        true
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -461,13 +419,13 @@ impl LogSource for Source {
     }
 
     async fn leave(&mut self) {
-        self.end();
+        self.handover.stop();
         self.handover.ended().await;
     }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.end();
+        self.handover.stop();
     }
 }

@@ -291,12 +291,12 @@ async fn a_rebalance_does_not_block_who_receives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebalance_hands_partitions_over() {
-    handing_over(Topic::new(4), "").await;
+    handing_over(Topic::new(4), "&partition.assignment.strategy=range").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cooperative_rebalance_hands_partitions_over() {
-    handing_over(Topic::new(4), "&partition.assignment.strategy=cooperative-sticky").await;
+    handing_over(Topic::new(4), "").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

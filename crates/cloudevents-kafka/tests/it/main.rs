@@ -17,6 +17,7 @@ mod contract;
 mod crosslang;
 mod first;
 mod hostile;
+mod isolation;
 mod kill;
 mod losses;
 mod memory;

@@ -19,7 +19,7 @@ use std::{
 };
 
 const STRATEGIES: [&str; 3] =
-    ["", "&partition.assignment.strategy=cooperative-sticky", "&group.protocol=consumer"];
+    ["", "&partition.assignment.strategy=range,roundrobin", "&group.protocol=consumer"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebalance_hands_partitions_over() {

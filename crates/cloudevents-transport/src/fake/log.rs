@@ -234,9 +234,13 @@ impl Consumer {
     /// Returns the first message that the ledger has not taken. The ledger keeps the position, so dropping a
     /// future loses nothing.
     fn read(&self) -> Option<Record> {
+        let held_back = self.ledger.held_back();
         let state = lock(&self.log.0.state);
         for (number, messages) in (0_u32..).zip(&state.partitions) {
             let partition = Partition::new(Arc::clone(&self.log.0.topic), number);
+            if held_back.iter().any(|(held_back, _)| *held_back == partition) {
+                continue;
+            }
             let Some(offset) = self.ledger.position(&partition) else { continue };
             let Some(stored) = usize::try_from(offset).ok().and_then(|at| messages.get(at)) else { continue };
             let mut raw = stored.raw.clone();
@@ -262,6 +266,10 @@ impl LogSource for Consumer {
 
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
         self.read().map(Ok)
+    }
+
+    fn holds_back(&self) -> bool {
+        true
     }
 
     async fn commit(&mut self) -> Result<(), Error> {

@@ -22,8 +22,8 @@ pub(super) struct Account {
     pub(super) outstanding: usize,
     /// Whether it is about to be revoked, so that nothing more is delivered.
     pub(super) leaving: bool,
-    /// Whether it is as far ahead of its watermark as allowed.
-    pub(super) ahead: bool,
+    /// Whether nothing more of it is taken for now.
+    pub(super) is_held_back: bool,
 }
 
 /// The messages that were taken after this number of cuts, and are void from this offset on. All messages are void of which nothing is
@@ -59,13 +59,26 @@ impl Account {
             holds
         });
         self.outstanding = self.outstanding.saturating_sub(delivered);
-        (self.marked, self.ahead) = (None, false);
+        self.marked = None;
     }
 
-    /// Records that the watermark or the position has moved. If `ahead` has changed, returns its new value.
-    pub(super) fn moved(&mut self, max_lead: u64) -> Option<bool> {
-        let ahead = self.watermark.lead() >= max_lead.max(1);
-        (std::mem::replace(&mut self.ahead, ahead) != ahead).then_some(ahead)
+    /// Decides whether nothing more is taken for now: because it is that far ahead of its watermark, or because it has as many unsettled
+    /// messages as there is room left for others. It goes on at half of that. Returns whether it begins.
+    pub(super) fn hold_back(&mut self, max_lead: u64, room: Option<usize>) -> bool {
+        let (lead, unsettled) = (self.watermark.lead(), self.outstanding);
+        let (max_lead, room) = match self.is_held_back {
+            true => (max_lead / 2, room.map(|room| room / 2)),
+            false => (max_lead, room),
+        };
+        let holds = lead >= max_lead.max(1) || room.is_some_and(|room| unsettled >= room.max(1));
+        let before = std::mem::replace(&mut self.is_held_back, holds);
+        if holds && !before {
+            tracing::info!(partition = %self.partition, unsettled, lead,
+                "the partition is held back: what is not settled in it has taken its share of the room; others go on");
+        } else if before && !holds {
+            tracing::info!(partition = %self.partition, unsettled, lead, "the partition goes on");
+        }
+        holds && !before
     }
 }
 
@@ -89,7 +102,7 @@ impl Accounts {
             owner,
             outstanding: 0,
             leaving: false,
-            ahead: false,
+            is_held_back: false,
         };
         self.0.push(account);
     }

@@ -6,9 +6,9 @@ use super::{
     ledger::Epoch,
     record::Entry,
 };
-use crate::{Bounds, Owner, Ownership, Partition, retry::doubled};
+use crate::{Bounds, Counters, InFlight, Owner, Ownership, Partition, retry::doubled};
 use cloudevents_core::{Error, ErrorKind};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 #[derive(Default)]
@@ -20,8 +20,8 @@ pub(super) struct Books {
     pub(super) delayed: BTreeMap<(Instant, u64), Held>,
     /// The sum of messages to be delivered again and messages on their way to the sink.
     pub(super) waiting: Waiting,
-    /// Number of partitions that are as far ahead of their watermark as allowed.
-    pub(super) ahead: usize,
+    /// The limit of deliveries, which partitions share, and where to count those that are held back.
+    pub(super) shared: Option<(InFlight, Arc<Counters>)>,
     /// Whether `notify` was called and the marks have not been taken since.
     pub(super) notified: bool,
     /// Whether a watermark has moved since the marks were taken.
@@ -92,10 +92,22 @@ impl Waiting {
 }
 
 impl Books {
+    /// Decides of which partitions nothing more is taken for now.
+    pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
+        let shares = shares && self.accounts.iter().nth(1).is_some();
+        let room = self.shared.as_ref().filter(|_| shares).map(|(in_flight, _)| room(in_flight));
+        for account in self.accounts.iter_mut() {
+            if account.hold_back(options.max_lead, room)
+                && let Some((_, counters)) = &self.shared
+            {
+                counters.held_back();
+            }
+        }
+    }
+
     /// Removes a partition, with its messages that wait to be delivered again.
     pub(super) fn forget(&mut self, partition: &Partition) -> Option<u64> {
         let account = self.accounts.close(partition)?;
-        self.ahead = self.ahead.saturating_sub(usize::from(account.ahead));
         self.forget_waiting(partition, 0);
         Some(account.watermark.offset())
     }
@@ -106,7 +118,6 @@ impl Books {
         let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
         tracing::warn!(partition = %entry.partition, offset = entry.offset, position = account.watermark.position(),
             "offsets have gone back: the log was truncated or made again; reading goes on at the lower offset");
-        self.ahead = self.ahead.saturating_sub(usize::from(account.ahead));
         account.cut(entry.offset, waiting);
         self.has_marks = true;
     }
@@ -145,7 +156,7 @@ impl Books {
 
     /// As `take_back`, and settles the message for good. Looks up the account once, because nearly every
     /// message comes here.
-    pub(super) fn pass(&mut self, held: &Held, options: &LogOptions) -> Result<(), Error> {
+    pub(super) fn pass(&mut self, held: &Held) -> Result<(), Error> {
         let closed = self.closed;
         self.outstanding = self.outstanding.saturating_sub(1);
         let Some(account) = self.account(held) else {
@@ -157,9 +168,7 @@ impl Books {
         }
         account.watermark.settle(held.entry.offset);
         let has_mark = account.marked != Some(account.watermark.offset());
-        let caught_up = account.moved(options.max_lead) == Some(false);
         self.has_marks |= has_mark;
-        self.ahead = self.ahead.saturating_sub(usize::from(caught_up));
         Ok(())
     }
 
@@ -249,4 +258,12 @@ fn revoked(held: &Held) -> Error {
 /// A time in the far future: for delays that cannot be added to the current time.
 fn far(now: Instant) -> Instant {
     now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
+}
+
+/// For how many more messages there is room, if they are as large as those that are in flight.
+fn room(in_flight: &InFlight) -> usize {
+    let (bounds, used) = (in_flight.bounds(), in_flight.used());
+    let size = used.bytes.checked_div(used.messages).unwrap_or_default();
+    let bytes = bounds.bytes.saturating_sub(used.bytes).checked_div(size).unwrap_or(usize::MAX);
+    bounds.messages.saturating_sub(used.messages).min(bytes)
 }

@@ -25,8 +25,8 @@ pub struct LogOptions {
     /// dead-letter sink. At the bounds, no new messages are taken. Default: 1,024 messages, 64 MiB.
     pub waiting: Bounds,
     /// How far a partition may be received ahead of its watermark, in offsets; at least one. After a crash,
-    /// up to this many messages are delivered again, settled or not. If one partition is at the bound, no new
-    /// messages are taken from any partition. Default: 100,000.
+    /// up to this many messages of each partition are delivered again, settled or not. At the bound, no new messages are taken from this partition
+    /// until it is at half of it; where a client cannot hold one partition back, from none. Default: 10,000.
     pub max_lead: u64,
     /// The pause before a dead letter that could not be stored is tried again; it doubles, up to a minute. Default: one second.
     pub sink_backoff: Duration,
@@ -68,7 +68,7 @@ impl Default for LogOptions {
         Self {
             rejected: None,
             waiting: Bounds::default(),
-            max_lead: 100_000,
+            max_lead: 10_000,
             sink_backoff: Duration::from_secs(1),
         }
     }

@@ -4,13 +4,13 @@ use super::{
     ledger::{Ledger, Turn},
     record::Record,
 };
-use crate::{Incoming, Receive, ReceiverCapabilities, deadline::later};
+use crate::{Counters, InFlight, Incoming, Receive, ReceiverCapabilities, deadline::later};
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::{
     FutureExt,
     future::{Either, OptionFuture, select},
 };
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
     time::{Instant, sleep_until, timeout, timeout_at},
@@ -38,6 +38,12 @@ pub trait LogSource: Send + 'static {
     /// needs that future for each message does not implement this.
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
         None
+    }
+
+    /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and returns those of the others
+    /// meanwhile. By default it does not: then nothing is taken while one of them is as far ahead as allowed.
+    fn holds_back(&self) -> bool {
+        false
     }
 
     /// Commits all [marks](Ledger::marks), and returns when the broker has them.
@@ -90,6 +96,10 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         ReceiverCapabilities::log()
     }
 
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        self.ledger.isolate(in_flight, counters);
+    }
+
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         coop::consume_budget().await;
         let ledger = self.ledger.clone();
@@ -99,7 +109,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
             if let Some(ready) = self.try_next() {
                 return ready;
             }
-            let full = ledger.is_full();
+            let full = ledger.is_full_for(self.source.holds_back());
             let due = OptionFuture::from(ledger.due().map(sleep_until));
             let wake = pin!(async {
                 if let Either::Right((None, changed)) = select(pin!(changed), pin!(due)).await {
@@ -123,7 +133,7 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         // A task that finds a message each time still has to yield now and then. `next` does that.
         coop::consume_budget().now_or_never()?;
         loop {
-            match self.ledger.turn() {
+            match self.ledger.turn(self.source.holds_back()) {
                 Turn::Over => return Some(Ok(None)),
                 Turn::Again(incoming) => return Some(Ok(Some(incoming))),
                 Turn::Full => return None,

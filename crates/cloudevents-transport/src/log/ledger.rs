@@ -7,7 +7,7 @@ use super::{
     record::{Entry, Record},
 };
 use crate::{
-    DeadLetter, Incoming, Outcome, Ownership, Partition, Resolver, Settlement, Token,
+    Counters, DeadLetter, InFlight, Incoming, Outcome, Ownership, Partition, Resolver, Settlement, Token,
     dead_letter::{Rejected, over},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -237,8 +237,6 @@ impl Ledger {
         account.watermark.take(entry.offset);
         let (cuts, ownership) = (account.went_back, account.ownership.clone());
         account.outstanding = account.outstanding.saturating_add(1);
-        let ahead = account.moved(self.0.options.max_lead);
-        books.ahead = books.ahead.saturating_add(usize::from(ahead == Some(true)));
         books.outstanding = books.outstanding.saturating_add(1);
         if goes_back {
             self.0.notify(books);
@@ -256,7 +254,9 @@ impl Ledger {
     }
 
     /// Returns what to do next, under one lock.
-    pub(crate) fn turn(&self) -> Turn {
+    ///
+    /// A source that does not hold partitions back by itself takes nothing while one of them has to be.
+    pub(crate) fn turn(&self, holds_back: bool) -> Turn {
         let mut books = self.books();
         if books.draining {
             return Turn::Over;
@@ -265,7 +265,24 @@ impl Ledger {
             drop(books);
             return Turn::Again(self.deliver(held));
         }
-        if self.0.is_full(&books) { Turn::Full } else { Turn::Free }
+        if self.0.is_full(&mut books, holds_back) { Turn::Full } else { Turn::Free }
+    }
+
+    /// Sets the limit of deliveries that partitions share, and where to count.
+    pub(crate) fn isolate(&self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        self.books().shared = Some((in_flight.clone(), Arc::clone(counters)));
+    }
+
+    /// The partitions of which nothing more should be taken now: those as far ahead as [`LogOptions::max_lead`] allows; and while
+    /// [`Receiver::run`](crate::Receiver::run) or a bridge receives from several, those with as many unsettled deliveries as there is room left for others.
+    /// They stay until they are at half of that.
+    ///
+    /// So whatever is blocked in some partitions, there is room for the others: *n* blocked ones share *n*/(*n* + 1) of it.
+    pub fn held_back(&self) -> Vec<(Partition, Epoch)> {
+        let mut books = self.books();
+        books.hold_back(&self.0.options, true);
+        let held_back = books.accounts.iter().filter(|account| account.is_held_back);
+        held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
     }
 
     /// When the next message is due to be delivered again, as far as known.
@@ -275,7 +292,11 @@ impl Ledger {
 
     /// Whether the bounds are reached, so that no new messages should be taken.
     pub fn is_full(&self) -> bool {
-        self.0.is_full(&self.books())
+        self.is_full_for(false)
+    }
+
+    pub(crate) fn is_full_for(&self, holds_back: bool) -> bool {
+        self.0.is_full(&mut self.books(), holds_back)
     }
 
     /// Returns the watermarks that have moved since the last call.
@@ -345,7 +366,7 @@ impl Ledger {
     fn settle(&self, held: Held, how: Settlement) -> Outcome {
         let mut books = self.books();
         let outcome = match how {
-            Settlement::Accept => Outcome::ready(books.pass(&held, &self.0.options)),
+            Settlement::Accept => Outcome::ready(books.pass(&held)),
             Settlement::Release => {
                 // If its partition was revoked meanwhile, that is not a failure: it is delivered again
                 // elsewhere.
@@ -373,7 +394,7 @@ impl Ledger {
             return Outcome::ready(Err(error));
         }
         let Rejected::Sink(sink) = &self.0.rejected else {
-            return Outcome::ready(books.pass(&held, &self.0.options));
+            return Outcome::ready(books.pass(&held));
         };
         let Entry { partition, offset, received } = &held.entry;
         tracing::debug!(%partition, offset, %reason, "to the dead-letter sink");
@@ -395,7 +416,7 @@ impl Ledger {
         let mut books = self.books();
         books.waiting.remove(&held);
         let result = match result {
-            Ok(()) => books.pass(&held, &self.0.options),
+            Ok(()) => books.pass(&held),
             // Its runtime has ended, or somebody else has the message.
             Err(error) => books.take_back(&held).and_then(|()| {
                 tracing::warn!(partition = %held.entry.partition, offset = held.entry.offset, %error, "the dead-letter sink declined a message");
@@ -455,8 +476,12 @@ impl Shared {
         }
     }
 
-    fn is_full(&self, books: &Books) -> bool {
-        books.ahead > 0 || books.waiting.reaches(self.options.waiting)
+    fn is_full(&self, books: &mut Books, holds_back: bool) -> bool {
+        let is_ahead = !holds_back && {
+            books.hold_back(&self.options, false);
+            books.accounts.iter().any(|account| account.is_held_back)
+        };
+        is_ahead || books.waiting.reaches(self.options.waiting)
     }
 }
 

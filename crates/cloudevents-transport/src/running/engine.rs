@@ -67,6 +67,7 @@ impl Receiver {
     {
         let stopper = self.stopper();
         let mut stopped = pin!(stopper.stopped().fuse());
+        self.isolate();
         let mut engine = Engine::new(settings, self);
         let mut running = FuturesUnordered::new();
         loop {

@@ -8,6 +8,7 @@ mod delivery;
 mod faults;
 mod filter;
 mod giving_up;
+mod isolation;
 mod log;
 mod log_bounds;
 mod machine;
