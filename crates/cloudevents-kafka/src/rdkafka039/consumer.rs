@@ -6,6 +6,7 @@ use super::{
     handover::{Handover, HeldBack},
     position::Position,
     rebalance::{Group, add},
+    state::LOOK,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Partition, log::Epoch};
@@ -112,9 +113,10 @@ impl Consumer {
         }
         let (lists, to_commit) = mpsc::channel();
         let committing = Arc::clone(&client);
+        let topic = self.topic().map(str::to_owned);
         let committer = thread::Builder::new()
             .name("kafka commits".into())
-            .spawn(move || commit_all(&committing, &to_commit));
+            .spawn(move || commit_all(&committing, topic.as_deref(), &to_commit));
         if let Err(error) = committer {
             handover.fail(Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")));
             return;
@@ -122,12 +124,17 @@ impl Consumer {
         Polling { fetcher: self.fetcher, client, lists, commit_interval: self.commit_interval }.run();
     }
 
+    /// A topic to ask about. For a pattern, none is known.
+    fn topic(&self) -> Option<&str> {
+        self.topics.first().map(String::as_str).filter(|topic| !topic.starts_with('^'))
+    }
+
     fn open(&self, timeout: Duration) -> Result<(), Error> {
-        // For a pattern, no topic is known.
-        let topic = self.topics.first().map(String::as_str).filter(|topic| !topic.starts_with('^'));
+        let topic = self.topic();
         let client = &self.fetcher.client;
         let serve = || drop(client.poll(Duration::ZERO));
         client.context().refusals.connected(client.client(), topic, timeout, serve)?;
+        client.context().state.connected();
         if !self.partitions.is_empty() {
             let mut list = TopicPartitionList::new();
             for (partition, position) in &self.partitions {
@@ -341,9 +348,17 @@ impl Polling {
 }
 
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
-/// commits.
-fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<Marks>) {
-    for marks in lists {
+/// commits. While no broker can be reached, it looks for one.
+fn commit_all(client: &BaseConsumer<Group>, topic: Option<&str>, lists: &mpsc::Receiver<Marks>) {
+    loop {
+        let marks = match lists.recv_timeout(LOOK) {
+            Ok(marks) => marks,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                client.context().state.look(client.client(), topic);
+                continue;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        };
         let mut list = TopicPartitionList::new();
         for (partition, (offset, _)) in &marks {
             add(&mut list, partition, *offset);
@@ -356,6 +371,7 @@ fn commit_all(client: &BaseConsumer<Group>, lists: &mpsc::Receiver<Marks>) {
             Ok(()) => {
                 tracing::trace!(partitions = marks.len(), "committed");
                 books.commit_error = None;
+                group.state.connected();
                 for (partition, (offset, epoch)) in marks {
                     // If it came back meanwhile, this is not its commit.
                     if books.assigned.epoch(&partition) == Some(epoch) {

@@ -52,6 +52,7 @@ impl Fetcher {
         let (number, offset) = place(message)?;
         let (partition, epoch) = self.client.context().assignment(message.topic(), number)?;
         self.client.context().refusals.logged_in();
+        self.client.context().state.connected();
         let received = read(message, (partition.clone(), offset), &self.decoding);
         let size = received.size();
         Some(Fetched { epoch, size, record: Record::new(partition, offset, received).under(epoch) })

@@ -88,6 +88,7 @@ mod receiver;
 mod record;
 mod refusals;
 mod sender;
+mod state;
 mod tokens;
 
 pub use control::KafkaControl;

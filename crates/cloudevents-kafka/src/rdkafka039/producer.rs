@@ -5,10 +5,11 @@ use super::{
     config::{self, failed},
     record::Prepared,
     refusals::{Refusals, is_login},
+    state::{LOOK, State},
     tokens::{self, Keeper},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Bounds, Connectivity, InFlight, Outcome, Permit, Receipt, Reporter, Resolver};
+use cloudevents_transport::{Bounds, Connectivity, InFlight, Outcome, Permit, Receipt, Resolver};
 use rdkafka::{
     ClientConfig, ClientContext,
     client::OAuthToken,
@@ -24,7 +25,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, oneshot};
 
@@ -81,7 +82,7 @@ impl Producer {
             signals: Arc::clone(&signals),
             batches: Arc::clone(&client.context().batches),
             in_flight: InFlight::new(in_flight),
-            connectivity: client.context().state.reporter.connectivity(),
+            connectivity: client.context().state.connectivity(),
             queue,
             closed: AtomicBool::new(false),
         };
@@ -92,10 +93,10 @@ impl Producer {
                 let report = || client.poll(Duration::ZERO);
                 let answered = reports.refusals.connected(client.client(), Some(&topic), timeout, report);
                 if answered.is_ok() {
-                    reports.is_connected();
+                    reports.state.connected();
                 }
                 let _ = connected.send(answered);
-                serve(&client, &signals);
+                serve(&client, &signals, &topic);
             })
             .map_err(|error| {
                 Error::new(ErrorKind::Transport).with_detail(format!("no thread: {error}")).with_source(error)
@@ -250,12 +251,17 @@ enum Refusal {
 
 /// Serves delivery reports until no task sends any more and every record has its report. librdkafka
 /// guarantees a report within `message.timeout.ms`.
-fn serve(client: &Client, signals: &Signals) {
+fn serve(client: &Client, signals: &Signals, topic: &str) {
+    let mut looked = Instant::now();
     loop {
         let waited_for = signals.waiting.load(Ordering::Acquire) > 0;
         client.poll(if waited_for { SHORT_TURN } else { TURN });
         // Only now have the messages of the reports left the queue.
         signals.room.notify_waiters();
+        if looked.elapsed() >= LOOK {
+            client.context().state.look(client.client(), Some(topic));
+            looked = Instant::now();
+        }
         if signals.stop.load(Ordering::Acquire) && client.in_flight_count() == 0 {
             return;
         }
@@ -300,36 +306,6 @@ struct Reports {
     tokens: Option<Arc<Keeper>>,
 }
 
-/// Tracks the state of the connection. librdkafka reconnects by itself. It reports when no broker can be
-/// reached, but not when one can be reached again; a delivered record shows that.
-struct State {
-    reporter: Reporter,
-    /// Lets a delivery check the state cheaply.
-    connected: AtomicBool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self { reporter: Connectivity::channel().0, connected: AtomicBool::new(false) }
-    }
-}
-
-impl Reports {
-    fn is_connected(&self) {
-        if !self.state.connected.load(Ordering::Relaxed) && !self.state.connected.swap(true, Ordering::AcqRel)
-        {
-            self.state.reporter.connected(None);
-            self.refusals.logged_in();
-        }
-    }
-
-    fn is_lost(&self, error: &Error) {
-        if self.state.connected.swap(false, Ordering::AcqRel) {
-            self.state.reporter.lost(error);
-        }
-    }
-}
-
 impl ClientContext for Reports {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
@@ -346,20 +322,8 @@ impl ClientContext for Reports {
         self.refusals.hear(&error, reason);
         if is_login(&error) {
             tokens::refused(self.tokens.as_ref());
-            self.is_lost(&failed(error.clone()).with_detail(reason.to_owned()));
-            if let Some(error) = self.refusals.are_final() {
-                self.state.reporter.failed(&error);
-            }
         }
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
-                self.is_lost(&failed(error).with_detail(reason.to_owned()))
-            }
-            Some(RDKafkaErrorCode::Fatal) => {
-                self.state.reporter.failed(&failed(error).with_detail(reason.to_owned()))
-            }
-            _ => {}
-        }
+        self.state.hear(&error, reason, &self.refusals);
     }
 }
 
@@ -371,7 +335,8 @@ impl ProducerContext for Reports {
         let (_pass, alone) = self.batches.report(handed);
         let result = match result {
             Ok(message) => {
-                self.is_connected();
+                self.state.connected();
+                self.refusals.logged_in();
                 self.batches.acquit(message);
                 let mut receipt = Receipt::new().with_place(topic);
                 if let Ok(partition) = u32::try_from(message.partition()) {

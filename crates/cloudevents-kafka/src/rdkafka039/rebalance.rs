@@ -6,6 +6,7 @@ use super::{
     first,
     handover::{Handover, HeldBack},
     refusals::{Refusals, is_login},
+    state::State,
     tokens::{self, Keeper},
 };
 use cloudevents_transport::{
@@ -44,6 +45,7 @@ pub(super) struct Group {
     books: Mutex<Books>,
     /// Why there is no connection.
     pub(super) refusals: Refusals,
+    pub(super) state: State,
     pub(super) statistics: Latest,
     pub(super) tokens: Option<Arc<Keeper>>,
     /// Whether a group without a position starts at the end.
@@ -112,6 +114,7 @@ impl Group {
             busy: AtomicBool::new(false),
             books: Mutex::default(),
             refusals: Refusals::default(),
+            state: State::default(),
             statistics: Latest::default(),
             tokens: None,
             starts_at_end: false,
@@ -275,6 +278,7 @@ impl ClientContext for Group {
         if is_login(&error) {
             tokens::refused(self.tokens.as_ref());
         }
+        self.state.hear(&error, reason, &self.refusals);
     }
 }
 

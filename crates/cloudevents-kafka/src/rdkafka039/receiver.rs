@@ -13,8 +13,8 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Counters, Endpoint, InFlight, Incoming, Partition, Receive, Receiver, ReceiverCapabilities,
-    ReceiverOptions,
+    Bounds, Connectivity, Counters, Endpoint, InFlight, Incoming, Partition, Receive, Receiver,
+    ReceiverCapabilities, ReceiverOptions,
     log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
 };
 use rdkafka::{
@@ -160,6 +160,7 @@ pub struct KafkaReceiver {
     intake: LogReceiver<Source>,
     options: ReceiverOptions,
     control: KafkaControl,
+    connectivity: Connectivity,
 }
 
 /// The options of a URL, besides those common to all receivers.
@@ -213,6 +214,7 @@ impl KafkaReceiver {
         let waker = Arc::clone(&handover);
         client.set_nonempty_callback(move || waker.wake());
         let fetcher = Fetcher { client: Arc::new(client), decoding: options.receiver.decoding.clone() };
+        let connectivity = fetcher.client.context().state.connectivity();
         let statistics = fetcher.client.context().statistics.clone();
         let consumer = Consumer { fetcher, commit_interval: options.commit_interval, topics, partitions };
         if options.commit_interval.is_zero() {
@@ -233,7 +235,7 @@ impl KafkaReceiver {
             })?;
         answer.await.unwrap_or_else(|_| Err(ended()))?;
         tracing::debug!(%endpoint, "consuming");
-        Ok(Self { intake, options: options.receiver, control })
+        Ok(Self { intake, options: options.receiver, control, connectivity })
     }
 
     /// Returns a control to seek and to read the lag while the receiver runs.
@@ -259,6 +261,10 @@ impl Receive for KafkaReceiver {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         self.intake.try_next()
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
     }
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {

@@ -234,6 +234,29 @@ async fn the_broker_goes_away_and_comes_back() {
     assert_eq!((committed, seen.len()), (ends, 20));
 }
 
+/// Nothing is sent and nothing arrives, and still both ends say what is so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_clients_know_whether_there_is_a_broker() {
+    let broker = Broker::start().unwrap();
+    let topic = Topic::on(&broker, 1);
+    let (sender, receiver) = (topic.sender().await, topic.receiver().await);
+    for mut connectivity in [sender.connectivity(), receiver.connectivity()] {
+        assert!(connectivity.state().is_connected());
+        for connected in [false, true] {
+            match connected {
+                true => broker.come_back().unwrap(),
+                false => broker.go_away().unwrap(),
+            }
+            let known = async {
+                while connectivity.state().is_connected() != connected {
+                    connectivity.changed().await;
+                }
+            };
+            soon(known).await;
+        }
+    }
+}
+
 /// Longer than `max.poll.interval.ms`, after which a consumer that does not poll is removed from its group.
 #[tokio::test]
 async fn a_stalled_receiver_stays_in_its_group() {
