@@ -87,7 +87,7 @@ pub use receiver::{Receiver, Stopper};
 pub use receiver_capabilities::{By, Extends, ReceiverCapabilities, Settles};
 pub use retry::RetryPolicy;
 pub use retry_schedule::RetrySchedule;
-pub use running::{OrderBy, Run, Running};
+pub use running::{Activity, OrderBy, Run, RunState, Running};
 pub use sender::{LossPolicy, SendAllError, Sender, SenderOptions};
 pub use sender_capabilities::{Carries, Confirmed, SenderCapabilities};
 pub use settle::{Settle, SettleShared, Settlement, Token};

@@ -209,9 +209,8 @@ impl Counters {
         tracing::warn!(%error, "a settlement failed; the message comes again");
     }
 
-    pub(crate) fn handler_failed(&self, error: &dyn fmt::Display) {
+    pub(crate) fn handler_failed(&self) {
         add(&self.handlers_failed, 1);
-        tracing::warn!(%error, "a handler failed");
     }
 
     pub(crate) fn outage(&self, error: &dyn fmt::Display) {

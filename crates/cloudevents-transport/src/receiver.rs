@@ -1,8 +1,8 @@
 //! Receiving events.
 
 use crate::{
-    Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy, Receive, ReceiverCapabilities,
-    ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
+    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy, Receive,
+    ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{DynReceive, Incoming},
     delivery::Context,
     running::{ATTEMPTS, Settings},
@@ -43,6 +43,7 @@ pub struct Receiver {
     options: Options,
     stop: Arc<Stop>,
     filters: Vec<EventFilter>,
+    activity: Activity,
 }
 
 /// The options that the receiver itself needs.
@@ -91,6 +92,7 @@ impl Receiver {
             },
             stop: Arc::default(),
             filters: Vec::new(),
+            activity: Activity::default(),
         }
     }
 
@@ -310,6 +312,11 @@ impl Receiver {
     /// The state of the connection, to observe.
     pub fn connectivity(&self) -> Connectivity {
         self.intake.connectivity()
+    }
+
+    /// What [`run`](Self::run) does, to observe while it has the receiver.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     /// What is in flight, and its bounds.

@@ -10,6 +10,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use tokio::time::Instant;
 
 /// What happened to a message.
 #[derive(Clone, Debug)]
@@ -53,8 +54,8 @@ pub struct BridgeMetrics {
     pub failed: u64,
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
-    /// The lag: how old the last confirmed message was, by the time of the source's broker. `None` before the
-    /// first one, and for protocols without such a time.
+    /// The lag: how old the last confirmed message was, by the time of the source's broker; and while messages are on their way, the time since
+    /// then is added, so that it grows while nothing is confirmed. `None` before the first one, and for protocols without such a time.
     pub lag: Option<Duration>,
 }
 
@@ -66,7 +67,7 @@ impl BridgeMetrics {
 }
 
 /// The counters behind [`BridgeMetrics`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
     confirmed: AtomicU64,
     duplicates: AtomicU64,
@@ -75,25 +76,8 @@ pub(super) struct Tally {
     refused: Mutex<BTreeMap<&'static str, u64>>,
     /// Whether the last attempt showed the target to be unavailable.
     down: AtomicBool,
-    /// In milliseconds.
-    lag: AtomicU64,
-}
-
-/// The lag is not known.
-const UNKNOWN: u64 = u64::MAX;
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            confirmed: AtomicU64::default(),
-            duplicates: AtomicU64::default(),
-            failed: AtomicU64::default(),
-            looped: AtomicU64::default(),
-            refused: Mutex::default(),
-            down: AtomicBool::default(),
-            lag: AtomicU64::new(UNKNOWN),
-        }
-    }
+    /// The lag of the last message that was confirmed, and when that was.
+    lag: Mutex<Option<(Duration, Instant)>>,
 }
 
 impl Tally {
@@ -112,8 +96,8 @@ impl Tally {
 
     /// Records the time of a message that was confirmed now. A time in the future is no lag.
     pub(super) fn confirmed_of(&self, time: SystemTime) {
-        let lag = SystemTime::now().duration_since(time).unwrap_or_default().as_millis();
-        self.lag.store(u64::try_from(lag).unwrap_or(UNKNOWN), Ordering::Relaxed);
+        let lag = SystemTime::now().duration_since(time).unwrap_or_default();
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = Some((lag, Instant::now()));
     }
 
     pub(super) fn duplicate(&self) {
@@ -132,7 +116,9 @@ impl Tally {
         self.down.load(Ordering::Relaxed)
     }
 
-    pub(super) fn snapshot(&self) -> BridgeMetrics {
+    /// With `pending`, messages are on their way.
+    pub(super) fn snapshot(&self, pending: bool) -> BridgeMetrics {
+        let lag = *self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         BridgeMetrics {
             confirmed: read(&self.confirmed),
@@ -140,7 +126,7 @@ impl Tally {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed: read(&self.failed),
             looped: read(&self.looped),
-            lag: Some(read(&self.lag)).filter(|lag| *lag != UNKNOWN).map(Duration::from_millis),
+            lag: lag.map(|(lag, since)| if pending { lag.saturating_add(since.elapsed()) } else { lag }),
         }
     }
 }
@@ -152,4 +138,19 @@ pub(super) fn is_outage(error: &Error) -> bool {
 
 fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lag_grows_while_nothing_is_confirmed_of_what_is_on_its_way() {
+        let (tally, minute) = (Tally::default(), Duration::from_secs(60));
+        assert_eq!(tally.snapshot(true).lag, None);
+        tally.confirmed_of(SystemTime::now());
+        tokio::time::advance(minute).await;
+        let (idle, pending) = (tally.snapshot(false).lag.unwrap(), tally.snapshot(true).lag.unwrap());
+        assert!(idle < minute && pending >= minute, "{idle:?} {pending:?}");
+    }
 }

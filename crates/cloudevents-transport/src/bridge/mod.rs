@@ -36,7 +36,6 @@ use fate::{Tally, is_outage};
 use rate::Rate;
 use shape::{Shaped, Shaper};
 use std::{fmt, sync::Arc};
-use tracing::Instrument;
 
 /// The header that counts the bridges that a message has passed.
 pub const HOPS: &str = "bridge-hops";
@@ -102,6 +101,7 @@ impl Bridge {
             tally: Arc::clone(&self.passage.tally),
             received: self.receiver.counters(),
             in_flight: self.receiver.in_flight().clone(),
+            activity: self.receiver.activity(),
             source: self.receiver.connectivity(),
             target: self.passage.sender.clone(),
             dead_letters: self.passage.policy().dead_letters.clone(),
@@ -137,17 +137,15 @@ impl Bridge {
                 if most.is_some_and(|most| started >= most) {
                     passage.stopper.stop();
                 }
-                let span = delivery.span();
                 let passage = &passage;
-                let passing = async move {
+                async move {
                     let done = match is_left {
                         true => Done::Held(Fate::Left),
                         false => passage.pass(&delivery).await,
                     };
                     let ended = passage.conclude(&delivery, done);
                     (delivery, ended)
-                };
-                passing.instrument(span)
+                }
             };
             let moved = receiver.drive(settings, attempt).await;
             let drained = receiver.drain(drain).await;

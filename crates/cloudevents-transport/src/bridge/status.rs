@@ -1,7 +1,7 @@
 //! The state of a bridge, for probes and metrics.
 
 use super::{BridgeMetrics, fate::Tally};
-use crate::{Connectivity, Counters, InFlight, Metrics, PrometheusPage, Sender};
+use crate::{Activity, Connectivity, Counters, InFlight, Metrics, PrometheusPage, Sender};
 use std::{fmt, sync::Arc};
 
 /// Observes a bridge from other tasks. Clones observe the same bridge.
@@ -10,13 +10,14 @@ pub struct BridgeStatus {
     pub(super) tally: Arc<Tally>,
     pub(super) received: Arc<Counters>,
     pub(super) in_flight: InFlight,
+    pub(super) activity: Activity,
     pub(super) source: Connectivity,
     pub(super) target: Sender,
     pub(super) dead_letters: Option<Sender>,
 }
 
 impl BridgeStatus {
-    /// Whether both ends, and the dead-letter place, are connected, and the last attempt did not show the
+    /// Whether both ends, and the dead-letter place, are connected, messages are moved as they come, and the last attempt did not show the
     /// target to be unavailable.
     pub fn is_ready(&self) -> bool {
         let letters = self.dead_letters.as_ref();
@@ -24,11 +25,17 @@ impl BridgeStatus {
             && self.target.connectivity().state().is_connected()
             && letters.is_none_or(|letters| letters.connectivity().state().is_connected())
             && !self.tally.is_down()
+            && !self.activity.state().is_stalled()
+    }
+
+    /// What it does now.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// What happened to messages.
     pub fn metrics(&self) -> BridgeMetrics {
-        self.tally.snapshot()
+        self.tally.snapshot(self.in_flight.used().messages > 0)
     }
 
     /// The counters of the receiver.
@@ -70,13 +77,31 @@ impl BridgeStatus {
         };
         gauge("in_flight_messages", "Messages that are received and not settled.", used.messages);
         gauge("in_flight_bytes", "Bytes of these messages.", used.bytes);
+        gauge("running_messages", "Messages that are being sent.", self.activity.running());
+        gauge(
+            "waiting_messages",
+            "Messages that failed, and wait for their next attempt.",
+            self.activity.waiting(),
+        );
+        let longest = self.activity.longest_running().unwrap_or_default().as_millis();
+        let help = "For how long the message has been on its way that was begun first of those that are.";
+        gauge("longest_running_milliseconds", help, usize::try_from(longest).unwrap_or(usize::MAX));
+        gauge(
+            "stalled",
+            "Whether nothing is moved, because an end is away, nothing succeeds, or there is no room.",
+            self.activity.state().is_stalled().into(),
+        );
         if let Some(lag) = metrics.lag {
             let lag = usize::try_from(lag.as_millis()).unwrap_or(usize::MAX);
-            gauge("lag_milliseconds", "How old the last message was that the target confirmed.", lag);
+            gauge(
+                "lag_milliseconds",
+                "How old the last message was that the target confirmed, and the time since then while others are on their way.",
+                lag,
+            );
         }
         gauge(
             "ready",
-            "Whether both ends are connected and the target is available.",
+            "Whether both ends are connected, the target is available, and messages are moved.",
             self.is_ready().into(),
         );
     }
@@ -87,6 +112,7 @@ impl fmt::Debug for BridgeStatus {
         f.debug_struct("BridgeStatus")
             .field("source", &self.source.state())
             .field("target", &self.target.connectivity().state())
+            .field("state", &self.activity.state())
             .field("available", &!self.tally.is_down())
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()

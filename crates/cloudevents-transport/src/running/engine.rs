@@ -1,25 +1,32 @@
 //! The engine of [`run`](crate::Receiver::run) and of bridges. `docs/architecture.md` has its states as a table.
 
 use super::{
-    OrderBy,
+    Activity, OrderBy, RunState,
+    activity::Seen,
     giving_up::{Attempts, GivingUp, Limits},
     lanes::{Lane, Lanes, Task},
     pace::Pace,
 };
 use crate::{
-    By, Counters, Delivery, Failure, Ownership, Receiver, RetryPolicy, binding::BoxFuture, deadline::later,
+    By, Counters, Delivery, Failure, InFlight, Ownership, Received, Receiver, RetryPolicy,
+    binding::BoxFuture, deadline::later,
 };
-use cloudevents_core::{Error, ErrorKind};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
     time::{Instant, sleep_until},
 };
+use tracing::Instrument;
 
 /// The longest pause between two attempts to use a failed connection, and before a failure is tried again that may be
 /// that of something shared.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// How long no handler may end before that is reported: while there is no room, and while all are in use. After that, at twice the time.
+const BLOCKED: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(60);
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -73,21 +80,23 @@ impl Receiver {
         loop {
             // A source that is always ready and handlers that never wait would keep all else from its turn.
             coop::consume_budget().await;
-            while let Some((delivery, handling)) = engine.next(running.len()) {
+            while let Some((delivery, handling)) = engine.next() {
                 let lost = delivery.ownership().map(Ownership::lost);
-                let attempt = begin(delivery);
-                running.push(async move { (handling, unless(lost, attempt).await) });
+                let span = delivery.span();
+                let attempt = span.in_scope(|| begin(delivery));
+                running.push(async move { (handling, unless(lost, attempt).await) }.instrument(span));
             }
-            if engine.is_over(running.len()) {
-                return engine.ending.map_or(Ok(()), |ending| ending.result);
+            if engine.is_over() {
+                return engine.ending.take().map_or(Ok(()), |ending| ending.result);
             }
             if engine.is_late() {
                 // Dropping the handlers releases what they hold.
                 return Err(Error::new(ErrorKind::Timeout)
                     .with_detail(format!("{} handlers were still running at the deadline", running.len())));
             }
-            let wakes_at = engine.wakes_at(running.len());
-            let receives = engine.receives(running.len());
+            engine.publish();
+            let wakes_at = engine.wakes_at();
+            let receives = engine.receives();
             tokio::select! {
                 biased;
                 () = &mut stopped, if engine.ending.is_none() => engine.finish(Ok(()), true),
@@ -115,14 +124,31 @@ async fn unless<T>(lost: Option<impl Future<Output = ()>>, attempt: impl Future<
 
 /// What the engine knows of a message while a handler has it.
 struct Handling {
+    number: u64,
     lane: Lane,
     attempts: Attempts,
+}
+
+/// A message that a handler has.
+struct Handled {
+    since: Instant,
+    attempt: u32,
+    received: Received,
 }
 
 /// Decides which message is handled next, whether another one is received, and what happens after an attempt.
 struct Engine {
     settings: Settings,
     counters: Arc<Counters>,
+    activity: Activity,
+    in_flight: InFlight,
+    decoding: DecodeOptions,
+    /// The messages that handlers have, in the order in which they were begun.
+    handled: BTreeMap<u64, Handled>,
+    begun: u64,
+    /// When a handler has ended last, or there was none; and when to report that none does.
+    moved: Instant,
+    report: Option<Instant>,
     lanes: Lanes,
     giving_up: GivingUp,
     pace: Pace,
@@ -155,6 +181,13 @@ impl Engine {
         let limits = Limits { attempts: settings.attempts, after: settings.give_up_after };
         Self {
             counters: receiver.counters(),
+            activity: receiver.activity(),
+            in_flight: receiver.in_flight().clone(),
+            decoding: receiver.decoding().clone(),
+            handled: BTreeMap::new(),
+            begun: 0,
+            moved: Instant::now(),
+            report: None,
             lanes: Lanes::new(settings.order.clone()),
             giving_up: GivingUp::new(limits),
             // A peer that keeps its message waits for an answer: each gets one at once.
@@ -172,9 +205,9 @@ impl Engine {
     }
 
     /// Returns the next message to handle now.
-    fn next(&mut self, running: usize) -> Option<(Delivery, Handling)> {
+    fn next(&mut self) -> Option<(Delivery, Handling)> {
         let now = Instant::now();
-        if running >= self.settings.concurrency || self.pace.next(now).is_some() {
+        if self.handled.len() >= self.settings.concurrency || self.pace.next(now).is_some() {
             return None;
         }
         loop {
@@ -189,15 +222,22 @@ impl Engine {
             self.probed_untried = attempts.failed == 0;
             attempts.is_probe = self.pace.begins(now);
             self.giving_up.begins(&mut attempts);
-            return Some((delivery, Handling { lane, attempts }));
+            if self.handled.is_empty() {
+                self.moved = now;
+            }
+            self.begun = self.begun.saturating_add(1);
+            let handled =
+                Handled { since: now, attempt: delivery.attempt(), received: delivery.received().clone() };
+            self.handled.insert(self.begun, handled);
+            return Some((delivery, Handling { number: self.begun, lane, attempts }));
         }
     }
 
     /// Whether another message may be received: one for which there would be a handler, or while it slows down, one that was not tried
     /// yet.
-    fn receives(&self, running: usize) -> bool {
+    fn receives(&self) -> bool {
         let now = Instant::now();
-        let handled = running.saturating_add(self.lanes.ready());
+        let handled = self.handled.len().saturating_add(self.lanes.ready());
         self.ending.is_none()
             && self.lanes.takes_more()
             && match self.pace.is_slow() {
@@ -253,12 +293,19 @@ impl Engine {
 
     /// A message was lost while a handler had it.
     fn lost(&mut self, handling: Handling) {
+        self.returned(&handling);
         self.undecided(&handling);
         self.lanes.end(handling.lane);
     }
 
+    fn returned(&mut self, handling: &Handling) {
+        self.handled.remove(&handling.number);
+        (self.moved, self.report) = (Instant::now(), None);
+    }
+
     /// An attempt has ended.
     fn ended(&mut self, handling: Handling, delivery: Delivery, ended: Ended) {
+        self.returned(&handling);
         match ended {
             Ended::Accepted => {
                 self.succeeded(&delivery, &handling);
@@ -267,10 +314,12 @@ impl Engine {
             Ended::Settled(Ok(true)) => self.succeeded(&delivery, &handling),
             Ended::Settled(Ok(false)) => self.undecided(&handling),
             Ended::Settled(Err(failure)) => {
-                self.counters.handler_failed(&failure);
+                self.counters.handler_failed();
+                tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed that has settled the message by itself");
                 self.undecided(&handling);
             }
             Ended::Rejected(failure) => {
+                tracing::info!(message = %self.name(&delivery), reason = %failure, "rejected");
                 self.undecided(&handling);
                 drop(delivery.reject(failure));
             }
@@ -305,20 +354,22 @@ impl Engine {
     /// The message is given up, waits for its next attempt, or goes back.
     fn failed(&mut self, mut handling: Handling, mut delivery: Delivery, failure: Failure) {
         let now = Instant::now();
-        self.counters.handler_failed(&failure);
+        self.counters.handler_failed();
         if self.pace.failed(handling.attempts.is_probe, now) {
             self.counters.outage(&failure);
         }
-        let Handling { lane, attempts } = &mut handling;
+        let Handling { lane, attempts, .. } = &mut handling;
         let counts = !failure.is_unavailable();
         if self.giving_up.failed(&delivery, attempts, counts) {
             let attempt = delivery.attempt();
             self.giving_up.settled(attempts);
+            tracing::warn!(message = %self.name(&delivery), attempt, error = %failure, "a handler failed; the message is given up, and rejected");
             drop(delivery.reject(format_args!("attempt {attempt}: {failure}")));
             return self.lanes.end(lane.clone());
         }
         if !delivery.is_current() {
             self.giving_up.settled(attempts);
+            tracing::warn!(message = %self.name(&delivery), error = %failure, "a handler failed; somebody else has the message now");
             return self.lanes.end(lane.clone());
         }
         let mut after = self.settings.retry.delay(attempts.failed.max(1));
@@ -328,16 +379,18 @@ impl Engine {
         let after = failure.delay().unwrap_or(after);
         if self.ending.is_some() || !self.waits_here {
             self.giving_up.settled(attempts);
+            tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, "a handler failed; the message goes back to where it came from");
             // What counts no attempt must not be counted by the broker either.
             drop(if counts { delivery.give_back(after) } else { delivery.release() });
             let lane = lane.clone();
             return if self.waits_here { self.lanes.abandon(lane) } else { self.lanes.end(lane) };
         }
+        tracing::warn!(message = %self.name(&delivery), attempt = delivery.attempt(), error = %failure, ?after, "a handler failed; the message is tried again");
         if counts {
             delivery.count_attempt();
         }
         let until = later(now, after);
-        let Handling { lane, attempts } = handling;
+        let Handling { lane, attempts, .. } = handling;
         self.lanes.wait(Task { delivery, lane, attempts }, until);
     }
 
@@ -359,8 +412,8 @@ impl Engine {
         }
     }
 
-    fn is_over(&self, running: usize) -> bool {
-        self.ending.is_some() && running == 0 && self.lanes.is_empty()
+    fn is_over(&self) -> bool {
+        self.ending.is_some() && self.handled.is_empty() && self.lanes.is_empty()
     }
 
     fn is_late(&self) -> bool {
@@ -368,14 +421,102 @@ impl Engine {
     }
 
     /// When to look again although nothing happens.
-    fn wakes_at(&self, running: usize) -> Option<Instant> {
+    fn wakes_at(&self) -> Option<Instant> {
         let now = Instant::now();
-        let has_place = running < self.settings.concurrency;
+        let has_place = self.handled.len() < self.settings.concurrency;
         let due = self.lanes.due().filter(|_| has_place);
         let due = due.map(|due| self.pace.next(now).map_or(due, |next| due.max(next)));
         let probe = self.pace.next(now).filter(|_| has_place);
         let late = self.ending.as_ref().map(|ending| ending.late);
-        [due, probe, late, self.reconnect.filter(|at| *at > now)].into_iter().flatten().min()
+        [due, probe, late, self.report, self.reconnect.filter(|at| *at > now)].into_iter().flatten().min()
+    }
+}
+
+impl Engine {
+    fn state(&self) -> RunState {
+        let now = Instant::now();
+        if self.ending.is_some() {
+            RunState::Ending
+        } else if self.reconnect.is_some_and(|at| at > now) {
+            RunState::Disconnected
+        } else if self.pace.is_slow() {
+            RunState::Slowed
+        } else if self.handled.len() >= self.settings.concurrency {
+            RunState::Busy
+        } else if self.receives() && self.in_flight.has_room() {
+            RunState::Receiving
+        } else {
+            RunState::Blocked
+        }
+    }
+
+    /// Says what it does now, and reports if no handler ends for long.
+    fn publish(&mut self) {
+        let state = self.state();
+        let oldest = self.handled.first_key_value().map(|(_, handled)| handled);
+        self.activity.set(Seen {
+            state,
+            running: self.handled.len(),
+            oldest: oldest.map(|oldest| oldest.since),
+            waiting: self.lanes.waiting(),
+        });
+        let patience = match state {
+            RunState::Blocked => BLOCKED,
+            RunState::Busy => BUSY,
+            _ => return self.report = None,
+        };
+        let now = Instant::now();
+        let report = *self.report.get_or_insert_with(|| later(self.moved, patience).max(now));
+        if report > now {
+            return;
+        }
+        let none_for = now.duration_since(self.moved);
+        self.report = Some(later(now, none_for.max(patience)));
+        let (running, waiting) = (self.handled.len(), self.lanes.waiting());
+        match oldest {
+            Some(Handled { since, attempt, received }) => tracing::warn!(
+                ?state, running, waiting, ?none_for, oldest = %Name { received, decoding: &self.decoding }, attempt, running_for = ?since.elapsed(),
+                "no handler has ended for long; one that hangs can be ended by a time limit",
+            ),
+            None => tracing::warn!(
+                ?state,
+                waiting,
+                ?none_for,
+                "there is no room: everything received waits behind messages that are tried again later, or the program holds it",
+            ),
+        }
+    }
+
+    fn name<'a>(&'a self, delivery: &'a Delivery) -> Name<'a> {
+        Name { received: delivery.received(), decoding: &self.decoding }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.activity.set(Seen::default());
+    }
+}
+
+/// Names a message in the log: its event, and its place.
+struct Name<'a> {
+    received: &'a Received,
+    decoding: &'a DecodeOptions,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attribute = |name| self.received.message().ok()?.attribute(name, self.decoding).ok()?;
+        match (attribute("id"), attribute("source")) {
+            (Some(id), Some(source)) => write!(f, "{} of {}", id.escape_debug(), source.escape_debug())?,
+            _ => f.write_str("a message without an event")?,
+        }
+        match (self.received.partition(), self.received.topic()) {
+            (Some(partition), _) => write!(f, " in {partition}")?,
+            (None, Some(topic)) => write!(f, " in {}", topic.escape_debug())?,
+            (None, None) => {}
+        }
+        self.received.offset().map_or(Ok(()), |offset| write!(f, " at {offset}"))
     }
 }
 

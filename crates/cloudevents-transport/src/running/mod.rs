@@ -1,5 +1,6 @@
 //! Handling messages concurrently.
 
+mod activity;
 mod engine;
 mod giving_up;
 mod guarded;
@@ -8,6 +9,7 @@ mod order;
 mod pace;
 mod run;
 
+pub use activity::{Activity, RunState};
 pub(crate) use engine::{Ended, Settings};
 pub(crate) use giving_up::ATTEMPTS;
 pub use order::OrderBy;

@@ -18,7 +18,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::timeout;
-use tracing::Instrument;
 
 impl Receiver {
     /// Handles messages concurrently until the receiver is stopped, then waits for the running handlers, and
@@ -103,13 +102,12 @@ impl Receiver {
             self.limit_attempts(settings.attempts);
             let (malformed, drain, counters) = (self.malformed(), settings.drain, self.counters());
             let attempt = |mut delivery: Delivery| {
-                let span = delivery.span();
                 // The argument is created here, outside the future, so it need not be `Send` before the
                 // handler has it.
                 let called = caught(|| T::from_delivery(&mut delivery));
                 let called = called.map(|value| value.map(|value| Guarded::new(|| handler(value))));
                 let counters = &counters;
-                let handling = async move {
+                async move {
                     let ended = match called {
                         Err(Panicked) => Ended::Failed(Failure::retry("decoding the message panicked")),
                         Ok(Ok(running)) => match returned(running, time_limit).await {
@@ -133,8 +131,7 @@ impl Receiver {
                         _ => Ok(is_accepted),
                     };
                     (delivery, Ended::Settled(result))
-                };
-                handling.instrument(span)
+                }
             };
             let handled = self.drive(settings, attempt).await;
             handled.and(self.drain(drain).await)

@@ -1,0 +1,92 @@
+//! What a receiver that runs does now.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Observes what [`Receiver::run`](crate::Receiver::run) or a bridge does, from other tasks. Clones observe the same one.
+///
+/// ```
+/// # #[cfg(feature = "fake")] fn main() {
+/// # let receiver = cloudevents_transport::fake::FakeQueue::new().receiver(cloudevents_core::DecodeOptions::strict());
+/// use cloudevents_transport::RunState;
+///
+/// let activity = receiver.activity(); // before `run` takes the receiver
+/// assert_eq!(activity.state(), RunState::NotRunning);
+/// assert_eq!(activity.longest_running(), None);
+/// # }
+/// # #[cfg(not(feature = "fake"))] fn main() {}
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Activity(Arc<Mutex<Seen>>);
+
+/// What [`Receiver::run`](crate::Receiver::run) or a bridge does now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunState {
+    /// It has not begun, or has ended.
+    #[default]
+    NotRunning,
+    /// Messages are handled as they come.
+    Receiving,
+    /// All handlers are in use. Another message is received as soon as one ends.
+    Busy,
+    /// The source has failed, and is tried again after a pause. What a client does about its connection by itself is in
+    /// [`Receiver::connectivity`](crate::Receiver::connectivity).
+    Disconnected,
+    /// Nothing succeeds: one message at a time is tried, until one does.
+    Slowed,
+    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet.
+    Blocked,
+    /// It was stopped, or its source has ended, and it waits for handlers.
+    Ending,
+}
+
+impl RunState {
+    /// Whether messages that are there are not handled at the moment, for another reason than that all handlers are in use.
+    pub fn is_stalled(self) -> bool {
+        matches!(self, Self::Disconnected | Self::Slowed | Self::Blocked)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) state: RunState,
+    /// Handlers that run, and when the oldest of them began.
+    pub(super) running: usize,
+    pub(super) oldest: Option<Instant>,
+    /// Messages that wait for their next attempt.
+    pub(super) waiting: usize,
+}
+
+impl Activity {
+    /// What it does now.
+    pub fn state(&self) -> RunState {
+        self.seen().state
+    }
+
+    /// The number of handlers that run.
+    pub fn running(&self) -> usize {
+        self.seen().running
+    }
+
+    /// The number of messages that failed, and wait here for their next attempt.
+    pub fn waiting(&self) -> usize {
+        self.seen().waiting
+    }
+
+    /// For how long the handler has been running that began first of those that run. `None` if none does. A handler that hangs shows here.
+    pub fn longest_running(&self) -> Option<Duration> {
+        self.seen().oldest.map(|oldest| oldest.elapsed())
+    }
+
+    pub(super) fn set(&self, seen: Seen) {
+        *self.seen() = seen;
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,263 @@
+//! What a receiver that runs says of itself is what is so.
+
+use crate::{event, keyed};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
+use cloudevents_transport::{
+    Activity, Bounds, Bridge, Confirmed, Failure, Incoming, OrderBy, Outcome, Outgoing, Receipt, Receive,
+    Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities, Transmit,
+    bridge::BridgePolicy, fake::FakeQueue,
+};
+use std::{
+    future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn becomes(activity: &Activity, state: RunState) {
+    let wait = async {
+        while activity.state() != state {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(120), wait).await.unwrap_or_else(|_| panic!("{activity:?} is not {state:?}"));
+}
+
+/// Everything that is logged at `warn` and above.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields<'a>(&'a mut String);
+        impl tracing::field::Visit for Fields<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!("{}={value:?} ", field.name()));
+            }
+        }
+        let mut line = String::new();
+        event.record(&mut Fields(&mut line));
+        self.0.lock().unwrap().push_str(&format!("{line}\n"));
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// One handler hangs, in an order; what follows it fills the room.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_shows_and_is_named() {
+    let log = Log::default();
+    let _logs = tracing::subscriber::set_default(log.clone());
+    let queue = FakeQueue::new();
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+    let receiver = queue.receiver(options);
+    let activity = receiver.activity();
+    assert_eq!(
+        (activity.state(), activity.running(), activity.longest_running()),
+        (RunState::NotRunning, 0, None)
+    );
+    let (stop, stopped) = oneshot::channel::<()>();
+    let handle = async |event: Event| {
+        if event.id() == "hangs" {
+            pending::<()>().await;
+        }
+    };
+    let run = receiver.run(handle).concurrency(4).in_order(OrderBy::Key).until(stopped);
+    let watch = async {
+        becomes(&activity, RunState::Receiving).await;
+        queue.sender().send(&keyed("hangs", "a")).await.unwrap();
+        sleep(SECOND).await;
+        assert_eq!((activity.state(), activity.running()), (RunState::Receiving, 1));
+        let others = (0..50).map(|number| keyed(number, "a"));
+        queue.sender().send_all(others).await.unwrap();
+        becomes(&activity, RunState::Blocked).await;
+        assert!(activity.state().is_stalled());
+        sleep(20 * SECOND).await;
+        assert!(activity.longest_running().unwrap() >= 20 * SECOND);
+        drop(stop);
+        becomes(&activity, RunState::Ending).await;
+    };
+    let (ended, ()) = tokio::join!(run, watch);
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(activity.state(), RunState::NotRunning);
+    let said = log.text();
+    assert!(
+        said.contains("no handler has ended for long") && said.contains("oldest=hangs of /tests"),
+        "{said}"
+    );
+    assert!(said.lines().count() <= 3, "{said}");
+}
+
+/// All handlers are in use.
+#[tokio::test(start_paused = true)]
+async fn busy_is_not_stalled_and_reported_after_a_minute() {
+    let log = Log::default();
+    let _logs = tracing::subscriber::set_default(log.clone());
+    let queue = FakeQueue::new();
+    queue.sender().send_all((0..10).map(event)).await.unwrap();
+    let receiver = queue.receiver(DecodeOptions::strict());
+    let activity = receiver.activity();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let run = receiver.run(async |_: Event| sleep(100 * SECOND).await).concurrency(10).until(stopped);
+    let watch = async {
+        becomes(&activity, RunState::Busy).await;
+        assert!(!activity.state().is_stalled() && activity.running() == 10);
+        sleep(59 * SECOND).await;
+        assert_eq!(log.text(), "");
+        sleep(2 * SECOND).await;
+        assert_eq!(log.text().lines().count(), 1, "{}", log.text());
+        becomes(&activity, RunState::Receiving).await;
+        drop(stop);
+    };
+    let (ended, ()) = tokio::join!(run, watch);
+    ended.unwrap();
+    assert_eq!(log.text().lines().count(), 1, "a clean end is no error: {}", log.text());
+}
+
+/// Each line about a failure says which message, which attempt, why, and what happens next.
+#[tokio::test(start_paused = true)]
+async fn an_outage_shows_and_failures_are_named() {
+    let log = Log::default();
+    let _logs = tracing::subscriber::set_default(log.clone());
+    let queue = FakeQueue::new();
+    queue.sender().send_all((0..100).map(event)).await.unwrap();
+    let receiver = queue.receiver(DecodeOptions::strict());
+    let activity = receiver.activity();
+    let away = AtomicBool::new(true);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let handle = async |_: Event| {
+        if away.load(Ordering::Relaxed) { Err(Failure::retry("the database is away")) } else { Ok(()) }
+    };
+    let run = receiver.run(handle).concurrency(16).until(stopped);
+    let watch = async {
+        becomes(&activity, RunState::Slowed).await;
+        assert!(activity.waiting() >= 16);
+        away.store(false, Ordering::Relaxed);
+        becomes(&activity, RunState::Receiving).await;
+        drop(stop);
+    };
+    let (ended, ()) = tokio::join!(run, watch);
+    ended.unwrap();
+    let said = log.text();
+    let first = said.lines().next().unwrap();
+    for part in ["message=0 of /tests", "attempt=1", "the database is away", "after=1s", "is tried again"] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+}
+
+/// A source that is away for some time.
+struct Away(u32);
+
+impl Receive for Away {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        ReceiverCapabilities::queue()
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        match self.0.checked_sub(1) {
+            Some(left) => self.0 = left,
+            None => pending().await,
+        }
+        Err(Error::new(ErrorKind::Disconnected))
+    }
+
+    async fn drain(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_shows() {
+    let receiver = Receiver::new(Away(5), DecodeOptions::strict());
+    let activity = receiver.activity();
+    let watch = async {
+        becomes(&activity, RunState::Disconnected).await;
+        becomes(&activity, RunState::Receiving).await; // once the source is silent instead of away
+        sleep(60 * SECOND).await;
+        assert_eq!(activity.state(), RunState::Receiving);
+    };
+    receiver.run(async |_: Event| ()).until(watch).await.unwrap();
+}
+
+/// Takes messages, and never confirms them while it is stopped.
+struct Target(Arc<AtomicBool>);
+
+impl Transmit for Target {
+    fn capabilities(&self) -> SenderCapabilities {
+        SenderCapabilities::plain(Confirmed::Accepted)
+    }
+
+    async fn enqueue(&self, _: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        while self.0.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(Outcome::ready(Ok(Receipt::new())))
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A target that hangs is connected, and answers nothing.
+#[tokio::test(start_paused = true)]
+async fn a_bridge_that_stands_still_is_not_ready() {
+    let queue = FakeQueue::new();
+    let hangs = Arc::new(AtomicBool::new(false));
+    let mut options = ReceiverOptions::default();
+    options.in_flight = Bounds { messages: 20, bytes: usize::MAX };
+    let mut policy = BridgePolicy::default();
+    policy.order = OrderBy::Key;
+    let bridge =
+        Bridge::new(queue.receiver(options), Sender::new(Target(Arc::clone(&hangs))), policy).unwrap();
+    let status = bridge.status();
+    let watch = async {
+        queue.sender().send(&keyed("first", "a")).await.unwrap();
+        becomes(status.activity(), RunState::Receiving).await;
+        while status.metrics().confirmed == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(status.is_ready());
+        hangs.store(true, Ordering::Relaxed);
+        queue.sender().send_all((0..50).map(|number| keyed(number, "a"))).await.unwrap();
+        becomes(status.activity(), RunState::Blocked).await;
+        assert!(!status.is_ready());
+        sleep(20 * SECOND).await;
+        assert!(status.activity().longest_running().unwrap() >= 20 * SECOND);
+        hangs.store(false, Ordering::Relaxed);
+        while status.metrics().confirmed < 51 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(status.is_ready());
+    };
+    bridge.run().until(watch).await.unwrap();
+}
