@@ -2,13 +2,7 @@
 
 use crate::{Connectivity, Counters, InFlight, Received, ReceiverCapabilities, Token};
 use cloudevents_core::Error;
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -75,15 +69,6 @@ pub trait Receive: Send + 'static {
         None
     }
 
-    /// Returns what [`next`](Self::next) would return, as a poll function: when it is pending, the task of this
-    /// context is woken once a message may be there. `None` if the binding waits in `next` alone.
-    ///
-    /// The receiver calls it in place of `next`, which saves the allocation of a future for each wait.
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        let _ = context;
-        None
-    }
-
     /// Stops taking messages, releases prefetched ones, and returns when every token is settled and the
     /// broker has the settlements. At the deadline it passes on the settlements made so far and returns an
     /// error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout). The other messages are delivered
@@ -135,7 +120,6 @@ impl Incoming {
 pub(crate) trait DynReceive: Send {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>>;
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>>;
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>>;
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
@@ -148,10 +132,6 @@ impl<T: Receive> DynReceive for T {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         Receive::try_next(self)
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        Receive::poll_next(self, context)
     }
 
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>> {

@@ -38,7 +38,6 @@ mod sender_capabilities;
 mod settle;
 #[cfg(feature = "signal")]
 mod shutdown;
-mod slot;
 mod sync;
 mod transmit;
 mod transports;
@@ -90,10 +89,9 @@ pub use retry_schedule::RetrySchedule;
 pub use running::{Activity, OrderBy, Run, RunState, Running};
 pub use sender::{LossPolicy, SendAllError, Sender, SenderOptions};
 pub use sender_capabilities::{Carries, Confirmed, SenderCapabilities};
-pub use settle::{Settle, SettleShared, Settlement, Token};
+pub use settle::{Settle, Settlement, Token};
 #[cfg(feature = "signal")]
 pub use shutdown::shutdown_signal;
-pub use slot::Slot;
 pub use transmit::{Transmit, Tried};
 pub use transports::Transports;
 pub use writing::Writing;

@@ -174,17 +174,6 @@ impl Receiver {
             }
         }
         let Self { intake, stop, .. } = self;
-        let polled = poll_fn(|context| {
-            stop.waiting.register(context.waker()); // before the check, so that a stop in between is not missed
-            match intake.poll_next(context) {
-                Some(Poll::Pending) if stop.is_stopped() => Poll::Ready(Some(Ok(None))),
-                Some(polled) => polled.map(Some),
-                None => Poll::Ready(None),
-            }
-        });
-        if let Some(incoming) = polled.await {
-            return incoming;
-        }
         let mut next = intake.next();
         poll_fn(|context| {
             stop.waiting.register(context.waker());

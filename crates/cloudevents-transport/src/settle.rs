@@ -88,28 +88,6 @@ pub trait Settle: Send + Sync + 'static {
     }
 }
 
-/// [`Settle`], for a binding that keeps a part of the settlement itself. What it shares with the token takes one allocation.
-pub trait SettleShared: Send + Sync + 'static {
-    /// As [`Settle::settle`]. It is called once.
-    fn settle(&self, how: Settlement) -> Outcome;
-
-    /// As [`Settle::extend`].
-    fn extend(&self) -> Result<(), Error> {
-        no_deadline()
-    }
-
-    /// As [`Settle::ownership`].
-    fn ownership(&self) -> Option<&Ownership> {
-        None
-    }
-
-    /// As [`Settle::reply`].
-    fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
-        let _ = answer;
-        no_replies()
-    }
-}
-
 #[cold]
 fn no_deadline() -> Result<(), Error> {
     Err(Error::new(ErrorKind::Unsupported).with_detail("the protocol cannot extend the time for a message"))
@@ -155,8 +133,6 @@ enum Duty {
     /// There is nothing to settle, or it is settled already.
     None,
     Binding(Box<dyn Settle>),
-    /// The binding has a part of it, too.
-    Shared(Arc<dyn SettleShared>),
     /// In the ledger of a log, which needs no allocation.
     #[cfg(feature = "log")]
     Log(Ticket),
@@ -182,11 +158,6 @@ impl Token {
     /// Creates a token for a message that is settled like this.
     pub fn new(settle: impl Settle) -> Self {
         Self::with(Duty::Binding(Box::new(settle)))
-    }
-
-    /// Creates a token for a message that is settled like this, together with the binding.
-    pub fn shared(settle: Arc<impl SettleShared>) -> Self {
-        Self::with(Duty::Shared(settle))
     }
 
     /// Creates a token for a message of a protocol without settlement. Accepting it succeeds. Everything
@@ -257,7 +228,6 @@ impl Token {
     pub fn extend(&self) -> Result<(), Error> {
         match &self.duty {
             Duty::Binding(settle) => settle.extend(),
-            Duty::Shared(settle) => settle.extend(),
             #[cfg(feature = "log")]
             Duty::Log(_) => Ok(()),
             Duty::Borrowed(borrowed) => borrowed.extend(),
@@ -280,7 +250,6 @@ impl Token {
     pub(crate) fn ownership(&self) -> Option<Ownership> {
         match &self.duty {
             Duty::Binding(settle) => settle.ownership().cloned(),
-            Duty::Shared(settle) => settle.ownership().cloned(),
             #[cfg(feature = "log")]
             Duty::Log(ticket) => Some(ticket.ownership().clone()),
             Duty::Borrowed(borrowed) => borrowed.ownership(),
@@ -292,7 +261,6 @@ impl Token {
     pub fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         match &self.duty {
             Duty::Binding(settle) => settle.reply(answer),
-            Duty::Shared(settle) => settle.reply(answer),
             Duty::Borrowed(borrowed) => borrowed.reply(answer).unwrap_or_else(no_replies),
             _ => no_replies(),
         }
@@ -314,7 +282,6 @@ impl Token {
         let outcome = match std::mem::replace(&mut self.duty, Duty::None) {
             Duty::None => Outcome::done(),
             Duty::Binding(settle) => settle.settle(how),
-            Duty::Shared(settle) => settle.settle(how),
             #[cfg(feature = "log")]
             Duty::Log(ticket) => ticket.settle(how),
             Duty::Borrowed(borrowed) => borrowed.settle(how),

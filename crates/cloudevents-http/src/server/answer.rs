@@ -3,14 +3,13 @@
 use crate::{MessageHeaders, Problem, encode_message};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{
-    Content, Outcome, Outgoing, Permit, Receipt, Received, SettleShared, Settlement, Slot,
-};
+use cloudevents_transport::{Content, Outcome, Outgoing, Permit, Receipt, Received, Settle, Settlement};
 use http::{Response, StatusCode};
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// How the message of a request was settled.
 #[derive(Debug)]
@@ -80,32 +79,15 @@ pub(super) fn busy(detail: &'static str, after: Duration) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(after)
 }
 
-/// Settles the message of one request by answering it. The request shares it, and waits for the answer.
+/// Settles the message of one request by answering it.
 pub(super) struct Settling {
-    pub(super) answer: Slot<Answer>,
-    held: Mutex<Held>,
-}
-
-/// What is held until the message is settled.
-struct Held {
+    pub(super) answer: oneshot::Sender<Answer>,
     /// Its share of the bounds.
-    permit: Option<Permit>,
-    /// The message, for the response to a rejection. With another settlement, the handler may be the last one to have it, so that its
-    /// memory is free again when the response is sent.
-    received: Option<Received>,
+    pub(super) permit: Permit,
+    /// The message, for the response to a rejection.
+    pub(super) received: Received,
     /// What goes with an acceptance.
-    reply: Option<Box<Response<Bytes>>>,
-}
-
-impl Settling {
-    pub(super) fn new(received: Received, permit: Permit) -> Self {
-        let held = Held { permit: Some(permit), received: Some(received), reply: None };
-        Self { answer: Slot::new(), held: Mutex::new(held) }
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) reply: Mutex<Option<Box<Response<Bytes>>>>,
 }
 
 /// A message as the response of an accepted one.
@@ -117,20 +99,19 @@ fn response(answer: &Outgoing) -> Result<Response<Bytes>, Error> {
     Ok(response)
 }
 
-impl SettleShared for Settling {
-    fn settle(&self, how: Settlement) -> Outcome {
-        let mut held = self.held();
-        let (permit, received, reply) = (held.permit.take(), held.received.take(), held.reply.take());
-        drop(held);
+impl Settle for Settling {
+    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+        let Self { answer, permit, received, reply } = *self;
+        // But for a rejection, the message is let go before it is answered: the handler may have been the last one to have it.
         let how = match (how, received) {
-            (Settlement::Accept, _) => Answer::Accepted(reply),
-            (Settlement::Retry { after }, _) => Answer::Later(Some(after)),
-            (Settlement::Reject { reason, .. }, Some(received)) => {
-                Answer::Rejected(received, reason.into_owned())
+            (Settlement::Accept, _) => {
+                Answer::Accepted(reply.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
+            (Settlement::Retry { after }, _) => Answer::Later(Some(after)),
+            (Settlement::Reject { reason, .. }, received) => Answer::Rejected(received, reason.into_owned()),
             _ => Answer::Later(None),
         };
-        let sent = self.answer.put(how);
+        let sent = answer.send(how);
         drop(permit);
         match sent {
             Ok(()) => Outcome::done(),
@@ -141,7 +122,7 @@ impl SettleShared for Settling {
 
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
         Outcome::ready(response(&answer).map(|response| {
-            self.held().reply = Some(Box::new(response));
+            *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(response));
             Receipt::new()
         }))
     }

@@ -6,7 +6,6 @@ use super::{
     options::HttpReceiverOptions,
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
-    waiting::Waiting,
 };
 use crate::{BodyOptions, Problem, body::collecting::Collecting, decode_message};
 use bytes::Bytes;
@@ -26,9 +25,9 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Hands the requests of a server over as deliveries of a [`Receiver`](cloudevents_transport::Receiver), and reports how their messages
 /// were settled. Clones share the deliveries.
@@ -68,7 +67,7 @@ pub(super) struct Shared {
     pub(super) in_flight: InFlight,
     /// Bounded by `in_flight`.
     pub(super) queue: mpsc::UnboundedSender<Incoming>,
-    pub(super) waiting: Arc<Waiting>,
+    pub(super) stage: watch::Receiver<Stage>,
 }
 
 /// A request that was read within the bounds, and counts in them.
@@ -169,7 +168,7 @@ impl Exchange {
             Ok(body) => Ok(ReadBody { body, permit }),
             Err(error) if error.kind() == ErrorKind::TooMany => Err(full()),
             // The server may have cut it.
-            Err(error) if error.kind() == ErrorKind::Disconnected && self.0.waiting.is_draining() => {
+            Err(error) if error.kind() == ErrorKind::Disconnected && self.0.is_draining() => {
                 Err(busy("the receiver stops", self.0.options.retry_after))
             }
             Err(error) => {
@@ -199,10 +198,11 @@ impl Exchange {
         if let Some(event) = event {
             received = received.with_event(event);
         }
-        let settling = Arc::new(Settling::new(received.clone(), permit));
+        let (answer, answered) = oneshot::channel();
+        let settling = Settling { answer, permit, received: received.clone(), reply: Mutex::default() };
         // A queue without a reader drops the token, which answers.
-        let _ = self.0.queue.send(Incoming::new(received, Token::shared(Arc::clone(&settling))));
-        Delivering::new(self.clone(), settling)
+        let _ = self.0.queue.send(Incoming::new(received, Token::new(settling)));
+        Delivering::new(self.clone(), answered)
     }
 
     /// The rejection of a request that cannot be read or decoded, with what the receiver accepts instead.
@@ -238,7 +238,7 @@ impl Exchange {
                     }
                 }
             };
-            if self.0.waiting.is_draining() {
+            if self.0.is_draining() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
@@ -293,7 +293,28 @@ impl fmt::Debug for Exchange {
     }
 }
 
+/// How far draining is. Once the receiver is gone, it is over, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Open,
+    /// No more requests are taken.
+    Draining,
+    /// No request waits any more.
+    Over,
+}
+
+impl Stage {
+    /// Ready when no request waits any more.
+    pub(super) async fn over(stage: &mut watch::Receiver<Self>) {
+        let _ = stage.wait_for(|stage| *stage == Self::Over).await;
+    }
+}
+
 impl Shared {
+    fn is_draining(&self) -> bool {
+        *self.stage.borrow() >= Stage::Draining
+    }
+
     fn body_options(&self) -> BodyOptions<'_> {
         BodyOptions::from(&self.options.receiver.decoding)
             .with_deadline(self.options.body_deadline)

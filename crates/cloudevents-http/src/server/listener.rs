@@ -3,13 +3,7 @@
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, normal_path};
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -147,10 +141,6 @@ impl Receive for HttpReceiver {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         self.exchange.try_next()
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        self.exchange.poll_next(context)
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {

@@ -22,7 +22,6 @@ mod received;
 mod receiver;
 #[cfg(feature = "server")]
 mod timer;
-mod waiting;
 
 pub use answer::Settled;
 #[cfg(feature = "server")]

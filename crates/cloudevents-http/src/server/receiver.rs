@@ -1,20 +1,17 @@
 //! The receiving end of an exchange.
 
 use super::{
-    exchange::{Exchange, Shared},
+    exchange::{Exchange, Shared, Stage},
     options::HttpReceiverOptions,
-    waiting::{Ending, Waiting},
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
-use std::{
-    fmt,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
-    sync::mpsc::{self, error::TryRecvError},
+    sync::{
+        mpsc::{self, error::TryRecvError},
+        watch,
+    },
     time::timeout,
 };
 
@@ -26,7 +23,7 @@ pub struct ExchangeReceiver {
     in_flight: InFlight,
     queue: mpsc::UnboundedReceiver<Incoming>,
     /// Dropped after the queue, whose messages have an answer of their own.
-    waiting: Ending,
+    stage: watch::Sender<Stage>,
 }
 
 impl ExchangeReceiver {
@@ -36,15 +33,10 @@ impl ExchangeReceiver {
         *formats = cloudevents_json::with_json(std::mem::take(formats));
         let in_flight = InFlight::new(options.receiver.in_flight);
         let (into_queue, queue) = mpsc::unbounded_channel();
-        let waiting = Arc::<Waiting>::default();
+        let (stage, observed) = watch::channel(Stage::Open);
         let receiver = options.receiver.clone();
-        let shared = Shared {
-            options,
-            in_flight: in_flight.clone(),
-            queue: into_queue,
-            waiting: Arc::clone(&waiting),
-        };
-        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, waiting: Ending(waiting) })
+        let shared = Shared { options, in_flight: in_flight.clone(), queue: into_queue, stage: observed };
+        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, stage })
     }
 
     /// Converts it into the receiver that deliveries come from, with the options of the exchange.
@@ -60,7 +52,7 @@ impl ExchangeReceiver {
 
     /// Ends the wait for settlements.
     pub(super) fn give_up(&self) -> Error {
-        self.waiting.end();
+        self.stage.send_replace(Stage::Over);
         let detail = match self.in_flight.used().messages {
             0 => "clients have not read the last responses".to_owned(),
             messages => format!("{messages} messages are not settled"),
@@ -86,14 +78,11 @@ impl Receive for ExchangeReceiver {
         }
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        Some(self.queue.poll_recv(context).map(Ok))
-    }
-
     /// From now on, requests get 503.
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.queue.close();
-        self.waiting.0.drain();
+        self.stage
+            .send_if_modified(|stage| std::mem::replace(stage, (*stage).max(Stage::Draining)) == Stage::Open);
         let settled = async {
             while self.queue.recv().await.is_some() {}
             self.in_flight.idle().await;

@@ -27,7 +27,6 @@
 //! A binding implements [`QueueSource`] over its client, and [`Connect`], and gives a [`QueueReceiver`] to
 //! [`Receiver::new`](crate::Receiver::new).
 
-mod handover;
 mod options;
 mod renewals;
 mod settling;
@@ -44,7 +43,6 @@ use crate::{
     dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
-use handover::handover;
 use std::{
     fmt,
     future::poll_fn,
@@ -56,8 +54,8 @@ use task::Task;
 use ticket::{Intake, Untaken};
 use tokio::{
     runtime::Handle,
-    sync::oneshot,
-    task::{JoinHandle, coop},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -120,7 +118,7 @@ impl QueueReceiver {
             capabilities.rejects = By::Memory;
         }
         // Less than the prefetch, so that there is always room to grant.
-        let (out, incoming) = handover((room.prefetch / 4).clamp(1, AHEAD));
+        let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
         let incoming: Handover = Box::new(Untaken(incoming));
         let (stop, stopped) = oneshot::channel();
         let task = Task::new(reconnect, room, options, rejected, capabilities, out);
@@ -132,10 +130,7 @@ impl QueueReceiver {
     fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
         loop {
             let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
-            // A task that finds a message each time still yields now and then.
-            let proceed = ready!(coop::poll_proceed(context));
             let taken = ready!(incoming.poll_take(context));
-            proceed.made_progress();
             match taken {
                 // The broker delivers the messages of a lost connection again.
                 Some(incoming) if !incoming.token.is_current() => {}
@@ -186,10 +181,6 @@ impl Receive for QueueReceiver {
             Poll::Ready(Some(incoming)) => Some(Ok(Some(incoming))),
             _ => None, // `next` returns the end
         }
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        Some(self.poll(context))
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {

@@ -171,7 +171,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             Rejected::Sink(sink) => {
                 let letter = DeadLetter { received: held.received.clone(), reason, attempt };
                 // Runs in the runtime of this task.
-                let over = over(held.place.burst.ownership.clone(), &self.letters);
+                let over = over(held.place.desk.ownership.clone(), &self.letters);
                 let first = self.options.sink_backoff;
                 let putting = sink.put(&Handle::current(), letter, first, over, resolver);
                 self.rejecting.push(Box::pin(async move { (held, putting.await) }));

@@ -1,10 +1,9 @@
 //! The task that owns the connection.
 
 use super::{
-    AHEAD, Acceptor, Arrived, Handover, QueueOptions, QueueSource, Room,
-    handover::Giver,
+    Acceptor, Arrived, Handover, QueueOptions, QueueSource, Room,
     renewals::{Place, Renewals},
-    ticket::{Accepted, Ask, Burst, Counted, Desk, Held},
+    ticket::{Accepted, Ask, Counted, Desk, Heard, Held},
 };
 use crate::{
     Bounds, Extends, InFlight, Owner, ReceiverCapabilities, Resolver, Settlement, Settles,
@@ -29,7 +28,7 @@ use tokio::{
 const TOGETHER: usize = 256;
 
 /// The most messages that are handed over together. With more, the first one would wait too long.
-const BURST: usize = AHEAD / 4;
+const BURST: usize = 64;
 
 pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     reconnect: Reconnect<C>,
@@ -37,15 +36,10 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     pub(super) options: QueueOptions,
     pub(super) rejected: Rejected,
     pub(super) can: ReceiverCapabilities,
-    out: Giver<Held<Tag<C>>>,
-    /// For the next messages.
-    burst: Arc<Burst<Tag<C>>>,
-    /// How many messages share it.
-    sharing: usize,
+    out: mpsc::Sender<Held<Tag<C>>>,
+    /// For the messages of the current connection.
+    desk: Arc<Desk<Tag<C>>>,
     accepted: Arc<Accepted>,
-    /// Empty between uses, as is the next one, so that neither is allocated for each group of messages.
-    heard: Vec<Place>,
-    going: Vec<Held<Tag<C>>>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
     /// Of the messages of the current connection.
@@ -96,13 +90,19 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         options: QueueOptions,
         rejected: Rejected,
         can: ReceiverCapabilities,
-        out: Giver<Held<Tag<C>>>,
+        out: mpsc::Sender<Held<Tag<C>>>,
     ) -> Self {
         let (sender, asks) = mpsc::unbounded_channel();
         let accepted = Arc::<Accepted>::default();
-        let desk =
-            Desk { asks: sender, extends: can.extends, acceptor: None, accepted: Arc::clone(&accepted) };
         let here = InFlight::new(room.bounds);
+        let desk = Desk {
+            asks: sender,
+            extends: can.extends,
+            acceptor: None,
+            accepted: Arc::clone(&accepted),
+            here: here.clone(),
+            ownership: None,
+        };
         Self {
             reconnect,
             prefetch: room.prefetch.max(1),
@@ -110,11 +110,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             rejected,
             can,
             out,
-            burst: Arc::new(Burst { desk: Arc::new(desk), here: here.clone(), ownership: None }),
-            sharing: 0,
+            desk: Arc::new(desk),
             accepted,
-            heard: Vec::new(),
-            going: Vec::new(),
             asks,
             stopping: false,
             owner: Owner::new(),
@@ -201,12 +198,14 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
     ) -> Result<(), Error> {
         let mut asked = Vec::new();
         let mut timer = pin!(sleep_until(Instant::now()));
-        self.share(Arc::new(Desk {
-            asks: self.burst.desk.asks.clone(),
+        self.desk = Arc::new(Desk {
+            asks: self.desk.asks.clone(),
             extends: self.can.extends,
             acceptor: source.acceptor().or_else(|| self.nothing_to_settle()),
             accepted: Arc::clone(&self.accepted),
-        }));
+            here: self.here.clone(),
+            ownership: (!self.tags_outlive()).then(|| self.owner.ownership()),
+        });
         loop {
             self.hear_of_accepted();
             let used = self.here.used();
@@ -232,7 +231,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 if !stopping {
                     tokio::select! {
                         biased;
-                        () = self.out.ready() => {}
+                        () = place(&self.out) => {}
                         error = source.tend() => return Err(error),
                     }
                 }
@@ -244,7 +243,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
                 () = &mut timer, if due.is_some() => Step::Due,
                 Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
-                () = self.out.ready(), if !self.ready.is_empty() => Step::Ready,
+                () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
                 () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
                 () = self.here.idle(), if self.stopping => Step::Freed,
                 arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
@@ -261,9 +260,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 Step::Freed => {}
                 Step::Ready => {
                     if let Some(mut held) = self.ready.pop_front() {
-                        held.place.burst = self.burst(); // of this connection
-                        self.going.push(held);
-                        self.hand_over();
+                        held.place.desk = Arc::clone(&self.desk); // of this connection
+                        self.hand_over(held);
                     }
                 }
                 Step::Sunk(sunk) => self.sunk(sunk, source).await?,
@@ -286,7 +284,7 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         };
         // Messages handed over and not taken count as prefetched, except one: taking that one does not wake
         // this task.
-        let ahead = self.out.ahead();
+        let ahead = self.out.max_capacity().saturating_sub(self.out.capacity());
         room.min(self.prefetch.saturating_sub(ahead.saturating_sub(1)).max(1))
     }
 
@@ -298,65 +296,39 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         used: Bounds,
         source: &mut C::Connection,
     ) -> Result<(), Error> {
-        let most = room.min(self.out.free()).min(BURST);
+        let most = room.min(self.out.capacity()).min(BURST);
         let left = self.here.bounds().bytes.saturating_sub(used.bytes);
-        let mut bytes = 0_usize;
-        let mut result = Ok(());
+        let (mut messages, mut bytes) = (0_usize, 0_usize);
         let mut next = Some(Ok(first));
         while let Some(arrived) = next {
-            match arrived {
-                Ok(Arrived { received, tag, attempt }) => {
-                    let place = Counted { burst: self.burst(), bytes: received.size() };
-                    bytes = bytes.saturating_add(place.bytes);
-                    self.going.push(Held { place, tag, received, attempt, renewal: None });
-                }
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            }
-            next = if self.going.len() < most && bytes < left { source.try_next() } else { None };
+            let Arrived { received, tag, attempt } = arrived?;
+            let size = received.size();
+            self.here.count(size);
+            (messages, bytes) = (messages.saturating_add(1), bytes.saturating_add(size));
+            let place = Counted { desk: Arc::clone(&self.desk), bytes: size };
+            self.hand_over(Held { place, tag, received, attempt, renewal: None });
+            next = if messages < most && bytes < left { source.try_next() } else { None };
         }
-        self.here.count_all(Bounds { messages: self.going.len(), bytes });
-        self.hand_over();
-        result
+        Ok(())
     }
 
-    /// Hands the messages over that are going, for which there is room.
-    fn hand_over(&mut self) {
+    /// Hands a message over. There is a place for it.
+    fn hand_over(&mut self, mut held: Held<Tag<C>>) {
         if let Extends::Every(period) = self.can.extends {
-            let now = Instant::now();
-            for held in &mut self.going {
-                let place = self.renewals.add(held.tag.clone(), now, period);
-                held.renewal = Some(place);
-            }
+            held.renewal = Some(self.renewals.add(held.tag.clone(), Instant::now(), period));
         }
-        self.out.give(&mut self.going);
-        // The receiver is gone: the token requests the release.
-        self.going.drain(..).for_each(|held| drop(held.incoming()));
-    }
-
-    /// Returns what the next message shares with others.
-    fn burst(&mut self) -> Arc<Burst<Tag<C>>> {
-        if self.sharing >= BURST {
-            self.share(Arc::clone(&self.burst.desk));
+        if let Err(untaken) = self.out.try_send(held) {
+            drop(untaken.into_inner().incoming()); // the receiver is gone: the token requests the release
         }
-        self.sharing = self.sharing.saturating_add(1);
-        Arc::clone(&self.burst)
-    }
-
-    fn share(&mut self, desk: Arc<Desk<Tag<C>>>) {
-        let ownership = (!self.tags_outlive()).then(|| self.owner.ownership());
-        self.burst = Arc::new(Burst { desk, here: self.here.clone(), ownership });
-        self.sharing = 0;
     }
 
     /// Takes into account what was accepted without this task.
     pub(super) fn hear_of_accepted(&mut self) {
-        if self.accepted.take(&mut self.heard) {
+        let Heard { some, renewals } = self.accepted.take();
+        if some {
             self.releases = 0;
         }
-        self.heard.drain(..).for_each(|place| self.renewals.remove(place));
+        renewals.into_iter().for_each(|place| self.renewals.remove(place));
     }
 
     /// When something is due next.
@@ -371,6 +343,13 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         let now = Instant::now();
         self.number = self.number.wrapping_add(1);
         self.later.insert((crate::deadline::later(now, after), self.number), later);
+    }
+}
+
+/// Ready when there is a place for a message; never, once the receiver is gone.
+async fn place<T>(out: &mpsc::Sender<T>) {
+    if out.reserve().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -1,17 +1,14 @@
 //! Messages that this receiver holds, and requests of deliveries to the task.
 
-use super::{Acceptor, handover::Taker, renewals::Place};
+use super::{Acceptor, renewals::Place};
 use crate::{Extends, InFlight, Incoming, Outcome, Ownership, Received, Resolver, Settle, Settlement, Token};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
-    mem::{swap, take},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    mem::take,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// One message that this receiver holds.
 pub(super) struct Held<T> {
@@ -28,7 +25,7 @@ pub(super) struct Held<T> {
 impl<T: Clone + Send + Sync + 'static> Held<T> {
     /// Whether it can be settled: its connection is the current one, or any will do.
     pub(super) fn is_current(&self) -> bool {
-        self.place.burst.ownership.as_ref().is_none_or(Ownership::is_held)
+        self.place.desk.ownership.as_ref().is_none_or(Ownership::is_held)
     }
 
     /// Converts it for the program. Made where the program takes it, which also frees the memory.
@@ -38,30 +35,22 @@ impl<T: Clone + Send + Sync + 'static> Held<T> {
     }
 }
 
-/// What some messages share, so that counting their references does not slow down the threads that handle others.
-pub(super) struct Burst<T> {
-    pub(super) desk: Arc<Desk<T>>,
-    pub(super) here: InFlight,
-    /// Ends with the connection, if messages cannot be settled over another one.
-    pub(super) ownership: Option<Ownership>,
-}
-
 /// The place of one message in the bounds, which is freed when this is dropped.
 pub(super) struct Counted<T> {
-    pub(super) burst: Arc<Burst<T>>,
+    pub(super) desk: Arc<Desk<T>>,
     pub(super) bytes: usize,
 }
 
 impl<T> Counted<T> {
     /// Frees the bytes and keeps the place.
     pub(super) fn discharge(&mut self) {
-        self.burst.here.discharge(take(&mut self.bytes));
+        self.desk.here.discharge(take(&mut self.bytes));
     }
 }
 
 impl<T> Drop for Counted<T> {
     fn drop(&mut self) {
-        self.burst.here.give_back(self.bytes);
+        self.desk.here.give_back(self.bytes);
     }
 }
 
@@ -70,13 +59,16 @@ pub(super) enum Ask<T> {
     Extend(Option<Ownership>, T),
 }
 
-/// What the tickets of one connection share.
+/// What the messages of one connection share.
 pub(super) struct Desk<T> {
     pub(super) asks: UnboundedSender<Ask<T>>,
     pub(super) extends: Extends,
     pub(super) acceptor: Option<Acceptor<T>>,
     /// Shared by all connections.
     pub(super) accepted: Arc<Accepted>,
+    pub(super) here: InFlight,
+    /// Ends with the connection, if messages cannot be settled over another one.
+    pub(super) ownership: Option<Ownership>,
 }
 
 impl<T> Desk<T> {
@@ -92,30 +84,25 @@ impl<T> Desk<T> {
 
 /// The messages that were accepted without the task, for it to learn of.
 #[derive(Default)]
-pub(super) struct Accepted {
-    some: AtomicBool,
-    renewals: Mutex<Vec<Place>>,
+pub(super) struct Accepted(Mutex<Heard>);
+
+/// Whether there were some, and their renewals.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) some: bool,
+    pub(super) renewals: Vec<Place>,
 }
 
 impl Accepted {
     fn add(&self, renewal: Option<Place>) {
-        if let Some(renewal) = renewal {
-            let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
-            renewals.push(renewal);
-            self.some.store(true, Ordering::Release); // before unlocking: who takes it sees this renewal
-        } else if !self.some.load(Ordering::Relaxed) {
-            self.some.store(true, Ordering::Release);
-        }
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.some = true;
+        heard.renewals.extend(renewal);
     }
 
-    /// Returns whether there were some since the last call, and their renewals in the empty list, whose room the next
-    /// ones use.
-    pub(super) fn take(&self, renewals: &mut Vec<Place>) -> bool {
-        let some = self.some.load(Ordering::Relaxed) && self.some.swap(false, Ordering::AcqRel);
-        if some {
-            swap(&mut *self.renewals.lock().unwrap_or_else(PoisonError::into_inner), renewals);
-        }
-        some
+    /// Returns those since the last call.
+    pub(super) fn take(&self) -> Heard {
+        take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -126,27 +113,27 @@ struct Ticket<T>(Held<T>);
 impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
         let Self(held) = *self;
-        if how == Settlement::Accept && held.place.burst.desk.accept(&held) {
+        if how == Settlement::Accept && held.place.desk.accept(&held) {
             return Outcome::done(); // the place of the message is freed now
         }
-        let burst = Arc::clone(&held.place.burst);
+        let desk = Arc::clone(&held.place.desk);
         let (resolver, outcome) = Outcome::channel();
         // If the task has ended, the resolver is dropped here, and the outcome is an error.
-        let _ = burst.desk.asks.send(Ask::Settle(held, how, resolver));
+        let _ = desk.asks.send(Ask::Settle(held, how, resolver));
         outcome
     }
 
     fn ownership(&self) -> Option<&Ownership> {
-        self.0.place.burst.ownership.as_ref()
+        self.0.place.desk.ownership.as_ref()
     }
 
     fn extend(&self) -> Result<(), Error> {
         let Self(held) = self;
-        let desk = &held.place.burst.desk;
+        let desk = &held.place.desk;
         match desk.extends {
             Extends::NotNeeded => Ok(()),
             Extends::Every(_) => {
-                let ask = Ask::Extend(held.place.burst.ownership.clone(), held.tag.clone());
+                let ask = Ask::Extend(desk.ownership.clone(), held.tag.clone());
                 desk.asks.send(ask).map_err(|_| Error::new(ErrorKind::Closed))
             }
             Extends::Never => Err(Error::new(ErrorKind::Unsupported)
@@ -157,20 +144,23 @@ impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
 
 /// The end of the program, whatever the tags are. Dropping it releases what was not taken.
 pub(super) trait Intake: Send {
-    /// Returns the next message with the number of its connection; `None` if the task has ended.
-    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Incoming>>;
+    /// Returns the next message; `None` if the task has ended.
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;
 }
 
-pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) Taker<Held<T>>);
+pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Receiver<Held<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
-    fn poll_take(&mut self, context: &Context<'_>) -> Poll<Option<Incoming>> {
-        self.0.poll_take(context).map(|held| held.map(Held::incoming))
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.0.poll_recv(context).map(|held| held.map(Held::incoming))
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Drop for Untaken<T> {
     fn drop(&mut self) {
-        self.0.leave().for_each(|held| drop(held.incoming())); // its token requests the release
+        self.0.close();
+        while let Ok(held) = self.0.try_recv() {
+            drop(held.incoming()); // its token requests the release
+        }
     }
 }

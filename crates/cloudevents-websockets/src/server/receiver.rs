@@ -9,13 +9,7 @@ use cloudevents_transport::{
     normal_path,
     queue::{QueueReceiver, Room},
 };
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// A receiver that listens at this URL: see [`WsServer`], which also has the address it listens at.
@@ -155,10 +149,6 @@ impl Receive for WsServer {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         self.inner.try_next()
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        self.inner.poll_next(context)
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {

@@ -18,12 +18,7 @@ use cloudevents_transport::{
     queue::{QueueOptions, QueueReceiver, QueueSource, Room},
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
-use std::{
-    fmt,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Options of a [`WsReceiver`].
 ///
@@ -226,11 +221,6 @@ impl Receive for WsReceiver {
 
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
         self.inner.try_next()
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Poll<Result<Option<Incoming>, Error>>> {
-        let next = self.inner.poll_next(context)?;
-        Some(next.map(|next| next.or_else(|error| if is_end(&error) { Ok(None) } else { Err(error) })))
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
