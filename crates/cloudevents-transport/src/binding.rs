@@ -82,6 +82,11 @@ pub trait Receive: Send + 'static {
         Connectivity::connectionless()
     }
 
+    /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver.
+    fn is_held_up(&self) -> bool {
+        false
+    }
+
     /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at once
     /// can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
     /// nothing.
@@ -122,6 +127,7 @@ pub(crate) trait DynReceive: Send {
     fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>>;
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
+    fn is_held_up(&self) -> bool;
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
 }
 
@@ -140,6 +146,10 @@ impl<T: Receive> DynReceive for T {
 
     fn connectivity(&self) -> Connectivity {
         Receive::connectivity(self)
+    }
+
+    fn is_held_up(&self) -> bool {
+        Receive::is_held_up(self)
     }
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {

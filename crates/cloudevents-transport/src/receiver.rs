@@ -232,6 +232,11 @@ impl Receiver {
         self.context = Arc::new(Context { decoding, counters, in_flight, attempts });
     }
 
+    /// Whether the source takes nothing because of what is not settled.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.intake.is_held_up()
+    }
+
     /// From now on, no partition takes all room.
     pub(crate) fn isolate(&mut self) {
         self.intake.isolate(&self.context.in_flight, &self.context.counters);

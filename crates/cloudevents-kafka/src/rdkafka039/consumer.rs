@@ -166,16 +166,22 @@ impl Polling {
     /// Runs until the receiver is dropped.
     fn run(self) {
         let group = self.client.context();
-        let mut turns = Turns::new();
+        let (mut turns, mut held_back) = (Turns::new(), HeldBack::new());
         while !group.handover.is_stopped() {
             self.commit(&mut turns);
-            for seek in group.handover.take_seeks() {
+            let seek = group.handover.take_seek();
+            let has_sought = seek.is_some();
+            if let Some(seek) = seek {
                 seek.run(&self.client);
             }
-            let held_back = group.ledger.held_back();
+            let before = std::mem::replace(&mut held_back, group.ledger.held_back());
+            if before != held_back {
+                group.handover.arrive();
+            }
             if self.make_room(&mut turns, &held_back) {
                 match self.poll_some(&turns, &held_back) {
                     Ok(More::Perhaps) => continue,
+                    Ok(More::No) if has_sought => continue,
                     Ok(More::No) => {}
                     Err(Ended) => break,
                 }
@@ -216,15 +222,14 @@ impl Polling {
 
     /// Pauses these partitions, and resumes all others.
     fn pause(&self, turns: &mut Turns, wanted: BTreeMap<Partition, Epoch>) {
+        // Those that went are not paused when they come back.
+        let assigned = self.client.context().books().assigned.all();
+        turns.paused.retain(|partition, epoch| assigned.contains(&(partition.clone(), *epoch)));
         if wanted == turns.paused {
             return;
         }
-        // Those that are not assigned now are resumed when they come back, because librdkafka may keep them paused.
-        let assigned = self.client.context().books().assigned.all();
-        let resumed = assigned
-            .iter()
-            .filter(|(partition, _)| turns.paused.contains_key(partition) && !wanted.contains_key(partition));
-        let resumed: Vec<_> = resumed.map(|(partition, _)| partition.clone()).collect();
+        let resumed: Vec<_> =
+            turns.paused.keys().filter(|partition| !wanted.contains_key(*partition)).cloned().collect();
         let paused = wanted.iter().filter(|(partition, epoch)| turns.paused.get(partition) != Some(epoch));
         let paused: Vec<_> = paused.map(|(partition, epoch)| (partition.clone(), *epoch)).collect();
         let list = |partitions: &mut dyn Iterator<Item = &Partition>| {
@@ -336,6 +341,8 @@ impl Polling {
                 }
                 group.handover.fail(error);
             }
+        } else if !books.under_way {
+            turns.failing_since = None; // the last one was accepted
         }
         let again = turns.last_commit.elapsed() >= COMMIT_AGAIN;
         let failing = turns.failing_since.is_some();
@@ -350,13 +357,15 @@ impl Polling {
 /// Commits one list after the other and waits for each result: rdkafka reports none for asynchronous
 /// commits. While no broker can be reached, it looks for one.
 fn commit_all(client: &BaseConsumer<Group>, topic: Option<&str>, lists: &mpsc::Receiver<Marks>) {
+    let mut looked = Instant::now();
     loop {
+        if looked.elapsed() >= LOOK {
+            client.context().state.look(client.client(), topic);
+            looked = Instant::now();
+        }
         let marks = match lists.recv_timeout(LOOK) {
             Ok(marks) => marks,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                client.context().state.look(client.client(), topic);
-                continue;
-            }
+            Err(mpsc::RecvTimeoutError::Timeout) => continue,
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         };
         let mut list = TopicPartitionList::new();

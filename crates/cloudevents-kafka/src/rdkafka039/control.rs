@@ -129,9 +129,15 @@ fn seek(client: &BaseConsumer<Group>, partition: &Partition, to: Position) -> Re
     if !group.books().assigned.contains(partition) {
         return Err(Error::new(ErrorKind::Revoked).with_detail(format!("{partition} is not assigned here")));
     }
-    let offset = to.resolve(client, partition, SEEKING)?;
-    let mut list = TopicPartitionList::new();
     let number = i32::try_from(partition.number()).unwrap_or(i32::MAX);
+    let ends = || client.fetch_watermarks(partition.topic(), number, SEEKING).map_err(failed);
+    // As numbers, so that the position can be committed.
+    let offset = match to.resolve(client, partition, SEEKING)? {
+        Offset::Beginning => Offset::Offset(ends()?.0),
+        Offset::End => Offset::Offset(ends()?.1),
+        offset => offset,
+    };
+    let mut list = TopicPartitionList::new();
     list.add_partition_offset(partition.topic(), number, offset).map_err(failed)?;
     let list = client.seek_partitions(list, SEEKING).map_err(failed)?;
     for element in list.elements() {

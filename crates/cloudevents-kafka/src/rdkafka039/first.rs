@@ -5,7 +5,7 @@
 //! `earliest`, and the end is looked up here for partitions of which the group has committed nothing.
 
 use super::config::failed;
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::Partition;
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -26,15 +26,19 @@ pub(super) fn at_the_end<C: ConsumerContext>(
     list: &mut TopicPartitionList,
     stopped: impl Fn() -> bool,
 ) -> Vec<(Partition, u64)> {
-    let since = Instant::now();
+    let (since, mut pause) = (Instant::now(), Duration::from_millis(100));
     let committed = loop {
         match committed(client, list) {
             Ok(committed) => break committed,
-            Err(error) if stopped() || since.elapsed() >= PATIENCE => {
+            Err(error) if stopped() || since.elapsed() >= PATIENCE || error.kind() == ErrorKind::Refused => {
                 tracing::warn!(%error, "it is not known what the group has committed; partitions without it are read from the beginning");
                 return Vec::new();
             }
-            Err(error) => tracing::warn!(%error, "it is not known yet what the group has committed"),
+            Err(error) => {
+                tracing::warn!(%error, "it is not known yet what the group has committed");
+                std::thread::sleep(pause);
+                pause = pause.saturating_mul(2).min(REQUEST);
+            }
         }
     };
     let mut ends = Vec::new();

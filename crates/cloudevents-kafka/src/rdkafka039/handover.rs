@@ -1,7 +1,7 @@
 //! The hand-over from the consumer's thread to the receiver.
 
 use super::control::Seek;
-use cloudevents_core::Error;
+use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Partition,
     log::{Epoch, Record},
@@ -53,7 +53,7 @@ struct State {
     /// The thread has ended, and no more messages come.
     ended: bool,
     commits: Vec<oneshot::Sender<Result<(), Error>>>,
-    seeks: Vec<Seek>,
+    seeks: VecDeque<Seek>,
 }
 
 #[derive(Debug, Default)]
@@ -114,7 +114,13 @@ impl Handover {
 
     /// Passes an error to the receiver. An earlier error that it has not taken yet stays.
     pub(super) fn fail(&self, error: Error) {
-        self.state().error.get_or_insert(error);
+        let mut state = self.state();
+        match &state.error {
+            // The end is not hidden by an error that can pass.
+            Some(known) if known.kind() == ErrorKind::Closed || error.kind() != ErrorKind::Closed => {}
+            _ => state.error = Some(error),
+        }
+        drop(state);
         self.arrive();
     }
 
@@ -128,8 +134,9 @@ impl Handover {
         std::mem::take(&mut self.state().commits)
     }
 
-    pub(super) fn take_seeks(&self) -> Vec<Seek> {
-        std::mem::take(&mut self.state().seeks)
+    /// One at a time, so that the client is polled in between.
+    pub(super) fn take_seek(&self) -> Option<Seek> {
+        self.state().seeks.pop_front()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -155,7 +162,7 @@ impl Handover {
 
     /// Moves the next messages to the receiver, which is done with those it took before: of each partition in turn that is not held
     /// back. Returns none if none are waiting, and an error once the thread has ended.
-    pub(super) fn take(&self, records: &mut VecDeque<Record>, held_back: &HeldBack) -> Result<(), Error> {
+    pub(super) fn take(&self, records: &mut VecDeque<Fetched>, held_back: &HeldBack) -> Result<(), Error> {
         let mut state = self.state();
         if let Some(error) = state.error.take() {
             return Err(error);
@@ -172,17 +179,32 @@ impl Handover {
             state.last = Some(epoch);
             let Some(fetched) = state.pop(epoch) else { break };
             taken.add(fetched.size);
-            records.push_back(fetched.record);
+            records.push_back(fetched);
         }
         state.taken = taken;
         // The thread must be woken once for this.
         let wakes = !was_low && self.is_low_with(state.used(held_back));
-        let ends = state.ended && state.waiting.is_empty() && state.taken.messages == 0;
+        // What is held back comes again elsewhere.
+        let ends = state.ended && state.taken.messages == 0;
         drop(state);
         if wakes {
             self.wake();
         }
         if ends { Err(ended()) } else { Ok(()) }
+    }
+
+    /// Takes the messages of this assignment back that were taken last, before those that wait.
+    pub(super) fn give_back(&self, epoch: Epoch, taken: &mut VecDeque<Fetched>) {
+        let mut state = self.state();
+        let (back, kept): (VecDeque<_>, VecDeque<_>) =
+            taken.drain(..).partition(|fetched| fetched.epoch == epoch);
+        *taken = kept;
+        for fetched in back.into_iter().rev() {
+            state.taken.remove(fetched.size);
+            let queue = state.waiting.entry(epoch).or_default();
+            queue.used.add(fetched.size);
+            queue.messages.push_front(fetched);
+        }
     }
 
     /// Returns when the receiver has been woken since the last call.
@@ -213,7 +235,7 @@ impl Handover {
     pub(super) fn seek(&self, seek: Seek) {
         let mut state = self.state();
         if !state.ended {
-            state.seeks.push(seek);
+            state.seeks.push_back(seek);
         }
         drop(state);
         self.wake();
@@ -251,8 +273,7 @@ impl State {
     fn pop(&mut self, epoch: Epoch) -> Option<Fetched> {
         let queue = self.waiting.get_mut(&epoch)?;
         let fetched = queue.messages.pop_front()?;
-        queue.used.messages = queue.used.messages.saturating_sub(1);
-        queue.used.bytes = queue.used.bytes.saturating_sub(fetched.size);
+        queue.used.remove(fetched.size);
         if queue.messages.is_empty() {
             self.waiting.remove(&epoch);
         }
@@ -277,17 +298,21 @@ impl Used {
         self.messages = self.messages.saturating_add(1);
         self.bytes = self.bytes.saturating_add(size);
     }
+
+    fn remove(&mut self, size: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+    }
 }
 
 #[cold]
 pub(super) fn ended() -> Error {
-    Error::new(cloudevents_core::ErrorKind::Closed).with_detail("the Kafka consumer has ended")
+    Error::new(ErrorKind::Closed).with_detail("the Kafka consumer has ended")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_core::ErrorKind;
     use cloudevents_transport::{
         Partition, Raw, Received,
         log::{Ledger, LogOptions},
@@ -383,7 +408,7 @@ mod tests {
         let next = |held_back: &HeldBack| {
             let mut records = VecDeque::new();
             handover.take(&mut records, held_back).unwrap();
-            records.pop_front().map(|record| format!("{record:?}").contains("number: 0"))
+            records.pop_front().map(|fetched| fetched.epoch == one.1)
         };
         assert_eq!(next(&Vec::new()), Some(true));
         assert_eq!(next(&held_back), Some(false));

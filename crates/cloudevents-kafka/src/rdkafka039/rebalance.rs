@@ -154,6 +154,8 @@ impl Group {
             (false, true) => client.incremental_unassign(list),
             (false, false) => client.unassign(),
         };
+        // librdkafka keeps a partition paused that comes back.
+        let told = told.and_then(|()| if assigns { client.resume(list) } else { Ok(()) });
         if let Err(error) = told {
             tracing::warn!(%error, assigns, "librdkafka does not accept the new assignment");
         }

@@ -6,7 +6,7 @@ use super::{
     control::KafkaControl,
     dead_letter::DeadLetterTopic,
     fetch::Fetcher,
-    handover::{Handover, ended},
+    handover::{Fetched, Handover, HeldBack, ended},
     position::Position,
     rebalance::Group,
     tokens::{BearerTokens, Keeper},
@@ -49,7 +49,7 @@ pub struct KafkaReceiverOptions {
     pub log: LogOptions,
     /// Upper bounds for fetching ahead. Default: 1,024 messages, 16 MiB. librdkafka fetches this many
     /// bytes, unless the setting `queued.max.messages.kbytes` differs. As many are also taken from librdkafka and wait to be requested,
-    /// besides up to 64 of each partition that is held back.
+    /// besides as many of each partition that is held back.
     pub prefetch: Bounds,
     /// How often watermarks are committed. After a crash, messages settled since the last commit are
     /// delivered again. Zero commits as soon as a watermark moves. Default: 1 second.
@@ -223,7 +223,8 @@ impl KafkaReceiver {
         }
         // From here on, dropping ends the thread.
         let control = KafkaControl { handover: Arc::clone(&handover), ledger: ledger.clone(), statistics };
-        let source = Source { handover, ledger: ledger.clone(), taken: VecDeque::new() };
+        let source =
+            Source { handover, ledger: ledger.clone(), taken: VecDeque::new(), held_back: Vec::new() };
         let intake = LogReceiver::new(ledger, source);
         let (connected, answer) = oneshot::channel();
         let timeout = options.connect_timeout;
@@ -265,6 +266,10 @@ impl Receive for KafkaReceiver {
 
     fn connectivity(&self) -> Connectivity {
         self.connectivity.clone()
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.intake.is_held_up()
     }
 
     fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
@@ -394,7 +399,9 @@ struct Source {
     handover: Arc<Handover>,
     ledger: Ledger,
     /// Messages that were taken together and are not requested yet.
-    taken: VecDeque<Record>,
+    taken: VecDeque<Fetched>,
+    /// The partitions that were held back when some were taken last.
+    held_back: HeldBack,
 }
 
 impl LogSource for Source {
@@ -408,12 +415,25 @@ impl LogSource for Source {
     }
 
     fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        if self.taken.is_empty()
-            && let Err(error) = self.handover.take(&mut self.taken, &self.ledger.held_back())
-        {
-            return Some(Err(error));
+        loop {
+            if self.taken.is_empty() {
+                let held_back = self.ledger.held_back();
+                if held_back != self.held_back {
+                    self.held_back = held_back;
+                    self.handover.wake(); // to pause and resume
+                }
+                if let Err(error) = self.handover.take(&mut self.taken, &self.held_back) {
+                    return Some(Err(error));
+                }
+            }
+            let Fetched { epoch, size, record } = self.taken.pop_front()?;
+            if !self.ledger.is_held_back(epoch) {
+                return Some(Ok(record));
+            }
+            // It has reached its share since they were taken: they wait there.
+            self.taken.push_front(Fetched { epoch, size, record });
+            self.handover.give_back(epoch, &mut self.taken);
         }
-        self.taken.pop_front().map(Ok)
     }
 
     fn holds_back(&self) -> bool {

@@ -55,7 +55,7 @@ pub struct BridgeMetrics {
     /// Messages refused because they had passed too many bridges.
     pub looped: u64,
     /// The lag: how old the last confirmed message was, by the time of the source's broker; and while messages are on their way, the time since
-    /// then is added, so that it grows while nothing is confirmed. `None` before the first one, and for protocols without such a time.
+    /// then is added, so that it grows while nothing is confirmed or refused. `None` before the first one, and for protocols without such a time.
     pub lag: Option<Duration>,
 }
 
@@ -100,6 +100,13 @@ impl Tally {
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = Some((lag, Instant::now()));
     }
 
+    /// A message was refused, which is progress, too.
+    pub(super) fn moved(&self) {
+        if let Some((_, since)) = &mut *self.lag.lock().unwrap_or_else(PoisonError::into_inner) {
+            *since = Instant::now();
+        }
+    }
+
     pub(super) fn duplicate(&self) {
         add(&self.duplicates);
     }
@@ -116,8 +123,8 @@ impl Tally {
         self.down.load(Ordering::Relaxed)
     }
 
-    /// With `pending`, messages are on their way.
-    pub(super) fn snapshot(&self, pending: bool) -> BridgeMetrics {
+    /// With the time for which messages have been on their way without a break.
+    pub(super) fn snapshot(&self, pending: Option<Duration>) -> BridgeMetrics {
         let lag = *self.lag.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         BridgeMetrics {
@@ -126,7 +133,7 @@ impl Tally {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed: read(&self.failed),
             looped: read(&self.looped),
-            lag: lag.map(|(lag, since)| if pending { lag.saturating_add(since.elapsed()) } else { lag }),
+            lag: lag.map(|(lag, since)| lag.saturating_add(since.elapsed().min(pending.unwrap_or_default()))),
         }
     }
 }
@@ -147,10 +154,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_lag_grows_while_nothing_is_confirmed_of_what_is_on_its_way() {
         let (tally, minute) = (Tally::default(), Duration::from_secs(60));
-        assert_eq!(tally.snapshot(true).lag, None);
+        assert_eq!(tally.snapshot(Some(minute)).lag, None);
         tally.confirmed_of(SystemTime::now());
         tokio::time::advance(minute).await;
-        let (idle, pending) = (tally.snapshot(false).lag.unwrap(), tally.snapshot(true).lag.unwrap());
-        assert!(idle < minute && pending >= minute, "{idle:?} {pending:?}");
+        let lag = |pending| tally.snapshot(pending).lag.unwrap();
+        assert!(lag(None) < minute && lag(Some(minute)) >= minute && lag(Some(2 * minute)) < 2 * minute);
+        assert!(lag(Some(minute / 60)) < minute); // a first message after a quiet minute
+        tally.moved();
+        assert!(lag(Some(minute)) < minute);
     }
 }

@@ -301,8 +301,10 @@ impl Passage {
 
     fn observe(&self, delivery: &Delivery, fate: &Fate) {
         self.tally.count(fate);
-        if let (Fate::Confirmed, Some(time)) = (fate, delivery.timestamp()) {
-            self.tally.confirmed_of(time);
+        match (fate, delivery.timestamp()) {
+            (Fate::Confirmed, Some(time)) => self.tally.confirmed_of(time),
+            (Fate::Refused(_), _) => self.tally.moved(),
+            _ => {}
         }
         if let Some(observer) = &self.policy().observer {
             observer(delivery, fate);

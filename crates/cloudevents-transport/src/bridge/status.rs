@@ -35,7 +35,7 @@ impl BridgeStatus {
 
     /// What happened to messages.
     pub fn metrics(&self) -> BridgeMetrics {
-        self.tally.snapshot(self.in_flight.used().messages > 0)
+        self.tally.snapshot(self.activity.here_for())
     }
 
     /// The counters of the receiver.

@@ -2,6 +2,8 @@
 
 use super::{ledger::Epoch, watermark::Watermark};
 use crate::{Owner, Ownership, Partition};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// One assignment of a partition.
 pub(super) struct Account {
@@ -22,9 +24,20 @@ pub(super) struct Account {
     pub(super) outstanding: usize,
     /// Whether it is about to be revoked, so that nothing more is delivered.
     pub(super) leaving: bool,
-    /// Whether nothing more of it is taken for now.
-    pub(super) is_held_back: bool,
+    /// Nothing more of it is taken for now.
+    pub(super) held_back: Option<HeldBack>,
 }
+
+/// Since when a partition is held back, with how many unsettled messages that began, and whether it was reported.
+#[derive(Clone, Copy)]
+pub(super) struct HeldBack {
+    since: Instant,
+    unsettled: usize,
+    is_reported: bool,
+}
+
+/// How long a partition is held back before that is reported: a short time is normal where much is received.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// The messages that were taken after this number of cuts, and are void from this offset on. All messages are void of which nothing is
 /// known.
@@ -63,22 +76,36 @@ impl Account {
     }
 
     /// Decides whether nothing more is taken for now: because it is that far ahead of its watermark, or because it has as many unsettled
-    /// messages as there is room left for others. It goes on at half of that. Returns whether it begins.
+    /// messages as there is room left for others. It goes on at half of that, or with far fewer than there is room for. Returns whether
+    /// this has begun to last.
     pub(super) fn hold_back(&mut self, max_lead: u64, room: Option<usize>) -> bool {
         let (lead, unsettled) = (self.watermark.lead(), self.outstanding);
-        let (max_lead, room) = match self.is_held_back {
-            true => (max_lead / 2, room.map(|room| room / 2)),
-            false => (max_lead, room),
+        let holds = match self.held_back {
+            None => lead >= max_lead.max(1) || room.is_some_and(|room| unsettled >= room.max(1)),
+            Some(held) => {
+                lead >= (max_lead / 2).max(1)
+                    || room.is_some_and(|room| unsettled > held.unsettled / 2 && unsettled > room / 4)
+            }
         };
-        let holds = lead >= max_lead.max(1) || room.is_some_and(|room| unsettled >= room.max(1));
-        let before = std::mem::replace(&mut self.is_held_back, holds);
-        if holds && !before {
-            tracing::info!(partition = %self.partition, unsettled, lead,
-                "the partition is held back: what is not settled in it has taken its share of the room; others go on");
-        } else if before && !holds {
-            tracing::info!(partition = %self.partition, unsettled, lead, "the partition goes on");
+        match &mut self.held_back {
+            None if holds => {
+                self.held_back = Some(HeldBack { since: Instant::now(), unsettled, is_reported: false });
+            }
+            Some(held) if !holds => {
+                if held.is_reported {
+                    tracing::info!(partition = %self.partition, unsettled, lead, "the partition goes on");
+                }
+                self.held_back = None;
+            }
+            Some(held) if !held.is_reported && held.since.elapsed() >= LASTING => {
+                held.is_reported = true;
+                tracing::info!(partition = %self.partition, unsettled, lead,
+                    "nothing more of the partition is taken: what is not settled in it has its share of the room, or it is too far ahead of that");
+                return true;
+            }
+            _ => {}
         }
-        holds && !before
+        false
     }
 }
 
@@ -102,7 +129,7 @@ impl Accounts {
             owner,
             outstanding: 0,
             leaving: false,
-            is_held_back: false,
+            held_back: None,
         };
         self.0.push(account);
     }

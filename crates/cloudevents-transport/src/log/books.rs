@@ -95,7 +95,9 @@ impl Books {
     /// Decides of which partitions nothing more is taken for now.
     pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
         let shares = shares && self.accounts.iter().nth(1).is_some();
-        let room = self.shared.as_ref().filter(|_| shares).map(|(in_flight, _)| room(in_flight));
+        // Letters that wait for the sink have a limit of their own.
+        let letters = options.waiting.messages.saturating_sub(self.waiting.messages);
+        let room = self.shared.as_ref().filter(|_| shares).map(|(in_flight, _)| room(in_flight).min(letters));
         for account in self.accounts.iter_mut() {
             if account.hold_back(options.max_lead, room)
                 && let Some((_, counters)) = &self.shared

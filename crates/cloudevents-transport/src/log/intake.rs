@@ -100,6 +100,10 @@ impl<S: LogSource> Receive for LogReceiver<S> {
         self.ledger.isolate(in_flight, counters);
     }
 
+    fn is_held_up(&self) -> bool {
+        self.ledger.is_held_up(self.source.holds_back())
+    }
+
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         coop::consume_budget().await;
         let ledger = self.ledger.clone();

@@ -281,8 +281,26 @@ impl Ledger {
     pub fn held_back(&self) -> Vec<(Partition, Epoch)> {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);
-        let held_back = books.accounts.iter().filter(|account| account.is_held_back);
+        let held_back = books.accounts.iter().filter(|account| account.held_back.is_some());
         held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
+    }
+
+    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back), or over.
+    pub fn is_held_back(&self, epoch: Epoch) -> bool {
+        let mut books = self.books();
+        books.hold_back(&self.0.options, true);
+        books.accounts.under(epoch).is_none_or(|account| account.held_back.is_some())
+    }
+
+    /// Whether nothing is taken at all because of what is not settled.
+    pub(crate) fn is_held_up(&self, holds_back: bool) -> bool {
+        let mut books = self.books();
+        let all = holds_back && {
+            books.hold_back(&self.0.options, true);
+            books.accounts.iter().next().is_some()
+                && books.accounts.iter().all(|account| account.held_back.is_some())
+        };
+        all || self.0.is_full(&mut books, holds_back)
     }
 
     /// When the next message is due to be delivered again, as far as known.
@@ -479,7 +497,7 @@ impl Shared {
     fn is_full(&self, books: &mut Books, holds_back: bool) -> bool {
         let is_ahead = !holds_back && {
             books.hold_back(&self.options, false);
-            books.accounts.iter().any(|account| account.is_held_back)
+            books.accounts.iter().any(|account| account.held_back.is_some())
         };
         is_ahead || books.waiting.reaches(self.options.waiting)
     }

@@ -38,7 +38,8 @@ pub enum RunState {
     Disconnected,
     /// Nothing succeeds: one message at a time is tried, until one does.
     Slowed,
-    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet.
+    /// There is no room: what was received waits behind messages that are tried again, or that handlers have not ended yet. Or all handlers are in
+    /// use, and none has ended for a minute.
     Blocked,
     /// It was stopped, or its source has ended, and it waits for handlers.
     Ending,
@@ -59,6 +60,8 @@ pub(super) struct Seen {
     pub(super) oldest: Option<Instant>,
     /// Messages that wait for their next attempt.
     pub(super) waiting: usize,
+    /// Since when there have been messages here.
+    pub(super) here: Option<Instant>,
 }
 
 impl Activity {
@@ -80,6 +83,11 @@ impl Activity {
     /// For how long the handler has been running that began first of those that run. `None` if none does. A handler that hangs shows here.
     pub fn longest_running(&self) -> Option<Duration> {
         self.seen().oldest.map(|oldest| oldest.elapsed())
+    }
+
+    /// For how long there have been messages here, without a break.
+    pub(crate) fn here_for(&self) -> Option<Duration> {
+        self.seen().here.map(|here| here.elapsed())
     }
 
     pub(super) fn set(&self, seen: Seen) {

@@ -28,6 +28,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 const BLOCKED: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_secs(60);
 
+/// How soon to look again whether there is room.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Settings of the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -94,7 +97,7 @@ impl Receiver {
                 return Err(Error::new(ErrorKind::Timeout)
                     .with_detail(format!("{} handlers were still running at the deadline", running.len())));
             }
-            engine.publish();
+            engine.publish(self.is_held_up());
             let wakes_at = engine.wakes_at();
             let receives = engine.receives();
             tokio::select! {
@@ -149,6 +152,10 @@ struct Engine {
     /// When a handler has ended last, or there was none; and when to report that none does.
     moved: Instant,
     report: Option<Instant>,
+    /// When to look again whether there is room.
+    look: Option<Instant>,
+    /// Since when there have been messages here.
+    here: Option<Instant>,
     lanes: Lanes,
     giving_up: GivingUp,
     pace: Pace,
@@ -188,6 +195,8 @@ impl Engine {
             begun: 0,
             moved: Instant::now(),
             report: None,
+            look: None,
+            here: None,
             lanes: Lanes::new(settings.order.clone()),
             giving_up: GivingUp::new(limits),
             // A peer that keeps its message waits for an answer: each gets one at once.
@@ -428,12 +437,15 @@ impl Engine {
         let due = due.map(|due| self.pace.next(now).map_or(due, |next| due.max(next)));
         let probe = self.pace.next(now).filter(|_| has_place);
         let late = self.ending.as_ref().map(|ending| ending.late);
-        [due, probe, late, self.report, self.reconnect.filter(|at| *at > now)].into_iter().flatten().min()
+        [due, probe, late, self.report, self.look, self.reconnect.filter(|at| *at > now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
 impl Engine {
-    fn state(&self) -> RunState {
+    fn state(&self, is_held_up: bool) -> RunState {
         let now = Instant::now();
         if self.ending.is_some() {
             RunState::Ending
@@ -442,8 +454,8 @@ impl Engine {
         } else if self.pace.is_slow() {
             RunState::Slowed
         } else if self.handled.len() >= self.settings.concurrency {
-            RunState::Busy
-        } else if self.receives() && self.in_flight.has_room() {
+            if now.duration_since(self.moved) < BUSY { RunState::Busy } else { RunState::Blocked }
+        } else if self.receives() && self.in_flight.has_room() && !is_held_up {
             RunState::Receiving
         } else {
             RunState::Blocked
@@ -451,21 +463,25 @@ impl Engine {
     }
 
     /// Says what it does now, and reports if no handler ends for long.
-    fn publish(&mut self) {
-        let state = self.state();
+    fn publish(&mut self, is_held_up: bool) {
+        let (state, now) = (self.state(is_held_up), Instant::now());
+        let is_empty = self.handled.is_empty() && self.lanes.is_empty();
+        self.here = if is_empty { None } else { self.here.or(Some(now)) };
         let oldest = self.handled.first_key_value().map(|(_, handled)| handled);
         self.activity.set(Seen {
             state,
             running: self.handled.len(),
             oldest: oldest.map(|oldest| oldest.since),
             waiting: self.lanes.waiting(),
+            here: self.here,
         });
+        // What is held outside may have been settled.
+        self.look = (state == RunState::Blocked).then(|| later(now, LOOK));
         let patience = match state {
             RunState::Blocked => BLOCKED,
             RunState::Busy => BUSY,
             _ => return self.report = None,
         };
-        let now = Instant::now();
         let report = *self.report.get_or_insert_with(|| later(self.moved, patience).max(now));
         if report > now {
             return;

@@ -3,7 +3,7 @@
 use crate::keyed;
 use cloudevents_core::{DecodeOptions, Event};
 use cloudevents_transport::{
-    Bounds, Failure, OrderBy, ReceiverOptions,
+    Bounds, Failure, OrderBy, ReceiverOptions, RunState,
     fake::{FakeConsumer, FakeLog},
     log::LogOptions,
 };
@@ -149,4 +149,54 @@ async fn until(condition: impl Fn() -> bool) {
         }
     };
     timeout(Duration::from_secs(3600), wait).await.expect("it stands still");
+}
+
+/// Letters that wait for a sink that declines them have a limit of their own, of which one partition does not take all, either.
+#[tokio::test(start_paused = true)]
+async fn letters_of_one_partition_do_not_stop_the_others() {
+    let keys = keys().await;
+    let log = filled(&keys).await;
+    log.sink_declines(true);
+    let mut bounds = LogOptions::default().with_sink(log.sink());
+    bounds.waiting.messages = 100;
+    let (receiver, _) = log.receiver(DecodeOptions::strict(), bounds).unwrap();
+    let activity = receiver.activity();
+    let done = Mutex::new(0);
+    let handle = async |event: Event| match key(&event) == keys[0] {
+        true => Err(Failure::reject("as its key says")),
+        false => {
+            *done.lock().unwrap() += 1;
+            Ok(())
+        }
+    };
+    let watch = async {
+        until(|| *done.lock().unwrap() == 3 * EACH).await;
+        assert_eq!(activity.state(), RunState::Receiving);
+        log.sink_declines(false);
+        until(|| log.dead_letters().len() == EACH).await;
+    };
+    receiver.run(handle).until(watch).await.unwrap();
+}
+
+/// A partition that alone is as far ahead as allowed is a stall, and says so.
+#[tokio::test(start_paused = true)]
+async fn where_all_partitions_are_held_back_it_is_blocked() {
+    let log = FakeLog::new(1);
+    log.sender().send_all((0..100).map(crate::event)).await.unwrap();
+    let mut bounds = LogOptions::default().dropping_rejected();
+    bounds.max_lead = 10;
+    let (receiver, _) = log.receiver(DecodeOptions::strict(), bounds).unwrap();
+    let activity = receiver.activity();
+    let (free, gate) = tokio::sync::watch::channel(false);
+    let handle = async |event: Event| {
+        if event.id() == "0" {
+            drop(gate.clone().wait_for(|free| *free).await);
+        }
+    };
+    let watch = async {
+        until(|| activity.state() == RunState::Blocked).await;
+        free.send_replace(true);
+        until(|| activity.state() == RunState::Receiving).await;
+    };
+    receiver.run(handle).until(watch).await.unwrap();
 }
