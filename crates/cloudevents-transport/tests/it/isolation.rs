@@ -178,7 +178,7 @@ async fn letters_of_one_partition_do_not_stop_the_others() {
     receiver.run(handle).until(watch).await.unwrap();
 }
 
-/// A partition that alone is as far ahead as allowed is a stall, and says so.
+/// What is held back everywhere shows as blocked.
 #[tokio::test(start_paused = true)]
 async fn where_all_partitions_are_held_back_it_is_blocked() {
     let log = FakeLog::new(1);
