@@ -4,6 +4,7 @@ use super::{
     connection,
     session::SessionView,
     state::{Answer, Published, State},
+    topics::matches,
 };
 use crate::serving::Serving;
 use std::{
@@ -28,8 +29,8 @@ use tokio::sync::Notify;
 pub struct BrokerOptions {
     /// Users and passwords. Default: none, which accepts every client.
     pub users: Vec<(String, String)>,
-    /// Topic filters to which no client may publish or subscribe. A subscription is refused if it equals one of these filters. Default:
-    /// none.
+    /// Topic filters to which no client may publish or subscribe. A subscription, shared or not, is refused if its filter equals one of
+    /// these, or would match it if it were a topic. A will to such a topic is not published, as by Mosquitto. Default: none.
     pub forbidden: Vec<String>,
     /// The Receive Maximum that is sent to MQTT 5 clients. Default: none, which is 65,535.
     pub receive_maximum: Option<u16>,
@@ -39,6 +40,13 @@ pub struct BrokerOptions {
     pub max_qos: Option<u8>,
     /// Whether PINGREQ is left unanswered. Default: no.
     pub ignores_pings: bool,
+}
+
+impl BrokerOptions {
+    /// Whether a topic is forbidden, or a filter, without the group of a shared subscription.
+    pub(super) fn forbids(&self, topic: &str) -> bool {
+        self.forbidden.iter().any(|filter| filter == topic || matches(topic, filter))
+    }
 }
 
 /// An MQTT broker on a port of 127.0.0.1: see the [module](super). Dropping it stops it.

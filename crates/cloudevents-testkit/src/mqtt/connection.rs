@@ -4,7 +4,7 @@ use super::{
     broker::Shared,
     session::{Connection, Next, Session},
     state::{Answer, topic},
-    topics::{is_filter, is_shared, is_topic, matches},
+    topics::{is_filter, is_shared, is_topic, shared},
     wire::{Fault, Wire},
 };
 use rumqttc_v5::mqttbytes::{
@@ -16,8 +16,14 @@ use rumqttc_v5::mqttbytes::{
     },
 };
 use std::{io, net, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, select, time::timeout};
+use tokio::{
+    net::TcpListener,
+    select,
+    time::{Instant, sleep_until},
+};
 
+/// The first reason code that is a refusal.
+const REFUSED: u8 = 0x80;
 /// The reason code of PUBACK: No matching subscribers.
 const NO_SUBSCRIBERS: u8 = 16;
 
@@ -27,38 +33,44 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: net::TcpListener) {
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let _ = serve(&shared, Wire::new(stream, shared.options.max_packet_size)).await;
+            serve(&shared, Wire::new(stream, shared.options.max_packet_size)).await;
         });
     }
 }
 
-async fn serve(shared: &Shared, mut wire: Wire) -> io::Result<()> {
-    let (connect, will, auth) = match wire.read().await {
-        Ok(Packet::Connect(connect, will, auth)) => (connect, will, auth),
-        Ok(_) | Err(Fault::Rule(_) | Fault::Io) => return Err(io::ErrorKind::InvalidData.into()),
-        Err(fault) => {
-            wire.write_fault(fault).await;
-            return Ok(());
-        }
+async fn serve(shared: &Shared, mut wire: Wire) {
+    let fault = connected(shared, &mut wire).await.err();
+    wire.finish(fault).await;
+}
+
+/// Serves a client until it has left. Its session is left when this returns.
+async fn connected(shared: &Shared, wire: &mut Wire) -> Result<(), Fault> {
+    let (connect, will, auth) = match wire.next().await {
+        Ok(Some(Packet::Connect(connect, will, auth))) => (connect, will, auth),
+        Ok(_) | Err(Fault::Rule(_)) => return Err(Fault::Io),
+        Err(fault) => return Err(fault),
     };
     if let Some(code) = refusal(shared, &connect, will.as_ref(), &auth, wire.is_old()) {
-        return wire.write(Packet::ConnAck(refused(code))).await;
+        return Ok(wire.write(Packet::ConnAck(refused(code)))?);
     }
     let mut client = Client::begin(shared, &connect);
-    wire.write(Packet::ConnAck(client.welcome(&wire))).await?;
-    let ended = match client.resume(&mut wire).await {
-        Ok(()) => client.run(&mut wire).await,
-        Err(error) => Err(error.into()),
-    };
+    wire.write(Packet::ConnAck(client.welcome(wire)))?;
+    client.resume(wire)?;
+    let ended = client.run(wire).await;
     // A crash, which drops this task, publishes no will.
-    if let Some(will) = will.filter(|_| !matches!(ended, Ok(Left::WithoutWill))) {
-        shared.state().route_from(&published(will), &client.name);
-        shared.changed.notify_waiters();
+    if let Some(will) = will.map(published).filter(|_| !matches!(ended, Ok(Left::WithoutWill)))
+        && !shared.options.forbids(&topic(&will))
+    {
+        client.route(&will);
     }
-    if let Err(fault) = ended {
-        wire.write_fault(fault).await;
-    }
-    Ok(())
+    ended.map(drop)
+}
+
+/// What a connection did last.
+enum Step {
+    Sent,
+    Heard,
+    Left(Left),
 }
 
 /// How a client has left.
@@ -88,6 +100,11 @@ fn refusal(
     }
     if will.is_some_and(|will| !std::str::from_utf8(&will.topic).is_ok_and(is_topic)) {
         return Some(ConnectReturnCode::TopicNameInvalid);
+    }
+    // MQTT 5.0, section 3.2.2.3.4.
+    let most = shared.options.max_qos;
+    if will.is_some_and(|will| most.is_some_and(|most| will.qos as u8 > most)) {
+        return Some(ConnectReturnCode::QoSNotSupported);
     }
     // MQTT 3.1.1, section 3.1.3.1.
     let is_nameless = is_old && connect.client_id.is_empty() && !connect.clean_start;
@@ -146,8 +163,10 @@ impl<'a> Client<'a> {
             format!("unnamed-{}", state.unnamed)
         });
         let name = assigned.clone().unwrap_or_else(|| connect.client_id.clone());
-        let stale =
-            state.sessions.get(&name).is_some_and(|session| session.has_expired() || connect.clean_start);
+        let stale = state.sessions.get(&name).is_some_and(|session| {
+            // One that ends with its connection ends now (MQTT 5.0, section 3.1.2.11.2).
+            session.has_expired() || session.expiry.is_zero() || connect.clean_start
+        });
         if stale {
             if let Some(session) = state.sessions.get_mut(&name) {
                 session.cut();
@@ -206,70 +225,96 @@ impl<'a> Client<'a> {
 
     /// Does something with the session, while this is its connection.
     fn with<T>(&self, act: impl FnOnce(&mut Session) -> T) -> Option<T> {
-        let result = self.shared.state().sessions.get_mut(&self.name).map(act);
+        let mut state = self.shared.state();
+        let session = state.sessions.get_mut(&self.name).filter(|session| session.is_on(&self.connection));
+        let result = session.map(act);
+        drop(state);
         self.shared.changed.notify_waiters();
         result
     }
 
     /// Sends again what the client has not acknowledged.
-    async fn resume(&mut self, wire: &mut Wire) -> io::Result<()> {
+    fn resume(&mut self, wire: &mut Wire) -> io::Result<()> {
         for next in self.with(Session::resume).into_iter().flatten() {
             let packet = match next {
                 Next::Publish(publish) => Packet::Publish(publish),
                 Next::Release(id) => Packet::PubRel(PubRel::new(id, None)),
             };
-            wire.write(packet).await?;
+            wire.write(packet)?;
         }
         Ok(())
     }
 
-    /// Runs until the client leaves, or is cut off.
+    /// Runs until the client leaves, or is cut off. A client that does not read is cut off as well.
     async fn run(&mut self, wire: &mut Wire) -> Result<Left, Fault> {
         let connection = Arc::clone(&self.connection);
+        let keep_alive = self.keep_alive;
+        let silent_at = || Instant::now() + keep_alive.unwrap_or(Duration::from_secs(1 << 30));
+        let mut deadline = silent_at();
         loop {
-            self.send(wire).await?;
-            let limit = self.keep_alive.unwrap_or(Duration::from_secs(1 << 20));
-            let packet = select! {
+            let step = select! {
                 biased;
                 () = connection.cut.notified() => {
                     return Err(Fault::Rule(DisconnectReasonCode::SessionTakenOver));
                 }
-                packet = timeout(limit, wire.read()) => packet.map_err(|_| Fault::Rule(DisconnectReasonCode::KeepAliveTimeout))??,
-                () = connection.wake.notified() => continue,
+                () = sleep_until(deadline) => return Err(Fault::Rule(DisconnectReasonCode::KeepAliveTimeout)),
+                step = self.step(wire) => step?,
             };
-            if let Some(left) = self.handle(packet, wire).await? {
-                return Ok(left);
+            match step {
+                Step::Sent => {}
+                Step::Heard => deadline = silent_at(),
+                Step::Left(left) => return Ok(left),
             }
         }
     }
 
-    /// Sends what is there for the client, as far as it has room.
-    async fn send(&self, wire: &mut Wire) -> io::Result<()> {
-        if let Some(raw) = self.with(|session| std::mem::take(&mut session.raw)).filter(|raw| !raw.is_empty())
-        {
-            wire.write_raw(&raw).await?;
+    /// Handles the next packet, or returns when there may be more to send.
+    async fn step(&mut self, wire: &mut Wire) -> Result<Step, Fault> {
+        if wire.is_idle() {
+            self.fill(wire)?;
         }
-        while let Some(publish) = self.with(Session::next).flatten() {
-            wire.write(Packet::Publish(publish)).await?;
+        let (is_idle, connection) = (wire.is_idle(), Arc::clone(&self.connection));
+        let packet = select! {
+            packet = wire.next() => packet?,
+            () = connection.wake.notified(), if is_idle => None,
+        };
+        let Some(packet) = packet else { return Ok(Step::Sent) };
+        Ok(self.handle(packet, wire)?.map_or(Step::Heard, Step::Left))
+    }
+
+    /// Takes what is there for the client, as far as it has room.
+    fn fill(&self, wire: &mut Wire) -> io::Result<()> {
+        wire.write_raw(&self.with(|session| std::mem::take(&mut session.raw)).unwrap_or_default());
+        while !wire.is_full()
+            && let Some(publish) = self.with(Session::next).flatten()
+        {
+            wire.write(Packet::Publish(publish))?;
         }
         Ok(())
     }
 
     /// Returns how the client has left, if it has.
-    async fn handle(&mut self, packet: Packet, wire: &mut Wire) -> Result<Option<Left>, Fault> {
+    fn handle(&mut self, packet: Packet, wire: &mut Wire) -> Result<Option<Left>, Fault> {
         match packet {
-            Packet::Publish(publish) => return self.published(publish, wire).await,
-            Packet::PubAck(ack) => _ = self.with(|session| session.acknowledge(ack.pkid)),
-            Packet::PubComp(ack) => _ = self.with(|session| session.acknowledge(ack.pkid)),
+            Packet::Publish(publish) => return self.published(publish, wire),
+            Packet::PubAck(ack) => self.acknowledged(ack.pkid, QoS::AtLeastOnce)?,
+            Packet::PubComp(ack) => self.acknowledged(ack.pkid, QoS::ExactlyOnce)?,
+            // A message that the client refuses is settled (MQTT 5.0, section 4.3.3).
+            Packet::PubRec(ack) if ack.reason as u8 >= REFUSED => {
+                self.acknowledged(ack.pkid, QoS::ExactlyOnce)?;
+            }
             Packet::PubRec(ack) => {
                 self.with(|session| session.received(ack.pkid));
-                wire.write(Packet::PubRel(PubRel::new(ack.pkid, None))).await?;
+                wire.write(Packet::PubRel(PubRel::new(ack.pkid, None)))?;
             }
             Packet::PubRel(release) => {
-                self.with(|session| session.unreleased.remove(&release.pkid));
-                wire.write(Packet::PubComp(PubComp::new(release.pkid, None))).await?;
+                let released = self.with(|session| session.unreleased.remove(&release.pkid)).flatten();
+                if let Some(publish) = released {
+                    self.route(&publish);
+                }
+                wire.write(Packet::PubComp(PubComp::new(release.pkid, None)))?;
             }
-            Packet::Subscribe(subscribe) => self.subscribe(&subscribe, wire).await?,
+            Packet::Subscribe(subscribe) => self.subscribe(&subscribe, wire)?,
             Packet::Unsubscribe(unsubscribe) => {
                 let reasons = unsubscribe.filters.iter().map(|filter| {
                     match self.with(|session| session.unsubscribe(filter)) {
@@ -278,11 +323,10 @@ impl<'a> Client<'a> {
                     }
                 });
                 let reasons = reasons.collect();
-                wire.write(Packet::UnsubAck(UnsubAck { pkid: unsubscribe.pkid, reasons, properties: None }))
-                    .await?;
+                wire.write(Packet::UnsubAck(UnsubAck { pkid: unsubscribe.pkid, reasons, properties: None }))?;
             }
             Packet::PingReq if self.shared.options.ignores_pings => {}
-            Packet::PingReq => wire.write(Packet::PingResp).await?,
+            Packet::PingReq => wire.write(Packet::PingResp)?,
             Packet::Disconnect(disconnect) => {
                 let expiry = disconnect.properties.and_then(|properties| properties.session_expiry_interval);
                 if let Some(expiry) = expiry {
@@ -304,11 +348,10 @@ impl<'a> Client<'a> {
         Ok(None)
     }
 
-    async fn published(&mut self, publish: Publish, wire: &mut Wire) -> Result<Option<Left>, Fault> {
+    fn published(&mut self, publish: Publish, wire: &mut Wire) -> Result<Option<Left>, Fault> {
         let topic = topic(&publish);
         self.check(&publish, &topic)?;
-        let forbidden = self.shared.options.forbidden.iter().any(|filter| matches(&topic, filter));
-        let answer = match forbidden {
+        let answer = match self.shared.options.forbids(&topic) {
             true => Answer::refuse(0x87),
             false => self.shared.state().answer.clone(),
         };
@@ -318,17 +361,13 @@ impl<'a> Client<'a> {
             Answer::Silence => return Ok(None),
             Answer::Disconnect => return Ok(Some(Left::WithWill)),
         };
-        // A message of QoS 2 that came before, and was not released, is not passed on again.
-        let id = publish.pkid;
-        let again = publish.qos == QoS::ExactlyOnce
-            && code == 0
-            && self.with(|session| !session.unreleased.insert(id)).unwrap_or_default();
-        let qos = publish.qos;
-        let mut is_wanted = true;
-        if code == 0 && !again {
-            is_wanted = self.shared.state().route_from(&publish, &self.name);
-            self.shared.changed.notify_waiters();
-        }
+        let (id, qos) = (publish.pkid, publish.qos);
+        let is_wanted = match qos {
+            _ if code != 0 => true,
+            // It is passed on when it is released, as Mosquitto does. Until then, another one of its identifier replaces it.
+            QoS::ExactlyOnce => self.with(|session| session.unreleased.insert(id, publish)).is_some(),
+            _ => self.route(&publish),
+        };
         match qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => {
@@ -338,7 +377,7 @@ impl<'a> Client<'a> {
                     reason_string: Some(reason),
                     user_properties: Vec::new(),
                 });
-                wire.write(Packet::PubAck(ack)).await?;
+                wire.write(Packet::PubAck(ack))?;
             }
             QoS::ExactlyOnce => {
                 let mut ack = PubRec::new(id, None);
@@ -347,10 +386,25 @@ impl<'a> Client<'a> {
                     reason_string: Some(reason),
                     user_properties: Vec::new(),
                 });
-                wire.write(Packet::PubRec(ack)).await?;
+                wire.write(Packet::PubRec(ack))?;
             }
         }
         Ok(None)
+    }
+
+    /// Passes a message of the client on. Returns whether any session subscribes to its topic.
+    fn route(&self, publish: &Publish) -> bool {
+        let is_wanted = self.shared.state().route_from(publish, &self.name);
+        self.shared.changed.notify_waiters();
+        is_wanted
+    }
+
+    /// Settles a message that was sent with this quality. An acknowledgement of another one breaks the protocol.
+    fn acknowledged(&self, id: u16, qos: QoS) -> Result<(), Fault> {
+        match self.with(|session| session.acknowledge(id, qos)) {
+            Some(false) => Err(Fault::Rule(DisconnectReasonCode::ProtocolError)),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self, publish: &Publish, topic: &str) -> Result<(), Fault> {
@@ -369,7 +423,7 @@ impl<'a> Client<'a> {
         Err(Fault::Rule(broken))
     }
 
-    async fn subscribe(&mut self, subscribe: &Subscribe, wire: &mut Wire) -> Result<(), Fault> {
+    fn subscribe(&mut self, subscribe: &Subscribe, wire: &mut Wire) -> Result<(), Fault> {
         let has_id = subscribe.properties.as_ref().is_some_and(|properties| properties.id.is_some());
         if has_id && !wire.is_old() {
             return Err(Fault::Rule(DisconnectReasonCode::SubscriptionIdentifiersNotSupported));
@@ -385,7 +439,8 @@ impl<'a> Client<'a> {
         let mut codes = Vec::new();
         let mut granted = Vec::new();
         for filter in &subscribe.filters {
-            if self.shared.options.forbidden.contains(&filter.path) {
+            let matched = shared(&filter.path).map_or(&*filter.path, |(_, filter)| filter);
+            if self.shared.options.forbids(matched) {
                 codes.push(SubscribeReasonCode::NotAuthorized);
             } else {
                 codes.push(SubscribeReasonCode::Success(filter.qos));
@@ -393,7 +448,7 @@ impl<'a> Client<'a> {
             }
         }
         let ack = SubAck { pkid: subscribe.pkid, return_codes: codes, properties: None };
-        wire.write(Packet::SubAck(ack)).await?;
+        wire.write(Packet::SubAck(ack))?;
         for (filter, is_new) in granted {
             self.shared.state().send_retained(&self.name, filter, is_new);
         }

@@ -27,8 +27,8 @@
 //! (return code 1).
 //!
 //! It differs from other brokers where MQTT lets them: of overlapping subscriptions, a client gets a message once, with the highest QoS; the
-//! members of a shared subscription take turns, those that are connected first; no limit applies to queues of messages; nothing
-//! is kept beyond [`stop`](Broker::stop); clients may use all topics, also those that begin with `$`, and there are none of the broker's own.
+//! members of a shared subscription take turns, those that are connected first; no limit applies to queues of messages;
+//! [`stop`](Broker::stop) keeps sessions and retained messages, and dropping the broker keeps nothing; clients may use all topics, also those that begin with `$`, and there are none of the broker's own.
 //! Neither the format indicator of a payload nor its own Receive Maximum is enforced.
 //!
 //! The broker is this crate's own, on the packet types of rumqttc, because the MQTT broker that exists as a crate (rumqttd) cannot be

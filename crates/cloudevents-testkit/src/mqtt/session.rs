@@ -6,7 +6,7 @@ use rumqttc_v5::mqttbytes::{
     v5::{Publish, SubscribeFilter},
 };
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,8 +32,8 @@ pub(super) struct Session {
     waiting: VecDeque<Stored>,
     /// Sent and not acknowledged, in the order of sending.
     unacknowledged: Vec<Sent>,
-    /// Ids of QoS 2 messages that were received and not released by the client.
-    pub(super) unreleased: BTreeSet<u16>,
+    /// QoS 2 messages that were received and not released by the client, by their ids.
+    pub(super) unreleased: BTreeMap<u16, Publish>,
     last_id: u16,
     /// How long the session is kept after its connection ends.
     pub(super) expiry: Duration,
@@ -116,9 +116,14 @@ impl Session {
         connection
     }
 
+    /// Whether this is its connection.
+    pub(super) fn is_on(&self, connection: &Arc<Connection>) -> bool {
+        self.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection))
+    }
+
     /// Ends this connection, unless it was replaced. Returns whether it was the current one.
     pub(super) fn leave(&mut self, connection: &Arc<Connection>) -> bool {
-        let current = self.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection));
+        let current = self.is_on(connection);
         if current {
             self.cut();
         }
@@ -257,9 +262,14 @@ impl Session {
         }
     }
 
-    /// PUBACK or PUBCOMP.
-    pub(super) fn acknowledge(&mut self, id: u16) {
-        self.unacknowledged.retain(|sent| sent.id != id);
+    /// PUBACK, PUBCOMP, or PUBREC with an error. Returns whether the message, if there is one, was sent with this quality.
+    pub(super) fn acknowledge(&mut self, id: u16, qos: QoS) -> bool {
+        let Some(at) = self.unacknowledged.iter().position(|sent| sent.id == id) else { return true };
+        let is_it = self.unacknowledged.get(at).is_some_and(|sent| sent.stored.publish.qos == qos);
+        if is_it {
+            self.unacknowledged.remove(at);
+        }
+        is_it
     }
 
     /// PUBREC.

@@ -3,14 +3,20 @@
 use bytes::{Bytes, BytesMut};
 use rumqttc_v4::mqttbytes::v4;
 use rumqttc_v5::mqttbytes::v5::{self, DisconnectReasonCode, Packet};
-use std::io;
+use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    select,
+    time::timeout,
 };
 
 /// The largest packet that is read.
 const LARGEST: usize = 64 << 20;
+/// How much is collected before it is written.
+const ENOUGH: usize = 1 << 16;
+/// How long a client may take to read the last packets.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -35,84 +41,110 @@ pub(super) struct Wire {
     /// Whether the client speaks MQTT 3.1.1. Unknown until its CONNECT was read.
     old: Option<bool>,
     limit: usize,
+    /// What is to be written.
+    out: BytesMut,
 }
 
 impl Wire {
     pub(super) fn new(stream: TcpStream, limit: Option<u32>) -> Self {
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(LARGEST);
-        Self { stream, buffer: BytesMut::with_capacity(1 << 16), old: None, limit }
+        Self { stream, buffer: BytesMut::with_capacity(1 << 16), old: None, limit, out: BytesMut::new() }
     }
 
     pub(super) fn is_old(&self) -> bool {
         self.old == Some(true)
     }
 
-    /// Reads the next packet. Cancel-safe.
-    pub(super) async fn read(&mut self) -> Result<Packet, Fault> {
+    /// Whether all is written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Whether there is enough to write for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() >= ENOUGH
+    }
+
+    /// Reads the next packet, and writes what is to be written meanwhile; returns `None` when all is written. With nothing to write, waits
+    /// for a packet. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Option<Packet>, Fault> {
+        let (mut reading, mut writing) = self.stream.split();
+        let mut writes = !self.out.is_empty();
         loop {
-            if let Some(packet) = self.parse()? {
-                return Ok(packet);
+            if let Some(packet) = parse(&mut self.buffer, &mut self.old, self.limit)? {
+                return Ok(Some(packet));
             }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err(Fault::Io);
+            if writes && self.out.is_empty() {
+                return Ok(None);
             }
-        }
-    }
-
-    fn parse(&mut self) -> Result<Option<Packet>, Fault> {
-        if self.old.is_none() {
-            let Some(level) = level(&self.buffer)? else { return Ok(None) };
-            self.old = Some(level == 4);
-        }
-        if self.is_old() {
-            match v4::Packet::read(&mut self.buffer, self.limit) {
-                Ok(packet) => newer(packet).map(Some),
-                Err(rumqttc_v4::mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
-                Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
-            }
-        } else {
-            use rumqttc_v5::mqttbytes::Error;
-            match Packet::read(&mut self.buffer, u32::try_from(self.limit).ok()) {
-                Ok(packet) => Ok(Some(packet)),
-                Err(Error::InsufficientBytes(_)) => Ok(None),
-                Err(Error::PayloadSizeLimitExceeded { .. }) => {
-                    Err(Fault::Rule(DisconnectReasonCode::PacketTooLarge))
-                }
-                Err(Error::ProtocolViolation(reason)) => Err(Fault::Rule(reason)),
-                Err(Error::PacketIdZero | Error::ProtocolError | Error::EmptySubscription) => {
-                    Err(Fault::Rule(DisconnectReasonCode::ProtocolError))
-                }
-                Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
+            writes = !self.out.is_empty();
+            select! {
+                read = reading.read_buf(&mut self.buffer) => if read? == 0 {
+                    return Err(Fault::Io);
+                },
+                written = writing.write_buf(&mut self.out), if writes => drop(written?),
             }
         }
     }
 
-    /// Writes a packet in the client's version. Omits parts that MQTT 3.1.1 does not have.
-    pub(super) async fn write(&mut self, packet: Packet) -> io::Result<()> {
-        let mut bytes = BytesMut::new();
-        if self.is_old() {
-            let Some(packet) = older(packet) else { return Ok(()) };
-            packet.write(&mut bytes, usize::MAX).map_err(io::Error::other)?;
-        } else {
-            packet.write(&mut bytes, None).map_err(io::Error::other)?;
+    /// Writes a packet in the client's version, later. Omits parts that MQTT 3.1.1 does not have.
+    pub(super) fn write(&mut self, packet: Packet) -> io::Result<()> {
+        if !self.is_old() {
+            return packet.write(&mut self.out, None).map(drop).map_err(io::Error::other);
         }
-        self.stream.write_all(&bytes).await
+        let Some(packet) = older(packet) else { return Ok(()) };
+        packet.write(&mut self.out, usize::MAX).map(drop).map_err(io::Error::other)
     }
 
-    /// Reports why the connection ends, where the client can hear it.
-    pub(super) async fn write_fault(&mut self, fault: Fault) {
+    pub(super) fn write_raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Reports why the connection ends, where the client can hear it, and writes what is left, unless the client does not read.
+    pub(super) async fn finish(mut self, fault: Option<Fault>) {
         let _ = match fault {
-            Fault::Rule(reason) if self.old == Some(false) => {
-                self.write(Packet::Disconnect(v5::Disconnect::new(reason))).await
+            Some(Fault::Rule(reason)) if self.old == Some(false) => {
+                self.write(Packet::Disconnect(v5::Disconnect::new(reason)))
             }
             // CONNACK of MQTT 3.1.1 with "unacceptable protocol version".
-            Fault::Version => self.write_raw(&[0x20, 2, 0, 1]).await,
+            Some(Fault::Version) => {
+                self.write_raw(&[0x20, 2, 0, 1]);
+                Ok(())
+            }
             _ => Ok(()),
         };
+        let _ = timeout(PATIENCE, self.stream.write_all_buf(&mut self.out)).await;
     }
+}
 
-    pub(super) async fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+fn parse(buffer: &mut BytesMut, old: &mut Option<bool>, limit: usize) -> Result<Option<Packet>, Fault> {
+    let is_old = match *old {
+        Some(is_old) => is_old,
+        None => {
+            let Some(level) = level(buffer)? else { return Ok(None) };
+            *old.insert(level == 4)
+        }
+    };
+    if is_old {
+        match v4::Packet::read(buffer, limit) {
+            Ok(packet) => newer(packet).map(Some),
+            Err(rumqttc_v4::mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
+            Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
+        }
+    } else {
+        use rumqttc_v5::mqttbytes::Error;
+        match Packet::read(buffer, u32::try_from(limit).ok()) {
+            Ok(packet) => Ok(Some(packet)),
+            Err(Error::InsufficientBytes(_)) => Ok(None),
+            Err(Error::PayloadSizeLimitExceeded { .. }) => {
+                Err(Fault::Rule(DisconnectReasonCode::PacketTooLarge))
+            }
+            Err(Error::ProtocolViolation(reason)) => Err(Fault::Rule(reason)),
+            Err(Error::PacketIdZero | Error::ProtocolError | Error::EmptySubscription) => {
+                Err(Fault::Rule(DisconnectReasonCode::ProtocolError))
+            }
+            Err(_) => Err(Fault::Rule(DisconnectReasonCode::MalformedPacket)),
+        }
     }
 }
 

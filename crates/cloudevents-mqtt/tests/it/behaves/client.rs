@@ -168,11 +168,16 @@ impl Client {
             },
             QoS::ExactlyOnce => {
                 assert!(matches!(self.answer(), Packet::PubRec(PubRec { pkid: 9, .. })));
-                self.write(Packet::PubRel(PubRel::new(9, None)));
-                assert!(matches!(self.answer(), Packet::PubComp(PubComp { pkid: 9, .. })));
+                self.release(9);
                 None
             }
         }
+    }
+
+    /// Releases a message of QoS 2 that the broker has received.
+    pub(super) fn release(&mut self, id: u16) {
+        self.write(Packet::PubRel(PubRel::new(id, None)));
+        assert!(matches!(self.answer(), Packet::PubComp(complete) if complete.pkid == id));
     }
 
     pub(super) fn ping(&mut self) {
@@ -266,6 +271,15 @@ impl Client {
             rest = others;
         }
         reason
+    }
+
+    /// Reads to the end of the connection, whatever comes, and returns how many bytes that were.
+    pub(super) fn drained(&mut self) -> usize {
+        let mut count = 0;
+        while self.fill() {
+            count += std::mem::take(&mut self.input).len();
+        }
+        count
     }
 
     pub(super) fn write(&mut self, packet: Packet) {

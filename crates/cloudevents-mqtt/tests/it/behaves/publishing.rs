@@ -1,9 +1,11 @@
 //! What publishers hear, and what goes along.
 
-use super::client::{Asks, Behaviour, expiring, message, name, text};
+use super::client::{Asks, Behaviour, Client, expiring, message, name, text};
 use rumqttc_v5::mqttbytes::{
     QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce},
-    v5::{DisconnectReasonCode, Packet, PubAck, PubAckReason, PubComp, PubRec, PubRel, PublishProperties},
+    v5::{
+        DisconnectReasonCode, Packet, PubAck, PubAckReason, PubRec, PubRecReason, PubRel, PublishProperties,
+    },
 };
 
 pub(super) const ALL: &[Behaviour] = &[
@@ -28,9 +30,86 @@ pub(super) const ALL: &[Behaviour] = &[
             client.write(Packet::Publish(publish.clone()));
             assert!(matches!(client.read(), Some(Packet::PubRec(PubRec { pkid: 5, .. }))));
         }
-        client.write(Packet::PubRel(PubRel::new(5, None)));
-        assert!(matches!(client.read(), Some(Packet::PubComp(PubComp { pkid: 5, .. }))));
+        client.release(5);
         assert_eq!(subscriber.texts(), ["x"]);
+    }),
+    ("a message of QoS 2 is passed on when it is released", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, ExactlyOnce);
+        unreleased(&mut client, &topic, "x");
+        assert_eq!(subscriber.texts(), [""; 0]);
+        client.release(5);
+        assert_eq!(subscriber.texts(), ["x"]);
+    }),
+    ("a retained message of QoS 2 is retained when it is released", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut publish = message(&topic, ExactlyOnce, "x");
+        (publish.pkid, publish.retain) = (5, true);
+        client.write(Packet::Publish(publish));
+        assert!(matches!(client.read(), Some(Packet::PubRec(PubRec { pkid: 5, .. }))));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        assert_eq!(subscriber.texts(), [""; 0]);
+        client.release(5);
+        subscriber.subscribe(&topic, AtMostOnce);
+        assert!(subscriber.texts().contains(&"x".to_owned()));
+    }),
+    ("a message of QoS 2 that is not released is gone with its session", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        unreleased(&mut client, &topic, "x");
+        client.leave();
+        assert_eq!(subscriber.texts(), [""; 0]);
+    }),
+    ("a message of QoS 2 is released in the session that sent it, on another connection too", |place| {
+        let (id, topic) = (name("c"), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        let (mut client, _) = place.connect(Asks::session(&id, 60)).unwrap();
+        unreleased(&mut client, &topic, "x");
+        client.cut();
+        let (mut client, _) = place.connect(Asks::session(&id, 60)).unwrap();
+        client.release(5);
+        client.release(5);
+        assert_eq!(subscriber.texts(), ["x"]);
+    }),
+    ("another message of QoS 2 under an identifier that was not released replaces the first", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let mut subscriber = place.client();
+        subscriber.subscribe(&topic, AtMostOnce);
+        ["1", "2"].iter().for_each(|text| unreleased(&mut client, &topic, text));
+        client.release(5);
+        assert_eq!(subscriber.texts(), ["2"]);
+    }),
+    ("a subscriber that refuses a message of QoS 2 does not get it again", |place| {
+        let (id, topic) = (name("c"), name("t"));
+        let mut asks = Asks::session(&id, 60);
+        asks.properties().receive_maximum = Some(1);
+        let (mut client, _) = place.connect(asks).unwrap();
+        client.keeps = true;
+        client.subscribe(&topic, ExactlyOnce);
+        let mut other = place.client();
+        other.publish(&topic, ExactlyOnce, "refused");
+        other.publish(&topic, ExactlyOnce, "next");
+        let mut refusal = PubRec::new(client.next().pkid, None);
+        refusal.reason = PubRecReason::QuotaExceeded;
+        client.write(Packet::PubRec(refusal));
+        // There is room again, and nothing is released.
+        assert!(matches!(client.read(), Some(Packet::Publish(publish)) if text(&publish) == "next"));
+        client.cut();
+        let (mut client, _) = place.connect(Asks::session(&id, 60)).unwrap();
+        assert_eq!(client.texts(), ["next"]);
+    }),
+    ("a message of QoS 2 that is acknowledged as one of QoS 1 ends the connection", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        client.keeps = true;
+        client.subscribe(&topic, ExactlyOnce);
+        place.client().publish(&topic, ExactlyOnce, "x");
+        let id = client.next().pkid;
+        client.write(Packet::PubAck(PubAck::new(id, None)));
+        client.ended();
     }),
     ("releasing what is not there is answered", |place| {
         let mut client = place.client();
@@ -141,3 +220,11 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(client.texts(), texts);
     }),
 ];
+
+/// Sends a message of QoS 2 under the identifier 5, which is received and not released.
+fn unreleased(client: &mut Client, topic: &str, text: &str) {
+    let mut publish = message(topic, ExactlyOnce, text);
+    publish.pkid = 5;
+    client.write(Packet::Publish(publish));
+    assert!(matches!(client.read(), Some(Packet::PubRec(PubRec { pkid: 5, .. }))));
+}

@@ -1,13 +1,47 @@
 //! Parts of MQTT that the embedded broker lacks: it refuses them. And rules of MQTT 5.0 that Mosquitto 2.0 does not enforce.
 
-use super::client::{Asks, Behaviour, name, retained};
+use super::client::{Asks, Behaviour, Place, name, retained};
+use cloudevents_testkit::mqtt::{Broker, BrokerOptions};
 use rumqttc_v5::mqttbytes::{
-    QoS::AtLeastOnce,
+    QoS::{AtLeastOnce, ExactlyOnce},
     v5::{
-        ConnectReturnCode, DisconnectReasonCode, LastWill, LastWillProperties, Packet, Subscribe,
-        SubscribeFilter, SubscribeProperties,
+        ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, LastWillProperties, Packet, Subscribe,
+        SubscribeFilter, SubscribeProperties, SubscribeReasonCode,
     },
 };
+
+#[test]
+fn forbidden_topics() {
+    let mut options = BrokerOptions::default();
+    options.forbidden = vec!["closed".into(), "closed/#".into()];
+    options.max_qos = Some(1);
+    let broker = Broker::with_options(options).unwrap();
+    let place = Place::new(&format!("127.0.0.1:{}", broker.port()));
+    let mut client = place.client();
+    for filter in ["closed", "closed/a", "closed/#", "$share/g/closed", "$share/g/closed/+"] {
+        assert_eq!(client.subscribe(filter, AtLeastOnce), SubscribeReasonCode::NotAuthorized, "{filter}");
+    }
+    assert_eq!(client.subscribe("open", AtLeastOnce), SubscribeReasonCode::Success(AtLeastOnce));
+    let connect = |topic: &str, qos| {
+        let mut asks = Asks::new(&name("c"));
+        asks.will = Some(LastWill {
+            topic: topic.to_owned().into(),
+            message: "will".into(),
+            qos,
+            retain: false,
+            properties: None,
+        });
+        place.connect(asks)
+    };
+    // It has ended, with its will, when this returns.
+    let with_will = Disconnect::new(DisconnectReasonCode::DisconnectWithWillMessage);
+    connect("closed", AtLeastOnce).unwrap().0.leave_with(with_will);
+    connect("open", AtLeastOnce).unwrap().0.cut();
+    client.next();
+    let topics: Vec<_> = broker.published().into_iter().map(|published| published.topic).collect();
+    assert!(!topics.contains(&"closed".to_owned()), "{topics:?}");
+    assert_eq!(connect("open", ExactlyOnce).err(), Some(ConnectReturnCode::QoSNotSupported));
+}
 
 pub(super) const ALL: &[Behaviour] = &[
     ("subscription identifiers", |place| {

@@ -124,6 +124,47 @@ pub(super) const ALL: &[Behaviour] = &[
         place.client().publish(&topic, AtLeastOnce, "x");
         assert_eq!(text(&second.next()), "x");
     }),
+    ("a session of 0 seconds ends when another connection takes it over", |place| {
+        let (id, topic) = (name("c"), name("t"));
+        let (mut first, _) = place.connect(Asks::session(&id, 0)).unwrap();
+        first.subscribe(&topic, AtLeastOnce);
+        let (mut second, ack) = place.connect(Asks::session(&id, 60)).unwrap();
+        assert!(!ack.session_present);
+        place.client().publish(&topic, AtLeastOnce, "x");
+        assert_eq!(second.texts(), [""; 0]);
+    }),
+    ("a connection that was taken over gets nothing more, though it did not read", |place| {
+        let (id, topic) = (name("c"), name("t"));
+        let (mut first, _) = place.connect(Asks::session(&id, 60)).unwrap();
+        first.keeps = true;
+        first.subscribe(&topic, AtLeastOnce);
+        let mut other = place.client();
+        // More than sockets hold, so that the broker waits in the middle.
+        for number in 0..300 {
+            other.publish(&topic, AtLeastOnce, &format!("{number:060000}"));
+        }
+        let (mut second, ack) = place.connect(Asks::session(&id, 60)).unwrap();
+        assert!(ack.session_present);
+        let reading = std::thread::spawn(move || first.drained());
+        for number in 0..300 {
+            assert_eq!(text(&second.next()).parse(), Ok(number));
+        }
+        assert!(reading.join().unwrap() < 300 * 60_000);
+    }),
+    ("a client that sends nothing is lost, though messages come for it", |place| {
+        let topic = name("t");
+        let mut asks = Asks::new(&name("c"));
+        asks.connect.keep_alive = 1;
+        let (mut silent, _) = place.connect(asks).unwrap();
+        silent.subscribe(&topic, AtMostOnce);
+        let lost = std::thread::spawn(move || silent.ended());
+        let (mut other, begin) = (place.client(), std::time::Instant::now());
+        while !lost.is_finished() {
+            assert!(begin.elapsed().as_secs() < 20, "it is not lost");
+            other.publish(&topic, AtMostOnce, "x");
+        }
+        lost.join().unwrap();
+    }),
     ("DISCONNECT may shorten the session", |place| {
         let id = name("c");
         let (client, _) = place.connect(Asks::session(&id, 60)).unwrap();
