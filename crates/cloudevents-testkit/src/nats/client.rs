@@ -14,7 +14,11 @@ use std::sync::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, tcp::OwnedWriteHalf},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    select,
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
 };
 
 pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
@@ -23,7 +27,10 @@ pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
     let pending = Arc::new(AtomicUsize::new(0));
     let writer = tokio::spawn(write(writing, given, Arc::clone(&pending)));
     let wants = Wants { verbose: true, pedantic: true, echo: true, headers: false, no_responders: false };
-    let mut client = Client { shared: Arc::clone(&shared), number, out, pending, joined: false, wants };
+    let cut = Arc::new(Notify::new());
+    let own = Arc::clone(&cut);
+    let mut client =
+        Client { shared: Arc::clone(&shared), number, out, pending, cut: own, joined: false, wants };
     client.say(info(&shared, number));
     if shared.options.users.is_empty() && shared.options.tokens.is_empty() {
         client.join();
@@ -46,9 +53,15 @@ pub(super) async fn serve(shared: Arc<Shared>, number: u64, stream: TcpStream) {
                 }
             }
         }
-        match reading.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
+        select! {
+            // A slow consumer does not hear why: as with nats-server, there is no room for it.
+            () = cut.notified() => {
+                writer.abort();
+                break;
+            }
+            read = reading.read_buf(&mut buffer) => if !read.is_ok_and(|read| read > 0) {
+                break;
+            },
         }
     }
     shared.routes().leave(number);
@@ -72,6 +85,7 @@ struct Client {
     number: u64,
     out: UnboundedSender<Give>,
     pending: Arc<AtomicUsize>,
+    cut: Arc<Notify>,
     joined: bool,
     wants: Wants,
 }
@@ -154,6 +168,7 @@ impl Client {
             headers: self.wants.headers,
             pending: Arc::clone(&self.pending),
             max_pending: self.shared.options.max_pending,
+            cut: Arc::clone(&self.cut),
         };
         self.shared.routes().join(self.number, client);
         self.joined = true;

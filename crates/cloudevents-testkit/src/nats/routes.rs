@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
 
 /// What a connection can get.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(super) struct Client {
     /// How many bytes wait to be written, and how many may.
     pub(super) pending: Arc<AtomicUsize>,
     pub(super) max_pending: usize,
+    /// Ends the connection, because too much waits for it.
+    pub(super) cut: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -126,7 +128,8 @@ impl Routes {
         for index in &chosen {
             self.give(*index, message);
         }
-        self.subscriptions.retain(|subscription| !subscription.has_ended());
+        let is_gone = |subscription: &Subscription| !self.clients.contains_key(&subscription.client);
+        self.subscriptions.retain(|subscription| !subscription.has_ended() && !is_gone(subscription));
         chosen.len()
     }
 
@@ -143,9 +146,12 @@ impl Routes {
             message.payload,
         );
         let pending = client.pending.fetch_add(bytes.len(), Ordering::Relaxed);
-        let is_slow = pending.saturating_add(bytes.len()) > client.max_pending;
-        let give = if is_slow { Give::End("Slow Consumer") } else { Give::Bytes(bytes.into()) };
-        let _ = client.out.send(give);
+        if pending.saturating_add(bytes.len()) > client.max_pending {
+            client.cut.notify_one();
+            self.clients.remove(&subscription.client);
+            return;
+        }
+        let _ = client.out.send(Give::Bytes(bytes.into()));
     }
 }
 
@@ -215,7 +221,8 @@ mod tests {
             .map(|client| {
                 let (out, received) = unbounded_channel();
                 let pending = Arc::default();
-                routes.join(client, Client { out, headers: true, pending, max_pending: 1000 });
+                let cut = Arc::default();
+                routes.join(client, Client { out, headers: true, pending, max_pending: 1000, cut });
                 received
             })
             .collect();

@@ -33,7 +33,8 @@ pub struct ServerOptions {
     pub max_payload: usize,
     /// Whether messages may have headers. Default: yes.
     pub headers: bool,
-    /// How many bytes may wait for a client that does not read. Then its connection ends, as a slow consumer. Default: 64 MiB.
+    /// How many bytes may wait for a client that does not read. One more ends its connection at once, without an error, as nats-server ends
+    /// that of a slow consumer. Default: 64 MiB.
     pub max_pending: usize,
 }
 

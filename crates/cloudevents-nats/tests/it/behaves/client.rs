@@ -112,9 +112,13 @@ impl Client {
         self.received().into_iter().map(message).collect()
     }
 
-    /// The next message or line; `None` at the end of the connection.
+    /// The next message or line; `None` at the end of the connection. Pings are answered.
     pub(super) fn read(&mut self) -> Option<Got> {
-        let line = self.line()?;
+        let mut line = self.line()?;
+        while line == "PING" {
+            self.write("PONG\r\n");
+            line = self.line()?;
+        }
         let words: Vec<&str> = line.split(' ').collect();
         let text = |text: &str| text.to_owned();
         let (subject, sid, reply, before, size) = match words.as_slice() {
@@ -142,6 +146,17 @@ impl Client {
             Ok(_) => Some(line.trim_end().to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             Err(error) => panic!("nothing comes: {error}"),
+        }
+    }
+
+    /// Everything that comes until the end of the connection.
+    pub(super) fn drained(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        match io::Read::read_to_end(&mut self.reading, &mut all) {
+            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => {
+                panic!("it does not end: {error}")
+            }
+            _ => all,
         }
     }
 

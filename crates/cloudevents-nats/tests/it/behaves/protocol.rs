@@ -61,6 +61,27 @@ pub(super) const ALL: &[Behaviour] = &[
         client.write(&format!("SUB {} 1\r\n", "a".repeat(5000)));
         assert_eq!(client.ended().to_ascii_lowercase(), "maximum control line exceeded");
     }),
+    ("a client that does not read is cut off, and others are not", |place| {
+        let (mut slow, mut other, subject) = (place.client(), place.client(), name());
+        slow.subscribe(&subject, "1");
+        assert_eq!(slow.received(), []);
+        // More than the 64 MiB that wait for a client, and what sockets hold.
+        let (count, text) = (120, "x".repeat(1_000_000));
+        (0..count).for_each(|_| other.publish(&subject, &text));
+        // It is gone before it reads: a request to it has no responder.
+        let begin = std::time::Instant::now();
+        other.subscribe("answers", "1");
+        let asked = std::iter::repeat_with(|| {
+            other.write(&format!("PUB {subject} answers 1\r\nx\r\n"));
+            other.messages()
+        });
+        let answered = asked.take_while(|_| begin.elapsed().as_secs() < 20).find(|got| !got.is_empty());
+        assert!(answered.unwrap()[0].headers.starts_with("NATS/1.0 503\r\n"));
+        let got = slow.drained();
+        assert!(got.len() < count * text.len(), "it was not cut off");
+        // There is no place for a reason.
+        assert!(!got.windows(4).any(|part| part == b"-ERR"));
+    }),
     ("CONNECT that is no object ends the connection", |place| {
         let mut client = place.connect("nonsense");
         client.ended();
