@@ -7,6 +7,18 @@ use std::collections::BTreeMap;
 /// The longest time that RabbitMQ takes, in milliseconds: ten years.
 const LONGEST: u64 = 315_360_000_000;
 
+/// Arguments of queues that one type takes and others refuse, by the types of RabbitMQ 3.10 (`rabbit_queue_type:capabilities`).
+const OF_CLASSIC: &[&str] = &["x-max-priority", "x-queue-mode", "x-queue-version", "x-queue-master-locator"];
+const OF_QUORUM: &[&str] = &[
+    "x-dead-letter-strategy",
+    "x-delivery-limit",
+    "x-max-in-memory-bytes",
+    "x-max-in-memory-length",
+    "x-queue-leader-locator",
+    "x-quorum-initial-group-size",
+];
+const OF_STREAMS: &[&str] = &["x-initial-cluster-size", "x-max-age", "x-stream-max-segment-size-bytes"];
+
 /// Arguments that were checked. Those that change nothing are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Arguments(BTreeMap<String, Value>);
@@ -20,9 +32,17 @@ enum Value {
 impl Arguments {
     /// Reads arguments. What RabbitMQ would heed and this broker does not is refused.
     pub(super) fn new(table: &FieldTable) -> Result<Self, Fault> {
+        let is_quorum = table
+            .inner()
+            .get("x-queue-type")
+            .is_some_and(|kind| *kind == AMQPValue::LongString("quorum".into()));
+        let elsewhere = if is_quorum { OF_CLASSIC } else { OF_QUORUM };
         let mut arguments = BTreeMap::new();
         for (name, value) in table.inner() {
             let name = name.as_str();
+            if elsewhere.contains(&name) || OF_STREAMS.contains(&name) {
+                return Err(precondition(format!("invalid arg '{name}' for a queue of this type")));
+            }
             let invalid = || precondition(format!("invalid arg '{name}': {value:?}"));
             let value = match (name, value) {
                 ("x-message-ttl", value) => Value::Number(number(value).ok_or_else(invalid)?),
@@ -98,6 +118,12 @@ impl Arguments {
             Value::Number(number) => Some(*number),
             Value::Text(_) => None,
         }
+    }
+
+    /// Whether a dead letter stays until another queue has it (`rabbit_fifo_dlx_worker`).
+    pub(super) fn keeps_dead_letters(&self) -> bool {
+        self.text("x-dead-letter-strategy") == Some("at-least-once")
+            && self.text("x-overflow") == Some("reject-publish")
     }
 
     /// Whether the queue counts deliveries.

@@ -31,9 +31,10 @@ pub struct BrokerOptions {
     pub users: Vec<(String, String)>,
     /// Whether SASL EXTERNAL is accepted, without checking the identity. Default: no.
     pub external: bool,
-    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: none.
+    /// The maximum size of a body in bytes. A larger one closes the channel, as RabbitMQ does. Default: 134,217,728 (128 MiB), as in RabbitMQ
+    /// 3; RabbitMQ 4 has 16 MiB.
     pub max_message_size: Option<u64>,
-    /// The maximum size of a frame in bytes. Default: 131,072, as in RabbitMQ.
+    /// The maximum size of a frame in bytes, which a client may lower to 4,096. Default: 131,072, as in RabbitMQ.
     pub frame_max: u32,
     /// Whether messages are confirmed together, one confirmation for all that arrived at once. Default: yes, as RabbitMQ does when it
     /// is busy.
@@ -67,7 +68,7 @@ impl Default for BrokerOptions {
         Self {
             users: Vec::new(),
             external: false,
-            max_message_size: None,
+            max_message_size: Some(128 << 20),
             frame_max: 131_072,
             confirms_together: true,
             interceptor: Interceptor::None,

@@ -4,7 +4,10 @@ use super::{
     broker::Shared,
     connection::write,
     consumers::{Delivery, Out, Settled},
-    fault::{Fault, command_invalid, not_allowed, not_found, not_implemented, unexpected_frame},
+    fault::{
+        Fault, access_refused, command_invalid, not_allowed, not_found, not_implemented, precondition,
+        unexpected_frame,
+    },
     publishing::Publisher,
     queue::{Message, Properties},
     routing::Binding,
@@ -18,12 +21,14 @@ use amq_protocol::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The queue of answers without a queue.
-const REPLIES: &str = "amq.rabbitmq.reply-to";
+pub(super) const REPLIES: &str = "amq.rabbitmq.reply-to";
 
 pub(super) struct Channel {
     key: ChannelKey,
     shared: Arc<Shared>,
     publisher: Publisher,
+    /// How many bytes of a body a frame may have.
+    frame: usize,
     /// Whether the client wants to hear that its consumers were cancelled.
     notices: bool,
     /// How many messages a consumer may hold that begins now.
@@ -37,12 +42,21 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    pub(super) fn new(key: ChannelKey, shared: &Arc<Shared>, user: Option<String>, notices: bool) -> Self {
+    /// `frame` is how many bytes of a body a frame may have.
+    pub(super) fn new(
+        key: ChannelKey,
+        shared: &Arc<Shared>,
+        user: Option<String>,
+        notices: bool,
+        frame: u32,
+    ) -> Self {
+        let frame = usize::try_from(frame).unwrap_or(usize::MAX);
         shared.with(|state| state.channels.insert(key, Default::default()));
         Self {
             key,
             shared: Arc::clone(shared),
-            publisher: Publisher::new(user),
+            publisher: Publisher::new(user, frame),
+            frame,
             notices,
             prefetch: 0,
             consumers: BTreeMap::new(),
@@ -129,7 +143,8 @@ impl Channel {
         let (nowait, answer) = match method {
             queue::AMQPMethod::Declare(declare) => {
                 let name = match declare.queue.as_str() {
-                    "" if declare.passive => self.named("")?,
+                    name if name.starts_with(REPLIES) => return Err(no_replies()),
+                    "" if declare.passive => return Err(not_found("queue", "")),
                     "" => format!("amq.gen-{}", shared.with(|state| state.number())),
                     name => name.to_owned(),
                 };
@@ -155,6 +170,9 @@ impl Channel {
                 let queue = self.named(unbind.queue.as_str())?;
                 let key = self.keyed(unbind.queue.as_str(), unbind.routing_key.as_str());
                 let leaves = Binding { key, queue, arguments: unbind.arguments };
+                if unbind.exchange.as_str().is_empty() {
+                    return Err(access_refused("operation not permitted on the default exchange"));
+                }
                 shared.change(|state| {
                     state.unbind(|name, binding| name == unbind.exchange.as_str() && *binding == leaves);
                 });
@@ -249,7 +267,10 @@ impl Channel {
 
     fn consume(&mut self, consume: &basic::Consume, out: &mut Vec<u8>) -> Result<(), Fault> {
         if consume.queue.as_str() == REPLIES {
-            return Err(not_implemented("the embedded broker has no replies without a queue"));
+            return Err(no_replies());
+        }
+        if consume.arguments.inner().contains_key("x-stream-offset") {
+            return Err(precondition("invalid arg 'x-stream-offset' of a consumer: the queue is no stream"));
         }
         if let Some(known) = consume.arguments.inner().keys().find(|name| name.as_str().starts_with("x-")) {
             return Err(not_implemented(format!(
@@ -287,7 +308,7 @@ impl Channel {
             message_count: count(left),
         };
         self.basic(basic::AMQPMethod::GetOk(ok), out);
-        content(self.key.1, &self.shared, &delivery.message, delivery.count, out);
+        content(self.key.1, self.frame, &delivery.message, delivery.count, out);
         Ok(())
     }
 
@@ -300,7 +321,7 @@ impl Channel {
             routing_key: delivery.message.routing_key.as_str().into(),
         };
         self.basic(basic::AMQPMethod::Deliver(deliver), out);
-        content(self.key.1, &self.shared, &delivery.message, delivery.count, out);
+        content(self.key.1, self.frame, &delivery.message, delivery.count, out);
     }
 
     fn settle(&self, tag: u64, multiple: bool, how: Settled) -> Result<(), Fault> {
@@ -351,10 +372,10 @@ pub(super) fn send(channel: ChannelId, method: AMQPClass, out: &mut Vec<u8>) {
     write(&AMQPFrame::Method(channel, method), out);
 }
 
-/// Writes the header and the body of a message, and how often it came back.
+/// Writes the header and the body of a message, in frames with at most so many bytes of the body, and how often it came back.
 pub(super) fn content(
     channel: ChannelId,
-    shared: &Shared,
+    frame: usize,
     message: &Message,
     count: Option<u32>,
     out: &mut Vec<u8>,
@@ -379,8 +400,7 @@ pub(super) fn content(
             out.push(0xce);
         }
     }
-    let most = usize::try_from(shared.options.frame_max).unwrap_or(usize::MAX).saturating_sub(8).max(1);
-    for chunk in message.body.chunks(most) {
+    for chunk in message.body.chunks(frame.max(1)) {
         write(&AMQPFrame::Body(channel, chunk.into()), out);
     }
 }
@@ -389,6 +409,10 @@ fn with_count(properties: &BasicProperties, count: u32) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(i64::from(count)));
     properties.clone().with_headers(headers)
+}
+
+fn no_replies() -> Fault {
+    not_implemented("the embedded broker has no replies without a queue")
 }
 
 fn refused(requeue: bool) -> Settled {

@@ -3,21 +3,33 @@
 use super::{
     broker::Shared,
     channel::Channel,
-    fault::{Fault, channel_error, command_invalid, frame_error, not_implemented},
+    fault::{Fault, channel_error, command_invalid, frame_error, not_allowed, not_implemented},
 };
 use amq_protocol::{
     frame::{AMQPFrame, WriteContext, gen_frame, parse_frame},
     protocol::{AMQPClass, channel, connection},
     types::{AMQPValue, ChannelId, FieldTable},
 };
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::sleep_until,
 };
 
-/// What a client may have sent and the broker not yet read: one frame more than this.
-const INPUT: usize = 1 << 20;
+/// The most channels that the broker offers.
+const CHANNELS: u16 = 2047;
+/// The seconds between heartbeats that it offers.
+const HEARTBEAT: u16 = 60;
+/// The smallest value of the largest frame (AMQP 0.9.1, `frame-min-size`).
+const LEAST_FRAME: u32 = 4096;
+/// The bytes of a frame besides its payload.
+const FRAMING: u32 = 8;
 
 pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
@@ -35,6 +47,9 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
                 user: None,
                 notices: false,
                 closing: false,
+                limits: Limits { channels: CHANNELS, frame: shared.options.frame_max, heartbeat: 0 },
+                heard: Instant::now(),
+                sent: Instant::now(),
                 shared,
                 stream,
                 input: Vec::new(),
@@ -48,6 +63,16 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: std::net::TcpListener)
     }
 }
 
+/// What both sides agreed on.
+struct Limits {
+    /// The most channels that are open.
+    channels: u16,
+    /// The largest frame, in bytes.
+    frame: u32,
+    /// The seconds between heartbeats. 0 is none.
+    heartbeat: u16,
+}
+
 struct Connection {
     number: u64,
     /// The user name of the login, if there is one.
@@ -56,6 +81,10 @@ struct Connection {
     notices: bool,
     /// Whether it was closed, and the client has not confirmed that.
     closing: bool,
+    limits: Limits,
+    /// When the client last sent something, and when something was last sent to it.
+    heard: Instant,
+    sent: Instant,
     shared: Arc<Shared>,
     stream: TcpStream,
     input: Vec<u8>,
@@ -80,13 +109,28 @@ impl Connection {
             for channel in self.channels.values_mut().filter(|_| !self.closing) {
                 channel.flush(&mut self.out);
             }
-            self.stream.write_all(&self.out).await?;
-            self.out.clear();
+            let half = Duration::from_millis(u64::from(self.limits.heartbeat).saturating_mul(500));
+            if !half.is_zero() && self.out.is_empty() && self.sent.elapsed() >= half {
+                self.write(&AMQPFrame::Heartbeat);
+            }
+            if !self.out.is_empty() {
+                self.stream.write_all(&self.out).await?;
+                self.out.clear();
+                self.sent = Instant::now();
+            }
+            let (silent, beat) = (self.heard + half * 4, self.sent + half);
             tokio::select! {
+                biased;
+                read = self.stream.read_buf(&mut self.input) => {
+                    if read? == 0 {
+                        return Ok(());
+                    }
+                    self.heard = Instant::now();
+                }
                 () = changed => {}
-                read = self.stream.read_buf(&mut self.input) => if read? == 0 {
-                    return Ok(());
-                },
+                // A client that is silent for two heartbeats is cut off.
+                () = sleep_until(silent.into()), if !half.is_zero() => return Ok(()),
+                () = sleep_until(beat.into()), if !half.is_zero() => {}
             }
             loop {
                 let handled = match self.frame() {
@@ -123,14 +167,19 @@ impl Connection {
                 return Ok(true);
             }
             _ if self.closing => {}
-            AMQPFrame::Heartbeat => self.write(&AMQPFrame::Heartbeat),
+            AMQPFrame::Heartbeat => {}
             AMQPFrame::Method(0, _) => return Err(command_invalid("no method that a client sends")),
             AMQPFrame::Method(id, AMQPClass::Channel(channel::AMQPMethod::Open(_))) => {
                 if self.channels.contains_key(&id) {
                     return Err(channel_error("second 'channel.open' seen"));
                 }
-                let key = (self.number, id);
-                self.channels.insert(id, Channel::new(key, &self.shared, self.user.clone(), self.notices));
+                let most = self.limits.channels;
+                if self.channels.len() >= usize::from(most) {
+                    return Err(not_allowed(format!("the negotiated channel_max is {most}")));
+                }
+                let (key, frame) = ((self.number, id), self.limits.frame.saturating_sub(FRAMING));
+                let channel = Channel::new(key, &self.shared, self.user.clone(), self.notices, frame);
+                self.channels.insert(id, channel);
                 self.send(id, AMQPClass::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})));
             }
             frame => {
@@ -200,9 +249,20 @@ impl Connection {
             return Ok(false);
         }
         let frame_max = self.shared.options.frame_max;
-        let tune = connection::Tune { channel_max: 2047, frame_max, heartbeat: 0 };
+        let tune = connection::Tune { channel_max: CHANNELS, frame_max, heartbeat: HEARTBEAT };
         self.ask(connection::AMQPMethod::Tune(tune)).await?;
-        let connection::AMQPMethod::TuneOk(_) = self.hear().await? else { return Err(broken("no tune-ok")) };
+        let connection::AMQPMethod::TuneOk(tuned) = self.hear().await? else {
+            return Err(broken("no tune-ok"));
+        };
+        // RabbitMQ does not explain this either.
+        if !(1..=CHANNELS).contains(&tuned.channel_max)
+            || !(LEAST_FRAME..=frame_max).contains(&tuned.frame_max)
+        {
+            return Err(broken("limits that were not offered"));
+        }
+        let (channels, frame, heartbeat) = (tuned.channel_max, tuned.frame_max, tuned.heartbeat);
+        self.limits = Limits { channels, frame, heartbeat };
+        self.heard = Instant::now();
         let connection::AMQPMethod::Open(_) = self.hear().await? else { return Err(broken("no open")) };
         self.ask(connection::AMQPMethod::OpenOk(connection::OpenOk {})).await?;
         Ok(true)
@@ -239,17 +299,22 @@ impl Connection {
 
     /// The next frame that has arrived.
     fn frame(&mut self) -> Result<Option<AMQPFrame>, Fault> {
+        if let [_, _, _, a, b, c, d, ..] = *self.input
+            && u32::from_be_bytes([a, b, c, d]) > self.limits.frame
+        {
+            return Err(frame_error("a frame is larger than frame_max"));
+        }
         match parse_frame(self.input.as_slice()) {
             Ok((rest, frame)) => {
                 let read = self.input.len().saturating_sub(rest.len());
-                let is_sized = self.input.get(7..15).is_some_and(is_prefetch_of_bytes);
+                let is_sized = is_prefetch_of_bytes(&self.input);
                 self.input.drain(..read);
                 if is_sized {
                     return Err(not_implemented("prefetch_size!=0"));
                 }
                 Ok(Some(frame))
             }
-            Err(error) if error.is_incomplete() && self.input.len() < INPUT => Ok(None),
+            Err(error) if error.is_incomplete() => Ok(None),
             Err(_) => Err(frame_error("not a frame")),
         }
     }
@@ -282,9 +347,9 @@ fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Whether these are the numbers of `basic.qos` and a limit in bytes, which amq-protocol does not show.
-fn is_prefetch_of_bytes(begin: &[u8]) -> bool {
-    begin.strip_prefix(&[0, 60, 0, 10]).is_some_and(|size| *size != [0; 4])
+/// Whether this is `basic.qos` with a limit in bytes, which amq-protocol does not show.
+fn is_prefetch_of_bytes(frame: &[u8]) -> bool {
+    matches!(frame, [1, _, _, _, _, _, _, 0, 60, 0, 10, size @ ..] if size.get(..4).is_some_and(|size| *size != [0; 4]))
 }
 
 /// Whether a client announces `consumer_cancel_notify`.

@@ -8,7 +8,7 @@ use amq_protocol::{
 use std::{sync::Arc, time::SystemTime};
 
 /// Why a message left its queue for the dead-letter exchange.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     Expired,
     Rejected,

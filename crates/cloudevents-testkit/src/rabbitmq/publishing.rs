@@ -3,7 +3,7 @@
 use super::{
     arguments::expiration,
     broker::{Interceptor, Shared},
-    channel::{content, send},
+    channel::{REPLIES, content, send},
     death::{list, without},
     fault::{Fault, access_refused, not_found, not_implemented, precondition, unexpected_frame},
     queue::{Answer, Message, Properties},
@@ -21,6 +21,8 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) struct Publisher {
     /// The user name of the login, if there is one.
     user: Option<String>,
+    /// How many bytes of a body a frame may have.
+    frame: usize,
     /// Whether messages are confirmed.
     pub(super) confirms: bool,
     /// The number of the last message since they are confirmed.
@@ -39,8 +41,8 @@ struct Incoming {
 }
 
 impl Publisher {
-    pub(super) fn new(user: Option<String>) -> Self {
-        Self { user, ..Self::default() }
+    pub(super) fn new(user: Option<String>, frame: usize) -> Self {
+        Self { user, frame, ..Self::default() }
     }
 
     /// Whether a header or a body is awaited.
@@ -127,7 +129,7 @@ impl Publisher {
         };
         let queues = shared.with(|state| state.route(&message))?;
         if queues.is_empty() && publish.mandatory {
-            give_up(&message, shared, channel, out);
+            give_up(&message, self.frame, channel, out);
         }
         let answer = |queue: &String| shared.with(|state| state.queues.get(queue).map(|queue| queue.answer));
         let answers: Vec<Answer> = queues.iter().filter_map(answer).collect();
@@ -148,6 +150,9 @@ impl Publisher {
     fn check(&self, properties: &BasicProperties) -> Result<(), Fault> {
         if let Some(text) = properties.expiration() {
             expiration(text.as_str())?;
+        }
+        if properties.reply_to().as_ref().is_some_and(|to| to.as_str() == REPLIES) {
+            return Err(precondition("fast reply consumer does not exist"));
         }
         match (properties.user_id(), &self.user) {
             (Some(given), Some(user)) if given.as_str() != user => {
@@ -207,7 +212,7 @@ impl Publisher {
 }
 
 /// Returns a mandatory message that no queue gets.
-fn give_up(message: &Message, shared: &Shared, channel: ChannelId, out: &mut Vec<u8>) {
+fn give_up(message: &Message, frame: usize, channel: ChannelId, out: &mut Vec<u8>) {
     let returned = basic::Return {
         reply_code: 312,
         reply_text: "NO_ROUTE".into(),
@@ -215,7 +220,7 @@ fn give_up(message: &Message, shared: &Shared, channel: ChannelId, out: &mut Vec
         routing_key: message.routing_key.as_str().into(),
     };
     send(channel, AMQPClass::Basic(basic::AMQPMethod::Return(returned)), out);
-    content(channel, shared, message, None, out);
+    content(channel, frame, message, None, out);
 }
 
 /// The keys of `CC` and `BCC`, and the properties without the latter, as in RabbitMQ.

@@ -59,18 +59,27 @@ impl Exchange {
 
 /// `*` is one word, `#` any number of words. An empty key has none.
 fn matches_topic(pattern: &str, key: &str) -> bool {
-    fn matches(pattern: &[&str], key: &[&str]) -> bool {
-        match (pattern.split_first(), key.split_first()) {
-            (None, None) => true,
-            (Some((&"#", rest)), None) => matches(rest, key),
-            (Some((&"#", rest)), Some((_, words))) => matches(rest, key) || matches(pattern, words),
-            (Some((first, rest)), Some((word, words))) => {
-                (*first == "*" || first == word) && matches(rest, words)
-            }
-            _ => false,
+    matches(&words(pattern), &words(key), |wanted, word| wanted == "*" || wanted == word)
+}
+
+/// Compares each word of the pattern with each one of the key at most once.
+fn matches(pattern: &[&str], key: &[&str], mut fits: impl FnMut(&str, &str) -> bool) -> bool {
+    // How many words of the key the pattern so far may take.
+    let mut taken = vec![false; key.len().saturating_add(1)];
+    if let Some(none) = taken.first_mut() {
+        *none = true;
+    }
+    for wanted in pattern {
+        if *wanted == "#" {
+            // What can be taken, can be taken with more.
+            let least = taken.iter().position(|taken| *taken).unwrap_or(taken.len());
+            taken.iter_mut().skip(least).for_each(|taken| *taken = true);
+        } else {
+            let one_more = taken.iter().zip(key).map(|(before, word)| *before && fits(wanted, word));
+            taken = std::iter::once(false).chain(one_more).collect();
         }
     }
-    matches(&words(pattern), &words(key))
+    taken.last().copied().unwrap_or_default()
 }
 
 fn words(key: &str) -> Vec<&str> {
@@ -139,8 +148,27 @@ mod tests {
             ("*", "", false),
             ("a.*.c", "a.b.c", true),
             ("a.*.c", "a.c", false),
+            ("#.#", "", true),
+            ("#.*", "a", true),
+            ("#.*", "", false),
+            ("#.a.#", "b.a.c", true),
+            ("#.a.#.a", "a.b", false),
         ] {
             assert_eq!(matches_topic(pattern, key), fits, "{pattern} {key}");
         }
+    }
+
+    #[test]
+    fn a_topic_with_many_wildcards_takes_few_comparisons() {
+        let (pattern, key) = ("#.a.".repeat(20) + "b", "a.".repeat(60) + "c");
+        let (pattern, key) = (words(&pattern), words(&key));
+        let mut comparisons = 0;
+        let fits = |wanted: &str, word: &str| {
+            comparisons += 1;
+            assert!(comparisons <= pattern.len() * key.len(), "too many");
+            wanted == word
+        };
+        assert!(!matches(&pattern, &key, fits));
+        assert!(comparisons > 0);
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct QueueState {
     pub(super) arguments: Arguments,
     /// By their sequence.
     pub(super) ready: VecDeque<Stored>,
+    /// Dead letters that no queue takes, where they are not dropped.
+    stuck: Vec<(Message, Reason)>,
     /// Sent to consumers and not settled.
     pub(super) unsettled: usize,
     /// In the order of their turns.
@@ -160,7 +162,7 @@ impl State {
         }
     }
 
-    /// Moves expired messages, and removes expired queues. Returns whether there were any, and when the next one expires.
+    /// Moves expired messages and what was stuck, and removes expired queues. Returns whether there were any, and when the next one expires.
     pub(super) fn expire(&mut self) -> (bool, Option<Instant>) {
         let now = Instant::now();
         let (mut dead, mut unused, mut due) = (Vec::new(), Vec::new(), None::<Instant>);
@@ -180,29 +182,44 @@ impl State {
                 }
             }
         }
-        let changed = !dead.is_empty() || !unused.is_empty();
-        dead.into_iter().for_each(|(name, message)| self.bury(&name, message, Reason::Expired));
+        let stuck = self.queues.iter_mut().flat_map(|(name, queue)| {
+            std::mem::take(&mut queue.stuck)
+                .into_iter()
+                .map(|(message, reason)| (name.clone(), message, reason))
+        });
+        let stuck: Vec<_> = stuck.collect();
+        let freed =
+            stuck.into_iter().filter(|(name, message, reason)| self.bury(name, message.clone(), *reason));
+        let changed = freed.count() > 0 || !dead.is_empty() || !unused.is_empty();
+        dead.into_iter().for_each(|(name, message)| _ = self.bury(&name, message, Reason::Expired));
         unused.into_iter().for_each(|name| drop(self.remove_queue(&name)));
         (changed, due)
     }
 
-    /// As RabbitMQ, without confirmation and without `expiration`. Drops a message that would go round in a cycle.
-    fn bury(&mut self, name: &str, mut message: Message, reason: Reason) {
-        let Some(queue) = self.queues.get(name) else { return };
-        let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return };
+    /// Moves a dead letter, as RabbitMQ without `expiration`. What no queue takes, or what would go round in a cycle, is dropped, or stays with
+    /// the queue where that is at least once. Returns whether it has left its queue.
+    fn bury(&mut self, name: &str, message: Message, reason: Reason) -> bool {
+        let Some(queue) = self.queues.get(name) else { return true };
+        let Some(exchange) = queue.arguments.text("x-dead-letter-exchange") else { return true };
         let (exchange, key) = (exchange.to_owned(), queue.arguments.text("x-dead-letter-routing-key"));
         let key = key.map(str::to_owned);
-        death::record(&mut message, name, reason, key.is_some());
-        message.exchange = exchange;
+        let mut letter = message.clone();
+        death::record(&mut letter, name, reason, key.is_some());
+        letter.exchange = exchange;
         if let Some(key) = key {
-            message.routing_key = key;
-            message.further.clear();
+            letter.routing_key = key;
+            letter.further.clear();
         }
-        for queue in self.route(&message).unwrap_or_default() {
-            if reason == Reason::Rejected || !death::is_cycle(&message, &queue) {
-                self.push(&queue, message.clone());
-            }
+        let mut queues = self.route(&letter).unwrap_or_default();
+        queues.retain(|queue| reason == Reason::Rejected || !death::is_cycle(&letter, queue));
+        if let Some(queue) = self.queues.get_mut(name).filter(|_| queues.is_empty())
+            && queue.arguments.keeps_dead_letters()
+        {
+            queue.stuck.push((message, reason));
+            return false;
         }
+        queues.iter().for_each(|queue| self.push(queue, letter.clone()));
+        true
     }
 }
 
@@ -216,6 +233,7 @@ impl QueueState {
             table,
             arguments,
             ready: VecDeque::new(),
+            stuck: Vec::new(),
             unsettled: 0,
             consumers: VecDeque::new(),
             used: Instant::now(),

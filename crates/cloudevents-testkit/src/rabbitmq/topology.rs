@@ -52,6 +52,9 @@ impl State {
         if arguments.is_quorum() && (!declare.durable || declare.exclusive || declare.auto_delete) {
             return Err(precondition("a quorum queue is durable, not exclusive, and does not delete itself"));
         }
+        if arguments.is_quorum() && declare.queue.as_str().is_empty() {
+            return Err(precondition("a quorum queue has a name"));
+        }
         let mut queue = QueueState::new(self.number(), declare.arguments.clone(), arguments);
         queue.durable = declare.durable;
         queue.auto_delete = declare.auto_delete;

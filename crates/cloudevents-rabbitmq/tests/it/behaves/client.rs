@@ -27,9 +27,26 @@ impl Place {
 
     /// A new connection with a channel that confirms.
     pub(super) fn client(&self) -> Client {
-        let mut client = Client::connect(&self.0);
+        let mut client = Client::connect(&self.0, usual).unwrap();
         client.open(1).unwrap();
         client
+    }
+
+    /// A new connection without a channel, with other limits than those that the broker offers: most channels, largest frame in bytes, and
+    /// seconds between heartbeats.
+    pub(super) fn tuned(&self, channel_max: u16, frame_max: u32, heartbeat: u16) -> Result<Client, Refused> {
+        Client::connect(&self.0, |_| connection::TuneOk { channel_max, frame_max, heartbeat })
+    }
+
+    /// What the broker offers when a client connects.
+    pub(super) fn offered(&self) -> connection::Tune {
+        let mut offered = None;
+        Client::connect(&self.0, |tune| {
+            offered = Some(tune.clone());
+            usual(tune)
+        })
+        .unwrap();
+        offered.unwrap()
     }
 
     /// A client, and an empty queue of a new name.
@@ -106,8 +123,15 @@ pub(super) struct Client {
     pub(super) cancelled: VecDeque<String>,
 }
 
+fn usual(tune: &connection::Tune) -> connection::TuneOk {
+    connection::TuneOk { channel_max: 100, frame_max: tune.frame_max, heartbeat: 0 }
+}
+
 impl Client {
-    fn connect(address: &str) -> Self {
+    fn connect(
+        address: &str,
+        tuned: impl FnOnce(&connection::Tune) -> connection::TuneOk,
+    ) -> Result<Self, Refused> {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -135,15 +159,10 @@ impl Client {
             locale: "en_US".into(),
         })));
         let Ok(AMQPClass::Connection(Tune(tune))) = client.answer() else { panic!("no tune") };
-        let frame_max = tune.frame_max;
-        client.method(AMQPClass::Connection(TuneOk(connection::TuneOk {
-            channel_max: 100,
-            frame_max,
-            heartbeat: 0,
-        })));
+        client.method(AMQPClass::Connection(TuneOk(tuned(&tune))));
         let open = Open(connection::Open { virtual_host: "/".into() });
-        client.call(AMQPClass::Connection(open)).unwrap();
-        client
+        client.call(AMQPClass::Connection(open))?;
+        Ok(client)
     }
 
     /// Opens a channel that confirms, and uses it from now on.
@@ -542,7 +561,7 @@ impl Client {
         })
     }
 
-    fn read_frame(&mut self) -> Result<AMQPFrame, Refused> {
+    pub(super) fn read_frame(&mut self) -> Result<AMQPFrame, Refused> {
         loop {
             match parse_frame(self.input.as_slice()) {
                 Ok((rest, frame)) => {

@@ -181,6 +181,12 @@ pub(super) const ALL: &[Behaviour] = &[
         client.call(flow(true)).unwrap();
         assert_eq!(client.call(flow(false)).unwrap_err(), Connection(540));
     }),
+    ("arguments of consumers that a type of queues does not take are 406", |place| {
+        let (mut client, queue) = place.with_queue();
+        let arguments = table([("x-stream-offset", text("first"))]);
+        let consume = basic::Consume { queue: queue.into(), arguments, ..Default::default() };
+        assert_eq!(client.consume_as(consume).unwrap_err(), Channel(406));
+    }),
     ("unknown arguments of a consumer change nothing", |place| {
         let (mut client, queue) = place.with_queue();
         client

@@ -194,6 +194,62 @@ pub(super) const ALL: &[Behaviour] = &[
         assert_eq!(client.exchange(delete).unwrap_err(), Channel(403));
         client.open(1).unwrap();
         assert_eq!(client.bind(&queue, "", "k").unwrap_err(), Channel(403));
+        client.open(1).unwrap();
+        assert_eq!(client.unbind(&queue, "", "k").unwrap_err(), Channel(403));
+        client.open(1).unwrap();
+        assert_eq!(client.unbind(&queue, "", &queue).unwrap_err(), Channel(403));
+    }),
+    ("a passive declaration without a name is 404, though there is a current queue", |place| {
+        let mut client = place.client();
+        client.declare("").unwrap();
+        assert_eq!(client.counts("").unwrap_err(), Channel(404));
+    }),
+    ("arguments that a type of queues does not take are 406", |place| {
+        let mut client = place.client();
+        for (kind, argument, value) in [
+            ("classic", "x-dead-letter-strategy", text("at-most-once")),
+            ("classic", "x-delivery-limit", number(3)),
+            ("classic", "x-quorum-initial-group-size", number(1)),
+            ("classic", "x-queue-leader-locator", text("client-local")),
+            ("classic", "x-max-in-memory-length", number(1)),
+            ("classic", "x-max-age", text("1h")),
+            ("quorum", "x-queue-mode", text("lazy")),
+            ("quorum", "x-max-priority", number(5)),
+            ("quorum", "x-queue-version", number(2)),
+            ("quorum", "x-queue-master-locator", text("client-local")),
+            ("quorum", "x-stream-max-segment-size-bytes", number(1000)),
+        ] {
+            let arguments = [("x-queue-type", text(kind)), (argument, value)];
+            assert_eq!(
+                client.declare_with(&name("q"), arguments).unwrap_err(),
+                Channel(406),
+                "{kind} {argument}"
+            );
+            client.open(1).unwrap();
+        }
+        // A queue of no type is classic.
+        let declared = client.declare_with(&name("q"), [("x-delivery-limit", number(3))]);
+        assert_eq!(declared.unwrap_err(), Channel(406));
+    }),
+    ("a quorum queue without a name is 406", |place| {
+        let declared = place.client().declare_with("", [("x-queue-type", text("quorum"))]);
+        assert_eq!(declared.unwrap_err(), Channel(406));
+    }),
+    ("values of arguments that are none are 406", |place| {
+        let mut client = place.client();
+        for (argument, value) in [
+            ("x-overflow", text("nonsense")),
+            ("x-overflow", number(1)),
+            ("x-queue-mode", text("nonsense")),
+            ("x-queue-mode", number(1)),
+            ("x-queue-type", number(1)),
+        ] {
+            let declared = client.declare_with(&name("q"), [(argument, value)]);
+            assert_eq!(declared.unwrap_err(), Channel(406), "{argument}");
+            client.open(1).unwrap();
+        }
+        let arguments = [("x-queue-type", text("quorum")), ("x-dead-letter-strategy", text("nonsense"))];
+        assert_eq!(client.declare_with(&name("q"), arguments).unwrap_err(), Channel(406));
     }),
     ("binding a missing queue is 404", |place| {
         assert_eq!(place.client().bind(&name("q"), "amq.direct", "k").unwrap_err(), Channel(404));

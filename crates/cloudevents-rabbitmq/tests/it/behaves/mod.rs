@@ -9,6 +9,7 @@ mod publishing;
 mod refusing;
 mod routing;
 mod settling;
+mod tuning;
 
 use client::{Place, product};
 use cloudevents_testkit::{behaviours::check, rabbitmq::Broker};
@@ -37,5 +38,6 @@ fn real() {
 }
 
 fn all() -> Vec<client::Behaviour> {
-    [declaring::ALL, routing::ALL, publishing::ALL, consuming::ALL, settling::ALL, dying::ALL].concat()
+    [declaring::ALL, routing::ALL, publishing::ALL, consuming::ALL, settling::ALL, dying::ALL, tuning::ALL]
+        .concat()
 }
