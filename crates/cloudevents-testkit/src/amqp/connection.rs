@@ -11,14 +11,21 @@ use fe2o3_amqp::acceptor::{
     ConnectionAcceptor, LinkAcceptor, LinkEndpoint, ListenerSessionHandle, SessionAcceptor,
 };
 use fe2o3_amqp_types::{
-    definitions::{AmqpError, Error},
-    messaging::{Address, DistributionMode, Source, Target},
+    definitions::{AmqpError, Error, Role},
+    messaging::{Address, DistributionMode, Source, Target, TargetArchetype},
+    performatives::Attach,
+    primitives::Symbol,
 };
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 use tokio::net::TcpStream;
+
+/// What every node of the broker is, as clients of JMS name it.
+const QUEUE: &str = "queue";
+/// What none is, or does.
+const TOPICS: [&str; 4] = ["topic", "temporary-topic", "shared", "global"];
 
 /// The node for tokens.
 pub(super) const CBS: &str = "$cbs";
@@ -49,13 +56,23 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 async fn serve_session(shared: Arc<Shared>, tokens: Tokens, mut session: ListenerSessionHandle) {
     let links = LinkAcceptor::builder().max_message_size(shared.options.max_message_size.unwrap_or(0));
     let dynamic = shared.options.dynamic;
+    let links =
+        links.source_capabilities(vec![Symbol::from(QUEUE)]).target_capabilities(vec![Symbol::from(QUEUE)]);
     let links = links.on_dynamic_source(move |source| dynamic.then(|| named(source))).build();
     while let Some(mut attach) = session.next_incoming_attach().await {
+        let lacking = lacking(&attach);
+        // No end of a link outlives it: the client hears so.
+        if let Some(source) = &mut attach.source {
+            (source.durable, source.expiry_policy, source.timeout) = Default::default();
+        }
+        if let Some(TargetArchetype::Target(target)) = attach.target.as_deref_mut() {
+            (target.durable, target.expiry_policy, target.timeout) = Default::default();
+        }
         // Clients may omit their own end of a link: go-amqp sends no source as a sender, and no target as a receiver.
         attach.source.get_or_insert_default();
         attach.target.get_or_insert_with(|| Box::new(Target::default().into()));
         let Ok(link) = links.accept_incoming_attach(attach, &mut session).await else { return };
-        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link));
+        tokio::spawn(serve_link(Arc::clone(&shared), tokens.clone(), link, lacking));
     }
 }
 
@@ -66,7 +83,7 @@ fn named(mut source: Source) -> Source {
     source
 }
 
-async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
+async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint, lacking: Option<&'static str>) {
     let address = match &link {
         LinkEndpoint::Sender(link) => link.source().as_ref().and_then(|source| source.address.clone()),
         LinkEndpoint::Receiver(link) => link.target().as_ref().and_then(|target| target.address.clone()),
@@ -75,9 +92,7 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
     if address.is_empty() {
         return close(link, Error::new(AmqpError::NotFound, "there is no address".to_owned(), None)).await;
     }
-    if let LinkEndpoint::Sender(giving) = &link
-        && let Some(lacking) = giving.source().as_ref().and_then(lacking)
-    {
+    if let Some(lacking) = lacking {
         return close(link, Error::new(AmqpError::NotImplemented, lacking.to_owned(), None)).await;
     }
     let open = !shared.options.tokens || address == CBS;
@@ -117,13 +132,24 @@ async fn serve_link(shared: Arc<Shared>, tokens: Tokens, link: LinkEndpoint) {
     }
 }
 
-/// What the broker lacks of the source that a receiver requests.
-fn lacking(source: &Source) -> Option<&'static str> {
-    if source.filter.as_ref().is_some_and(|filters| !filters.is_empty()) {
-        return Some("the embedded broker has no filters");
-    }
-    (source.distribution_mode == Some(DistributionMode::Copy))
-        .then_some("the embedded broker has no browsing")
+/// What the broker lacks of the end of a link that a client wants it to be.
+fn lacking(attach: &Attach) -> Option<&'static str> {
+    let capabilities = match (&attach.role, &attach.source, attach.target.as_deref()) {
+        (Role::Receiver, Some(source), _) => {
+            if source.filter.as_ref().is_some_and(|filters| !filters.is_empty()) {
+                return Some("the embedded broker has no filters");
+            }
+            if source.distribution_mode == Some(DistributionMode::Copy) {
+                return Some("the embedded broker has no browsing");
+            }
+            &source.capabilities
+        }
+        (Role::Sender, _, Some(TargetArchetype::Target(target))) => &target.capabilities,
+        _ => return None,
+    };
+    let is_topic = |capability: &Symbol| TOPICS.contains(&capability.as_str());
+    let is_topic = capabilities.as_ref().is_some_and(|capabilities| capabilities.0.iter().any(is_topic));
+    is_topic.then_some("the embedded broker has no topics")
 }
 
 fn unauthorized() -> Error {

@@ -4,8 +4,8 @@ use super::client::{Behaviour, message, name, next, put, put_message, take, text
 use fe2o3_amqp::{Receiver, Sender, link::receiver::CreditMode};
 use fe2o3_amqp_types::{
     definitions::SenderSettleMode,
-    messaging::{Header, Properties, Source},
-    primitives::Timestamp,
+    messaging::{Header, Properties, Source, Target},
+    primitives::{Symbol, Timestamp},
 };
 use std::time::{Duration, Instant, SystemTime};
 
@@ -110,6 +110,19 @@ pub(super) const ALL: &[Behaviour] = &[
             let target = sender.target().as_ref().unwrap().address.clone();
             let source = receiver.source().as_ref().unwrap().address.clone();
             assert_eq!((target, source), (Some(queue.clone()), Some(queue)));
+        });
+    }),
+    ("a queue that is to be one is one", |place| {
+        place.run(async {
+            let mut client = place.client().await;
+            let queue = || vec![Symbol::from("queue")];
+            let source = Source::builder().address(name()).capabilities(queue()).build();
+            let receiver = client.try_receiver(source).await.unwrap();
+            assert_eq!(receiver.source().as_ref().unwrap().capabilities, Some(queue().into()));
+            let target = Target::builder().address(name()).capabilities(queue()).build();
+            let sender =
+                Sender::builder().name(name()).target(target).attach(&mut client.session).await.unwrap();
+            assert_eq!(sender.target().as_ref().unwrap().capabilities, Some(queue().into()));
         });
     }),
     ("a dynamic node has an address of its own", |place| {
