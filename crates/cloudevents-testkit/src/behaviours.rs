@@ -1,6 +1,11 @@
 //! Behaviours that an embedded broker shares with the real one: one list, which runs against both.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    time::SystemTime,
+};
 
 /// A sentence that says what holds, and a function that panics if it does not hold at this place, which is a broker.
 pub type Behaviour<P> = (&'static str, fn(&P));
@@ -27,4 +32,18 @@ pub fn check<P>(venue: &str, place: &P, all: &[Behaviour<P>]) -> usize {
         panic!("{venue}: {} of {} do not hold:\n- {}", failed.len(), all.len(), failed.join("\n- "));
     }
     all.len()
+}
+
+/// A name that no other test and no other run has given to a queue, a topic or a client: `what`, a hyphen, digits and hyphens.
+///
+/// ```
+/// use cloudevents_testkit::behaviours::name;
+///
+/// assert!(name("queue").starts_with("queue-"));
+/// assert_ne!(name("queue"), name("queue"));
+/// ```
+pub fn name(what: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros();
+    format!("{what}-{}-{now}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }

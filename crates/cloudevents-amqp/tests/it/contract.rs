@@ -15,11 +15,7 @@ use cloudevents_transport::{
     contract::{Claims, Venue, Verdict, check_all},
 };
 use std::{
-    process,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::task::spawn_blocking;
@@ -108,6 +104,5 @@ async fn on_a_real_broker() {
 
 /// A separate address for every check.
 fn name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    format!("contract-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+    cloudevents_testkit::behaviours::name("contract")
 }

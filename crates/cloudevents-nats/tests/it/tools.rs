@@ -3,13 +3,10 @@
 use async_nats::jetstream::{self, stream};
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
+pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::nats::Server;
 use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
-use std::{
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How long an expected event may take.
@@ -85,12 +82,6 @@ pub(crate) async fn put_raw(port: u16, subject: &str, headers: &[u8], payload: &
             String::from_utf8_lossy(&said)
         );
     }
-}
-
-/// A name that no other test has.
-pub(crate) fn name(prefix: &str) -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    format!("{prefix}-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Waits until the receiver has noticed that it lost its connection.

@@ -2,13 +2,10 @@
 
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
+pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
 use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
-use std::{
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// How long an expected event may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,11 +87,4 @@ pub(crate) fn queues() -> QueueType {
         Ok("quorum") => QueueType::Quorum,
         _ => QueueType::Classic,
     }
-}
-
-/// A name that was not there before.
-pub(crate) fn name(what: &str) -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
-    format!("{what}-{}-{now}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }

@@ -11,7 +11,7 @@ use rdkafka::{
     mocking::MockCluster,
     producer::{BaseProducer, DefaultProducerContext, Producer},
     types::{
-        RDKafkaApiKey,
+        RDKafkaApiKey, RDKafkaErrorCode,
         RDKafkaRespErr::{self, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED},
     },
 };
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// - Transactions are refused: sending in one fails with the error `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, and so does adding offsets to one.
 ///   A consumer cannot meet messages of a transaction here, whatever its `isolation.level`.
 /// - Admin clients get no answer. Topics are created by [`create_topic`](Self::create_topic). A producer that may create topics gets one of
-///   four partitions for every name that it sends to.
+///   four partitions for every name that it sends to, although Kafka refuses names with other characters than `a-zA-Z0-9._-`.
 /// - A partition keeps 5 MiB or 100,000 messages; the older ones are dropped. Nothing expires or is compacted.
 /// - The size of messages is not checked.
 /// - An offset that is looked up by a time is the end of the partition.
@@ -79,8 +79,15 @@ impl Broker {
         format!("kafka://{}/{topic}", self.servers)
     }
 
-    /// Creates a topic with this many partitions.
+    /// Creates a topic with this many partitions, at least one. Errors are those of Kafka (`INVALID_TOPIC_EXCEPTION`, `INVALID_PARTITIONS`,
+    /// `TOPIC_ALREADY_EXISTS`), as rdkafka's `KafkaError` in the source of an error of kind [`Transport`](ErrorKind::Transport).
     pub fn create_topic(&self, topic: &str, partitions: u16) -> Result<(), Error> {
+        if !is_topic(topic) {
+            return Err(failed(KafkaError::MockCluster(RDKafkaErrorCode::InvalidTopic)));
+        }
+        if partitions == 0 {
+            return Err(failed(KafkaError::MockCluster(RDKafkaErrorCode::InvalidPartitions)));
+        }
         cluster(&self.host)?.create_topic(topic, partitions.into(), 1).map_err(failed)
     }
 
@@ -262,8 +269,15 @@ fn cluster(host: &BaseProducer) -> Result<MockCluster<'_, DefaultProducerContext
         .ok_or_else(|| Error::new(ErrorKind::Transport).with_detail("the client has no mock cluster"))
 }
 
+/// Whether Kafka takes it as the name of a topic (`org.apache.kafka.common.internals.Topic`).
+fn is_topic(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_legal)
+}
+
 /// Refuses the messages and offsets of this many transactions: the mock cluster takes part in them, and shows what was aborted to every
-/// consumer. An API that is removed instead leaves clients waiting.
+/// consumer. Each refusal is fatal for its producer, so a broker would have to meet as many producers. An API that is removed instead leaves
+/// clients waiting.
 fn without_transactions(host: &BaseProducer) -> Result<(), Error> {
     const TRANSACTIONS: usize = 10_000;
     let refusals = [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED; TRANSACTIONS];

@@ -11,10 +11,7 @@ use fe2o3_amqp_types::{
     messaging::{Body, Data, Message, Outcome, Source},
     primitives::Value,
 };
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 pub(super) type Behaviour = cloudevents_testkit::behaviours::Behaviour<Place>;
 
@@ -64,9 +61,7 @@ impl Place {
 
 /// A name that was not there before.
 pub(super) fn name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
-    format!("q-{}-{now}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+    cloudevents_testkit::behaviours::name("q")
 }
 
 /// Dropping it cuts the connection.

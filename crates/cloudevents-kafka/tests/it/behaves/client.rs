@@ -1,5 +1,6 @@
 //! Clients of rdkafka that wait in place.
 
+pub(super) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::kafka::Broker;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -12,10 +13,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use std::{
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -28,13 +26,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Place {
     pub(super) servers: String,
     embedded: Option<Broker>,
-}
-
-/// A name that was not there before.
-pub(super) fn name(what: &str) -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
-    format!("{what}-{}-{now}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Place {
@@ -55,16 +46,22 @@ impl Place {
     /// A topic with this many partitions.
     pub(super) fn topic(&self, partitions: u16) -> String {
         let topic = name("topic");
-        match &self.embedded {
-            Some(broker) => broker.create_topic(&topic, partitions).unwrap(),
-            None => {
-                let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
-                let new = NewTopic::new(&topic, partitions.into(), TopicReplication::Fixed(1));
-                let created = run(admin.create_topics([&new], &AdminOptions::new())).unwrap();
-                created.into_iter().for_each(|created| drop(created.unwrap()));
-            }
-        }
+        self.create(&topic, partitions).unwrap();
         topic
+    }
+
+    /// Creates a topic, or returns why not.
+    pub(super) fn create(&self, topic: &str, partitions: u16) -> Result<(), RDKafkaErrorCode> {
+        let Some(broker) = &self.embedded else {
+            let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+            let new = NewTopic::new(topic, partitions.into(), TopicReplication::Fixed(1));
+            let created = run(admin.create_topics([&new], &AdminOptions::new())).unwrap();
+            return created.into_iter().try_for_each(|created| created.map(drop)).map_err(|(_, code)| code);
+        };
+        broker.create_topic(topic, partitions).map_err(|error| {
+            let source = std::error::Error::source(&error).unwrap();
+            source.downcast_ref::<KafkaError>().unwrap().rdkafka_error_code().unwrap()
+        })
     }
 
     pub(super) fn producer(&self) -> Sending {

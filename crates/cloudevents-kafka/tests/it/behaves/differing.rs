@@ -6,6 +6,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::Consumer,
+    error::KafkaError,
     producer::{BaseRecord, Producer},
     types::RDKafkaErrorCode,
 };
@@ -22,16 +23,30 @@ pub(super) const ALL: &[Behaviour] = &[
         });
         let code = begun.unwrap_err().rdkafka_error_code();
         assert_eq!(code, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed));
+        // The producer does not try again.
+        let (fatal, _) = producer.transactional().client().fatal_error().unwrap();
+        assert_eq!(fatal, RDKafkaErrorCode::TransactionalIdAuthorizationFailed);
         let (_, end) = place.consumer("ends").fetch_watermarks(&topic, 0, PATIENCE).unwrap();
         assert_eq!(end, 0);
     }),
     ("admin clients get no answer", |place| {
         let admin: AdminClient<DefaultClientContext> = place.config().create().unwrap();
-        let new = NewTopic::new("new", 1, TopicReplication::Fixed(1));
-        let created =
-            run(admin
-                .create_topics([&new], &AdminOptions::new().request_timeout(Some(Duration::from_secs(2)))));
-        assert!(created.is_err());
+        // The broker answers what is not of an admin.
+        admin.inner().fetch_metadata(None, PATIENCE).unwrap();
+        let topic = name("new");
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        let patience = AdminOptions::new().request_timeout(Some(Duration::from_secs(2)));
+        let created = run(admin.create_topics([&new], &patience));
+        assert!(
+            matches!(created, Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))),
+            "{created:?}"
+        );
+        assert_eq!(place.create(&topic, 1), Ok(()), "it was created");
+    }),
+    ("a producer creates a topic of any name", |place| {
+        let (topic, producer) =
+            (name("not valid: "), place.producer_with(&[("allow.auto.create.topics", "true")]));
+        assert_eq!(producer.put(&topic, "x"), 0);
     }),
     ("a producer creates the topic that it sends to, with four partitions", |place| {
         let (topic, producer) = (name("topic"), place.producer_with(&[("allow.auto.create.topics", "true")]));

@@ -1,11 +1,25 @@
 //! What producers hear, and what arrives.
 
-use super::client::{Behaviour, headers, next, text, texts, with_headers};
+use super::client::{Behaviour, headers, name, next, text, texts, with_headers};
 use rdkafka::{
     Message, Offset, consumer::Consumer, message::Timestamp, producer::BaseRecord, types::RDKafkaErrorCode,
 };
 
 pub(super) const ALL: &[Behaviour] = &[
+    ("a topic whose name has other characters or another length is refused", |place| {
+        for invalid in ["", ".", "..", "a b", "a/b", "a:b", "\u{e4}", &"a".repeat(250)] {
+            assert_eq!(place.create(invalid, 1), Err(RDKafkaErrorCode::InvalidTopic), "{invalid}");
+        }
+        let longest = format!("{}.-_{}", name("T"), "a".repeat(249));
+        assert_eq!(place.create(&longest[..249], 1), Ok(()));
+    }),
+    ("a topic that is there is not created again", |place| {
+        let topic = place.topic(1);
+        assert_eq!(place.create(&topic, 1), Err(RDKafkaErrorCode::TopicAlreadyExists));
+    }),
+    ("a topic has partitions", |place| {
+        assert_eq!(place.create(&name("topic"), 0), Err(RDKafkaErrorCode::InvalidPartitions));
+    }),
     ("offsets of a partition begin at 0 and count up", |place| {
         let (topic, producer) = (place.topic(1), place.producer());
         assert_eq!(["a", "b", "c"].map(|text| producer.put(&topic, text)), [0, 1, 2]);

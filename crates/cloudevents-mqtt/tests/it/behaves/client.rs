@@ -1,6 +1,7 @@
 //! A client that writes and reads single packets, and waits in place.
 
 use bytes::BytesMut;
+pub(super) use cloudevents_testkit::behaviours::name;
 use rumqttc_v5::mqttbytes::{
     QoS,
     v5::{
@@ -13,7 +14,6 @@ use std::{
     collections::VecDeque,
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -91,13 +91,6 @@ impl Asks {
         asks.properties().session_expiry_interval = Some(seconds);
         asks
     }
-}
-
-/// A name that was not there before, and is one level of a topic.
-pub(super) fn name(what: &str) -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
-    format!("{what}-{}-{now}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 pub(super) struct Client {

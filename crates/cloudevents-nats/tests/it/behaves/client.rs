@@ -3,7 +3,6 @@
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::TcpStream,
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -45,9 +44,7 @@ impl Place {
 
 /// A token that was not there before.
 pub(super) fn name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
-    format!("t{}-{now}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+    cloudevents_testkit::behaviours::name("t")
 }
 
 /// A message that the server sent.

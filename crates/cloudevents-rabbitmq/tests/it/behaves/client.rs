@@ -5,6 +5,7 @@ use amq_protocol::{
     protocol::{AMQPClass, BasicProperties, basic, channel, confirm, connection, exchange, queue},
     types::{AMQPValue, FieldTable},
 };
+pub(super) use cloudevents_testkit::behaviours::name;
 use std::{
     collections::VecDeque,
     io::{Read, Write},
@@ -55,11 +56,6 @@ impl Place {
         client.declare(&name).unwrap();
         (client, name)
     }
-}
-
-/// A name that was not there before.
-pub(super) fn name(what: &str) -> String {
-    crate::tools::name(what)
 }
 
 /// The product that answers there, and its major version.
