@@ -36,7 +36,7 @@ pub struct BrokerOptions {
     pub receive_maximum: Option<u16>,
     /// The Maximum Packet Size that is sent to MQTT 5 clients, in bytes. A client that exceeds it is disconnected. Default: none.
     pub max_packet_size: Option<u32>,
-    /// The Maximum QoS that is sent to MQTT 5 clients. Default: none, which is 2.
+    /// The Maximum QoS that is sent to MQTT 5 clients, and that subscriptions are granted at most. Default: none, which is 2.
     pub max_qos: Option<u8>,
     /// Whether PINGREQ is left unanswered. Default: no.
     pub ignores_pings: bool,
@@ -140,7 +140,7 @@ impl Broker {
         true
     }
 
-    /// Cuts the connections of all clients, and keeps their sessions.
+    /// Cuts the connections of all clients without DISCONNECT, and keeps their sessions.
     pub fn disconnect_all(&self) {
         self.shared.state().sessions.values_mut().for_each(|session| session.cut());
     }

@@ -15,7 +15,11 @@ use rumqttc_v5::mqttbytes::{
         PubRel, Publish, PublishProperties, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason,
     },
 };
-use std::{io, net, sync::Arc, time::Duration};
+use std::{
+    io, net,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     select,
@@ -169,7 +173,7 @@ impl<'a> Client<'a> {
         });
         if stale {
             if let Some(session) = state.sessions.get_mut(&name) {
-                session.cut();
+                session.take_over();
             }
             state.end(&name);
         }
@@ -255,7 +259,10 @@ impl<'a> Client<'a> {
             let step = select! {
                 biased;
                 () = connection.cut.notified() => {
-                    return Err(Fault::Rule(DisconnectReasonCode::SessionTakenOver));
+                    return Err(match connection.taken_over.load(Ordering::Relaxed) {
+                        true => Fault::Rule(DisconnectReasonCode::SessionTakenOver),
+                        false => Fault::Io,
+                    });
                 }
                 () = sleep_until(deadline) => return Err(Fault::Rule(DisconnectReasonCode::KeepAliveTimeout)),
                 step = self.step(wire) => step?,
@@ -443,14 +450,19 @@ impl<'a> Client<'a> {
             if self.shared.options.forbids(matched) {
                 codes.push(SubscribeReasonCode::NotAuthorized);
             } else {
+                let mut filter = filter.clone();
+                if let Some(most) = self.shared.options.max_qos.filter(|most| filter.qos as u8 > *most) {
+                    filter.qos = if most == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+                }
                 codes.push(SubscribeReasonCode::Success(filter.qos));
-                granted.push((filter, self.with(|session| session.subscribe(filter)).unwrap_or_default()));
+                let is_new = self.with(|session| session.subscribe(&filter)).unwrap_or_default();
+                granted.push((filter, is_new));
             }
         }
         let ack = SubAck { pkid: subscribe.pkid, return_codes: codes, properties: None };
         wire.write(Packet::SubAck(ack))?;
         for (filter, is_new) in granted {
-            self.shared.state().send_retained(&self.name, filter, is_new);
+            self.shared.state().send_retained(&self.name, &filter, is_new);
         }
         Ok(())
     }

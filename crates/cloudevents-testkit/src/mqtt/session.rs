@@ -7,7 +7,10 @@ use rumqttc_v5::mqttbytes::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -53,6 +56,8 @@ pub(super) struct Session {
 pub(super) struct Connection {
     pub(super) wake: Notify,
     pub(super) cut: Notify,
+    /// Whether it was cut because another connection takes the session over.
+    pub(super) taken_over: AtomicBool,
 }
 
 struct Subscription {
@@ -109,7 +114,7 @@ impl Session {
 
     /// Begins a connection, and ends the one before.
     pub(super) fn connect(&mut self) -> Arc<Connection> {
-        self.cut();
+        self.take_over();
         let connection = Arc::new(Connection::default());
         self.connection = Some(Arc::clone(&connection));
         (self.left, self.raw) = (None, Vec::new());
@@ -128,6 +133,14 @@ impl Session {
             self.cut();
         }
         current
+    }
+
+    /// Ends the connection, which another one of the client replaces.
+    pub(super) fn take_over(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.taken_over.store(true, Ordering::Relaxed);
+        }
+        self.cut();
     }
 
     pub(super) fn cut(&mut self) {

@@ -236,8 +236,11 @@ impl Connection {
             let response = String::from_utf8_lossy(answer.response.as_bytes()).into_owned();
             self.user = response.split('\0').nth(1).map(str::to_owned);
         }
-        self.notices = has_notices(&answer.client_properties);
+        self.notices = has(&answer.client_properties, "consumer_cancel_notify");
         if !self.may(answer.mechanism.as_str(), answer.response.as_bytes()) {
+            if !has(&answer.client_properties, "authentication_failure_close") {
+                return Ok(false);
+            }
             let close = connection::Close {
                 reply_code: 403,
                 reply_text: "ACCESS_REFUSED - Login was refused".into(),
@@ -352,11 +355,11 @@ fn is_prefetch_of_bytes(frame: &[u8]) -> bool {
     matches!(frame, [1, _, _, _, _, _, _, 0, 60, 0, 10, size @ ..] if size.get(..4).is_some_and(|size| *size != [0; 4]))
 }
 
-/// Whether a client announces `consumer_cancel_notify`.
-fn has_notices(properties: &FieldTable) -> bool {
+/// Whether a client announces this capability.
+fn has(properties: &FieldTable, capability: &str) -> bool {
     match properties.inner().get("capabilities") {
         Some(AMQPValue::FieldTable(capabilities)) => {
-            capabilities.inner().get("consumer_cancel_notify") == Some(&AMQPValue::Boolean(true))
+            capabilities.inner().get(capability) == Some(&AMQPValue::Boolean(true))
         }
         _ => false,
     }
@@ -365,7 +368,13 @@ fn has_notices(properties: &FieldTable) -> bool {
 /// What clients look at before they use an extension of the protocol.
 fn properties() -> FieldTable {
     let mut capabilities = FieldTable::default();
-    for extension in ["publisher_confirms", "basic.nack", "consumer_cancel_notify"] {
+    for extension in [
+        "authentication_failure_close",
+        "basic.nack",
+        "consumer_cancel_notify",
+        "per_consumer_qos",
+        "publisher_confirms",
+    ] {
         capabilities.insert(extension.into(), AMQPValue::Boolean(true));
     }
     let mut properties = FieldTable::default();

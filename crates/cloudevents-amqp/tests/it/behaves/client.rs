@@ -33,6 +33,10 @@ impl Place {
         Self { url: url.to_owned(), runtime }
     }
 
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The host and the port.
     pub(super) fn address(&self) -> &str {
         self.url.trim_start_matches("amqp://").trim_end_matches('/')

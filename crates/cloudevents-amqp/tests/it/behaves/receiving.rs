@@ -1,7 +1,9 @@
 //! Who gets a message, and when.
 
 use super::client::{Behaviour, message, name, next, put, put_message, take, text};
-use fe2o3_amqp::{Receiver, Sender, link::receiver::CreditMode};
+use fe2o3_amqp::{
+    Connection, Receiver, Sender, Session, link::receiver::CreditMode, sasl_profile::SaslProfile,
+};
 use fe2o3_amqp_types::{
     definitions::SenderSettleMode,
     messaging::{Header, Properties, Source, Target},
@@ -110,6 +112,19 @@ pub(super) const ALL: &[Behaviour] = &[
             let target = sender.target().as_ref().unwrap().address.clone();
             let source = receiver.source().as_ref().unwrap().address.clone();
             assert_eq!((target, source), (Some(queue.clone()), Some(queue)));
+        });
+    }),
+    ("a connection on which nothing happens is kept, as its client wants", |place| {
+        place.run(async {
+            let idle = Duration::from_secs(1);
+            let connecting = Connection::builder().container_id(name()).sasl_profile(SaslProfile::Anonymous);
+            let connecting = connecting.idle_time_out(u32::try_from(idle.as_millis()).unwrap());
+            let mut connection = connecting.open(place.url()).await.unwrap();
+            let mut session = Session::begin(&mut connection).await.unwrap();
+            // The client closes it by itself when it hears nothing for so long.
+            let closed = tokio::time::timeout(idle * 3, session.on_end()).await;
+            assert!(closed.is_err(), "{closed:?}");
+            Sender::attach(&mut session, name(), name()).await.unwrap();
         });
     }),
     ("a queue that is to be one is one", |place| {

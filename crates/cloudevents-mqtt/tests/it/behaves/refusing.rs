@@ -43,6 +43,24 @@ fn forbidden_topics() {
     assert_eq!(connect("open", ExactlyOnce).err(), Some(ConnectReturnCode::QoSNotSupported));
 }
 
+#[test]
+fn a_connection_that_the_test_cuts_hears_nothing() {
+    let broker = Broker::start().unwrap();
+    let place = Place::new(&format!("127.0.0.1:{}", broker.port()));
+    let mut client = place.client();
+    broker.disconnect_all();
+    assert_eq!(client.ended(), None);
+}
+
+#[test]
+fn a_subscription_is_granted_no_more_than_the_maximum() {
+    let mut options = BrokerOptions::default();
+    options.max_qos = Some(1);
+    let broker = Broker::with_options(options).unwrap();
+    let place = Place::new(&format!("127.0.0.1:{}", broker.port()));
+    assert_eq!(place.client().subscribe("t", ExactlyOnce), SubscribeReasonCode::Success(AtLeastOnce));
+}
+
 pub(super) const ALL: &[Behaviour] = &[
     ("subscription identifiers", |place| {
         let (mut client, ack) = place.connect(Asks::new(&name("c"))).unwrap();

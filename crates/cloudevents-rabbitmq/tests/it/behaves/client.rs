@@ -39,6 +39,12 @@ impl Place {
         Client::connect(&self.0, |_| connection::TuneOk { channel_max, frame_max, heartbeat })
     }
 
+    /// Why a user whose password is wrong is not let in, by whether the client says that it understands `connection.close` then.
+    pub(super) fn strange(&self, understands: bool) -> Option<Refused> {
+        let capabilities = table([("authentication_failure_close", AMQPValue::Boolean(understands))]);
+        Client::log_in(&self.0, capabilities, "\0guest\0wrong", usual).err()
+    }
+
     /// What the broker offers when a client connects.
     pub(super) fn offered(&self) -> connection::Tune {
         let mut offered = None;
@@ -108,7 +114,7 @@ impl Sent {
 pub(super) struct Client {
     stream: TcpStream,
     input: Vec<u8>,
-    server: FieldTable,
+    pub(super) server: FieldTable,
     channel: u16,
     published: u64,
     pub(super) deliveries: VecDeque<Sent>,
@@ -126,6 +132,16 @@ fn usual(tune: &connection::Tune) -> connection::TuneOk {
 impl Client {
     fn connect(
         address: &str,
+        tuned: impl FnOnce(&connection::Tune) -> connection::TuneOk,
+    ) -> Result<Self, Refused> {
+        let capabilities = table([("consumer_cancel_notify", AMQPValue::Boolean(true))]);
+        Self::log_in(address, capabilities, "\0guest\0guest", tuned)
+    }
+
+    fn log_in(
+        address: &str,
+        capabilities: FieldTable,
+        response: &str,
         tuned: impl FnOnce(&connection::Tune) -> connection::TuneOk,
     ) -> Result<Self, Refused> {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -146,15 +162,14 @@ impl Client {
         use connection::AMQPMethod::{Open, Start, StartOk, Tune, TuneOk};
         let Ok(AMQPClass::Connection(Start(start))) = client.answer() else { panic!("no start") };
         client.server = start.server_properties;
-        let capabilities = table([("consumer_cancel_notify", AMQPValue::Boolean(true))]);
         let properties = table([("capabilities", AMQPValue::FieldTable(capabilities))]);
         client.method(AMQPClass::Connection(StartOk(connection::StartOk {
             client_properties: properties,
             mechanism: "PLAIN".into(),
-            response: "\0guest\0guest".into(),
+            response: response.into(),
             locale: "en_US".into(),
         })));
-        let Ok(AMQPClass::Connection(Tune(tune))) = client.answer() else { panic!("no tune") };
+        let AMQPClass::Connection(Tune(tune)) = client.answer()? else { panic!("no tune") };
         client.method(AMQPClass::Connection(TuneOk(tuned(&tune))));
         let open = Open(connection::Open { virtual_host: "/".into() });
         client.call(AMQPClass::Connection(open))?;

@@ -12,11 +12,16 @@ mod settling;
 mod tuning;
 
 use client::{Place, product};
-use cloudevents_testkit::{behaviours::check, rabbitmq::Broker};
+use cloudevents_testkit::{
+    behaviours::check,
+    rabbitmq::{Broker, BrokerOptions},
+};
 
 #[test]
 fn embedded() {
-    let broker = Broker::start().unwrap();
+    let mut options = BrokerOptions::default();
+    options.users.push(("guest".into(), "guest".into()));
+    let broker = Broker::with_options(options).unwrap();
     let place = Place::new(&format!("127.0.0.1:{}", broker.port()));
     assert!(check("the embedded broker", &place, &all()) >= 60);
     // What RabbitMQ has and the embedded broker does not.

@@ -4,6 +4,7 @@ use super::client::{Behaviour, Refused::*, name};
 use amq_protocol::{
     frame::{AMQPContentHeader, AMQPFrame},
     protocol::{AMQPClass, BasicProperties, basic},
+    types::AMQPValue,
 };
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,25 @@ pub(super) const ALL: &[Behaviour] = &[
     ("the broker offers 2,047 channels, frames of 128 KiB, and a heartbeat each minute", |place| {
         let offered = place.offered();
         assert_eq!((offered.channel_max, offered.frame_max, offered.heartbeat), (2047, 131_072, 60));
+    }),
+    ("the broker names the extensions that it has", |place| {
+        let server = place.client().server;
+        let Some(AMQPValue::FieldTable(capabilities)) = server.inner().get("capabilities") else { panic!() };
+        for extension in [
+            "authentication_failure_close",
+            "basic.nack",
+            "consumer_cancel_notify",
+            "per_consumer_qos",
+            "publisher_confirms",
+        ] {
+            assert_eq!(capabilities.inner().get(extension), Some(&AMQPValue::Boolean(true)), "{extension}");
+        }
+    }),
+    ("a user whose password is wrong is not let in, which a client hears if it understands it", |place| {
+        assert_eq!(
+            [false, true].map(|understands| place.strange(understands)),
+            [Some(Cut), Some(Connection(403))]
+        );
     }),
     ("a client may not want larger frames, or more channels, than the broker offers", |place| {
         for (channel_max, frame_max) in [(100, 131_073), (100, 0), (2048, LEAST), (0, LEAST)] {
