@@ -24,12 +24,12 @@
 //! is dropped. When a receiver leaves, its unsettled messages return to the queue. A receiver that requests a dynamic node gets a new
 //! address, which ends with its link.
 //!
-//! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links without an address
-//! (`amqp:not-found`), and connections without SASL. A client that begins a transaction is cut off without a reason.
+//! It refuses filters and selectors (`amqp:not-implemented`), browsing (`distribution-mode` copy), links to topics (the
+//! capabilities `topic`, `temporary-topic`, `shared` and `global`), links without an address (`amqp:not-found`), and connections without SASL. A client that begins a transaction is cut off without a reason.
 //!
 //! It differs from brokers in production: a message that is undeliverable for one receiver becomes a dead letter, although another receiver
 //! could take it; there are no dead-letter addresses, no limit of attempts, and no topics; an address exists when a client uses it; nothing
-//! is on a disk, and what a link was, and held, is forgotten with it.
+//! is on a disk, and what a link was, and held, is forgotten with it, so that the broker answers that no end of a link is durable.
 
 mod broker;
 mod cbs;

@@ -21,6 +21,7 @@
 //!
 //! It has
 //! - exchanges of the types direct, fanout, topic and headers, the predeclared ones, and internal ones; bindings; the headers `CC` and `BCC`;
+//! - limits of frames and channels, and heartbeats, as client and broker agree when they connect;
 //! - mandatory messages, publisher confirms, checks of `user-id` and `expiration`;
 //! - consumers that take turns, prefetch of each consumer and of the channel, exclusive consumers and queues, `basic.get`, purging,
 //!   `basic.recover`, queues and exchanges that delete themselves, `x-expires`;
@@ -32,13 +33,13 @@
 //! It refuses transactions, immediate messages, bindings between exchanges, alternate exchanges, replies without a queue
 //! (`amq.rabbitmq.reply-to`), streams, arguments of consumers that begin with `x-`, and all arguments of queues but `x-message-ttl`,
 //! `x-expires`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-dead-letter-strategy`, `x-overflow` (without a limit),
-//! `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of deliveries and single active consumers are among these. Types of
-//! exchanges of plugins are unknown (503).
+//! `x-queue-mode` and `x-queue-type`: limits of length, priorities, limits of deliveries and single active consumers are among these. An
+//! argument that the type of the queue does not take is 406, as in RabbitMQ. Types of exchanges of plugins are unknown (503), and so is
+//! `connection.update-secret`.
 //!
 //! It differs where no client can tell from a single connection: each virtual host is the same, and all users may do everything.
 //! After [`stop`](Broker::stop) and [`restart`](Broker::restart), queues that are not durable and messages that are not persistent are still
-//! there. A quorum queue is a single copy, and no message is ever on a disk. Heartbeats of clients are answered, and none is requested.
-//! There are no policies, no alarms and no limits.
+//! there. A quorum queue is a single copy, and no message is ever on a disk. There are no policies and no alarms.
 
 mod arguments;
 mod broker;
