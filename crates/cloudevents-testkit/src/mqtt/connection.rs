@@ -54,6 +54,11 @@ async fn connected(shared: &Shared, wire: &mut Wire) -> Result<(), Fault> {
         Ok(_) | Err(Fault::Rule(_)) => return Err(Fault::Io),
         Err(fault) => return Err(fault),
     };
+    // MQTT 5.0, sections 3.1.2.11.3 and 3.1.2.11.4.
+    let properties = connect.properties.as_ref();
+    if properties.is_some_and(|wants| wants.receive_maximum == Some(0) || wants.max_packet_size == Some(0)) {
+        return Ok(wire.write(Packet::ConnAck(refused(ConnectReturnCode::ProtocolError)))?);
+    }
     if let Some(code) = refusal(shared, &connect, will.as_ref(), &auth, wire.is_old()) {
         return Ok(wire.write(Packet::ConnAck(refused(code)))?);
     }
@@ -311,7 +316,9 @@ impl<'a> Client<'a> {
                 self.acknowledged(ack.pkid, QoS::ExactlyOnce)?;
             }
             Packet::PubRec(ack) => {
-                self.with(|session| session.received(ack.pkid));
+                if self.with(|session| session.received(ack.pkid)) == Some(false) {
+                    return Err(Fault::Rule(DisconnectReasonCode::ProtocolError));
+                }
                 wire.write(Packet::PubRel(PubRel::new(ack.pkid, None)))?;
             }
             Packet::PubRel(release) => {
@@ -323,6 +330,9 @@ impl<'a> Client<'a> {
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, wire)?,
             Packet::Unsubscribe(unsubscribe) => {
+                if !unsubscribe.filters.iter().all(|filter| is_filter(filter)) {
+                    return Err(Fault::Rule(DisconnectReasonCode::MalformedPacket));
+                }
                 let reasons = unsubscribe.filters.iter().map(|filter| {
                     match self.with(|session| session.unsubscribe(filter)) {
                         Some(true) => UnsubAckReason::Success,
@@ -415,10 +425,12 @@ impl<'a> Client<'a> {
     }
 
     fn check(&self, publish: &Publish, topic: &str) -> Result<(), Fault> {
+        // MQTT 5.0, section 3.3.2.3.5.
+        let answers = publish.properties.as_ref().and_then(|properties| properties.response_topic.as_deref());
         let broken = if publish.properties.as_ref().is_some_and(|properties| properties.topic_alias.is_some())
         {
             DisconnectReasonCode::TopicAliasInvalid
-        } else if topic.is_empty() {
+        } else if topic.is_empty() || answers.is_some_and(|answers| !is_topic(answers)) {
             DisconnectReasonCode::ProtocolError
         } else if !is_topic(topic) {
             DisconnectReasonCode::TopicNameInvalid

@@ -285,11 +285,11 @@ impl Session {
         is_it
     }
 
-    /// PUBREC.
-    pub(super) fn received(&mut self, id: u16) {
-        if let Some(sent) = self.unacknowledged.iter_mut().find(|sent| sent.id == id) {
-            sent.received = true;
-        }
+    /// PUBREC. Returns whether the message, if there is one, was sent with this quality.
+    pub(super) fn received(&mut self, id: u16) -> bool {
+        let Some(sent) = self.unacknowledged.iter_mut().find(|sent| sent.id == id) else { return true };
+        sent.received = sent.stored.publish.qos == QoS::ExactlyOnce;
+        sent.received
     }
 
     /// Everything of shared subscriptions that the client has not acknowledged, when its session ends.

@@ -5,7 +5,7 @@ use fe2o3_amqp::{
     Connection, Receiver, Sender, Session, link::receiver::CreditMode, sasl_profile::SaslProfile,
 };
 use fe2o3_amqp_types::{
-    definitions::SenderSettleMode,
+    definitions::{ReceiverSettleMode, SenderSettleMode},
     messaging::{Header, Properties, Source, Target},
     primitives::{Symbol, Timestamp},
 };
@@ -125,6 +125,24 @@ pub(super) const ALL: &[Behaviour] = &[
             let closed = tokio::time::timeout(idle * 3, session.on_end()).await;
             assert!(closed.is_err(), "{closed:?}");
             Sender::attach(&mut session, name(), name()).await.unwrap();
+        });
+    }),
+    ("a receiver may settle second", |place| {
+        place.run(async {
+            let (mut client, queue, mut sender) = place.sending().await;
+            put(&mut sender, ["a", "b"]).await;
+            let mut receiver = Receiver::builder()
+                .name(name())
+                .source(&*queue)
+                .receiver_settle_mode(ReceiverSettleMode::Second)
+                .credit_mode(CreditMode::Manual)
+                .attach(&mut client.session)
+                .await
+                .unwrap();
+            receiver.set_credit(1).await.unwrap();
+            assert_eq!(take(&mut receiver).await, "a");
+            receiver.close().await.unwrap();
+            assert_eq!(take(&mut client.receiver(&queue, 1).await).await, "b");
         });
     }),
     ("a queue that is to be one is one", |place| {

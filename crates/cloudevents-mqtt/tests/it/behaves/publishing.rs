@@ -111,6 +111,20 @@ pub(super) const ALL: &[Behaviour] = &[
         client.write(Packet::PubAck(PubAck::new(id, None)));
         client.ended();
     }),
+    ("a message of QoS 1 that is received as one of QoS 2 ends the connection", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        client.keeps = true;
+        client.subscribe(&topic, AtLeastOnce);
+        place.client().publish(&topic, AtLeastOnce, "x");
+        let id = client.next().pkid;
+        client.write(Packet::PubRec(PubRec::new(id, None)));
+        client.ended();
+    }),
+    ("acknowledging what is not there changes nothing", |place| {
+        let mut client = place.client();
+        client.write(Packet::PubAck(PubAck::new(77, None)));
+        client.ping();
+    }),
     ("releasing what is not there is answered", |place| {
         let mut client = place.client();
         client.write(Packet::PubRel(PubRel::new(5, None)));

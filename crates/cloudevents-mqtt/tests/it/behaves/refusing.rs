@@ -1,12 +1,12 @@
 //! Parts of MQTT that the embedded broker lacks: it refuses them. And rules of MQTT 5.0 that Mosquitto 2.0 does not enforce.
 
-use super::client::{Asks, Behaviour, Place, name, retained};
+use super::client::{Asks, Behaviour, Place, message, name, retained};
 use cloudevents_testkit::mqtt::{Broker, BrokerOptions};
 use rumqttc_v5::mqttbytes::{
-    QoS::{AtLeastOnce, ExactlyOnce},
+    QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce},
     v5::{
-        ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, LastWillProperties, Packet, Subscribe,
-        SubscribeFilter, SubscribeProperties, SubscribeReasonCode,
+        ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, LastWillProperties, Packet,
+        PublishProperties, Subscribe, SubscribeFilter, SubscribeProperties, SubscribeReasonCode,
     },
 };
 
@@ -95,6 +95,14 @@ pub(super) const ALL: &[Behaviour] = &[
             }),
         });
         assert_eq!(place.connect(asks).err(), Some(ConnectReturnCode::ImplementationSpecificError));
+    }),
+    ("a response topic with wildcards ends the connection", |place| {
+        let mut client = place.client();
+        let mut publish = message(&name("t"), AtMostOnce, "x");
+        publish.properties =
+            Some(PublishProperties { response_topic: Some("a/#".into()), ..PublishProperties::default() });
+        client.write(Packet::Publish(publish));
+        assert!(client.ended().is_some());
     }),
     ("a duplicate flag with QoS 0 ends the connection", |place| {
         let mut client = place.client();

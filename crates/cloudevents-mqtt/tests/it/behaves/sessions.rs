@@ -185,6 +185,18 @@ pub(super) const ALL: &[Behaviour] = &[
         };
         assert_ne!(assigned(one), assigned(two));
     }),
+    ("a client that can receive nothing is refused", |place| {
+        let mut asks = Asks::new(&name("c"));
+        asks.properties().receive_maximum = Some(0);
+        let mut client = place.open();
+        client.write(Packet::Connect(asks.connect, None, asks.auth));
+        client.ended();
+        let mut asks = Asks::new(&name("c"));
+        asks.properties().max_packet_size = Some(0);
+        let mut client = place.open();
+        client.write(Packet::Connect(asks.connect, None, asks.auth));
+        client.ended();
+    }),
     ("a packet before CONNECT ends the connection", |place| {
         let mut client = place.open();
         client.write(Packet::PingReq);

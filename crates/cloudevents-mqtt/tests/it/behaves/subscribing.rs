@@ -3,7 +3,10 @@
 use super::client::{Behaviour, message, name, text};
 use rumqttc_v5::mqttbytes::{
     QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce},
-    v5::{DisconnectReasonCode, SubscribeFilter, SubscribeReasonCode, UnsubAckReason},
+    v5::{
+        DisconnectReasonCode, Packet, Subscribe, SubscribeFilter, SubscribeReasonCode, UnsubAckReason,
+        Unsubscribe,
+    },
 };
 
 pub(super) const ALL: &[Behaviour] = &[
@@ -144,6 +147,32 @@ pub(super) const ALL: &[Behaviour] = &[
             client.write_subscribe(SubscribeFilter::new(filter, AtLeastOnce));
             assert!(client.ended().is_some(), "{filter}");
         }
+    }),
+    ("ending a subscription to what is no filter ends the connection", |place| {
+        for filter in ["", "a/#/b", "a+"] {
+            let mut client = place.client();
+            let mut unsubscribe = Unsubscribe::new(filter, None);
+            unsubscribe.pkid = 8;
+            client.write(Packet::Unsubscribe(unsubscribe));
+            assert!(client.ended().is_some(), "{filter}");
+        }
+    }),
+    ("several filters are answered in their order", |place| {
+        let (mut client, topic) = (place.client(), name("t"));
+        let filters = [
+            (format!("{topic}/a"), ExactlyOnce),
+            (format!("{topic}/b"), AtMostOnce),
+            (format!("{topic}/c"), AtLeastOnce),
+        ];
+        let filters = filters.map(|(filter, qos)| SubscribeFilter::new(filter, qos));
+        let mut subscribe = Subscribe::new_many(filters, None);
+        subscribe.pkid = 7;
+        client.write(Packet::Subscribe(subscribe));
+        let Some(Packet::SubAck(ack)) = client.read() else { panic!() };
+        assert_eq!(
+            ack.return_codes,
+            [ExactlyOnce, AtMostOnce, AtLeastOnce].map(SubscribeReasonCode::Success)
+        );
     }),
     ("an empty filter ends the connection", |place| {
         let mut client = place.client();

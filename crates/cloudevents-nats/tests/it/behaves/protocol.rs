@@ -37,6 +37,27 @@ pub(super) const ALL: &[Behaviour] = &[
         client.write(&format!("PUB {subject} 0\r\n\r\nPUB {subject} 6\r\na\r\nb\r\n\r\n"));
         assert_eq!(client.texts(), ["", "a\r\nb\r\n"]);
     }),
+    ("a payload of another length than announced ends the connection", |place| {
+        for wrong in
+            ["PUB a 1\r\nxyz\r\n", "PUB a 5\r\nx\r\nPING\r\n", "HPUB a 12 13\r\nNATS/1.0\r\n\r\nxyz\r\n"]
+        {
+            let mut client = place.client();
+            client.write(wrong);
+            assert_eq!(client.ended(), "Unknown Protocol Operation", "{wrong:?}");
+        }
+    }),
+    ("ending a subscription that is not there changes nothing", |place| {
+        let mut client = place.client();
+        client.write("UNSUB 99\r\n");
+        assert_eq!(client.received(), []);
+    }),
+    ("CONNECT may come again, with other wants", |place| {
+        let (mut client, subject) = (place.client(), name());
+        client.subscribe(&subject, "1");
+        client.write("CONNECT {\"verbose\":false,\"echo\":false,\"headers\":true}\r\n");
+        client.write(&format!("PUB {subject} 1\r\nx\r\n"));
+        assert_eq!(client.received(), []);
+    }),
     ("an operation that is unknown ends the connection", |place| {
         let mut client = place.client();
         client.write("HELLO\r\n");
