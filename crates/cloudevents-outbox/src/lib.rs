@@ -24,7 +24,7 @@ pub use inbox::{Begun, Inbox, InboxStore, Started};
 pub use outbox::Outbox;
 pub use record::{Attempt, Counts, Health, Query, Record, State, Target};
 pub use route::Route;
-pub use store::{Claim, Claimed, ClaimedMessage, Retention, Settlement, Step, Store, Ticket};
+pub use store::{Claim, Claimed, ClaimedMessage, Retention, Settled, Settlement, Step, Store, Ticket};
 pub use worker::{Clock, OutboxMetrics, OutboxOptions, Run};
 
 /// Why a message is dead that has expired.

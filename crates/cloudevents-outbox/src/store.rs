@@ -29,7 +29,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
     /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
-    /// changes. Returns the number of settlements with a valid lease.
+    /// changes.
     ///
     /// The health replaces what the store has, with two exceptions: a disabled target stays disabled, and
     /// [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
@@ -38,7 +38,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         settlements: Vec<Settlement>,
         now: SystemTime,
-    ) -> impl Future<Output = Result<usize, Error>> + Send;
+    ) -> impl Future<Output = Result<Settled, Error>> + Send;
 
     /// Returns messages, sorted by number: a page of at most [`Query::limit`].
     fn find(&self, query: Query) -> impl Future<Output = Result<Vec<Record>, Error>> + Send;
@@ -178,6 +178,16 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// The new health of the target, if it changed.
     pub health: Option<Health>,
+}
+
+/// What came of settlements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The number of settlements with a valid lease.
+    pub valid: usize,
+    /// Those of the settlements' targets that are disabled, or requested a pause that has not ended. Another worker may have recorded that: what
+    /// this one still holds for them is not to be sent.
+    pub stopped: Vec<Arc<str>>,
 }
 
 /// What happens to a message.

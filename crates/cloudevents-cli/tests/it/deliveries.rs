@@ -48,7 +48,7 @@ fn store() -> PathBuf {
                 health: None,
             }
         });
-        assert_eq!(store.settle(settlements.collect(), at(301)).await.unwrap(), 6);
+        assert_eq!(store.settle(settlements.collect(), at(301)).await.unwrap().valid, 6);
     });
     path
 }

@@ -38,8 +38,8 @@ pub use inbox::complete;
 pub use schema::create_tables;
 
 use crate::{
-    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settlement, Store,
-    Target, Ticket, millis::millis,
+    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settled,
+    Settlement, Store, Target, Ticket, millis::millis,
 };
 use cloudevents_core::{Error, ErrorKind};
 use failure::failed;
@@ -206,7 +206,7 @@ impl Store for SqliteStore {
         self.0.run(move |connection| settle::renew(connection, &tickets, until)).await
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
         self.0.run(move |connection| settle::settle(connection, &settlements, now)).await
     }
 

@@ -2,12 +2,16 @@
 
 use super::{failure::failed, number, read::conditions, row, rows};
 use crate::{
-    EXPIRED, Health, OVERDUE, Query, Retention, Settlement, Step, Ticket,
+    EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},
 };
 use cloudevents_core::Error;
 use rusqlite::{Connection, Result as SqlResult, params_from_iter};
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// The number of attempts that are kept of each message.
 const KEPT: u64 = 32;
@@ -35,18 +39,34 @@ pub(super) fn settle(
     connection: &Connection,
     settlements: &[Settlement],
     now: SystemTime,
-) -> Result<usize, Error> {
-    let mut settled = 0_usize;
+) -> Result<Settled, Error> {
+    let mut settled = Settled::default();
+    let mut targets = BTreeSet::new();
     for settlement in settlements {
         if step(connection, settlement, now).map_err(failed)? {
-            settled = settled.saturating_add(1);
+            settled.valid = settled.valid.saturating_add(1);
             log(connection, settlement).map_err(failed)?;
         }
         if let Some(health) = &settlement.health {
             write_health(connection, &settlement.target, health, now).map_err(failed)?;
         }
+        targets.insert(&settlement.target);
+    }
+    for target in targets {
+        if is_stopped(connection, target, now).map_err(failed)? {
+            settled.stopped.push(Arc::clone(target));
+        }
     }
     Ok(settled)
+}
+
+fn is_stopped(connection: &Connection, target: &str, now: SystemTime) -> SqlResult<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM ce_outbox_targets WHERE target = ?1 AND disabled = 1)
+                 OR EXISTS (SELECT 1 FROM ce_outbox_pauses WHERE target = ?1 AND until > ?2)",
+        )?
+        .query_row((target, millis(now)), |row| row.get(0))
 }
 
 /// Returns whether the lease was valid.

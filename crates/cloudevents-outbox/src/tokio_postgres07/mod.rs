@@ -35,8 +35,8 @@ pub use inbox::complete;
 pub use schema::create_tables;
 
 use crate::{
-    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settlement, Store,
-    Target, Ticket, millis::millis,
+    Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Query, Record, Retention, Settled,
+    Settlement, Store, Target, Ticket, millis::millis,
 };
 use cloudevents_core::Error;
 use failure::failed;
@@ -162,7 +162,7 @@ impl Store for PostgresStore {
         self.0.run(async |client| settle::renew(client, &tickets, until).await).await
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
         self.0.run(async |client| settle::settle(client, &settlements, now).await).await
     }
 

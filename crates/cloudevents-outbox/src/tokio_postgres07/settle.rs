@@ -2,12 +2,13 @@
 
 use super::{failure::failed, limit, number, read::Conditions, row, rows};
 use crate::{
-    EXPIRED, Health, OVERDUE, Query, Retention, Settlement, Step, Ticket,
+    EXPIRED, Health, OVERDUE, Query, Retention, Settled, Settlement, Step, Ticket,
     millis::{millis, time},
 };
 use cloudevents_core::Error;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio_postgres::{Client, GenericClient, Row, types::Type};
@@ -63,7 +64,7 @@ pub(super) async fn settle(
     client: &mut Client,
     settlements: &[Settlement],
     now: SystemTime,
-) -> Result<usize, Error> {
+) -> Result<Settled, Error> {
     let transaction = client.transaction().await.map_err(failed)?;
     let (numbers, claims) = super::columns(settlements.iter().map(|settlement| settlement.ticket));
     let steps: Vec<_> = settlements.iter().map(|settlement| columns(&settlement.step, now)).collect();
@@ -97,7 +98,7 @@ pub(super) async fn settle(
         )
         .await
         .map_err(failed)?;
-    let settled: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
+    let valid: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(failed)?;
     shorten_logs(&transaction, settlements).await?;
     // In the order of names, so that workers do not wait for each other in a circle.
     let mut health: BTreeMap<&str, Health> = BTreeMap::new();
@@ -112,8 +113,24 @@ pub(super) async fn settle(
     for (target, health) in &health {
         write_health(&transaction, target, health, now).await?;
     }
+    let stopped = stopped(&transaction, settlements, now).await?;
     transaction.commit().await.map_err(failed)?;
-    Ok(usize::try_from(settled).unwrap_or(0))
+    Ok(Settled { valid: usize::try_from(valid).unwrap_or(0), stopped })
+}
+
+async fn stopped(
+    client: &impl GenericClient,
+    settlements: &[Settlement],
+    now: SystemTime,
+) -> Result<Vec<Arc<str>>, Error> {
+    let targets: BTreeSet<&str> = settlements.iter().map(|settlement| &*settlement.target).collect();
+    let targets: Vec<&str> = targets.into_iter().collect();
+    let select = "SELECT target FROM unnest($1::text[]) AS s (target)
+                  WHERE EXISTS (SELECT 1 FROM ce_outbox_targets t WHERE t.target = s.target AND disabled)
+                     OR EXISTS (SELECT 1 FROM ce_outbox_pauses p WHERE p.target = s.target AND until > $2)";
+    let values: &[_] = &[(&targets as _, Type::TEXT_ARRAY), (&millis(now) as _, Type::INT8)];
+    let rows = client.query_typed(select, values).await.map_err(failed)?;
+    rows.iter().map(|row| row.try_get::<_, &str>(0).map(Arc::from).map_err(failed)).collect()
 }
 
 /// State, time of the next attempt, attempts that do not count, reason.

@@ -1,7 +1,7 @@
 //! Calls of the store: at most one of each kind at a time, and again later where they fail.
 
 use super::{FIRST, Held, OutboxOptions, Tally};
-use crate::{Claim, Claimed, Settlement, Store, Ticket, millis::later};
+use crate::{Claim, Claimed, Settled, Settlement, Store, Ticket, millis::later};
 use cloudevents_core::Error;
 use cloudevents_transport::connect::Backoff;
 use futures_util::{future::BoxFuture, stream::FuturesUnordered};
@@ -63,7 +63,7 @@ struct Pass {
 pub(super) enum Done {
     /// With the end of the leases.
     Claimed(SystemTime, Result<Claimed, Error>),
-    Settled(Vec<Settlement>, Result<usize, Error>),
+    Settled(Vec<Settlement>, Result<Settled, Error>),
     Renewed(SystemTime, Result<Vec<Ticket>, Error>),
     /// The numbers of messages that were given up, and deleted.
     Pruned(Result<(usize, usize), Error>),
@@ -162,27 +162,27 @@ impl<S: Store> Calls<S> {
         }));
     }
 
-    /// Returns what is settled. Keeps what is not, to try again.
+    /// Returns what is settled, and targets that are to get nothing now. Keeps what is not settled, to try again.
     pub(super) fn settled(
         &mut self,
         settlements: Vec<Settlement>,
-        result: Result<usize, Error>,
-    ) -> Vec<Settlement> {
+        result: Result<Settled, Error>,
+    ) -> (Vec<Settlement>, Vec<Arc<str>>) {
         match self.settling.ended(result, "results are not recorded") {
             Ok(settled) => {
-                let lost = settlements.len().saturating_sub(settled);
+                let lost = settlements.len().saturating_sub(settled.valid);
                 Tally::add(&self.tally.lost_leases, u64::try_from(lost).unwrap_or(0));
                 // There is room again, which may be what the last pass lacked.
                 if self.pass.was_limited || self.pass.is_limited || self.claiming.is_running {
                     self.claim_soon();
                 }
-                settlements
+                (settlements, settled.stopped)
             }
             Err(error) => {
                 self.settle_at = self.settling.again();
                 self.fail(error);
                 self.settlements.splice(..0, settlements);
-                Vec::new()
+                Default::default()
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One attempt.
 
 use super::{OutboxOptions, judge::Tried};
-use crate::{ClaimedMessage, Route, Settlement, Step, Ticket};
+use crate::{ClaimedMessage, Health, Route, Settlement, Step, Ticket};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{Outgoing, Receipt};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -18,8 +18,10 @@ pub(super) struct Flight {
     pub(super) ticket: Ticket,
     pub(super) target: Arc<str>,
     pub(super) ordered: bool,
-    /// Whether the store lets this message alone try its target.
-    pub(super) is_probe: bool,
+    /// The health of the target, if the store lets this message alone try it.
+    pub(super) probes: Option<Health>,
+    /// The place at the target, once the attempt begins.
+    pub(super) destination: Option<Box<str>>,
     attempt: u32,
     started: SystemTime,
     /// Until the attempt begins.
@@ -41,7 +43,8 @@ impl Flight {
             ticket: message.ticket,
             target: Arc::clone(&message.target),
             ordered: message.ordered,
-            is_probe: message.health.is_outage(),
+            probes: message.health.is_outage().then(|| message.health.clone()),
+            destination: None,
             attempt: message.attempt,
             // A clock that went back must not keep a message for ever.
             started: message.started.min(now),
@@ -55,7 +58,16 @@ impl Flight {
         if message.expires.is_some_and(|expires| expires <= now) {
             return Err(crate::EXPIRED.into());
         }
-        message.outgoing(now).map_err(|error| super::judge::reason(&error))
+        let outgoing = message.outgoing(now).map_err(|error| super::judge::reason(&error))?;
+        self.destination = outgoing.destination().map(Box::from);
+        Ok(outgoing)
+    }
+
+    /// Whether this message, whose attempt has not begun, goes to the place that the other one went to.
+    pub(super) fn follows(&self, other: &Flight, now: SystemTime) -> bool {
+        let outgoing = self.message.as_ref().and_then(|message| message.outgoing(now).ok());
+        // What cannot be sent anywhere is dead, whatever the place.
+        outgoing.is_none_or(|outgoing| outgoing.destination() == other.destination.as_deref())
     }
 
     pub(super) fn begin<R: Route>(
@@ -98,6 +110,11 @@ impl Flight {
     pub(super) fn tried(&self, is_own_fault: bool, is_suspect: bool) -> Tried {
         let (number, attempt, started) = (self.ticket.number, self.attempt, self.started);
         Tried { number, attempt, started, is_own_fault, is_suspect }
+    }
+
+    /// What becomes of a message that was not tried, while its lease lasts. If it was to probe its target, another one can.
+    pub(super) fn untried(&self, step: Step) -> Settlement {
+        Settlement { health: self.probes.clone(), ..self.settled(step) }
     }
 
     pub(super) fn settled(&self, step: Step) -> Settlement {

@@ -77,6 +77,19 @@ pub(super) fn judge(
     }
 }
 
+/// Why a message is dead that its sender holds back for this long: that is after its deadline.
+pub(super) fn overdue(
+    tried: &Tried,
+    error: &Error,
+    wait: Duration,
+    options: &OutboxOptions,
+    now: SystemTime,
+) -> Option<Box<str>> {
+    let elapsed = since(now, tried.started);
+    let is_late = !options.retry.is_within_deadline(elapsed, wait);
+    is_late.then(|| first_kib(format!("not sent within {} s: {error}", elapsed.as_secs())))
+}
+
 /// What to log of an attempt.
 pub(super) fn attempt(result: &Result<Receipt, Error>, at: SystemTime, latency: Duration) -> Attempt {
     let (status, detail) = match result {

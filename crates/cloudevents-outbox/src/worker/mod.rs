@@ -17,12 +17,13 @@ pub(crate) use options::Tally;
 use crate::{Claimed, Health, Route, Settlement, Step, Store, Ticket};
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
+use cloudevents_transport::OwnWait;
 use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use suspects::Suspects;
 use tokio::{
@@ -56,6 +57,10 @@ const FIRST: usize = 4;
 /// The number of targets that the worker remembers while it holds no message of them.
 const IDLE: usize = 1024;
 
+/// How long a target is not tried whose sender waits by itself.
+const SHORTEST_HOLD: Duration = Duration::from_secs(1);
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
+
 /// A leased message.
 struct Held {
     /// The size of its text.
@@ -70,6 +75,8 @@ struct Busy {
     /// How many messages may be held.
     window: usize,
     health: Health,
+    /// Until when the sender does not send by itself. The store does not know: other workers may.
+    held_back_until: Option<SystemTime>,
     /// Whether a message in order is under way.
     in_order: bool,
     /// The messages in order behind it.
@@ -81,12 +88,25 @@ struct Busy {
 impl Busy {
     fn new() -> Self {
         let (behind, refused) = (VecDeque::new(), Vec::new());
-        Self { held: 0, window: FIRST, health: Health::default(), in_order: false, behind, refused }
+        Self {
+            held: 0,
+            window: FIRST,
+            health: Health::default(),
+            held_back_until: None,
+            in_order: false,
+            behind,
+            refused,
+        }
     }
 
-    /// Whether the target requested a pause of one of the messages that are held. Of others, the store knows.
+    /// Whether nothing is to be sent now: the target requested a pause of one of the messages that are held (of others, the store knows), or
+    /// the sender holds back.
     fn is_resting(&self, now: SystemTime) -> bool {
-        self.held > 0 && self.health.is_pause_requested(now)
+        (self.held > 0 && self.health.is_pause_requested(now)) || self.is_held_back(now)
+    }
+
+    fn is_held_back(&self, now: SystemTime) -> bool {
+        self.held_back_until.is_some_and(|until| until > now)
     }
 }
 
@@ -173,7 +193,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let behind: Vec<Flight> =
             self.targets.values_mut().flat_map(|busy| std::mem::take(&mut busy.behind)).collect();
         for flight in behind {
-            self.calls.settlements.push(flight.settled(Step::Release));
+            self.calls.settlements.push(flight.untried(Step::Release));
         }
     }
 
@@ -203,7 +223,9 @@ impl<S: Store, R: Route> Worker<S, R> {
                 }
             }
             Done::Settled(settlements, result) => {
-                for settlement in self.calls.settled(settlements, result) {
+                let (settlements, stopped) = self.calls.settled(settlements, result);
+                stopped.iter().for_each(|target| self.stop_order(target));
+                for settlement in settlements {
                     self.let_go(&settlement);
                 }
             }
@@ -238,7 +260,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             let is_resting = busy.is_resting(now);
             let flight = Flight::new(message, now);
             if is_resting || self.drain_until.is_some() {
-                self.calls.settlements.push(flight.settled(Step::Release));
+                self.calls.settlements.push(flight.untried(Step::Release));
             } else if flight.ordered && std::mem::replace(&mut busy.in_order, true) {
                 busy.behind.push_back(flight);
             } else {
@@ -266,7 +288,7 @@ impl<S: Store, R: Route> Worker<S, R> {
                     self.flights.push(flight.begin(outgoing, route, &self.options));
                 }
                 Err(reason) => {
-                    self.settle(flight.settled(Step::Dead(reason)));
+                    self.settle(flight.untried(Step::Dead(reason)));
                     if flight.ordered {
                         next = self.next_in_order(&flight.target);
                         if next.is_none() {
@@ -287,6 +309,11 @@ impl<S: Store, R: Route> Worker<S, R> {
 
     fn land(&mut self, landed: Landed) {
         let Landed { flight, result, is_own_fault, at, latency } = landed;
+        if let Err(error) = &result
+            && let Some(wait) = OwnWait::of(error)
+        {
+            return self.hold_back(&flight, wait, error);
+        }
         let Some(busy) = self.targets.get_mut(&*flight.target) else { return };
         let number = flight.ticket.number;
         let before = busy.health.clone();
@@ -309,14 +336,18 @@ impl<S: Store, R: Route> Worker<S, R> {
         if busy.health.is_pause_requested(now) && !before.is_pause_requested(now) {
             tracing::warn!(target = %flight.target, ?pause, number, reason = %busy.health.reason, "the target requested a pause");
         }
-        // The store has paused a target whose message was a probe.
-        let health = (busy.health != before || flight.is_probe).then(|| busy.health.clone());
+        // The store has paused a target whose message was a probe. A pause that the target requested earlier is the store's, where an operator
+        // may have ended it meanwhile.
+        let health = (busy.health != before || flight.probes.is_some()).then(|| {
+            let requested = busy.health.requested_until.filter(|until| Some(*until) > before.requested_until);
+            Health { requested_until: requested, ..busy.health.clone() }
+        });
         let is_resting = busy.health.is_outage() || busy.health.is_pause_requested(now);
         let attempt = Some(judge::attempt(&result, at, latency));
         let settlement = Settlement { attempt, health, ..flight.settled(step) };
         match &settlement.step {
             Step::Delivered => {
-                self.suspects.accepted(&flight.target, at);
+                self.suspects.accepted(&flight, at);
                 if flight.ordered {
                     self.conclude_refused(&flight.target, true);
                 }
@@ -325,10 +356,12 @@ impl<S: Store, R: Route> Worker<S, R> {
                 if let Err(error) = result
                     && judge::is_refusal(&error) =>
             {
-                self.suspects.refused(&flight.target, number, now);
-                // The next one in order shows whose fault it is. It does not overtake this one, which will be dead if it passes.
+                self.suspects.refused(&flight, now);
+                // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be dead
+                // if it passes.
                 if flight.ordered
                     && !is_resting
+                    && self.next_follows(&flight, now)
                     && let Some(next) = self.next_in_order(&flight.target)
                 {
                     if let Some(busy) = self.targets.get_mut(&*flight.target) {
@@ -351,6 +384,37 @@ impl<S: Store, R: Route> Worker<S, R> {
                 next => self.release_behind(&flight.target, next),
             }
         }
+    }
+
+    /// Returns a message that the sender did not send, and those behind it. The target is tried again after this wait, or earlier: the sender
+    /// may learn meanwhile that it can send.
+    fn hold_back(&mut self, flight: &Flight, wait: Duration, error: &Error) {
+        let now = self.options.clock.now();
+        let wait = wait.clamp(SHORTEST_HOLD, LONGEST_HOLD);
+        let tried = flight.tried(false, false);
+        tracing::debug!(target = %flight.target, ?wait, %error, "the sender holds messages back");
+        if let Some(busy) = self.targets.get_mut(&*flight.target) {
+            busy.held_back_until = busy.held_back_until.max(Some(crate::millis::later(now, wait)));
+        }
+        match judge::overdue(&tried, error, wait, &self.options, now) {
+            Some(reason) => self.settle(flight.untried(Step::Dead(reason))),
+            None => self.calls.settlements.push(flight.untried(Step::Release)),
+        }
+        if flight.ordered {
+            self.release_behind(&flight.target, None);
+        }
+    }
+
+    /// Returns the messages in order that wait, because the store knows that nothing is to be sent to the target.
+    fn stop_order(&mut self, target: &str) {
+        let behind = self.targets.get_mut(target).map(|busy| std::mem::take(&mut busy.behind));
+        let released = behind.into_iter().flatten().map(|flight| flight.untried(Step::Release));
+        self.calls.settlements.extend(released);
+    }
+
+    fn next_follows(&self, flight: &Flight, now: SystemTime) -> bool {
+        let next = self.targets.get(&*flight.target).and_then(|busy| busy.behind.front());
+        next.is_some_and(|next| next.follows(flight, now))
     }
 
     /// Settles the messages in order that were refused before another one. If that was accepted, they are dead letters.
@@ -398,7 +462,8 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
         if let Some(busy) = self.targets.get_mut(&*settlement.target) {
             busy.held = busy.held.saturating_sub(1);
-            if busy.held == 0 && (busy.window <= FIRST || self.targets.len() > IDLE) {
+            let is_idle = busy.window <= FIRST && !busy.is_held_back(self.options.clock.now());
+            if busy.held == 0 && (is_idle || self.targets.len() > IDLE) {
                 self.targets.remove(&*settlement.target);
             }
         }

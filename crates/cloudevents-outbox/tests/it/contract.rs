@@ -62,7 +62,7 @@ fn settlement(message: &ClaimedMessage, step: Step) -> Settlement {
 }
 
 async fn settle(store: &impl Store, message: &ClaimedMessage, step: Step, now: SystemTime) {
-    assert_eq!(store.settle(vec![settlement(message, step)], now).await.unwrap(), 1);
+    assert_eq!(store.settle(vec![settlement(message, step)], now).await.unwrap().valid, 1);
 }
 
 fn ids(messages: &[ClaimedMessage]) -> Vec<String> {
@@ -142,12 +142,12 @@ async fn a_lease_reserves_a_message_until_it_ends(store: impl Store) {
     assert_eq!((second[0].ticket.number, second[0].attempt), (first[0].ticket.number, 2));
     // The first worker comes too late.
     let late = settlement(&first[0], Step::Delivered);
-    assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap(), 0);
+    assert_eq!(store.settle(vec![late.clone()], at(61)).await.unwrap().valid, 0);
     let both = vec![first[0].ticket, second[0].ticket];
     assert_eq!(store.renew(both, at(120)).await.unwrap(), [second[0].ticket]);
     assert_eq!(store.counts().await.unwrap().pending, 1);
     settle(&store, &second[0], Step::Delivered, at(62)).await;
-    assert_eq!(store.settle(vec![late], at(63)).await.unwrap(), 0);
+    assert_eq!(store.settle(vec![late], at(63)).await.unwrap().valid, 0);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.pending, counts.delivered, counts.oldest_pending), (0, 1, None));
 }
@@ -270,7 +270,7 @@ async fn paused_and_disabled_targets_are_skipped(store: impl Store) {
     // What comes of messages under way does not enable a target.
     let after = settlement(&claimed[0], Step::Delivered);
     let after = Settlement { target: "b".into(), health: Some(Health::default()), ..after };
-    store.settle(vec![after], at(10)).await.unwrap();
+    assert_eq!(store.settle(vec![after], at(10)).await.unwrap().stopped, ["b".into()]);
     let targets = store.targets("".into()).await.unwrap();
     let known: Vec<_> = targets.into_iter().map(|target| (target.name, target.health)).collect();
     assert_eq!(known, [("a".into(), paused), ("b".into(), disabled)]);
@@ -330,9 +330,13 @@ async fn a_pause_that_a_target_requests_is_never_shortened(store: impl Store) {
         ticket: Ticket { claim: claimed[5].ticket.claim - 1, ..claimed[5].ticket },
         ..with(&claimed[5], Step::Delivered, health)
     };
-    assert_eq!(store.settle(vec![stale(Health::default())], at(3)).await.unwrap(), 0);
+    assert_eq!(store.settle(vec![stale(Health::default())], at(3)).await.unwrap().valid, 0);
     assert_eq!(end().await, Some(at(100)));
-    assert_eq!(store.settle(vec![stale(requested(110))], at(3)).await.unwrap(), 0);
+    // Whoever settles learns that nothing is to be sent.
+    let settled = store.settle(vec![stale(requested(110))], at(3)).await.unwrap();
+    assert_eq!((settled.valid, &*settled.stopped), (0, &["a".into()][..]));
+    let ended = Settlement { health: None, ..stale(Health::default()) };
+    assert!(store.settle(vec![ended], at(110)).await.unwrap().stopped.is_empty());
     assert_eq!(end().await, Some(at(110)));
     assert!(claim(&store, at(109), 10).await.is_empty());
     let back = claim(&store, at(110), 1).await;
@@ -382,7 +386,7 @@ async fn attempts_are_counted_and_logged(store: impl Store) {
         counted.push(claimed[0].attempt);
         let attempt = (step != Step::Release).then(|| logged(second, status));
         let settled = Settlement { attempt, ..settlement(&claimed[0], step) };
-        assert_eq!(store.settle(vec![settled], at(second)).await.unwrap(), 1);
+        assert_eq!(store.settle(vec![settled], at(second)).await.unwrap().valid, 1);
     }
     assert_eq!(counted, [1, 2, 2, 2, 3]);
     let expected =
@@ -489,7 +493,7 @@ async fn a_replay_begins_anew(store: impl Store) {
     assert_eq!(store.replay(Query::default(), at(1000)).await.unwrap(), 1);
     // A worker that held it before has no right to it.
     let late = settlement(&first[0], Step::Delivered);
-    assert_eq!(store.settle(vec![late], at(1000)).await.unwrap(), 0);
+    assert_eq!(store.settle(vec![late], at(1000)).await.unwrap().valid, 0);
     let again = claim(&store, at(1000), 1).await;
     assert_eq!((again[0].attempt, again[0].started, again[0].expires), (1, at(1000), Some(at(1010))));
     let record = store.find(Query::default()).await.unwrap().remove(0);

@@ -13,6 +13,7 @@ mod fairness;
 mod kill;
 mod memory;
 mod order;
+mod pauses;
 mod postgres;
 mod roundtrip;
 mod sqlite;

@@ -4,7 +4,7 @@ use crate::tools::{at, message, sender, tokio_clock};
 use cloudevents_core::Error;
 use cloudevents_outbox::{
     Attempt, Claim, Claimed, ClaimedMessage, Counts, Health, NewMessage, Outbox, OutboxOptions, Query,
-    Record, Retention, Settlement, Store, Target, Ticket,
+    Record, Retention, Settled, Settlement, Store, Target, Ticket,
 };
 use cloudevents_testkit::heap;
 use cloudevents_transport::Receipt;
@@ -54,9 +54,9 @@ impl Store for Endless {
         }
         Ok(claimed)
     }
-    async fn settle(&self, settlements: Vec<Settlement>, _: SystemTime) -> Result<usize, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>, _: SystemTime) -> Result<Settled, Error> {
         self.settled.fetch_add(settlements.len(), Ordering::Relaxed);
-        Ok(settlements.len())
+        Ok(Settled { valid: settlements.len(), ..Settled::default() })
     }
     async fn renew(&self, _: Vec<Ticket>, _: SystemTime) -> Result<Vec<Ticket>, Error> {
         unreachable!()

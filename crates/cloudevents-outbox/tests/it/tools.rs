@@ -59,7 +59,7 @@ struct Peer<F>(F);
 
 impl<F: Fn(Outgoing) -> Answer + Send + Sync + 'static> Transmit for Peer<F> {
     fn capabilities(&self) -> SenderCapabilities {
-        SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::EXPIRY)
+        SenderCapabilities::plain(Confirmed::Accepted).carrying(Carries::EXPIRY.and(Carries::DESTINATION))
     }
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {

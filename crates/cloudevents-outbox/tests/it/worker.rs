@@ -4,7 +4,7 @@ use crate::tools::{Arrived, MINUTE, SECOND, at, event, sender, tokio_clock};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
     Attempt, Claim, Claimed, Counts, Entry, Health, NewMessage, Outbox, OutboxOptions, Query, Record,
-    Retention, RetrySchedule, Settlement, State, Store, Target, Ticket, rusqlite041::SqliteStore,
+    Retention, RetrySchedule, Settled, Settlement, State, Store, Target, Ticket, rusqlite041::SqliteStore,
 };
 use cloudevents_transport::{Outgoing, Receipt, Sender};
 use std::{
@@ -17,27 +17,27 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-fn outbox() -> Outbox<SqliteStore> {
+pub(crate) fn outbox() -> Outbox<SqliteStore> {
     Outbox::new(SqliteStore::in_memory().unwrap()).with_clock(tokio_clock())
 }
 
-fn options() -> OutboxOptions {
+pub(crate) fn options() -> OutboxOptions {
     let mut options = OutboxOptions::default();
     options.clock = tokio_clock();
     options.retry = RetrySchedule::exponential(SECOND, MINUTE).with_jitter(0);
     options
 }
 
-fn to<const N: usize>(senders: [(&str, Sender); N]) -> HashMap<String, Sender> {
+pub(crate) fn to<const N: usize>(senders: [(&str, Sender); N]) -> HashMap<String, Sender> {
     senders.into_iter().map(|(target, sender)| (target.to_owned(), sender)).collect()
 }
 
-async fn enqueue(outbox: &Outbox<impl Store>, target: &str, ids: std::ops::Range<usize>) {
+pub(crate) async fn enqueue(outbox: &Outbox<impl Store>, target: &str, ids: std::ops::Range<usize>) {
     outbox.enqueue_all(ids.map(|id| Entry::new(target, event(id)))).await.unwrap();
 }
 
 /// Waits until the store has no pending messages, or this time.
-async fn done(outbox: &Outbox<impl Store>) {
+pub(crate) async fn done(outbox: &Outbox<impl Store>) {
     let waiting = async {
         let mut pause = Duration::from_millis(50);
         while outbox.counts().await.unwrap().pending > 0 {
@@ -53,7 +53,7 @@ async fn statuses(outbox: &Outbox<impl Store>, number: u64) -> Vec<String> {
 }
 
 /// A peer that fails so many times with this error, then takes everything.
-fn fails_first(times: usize, error: Error, arrived: &Arrived) -> Sender {
+pub(crate) fn fails_first(times: usize, error: Error, arrived: &Arrived) -> Sender {
     let (arrived, left) = (arrived.clone(), AtomicUsize::new(times));
     sender(move |outgoing| {
         let fails =
@@ -455,7 +455,7 @@ async fn a_store_that_fails_for_good_ends_the_worker() {
 }
 
 /// A peer that may refuse messages in a way that says nothing about whose fault it is: for a wrong token, for example.
-fn refuses(
+pub(crate) fn refuses(
     refuses: impl Fn(&str) -> bool + Send + Sync + 'static,
     arrived: &Arrived,
     tries: &Arc<AtomicUsize>,
@@ -637,7 +637,7 @@ impl Store for Flaky {
     async fn renew(&self, tickets: Vec<Ticket>, until: SystemTime) -> Result<Vec<Ticket>, Error> {
         self.store()?.renew(tickets, until).await
     }
-    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<usize, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>, now: SystemTime) -> Result<Settled, Error> {
         self.store()?.settle(settlements, now).await
     }
     async fn find(&self, query: Query) -> Result<Vec<Record>, Error> {
