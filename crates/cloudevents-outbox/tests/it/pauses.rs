@@ -202,7 +202,7 @@ async fn messages_in_order_stop_for_a_pause_that_another_worker_learns_of() {
             })
         };
         let busy = sender(|_| async {
-            sleep(6 * SECOND + SECOND / 2).await;
+            sleep(25 * SECOND + SECOND / 2).await;
             Err(Error::new(ErrorKind::Refused).with_retry_after(60 * MINUTE))
         });
         if !disables {
@@ -211,14 +211,14 @@ async fn messages_in_order_stop_for_a_pause_that_another_worker_learns_of() {
         let first = one.run(to([("a", busy)]), options.clone()).until(sleep(SECOND));
         let second = async {
             sleep(2 * SECOND).await;
-            two.enqueue_all((0..32).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+            two.enqueue_all((0..64).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
             let looking = async {
-                sleep(5 * SECOND).await;
+                sleep(24 * SECOND).await;
                 if disables {
                     two.disable("a", "by hand").await.unwrap();
                 }
                 let sent = arrived.len();
-                assert!(sent > 1, "{sent}");
+                assert!(sent > 20, "{sent}");
                 sleep(25 * SECOND).await;
                 // What was under way, and what began before the store could say so.
                 assert!(arrived.len() <= sent + 2, "{} messages during the pause", arrived.len() - sent);
