@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 /// The rules that decide after which responses a delivery is tried again. With all of them, 2xx means delivered, and 410 that the target
 /// is retired. After 401, 403 and 407 that are not tried again by these rules, the target is taken to refuse the sender: see
-/// [`Conclusion::Denied`].
+/// [`Conclusion::Denied`]. With `Retry-After`, which says that a refusal ends (RFC 9110, sections 10.2.3 and 15.5.14), these and 413 are tried
+/// again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Practice {
@@ -34,7 +35,8 @@ pub enum Conclusion {
     Retry {
         /// The wait that the target requested.
         not_before: Option<Duration>,
-        /// The target is overloaded (429, 502, 503, 504): other deliveries to it should wait, too.
+        /// The target is overloaded (429, 502, 503, 504), or refuses the sender for this time (401, 403, 407): other deliveries to it should
+        /// wait, too.
         throttled: bool,
     },
     /// The target is retired (410): nothing is to be sent to it any more (WEBHOOK-2.2-i).
@@ -57,12 +59,18 @@ impl Practice {
         match status.as_u16() {
             200..=299 => Conclusion::Delivered,
             410 => Conclusion::Gone,
-            code if self.retries(code) => Conclusion::Retry {
-                not_before: retry_after(headers, now),
-                throttled: matches!(code, 429 | 502 | 503 | 504),
-            },
-            401 | 403 | 407 => Conclusion::Denied,
-            _ => Conclusion::Refused,
+            code => {
+                let not_before = retry_after(headers, now);
+                let is_for_now = not_before.is_some() && matches!(code, 401 | 403 | 407 | 413);
+                match code {
+                    _ if is_for_now || self.retries(code) => {
+                        let throttled = matches!(code, 401 | 403 | 407 | 429 | 502 | 503 | 504);
+                        Conclusion::Retry { not_before, throttled }
+                    }
+                    401 | 403 | 407 => Conclusion::Denied,
+                    _ => Conclusion::Refused,
+                }
+            }
         }
     }
 

@@ -97,13 +97,23 @@ pub struct Health {
     longest: Duration,
     failures: u32,
     probing: bool,
+    /// Until when the target requested a pause, whatever the state.
+    requested: Option<Instant>,
 }
 
 impl Health {
     /// Creates an active target. It is paused after `threshold` failures in a row: at first for `first`, and at most for `longest`.
     pub fn new(threshold: u32, first: Duration, longest: Duration) -> Self {
         let threshold = threshold.max(1);
-        Self { state: TargetState::Active, threshold, first, longest, failures: 0, probing: false }
+        Self {
+            state: TargetState::Active,
+            threshold,
+            first,
+            longest,
+            failures: 0,
+            probing: false,
+            requested: None,
+        }
     }
 
     /// The state.
@@ -142,7 +152,9 @@ impl Health {
             Conclusion::Retry { .. } | Conclusion::Denied => {
                 self.failures = self.failures.saturating_add(1);
                 if let Conclusion::Retry { not_before: Some(wait), throttled: true } = conclusion {
-                    self.pause(Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER))), Reason::Throttled);
+                    let until = Some(later(now, wait.min(Error::LONGEST_RETRY_AFTER)));
+                    self.requested = self.requested.max(until);
+                    self.pause(until, Reason::Throttled);
                 }
                 // Also where the target requests a pause: its `Retry-After: 0` does not make it one that works.
                 if self.failures >= self.threshold {
@@ -174,6 +186,43 @@ impl Health {
         self.state = TargetState::Active;
         self.failures = 0;
         self.probing = false;
+        self.requested = None;
+    }
+
+    /// Ends the wait for consent, and no pause that the target requested meanwhile.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn consented(&mut self, now: Instant) {
+        if matches!(self.state, TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
+            let requested = self.requested.filter(|until| *until > now);
+            self.resume();
+            self.requested = requested;
+            if requested.is_some() {
+                self.pause(requested, Reason::Throttled);
+            }
+        }
+    }
+
+    /// Whether the present pause, until this time, is what the target requested.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn is_requested(&self, until: Instant) -> bool {
+        self.requested == Some(until)
+    }
+
+    /// What of this health holds for a target that takes the place of this one: all of it at the same URL. At another one, what the operator
+    /// decided.
+    #[cfg(feature = "reqwest013")]
+    pub(crate) fn of_successor(&self, fresh: Self, is_same_url: bool) -> Self {
+        let by_operator = matches!(
+            self.state,
+            TargetState::Paused { reason: Reason::Operator, .. } | TargetState::Disabled(Reason::Operator)
+        );
+        if is_same_url {
+            Self { state: self.state.clone(), failures: self.failures, requested: self.requested, ..fresh }
+        } else if by_operator {
+            Self { state: self.state.clone(), ..fresh }
+        } else {
+            fresh
+        }
     }
 
     /// Disables the target.

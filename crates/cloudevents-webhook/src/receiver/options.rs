@@ -86,7 +86,8 @@ impl WebhookOptions {
     }
 
     /// Agrees later, by callback: validation requests get 202 without consent and wait in a queue of this many, from which the
-    /// application takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503.
+    /// application takes them with [`Webhook::next_pending`](super::Webhook::next_pending). When the queue is full, they get 503. A queue of 0
+    /// has room for one.
     pub fn by_callback(mut self, queue: usize) -> Self {
         self.by_callback = Some(queue.max(1));
         self

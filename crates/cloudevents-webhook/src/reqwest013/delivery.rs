@@ -15,7 +15,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{Outgoing, Receipt};
+use cloudevents_transport::{Outgoing, OwnWait, Receipt};
 use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
@@ -70,6 +70,24 @@ impl Failure {
         Self::of_error(refusal.into())
     }
 
+    /// There is no token, which concerns all deliveries. A wait that the token's server requests is not the target's.
+    pub(super) fn without_token(error: Error) -> Self {
+        let detail = format!("there is no access token: {error}");
+        match error.retry_after() {
+            Some(after) => {
+                let retry = Conclusion::Retry { not_before: Some(after), throttled: false };
+                Self::new(retry, OwnWait::error(detail, after), None)
+            }
+            None if error.is_temporary() => {
+                Self::temporary(Error::new(error.kind()).with_detail(detail).with_source(error))
+            }
+            None => {
+                let error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(error);
+                Self::new(Conclusion::Denied, error, None)
+            }
+        }
+    }
+
     pub(super) fn of_error(error: Error) -> Self {
         match error.kind() {
             ErrorKind::Refused | ErrorKind::InvalidUrl if !error.is_temporary() => Self::permanent(error),
@@ -80,11 +98,15 @@ impl Failure {
 
 /// The status of a response, as the source of its error.
 #[derive(Debug)]
-pub(super) struct Status(pub(super) StatusCode);
+pub(super) struct Status {
+    status: StatusCode,
+    /// Whether the target refused the event, and not the sender.
+    pub(super) is_about_event: bool,
+}
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the status {}", self.0)
+        write!(f, "the status {}", self.status)
     }
 }
 
@@ -159,8 +181,8 @@ impl Delivery {
             };
             let Some(wait) = retry.wait(attempt, started.elapsed(), not_before, random()) else {
                 return Err(match not_before {
-                    Some(after) => error.with_retry_after(after),
-                    None => error.with_temporary(true),
+                    Some(after) if OwnWait::of(&error).is_none() => error.with_retry_after(after),
+                    _ => error.with_temporary(true),
                 });
             };
             self.entry.pass(wait).await.map_err(|why| given_up(why, attempts))?;
@@ -237,7 +259,7 @@ impl Delivery {
         let options = &self.shared.options;
         let preparing = self.prepared.attempt(&self.entry.target, origin, SystemTime::now());
         let prepared = timeout_at(until.into(), preparing).await.map_err(|_| self.late())?;
-        let Ready { parts, url, token } = prepared.map_err(Failure::of_error)?;
+        let Ready { parts, url, token } = prepared?;
         let response = client
             .request(Method::POST, &url)
             .map_err(Failure::refused_by_guard)?
@@ -259,7 +281,16 @@ impl Delivery {
             None => format!("the target responded {status}"),
             Some(excerpt) => format!("the target responded {status}: {excerpt}"),
         };
-        let mut error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(Status(status));
+        // Many receivers respond 400 to a token or signature that they do not accept.
+        let has_credentials = self.entry.target.token.is_some() || self.entry.target.signer.is_some();
+        let conclusion = match (conclusion, status) {
+            (Conclusion::Refused, StatusCode::BAD_REQUEST) if has_credentials => Conclusion::Denied,
+            (conclusion, _) => conclusion,
+        };
+        let is_about_event =
+            conclusion == Conclusion::Refused && matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
+        let status_of = Status { status, is_about_event };
+        let mut error = Error::new(ErrorKind::Refused).with_detail(detail).with_source(status_of);
         if status.is_redirection() {
             error = error.with_clause("WEBHOOK-2.2-c").with_help("register the URL that it redirects to");
         }
@@ -296,9 +327,13 @@ fn given_up(why: NotAdmitted, attempts: &VecDeque<Attempt>) -> Error {
             let error = disabled(reason);
             last.map_or(error.clone(), |last| error.with_source(last))
         }
-        NotAdmitted::Paused(wait) => {
+        NotAdmitted::HeldBack(reason, wait) => {
+            let last = last.map_or_else(String::new, |last| format!("; the last attempt: {last}"));
+            OwnWait::error(format!("{reason}{last}"), wait)
+        }
+        NotAdmitted::Requested(wait) => {
             let error = Error::new(ErrorKind::Timeout)
-                .with_detail("the target is paused beyond the deadline of the delivery")
+                .with_detail("the target requested a pause beyond the deadline of the delivery")
                 .with_retry_after(wait);
             last.map_or(error.clone(), |last| error.with_source(last))
         }

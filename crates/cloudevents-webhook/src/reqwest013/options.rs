@@ -49,7 +49,8 @@ pub struct WebhookSenderOptions {
     pub callback: Option<Box<str>>,
     /// How long a callback is good for. Default: an hour.
     pub callback_lifetime: Duration,
-    /// Failures in a row after which a target is paused. Default: 10.
+    /// Failures in a row after which a target is paused. Default: 10. Has no effect with a schedule without waits: an outbox pauses targets by
+    /// itself.
     pub failures: u32,
     /// The first pause after failures, which doubles. Default: 5 seconds.
     pub first_pause: Duration,

@@ -1,6 +1,9 @@
 //! Messages to requests.
 
-use super::{Target, delivery::Shared};
+use super::{
+    Target,
+    delivery::{Failure, Shared},
+};
 use crate::{
     DeliveryKey, TokenPlace, authorize,
     handshake::{Origin, REQUEST_ORIGIN},
@@ -11,7 +14,7 @@ use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_http::encode_message;
 use cloudevents_json::Json;
 use cloudevents_transport::{Content, Outgoing, Writing};
-use http::{HeaderMap, HeaderValue, Request, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use std::{sync::Arc, time::SystemTime};
 
 /// What all attempts at a delivery have in common.
@@ -67,7 +70,7 @@ impl Prepared {
         target: &Target,
         origin: &Origin,
         now: SystemTime,
-    ) -> Result<Ready, Error> {
+    ) -> Result<Ready, Failure> {
         let mut url = target.url.to_string();
         let mut sent = None;
         let mut request = Request::new(());
@@ -77,23 +80,39 @@ impl Prepared {
             request.headers_mut().insert(REQUEST_ORIGIN, origin);
         }
         if let Some(source) = &target.token {
-            let token = source.token().await?;
+            let token = source.token().await.map_err(Failure::without_token)?;
             match target.place {
-                TokenPlace::Header => authorize(&mut request, &token)?,
+                TokenPlace::Header => authorize(&mut request, &token).map_err(Failure::without_token)?,
                 TokenPlace::Query => {
-                    url = with_query(&url, &token)?;
+                    url = with_query(&url, &token).map_err(Failure::of_error)?;
                     let no_store = HeaderValue::from_static("no-store");
                     request.headers_mut().insert(header::CACHE_CONTROL, no_store);
                 }
             }
             sent = Some(token);
         }
-        *request.uri_mut() = url.parse().map_err(|_| invalid_url())?;
+        *request.uri_mut() = url.parse().map_err(|_| Failure::of_error(invalid_url()))?;
         let (mut parts, ()) = request.into_parts();
         if let Some(signer) = &target.signer {
-            signer.sign(&mut parts, &self.body, &self.id, now)?;
+            let signed = signer.sign(&mut parts, &self.body, &self.id, now);
+            signed.map_err(|error| Failure::of_error(error.into()))?;
         }
+        drop_doubles(&mut parts.headers, &self.headers);
         Ok(Ready { parts, url, token: sent })
+    }
+}
+
+/// Removes headers of the message that servers may take for one of the sender's: those that pass headers as variables make no difference
+/// between `-` and `_` (RFC 3875, section 4.1.18).
+fn drop_doubles(headers: &mut HeaderMap, of_message: &HeaderMap) {
+    let plain = |name: &HeaderName| name.as_str().replace('_', "-");
+    let is_own = |name: &&HeaderName| headers.get(*name) != of_message.get(*name);
+    let own: Vec<(HeaderName, String)> =
+        headers.keys().filter(is_own).map(|name| (name.clone(), plain(name))).collect();
+    for name in of_message.keys() {
+        if own.iter().any(|(own, spelled)| own != name && *spelled == plain(name)) {
+            headers.remove(name);
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub fn sender(target: Target, client: GuardedClient, options: WebhookSenderOptio
 /// | 2xx | delivered |
 /// | 3xx | given up: redirects are not followed |
 /// | 410 | given up, and the target is disabled |
-/// | 401, 403, 407, or a handshake that is refused | tried again, until the target accepts another delivery that was begun later: then given up |
-/// | 429, 503 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
+/// | 401, 403, 407; 400 to a delivery with a token or signature; a handshake that is refused; no token from its source | tried again, until the target accepts another delivery that was begun later: then given up |
+/// | 429, 503, 401, 403 or 407 with `Retry-After` | tried again, not before that time; other deliveries to the target wait, too |
 /// | others | by the [`Practice`](crate::deliver::Practice): tried again, or given up |
 ///
 /// Deliveries live in memory: those that wait when the process ends are lost. Keep them in an outbox, and send from it with a schedule
@@ -80,7 +80,8 @@ impl WebhookSender {
     }
 
     /// Adds a target, in place of one of the same name. Its consent is requested with the first delivery, or by
-    /// [`register`](Self::register).
+    /// [`register`](Self::register). At the URL of the one before, its [state](Self::state) and rate hold; at another one it is active, unless
+    /// the application paused or disabled it: [`resume`](Self::resume) ends that.
     ///
     /// Errors are of kind [`Refused`](ErrorKind::Refused): the guard does not allow the URL.
     pub fn add(&self, target: Target) -> Result<(), Error> {
@@ -197,9 +198,8 @@ impl Transmit for WebhookSender {
 
     /// Only some responses to a delivery are about its event: see [`Sender::refuses_message`].
     fn refuses_message(&self, error: &Error) -> Option<bool> {
-        let Status(status) = std::error::Error::source(error)?.downcast_ref()?;
-        let is_own = matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422 | 431);
-        Some(is_own && !error.is_temporary())
+        let status: &Status = std::error::Error::source(error)?.downcast_ref()?;
+        Some(status.is_about_event && !error.is_temporary())
     }
 
     async fn close(&self) -> Result<(), Error> {

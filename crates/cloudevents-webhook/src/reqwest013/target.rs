@@ -137,8 +137,9 @@ impl fmt::Debug for Target {
 pub trait TokenSource: Send + Sync + 'static {
     /// The token for the next attempt. Keep it until it expires; this is called for each attempt.
     ///
-    /// An error makes the attempt fail; it is tried again if it is [temporary](Error::is_temporary), or of another kind than
-    /// [`Refused`](cloudevents_core::ErrorKind::Refused).
+    /// An error makes the attempt fail, which is about the sender and not about the event: the delivery is tried again after errors that are
+    /// [temporary](Error::is_temporary), and after others until another delivery is accepted. A wait that the error requests is not taken for
+    /// one of the target.
     fn token(&self) -> impl Future<Output = Result<Box<str>, Error>> + Send;
 
     /// The target refused this token with 401. Returns whether the next one may be another: the delivery is then tried again at once, which

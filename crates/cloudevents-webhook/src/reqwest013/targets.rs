@@ -65,11 +65,16 @@ impl Targets {
         Changes(self.changes.subscribe())
     }
 
-    /// Adds a target in place of one of the same name, whose deliveries under way go on.
+    /// Adds a target in place of one of the same name, whose deliveries under way go on. At the same URL, its pauses, the end of a retired
+    /// target and the rate stay; at another one, what the operator decided.
     pub(super) fn add(&self, target: Target, options: &WebhookSenderOptions) {
         let name = Arc::clone(&target.name);
         let entry = Arc::new(Entry::new(target, options, self.changes.clone()));
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(name, entry);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = entries.get(&name) {
+            entry.succeed(before);
+        }
+        entries.insert(name, entry);
     }
 
     /// Removes a target. Its deliveries under way are given up.
@@ -118,7 +123,9 @@ pub(super) struct Live {
 
 impl Entry {
     fn new(target: Target, options: &WebhookSenderOptions, changes: broadcast::Sender<TargetChange>) -> Self {
-        let health = Health::new(options.failures, options.first_pause, options.longest_pause);
+        // Without retries, whoever keeps the deliveries knows how they end, and pauses the target.
+        let failures = if options.retry.has_retries() { options.failures } else { u32::MAX };
+        let health = Health::new(failures, options.first_pause, options.longest_pause);
         Self {
             target,
             room: InFlight::new(Bounds { messages: options.per_target.max(1), ..options.in_flight }),
@@ -132,6 +139,16 @@ impl Entry {
             }),
             changed: Notify::new(),
             changes,
+        }
+    }
+
+    /// Takes over what holds for the target that was here before.
+    fn succeed(&self, before: &Self) {
+        let is_same_url = self.target.url == before.target.url;
+        let (mut live, before) = (self.live(), before.live());
+        live.health = before.health.of_successor(live.health.clone(), is_same_url);
+        if is_same_url {
+            live.next = before.next;
         }
     }
 
@@ -186,16 +203,23 @@ impl Entry {
                 Admission::Send => return Ok(()),
                 Admission::Refuse(reason) => return Err(NotAdmitted::Disabled(reason)),
                 Admission::Wait(Some(until)) if until > latest => {
-                    return Err(NotAdmitted::Paused(until.saturating_duration_since(now)));
+                    return Err(self.paused(until, until.saturating_duration_since(now)));
                 }
                 Admission::Wait(until) => until.unwrap_or(latest),
             };
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep_until(until.into()) => if until >= latest {
-                    return Err(NotAdmitted::Paused(Duration::ZERO));
+                    return Err(self.paused(until, Duration::ZERO));
                 },
             }
+        }
+    }
+
+    fn paused(&self, until: Instant, wait: Duration) -> NotAdmitted {
+        match self.live().health.is_requested(until) {
+            true => NotAdmitted::Requested(wait),
+            false => NotAdmitted::HeldBack("the target is paused beyond the deadline of the delivery", wait),
         }
     }
 
@@ -250,9 +274,7 @@ impl Entry {
         let expires = now.checked_add(lifetime.min(CENTURY));
         self.update(|live| {
             live.grant = Some((grant, expires.unwrap_or(now)));
-            if matches!(live.health.state(), TargetState::Paused { reason: Reason::AwaitingConsent, .. }) {
-                live.health.resume();
-            }
+            live.health.consented(now);
         });
     }
 
@@ -263,7 +285,7 @@ impl Entry {
         let place = live.next.max(now);
         let wait = place.saturating_duration_since(now);
         if place > latest {
-            return Err(NotAdmitted::Paused(wait));
+            return Err(NotAdmitted::HeldBack("the rate that the target granted is used up", wait));
         }
         live.next = place.checked_add(interval).unwrap_or(place);
         Ok(wait)
@@ -274,8 +296,10 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotAdmitted {
     Disabled(Reason),
-    /// For this long, which is too long.
-    Paused(Duration),
+    /// The target requested a pause that lasts for this long, which is too long.
+    Requested(Duration),
+    /// For this reason of the sender's own, for this long.
+    HeldBack(&'static str, Duration),
 }
 
 /// Logs that a target requested a pause, or failed too often: when the pause begins, and not when it is extended.

@@ -24,19 +24,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-const MS: Duration = Duration::from_millis(1);
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
-fn event(id: &str) -> Event {
+pub(crate) fn event(id: &str) -> Event {
     Event::builder().id(id).source("/tests").ty("com.example.test").text("payload").build().unwrap()
 }
 
-fn client() -> GuardedClient {
+pub(crate) fn client() -> GuardedClient {
     let guard = UrlGuard::new().allow_http().allow_any_port().allow_network("127.0.0.1".parse().unwrap());
     GuardedClient::new(guard, SystemResolver::new(), reqwest::Client::builder()).unwrap()
 }
 
 /// Quick retries, for ten seconds.
-fn options() -> WebhookSenderOptions {
+pub(crate) fn options() -> WebhookSenderOptions {
     let mut options = WebhookSenderOptions::new("eventemitter.example.com".parse().unwrap());
     options.retry = RetrySchedule::exponential(5 * MS, 20 * MS).with_deadline(10_000 * MS);
     options.timeout = 2000 * MS;
@@ -44,13 +44,13 @@ fn options() -> WebhookSenderOptions {
     options
 }
 
-fn accepted() -> Respond {
+pub(crate) fn accepted() -> Respond {
     Respond::status("204 No Content", "")
 }
 
 /// The undelivered ones.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<Undelivered>>>);
+pub(crate) struct Kept(Arc<Mutex<Vec<Undelivered>>>);
 
 impl UndeliveredSink for Kept {
     async fn put(&self, delivery: Undelivered) -> Result<(), Error> {
@@ -60,12 +60,12 @@ impl UndeliveredSink for Kept {
 }
 
 impl Kept {
-    fn all(&self) -> Vec<Undelivered> {
+    pub(crate) fn all(&self) -> Vec<Undelivered> {
         self.0.lock().unwrap().clone()
     }
 }
 
-fn open(target: Target, options: WebhookSenderOptions) -> (WebhookSender, Sender, Kept) {
+pub(crate) fn open(target: Target, options: WebhookSenderOptions) -> (WebhookSender, Sender, Kept) {
     let kept = Kept::default();
     let webhooks = WebhookSender::new(client(), options.with_undelivered(kept.clone()));
     webhooks.add(target).unwrap();

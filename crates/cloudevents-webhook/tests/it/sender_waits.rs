@@ -1,0 +1,250 @@
+//! What the sender waits for by itself, what the target requests, and which failures are about the sender.
+
+use crate::{
+    sender::{MS, accepted, event, open, options},
+    tools::{SECRET, TOKEN, soon},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_testkit::webhook::{Respond, TestTarget};
+use cloudevents_transport::{Outgoing, OwnWait};
+use cloudevents_webhook::{
+    deliver::{Reason, RetrySchedule, TargetState},
+    reqwest013::{Target, TokenSource},
+    signature::{Coverage, Sign, SignatureError, StandardSigner},
+};
+use http::{HeaderValue, request::Parts};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant, SystemTime},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn busy(status: &str, after: u32) -> Respond {
+    Respond::status(status, &format!("retry-after: {after}\r\n"))
+}
+
+#[tokio::test]
+async fn what_the_sender_waits_for_is_not_the_request_of_the_target() {
+    for paused_by_hand in [false, true] {
+        let target = TestTarget::start(Respond::agree("1"), [accepted()]).await;
+        let mut options = options();
+        (options.retry, options.timeout) = (RetrySchedule::new([]), 1000 * MS);
+        let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+        soon(sender.send(&event("1"))).await.unwrap();
+        if paused_by_hand {
+            webhooks.pause("hook", Some(Instant::now() + 10 * MINUTE)).unwrap();
+        }
+        let error = soon(sender.send(&event("2"))).await.unwrap_err();
+        assert_eq!((error.retry_after(), error.is_temporary()), (None, true), "{error}");
+        let wait = OwnWait::of(&error).unwrap();
+        let (least, most) = if paused_by_hand { (9 * MINUTE, 10 * MINUTE) } else { (MINUTE / 2, MINUTE) };
+        assert!(wait > least && wait <= most, "{wait:?}");
+        assert!(!sender.refuses_message(&error));
+        assert_eq!(target.deliveries().len(), 1);
+    }
+}
+
+/// The outbox knows how each attempt ended, and pauses the target by itself.
+#[tokio::test]
+async fn without_retries_failures_do_not_pause_the_target() {
+    let fails = Respond::status("500 Internal Server Error", "");
+    let target = TestTarget::start(Respond::agree("*"), [fails]).await;
+    let mut options = options();
+    (options.retry, options.failures, options.first_pause) = (RetrySchedule::new([]), 3, MINUTE);
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    for id in 0..6 {
+        let error = soon(sender.send(&event(&id.to_string()))).await.unwrap_err();
+        assert_eq!((error.retry_after(), OwnWait::of(&error)), (None, None), "{error}");
+    }
+    assert_eq!(target.deliveries().len(), 6);
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+}
+
+/// Of a gateway that limits rates by 403, for example. In the handshake, too.
+#[tokio::test]
+async fn a_refusal_that_names_a_time_is_one_until_then() {
+    for status in
+        ["401 Unauthorized", "403 Forbidden", "407 Proxy Authentication Required", "413 Content Too Large"]
+    {
+        for handshake in [false, true] {
+            let (asked, answered) = if handshake {
+                (busy(status, 120), accepted())
+            } else {
+                (Respond::agree("*"), busy(status, 120))
+            };
+            let target = TestTarget::start(asked, [answered]).await;
+            let mut options = options();
+            options.retry = RetrySchedule::new([]);
+            let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+            let error = soon(sender.send(&event("1"))).await.unwrap_err();
+            assert_eq!(error.retry_after(), Some(2 * MINUTE), "{status}, handshake: {handshake}: {error}");
+            assert!(!sender.refuses_message(&error));
+        }
+    }
+}
+
+/// A source of tokens that refuses at first.
+struct Away {
+    times: AtomicUsize,
+    error: Error,
+}
+
+impl TokenSource for Away {
+    async fn token(&self) -> Result<Box<str>, Error> {
+        let left = self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() { Err(self.error.clone()) } else { Ok(TOKEN.into()) }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_to_the_sender_loses_no_delivery() {
+    for kind in [ErrorKind::Refused, ErrorKind::InvalidUrl, ErrorKind::InvalidData] {
+        let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+        let away = || Away { times: AtomicUsize::new(3), error: Error::new(kind).with_detail("no grant") };
+        let hook = || Target::new(target.url("/hook")).token_from(away());
+        let (_, sender, kept) = open(hook(), options());
+        soon(sender.send(&event("1"))).await.unwrap();
+        assert_eq!((target.deliveries().len(), kept.all().len()), (1, 0));
+
+        // In an outbox, it is about the sender, unless another delivery passes.
+        let mut options = options();
+        options.retry = RetrySchedule::new([]);
+        let (_, sender, _) = open(hook(), options);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert!(!sender.refuses_message(&error) && !error.is_temporary(), "{kind:?}: {error}");
+        assert!(error.to_string().contains("no grant"), "{error}");
+    }
+}
+
+/// The wait is not the target's, but the token endpoint's.
+#[tokio::test]
+async fn a_wait_that_a_token_endpoint_requests_is_the_senders() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let busy = Error::new(ErrorKind::Refused).with_retry_after(MINUTE);
+    let hook = Target::new(target.url("/hook")).token_from(Away { times: AtomicUsize::new(1), error: busy });
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let (_, sender, _) = open(hook, options);
+    let error = soon(sender.send(&event("1"))).await.unwrap_err();
+    assert_eq!((error.retry_after(), OwnWait::of(&error)), (None, Some(MINUTE)), "{error}");
+}
+
+/// Many receivers respond 400 to a signature that does not fit.
+#[tokio::test]
+async fn a_bad_request_may_be_about_the_credentials_of_the_sender() {
+    for has_credentials in [false, true] {
+        let bad = Respond::status("400 Bad Request", "");
+        let target = TestTarget::start(Respond::agree("*"), [bad.clone(), bad, accepted()]).await;
+        let hook = || match has_credentials {
+            false => Target::new(target.url("/hook")),
+            true => Target::new(target.url("/hook")).sign(StandardSigner::new(SECRET).unwrap()),
+        };
+        let mut once = options();
+        once.retry = RetrySchedule::new([]);
+        let (_, sender, _) = open(hook(), once);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        assert_eq!(
+            (sender.refuses_message(&error), error.is_temporary()),
+            (!has_credentials, false),
+            "{error}"
+        );
+        let (_, sender, kept) = open(hook(), options());
+        assert_eq!(soon(sender.send(&event("1"))).await.is_ok(), has_credentials);
+        assert_eq!(kept.all().len(), usize::from(!has_credentials));
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_added_again_keeps_its_pause() {
+    let target = TestTarget::start(Respond::agree("*"), [busy("429 Too Many Requests", 60)]).await;
+    let mut options = options();
+    options.retry = RetrySchedule::new([]);
+    let hook = |path: &str| Target::new(target.url(path)).named("hook");
+    let (webhooks, sender, _) = open(hook("/hook"), options);
+    soon(sender.send(&event("1"))).await.unwrap_err();
+    let paused = webhooks.state("hook").unwrap();
+    assert!(matches!(paused, TargetState::Paused { reason: Reason::Throttled, .. }));
+    webhooks.add(hook("/hook").token("rotated")).unwrap();
+    assert_eq!(webhooks.state("hook").unwrap(), paused);
+    soon(sender.send(&event("2"))).await.unwrap_err();
+    assert_eq!(target.deliveries().len(), 1);
+    // Another URL is another target, which has requested nothing.
+    webhooks.add(hook("/moved")).unwrap();
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+    // What the operator decided holds for the name.
+    webhooks.disable("hook").unwrap();
+    webhooks.add(hook("/moved/again")).unwrap();
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Disabled(Reason::Operator)));
+    webhooks.resume("hook").unwrap();
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+}
+
+/// Consent ends the wait for it, and not a pause that the target requested meanwhile.
+#[tokio::test]
+async fn consent_by_callback_does_not_end_a_pause_that_the_target_requests() {
+    let target =
+        TestTarget::start(Respond::status("202 Accepted", ""), [busy("429 Too Many Requests", 60)]).await;
+    let mut options = options();
+    (options.retry, options.timeout) = (RetrySchedule::new([]), 500 * MS);
+    options.callback = Some("https://eventemitter.example.com/callback".into());
+    options.grant_lifetime = 2000 * MS;
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options);
+    let agree = |number: usize| {
+        let offered = target.requests().into_iter().filter(|request| request.method == "OPTIONS").nth(number);
+        let callback = offered.unwrap().header("webhook-request-callback").unwrap().to_owned();
+        let request = http::Request::get(callback).header("webhook-allowed-rate", "*").body(()).unwrap();
+        assert_eq!(webhooks.callback(&request.into_parts().0).status(), 200);
+    };
+    soon(sender.send(&event("1"))).await.unwrap_err();
+    agree(0);
+    assert_eq!(webhooks.state("hook"), Some(TargetState::Active));
+    // Its consent is withdrawn while a delivery is on its way, which gets 429.
+    let mut changes = webhooks.changes();
+    soon(sender.send(&event("2"))).await.unwrap_err();
+    assert!(matches!(
+        soon(changes.next()).await.unwrap().state,
+        TargetState::Paused { reason: Reason::Throttled, .. }
+    ));
+    // Asked again, the target has not agreed yet: that pause is longer.
+    tokio::time::sleep(2000 * MS).await;
+    soon(webhooks.register("hook")).await.unwrap();
+    assert!(matches!(
+        webhooks.state("hook"),
+        Some(TargetState::Paused { reason: Reason::AwaitingConsent, .. })
+    ));
+    agree(1);
+    let state = webhooks.state("hook");
+    assert!(matches!(state, Some(TargetState::Paused { reason: Reason::Throttled, .. })), "{state:?}");
+    soon(sender.send(&event("3"))).await.unwrap_err();
+    assert_eq!(target.deliveries().len(), 1);
+}
+
+/// Servers that pass headers as variables take `X_Shop_Hmac` for `X-Shop-Hmac`.
+#[tokio::test]
+async fn a_message_cannot_spell_the_header_of_a_signer_in_another_way() {
+    struct Shop;
+    impl Sign for Shop {
+        fn sign(&self, parts: &mut Parts, _: &[u8], _: &str, _: SystemTime) -> Result<(), SignatureError> {
+            parts.headers.insert("x-shop-hmac", HeaderValue::from_static("signed"));
+            Ok(())
+        }
+
+        fn coverage(&self) -> Coverage {
+            Coverage::Body
+        }
+    }
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let (_, sender, _) = open(Target::new(target.url("/hook")).sign(Shop), options());
+    let outgoing = ["x_shop_hmac", "x-shop_hmac", "x-shop-hmac"]
+        .into_iter()
+        .fold(Outgoing::from(&event("1")), |outgoing, name| outgoing.header(name, "forged"));
+    soon(sender.send(outgoing.header("x_tenant", "kept"))).await.unwrap();
+    let delivery = target.deliveries().remove(0);
+    let named = |name: &str| delivery.headers.iter().filter(|(other, _)| other == name).count();
+    assert_eq!(
+        (delivery.header("x-shop-hmac"), named("x_shop_hmac"), named("x-shop_hmac"), named("x-shop-hmac")),
+        (Some("signed"), 0, 0, 1)
+    );
+    assert_eq!(delivery.header("x_tenant"), Some("kept"));
+}
