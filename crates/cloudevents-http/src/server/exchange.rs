@@ -4,6 +4,7 @@ use super::{
     answer::{Settling, busy},
     delivering::Delivering,
     options::HttpReceiverOptions,
+    reading::{GRACE, Readings},
     received::ReceivedRequest,
     receiver::ExchangeReceiver,
 };
@@ -26,8 +27,12 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
+    task::Poll,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 
 /// Hands the requests of a server over as deliveries of a [`Receiver`](cloudevents_transport::Receiver), and reports how their messages
 /// were settled. Clones share the deliveries.
@@ -68,6 +73,7 @@ pub(super) struct Shared {
     /// Bounded by `in_flight`.
     pub(super) queue: mpsc::UnboundedSender<Incoming>,
     pub(super) stage: watch::Receiver<Stage>,
+    pub(super) readings: Readings,
 }
 
 /// A request that was read within the bounds, and counts in them.
@@ -153,12 +159,20 @@ impl Exchange {
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let full = || busy("too many messages wait to be processed", self.0.options.retry_after);
-        let Some(mut permit) = self.0.in_flight.try_room() else { return Err(full()) };
+        let mut permit = match self.0.in_flight.try_room() {
+            Some(permit) => permit,
+            None => Box::pin(self.0.make_room()).await.ok_or_else(full)?,
+        };
+        let mut reading = self.0.readings.begin();
         let read = match Collecting::new(headers, &*body, self.0.body_options()) {
             Ok(mut collecting) => {
                 poll_fn(|context| {
-                    let admit = |length| self.0.admit(length, &mut permit);
-                    collecting.poll(body.as_mut(), context, admit)
+                    let number = reading.number();
+                    let admit = |length| self.0.admit(length, &mut permit, number);
+                    match collecting.poll(body.as_mut(), context, admit) {
+                        Poll::Pending if reading.is_cut(context) => Poll::Ready(Err(cut())),
+                        polled => polled,
+                    }
                 })
                 .await
             }
@@ -271,6 +285,12 @@ impl Exchange {
     }
 }
 
+/// The error of a body that was cut to make room.
+#[cold]
+fn cut() -> Error {
+    Error::new(ErrorKind::Timeout).with_detail("the body takes long, and others wait for its place")
+}
+
 /// The response to a request that is not for this path, or not a POST.
 #[cfg(feature = "server")]
 fn refuse<B>(request: &Request<B>, path: &str) -> Option<Response<Bytes>> {
@@ -321,11 +341,21 @@ impl Shared {
             .with_decompression(self.options.decompression)
     }
 
+    /// Takes the place of the body that takes longest, if one has had its time.
+    async fn make_room(&self) -> Option<Permit> {
+        if !self.readings.cut(None) {
+            return None;
+        }
+        timeout(GRACE, self.in_flight.room()).await.ok()
+    }
+
     /// Counts what came of a body, unless the bounds were reached before. A length that is declared does not count: it costs the peer
     /// nothing. One body alone may be larger than the bounds.
-    fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Error> {
+    /// A body that takes long makes room.
+    fn admit(&self, length: usize, permit: &mut Permit, number: Option<u64>) -> Result<(), Error> {
         let used = self.in_flight.used();
-        if used.messages > 1 && used.bytes >= self.in_flight.bounds().bytes {
+        let is_full = used.messages > 1 && used.bytes >= self.in_flight.bounds().bytes;
+        if is_full && !self.readings.cut(number) {
             return Err(Error::new(ErrorKind::TooMany));
         }
         permit.charge(length);

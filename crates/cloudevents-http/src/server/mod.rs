@@ -18,6 +18,7 @@ mod listener;
 mod options;
 #[cfg(feature = "server")]
 mod patience;
+mod reading;
 mod received;
 mod receiver;
 #[cfg(feature = "server")]

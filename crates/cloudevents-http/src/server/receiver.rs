@@ -3,6 +3,7 @@
 use super::{
     exchange::{Exchange, Shared, Stage},
     options::HttpReceiverOptions,
+    reading::Readings,
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
@@ -35,7 +36,13 @@ impl ExchangeReceiver {
         let (into_queue, queue) = mpsc::unbounded_channel();
         let (stage, observed) = watch::channel(Stage::Open);
         let receiver = options.receiver.clone();
-        let shared = Shared { options, in_flight: in_flight.clone(), queue: into_queue, stage: observed };
+        let shared = Shared {
+            options,
+            in_flight: in_flight.clone(),
+            queue: into_queue,
+            stage: observed,
+            readings: Readings::default(),
+        };
         (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, stage })
     }
 

@@ -115,7 +115,7 @@ fn refs(headers: &[(String, String)]) -> Vec<(&str, &str)> {
     headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-fn with_signature() -> WebhookOptions {
+pub(crate) fn with_signature() -> WebhookOptions {
     WebhookOptions::without_handshake().signature(StandardWebhooks::new(SECRET).unwrap())
 }
 
@@ -230,7 +230,7 @@ async fn what_is_not_signed_does_not_use_up_the_rate() {
     assert_eq!(seen.ids(), ["1", "2", "3", "4", "5"]);
 }
 
-async fn post_signed(target: &Target, id: &str) -> crate::tools::Response {
+pub(crate) async fn post_signed(target: &Target, id: &str) -> crate::tools::Response {
     let body = document(id);
     let mut headers = signed(&body, id, SystemTime::now());
     headers.push(("content-type".into(), STRUCTURED.into()));

@@ -1,11 +1,18 @@
 //! A target that is attacked, over sockets.
 
-use crate::tools::{TOKEN, soon, with_token};
+use crate::{
+    target_access::{post_signed, with_signature},
+    tools::{TOKEN, Target, soon, with_token},
+};
 use cloudevents_http::{HttpReceiverOptions, serve};
 use cloudevents_testkit::webhook::{Attack, attack};
+use cloudevents_transport::Bounds;
 use cloudevents_webhook::receiver::Webhook;
 use std::{future::pending, net::SocketAddr, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -66,4 +73,34 @@ async fn nothing_of_a_body_is_read_without_a_token() {
             .unwrap();
     // Its declared length alone would be 413.
     assert_eq!(attacked.status, Some(401));
+}
+
+/// Nothing is known of a sender until its signature is checked, which needs the whole body.
+#[tokio::test]
+async fn slow_unsigned_bodies_leave_room_for_signed_ones() {
+    let mut options = with_signature();
+    options.http.receiver.in_flight = Bounds { messages: 8, bytes: 10_000 };
+    let (target, seen) = Target::accepting(options).await;
+    for large in [false, true] {
+        let address = target.url.strip_prefix("http://").unwrap().strip_suffix("/hook").unwrap();
+        let mut slow = Vec::new();
+        for _ in 0..8 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = "POST /hook HTTP/1.1\r\nhost: a\r\ncontent-type: application/cloudevents+json\r\ncontent-length: 5000\r\n\r\n{";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            if large {
+                stream.write_all(&[b' '; 4000]).await.unwrap();
+            }
+            slow.push(stream);
+        }
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let id = format!("signed-{large}");
+        let response = soon(post_signed(&target, &id)).await;
+        assert_eq!(response.status, 204, "large: {large}: {response:?}");
+        assert!(seen.ids().contains(&id));
+        // The one that made room learns why.
+        let mut response = [0; 12];
+        soon(slow[0].read_exact(&mut response)).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 408");
+    }
 }
