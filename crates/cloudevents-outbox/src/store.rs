@@ -29,7 +29,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Ticket>, Error>> + Send;
 
     /// Records the results of leased messages. If the lease of a message has passed to another worker, only the health of the target
-    /// changes.
+    /// changes. A settlement ends its ticket: what comes with it later, such as the same settlement after an answer that was lost, or a renewal,
+    /// changes nothing.
     ///
     /// The health replaces what the store has, with two exceptions: a disabled target stays disabled, and
     /// [`Health::requested_until`] stays the later one of both until `now` has reached it, because the worker may not know of a pause
@@ -161,7 +162,7 @@ impl ClaimedMessage {
 pub struct Ticket {
     /// The number of the message.
     pub number: u64,
-    /// How often the message was claimed or replayed. If the number has changed, the message has another owner.
+    /// Changes when the message is claimed, settled or replayed. If it has changed, the message has another owner.
     pub claim: u64,
 }
 

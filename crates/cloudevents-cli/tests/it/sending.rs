@@ -136,6 +136,52 @@ fn a_requested_wait_of_zero_does_not_shorten_the_pauses() {
     assert_eq!((ran.status, requests(target)), (3, 3));
 }
 
+/// Also after the last attempt of a message, when the next one has its turn.
+#[test]
+fn a_pause_that_the_peer_requests_concerns_the_next_message() {
+    for retries in ["0", "1"] {
+        let target = server(match retries {
+            "0" => &["429 Too Many Requests\r\nretry-after: 2", "204 No Content"],
+            _ => &[
+                "503 Service Unavailable\r\nretry-after: 0",
+                "503 Service Unavailable\r\nretry-after: 2",
+                "204 No Content",
+            ],
+        });
+        let path = file("paused.jsonl", format!("{GOOD}\n{GOOD}\n"));
+        let begin = Instant::now();
+        let path = path.to_str().unwrap();
+        let ran = ce(&["send", &target.0, "--keep-going", "--retry", retries, path]);
+        assert!(begin.elapsed() >= Duration::from_secs(2), "{:?}: {}", begin.elapsed(), ran.err);
+        assert!(ran.err.contains("the peer requested a pause; the next message in 2s"), "{}", ran.err);
+        assert!(ran.err.contains("1 event sent to"), "{}", ran.err);
+        assert_eq!(requests(target), 2 + retries.parse::<usize>().unwrap());
+    }
+}
+
+/// The peer requested a pause: after Ctrl-C, nothing is sent before its end, and the command does not wait for it.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_pause_without_another_attempt() {
+    for retries in ["0", "1"] {
+        let target = server(&["429 Too Many Requests\r\nretry-after: 600", "204 No Content"]);
+        let path = file("interrupted.jsonl", format!("{GOOD}\n{GOOD}\n"));
+        let arguments = ["send", &*target.0, "--keep-going", "--retry", retries, path.to_str().unwrap()];
+        let begin = Instant::now();
+        let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("600s") && err.read_line(&mut line).unwrap() > 0 {}
+        assert!(line.contains("600s"), "{line}");
+        let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(interrupted.unwrap().success());
+        err.read_to_string(&mut line).unwrap();
+        assert!(!child.wait().unwrap().success(), "{line}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "{line}");
+        assert_eq!(requests(target), 1, "{line}");
+    }
+}
+
 /// Seconds since 1970 where a number of seconds belongs, and the largest number.
 #[test]
 fn a_wait_that_the_peer_requests_is_a_day_at_most() {

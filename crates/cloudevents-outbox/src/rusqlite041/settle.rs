@@ -13,8 +13,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// The number of attempts that are kept of each message.
-const KEPT: u64 = 32;
+/// The number of claims and settlements whose attempts are kept of each message: at least 32 attempts, unless messages were released.
+const KEPT: u64 = 64;
 
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
@@ -73,7 +73,8 @@ fn is_stopped(connection: &Connection, target: &str, now: SystemTime) -> SqlResu
 fn step(connection: &Connection, settlement: &Settlement, now: SystemTime) -> SqlResult<bool> {
     let ticket = (row(settlement.ticket.number), row(settlement.ticket.claim));
     let ended = "UPDATE ce_outbox SET state = ?3, ended = ?4, reason = ?5 WHERE number = ?1 AND claims = ?2 AND state = 0";
-    let again = "UPDATE ce_outbox SET due = ?3, attempts = attempts - ?4 WHERE number = ?1 AND claims = ?2 AND state = 0";
+    // Another claim, so that the ticket ends: the same settlement or a renewal may follow.
+    let again = "UPDATE ce_outbox SET due = ?3, attempts = attempts - ?4, claims = claims + 1 WHERE number = ?1 AND claims = ?2 AND state = 0";
     let changed = match &settlement.step {
         Step::Delivered => {
             connection.prepare_cached(ended)?.execute((ticket.0, ticket.1, 1, millis(now), None::<&str>))?

@@ -13,13 +13,14 @@ use std::{
 };
 use tokio_postgres::{Client, GenericClient, Row, types::Type};
 
-/// The number of attempts that are kept of each message.
-const KEPT: i64 = 32;
+/// The number of claims and settlements whose attempts are kept of each message: at least 32 attempts, unless messages were released.
+const KEPT: i64 = 64;
 
 /// The number of messages that a transaction replays.
 const CHUNK: i64 = 1000;
 
-/// Changes the messages whose leases are valid, and logs their attempts.
+/// Changes the messages whose leases are valid, and logs their attempts. The ticket of a message that is tried again ends: the same settlement
+/// or a renewal may follow.
 const SETTLE: &str = "
 WITH s AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::integer[], $6::text[],
@@ -28,6 +29,7 @@ WITH s AS (
 ), settled AS (
     UPDATE ce_outbox o
     SET state = s.state, due = coalesce(s.due, o.due), attempts = o.attempts - s.less, reason = s.reason,
+        claims = o.claims + CASE WHEN s.state = 0 THEN 1 ELSE 0 END,
         ended = CASE WHEN s.state <> 0 THEN $11 END
     FROM s WHERE o.number = s.number AND o.claims = s.claim AND o.state = 0
     RETURNING o.number

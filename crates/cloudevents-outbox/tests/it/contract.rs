@@ -30,6 +30,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     many_messages_are_enqueued_in_their_order(open().await).await;
     a_lease_reserves_a_message_until_it_ends(open().await).await;
     a_renewed_lease_lasts(open().await).await;
+    what_is_settled_again_or_renewed_afterwards_stays(open().await).await;
     targets_take_turns(open().await).await;
     a_claim_covers_any_number_of_targets(open().await).await;
     claims_are_bounded_by_bytes(open().await).await;
@@ -159,6 +160,28 @@ async fn a_renewed_lease_lasts(store: impl Store) {
     assert_eq!(store.renew(tickets.clone(), at(100)).await.unwrap(), tickets);
     assert!(claim(&store, at(99), 10).await.is_empty());
     assert_eq!(claim(&store, at(100), 10).await.len(), 1);
+}
+
+/// The answer of a call was lost, or another call of the same worker overtook it.
+async fn what_is_settled_again_or_renewed_afterwards_stays(store: impl Store) {
+    store.enqueue((1..=3).map(|id| message("a", id, at(0))).collect()).await.unwrap();
+    let first = claim(&store, at(0), 10).await;
+    settle(&store, &first[0], Step::Retry { due: at(100), counts: true }, at(1)).await;
+    settle(&store, &first[1], Step::Retry { due: at(100), counts: false }, at(1)).await;
+    settle(&store, &first[2], Step::Release, at(100)).await;
+    let steps = [
+        Step::Retry { due: at(100), counts: true },
+        Step::Retry { due: at(100), counts: false },
+        Step::Release,
+    ];
+    let again = first.iter().zip(steps).map(|(message, step)| settlement(message, step)).collect();
+    store.settle(again, at(101)).await.unwrap();
+    let tickets: Vec<Ticket> = first.iter().map(|message| message.ticket).collect();
+    assert!(store.renew(tickets.clone(), at(500)).await.unwrap().is_empty());
+    assert!(claim(&store, at(99), 10).await.is_empty());
+    let second = claim(&store, at(100), 10).await;
+    assert_eq!(second.iter().map(|message| message.attempt).collect::<Vec<_>>(), [2, 1, 1]);
+    assert!(second.iter().all(|message| !tickets.contains(&message.ticket)));
 }
 
 async fn targets_take_turns(store: impl Store) {

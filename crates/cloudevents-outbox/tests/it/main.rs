@@ -16,6 +16,7 @@ mod order;
 mod pauses;
 mod postgres;
 mod roundtrip;
+mod simulation;
 mod sqlite;
 mod tools;
 mod worker;

@@ -14,6 +14,7 @@ use cloudevents_kit::{
     transport::{Outcome, Receipt, RetryPolicy},
 };
 use std::{collections::VecDeque, time::Duration};
+use tokio::time::{Instant, sleep};
 
 /// Which messages are sent again.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +70,8 @@ pub(super) struct Line<'a> {
     pub(super) interrupt: &'a Interrupt,
     /// Shows messages of brokers and their receipts.
     pub(super) shown: Option<Shown>,
+    /// Until when the peer requested that nothing is sent.
+    pub(super) paused: Option<Instant>,
     /// Whether to go on after an error of the network.
     pub(super) keep_going: bool,
     pub(super) sent: usize,
@@ -101,6 +104,9 @@ impl Line<'_> {
         if self.is_cut() {
             return;
         }
+        if !self.wait_for_peer().await {
+            return;
+        }
         if let Some(pace) = &mut self.pace {
             tokio::select! {
                 () = pace.next() => {}
@@ -128,6 +134,23 @@ impl Line<'_> {
         }
     }
 
+    /// Waits until the peer takes messages again. Returns whether it does.
+    async fn wait_for_peer(&self) -> bool {
+        let Some(wait) = self.pause().filter(|wait| !wait.is_zero()) else { return true };
+        let seconds = Duration::from_secs(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let report = Report::warning(format!("the peer requested a pause; the next message in {seconds:?}"));
+        self.progress.suspend(|| self.console.report(&report));
+        tokio::select! {
+            () = sleep(wait) => true,
+            () = self.interrupt.asked() => false,
+        }
+    }
+
+    /// What is left of the pause that the peer requested.
+    fn pause(&self) -> Option<Duration> {
+        self.paused.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
     /// Waits for the outcome of a message, and sends it again where that is requested.
     async fn end(&mut self, mut flight: Flight) {
         let mut attempt = 1_u32;
@@ -145,6 +168,10 @@ impl Line<'_> {
                 },
                 Err(error) => error,
             };
+            if let Some(wait) = error.retry_after() {
+                // It concerns the messages that follow, too.
+                self.paused = self.paused.max(Instant::now().checked_add(wait));
+            }
             let after = self.retries.after(&error, attempt).filter(|_| !self.interrupt.is_asked());
             let Some(after) = after else {
                 self.failed = self.failed.saturating_add(flight.events);
@@ -156,7 +183,7 @@ impl Line<'_> {
             let report = Report::warning(words).kind(error.kind().code()).detail(error.message().to_string());
             self.progress.suspend(|| self.console.report(&located(report, &flight.place)));
             tokio::select! {
-                () = tokio::time::sleep(after) => {}
+                () = sleep(after.max(self.pause().unwrap_or_default())) => {}
                 () = self.interrupt.asked() => {
                     // The peer may have requested the pause: it is not tried before its end.
                     self.failed = self.failed.saturating_add(flight.events);

@@ -182,6 +182,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         pace: command.rate.map(Pace::new),
         interrupt: &interrupt,
         shown: if command.verbose && !is_http { Some(show::Shown::new(command)?) } else { None },
+        paused: None,
         keep_going: command.keep_going,
         sent: 0,
         failed: 0,
