@@ -24,6 +24,7 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     options.client = sending.connecting.client(endpoint, sending.timeout)?;
     options.client_headers = Some(Vec::new());
     options.trace = sending.trace.clone();
+    options.sign = sending.sign.clone();
     kit::http::sender(endpoint.expose_url(), options).map_err(failed)
 }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 use cloudevents_kit::{
     Error, ErrorKind, Receiver, Sender,
-    http::{Refusal, Trace},
+    http::{Refusal, SignRequest, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
 use std::{error::Error as _, pin::Pin, time::Duration};
@@ -51,6 +51,8 @@ pub(crate) struct Sending {
     pub(crate) connecting: Connecting,
     /// Sees HTTP exchanges.
     pub(crate) trace: Option<Trace>,
+    /// Signs HTTP requests.
+    pub(crate) sign: Option<SignRequest>,
 }
 
 /// Starts the runtime of a command that uses the network. Its thread keeps connections alive while the
@@ -209,6 +211,9 @@ pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failur
 }
 
 fn check_headers(sending: &Sending) -> Result<(), Failure> {
+    if sending.sign.is_some() {
+        return Err(Failure::usage("only requests to `http` and `https` URLs are signed"));
+    }
     if !sending.headers.is_empty() || sending.authorization.is_some() {
         return Err(Failure::usage("only `http` and `https` URLs take headers"));
     }

@@ -25,6 +25,7 @@ mod detect;
 mod errors;
 #[cfg(unix)]
 mod examples;
+mod faulty_targets;
 #[cfg(unix)]
 mod files;
 #[cfg(feature = "kafka")]

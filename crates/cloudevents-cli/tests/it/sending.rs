@@ -1,12 +1,15 @@
 //! `ce send`: the wire, retries, repetitions, and options that mean nothing together.
 
 use crate::program::{GOOD, Listener, ce, ce_with, command, file};
+use cloudevents_kit::webhook::signature::{
+    Coverage, MessageSignatures, SigningKey, StandardWebhooks, Verify,
+};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::Stdio,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// Responds to one request after the other with these status lines, the last one for all others too. Returns the URL, and how many
@@ -179,6 +182,77 @@ fn ctrl_c_ends_a_pause_without_another_attempt() {
         assert!(!child.wait().unwrap().success(), "{line}");
         assert!(begin.elapsed() < Duration::from_secs(60), "{line}");
         assert_eq!(requests(target), 1, "{line}");
+    }
+}
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Reads one request, responds with 204, and returns its head and body.
+fn one_request() -> (String, JoinHandle<(http::request::Parts, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let reading = thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let mut request = http::Request::post(line.split(' ').nth(1).unwrap());
+        let mut length = 0;
+        loop {
+            line.clear();
+            stream.read_line(&mut line).unwrap();
+            let Some((name, value)) = line.trim().split_once(": ") else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.parse().unwrap();
+            }
+            request = request.header(name, value);
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        stream.into_inner().write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+        (request.body(()).unwrap().into_parts().0, body)
+    });
+    (address, reading)
+}
+
+#[test]
+fn requests_are_signed() {
+    let key = SigningKey::parse(SECRET).unwrap().verifying_key();
+    for (more, covers) in [
+        (&["--mode", "structured"][..], Coverage::Body),
+        (&["--signature", "message-signatures", "--key-id", "mine"], Coverage::Attributes),
+    ] {
+        let (address, reading) = one_request();
+        let url = format!("http://{address}/hook?a=b");
+        let signed = ["send", &*url, "--secret-env", "HOOK_SECRET", "--data", "hi"];
+        let arguments = [&signed[..], &FLAGS, more].concat();
+        let output = command(&arguments).env("HOOK_SECRET", SECRET).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (parts, body) = reading.join().unwrap();
+        let verifier: Box<dyn Verify> = match covers {
+            Coverage::Body => Box::new(StandardWebhooks::new(SECRET).unwrap()),
+            _ => Box::new(MessageSignatures::new(&address, "mine", key.clone())),
+        };
+        let verified = verifier.verify(&parts, &body, SystemTime::now()).unwrap();
+        assert_eq!(verified.coverage, covers);
+        assert!(verifier.verify(&parts, b"another", SystemTime::now()).is_err());
+        // The id is that of the event, whatever the attempt.
+        assert!(verified.id.is_some());
+        assert_eq!(parts.headers.contains_key("ce-id"), covers == Coverage::Attributes);
+    }
+}
+
+#[test]
+fn signatures_that_would_cover_too_little_are_refused() {
+    for (arguments, words) in [
+        (&["http://127.0.0.1:9/"][..], "does not cover the attributes of binary mode"),
+        (&["http://127.0.0.1:9/", "--signature", "message-signatures"], "--key-id"),
+        (&["http://127.0.0.1:9/", "--mode", "structured", "--key-id", "a"], "--key-id"),
+        (&["file:out.jsonl", "--mode", "structured"], "only requests to `http` and `https` URLs are signed"),
+    ] {
+        let all = [&["send", "--secret-env", "HOOK_SECRET"][..], &FLAGS, arguments].concat();
+        let output = command(&all).env("HOOK_SECRET", SECRET).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && err.contains(words), "{arguments:?}: {err}");
     }
 }
 

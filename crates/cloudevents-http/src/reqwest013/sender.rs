@@ -12,7 +12,7 @@ use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
     Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
 };
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, request::Parts};
 use reqwest::{Client, ClientBuilder, Request, Url, redirect::Policy};
 use std::{
     fmt,
@@ -68,7 +68,13 @@ pub struct HttpSenderOptions {
     /// Sees each request that is enqueued and its response, for programs that show what is on the wire. It runs on the task of the
     /// exchange, and must not block. Default: none.
     pub trace: Option<Trace>,
+    /// Adds headers to each request when its others are complete: a signature, for example. A request that is sent again is a new one. Default:
+    /// none.
+    pub sign: Option<SignRequest>,
 }
+
+/// A function that signs requests, whose head and body it gets: [`HttpSenderOptions::sign`]. Its errors are those of the message.
+pub type SignRequest = Arc<dyn Fn(&mut Parts, &[u8]) -> Result<(), Error> + Send + Sync>;
 
 /// A function that sees exchanges: [`HttpSenderOptions::trace`].
 pub type Trace = Arc<dyn Fn(Traced<'_>) + Send + Sync>;
@@ -85,6 +91,7 @@ impl Default for HttpSenderOptions {
             client: None,
             client_headers: None,
             trace: None,
+            sign: None,
         }
     }
 }
@@ -194,6 +201,9 @@ impl HttpSender {
         let mut request = built.map_err(|error| failed(ErrorKind::InvalidUrl, error))?;
         request.headers_mut().extend(headers);
         add_length(&body, request.headers_mut());
+        if let Some(sign) = &self.options.sign {
+            signed(&mut request, &body, sign)?;
+        }
         *request.body_mut() = Some(body.into());
         *request.timeout_mut() = Some(self.options.timeout);
         Ok((request, length))
@@ -281,6 +291,17 @@ impl fmt::Debug for HttpSender {
         // A URL may have a password in it.
         f.debug_struct("HttpSender").field("options", &self.options).finish_non_exhaustive()
     }
+}
+
+/// Adds the headers of a signature. The URL of a request that was built has no user info.
+fn signed(request: &mut Request, body: &[u8], sign: &SignRequest) -> Result<(), Error> {
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = request.method().clone();
+    parts.uri = request.url().as_str().parse().map_err(|_| Error::new(ErrorKind::InvalidUrl))?;
+    parts.headers = std::mem::take(request.headers_mut());
+    let signed = sign(&mut parts, body);
+    *request.headers_mut() = parts.headers;
+    signed
 }
 
 /// Holds the permit until the peer has responded.

@@ -166,6 +166,29 @@ async fn what_was_on_its_way_does_not_undo_that_an_operator_resumes_a_target() {
     }
 }
 
+/// The wait that the target requests is beyond the deadline of the first message. The others are younger, or not: none is sent during the pause.
+#[tokio::test(start_paused = true)]
+async fn messages_in_order_behind_one_that_is_given_up_wait_for_the_pause_that_it_brought() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    outbox.enqueue_all((0..4).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let mut options = options();
+    options.retry = options.retry.with_deadline(50 * SECOND);
+    let busy = sender(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Err(Error::new(ErrorKind::Refused).with_retry_after(100 * SECOND)) }
+    });
+    let looking = async {
+        sleep(40 * SECOND).await;
+        assert_eq!((outbox.metrics().dead, tries.load(Ordering::Relaxed)), (1, 1));
+        done(&outbox).await;
+        assert_eq!(tries.load(Ordering::Relaxed), 1);
+    };
+    outbox.run(to([("a", busy)]), options).until(looking).await.unwrap();
+    assert!(begin.elapsed() < 5 * MINUTE && arrived.len() == 0);
+}
+
 /// Of a target in an outage one message is tried at a time. One that the first worker's sender holds back does not keep the second from it.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_was_not_sent_leaves_its_place() {

@@ -3,6 +3,7 @@
 mod line;
 mod pace;
 mod show;
+mod signing;
 
 use crate::{
     built::Built,
@@ -22,6 +23,7 @@ use cloudevents_kit::{
 };
 use line::{Line, Retries, message};
 use pace::{Pace, rate};
+use signing::Signing;
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
@@ -47,6 +49,8 @@ Examples:
   ce send http://localhost:8080/ --source /load --type test \\
       --rate 200 --repeat 10000 --parallel 50
   ce send https://api.example.com/ --authorization-env TOKEN_HEADER order.json
+  HOOK_SECRET=whsec_... ce send https://api.example.com/ order.json \\
+      --mode structured --secret-env HOOK_SECRET           signed
   ce send kafka://localhost:9092/orders -o key=partitionkey < events.jsonl
   ce send amqp://guest:guest@localhost:5672/orders order.json    AMQP 1.0
   ce send 'mqtt://localhost:1883/plant/{type}' < events.jsonl   MQTT 5
@@ -102,6 +106,8 @@ pub(crate) struct Send {
     /// Send the value of this environment variable as the Authorization header.
     #[arg(long, value_name = "VARIABLE")]
     authorization_env: Option<String>,
+    #[command(flatten)]
+    signing: Signing,
     #[command(flatten)]
     connecting: Connecting,
     #[command(flatten)]
@@ -162,6 +168,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
         trace: None,
+        sign: command.signing.sign(command.mode)?,
     };
     if command.dry_run {
         return dry_run(command, &sending, &formats, console);

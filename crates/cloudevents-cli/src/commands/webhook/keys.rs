@@ -26,13 +26,18 @@ pub(super) fn verifier(variable: &str) -> Result<StandardWebhooks, Failure> {
 }
 
 /// A signer with each of the keys in this variable.
-pub(super) fn signer(variable: &str) -> Result<StandardSigner, Failure> {
+pub(crate) fn signer(variable: &str) -> Result<StandardSigner, Failure> {
     let value = secret(variable)?;
     let mut keys = value.split_whitespace();
     let first = StandardSigner::new(keys.next().unwrap_or_default());
     keys.try_fold(first, |signer, key| Ok(signer?.and(key)))
         .and_then(|signer| signer)
         .map_err(|error| not_a_key(variable, error))
+}
+
+/// The only key in this variable.
+pub(crate) fn signing_key(variable: &str) -> Result<SigningKey, Failure> {
+    SigningKey::parse(secret(variable)?.trim()).map_err(|error| not_a_key(variable, error))
 }
 
 fn not_a_key(variable: &str, error: InvalidKey) -> Failure {

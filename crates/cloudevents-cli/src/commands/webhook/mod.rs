@@ -4,7 +4,7 @@ mod check;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod fault;
-mod keys;
+pub(crate) mod keys;
 mod new_secret;
 mod probe;
 #[cfg(feature = "outbox")]

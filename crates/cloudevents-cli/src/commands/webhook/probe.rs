@@ -36,6 +36,10 @@ pub(super) enum Token {
     Both,
     None,
     Wrong,
+    /// The beginning of the right one.
+    Half,
+    /// The right one and more.
+    Longer,
 }
 
 /// How a delivery is signed.
@@ -47,6 +51,10 @@ pub(super) enum Signing {
     Wrong,
     /// Ten minutes ago.
     Old,
+    /// Ten minutes from now.
+    Future,
+    /// Of another delivery's id.
+    OtherId,
 }
 
 /// A request to send.
@@ -193,8 +201,15 @@ impl Probe {
             if matches!(draft.token, Token::Query | Token::Both) {
                 url.query_pairs_mut().append_pair("access_token", token);
             }
-            if draft.token == Token::Wrong {
-                headers.insert(header::AUTHORIZATION, bearer(wrong)?);
+            let half = token.chars().count() / 2;
+            let other = match draft.token {
+                Token::Wrong => Some(wrong.to_owned()),
+                Token::Half => Some(token.chars().take(half).collect()),
+                Token::Longer => Some(format!("{token}x")),
+                Token::Header | Token::Query | Token::Both | Token::None => None,
+            };
+            if let Some(other) = other {
+                headers.insert(header::AUTHORIZATION, bearer(&other)?);
             }
         }
         if let Some(signer) = self.signer.as_ref().filter(|_| draft.method == Method::POST) {
@@ -204,10 +219,15 @@ impl Probe {
                 Signing::Right => (&draft.body, Some(now)),
                 Signing::Wrong => (b"another body", Some(now)),
                 Signing::Old => (&draft.body, now.checked_sub(Duration::from_secs(600))),
+                Signing::Future => (&draft.body, now.checked_add(Duration::from_secs(600))),
+                Signing::OtherId => (&draft.body, Some(now)),
                 Signing::None => (&draft.body, None),
             };
             if let Some(at) = at {
                 signer.sign(&mut parts, body, &id, at).ok()?;
+                if draft.signing == Signing::OtherId {
+                    parts.headers.insert("webhook-id", HeaderValue::from_static("check_another"));
+                }
             }
         }
         let mut request = reqwest::Request::new(draft.method.clone(), url);
