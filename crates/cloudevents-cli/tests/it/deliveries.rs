@@ -3,7 +3,10 @@
 use crate::program::{Ran, ce, file};
 use cloudevents_kit::{
     Event,
-    outbox::{Attempt, Claim, Clock, Entry, Outbox, Settlement, Step, Store, rusqlite041::SqliteStore},
+    outbox::{
+        Attempt, Claim, Clock, Entry, Outbox, Settlement, Step, Store, rusqlite041::SqliteStore,
+        tokio_postgres07::PostgresStore,
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -16,12 +19,18 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
 }
 
-/// A store with six deliveries, one a minute, in turn to `billing` and `mail`: 1 and 2 are dead, 3 and 4 delivered, 5 and 6 pending.
+/// The file of a store [with deliveries](fill).
 fn store() -> PathBuf {
     let path = file("outbox.db", "");
+    fill(async || SqliteStore::open(&path).unwrap());
+    path
+}
+
+/// Puts six deliveries into a store, one a minute, in turn to `billing` and `mail`: 1 and 2 are dead, 3 and 4 delivered, 5 and 6 pending.
+fn fill<S: Store + Clone>(open: impl AsyncFn() -> S) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = SqliteStore::open(&path).unwrap();
+        let store = open().await;
         for number in 1..=6 {
             let event =
                 Event::builder().id(number.to_string()).source("/shop").ty("com.example.order.placed");
@@ -50,7 +59,52 @@ fn store() -> PathBuf {
         });
         assert_eq!(store.settle(settlements.collect(), at(301)).await.unwrap().valid, 6);
     });
-    path
+}
+
+#[test]
+fn an_outbox_in_postgres_is_listed_and_replayed() {
+    let Ok(url) = std::env::var("CE_TEST_POSTGRES_URL") else {
+        println!(
+            "SKIPPED: CE_TEST_POSTGRES_URL is not set; .ci/brokers/postgres starts a server and sets it"
+        );
+        return;
+    };
+    let schema = format!("ce_deliveries_{}", std::process::id());
+    let config = |schema: &str| -> tokio_postgres::Config {
+        let mut config: tokio_postgres::Config = url.parse().unwrap();
+        config.options(format!("-csearch_path={schema}"));
+        config
+    };
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let place = format!("{url}{separator}options=-csearch_path%3D{schema}");
+    // Nothing is created in a database without an outbox.
+    let ran = run("deliveries", Path::new(&place), &[]);
+    assert_eq!(ran.status, 2, "{}", ran.err);
+    assert!(ran.err.contains("there are no tables of an outbox"), "{}", ran.err);
+
+    fill(async || {
+        let (client, connection) = config("public").connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+        PostgresStore::connect(config(&schema), tokio_postgres::NoTls).await.unwrap()
+    });
+    let place = Path::new(&place);
+    assert_eq!(numbers(place, &["--state", "dead"]), [1, 2]);
+    let line = &run("deliveries", place, &["--number", "1"]).lines()[0];
+    assert_eq!(
+        (&line["log"][0]["status"], &line["reason"]),
+        (&json!("refused"), &json!("the target responded 400"))
+    );
+    assert_eq!(run("replay", place, &["--target", "billing", "--dry-run"]).lines().len(), 1);
+    assert_eq!(numbers(place, &["--state", "pending"]), [5, 6]);
+    assert_eq!(run("replay", place, &["--target", "billing"]).lines(), [json!({"replayed": 1})]);
+    assert_eq!(numbers(place, &["--state", "pending"]), [1, 5, 6]);
+
+    // Errors do not show the password.
+    for place in ["postgresql://shop:secret@127.0.0.1:1/shop", "postgresql://shop:secret@127.0.0.1:x/shop"] {
+        let ran = run("deliveries", Path::new(place), &[]);
+        assert!(ran.status >= 2 && !ran.err.contains("secret"), "{}", ran.err);
+    }
 }
 
 fn run(command: &str, path: &Path, arguments: &[&str]) -> Ran {

@@ -85,6 +85,23 @@ impl PostgresStore {
         pool.run(async |client| create_tables(client).await).await?;
         Ok(Self(Arc::new(pool)))
     }
+
+    /// Connects to a database that has the tables, for tools that look into the store of a program. Creates nothing, so that the session may be
+    /// a read-only one (`default_transaction_read_only`).
+    ///
+    /// Errors are those of [`connect`](Self::connect), and of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) for databases
+    /// without the tables.
+    pub async fn connect_existing<T>(config: Config, tls: T) -> Result<Self, Error>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let pool = Pool::new(config, tls);
+        pool.run(async |client| schema::check(client).await).await?;
+        Ok(Self(Arc::new(pool)))
+    }
 }
 
 /// Enqueues a message in a transaction of the program, and returns its number. Errors are those of [`Entry::encode`] and of Postgres.

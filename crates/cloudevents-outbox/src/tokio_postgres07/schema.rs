@@ -62,6 +62,19 @@ pub async fn create_tables(client: &impl GenericClient) -> Result<(), Error> {
         let all = format!("SELECT pg_advisory_xact_lock({});{TABLES}", super::LOCK);
         client.batch_execute(&all).await.map_err(failed)?;
     }
+    check_version(client).await
+}
+
+/// Errors unless there are tables of this version.
+pub(super) async fn check(client: &impl GenericClient) -> Result<(), Error> {
+    if exist(client).await? {
+        return check_version(client).await;
+    }
+    let detail = "there are no tables of an outbox in the search path of the database";
+    Err(Error::new(ErrorKind::Unsupported).with_detail(detail))
+}
+
+async fn check_version(client: &impl GenericClient) -> Result<(), Error> {
     let row = client.query_one("SELECT max(version) FROM ce_outbox_schema", &[]).await.map_err(failed)?;
     match row.try_get::<_, Option<i64>>(0).map_err(failed)? {
         Some(VERSION) => Ok(()),

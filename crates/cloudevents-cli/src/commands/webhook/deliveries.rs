@@ -1,6 +1,6 @@
 //! `ce webhook deliveries`.
 
-use super::selection::{Selection, open, shown};
+use super::selection::{self, Place, Selection, open, place, shown};
 use crate::{
     connect,
     console::{Console, Paint, style},
@@ -9,13 +9,13 @@ use crate::{
     plain::{plain, thousands},
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::outbox::{Attempt, Record, State, rusqlite041::SqliteStore};
+use cloudevents_kit::outbox::{Attempt, Outbox, Record, State, Store, rusqlite041::SqliteStore};
 use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, path::PathBuf};
 
 /// List the deliveries of an outbox, each with its attempts.
 ///
-/// Reads the SQLite file of a program's outbox, which may be running. The deliveries may be to targets of any protocol. The last 32 attempts of each are
+/// Reads the outbox of a program, which may be running, in SQLite or PostgreSQL. The deliveries may be to targets of any protocol. The last 32 attempts of each are
 /// shown.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -23,11 +23,14 @@ Examples:
   ce webhook deliveries outbox.db --state dead --target billing
   ce webhook deliveries outbox.db --source /shop --id 42
   ce webhook deliveries outbox.db --after 100 --limit 100    # the next page
+  ce webhook deliveries postgresql://shop@localhost/shop --state dead
 
-Exit status: 0 done, 1 there are none, 2 wrong usage or no outbox.")]
+A database is reached without TLS: over its socket, on this machine or through a tunnel.
+
+Exit status: 0 done, 1 there are none, 2 wrong usage or no outbox, 3 the database cannot be reached.")]
 pub(crate) struct Deliveries {
-    /// The SQLite file of the outbox.
-    file: PathBuf,
+    /// The outbox: its SQLite file, or the `postgresql://` URL of its database.
+    outbox: PathBuf,
     #[command(flatten)]
     selection: Selection,
     /// Only deliveries in this state.
@@ -53,11 +56,21 @@ enum Is {
 }
 
 pub(super) fn run(command: &Deliveries, console: &Console) -> Result<Status, Failure> {
-    connect::runtime()?.block_on(list(command, console))
+    connect::runtime()?.block_on(async {
+        match &place(&command.outbox)? {
+            Place::Sqlite(file) => {
+                list(&open(file, |file| SqliteStore::open_read_only(file))?, command, console).await
+            }
+            Place::Postgres(config) => list(&selection::connect(config, true).await?, command, console).await,
+        }
+    })
 }
 
-async fn list(command: &Deliveries, console: &Console) -> Result<Status, Failure> {
-    let outbox = open(&command.file, |file| SqliteStore::open_read_only(file))?;
+async fn list(
+    outbox: &Outbox<impl Store>,
+    command: &Deliveries,
+    console: &Console,
+) -> Result<Status, Failure> {
     let mut query = command.selection.query()?.after(command.after).with_limit(command.limit.into());
     query.state = command.state.map(|state| match state {
         Is::Pending => State::Pending,

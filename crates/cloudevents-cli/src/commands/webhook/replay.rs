@@ -1,6 +1,6 @@
 //! `ce webhook replay`.
 
-use super::selection::{Selection, open};
+use super::selection::{self, Place, Selection, open, place};
 use crate::{
     connect,
     console::Console,
@@ -18,7 +18,7 @@ const PAGE: usize = 1000;
 
 /// Send deliveries of an outbox once more: those that were given up.
 ///
-/// Makes them pending again in the SQLite file of a program's outbox, with new attempts and a new deadline. A worker of the program sends
+/// Makes them pending again in the outbox of a program, in SQLite or PostgreSQL, with new attempts and a new deadline. A worker of the program sends
 /// them, at once if it runs. Receivers recognise the events that they had before by source and id.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -28,10 +28,12 @@ Examples:
   ce webhook replay outbox.db --number 42 --delivered
   ce webhook replay outbox.db --all
 
-Exit status: 0 done, 1 there are none, 2 wrong usage or no outbox.")]
+A database is reached without TLS: over its socket, on this machine or through a tunnel.
+
+Exit status: 0 done, 1 there are none, 2 wrong usage or no outbox, 3 the database cannot be reached.")]
 pub(crate) struct Replay {
-    /// The SQLite file of the outbox.
-    file: PathBuf,
+    /// The outbox: its SQLite file, or the `postgresql://` URL of its database.
+    outbox: PathBuf,
     #[command(flatten)]
     selection: Selection,
     /// Also those that were delivered.
@@ -49,17 +51,26 @@ pub(super) fn run(command: &Replay, console: &Console) -> Result<Status, Failure
     if command.selection.is_everything() != command.all {
         return Err(Failure::usage("select deliveries, or write --all"));
     }
-    connect::runtime()?.block_on(replay(command, console))
+    connect::runtime()?.block_on(async {
+        match &place(&command.outbox)? {
+            Place::Sqlite(file) => {
+                replay(&open(file, |file| SqliteStore::open_existing(file))?, command, console).await
+            }
+            Place::Postgres(config) => {
+                let outbox = selection::connect(config, command.dry_run).await?;
+                replay(&outbox, command, console).await
+            }
+        }
+    })
 }
 
-async fn replay(command: &Replay, console: &Console) -> Result<Status, Failure> {
-    let outbox = open(&command.file, |file| SqliteStore::open_existing(file))?;
+async fn replay(outbox: &Outbox<impl Store>, command: &Replay, console: &Console) -> Result<Status, Failure> {
     let mut query = command.selection.query()?;
     // Pending ones are left alone in any case.
     query.state = (!command.delivered).then_some(State::Dead);
     let mut emit = Emit::new(console);
     let replayed = if command.dry_run {
-        list(&outbox, query, &mut emit).await?
+        list(outbox, query, &mut emit).await?
     } else {
         let replayed = outbox.replay(query).await.map_err(connect::failed)?;
         emit.value(&json!({"replayed": replayed}), |_| String::new())?;

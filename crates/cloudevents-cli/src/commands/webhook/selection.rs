@@ -1,4 +1,4 @@
-//! Which deliveries of an outbox, and its file.
+//! Which deliveries of an outbox, and where it is.
 
 use crate::{
     connect,
@@ -6,13 +6,14 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::{
-    Error, EventKey, Timestamp,
-    outbox::{Outbox, Query, rusqlite041::SqliteStore},
+    Error, ErrorKind, EventKey, Timestamp,
+    outbox::{Outbox, Query, rusqlite041::SqliteStore, tokio_postgres07::PostgresStore},
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio_postgres::{Config, NoTls};
 
 /// Selects deliveries. All conditions hold together.
 #[derive(Args, Clone, Debug)]
@@ -56,6 +57,38 @@ impl Selection {
         (query.from, query.until) = (self.from, self.until);
         Ok(query)
     }
+}
+
+/// Where an outbox is.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    Sqlite(PathBuf),
+    Postgres(Box<Config>),
+}
+
+/// Reads a place. Not a parser of arguments, whose errors would repeat the URL with its password.
+pub(super) fn place(argument: &Path) -> Result<Place, Failure> {
+    let is_url = |text: &&str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let Some(url) = argument.to_str().filter(is_url) else { return Ok(Place::Sqlite(argument.into())) };
+    let config = url.parse().map_err(|_| Failure::usage("the URL of the database cannot be read"))?;
+    Ok(Place::Postgres(Box::new(config)))
+}
+
+/// Connects to a database that has an outbox. Without TLS.
+pub(super) async fn connect(config: &Config, is_read_only: bool) -> Result<Outbox<PostgresStore>, Failure> {
+    let mut config = config.clone();
+    if is_read_only {
+        let options = config.get_options().unwrap_or_default();
+        let options = format!("{options} -c default_transaction_read_only=on");
+        config.options(options);
+    }
+    config.connect_timeout(Duration::from_secs(10));
+    let store = PostgresStore::connect_existing(config, NoTls).await.map_err(|error| {
+        let status = if error.kind() == ErrorKind::Unsupported { Status::Usage } else { Status::Network };
+        let help = "name the database of a program's outbox; `options=-csearch_path%3DSCHEMA` names a schema";
+        Failure::Told(status, Box::new(connect::report(&error).help(help)))
+    })?;
+    Ok(Outbox::new(store))
 }
 
 /// Opens the file of a store, which has to exist, with one of the functions that do so.

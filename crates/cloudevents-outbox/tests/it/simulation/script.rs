@@ -71,6 +71,8 @@ pub(super) enum Sky {
     Fair,
     Away,
     Hangs,
+    /// Takes from 20 to 40 seconds.
+    Slow,
     Denies,
     Busy(Duration),
 }
@@ -79,12 +81,18 @@ impl Script {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng(seed);
         let seconds = |rng: &mut Rng, below: u64| Duration::from_millis(rng.below(below * 1000));
+        // A target that is slow, with a backlog in order.
+        let is_queue = rng.percent(25);
         let mut messages: Vec<Message> = (0..5 + rng.below(40))
             .map(|_| Message {
-                at: if rng.percent(50) { Duration::from_secs(1) } else { seconds(&mut rng, HOUR) },
-                target: rng.pick(&TARGETS),
+                at: if is_queue || rng.percent(50) {
+                    Duration::from_secs(1)
+                } else {
+                    seconds(&mut rng, HOUR)
+                },
+                target: if is_queue && rng.percent(80) { TARGETS[0] } else { rng.pick(&TARGETS) },
                 place: rng.pick(&PLACES),
-                in_order: rng.percent(50),
+                in_order: rng.percent(if is_queue { 90 } else { 50 }),
                 does: match rng.below(100) {
                     0..6 => Does::IsPoison,
                     6..12 => Does::IsDenied,
@@ -97,15 +105,30 @@ impl Script {
             let from = seconds(rng, HOUR);
             (from, from + seconds(rng, longest))
         };
+        let slow = Weather {
+            from: Duration::ZERO,
+            to: Duration::from_secs(HOUR),
+            target: TARGETS[0],
+            place: None,
+            sky: Sky::Slow,
+        };
         let weather = (0..rng.below(8))
             .map(|_| {
                 let longest = rng.pick(&[10, 300, HOUR]);
                 let (from, to) = window(&mut rng, longest);
                 let wait = rng.pick(&[0, 1, 60, 1800, HOUR, 48 * HOUR, u64::MAX]);
-                let sky = [Sky::Away, Sky::Hangs, Sky::Denies, Sky::Busy(Duration::from_secs(wait))];
+                let sky = [
+                    Sky::Away,
+                    Sky::Hangs,
+                    Sky::Slow,
+                    Sky::Slow,
+                    Sky::Denies,
+                    Sky::Busy(Duration::from_secs(wait)),
+                ];
                 let place = rng.percent(30).then(|| rng.pick(&PLACES));
                 Weather { from, to, target: rng.pick(&TARGETS), place, sky: rng.pick(&sky) }
             })
+            .chain(is_queue.then_some(slow))
             .collect();
         let workers = (0..1 + rng.below(3))
             .map(|_| Program {

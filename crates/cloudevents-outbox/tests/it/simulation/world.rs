@@ -143,7 +143,9 @@ impl World {
             let mut rng = rng.lock().unwrap();
             let slow = rng.percent(5);
             let latency = if slow { 5_000 + rng.below(25_000) } else { 5 + rng.below(200) };
-            (self.0.script.sky(&message, self.passed()), Duration::from_millis(latency))
+            let sky = self.0.script.sky(&message, self.passed());
+            let latency = if sky == Sky::Slow { 20_000 + rng.below(20_000) } else { latency };
+            (sky, Duration::from_millis(latency))
         };
         if sky == Sky::Hangs {
             std::future::pending::<()>().await;
