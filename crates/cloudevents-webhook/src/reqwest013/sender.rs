@@ -199,7 +199,7 @@ impl Transmit for WebhookSender {
     /// Only some responses to a delivery are about its event: see [`Sender::refuses_message`].
     fn refuses_message(&self, error: &Error) -> Option<bool> {
         let status: &Status = std::error::Error::source(error)?.downcast_ref()?;
-        Some(status.is_about_event && !error.is_temporary())
+        Some(status.is_about_event)
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::webhook::{Respond, TestTarget};
 use cloudevents_transport::{Outgoing, OwnWait};
 use cloudevents_webhook::{
-    deliver::{Reason, RetrySchedule, TargetState},
+    deliver::{Practice, Reason, RetrySchedule, TargetState},
     reqwest013::{Target, TokenSource},
     signature::{Coverage, Sign, SignatureError, StandardSigner},
 };
@@ -128,6 +128,33 @@ async fn a_wait_that_a_token_endpoint_requests_is_the_senders() {
     let (_, sender, _) = open(hook, options);
     let error = soon(sender.send(&event("1"))).await.unwrap_err();
     assert_eq!((error.retry_after(), OwnWait::of(&error)), (None, Some(MINUTE)), "{error}");
+}
+
+/// A refusal that the rules try again is not about the event, whatever its status.
+#[tokio::test]
+async fn a_refusal_that_is_tried_again_is_not_about_the_event() {
+    let target = TestTarget::start(Respond::agree("*"), [Respond::status("409 Conflict", "")]).await;
+    for (practice, is_about_event) in [(Practice::Knative, false), (Practice::CloudEvents, true)] {
+        let mut options = options();
+        (options.retry, options.practice) = (RetrySchedule::new([]), practice);
+        let (_, sender, _) = open(Target::new(target.url("/hook")), options);
+        let error = soon(sender.send(&event("1"))).await.unwrap_err();
+        let found = (sender.refuses_message(&error), error.is_temporary());
+        assert_eq!(found, (is_about_event, !is_about_event), "{practice:?}: {error}");
+    }
+}
+
+/// Another process adds it, or this one a moment later.
+#[tokio::test]
+async fn a_target_that_is_not_known_yet_loses_no_message() {
+    let target = TestTarget::start(Respond::agree("*"), [accepted()]).await;
+    let (webhooks, sender, _) = open(Target::new(target.url("/hook")).named("hook"), options());
+    let outgoing = || Outgoing::from(&event("1")).to("later");
+    let error = soon(sender.send(outgoing())).await.unwrap_err();
+    assert!(error.is_temporary() && !sender.refuses_message(&error), "{error}");
+    webhooks.add(Target::new(target.url("/later")).named("later")).unwrap();
+    soon(sender.send(outgoing())).await.unwrap();
+    assert_eq!(target.deliveries()[0].path, "/later");
 }
 
 /// Many receivers respond 400 to a signature that does not fit.
