@@ -1,6 +1,6 @@
 //! Events on standard output.
 
-use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show};
+use crate::{console::Console, console::Paint, failure::Failure, global::Output, json_view, show, yaml};
 use cloudevents_kit::{Event, json};
 use std::io::{BufWriter, StdoutLock, Write};
 
@@ -39,8 +39,7 @@ impl Emit {
                 let _ = json::LineWriter::new(&mut self.out).write(event)?;
             }
             Output::Yaml => {
-                let document = json::encode_lossy(event);
-                self.out.write_all(json_view::yaml(&String::from_utf8_lossy(&document)).as_bytes())?;
+                self.out.write_all(yaml::of_event(event).as_bytes())?;
             }
             Output::Pretty => {
                 if !self.first {

@@ -10,6 +10,7 @@ pub mod emit;
 pub mod encoder;
 pub mod failure;
 pub mod global;
+pub mod held;
 pub mod http_text;
 pub mod input;
 pub mod json_view;

@@ -15,8 +15,8 @@ pub struct Source {
     /// The offset of the text in its file, and the columns before it in its first line.
     pub(crate) offset: usize,
     before: usize,
-    /// The offsets of its line breaks, computed on first use.
-    ends: OnceLock<Vec<usize>>,
+    /// For each block of the text: the line breaks before it, and where its first line begins. Computed on first use.
+    blocks: OnceLock<Vec<(usize, usize)>>,
     /// The last offset whose column was computed, and the column. The next one is usually after it.
     column: Mutex<(usize, usize)>,
 }
@@ -30,7 +30,7 @@ impl Source {
             first_line,
             offset: 0,
             before: 0,
-            ends: OnceLock::new(),
+            blocks: OnceLock::new(),
             column: Mutex::default(),
         }
     }
@@ -51,14 +51,38 @@ impl Source {
         last.1
     }
 
-    /// Returns the number of lines that end before this byte, and where its own line begins and ends.
+    /// Returns the number of lines that end before this byte, where its own line begins, and where that ends: if it is long, a place in it that is
+    /// further away than [`AROUND`].
     fn line(&self, at: usize) -> (usize, usize, usize) {
-        let ends = self.ends.get_or_init(|| memchr::memchr_iter(b'\n', &self.text).collect());
-        let before = ends.partition_point(|&end| end < at);
-        let begin =
-            before.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |end| end.saturating_add(1));
-        (before, begin, ends.get(before).copied().unwrap_or(self.text.len()))
+        let block = at / BLOCK;
+        let (before, begin) =
+            self.blocks.get_or_init(|| blocks(&self.text)).get(block).copied().unwrap_or_default();
+        let text = self.text.get(block.saturating_mul(BLOCK)..at).unwrap_or_default();
+        let begin = memchr::memrchr(b'\n', text)
+            .map_or(begin, |last| at.saturating_sub(text.len()).saturating_add(last).saturating_add(1));
+        let far = self.text.len().min(at.saturating_add(AROUND).saturating_add(1));
+        let rest = self.text.get(at..far).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(far, |first| at.saturating_add(first));
+        (before.saturating_add(memchr::memchr_iter(b'\n', text).count()), begin, end)
     }
+}
+
+/// The bytes that are looked at to find a line: an index of all line breaks may be larger than the text.
+const BLOCK: usize = 4096;
+
+fn blocks(text: &[u8]) -> Vec<(usize, usize)> {
+    let (mut before, mut begin) = (0_usize, 0_usize);
+    let mut all = Vec::with_capacity((text.len() / BLOCK).saturating_add(1));
+    for (number, block) in text.chunks(BLOCK).enumerate() {
+        all.push((before, begin));
+        before = before.saturating_add(memchr::memchr_iter(b'\n', block).count());
+        if let Some(last) = memchr::memrchr(b'\n', block) {
+            begin = number.saturating_mul(BLOCK).saturating_add(last).saturating_add(1);
+        }
+    }
+    // For the end of the text.
+    all.push((before, begin));
+    all
 }
 
 /// Where a part of a text begins: its line, starting at 1, the columns before it in that line, and its offset.

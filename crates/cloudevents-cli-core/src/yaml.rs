@@ -87,7 +87,13 @@ impl<'a> Documents<'a> {
                 Some(Ok(next)) => next,
                 Some(Err(error)) => {
                     let at = self.cursor.offset(*error.marker());
-                    return Err(malformed(error.info().to_owned(), at));
+                    let malformed = malformed(error.info().to_owned(), at);
+                    return Err(match error.info().contains("Unicode character escape") {
+                        true => malformed.with_help(
+                            "YAML has no pairs of escapes: write the character itself, or `\\U0001F600`",
+                        ),
+                        false => malformed,
+                    });
                 }
             };
             let at = self.cursor.offset(span.start);
@@ -279,6 +285,21 @@ impl Writer {
             open.at_name = !open.at_name;
         }
     }
+}
+
+/// Returns an event as a YAML document. A JSON payload that YAML cannot hold, because of half a character (an unpaired surrogate) or a member
+/// name that occurs twice, becomes `data_base64`: the same bytes, with the content type that says what they are.
+pub fn of_event(event: &cloudevents_kit::Event) -> String {
+    let write = |event: &cloudevents_kit::Event| {
+        crate::json_view::yaml(&String::from_utf8_lossy(&cloudevents_kit::json::encode_lossy(event)))
+    };
+    let text = write(event);
+    let payload = event.data().filter(|_| Documents::new(&text).any(|document| document.is_err()));
+    let Some(payload) = payload else { return text };
+    let content_type = event.datacontenttype().map_or("application/json", |known| known.as_str());
+    let bytes = bytes::Bytes::copy_from_slice(payload.as_bytes());
+    let binary = event.clone().into_builder().binary(content_type, bytes).build();
+    binary.map_or(text, |event| write(&event))
 }
 
 /// The prefix of the core schema's tags.

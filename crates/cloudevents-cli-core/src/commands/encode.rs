@@ -7,6 +7,7 @@ use crate::{
     encoder::Encoder,
     failure::{Failure, Status},
     global::Output,
+    held::Held,
     input::{self, Form, Located, Piece, Reading},
     json_view,
     plain::plain,
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 /// Convert events to wire messages.
 ///
 /// Writes messages as JSON of the testee protocol, one per line. With --output pretty, HTTP messages are shown as they are on the wire.
-/// `ce decode` reads both.
+/// `ce decode` reads both. A batch may have 256 MiB and 200,000 events.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -60,7 +61,7 @@ pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
     }
     let batch = messages.encoder.is_batch();
     let lines = !batch && console.output() == Output::Json;
-    let mut held = Vec::new();
+    let mut held = Held::default();
     for path in input::files(&command.files) {
         let encoder = messages.encoder.clone();
         let mut pieces = input::open(&path, &command.reading)?.pieces(move || {
@@ -80,7 +81,7 @@ pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
             };
             located.tell_repairs(console);
             match located.event {
-                Ok(decoded) if batch => held.push(decoded.value),
+                Ok(decoded) if batch => held.push(decoded.value)?,
                 Ok(decoded) => messages.write(std::slice::from_ref(&decoded.value), Some(&located.place))?,
                 Err(ref error) if batch => {
                     return Err(Failure::Told(Status::No, Box::new(located.report(error))));
@@ -96,7 +97,7 @@ pub fn run(command: &Encode, console: &Console) -> Result<Status, Failure> {
         }
     }
     if batch {
-        messages.write(&held, None)?;
+        messages.write(held.events(), None)?;
     }
     messages.emit.flush()?;
     Ok(Status::Done)

@@ -131,7 +131,7 @@ pub(super) fn is_lines(reader: &mut dyn BufRead, ahead: &mut Vec<u8>) -> io::Res
         let line = ahead.get(begin..).unwrap_or_default();
         let begins = line.first() == Some(&b'{');
         let text = String::from_utf8_lossy(line.trim_ascii());
-        if text.is_empty() {
+        if text.is_empty() && ahead.len() <= LARGEST {
             continue;
         }
         if doubtful {

@@ -1,6 +1,6 @@
 //! Documents in memory.
 
-use super::{Form, Located, cannot_tell, yaml_documents::yaml_documents};
+use super::{Form, Located, cannot_tell, part::Parts, yaml_documents::yaml_documents};
 use crate::{
     failure::{Failure, Status},
     report::Report,
@@ -10,7 +10,10 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Format, FormatId, Leniency, json,
-    model::{Item, codec::scan::Scanner},
+    model::{
+        Item,
+        codec::{TextBuffer, scan::Scanner},
+    },
 };
 use std::sync::Arc;
 
@@ -79,51 +82,72 @@ impl Decoding {
     }
 }
 
-/// Decodes the events of a source whose form is known, or text whose form is detected.
+/// Returns the events of a source whose form is known, or of text whose form is detected.
 pub(super) fn documents(
     source: &Arc<Source>,
     form: Option<&Form>,
     by_name: Option<&Form>,
     decoding: &Decoding,
-) -> Result<Vec<Located>, Failure> {
+) -> Result<Parts, Failure> {
     let require = |id: &FormatId| {
         let found = decoding.options.formats.require(id);
         found.map_err(|error| Failure::Told(Status::Usage, Box::new(Report::of(&error))))
     };
     let text = &source.text;
     let begin = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start().first();
-    Ok(match (form, begin, by_name) {
+    Ok(Parts::Ready(match (form, begin, by_name) {
         (Some(Form::Single(id)), ..) => vec![single(require(id)?, source, text.clone(), 0, decoding)],
         (Some(Form::Batch(id)), ..) => batch(require(id)?, source, text.clone(), 0, decoding),
         (Some(Form::Yaml), ..) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
-        (_, None | Some(b'{' | b'['), _) => json(source, decoding),
+        (_, None | Some(b'{' | b'['), _) => {
+            let documents = JsonDocuments::new(Arc::clone(source), decoding.clone());
+            return Ok(Parts::Documents(Box::new(documents)));
+        }
         _ if yaml::is_likely(text) => yaml_documents(require(&FormatId::JSON)?, source, decoding),
         (.., Some(by_name)) => return documents(source, Some(by_name), None, decoding),
         _ => return Err(cannot_tell(&source.name)),
-    })
+    }))
 }
 
-/// Decodes JSON documents one after another, usually one.
-pub(super) fn json(source: &Arc<Source>, decoding: &Decoding) -> Vec<Located> {
-    let json = &json::Json::new();
-    let mut all = Vec::new();
-    let mut base = 0;
-    // Looked at once for all documents.
-    let readable = match std::str::from_utf8(&source.text) {
-        Ok(text) => text,
-        Err(error) => std::str::from_utf8(source.text.get(..error.valid_up_to()).unwrap_or_default())
-            .unwrap_or_default(),
-    };
-    while let Some(document) = next_document(&source.text, readable, &mut base) {
-        let at = base;
-        base = base.saturating_add(document.len());
-        if document.first() == Some(&b'[') {
-            all.extend(batch(json, source, document, at, decoding));
-        } else {
-            all.push(single(json, source, document, at, decoding));
-        }
+/// JSON documents one after another, usually one, decoded some at a time.
+pub(super) struct JsonDocuments {
+    source: Arc<Source>,
+    decoding: Decoding,
+    /// The text up to what is not UTF-8.
+    readable: TextBuffer,
+    base: usize,
+}
+
+/// The documents that are decoded at once.
+const SOME: usize = 1024;
+
+impl JsonDocuments {
+    pub(super) fn new(source: Arc<Source>, decoding: Decoding) -> Self {
+        // Looked at once for all documents.
+        let text = |length| TextBuffer::new(source.text.slice(..length));
+        let valid = |error: &Error| error.offset().and_then(|offset| usize::try_from(offset).ok());
+        let whole = text(source.text.len());
+        let readable = whole.or_else(|error| text(valid(&error).unwrap_or_default().min(source.text.len())));
+        Self { readable: readable.unwrap_or_else(|_| "".into()), source, decoding, base: 0 }
     }
-    all
+
+    /// Decodes the next ones. Empty at the end.
+    pub(super) fn next(&mut self) -> Vec<Located> {
+        let json = &json::Json::new();
+        let mut some = Vec::new();
+        while some.len() < SOME
+            && let Some(document) = next_document(&self.source.text, self.readable.as_str(), &mut self.base)
+        {
+            let at = self.base;
+            self.base = self.base.saturating_add(document.len());
+            if document.first() == Some(&b'[') {
+                some.extend(batch(json, &self.source, document, at, &self.decoding));
+            } else {
+                some.push(single(json, &self.source, document, at, &self.decoding));
+            }
+        }
+        some
+    }
 }
 
 fn single(
@@ -192,7 +216,7 @@ pub(crate) fn no_events(name: &str) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::Reading;
+    use crate::input::{Reading, part::Part};
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
 
@@ -200,7 +224,9 @@ mod tests {
     fn documents_one_after_another() {
         let text = format!(" {EVENT}\n[{EVENT}, {EVENT}]\n{EVENT} x");
         let source = Arc::new(Source::new("f", text, 1));
-        let all = documents(&source, None, None, &Reading::default().decoding()).unwrap();
+        let mut parts = documents(&source, None, None, &Reading::default().decoding()).unwrap();
+        let Some(Part::Ready(all)) = parts.next().unwrap() else { panic!("no documents") };
+        let all = all.as_slice();
         let found: Vec<_> = all
             .iter()
             .map(|located| (located.event.is_ok(), located.place.line(), located.place.index))

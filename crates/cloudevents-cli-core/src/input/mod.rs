@@ -46,7 +46,7 @@ use stream::Elements;
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// Input format instead of the detected one: a format, its batch, JSON Lines, or YAML. JSON Lines and large JSON batches may have any
-    /// length, with at most 256 MiB for an event. All other input may have 256 MiB, and YAML 64 MiB.
+    /// length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     pub from: Option<String>,
     /// Repair invalid input where possible, and report each repair.
@@ -65,13 +65,16 @@ impl Reading {
         }
         // Files that the user chooses may be large.
         options.limits.bytes = LARGEST;
-        options.limits.batch = usize::MAX;
+        options.limits.batch = MOST;
         Decoding { options, every: self.every }
     }
 }
 
 /// The most bytes that are read into memory at once: the help states it.
 const LARGEST: usize = 256 << 20;
+
+/// The most events that are in memory at once: the help states it. What is wrong with an event takes a multiple of the event.
+const MOST: usize = 200_000;
 
 /// A larger JSON batch is read element by element.
 const SMALL: usize = 8 << 20;
@@ -163,12 +166,7 @@ fn detected(
         _ => false,
     };
     if is_batch && !reader::fill(&mut *reader, SMALL, &mut text).map_err(unreadable)? {
-        return Ok(Parts::Elements(Box::new(Elements::new(
-            name.to_owned(),
-            &text,
-            reader,
-            decoding.clone(),
-        ))));
+        return Ok(Parts::Elements(Box::new(Elements::new(name.to_owned(), text, reader, decoding.clone()))));
     }
     let most = if form == Some(Form::Yaml) { yaml::LARGEST } else { LARGEST };
     let room = most.saturating_add(1).saturating_sub(text.len());
@@ -180,8 +178,7 @@ fn detected(
         None => detect::document(&source.text, content, by_name.as_ref(), &decoding.options),
         form => form,
     };
-    let all = documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)?;
-    Ok(Parts::Ready(all))
+    documents::documents(&source, form.as_ref(), by_name.as_ref(), decoding)
 }
 
 /// The error for input whose form cannot be detected.
@@ -204,7 +201,7 @@ impl Events {
 
     /// Whether reading the next event may block.
     pub fn may_wait(&self) -> bool {
-        !self.is_ready() && !matches!(self.parts, Parts::Ready(_))
+        !self.is_ready() && !matches!(self.parts, Parts::Ready(_) | Parts::Documents(_))
     }
 
     /// Reads the next part of the input. `None` at the end.

@@ -2,7 +2,7 @@
 
 use super::{
     Located,
-    documents::Decoding,
+    documents::{Decoding, JsonDocuments},
     lines::{Chunk, Lines},
     stream::{Elements, Group},
 };
@@ -12,6 +12,7 @@ use std::io;
 pub(super) enum Parts {
     /// Events that are in memory: one part.
     Ready(Vec<Located>),
+    Documents(Box<JsonDocuments>),
     Lines(Lines),
     Elements(Box<Elements>),
 }
@@ -23,6 +24,10 @@ impl Parts {
             Self::Ready(all) => {
                 let all = std::mem::take(all);
                 (!all.is_empty()).then(|| Part::Ready(all.into_iter()))
+            }
+            Self::Documents(documents) => {
+                let some = documents.next();
+                (!some.is_empty()).then(|| Part::Ready(some.into_iter()))
             }
             Self::Lines(lines) => lines.next()?.map(Part::Chunk),
             Self::Elements(elements) => elements.next()?.map(Part::Group),

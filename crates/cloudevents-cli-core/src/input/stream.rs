@@ -2,14 +2,13 @@
 
 use super::{
     Located,
-    documents::{self, Decoding},
+    documents::{Decoding, JsonDocuments},
     reader::CHUNK,
 };
 use crate::source::{Place, Source, Start};
 use bytes::Bytes;
 use cloudevents_kit::{Error, SpecVersion, json::BatchSplitter, model::codec::mixed_specversions};
 use std::{
-    collections::VecDeque,
     io::{self, BufRead, Read},
     sync::Arc,
 };
@@ -26,6 +25,8 @@ pub(super) struct Elements {
     lines: LineCounter,
     /// The offset of the array in the input.
     base: usize,
+    /// The documents after the array, which are not arrays.
+    behind: Option<JsonDocuments>,
     ended: bool,
 }
 
@@ -54,19 +55,20 @@ impl Elements {
     /// `ahead` was read from the input before.
     pub(super) fn new(
         name: String,
-        ahead: &[u8],
+        ahead: Vec<u8>,
         reader: Box<dyn BufRead + Send>,
         decoding: Decoding,
     ) -> Self {
         let mut elements = Self {
             reader,
             name,
-            splitter: BatchSplitter::new(&decoding.options),
+            splitter: splitter(&decoding),
             decoding,
             index: 0,
             version: None,
             lines: LineCounter::default(),
             base: 0,
+            behind: None,
             ended: false,
         };
         elements.push(ahead);
@@ -77,6 +79,11 @@ impl Elements {
     pub(super) fn next(&mut self) -> io::Result<Option<Group>> {
         let (mut first, mut elements, mut last, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0_usize);
         let version = loop {
+            if let Some(documents) = &mut self.behind {
+                last = documents.next();
+                self.ended = last.is_empty();
+                break None;
+            }
             if self.ended || bytes >= CHUNK {
                 break self.version;
             }
@@ -97,8 +104,10 @@ impl Elements {
                 // Another document follows.
                 Err(_) if self.splitter.is_finished() => {
                     let version = self.version;
-                    last = self.follow()?;
-                    break version;
+                    self.follow()?;
+                    if !elements.is_empty() || !first.is_empty() {
+                        break version;
+                    }
                 }
                 Err(error) => {
                     self.ended = true;
@@ -124,16 +133,19 @@ impl Elements {
                 self.ended = true;
                 return Ok(self.splitter.finish().err().map(|error| self.broken(&error)));
             }
-            Ok(length) => self.push(chunk.get(..length).unwrap_or_default()),
+            Ok(length) => {
+                chunk.truncate(length);
+                self.push(chunk);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
         Ok(None)
     }
 
-    fn push(&mut self, chunk: &[u8]) {
-        self.lines.count(chunk);
-        self.splitter.push(chunk);
+    fn push(&mut self, chunk: Vec<u8>) {
+        self.splitter.push(&chunk);
+        self.lines.count(chunk, self.base.saturating_add(self.splitter.offset()));
     }
 
     fn element(&mut self, raw: Bytes) -> Element {
@@ -153,10 +165,9 @@ impl Elements {
         Located { event, place: Place { source, base: 0, begin: 0, index: error.index() } }
     }
 
-    /// Continues with the documents after the array: with another array element by element. Others are read into memory, and
-    /// returned.
-    fn follow(&mut self) -> io::Result<Vec<Located>> {
-        let next = BatchSplitter::new(&self.decoding.options);
+    /// Continues with the documents after the array: with another array element by element. Others are read into memory.
+    fn follow(&mut self) -> io::Result<()> {
+        let next = splitter(&self.decoding);
         let splitter = std::mem::replace(&mut self.splitter, next);
         self.base = self.base.saturating_add(splitter.offset());
         let rest = splitter.into_rest();
@@ -166,14 +177,21 @@ impl Elements {
         (self.index, self.version) = (0, None);
         if rest.first() == Some(&b'[') {
             self.splitter.push(rest);
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut text = rest.to_vec();
         super::reader::fill(&mut *self.reader, super::LARGEST, &mut text)?;
         let source = Source::part(self.name.as_str(), text, self.lines.start(self.base));
-        self.ended = true;
-        Ok(documents::json(&Arc::new(source), &self.decoding))
+        self.behind = Some(JsonDocuments::new(Arc::new(source), self.decoding.clone()));
+        Ok(())
     }
+}
+
+/// A splitter of batches with any number of events.
+fn splitter(decoding: &Decoding) -> BatchSplitter {
+    let mut options = decoding.options.clone();
+    options.limits.batch = usize::MAX;
+    BatchSplitter::new(&options)
 }
 
 impl Group {
@@ -206,31 +224,42 @@ impl Element {
     }
 }
 
-/// Finds lines and columns of increasing offsets.
+/// Finds lines and columns of increasing offsets. Of the input, only the last chunk is kept.
 #[derive(Default)]
 struct LineCounter {
-    /// The number of bytes counted.
-    counted: usize,
-    /// The offsets of line breaks that no place was after.
-    ahead: VecDeque<usize>,
-    /// The number of lines before them, and where their line begins.
+    chunk: Vec<u8>,
+    /// The offset of the chunk.
+    offset: usize,
+    /// The last place in the chunk that was looked for, or its end, and how many lines and which line break are before it.
+    at: usize,
     lines: usize,
     begin: usize,
+    /// The place before the chunk where what is not complete begins.
+    pending: Option<Start>,
 }
 
 impl LineCounter {
-    fn count(&mut self, chunk: &[u8]) {
-        let before = self.counted;
-        self.ahead.extend(memchr::memchr_iter(b'\n', chunk).map(|at| before.saturating_add(at)));
-        self.counted = before.saturating_add(chunk.len());
+    /// Takes the next chunk. What begins at `pending` is not complete.
+    fn count(&mut self, chunk: Vec<u8>, pending: usize) {
+        let begins = self.start(pending);
+        let end = self.offset.saturating_add(self.chunk.len());
+        let _ = self.start(end);
+        self.pending = Some(begins);
+        (self.chunk, self.offset) = (chunk, end);
     }
 
     /// Returns the place of this byte, which is not before that of the last call.
     fn start(&mut self, offset: usize) -> Start {
-        while self.ahead.front().is_some_and(|newline| *newline < offset) {
-            self.begin = self.ahead.pop_front().unwrap_or_default().saturating_add(1);
-            self.lines = self.lines.saturating_add(1);
+        if let Some(pending) = self.pending.filter(|pending| offset <= pending.offset) {
+            return pending;
         }
+        let of = |offset: usize| offset.saturating_sub(self.offset);
+        let text = self.chunk.get(of(self.at)..of(offset)).unwrap_or_default();
+        self.lines = self.lines.saturating_add(memchr::memchr_iter(b'\n', text).count());
+        if let Some(last) = memchr::memrchr(b'\n', text) {
+            self.begin = self.at.saturating_add(last).saturating_add(1);
+        }
+        self.at = self.at.max(offset);
         Start { line: self.lines.saturating_add(1), column: offset.saturating_sub(self.begin), offset }
     }
 }

@@ -1,7 +1,8 @@
 //! Events in YAML: documents with the content of JSON documents.
 
-use super::{Located, documents::Decoding};
+use super::{Located, MOST, documents::Decoding};
 use crate::{
+    plain::thousands,
     source::{Place, Source},
     yaml,
 };
@@ -29,6 +30,13 @@ pub(super) fn yaml_documents(json: &dyn Format, source: &Arc<Source>, decoding: 
     };
     let mut all = Vec::new();
     for document in yaml::Documents::new(text) {
+        if all.len() > MOST {
+            let limit = format!("the limit for YAML is {} events", thousands(MOST));
+            let error =
+                Error::new(ErrorKind::TooMany).with_detail(limit).with_help("convert it to JSON Lines");
+            all.push(located(Err(error), 0, None));
+            break;
+        }
         let document = match document {
             Ok(document) => document,
             Err(error) => {

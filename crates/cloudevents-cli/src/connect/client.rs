@@ -77,7 +77,10 @@ impl Connecting {
         if self.given().is_none() {
             return Ok(None);
         }
-        let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(timeout);
+        let mut builder = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(timeout)
+            .http1_max_headers(cloudevents_kit::http::MAX_HEADERS);
         // As without options: this machine is reached directly.
         let is_here = endpoint.hosts().first().is_some_and(|host| {
             let address = host.name().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

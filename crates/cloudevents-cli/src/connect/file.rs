@@ -22,12 +22,14 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, sleep_until, timeout},
 };
 
-/// Events that are read ahead.
+/// Events that are read ahead, and their KiB in the file, of which one may have more.
 const AHEAD: usize = 64;
+const ROOM: u32 = 16 << 10;
 
 /// Returns the path that the URL names: that of a file, or `-`.
 pub(super) fn path(url: &str) -> Option<&Path> {
@@ -93,13 +95,17 @@ pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, 
         input::reader(path)?.0
     };
     let (out, incoming) = mpsc::channel(AHEAD);
+    let room = Room {
+        all: Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(AHEAD))),
+        runtime: Handle::current(),
+    };
     let lenient = options.decoding.leniency != cloudevents_kit::decoding().leniency;
     let reading = Reading { lenient, ..Reading::default() };
     let path: PathBuf = path.to_owned();
     // A thread, because reading blocks.
     thread::Builder::new()
         .name("read".to_owned())
-        .spawn(move || read(&path, &reading, &out))
+        .spawn(move || read(&path, &reading, &room, &out))
         .map_err(|error| Failure::new(Status::Usage, format!("no thread can be started: {error}")))?;
     let (settled, settlements) = mpsc::unbounded_channel();
     let reader = Reader {
@@ -114,11 +120,11 @@ pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, 
 }
 
 /// Reads events until the end, or until the receiver is dropped.
-fn read(path: &Path, reading: &Reading, out: &mpsc::Sender<Result<Received, Error>>) {
+fn read(path: &Path, reading: &Reading, room: &Room, out: &mpsc::Sender<Item>) {
     let failed = |failure: Failure| Error::new(ErrorKind::Closed).with_detail(failure.message());
     match input::open(path, reading) {
         Err(failure) => {
-            let _ = out.blocking_send(Err(failed(failure)));
+            let _ = out.blocking_send((Err(failed(failure)), None));
         }
         Ok(events) => {
             let name: Arc<str> = events.name().into();
@@ -127,12 +133,38 @@ fn read(path: &Path, reading: &Reading, out: &mpsc::Sender<Result<Received, Erro
                     let message = located.event.map(|decoded| decoded.map(Message::Binary));
                     received(message, &located.place, &name)
                 });
-                if out.blocking_send(item).is_err() {
+                let size = item.as_ref().map_or(0, size);
+                if out.blocking_send((item, room.take(size))).is_err() {
                     return;
                 }
             }
         }
     }
+}
+
+/// What was read, and its room.
+type Item = (Result<Received, Error>, Option<OwnedSemaphorePermit>);
+
+/// Room for events that are read ahead.
+struct Room {
+    all: Arc<Semaphore>,
+    runtime: Handle,
+}
+
+impl Room {
+    /// Waits for room for this number of bytes.
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let wanted = u32::try_from(bytes >> 10).unwrap_or(ROOM).clamp(1, ROOM);
+        self.runtime.block_on(Arc::clone(&self.all).acquire_many_owned(wanted)).ok()
+    }
+}
+
+fn size(received: &Received) -> usize {
+    let event = received.message().ok().and_then(|message| match message {
+        Message::Binary(event) => event.data().map(|data| data.as_bytes().len()),
+        _ => None,
+    });
+    event.or_else(|| received.body().map(|body| body.len())).unwrap_or_default()
 }
 
 /// The message, with the file as its topic, its line as offset, and the text from there on as body.
@@ -149,7 +181,7 @@ fn received(message: Result<Decoded<Message>, Error>, place: &Place, name: &Arc<
 /// Delivers events of a file. What is not accepted is delivered again from memory.
 struct Reader {
     /// Events that are read; `None` at the end.
-    incoming: Option<mpsc::Receiver<Result<Received, Error>>>,
+    incoming: Option<mpsc::Receiver<Item>>,
     settled: mpsc::UnboundedSender<Settled>,
     settlements: mpsc::UnboundedReceiver<Settled>,
     /// The number of deliveries that are not settled.
@@ -211,8 +243,8 @@ impl Receive for Reader {
                     }
                 }
                 item = next(&mut self.incoming), if !is_read => match item {
-                    Some(Ok(received)) => return Ok(Some(self.deliver(received, 1))),
-                    Some(Err(error)) => return Err(error),
+                    Some((Ok(received), _)) => return Ok(Some(self.deliver(received, 1))),
+                    Some((Err(error), _)) => return Err(error),
                     None => self.incoming = None,
                 },
             }
@@ -234,9 +266,7 @@ impl Receive for Reader {
     }
 }
 
-async fn next(
-    incoming: &mut Option<mpsc::Receiver<Result<Received, Error>>>,
-) -> Option<Result<Received, Error>> {
+async fn next(incoming: &mut Option<mpsc::Receiver<Item>>) -> Option<Item> {
     match incoming {
         Some(incoming) => incoming.recv().await,
         None => None,

@@ -12,6 +12,8 @@
 mod adapters;
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(target_os = "linux")]
+mod bounded;
 #[cfg(feature = "amqp")]
 mod bridge;
 mod check;

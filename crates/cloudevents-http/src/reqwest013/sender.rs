@@ -6,7 +6,7 @@ use super::{
     request::add_length,
     trace::{Traced, TracedMessage},
 };
-use crate::{BodyOptions, MessageHeaders, encode_message};
+use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode_message};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
@@ -171,6 +171,7 @@ impl HttpSender {
             None => without_proxy(Client::builder(), &url)
                 .redirect(Policy::none())
                 .connect_timeout(options.connect_timeout)
+                .http1_max_headers(MAX_HEADERS)
                 .build()
                 .map_err(|error| failed(ErrorKind::Transport, error))?,
         };

@@ -3,6 +3,7 @@
 use super::{
     HttpReceiverOptions, body::RequestBody, framing, line::Line, patience::Patience, timer::SpareTimer,
 };
+use crate::MAX_HEADERS;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -59,6 +60,7 @@ pub(super) async fn run<F, R>(
     let served = http1::Builder::new()
         .timer(SpareTimer::default())
         .header_read_timeout(options.header_deadline)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
     let mut stop = pin!(until(stopped));

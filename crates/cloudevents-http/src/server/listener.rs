@@ -51,9 +51,8 @@ pub async fn receiver(url: &str, options: HttpReceiverOptions) -> Result<Receive
 /// bounds get 503 and are not read. When a sender hangs up before its message is settled, the settlement is an error of kind
 /// [`Disconnected`](ErrorKind::Disconnected).
 ///
-/// A head has at most 100 headers, and gets 431 beyond, without a body: room for more would cost every request an allocation. So in binary
-/// mode, an event has some 90 attributes, although [`Limits`](cloudevents_core::Limits) allow more. Events with more of them go in
-/// structured mode.
+/// A head has at most [`MAX_HEADERS`](crate::MAX_HEADERS), which is room for an event with as many attributes as the default of
+/// [`Limits`](cloudevents_core::Limits) allows. One with more gets 431 without a body.
 ///
 /// The receiver runs on the tokio runtime on which it was opened. Dropping it closes all connections.
 pub struct HttpReceiver {

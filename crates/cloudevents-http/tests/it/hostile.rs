@@ -100,6 +100,46 @@ async fn half_a_request_does_not_delay_the_end() {
     assert_eq!(body.answer().await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
+/// An event with as many attributes as the model allows arrives in binary mode, and comes back as a reply.
+#[tokio::test]
+async fn as_many_attributes_as_the_model_allows() {
+    let (address, mut deliveries) = receiver(HttpReceiverOptions::default()).await;
+    let sender = sender(&format!("http://{address}/events"), HttpSenderOptions::default()).unwrap();
+    let with = |attributes: usize| {
+        let base = Event::builder().id("1").source("/s").ty("t").text("payload");
+        // `specversion` and the content type are attributes, too.
+        let extensions = (5..attributes).map(|number| format!("x{number}"));
+        extensions.fold(base, |event, name| event.extension(name, "value")).build().unwrap()
+    };
+    let most = cloudevents_core::Limits::default().attributes;
+    let (event, too_many) = (with(most), with(most + 1));
+    let echo = async {
+        let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+        let received = delivery.event().unwrap();
+        delivery.reply(cloudevents_transport::Outgoing::from(&received)).await.unwrap();
+        received
+    };
+    let (reply, received) = tokio::join!(sender.request(&event, PATIENCE), echo);
+    assert!(received.attributes().eq(event.attributes()), "{received:?}");
+    assert!(reply.unwrap().attributes().eq(event.attributes()));
+
+    // One more is refused by the model, and many more by the framing, which cannot tell attributes from other headers.
+    let refused = async {
+        let delivery = soon(deliveries.next()).await.unwrap().unwrap();
+        let error = delivery.event().unwrap_err();
+        delivery.reject(error.to_string()).await.unwrap();
+        error
+    };
+    let (sent, error) = tokio::join!(sender.send(&too_many), refused);
+    assert!(sent.is_err());
+    assert_eq!(error.kind(), cloudevents_core::ErrorKind::TooMany);
+    let many: String =
+        (0..=cloudevents_http::MAX_HEADERS).map(|number| format!("ce-x{number}: 1\r\n")).collect();
+    let answer =
+        post(address, GOOD.replace("host: test\r\n", &format!("host: test\r\n{many}"))).await.unwrap();
+    assert_eq!(answer.status.as_u16(), 431);
+}
+
 /// The deadline of a head is far away.
 #[tokio::test]
 async fn connections_that_say_nothing_give_way() {

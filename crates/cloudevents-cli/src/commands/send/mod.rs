@@ -10,6 +10,7 @@ use crate::{
     connect::{self, Connecting, Sending, address::UrlOptions},
     console::Console,
     failure::{Failure, Status},
+    held::Held,
     input::{self, Located, Reading},
     interrupt::Interrupt,
     plain::{count, thousands},
@@ -34,7 +35,7 @@ use std::{
 ///
 /// Files hold one event, a batch, JSON Lines, or several of these one after another. An event that is built from
 /// flags gets an id and a time unless they are given; events from files are sent as they are. With --mode batched,
-/// each file is sent as one batch.
+/// each file is sent as one batch, of at most 256 MiB and 200,000 events.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -280,13 +281,13 @@ fn dry_run(
             continue;
         }
         for path in input::files(&command.files) {
-            let mut held = Vec::new();
+            let mut held = Held::default();
             let mut first = None;
             for located in input::open(&path, &command.reading)? {
                 let located = located?;
                 match event(&located, command, console)? {
                     Some(event) if command.mode == ContentMode::Batched => {
-                        held.push(event);
+                        held.push(event)?;
                         first.get_or_insert(located.place);
                     }
                     Some(event) => print(&[event], &located.place)?,
@@ -294,7 +295,7 @@ fn dry_run(
                 }
             }
             if let Some(place) = first {
-                print(&held, &place)?;
+                print(held.events(), &place)?;
             }
         }
     }
@@ -306,7 +307,7 @@ fn dry_run(
 fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
     let (console, interrupt) = (line.console, line.interrupt);
     let mut events = input::open(path, &command.reading)?;
-    let mut held: Vec<Event> = Vec::new();
+    let mut held = Held::default();
     let mut first: Option<Place> = None;
     loop {
         let next = if events.may_wait() {
@@ -323,7 +324,7 @@ fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line
         let located = located?;
         match event(&located, command, console)? {
             Some(event) if command.mode == ContentMode::Batched => {
-                held.push(event);
+                held.push(event)?;
                 first.get_or_insert(located.place);
             }
             Some(event) => runtime.block_on(line.send(vec![event], &located.place)),
@@ -335,7 +336,7 @@ fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line
         }
     }
     if let Some(place) = first.filter(|_| !interrupt.is_asked()) {
-        runtime.block_on(line.send(held, &place));
+        runtime.block_on(line.send(held.events().to_vec(), &place));
     }
     Ok(())
 }

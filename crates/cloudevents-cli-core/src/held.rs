@@ -1,0 +1,49 @@
+//! Events that are kept until all of them are there, because their batch is one document.
+
+use crate::{
+    failure::{Failure, Status},
+    plain::thousands,
+};
+use cloudevents_kit::Event;
+
+/// The events of a batch, up to a limit.
+#[derive(Debug, Default)]
+pub struct Held {
+    events: Vec<Event>,
+    bytes: usize,
+}
+
+/// The most that is kept, in bytes of attributes and payloads, and in events. The help states both.
+const LARGEST: usize = 256 << 20;
+const MOST: usize = 200_000;
+
+impl Held {
+    /// Keeps an event. Returns an error beyond 256 MiB or 200,000 events.
+    pub fn push(&mut self, event: Event) -> Result<(), Failure> {
+        let payload = event.data().map_or(0, |data| data.as_bytes().len());
+        self.bytes = self.bytes.saturating_add(payload).saturating_add(event.attributes_size());
+        if self.bytes > LARGEST || self.events.len() >= MOST {
+            let words = format!("a batch may have {} MiB and {} events", LARGEST >> 20, thousands(MOST));
+            return Err(Failure::new(Status::No, words)
+                .help("JSON Lines and JSON batches of `ce convert` may have any length"));
+        }
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// The events.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The bytes of attributes and payloads.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Removes all events but the first.
+    pub(crate) fn keep_first(&mut self) {
+        self.events.truncate(1);
+        self.bytes = 0;
+    }
+}
