@@ -22,6 +22,8 @@ pub struct Encoder {
     via: String,
     mode: Option<String>,
     format: Option<String>,
+    /// Options of the binding, as in the testee protocol.
+    options: Map<String, Value>,
     carrier: Carrier,
     headers: HeaderMap,
     line: Vec<u8>,
@@ -70,10 +72,20 @@ impl Encoder {
             via: via.to_owned(),
             mode: text(mode),
             format: text(format),
+            options: Map::new(),
             carrier,
             headers: HeaderMap::new(),
             line: Vec::new(),
         }
+    }
+
+    /// Sets options of the binding, as the testee protocol has them: `separator`, `subprotocol`.
+    pub fn with_options(mut self, options: Map<String, Value>) -> Self {
+        if !options.is_empty() {
+            self.carrier = Carrier::Testee;
+        }
+        self.options = options;
+        self
     }
 
     /// Whether a message has all events.
@@ -134,6 +146,9 @@ impl Encoder {
         request.insert("events".into(), events.iter().map(tagged::from_event).collect());
         request.extend(self.mode.as_deref().map(|mode| ("mode".into(), mode.into())));
         request.extend(self.format.as_deref().map(|format| ("format".into(), format.into())));
+        if !self.options.is_empty() {
+            request.insert("options".into(), Value::Object(self.options.clone()));
+        }
         let mut result = wire::run("encode", request)?;
         let losses = result.get("losses").and_then(Value::as_array).into_iter().flatten();
         let of_meaning = losses.filter(|loss| loss.get("class").is_some_and(|class| class == "meaning"));

@@ -62,6 +62,8 @@ mod rabbitmq;
 mod select;
 mod sending;
 mod settings;
+#[cfg(all(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "websockets"))]
+mod shown;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;

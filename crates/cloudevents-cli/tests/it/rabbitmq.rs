@@ -19,6 +19,25 @@ fn from_one_to_the_other() {
     assert!(queue.is_empty());
 }
 
+/// The key of the binding that gets the message is that of the event.
+#[test]
+fn a_routing_key_has_attributes_of_the_event() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    broker.bind("shop", "topic", "eu.t", "orders");
+    let url = broker.url("exchange=shop&routing-key=eu.{type}");
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!((ran.status, queue.len()), (0, 1), "{}", ran.err);
+    let ran = ce_with(&["send", &broker.url("exchange=shop&routing-key=eu.{subject}")], GOOD);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.err.contains("`subject`") && ran.err.contains("the template `eu.{subject}` needs it"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ce_with(&["send", &broker.url("exchange=shop&routing-key=eu.{")], GOOD).status, 2);
+}
+
 #[test]
 fn refusals_and_failures_are_told_apart() {
     let mut options = BrokerOptions::default();

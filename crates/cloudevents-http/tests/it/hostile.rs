@@ -117,6 +117,7 @@ async fn as_many_attributes_as_the_model_allows() {
         let delivery = soon(deliveries.next()).await.unwrap().unwrap();
         let received = delivery.event().unwrap();
         delivery.reply(cloudevents_transport::Outgoing::from(&received)).await.unwrap();
+        delivery.accept().await.unwrap();
         received
     };
     let (reply, received) = tokio::join!(sender.request(&event, PATIENCE), echo);

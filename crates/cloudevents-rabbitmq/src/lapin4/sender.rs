@@ -8,10 +8,11 @@ use super::{
     options::{QueueType, RabbitConnection, Target},
     publisher::{Link, Linking, Publish},
 };
-use cloudevents_core::{Error, ErrorKind, Format};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
     SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    bridge::Template,
     connect::{Backoff, Reconnect, Shared},
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -139,6 +140,9 @@ fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender,
 pub struct RabbitSender {
     target: Arc<Target>,
     destination: Destination,
+    /// What makes the routing key of each event, if it names attributes.
+    routing_key: Option<Template>,
+    decoding: DecodeOptions,
     writing: Writing,
     options: RabbitSenderOptions,
     in_flight: InFlight,
@@ -160,6 +164,8 @@ impl RabbitSender {
         let target = Target::new(&endpoint, options.connection.clone(), &others)?;
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
+        let mut decoding = options.sender.decoding.clone();
+        decoding.formats = formats.clone();
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
         options.declare = QueueType::from_url(&endpoint, "declare")?.or(options.declare);
         options.mandatory = endpoint.option_as("mandatory")?.unwrap_or(options.mandatory);
@@ -179,7 +185,15 @@ impl RabbitSender {
                     return Err(endpoint.invalid("the option `queue` excludes `exchange` and `routing-key`"));
                 }
             };
-        Self::open(target, destination, writing, options).await
+        let routing_key = match endpoint.option("routing-key").filter(|key| key.contains(['{', '}'])) {
+            Some(key) => Some(key.parse().map_err(|error: Error| {
+                endpoint.invalid("the option `routing-key` is no template").with_detail(error.to_string())
+            })?),
+            None => None,
+        };
+        let mut sender = Self::open(target, destination, writing, options).await?;
+        (sender.routing_key, sender.decoding) = (routing_key, decoding);
+        Ok(sender)
     }
 
     /// Connects for messages that are sent unchanged, each to its own destination.
@@ -221,7 +235,19 @@ impl RabbitSender {
         let links = Reconnect::new(linking, target.hosts.clone(), backoff).share();
         links.open().await?;
         let in_flight = InFlight::new(options.in_flight);
-        Ok(Self { target, destination, in_flight, writing, options, links, closed: AtomicBool::new(false) })
+        let closed = AtomicBool::new(false);
+        let decoding = DecodeOptions::strict();
+        Ok(Self {
+            target,
+            destination,
+            routing_key: None,
+            decoding,
+            in_flight,
+            writing,
+            options,
+            links,
+            closed,
+        })
     }
 
     /// Returns the sender, with the options that this was opened with.
@@ -231,10 +257,10 @@ impl RabbitSender {
     }
 
     fn encode(&self, outgoing: &Outgoing) -> Result<Publish, Error> {
-        let Content::Message(message) = outgoing.content() else {
+        let Content::Message(content) = outgoing.content() else {
             return Err(Error::new(ErrorKind::Unsupported));
         };
-        let message = self.writing.message(message)?;
+        let message = self.writing.message(content)?;
         let rabbit = crate::encode_message(&message)?;
         let size = rabbit.body.len();
         if size > self.options.max_message_size {
@@ -246,7 +272,13 @@ impl RabbitSender {
         }
         extras::add(&mut encoded, outgoing)?;
         let destination = match outgoing.destination() {
-            None => self.destination.clone(),
+            None => match &self.routing_key {
+                None => self.destination.clone(),
+                Some(template) => Destination::new(
+                    self.destination.exchange.as_str(),
+                    &template.fill(content, &self.decoding)?,
+                )?,
+            },
             Some(address) => Destination::parse(address, &self.destination.exchange)?,
         };
         Ok(Publish { destination, message: encoded })

@@ -114,7 +114,7 @@ impl Line<'_> {
             }
         }
         if let Some(shown) = &mut self.shown {
-            shown.message(&events, self.console);
+            shown.message(&message, &events, self.console);
         }
         // Before it is sent: Ctrl-C may come as soon as the other side has it.
         self.interrupt.in_flight(self.open.len().saturating_add(1));

@@ -1,5 +1,6 @@
 //! `ce send`: sends events.
 
+mod carrier;
 mod line;
 mod pace;
 mod show;
@@ -18,10 +19,7 @@ use crate::{
     source::Place,
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::{
-    Event, Format, Formats,
-    transport::{Endpoint, LossPolicy},
-};
+use cloudevents_kit::{Event, Format, Formats, transport::LossPolicy};
 use line::{Line, Retries, message};
 use pace::{Pace, rate};
 use signing::Signing;
@@ -68,9 +66,9 @@ pub(crate) struct Send {
     /// Send the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE", conflicts_with = "attributes")]
     files: Vec<PathBuf>,
-    /// Content mode. Only HTTP has batches.
-    #[arg(long, short, value_enum, default_value_t)]
-    mode: ContentMode,
+    /// Content mode [default: binary; structured where the protocol has no other]. Only HTTP has batches.
+    #[arg(long, short, value_enum)]
+    mode: Option<ContentMode>,
     /// Format of structured and batched messages [default: json].
     #[arg(long, value_name = "FORMAT", value_parser = input::format_names())]
     format: Option<String>,
@@ -119,10 +117,9 @@ pub(crate) struct Send {
     built: Built,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ContentMode {
     /// Attributes in headers, the payload in the body.
-    #[default]
     Binary,
     /// Each event as a document.
     Structured,
@@ -158,33 +155,35 @@ impl Send {
 }
 
 pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> {
-    check(command)?;
+    let endpoint = carrier::endpoint(command)?;
+    let mode = carrier::mode(command, endpoint.as_ref());
+    check(command, mode)?;
     let formats = cloudevents_kit::formats();
     let mut sending = Sending {
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
         timeout: Duration::from_secs(command.timeout),
         parallel: command.parallel,
-        batches: command.mode == ContentMode::Batched,
+        batches: mode == ContentMode::Batched,
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
         trace: None,
         sign: command.signing.sign(command.mode)?,
     };
     if command.dry_run {
-        return dry_run(command, &sending, &formats, console);
+        return dry_run(command, mode, &sending, &formats, console);
     }
     sending.trace = command.verbose.then(show::trace);
     let runtime = connect::runtime()?;
     let interrupt = Interrupt::watch(console);
     let built = command.built.template(console)?;
     let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
-    let is_http = Endpoint::parse(&command.url).is_ok_and(|url| show::carrier(&url) == Some("http"));
+    let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
     let mut line = Line {
         sender: &sender,
         open: VecDeque::new(),
         format: format(command, &formats)?,
-        mode: command.mode,
+        mode,
         parallel: command.parallel,
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
         pace: command.rate.map(Pace::new),
@@ -246,8 +245,8 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
 }
 
 /// Refuses options that mean nothing together.
-fn check(command: &Send) -> Result<(), Failure> {
-    if command.mode == ContentMode::Binary && command.format.is_some() {
+fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
+    if mode == ContentMode::Binary && command.format.is_some() {
         return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
     }
     if command.built.is_given() && (command.reading.from.is_some() || command.reading.lenient) {
@@ -265,6 +264,7 @@ fn check(command: &Send) -> Result<(), Failure> {
 /// Prints the messages.
 fn dry_run(
     command: &Send,
+    mode: ContentMode,
     sending: &Sending,
     formats: &Formats,
     console: &Console,
@@ -272,7 +272,7 @@ fn dry_run(
     let mut shown = show::DryRun::new(command, sending, console)?;
     let format = format(command, formats)?;
     let mut print = |events: &[Event], place: &Place| {
-        let message = message(command.mode, format, events, place, console).map_err(connect::failed)?;
+        let message = message(mode, format, events, place, console).map_err(connect::failed)?;
         shown.show(&message, events)
     };
     for _ in 0..command.repeat.unwrap_or(1) {
@@ -286,7 +286,7 @@ fn dry_run(
             for located in input::open(&path, &command.reading)? {
                 let located = located?;
                 match event(&located, command, console)? {
-                    Some(event) if command.mode == ContentMode::Batched => {
+                    Some(event) if mode == ContentMode::Batched => {
                         held.push(event)?;
                         first.get_or_insert(located.place);
                     }
@@ -305,7 +305,7 @@ fn dry_run(
 
 /// Sends the events of a file, in batched mode as one message.
 fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line<'_>) -> Result<(), Failure> {
-    let (console, interrupt) = (line.console, line.interrupt);
+    let (console, interrupt, mode) = (line.console, line.interrupt, line.mode);
     let mut events = input::open(path, &command.reading)?;
     let mut held = Held::default();
     let mut first: Option<Place> = None;
@@ -323,7 +323,7 @@ fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line
         let Some(located) = next else { break };
         let located = located?;
         match event(&located, command, console)? {
-            Some(event) if command.mode == ContentMode::Batched => {
+            Some(event) if mode == ContentMode::Batched => {
                 held.push(event)?;
                 first.get_or_insert(located.place);
             }
@@ -342,7 +342,9 @@ fn file(path: &Path, command: &Send, runtime: &connect::Runtime, line: &mut Line
 }
 
 fn format<'a>(command: &Send, formats: &'a Formats) -> Result<&'a dyn Format, Failure> {
-    let name = command.format.as_deref().unwrap_or("json");
+    let endpoint = connect::endpoint(&command.url)?;
+    let own = endpoint.as_ref().and_then(carrier::subformat);
+    let name = command.format.as_deref().or(own).unwrap_or("json");
     let found = formats.iter().find(|format| format.id().as_str() == name);
     found.ok_or_else(|| Failure::usage(format!("unknown format `{name}`")))
 }

@@ -1,6 +1,6 @@
 //! What goes over the wire, and what comes back.
 
-use super::{ContentMode, Send};
+use super::{ContentMode, Send, carrier};
 use crate::{
     connect::{self, Sending},
     console::{Console, Paint},
@@ -18,6 +18,7 @@ use cloudevents_kit::{
     transport::{Endpoint, Receipt},
 };
 use http::HeaderMap;
+use serde_json::{Map, Value};
 use std::{io::Write, sync::Arc};
 
 /// Prints messages instead of sending them.
@@ -34,26 +35,54 @@ enum How {
     Other(Box<Shown>),
 }
 
-/// Messages of brokers, as JSON of the testee protocol.
-pub(super) struct Shown(Encoder);
+/// Messages of brokers, as JSON of the testee protocol, with the place where the protocol puts them.
+pub(super) struct Shown {
+    encoder: Encoder,
+    endpoint: Endpoint,
+    line: Vec<u8>,
+}
 
 impl Shown {
     pub(super) fn new(command: &Send) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
-        let Some(via) = carrier(&endpoint) else {
+        let Some(via) = carrier::binding(&endpoint) else {
             return Err(connect::unknown(&endpoint, "sent to", &["http", "https"]));
         };
         // Documents are the only messages of some bindings.
-        let mode = (command.mode != ContentMode::Binary).then(|| command.mode.name());
-        Ok(Self(Encoder::new(via, mode, command.format.as_deref())))
+        let mode = carrier::mode(command, Some(&endpoint));
+        let mode = (mode != ContentMode::Binary && via != "websockets").then(|| mode.name());
+        let mut options = Map::new();
+        if via == "amqp" && endpoint.option("separator") == Some("colon") {
+            options.insert("separator".into(), ":".into());
+        }
+        let format = if via == "websockets" {
+            let subprotocol = format!("cloudevents.{}", carrier::subformat(&endpoint).unwrap_or_default());
+            options.insert("subprotocol".into(), subprotocol.into());
+            None
+        } else {
+            command.format.as_deref()
+        };
+        let encoder = Encoder::new(via, mode, format).with_options(options);
+        Ok(Self { encoder, endpoint, line: Vec::new() })
     }
 
     /// Shows a message on standard error.
-    pub(super) fn message(&mut self, events: &[Event], console: &Console) {
+    pub(super) fn message(&mut self, message: &Message, events: &[Event], console: &Console) {
         // What cannot be written is reported when it is sent.
-        let Ok((line, _)) = self.0.line(events) else { return };
+        let Ok((line, _)) = self.line(message, events) else { return };
         let text = crate::json_view::pretty(&String::from_utf8_lossy(line), "> ", Paint(false));
         console.say(&text);
+    }
+
+    /// Returns the message as a line of JSON, with reports of what it cannot hold.
+    fn line(&mut self, message: &Message, events: &[Event]) -> Result<(&[u8], Vec<Report>), Failure> {
+        let to = carrier::destination(&self.endpoint, message)
+            .map_err(|error| Failure::Told(Status::No, Box::new(Report::of(&error))))?;
+        let (line, losses) = self.encoder.line(events)?;
+        self.line.clear();
+        self.line.extend_from_slice(line.strip_suffix(b"}\n").unwrap_or(line));
+        self.line.extend_from_slice(format!(",\"to\":{}}}\n", Value::Object(to)).as_bytes());
+        Ok((&self.line, losses))
     }
 }
 
@@ -75,7 +104,7 @@ pub(super) fn receipt(receipt: &Receipt) -> String {
 impl<'a> DryRun<'a> {
     pub(super) fn new(command: &Send, sending: &Sending, console: &'a Console) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(&command.url).map_err(connect::failed)?;
-        let how = match carrier(&endpoint) {
+        let how = match carrier::binding(&endpoint) {
             Some("http") => How::Http(connect::http::headers(&endpoint, sending)?),
             _ => {
                 connect::check_broker(endpoint.scheme(), sending)?;
@@ -104,12 +133,12 @@ impl<'a> DryRun<'a> {
                 self.emit.bytes(format!("{break_}{text}").as_bytes())
             }
             How::Other(shown) => {
-                let (line, losses) = shown.0.line(events)?;
+                let (line, losses) = shown.line(message, events)?;
                 losses.iter().for_each(|loss| self.console.report(loss));
                 match self.console.output() {
                     Output::Json => self.emit.bytes(line),
                     _ => {
-                        let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+                        let value: Value = serde_json::from_slice(line).unwrap_or_default();
                         self.emit.value(&value, |paint| {
                             format!("{}\n", crate::json_view::pretty(&value.to_string(), "", paint))
                         })
@@ -140,21 +169,6 @@ pub(super) fn trace() -> cloudevents_kit::http::Trace {
         };
         // If standard error is closed, nothing can be shown.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    })
-}
-
-/// Returns the binding of the testee protocol for a URL.
-pub(super) fn carrier(endpoint: &Endpoint) -> Option<&'static str> {
-    Some(match endpoint.scheme() {
-        "http" | "https" => "http",
-        "kafka" => "kafka",
-        "amqp" | "amqps" => "amqp",
-        "rabbitmq" | "rabbitmqs" => "rabbitmq",
-        "mqtt" | "mqtts" => "mqtt5",
-        "mqtt3" | "mqtt3s" => "mqtt3",
-        "ws" | "wss" => "websockets",
-        scheme if scheme.starts_with("nats") => "nats",
-        _ => return None,
     })
 }
 

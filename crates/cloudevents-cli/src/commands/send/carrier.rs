@@ -1,0 +1,134 @@
+//! What the protocol of a URL carries, and where it puts a message: what is shown is what is sent.
+
+use super::{ContentMode, Send};
+use crate::{connect, failure::Failure};
+use cloudevents_kit::{
+    Error, Message,
+    model::codec::header,
+    transport::{Endpoint, bridge::Template},
+};
+use serde_json::{Map, Value, json};
+
+/// Returns the binding of the testee protocol for a URL.
+pub(super) fn binding(endpoint: &Endpoint) -> Option<&'static str> {
+    Some(match endpoint.scheme() {
+        "http" | "https" => "http",
+        "kafka" => "kafka",
+        "amqp" | "amqps" => "amqp",
+        "rabbitmq" | "rabbitmqs" => "rabbitmq",
+        "mqtt" | "mqtts" if endpoint.option("version") == Some("3.1.1") => "mqtt3",
+        "mqtt" | "mqtts" => "mqtt5",
+        "ws" | "wss" => "websockets",
+        scheme if scheme.starts_with("nats") => "nats",
+        _ => return None,
+    })
+}
+
+/// The mode in which events are sent: the given one, or the one that the protocol has.
+pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
+    let documents =
+        endpoint.is_some_and(|endpoint| matches!(binding(endpoint), Some("mqtt3" | "websockets")));
+    command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
+}
+
+/// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
+pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {
+    let (binding, format) = (binding(endpoint), command.format.as_deref());
+    if command.mode == Some(ContentMode::Binary) {
+        let (protocol, help) = match binding {
+            Some("mqtt3") => {
+                ("MQTT 3.1.1", "leave --mode out, or use MQTT 5: without `version=3.1.1` in the URL")
+            }
+            Some("websockets") => ("WebSockets", "leave --mode out: every message is a document"),
+            _ => ("", ""),
+        };
+        if !protocol.is_empty() {
+            return Err(Failure::usage(format!("{protocol} has no binary mode")).help(help));
+        }
+    }
+    match (binding, format) {
+        (Some("mqtt3" | "nats"), Some(format)) if format != "json" => {
+            let protocol = if binding == Some("nats") { "NATS" } else { "MQTT 3.1.1" };
+            Err(Failure::usage(format!("structured messages of {protocol} are JSON, not {format}"))
+                .help("leave --format out"))
+        }
+        (Some("websockets"), Some(format)) if subformat(endpoint) != Some(format) => {
+            let offered = subformat(endpoint).unwrap_or_default();
+            Err(Failure::usage(format!("the URL offers the format {offered}, and --format is {format}"))
+                .help(format!(
+                    "write `?format={format}` in the URL: the format of WebSockets is their subprotocol"
+                )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The format that a URL of WebSockets offers first. `None` for other protocols.
+pub(super) fn subformat(endpoint: &Endpoint) -> Option<&str> {
+    let names =
+        (binding(endpoint) == Some("websockets")).then(|| endpoint.option("format").unwrap_or("json"));
+    names.and_then(|names| names.split(',').next())
+}
+
+/// Where the protocol puts a message, and what else it says of it.
+pub(super) fn destination(endpoint: &Endpoint, message: &Message) -> Result<Map<String, Value>, Error> {
+    let option = |name: &str| endpoint.option(name);
+    let with = cloudevents_kit::decoding();
+    let path = endpoint.segments().collect::<Vec<_>>().join("/");
+    let filled = |template: &str| match template.contains('{') {
+        true => template.parse::<Template>()?.fill(message, &with),
+        false => Ok(template.to_owned()),
+    };
+    let read = |name| message.attribute(name, &with).map(|value| value.map(|value| value.to_string()));
+    let mut to = Map::new();
+    let mut put = |name: &str, value: Value| drop(to.insert(name.to_owned(), value));
+    match binding(endpoint) {
+        Some("mqtt3" | "mqtt5") => {
+            put("topic", filled(&path)?.into());
+            put("qos", option("qos").and_then(|qos| qos.parse().ok()).unwrap_or(1).into());
+            put("retain", matches!(option("retain"), Some("" | "true")).into());
+            if let Some(expiry) = option("expiry") {
+                put("expiry", expiry.into());
+            }
+        }
+        Some("nats") => {
+            put("subject", filled(&path)?.into());
+            if option("deduplicate") == Some("yes")
+                && let (Some(source), Some(id)) = (read("source")?, read("id")?)
+            {
+                let escaped = header::encode(&format!("{source} {id}"));
+                put("Nats-Msg-Id", String::from_utf8_lossy(&escaped).into());
+            }
+            if let Some(stream) = option("stream") {
+                put("Nats-Expected-Stream", stream.into());
+            }
+        }
+        Some("kafka") => {
+            put("topic", path.into());
+            let key = option("key").map(read).transpose()?.flatten();
+            put("key", key.map_or(Value::Null, Value::from));
+        }
+        Some("amqp") => put("address", path.into()),
+        Some("rabbitmq") => {
+            let (exchange, key) = match option("queue") {
+                Some(queue) => ("", queue.to_owned()),
+                None => (
+                    option("exchange").unwrap_or_default(),
+                    filled(option("routing-key").unwrap_or_default())?,
+                ),
+            };
+            put("exchange", exchange.into());
+            put("routing-key", key.into());
+            put("mandatory", json!(option("mandatory") != Some("false")));
+        }
+        _ => {}
+    }
+    Ok(to)
+}
+
+/// Checks the URL, if it is one, before anything is read.
+pub(super) fn endpoint(command: &Send) -> Result<Option<Endpoint>, Failure> {
+    let endpoint = connect::endpoint(&command.url)?;
+    endpoint.as_ref().map_or(Ok(()), |endpoint| check(command, endpoint))?;
+    Ok(endpoint)
+}

@@ -1,0 +1,207 @@
+//! What `ce send -v` and `--dry-run` show, beside what other clients read.
+
+use crate::program::{GOOD, ce_with};
+use cloudevents_testkit::{amqp, kafka, mqtt, nats};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Command, Stdio},
+};
+
+const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","datacontenttype":"application/json","partitionkey":"k","data":{"n":1}}"#;
+
+/// Sends the event, and returns what -v shows, which is what --dry-run shows.
+fn shown(url: &str, arguments: &[&str]) -> Value {
+    let dry = ce_with(&[&["send", "--dry-run", url], arguments].concat(), EVENT);
+    assert_eq!(dry.status, 0, "{url}: {}", dry.err);
+    let sent = ce_with(&[&["send", "-v", url], arguments].concat(), EVENT);
+    assert_eq!(sent.status, 0, "{url}: {}", sent.err);
+    let text: String = sent.err.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+    let shown: Value = serde_json::from_str(&text).expect(&sent.err);
+    assert_eq!([&shown], [&dry.lines()[0]]);
+    shown
+}
+
+/// Whether this program of another project is installed.
+fn has(program: &str) -> bool {
+    let found =
+        Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        assert!(std::env::var_os("CE_NO_SKIP").is_none_or(|all| all != "1"), "{program} is not installed");
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    found
+}
+
+#[test]
+fn of_mqtt() {
+    for (options, arguments, version, qos, retain) in [
+        ("?qos=2&retain=true", &[][..], "5", 2, true),
+        ("", &["--mode", "structured"], "5", 1, false),
+        ("?version=3.1.1&qos=0", &[], "311", 0, false),
+    ] {
+        let broker = mqtt::Broker::start().unwrap();
+        let shown = shown(&broker.url(&format!("plant/{{type}}{options}")), arguments);
+        let sent = broker.published().pop().unwrap();
+        assert_eq!(shown["to"], json!({"topic": sent.topic, "qos": sent.qos, "retain": sent.retain}));
+        assert_eq!((sent.qos, sent.retain), (qos, retain));
+        let message = &shown["message"];
+        assert_eq!(message["payload"]["text"], String::from_utf8_lossy(&sent.payload).as_ref());
+        assert_eq!(message["content-type"].as_str(), sent.content_type.as_deref());
+        let properties: Vec<_> =
+            sent.user_properties.iter().map(|(name, value)| json!([name, value])).collect();
+        assert_eq!(message["user-properties"].as_array().cloned().unwrap_or_default(), properties);
+        if retain && has("mosquitto_sub") {
+            let port = broker.port().to_string();
+            let format = ["-F", "%t %q %r %C %P %p"];
+            let read = Command::new("mosquitto_sub")
+                .args([
+                    "-p",
+                    &port,
+                    "-V",
+                    if version == "5" { "mqttv5" } else { version },
+                    "-t",
+                    "plant/#",
+                    "-q",
+                    "2",
+                    "-C",
+                    "1",
+                ])
+                .args(format)
+                .output()
+                .unwrap();
+            let read = String::from_utf8(read.stdout).unwrap();
+            let told = |name: &str| message[name].as_str().unwrap().to_owned();
+            let wanted =
+                format!("{} {qos} 1 {} ", shown["to"]["topic"].as_str().unwrap(), told("content-type"));
+            assert!(read.starts_with(&wanted) && read.trim_end().ends_with("{\"n\":1}"), "{read}");
+        }
+    }
+}
+
+#[test]
+fn of_kafka() {
+    let broker = kafka::Broker::start().unwrap();
+    broker.create_topic("orders", 1).unwrap();
+    let shown = shown(&broker.url("orders?key=partitionkey"), &[]);
+    assert_eq!(shown["to"], json!({"topic": "orders", "key": "k"}));
+    if has("kcat") {
+        let read = Command::new("kcat")
+            .args([
+                "-C",
+                "-b",
+                broker.bootstrap_servers(),
+                "-t",
+                "orders",
+                "-o",
+                "beginning",
+                "-c",
+                "1",
+                "-J",
+                "-q",
+            ])
+            .output()
+            .unwrap();
+        let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+        assert_eq!((&read["key"], &read["topic"]), (&shown["to"]["key"], &shown["to"]["topic"]));
+        assert_eq!(read["payload"], shown["message"]["value"]["text"]);
+        let headers: Vec<Value> = shown["message"]["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|header| [header[0].clone(), header[1]["text"].clone()])
+            .collect();
+        assert_eq!(read["headers"], json!(headers));
+    }
+}
+
+/// Beside what the protocol itself says to a subscriber.
+#[test]
+fn of_nats() {
+    let server = nats::Server::start().unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    stream.write_all(b"CONNECT {\"headers\":true,\"verbose\":false}\r\nSUB orders.> 1\r\nPING\r\n").unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    let mut line = String::new();
+    while line.trim() != "PONG" {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0);
+    }
+    let shown = shown(&server.url("orders.{type}"), &[]);
+    line.clear();
+    lines.read_line(&mut line).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!((words[0], words[1]), ("HMSG", shown["to"]["subject"].as_str().unwrap()));
+    let mut body = vec![0; words[words.len() - 1].parse().unwrap()];
+    lines.read_exact(&mut body).unwrap();
+    let text = String::from_utf8(body).unwrap();
+    for header in shown["message"]["headers"].as_array().unwrap() {
+        let line = format!("{}: {}\r\n", header[0].as_str().unwrap(), header[1].as_str().unwrap());
+        assert!(text.contains(&line), "{line}, {text}");
+    }
+    assert!(text.ends_with(shown["message"]["payload"]["text"].as_str().unwrap()), "{text}");
+    // JetStream recognises the event by its source and id.
+    let dry =
+        ce_with(&["send", "--dry-run", "nats+jetstream://127.0.0.1:9/orders?deduplicate=yes&stream=S"], GOOD);
+    let wanted = json!({"subject": "orders", "Nats-Msg-Id": "/s%201", "Nats-Expected-Stream": "S"});
+    assert_eq!(dry.lines()[0]["to"], wanted);
+}
+
+#[test]
+fn of_amqp() {
+    let broker = amqp::Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let shown = shown(&broker.url("orders?separator=colon"), &[]);
+    assert_eq!(shown["to"], json!({"address": "orders"}));
+    let names: Vec<_> = shown["message"]["application-properties"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| pair[0].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"cloudEvents:type"), "{names:?}");
+    assert_eq!(queue.len(), 1);
+}
+
+#[test]
+fn of_websockets() {
+    let ran = ce_with(&["send", "--dry-run", "ws://127.0.0.1:9/?format=protobuf"], GOOD);
+    let message = &ran.lines()[0]["message"];
+    assert_eq!(
+        (&message["subprotocol"], &message["frame"]),
+        (&json!("cloudevents.protobuf"), &json!("binary"))
+    );
+}
+
+/// What a protocol does not carry is not sent as something else.
+#[test]
+fn what_a_protocol_does_not_carry_is_refused() {
+    for (url, arguments, words) in [
+        ("mqtt://127.0.0.1:9/t?version=3.1.1", &["--mode", "binary"][..], "MQTT 3.1.1 has no binary mode"),
+        ("ws://127.0.0.1:9/", &["--mode", "binary"], "WebSockets has no binary mode"),
+        ("ws://127.0.0.1:9/", &["--format", "avro"], "the URL offers the format json, and --format is avro"),
+        (
+            "ws://127.0.0.1:9/?format=avro",
+            &["--format", "json", "--mode", "structured"],
+            "the URL offers the format avro",
+        ),
+        (
+            "mqtt://127.0.0.1:9/t?version=3.1.1",
+            &["--format", "cbor"],
+            "structured messages of MQTT 3.1.1 are JSON, not cbor",
+        ),
+        (
+            "nats://127.0.0.1:9/t",
+            &["--mode", "structured", "--format", "xml"],
+            "structured messages of NATS are JSON, not xml",
+        ),
+        ("mqtt3://127.0.0.1:9/t", &[], "events cannot be sent to `mqtt3` URLs"),
+    ] {
+        for dry in [&["--dry-run"][..], &["--timeout", "1"]] {
+            let ran = ce_with(&[&["send", url], arguments, dry].concat(), GOOD);
+            assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{url} {arguments:?} {dry:?}: {}", ran.err);
+            assert!(ran.err.contains(words), "{url} {arguments:?}: {}", ran.err);
+        }
+    }
+}
