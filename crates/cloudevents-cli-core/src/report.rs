@@ -82,7 +82,7 @@ impl Report {
             attribute: error.attribute().map(str::to_owned),
             offset: error.offset().and_then(|offset| usize::try_from(offset).ok()),
             clauses: error.clause().map(str::to_owned).into_iter().collect(),
-            help: error.help().map(str::to_owned),
+            help: error.help().and_then(for_people),
             ..Self::new(message)
         }
     }
@@ -404,6 +404,18 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
         column = column.saturating_add(length);
     }
     lines
+}
+
+/// Returns the help of the library in terms of the program. `None` if it is only for those who write programs.
+fn for_people(help: &str) -> Option<String> {
+    let names_the_api = ["`Decompression`", "Limits::", "unauthenticated()", "DecodeOptions"];
+    match help {
+        _ if help.contains("`Decompression`") => {
+            Some("decompress the body before: `ce decode` reads bodies as they are".to_owned())
+        }
+        _ if names_the_api.iter().any(|name| help.contains(name)) => None,
+        other => Some(other.to_owned()),
+    }
 }
 
 #[cfg(test)]

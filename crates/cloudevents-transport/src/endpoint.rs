@@ -22,7 +22,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 /// assert_eq!(endpoint.path(), "orders");
 /// assert_eq!(endpoint.option("group"), Some("billing"));
 /// assert_eq!(endpoint.password().unwrap().expose(), "s3cret");
-/// assert_eq!(endpoint.to_string(), "kafka://***@one:9092,[::1]/orders?group=***");
+/// assert_eq!(endpoint.to_string(), "kafka://***@one:9092,[::1]/orders?group=billing");
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -50,7 +50,8 @@ impl Endpoint {
         if url.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(of_scheme("white space and control characters have to be percent-encoded"));
         }
-        if rest.contains('#') {
+        // In MQTT, it is a wildcard of topic filters.
+        if rest.contains('#') && !matches!(scheme.as_str(), "mqtt" | "mqtts") {
             return Err(of_scheme("`#` has to be percent-encoded: there are no fragments"));
         }
         let (before_query, query) = split(rest, '?');
@@ -210,7 +211,7 @@ impl Endpoint {
     }
 }
 
-/// The URL without user info and values of options.
+/// The URL without user info, and without values of options but those that are known to be no secrets: of `http`, none.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
@@ -223,12 +224,56 @@ impl fmt::Display for Endpoint {
         if !self.path.is_empty() {
             write!(f, "/{}", self.path)?;
         }
-        for (index, (name, _)) in self.options.iter().enumerate() {
-            write!(f, "{}{name}=***", if index > 0 { '&' } else { '?' })?;
+        for (index, (name, value)) in self.options.iter().enumerate() {
+            write!(f, "{}{name}=", if index > 0 { '&' } else { '?' })?;
+            if self.scheme.starts_with("http") || !SHOWN.contains(&&**name) {
+                f.write_str("***")?;
+                continue;
+            }
+            for byte in value.bytes() {
+                let is_plain = byte.is_ascii_graphic() && !b"%&#+".contains(&byte);
+                if is_plain { write!(f, "{}", char::from(byte))? } else { write!(f, "%{byte:02X}")? }
+            }
         }
         Ok(())
     }
 }
+
+/// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
+const SHOWN: &[&str] = &[
+    "client",
+    "consumer",
+    "container",
+    "dead-letter",
+    "declare",
+    "deduplicate",
+    "deliver",
+    "exchange",
+    "expiry",
+    "format",
+    "group",
+    "headers",
+    "hostname",
+    "keep-alive",
+    "key",
+    "losses",
+    "mandatory",
+    "mode",
+    "offset",
+    "prefetch",
+    "qos",
+    "queue",
+    "reject",
+    "retain",
+    "role",
+    "routing-key",
+    "sasl",
+    "separator",
+    "stream",
+    "tls",
+    "version",
+    "wait",
+];
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

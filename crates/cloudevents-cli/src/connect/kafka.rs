@@ -119,8 +119,16 @@ async fn refusal(endpoint: &Endpoint, within: Duration) -> Option<Error> {
 }
 
 fn check_tls(endpoint: &Endpoint) -> Result<(), Failure> {
+    let mechanism = endpoint.option("sasl").unwrap_or_default();
+    if mechanism.starts_with("scram") && !cfg!(feature = "kafka-tls") {
+        let words = format!("this build of ce has no `sasl={}` for Kafka", crate::plain::plain(mechanism));
+        return Err(Failure::usage(words).help(
+            "build it with the feature `kafka-tls`: cargo install cloudevents-cli --features kafka-tls",
+        ));
+    }
     if matches!(endpoint.option("tls"), Some("" | "true")) && !cfg!(feature = "kafka-tls") {
-        let help = "build it with the feature `kafka-tls`";
+        let help =
+            "build it with the feature `kafka-tls`: cargo install cloudevents-cli --features kafka-tls";
         return Err(Failure::usage("this build of ce has no TLS for Kafka").help(help));
     }
     Ok(())

@@ -73,6 +73,33 @@ fn what_is_no_event_goes_to_the_dead_letters() {
     assert_eq!(broker.committed("g", "orders").unwrap(), [Some(2)]);
 }
 
+/// Keys are left out with a warning where HTTP has none, and the first lines say what is moved.
+#[test]
+fn a_bridge_to_http_needs_no_flag() {
+    let broker = broker(&["orders"]);
+    assert_eq!(ce_with(&["send", &broker.url("orders?key=id")], GOOD).status, 0);
+    let listener = Listener::start(&["--count", "1"]);
+    let from = broker.url("orders?group=g&reject=drop");
+    let ran = ce_with(&["bridge", &from, &listener.url, "--idle", "2"], "");
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(ran.err.matches("the keys of Kafka records are left out").count(), 1, "{}", ran.err);
+    assert!(ran.err.contains(&format!("bridge from {from} to {}", listener.url)), "{}", ran.err);
+    assert_eq!(listener.end().out, format!("{GOOD}\n"));
+}
+
+#[cfg(not(feature = "kafka-tls"))]
+#[test]
+fn what_this_build_lacks_is_named() {
+    for arguments in [
+        ["send", "kafka://u:p@127.0.0.1:9/t?sasl=scram-sha-512"],
+        ["listen", "kafka://u:p@127.0.0.1:9/t?sasl=scram-sha-256"],
+    ] {
+        let ran = ce_with(&arguments, GOOD);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(ran.err.contains("cargo install cloudevents-cli --features kafka-tls"), "{}", ran.err);
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_wrong_usage() {
     for arguments in [

@@ -43,6 +43,47 @@ fn what_is_no_event_is_reported() {
     assert!(listened.err.contains(wanted), "{}", listened.err);
 }
 
+/// In MQTT, `#` is a wildcard. What is shown is the topic of each message, not the filter.
+#[test]
+fn each_message_is_shown_with_its_topic() {
+    let broker = Broker::start().unwrap();
+    let mut kept = Published::new("plant/a/b", "not an event");
+    kept.retain = true;
+    broker.publish(kept);
+    let url = format!("{}#", broker.url("plant/"));
+    let listener = Listener::at(&url, &["--count", "1", "-v"]);
+    assert_eq!(ce_with(&["send", &broker.url("plant/{type}")], GOOD).status, 0);
+    let old = ce_with(&["send", &broker.url("plant/old?version=3.1.1")], GOOD);
+    assert_eq!(old.status, 0, "{}", old.err);
+    let listened = listener.end();
+    assert!(
+        listened.err.contains("message 1 at plant/a/b, retained, not a CloudEvent\n\n  not an event\n"),
+        "{}",
+        listened.err
+    );
+    assert!(listened.err.contains("message 2 at plant/t, binary mode"), "{}", listened.err);
+    assert!(listened.err.contains("(at plant/a/b, retained)"), "{}", listened.err);
+}
+
+#[test]
+fn a_document_of_mqtt_3_is_recognised() {
+    let broker = Broker::start().unwrap();
+    let listener = Listener::at(&broker.url("plant"), &["--count", "1"]);
+    assert_eq!(ce_with(&["send", &broker.url("plant?version=3.1.1")], GOOD).status, 0);
+    assert_eq!(ce_with(&["send", &broker.url("plant?qos=2")], GOOD).status, 0);
+    let listened = listener.end();
+    assert!(listened.err.contains("try `version=3.1.1`"), "{}", listened.err);
+}
+
+/// What is no secret is shown.
+#[test]
+fn options_of_urls_are_shown() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url("plant?qos=2&retain=true");
+    let ran = ce_with(&["send", &url], GOOD);
+    assert_eq!(ran.err, format!("1 event sent to {url}\n"));
+}
+
 #[test]
 fn refusals_and_failures_are_distinguished() {
     let mut broker = Broker::start().unwrap();

@@ -38,6 +38,27 @@ fn listening_goes_on_when_the_server_is_back() {
     assert_eq!(listened.err.matches("warning: the connection was lost; reconnecting").count(), 1);
 }
 
+/// An outage has a beginning and an end.
+#[test]
+fn a_bridge_says_that_it_is_connected_again() {
+    let mut server = Server::start().unwrap();
+    let from = server.url("orders?reject=drop");
+    let mut child = crate::program::command(&["bridge", &from, "file:/dev/null", "--losses", "log"])
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let mut until = |words: &str| assert!(lines.any(|line| line.unwrap().contains(words)), "{words}");
+    until("bridge from nats://");
+    server.stop();
+    until("the connection to FROM was lost; reconnecting");
+    server.restart().unwrap();
+    until("connected to FROM again");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn refusals_and_failures_are_told_apart() {
     let mut options = ServerOptions::default();

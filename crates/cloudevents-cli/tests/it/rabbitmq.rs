@@ -38,6 +38,23 @@ fn a_routing_key_has_attributes_of_the_event() {
     assert_eq!(ce_with(&["send", &broker.url("exchange=shop&routing-key=eu.{")], GOOD).status, 2);
 }
 
+/// What listens there is no broker: an HTTP server.
+#[test]
+fn another_protocol_is_recognised() {
+    let listener = Listener::start(&["--count", "1"]);
+    let port = listener.url.split(':').nth(2).unwrap().split('/').next().unwrap();
+    let ran = ce_with(&["send", &format!("rabbitmq://127.0.0.1:{port}/?queue=q"), "--timeout", "5"], GOOD);
+    assert_eq!(ran.status, 3);
+    assert!(
+        ran.err.contains("the peer does not speak AMQP 0.9.1") && !ran.err.contains("bytes"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    // The request that was none is reported.
+    assert_eq!(listener.end().status, 1);
+}
+
 #[test]
 fn refusals_and_failures_are_told_apart() {
     let mut options = BrokerOptions::default();

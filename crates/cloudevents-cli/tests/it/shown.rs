@@ -168,10 +168,7 @@ fn of_amqp() {
 fn of_websockets() {
     let ran = ce_with(&["send", "--dry-run", "ws://127.0.0.1:9/?format=protobuf"], GOOD);
     let message = &ran.lines()[0]["message"];
-    assert_eq!(
-        (&message["subprotocol"], &message["frame"]),
-        (&json!("cloudevents.protobuf"), &json!("binary"))
-    );
+    assert_eq!((&message["subprotocol"], &message["frame"]), (&json!("cloudevents.proto"), &json!("binary")));
 }
 
 /// What a protocol does not carry is not sent as something else.

@@ -238,6 +238,10 @@ impl Exchange {
         B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let refusal = refuse(&request, path);
+        if let Some(response) = &refusal {
+            let words = format!("{} of {} {}", response.status(), request.method(), request.uri().path());
+            self.options().refused(&Error::new(ErrorKind::Refused).with_detail(words));
+        }
         // Not `read`, whose future would have room for the head once more.
         let (mut parts, body) = request.into_parts();
         async move {

@@ -41,10 +41,14 @@ pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let Some(&[_, _, _, a, b, c, d]) = bytes.first_chunk::<HEAD>() else { return Ok(None) };
     let payload = u32::from_be_bytes([a, b, c, d]);
     if payload > super::stream::FRAME_MAX {
-        return Err(super::failure::disconnected(format_args!(
-            "the peer sent a frame of {payload} bytes, where {} were agreed on",
-            super::stream::FRAME_MAX
-        )));
+        return Err(super::failure::disconnected(match bytes.first() {
+            // Method, header, body and heartbeat (AMQP 0.9.1, section 4.2.3).
+            Some(1..=3 | 8) => format!(
+                "the peer sent a frame of {payload} bytes, where {} were agreed on",
+                super::stream::FRAME_MAX
+            ),
+            _ => "the peer does not speak AMQP 0.9.1".to_owned(),
+        }));
     }
     let payload = usize::try_from(payload).unwrap_or(usize::MAX);
     Ok(Some(payload.saturating_add(OVERHEAD)))

@@ -14,7 +14,7 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::transport::{
-    Bridge as Moving, Received,
+    Bridge as Moving, ConnectionState, Received,
     bridge::{BridgeStatus, Fate},
 };
 use config::Config;
@@ -145,6 +145,8 @@ async fn run_once(
         () = interrupt.asked() => return Ok(None),
     };
     let bridge: Moving = opened.bridge;
+    let [mut from, mut to] = opened.links;
+    let mut lost = (false, false);
     let status = bridge.status();
     match (config.metrics, &*serving) {
         (_, Some(serving)) => serving.show(status.clone()),
@@ -177,6 +179,8 @@ async fn run_once(
             tokio::select! {
                 ended = &mut running => break ended,
                 Some((name, fate)) = printed.recv() => tell(&name, &fate, console),
+                () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
+                () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
         }
     };
@@ -203,6 +207,22 @@ async fn reread(command: &Bridge, hangup: &mut operate::Hangup, console: &Consol
             }
             Err(Failure::Pipe) => {}
         }
+    }
+}
+
+/// Reports once that a connection is lost, and that it is back.
+fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Console) {
+    match state {
+        ConnectionState::Connecting { error: Some(error), .. } if !*lost => {
+            *lost = true;
+            let words = format!("the connection to {end} was lost; reconnecting");
+            console.report(&Report::warning(words).kind(error.kind().code()).detail(error.detail()));
+        }
+        ConnectionState::Connected { .. } if *lost => {
+            *lost = false;
+            console.say(&format!("connected to {end} again"));
+        }
+        _ => {}
     }
 }
 

@@ -5,12 +5,13 @@ use crate::{
     connect::{self, Opened, Sending},
     console::Console,
     failure::Failure,
+    report::Report,
 };
 use cloudevents_kit::{
     self as kit, FormatId, Sender,
     sql::Expression,
     transport::{
-        Bounds, Bridge, Carries, Confirmed, EventFilter, LossPolicy, ReceiverOptions,
+        Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions,
         bridge::{BridgePolicy, Foreign, Form, HeaderRule, KeyRule, Observer, Redrive, Wrap},
     },
 };
@@ -21,6 +22,8 @@ pub(super) struct Both {
     pub(super) bridge: Bridge,
     pub(super) from: String,
     pub(super) to: String,
+    /// The connections of both ends.
+    pub(super) links: [Connectivity; 2],
 }
 
 /// Checks everything that needs no connection.
@@ -48,6 +51,7 @@ pub(super) async fn open(
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
     check_target(config, &sender)?;
+    leave_out_keys(config, &sender, &mut policy, console);
     if let Some(url) = &config.dead_letter {
         policy.dead_letters = Some(connect::sender(url, &sending(config, limit)).await?);
     }
@@ -58,8 +62,9 @@ pub(super) async fn open(
         (Some(filter), None) => receiver = receiver.filter(filter).map_err(connect::failed)?,
         (None, _) => {}
     }
+    let links = [receiver.connectivity(), sender.connectivity()];
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
-    Ok(Both { bridge, from: url, to: connect::shown(&config.to) })
+    Ok(Both { bridge, from: url, to: connect::shown(&config.to), links })
 }
 
 fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
@@ -169,17 +174,22 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Leaves out the keys of Kafka records where the target has none, which cost no event, and says so.
+fn leave_out_keys(config: &Config, sender: &Sender, policy: &mut BridgePolicy, console: &Console) {
+    let carries = sender.capabilities().carries.contains(Carries::KEY);
+    if config.from.starts_with("kafka:") && !carries && matches!(policy.key, KeyRule::Kept) {
+        policy.key = KeyRule::Dropped;
+        let warning = Report::warning("the keys of Kafka records are left out: TO does not carry them");
+        console.report(&warning.kind("keys").help("`drop-key: true` in a configuration file agrees to it"));
+    }
+}
+
 /// Checks what the target can do.
 fn check_target(config: &Config, sender: &Sender) -> Result<(), Failure> {
     let can = sender.capabilities();
     if can.confirms == Confirmed::Written && config.losses.0 == LossPolicy::Refuse {
         return Err(Failure::usage("TO does not confirm messages, so some may be lost")
             .help("`--losses log` accepts this"));
-    }
-    let keys = config.from.starts_with("kafka:") && !config.drop_key;
-    if keys && !can.carries.contains(Carries::KEY) && config.losses.0 == LossPolicy::Refuse {
-        return Err(Failure::usage("TO does not carry the keys of Kafka records")
-            .help("`drop-key: true` in a configuration file leaves them out; `--losses log` leaves out all that TO does not carry"));
     }
     Ok(())
 }

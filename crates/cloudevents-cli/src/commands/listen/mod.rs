@@ -139,7 +139,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                         lost = true;
                         console.report(&reconnecting(&error));
                     }
-                    ConnectionState::Connected { .. } => lost = false,
+                    ConnectionState::Connected { .. } => {
+                        if std::mem::take(&mut lost) {
+                            console.say("connected again");
+                        }
+                    }
                     _ => {}
                 }
                 continue;
@@ -149,7 +153,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 continue;
             }
             Some(error) = refusals.recv() => {
-                console.error(Status::No, &refusal(&error));
+                tell_refusal(&error, console);
                 continue;
             }
             next = receiver.next() => next,
@@ -229,7 +233,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
         server.close().await;
     }
     while let Ok(error) = refusals.try_recv() {
-        console.error(Status::No, &refusal(&error));
+        tell_refusal(&error, console);
     }
     let received = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
     console.say(&match filters.as_slice() {
@@ -310,6 +314,15 @@ async fn answer(reply: Option<&Event>, delivery: &Delivery, console: &Console) {
     {
         let report = Report::of(&error).from(place::origin(delivery));
         console.error(Status::Usage, &report.help("--reply is for protocols with replies"));
+    }
+}
+
+/// A request that no message can come from, such as a probe, is no failure.
+fn tell_refusal(error: &Error, console: &Console) {
+    if error.kind() == ErrorKind::Refused {
+        console.report(&Report::warning("a request was refused").kind("refused").detail(error.detail()));
+    } else {
+        console.error(Status::No, &refusal(error));
     }
 }
 

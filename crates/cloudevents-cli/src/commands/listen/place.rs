@@ -12,7 +12,10 @@ use serde_json::{Map, Value, json};
 /// Returns where a message came from: `from 127.0.0.1:49152 at /events`, or `at orders/3, offset 12, key 42`.
 pub(super) fn origin(delivery: &Delivery) -> String {
     let mut parts = Vec::new();
-    let at = delivery.partition().map(ToString::to_string).or(delivery.topic().map(str::to_owned));
+    // A partition may be less exact than the topic: the filter of a subscription.
+    let partition =
+        delivery.partition().filter(|at| delivery.topic().is_none_or(|topic| topic == at.topic()));
+    let at = partition.map(ToString::to_string).or(delivery.topic().map(str::to_owned));
     match (delivery.peer(), at) {
         (Some(peer), Some(at)) => parts.push(format!("from {peer} at {}", plain(&at))),
         (Some(peer), None) => parts.push(format!("from {peer}")),
@@ -21,9 +24,24 @@ pub(super) fn origin(delivery: &Delivery) -> String {
     }
     parts.extend(delivery.offset().map(|offset| format!("offset {offset}")));
     parts.extend(delivery.key().map(|key| format!("key {}", plain(&String::from_utf8_lossy(&key)))));
+    parts.extend(is_retained(delivery).then(|| "retained".to_owned()));
     parts.extend((delivery.is_redelivered() == Some(true)).then(|| "redelivered".to_owned()));
     parts.join(", ")
 }
+
+#[cfg(feature = "mqtt")]
+fn is_retained(delivery: &Delivery) -> bool {
+    let native = delivery.native::<cloudevents_kit::mqtt::rumqttc_next034::ReceivedPublish>();
+    native.is_some_and(|message| message.is_retained())
+}
+
+#[cfg(not(feature = "mqtt"))]
+fn is_retained(_: &Delivery) -> bool {
+    false
+}
+
+/// The characters that are shown of a payload that is no event.
+const SHORT: usize = 200;
 
 /// Describes a message and its headers on standard error. Values of headers with credentials are not shown.
 pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
@@ -45,6 +63,12 @@ pub(super) fn describe(delivery: &Delivery, number: u64, console: &Console) {
         };
         text += &format!("\n  {}: {}", plain(name), plain(&value));
         headers.push(json!([name, value]));
+    }
+    if delivery.message().is_err()
+        && let Some(body) = delivery.body()
+    {
+        let beginning: String = String::from_utf8_lossy(&body).chars().take(SHORT).collect();
+        text += &format!("\n\n  {}", plain(&beginning));
     }
     let mut members = Map::new();
     members.insert("headers".into(), headers.into());
@@ -74,6 +98,15 @@ pub(super) fn tell_repairs(delivery: &Delivery, number: u64, console: &Console) 
 pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report {
     let (place, offset) = place(error, delivery, number);
     let report = Report::of(error).at(&place).from(origin(delivery));
+    let is_document =
+        delivery.body().is_some_and(|body| body.trim_ascii_start().starts_with(b"{\"specversion\""));
+    let report = match error.kind() {
+        // MQTT 3.1.1 has no content type that says so.
+        ErrorKind::NotACloudEvent if is_document => {
+            report.help("the payload looks like an event in JSON without its content type, as MQTT 3.1.1 sends it: try `version=3.1.1` in an `mqtt` URL")
+        }
+        _ => report,
+    };
     match offset {
         Some(offset) => report.up_to_end_of_line(offset),
         None => report,

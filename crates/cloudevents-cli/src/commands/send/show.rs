@@ -56,7 +56,8 @@ impl Shown {
             options.insert("separator".into(), ":".into());
         }
         let format = if via == "websockets" {
-            let subprotocol = format!("cloudevents.{}", carrier::subformat(&endpoint).unwrap_or_default());
+            let format = carrier::subformat(&endpoint).unwrap_or_default();
+            let subprotocol = format!("cloudevents.{}", if format == "protobuf" { "proto" } else { format });
             options.insert("subprotocol".into(), subprotocol.into());
             None
         } else {
