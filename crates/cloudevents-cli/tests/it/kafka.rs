@@ -74,6 +74,25 @@ fn what_is_no_event_goes_to_the_dead_letters() {
 }
 
 /// Keys are left out with a warning where HTTP has none, and the first lines say what is moved.
+/// An outcome takes a round trip, and messages do not wait for those of others.
+#[test]
+fn many_are_in_flight_in_their_order() {
+    let broker = broker(&["orders"]);
+    let event = |id: usize| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#)) + "\n";
+    broker.answer_after(std::time::Duration::from_millis(200)).unwrap();
+    let begin = std::time::Instant::now();
+    let ran = ce_with(&["send", &broker.url("orders")], (0..300).map(event).collect::<String>());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    // One after the other, that would be a minute.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+    let stored = broker.messages("orders").unwrap();
+    let ids: Vec<_> = stored
+        .iter()
+        .map(|record| String::from_utf8_lossy(record.header("ce_id").unwrap()).into_owned())
+        .collect();
+    assert_eq!(ids, (0..300).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_bridge_to_http_needs_no_flag() {
     let broker = broker(&["orders"]);

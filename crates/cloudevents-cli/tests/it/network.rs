@@ -258,6 +258,22 @@ fn an_id_and_a_time_are_generated_for_flags_only() {
     assert_eq!((&events[1]["id"], &events[1]["time"]), (&"1".into(), &serde_json::Value::Null));
 }
 
+/// A probe is no failure, and no secret either.
+#[test]
+fn requests_for_something_else_are_shown() {
+    let listener = Listener::start(&["--count", "1"]);
+    let root = listener.url.replace("/events", "/other");
+    assert_eq!(ce_with(&["send", &root], GOOD).status, 1);
+    assert_eq!(ce_with(&["send", &listener.url], GOOD).status, 0);
+    let listened = listener.end();
+    assert_eq!(listened.status, 0);
+    assert!(
+        listened.err.contains("warning: a request was refused: 404 Not Found of POST /other [refused]"),
+        "{}",
+        listened.err
+    );
+}
+
 #[test]
 fn flags_at_fault_are_shown() {
     let ran = ce(&[

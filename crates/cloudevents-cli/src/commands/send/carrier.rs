@@ -31,6 +31,17 @@ pub(super) fn mode(command: &Send, endpoint: Option<&Endpoint>) -> ContentMode {
     command.mode.unwrap_or(if documents { ContentMode::Structured } else { ContentMode::Binary })
 }
 
+/// The messages in flight, where an outcome takes a round trip to the broker. One at a time is the default where more would not keep their order, or would
+/// mix what is shown or delay what is reported.
+pub(super) fn parallel(command: &Send, endpoint: Option<&Endpoint>) -> usize {
+    let keeps_order = endpoint.is_some_and(|endpoint| binding(endpoint) != Some("http"));
+    let alone = !keeps_order || command.retry.is_some() || command.rate.is_some() || command.verbose;
+    command.parallel.unwrap_or(if alone { 1 } else { PIPELINE })
+}
+
+/// The messages in flight by default.
+const PIPELINE: usize = 256;
+
 /// Refuses a mode or format that the protocol does not carry, which would be sent as another one.
 pub(super) fn check(command: &Send, endpoint: &Endpoint) -> Result<(), Failure> {
     let (binding, format) = (binding(endpoint), command.format.as_deref());

@@ -93,9 +93,10 @@ pub(crate) struct Send {
     /// Send everything this number of times. A generated id is another one each time.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
     repeat: Option<u64>,
-    /// Maximum messages in flight. With more than one, messages may arrive in another order.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = parallel)]
-    parallel: usize,
+    /// Maximum messages in flight. Over HTTP, more than one may arrive in another order; with --retry, over any protocol [default: 256; 1 over
+    /// HTTP, and with --retry, --rate and -v]. When a message fails, those in flight may still arrive.
+    #[arg(long, value_name = "NUMBER", value_parser = parallel)]
+    parallel: Option<usize>,
     /// Response timeout in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
@@ -163,7 +164,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         headers: command.header.clone(),
         authorization: command.authorization_env.clone(),
         timeout: Duration::from_secs(command.timeout),
-        parallel: command.parallel,
+        parallel: carrier::parallel(command, endpoint.as_ref()),
         batches: mode == ContentMode::Batched,
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
@@ -184,7 +185,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         open: VecDeque::new(),
         format: format(command, &formats)?,
         mode,
-        parallel: command.parallel,
+        parallel: sending.parallel,
         retries: Retries::new(command.retry.unwrap_or_default(), command.retry_all),
         pace: command.rate.map(Pace::new),
         interrupt: &interrupt,
