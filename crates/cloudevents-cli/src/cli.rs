@@ -27,6 +27,7 @@ Examples:
   ce send -v http://127.0.0.1:8080/ order.json    send a file, and show the wire
   ce validate --explain orders.json               check events, explain rules
   ce conformance run -- node adapter.js           test another implementation
+  ce urls                                         URLs and their options
 
 Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
 --timeout of `ce send`, and so on. A configuration file (CE_CONFIG, else

@@ -8,6 +8,7 @@ mod man;
 mod send;
 mod testee;
 mod tour;
+mod urls;
 mod webhook;
 
 use crate::{
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Webhook(Box<webhook::Webhook>),
     Testee(testee::Testee),
+    Urls(urls::Urls),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -63,6 +65,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<Status, Failure
         Command::Conformance(command) => conformance::run(&command, console),
         Command::Webhook(command) => webhook::run(&command, console),
         Command::Testee(command) => testee::run(&command, console),
+        Command::Urls(command) => urls::run(&command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     }

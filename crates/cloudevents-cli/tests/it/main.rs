@@ -67,6 +67,15 @@ mod shown;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;
+#[cfg(all(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "websockets"
+))]
+mod urls;
 #[cfg(unix)]
 mod waiting;
 mod webhook;

@@ -1,0 +1,173 @@
+//! `ce urls`: the URLs of all protocols, and their options.
+
+use crate::failure::{Failure, Status};
+use clap::Args;
+use std::{fmt::Write as _, io::Write as _};
+
+/// Show the URLs of all protocols and their options.
+///
+/// Options are the query of a URL, percent-encoded, or -o NAME=VALUE. Durations are written 500ms, 30s, 5m or 24h.
+#[derive(Args, Debug)]
+#[command(after_help = table())]
+pub(crate) struct Urls {}
+
+pub(crate) fn run(_: &Urls) -> Result<Status, Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(table().as_bytes())?;
+    out.flush()?;
+    Ok(Status::Done)
+}
+
+/// Who has an option: `ce send`, `ce listen`, or both.
+#[derive(Clone, Copy)]
+enum Of {
+    Send,
+    Listen,
+    Both,
+}
+
+use Of::{Both, Listen, Send};
+
+/// The form of a URL, and its options.
+type Protocol = (&'static str, &'static [(Of, &'static str, &'static str)]);
+
+const PROTOCOLS: &[Protocol] = &[
+    ("http://HOST/PATH, https://HOST/PATH", &[]),
+    (
+        "kafka://BROKER,BROKER/TOPIC",
+        &[
+            (Send, "key", "the attribute that becomes the key: partitionkey"),
+            (Listen, "group", "the consumer group; without one, the whole topic is read"),
+            (Listen, "partitions", "read these, as 0,1, instead of those that the group assigns"),
+            (Listen, "offset", "where a new group begins: earliest (default), latest"),
+            (Listen, "dead-letter", "the topic for rejected messages"),
+            (Listen, "reject", "drop: rejected messages are dropped"),
+            (Listen, "commit-interval", "how often positions are committed"),
+            (Listen, "rebalance-wait", "how long a rebalance waits for settlements"),
+            (Listen, "statistics", "how often the client reports statistics"),
+            (Both, "sasl", "plain (default with a user), scram-sha-256, scram-sha-512"),
+            (Both, "tls", "encrypts the connection"),
+            (Both, "NAME.NAME", "a setting of librdkafka, such as linger.ms"),
+        ],
+    ),
+    (
+        "amqp://HOST/ADDRESS, amqps://HOST/ADDRESS (AMQP 1.0)",
+        &[
+            (Send, "separator", "of attributes in names: underscore (default), colon"),
+            (Listen, "dead-letter", "the address for rejected messages"),
+            (Listen, "reject", "broker: the broker handles them; drop"),
+            (Listen, "prefetch", "the link credit, 256 by default"),
+            (Listen, "lock", "the lock duration of Azure Service Bus, to renew locks"),
+            (Both, "sasl", "plain (default with a user), anonymous, external, cbs"),
+            (Both, "container", "the name of the container, random by default"),
+            (Both, "hostname", "the host name of the connection, if not that of the URL"),
+        ],
+    ),
+    (
+        "rabbitmq://HOST/VHOST, rabbitmqs://HOST/VHOST (AMQP 0.9.1)",
+        &[
+            (Both, "queue", "the queue"),
+            (Send, "exchange", "the exchange to send to, instead of a queue"),
+            (Send, "routing-key", "its routing key: orders.{type}"),
+            (Send, "mandatory", "false: what no queue gets is no error"),
+            (Both, "declare", "quorum, classic: the queue is made if there is none"),
+            (Listen, "dead-letter", "the queue for rejected messages"),
+            (Listen, "reject", "broker (as the queue is configured), drop"),
+            (Listen, "prefetch", "the most unsettled messages that the broker sends"),
+            (Listen, "wait", "where retried messages wait: quorum (default), classic, none"),
+            (Both, "max-message-size", "in bytes"),
+            (Both, "sasl", "plain (default), external"),
+            (Both, "name", "the name of the connection, random by default"),
+        ],
+    ),
+    (
+        "mqtt://HOST/TOPIC, mqtts://HOST/TOPIC",
+        &[
+            (Both, "version", "5 (default), 3.1.1"),
+            (Both, "client", "the client identifier, under which a session is kept"),
+            (Both, "keep-alive", "how long the broker may be silent"),
+            (Both, "qos", "0, 1 (default), 2"),
+            (Send, "retain", "true: the broker keeps the last message of each topic"),
+            (Send, "expiry", "how long the broker keeps what is not delivered"),
+            (Listen, "dead-letter", "the topic for rejected messages"),
+            (Listen, "reject", "drop: rejected messages are dropped"),
+            (Listen, "session", "how long the broker keeps the session"),
+            (Listen, "receive-maximum", "the most unacknowledged messages"),
+        ],
+    ),
+    (
+        "nats://HOST/SUBJECT, nats+tls://HOST/SUBJECT",
+        &[
+            (Send, "headers", "no: structured messages for old servers"),
+            (Listen, "queue", "the queue group"),
+            (Listen, "dead-letter", "the subject for rejected messages"),
+            (Listen, "reject", "drop: rejected messages are dropped"),
+            (Listen, "prefetch", "the messages that may wait for the program"),
+            (Both, "name", "the name of the client"),
+        ],
+    ),
+    (
+        "nats+jetstream://HOST/SUBJECT, nats+jetstream+tls://HOST/SUBJECT",
+        &[
+            (Send, "headers", "no: structured messages for old servers"),
+            (Both, "stream", "the stream that has to have the subject"),
+            (Send, "deduplicate", "yes: the stream recognises events that it has"),
+            (Listen, "consumer", "the durable consumer, made if there is none"),
+            (Listen, "deliver", "where a new consumer begins: all (default), new"),
+            (Listen, "ack-wait", "how long a delivery may take, for a new consumer"),
+            (Listen, "double-ack", "yes: the server confirms settlements"),
+            (Listen, "dead-letter", "the subject for rejected messages"),
+            (Listen, "reject", "drop; broker: the stream keeps them"),
+            (Listen, "prefetch", "the messages that may wait for the program"),
+            (Both, "name", "the name of the client"),
+            (Both, "domain", "the JetStream domain"),
+        ],
+    ),
+    (
+        "ws://HOST/PATH, wss://HOST/PATH (WebSockets)",
+        &[
+            (Send, "format", "json (default), avro, protobuf, or a list in order of preference"),
+            (Send, "keep-alive", "how long the server may be silent"),
+            (Send, "message-deadline", "how long one message may take to arrive"),
+            (Send, "query.NAME", "the parameter NAME of the handshake"),
+            (Listen, "role", "client: connect instead of listening, with the options of `ce send`"),
+            (Listen, "reject", "drop: rejected messages are dropped"),
+        ],
+    ),
+    ("file:PATH, - (standard output, standard input)", &[]),
+];
+
+/// Of every protocol but HTTP and files.
+const COMMON: &[(Of, &str, &str)] = &[
+    (Send, "losses", "what is not carried: refuse (default), log, allow"),
+    (Send, "enqueue-timeout", "how long a message may wait to be sent"),
+    (Send, "close-timeout", "how long closing may take"),
+    (Listen, "attempts", "deliveries of a message before it is rejected"),
+    (Listen, "give-up-after", "how long a message is tried"),
+    (Listen, "time-limit", "how long a handler may take"),
+    (Listen, "in-flight", "the most messages that are received and not settled"),
+    (Listen, "in-flight-bytes", "their bytes"),
+    (Listen, "drain", "how long the end waits for what is in flight"),
+];
+
+fn table() -> String {
+    let mut text = String::new();
+    let mut add = |title: &str, options: &[(Of, &str, &str)]| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{title}");
+        for (of, name, words) in options {
+            let of = match of {
+                Send => "send  ",
+                Listen => "listen",
+                Both => "      ",
+            };
+            let _ = writeln!(text, "  {of}  {name:<16}  {words}");
+        }
+        text.push('\n');
+    };
+    PROTOCOLS.iter().for_each(|(title, options)| add(title, options));
+    add("All but HTTP and files", COMMON);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}

@@ -1,0 +1,56 @@
+//! The list of URLs and options, beside what each protocol refuses.
+
+use crate::program::{GOOD, ce, ce_with};
+use std::collections::BTreeSet;
+
+/// The options that the program lists for a scheme and a command.
+fn listed(scheme: &str, command: &str) -> BTreeSet<String> {
+    let text = ce(&["urls"]).out;
+    let of = |begins: &str| {
+        let block = text.split("\n\n").find(|block| block.starts_with(begins)).unwrap().to_owned();
+        let lines = block.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        lines.into_iter().filter_map(|line| {
+            let (who, rest) = line.trim_start().split_at(if line.starts_with("    ") { 0 } else { 6 });
+            (who.is_empty() || who.trim() == command)
+                .then(|| rest.split_whitespace().next().unwrap().to_owned())
+        })
+    };
+    of(&format!("{scheme}://")).chain(of("All but HTTP")).collect()
+}
+
+#[test]
+fn the_list_of_options_is_that_of_the_code() {
+    for scheme in ["kafka", "amqp", "rabbitmq", "mqtt", "nats", "nats+jetstream", "ws"] {
+        for command in ["send", "listen"] {
+            let mut url = format!("{scheme}://127.0.0.1:9/t?nope=1");
+            if command == "listen" && scheme != "ws" {
+                url += "&reject=drop";
+            }
+            if scheme == "rabbitmq" {
+                url += "&queue=q";
+            }
+            let refused = ce_with(&[command, &url], GOOD);
+            assert_eq!(refused.status, 2, "{url}: {}", refused.err);
+            let known =
+                refused.err.split("the options are ").nth(1).expect(&refused.err).lines().next().unwrap();
+            let mut known: BTreeSet<String> = known
+                .split(';')
+                .next()
+                .unwrap()
+                .split(", ")
+                .map(|name| name.trim_matches('`').to_owned())
+                .collect();
+            if scheme != "ws" {
+                // These are flags.
+                known.remove("mode");
+                known.remove("format");
+            }
+            let mut listed = listed(scheme, command);
+            // Those of the peer and of the client library have a dot.
+            listed.retain(|name| !name.contains('.'));
+            assert_eq!(listed, known, "{command} {scheme}");
+        }
+    }
+    assert!(ce(&["help", "urls"]).out.contains("routing-key"));
+    assert!(ce(&["man", "urls"]).out.contains("routing"));
+}
