@@ -1,5 +1,6 @@
 //! `ce filter`: keeps the events that match.
 
+use super::sql;
 use crate::{
     console::Console,
     emit::Emit,
@@ -11,11 +12,12 @@ use crate::{
 };
 use clap::Args;
 use cloudevents_kit::subscriptions::{FilterOptions, Filters, Invalid, Leniency, Parsed};
+use cloudevents_kit::{Event, sql::Expression};
 use std::path::{Path, PathBuf};
 
 /// Keep the events that match subscription filters.
 ///
-/// FILTERS is a file with a JSON array of Subscriptions API filters, or one such filter. An event matches if
+/// FILTERS is a file with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An event matches if
 /// all filters are true.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -24,10 +26,12 @@ Examples:
   echo '{\"prefix\": {\"type\": \"com.example.\"}}' > filter.json
   ce filter filter.json orders.jsonl
   ce listen http://127.0.0.1:8080/ | ce filter filters.json
+  ce filter 'priority > 5' orders.jsonl
 
 Exit status: 0 done, 1 no event matched or an event is invalid, 2 the filters cannot be read.")]
 pub struct Filter {
-    /// Read the filters from this file.
+    /// Read the filters from this file, or use this expression, if there is no such file and it has an operator.
+    #[arg(value_name = "FILTERS|EXPRESSION")]
     filters: PathBuf,
     /// Filter the events of these files. `-` or no file: standard input.
     #[arg(value_name = "FILE")]
@@ -38,7 +42,7 @@ pub struct Filter {
 
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
-    let filters = filters(&command.filters, &command.reading, console)?;
+    let keep = Keep::of(command, console)?;
     let mut emit = Emit::new(console);
     let (mut matched, mut total) = (0_usize, 0_usize);
     for path in input::files(&command.files) {
@@ -50,7 +54,7 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
                 Ok(decoded) => {
                     total = total.saturating_add(1);
                     progress.suspend(|| located.tell_repairs(console));
-                    if filters.matches(&decoded.value) {
+                    if keep.matches(&decoded.value) {
                         matched = matched.saturating_add(1);
                         progress.suspend(|| emit.event(&decoded.value))?;
                     }
@@ -67,6 +71,30 @@ pub fn run(command: &Filter, console: &Console) -> Result<Status, Failure> {
     emit.flush()?;
     console.say(&format!("{} of {} match", thousands(matched), count(total, "event")));
     Ok(if matched > 0 { Status::Done } else { Status::No })
+}
+
+/// Which events are kept.
+enum Keep {
+    Filters(Filters),
+    Expression(Expression),
+}
+
+impl Keep {
+    fn of(command: &Filter, console: &Console) -> Result<Self, Failure> {
+        let text = command.filters.to_str().unwrap_or_default();
+        let is_expression = text.contains([' ', '<', '>', '=', '(']) && !command.filters.exists();
+        Ok(match is_expression {
+            true => Self::Expression(sql::expression(text, console)?),
+            false => Self::Filters(filters(&command.filters, &command.reading, console)?),
+        })
+    }
+
+    fn matches(&self, event: &Event) -> bool {
+        match self {
+            Self::Filters(filters) => filters.matches(event),
+            Self::Expression(expression) => expression.matches(event),
+        }
+    }
 }
 
 fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {

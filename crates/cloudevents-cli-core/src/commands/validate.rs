@@ -42,6 +42,9 @@ pub struct Validate {
     /// Explain each broken rule, and note recommendations that are not followed.
     #[arg(long)]
     explain: bool,
+    /// Leave out the valid ones.
+    #[arg(long)]
+    invalid: bool,
     #[command(flatten)]
     reading: Reading,
 }
@@ -137,7 +140,7 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
     let mut progress = Progress::new(console, None, "events");
     let mut total = Total::default();
     let (explain, output) = (command.explain, console.output());
-    let lines = Lines::new(&name);
+    let lines = Lines { quiet: command.invalid, ..Lines::new(&name) };
     let mut pieces = events.pieces(move || {
         let lines = lines.clone();
         move |located: &Located, out: &mut Vec<u8>| lines.write(located, explain, output, out)
@@ -150,7 +153,7 @@ fn file(path: &Path, command: &Validate, emit: &mut Emit, console: &Console) -> 
             }
             Piece::Event(located) => {
                 let problems = progress.suspend(|| check(&located, command, console));
-                if output != Output::Pretty {
+                if output != Output::Pretty && !(command.invalid && located.event.is_ok()) {
                     emit.value(&described(&located, &name), |_| String::new())?;
                 }
                 (1, problems)
@@ -198,13 +201,15 @@ fn check(located: &Located, command: &Validate, console: &Console) -> usize {
 #[derive(Clone)]
 struct Lines {
     file: Vec<u8>,
+    /// Whether valid events have none.
+    quiet: bool,
 }
 
 impl Lines {
     fn new(name: &str) -> Self {
         let mut file = b"{\"file\":".to_vec();
         put_text(name, &mut file);
-        Self { file }
+        Self { file, quiet: false }
     }
 
     /// Writes the line of an event, unless something has to be reported.
@@ -216,6 +221,7 @@ impl Lines {
         }
         match output {
             Output::Pretty => return true,
+            _ if self.quiet => return true,
             Output::Yaml => return false,
             Output::Json => {}
         }

@@ -5,6 +5,19 @@ use cloudevents_kit::{Document, FormatId, Message};
 use cloudevents_testkit::amqp::{Answer, Broker, BrokerOptions};
 
 #[test]
+fn messages_stay_where_they_are_looked_at() {
+    let broker = cloudevents_testkit::amqp::Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let url = broker.url("orders");
+    assert_eq!(crate::program::ce_with(&["send", &url], crate::program::GOOD).status, 0);
+    for _ in 0..2 {
+        let ran = crate::program::ce_with(&["listen", &url, "--peek", "--idle", "1"], "");
+        assert_eq!((ran.status, ran.out), (0, format!("{}\n", crate::program::GOOD)));
+        assert_eq!((queue.len(), queue.unsettled()), (1, 0), "{}", ran.err);
+    }
+}
+
+#[test]
 fn from_one_to_the_other() {
     let broker = Broker::start().unwrap();
     let url = broker.url("orders");

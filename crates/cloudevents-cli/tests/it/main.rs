@@ -21,6 +21,8 @@ mod conformance;
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats"))]
 mod consumer;
 mod convert;
+#[cfg(target_os = "linux")]
+mod crowds;
 #[cfg(feature = "outbox")]
 mod deliveries;
 mod detect;

@@ -55,6 +55,25 @@ fn another_protocol_is_recognised() {
     assert_eq!(listener.end().status, 1);
 }
 
+/// A queue is looked at, and still has its messages in their order.
+#[test]
+fn messages_stay_where_they_are_looked_at() {
+    let broker = Broker::start().unwrap();
+    let queue = broker.queue("orders");
+    let url = broker.url("queue=orders");
+    let events: Vec<_> = (0..5).map(|id| GOOD.replace(r#""id":"1""#, &format!(r#""id":"{id}""#))).collect();
+    assert_eq!(ce_with(&["send", &url], events.join("\n")).status, 0);
+    for _ in 0..2 {
+        let ran = ce_with(&["listen", &url, "--peek", "--idle", "1"], "");
+        assert_eq!(
+            (ran.status, ran.out.lines().collect::<Vec<_>>()),
+            (0, events.iter().map(String::as_str).collect())
+        );
+        assert_eq!((queue.len(), queue.unsettled()), (5, 0), "{}", ran.err);
+    }
+    assert_eq!(ce_with(&["listen", "http://127.0.0.1:0/", "--peek"], "").status, 2);
+}
+
 #[test]
 fn refusals_and_failures_are_told_apart() {
     let mut options = BrokerOptions::default();

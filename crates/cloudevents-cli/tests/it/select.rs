@@ -1,6 +1,6 @@
 //! `ce sql`, `ce filter` and `ce listen --filter`.
 
-use crate::program::{Listener, ce, file};
+use crate::program::{Listener, ce, ce_with, file};
 
 const EVENTS: &str = concat!(
     r#"{"specversion":"1.0","id":"1","source":"/s","type":"com.example.a","priority":3}"#,
@@ -98,4 +98,23 @@ fn a_filter_takes_nothing_from_a_queue_unless_that_is_meant() {
     // It may be on its way back.
     let orders = broker.queue("orders");
     assert_eq!(orders.len() + orders.unsettled(), 1);
+}
+
+#[test]
+fn an_expression_is_a_filter() {
+    let events = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","priority":7}
+{"specversion":"1.0","id":"2","source":"/s","type":"t","priority":3}"#;
+    let ran = ce_with(&["filter", "priority > 5"], events);
+    assert_eq!((ran.status, ran.lines().len(), &ran.lines()[0]["id"]), (0, 1, &"1".into()), "{}", ran.err);
+    assert_eq!(ce_with(&["filter", "priority >"], events).status, 2);
+    assert_eq!(ce_with(&["filter", "missing.json"], events).status, 2);
+}
+
+#[test]
+fn only_invalid_events_are_listed() {
+    let text = format!("{}\n{{\"id\":1}}\n", crate::program::GOOD);
+    let ran = ce_with(&["validate", "--invalid"], text.repeat(3));
+    let found = ran.lines();
+    assert_eq!((ran.status, found.len()), (1, 3), "{}", ran.out);
+    assert!(found.iter().all(|line| line["valid"] == false));
 }

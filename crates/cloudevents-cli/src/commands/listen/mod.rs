@@ -47,6 +47,7 @@ Examples:
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
   ce listen http://127.0.0.1:8080/ --filter \"priority > 3 AND type LIKE 'com.%'\"
   ce listen -v http://127.0.0.1:8080/ --fail-rate 20 --delay 0.5
+  ce listen amqp://guest:guest@localhost:5672/orders --peek
   ce listen http://127.0.0.1:8080/ --respond 503         accepts no delivery
 
 Exit status: 0 done, 1 a message was not an event, 2 wrong usage, 3 the network failed.")]
@@ -74,6 +75,10 @@ pub(crate) struct Listen {
     /// Allow --filter on a queue, where events that do not match are removed for all consumers.
     #[arg(long, requires = "filter")]
     drop_unmatched: bool,
+    /// Return each message to its queue at the end, so that it stays there. Exits after two idle seconds, or --idle, and shows as many messages
+    /// as `prefetch` and the bounds in flight allow: 256 of AMQP and JetStream. The broker may count a delivery.
+    #[arg(long)]
+    peek: bool,
     #[command(flatten)]
     faults: Faults,
     #[command(flatten)]
@@ -97,6 +102,8 @@ pub(crate) fn run(command: &Listen, console: &Console) -> Result<Status, Failure
 
 async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> {
     let filters = command.filter.iter().map(|text| filter(text, console)).collect::<Result<Vec<_>, _>>()?;
+    check_peek(command)?;
+    let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
     if command.lenient {
         decoding.leniency = Leniency::all();
@@ -116,6 +123,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     check_filter(command, &receiver)?;
     let reply = command.faults.reply()?;
     let mut settling = JoinSet::new();
+    // Not settled, and so still of the queue.
+    let mut held = Vec::new();
     let interrupt = Interrupt::watch(console);
     notes.iter().for_each(|note| console.report(note));
     console.announce(&format!("listening at {url}"), json!({"url": url}));
@@ -157,8 +166,8 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 continue;
             }
             next = receiver.next() => next,
-            () = idle(command.idle) => {
-                if command.count.is_some() {
+            () = idle(pause) => {
+                if command.count.is_some() && !command.peek {
                     let words = format!("no message arrived for {}", count(usize::try_from(command.idle.unwrap_or_default()).unwrap_or(usize::MAX), "second"));
                     console.error(Status::No, &Report::new(words).kind("timeout"));
                 }
@@ -213,6 +222,10 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                 Settled::Rejected(error)
             }
         };
+        if command.peek {
+            held.push(delivery);
+            continue;
+        }
         match command.faults.delay() {
             None => tell_settled(&settle(delivery, settled, None).await, console),
             delay => drop(settling.spawn(settle(delivery, settled, delay))),
@@ -221,6 +234,11 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     }
     while let Some(Ok(settled)) = settling.join_next().await {
         tell_settled(&settled, console);
+    }
+    for delivery in held.drain(..) {
+        if let Err(error) = delivery.release().await {
+            console.error(Status::Network, &Report::of(&error));
+        }
     }
     emit.flush()?;
     if let Some(server) = &server {
@@ -250,6 +268,17 @@ const REFUSALS: usize = 64;
 fn refusal(error: &Error) -> Report {
     let report = Report::new("a request was refused").kind(error.kind().code());
     report.detail(error.to_string())
+}
+
+/// Refuses to leave messages in a queue where there is none.
+fn check_peek(command: &Listen) -> Result<(), Failure> {
+    let queues = ["amqp:", "amqps:", "rabbitmq:", "rabbitmqs:", "nats+jetstream"];
+    if !command.peek || queues.iter().any(|scheme| command.url.starts_with(scheme)) {
+        return Ok(());
+    }
+    let help =
+        "a Kafka URL without a group changes nothing for others, and neither do MQTT, core NATS and files";
+    Err(Failure::usage("--peek is for queues: `amqp`, `rabbitmq` and `nats+jetstream` URLs").help(help))
 }
 
 /// Refuses a filter on messages that others consume, too.

@@ -1,0 +1,158 @@
+//! A thousand hostile connections at once: the memory of a server and of a client stays within its bound.
+//!
+//! The bound of a server is what its options say: 64 MiB in flight, in buffers that grow by doubling, and for each of 1,024 connections 400 KiB of a head
+//! over HTTP or 32 KiB over WebSockets. The program itself has some 40 MiB unoptimised. So it is 128 + 400 + 40 MiB over HTTP, and 128 + 32 + 40 MiB over
+//! WebSockets.
+
+use crate::program::{Listener, ce_with, command};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+const CROWD: usize = 1024;
+const GOOD: &str = crate::program::GOOD;
+
+/// The most memory that a process has had so far, in MiB.
+fn peak(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB"))
+        .map_or(0, |kib| kib.trim().parse::<usize>().unwrap() >> 10)
+}
+
+/// Opens this many connections, and writes to each until the peer takes no more.
+fn crowd(address: &str, head: &[u8], unit: &[u8], most: usize) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..CROWD {
+        let Ok(mut stream) = TcpStream::connect(address) else { continue };
+        stream.set_nonblocking(true).unwrap();
+        let _ = stream.write(head);
+        all.push(stream);
+    }
+    let mut written = 0;
+    while written < most {
+        for stream in &mut all {
+            let _ = stream.write(unit);
+        }
+        written += unit.len().max(1);
+    }
+    all
+}
+
+#[test]
+fn a_server_of_http_stays_within_its_bound() {
+    let gzip_member = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let post = "POST /events HTTP/1.1\r\nhost: x\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n";
+    let body = format!("{post}content-length: 16000000\r\n\r\n");
+    let zipped = format!("{post}content-encoding: gzip\r\ncontent-length: 16000000\r\n\r\n");
+    let other = "GET /other HTTP/1.1\r\nhost: x\r\n\r\n".repeat(64);
+    let bound = 568;
+    for (kind, head, unit, most) in [
+        ("silent", "", vec![], 0),
+        ("half a head", "POST /events HTTP/1.1\r\nx: ", vec![b'x'; 1 << 14], 1 << 19),
+        ("stalled bodies", &body, vec![b'x'; 1 << 16], 1 << 20),
+        ("empty gzip members", &zipped, gzip_member.repeat(3000), 1 << 19),
+        ("slow readers", "", other.into_bytes(), 1 << 18),
+    ] {
+        let listener = Listener::idle("http://127.0.0.1:0/events", "600", &[]);
+        let address = listener.url.trim_start_matches("http://").trim_end_matches("/events").to_owned();
+        let all = crowd(&address, head.as_bytes(), &unit, most);
+        assert!(all.len() > CROWD / 2, "{kind}: {}", all.len());
+        let peak = peak(listener.id());
+        assert!(peak > 0 && peak < bound, "{kind}: {peak} MiB of {bound}");
+        drop(all);
+        // It still serves.
+        let ran = ce_with(&["send", &listener.url, "--retry", "5"], GOOD);
+        eprintln!("{kind}: {peak} MiB of {bound}");
+        assert_eq!(ran.status, 0, "{kind}: {}", ran.err);
+        listener.interrupt();
+        assert_eq!(listener.end().out, format!("{GOOD}\n"), "{kind}");
+    }
+}
+
+#[cfg(feature = "websockets")]
+#[test]
+fn a_server_of_websockets_stays_within_its_bound() {
+    let handshake = "GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: cloudevents.json\r\n\r\n";
+    let frame = [handshake.as_bytes(), &[0x81, 0xff, 0, 0, 0, 0, 0, 0xf0, 0, 0, 0, 0, 0, 0]].concat();
+    let ping = [0x89, 0xfd, 0, 0, 0, 0].iter().copied().chain([b'x'; 125]).collect::<Vec<u8>>().repeat(100);
+    let bound = 200;
+    for (kind, head, unit, most) in [
+        ("silent", handshake.as_bytes().to_vec(), vec![], 0),
+        ("half a handshake", b"GET / HTTP/1.1\r\n".to_vec(), vec![], 0),
+        ("stalled frames", frame, vec![b'x'; 1 << 16], 1 << 20),
+        ("slow readers", handshake.as_bytes().to_vec(), ping, 1 << 19),
+    ] {
+        let listener = Listener::idle("ws://127.0.0.1:0/", "600", &[]);
+        let address = listener.url.trim_start_matches("ws://").split('/').next().unwrap().to_owned();
+        let all = crowd(&address, &head, &unit, most);
+        assert!(all.len() > CROWD / 2, "{kind}: {}", all.len());
+        let peak = peak(listener.id());
+        assert!(peak > 0 && peak < bound, "{kind}: {peak} MiB of {bound}");
+        drop(all);
+        let ran = ce_with(&["send", &listener.url], GOOD);
+        assert_eq!(ran.status, 0, "{kind}: {}", ran.err);
+        eprintln!("{kind}: {peak} MiB of {bound}");
+        listener.interrupt();
+        assert_eq!(listener.end().out, format!("{GOOD}\n"), "{kind}");
+    }
+}
+
+/// Responses whose body or head does not end, to a client with 1,024 messages in flight.
+#[test]
+fn a_client_stays_within_its_bound() {
+    for (kind, head) in [
+        ("a body that does not end", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+        (
+            "a refusal that does not end",
+            "HTTP/1.1 422 Unprocessable Content\r\ncontent-length: 100000000\r\n\r\n",
+        ),
+        ("a head that does not end", "HTTP/1.1 200 OK\r\nx: "),
+    ] {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        let (done, highest) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+        server.set_nonblocking(true).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let chunk = format!("10000\r\n{}\r\n", "x".repeat(1 << 16));
+                let mut open: Vec<TcpStream> = Vec::new();
+                while !done.load(Ordering::Acquire) {
+                    while let Ok((mut stream, _)) = server.accept() {
+                        stream.set_nonblocking(true).unwrap();
+                        let _ = stream.write(head.as_bytes());
+                        open.push(stream);
+                    }
+                    for stream in &mut open {
+                        let _ = stream.read(&mut [0; 4096]);
+                        let _ = stream.write(chunk.as_bytes());
+                    }
+                    thread::sleep(Duration::from_millis(1)); // between two rounds
+                }
+            });
+            let events = format!("{GOOD}\n").repeat(CROWD);
+            let mut child = command(&["send", &url, "--parallel", "1024", "--keep-going", "--timeout", "5"])
+                .stdin(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(events.as_bytes()).unwrap();
+            let begin = Instant::now();
+            while child.try_wait().unwrap().is_none() {
+                highest.fetch_max(peak(child.id()), Ordering::Relaxed);
+                assert!(begin.elapsed() < Duration::from_secs(90), "{kind}: it does not end");
+                thread::sleep(Duration::from_millis(2)); // between two measurements
+            }
+            done.store(true, Ordering::Release);
+        });
+        let highest = highest.into_inner();
+        eprintln!("{kind}: {highest} MiB");
+        assert!(highest > 0 && highest < 600, "{kind}: {highest} MiB");
+    }
+}
