@@ -18,7 +18,7 @@ pub(crate) fn run(_: &Urls) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// Who has an option: `ce send`, `ce listen`, or both.
+/// The commands that have an option: `ce send`, `ce listen`, or both.
 #[derive(Clone, Copy)]
 enum Of {
     Send,

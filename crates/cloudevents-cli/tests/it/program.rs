@@ -129,11 +129,6 @@ impl Listener {
         );
     }
 
-    #[cfg(target_os = "linux")]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until it exits.
     pub(crate) fn end(mut self) -> Ran {
         let mut err = String::new();

@@ -174,7 +174,7 @@ fn check_source(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Leaves out the keys of Kafka records where the target has none, which cost no event, and says so.
+/// Leaves out the keys of Kafka records where the target has none, with a warning: that loses no event.
 fn leave_out_keys(config: &Config, sender: &Sender, policy: &mut BridgePolicy, console: &Console) {
     let carries = sender.capabilities().carries.contains(Carries::KEY);
     if config.from.starts_with("kafka:") && !carries && matches!(policy.key, KeyRule::Kept) {

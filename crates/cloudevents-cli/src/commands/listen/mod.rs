@@ -148,10 +148,9 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
                         lost = true;
                         console.report(&reconnecting(&error));
                     }
-                    ConnectionState::Connected { .. } => {
-                        if std::mem::take(&mut lost) {
-                            console.say("connected again");
-                        }
+                    ConnectionState::Connected { .. } if lost => {
+                        lost = false;
+                        console.say("connected again");
                     }
                     _ => {}
                 }

@@ -101,7 +101,7 @@ pub(super) fn report(error: &Error, delivery: &Delivery, number: u64) -> Report 
     let is_document =
         delivery.body().is_some_and(|body| body.trim_ascii_start().starts_with(b"{\"specversion\""));
     let report = match error.kind() {
-        // MQTT 3.1.1 has no content type that says so.
+        // MQTT 3.1.1 has no content type.
         ErrorKind::NotACloudEvent if is_document => {
             report.help("the payload looks like an event in JSON without its content type, as MQTT 3.1.1 sends it: try `version=3.1.1` in an `mqtt` URL")
         }
