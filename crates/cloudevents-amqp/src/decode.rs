@@ -1,12 +1,16 @@
 //! Decodes AMQP messages into messages and events.
 
-use crate::{AmqpMessage, AmqpValue, Body, name, sections::Sections, value};
+use crate::{
+    AmqpMessage, AmqpValue, Body, Separator, name,
+    sections::{Property, Sections},
+    value,
+};
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
     codec::{Assembler, Detected, Given, TextBuffer, decode_base64, detect},
 };
-use cloudevents_json::{find, recognize};
+use cloudevents_json::{assume, find, recognize};
 
 /// Decodes the event of a message in binary or structured mode.
 ///
@@ -54,7 +58,13 @@ pub fn decode_message(message: &AmqpMessage, with: &DecodeOptions) -> Result<Dec
 #[inline]
 pub(crate) fn event(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     match detect(message.content_type())? {
-        Detected::NotADocument => binary(message, with),
+        Detected::NotADocument => match Look::at(message) {
+            Some(look) => binary(message, &look, with),
+            None => {
+                let (document, assumed) = assumed(message, with)?;
+                Ok(find(&FormatId::JSON, &with.formats)?.decode(document, with)?.with_repair(assumed))
+            }
+        },
         Detected::Structured(id) => find(&id, &with.formats)?.decode(document(message, with)?, with),
         Detected::Batched(_) => Err(batched()),
     }
@@ -63,14 +73,29 @@ pub(crate) fn event(message: &impl Sections, with: &DecodeOptions) -> Result<Dec
 /// [`decode_message`] for any message type.
 #[inline]
 pub(crate) fn message(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    match detect(message.content_type())? {
-        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
-        Detected::Structured(id) => {
-            let document = recognize(id, document(message, with)?, &with.formats);
-            Ok(Decoded::clean(Message::Structured(document)))
-        }
-        Detected::Batched(_) => Err(batched()),
+    let (id, document, assumed) = match detect(message.content_type())? {
+        Detected::NotADocument => match Look::at(message) {
+            Some(look) => return Ok(binary(message, &look, with)?.map(Message::Binary)),
+            None => {
+                let (document, assumed) = assumed(message, with)?;
+                (FormatId::JSON, document, Some(assumed))
+            }
+        },
+        Detected::Structured(id) => (id, document(message, with)?, None),
+        Detected::Batched(_) => return Err(batched()),
+    };
+    Ok(Decoded::clean(Message::Structured(recognize(id, document, &with.formats))).with_repair(assumed))
+}
+
+/// The body of a message that nothing marks as a CloudEvent, if it may be taken for a document.
+#[cold]
+fn assumed(message: &impl Sections, with: &DecodeOptions) -> Result<(Bytes, Repair), Error> {
+    if !with.leniency.allows(RepairKind::AssumedJson) {
+        return Err(not_a_cloudevent());
     }
+    let Ok(document) = document(message, with) else { return Err(not_a_cloudevent()) };
+    let assumed = assume(&document, not_a_cloudevent(), with)?;
+    Ok((document, assumed))
 }
 
 /// The content of the body.
@@ -134,33 +159,51 @@ fn join(sections: &[Bytes], with: &DecodeOptions) -> Result<Bytes, Error> {
     Ok(joined.into())
 }
 
-#[inline]
-fn binary(message: &impl Sections, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let media_type = message.content_type();
-    // One allocation of the right size, except for the names of core attributes.
-    let mut length = media_type.map_or(0, str::len);
-    let mut separator = None;
-    for (property, value) in message.application_properties() {
-        if let Some((name, found)) = name::attribute(property) {
-            separator.get_or_insert(found);
-            length = length.saturating_add(name.len()).saturating_add(value::length(value));
+/// What the first look at the application properties of a message in binary mode finds.
+struct Look {
+    separator: Separator,
+    /// Bytes of text that the attributes take. One allocation of the right size, except for the names of core attributes.
+    length: usize,
+}
+
+impl Look {
+    /// `None` if no property is an attribute.
+    #[inline]
+    fn at(message: &impl Sections) -> Option<Self> {
+        let mut length = message.content_type().map_or(0, str::len);
+        let mut separator = None;
+        for (property, value) in message.application_properties() {
+            if let Some((name, found)) = name::attribute(property) {
+                separator.get_or_insert(found);
+                length = length.saturating_add(name.len()).saturating_add(value::length(value));
+            }
         }
+        Some(Self { separator: separator?, length })
     }
-    let Some(separator) = separator else { return Err(not_a_cloudevent()) };
+}
+
+#[inline]
+fn binary(message: &impl Sections, look: &Look, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
+    let media_type = message.content_type();
     let content = content(message, with)?;
     let mut assembler = Assembler::new(with);
-    assembler.reserve(length);
-    let mut mixed = None;
+    assembler.reserve(look.length);
+    let (mut mixed, mut named) = (None, false);
     for (property, value) in message.application_properties() {
         let Some((name, found)) = name::attribute(property) else { continue };
-        if found != separator {
+        if found != look.separator {
             mixed = Some(name);
         }
-        if name == "datacontenttype" {
-            prefixed_content_type(&mut assembler)?;
-        } else {
-            value::read(name, value, &mut assembler)?;
+        match media_type {
+            Some(_) if name == "datacontenttype" && std::mem::replace(&mut named, true) => {
+                return Err(twice());
+            }
+            _ if name == "datacontenttype" => named_content_type(value, media_type, &mut assembler)?,
+            _ => value::read(name, value, &mut assembler)?,
         }
+    }
+    if with.leniency.allows(RepairKind::UnprefixedExtension) {
+        unprefixed(message, &mut assembler)?;
     }
     // Reported last: an attribute in both spellings is a duplicate, which is the more serious error.
     if let Some(name) = mixed {
@@ -219,13 +262,47 @@ fn mixed_separators(name: &str) -> Error {
         .with_clause("AMQP-3.1.3.1-c")
 }
 
+/// Reads properties without a prefix as extensions, where their names could be those of one and no attribute has them already.
 #[cold]
-fn prefixed_content_type(assembler: &mut Assembler<'_>) -> Result<(), Error> {
-    let error = Error::new(ErrorKind::InvalidName)
+fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    for (property, value) in message.application_properties() {
+        let has = |wanted: &str| {
+            message
+                .application_properties()
+                .any(|(other, _)| name::attribute(other).is_some_and(|(name, _)| name == wanted))
+        };
+        // A type that no attribute has is not an attribute's mistake here: the property belongs to something else.
+        if !name::is_extension(property) || matches!(value, Property::Other(_)) || has(property) {
+            continue;
+        }
+        value::read(property, value, assembler)?;
+        assembler.repaired(Repair::new(RepairKind::UnprefixedExtension).with_attribute(property));
+    }
+    Ok(())
+}
+
+/// `datacontenttype` among the application properties: some producers repeat the property content-type there. They must agree.
+#[cold]
+fn named_content_type(
+    value: Property<'_>,
+    media_type: Option<&str>,
+    assembler: &mut Assembler<'_>,
+) -> Result<(), Error> {
+    let error = match (media_type, value) {
+        (Some(media_type), Property::Text(text)) if text == media_type => return Ok(()),
+        (_, Property::Null) => return Ok(()),
+        (Some(_), _) => Error::new(ErrorKind::DuplicateAttribute)
+            .with_detail("the application property for datacontenttype and the property content-type differ"),
+        (None, _) => Error::new(ErrorKind::InvalidName).with_detail(
+            "it travels as the property content-type and does not stand in for it among the application properties",
+        ),
+    };
+    assembler.ignore_or_refuse(error.with_attribute("datacontenttype").with_clause("AMQP-3.1.1-a"))
+}
+
+#[cold]
+fn twice() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
         .with_attribute("datacontenttype")
-        .with_detail(
-            "it travels as the property content-type and must not be among the application properties",
-        )
-        .with_clause("AMQP-3.1.1-a");
-    assembler.ignore_or_refuse(error)
+        .with_clause("CE-Context-Attributes-d")
 }

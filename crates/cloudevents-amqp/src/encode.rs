@@ -37,12 +37,15 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
             let losses = format.encode(event, &mut body)?;
             Ok((structured(format.media_type().as_str(), body.into()), losses))
         }
-        _ => Ok((binary(event, with.separator)?, binary_mode_losses(event, BINARY))),
+        _ => {
+            let mode = if with.strings { BinaryMode::TEXT } else { BINARY };
+            Ok((binary(event, with)?, binary_mode_losses(event, mode)))
+        }
     }
 }
 
-/// Encodes a message. The document of a structured message is not changed. The separator applies to binary
-/// messages.
+/// Encodes a message. The document of a structured message is not changed. The [`Separator`] or [`Encoding`], whose mode does not
+/// apply, is for binary messages.
 ///
 /// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) for a batch: AMQP has none.
 ///
@@ -55,9 +58,9 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(AmqpM
 /// assert_eq!(message.properties.content_type.unwrap().as_str(), "application/cloudevents+toml");
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
-pub fn encode_message(message: &Message, separator: Separator) -> Result<AmqpMessage, Error> {
+pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<AmqpMessage, Error> {
     match message {
-        Message::Binary(event) => binary(event, separator),
+        Message::Binary(event) => binary(event, with.into()),
         Message::Structured(document) => {
             Ok(structured(&document.format().media_type(), document.body().clone()))
         }
@@ -78,7 +81,8 @@ fn structured(media_type: &str, body: Bytes) -> AmqpMessage {
 }
 
 #[inline]
-fn binary(event: &Event, separator: Separator) -> Result<AmqpMessage, Error> {
+fn binary(event: &Event, with: Encoding<'_>) -> Result<AmqpMessage, Error> {
+    let Encoding { separator, strings, .. } = with;
     check_binary_mode(event)?;
     let mut message = AmqpMessage {
         application_properties: Vec::with_capacity(event.attributes().len().saturating_add(1)),
@@ -89,12 +93,12 @@ fn binary(event: &Event, separator: Separator) -> Result<AmqpMessage, Error> {
     let specversion = TextBuffer::from_static(event.specversion().as_str());
     properties.push((name::core("specversion", separator).into(), AmqpValue::String(specversion)));
     for (name, attribute) in core_properties(event, separator) {
-        properties.push((name.into(), value::write(event, attribute)));
+        properties.push((name.into(), value::write(event, attribute, strings)));
     }
     let extensions = event.extensions();
     if extensions.len() > 0 {
         for (property, (_, attribute)) in extension_headers(event, name::prefix(separator)).zip(extensions) {
-            properties.push((property, value::write(event, attribute)));
+            properties.push((property, value::write(event, attribute, strings)));
         }
     }
     message.properties.content_type = match event.datacontenttype() {

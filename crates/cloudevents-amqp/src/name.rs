@@ -1,7 +1,7 @@
 //! Maps attribute names to names of application properties.
 
 use crate::Separator;
-use cloudevents_core::codec::TextBuffer;
+use cloudevents_core::codec::{CoreName as CoreAttribute, TextBuffer};
 use std::borrow::Cow;
 
 /// The name of the property of a core attribute, which is static.
@@ -33,6 +33,15 @@ pub(crate) fn attribute(property: &str) -> Option<(&str, Separator)> {
         Some(name) => Some((name, Separator::Underscore)),
         None => Some((rest.strip_prefix(':')?, Separator::Colon)),
     }
+}
+
+/// Whether a property without a prefix could be an extension.
+pub(crate) fn is_extension(property: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    !property.is_empty()
+        && property.bytes().all(legal)
+        && property != "data"
+        && CoreAttribute::of(property.as_bytes()).is_none()
 }
 
 /// Returns the property name of a core attribute, or of `specversion`, as a static text.

@@ -1,6 +1,6 @@
-//! Options for writing messages: mode and separator.
+//! Options for writing messages: mode, separator and types.
 
-use cloudevents_core::{Format, Mode};
+use cloudevents_core::{Format, Mode, Peer};
 
 /// How to encode an event as an AMQP message: the mode and the separator in property names. A [`Mode`]
 /// alone suffices for the default separator.
@@ -25,6 +25,10 @@ pub struct Encoding<'a> {
     pub mode: Mode<'a>,
     /// The separator between `cloudEvents` and the name of an attribute in binary mode. Default: `_`.
     pub separator: Separator,
+    /// Whether all attributes are written as strings in binary mode, instead of AMQP's native types. Default: no.
+    ///
+    /// The specification allows both (AMQP-3.1.3.2-b, -g). For peers that misread native integers, timestamps or binary values.
+    pub strings: bool,
 }
 
 impl<'a> Encoding<'a> {
@@ -47,6 +51,31 @@ impl<'a> Encoding<'a> {
     pub fn with_separator(mut self, separator: Separator) -> Self {
         self.separator = separator;
         self
+    }
+
+    /// Returns a copy that the peer reads: strings and the separator `:`, which is all of it within the specification, for
+    /// [`Go2`](Peer::Go2), [`Java4`](Peer::Java4) and [`SmallRye4`](Peer::SmallRye4).
+    ///
+    /// ```
+    /// use cloudevents_amqp::{AmqpValue, Encoding};
+    /// use cloudevents_core::{Event, Peer};
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").extension("priority", 3).build()?;
+    /// let (message, _) = cloudevents_amqp::encode(&event, Encoding::binary().for_peer(Peer::Java4))?;
+    /// assert!(matches!(message.property("cloudEvents:priority"), Some(AmqpValue::String(text)) if text.as_str() == "3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_peer(mut self, peer: Peer) -> Self {
+        if matches!(peer, Peer::Go2 | Peer::Java4 | Peer::SmallRye4) {
+            (self.separator, self.strings) = (Separator::Colon, true);
+        }
+        self
+    }
+}
+
+impl From<Separator> for Encoding<'_> {
+    fn from(separator: Separator) -> Self {
+        Self::default().with_separator(separator)
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event, Timestamp, Value,
+    Error, ErrorKind, Event, Repair, RepairKind, Timestamp, Value,
     codec::{Assembler, Given, TextBuffer, is_utc_form},
 };
+use std::borrow::Cow;
 
 /// Reads a property as the attribute of this name and passes it to the assembler.
 #[inline]
@@ -38,38 +39,44 @@ pub(crate) fn length(value: Property<'_>) -> usize {
 }
 
 /// An attribute as a value of one of AMQP's types.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Native<'a> {
     Boolean(bool),
     Long(i64),
     Binary(&'a [u8]),
     /// Milliseconds since 1970.
     Timestamp(i64),
-    String(&'a str),
+    String(Cow<'a, str>),
 }
 
-impl<'a> From<Value<'a>> for Native<'a> {
+impl<'a> Native<'a> {
+    /// The value in its native type, or as its canonical string.
     #[inline]
-    fn from(value: Value<'a>) -> Self {
+    pub(crate) fn new(value: Value<'a>, strings: bool) -> Self {
         match value {
+            _ if strings => match value.as_str() {
+                Some(text) => Self::String(Cow::Borrowed(text)),
+                None => Self::String(value.to_canonical()),
+            },
             Value::Boolean(boolean) => Self::Boolean(boolean),
             Value::Integer(number) => Self::Long(number.into()),
             Value::Binary(bytes) => Self::Binary(bytes),
             Value::Timestamp(time) if is_utc_form(time, 3) => Self::Timestamp(milliseconds(time)),
-            _ => Self::String(value.as_str().unwrap_or_default()),
+            _ => Self::String(Cow::Borrowed(value.as_str().unwrap_or_default())),
         }
     }
 }
 
-/// Returns an attribute as an AMQP value of the native type. Texts share the event's buffer.
+/// Returns an attribute as an AMQP value, of the native type or as a string. Texts share the event's buffer.
 #[inline]
-pub(crate) fn write(event: &Event, value: Value<'_>) -> AmqpValue {
-    match value.into() {
+pub(crate) fn write(event: &Event, value: Value<'_>, strings: bool) -> AmqpValue {
+    match Native::new(value, strings) {
         Native::Boolean(boolean) => AmqpValue::Boolean(boolean),
         Native::Long(number) => AmqpValue::Long(number),
         Native::Binary(bytes) => AmqpValue::Binary(Bytes::copy_from_slice(bytes)),
         Native::Timestamp(milliseconds) => AmqpValue::Timestamp(milliseconds),
-        Native::String(shared) => AmqpValue::String(text(event, shared)),
+        Native::String(Cow::Borrowed(shared)) => AmqpValue::String(text(event, shared)),
+        Native::String(Cow::Owned(canonical)) => AmqpValue::String(canonical.into()),
     }
 }
 
@@ -81,8 +88,8 @@ pub(crate) fn text(event: &Event, text: &str) -> TextBuffer {
 
 fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     match i32::try_from(number) {
-        Ok(number) => assembler.named(name, Given::Integer(number)),
-        Err(_) => out_of_range(name, number, assembler),
+        Ok(number) if name != "time" => assembler.named(name, Given::Integer(number)),
+        _ => numeric_time(name, number, assembler),
     }
 }
 
@@ -103,7 +110,7 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
 
 /// Whether a property has the type of the attribute, so that it comes back as it was.
 pub(crate) fn keeps_type(value: Value<'_>) -> bool {
-    !matches!(value.into(), Native::String(_))
+    !matches!(Native::new(value, false), Native::String(_))
 }
 
 #[inline]
@@ -114,8 +121,9 @@ fn milliseconds(timestamp: Timestamp<'_>) -> i64 {
     instant.seconds.saturating_mul(1000).saturating_add(millisecond)
 }
 
+/// A number that no attribute has: `time`, or one that is no Integer. Leniency may take it for milliseconds.
 #[cold]
-fn out_of_range(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let error = match name {
         "time" => Error::new(ErrorKind::InvalidType)
             .with_detail(format!("a timestamp or a string is expected, and this is the number {number}"))
@@ -124,7 +132,14 @@ fn out_of_range(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Resu
             .with_detail(format!("{number} is outside -2147483648 to 2147483647"))
             .with_clause("CE-Type-System-d"),
     };
-    invalid(name, error, assembler)
+    match i64::try_from(number) {
+        Ok(milliseconds) if assembler.decoding().leniency.allows(RepairKind::NumericTime) => {
+            let error = error.with_attribute(name);
+            assembler.repaired(Repair::new(RepairKind::NumericTime).with_attribute(name).with_cause(error));
+            timestamp(name, milliseconds, assembler)
+        }
+        _ => invalid(name, error, assembler),
+    }
 }
 
 #[cold]

@@ -3,10 +3,10 @@
 use crate::{mode::Headers, value};
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
     codec::{Assembler, Detected, Given, decode_base64, detect},
 };
-use cloudevents_json::{find, recognize};
+use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from the headers and the body of a request or response, in binary or structured mode.
 ///
@@ -48,11 +48,13 @@ pub fn decode<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    match open(&headers)? {
-        (media_type, Detected::NotADocument) => binary(&headers, media_type, body, with),
-        (_, Detected::Structured(id)) => find(&id, &with.formats)?.decode(body, with),
-        (_, Detected::Batched(_)) => Err(batched()),
-    }
+    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let decoded = match detected {
+        Detected::NotADocument => binary(&headers, media_type, body, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(body, with),
+        Detected::Batched(_) => Err(batched()),
+    };
+    Ok(decoded?.with_repair(assumed))
 }
 
 /// Reads all events of a message: those of a batch, or the one of a binary or structured message.
@@ -65,12 +67,13 @@ pub fn decode_events<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Vec<Event>>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    let one = match open(&headers)? {
-        (media_type, Detected::NotADocument) => binary(&headers, media_type, body, with),
-        (_, Detected::Structured(id)) => find(&id, &with.formats)?.decode(body, with),
-        (_, Detected::Batched(id)) => return find(&id, &with.formats)?.decode_batch(body, with),
+    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let one = match detected {
+        Detected::NotADocument => binary(&headers, media_type, body, with),
+        Detected::Structured(id) => find(&id, &with.formats)?.decode(body, with),
+        Detected::Batched(id) => return find(&id, &with.formats)?.decode_batch(body, with),
     };
-    one.map(|decoded| decoded.map(|event| vec![event]))
+    Ok(one?.with_repair(assumed).map(|event| vec![event]))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
@@ -83,26 +86,35 @@ pub fn decode_message<N: AsRef<str>, V: AsRef<[u8]>>(
 ) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(body.len())?;
     let headers = Headers::read(headers);
-    match open(&headers)? {
-        (media_type, Detected::NotADocument) => {
-            binary(&headers, media_type, body, with).map(|decoded| decoded.map(Message::Binary))
-        }
-        (_, Detected::Structured(id)) => {
-            Ok(Decoded::clean(Message::Structured(recognize(id, body, &with.formats))))
-        }
-        (_, Detected::Batched(id)) => {
-            Ok(Decoded::clean(Message::Batched(recognize(id, body, &with.formats))))
-        }
-    }
+    let (media_type, detected, assumed) = open(&headers, &body, with)?;
+    let decoded = match detected {
+        Detected::NotADocument => binary(&headers, media_type, body, with)?.map(Message::Binary),
+        Detected::Structured(id) => Decoded::clean(Message::Structured(recognize(id, body, &with.formats))),
+        Detected::Batched(id) => Decoded::clean(Message::Batched(recognize(id, body, &with.formats))),
+    };
+    Ok(decoded.with_repair(assumed))
 }
 
+/// The content type and what it means, and the repair if it had to be assumed.
+type Opened<'h> = (Option<&'h str>, Detected, Option<Repair>);
+
 #[inline]
-fn open<N: AsRef<str>, V: AsRef<[u8]>>(headers: &Headers<N, V>) -> Result<(Option<&str>, Detected), Error> {
+fn open<'h, N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: &'h Headers<N, V>,
+    body: &Bytes,
+    with: &DecodeOptions,
+) -> Result<Opened<'h>, Error> {
     if headers.is_encoded() {
         return Err(encoded());
     }
     let media_type = headers.content_type()?;
-    Ok((media_type, detect(media_type)?))
+    match detect(media_type)? {
+        Detected::NotADocument if !headers.is_marked() => {
+            let assumed = assume(body, not_a_cloudevent(), with)?;
+            Ok((media_type, Detected::Structured(FormatId::JSON), Some(assumed)))
+        }
+        detected => Ok((media_type, detected, None)),
+    }
 }
 
 #[cold]
@@ -123,9 +135,6 @@ fn binary<N: AsRef<str>, V: AsRef<[u8]>>(
     body: Bytes,
     with: &DecodeOptions,
 ) -> Result<Decoded<Event>, Error> {
-    if !headers.is_marked() {
-        return Err(not_a_cloudevent());
-    }
     let mut assembler = Assembler::new(with);
     // One allocation, of the right size but for the names of core attributes.
     assembler.reserve(headers.attribute_bytes().saturating_add(media_type.map_or(0, str::len)));

@@ -1,6 +1,7 @@
 //! Events and messages to headers and body.
 
 use crate::{
+    Encoding,
     name::{self, SPECVERSION},
     value,
 };
@@ -29,18 +30,23 @@ use http::{
 /// assert!(body.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn encode(event: &Event, mode: Mode<'_>, headers: &mut HeaderMap) -> Result<(Bytes, Losses), Error> {
-    match mode {
+pub fn encode<'a>(
+    event: &Event,
+    with: impl Into<Encoding<'a>>,
+    headers: &mut HeaderMap,
+) -> Result<(Bytes, Losses), Error> {
+    let with = with.into();
+    match with.mode {
         Mode::Structured(format) => structured(event, format, headers),
         _ => {
             clear(headers);
-            Ok((binary(event, headers)?, binary_mode_losses(event, BinaryMode::TEXT)))
+            Ok((binary(event, with.raw, headers)?, binary_mode_losses(event, BinaryMode::TEXT)))
         }
     }
 }
 
 /// Writes an event for clients and servers without the `http` crate: `set` receives the name and the value of each header. Names
-/// are in lower case, values are printable ASCII. Otherwise as [`encode`].
+/// are in lower case, values are printable ASCII unless they are [raw](Encoding::raw). Otherwise as [`encode`].
 ///
 /// ```
 /// use cloudevents_core::{Event, Mode};
@@ -54,13 +60,13 @@ pub fn encode(event: &Event, mode: Mode<'_>, headers: &mut HeaderMap) -> Result<
 /// assert_eq!((headers["ce-id"].as_str(), &*body), ("1", &b"pears"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn encode_with(
+pub fn encode_with<'a>(
     event: &Event,
-    mode: Mode<'_>,
+    with: impl Into<Encoding<'a>>,
     set: impl FnMut(&str, &str),
 ) -> Result<(Bytes, Losses), Error> {
     let mut headers = HeaderMap::new();
-    let encoded = encode(event, mode, &mut headers)?;
+    let encoded = encode(event, with, &mut headers)?;
     each(&headers, set)?;
     Ok(encoded)
 }
@@ -86,9 +92,14 @@ pub fn encode_batch<'a>(
 
 /// Writes a message, with the headers of [`encode`]. The document of a structured or batched message is unchanged.
 pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+    write_message(message, false, headers)
+}
+
+/// [`encode_message`], with [`Encoding::raw`].
+pub(crate) fn write_message(message: &Message, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     clear(headers);
     let (media_type, body) = match message {
-        Message::Binary(event) => return binary(event, headers),
+        Message::Binary(event) => return binary(event, raw, headers),
         Message::Structured(document) => (document.format().media_type(), document.body()),
         Message::Batched(document) => (document.format().batch_media_type(), document.body()),
         _ => {
@@ -173,7 +184,7 @@ pub(crate) fn kept((message, losses): (Message, Losses)) -> Result<Message, Erro
 
 fn each(headers: &HeaderMap, mut set: impl FnMut(&str, &str)) -> Result<(), Error> {
     for (name, value) in headers {
-        set(name.as_str(), value.to_str().map_err(|_| not_a_header())?);
+        set(name.as_str(), std::str::from_utf8(value.as_bytes()).map_err(|_| not_a_header())?);
     }
     Ok(())
 }
@@ -206,7 +217,7 @@ fn structured(event: &Event, format: &dyn Format, headers: &mut HeaderMap) -> Re
 }
 
 #[inline]
-fn binary(event: &Event, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+fn binary(event: &Event, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Error> {
     check_binary_mode(event)?;
     let attributes = event.attributes();
     headers.try_reserve(attributes.len().saturating_add(2)).map_err(|_| too_many())?;
@@ -217,7 +228,7 @@ fn binary(event: &Event, headers: &mut HeaderMap) -> Result<Bytes, Error> {
         let value = if header == CONTENT_TYPE {
             shared(event, attribute.as_str())
         } else {
-            value::write(event, attribute)
+            value::write(event, attribute, raw)
         };
         put(headers, header, value.map_err(|error| error.with_attribute(name.as_str()))?)?;
     }

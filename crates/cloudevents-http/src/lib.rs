@@ -16,6 +16,7 @@ mod extras;
 mod mode;
 mod name;
 mod negotiate;
+mod options;
 mod problem;
 #[cfg(feature = "reqwest013")]
 pub mod reqwest013;
@@ -45,6 +46,7 @@ pub use encode::{BuilderExt, encode, encode_batch, encode_message, encode_messag
 pub use extras::MessageHeaders;
 pub use mode::is_cloudevent;
 pub use negotiate::{accepts, select_format};
+pub use options::Encoding;
 pub use problem::Problem;
 #[cfg(feature = "reqwest013")]
 pub use reqwest013::{

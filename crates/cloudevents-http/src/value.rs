@@ -9,23 +9,24 @@ use http::HeaderValue;
 /// Reads a header as the attribute of this name and gives it to the assembler.
 #[inline]
 pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> Result<(), Error> {
-    header::read(name, value, assembler)
+    header::read(name, value, &header::Clauses::HTTP, assembler)
 }
 
 /// The header value of an attribute, sharing the event's buffer where nothing has to be encoded.
 #[inline]
-pub(crate) fn write(event: &Event, value: Value<'_>) -> Result<HeaderValue, Error> {
+pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<HeaderValue, Error> {
     if let Some(text) = value.as_str()
-        && header::is_literal(text.as_bytes())
+        && (raw || header::is_literal(text.as_bytes()))
         && let Some(shared) = event.share(text)
     {
         return HeaderValue::from_maybe_shared(shared).map_err(|_| unreachable_value());
     }
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(header::encode(&value.to_canonical())))
-        .map_err(|_| unreachable_value())
+    let text = value.to_canonical();
+    let text = if raw { text.into_owned().into_bytes() } else { header::encode(&text) };
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).map_err(|_| unreachable_value())
 }
 
-/// What is percent-encoded is printable ASCII, which every header may have.
+/// What is percent-encoded is printable ASCII, which every header may have; no attribute has control characters, which none may have.
 #[cold]
 fn unreachable_value() -> Error {
     Error::new(ErrorKind::InvalidString).with_detail("the value cannot be written in a header")

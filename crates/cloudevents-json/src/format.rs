@@ -4,7 +4,7 @@ use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
 use cloudevents_core::{
     Batch, DecodeOptions, Decoded, Document, Error, Event, Format, FormatId, Formats, FoundAttributes, Item,
-    Losses, MediaType, ResolvedName,
+    Losses, MediaType, Repair, RepairKind, ResolvedName,
 };
 
 /// The JSON event format, and the codec of JSON payloads for [`EventData`](cloudevents_core::EventData).
@@ -139,6 +139,33 @@ pub fn recognize(id: FormatId, body: Bytes, formats: &Formats) -> Document {
         return Document::of_static(&JSON, body);
     }
     Document::recognized(id, body, formats)
+}
+
+/// Whether a body looks like an event: a JSON object with a `specversion`, whatever its value. For messages that nothing marks as
+/// CloudEvents.
+///
+/// ```
+/// assert!(cloudevents_json::is_event(&r#"{"specversion": "9.9"}"#.into()));
+/// assert!(!cloudevents_json::is_event(&r#"{"id": "1"}"#.into()) && !cloudevents_json::is_event(&"[]".into()));
+/// ```
+pub fn is_event(body: &Bytes) -> bool {
+    // What is too large or malformed is reported by the decoder, with the options of its user.
+    let mut with = DecodeOptions::lenient();
+    with.limits.bytes = usize::MAX;
+    match JSON.peek(body, "specversion", &with) {
+        Ok(version) => version.is_some(),
+        Err(error) => error.attribute() == Some("specversion"),
+    }
+}
+
+/// Takes a message that nothing marks as a CloudEvent for a document of the JSON format, if leniency allows
+/// [`AssumedJson`](RepairKind::AssumedJson) and the body [is an event](is_event). Otherwise returns the error. For bindings.
+#[cold]
+pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Repair, Error> {
+    if with.leniency.allows(RepairKind::AssumedJson) && is_event(body) {
+        return Ok(Repair::new(RepairKind::AssumedJson).with_cause(unmarked));
+    }
+    Err(unmarked)
 }
 
 /// Reads a document with one event, strictly.

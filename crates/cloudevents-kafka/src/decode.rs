@@ -8,10 +8,10 @@ use crate::{
 };
 use bytes::Bytes;
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair,
     codec::{Assembler, Detected, Given, decode_base64},
 };
-use cloudevents_json::{find, recognize};
+use cloudevents_json::{assume, find, recognize};
 
 /// Decodes one event from a record in binary or structured mode. The key is not read.
 ///
@@ -38,10 +38,12 @@ use cloudevents_json::{find, recognize};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    match open(record, with)? {
-        (look, media_type, None) => binary(record, &look, media_type, with),
-        (_, _, Some((id, document))) => find(&id, &with.formats)?.decode(document, with),
-    }
+    let (look, repair, opened) = open(record, with)?;
+    let decoded = match opened {
+        Opened::Binary(media_type) => binary(record, &look, media_type, with),
+        Opened::Document(id, document) => find(&id, &with.formats)?.decode(document, with),
+    };
+    Ok(decoded?.with_repair(repair))
 }
 
 /// Decodes a message without parsing its document or payload. Use it to forward messages, or to read an
@@ -49,29 +51,45 @@ pub fn decode(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<
 ///
 /// Documents in unknown formats are messages too; batches are not.
 pub fn decode_message(record: &impl RecordView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    match open(record, with)? {
-        (look, media_type, None) => {
-            binary(record, &look, media_type, with).map(|decoded| decoded.map(Message::Binary))
-        }
-        (_, _, Some((id, body))) => {
-            Ok(Decoded::clean(Message::Structured(recognize(id, body, &with.formats))))
-        }
-    }
+    let (look, repair, opened) = open(record, with)?;
+    let decoded = match opened {
+        Opened::Binary(media_type) => binary(record, &look, media_type, with)?.map(Message::Binary),
+        Opened::Document(id, body) => Decoded::clean(Message::Structured(recognize(id, body, &with.formats))),
+    };
+    Ok(decoded.with_repair(repair))
 }
 
-type Opened<'r> = (Look<'r>, Option<&'r str>, Option<(FormatId, Bytes)>);
+/// What a record is.
+enum Opened<'r> {
+    /// An event in binary mode, with this content type.
+    Binary(Option<&'r str>),
+    /// A document in this format.
+    Document(FormatId, Bytes),
+}
 
+/// What a record is, and the repair if that is not what it says.
 #[inline]
-fn open<'r>(record: &'r impl RecordView, with: &DecodeOptions) -> Result<Opened<'r>, Error> {
+fn open<'r>(
+    record: &'r impl RecordView,
+    with: &DecodeOptions,
+) -> Result<(Look<'r>, Option<Repair>, Opened<'r>), Error> {
     with.limits.check_bytes(record.value().map_or(0, <[u8]>::len))?;
-    let look = Look::at(record);
-    let (media_type, detected) = look.detect()?;
-    let document = match detected {
-        Detected::NotADocument => None,
-        Detected::Structured(id) => Some((id, record.value_bytes().ok_or_else(tombstone)?)),
+    let look = Look::at(record, with.leniency);
+    let (media_type, detected) = match look.detect() {
+        Err(error) if error.kind() == ErrorKind::NotACloudEvent => {
+            let body = record.value_bytes().unwrap_or_default();
+            let assumed = assume(&body, error, with)?;
+            return Ok((look, Some(assumed), Opened::Document(FormatId::JSON, body)));
+        }
+        detected => detected?,
+    };
+    let repair = look.repair();
+    let opened = match detected {
+        Detected::NotADocument => Opened::Binary(media_type),
+        Detected::Structured(id) => Opened::Document(id, record.value_bytes().ok_or_else(tombstone)?),
         Detected::Batched(_) => return Err(batched()),
     };
-    Ok((look, media_type, document))
+    Ok((look, repair, opened))
 }
 
 #[inline]

@@ -18,5 +18,5 @@ mod wire;
 pub use decode::{decode, decode_message};
 pub use encode::{encode, encode_message};
 pub use mode::is_cloudevent;
-pub use options::{Encoding, JsonFallback, Key};
+pub use options::{Encoding, Key};
 pub use wire::{Header, HeaderName, Record, RecordView};

@@ -6,8 +6,8 @@ use crate::{
     wire::RecordView,
 };
 use cloudevents_core::{
-    Error, ErrorKind,
-    codec::{CoreName, Detected, detect},
+    Error, ErrorKind, Leniency, Repair, RepairKind,
+    codec::{CoreName, Detected, detect, is_content_type},
 };
 
 /// Whether a record is marked as a CloudEvent: by a `content-type` under `application/cloudevents`, or by a
@@ -25,13 +25,15 @@ use cloudevents_core::{
 /// assert!(!cloudevents_kafka::is_cloudevent(&Record::new(Bytes::from_static(b"{}"))));
 /// ```
 pub fn is_cloudevent(record: &impl RecordView) -> bool {
-    Look::at(record).is_marked()
+    Look::at(record, Leniency::strict()).is_marked()
 }
 
 /// What one pass over the headers finds.
 pub(crate) struct Look<'r> {
     /// The value of `content-type`.
     content_type: Option<&'r [u8]>,
+    /// The value of a header with another spelling of that name, if leniency allows it.
+    respelled: Option<&'r [u8]>,
     /// Whether there is more than one `content-type`, counting null ones.
     twice: bool,
     /// Whether a `content-type` is under `application/cloudevents`.
@@ -44,8 +46,16 @@ pub(crate) struct Look<'r> {
 
 impl<'r> Look<'r> {
     #[inline]
-    pub(crate) fn at(record: &'r impl RecordView) -> Self {
-        let mut look = Self { content_type: None, twice: false, document: false, prefixed: false, length: 0 };
+    pub(crate) fn at(record: &'r impl RecordView, leniency: Leniency) -> Self {
+        let mut look = Self {
+            content_type: None,
+            respelled: None,
+            twice: false,
+            document: false,
+            prefixed: false,
+            length: 0,
+        };
+        let respells = leniency.allows(RepairKind::ContentTypeName);
         let mut typed = false;
         for (header, value) in record.headers() {
             if let Some(name) = name::attribute(header) {
@@ -60,9 +70,26 @@ impl<'r> Look<'r> {
                     look.document |= is_document(value);
                     look.length = look.length.saturating_add(value.len());
                 }
+            } else if respells && look.respelled.is_none() && is_content_type(header) {
+                look.respelled = value;
             }
         }
+        match look.respelled {
+            Some(_) if typed => look.respelled = None,
+            Some(value) => {
+                look.content_type = Some(value);
+                look.document = is_document(value);
+                look.length = look.length.saturating_add(value.len());
+            }
+            None => {}
+        }
         look
+    }
+
+    /// The repair, if the content type came under another spelling of its name.
+    pub(crate) fn repair(&self) -> Option<Repair> {
+        self.respelled?;
+        Some(Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
     }
 
     #[inline]
@@ -70,7 +97,7 @@ impl<'r> Look<'r> {
         self.prefixed || self.document
     }
 
-    /// Returns the content type and what it means. Two content types, or one that is not text, are errors.
+    /// Returns the content type and what it means. Two content types, or one that is not text, are errors. So is no mark at all.
     #[inline]
     pub(crate) fn detect(&self) -> Result<(Option<&'r str>, Detected), Error> {
         if !self.is_marked() {

@@ -1,9 +1,8 @@
-//! Options for writing records (mode and key), and for reading records without headers.
+//! Options for writing records: mode and key.
 
-use crate::{name::CONTENT_TYPE, value, wire::RecordView};
+use crate::value;
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, Event, Format, Message, Mode};
-use cloudevents_json::Json;
 use std::borrow::Cow;
 
 /// How to encode an event as a record: the mode and the key. A [`Mode`] alone suffices when there is no
@@ -122,62 +121,4 @@ impl Key {
             (Self::Literal(key), _) => Ok(Some(key.clone())),
         }
     }
-}
-
-/// Decodes a record that has no headers as a JSON document with one event.
-///
-/// By the specification, a record without headers is not a CloudEvent. But Kafka before 0.11 had no
-/// headers, and some producers write none. A value that is not a JSON object with `specversion` is still
-/// not a CloudEvent.
-///
-/// ```
-/// use bytes::Bytes;
-/// use cloudevents_core::DecodeOptions;
-/// use cloudevents_kafka::{JsonFallback, Record};
-///
-/// let value = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
-/// let record = Record::new(Bytes::from(value));
-/// assert!(cloudevents_kafka::decode(&record, &DecodeOptions::strict()).is_err());
-/// let event = cloudevents_kafka::decode(&JsonFallback::new(&record), &DecodeOptions::strict())?.value;
-/// assert_eq!(event.id(), "1");
-/// # Ok::<(), cloudevents_core::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct JsonFallback<'r, R> {
-    record: &'r R,
-    is_document: bool,
-}
-
-impl<'r, R: RecordView> JsonFallback<'r, R> {
-    /// Checks whether the record has headers and, if not, looks for `specversion` in the value.
-    pub fn new(record: &'r R) -> Self {
-        let is_document = record.headers().next().is_none() && is_event(record);
-        Self { record, is_document }
-    }
-}
-
-impl<R: RecordView> RecordView for JsonFallback<'_, R> {
-    fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let assumed = self.is_document.then_some((CONTENT_TYPE, Some(&b"application/cloudevents+json"[..])));
-        self.record.headers().chain(assumed)
-    }
-
-    fn value(&self) -> Option<&[u8]> {
-        self.record.value()
-    }
-
-    fn value_bytes(&self) -> Option<Bytes> {
-        self.record.value_bytes()
-    }
-}
-
-fn is_event(record: &impl RecordView) -> bool {
-    // The decoder reports values that are too large or malformed, according to its own options.
-    let mut with = DecodeOptions::lenient();
-    with.limits.bytes = usize::MAX;
-    // An event with an invalid version is still an event.
-    record.value_bytes().is_some_and(|document| match Json::new().peek(&document, "specversion", &with) {
-        Ok(version) => version.is_some(),
-        Err(error) => error.attribute() == Some("specversion"),
-    })
 }

@@ -14,7 +14,8 @@ mod transports;
 pub use cloudevents_core::{
     AttributeType, BuildError, ContentMode, Data, DecodeOptions, Decoded, Document, Error, ErrorKind, Event,
     EventBuilder, EventData, EventKey, Format, FormatId, Formats, Leniency, Limits, Loss, LossClass, Losses,
-    Message, Mode, Payload, Repair, SpecVersion, Timestamp, TypedEvent, UriReference, Value, event_enum,
+    Message, Mode, Payload, Peer, Repair, RepairKind, SpecVersion, Timestamp, TypedEvent, UriReference,
+    Value, event_enum,
 };
 pub use conveniences::BuilderConveniences;
 pub use formats::{decoding, formats};

@@ -6,10 +6,10 @@ use crate::{
     wire::MessageView,
 };
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
     codec::{Assembler, Detected, Given, TextBuffer, decode_base64},
 };
-use cloudevents_json::{find, recognize};
+use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode. The topic is not looked at.
 ///
@@ -34,11 +34,12 @@ use cloudevents_json::{find, recognize};
 /// ```
 pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     with.limits.check_bytes(message.payload().len())?;
-    match mode(message)? {
-        Detected::NotADocument => binary(message, with),
-        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.payload_bytes(), with),
-        Detected::Batched(_) => Err(batched()),
-    }
+    let (opened, repair) = open(message, with)?;
+    let decoded = match opened {
+        Opened::Binary(look, prefixed) => binary(message, &look, prefixed, with),
+        Opened::Document(id) => find(&id, &with.formats)?.decode(message.payload_bytes(), with),
+    };
+    Ok(decoded?.with_repair(repair))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
@@ -46,27 +47,58 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 /// Documents in unknown formats are messages, too; batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     with.limits.check_bytes(message.payload().len())?;
-    match mode(message)? {
-        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
-        Detected::Structured(id) => {
-            Ok(Decoded::clean(Message::Structured(recognize(id, message.payload_bytes(), &with.formats))))
+    let (opened, repair) = open(message, with)?;
+    let decoded = match opened {
+        Opened::Binary(look, prefixed) => binary(message, &look, prefixed, with)?.map(Message::Binary),
+        Opened::Document(id) => {
+            Decoded::clean(Message::Structured(recognize(id, message.payload_bytes(), &with.formats)))
         }
-        Detected::Batched(_) => Err(batched()),
+    };
+    Ok(decoded.with_repair(repair))
+}
+
+/// What a message is.
+enum Opened {
+    /// An event in binary mode, and whether its attributes have the prefix of HTTP.
+    Binary(Look, bool),
+    /// A document in this format.
+    Document(FormatId),
+}
+
+/// What a message is, and the repair if that is not what it says.
+#[inline]
+fn open(message: &impl MessageView, with: &DecodeOptions) -> Result<(Opened, Option<Repair>), Error> {
+    match mode(message)? {
+        Detected::NotADocument => {}
+        Detected::Structured(id) => return Ok((Opened::Document(id), None)),
+        Detected::Batched(_) => return Err(batched()),
     }
+    let look = Look::at(message);
+    if look.is_marked {
+        return Ok((Opened::Binary(look, false), None));
+    }
+    if look.is_prefixed && with.leniency.allows(RepairKind::ForeignPrefix) {
+        let repair = Repair::new(RepairKind::ForeignPrefix).with_cause(not_a_cloudevent());
+        return Ok((Opened::Binary(look, true), Some(repair)));
+    }
+    let assumed = assume(&message.payload_bytes(), not_a_cloudevent(), with)?;
+    Ok((Opened::Document(FormatId::JSON), Some(assumed)))
 }
 
 #[inline]
-fn binary(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let look = Look::at(message);
-    if !look.is_marked {
-        return Err(not_a_cloudevent());
-    }
+fn binary(
+    message: &impl MessageView,
+    look: &Look,
+    prefixed: bool,
+    with: &DecodeOptions,
+) -> Result<Decoded<Event>, Error> {
+    let attribute = if prefixed { name::prefixed } else { name::attribute };
     let media_type = message.content_type();
     let mut assembler = Assembler::new(with);
     assembler.reserve(look.length); // one allocation, of the right size
     let mut named = false;
     for (property, value) in message.user_properties() {
-        let Some(name) = name::attribute(property) else { continue };
+        let Some(name) = attribute(property) else { continue };
         match media_type {
             Some(_) if name == "datacontenttype" && std::mem::replace(&mut named, true) => {
                 return Err(twice());

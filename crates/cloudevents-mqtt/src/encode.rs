@@ -32,12 +32,13 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
     let with = with.into();
     match (with.mode, with.version) {
         (Mode::Structured(format), version) => structured(event, format, version),
-        (_, Version::V5) => Ok((binary(event)?, binary_mode_losses(event, BinaryMode::TEXT))),
+        (_, Version::V5) => Ok((binary(event, with.prefixed)?, binary_mode_losses(event, BinaryMode::TEXT))),
         (_, Version::V3) => Err(no_binary()),
     }
 }
 
-/// Writes a message for this version of MQTT. The document of a structured message is moved, unchanged.
+/// Writes a message, for a [`Version`] of MQTT, or with an [`Encoding`], whose mode does not apply. The document of a structured message
+/// is moved, unchanged.
 ///
 /// A batch is an error of kind [`Unsupported`](ErrorKind::Unsupported); so is what MQTT 3.1.1 does not have.
 ///
@@ -51,9 +52,10 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
 /// assert!(cloudevents_mqtt::encode_message(&message, Version::V3).is_err());
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
-pub fn encode_message(message: &Message, version: Version) -> Result<MqttMessage, Error> {
+pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<MqttMessage, Error> {
+    let Encoding { version, prefixed, .. } = with.into();
     match message {
-        Message::Binary(event) if version == Version::V5 => binary(event),
+        Message::Binary(event) if version == Version::V5 => binary(event, prefixed),
         Message::Binary(_) => Err(no_binary()),
         Message::Structured(found) => {
             document(found.format(), &found.format().media_type(), found.body().clone(), version)
@@ -81,15 +83,16 @@ fn document(id: &FormatId, media_type: &str, payload: Bytes, version: Version) -
 }
 
 #[inline]
-fn binary(event: &Event) -> Result<MqttMessage, Error> {
+fn binary(event: &Event, prefixed: bool) -> Result<MqttMessage, Error> {
     check_binary_mode(event)?;
     let attributes = event.attributes();
     let mut user_properties: Vec<UserProperty> = Vec::with_capacity(attributes.len().saturating_add(1));
+    let prefix = if prefixed { name::FOREIGN_PREFIX } else { "" };
     user_properties.push((
-        TextBuffer::from_static("specversion"),
+        TextBuffer::from_static(if prefixed { "ce-specversion" } else { "specversion" }),
         TextBuffer::from_static(event.specversion().as_str()),
     ));
-    let mut extensions = extension_headers(event, "");
+    let mut extensions = extension_headers(event, prefix);
     // An extension of specversion 0.3 may have the name of a core attribute of 1.0.
     let core = attributes.len().saturating_sub(event.extensions().len());
     for (at, (name, attribute)) in attributes.enumerate() {
@@ -100,8 +103,12 @@ fn binary(event: &Event) -> Result<MqttMessage, Error> {
             Some(text) => Cow::Borrowed(text),
             None => attribute.to_canonical(),
         };
-        let known = if at < core { name::core(name.as_str()) } else { extensions.next() };
-        let property = known.unwrap_or_else(|| name.as_str().into());
+        let known = match at < core {
+            true if prefixed => None,
+            true => name::core(name.as_str()),
+            false => extensions.next(),
+        };
+        let property = known.unwrap_or_else(|| [prefix, name.as_str()].concat().into());
         user_properties.push((property, value::write(event, name.as_str(), value)?));
     }
     let content_type = match event.content_type() {

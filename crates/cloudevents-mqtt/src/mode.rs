@@ -2,10 +2,10 @@
 
 use crate::{Version, name, wire::MessageView};
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Format, FormatId,
+    Error, ErrorKind, FormatId,
     codec::{CoreName, Detected, detect},
 };
-use cloudevents_json::Json;
+use cloudevents_json::is_event;
 
 /// Whether a message bears a mark of CloudEvents: a Content Type under `application/cloudevents`, or the user property `specversion`; over
 /// MQTT 3.1.1, a payload that is a JSON object with a `specversion`.
@@ -22,7 +22,7 @@ use cloudevents_json::Json;
 /// ```
 pub fn is_cloudevent(message: &impl MessageView) -> bool {
     match message.version() {
-        Version::V3 => is_event(message),
+        Version::V3 => is_event(&message.payload_bytes()),
         Version::V5 => {
             !matches!(detect(message.content_type()), Ok(Detected::NotADocument))
                 || Look::at(message).is_marked
@@ -34,6 +34,8 @@ pub fn is_cloudevent(message: &impl MessageView) -> bool {
 pub(crate) struct Look {
     /// Whether there is a `specversion`.
     pub(crate) is_marked: bool,
+    /// Whether there is a `specversion` with the prefix of HTTP.
+    pub(crate) is_prefixed: bool,
     /// Bytes of text that the attributes take, names of extensions included.
     pub(crate) length: usize,
 }
@@ -41,9 +43,13 @@ pub(crate) struct Look {
 impl Look {
     #[inline]
     pub(crate) fn at(message: &impl MessageView) -> Self {
-        let mut look = Self { is_marked: false, length: message.content_type().map_or(0, str::len) };
+        let length = message.content_type().map_or(0, str::len);
+        let mut look = Self { is_marked: false, is_prefixed: false, length };
         for (property, value) in message.user_properties() {
-            let Some(name) = name::attribute(property) else { continue };
+            let Some(name) = name::attribute(property) else {
+                look.is_prefixed |= name::prefixed(property) == Some("specversion");
+                continue;
+            };
             look.is_marked |= name == "specversion";
             let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
             look.length = look.length.saturating_add(kept).saturating_add(value.len());
@@ -56,18 +62,10 @@ impl Look {
 #[inline]
 pub(crate) fn mode(message: &impl MessageView) -> Result<Detected, Error> {
     match message.version() {
-        Version::V3 if is_event(message) => Ok(Detected::Structured(FormatId::JSON)),
+        Version::V3 if is_event(&message.payload_bytes()) => Ok(Detected::Structured(FormatId::JSON)),
         Version::V3 => Err(not_an_event()),
         Version::V5 => detect(message.content_type()),
     }
-}
-
-/// Whether the payload is a JSON object that has a `specversion`.
-fn is_event(message: &impl MessageView) -> bool {
-    // What is too large or malformed is reported by the decoder, with the options of its user.
-    let mut with = DecodeOptions::lenient();
-    with.limits.bytes = usize::MAX;
-    matches!(Json::new().peek(&message.payload_bytes(), "specversion", &with), Ok(Some(_)))
 }
 
 #[cold]

@@ -9,6 +9,15 @@ pub(crate) fn attribute(property: &str) -> Option<&str> {
     (!property.is_empty() && property.bytes().all(legal)).then_some(property)
 }
 
+/// The prefix of attributes in HTTP, which some peers write in MQTT, too.
+pub(crate) const FOREIGN_PREFIX: &str = "ce-";
+
+/// The attribute that a user property with the prefix of HTTP names.
+#[inline]
+pub(crate) fn prefixed(property: &str) -> Option<&str> {
+    property.strip_prefix(FOREIGN_PREFIX)
+}
+
 /// The name of an attribute that the specification defines, without a copy.
 #[inline]
 pub(crate) fn core(name: &str) -> Option<TextBuffer> {

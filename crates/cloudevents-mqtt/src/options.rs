@@ -1,6 +1,6 @@
-//! How messages are written: version and mode.
+//! How messages are written: version, mode and prefix.
 
-use cloudevents_core::{Format, Mode};
+use cloudevents_core::{Format, Mode, Peer};
 
 /// The version of MQTT.
 ///
@@ -20,19 +20,23 @@ pub enum Version {
 /// How an event is written.
 ///
 /// A [`Mode`] converts into one for MQTT 5.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Encoding<'a> {
     /// The content mode.
     pub mode: Mode<'a>,
     /// The version of MQTT.
     pub version: Version,
+    /// Whether attributes have the prefix `ce-` in user properties, as in HTTP. Default: no.
+    ///
+    /// **Outside the specification**, in which names are unchanged (MQTT-3.1.3.1-a): for peers that read no other.
+    pub prefixed: bool,
 }
 
 impl<'a> Encoding<'a> {
     /// In this mode, for MQTT 5.
     pub fn new(mode: Mode<'a>) -> Self {
-        Self { mode, version: Version::V5 }
+        Self { mode, ..Self::default() }
     }
 
     /// In binary mode, for MQTT 5.
@@ -54,6 +58,28 @@ impl<'a> Encoding<'a> {
     pub fn with_version(mut self, version: Version) -> Self {
         self.version = version;
         self
+    }
+
+    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2).
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, Peer};
+    /// use cloudevents_mqtt::Encoding;
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// let (message, _) = cloudevents_mqtt::encode(&event, Encoding::binary().for_peer(Peer::Go2))?;
+    /// assert_eq!(message.user_property("ce-id"), Some("1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_peer(mut self, peer: Peer) -> Self {
+        self.prefixed |= peer == Peer::Go2;
+        self
+    }
+}
+
+impl From<Version> for Encoding<'_> {
+    fn from(version: Version) -> Self {
+        Self::default().with_version(version)
     }
 }
 

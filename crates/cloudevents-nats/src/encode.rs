@@ -30,7 +30,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
     match with.mode {
         Mode::Structured(format) => structured(event, format, with.without_headers),
         _ if with.without_headers => Err(no_binary()),
-        _ => Ok((binary(event), binary_mode_losses(event, BinaryMode::TEXT))),
+        _ => Ok((binary(event, with.raw), binary_mode_losses(event, BinaryMode::TEXT))),
     }
 }
 
@@ -47,8 +47,13 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
+    write_message(message, false)
+}
+
+/// [`encode_message`], with [`Encoding::raw`].
+pub(crate) fn write_message(message: &Message, raw: bool) -> Result<NatsMessage, Error> {
     match message {
-        Message::Binary(event) => Ok(binary(event)),
+        Message::Binary(event) => Ok(binary(event, raw)),
         Message::Structured(found) => document(found.format(), found.body().clone(), false),
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("NATS has no batched mode")
@@ -86,7 +91,7 @@ fn document(id: &FormatId, payload: Bytes, without_headers: bool) -> Result<Nats
 }
 
 #[inline]
-fn binary(event: &Event) -> NatsMessage {
+fn binary(event: &Event, raw: bool) -> NatsMessage {
     let attributes = event.attributes();
     let mut headers: Vec<Header> = Vec::with_capacity(attributes.len().saturating_add(2));
     headers
@@ -101,15 +106,17 @@ fn binary(event: &Event) -> NatsMessage {
         let known = if at < core { name::core(name.as_str()) } else { extensions.next() };
         let header = known.unwrap_or_else(|| format!("{}{}", name::PREFIX, name.as_str()).into());
         let value = match attribute.as_str() {
-            Some(text) => value::write(event, text),
-            None => value::write(event, &attribute.to_canonical()),
+            Some(text) => value::write(event, text, raw),
+            None => value::write(event, &attribute.to_canonical(), raw),
         };
         headers.push((header, value));
     }
     // Last, and of the payload's kind where the attribute is absent.
     if let Some(media_type) = event.content_type() {
-        headers
-            .push((TextBuffer::from_static("ce-datacontenttype"), value::write(event, media_type.as_str())));
+        headers.push((
+            TextBuffer::from_static("ce-datacontenttype"),
+            value::write(event, media_type.as_str(), raw),
+        ));
     }
     NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() }
 }

@@ -5,10 +5,10 @@ use crate::{
     wire::MessageView,
 };
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Format, FormatId,
+    DecodeOptions, Error, ErrorKind, FormatId, Repair,
     codec::{CoreName, Detected, detect},
 };
-use cloudevents_json::Json;
+use cloudevents_json::{assume, is_event};
 
 /// Whether a message bears a mark of CloudEvents: a `Content-Type` under `application/cloudevents`, or a `ce-` header; without any
 /// headers, a payload that is a JSON object with a `specversion`.
@@ -60,23 +60,34 @@ impl<'m> Look<'m> {
     }
 
     fn is_marked(&self, message: &impl MessageView) -> bool {
-        self.prefixed || self.content_type.is_some_and(is_document) || (!self.headers && is_event(message))
+        self.prefixed
+            || self.content_type.is_some_and(is_document)
+            || (!self.headers && is_event(&message.payload_bytes()))
     }
 
-    /// What the message says it is.
+    /// What the message says it is, and the repair if that had to be assumed.
     #[inline]
-    pub(crate) fn mode(&self, message: &impl MessageView) -> Result<Detected, Error> {
+    pub(crate) fn mode(
+        &self,
+        message: &impl MessageView,
+        with: &DecodeOptions,
+    ) -> Result<(Detected, Option<Repair>), Error> {
         let Some(content_type) = self.content_type.filter(|value| is_document(value)) else {
             return match self.prefixed {
-                true => Ok(Detected::NotADocument),
-                false if !self.headers && is_event(message) => Ok(Detected::Structured(FormatId::JSON)),
-                false => Err(not_a_cloudevent()),
+                true => Ok((Detected::NotADocument, None)),
+                false if !self.headers && is_event(&message.payload_bytes()) => {
+                    Ok((Detected::Structured(FormatId::JSON), None))
+                }
+                false => {
+                    let assumed = assume(&message.payload_bytes(), not_a_cloudevent(), with)?;
+                    Ok((Detected::Structured(FormatId::JSON), Some(assumed)))
+                }
             };
         };
         if self.twice {
             return Err(two_content_types());
         }
-        detect(std::str::from_utf8(content_type).ok().map(str::trim))
+        Ok((detect(std::str::from_utf8(content_type).ok().map(str::trim))?, None))
     }
 }
 
@@ -84,14 +95,6 @@ impl<'m> Look<'m> {
 fn is_document(content_type: &[u8]) -> bool {
     const TREE: &[u8] = b"application/cloudevents";
     content_type.trim_ascii_start().get(..TREE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TREE))
-}
-
-/// Whether the payload is a JSON object that has a `specversion`.
-fn is_event(message: &impl MessageView) -> bool {
-    // What is too large or malformed is reported by the decoder, with the options of its user.
-    let mut with = DecodeOptions::lenient();
-    with.limits.bytes = usize::MAX;
-    matches!(Json::new().peek(&message.payload_bytes(), "specversion", &with), Ok(Some(_)))
 }
 
 #[cold]

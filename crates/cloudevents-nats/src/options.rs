@@ -1,21 +1,27 @@
-//! How messages are written: the mode, and whether with headers.
+//! How messages are written: the mode, whether with headers, and whether text is escaped.
 
-use cloudevents_core::{Format, Mode};
+use cloudevents_core::{Format, Mode, Peer};
+use cloudevents_json::Json;
 
 /// How an event is written. A [`Mode`] converts into one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Encoding<'a> {
     /// The content mode.
     pub mode: Mode<'a>,
     /// Whether a structured message goes without headers, for servers before NATS 2.2.
     pub without_headers: bool,
+    /// Whether text in headers of binary mode is written as it is, in UTF-8, without escapes. Default: no.
+    ///
+    /// **Outside the specification**, which has printable ASCII with escapes (NATS-3.1.3.2-b, -c): for peers that never undo escapes.
+    /// White space at either end of a value does not arrive.
+    pub raw: bool,
 }
 
 impl<'a> Encoding<'a> {
     /// In this mode, with headers.
     pub fn new(mode: Mode<'a>) -> Self {
-        Self { mode, without_headers: false }
+        Self { mode, ..Self::default() }
     }
 
     /// In binary mode.
@@ -32,6 +38,33 @@ impl<'a> Encoding<'a> {
     pub fn without_headers(json: &'a dyn Format) -> Self {
         Self { without_headers: true, ..Self::structured(json) }
     }
+
+    /// Returns a copy that the peer reads: [`raw`](Self::raw) for those that [take raw text](Peer::takes_raw_text), and structured mode
+    /// in JSON for [`Go2`](Peer::Go2), whose transport over NATS without JetStream reads no other.
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, Peer};
+    /// use cloudevents_nats::Encoding;
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+    /// let (message, _) = cloudevents_nats::encode(&event, Encoding::binary().for_peer(Peer::Go2))?;
+    /// assert_eq!(message.header("Content-Type"), Some(&b"application/cloudevents+json"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_peer(mut self, peer: Peer) -> Self {
+        self.raw |= peer.takes_raw_text();
+        if reads_structured_only(peer) {
+            self.mode = Mode::Structured(&JSON);
+        }
+        self
+    }
+}
+
+const JSON: Json = Json::new();
+
+/// Whether the peer reads no binary mode over NATS.
+pub(crate) fn reads_structured_only(peer: Peer) -> bool {
+    peer == Peer::Go2
 }
 
 impl<'a> From<Mode<'a>> for Encoding<'a> {

@@ -10,13 +10,13 @@ use std::borrow::Cow;
 /// Reads a header as the attribute of this name and gives it to the assembler.
 #[inline]
 pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> Result<(), Error> {
-    header::read(name, value, assembler)
+    header::read(name, value, &header::Clauses::NATS, assembler)
 }
 
 /// A text of this event as a header value: shared where it lies there and needs no escapes.
 #[inline]
-pub(crate) fn write(event: &Event, text: &str) -> Bytes {
-    if !header::is_literal(text.as_bytes()) {
+pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
+    if !raw && !header::is_literal(text.as_bytes()) {
         return header::encode(text).into();
     }
     event.share(text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()))

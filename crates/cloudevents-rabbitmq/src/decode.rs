@@ -2,10 +2,10 @@
 
 use crate::{Field, mode::Look, name, value, wire::MessageView};
 use cloudevents_core::{
-    DecodeOptions, Decoded, Error, ErrorKind, Event, Message, Payload,
-    codec::{Assembler, Detected, Given, decode_base64, detect},
+    DecodeOptions, Decoded, Error, ErrorKind, Event, FormatId, Message, Payload, Repair, RepairKind,
+    codec::{Assembler, Detected, Given, decode_base64, detect, is_content_type},
 };
-use cloudevents_json::{find, recognize};
+use cloudevents_json::{assume, find, recognize};
 
 /// Reads one event from a message, in binary or structured mode.
 ///
@@ -29,38 +29,79 @@ use cloudevents_json::{find, recognize};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    match open(message, with)? {
-        Detected::NotADocument => binary(message, with),
-        Detected::Structured(id) => find(&id, &with.formats)?.decode(message.body_bytes(), with),
-        Detected::Batched(_) => Err(batched()),
-    }
+    let (opened, repair) = open(message, with)?;
+    let decoded = match opened {
+        Opened::Binary(look, media_type) => binary(message, &look, media_type, with),
+        Opened::Document(id) => find(&id, &with.formats)?.decode(message.body_bytes(), with),
+    };
+    Ok(decoded?.with_repair(repair))
 }
 
 /// Reads a message without looking into its document or its payload: for forwarding it, and for looking at an attribute first.
 ///
 /// Documents in unknown formats are messages, too; batches are not.
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
-    match open(message, with)? {
-        Detected::NotADocument => binary(message, with).map(|decoded| decoded.map(Message::Binary)),
-        Detected::Structured(id) => {
-            Ok(Decoded::clean(Message::Structured(recognize(id, message.body_bytes(), &with.formats))))
+    let (opened, repair) = open(message, with)?;
+    let decoded = match opened {
+        Opened::Binary(look, media_type) => binary(message, &look, media_type, with)?.map(Message::Binary),
+        Opened::Document(id) => {
+            Decoded::clean(Message::Structured(recognize(id, message.body_bytes(), &with.formats)))
         }
-        Detected::Batched(_) => Err(batched()),
-    }
+    };
+    Ok(decoded.with_repair(repair))
 }
 
+/// What a message is.
+enum Opened<'m> {
+    /// An event in binary mode, with this content type.
+    Binary(Look, Option<&'m str>),
+    /// A document in this format.
+    Document(FormatId),
+}
+
+/// What a message is, and the repair if that is not what it says.
 #[inline]
-fn open(message: &impl MessageView, with: &DecodeOptions) -> Result<Detected, Error> {
+fn open<'m>(
+    message: &'m impl MessageView,
+    with: &DecodeOptions,
+) -> Result<(Opened<'m>, Option<Repair>), Error> {
     with.limits.check_bytes(message.body().len())?;
-    let detected = detect(message.content_type())?;
-    match message.content_encoding() {
-        Some(encoding) if is_encoded(encoding) && is_event(&detected, message) => Err(encoded()),
-        _ => Ok(detected),
+    let (media_type, respelled) = content_type(message, with);
+    let opened = match detect(media_type)? {
+        Detected::NotADocument => Look::at(message).map(|look| Opened::Binary(look, media_type)),
+        Detected::Structured(id) => Ok(Opened::Document(id)),
+        Detected::Batched(_) => Err(batched()),
+    };
+    // What is no event may be encoded.
+    let is_event = !matches!(&opened, Err(error) if error.kind() == ErrorKind::NotACloudEvent);
+    if is_event && message.content_encoding().is_some_and(is_encoded) {
+        return Err(encoded());
+    }
+    match opened {
+        Err(error) if !is_event => {
+            let assumed = assume(&message.body_bytes(), error, with)?;
+            Ok((Opened::Document(FormatId::JSON), Some(assumed)))
+        }
+        opened => Ok((opened?, respelled)),
     }
 }
 
-fn is_event(detected: &Detected, message: &impl MessageView) -> bool {
-    *detected != Detected::NotADocument || Look::at(message).is_ok()
+/// The content type, and the repair if it is in a header: producers of other protocols know no properties.
+#[inline]
+fn content_type<'m>(
+    message: &'m impl MessageView,
+    with: &DecodeOptions,
+) -> (Option<&'m str>, Option<Repair>) {
+    let property = message.content_type();
+    if property.is_some() || !with.leniency.allows(RepairKind::ContentTypeName) {
+        return (property, None);
+    }
+    let header = message.headers().find_map(|(header, value)| match value {
+        Field::Bytes(text) if is_content_type(header) => std::str::from_utf8(text).ok(),
+        _ => None,
+    });
+    let repair = Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype");
+    (header, header.map(|_| repair))
 }
 
 /// Clients name the character encoding here, too: `utf-8` is what documents are in.
@@ -69,9 +110,12 @@ fn is_encoded(encoding: &str) -> bool {
 }
 
 #[inline]
-fn binary(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
-    let look = Look::at(message)?;
-    let media_type = message.content_type();
+fn binary(
+    message: &impl MessageView,
+    look: &Look,
+    media_type: Option<&str>,
+    with: &DecodeOptions,
+) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     assembler.reserve(look.length); // one allocation, of the right size
     let mut named = false;

@@ -3,7 +3,7 @@
 use crate::{Field, FieldValue};
 use bytes::Bytes;
 use cloudevents_core::{
-    Error, ErrorKind, Event,
+    Error, ErrorKind, Event, Repair, RepairKind,
     codec::{Assembler, Given},
 };
 use std::borrow::Cow;
@@ -17,7 +17,10 @@ pub(crate) fn read(name: &str, value: Field<'_>, assembler: &mut Assembler<'_>) 
                 let piece = assembler.push(text)?;
                 assembler.named(name, Given::Text(piece))
             }
-            Err(_) => Err(Error::new(ErrorKind::InvalidUtf8).with_attribute(name)),
+            Err(_) => Err(Error::new(ErrorKind::InvalidUtf8)
+                .with_attribute(name)
+                .with_detail("the header is not UTF-8 text")
+                .with_clause("CE-Type-System-f")),
         },
         Field::Boolean(boolean) => assembler.named(name, Given::Boolean(boolean)),
         Field::Integer(number) => integer(name, number, assembler),
@@ -56,13 +59,36 @@ pub(crate) fn write(event: &Event, text: Cow<'_, str>) -> FieldValue {
 
 fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     match i32::try_from(number) {
-        Ok(number) => assembler.named(name, Given::Integer(number)),
-        Err(_) => {
-            let error = Error::new(ErrorKind::InvalidInteger)
-                .with_detail(format!("{number} is outside -2147483648 to 2147483647"))
-                .with_clause("CE-Type-System-d");
-            invalid(name, error, assembler)
+        Ok(number) if name != "time" => assembler.named(name, Given::Integer(number)),
+        _ => numeric_time(name, number, assembler),
+    }
+}
+
+/// A number that no attribute has: `time`, or one that is no Integer. Leniency may take it for milliseconds: producers of AMQP 1.0 write
+/// times so.
+#[cold]
+fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    let error = match name {
+        "time" => Error::new(ErrorKind::InvalidType)
+            .with_detail(format!("a timestamp or a string is expected, and this is the number {number}"))
+            .with_clause("CE-time-a"),
+        _ => Error::new(ErrorKind::InvalidInteger)
+            .with_detail(format!("{number} is outside -2147483648 to 2147483647"))
+            .with_clause("CE-Type-System-d"),
+    };
+    let Ok(milliseconds) = i64::try_from(number) else { return invalid(name, error, assembler) };
+    if !assembler.decoding().leniency.allows(RepairKind::NumericTime) {
+        return invalid(name, error, assembler);
+    }
+    let nanosecond =
+        u32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default().saturating_mul(1_000_000);
+    match assembler.push_utc(milliseconds.div_euclid(1000), nanosecond)? {
+        Some(piece) => {
+            let error = error.with_attribute(name);
+            assembler.repaired(Repair::new(RepairKind::NumericTime).with_attribute(name).with_cause(error));
+            assembler.named(name, Given::Timestamp(piece))
         }
+        None => invalid(name, error, assembler),
     }
 }
 

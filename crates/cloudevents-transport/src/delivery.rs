@@ -271,8 +271,14 @@ impl Delivery {
                 Ok(message) => Events::One(message.event(with)),
                 Err(error) => Events::One(Err(error)),
             };
-            if let Events::One(Err(error)) | Events::Batch(Err(error)) = &events {
-                self.context.counters.invalid(error);
+            let counters = &self.context.counters;
+            // A message that was repaired itself has been counted.
+            let is_counted = self.decoded_message().is_ok_and(|message| !message.repairs().is_empty());
+            match &events {
+                Events::One(Err(error)) | Events::Batch(Err(error)) => counters.invalid(error),
+                Events::One(Ok(event)) if !is_counted => counters.repaired(event.repairs()),
+                Events::Batch(Ok(events)) if !is_counted => counters.repaired(events.repairs()),
+                _ => {}
             }
             Box::new(events)
         })

@@ -1,7 +1,7 @@
 //! Counters of sent, received and settled messages.
 
 use crate::Settlement;
-use cloudevents_core::Error;
+use cloudevents_core::{Error, Repair};
 use std::{
     fmt,
     ops::{Add, AddAssign},
@@ -73,6 +73,8 @@ metrics! {
     /// Messages that are CloudEvents but invalid. A document is decoded when the program first reads its
     /// event, and counts once.
     invalid
+    /// Messages with mistakes that leniency repaired. A document counts when the program first reads its event.
+    repaired
     /// Messages that are not CloudEvents.
     not_cloud_events
     /// Of these, the ones that were accepted without delivering them
@@ -175,6 +177,13 @@ impl Counters {
     pub(crate) fn invalid(&self, error: &Error) {
         add(&self.invalid, 1);
         tracing::warn!(%error, "an invalid event was received");
+    }
+
+    /// Counts a message if it was repaired.
+    pub(crate) fn repaired(&self, repairs: &[Repair]) {
+        if !repairs.is_empty() {
+            add(&self.repaired, 1);
+        }
     }
 
     pub(crate) fn not_a_cloud_event(&self) {

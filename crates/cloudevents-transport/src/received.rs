@@ -2,7 +2,7 @@
 
 use crate::{Outgoing, Partition};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
+use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind};
 use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 /// A message as its protocol delivered it. A binding implements this for its own type around the client's
@@ -286,12 +286,21 @@ impl Received {
         }
         if self.origin().has_forwarded_headers() {
             self.origin().headers(&mut |name, value| {
-                if let Some(value) = value.filter(|_| self.origin().is_forwarded(name)) {
+                if let Some(value) = value.filter(|_| self.is_forwarded(name)) {
                     outgoing = outgoing.take().map(|outgoing| outgoing.header(name, value));
                 }
             });
         }
         outgoing.unwrap_or_else(|| Outgoing::as_received(self.clone()))
+    }
+
+    /// Whether forwarding copies the header with this name. One that a repair has made an attribute is not copied.
+    pub(crate) fn is_forwarded(&self, name: &str) -> bool {
+        let repairs = self.decoded_message().map_or(&[][..], Decoded::repairs);
+        let is_attribute = |repair: &Repair| {
+            repair.kind() == RepairKind::UnprefixedExtension && repair.attribute() == Some(name)
+        };
+        self.origin().is_forwarded(name) && !repairs.iter().any(is_attribute)
     }
 
     /// The address of the peer that sent the message over this connection. With a broker, that is the broker.

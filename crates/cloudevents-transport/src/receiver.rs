@@ -146,8 +146,10 @@ impl Receiver {
         self.context.counters.received(size);
         incoming.token.receive(&self.context, size);
         let settled = match incoming.received.decoded_message() {
-            Ok(_) if self.filters.is_empty() => None,
-            Ok(message) => self.leave_out(&message.value),
+            Ok(message) => {
+                self.context.counters.repaired(message.repairs());
+                if self.filters.is_empty() { None } else { self.leave_out(&message.value) }
+            }
             Err(error) => self.judge(error, &incoming),
         };
         if let Some(how) = settled {

@@ -4,7 +4,7 @@ use crate::{
     Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities, Transmit,
     Tried, binding::BoxFuture, deadline::within, transmit::DynTransmit,
 };
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, LossClass, Losses};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
 use std::{
     collections::VecDeque,
     fmt,
@@ -127,6 +127,10 @@ pub struct SenderOptions {
     pub losses: LossPolicy,
     /// How replies are decoded. The URL option `format` can name the formats of these options.
     pub decoding: DecodeOptions,
+    /// The implementation that reads the messages, if it differs from the specification. What bindings write for it is
+    /// documented at their `Encoding::for_peer`; options of a binding's URL that are about the same take precedence. Its repairs apply to
+    /// replies. Default: none.
+    pub peer: Option<Peer>,
     /// How long a message may wait for room and for a connection. Default: 30 seconds.
     pub enqueue_timeout: Duration,
     /// How long closing may take. Default: 90 seconds.
@@ -138,6 +142,7 @@ impl Default for SenderOptions {
         Self {
             losses: LossPolicy::default(),
             decoding: DecodeOptions::strict(),
+            peer: None,
             enqueue_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(90),
         }
@@ -146,9 +151,10 @@ impl Default for SenderOptions {
 
 impl SenderOptions {
     /// The names of the URL options of every sender, for [`Endpoint::check_options`](crate::Endpoint::check_options).
-    pub const URL_OPTIONS: &'static [&'static str] = &["losses", "enqueue-timeout", "close-timeout"];
+    pub const URL_OPTIONS: &'static [&'static str] =
+        &["losses", "lenient", "peer", "enqueue-timeout", "close-timeout"];
 
-    /// Returns a copy with the options of this URL applied.
+    /// Returns a copy with the options of this URL applied. `lenient`, a list of repairs, and `peer` add repairs of replies.
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
     pub fn with_url(mut self, endpoint: &crate::Endpoint) -> Result<Self, Error> {
@@ -159,6 +165,9 @@ impl SenderOptions {
             Some("allow") => LossPolicy::Allow,
             Some(_) => return Err(endpoint.invalid("the option `losses` is not `refuse`, `log` or `allow`")),
         };
+        self.peer = endpoint.peer()?.or(self.peer);
+        let repairs = endpoint.leniency()?.union(self.peer.map_or(Leniency::strict(), Peer::leniency));
+        self.decoding.leniency = self.decoding.leniency.union(repairs);
         self.enqueue_timeout = endpoint.option_duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
         self.close_timeout = endpoint.option_duration("close-timeout")?.unwrap_or(self.close_timeout);
         Ok(self)

@@ -1,13 +1,21 @@
 //! URL options of receivers that all schemes share.
 
 use crate::{Endpoint, ReceiverOptions};
-use cloudevents_core::Error;
+use cloudevents_core::{Error, Leniency, Peer};
 use std::time::Duration;
 
 impl ReceiverOptions {
     /// The URL options that [`with_url`](Self::with_url) reads.
-    pub const URL_OPTIONS: [&'static str; 6] =
-        ["attempts", "drain", "give-up-after", "in-flight", "in-flight-bytes", "time-limit"];
+    pub const URL_OPTIONS: [&'static str; 8] = [
+        "attempts",
+        "drain",
+        "give-up-after",
+        "in-flight",
+        "in-flight-bytes",
+        "lenient",
+        "peer",
+        "time-limit",
+    ];
 
     /// Returns a copy with the options of this URL applied. The URL takes precedence over the program.
     ///
@@ -19,9 +27,11 @@ impl ReceiverOptions {
     /// | `in-flight` | [`in_flight.messages`](crate::Bounds::messages): messages that may be delivered and not settled |
     /// | `in-flight-bytes` | [`in_flight.bytes`](crate::Bounds::bytes): the bytes of these |
     /// | `drain` | [`drain`](Self::drain): how long draining may take, such as `500ms`, `30s` or `5m` |
+    /// | `lenient` | adds repairs to [`decoding`](Self::decoding): a list of their names, such as `numeric-time,raw-text`, or `all` |
+    /// | `peer` | adds the repairs that messages of a [`Peer`] need, such as `python-2` |
     ///
     /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl), for a value that is not a
-    /// number or not a duration.
+    /// number, not a duration or not a known name.
     ///
     /// ```
     /// use cloudevents_transport::{Endpoint, ReceiverOptions};
@@ -53,11 +63,34 @@ impl ReceiverOptions {
         if let Some(drain) = endpoint.duration("drain")? {
             self.drain = drain;
         }
+        let leniency = &mut self.decoding.leniency;
+        *leniency = leniency.union(endpoint.leniency()?);
+        *leniency = leniency.union(endpoint.peer()?.map_or(Leniency::strict(), Peer::leniency));
         Ok(self)
     }
 }
 
 impl Endpoint {
+    /// The repairs that the option `lenient` names; none if the URL does not have it.
+    ///
+    /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl), for an unknown name.
+    pub(crate) fn leniency(&self) -> Result<Leniency, Error> {
+        Ok(self.named("lenient")?.unwrap_or_default())
+    }
+
+    /// The peer that the option `peer` names. Errors as for `leniency`.
+    pub(crate) fn peer(&self) -> Result<Option<Peer>, Error> {
+        self.named("peer")
+    }
+
+    fn named<T: std::str::FromStr<Err = Error>>(&self, option: &str) -> Result<Option<T>, Error> {
+        let Some(text) = self.option(option) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error: Error| {
+            let help = error.help().unwrap_or_default().to_owned();
+            self.invalid(format_args!("the option `{option}`: {}", error.detail())).with_help(help)
+        })
+    }
+
     /// The option with this name as a non-negative number; `None` if the URL does not have it.
     ///
     /// Errors are of kind [`InvalidUrl`](cloudevents_core::ErrorKind::InvalidUrl).

@@ -1,9 +1,7 @@
 //! Conversion between messages of fe2o3-amqp and sections.
 
 use super::received::ReceivedMessage;
-use crate::{
-    AmqpMessage, AmqpValue, Body, Encoding, Separator, encode::core_properties, name, value::Native,
-};
+use crate::{AmqpMessage, AmqpValue, Body, Encoding, encode::core_properties, name, value::Native};
 use cloudevents_core::{
     DecodeOptions, Decoded, Error, ErrorKind, Event, Losses, Message,
     codec::{TextBuffer, binary_mode_body, check_binary_mode},
@@ -53,34 +51,35 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(Fe2o3
 
 /// Encodes a message as one of fe2o3-amqp. Documents do not change. Errors are those of
 /// [`encode_message`](crate::encode_message).
-pub fn encode_message(message: &Message, separator: Separator) -> Result<Fe2o3Message, Error> {
-    encode_with_room(message, separator, 0)
+pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<Fe2o3Message, Error> {
+    encode_with_room(message, with.into(), 0)
 }
 
 /// As [`encode_message`], with room for more application properties. An event is not written to sections first.
 pub(super) fn encode_with_room(
     message: &Message,
-    separator: Separator,
+    with: Encoding<'_>,
     more: usize,
 ) -> Result<Fe2o3Message, Error> {
     match message {
-        Message::Binary(event) => binary(event, separator, more),
-        other => from_sections(crate::encode_message(other, separator)?),
+        Message::Binary(event) => binary(event, with, more),
+        other => from_sections(crate::encode_message(other, with)?),
     }
 }
 
-fn binary(event: &Event, separator: Separator, more: usize) -> Result<Fe2o3Message, Error> {
+fn binary(event: &Event, with: Encoding<'_>, more: usize) -> Result<Fe2o3Message, Error> {
+    let Encoding { separator, strings, .. } = with;
     check_binary_mode(event)?;
     let count = event.attributes().len().saturating_add(1).saturating_add(more);
     let mut map = OrderedMap::with_capacity(count);
     let specversion = SimpleValue::String(event.specversion().as_str().to_owned());
     map.insert(name::core("specversion", separator).into(), specversion);
     for (name, attribute) in core_properties(event, separator) {
-        map.insert(name.into(), native(attribute.into()));
+        map.insert(name.into(), native(Native::new(attribute, strings)));
     }
     for (name, attribute) in event.extensions() {
         let name = [name::prefix(separator), name.as_str()].concat();
-        map.insert(name, native(attribute.into()));
+        map.insert(name, native(Native::new(attribute, strings)));
     }
     let payload = data(&binary_mode_body(event).unwrap_or_default());
     let mut message = messaging::Message::from(messaging::Body::Data(vec![payload].into()));
@@ -99,7 +98,7 @@ fn native(value: Native<'_>) -> SimpleValue {
         Native::Long(number) => SimpleValue::Long(number),
         Native::Binary(bytes) => SimpleValue::Binary(Binary::from(bytes)),
         Native::Timestamp(time) => SimpleValue::Timestamp(Timestamp::from_milliseconds(time)),
-        Native::String(text) => SimpleValue::String(text.to_owned()),
+        Native::String(text) => SimpleValue::String(text.into_owned()),
     }
 }
 
@@ -348,8 +347,9 @@ fn not_kept() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Separator;
     use bytes::Bytes;
-    use cloudevents_core::Payload;
+    use cloudevents_core::{Payload, Peer};
 
     /// Converts every type of the wire in both directions.
     #[test]
@@ -393,12 +393,12 @@ mod tests {
                 .build()
                 .unwrap(),
         ];
-        for (event, separator) in
-            events.iter().flat_map(|event| [(event, Separator::Underscore), (event, Separator::Colon)])
-        {
+        let encodings =
+            [Separator::Underscore.into(), Separator::Colon.into(), Encoding::binary().for_peer(Peer::Java4)];
+        for (event, with) in events.iter().flat_map(|event| encodings.map(|with| (event, with))) {
             let message = Message::from(event);
-            let expected = from_sections(crate::encode_message(&message, separator).unwrap()).unwrap();
-            assert_eq!(encode_with_room(&message, separator, 3).unwrap(), expected);
+            let expected = from_sections(crate::encode_message(&message, with).unwrap()).unwrap();
+            assert_eq!(encode_with_room(&message, with, 3).unwrap(), expected);
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     options::{AmqpConnection, Target},
     outlet::{Answer, Link, Linking},
 };
-use crate::Separator;
+use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
@@ -31,7 +31,7 @@ use std::{
 use tokio::{task::coop::unconstrained, time::timeout};
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "separator"];
+const OPTIONS: &[&str] = &["mode", "format", "separator", "strings"];
 
 /// Options of an [`AmqpSender`].
 ///
@@ -58,6 +58,9 @@ pub struct AmqpSenderOptions {
     /// The separator between `cloudEvents` and the name of an attribute. The URL option `separator` takes
     /// precedence. Default: an underscore.
     pub separator: Separator,
+    /// Whether all attributes are written as strings: [`Encoding::strings`](crate::Encoding::strings). The URL option `strings`, `true`
+    /// or `false`, takes precedence. [`SenderOptions::peer`] implies it, and the separator, for some peers. Default: no.
+    pub strings: bool,
     /// Upper bounds for unconfirmed messages, besides those of the broker. Default: 1,024 messages, 64 MiB.
     pub in_flight: Bounds,
     /// How long the broker may take to confirm a message. Default: 60 seconds.
@@ -73,10 +76,20 @@ impl Default for AmqpSenderOptions {
             connection: AmqpConnection::default(),
             format: None,
             separator: Separator::default(),
+            strings: false,
             in_flight: Bounds::default(),
             timeout: Duration::from_secs(60),
             durable: true,
         }
+    }
+}
+
+impl AmqpSenderOptions {
+    /// How events in binary mode are written.
+    fn encoding(&self) -> Encoding<'static> {
+        let mut encoding = Encoding::from(self.separator);
+        encoding.strings = self.strings;
+        encoding
     }
 }
 
@@ -157,8 +170,13 @@ impl AmqpSender {
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
+        let mut encoding = options.encoding();
+        if let Some(peer) = options.sender.peer {
+            encoding = encoding.for_peer(peer);
+        }
+        options.strings = endpoint.option_as("strings")?.unwrap_or(encoding.strings);
         options.separator = match endpoint.option("separator") {
-            None => options.separator,
+            None => encoding.separator,
             Some("underscore") => Separator::Underscore,
             Some("colon") => Separator::Colon,
             Some(_) => {
@@ -198,7 +216,7 @@ impl AmqpSender {
         let mut encoded = match outgoing.content() {
             Content::Message(message) => {
                 let message = self.writing.message(message)?;
-                to_wire(encode_with_room(&message, self.options.separator, outgoing.headers().len())?)?
+                to_wire(encode_with_room(&message, self.options.encoding(), outgoing.headers().len())?)?
             }
             Content::AsReceived(received) => forwarding::as_received(received)?,
             _ => return Err(Error::new(ErrorKind::Unsupported)),

@@ -20,6 +20,7 @@ mod kill;
 mod losses;
 mod memory;
 mod regression;
+mod repairs;
 mod requests;
 mod roundtrip;
 mod tls;

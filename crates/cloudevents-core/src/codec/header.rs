@@ -1,16 +1,51 @@
 //! Text in headers: percent-coding and quoted strings, for HTTP and bindings with the same rules.
 
 use crate::{
-    Error, ErrorKind, Repair, RepairKind,
+    Error, ErrorKind, Leniency, Repair, RepairKind,
     codec::{Assembler, AttributeName, Given},
 };
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use wide::u8x16;
 
+/// The clauses of a binding about the text of headers, for errors.
+///
+/// ```
+/// assert_eq!(cloudevents_core::codec::header::Clauses::HTTP.escapes, "HTTP-3.1.3.2-f");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Clauses {
+    /// A quoted string is unquoted first.
+    pub quotes: &'static str,
+    /// Text is printable ASCII.
+    pub octets: &'static str,
+    /// Text is percent-decoded once.
+    pub escapes: &'static str,
+    /// What is percent-decoded is UTF-8.
+    pub utf8: &'static str,
+}
+
+impl Clauses {
+    /// Those of the HTTP binding.
+    pub const HTTP: Self = Self {
+        quotes: "HTTP-3.1.3.2-e",
+        octets: "HTTP-3.1.3.2-b",
+        escapes: "HTTP-3.1.3.2-f",
+        utf8: "HTTP-3.1.3.2-r",
+    };
+    /// Those of the NATS binding.
+    pub const NATS: Self = Self {
+        quotes: "NATS-3.1.3.2-e",
+        octets: "NATS-3.1.3.2-b",
+        escapes: "NATS-3.1.3.2-f",
+        utf8: "NATS-3.1.3.2-q",
+    };
+}
+
 /// Reads a header value as the attribute of this name and passes it to the assembler. Surrounding white space is ignored.
 ///
-/// A mistake that leniency tolerates ([`LiteralText`](RepairKind::LiteralText)) is reported as a repair. For other errors see
-/// [`decode`].
+/// Leniency may take the text literally ([`LiteralText`](RepairKind::LiteralText), [`Latin1Text`](RepairKind::Latin1Text),
+/// [`RawText`](RepairKind::RawText)), which is reported. For errors see [`decode`].
 ///
 /// ```
 /// use cloudevents_core::{DecodeOptions, codec::{Assembler, header}};
@@ -18,22 +53,22 @@ use wide::u8x16;
 /// let decoding = DecodeOptions::strict();
 /// let mut assembler = Assembler::new(&decoding);
 /// for (name, value) in [("specversion", "1.0"), ("id", "%E2%82%AC"), ("source", "/s"), ("type", "t")] {
-///     header::read(name, value.as_bytes(), &mut assembler)?;
+///     header::read(name, value.as_bytes(), &header::Clauses::HTTP, &mut assembler)?;
 /// }
 /// assembler.complete()?;
 /// assert_eq!(assembler.finish(None)?.value.id(), "€");
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[inline]
-pub fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> Result<(), Error> {
+pub fn read(name: &str, value: &[u8], clauses: &Clauses, assembler: &mut Assembler<'_>) -> Result<(), Error> {
     let value = value.trim_ascii();
     if is_literal(value) {
         return assembler.text_named(AttributeName::of(name.as_bytes()), value);
     }
-    let lenient = assembler.decoding().leniency.allows(RepairKind::LiteralText);
-    let (text, repair) = decode(value, lenient).map_err(|error| error.with_attribute(name))?;
-    if let Some(cause) = repair {
-        assembler.repaired(Repair::new(RepairKind::LiteralText).with_attribute(name).with_cause(cause));
+    let leniency = assembler.decoding().leniency;
+    let (text, repair) = decode(value, clauses, leniency).map_err(|error| error.with_attribute(name))?;
+    if let Some(repair) = repair {
+        assembler.repaired(repair.with_attribute(name));
     }
     let piece = assembler.push(&text)?;
     assembler.named(name, Given::Text(piece))
@@ -63,41 +98,71 @@ pub fn encode(text: &str) -> Vec<u8> {
 /// Reads a header value: undoes a quoted string (RFC 9110, section 5.6.4), percent-decodes once, and checks UTF-8 (HTTP binding,
 /// section 3.1.3.2).
 ///
-/// Returns the text and, if `lenient`, the first mistake that was tolerated: a malformed escape is then kept literally. Errors are of
-/// kind [`InvalidEscape`](ErrorKind::InvalidEscape), or of kind [`InvalidUtf8`](ErrorKind::InvalidUtf8), which is never tolerated.
-/// Errors name the clauses of the HTTP binding; a binding with its own clauses replaces them.
+/// Returns the text and the repair that was needed: leniency may keep what is wrong as it is
+/// ([`LiteralText`](RepairKind::LiteralText)), or take the whole value so ([`RawText`](RepairKind::RawText),
+/// [`Latin1Text`](RepairKind::Latin1Text)). Errors are of kind [`InvalidEscape`](ErrorKind::InvalidEscape), or of kind
+/// [`InvalidUtf8`](ErrorKind::InvalidUtf8). Escapes of what is not UTF-8 are never repaired.
 ///
 /// ```
-/// use cloudevents_core::codec::header::decode;
+/// use cloudevents_core::{Leniency, codec::header::{Clauses, decode}};
 ///
-/// assert_eq!(decode(b"caf%C3%A9", false)?.0, "café");
-/// assert_eq!(decode(br#""a \"quoted\" text""#, false)?.0, r#"a "quoted" text"#);
-/// assert!(decode(b"100%", false).is_err());
-/// let (text, mistake) = decode(b"100%", true)?;
-/// assert_eq!((text.as_str(), mistake.is_some()), ("100%", true));
+/// let read = |value: &[u8], leniency| decode(value, &Clauses::HTTP, leniency).map(|(text, repair)| (text, repair.is_some()));
+/// assert_eq!(read(b"caf%C3%A9", Leniency::strict())?.0, "café");
+/// assert_eq!(read(br#""a \"quoted\" text""#, Leniency::strict())?.0, r#"a "quoted" text"#);
+/// assert!(read(b"100% %41", Leniency::strict()).is_err());
+/// assert_eq!(read(b"100% %41", Leniency::all())?, ("100% A".to_owned(), true));
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 #[cold]
 #[inline(never)]
-pub fn decode(value: &[u8], lenient: bool) -> Result<(String, Option<Error>), Error> {
-    let mut repair = None;
-    let mut forgive = |error: Error| {
-        if !lenient {
-            return Err(error);
+pub fn decode(
+    value: &[u8],
+    clauses: &Clauses,
+    leniency: Leniency,
+) -> Result<(String, Option<Repair>), Error> {
+    let repaired = |kind, text, cause: Option<Error>| {
+        let repair = Repair::new(kind);
+        Ok((text, Some(cause.map_or(repair.clone(), |cause| repair.with_cause(cause)))))
+    };
+    let mut mistake = None;
+    let unescaped = unescape(value, clauses, &mut mistake);
+    match core::str::from_utf8(value) {
+        Ok(text) if leniency.allows(RepairKind::RawText) => {
+            if mistake.is_none() && unescaped.as_ref().is_ok_and(|unescaped| unescaped == text) {
+                return Ok((text.into(), None));
+            }
+            return repaired(RepairKind::RawText, text.into(), mistake.or(unescaped.err()));
         }
-        repair.get_or_insert(error);
-        Ok(())
+        Err(_) if leniency.allows(RepairKind::Latin1Text) => {
+            let text = value.iter().copied().map(char::from).collect();
+            return repaired(RepairKind::Latin1Text, text, mistake);
+        }
+        _ => {}
+    }
+    match mistake {
+        None => Ok((unescaped?, None)),
+        Some(mistake) if leniency.allows(RepairKind::LiteralText) => {
+            repaired(RepairKind::LiteralText, unescaped?, Some(mistake))
+        }
+        Some(mistake) => Err(mistake),
+    }
+}
+
+/// Unquotes and percent-decodes. The first mistake is noted, and what is wrong stands for itself. The error is that of what is not UTF-8.
+fn unescape(value: &[u8], clauses: &Clauses, mistake: &mut Option<Error>) -> Result<String, Error> {
+    let mut note = |detail, clause| {
+        mistake.get_or_insert_with(|| escape(detail, clause));
     };
     let unquoted = match quoted(value) {
         Quoted::No => Cow::Borrowed(value),
         Quoted::Yes(inner) => Cow::Owned(inner),
         Quoted::Unterminated => {
-            forgive(escape("the quoted string does not end", "HTTP-3.1.3.2-e"))?;
+            note("the quoted string does not end", clauses.quotes);
             Cow::Borrowed(value)
         }
     };
     if unquoted.iter().any(|byte| !byte.is_ascii()) {
-        forgive(escape("there are octets outside ASCII, which must be percent-encoded", "HTTP-3.1.3.2-b"))?;
+        note("there are octets outside ASCII, which must be percent-encoded", clauses.octets);
     }
     let mut bytes = Vec::with_capacity(unquoted.len());
     let mut rest = unquoted.as_ref();
@@ -113,16 +178,18 @@ pub fn decode(value: &[u8], lenient: bool) -> Result<(String, Option<Error>), Er
             continue;
         }
         if byte == b'%' {
-            forgive(escape("a percent sign is followed by two hexadecimal digits", "HTTP-3.1.3.2-f"))?;
+            note("a percent sign is followed by two hexadecimal digits", clauses.escapes);
         }
         bytes.push(byte);
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((text, repair)),
-        Err(_) => Err(Error::new(ErrorKind::InvalidUtf8)
-            .with_detail("the percent-decoded value is not UTF-8")
-            .with_clause("HTTP-3.1.3.2-r")),
-    }
+    String::from_utf8(bytes).map_err(|_| not_utf8(clauses))
+}
+
+#[cold]
+fn not_utf8(clauses: &Clauses) -> Error {
+    Error::new(ErrorKind::InvalidUtf8)
+        .with_detail("the percent-decoded value is not UTF-8")
+        .with_clause(clauses.utf8)
 }
 
 enum Quoted {
@@ -196,6 +263,7 @@ fn escape(detail: &'static str, clause: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::borrow::ToOwned;
 
     #[test]
     fn literal_bytes_alike_one_by_one_and_sixteen_at_a_time() {
@@ -214,27 +282,48 @@ mod tests {
     #[test]
     fn the_specification_s_example() {
         assert_eq!(encode("Euro € 😀"), b"Euro%20%E2%82%AC%20%F0%9F%98%80");
-        assert_eq!(decode(b"Euro%20%E2%82%AC%20%F0%9F%98%80", false).unwrap().0, "Euro € 😀");
+        let (text, repair) =
+            decode(b"Euro%20%E2%82%AC%20%F0%9F%98%80", &Clauses::HTTP, Leniency::all()).unwrap();
+        assert_eq!((text.as_str(), repair.is_some()), ("Euro € 😀", false));
+    }
+
+    /// The text, and the code of the repair.
+    fn read(value: &[u8], leniency: Leniency) -> Result<(String, &'static str), ErrorKind> {
+        let read = decode(value, &Clauses::HTTP, leniency);
+        read.map(|(text, repair)| (text, repair.map_or("", |repair| repair.kind().code())))
+            .map_err(|error| error.kind())
     }
 
     #[test]
     fn decoding() {
-        let read =
-            |text: &str| decode(text.as_bytes(), false).map(|(text, _)| text).map_err(|error| error.kind());
-        assert_eq!(read("a%2520b").unwrap(), "a%20b");
-        assert_eq!(read(r#""a \"b\" %25""#).unwrap(), r#"a "b" %"#);
-        assert_eq!(read(r#""a" "b""#).unwrap(), r#""a" "b""#);
-        assert_eq!(read(r#"a "b" c"#).unwrap(), r#"a "b" c"#);
-        assert_eq!(read("%e2%82%ac").unwrap(), "€");
+        let strict = |text: &str| read(text.as_bytes(), Leniency::strict()).map(|(text, _)| text);
+        assert_eq!(strict("a%2520b").unwrap(), "a%20b");
+        assert_eq!(strict(r#""a \"b\" %25""#).unwrap(), r#"a "b" %"#);
+        assert_eq!(strict(r#""a" "b""#).unwrap(), r#""a" "b""#);
+        assert_eq!(strict(r#"a "b" c"#).unwrap(), r#"a "b" c"#);
+        assert_eq!(strict("%e2%82%ac").unwrap(), "€");
         for bad in ["%", "%zz", "%4", "100%", "é", "\"a", "\"a\\\"", "\"a\\"] {
-            assert_eq!(read(bad), Err(ErrorKind::InvalidEscape), "{bad}");
-            let (text, repair) = decode(bad.as_bytes(), true).unwrap();
-            assert_eq!(text, bad);
-            assert!(repair.is_some());
+            assert_eq!(strict(bad), Err(ErrorKind::InvalidEscape), "{bad}");
+            assert_eq!(read(bad.as_bytes(), Leniency::all()), Ok((bad.to_owned(), "literal-text")));
         }
+        assert_eq!(read(b"100% %41", Leniency::all()), Ok(("100% A".to_owned(), "literal-text")));
         for bad in ["%C0%A0", "%FF", "%E2%82", "%ED%A0%80"] {
-            assert_eq!(read(bad), Err(ErrorKind::InvalidUtf8), "{bad}");
-            assert!(decode(bad.as_bytes(), true).is_err());
+            assert_eq!(strict(bad), Err(ErrorKind::InvalidUtf8), "{bad}");
+            assert_eq!(read(bad.as_bytes(), Leniency::all()), Err(ErrorKind::InvalidUtf8));
         }
+    }
+
+    #[test]
+    fn text_of_peers_that_never_escape() {
+        let raw = Leniency::strict().with(RepairKind::RawText);
+        for (text, repair) in [("a%20b", "raw-text"), ("\"a\"", "raw-text"), ("é", "raw-text"), ("a b", "")]
+        {
+            assert_eq!(read(text.as_bytes(), raw), Ok((text.to_owned(), repair)));
+        }
+        let latin1 = Leniency::strict().with(RepairKind::Latin1Text);
+        assert_eq!(read(b"caf\xe9 %41", latin1), Ok(("café %41".to_owned(), "latin1-text")));
+        assert_eq!(read(b"caf\xe9", raw), Err(ErrorKind::InvalidEscape));
+        assert_eq!(read(b"caf\xe9", raw.union(latin1)), Ok(("café".to_owned(), "latin1-text")));
+        assert_eq!(read("café".as_bytes(), latin1), Err(ErrorKind::InvalidEscape));
     }
 }

@@ -30,3 +30,16 @@ pub fn extension_headers(event: &Event, prefix: &'static str) -> impl Iterator<I
         names.slice(range).unwrap_or_default()
     })
 }
+
+/// Whether a header is called content-type in some spelling: in any letter case, and whatever is between the words.
+///
+/// ```
+/// use cloudevents_core::codec::is_content_type;
+///
+/// assert!(["content-type", "Content-Type", "contentType", "content_type"].into_iter().all(is_content_type));
+/// assert!(!is_content_type("x-content-type") && !is_content_type("content-types"));
+/// ```
+pub fn is_content_type(header: &str) -> bool {
+    let letters = header.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
+    letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"contenttype")
+}

@@ -61,16 +61,20 @@ impl<'d, 'n> Picker<'d, 'n> {
     /// Whether the attribute of this name is requested. If so, pass it to the assembler; otherwise skip it.
     #[inline]
     pub fn wants(&mut self, name: &[u8]) -> bool {
-        let is = |wanted: &str| {
-            wanted.as_bytes() == name || self.ignores_case && wanted.as_bytes().eq_ignore_ascii_case(name)
-        };
-        if self.version && is("specversion") {
+        if self.version && name == b"specversion" {
             self.version = false;
             return true;
         }
-        let found = self.names.iter().filter(|wanted| is(wanted.as_str())).count();
+        let found = self.names.iter().filter(|wanted| wanted.as_str().as_bytes() == name).count();
         self.left = self.left.saturating_sub(found);
-        found > 0
+        // An attribute that has this name in lower case may follow, and takes precedence.
+        found > 0 || self.ignores_case && self.is_like(name)
+    }
+
+    #[cold]
+    fn is_like(&self, name: &[u8]) -> bool {
+        let is = |wanted: &str| wanted.as_bytes().eq_ignore_ascii_case(name);
+        self.version && is("specversion") || self.names.iter().any(|wanted| is(wanted.as_str()))
     }
 
     /// The assembler, which takes the requested attributes.

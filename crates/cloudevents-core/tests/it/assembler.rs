@@ -1,7 +1,7 @@
 //! An assembler returns only valid events, however it is used.
 
 use cloudevents_core::{
-    DecodeOptions, Error, ErrorKind, Payload, RepairKind,
+    DecodeOptions, Error, ErrorKind, Leniency, Payload, RepairKind, SpecVersion, Value,
     codec::{Assembler, AttributeName, Given},
 };
 
@@ -194,5 +194,55 @@ fn empty_attributes_name_their_clause() {
     ] {
         let error = AS_TEXT(&mut Assembler::new(&strict), name, "").unwrap_err();
         assert_eq!((error.kind(), error.clause()), (ErrorKind::EmptyAttribute, Some(clause)));
+    }
+}
+
+/// A name that is another one in lower case is left out, in either order: Debezium writes `iodebeziumtxId` beside `iodebeziumtxid`, which is
+/// something else. CE-Naming-a.
+#[test]
+fn names_that_lower_casing_would_make_duplicates() {
+    for order in [["myext", "MyExt"], ["MyExt", "myext"]] {
+        for unset in [false, true] {
+            let decoding = DecodeOptions::lenient();
+            let mut assembler = Assembler::new(&decoding);
+            give(&mut assembler, &REQUIRED);
+            for name in order {
+                if unset && name == "myext" {
+                    let name = assembler.push(name).unwrap();
+                    assembler.unset(name).unwrap();
+                } else {
+                    give(&mut assembler, &[(name, name)]);
+                }
+            }
+            let decoded = assembler.finish(None).unwrap();
+            let expected = if unset { None } else { Some(Value::String("myext")) };
+            assert_eq!(decoded.value.extension("myext"), expected, "{order:?}");
+            assert_eq!(decoded.repairs().len(), 1);
+            assert_eq!(decoded.repairs()[0].kind(), RepairKind::DroppedName);
+            assert_eq!(decoded.repairs()[0].attribute(), Some("MyExt"));
+        }
+    }
+    for order in [["subject", "Subject"], ["Subject", "subject"]] {
+        let decoding = DecodeOptions::lenient();
+        let mut assembler = Assembler::new(&decoding);
+        give(&mut assembler, &REQUIRED);
+        give(&mut assembler, &order.map(|name| (name, name)));
+        give(&mut assembler, &[("ID", "2"), ("SpecVersion", "0.3")]);
+        let decoded = assembler.finish(None).unwrap();
+        assert_eq!((decoded.value.subject(), decoded.value.id()), (Some("subject"), "1"));
+        assert_eq!(decoded.value.specversion(), SpecVersion::V1);
+        assert!(decoded.repairs().iter().all(|repair| repair.kind() == RepairKind::DroppedName));
+    }
+    // Where dropping is not allowed, it is a duplicate; and the same name twice is one in any case.
+    let lower_cases =
+        DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::LowerCasedName));
+    for (decoding, names) in
+        [(lower_cases, ["myext", "MyExt"]), (DecodeOptions::lenient(), ["myext", "myext"])]
+    {
+        let mut assembler = Assembler::new(&decoding);
+        give(&mut assembler, &[(names[0], "a")]);
+        let value = assembler.push("b").unwrap();
+        let error = assembler.named(names[1], Given::Text(value)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DuplicateAttribute);
     }
 }

@@ -6,8 +6,8 @@ use super::{
     request::add_length,
     trace::{Traced, TracedMessage},
 };
-use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode_message};
-use cloudevents_core::{Error, ErrorKind, Format, Message};
+use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode::write_message};
+use cloudevents_core::{Error, ErrorKind, Format, Message, Peer};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
     Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
@@ -47,6 +47,9 @@ pub struct HttpSenderOptions {
     /// The format in which events are written as documents. Default: none, so that they go in binary mode. Messages that are documents
     /// already go as they are.
     pub format: Option<Arc<dyn Format>>,
+    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw).
+    /// [`SenderOptions::peer`] implies it for some peers. Default: no.
+    pub raw: bool,
     /// How long one exchange may take, connecting included. Default: 30 seconds.
     pub timeout: Duration,
     /// How long connecting may take. Default: 10 seconds. It does not apply to a client of your own.
@@ -84,6 +87,7 @@ impl Default for HttpSenderOptions {
         Self {
             sender: SenderOptions::default(),
             format: None,
+            raw: false,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             in_flight: Bounds { messages: 64, ..Bounds::default() },
@@ -108,6 +112,7 @@ impl fmt::Debug for HttpSenderOptions {
         f.debug_struct("HttpSenderOptions")
             .field("sender", &self.sender)
             .field("format", &self.format)
+            .field("raw", &self.raw)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("in_flight", &self.in_flight)
@@ -158,7 +163,8 @@ pub struct HttpSender {
 impl HttpSender {
     /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or
     /// [`Transport`](ErrorKind::Transport) when there can be no client.
-    pub fn new(url: &str, options: HttpSenderOptions) -> Result<Self, Error> {
+    pub fn new(url: &str, mut options: HttpSenderOptions) -> Result<Self, Error> {
+        options.raw |= options.sender.peer.is_some_and(Peer::takes_raw_text);
         let url = Url::parse(url)
             .map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -189,7 +195,9 @@ impl HttpSender {
         let mut headers = self.options.headers.clone();
         self.message_headers.add(&mut headers, outgoing)?;
         let body = match outgoing.content() {
-            Content::Message(message) => encode_message(&*self.writing.message(message)?, &mut headers)?,
+            Content::Message(message) => {
+                write_message(&*self.writing.message(message)?, self.options.raw, &mut headers)?
+            }
             _ => return Err(Error::new(ErrorKind::Unsupported)),
         };
         let length = body.len();

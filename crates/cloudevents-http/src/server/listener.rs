@@ -69,7 +69,7 @@ impl HttpReceiver {
     ///
     /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), [`Unsupported`](ErrorKind::Unsupported) for `https`, and
     /// [`Transport`](ErrorKind::Transport) when the address is not available.
-    pub async fn bind(url: &str, options: HttpReceiverOptions) -> Result<Self, Error> {
+    pub async fn bind(url: &str, mut options: HttpReceiverOptions) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url)?;
         match endpoint.scheme() {
             "http" => {}
@@ -80,7 +80,8 @@ impl HttpReceiver {
             }
             _ => return Err(endpoint.invalid("the scheme is not `http`")),
         }
-        endpoint.check_options(&[])?;
+        endpoint.check_options(&["lenient", "peer"])?;
+        options.receiver = options.receiver.with_url(&endpoint)?;
         if endpoint.hosts().len() > 1 || endpoint.user().is_some() {
             return Err(endpoint.invalid("one host is listened at, and there is no user"));
         }

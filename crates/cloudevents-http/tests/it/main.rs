@@ -19,6 +19,7 @@ mod message_headers;
 mod pairs;
 mod problem;
 mod refusing;
+mod repairs;
 mod requests;
 mod roundtrip;
 mod samples;

@@ -1,7 +1,7 @@
 //! Invalid input from a peer: always an error with a kind and a position, in bounded memory, and never a panic.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Format};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Format, Leniency, Peer, RepairKind};
 use cloudevents_json::{Json, JsonEventExt};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","n":1,"b":true,"s":"caf\u00e9","data":{"a":[1,"x"]}}"#;
@@ -192,4 +192,23 @@ fn a_number_in_the_place_of_text() {
     }
     let extension = document.replacen("subject", "n", 1).replacen(r#""x""#, "12345678901", 1);
     assert_eq!(cloudevents_json::decode(extension).unwrap_err().kind(), ErrorKind::InvalidInteger);
+}
+
+/// Debezium: names with upper case beside the same in lower case. Reading one attribute finds the same as reading all.
+#[test]
+fn names_of_debezium() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t",
+        "iodebeziumtxId":"571","iodebeziumtxid":null,"iodebeziumop":"c"}"#;
+    assert_eq!(decode(document).unwrap_err().kind(), ErrorKind::InvalidName);
+    for (leniency, names) in [
+        (Peer::Debezium3.leniency(), vec!["iodebeziumop"]),
+        (Leniency::all(), vec!["iodebeziumop"]),
+        (Leniency::strict().with(RepairKind::DroppedName), vec!["iodebeziumop"]),
+    ] {
+        let with = DecodeOptions::strict().with_leniency(leniency);
+        let decoded = Json::new().decode(document.into(), &with).unwrap();
+        assert!(decoded.value.extensions().map(|(name, _)| name.as_str()).eq(names));
+        assert_eq!(decoded.repairs()[0].attribute(), Some("iodebeziumtxId"));
+        assert_eq!(Json::new().peek(&document.into(), "iodebeziumtxid", &with).unwrap(), None);
+    }
 }

@@ -1,8 +1,8 @@
 //! Malformed input that a consumer must survive: each refusal is typed, and nothing is made up.
 
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Document, ErrorKind, FormatId, Limits, Message, RepairKind};
-use cloudevents_kafka::{JsonFallback, Record, decode, decode_message, encode_message, is_cloudevent};
+use cloudevents_core::{DecodeOptions, Document, ErrorKind, FormatId, Leniency, Limits, Message, RepairKind};
+use cloudevents_kafka::{Record, decode, decode_message, encode_message, is_cloudevent};
 
 const REQUIRED: [(&str, &str); 4] =
     [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
@@ -270,14 +270,22 @@ fn errors_name_the_attribute_and_help() {
 }
 
 #[test]
-fn json_without_headers_by_option_only() {
-    let with = DecodeOptions::strict();
-    let read = |record: &Record| decode(&JsonFallback::new(record), &with).map(|decoded| decoded.value);
-    assert_eq!(read(&json()).unwrap().id(), "1");
-    let message = decode_message(&JsonFallback::new(&json()), &with).unwrap().value;
-    assert!(matches!(message, Message::Structured(document) if *document.format() == FormatId::JSON));
+fn json_without_a_mark_by_repair_only() {
+    let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::AssumedJson));
+    let read = |record: &Record| decode(record, &with).map(|decoded| decoded.value);
+    assert_eq!(decode(&json(), &DecodeOptions::strict()).unwrap_err().kind(), ErrorKind::NotACloudEvent);
+    let plain = json().with_header("content-type", Bytes::from("application/json")).with_header("a", None);
+    for record in [json(), plain] {
+        let decoded = decode(&record, &with).unwrap();
+        assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
+        assert_eq!(decoded.repairs()[0].cause().unwrap().kind(), ErrorKind::NotACloudEvent);
+        let message = decode_message(&record, &with).unwrap();
+        assert_eq!(message.repairs()[0].kind(), RepairKind::AssumedJson);
+        assert!(
+            matches!(message.value, Message::Structured(document) if *document.format() == FormatId::JSON)
+        );
+    }
     for (what, record, kind) in [
-        ("with a header", json().with_header("a", None), ErrorKind::NotACloudEvent),
         ("null", Record::default(), ErrorKind::NotACloudEvent),
         ("empty", Record::new(Bytes::new()), ErrorKind::NotACloudEvent),
         ("no JSON", Record::new(Bytes::from("hello")), ErrorKind::NotACloudEvent),
@@ -290,14 +298,14 @@ fn json_without_headers_by_option_only() {
     // If there are headers, they are read.
     assert_eq!(read(&event()).unwrap().id(), "1");
     // The limit is the user's, whatever its value.
-    let mut large = DecodeOptions::strict();
+    let mut large = with.clone();
     large.limits.bytes = 64 << 20;
     let text = format!(
         r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","data":"{}"}}"#,
         "x".repeat(17 << 20)
     );
     let record = Record::new(Bytes::from(text));
-    assert!(decode(&JsonFallback::new(&record), &large).is_ok());
+    assert!(decode(&record, &large).is_ok());
     assert_eq!(read(&record).unwrap_err().kind(), ErrorKind::TooLarge);
 }
 

@@ -25,5 +25,6 @@ mod real;
 mod refusals;
 mod registry;
 mod regression;
+mod repairs;
 mod roundtrip;
 mod vectors;

@@ -135,7 +135,8 @@ impl Origin for ReceivedPublish {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        name::attribute(name).is_none() && name != "content-type"
+        // In HTTP, a header with this prefix is an attribute.
+        name::attribute(name).is_none() && name::prefixed(name).is_none() && name != "content-type"
     }
 
     /// The topic of the message, not the filter.

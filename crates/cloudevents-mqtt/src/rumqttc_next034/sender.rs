@@ -8,7 +8,7 @@ use super::{
     publishing::{CARRIED, Extras, Prepared},
     topic::Topic,
 };
-use crate::{MqttMessage, Version, encode_message};
+use crate::{Encoding, MqttMessage, Version, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
@@ -26,7 +26,7 @@ use std::{
 };
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["expiry", "format", "mode", "qos", "retain"];
+const OPTIONS: &[&str] = &["expiry", "format", "mode", "prefix", "qos", "retain"];
 
 /// Options of an [`MqttSender`].
 ///
@@ -48,6 +48,10 @@ pub struct MqttSenderOptions {
     /// The format in which events are written as documents. The URL options `mode` and `format` take precedence. Default: none, which
     /// writes events in binary mode over MQTT 5, and as JSON over 3.1.1. Messages that are already documents do not change.
     pub format: Option<Arc<dyn Format>>,
+    /// Whether attributes have the prefix `ce-` in user properties, which is outside the specification:
+    /// [`Encoding::prefixed`](crate::Encoding::prefixed); `prefix=ce-` or `prefix=none` in a URL. [`SenderOptions::peer`] implies it for
+    /// some peers. Default: no.
+    pub prefixed: bool,
     /// The quality of service; `qos` in a URL. Default: at least once.
     pub qos: Qos,
     /// Whether the broker keeps the last message of each topic for later subscribers; `retain` in a URL, `true` or `false`. Brokers do
@@ -69,6 +73,7 @@ impl Default for MqttSenderOptions {
             sender: SenderOptions::default(),
             connection: MqttConnection::default(),
             format: None,
+            prefixed: false,
             qos: Qos::AtLeastOnce,
             retain: false,
             expiry: None,
@@ -164,6 +169,14 @@ impl MqttSender {
                 Error::new(ErrorKind::Unsupported).with_detail("messages of MQTT 3.1.1 do not expire")
             );
         }
+        let mut encoding = Encoding::from(target.options.version);
+        encoding.prefixed = options.prefixed;
+        options.prefixed = match endpoint.option("prefix") {
+            None => options.sender.peer.map_or(encoding, |peer| encoding.for_peer(peer)).prefixed,
+            Some("none") => false,
+            Some("ce-") => true,
+            Some(_) => return Err(endpoint.invalid("the option `prefix` is neither `ce-` nor `none`")),
+        };
         let topic = Topic::parse(&target.topic)?;
         Self::open(target, topic, writing, decoding, options).await
     }
@@ -247,7 +260,9 @@ impl MqttSender {
         };
         let topic = to(&|| self.topic.of(message, &self.decoding))?;
         let message = self.writing.message(message)?;
-        Ok(Encoded { topic, message: encode_message(&message, self.version())? })
+        let mut encoding = Encoding::from(self.version());
+        encoding.prefixed = self.options.prefixed;
+        Ok(Encoded { topic, message: encode_message(&message, encoding)? })
     }
 
     /// Hands a message over, if there is room for it.

@@ -17,6 +17,7 @@ mod hostile;
 mod kill;
 mod memory;
 mod real;
+mod repairs;
 mod roundtrip;
 mod tls;
 mod tools;

@@ -8,9 +8,10 @@ use super::{
     template::Template,
     transmission::{Linking, Prepared},
 };
-use crate::{NatsMessage, value};
+use crate::{NatsMessage, encode::write_message, options::reads_structured_only, value};
 use async_nats::{HeaderMap, HeaderValue, header};
 use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
+use cloudevents_json::Json;
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Permit,
     Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
@@ -27,7 +28,7 @@ use std::{
 };
 
 /// The URL options of a sender, besides those of the connection.
-const OPTIONS: &[&str] = &["mode", "format", "headers"];
+const OPTIONS: &[&str] = &["mode", "format", "headers", "raw"];
 
 /// Those that only JetStream has.
 const JETSTREAM: &[&str] = &["stream", "deduplicate"];
@@ -56,6 +57,9 @@ pub struct NatsSenderOptions {
     /// Whether messages have headers. Without them, servers before NATS 2.2 and their clients understand the
     /// messages; the mode then has to be structured. The URL option `headers` takes precedence. Default: yes.
     pub headers: bool,
+    /// Whether text in headers is written as it is, which is outside the specification: [`Encoding::raw`](crate::Encoding::raw); `raw=yes`
+    /// in a URL. [`SenderOptions::peer`] implies it for some peers. Default: no.
+    pub raw: bool,
     /// The stream that has to store the messages; another one declines them. The URL option `stream` takes
     /// precedence. Only for JetStream. Default: none.
     pub stream: Option<String>,
@@ -77,6 +81,7 @@ impl Default for NatsSenderOptions {
             connection: NatsConnection::default(),
             format: None,
             headers: true,
+            raw: false,
             stream: None,
             deduplicate: false,
             in_flight: Bounds::default(),
@@ -161,6 +166,13 @@ impl NatsSender {
         options.sender = options.sender.with_url(&endpoint)?;
         let formats = cloudevents_json::with_json(options.sender.decoding.formats.clone());
         options.sender.decoding.formats = formats.clone();
+        if let Some(peer) = options.sender.peer {
+            options.raw |= peer.takes_raw_text();
+            if reads_structured_only(peer) {
+                options.format.get_or_insert_with(|| Arc::new(Json::new()));
+            }
+        }
+        options.raw = flag(&endpoint, "raw")?.unwrap_or(options.raw);
         let writing = Writing::new(&endpoint, options.format.take(), formats, options.sender.losses)?;
         if writing.format().is_some_and(|format| format.id() != FormatId::JSON) {
             return Err(unsupported("structured messages of NATS are JSON documents", "use `format=json`")
@@ -264,7 +276,7 @@ impl NatsSender {
             }
             return Ok((None, document.body().clone()));
         }
-        let NatsMessage { headers: list, payload } = crate::encode_message(message)?;
+        let NatsMessage { headers: list, payload } = write_message(message, self.options.raw)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &list {
             super::message::append(&mut headers, name.as_str(), value)?;

@@ -17,6 +17,7 @@ mod kill;
 mod memory;
 mod process;
 mod real;
+mod repairs;
 mod roundtrip;
 mod tls;
 mod tools;

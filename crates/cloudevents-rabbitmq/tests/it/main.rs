@@ -18,6 +18,7 @@ mod crosslang;
 mod kill;
 mod memory;
 mod real;
+mod repairs;
 mod roundtrip;
 mod tls;
 mod tools;

@@ -56,7 +56,11 @@ pub(crate) fn read(request: &Json) -> Result<Result<Came, String>, Error> {
         Some("lenient") => DecodeOptions::lenient(),
         Some(other) => return Ok(Err(format!("there is no strictness `{other}`"))),
     };
-    let with = with.with_formats(formats());
+    let mut with = with.with_formats(formats());
+    // Single repairs, by name: of this testee only.
+    if let Some(names) = request.get("leniency").and_then(Json::as_str) {
+        with.leniency = names.parse()?;
+    }
     let message = request.get("message").ok_or_else(|| malformed("there is no message"))?;
     Ok(Ok(match carrier {
         Carrier::Single(format) => Came {

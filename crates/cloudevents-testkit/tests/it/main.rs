@@ -6,6 +6,7 @@
 mod chain;
 mod contract;
 mod guarantees;
+mod leniency;
 mod lookup;
 mod losses;
 mod published;

@@ -93,9 +93,10 @@ async fn repairs_are_told() {
     let message = Message::Structured(Document::new(FormatId::JSON, body));
     let (delivery, _receiver) = receive(message.clone(), json()).await;
     assert_eq!(delivery.event().unwrap_err().attribute(), Some("dataschema"));
-    let (delivery, _receiver) = receive(message, json().with_leniency(Leniency::all())).await;
+    let (delivery, receiver) = receive(message, json().with_leniency(Leniency::all())).await;
     let repairs: Vec<_> = delivery.decoded().unwrap().repairs.iter().map(|repair| repair.kind()).collect();
     assert_eq!(repairs, [RepairKind::UriFragment]);
+    assert_eq!((receiver.metrics().repaired, receiver.metrics().invalid), (1, 0));
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Opening senders and receivers by URL.
 
 use crate::{event, id};
-use cloudevents_core::{DecodeOptions, ErrorKind, Formats};
+use cloudevents_core::{DecodeOptions, ErrorKind, Formats, Leniency, Peer, RepairKind};
 use cloudevents_json::Json;
-use cloudevents_transport::{ReceiverOptions, Transports, UnreadablePolicy, fake::FakeQueue};
+use cloudevents_transport::{
+    Endpoint, ReceiverOptions, SenderOptions, Transports, UnreadablePolicy, fake::FakeQueue,
+};
 
 fn transports() -> Transports {
     let queue = FakeQueue::new();
@@ -66,4 +68,26 @@ async fn a_hint_is_for_its_scheme() {
     assert_eq!(help("amqp://localhost/orders").await, "the schemes that can be sent to are `fake`");
     let error = transports.receiver("KAFKA://localhost/orders").await.unwrap_err();
     assert!(error.help().unwrap().starts_with("turn on the feature `rdkafka039`; "), "{error:?}");
+}
+
+/// Repairs and peers by name, for both ends.
+#[test]
+fn leniency_and_peers_in_urls() {
+    let endpoint = |options: &str| Endpoint::parse(&format!("kafka://localhost/orders?{options}")).unwrap();
+    let receiver = |options: &str| ReceiverOptions::default().with_url(&endpoint(options));
+    let named = receiver("lenient=dropped-name,raw-text").unwrap().decoding.leniency;
+    assert!(named.repairs().eq([RepairKind::DroppedName, RepairKind::RawText]));
+    let both = receiver("lenient=all&peer=python-2").unwrap().decoding.leniency;
+    assert_eq!(both, Leniency::all().with(RepairKind::NumericTime));
+    let sender = SenderOptions::default().with_url(&endpoint("peer=go-2")).unwrap();
+    assert_eq!((sender.peer, sender.decoding.leniency), (Some(Peer::Go2), Peer::Go2.leniency()));
+    for (options, known) in [("lenient=raw", "raw-text"), ("peer=go", "go-2"), ("lenient=", "raw-text")] {
+        for error in [
+            receiver(options).unwrap_err(),
+            SenderOptions::default().with_url(&endpoint(options)).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+            assert!(error.help().unwrap().contains(known), "{error:#}");
+        }
+    }
 }

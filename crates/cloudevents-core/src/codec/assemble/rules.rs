@@ -10,6 +10,7 @@ use crate::{
     codec::Piece,
     name::is_name,
     parts::{self, check_core, is_plain_core, missing, wrong_type},
+    repair,
     side::Side,
     text,
 };
@@ -154,15 +155,19 @@ impl Assembler<'_> {
     pub(super) fn repair_name(&mut self, name: Piece) -> Result<Option<FoundName>, Error> {
         let text = String::from(self.parts.str(name.span()));
         let lower = text.to_ascii_lowercase();
+        let drops = self.decoding.leniency.allows(RepairKind::DroppedName);
+        let mut error = Name::parse(&text).err().unwrap_or_else(|| Error::new(ErrorKind::InvalidName));
         if self.decoding.leniency.allows(RepairKind::LowerCasedName)
             && lower != text
             && is_name(lower.as_bytes())
         {
-            self.repairs.push(Repair::new(RepairKind::LowerCasedName).with_attribute(lower.as_str()));
-            return Ok(Some(FoundName { piece: self.push(&lower)?, repaired: true }));
+            if !(drops && self.has(&lower)) {
+                self.repairs.push(Repair::lower_cased(&text, &lower));
+                return Ok(Some(FoundName { piece: self.push(&lower)?, repaired: true }));
+            }
+            error = repair::duplicate(&text, &lower);
         }
-        let error = Name::parse(&text).err().unwrap_or_else(|| Error::new(ErrorKind::InvalidName));
-        if self.decoding.leniency.allows(RepairKind::DroppedName) {
+        if drops {
             self.repairs.push(Repair::new(RepairKind::DroppedName).with_attribute(text).with_cause(error));
             return Ok(None);
         }
@@ -206,8 +211,33 @@ impl Assembler<'_> {
                 }
                 Ok(())
             }
-            Ok(_) => Err(duplicate(self.parts.str(name.span()), name)),
+            Ok(place) => {
+                let shown = String::from(self.parts.str(name.span()));
+                if !self.gives_way(&shown) {
+                    return Err(duplicate(&shown, name));
+                }
+                if let Some(former) = self.parts.extensions.get_mut(place) {
+                    *former = parts::extension(name.span(), kind, value);
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Whether an attribute of this name is there, as far as decoding has got.
+    fn has(&self, name: &str) -> bool {
+        match CoreName::of(name.as_bytes()) {
+            Some(core) => self.seen & core.bit() != 0,
+            None => self.parts.find(name.as_bytes()).is_ok(),
+        }
+    }
+
+    /// Whether the attribute that is there has its name from lower-casing, and is left out for one that is named so. The order of the
+    /// two makes no difference.
+    #[cold]
+    fn gives_way(&mut self, name: &str) -> bool {
+        self.decoding.leniency.allows(RepairKind::DroppedName)
+            && self.repairs.iter_mut().any(|repair| repair.drop_lower_cased(name))
     }
 
     #[inline]
@@ -222,9 +252,25 @@ impl Assembler<'_> {
     #[inline]
     pub(super) fn see(&mut self, bit: u8, name: &'static str, piece: Piece) -> Result<(), Error> {
         if self.seen & bit != 0 {
-            return Err(duplicate(name, piece));
+            return self.see_again(name, piece);
         }
         self.seen |= bit;
+        Ok(())
+    }
+
+    #[cold]
+    fn see_again(&mut self, name: &'static str, piece: Piece) -> Result<(), Error> {
+        if !self.gives_way(name) {
+            return Err(duplicate(name, piece));
+        }
+        match Core::from_name(name.as_bytes()) {
+            Some(core) => self.parts.set_core(core, Span::default()),
+            None => self.specversion = None,
+        }
+        // A `dataschema` that is not text is among the extensions until the version is known.
+        if let Ok(place) = self.parts.find(name.as_bytes()) {
+            self.parts.extensions.remove(place);
+        }
         Ok(())
     }
 

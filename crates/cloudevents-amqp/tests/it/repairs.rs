@@ -1,0 +1,172 @@
+//! What other implementations write, and the repairs that read it. What is written for them.
+
+use cloudevents_amqp::{AmqpMessage, AmqpValue, Body, Encoding, decode, encode, encode_message};
+use cloudevents_core::{
+    DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Message, Peer, RepairKind, Value,
+};
+
+fn text(text: &str) -> AmqpValue {
+    AmqpValue::String(text.into())
+}
+
+fn required() -> AmqpMessage {
+    AmqpMessage::default()
+        .with_property("cloudEvents:specversion", text("1.0"))
+        .with_property("cloudEvents:id", text("1"))
+        .with_property("cloudEvents:source", text("/s"))
+        .with_property("cloudEvents:type", text("t"))
+}
+
+fn repaired(message: &AmqpMessage, leniency: Leniency) -> Result<Decoded<Event>, Error> {
+    decode(message, &DecodeOptions::strict().with_leniency(leniency))
+}
+
+fn kinds(decoded: &Decoded<Event>) -> Vec<RepairKind> {
+    decoded.repairs().iter().map(|repair| repair.kind()).collect()
+}
+
+/// The Python SDK. AMQP-3.1.3.2-d allows reading it.
+#[test]
+fn a_time_that_is_a_number() {
+    let message = |value| required().with_property("cloudEvents:time", value);
+    for value in [AmqpValue::Long(1_522_949_460_120), AmqpValue::Ulong(1_522_949_460_120)] {
+        let error = decode(&message(value.clone()), &DecodeOptions::strict()).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidType, Some("time")));
+        let decoded = repaired(&message(value.clone()), Peer::Python2.leniency()).unwrap();
+        assert_eq!(decoded.value.time().unwrap().as_str(), "2018-04-05T17:31:00.120Z");
+        assert_eq!(kinds(&decoded), [RepairKind::NumericTime]);
+        assert_eq!(decoded.repairs()[0].cause().unwrap().clause(), Some("AMQP-3.1.3.2-b"));
+        // Without a word about the peer, its unit is not guessed.
+        assert_eq!(
+            kinds(&repaired(&message(value), Leniency::all()).unwrap()),
+            [RepairKind::DroppedAttribute]
+        );
+    }
+    // So are its other times; what is an Integer stays one.
+    let message_of = |value| required().with_property("cloudEvents:until", value);
+    let decoded =
+        repaired(&message_of(AmqpValue::Long(1_522_949_460_000)), Peer::Python2.leniency()).unwrap();
+    let until = decoded.value.extension("until").unwrap();
+    assert_eq!(
+        (until.to_canonical().as_ref(), kinds(&decoded)),
+        ("2018-04-05T17:31:00Z", vec![RepairKind::NumericTime])
+    );
+    let decoded = repaired(&message_of(AmqpValue::Long(7)), Peer::Python2.leniency()).unwrap();
+    assert_eq!(decoded.value.extension("until"), Some(Value::Integer(7)));
+    // Not a time by any unit.
+    let beyond = message(AmqpValue::Ulong(u64::MAX));
+    assert!(repaired(&beyond, Peer::Python2.leniency()).is_err());
+    assert_eq!(kinds(&repaired(&beyond, Leniency::all()).unwrap()), [RepairKind::DroppedAttribute]);
+}
+
+/// The Java SDK. AMQP-3.1.3.1-a.
+#[test]
+fn extensions_without_a_prefix() {
+    let message = required()
+        .with_property("comexampleext", text("x"))
+        .with_property("comexamplenumber", AmqpValue::Int(7))
+        .with_property("cloudEvents:twice", text("prefixed"))
+        .with_property("twice", text("bare"))
+        .with_property("JMSXGroupID", text("g"))
+        .with_property("x-trace", text("t"))
+        .with_property("subject", text("not the attribute"))
+        .with_property("list", AmqpValue::Other);
+    for with in [DecodeOptions::strict(), DecodeOptions::lenient()] {
+        let decoded = decode(&message, &with).unwrap();
+        assert_eq!((decoded.value.extensions().len(), decoded.repairs().len()), (1, 0));
+    }
+    let decoded = repaired(&message, Peer::Java4.leniency()).unwrap();
+    let names: Vec<_> = decoded.value.extensions().map(|(name, _)| name.as_str().to_owned()).collect();
+    assert_eq!(names, ["comexampleext", "comexamplenumber", "twice"]);
+    assert_eq!(decoded.value.extension("comexamplenumber"), Some(Value::Integer(7)));
+    assert_eq!(decoded.value.extension("twice"), Some(Value::String("prefixed")));
+    assert_eq!(decoded.value.subject(), None);
+    assert_eq!(kinds(&decoded), [RepairKind::UnprefixedExtension; 2]);
+    assert_eq!(decoded.repairs()[0].attribute(), Some("comexampleext"));
+    // Without a mark, a message is no event.
+    let unmarked = AmqpMessage::default().with_property("id", text("1"));
+    assert_eq!(repaired(&unmarked, Peer::Java4.leniency()).unwrap_err().kind(), ErrorKind::NotACloudEvent);
+}
+
+/// SmallRye writes the content type twice. Where both are equal, nothing is wrong, as in the other bindings.
+#[test]
+fn a_content_type_among_the_application_properties() {
+    let message = |named: &str| {
+        let mut message = required().with_property("cloudEvents:datacontenttype", text(named));
+        message.properties.content_type = Some("text/plain".into());
+        message
+    };
+    let event = decode(&message("text/plain"), &DecodeOptions::strict()).unwrap();
+    assert_eq!(event.value.datacontenttype().unwrap().as_str(), "text/plain");
+    assert!(event.repairs().is_empty());
+    let twice = message("text/plain").with_property("cloudEvents:datacontenttype", text("text/plain"));
+    let strict = |message: &AmqpMessage| decode(message, &DecodeOptions::strict()).unwrap_err().kind();
+    assert_eq!(strict(&twice), ErrorKind::DuplicateAttribute);
+    assert_eq!(strict(&message("text/html")), ErrorKind::DuplicateAttribute);
+    let decoded = repaired(&message("text/html"), Leniency::all()).unwrap();
+    assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
+    assert_eq!(kinds(&decoded), [RepairKind::IgnoredHeader]);
+    let alone = required().with_property("cloudEvents:datacontenttype", text("text/plain"));
+    assert_eq!(strict(&alone), ErrorKind::InvalidName);
+}
+
+#[test]
+fn a_document_without_its_content_type() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    for body in [Body::Data(document.into()), Body::Value(text(document))] {
+        let mut message = AmqpMessage::new(body);
+        for content_type in [None, Some("application/json")] {
+            message.properties.content_type = content_type.map(Into::into);
+            let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+            let decoded = repaired(&message, Peer::Debezium3.leniency()).unwrap();
+            assert_eq!((decoded.value.id(), kinds(&decoded)), ("1", vec![RepairKind::AssumedJson]));
+        }
+    }
+    for other in [Body::Sequence, Body::Absent, Body::Data("{}".into())] {
+        let error = repaired(&AmqpMessage::new(other), Peer::Debezium3.leniency()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+    }
+}
+
+/// AMQP-3.1.3.2-b and -g: canonical strings; AMQP-3.1.3.1-a: the colon.
+#[test]
+fn what_the_peers_that_read_colons_and_strings_get() {
+    let event = Event::builder()
+        .id("1")
+        .source("/s")
+        .ty("t")
+        .time("2018-04-05T17:31:00Z")
+        .extension("bytes", &b"\x00\xff"[..])
+        .extension("flag", true)
+        .extension("number", -3)
+        .build()
+        .unwrap();
+    for peer in [Peer::Go2, Peer::Java4, Peer::SmallRye4] {
+        let with = Encoding::binary().for_peer(peer);
+        let (message, losses) = encode(&event, with).unwrap();
+        assert_eq!(losses.len(), 3); // the types of the extensions
+        let again = encode_message(&Message::from(&event), with).unwrap();
+        assert_eq!(
+            format!("{:?}", again.application_properties),
+            format!("{:?}", message.application_properties)
+        );
+        for (name, expected) in [
+            ("time", "2018-04-05T17:31:00Z"),
+            ("bytes", "AP8="),
+            ("flag", "true"),
+            ("number", "-3"),
+            ("specversion", "1.0"),
+        ] {
+            let value = message.property(&format!("cloudEvents:{name}"));
+            assert!(
+                matches!(value, Some(AmqpValue::String(text)) if text.as_str() == expected),
+                "{name}: {value:?}"
+            );
+        }
+        let read = decode(&message, &DecodeOptions::strict()).unwrap().value;
+        assert_eq!(read.time(), event.time());
+    }
+    let (message, _) = encode(&event, Encoding::binary().for_peer(Peer::Python2)).unwrap();
+    assert!(matches!(message.property("cloudEvents_number"), Some(AmqpValue::Long(-3))));
+}

@@ -1,0 +1,178 @@
+//! Other implementations, by name: what of theirs has to be repaired.
+
+use crate::{Error, ErrorKind, Leniency, RepairKind};
+use alloc::{format, vec::Vec};
+use core::{fmt, str::FromStr};
+
+/// Another implementation that differs from the specification in known ways, and its major version.
+///
+/// For reading, it is a set of repairs: [`leniency`](Self::leniency). For writing, it is a dialect of each protocol: `Encoding::for_peer`
+/// of the bindings, whose documentation says what of it is outside the specification. As text, and as the URL option `peer` of senders
+/// and receivers, it is its [`name`](Self::name).
+///
+/// | name | implementation | repairs |
+/// |---|---|---|
+/// | `camel-4` | Apache Camel | `assumed-json`, `content-type-name`, `raw-text`, `latin1-text` |
+/// | `dapr` | Dapr | `assumed-json` |
+/// | `debezium-3` | Debezium with its `CloudEventsConverter` | `assumed-json`, `dropped-name` |
+/// | `event-grid` | Azure Event Grid | `dropped-attribute`, `uri-fragment` |
+/// | `go-2` | sdk-go | `foreign-prefix`, `raw-text` |
+/// | `java-4` | sdk-java | `raw-text`, `unprefixed-extension` |
+/// | `javascript-10` | sdk-javascript | `raw-text` |
+/// | `knative` | Knative Eventing | `raw-text` |
+/// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text` |
+/// | `python-2` | sdk-python | `numeric-time` |
+/// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
+/// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `content-type-name`, `raw-text` |
+///
+/// Repairs concern the protocols that have what they repair: `raw-text` headers of HTTP and NATS, `numeric-time` AMQP, and so on.
+///
+/// ```
+/// use cloudevents_core::{DecodeOptions, Peer, RepairKind};
+///
+/// let peer: Peer = "python-2".parse()?;
+/// assert!(peer.leniency().allows(RepairKind::NumericTime));
+/// let decoding = DecodeOptions::strict().with_leniency(peer.leniency());
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer {
+    /// Apache Camel 4.
+    Camel4,
+    /// Dapr.
+    Dapr,
+    /// Debezium 3.
+    Debezium3,
+    /// Azure Event Grid.
+    EventGrid,
+    /// The Go SDK, version 2.
+    Go2,
+    /// The Java SDK, version 4.
+    Java4,
+    /// The JavaScript SDK, version 10.
+    JavaScript10,
+    /// Knative Eventing.
+    Knative,
+    /// The Python SDK, version 1.
+    Python1,
+    /// The Python SDK, version 2.
+    Python2,
+    /// SmallRye Reactive Messaging 4, as in Quarkus.
+    SmallRye4,
+    /// Spring Cloud Stream 4.
+    Spring4,
+}
+
+impl Peer {
+    /// All of them, in alphabetical order of their names.
+    pub const ALL: &'static [Self] = &[
+        Self::Camel4,
+        Self::Dapr,
+        Self::Debezium3,
+        Self::EventGrid,
+        Self::Go2,
+        Self::Java4,
+        Self::JavaScript10,
+        Self::Knative,
+        Self::Python1,
+        Self::Python2,
+        Self::SmallRye4,
+        Self::Spring4,
+    ];
+
+    /// The name: `go-2`, for example.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Camel4 => "camel-4",
+            Self::Dapr => "dapr",
+            Self::Debezium3 => "debezium-3",
+            Self::EventGrid => "event-grid",
+            Self::Go2 => "go-2",
+            Self::Java4 => "java-4",
+            Self::JavaScript10 => "javascript-10",
+            Self::Knative => "knative",
+            Self::Python1 => "python-1",
+            Self::Python2 => "python-2",
+            Self::SmallRye4 => "smallrye-4",
+            Self::Spring4 => "spring-4",
+        }
+    }
+
+    /// The repairs that messages of this peer need.
+    pub const fn leniency(self) -> Leniency {
+        use RepairKind as Kind;
+        let strict = Leniency::strict();
+        match self {
+            Self::Camel4 => strict
+                .with(Kind::AssumedJson)
+                .with(Kind::ContentTypeName)
+                .with(Kind::RawText)
+                .with(Kind::Latin1Text),
+            Self::Dapr => strict.with(Kind::AssumedJson),
+            // Names are dropped and not lower-cased: `iodebeziumtxId` comes beside `iodebeziumtxid`, which is something else.
+            Self::Debezium3 => strict.with(Kind::AssumedJson).with(Kind::DroppedName),
+            Self::EventGrid => strict.with(Kind::DroppedAttribute).with(Kind::UriFragment),
+            Self::Go2 => strict.with(Kind::ForeignPrefix).with(Kind::RawText),
+            Self::Java4 => strict.with(Kind::RawText).with(Kind::UnprefixedExtension),
+            Self::JavaScript10 | Self::Knative => strict.with(Kind::RawText),
+            Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText),
+            Self::Python2 => strict.with(Kind::NumericTime),
+            Self::SmallRye4 => strict,
+            Self::Spring4 => strict.with(Kind::AssumedJson).with(Kind::ContentTypeName).with(Kind::RawText),
+        }
+    }
+
+    /// Whether the peer neither escapes text in headers of HTTP and NATS nor undoes escapes, so that text has to be sent to it as it is.
+    pub const fn takes_raw_text(self) -> bool {
+        self.leniency().allows(RepairKind::RawText)
+    }
+}
+
+/// Errors are of kind [`Unsupported`](ErrorKind::Unsupported), for an unknown name; the help lists the known ones.
+impl FromStr for Peer {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.iter().copied().find(|peer| peer.name() == text);
+        found.ok_or_else(|| unknown("peer", text, Self::ALL.iter().map(|peer| peer.name())))
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The error of a name that is none of these.
+#[cold]
+pub(crate) fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str>) -> Error {
+    let known: Vec<_> = known.collect();
+    Error::new(ErrorKind::Unsupported)
+        .with_detail(format!("there is no {what} `{name}`"))
+        .with_help(format!("the names are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for peer in Peer::ALL {
+            assert_eq!(peer.name().parse::<Peer>().unwrap(), *peer);
+        }
+        let error = "go-1".parse::<Peer>().unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::Unsupported, "there is no peer `go-1`"));
+        for leniency in
+            Peer::ALL.iter().map(|peer| peer.leniency()).chain([Leniency::all(), Leniency::strict()])
+        {
+            assert_eq!(leniency.to_string().parse::<Leniency>().unwrap(), leniency);
+        }
+        let both: Leniency = "all, raw-text".parse().unwrap();
+        assert!(both.allows(RepairKind::RawText) && both.allows(RepairKind::UriFragment));
+        assert!("all,raw".parse::<Leniency>().is_err() && "".parse::<Leniency>().is_err());
+    }
+}

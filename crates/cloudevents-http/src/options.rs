@@ -1,0 +1,57 @@
+//! How messages are written: the mode, and whether text is escaped.
+
+use cloudevents_core::{Format, Mode, Peer};
+
+/// How an event is written. A [`Mode`] converts into one.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Encoding<'a> {
+    /// The content mode.
+    pub mode: Mode<'a>,
+    /// Whether text in headers of binary mode is written as it is, in UTF-8, without escapes. Default: no.
+    ///
+    /// **Outside the specification**, which has printable ASCII with escapes (HTTP-3.1.3.2-b, -c): for peers that never undo escapes.
+    /// White space at either end of a value does not arrive.
+    pub raw: bool,
+}
+
+impl<'a> Encoding<'a> {
+    /// In this mode, by the specification.
+    pub fn new(mode: Mode<'a>) -> Self {
+        Self { mode, raw: false }
+    }
+
+    /// In binary mode.
+    pub fn binary() -> Self {
+        Self::new(Mode::Binary)
+    }
+
+    /// In structured mode.
+    pub fn structured(format: &'a dyn Format) -> Self {
+        Self::new(Mode::Structured(format))
+    }
+
+    /// Returns a copy that the peer reads in binary mode: [`raw`](Self::raw) for those that
+    /// [take raw text](Peer::takes_raw_text).
+    ///
+    /// ```
+    /// use cloudevents_core::{Event, Peer};
+    /// use cloudevents_http::Encoding;
+    ///
+    /// let event = Event::builder().id("1").source("/s").ty("t").subject("100 %").build()?;
+    /// let mut headers = http::HeaderMap::new();
+    /// cloudevents_http::encode(&event, Encoding::binary().for_peer(Peer::Go2), &mut headers)?;
+    /// assert_eq!(headers["ce-subject"], "100 %");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_peer(mut self, peer: Peer) -> Self {
+        self.raw |= peer.takes_raw_text();
+        self
+    }
+}
+
+impl<'a> From<Mode<'a>> for Encoding<'a> {
+    fn from(mode: Mode<'a>) -> Self {
+        Self::new(mode)
+    }
+}

@@ -1,0 +1,77 @@
+//! What other implementations write, and the repairs that read it. What is written for them.
+
+use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Peer, RepairKind};
+use cloudevents_http::{Encoding, decode, encode, encode_with};
+
+fn read(subject: &[u8], leniency: Leniency) -> Result<Decoded<Event>, Error> {
+    let headers: [(&str, &[u8]); 5] = [
+        ("ce-specversion", b"1.0"),
+        ("ce-id", b"1"),
+        ("ce-source", b"/s"),
+        ("ce-type", b"t"),
+        ("ce-subject", subject),
+    ];
+    decode(headers, bytes::Bytes::new(), &DecodeOptions::strict().with_leniency(leniency))
+}
+
+/// Camel: ISO-8859-1. Go and Java: UTF-8. HTTP-3.1.3.2-b.
+#[test]
+fn text_that_is_not_escaped() {
+    for (subject, expected, kind, leniency) in [
+        (&b"caf\xe9"[..], "caf\u{e9}", RepairKind::Latin1Text, Peer::Camel4.leniency()),
+        ("caf\u{e9} %41".as_bytes(), "caf\u{e9} %41", RepairKind::RawText, Peer::Go2.leniency()),
+        ("caf\u{e9} %41".as_bytes(), "caf\u{e9} A", RepairKind::LiteralText, Leniency::all()),
+        (b"/a%20b", "/a%20b", RepairKind::RawText, Peer::Java4.leniency()),
+        (b"\"a\"", "\"a\"", RepairKind::RawText, Peer::JavaScript10.leniency()),
+    ] {
+        let decoded = read(subject, leniency).unwrap();
+        assert_eq!((decoded.value.subject(), decoded.repairs()[0].kind()), (Some(expected), kind));
+        assert_eq!(decoded.repairs()[0].attribute(), Some("subject"));
+    }
+    for (subject, clause) in [(&b"caf\xe9"[..], "HTTP-3.1.3.2-b"), (b"%FF", "HTTP-3.1.3.2-r")] {
+        assert_eq!(read(subject, Leniency::strict()).unwrap_err().clause(), Some(clause));
+    }
+    // What the specification says must be rejected stays so, and what it allows is read by it.
+    for leniency in [Leniency::all(), Leniency::all().with(RepairKind::Latin1Text)] {
+        assert!(read(b"%FF", leniency).is_err());
+    }
+    assert!(read(b"caf\xe9", Leniency::all()).is_err());
+    assert_eq!(read(b"/a%20b", Leniency::all()).unwrap().value.subject(), Some("/a b"));
+}
+
+#[test]
+fn a_document_without_its_content_type() {
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let read = |leniency| {
+        let with = DecodeOptions::strict().with_leniency(leniency);
+        decode([("content-type", "application/json")], document.into(), &with)
+    };
+    assert_eq!(read(Leniency::strict()).unwrap_err().kind(), ErrorKind::NotACloudEvent);
+    let decoded = read(Peer::Dapr.leniency()).unwrap();
+    assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
+}
+
+#[test]
+fn what_peers_that_never_undo_escapes_get() {
+    let event = Event::builder()
+        .id("1")
+        .source("/a%20b")
+        .ty("t")
+        .subject("100 % \u{e9}")
+        .extension("number", 3)
+        .build()
+        .unwrap();
+    let raw = Encoding::binary().for_peer(Peer::Go2);
+    let mut headers = http::HeaderMap::new();
+    encode(&event, raw, &mut headers).unwrap();
+    assert_eq!(headers["ce-source"], "/a%20b");
+    assert_eq!(headers["ce-subject"].as_bytes(), "100 % \u{e9}".as_bytes());
+    let with = DecodeOptions::strict().with_leniency(Peer::Go2.leniency());
+    let read = decode(&headers, bytes::Bytes::new(), &with).unwrap().value;
+    assert_eq!((read.source(), read.subject()), (event.source(), event.subject()));
+    let mut texts = Vec::new();
+    encode_with(&event, raw, |name, value| texts.push((name.to_owned(), value.to_owned()))).unwrap();
+    assert!(texts.contains(&("ce-subject".to_owned(), "100 % \u{e9}".to_owned())));
+    encode(&event, Encoding::binary().for_peer(Peer::SmallRye4), &mut headers).unwrap();
+    assert_eq!(headers["ce-source"], "/a%2520b");
+}

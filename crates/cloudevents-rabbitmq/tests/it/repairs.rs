@@ -1,0 +1,62 @@
+//! What other implementations write, and the repairs that read it.
+
+use cloudevents_core::{DecodeOptions, ErrorKind, Leniency, Peer, RepairKind};
+use cloudevents_rabbitmq::{FieldValue, RabbitMessage, decode};
+
+fn message() -> RabbitMessage {
+    let required = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t")];
+    required.into_iter().fold(RabbitMessage::new("{}"), |message, (name, value)| {
+        message.with_header(format!("cloudEvents:{name}"), value)
+    })
+}
+
+fn with(leniency: Leniency) -> DecodeOptions {
+    DecodeOptions::strict().with_leniency(leniency)
+}
+
+/// The Python SDK over AMQP 1.0, whose messages RabbitMQ converts.
+#[test]
+fn a_time_that_is_a_number() {
+    let message = message().with_header("cloudEvents:time", FieldValue::Integer(1_522_949_460_120));
+    let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidType, Some("time")));
+    assert!(error.clause().is_some());
+    let decoded = decode(&message, &with(Peer::Python2.leniency())).unwrap();
+    assert_eq!(decoded.value.time().unwrap().as_str(), "2018-04-05T17:31:00.120Z");
+    assert_eq!(decoded.repairs()[0].kind(), RepairKind::NumericTime);
+}
+
+/// Spring.
+#[test]
+fn a_content_type_among_the_headers() {
+    let message = message().with_header("contentType", "text/plain");
+    let strict = decode(&message, &DecodeOptions::strict()).unwrap().value;
+    assert!(strict.datacontenttype().is_none());
+    let decoded = decode(&message, &with(Peer::Spring4.leniency())).unwrap();
+    assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/plain");
+    assert_eq!(decoded.repairs()[0].kind(), RepairKind::ContentTypeName);
+    let property = message.with_content_type("text/xml");
+    let decoded = decode(&property, &with(Peer::Spring4.leniency())).unwrap();
+    assert_eq!(decoded.value.datacontenttype().unwrap().as_str(), "text/xml");
+    assert!(decoded.repairs().is_empty());
+}
+
+#[test]
+fn a_document_without_its_content_type() {
+    let document = RabbitMessage::new(r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#);
+    for message in [document.clone(), document.with_content_type("application/json")] {
+        let error = decode(&message, &DecodeOptions::strict()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent);
+        let decoded = decode(&message, &with(Peer::Debezium3.leniency())).unwrap();
+        assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::AssumedJson));
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong_and_where() {
+    let bytes = FieldValue::Bytes(bytes::Bytes::from_static(b"\xff"));
+    let error = decode(&message().with_header("cloudEvents:subject", bytes), &DecodeOptions::strict());
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidUtf8, Some("subject")));
+    assert_eq!((error.detail(), error.clause()), ("the header is not UTF-8 text", Some("CE-Type-System-f")));
+}
