@@ -17,6 +17,7 @@ mod fate;
 mod policy;
 mod rate;
 mod redrive;
+mod renamed;
 mod shape;
 mod status;
 mod template;

@@ -155,7 +155,9 @@ pub enum Foreign {
     /// They are refused, and become dead letters.
     #[default]
     Refused,
-    /// They are sent as received: headers and body unchanged. A target that cannot carry them refuses them.
+    /// They are sent as received: headers and body unchanged, but for [`BridgePolicy::headers`]. A target that cannot carry them refuses
+    /// them. Where headers are renamed or dropped, what only the protocol of the source has does not come along: message annotations of
+    /// AMQP, for example.
     Forwarded,
     /// They become the payload of an event, by the rule of [`Wrap`].
     Wrapped(Wrap),

@@ -1,9 +1,9 @@
 //! Converts a received message into the messages that the bridge sends.
 
-use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap};
-use crate::{Carries, Delivery, Origin, Outgoing, Received, SenderCapabilities, Writing};
+use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap, renamed::renamed};
+use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
 use bytes::Bytes;
-use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, MediaType, Message, Payload};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, MediaType, Message, Payload};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
@@ -55,13 +55,24 @@ impl Shaper {
             (Ok(message), _) => message,
             (Err(error), foreign) if error.kind() == ErrorKind::NotACloudEvent => match foreign {
                 Foreign::Refused => return Err(error),
-                Foreign::Forwarded => return Ok(Shaped::One(Outgoing::as_received(received.clone()))),
+                Foreign::Forwarded => {
+                    let received = renamed(received, &self.policy.headers);
+                    return Ok(Shaped::One(Outgoing::as_received(received)));
+                }
                 Foreign::Wrapped(wrap) => {
                     wrapped = Message::Binary(wrap_up(received, wrap)?);
                     &wrapped
                 }
             },
             (Err(error), _) => return Err(error),
+        };
+        let repaired;
+        let message = match self.repaired(message)? {
+            Some(repairs) => {
+                repaired = repairs;
+                &repaired
+            }
+            None => message,
         };
         let one = |message: Message| self.outgoing(message, received, hops, replays);
         if !matches!(message, Message::Batched(_)) {
@@ -74,6 +85,21 @@ impl Shaper {
         let events = message.events(&self.decoding)?.value.into_iter();
         let shaped = events.map(|event| one(self.convert(&Message::Binary(event))?));
         shaped.collect::<Result<_, _>>().map(Shaped::Several)
+    }
+
+    /// A document with a mistake that leniency repairs, written anew in its format; `None` if the message can be sent as it is.
+    fn repaired(&self, message: &Message) -> Result<Option<Message>, Error> {
+        let Message::Structured(document) = message else { return Ok(None) };
+        let Some(format) = self.decoding.formats.get(document.format()) else { return Ok(None) };
+        if self.decoding.leniency == Leniency::strict() {
+            return Ok(None);
+        }
+        let decoded = message.event(&self.decoding)?;
+        if decoded.repairs().is_empty() {
+            return Ok(None);
+        }
+        tracing::debug!(repairs = ?decoded.repairs(), "a document was repaired");
+        Ok(Some(Message::structured(&decoded.value, format)?.0))
     }
 
     pub(super) fn decoding(&self) -> &DecodeOptions {
@@ -169,7 +195,7 @@ impl Shaper {
             outgoing = outgoing.to(destination);
         }
         if received.origin().has_forwarded_headers() {
-            self.forward_headers(&mut outgoing, received.origin(), replays.is_some());
+            self.forward_headers(&mut outgoing, received, replays.is_some());
         }
         if self.target.carries.contains(Carries::HEADERS) {
             outgoing.push(HOPS.into(), decimal(hops.saturating_add(1)));
@@ -181,13 +207,13 @@ impl Shaper {
     }
 
     /// Adds the headers of the message that the policy lets pass, without those that bridges write themselves.
-    fn forward_headers(&self, outgoing: &mut Outgoing, origin: &dyn Origin, redrives: bool) {
-        origin.headers(&mut |name, value| {
+    fn forward_headers(&self, outgoing: &mut Outgoing, received: &Received, redrives: bool) {
+        received.origin().headers(&mut |name, value| {
             let own = name.eq_ignore_ascii_case(HOPS)
                 || (redrives && (name.starts_with("dead-letter-") || name == REPLAYS));
             if let Some(value) = value
                 && !own
-                && origin.is_forwarded(name)
+                && received.is_forwarded(name)
                 && let Some(name) = self.policy.headers.name(name)
             {
                 outgoing.push(name.to_owned().into(), Bytes::copy_from_slice(&value));

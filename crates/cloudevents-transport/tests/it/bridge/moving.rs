@@ -3,7 +3,9 @@
 use crate::{event, events};
 use bytes::Bytes;
 use cloudevents_core::Error;
-use cloudevents_core::{DecodeOptions, ErrorKind, Event, Formats, Message};
+use cloudevents_core::{
+    DecodeOptions, Decoded, ErrorKind, Event, Formats, Leniency, Message, Repair, RepairKind,
+};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bridge, Confirmed, Delivery, Incoming, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Receive,
@@ -420,4 +422,73 @@ async fn the_lag_is_the_age_of_the_last_confirmed_message() {
     let from = FakeQueue::new();
     from.sender().send(&event(1)).await.unwrap();
     assert_eq!(run(&from, &FakeQueue::new(), policy()).await.metrics().lag, None);
+}
+
+/// A message that is no event, as a foreign producer has put it into the queue.
+fn foreign() -> Received {
+    let mut raw = Raw::default();
+    raw.body = Some("hello".into());
+    raw.headers = ["content-type", "X-Tenant", "x-secret", "x-other"]
+        .map(|name| (name.into(), Some(Bytes::from(name))))
+        .to_vec();
+    Received::new(Err(Error::new(ErrorKind::NotACloudEvent)), raw)
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_what_is_no_event_are_renamed_and_dropped_too() {
+    let to = FakeQueue::new();
+    let from = Receiver::new(One(Some(foreign())), with());
+    let mut policy = policy();
+    policy.foreign = Foreign::Forwarded;
+    policy.headers.rename.push(("X-Tenant".into(), "tenant".into()));
+    policy.headers.drop.push("x-secret".into());
+    run_with(from, to.sender(), policy).await;
+    let arrived = all(&to).await;
+    assert_eq!(arrived[0].body().unwrap(), "hello");
+    assert_eq!(header(&arrived[0], "tenant").as_deref(), Some("X-Tenant"));
+    assert_eq!(header(&arrived[0], "content-type").as_deref(), Some("content-type"));
+    assert_eq!(header(&arrived[0], "x-other").as_deref(), Some("x-other"));
+    assert_eq!((header(&arrived[0], "x-tenant"), header(&arrived[0], "x-secret")), (None, None));
+}
+
+/// What a repair has made an attribute does not go along as a header as well.
+#[tokio::test(start_paused = true)]
+async fn a_property_that_became_an_attribute_is_no_header() {
+    let to = FakeQueue::new();
+    let event = Event::builder().id("1").source("/s").ty("t").extension("ext", "x").build().unwrap();
+    let mut raw = Raw::default();
+    raw.headers = ["ext", "other"].map(|name| (name.into(), Some(Bytes::from(name)))).to_vec();
+    let repair = Repair::new(RepairKind::UnprefixedExtension).with_attribute("ext");
+    let received = Received::new(Ok(Decoded::new(Message::from(event), vec![repair])), raw);
+    assert!(received.forward().headers().map(|(name, _)| name).eq(["other"]));
+    let from = Receiver::new(One(Some(received)), with());
+    let status = run_with(from, to.sender(), policy()).await;
+    assert_eq!(status.received().repaired, 1);
+    let arrived = all(&to).await;
+    assert_eq!(header(&arrived[0], "other").as_deref(), Some("other"));
+    assert_eq!(header(&arrived[0], "ext"), None);
+}
+
+/// Without leniency, a document goes on as it is, and is wrong at the target.
+#[tokio::test(start_paused = true)]
+async fn documents_that_need_repairs_are_repaired() {
+    let text = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x","lower":"y"}"#;
+    let good = r#"{"type":"t", "specversion":"1.0" , "source":"/s","id":"1"}"#;
+    let document = |text: &'static str| {
+        Message::Structured(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text))
+    };
+    for (leniency, expected) in [(Leniency::strict(), Some(text)), (Leniency::all(), None)] {
+        let to = FakeQueue::new();
+        let from = FakeQueue::new();
+        for text in [text, good] {
+            from.sender().send(document(text)).await.unwrap();
+        }
+        run_with(from.receiver(with().with_leniency(leniency)), to.sender(), policy()).await;
+        let arrived = all(&to).await;
+        match expected {
+            Some(text) => assert_eq!(arrived[0].body().unwrap(), text),
+            None => assert_eq!(arrived[0].event().unwrap().extensions().len(), 2),
+        }
+        assert_eq!(arrived[1].body().unwrap(), good);
+    }
 }

@@ -1,0 +1,96 @@
+//! A message that is sent as it was received, but for its headers.
+
+use super::HeaderRule;
+use crate::{Origin, Partition, Received};
+use bytes::Bytes;
+use std::{any::Any, borrow::Cow, net::SocketAddr, time::SystemTime};
+
+/// A message that is no event, with the headers that a rule lets pass, under their new names. What is not forwarded from events stays
+/// as it is: the content type, for example.
+struct Renamed {
+    received: Received,
+    rule: HeaderRule,
+}
+
+/// Applies a rule to the headers of a message that is no event.
+pub(super) fn renamed(received: &Received, rule: &HeaderRule) -> Received {
+    if *rule == HeaderRule::all() {
+        return received.clone();
+    }
+    let message = received.decoded_message().cloned().map_err(Clone::clone);
+    Received::new(message, Renamed { received: received.clone(), rule: rule.clone() })
+}
+
+impl Renamed {
+    fn origin(&self) -> &dyn Origin {
+        self.received.origin()
+    }
+}
+
+impl Origin for Renamed {
+    /// Not the client's own, whose headers have their old names.
+    fn native(&self) -> &dyn Any {
+        self
+    }
+
+    fn size(&self) -> usize {
+        self.origin().size()
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        self.origin().body()
+    }
+
+    fn has_whole_body(&self) -> bool {
+        self.origin().has_whole_body()
+    }
+
+    fn headers<'a>(&'a self, each: &mut dyn FnMut(&'a str, Option<Cow<'a, [u8]>>)) {
+        self.origin().headers(&mut |name, value| {
+            let name = if self.origin().is_forwarded(name) { self.rule.name(name) } else { Some(name) };
+            if let Some(name) = name {
+                each(name, value);
+            }
+        });
+    }
+
+    fn is_forwarded(&self, name: &str) -> bool {
+        self.origin().is_forwarded(name)
+    }
+
+    fn topic(&self) -> Option<&str> {
+        self.origin().topic()
+    }
+
+    fn partition(&self) -> Option<&Partition> {
+        self.origin().partition()
+    }
+
+    fn offset(&self) -> Option<u64> {
+        self.origin().offset()
+    }
+
+    fn key(&self) -> Option<Cow<'_, [u8]>> {
+        self.origin().key()
+    }
+
+    fn timestamp(&self) -> Option<SystemTime> {
+        self.origin().timestamp()
+    }
+
+    fn is_redelivered(&self) -> Option<bool> {
+        self.origin().is_redelivered()
+    }
+
+    fn reply_to(&self) -> Option<&str> {
+        self.origin().reply_to()
+    }
+
+    fn correlation(&self) -> Option<Cow<'_, [u8]>> {
+        self.origin().correlation()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.origin().peer()
+    }
+}
