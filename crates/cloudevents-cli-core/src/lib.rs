@@ -14,6 +14,7 @@ pub mod held;
 pub mod http_text;
 pub mod input;
 pub mod json_view;
+pub mod lenient;
 pub mod plain;
 pub mod progress;
 pub mod report;

@@ -99,7 +99,7 @@ impl Keep {
 
 fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {
     let (name, text) = input::read(path)?;
-    let options = match reading.lenient {
+    let options = match reading.lenient.is_given() {
         true => FilterOptions::strict().allow(Leniency::CesqlDialect),
         false => FilterOptions::strict(),
     };

@@ -40,9 +40,10 @@ pub struct Inspect {
 /// Runs the command, and returns the exit status.
 pub fn run(command: &Inspect, console: &Console) -> Result<Status, Failure> {
     let mut emit = Emit::new(console);
+    let reading = input::Reading { suggests: true, ..command.reading.clone() };
     let mut first = true;
     for path in input::files(&command.files) {
-        let mut events = input::open(&path, &command.reading)?;
+        let mut events = input::open(&path, &reading)?;
         let name = events.name().to_owned();
         let mut any = false;
         while let Some(located) = events.next() {

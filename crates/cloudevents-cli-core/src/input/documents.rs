@@ -3,6 +3,7 @@
 use super::{Form, Located, cannot_tell, part::Parts, yaml_documents::yaml_documents};
 use crate::{
     failure::{Failure, Status},
+    lenient::suggestion,
     report::Report,
     source::{Place, Source},
     yaml,
@@ -23,6 +24,8 @@ pub(super) struct Decoding {
     pub(super) options: DecodeOptions,
     /// Whether an error has every problem of its event in [`Error::others`].
     pub(super) every: bool,
+    /// Whether an error says which repairs would read the event.
+    pub(super) suggests: bool,
 }
 
 impl Decoding {
@@ -33,6 +36,10 @@ impl Decoding {
 
     /// Decodes a document with one event.
     pub(super) fn single(&self, format: &dyn Format, document: Bytes) -> Result<Decoded<Event>, Error> {
+        if self.suggests {
+            let decoded = format.decode(document.clone(), &self.options);
+            return decoded.map_err(|error| self.suggest(error, format, &document));
+        }
         if !self.every {
             return format.decode(document, &self.options);
         }
@@ -41,6 +48,15 @@ impl Decoding {
             let others = self.others(&error, format, document, 0);
             error.with_others(others)
         })
+    }
+
+    fn suggest(&self, error: Error, format: &dyn Format, document: &Bytes) -> Error {
+        let reads = |with: &DecodeOptions| format.decode(document.clone(), with).is_ok();
+        match (suggestion(&self.options, reads), error.help().map(str::to_owned)) {
+            (Some(repairs), Some(help)) => error.with_help(format!("{help}; {repairs}")),
+            (Some(repairs), None) => error.with_help(repairs),
+            (None, _) => error,
+        }
     }
 
     /// Decodes a batch. Returns each event with its offset in the document, which its errors refer to.

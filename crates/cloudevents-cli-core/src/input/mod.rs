@@ -23,12 +23,13 @@ pub use reader::{files, read, read_line, reader};
 use crate::{
     console::Console,
     failure::{Failure, Status},
+    lenient::Lenient,
     report::Report,
     source::{Place, Source},
     yaml,
 };
 use clap::Args;
-use cloudevents_kit::{Decoded, Error, Event, Leniency};
+use cloudevents_kit::{Decoded, Error, Event};
 use detect::{Content, is_lines};
 use documents::Decoding;
 use lines::Lines;
@@ -49,9 +50,12 @@ pub struct Reading {
     /// length, with at most 256 MiB for an event. All other input may have 256 MiB, YAML 64 MiB, and a batch or YAML 200,000 events.
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     pub from: Option<String>,
-    /// Repair invalid input where possible, and report each repair.
-    #[arg(long)]
-    pub lenient: bool,
+    /// Which mistakes are repaired.
+    #[command(flatten)]
+    pub lenient: Lenient,
+    /// Add to errors which repairs would read the event.
+    #[arg(skip)]
+    pub suggests: bool,
     /// Find every problem of an event, not only the first.
     #[arg(skip)]
     pub every: bool,
@@ -60,13 +64,11 @@ pub struct Reading {
 impl Reading {
     fn decoding(&self) -> Decoding {
         let mut options = cloudevents_kit::decoding();
-        if self.lenient {
-            options.leniency = Leniency::all();
-        }
+        options.leniency = self.lenient.leniency();
         // Files that the user chooses may be large.
         options.limits.bytes = LARGEST;
         options.limits.batch = MOST;
-        Decoding { options, every: self.every }
+        Decoding { options, every: self.every, suggests: self.suggests }
     }
 }
 

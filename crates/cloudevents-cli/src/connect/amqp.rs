@@ -15,6 +15,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     let mut options = AmqpSenderOptions::default();
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
+    options.sender.peer = sending.peer;
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };

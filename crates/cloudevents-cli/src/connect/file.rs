@@ -99,8 +99,7 @@ pub(super) fn receiver(path: &Path, options: ReceiverOptions) -> Result<Opened, 
         all: Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(AHEAD))),
         runtime: Handle::current(),
     };
-    let lenient = options.decoding.leniency != cloudevents_kit::decoding().leniency;
-    let reading = Reading { lenient, ..Reading::default() };
+    let reading = Reading { lenient: options.decoding.leniency.into(), ..Reading::default() };
     let path: PathBuf = path.to_owned();
     // A thread, because reading blocks.
     thread::Builder::new()

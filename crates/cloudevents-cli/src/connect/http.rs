@@ -18,6 +18,7 @@ pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, F
     let mut options = HttpSenderOptions::default();
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
+    options.sender.peer = sending.peer;
     options.headers = headers;
     options.timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };

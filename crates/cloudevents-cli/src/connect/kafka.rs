@@ -19,6 +19,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     let mut options = KafkaSenderOptions::default();
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
+    options.sender.peer = sending.peer;
     options.sender.decoding = kit::decoding();
     options.timeout = sending.timeout;
     options.connect_timeout = sending.timeout;

@@ -25,7 +25,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Error, ErrorKind, Receiver, Sender,
+    Error, ErrorKind, Peer, Receiver, Sender,
     http::{Refusal, SignRequest, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
@@ -49,6 +49,8 @@ pub(crate) struct Sending {
     pub(crate) losses: LossPolicy,
     /// How HTTP connections are made.
     pub(crate) connecting: Connecting,
+    /// The implementation that messages are written for.
+    pub(crate) peer: Option<Peer>,
     /// Sees HTTP exchanges.
     pub(crate) trace: Option<Trace>,
     /// Signs HTTP requests.

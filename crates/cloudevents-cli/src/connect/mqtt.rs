@@ -14,6 +14,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     let mut options = MqttSenderOptions::default();
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
+    options.sender.peer = sending.peer;
     options.sender.decoding = kit::decoding();
     options.timeout = sending.timeout;
     options.connection.connect_timeout = sending.timeout;

@@ -14,6 +14,7 @@ pub(super) async fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sen
     options.sender.decoding = cloudevents_kit::decoding();
     options.sender.enqueue_timeout = sending.timeout;
     options.sender.losses = sending.losses;
+    options.sender.peer = sending.peer;
     options.connection.connect_timeout = sending.timeout;
     options.in_flight = Bounds { messages: sending.parallel, ..options.in_flight };
     websockets::sender(endpoint.expose_url(), options).await.map_err(failed)

@@ -175,3 +175,36 @@ fn settings_are_read_again_after_a_hangup() {
     assert!(text.contains("the settings were not read again") && text.contains("read again\n"), "{text}");
     assert_eq!((broker.queue("old").len(), broker.queue("new").len()), (2, 1));
 }
+
+/// From a producer of documents that nothing marks, with names that are none, to a consumer that reads colons and strings.
+#[test]
+fn peers_by_name_at_both_ends() {
+    let broker = Broker::start().unwrap();
+    let (url, from, to) =
+        (broker.url("from"), format!("{}?dead-letter=rejected", broker.url("from")), broker.url("to"));
+    let document = GOOD.replacen('{', r#"{"iodebeziumtxId":"571","iodebeziumop":"c","#, 1);
+    broker.queue("from").put(document.as_bytes());
+    let ran = ce(&["bridge", &from, &to, "--idle", "1"]);
+    assert!(ran.err.contains("0 messages moved, 1 refused"), "{}", ran.err);
+
+    broker.queue("from").put(document.as_bytes());
+    send(&url, 7);
+    let to = format!("{to}?peer=java-4");
+    let ran = ce(&["bridge", &format!("{from}&peer=debezium-3"), &to, "--idle", "1"]);
+    assert!(ran.err.contains("2 messages moved, 0 refused, 1 repaired"), "{}", ran.err);
+    assert!(ran.err.contains("[assumed-json]") && ran.err.contains("[dropped-name]"), "{}", ran.err);
+    let arrived = ce(&["listen", &broker.url("to"), "--count", "2", "-v"]);
+    let debezium = arrived.lines().into_iter().find(|event| event["iodebeziumop"] == "c").unwrap();
+    assert!(debezium.get("iodebeziumtxId").is_none(), "{debezium}");
+    assert!(arrived.err.contains("cloudEvents:id"), "{}", arrived.err);
+
+    let ran = ce(&["bridge", &from, &to, "--from-peer", "python", "--check"]);
+    assert!(ran.status == 2 && ran.err.contains("python-2"), "{}", ran.err);
+    let settings =
+        file("peers.yaml", format!("from: {from}\nto: {to}\nlenient: numeric-time\nto-peer: go-2\n"));
+    let path = settings.to_str().unwrap();
+    assert_eq!(ce(&["bridge", "--config", path, "--check"]).status, 0);
+    let unknown = file("no-peer.yaml", format!("from: {from}\nto: {to}\nto-peer: go\n"));
+    let ran = ce(&["bridge", "--config", unknown.to_str().unwrap(), "--check"]);
+    assert!(ran.status == 2 && ran.err.contains("go-2"), "{}", ran.err);
+}

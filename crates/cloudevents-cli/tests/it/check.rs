@@ -136,6 +136,24 @@ fn lenient_tells_what_it_repaired() {
 }
 
 #[test]
+fn single_repairs_by_name() {
+    let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","iodebeziumtxId":"7"}"#;
+    let ran = ce_with(&["validate", "--lenient=dropped-name"], input);
+    assert_eq!((ran.status, &ran.lines()[0]["repairs"][0]), (0, &"dropped-name".into()));
+    assert_eq!(ce_with(&["validate", "--lenient=uri-fragment"], input).status, 1);
+    let ran = ce_with(&["validate", "--lenient=drop"], input);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("there is no repair `drop`") && ran.err.contains("dropped-name"), "{}", ran.err);
+    // What cannot be read says what would read it.
+    let ran = ce_with(&["inspect"], input);
+    assert_eq!(ran.status, 1);
+    let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
+    assert!(help.contains("--lenient=lower-cased-name reads it") && help.contains("debezium-3"), "{help}");
+    let ran = ce_with(&["inspect"], input.replace(r#""id":"1","#, ""));
+    assert!(!ran.err.contains("--lenient"), "{}", ran.err);
+}
+
+#[test]
 fn inspect_shows_types_and_payload() {
     let input = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","priority":3,"data":{"total":1.10,"big":12345678901234567890123}}"#;
     let ran = ce_with(&["inspect", "--output", "pretty"], input);

@@ -235,3 +235,22 @@ fn a_message_without_end_is_refused() {
         }
     }
 }
+
+/// What peers send: the error says which repair and which peer would read it.
+#[test]
+fn messages_of_other_implementations() {
+    let raw = r#"{"via":"http","headers":{"ce-specversion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t","ce-subject":"100%"}}"#;
+    let ran = ce_with(&["decode"], raw);
+    assert_eq!(ran.status, 1);
+    let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
+    assert!(help.contains("--lenient=literal-text reads it") && help.contains("go-2"), "{help}");
+    for arguments in [
+        ["decode", "--peer", "go-2"],
+        ["decode", "--lenient", "--tagged"],
+        ["decode", "--lenient=raw-text", "--tagged"],
+    ] {
+        let ran = ce_with(&arguments, raw);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        assert!(ran.err.contains("subject"), "{}", ran.err);
+    }
+}

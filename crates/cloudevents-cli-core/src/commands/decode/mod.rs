@@ -8,12 +8,14 @@ use crate::{
     emit::Emit,
     failure::{Failure, Status},
     input,
+    lenient::{self, Lenient, suggestion},
     report::Report,
     show,
     source::Place,
     wire,
 };
 use clap::Args;
+use cloudevents_kit::{DecodeOptions, Leniency, Peer};
 use cloudevents_testkit::tagged;
 use messages::{Message, Messages};
 use serde_json::{Map, Value};
@@ -39,9 +41,11 @@ pub struct Decode {
     /// Binding or format of messages without a member `via`.
     #[arg(long, value_name = "CARRIER", value_parser = wire::carriers(), default_value = "http")]
     via: String,
-    /// Repair invalid input where possible, and report each repair.
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    lenient: Lenient,
+    /// Repair what messages of this implementation need, such as go-2 or python-2. A wrong name lists them.
+    #[arg(long, value_name = "NAME", value_parser = lenient::peer)]
+    peer: Option<Peer>,
     /// Write each attribute with its type.
     #[arg(long)]
     tagged: bool,
@@ -93,15 +97,24 @@ fn decode(
     emit: &mut Emit,
     console: &Console,
 ) -> Result<(), Failure> {
-    let mut request = Map::new();
-    request.insert("via".into(), via.into());
-    request.insert("message".into(), message);
-    request.insert("strictness".into(), if command.lenient { "lenient" } else { "strict" }.into());
-    let result = match wire::run("decode", request) {
+    let run = |with: &DecodeOptions| {
+        let mut request = Map::new();
+        request.insert("via".into(), via.into());
+        request.insert("message".into(), message.clone());
+        request.insert("leniency".into(), with.leniency.to_string().into());
+        wire::run("decode", request)
+    };
+    let mut with = DecodeOptions::strict();
+    with.leniency = command.lenient.leniency().union(command.peer.map_or(Leniency::strict(), Peer::leniency));
+    let result = match run(&with) {
         Ok(result) => result,
         Err(refusal) => {
             emit.flush()?;
-            console.error(refusal.status, &refusal.report.at(place));
+            let mut report = refusal.report.at(place);
+            if let Some(repairs) = suggestion(&with, |with| run(with).is_ok()) {
+                report = report.help(repairs);
+            }
+            console.error(refusal.status, &report);
             return Ok(());
         }
     };

@@ -1,9 +1,9 @@
 //! The settings of a bridge: a file, and flags that take precedence.
 
 use super::Bridge;
-use crate::{connect::address, failure::Failure, plain::plain, settings::file};
+use crate::{connect::address, failure::Failure, lenient, plain::plain, settings::file};
 use cloudevents_kit::{
-    Error,
+    Error, Leniency, Peer,
     transport::{LossPolicy, OrderBy, bridge::Template},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -25,6 +25,12 @@ pub(super) struct Config {
     pub(super) drop_unmatched: bool,
     pub(super) order: Order,
     pub(super) losses: Losses,
+    #[serde(deserialize_with = "repairs")]
+    pub(super) lenient: Leniency,
+    #[serde(deserialize_with = "peer")]
+    pub(super) from_peer: Option<Peer>,
+    #[serde(deserialize_with = "peer")]
+    pub(super) to_peer: Option<Peer>,
     pub(super) mode: ModeName,
     /// The format of `mode: structured`.
     pub(super) format: Option<String>,
@@ -162,6 +168,14 @@ impl<'de> Deserialize<'de> for Losses {
     }
 }
 
+fn repairs<'de, D: Deserializer<'de>>(from: D) -> Result<Leniency, D::Error> {
+    lenient::leniency(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn peer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Peer>, D::Error> {
+    lenient::peer(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
+}
+
 fn template<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Template>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| text.parse().map_err(|error: Error| D::Error::custom(format!("{error}")))).transpose()
@@ -195,6 +209,9 @@ impl Config {
         config.drop_unmatched |= command.drop_unmatched;
         config.order = command.order.clone().unwrap_or(config.order);
         config.losses = command.losses.unwrap_or(config.losses);
+        config.lenient = config.lenient.union(command.lenient.leniency());
+        config.from_peer = command.from_peer.or(config.from_peer);
+        config.to_peer = command.to_peer.or(config.to_peer);
         config.limit = command.limit.or(config.limit);
         config.rate = command.rate.or(config.rate);
         config.metrics = command.metrics.or(config.metrics);

@@ -13,9 +13,12 @@ use crate::{
     report::Report,
 };
 use clap::Args;
-use cloudevents_kit::transport::{
-    Bridge as Moving, ConnectionState, Received,
-    bridge::{BridgeStatus, Fate},
+use cloudevents_kit::{
+    ContentMode, DecodeOptions, Leniency, Peer, Repair,
+    transport::{
+        Bridge as Moving, ConnectionState, Received,
+        bridge::{BridgeStatus, Fate},
+    },
 };
 use config::Config;
 use serde_json::json;
@@ -40,6 +43,8 @@ Examples:
   ce bridge http://0.0.0.0:8080/ kafka://localhost:9092/orders \\
       --metrics 0.0.0.0:9090
   ce bridge file:orders.jsonl https://example.com/hook     ends with the file
+  ce bridge 'amqp://localhost/python?peer=python-2&dead-letter=rejected' \\
+      'amqp://localhost/java?peer=java-4'
   ce bridge --config bridge.yaml --check
   ce bridge 'amqp://localhost/orders.rejected?dead-letter=orders.lost' \\
       https://example.com/hook --redrive --dry-run
@@ -72,6 +77,14 @@ pub(crate) struct Bridge {
     /// What to do with parts of a message that TO cannot carry: `refuse`, `log` or `allow` [default: refuse].
     #[arg(long, value_name = "POLICY")]
     losses: Option<config::Losses>,
+    #[command(flatten)]
+    lenient: crate::lenient::Lenient,
+    /// Repair what messages of this implementation need at FROM, such as python-2. A wrong name lists them.
+    #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
+    from_peer: Option<Peer>,
+    /// Write what this implementation reads at TO, such as java-4, where it differs from the specification.
+    #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
+    to_peer: Option<Peer>,
     /// Maximum messages in flight to TO [default: 256].
     #[arg(long, value_name = "NUMBER")]
     limit: Option<std::num::NonZeroUsize>,
@@ -135,9 +148,14 @@ async fn run_once(
 ) -> Result<Option<Config>, Failure> {
     let (lines, mut printed) = mpsc::channel(LINES);
     let shows_all = config.redrive.as_ref().is_some_and(|redrive| redrive.dry_run);
+    let decoding = open::decoding(config)?;
     let observer = move |received: &Received, fate: &Fate| {
-        if shows_all || matches!(fate, Fate::Refused(_) | Fate::Failed(_)) {
-            let _ = lines.try_send((name(received), fate.clone()));
+        let repairs = match fate {
+            Fate::Confirmed => repairs(received, &decoding),
+            _ => Vec::new(),
+        };
+        if shows_all || !repairs.is_empty() || matches!(fate, Fate::Refused(_) | Fate::Failed(_)) {
+            let _ = lines.try_send((name(received), fate.clone(), repairs));
         }
     };
     let opened = tokio::select! {
@@ -178,14 +196,14 @@ async fn run_once(
         loop {
             tokio::select! {
                 ended = &mut running => break ended,
-                Some((name, fate)) = printed.recv() => tell(&name, &fate, console),
+                Some((name, fate, repairs)) = printed.recv() => tell(&name, &fate, &repairs, console),
                 () = from.changed() => tell_state(&from.state(), "FROM", &mut lost.0, console),
                 () = to.changed() => tell_state(&to.state(), "TO", &mut lost.1, console),
             }
         }
     };
-    while let Ok((name, fate)) = printed.try_recv() {
-        tell(&name, &fate, console);
+    while let Ok((name, fate, repairs)) = printed.try_recv() {
+        tell(&name, &fate, &repairs, console);
     }
     console.say(&summary(&status));
     match ended {
@@ -226,10 +244,26 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
     }
 }
 
-fn tell(name: &str, fate: &Fate, console: &Console) {
+/// The repairs of a message. Those of a document were found when it was moved, and are found again: documents that need any are few.
+fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
+    let Ok(message) = received.decoded_message() else { return Vec::new() };
+    if decoding.leniency == Leniency::strict() || message.value.mode() != ContentMode::Structured {
+        return message.repairs.clone();
+    }
+    let inner = message.value.event(decoding).map(|decoded| decoded.repairs).unwrap_or_default();
+    message.repairs.iter().cloned().chain(inner).collect()
+}
+
+fn tell(name: &str, fate: &Fate, repairs: &[Repair], console: &Console) {
+    for repair in repairs {
+        let mut report = Report::repair(repair);
+        report = report.detail(format!("{name}: {}", repair.cause().map_or("", |cause| cause.detail())));
+        console.report(&report);
+    }
     let report = match fate {
         Fate::Refused(error) => Report::warning(format!("{name} was refused: {error}")).kind("dead-letter"),
         Fate::Failed(error) => Report::warning(format!("{name} will be sent again: {error}")).kind("retry"),
+        Fate::Confirmed => return,
         other => Report::note(format!("{name} {other}")).kind("redrive"),
     };
     console.report(&report);
@@ -255,5 +289,9 @@ fn name(received: &Received) -> String {
 fn summary(status: &BridgeStatus) -> String {
     let metrics = status.metrics();
     let number = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "message");
-    format!("{} moved, {} refused", number(metrics.confirmed), metrics.all_refused())
+    let repaired = match status.received().repaired {
+        0 => String::new(),
+        repaired => format!(", {repaired} repaired"),
+    };
+    format!("{} moved, {} refused{repaired}", number(metrics.confirmed), metrics.all_refused())
 }

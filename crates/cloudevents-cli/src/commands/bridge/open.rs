@@ -8,7 +8,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    self as kit, FormatId, Sender,
+    self as kit, DecodeOptions, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions,
@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config, console: &Console) -> Result<(), Failure> {
         connect::endpoint(url)?;
     }
     check_source(config)?;
+    decoding(config)?;
     filter(config, console)?;
     policy(config)?;
     Ok(())
@@ -46,7 +47,7 @@ pub(super) async fn open(
     let mut policy = policy(config)?;
     policy.observer = Some(observer);
     let limit = policy.limit;
-    let mut options = ReceiverOptions::from(kit::decoding());
+    let mut options = ReceiverOptions::from(decoding(config)?);
     options.in_flight = bounds(config, limit);
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
@@ -65,6 +66,16 @@ pub(super) async fn open(
     let links = [receiver.connectivity(), sender.connectivity()];
     let bridge = Bridge::new(receiver, sender, policy).map_err(connect::failed)?;
     Ok(Both { bridge, from: url, to: connect::shown(&config.to), links })
+}
+
+/// How messages are decoded.
+pub(super) fn decoding(config: &Config) -> Result<DecodeOptions, Failure> {
+    let peer = config.from_peer.map_or(Leniency::strict(), Peer::leniency);
+    let options = ReceiverOptions::from(kit::decoding().with_leniency(config.lenient.union(peer)));
+    Ok(match connect::endpoint(&config.from)? {
+        Some(from) => options.with_url(&from).map_err(connect::failed)?.decoding,
+        None => options.decoding,
+    })
 }
 
 fn policy(config: &Config) -> Result<BridgePolicy, Failure> {
@@ -138,6 +149,7 @@ fn sending(config: &Config, limit: usize) -> Sending {
         timeout: Duration::from_secs(config.timeout.map_or(30, |seconds| seconds.get().into())),
         parallel: limit,
         losses: config.losses.0,
+        peer: config.to_peer,
         ..Sending::default()
     }
 }

@@ -9,13 +9,14 @@ use crate::{
     emit::Emit,
     failure::{Failure, Status},
     interrupt::Interrupt,
+    lenient::Lenient,
     plain::{count, thousands},
     report::Report,
     show,
 };
 use clap::Args;
 use cloudevents_kit::{
-    Delivery, Error, ErrorKind, Event, Leniency, Receiver,
+    Delivery, Error, ErrorKind, Event, Receiver,
     http::OnRefusal,
     sql::Expression,
     transport::{ConnectionState, ReceiverOptions},
@@ -42,6 +43,7 @@ Examples:
   ce listen http://127.0.0.1:0/ --count 10 > ten.jsonl   any free port
   ce listen kafka://localhost:9092/orders --idle 5       the whole topic
   ce listen kafka://localhost:9092/orders -o group=billing -o reject=drop
+  ce listen amqp://localhost/orders -o peer=python-2     repairs what it needs
   ce listen amqp://guest:guest@localhost:5672/orders     AMQP 1.0
   ce listen mqtt://localhost:1883/plant/%23              MQTT 5: all of plant/
   ce listen http://127.0.0.1:8080/ --filter 'type=com.example.*'
@@ -62,9 +64,8 @@ pub(crate) struct Listen {
     /// Exit after this number of idle seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
-    /// Repair invalid input where possible, and report each repair.
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    lenient: Lenient,
     /// Show where each message came from and its headers, on standard error.
     #[arg(long, short)]
     verbose: bool,
@@ -105,9 +106,7 @@ async fn listen(command: &Listen, console: &Console) -> Result<Status, Failure> 
     check_peek(command)?;
     let pause = command.idle.or(command.peek.then_some(2));
     let mut decoding = cloudevents_kit::decoding();
-    if command.lenient {
-        decoding.leniency = Leniency::all();
-    }
+    decoding.leniency = command.lenient.leniency();
     let (refused, mut refusals) = mpsc::channel(REFUSALS);
     // A flood of them is reported as far as it can be.
     let on_refusal: OnRefusal = Arc::new(move |error: &Error| drop(refused.try_send(error.clone())));

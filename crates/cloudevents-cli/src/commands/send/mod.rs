@@ -19,7 +19,7 @@ use crate::{
     source::Place,
 };
 use clap::{Args, ValueEnum};
-use cloudevents_kit::{Event, Format, Formats, transport::LossPolicy};
+use cloudevents_kit::{Event, Format, Formats, Peer, transport::LossPolicy};
 use line::{Line, Retries, message};
 use pace::{Pace, rate};
 use signing::Signing;
@@ -72,6 +72,9 @@ pub(crate) struct Send {
     /// Format of structured and batched messages [default: json].
     #[arg(long, value_name = "FORMAT", value_parser = input::format_names())]
     format: Option<String>,
+    /// Write what this implementation reads, such as go-2 or java-4, where it differs from the specification. A wrong name lists them.
+    #[arg(long, value_name = "NAME", value_parser = crate::lenient::peer)]
+    peer: Option<Peer>,
     /// Show what goes over the wire and what comes back, on standard error.
     #[arg(long, short)]
     verbose: bool,
@@ -168,6 +171,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         batches: mode == ContentMode::Batched,
         losses: LossPolicy::Refuse,
         connecting: command.connecting.clone(),
+        peer: command.peer,
         trace: None,
         sign: command.signing.sign(command.mode)?,
     };
@@ -250,8 +254,8 @@ fn check(command: &Send, mode: ContentMode) -> Result<(), Failure> {
     if mode == ContentMode::Binary && command.format.is_some() {
         return Err(Failure::usage("--format has no effect in binary mode").help("add --mode structured"));
     }
-    if command.built.is_given() && (command.reading.from.is_some() || command.reading.lenient) {
-        let name = if command.reading.lenient { "--lenient" } else { "--from" };
+    if command.built.is_given() && (command.reading.from.is_some() || command.reading.lenient.is_given()) {
+        let name = if command.reading.lenient.is_given() { "--lenient" } else { "--from" };
         return Err(Failure::usage(format!("{name} is for files, and the event is built from flags")));
     }
     let from_input =
