@@ -15,13 +15,35 @@ use std::{
 };
 
 /// The messages of peers. `text` is a permitted variant of binary mode: colons, canonical strings, and an
-/// amqp-value if that can hold the payload.
+/// amqp-value if that can hold the payload. `peer` is binary mode, read with the repairs of the peer.
 fn they_write_in(peer: &str) -> &'static [&'static str] {
-    if peer == "proton" { &["binary", "text", "structured"] } else { &["binary", "structured"] }
+    if peer == "proton" { &["binary", "text", "structured"] } else { &["binary", "peer", "structured"] }
 }
 
-/// Our messages. `colon` is binary mode with the other separator.
-const WE_WRITE_IN: [&str; 3] = ["binary", "colon", "structured"];
+/// Our messages. `colon` is binary mode with the other separator, and `peer` is what is written for this one.
+fn we_write_in(peer: &str) -> &'static [&'static str] {
+    if peer == "proton" {
+        &["binary", "colon", "structured"]
+    } else {
+        &["binary", "colon", "peer", "structured"]
+    }
+}
+
+/// The option of a URL for a mode.
+fn option(peer: &str, mode: &str) -> &'static str {
+    match (mode, peer) {
+        ("structured", _) => "?mode=structured",
+        ("colon", _) => "?separator=colon",
+        ("peer", "go") => "?peer=go-2",
+        ("peer", _) => "?peer=python-2",
+        _ => "",
+    }
+}
+
+/// The mode as the peer knows it.
+fn known(mode: &str) -> &str {
+    if mode == "peer" { "binary" } else { mode }
+}
 
 /// The broker: in memory unless `CE_TEST_AMQP_URL` names one without a user.
 struct Place {
@@ -45,7 +67,7 @@ async fn over_amqp() {
         for mode in they_write_in(peer.name) {
             findings.note(peer.name, "they write", mode, they_write(&peer, &place, mode, samples).await);
         }
-        for mode in WE_WRITE_IN {
+        for mode in we_write_in(peer.name) {
             findings.note(peer.name, "we write", mode, we_write(&peer, &place, mode, samples).await);
         }
         println!("{}: {} events each way in each mode", peer.name, samples.len());
@@ -60,8 +82,9 @@ async fn they_write<'e>(
     samples: &'e [(String, Event)],
 ) -> Differing<'e> {
     let address = address();
-    let sent = peer.send(&place.url, &address, mode, samples).unwrap();
-    let mut receiver = receiver(&format!("{}{address}", place.url), strict()).await.unwrap();
+    let sent = peer.send(&place.url, &address, known(mode), samples).unwrap();
+    let option = if mode == "peer" { option(peer.name, mode) } else { "" };
+    let mut receiver = receiver(&format!("{}{address}{option}", place.url), strict()).await.unwrap();
     let mut found = Vec::new();
     for ((name, event), is_sent) in samples.iter().zip(sent) {
         if !is_sent {
@@ -71,7 +94,7 @@ async fn they_write<'e>(
         let delivery = next(&mut receiver).await;
         let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
         let mut items = arrived(event, delivery.event(), is_structured != (mode == "structured"));
-        if let (Ok(got), "binary") = (delivery.event(), mode) {
+        if let (Ok(got), "binary") = (delivery.event(), known(mode)) {
             items.extend(types(event, &got));
         }
         within(delivery.accept()).await.unwrap();
@@ -87,11 +110,7 @@ async fn we_write<'e>(
     samples: &'e [(String, Event)],
 ) -> Differing<'e> {
     let address = address();
-    let option = match mode {
-        "structured" => "?mode=structured",
-        "colon" => "?separator=colon",
-        _ => "",
-    };
+    let option = option(peer.name, mode);
     let mut options = AmqpSenderOptions::default();
     // What JSON carries otherwise is in the table of differences.
     options.sender.losses = LossPolicy::Allow;

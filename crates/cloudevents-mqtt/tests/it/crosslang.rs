@@ -14,9 +14,15 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// The modes of a peer. `v3` is structured mode over MQTT 3.1.1, which the Go SDK does not have.
+/// The modes of a peer. `v3` is structured mode over MQTT 3.1.1, which the Go SDK does not have. `peer` is binary mode with the repairs and
+/// the dialect of the peer.
 fn modes(peer: &str) -> &'static [&'static str] {
-    if peer == "go" { &["binary", "structured"] } else { &["binary", "structured", "v3"] }
+    if peer == "go" { &["binary", "peer", "structured"] } else { &["binary", "structured", "v3"] }
+}
+
+/// The mode as the peer knows it.
+fn known(mode: &str) -> &str {
+    if mode == "peer" { "binary" } else { mode }
 }
 
 /// The broker: the embedded one unless `CE_TEST_MQTT_URL` names another.
@@ -55,13 +61,13 @@ async fn they_write<'e>(
 ) -> Differing<'e> {
     let topic = topic();
     let mut receiver = receiver(&format!("{}{topic}{}", place.url, version(mode)), strict()).await.unwrap();
-    let sent = peer.send(&place.url, &topic, mode, samples).unwrap();
+    let sent = peer.send(&place.url, &topic, known(mode), samples).unwrap();
     received(samples, sent, async || {
         let delivery = next(&mut receiver).await;
         let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
         let event = delivery.event();
         within(delivery.accept()).await.unwrap();
-        (event, is_structured != (mode != "binary"))
+        (event, is_structured != (known(mode) != "binary"))
     })
     .await
 }
@@ -73,7 +79,7 @@ async fn we_write<'e>(
     samples: &'e [(String, Event)],
 ) -> Differing<'e> {
     let topic = topic();
-    let subscribed = peer.subscribe(&place.url, &topic, mode, samples.len()).unwrap();
+    let subscribed = peer.subscribe(&place.url, &topic, known(mode), samples.len()).unwrap();
     let option = if mode == "structured" { "?mode=structured" } else { version(mode) };
     let mut options = MqttSenderOptions::default();
     // What JSON carries otherwise is in the table of differences.
@@ -89,7 +95,7 @@ async fn we_write<'e>(
 /// Returns the event as the message represents it: binary mode adds the content type for JSON without one,
 /// and has a payload even for an event without one.
 fn carried(event: &Event, mode: &str) -> Event {
-    if mode != "binary" {
+    if known(mode) != "binary" {
         return event.clone();
     }
     let (message, _) = cloudevents_mqtt::encode(event, Mode::Binary).unwrap();
@@ -97,7 +103,11 @@ fn carried(event: &Event, mode: &str) -> Event {
 }
 
 fn version(mode: &str) -> &'static str {
-    if mode == "v3" { "?version=3.1.1" } else { "" }
+    match mode {
+        "v3" => "?version=3.1.1",
+        "peer" => "?peer=go-2",
+        _ => "",
+    }
 }
 
 fn topic() -> String {

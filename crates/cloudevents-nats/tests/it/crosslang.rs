@@ -14,13 +14,18 @@ use std::env;
 /// `bare` is structured mode without headers, as over servers before NATS 2.2.
 const MODES: [&str; 3] = ["binary", "structured", "bare"];
 
-/// The modes of a peer. The Go SDK writes structured messages without headers only.
+/// The modes of a peer. The Go SDK writes structured messages without headers only. `peer` is what is read with the repairs of the peer.
 fn they_write_in(peer: &str) -> &'static [&'static str] {
     match peer {
         "go" => &["bare"],
-        "go-jetstream" => &["binary", "bare"],
+        "go-jetstream" => &["binary", "peer", "bare"],
         _ => &MODES,
     }
+}
+
+/// Our modes. `peer` is what is written for the peer.
+fn we_write_in(peer: &str) -> &'static [&'static str] {
+    if peer == "nats-py" { &MODES } else { &["binary", "peer", "structured", "bare"] }
 }
 
 /// The server: the embedded one, without JetStream, unless `CE_TEST_NATS_URL` names another.
@@ -62,7 +67,7 @@ async fn over_nats() {
         for mode in they_write_in(peer.name) {
             findings.note(peer.name, "they write", mode, they_write(&peer, &place, mode, samples).await);
         }
-        for mode in MODES {
+        for mode in we_write_in(peer.name) {
             findings.note(peer.name, "we write", mode, we_write(&peer, &place, mode, samples).await);
         }
         println!("{}: {} events each way in each mode", peer.name, samples.len());
@@ -77,14 +82,15 @@ async fn they_write<'e>(
     samples: &'e [(String, Event)],
 ) -> Differing<'e> {
     let (url, subject) = place.subject(peer).await;
-    let mut receiver = receiver(&url, strict()).await.unwrap();
-    let sent = peer.send(&place.url, &subject, mode, samples).unwrap();
+    let (option, known) = if mode == "peer" { ("?peer=go-2", "binary") } else { ("", mode) };
+    let mut receiver = receiver(&format!("{url}{option}"), strict()).await.unwrap();
+    let sent = peer.send(&place.url, &subject, known, samples).unwrap();
     received(samples, sent, async || {
         let delivery = next(&mut receiver).await;
         let is_structured = delivery.message().is_ok_and(|message| matches!(message, Message::Structured(_)));
         let event = delivery.event();
         within(delivery.accept()).await.unwrap();
-        (event, is_structured != (mode != "binary"))
+        (event, is_structured != (known != "binary"))
     })
     .await
 }
@@ -96,8 +102,10 @@ async fn we_write<'e>(
     samples: &'e [(String, Event)],
 ) -> Differing<'e> {
     let (url, subject) = place.subject(peer).await;
-    let subscribed = peer.subscribe(&place.url, &subject, mode, samples.len()).unwrap();
+    let known = if mode == "peer" { "structured" } else { mode };
+    let subscribed = peer.subscribe(&place.url, &subject, known, samples.len()).unwrap();
     let option = match mode {
+        "peer" => "?peer=go-2",
         "structured" => "?mode=structured",
         "bare" => "?mode=structured&headers=no",
         _ => "",

@@ -1,15 +1,17 @@
-"""Qpid Proton, with no SDK: messages by the text of the binding alone. `peer.py URL`; see the README for the lines it reads and
-writes."""
+"""Qpid Proton: messages by the text of the binding alone, or with `sdk` before the URL, those of the official Python SDK. `peer.py URL`; see
+the README for the lines it reads and writes."""
 
 import base64
 import sys
 from datetime import datetime, timedelta, timezone
 
 import crosslang
+import sdk
+from cloudevents.core.bindings import amqp
 from proton import Message, symbol, timestamp
 from proton.utils import BlockingConnection
 
-URL = sys.argv[1]
+SDK, URL = sys.argv[1:-1] == ["sdk"], sys.argv[-1]
 PATIENCE = 30
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -19,7 +21,7 @@ def send(address, mode, events):
     sender, answers = connection.create_sender(address), []
     for tagged in events:
         try:
-            sender.send({"binary": binary, "text": text, "structured": structured}[mode](**tagged))
+            sender.send(by_sdk(mode, tagged) if SDK else by_hand(mode, tagged))
             answers.append(None)
         except Exception as error:  # a refusal is an answer
             answers.append(repr(error))
@@ -33,12 +35,32 @@ def receive(address, count):
     for _ in range(count):
         message = receiver.receive()
         try:
-            answers.append(read(message))
+            answers.append(read_by_sdk(message) if SDK else read(message))
         except Exception as error:
             answers.append({"error": repr(error)})
         receiver.accept()
     connection.close()
     return answers
+
+
+def by_hand(mode, tagged):
+    return {"binary": binary, "text": text, "structured": structured}[mode](**tagged)
+
+
+def by_sdk(mode, tagged):
+    write = {"binary": amqp.to_binary_event, "structured": amqp.to_structured_event}[mode]
+    wrote = write(sdk.build(**tagged))
+    made = Message(body=wrote.application_data, properties=wrote.application_properties, inferred=True)
+    if "content-type" in wrote.properties:
+        made.content_type = symbol(wrote.properties["content-type"])
+    return made
+
+
+def read_by_sdk(message):
+    properties = {"content-type": str(message.content_type)} if message.content_type else {}
+    body = message.body
+    body = bytes(body) if isinstance(body, memoryview) else body
+    return sdk.plain(amqp.from_amqp_event(amqp.AMQPMessage(properties, message.properties or {}, body)))
 
 
 def binary(specversion, attributes, data=None):
