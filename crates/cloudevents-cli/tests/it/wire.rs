@@ -240,7 +240,7 @@ fn a_message_without_end_is_refused() {
 #[test]
 fn messages_of_other_implementations() {
     let raw = r#"{"via":"http","headers":{"ce-specversion":"1.0","ce-id":"1","ce-source":"/s","ce-type":"t","ce-subject":"100%"}}"#;
-    let ran = ce_with(&["decode"], raw);
+    let ran = ce_with(&["decode", "--error-format", "json"], raw);
     assert_eq!(ran.status, 1);
     let help = ran.errors()[0]["help"].as_str().unwrap().to_owned();
     assert!(help.contains("--lenient=literal-text reads it") && help.contains("go-2"), "{help}");
