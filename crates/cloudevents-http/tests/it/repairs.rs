@@ -63,15 +63,15 @@ fn what_peers_that_never_undo_escapes_get() {
         .unwrap();
     let raw = Encoding::binary().for_peer(Peer::Go2);
     let mut headers = http::HeaderMap::new();
-    encode(&event, raw, &mut headers).unwrap();
+    let _ = encode(&event, raw, &mut headers).unwrap();
     assert_eq!(headers["ce-source"], "/a%20b");
     assert_eq!(headers["ce-subject"].as_bytes(), "100 % \u{e9}".as_bytes());
     let with = DecodeOptions::strict().with_leniency(Peer::Go2.leniency());
     let read = decode(&headers, bytes::Bytes::new(), &with).unwrap().value;
     assert_eq!((read.source(), read.subject()), (event.source(), event.subject()));
     let mut texts = Vec::new();
-    encode_with(&event, raw, |name, value| texts.push((name.to_owned(), value.to_owned()))).unwrap();
+    let _ = encode_with(&event, raw, |name, value| texts.push((name.to_owned(), value.to_owned()))).unwrap();
     assert!(texts.contains(&("ce-subject".to_owned(), "100 % \u{e9}".to_owned())));
-    encode(&event, Encoding::binary().for_peer(Peer::SmallRye4), &mut headers).unwrap();
+    let _ = encode(&event, Encoding::binary().for_peer(Peer::SmallRye4), &mut headers).unwrap();
     assert_eq!(headers["ce-source"], "/a%2520b");
 }
