@@ -53,8 +53,8 @@ impl<'a> Encoding<'a> {
         self
     }
 
-    /// Returns a copy that the peer reads: strings and the separator `:`, which is all of it within the specification, for
-    /// [`Go2`](Peer::Go2), [`Java4`](Peer::Java4) and [`SmallRye4`](Peer::SmallRye4).
+    /// Returns a copy that the peer reads: strings for [`Go2`](Peer::Go2), [`Java4`](Peer::Java4), [`SmallRye4`](Peer::SmallRye4) and
+    /// [`Python2`](Peer::Python2), and the separator `:` for all but the last. All of it is within the specification.
     ///
     /// ```
     /// use cloudevents_amqp::{AmqpValue, Encoding};
@@ -66,8 +66,12 @@ impl<'a> Encoding<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn for_peer(mut self, peer: Peer) -> Self {
-        if matches!(peer, Peer::Go2 | Peer::Java4 | Peer::SmallRye4) {
-            (self.separator, self.strings) = (Separator::Colon, true);
+        match peer {
+            Peer::Go2 | Peer::Java4 | Peer::SmallRye4 => {
+                (self.separator, self.strings) = (Separator::Colon, true)
+            }
+            Peer::Python2 => self.strings = true,
+            _ => {}
         }
         self
     }

@@ -1,7 +1,7 @@
 //! What other implementations write, and the repairs that read it. What is written for them.
 
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Leniency, Peer, RepairKind};
-use cloudevents_http::{Encoding, decode, encode, encode_with};
+use cloudevents_http::{Encoding, HttpReceiver, HttpSenderOptions, decode, encode, encode_with};
 
 fn read(subject: &[u8], leniency: Leniency) -> Result<Decoded<Event>, Error> {
     let headers: [(&str, &[u8]); 5] = [
@@ -74,4 +74,30 @@ fn what_peers_that_never_undo_escapes_get() {
     assert!(texts.contains(&("ce-subject".to_owned(), "100 % \u{e9}".to_owned())));
     let _ = encode(&event, Encoding::binary().for_peer(Peer::SmallRye4), &mut headers).unwrap();
     assert_eq!(headers["ce-source"], "/a%2520b");
+}
+
+/// The peer is an option of the URL of a receiver, and of the program for a sender, whose URL belongs to the server.
+#[tokio::test]
+async fn a_peer_at_both_ends() {
+    let event = Event::builder().id("1").source("/a%20b").ty("t").subject("100 % \u{e9}").build().unwrap();
+    let listening = HttpReceiver::bind("http://127.0.0.1:0/?peer=go-2", Default::default()).await.unwrap();
+    let url = listening.url();
+    let mut receiver = listening.into_receiver();
+    let mut options = HttpSenderOptions::default();
+    options.sender.peer = Some(Peer::Go2);
+    let sender = cloudevents_http::sender(&url, options).unwrap();
+    let (sent, delivery) = tokio::join!(sender.send(&event), async {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        let decoded = delivery.decoded().unwrap();
+        delivery.accept().await.unwrap();
+        decoded
+    });
+    sent.unwrap();
+    assert_eq!(delivery.value, event);
+    assert!(delivery.repairs().iter().all(|repair| repair.kind() == RepairKind::RawText));
+    assert_eq!((delivery.repairs().len(), receiver.metrics().repaired), (2, 1));
+    for unknown in ["?peer=go", "?lenient=raw", "?other=1"] {
+        let bound = HttpReceiver::bind(&format!("http://127.0.0.1:0/{unknown}"), Default::default()).await;
+        assert_eq!(bound.err().unwrap().kind(), ErrorKind::InvalidUrl, "{unknown}");
+    }
 }
