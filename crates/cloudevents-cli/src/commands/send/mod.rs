@@ -173,7 +173,7 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
         connecting: command.connecting.clone(),
         peer: command.peer,
         trace: None,
-        sign: command.signing.sign(command.mode)?,
+        sign: command.signing.sign(mode)?,
     };
     if command.dry_run {
         return dry_run(command, mode, &sending, &formats, console);
