@@ -40,7 +40,8 @@ pub(crate) fn is_extension(property: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     !property.is_empty()
         && property.bytes().all(legal)
-        && property != "data"
+        // Core attributes of version 0.3 would be read as such: then the payload changes.
+        && !["data", "datacontentencoding", "schemaurl"].contains(&property)
         && CoreAttribute::of(property.as_bytes()).is_none()
 }
 

@@ -2,7 +2,9 @@
 
 use crate::{Outgoing, Partition};
 use bytes::Bytes;
-use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind};
+use cloudevents_core::{
+    Decoded, Error, ErrorKind, Event, Message, Repair, RepairKind, codec::is_content_type,
+};
 use std::{any::Any, borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 /// A message as its protocol delivered it. A binding implements this for its own type around the client's
@@ -297,8 +299,10 @@ impl Received {
     /// Whether forwarding copies the header with this name. One that a repair has made an attribute is not copied.
     pub(crate) fn is_forwarded(&self, name: &str) -> bool {
         let repairs = self.decoded_message().map_or(&[][..], Decoded::repairs);
-        let is_attribute = |repair: &Repair| {
-            repair.kind() == RepairKind::UnprefixedExtension && repair.attribute() == Some(name)
+        let is_attribute = |repair: &Repair| match repair.kind() {
+            RepairKind::UnprefixedExtension => repair.attribute() == Some(name),
+            RepairKind::ContentTypeName => is_content_type(name),
+            _ => false,
         };
         self.origin().is_forwarded(name) && !repairs.iter().any(is_attribute)
     }

@@ -88,6 +88,23 @@ fn extensions_without_a_prefix() {
     assert_eq!(repaired(&unmarked, Peer::Java4.leniency()).unwrap_err().kind(), ErrorKind::NotACloudEvent);
 }
 
+/// A property of another program, with the name of a core attribute of version 0.3, does not change the payload.
+#[test]
+fn attributes_of_version_0_3_without_a_prefix_are_none() {
+    let mut message = AmqpMessage::default()
+        .with_property("cloudEvents:specversion", text("0.3"))
+        .with_property("cloudEvents:id", text("1"))
+        .with_property("cloudEvents:source", text("/s"))
+        .with_property("cloudEvents:type", text("t"))
+        .with_property("datacontentencoding", text("base64"))
+        .with_property("schemaurl", text("urn:x"));
+    message.body = Body::Data(bytes::Bytes::from_static(b"aGk="));
+    let strict = decode(&message, &DecodeOptions::strict()).unwrap();
+    let repaired = repaired(&message, Peer::Java4.leniency()).unwrap();
+    assert_eq!(repaired.value, strict.value);
+    assert!(repaired.repairs().is_empty());
+}
+
 /// SmallRye writes the content type twice. Where both are equal, nothing is wrong, as in the other bindings.
 #[test]
 fn a_content_type_among_the_application_properties() {

@@ -10,8 +10,9 @@ use std::{
 };
 
 /// Examples that need something that this test does not have, and why.
-const NOT_RUN: [(&str, &str); 9] = [
+const NOT_RUN: [(&str, &str); 10] = [
     ("outbox.db", "needs an outbox"),
+    ("postgresql:", "needs a database; tests/it/deliveries.rs has one, where CE_TEST_POSTGRES_URL is set"),
     ("ce webhook check", "takes a minute; tests/it/webhook.rs runs it"),
     ("--official", "needs a checkout of the specification"),
     ("--consumer", "needs a consumer; tests/it/consumer.rs has some"),

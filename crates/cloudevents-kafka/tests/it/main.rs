@@ -18,6 +18,7 @@ mod crosslang;
 mod first;
 mod hostile;
 mod isolation;
+mod joining;
 mod kill;
 mod losses;
 mod memory;

@@ -186,6 +186,10 @@ fn options(command: &Serve) -> Result<WebhookOptions, Failure> {
     options = provided(options, command)?;
     if command.unauthenticated {
         options = options.unauthenticated();
+    } else if command.token_env.is_none() && command.secret_env.is_none() && command.provider.is_none() {
+        let words = "anyone could send: there is neither a token nor a secret to check";
+        return Err(Failure::usage(words)
+            .help("add --token-env or --secret-env; --unauthenticated accepts deliveries from anyone"));
     }
     options.http.receiver.decoding = cloudevents_kit::decoding();
     // A target for development: what is larger than this is a mistake in a test.

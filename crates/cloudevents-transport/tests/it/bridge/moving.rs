@@ -469,6 +469,16 @@ async fn a_property_that_became_an_attribute_is_no_header() {
     assert_eq!(header(&arrived[0], "ext"), None);
 }
 
+/// Nor does a content type under another name, which a target would refuse beside the right one.
+#[test]
+fn a_content_type_by_another_name_is_no_header() {
+    let mut raw = Raw::default();
+    raw.headers = ["contentType", "other"].map(|name| (name.into(), Some(Bytes::from(name)))).to_vec();
+    let repair = Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype");
+    let received = Received::new(Ok(Decoded::new(Message::from(event(1)), vec![repair])), raw);
+    assert!(received.forward().headers().map(|(name, _)| name).eq(["other"]));
+}
+
 /// Without leniency, a document goes on as it is, and is wrong at the target.
 #[tokio::test(start_paused = true)]
 async fn documents_that_need_repairs_are_repaired() {
