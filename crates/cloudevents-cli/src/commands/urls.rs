@@ -54,6 +54,7 @@ const PROTOCOLS: &[Protocol] = &[
         "amqp://HOST/ADDRESS, amqps://HOST/ADDRESS (AMQP 1.0)",
         &[
             (Send, "separator", "of attributes in names: underscore (default), colon"),
+            (Send, "strings", "yes: numbers and times as text, for peers that read no others"),
             (Listen, "dead-letter", "the address for rejected messages"),
             (Listen, "reject", "broker: the broker handles them; drop"),
             (Listen, "prefetch", "the link credit, 256 by default"),
@@ -88,6 +89,7 @@ const PROTOCOLS: &[Protocol] = &[
             (Both, "keep-alive", "how long the broker may be silent"),
             (Both, "qos", "0, 1 (default), 2"),
             (Send, "retain", "true: the broker keeps the last message of each topic"),
+            (Send, "prefix", "ce-: the prefix of attributes that some peers expect"),
             (Send, "expiry", "how long the broker keeps what is not delivered"),
             (Listen, "dead-letter", "the topic for rejected messages"),
             (Listen, "reject", "drop: rejected messages are dropped"),
@@ -99,6 +101,7 @@ const PROTOCOLS: &[Protocol] = &[
         "nats://HOST/SUBJECT, nats+tls://HOST/SUBJECT",
         &[
             (Send, "headers", "no: structured messages for old servers"),
+            (Send, "raw", "yes: header values without escapes, for peers that read none"),
             (Listen, "queue", "the queue group"),
             (Listen, "dead-letter", "the subject for rejected messages"),
             (Listen, "reject", "drop: rejected messages are dropped"),
@@ -110,6 +113,7 @@ const PROTOCOLS: &[Protocol] = &[
         "nats+jetstream://HOST/SUBJECT, nats+jetstream+tls://HOST/SUBJECT",
         &[
             (Send, "headers", "no: structured messages for old servers"),
+            (Send, "raw", "yes: header values without escapes, for peers that read none"),
             (Both, "stream", "the stream that has to have the subject"),
             (Send, "deduplicate", "yes: the stream recognises events that it has"),
             (Listen, "consumer", "the durable consumer, made if there is none"),

@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::{task::JoinHandle, time::sleep};
 
-const COUNT: usize = 4_000;
+const COUNT: usize = 6_000;
 
 /// How often each event was handled, by each member.
 type Handled = Arc<Mutex<HashMap<(usize, usize), usize>>>;
@@ -32,8 +32,8 @@ fn member(
         let (handled, foreign) = (Arc::clone(&handled), Arc::clone(&foreign));
         async move {
             foreign.fetch_add(usize::from(!delivery.is_current()), Ordering::Relaxed);
-            sleep(Duration::from_millis(5)).await;
-            let event: &Event = delivery.event().unwrap();
+            sleep(Duration::from_millis(50)).await;
+            let event: Event = delivery.event().unwrap();
             *handled.lock().unwrap().entry((number, event.id().parse().unwrap())).or_default() += 1;
         }
     };
@@ -41,6 +41,8 @@ fn member(
 }
 
 /// The other member joins when a quarter is handled.
+///
+/// Only on a real broker: the embedded one takes no commits while the group is rebalanced, so what moves is read from an earlier position there.
 async fn joining(topic: Topic, strategy: &str) {
     let options = || {
         let mut options = KafkaReceiverOptions::default();
@@ -76,16 +78,9 @@ async fn joining(topic: Topic, strategy: &str) {
     let all: usize = handled.values().sum();
     let second = handled.keys().filter(|(member, _)| *member == 1).count();
     println!("{strategy}: {} twice, {in_one} of them in one process, {second} by the second", all - COUNT);
-    assert_eq!((foreign.load(Ordering::Relaxed), in_one), (0, 0), "{strategy}");
+    assert!(foreign.load(Ordering::Relaxed) == 0 && second > 0, "{strategy}");
     // Handlers end in time, so that everything that has begun is committed.
-    assert!(all - COUNT <= 64, "{strategy}: {} were handled twice", all - COUNT);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_joins_under_load() {
-    for strategy in ["", "&partition.assignment.strategy=range"] {
-        joining(Topic::new(6), strategy).await;
-    }
+    assert!(in_one == 0 && all - COUNT <= 64, "{strategy}: {} were handled twice", all - COUNT);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
