@@ -1,4 +1,4 @@
-//! A member joins while its group works: nobody handles what is not its own, and nothing is handled twice without need.
+//! A member joins under load: nobody handles what is not its own, and nothing is handled twice that was settled in time.
 
 use crate::broker::{PATIENCE, Topic, event, soon};
 use cloudevents_core::Event;
