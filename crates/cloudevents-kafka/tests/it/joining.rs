@@ -1,4 +1,4 @@
-//! A member joins under load: nobody handles what is not its own, and nothing is handled twice that was settled in time.
+//! A member joins under load: what moves to it is handled there, and what was settled in time is handled once.
 
 use crate::broker::{PATIENCE, Topic, event, soon};
 use cloudevents_core::Event;
