@@ -28,8 +28,14 @@ impl Lines {
         Self { out: Out::Standard(io::stdout()), unfinished: false }
     }
 
-    /// Appends to the file, which is created if there is none. Refuses a compressed one, which lines would make unreadable.
+    /// Appends to the file, which is created if there is none. Refuses a compressed one, and one of another form by its name or its beginning,
+    /// which lines would make unreadable.
     pub(super) fn append_to(path: &Path) -> Result<Self, Failure> {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        if name.ends_with(".yaml") || name.ends_with(".yml") {
+            return Err(another_form(path, "is YAML by its name"));
+        }
         let failed =
             |error: io::Error| Failure::usage(format!("`{}` cannot be written: {error}", path.display()));
         let file = File::options().append(true).create(true).open(path).map_err(failed)?;
@@ -97,14 +103,24 @@ fn is_unfinished(path: &Path) -> Result<bool, Failure> {
         let words = format!("`{}` is compressed ({name}), so lines cannot be appended to it", path.display());
         return Err(Failure::usage(words).help("decompress it first, or name another file"));
     }
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&beginning);
+    if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(another_form(path, "does not begin with a JSON object"));
+    }
     Ok(last != b'\n')
+}
+
+fn another_form(path: &Path, why: &str) -> Failure {
+    let words = format!("`{}` {why}, and events are appended as lines of JSON", path.display());
+    Failure::usage(words)
+        .help("name another file, such as events.jsonl; `ce convert` makes other forms of it")
 }
 
 /// The first bytes, and the last one.
 fn ends(path: &Path) -> io::Result<(Vec<u8>, u8)> {
     let mut file = File::open(path)?;
     let mut beginning = Vec::new();
-    (&mut file).take(4).read_to_end(&mut beginning)?;
+    (&mut file).take(4096).read_to_end(&mut beginning)?;
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];
     file.read_exact(&mut last)?;

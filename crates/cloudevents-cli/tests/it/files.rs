@@ -72,6 +72,29 @@ fn nothing_is_appended_to_a_compressed_file() {
     assert_eq!(ce(&["validate", path.to_str().unwrap()]).status, 0);
 }
 
+/// Lines of JSON would make these unreadable.
+#[test]
+fn nothing_is_appended_to_a_file_of_another_form() {
+    let yaml = "specversion: \"1.0\"\nid: \"1\"\nsource: /s\ntype: t\n".to_owned();
+    for (name, before) in [
+        ("new.yml", String::new()),
+        ("out.yaml", format!("{GOOD}\n")),
+        ("block", yaml),
+        ("batch.json", format!("[{GOOD}]\n")),
+        ("xml", "<event/>".to_owned()),
+        ("proto.pb", "\n\u{3}abc".to_owned()),
+    ] {
+        let (path, from) = (file(name, &before), file("in.jsonl", event(2)));
+        for ran in [send(&path, &event(2)), ce(&["bridge", &url(&from), &url(&path)])] {
+            assert_eq!(ran.status, 2, "{name}: {}", ran.err);
+            assert!(ran.err.contains("lines of JSON"), "{name}: {}", ran.err);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), before, "{name}");
+    }
+    let blank = file("blank.jsonl", "\n\n");
+    assert_eq!(send(&blank, &event(2)).status, 0);
+}
+
 #[test]
 fn a_full_disk_leaves_whole_events() {
     let events: Vec<_> = (0..20).map(event).collect();
