@@ -16,7 +16,7 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<(Box<Response<Bytes>>, &
             (StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)")
         }
         () if has_other_coding(request.headers()) => {
-            (StatusCode::NOT_IMPLEMENTED, "the only transfer coding is chunked (RFC 9112, section 6.1)")
+            (StatusCode::NOT_IMPLEMENTED, "the only transfer coding is chunked, once (RFC 9112, section 6.1)")
         }
         () => return None,
     };
@@ -45,11 +45,12 @@ fn is_port(authority: &Authority) -> bool {
     })
 }
 
+/// Whether there is a transfer coding besides one `chunked`: a second one would be taken for the body.
 fn has_other_coding(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
-    codings.any(|coding| !coding.trim_ascii().is_empty() && !is_chunked(coding))
+    let codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    codings.next().is_some_and(|first| !first.eq_ignore_ascii_case(b"chunked")) || codings.next().is_some()
 }
 
 #[cfg(test)]
@@ -100,7 +101,14 @@ mod tests {
         };
         assert_eq!(coding(&["chunked"]), None);
         assert_eq!(coding(&["Chunked"]), None);
-        for other in [&["gzip, chunked"][..], &["gzip", "chunked"], &["chunked, identity"], &["identity"]] {
+        for other in [
+            &["gzip, chunked"][..],
+            &["gzip", "chunked"],
+            &["chunked, identity"],
+            &["identity"],
+            &["chunked, chunked"],
+            &["chunked", "chunked"],
+        ] {
             assert_eq!(coding(other), Some(501), "{other:?}");
         }
     }
