@@ -173,3 +173,27 @@ async fn set_back(topic: Topic) {
     assert_eq!(topic.committed_and_ends().await.0, [Some(50)]);
     drop(receiver);
 }
+
+/// What was taken before the position changed is refused, once: the receiver then waits for more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_before_a_seek_is_let_go() {
+    let topic = Topic::new(1);
+    let sender = topic.sender().await;
+    soon(sender.send_all((0..100).map(|number| event(number, "k")))).await.unwrap();
+    let mut options = KafkaReceiverOptions::from(DecodeOptions::strict());
+    options.log = LogOptions::default().dropping_rejected();
+    let url = topic.url(&format!("group={}", topic.group()));
+    let opened = soon(rdkafka039::KafkaReceiver::connect(&url, options)).await.unwrap();
+    let control = opened.control();
+    let mut receiver = opened.into_receiver();
+    drop(next(&mut receiver).await.accept());
+    soon(control.seek(&Partition::new(topic.name.as_str(), 0), Position::Offset(90))).await.unwrap();
+    for expected in 90..100 {
+        let delivery = next(&mut receiver).await;
+        assert_eq!(crate::broker::number(&delivery), expected);
+        drop(delivery.accept());
+    }
+    let quiet = tokio::time::timeout(Duration::from_millis(500), receiver.next()).await;
+    assert!(quiet.is_err());
+    soon(receiver.drain(PATIENCE)).await.unwrap();
+}

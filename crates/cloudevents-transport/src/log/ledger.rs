@@ -285,11 +285,12 @@ impl Ledger {
         held_back.map(|account| (account.partition.clone(), account.epoch)).collect()
     }
 
-    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back), or over.
+    /// Whether nothing more of this assignment should be taken now: it is [held back](Self::held_back). One that is over is not: what comes of it
+    /// is refused.
     pub fn is_held_back(&self, epoch: Epoch) -> bool {
         let mut books = self.books();
         books.hold_back(&self.0.options, true);
-        books.accounts.under(epoch).is_none_or(|account| account.held_back.is_some())
+        books.accounts.under(epoch).is_some_and(|account| account.held_back.is_some())
     }
 
     /// Whether nothing is taken at all because of what is not settled.
