@@ -48,10 +48,6 @@ impl Receive for Source {
         Ok(self.take())
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        Some(Ok(self.take()))
-    }
-
     async fn drain(&mut self, _: Duration) -> Result<(), Error> {
         Ok(())
     }

@@ -60,15 +60,6 @@ pub trait Receive: Send + 'static {
     /// again, unless the kind is [`Closed`](cloudevents_core::ErrorKind::Closed).
     fn next(&mut self) -> impl Future<Output = Result<Option<Incoming>, Error>> + Send;
 
-    /// Returns what [`next`](Self::next) would return without waiting, or `None` if it might have to wait. It
-    /// never waits itself.
-    ///
-    /// The receiver calls it first, which saves the future of `next` while messages are ready. A binding that
-    /// needs that future for each message does not implement this.
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        None
-    }
-
     /// Stops taking messages, releases prefetched ones, and returns when every token is settled and the
     /// broker has the settlements. At the deadline it passes on the settlements made so far and returns an
     /// error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout). The other messages are delivered
@@ -124,7 +115,6 @@ impl Incoming {
 /// [`Receive`], dynamic.
 pub(crate) trait DynReceive: Send {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>>;
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>>;
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
     fn connectivity(&self) -> Connectivity;
     fn is_held_up(&self) -> bool;
@@ -134,10 +124,6 @@ pub(crate) trait DynReceive: Send {
 impl<T: Receive> DynReceive for T {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>> {
         Box::pin(Receive::next(self))
-    }
-
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        Receive::try_next(self)
     }
 
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>> {

@@ -316,17 +316,6 @@ impl Permit {
         self.used.bytes = self.used.bytes.saturating_add(bytes);
     }
 
-    /// Takes the place of another message over, so that both are freed together. A permit of another limit comes back.
-    pub(crate) fn merge(&mut self, mut other: Permit) -> Result<(), Permit> {
-        if !Arc::ptr_eq(&self.shared, &other.shared) {
-            return Err(other);
-        }
-        let used = std::mem::replace(&mut other.used, Bounds { messages: 0, bytes: 0 });
-        self.used.messages = self.used.messages.saturating_add(used.messages);
-        self.used.bytes = self.used.bytes.saturating_add(used.bytes);
-        Ok(())
-    }
-
     /// Frees the bytes and keeps the place: for a message whose content is dropped while its tag is kept.
     pub fn discharge(&mut self) {
         let limit = InFlight(Arc::clone(&self.shared));
@@ -341,10 +330,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // Merged into another one, it has none.
-        if self.used.messages > 0 {
-            self.shared.give_back(self.used);
-        }
+        self.shared.give_back(self.used);
     }
 }
 

@@ -73,7 +73,7 @@ pub use failure::{Failure, Verdict};
 pub use in_flight::{Bounds, InFlight, Permit};
 pub use metrics::{Counters, Metrics};
 pub use orders::Orders;
-pub use outcome::{Interest, Outcome, Resolver};
+pub use outcome::{Outcome, Resolver};
 pub use outgoing::{Content, Outgoing};
 pub use own_wait::OwnWait;
 pub use ownership::{Owner, Ownership};
@@ -94,6 +94,6 @@ pub use sender_capabilities::{Carries, Confirmed, SenderCapabilities};
 pub use settle::{Settle, Settlement, Token};
 #[cfg(feature = "signal")]
 pub use shutdown::shutdown_signal;
-pub use transmit::{Transmit, Tried};
+pub use transmit::Transmit;
 pub use transports::Transports;
 pub use writing::Writing;

@@ -34,20 +34,8 @@ pub struct Outcome<T = ()>(State<T>);
 
 enum State<T> {
     Decided(Result<T, Error>),
-    Channel(Waiting<T>),
+    Channel(Arc<Channel<T>>),
     Watching(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, Option<Observer>),
-}
-
-/// Is notified when tasks begin and stop waiting for an outcome. For sources of results that work cheaper
-/// while no task waits.
-///
-/// Both methods may be called from any task, including while the outcome is polled or dropped.
-pub trait Interest: Send + Sync {
-    /// One more task waits. An implementation resolves results that are already known before it returns.
-    fn begins(&self);
-
-    /// One task fewer waits.
-    fn ends(&self);
 }
 
 /// Counts a result. It is a function pointer and an `Arc`, because a boxed closure would be one more
@@ -66,19 +54,8 @@ impl<T> Outcome<T> {
     /// Creates an outcome that the resolver decides. Dropping the resolver makes it an error of kind
     /// [`Disconnected`](ErrorKind::Disconnected).
     pub fn channel() -> (Resolver<T>, Self) {
-        Self::channel_for(None)
-    }
-
-    /// As [`channel`](Self::channel). The interest is notified when a task begins to wait for the outcome,
-    /// and when it stops.
-    pub fn channel_with(interest: std::sync::Arc<dyn Interest>) -> (Resolver<T>, Self) {
-        Self::channel_for(Some(interest))
-    }
-
-    fn channel_for(interest: Option<std::sync::Arc<dyn Interest>>) -> (Resolver<T>, Self) {
         let channel = Arc::new(Channel(Mutex::new(Cell { result: None, waker: None, observer: None })));
-        let waiting = Waiting { channel: Arc::clone(&channel), interest, is_interested: false };
-        (Resolver(Some(channel)), Self(State::Channel(waiting)))
+        (Resolver(Some(Arc::clone(&channel))), Self(State::Channel(channel)))
     }
 
     /// Creates an outcome from a future that watches an operation under way. The future must not do the work
@@ -105,8 +82,8 @@ impl<T> Outcome<T> {
         match &mut self.0 {
             State::Decided(result) => observer().count(result),
             State::Watching(_, watched) => *watched = Some(observer()),
-            State::Channel(waiting) => {
-                let mut cell = waiting.channel.lock();
+            State::Channel(channel) => {
+                let mut cell = channel.lock();
                 match &cell.result {
                     Some(result) => observer().count(result),
                     None => cell.observer = Some(observer()),
@@ -133,7 +110,7 @@ impl<T: Clone> Future for Outcome<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = match &mut self.0 {
             State::Decided(result) => return Poll::Ready(result.clone()),
-            State::Channel(waiting) => waiting.poll(context),
+            State::Channel(channel) => channel.poll(context),
             State::Watching(future, observer) => future.as_mut().poll(context).map(|result| {
                 if let Some(observer) = observer.take() {
                     observer.count(&result);
@@ -195,36 +172,6 @@ fn unresolved() -> Error {
     Error::new(ErrorKind::Disconnected).with_detail("the task that would report the result has ended")
 }
 
-/// The waiting side of a channel.
-struct Waiting<T> {
-    channel: Arc<Channel<T>>,
-    interest: Option<std::sync::Arc<dyn Interest>>,
-    /// Whether the interest was notified that a task waits.
-    is_interested: bool,
-}
-
-impl<T: Clone> Waiting<T> {
-    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<T, Error>> {
-        let polled = self.channel.poll(context);
-        match &self.interest {
-            Some(interest) if polled.is_pending() && !self.is_interested => {
-                self.is_interested = true;
-                interest.begins(); // no lock is held here, because this may resolve the outcome
-                self.channel.poll(context)
-            }
-            _ => polled,
-        }
-    }
-}
-
-impl<T> Drop for Waiting<T> {
-    fn drop(&mut self) {
-        if let Some(interest) = self.interest.as_ref().filter(|_| self.is_interested) {
-            interest.ends();
-        }
-    }
-}
-
 /// Not tokio's oneshot, which loses a result that no task awaits before it can be counted.
 struct Channel<T>(Mutex<Cell<T>>);
 
@@ -280,7 +227,6 @@ impl Observer {
 mod tests {
     use super::*;
     use futures_util::FutureExt;
-    use std::sync::atomic::{AtomicI32, Ordering};
 
     #[test]
     fn a_result_can_be_had_again() {
@@ -317,46 +263,6 @@ mod tests {
         drop(count(outcome));
         let counted = counters.snapshot();
         assert_eq!((counted.sent, counted.failed), (2, 2));
-    }
-
-    #[derive(Default)]
-    struct Waits(AtomicI32, std::sync::Mutex<Option<Resolver>>);
-
-    impl Interest for Waits {
-        fn begins(&self) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            let mut resolver = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(resolver) = resolver.take() {
-                resolver.resolve(Ok(()));
-            }
-        }
-
-        fn ends(&self) {
-            self.0.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn interest_begins_with_the_first_wait_and_ends_with_the_result_or_the_outcome() {
-        let waits = std::sync::Arc::new(Waits::default());
-        let waiting = || waits.0.load(Ordering::Relaxed);
-        let channel = || Outcome::<()>::channel_with(waits.clone());
-        let (resolver, mut outcome) = channel();
-        assert_eq!(waiting(), 0);
-        assert!((&mut outcome).now_or_never().is_none() && (&mut outcome).now_or_never().is_none());
-        assert_eq!(waiting(), 1);
-        resolver.resolve(Ok(()));
-        assert!((&mut outcome).now_or_never().is_some());
-        assert_eq!(waiting(), 0);
-        let (_resolver, mut outcome) = channel();
-        assert!((&mut outcome).now_or_never().is_none());
-        drop(outcome);
-        assert_eq!(waiting(), 0);
-        // A result that is known when the wait begins is returned at once.
-        let (resolver, mut outcome) = channel();
-        *waits.1.lock().unwrap() = Some(resolver);
-        assert!((&mut outcome).now_or_never().is_some());
-        assert_eq!(waiting(), 0);
     }
 }
 

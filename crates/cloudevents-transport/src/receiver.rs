@@ -4,6 +4,7 @@ use crate::{
     Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy, Receive,
     ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
     binding::{DynReceive, Incoming},
+    deadline::later,
     delivery::Context,
     running::{ATTEMPTS, Settings},
 };
@@ -25,7 +26,10 @@ use std::{
     task::Poll,
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 /// The number of handlers that [`Receiver::run`] runs at once by default.
 const CONCURRENCY: usize = 64;
@@ -116,28 +120,49 @@ impl Receiver {
     /// [`Closed`](ErrorKind::Closed).
     pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
         loop {
-            if let Some(next) = self.try_next() {
-                return next;
-            }
-            let Some(incoming) = self.wait().await? else { return Ok(None) };
+            let Some(incoming) = self.incoming().await? else { return Ok(None) };
             if let Some(delivery) = self.deliver(incoming) {
                 return Ok(Some(delivery));
             }
         }
     }
 
-    /// Returns what [`next`](Self::next) would return without waiting.
-    pub(crate) fn try_next(&mut self) -> Option<Result<Option<Delivery>, Error>> {
-        loop {
-            let incoming = match self.ready()? {
-                Ok(Some(incoming)) => incoming,
-                Ok(None) => return Some(Ok(None)),
-                Err(error) => return Some(Err(error)),
-            };
-            if let Some(delivery) = self.deliver(incoming) {
-                return Some(Ok(Some(delivery)));
+    /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most` of
+    /// them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
+    /// [`next`](Self::next) returns `None`.
+    ///
+    /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases what it has taken. An error that
+    /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never reached.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// # use cloudevents_core::{DecodeOptions, Error, Event};
+    /// # use cloudevents_transport::{Delivery, fake::FakeQueue};
+    /// # use std::time::Duration;
+    /// # let queue = FakeQueue::new();
+    /// # for id in ["1", "2", "3"] {
+    /// #     queue.sender().send(Event::builder().id(id).source("/s").ty("t").build()?).await?;
+    /// # }
+    /// # let mut receiver = queue.receiver(DecodeOptions::strict());
+    /// # let store = async |deliveries: &[Delivery]| assert_eq!(deliveries.len(), 3);
+    /// let deliveries = receiver.next_many(100, Duration::from_millis(20)).await?;
+    /// store(&deliveries).await; // in one transaction
+    /// for delivery in deliveries {
+    ///     delivery.accept().await?;
+    /// }
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn next_many(&mut self, most: usize, within: Duration) -> Result<Vec<Delivery>, Error> {
+        let mut deliveries = Vec::from_iter(self.next().await?);
+        let end = later(Instant::now(), within);
+        while !deliveries.is_empty() && deliveries.len() < most {
+            match timeout_at(end, self.next()).await {
+                Ok(Ok(Some(next))) => deliveries.push(next),
+                Ok(Ok(None) | Err(_)) | Err(_) => break,
             }
         }
+        Ok(deliveries)
     }
 
     /// Counts a message. Returns `None` if the policy settles it.
@@ -159,16 +184,11 @@ impl Receiver {
         Some(Delivery::new(incoming, Arc::clone(&self.context)))
     }
 
-    /// Returns what the source has without waiting.
-    fn ready(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        if self.stop.is_stopped() {
-            return Some(Ok(None));
-        }
-        if self.context.in_flight.has_room() { self.intake.try_next() } else { None }
-    }
-
     /// Waits for room, then for the source.
-    async fn wait(&mut self) -> Result<Option<Incoming>, Error> {
+    async fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        if self.stop.is_stopped() {
+            return Ok(None);
+        }
         if !self.context.in_flight.has_room() {
             let (stopped, room) = (self.stop.stopped(), self.context.in_flight.ready());
             if let Either::Right(_) = select(pin!(room), pin!(stopped)).await {

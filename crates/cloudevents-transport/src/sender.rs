@@ -2,7 +2,7 @@
 
 use crate::{
     Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities, Transmit,
-    Tried, binding::BoxFuture, deadline::within, transmit::DynTransmit,
+    deadline::within, transmit::DynTransmit,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
 use std::{
@@ -209,14 +209,7 @@ impl Sender {
         message: M,
     ) -> impl Future<Output = Result<Receipt, Error>> + Send + use<'_, M> {
         let outgoing = message.into();
-        // As in `hand_over`, whose future would have room for the message once more.
-        async move {
-            let begun = match self.try_hand_over(outgoing) {
-                Tried::Done(begun) => begun,
-                Tried::WouldWait(outgoing) => self.wait(outgoing).await,
-            };
-            self.noted(begun)?.await
-        }
+        async move { self.hand_over(outgoing).await?.await }
     }
 
     /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
@@ -381,23 +374,16 @@ impl Sender {
         Arc::clone(&self.state.counters)
     }
 
+    /// Waits for room, hands a message over, and counts it, or the error.
     async fn hand_over(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
-        let begun = match self.try_hand_over(outgoing) {
-            Tried::Done(begun) => begun,
-            Tried::WouldWait(outgoing) => self.wait(outgoing).await,
-        };
-        self.noted(begun)
-    }
-
-    /// Waits for room. Boxed, because most messages need not wait.
-    fn wait(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>> {
         let limit = self.state.options.enqueue_timeout;
-        let enqueuing = self.transmit.enqueue(outgoing);
-        Box::pin(async move { within(limit, enqueuing).await.unwrap_or_else(|| Err(self.no_room(limit))) })
-    }
-
-    /// Counts a message that was handed over, or the error.
-    fn noted(&self, begun: Result<Outcome<Receipt>, Error>) -> Result<Outcome<Receipt>, Error> {
+        let begun = match self.check(&outgoing) {
+            Ok(()) => match within(limit, self.transmit.enqueue(outgoing)).await {
+                Some(begun) => begun,
+                None => Err(self.no_room(limit)),
+            },
+            Err(error) => Err(error),
+        };
         match begun {
             Ok(outcome) => {
                 self.state.counters.enqueued();
@@ -407,13 +393,6 @@ impl Sender {
                 self.state.counters.not_sent(&error);
                 Err(error)
             }
-        }
-    }
-
-    fn try_hand_over(&self, outgoing: Outgoing) -> Tried {
-        match self.check(&outgoing) {
-            Ok(()) => self.transmit.try_enqueue(outgoing),
-            Err(error) => Tried::Done(Err(error)),
         }
     }
 

@@ -31,14 +31,6 @@ pub trait Transmit: Send + Sync + 'static {
     /// ignores parts that it does not carry.
     fn enqueue(&self, outgoing: Outgoing) -> impl Future<Output = Result<Outcome<Receipt>, Error>> + Send;
 
-    /// Hands the message over if that needs no waiting, and returns it otherwise. It never waits.
-    ///
-    /// The sender calls it first, which saves the future of [`enqueue`](Self::enqueue). A binding that always
-    /// has to wait does not implement it.
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        Tried::WouldWait(outgoing)
-    }
-
     /// Sends a request and waits for the reply. If the future is dropped, the reply is ignored.
     ///
     /// The default returns an error of kind [`Unsupported`](ErrorKind::Unsupported).
@@ -69,21 +61,9 @@ pub trait Transmit: Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// What [`Transmit::try_enqueue`] did.
-#[must_use]
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // the returned message: a box would be the allocation that this saves
-pub enum Tried {
-    /// The message was handed over, or cannot be sent at all.
-    Done(Result<Outcome<Receipt>, Error>),
-    /// There is no room now, or no connection. Nothing was sent.
-    WouldWait(Outgoing),
-}
-
 /// [`Transmit`], dynamic.
 pub(crate) trait DynTransmit: Send + Sync {
     fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>>;
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried;
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>>;
     fn connectivity(&self) -> Connectivity;
     fn refuses_message(&self, error: &Error) -> Option<bool>;
@@ -93,10 +73,6 @@ pub(crate) trait DynTransmit: Send + Sync {
 impl<T: Transmit> DynTransmit for T {
     fn enqueue(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Outcome<Receipt>, Error>> {
         Box::pin(Transmit::enqueue(self, outgoing))
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        Transmit::try_enqueue(self, outgoing)
     }
 
     fn request(&self, outgoing: Outgoing, limit: Duration) -> BoxFuture<'_, Result<Message, Error>> {

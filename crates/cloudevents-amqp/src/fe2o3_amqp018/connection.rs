@@ -3,7 +3,6 @@
 use super::{
     cbs::{Claim, Claims},
     failure,
-    gathering::Gathering,
     login::Login,
     node::Node,
     options::{Sasl, Target},
@@ -130,7 +129,7 @@ async fn connect(target: &Target, host: &Host) -> Result<ConnectionHandle<()>, E
         .container_id(target.container.clone())
         .hostname(target.options.hostname.as_deref().unwrap_or(host.name()))
         .idle_time_out(idle)
-        .open_with_stream(Gathering::new(stream))
+        .open_with_stream(stream)
         .await
         .map_err(failure::open)
 }

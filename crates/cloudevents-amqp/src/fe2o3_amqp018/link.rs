@@ -166,11 +166,6 @@ impl QueueSource for Link {
         self.arrived(taken)
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
-        let taken = unconstrained(self.link.recv()).now_or_never()?;
-        Some(self.arrived(taken))
-    }
-
     /// Returns when the disposition is on its way. AMQP does not confirm a receiver's settlements.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
         let disposed = match how {

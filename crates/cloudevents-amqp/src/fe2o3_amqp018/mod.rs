@@ -77,7 +77,6 @@ mod dead_letter;
 mod extras;
 mod failure;
 mod forwarding;
-mod gathering;
 mod link;
 mod locks;
 mod login;

@@ -10,7 +10,11 @@ use super::{
     replies::Replies,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
-use cloudevents_transport::{Bounds, Host, Receipt, confirms::Answers, connect::Connect};
+use cloudevents_transport::{
+    Bounds, Host, Receipt,
+    confirms::{Answers, Hearing},
+    connect::Connect,
+};
 use fe2o3_amqp::{
     Sendable,
     link::{SendError, delivery::DeliveryFut},
@@ -60,10 +64,10 @@ impl Connect for Linking {
         let frames = messages.saturating_add(bytes / SMALLEST_FRAME).clamp(FRAMES, Semaphore::MAX_PERMITS);
         let mut connected = Connected::begin(&self.target, host, frames).await?;
         let own = Lane::attach(&mut connected, &self.target.address, true, None).await?;
-        let answers = Answers::new(self.timeout);
+        let (answers, answering) = Answers::new(self.timeout);
         let lost = watch::Sender::new(None);
         let (jobs, asked) = mpsc::channel(1);
-        let hearing = tokio::spawn(hear(answers.clone(), connected, asked, lost.clone()));
+        let hearing = tokio::spawn(hear(answering, connected, asked, lost.clone()));
         Ok(Arc::new(Link {
             own: Arc::new(own),
             others: std::sync::Mutex::default(),
@@ -119,7 +123,7 @@ struct Others {
 
 /// Receives the answers, attaches links, and records when the connection is lost.
 async fn hear(
-    answers: Answers<Answer>,
+    answering: Hearing<Answer>,
     mut connected: Connected,
     mut jobs: mpsc::Receiver<Job>,
     lost: watch::Sender<Option<Error>>,
@@ -136,8 +140,8 @@ async fn hear(
     }
 
     let ended = Ended(lost);
-    answers
-        .hear(async {
+    answering
+        .run(async {
             loop {
                 tokio::select! {
                     () = connected.ended() => break,
@@ -154,23 +158,17 @@ async fn hear(
 }
 
 impl Link {
-    /// Returns the link to this address, if it is attached; without an address, the own one.
-    pub(super) fn lane_now(&self, address: Option<&str>) -> Option<Arc<Lane>> {
-        match address.filter(|address| *address != &*self.own.address) {
-            None => Some(Arc::clone(&self.own)),
-            Some(address) => self.others().get(address),
-        }
-    }
-
     /// Returns the link to this address, and attaches it if necessary; without an address, the own one.
     pub(super) async fn lane(&self, address: Option<&str>) -> Result<Arc<Lane>, Error> {
-        let attached = |address: &str| self.lane_now(Some(address));
-        let Some(address) = address else { return Ok(Arc::clone(&self.own)) };
-        if let Some(lane) = attached(address) {
+        let Some(address) = address.filter(|address| *address != &*self.own.address) else {
+            return Ok(Arc::clone(&self.own));
+        };
+        let attached = || self.others().get(address);
+        if let Some(lane) = attached() {
             return Ok(lane);
         }
         let _attaching = self.attaching.lock().await;
-        if let Some(lane) = attached(address) {
+        if let Some(lane) = attached() {
             return Ok(lane);
         }
         let place = address.to_owned();

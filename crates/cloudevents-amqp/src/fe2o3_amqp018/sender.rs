@@ -3,15 +3,15 @@
 use super::{
     connection::runtime,
     extras, failure, forwarding,
-    message::{WireBody, WireMessage, encode_with_room, encoded_size, size, to_wire},
+    message::{WireBody, WireMessage, encode_with_room, size, to_wire},
     options::{AmqpConnection, Target},
     outlet::{Answer, Link, Linking},
 };
 use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
-    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Transmit, Writing,
     connect::{Backoff, Reconnect, Shared},
 };
 use fe2o3_amqp::{
@@ -28,7 +28,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{task::coop::unconstrained, time::timeout};
+use tokio::time::timeout;
 
 /// The URL options of a sender, besides those of the connection.
 const OPTIONS: &[&str] = &["mode", "format", "separator", "strings"];
@@ -228,11 +228,6 @@ impl AmqpSender {
         Ok(encoded)
     }
 
-    /// Waits for room for a message; confirmed messages make room.
-    async fn room(&self) -> Permit {
-        self.links.room(&self.in_flight, |link| link.answers.want()).await
-    }
-
     /// Sends a message of this client, and waits for the outcome.
     pub(super) async fn send_as_it_is(&self, message: WireMessage) -> Result<(), Error> {
         let size = size(&message.body);
@@ -246,7 +241,7 @@ impl AmqpSender {
         sendable: Sendable<WireBody>,
         size: usize,
     ) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.room().await;
+        let mut permit = self.in_flight.room().await;
         permit.charge(size);
         let mut again = false;
         loop {
@@ -295,7 +290,7 @@ impl AmqpSender {
 
     /// Sends a request over a connection, and waits for its reply over the same one.
     async fn ask(&self, outgoing: Outgoing) -> Result<Message, Error> {
-        let mut permit = self.room().await;
+        let mut permit = self.in_flight.room().await;
         permit.charge(outgoing.size());
         let (number, link) = self.links.get().await?;
         let replies = link.replies(&self.options.sender.decoding).await?;
@@ -338,32 +333,6 @@ impl Transmit for AmqpSender {
         runtime()?;
         let sendable = Sendable::from(self.encode(&outgoing)?);
         self.send_within(outgoing.destination(), sendable, outgoing.size()).await
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
-        let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
-        let Some(lane) = link.lane_now(outgoing.destination()) else { return Tried::WouldWait(outgoing) };
-        let Ok(mut place) = lane.sender.try_lock() else { return Tried::WouldWait(outgoing) };
-        let Some(sender) = place.as_mut().filter(|_| !link.answers.has_ended()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let sendable = match self.encode(&outgoing) {
-            Ok(encoded) => Sendable::from(encoded),
-            Err(error) => return Tried::Done(Err(error)),
-        };
-        match unconstrained(sender.send_batchable_ref(&sendable)).now_or_never() {
-            Some(Ok(answer)) => {
-                let answer = Answer::new(answer, &lane, encoded_size(&sendable.message));
-                Tried::Done(Ok(link.answers.add(answer, permit)))
-            }
-            Some(Err(SendError::MessageSizeExceeded(error))) => Tried::Done(Err(too_large(&error))),
-            // There is no credit, or the link is gone.
-            Some(Err(_)) | None => Tried::WouldWait(outgoing),
-        }
     }
 
     async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {

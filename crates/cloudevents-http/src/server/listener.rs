@@ -140,10 +140,6 @@ impl Receive for HttpReceiver {
         self.exchange.next().await
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        self.exchange.try_next()
-    }
-
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         let now = Instant::now();
         // No more connections and no more requests.

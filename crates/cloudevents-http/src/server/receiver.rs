@@ -9,10 +9,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
-    sync::{
-        mpsc::{self, error::TryRecvError},
-        watch,
-    },
+    sync::{mpsc, watch},
     time::timeout,
 };
 
@@ -75,14 +72,6 @@ impl Receive for ExchangeReceiver {
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         Ok(self.queue.recv().await)
-    }
-
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        match self.queue.try_recv() {
-            Ok(incoming) => Some(Ok(Some(incoming))),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Ok(None)),
-        }
     }
 
     /// From now on, requests get 503.

@@ -64,15 +64,6 @@ pub(super) struct Handed {
 pub(super) struct OfBatch(KafkaError);
 
 impl Batches {
-    /// Returns the right to hand this record over, unless that has to wait for others.
-    pub(super) fn try_pass(&self, topic: &str, record: &Prepared) -> Option<Pass> {
-        let gate = Arc::clone(&self.gate);
-        if self.suspects(topic, record) {
-            return gate.try_write_owned().ok().map(|gate| Pass::Alone { _gate: gate });
-        }
-        gate.try_read_owned().ok().map(|gate| Pass::Among { _gate: gate })
-    }
-
     /// Waits for the right to hand this record over.
     pub(super) async fn pass(&self, topic: &str, record: &Prepared) -> Pass {
         let gate = Arc::clone(&self.gate);

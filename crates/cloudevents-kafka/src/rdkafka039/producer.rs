@@ -112,31 +112,6 @@ impl Producer {
         self.connectivity.clone()
     }
 
-    /// Whether the bounds allow another record now.
-    pub(super) fn has_room(&self) -> bool {
-        self.in_flight.has_room()
-    }
-
-    /// Hands a record over, unless that would have to wait for room.
-    pub(super) fn try_enqueue(
-        &self,
-        topic: &Arc<str>,
-        mut prepared: Prepared,
-    ) -> Option<Result<Outcome<Receipt>, Error>> {
-        let permit = self.in_flight.try_take(prepared.size)?;
-        if let Err(error) = self.check(&prepared) {
-            return Some(Err(error));
-        }
-        let pass = self.batches.try_pass(topic, &prepared)?;
-        let (resolver, outcome) = Outcome::channel();
-        let promise = Promise { resolver, topic: Arc::clone(topic), _permit: permit };
-        match self.hand_over(topic, &mut prepared, promise, pass) {
-            Ok(()) => Some(Ok(outcome)),
-            Err(Refusal::Full(..)) => None,
-            Err(Refusal::Error(error)) => Some(Err(error)),
-        }
-    }
-
     /// Waits for room, hands a record over, and returns its future outcome. Dropped before it returns, it
     /// has sent nothing.
     pub(super) async fn enqueue(

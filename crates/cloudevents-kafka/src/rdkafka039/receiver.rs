@@ -260,10 +260,6 @@ impl Receive for KafkaReceiver {
         self.intake.next().await
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        self.intake.try_next()
-    }
-
     fn connectivity(&self) -> Connectivity {
         self.connectivity.clone()
     }
@@ -407,32 +403,24 @@ struct Source {
 impl LogSource for Source {
     async fn next(&mut self) -> Result<Record, Error> {
         loop {
-            if let Some(record) = self.try_next() {
-                return record;
-            }
-            self.handover.arrived().await;
-        }
-    }
-
-    fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        loop {
             if self.taken.is_empty() {
                 let held_back = self.ledger.held_back();
                 if held_back != self.held_back {
                     self.held_back = held_back;
                     self.handover.wake(); // to pause and resume
                 }
-                if let Err(error) = self.handover.take(&mut self.taken, &self.held_back) {
-                    return Some(Err(error));
+                self.handover.take(&mut self.taken, &self.held_back)?;
+            }
+            match self.taken.pop_front() {
+                None => self.handover.arrived().await,
+                // It has reached its share since they were taken: they wait there.
+                Some(fetched) if self.ledger.is_held_back(fetched.epoch) => {
+                    let epoch = fetched.epoch;
+                    self.taken.push_front(fetched);
+                    self.handover.give_back(epoch, &mut self.taken);
                 }
+                Some(fetched) => return Ok(fetched.record),
             }
-            let Fetched { epoch, size, record } = self.taken.pop_front()?;
-            if !self.ledger.is_held_back(epoch) {
-                return Some(Ok(record));
-            }
-            // It has reached its share since they were taken: they wait there.
-            self.taken.push_front(Fetched { epoch, size, record });
-            self.handover.give_back(epoch, &mut self.taken);
         }
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Message, codec::check_binary_mode};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
-    Received, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Received, Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
 };
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};
@@ -241,19 +241,6 @@ impl Transmit for KafkaSender {
         let (topic, prepared) = (self.topic(&outgoing), self.prepare(&outgoing)?);
         drop(outgoing);
         self.producer.enqueue(&topic, prepared).await
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        if !self.producer.has_room() {
-            return Tried::WouldWait(outgoing);
-        }
-        match self.prepare(&outgoing) {
-            Ok(prepared) => match self.producer.try_enqueue(&self.topic(&outgoing), prepared) {
-                Some(begun) => Tried::Done(begun),
-                None => Tried::WouldWait(outgoing),
-            },
-            Err(error) => Tried::Done(Err(error)),
-        }
     }
 
     fn connectivity(&self) -> Connectivity {

@@ -210,10 +210,6 @@ impl Receive for MqttReceiver {
         self.intake.next().await
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        self.intake.try_next()
-    }
-
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.intake.drain(deadline).await
     }

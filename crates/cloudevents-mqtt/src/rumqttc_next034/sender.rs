@@ -13,7 +13,7 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Messag
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit,
-    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
     connect::{Backoff, Reconnect, Shared},
 };
 use std::{
@@ -354,24 +354,6 @@ impl Transmit for MqttSender {
         let encoded = self.encode(&outgoing)?;
         self.send_within(outgoing.size(), |link, permit| self.hand_over(link, &outgoing, &encoded, permit))
             .await
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
-        let Some((_, link)) = self.links.now().filter(|(_, link)| open && link.has_room()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let encoded = match self.encode(&outgoing) {
-            Ok(encoded) => encoded,
-            Err(error) => return Tried::Done(Err(error)),
-        };
-        match self.hand_over(&link, &outgoing, &encoded, permit) {
-            Ok(sent) => Tried::Done(sent),
-            Err(Refused::Full(_) | Refused::Lost(_)) => Tried::WouldWait(outgoing),
-        }
     }
 
     async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {

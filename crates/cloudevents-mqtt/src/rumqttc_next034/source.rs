@@ -250,11 +250,6 @@ impl LogSource for Source {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        let next = self.inbox.next()?;
-        Some(next.map(|next| self.record(next)))
-    }
-
     /// Returns when the broker has answered a PINGREQ that follows the acknowledgements: it has read them.
     async fn commit(&mut self) -> Result<(), Error> {
         self.inbox.end();

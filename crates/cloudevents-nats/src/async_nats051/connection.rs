@@ -145,11 +145,6 @@ impl Notes {
         }
     }
 
-    /// Whether the connection is lost.
-    pub(super) fn is_lost(&self) -> bool {
-        self.0.borrow().lost.is_some()
-    }
-
     /// Returns the reason when the connection is lost.
     pub(super) async fn lost(&self) -> Error {
         let mut noted = self.0.subscribe();

@@ -14,7 +14,7 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
     connect::Connect,
-    queue::{Acceptor, Arrived, QueueSource},
+    queue::{Arrived, QueueSource},
 };
 use futures_util::{FutureExt, StreamExt, future::try_join_all};
 use std::{
@@ -274,17 +274,6 @@ impl QueueSource for Link {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
-        loop {
-            let message = unconstrained(self.messages.next()).now_or_never()??;
-            match self.take(message) {
-                Ok(None) => {}
-                Ok(Some(arrived)) => return Some(Ok(arrived)),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-
     /// Returns when the settlements are on their way; with double acknowledgement, the outcome is the
     /// server's confirmation.
     async fn settle(&mut self, tags: Vec<Tag>, how: Settlement) -> Result<Outcome, Error> {
@@ -304,27 +293,6 @@ impl QueueSource for Link {
             _ => tags.iter().for_each(|tag| self.released.forget(tag.sequence)),
         }
         self.publish(tags, payload).await
-    }
-
-    /// Accepts at once, unless the server has to confirm it.
-    fn acceptor(&self) -> Option<Acceptor<Tag>> {
-        if self.double_ack.is_some() {
-            return None;
-        }
-        let (connected, released) = (self.connected.clone(), Arc::clone(&self.released));
-        Some(Arc::new(move |tag: &Tag| {
-            if connected.notes.is_lost() {
-                return false; // the client may still take messages
-            }
-            let client = &connected.client;
-            let publishing = client.publish(tag.subject.clone(), Bytes::from_static(ACCEPTED));
-            let published =
-                unconstrained(publishing).now_or_never().is_some_and(|published| published.is_ok());
-            if published {
-                released.forget(tag.sequence);
-            }
-            published
-        }))
     }
 
     async fn extend(&mut self, tags: Vec<Tag>) -> Result<(), Error> {

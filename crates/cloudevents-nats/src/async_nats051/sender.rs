@@ -13,8 +13,8 @@ use async_nats::{HeaderMap, HeaderValue, header};
 use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Permit,
-    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Receipt,
+    Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
     connect::{Backoff, Reconnect, Shared},
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -306,11 +306,6 @@ impl NatsSender {
         text.parse().map_err(failure::transport)
     }
 
-    /// Waits for room for a message; confirmed messages make room.
-    async fn room(&self) -> Permit {
-        self.links.room(&self.in_flight, |link| link.want()).await
-    }
-
     /// Sends a rejected message as it was received, with headers for the reason and the origin. Returns when
     /// it is confirmed.
     pub(super) async fn send_letter(&self, letter: &DeadLetter) -> Result<(), Error> {
@@ -318,12 +313,17 @@ impl NatsSender {
         let Template::Fixed(subject) = &self.subject else { return Err(Error::new(ErrorKind::Unsupported)) };
         let size = payload.len();
         let prepared = Prepared { subject: subject.clone(), reply: None, headers: Some(headers), payload };
-        self.send_within(prepared, size).await?.await.map(drop)
+        self.send_within(|| Ok(prepared.clone()), size).await?.await.map(drop)
     }
 
     /// Waits for room and a link, then sends. Returns the future outcome.
-    async fn send_within(&self, prepared: Prepared, size: usize) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.room().await;
+    async fn send_within(
+        &self,
+        prepare: impl Fn() -> Result<Prepared, Error>,
+        size: usize,
+    ) -> Result<Outcome<Receipt>, Error> {
+        let mut prepared = prepare()?;
+        let mut permit = self.in_flight.room().await;
         permit.charge(size);
         let mut again = false;
         loop {
@@ -331,13 +331,14 @@ impl NatsSender {
                 return Err(Error::new(ErrorKind::Closed)); // before reconnecting
             }
             let (number, link) = self.links.get().await?;
-            match link.send(prepared.clone()).await {
+            match link.send(prepared).await {
                 Ok(sent) => return Ok(link.add(sent, permit)),
                 Err(error) if error.kind() == ErrorKind::Disconnected => {
                     self.links.lost(number, &error);
                     if std::mem::replace(&mut again, true) {
                         return Err(error);
                     }
+                    prepared = prepare()?;
                 }
                 Err(error) => return Err(error),
             }
@@ -360,32 +361,7 @@ impl Transmit for NatsSender {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
-        let prepared = self.prepare(&outgoing)?;
-        let size = outgoing.size();
-        drop(outgoing);
-        self.send_within(prepared, size).await
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
-        let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
-        if link.has_ended() {
-            return Tried::WouldWait(outgoing);
-        }
-        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let prepared = match self.prepare(&outgoing) {
-            Ok(prepared) => prepared,
-            Err(error) => return Tried::Done(Err(error)),
-        };
-        match tokio::task::coop::unconstrained(link.send(prepared)).now_or_never() {
-            Some(Ok(sent)) => Tried::Done(Ok(link.add(sent, permit))),
-            // The client's queue is full, or the link is gone.
-            None => Tried::WouldWait(outgoing),
-            Some(Err(error)) if error.kind() == ErrorKind::Disconnected => Tried::WouldWait(outgoing),
-            Some(Err(error)) => Tried::Done(Err(error)),
-        }
+        self.send_within(|| self.prepare(&outgoing), outgoing.size()).await
     }
 
     async fn request(&self, outgoing: Outgoing, limit: Duration) -> Result<Message, Error> {

@@ -8,9 +8,8 @@ use cloudevents_transport::{
     connect::Connect,
     queue::{Arrived, QueueSource},
 };
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use std::sync::Arc;
-use tokio::task::coop::unconstrained;
 
 /// Creates subscriptions.
 pub(super) struct Subscribing {
@@ -71,11 +70,6 @@ impl QueueSource for Subscription {
             Some(message) => Ok(self.arrived(message)),
             None => Err(self.connected.notes.lost().await),
         }
-    }
-
-    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
-        let message = unconstrained(self.messages.next()).now_or_never()??;
-        Some(Ok(self.arrived(message)))
     }
 
     /// Not called: the server forgets a message once it has sent it.

@@ -9,11 +9,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{
-    Host, Outcome, Permit, Receipt,
-    confirms::{Answers, Wanted},
-    connect::Connect,
-};
+use cloudevents_transport::{Host, Outcome, Permit, Receipt, confirms::Answers, connect::Connect};
 use futures_util::FutureExt;
 use std::{
     pin::Pin,
@@ -48,12 +44,12 @@ impl Connect for Linking {
     async fn connect(&self, host: &Host) -> Result<Arc<Link>, Error> {
         let connected = Connected::begin(&self.target, host, 1).await?;
         let (outcomes, hearing) = if self.target.jetstream {
-            let answers = Answers::new(self.timeout);
+            let (answers, hearing) = Answers::new(self.timeout);
             // More than may be in flight, so that the client never refuses one.
             let in_flight = self.in_flight.saturating_mul(2).saturating_add(1);
             let context = self.target.context(connected.client.clone(), self.timeout, in_flight);
-            let (heard, notes) = (answers.clone(), connected.notes.clone());
-            let hearing = tokio::spawn(async move { heard.hear(notes.lost()).await });
+            let notes = connected.notes.clone();
+            let hearing = tokio::spawn(async move { hearing.run(notes.lost()).await });
             (Outcomes::Acked(Box::new(context), answers), hearing)
         } else {
             let written = Arc::new(Written::new(self.timeout));
@@ -117,21 +113,6 @@ impl Link {
             (Sent::Written, Outcomes::Written(written)) => written.add(place),
             (Sent::Acked(answer), Outcomes::Acked(_, answers)) => answers.add(answer, place),
             _ => Outcome::ready(Err(Error::new(ErrorKind::Unsupported))), // not of this link
-        }
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        match &self.outcomes {
-            Outcomes::Written(written) => written.has_ended(),
-            Outcomes::Acked(_, answers) => answers.has_ended(),
-        }
-    }
-
-    /// Reports that a task waits for room.
-    pub(super) fn want(&self) -> Option<Wanted> {
-        match &self.outcomes {
-            Outcomes::Written(_) => None,
-            Outcomes::Acked(_, answers) => Some(answers.want()),
         }
     }
 

@@ -45,10 +45,6 @@ impl Written {
         self.wake.notify_one();
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.confirms.has_ended()
-    }
-
     /// Resolves outcomes until [`finish`](Self::finish) was called and everything is written, or until the
     /// connection is lost. Run it in one task.
     pub(super) async fn hear(&self, connected: &Connected) {

@@ -16,7 +16,7 @@ use cloudevents_transport::{
     queue::{Arrived, QueueSource},
 };
 use futures_util::{
-    FutureExt, StreamExt,
+    StreamExt,
     future::{join_all, pending},
     task::noop_waker_ref,
 };
@@ -31,7 +31,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
-use tokio::{task::coop::unconstrained, time::timeout};
+use tokio::time::timeout;
 
 /// Opens channels, each on a separate connection.
 pub(super) struct Linking {
@@ -143,11 +143,6 @@ impl QueueSource for Link {
             return pending().await; // nothing else comes
         }
         self.arrived(taken)
-    }
-
-    fn try_next(&mut self) -> Option<Result<Arrived<Tag>, Error>> {
-        let taken = unconstrained(self.consumer.next()).now_or_never()?;
-        Some(self.arrived(taken))
     }
 
     /// Returns when acknowledgements are on their way. AMQP 0.9.1 does not confirm them. A retry is published

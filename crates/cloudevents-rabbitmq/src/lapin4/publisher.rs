@@ -86,12 +86,11 @@ impl Connect for Linking {
         }
         let channel = connected.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failure::refusal)?;
-        let answers = Answers::new(self.timeout);
+        let (answers, hearing) = Answers::new(self.timeout);
         let channel = Arc::new(channel);
         let hearing = tokio::spawn({
-            let (answers, connected, channel) =
-                (answers.clone(), Arc::clone(&connected), Arc::clone(&channel));
-            async move { answers.hear(connected.ended(&channel)).await }
+            let (connected, channel) = (Arc::clone(&connected), Arc::clone(&channel));
+            async move { hearing.run(connected.ended(&channel)).await }
         });
         Ok(Arc::new(Link {
             place: self.destination.to_string().into(),

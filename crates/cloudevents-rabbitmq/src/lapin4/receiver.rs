@@ -248,10 +248,6 @@ impl Receive for RabbitReceiver {
         self.inner.next().await
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        self.inner.try_next()
-    }
-
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         self.inner.drain(deadline).await
     }

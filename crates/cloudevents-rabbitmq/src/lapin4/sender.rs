@@ -10,8 +10,8 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
 use cloudevents_transport::{
-    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit, Receipt, Sender,
-    SenderCapabilities, SenderOptions, Transmit, Tried, Writing,
+    Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions, Transmit, Writing,
     bridge::Template,
     connect::{Backoff, Reconnect, Shared},
 };
@@ -284,11 +284,6 @@ impl RabbitSender {
         Ok(Publish { destination, message: encoded })
     }
 
-    /// Waits for room for a message; confirmed messages make room.
-    async fn room(&self) -> Permit {
-        self.links.room(&self.in_flight, |link| link.answers.want()).await
-    }
-
     /// Sends a message of this client, and waits for the outcome. The queue is declared before, if it has
     /// arguments.
     pub(super) async fn send_as_it_is(
@@ -319,7 +314,7 @@ impl RabbitSender {
 
     /// Waits for room and a link, then sends. Returns the future outcome.
     async fn send_within(&self, mut publish: Publish, size: usize) -> Result<Outcome<Receipt>, Error> {
-        let mut permit = self.room().await;
+        let mut permit = self.in_flight.room().await;
         permit.charge(size);
         let mut again = false;
         loop {
@@ -362,28 +357,6 @@ impl Transmit for RabbitSender {
         let size = outgoing.size();
         drop(outgoing);
         self.send_within(publish, size).await
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        let open = !self.closed.load(Ordering::Acquire) && runtime().is_ok();
-        let Some((_, link)) = self.links.now().filter(|_| open) else { return Tried::WouldWait(outgoing) };
-        if link.answers.has_ended() {
-            return Tried::WouldWait(outgoing);
-        }
-        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        let publish = match self.encode(&outgoing) {
-            Ok(publish) => publish,
-            Err(error) => return Tried::Done(Err(error)),
-        };
-        if !link.knows(&publish.destination.exchange) {
-            return Tried::WouldWait(outgoing);
-        }
-        match link.publish(publish, &self.closed) {
-            Ok(answer) => Tried::Done(Ok(link.answers.add(answer, permit))),
-            Err(_) => Tried::WouldWait(outgoing),
-        }
     }
 
     fn connectivity(&self) -> Connectivity {

@@ -20,16 +20,13 @@
 //! ```
 
 mod answers;
-mod group;
-mod outstanding;
 mod requests;
 
-pub use answers::{Answers, Wanted};
-pub use group::Group;
+pub use answers::{Answers, Hearing};
 pub use requests::{Request, Requests};
 
 use crate::{
-    Interest, Outcome, Permit, Receipt, Resolver,
+    Outcome, Permit, Receipt, Resolver,
     sync::{Arc, Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};
@@ -81,19 +78,7 @@ impl Confirms {
     /// Adds the next message, which has a place in flight. Returns its number and its outcome. After [`end`](Self::end), the outcome is
     /// an error.
     pub fn add(&self, place: Permit) -> (u64, Outcome<Receipt>) {
-        self.add_resolved_by(place, Outcome::channel())
-    }
-
-    /// As [`add`](Self::add), and notifies the interest when tasks begin and stop waiting for the outcome.
-    pub fn add_with(&self, place: Permit, interest: std::sync::Arc<dyn Interest>) -> (u64, Outcome<Receipt>) {
-        self.add_resolved_by(place, Outcome::channel_with(interest))
-    }
-
-    fn add_resolved_by(
-        &self,
-        place: Permit,
-        (resolver, outcome): (Resolver<Receipt>, Outcome<Receipt>),
-    ) -> (u64, Outcome<Receipt>) {
+        let (resolver, outcome) = Outcome::channel();
         let waiting = Waiting { due: Instant::now().checked_add(self.0.limit), resolver, place };
         let mut open = self.open();
         let number = open.first.saturating_add(open.waiting.len() as u64);
@@ -118,34 +103,17 @@ impl Confirms {
 
     /// Resolves all messages up to and including this number.
     pub fn resolve_to(&self, number: u64, result: &Result<Receipt, Error>) {
-        let mut group = Group::default();
+        let mut confirmed = Vec::new();
         {
             let mut open = self.open();
             while open.first <= number && !open.waiting.is_empty() {
                 let first = open.first;
-                if let Some(Waiting { place, resolver, .. }) = open.take(first) {
-                    group.add(place, resolver);
-                }
+                confirmed.extend(open.take(first));
             }
         }
-        // Outside the lock: a woken task may run immediately.
-        group.resolve(result);
-    }
-
-    /// Resolves these messages. Does nothing for those that are resolved already.
-    pub(super) fn resolve_each(&self, answered: Vec<(u64, Result<Receipt, Error>)>) {
-        let mut group = Group::default();
-        let mut results = Vec::with_capacity(answered.len());
-        {
-            let mut open = self.open();
-            for (number, result) in answered {
-                if let Some(Waiting { place, resolver, .. }) = open.take(number) {
-                    group.add(place, resolver);
-                    results.push(result);
-                }
-            }
-        }
-        group.resolve_from_last(results.into_iter().rev());
+        // Outside the lock: a woken task may run immediately. From the last: a task that waits for all of them waits for the first one
+        // first, and so wakes once.
+        confirmed.into_iter().rev().for_each(|waiting| waiting.resolve(result.clone()));
     }
 
     /// Fails all messages, and those added later, with this error: the connection is lost.

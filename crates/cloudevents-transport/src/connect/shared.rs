@@ -1,7 +1,7 @@
 //! A connection that many tasks use.
 
 use super::{Connect, Reconnect};
-use crate::{Connectivity, InFlight, Permit};
+use crate::Connectivity;
 use cloudevents_core::{Error, ErrorKind};
 use futures_util::future::{Either, select};
 use std::{fmt, pin::pin, sync::Arc};
@@ -112,24 +112,6 @@ impl<C: Connect<Connection: Clone + Sync>> Shared<C> {
     pub fn lost(&self, number: u64, error: &Error) {
         if replace(&self.0.slot, number, Slot::Lost) {
             self.0.connectivity.report_lost(error);
-        }
-    }
-
-    /// Waits for room for a message, in the order of waiting. `want` is called with the current connection, and
-    /// again after each change of it: what it returns is held meanwhile, such as the interest in
-    /// confirmations, which make room.
-    pub async fn room<W>(&self, in_flight: &InFlight, want: impl Fn(C::Connection) -> W) -> Permit {
-        if let Some(permit) = in_flight.try_room() {
-            return permit;
-        }
-        let mut slot = self.0.slot.subscribe();
-        let mut room = pin!(in_flight.room());
-        loop {
-            let _wanted = self.now().map(|(_, connection)| want(connection));
-            let changed = pin!(slot.changed());
-            if let Either::Left((permit, _)) = select(room.as_mut(), changed).await {
-                return permit;
-            }
         }
     }
 

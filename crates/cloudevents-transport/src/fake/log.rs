@@ -264,10 +264,6 @@ impl LogSource for Consumer {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        self.read().map(Ok)
-    }
-
     fn holds_back(&self) -> bool {
         true
     }

@@ -307,10 +307,6 @@ impl QueueSource for Connection {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<u64>, Error>> {
-        if self.is_cut() { None } else { self.take().map(Ok) }
-    }
-
     async fn settle(&mut self, tags: Vec<u64>, how: Settlement) -> Result<Outcome, Error> {
         if self.is_cut() {
             return Err(Error::new(ErrorKind::Disconnected).with_detail("the connection was cut"));

@@ -6,10 +6,7 @@ use super::{
 };
 use crate::{Counters, InFlight, Incoming, Receive, ReceiverCapabilities, deadline::later};
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{
-    FutureExt,
-    future::{Either, OptionFuture, select},
-};
+use futures_util::future::{Either, OptionFuture, select};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     task::coop,
@@ -30,15 +27,6 @@ pub trait LogSource: Send + 'static {
     /// Cancel-safe: a message is taken in the poll that returns it. It is not called while too many messages
     /// wait to be delivered again. A client that must be polled to stay alive has to do so by itself.
     fn next(&mut self) -> impl Future<Output = Result<Record, Error>> + Send;
-
-    /// Returns what [`next`](Self::next) would return without waiting, or `None` if it might have to wait. It
-    /// never waits itself.
-    ///
-    /// The receiver calls it first, which saves the future of `next` while messages are ready. A client that
-    /// needs that future for each message does not implement this.
-    fn try_next(&mut self) -> Option<Result<Record, Error>> {
-        None
-    }
 
     /// Whether this client returns no messages of partitions that the ledger [holds back](Ledger::held_back), and returns those of the others
     /// meanwhile. By default it does not: then nothing is taken while one of them is as far ahead as allowed.
@@ -105,15 +93,18 @@ impl<S: LogSource> Receive for LogReceiver<S> {
     }
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        // A task that finds a message each time still has to yield now and then.
         coop::consume_budget().await;
         let ledger = self.ledger.clone();
         loop {
             // Created before the check, so that a change in between is not missed.
             let changed = ledger.changed();
-            if let Some(ready) = self.try_next() {
-                return ready;
-            }
-            let full = ledger.is_full_for(self.source.holds_back());
+            let is_full = match ledger.turn(self.source.holds_back()) {
+                Turn::Over => return Ok(None),
+                Turn::Again(incoming) => return Ok(Some(incoming)),
+                Turn::Full => true,
+                Turn::Free => false,
+            };
             let due = OptionFuture::from(ledger.due().map(sleep_until));
             let wake = pin!(async {
                 if let Either::Right((None, changed)) = select(pin!(changed), pin!(due)).await {
@@ -121,34 +112,11 @@ impl<S: LogSource> Receive for LogReceiver<S> {
                 }
             });
             let record =
-                pin!(async { if full { std::future::pending().await } else { self.source.next().await } });
-            match select(record, wake).await {
-                Either::Left((record, _)) => {
-                    if let Some(incoming) = ledger.take(record?) {
-                        return Ok(Some(incoming));
-                    }
-                }
-                Either::Right(_) => {}
-            }
-        }
-    }
-
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        // A task that finds a message each time still has to yield now and then. `next` does that.
-        coop::consume_budget().now_or_never()?;
-        loop {
-            match self.ledger.turn(self.source.holds_back()) {
-                Turn::Over => return Some(Ok(None)),
-                Turn::Again(incoming) => return Some(Ok(Some(incoming))),
-                Turn::Full => return None,
-                Turn::Free => {}
-            }
-            let record = match self.source.try_next()? {
-                Ok(record) => record,
-                Err(error) => return Some(Err(error)),
-            };
-            if let Some(incoming) = self.ledger.take(record) {
-                return Some(Ok(Some(incoming)));
+                pin!(async { if is_full { std::future::pending().await } else { self.source.next().await } });
+            if let Either::Left((record, _)) = select(record, wake).await
+                && let Some(incoming) = ledger.take(record?)
+            {
+                return Ok(Some(incoming));
             }
         }
     }

@@ -311,11 +311,7 @@ impl Ledger {
 
     /// Whether the bounds are reached, so that no new messages should be taken.
     pub fn is_full(&self) -> bool {
-        self.is_full_for(false)
-    }
-
-    pub(crate) fn is_full_for(&self, holds_back: bool) -> bool {
-        self.0.is_full(&mut self.books(), holds_back)
+        self.0.is_full(&mut self.books(), false)
     }
 
     /// Returns the watermarks that have moved since the last call.

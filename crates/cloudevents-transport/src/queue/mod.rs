@@ -35,7 +35,7 @@ mod task;
 mod ticket;
 
 pub use options::{QueueOptions, Room};
-pub use source::{Acceptor, Arrived, QueueSource};
+pub use source::{Arrived, QueueSource};
 
 use crate::{
     By, Connectivity, Incoming, Receive, ReceiverCapabilities,
@@ -47,7 +47,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use task::Task;
@@ -174,13 +174,6 @@ impl Receive for QueueReceiver {
 
     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
         poll_fn(|context| self.poll(context)).await
-    }
-
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        match self.poll_take(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(incoming)) => Some(Ok(Some(incoming))),
-            _ => None, // `next` returns the end
-        }
     }
 
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {

@@ -12,7 +12,11 @@ use crate::{
     dead_letter::{Rejected, over},
 };
 use cloudevents_core::{Error, ErrorKind};
-use std::{mem::take, sync::Arc, time::Duration};
+use std::{
+    mem::take,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{runtime::Handle, time::Instant};
 
 /// The delay before a release, after many releases in a row.
@@ -84,7 +88,10 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             resolver.resolve(Err(comes_again()));
             return None;
         }
-        self.releases = if how == Settlement::Release { self.releases.saturating_add(1) } else { 0 };
+        let accepted = held.place.desk.accepted.swap(false, Ordering::Relaxed);
+        let released = how == Settlement::Release;
+        self.releases =
+            if released && !accepted { self.releases.saturating_add(1) } else { u32::from(released) };
         let memory = self.can.redelivers == By::Memory;
         match how {
             Settlement::Accept => {}
@@ -226,7 +233,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             }
         }
         if let Extends::Every(period) = self.can.extends {
-            self.hear_of_accepted();
             let tags = self.renewals.due(now, period);
             if !tags.is_empty() {
                 source.extend(tags).await?;

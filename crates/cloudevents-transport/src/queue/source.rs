@@ -2,7 +2,6 @@
 
 use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
 use cloudevents_core::Error;
-use std::sync::Arc;
 
 /// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
 /// [`Connect`](crate::connect::Connect).
@@ -39,14 +38,9 @@ pub trait QueueSource: Send + 'static {
         async { Ok(()) }
     }
 
-    /// Returns the next message. Cancel-safe: a message leaves the source in the poll that returns it.
+    /// Returns the next message. Cancel-safe: a message leaves the source in the poll that returns it. Messages that are there already are
+    /// taken one after the other and handed over together, with one wake-up of the program.
     fn next(&mut self) -> impl Future<Output = Result<Arrived<Self::Tag>, Error>> + Send;
-
-    /// Returns what [`next`](Self::next) would return without waiting, or `None` if it would have to wait.
-    /// With it, messages that arrive together are handed over together, with one wake-up of the program.
-    fn try_next(&mut self) -> Option<Result<Arrived<Self::Tag>, Error>> {
-        None
-    }
 
     /// Looks after the connection while no message may be taken: there is no room, or the receiver stops. It answers what the peer
     /// requests to see whether this side is alive, and returns the error when the connection is lost and has no messages any more.
@@ -67,16 +61,6 @@ pub trait QueueSource: Send + 'static {
         how: Settlement,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
-    /// Returns what accepts messages in the task of the program, over this connection: for clients that take an
-    /// acceptance at any time and do not confirm it. Such an acceptance wakes no other task. Called once for
-    /// each connection.
-    ///
-    /// Without it, or where it returns `false`, acceptances pass through [`settle`](Self::settle), as all
-    /// other settlements do.
-    fn acceptor(&self) -> Option<Acceptor<Self::Tag>> {
-        None
-    }
-
     /// Renews the deadlines of these messages. Called only if [`Extends::Every`](crate::Extends::Every) is
     /// among the capabilities.
     fn extend(&mut self, tags: Vec<Self::Tag>) -> impl Future<Output = Result<(), Error>> + Send {
@@ -88,10 +72,6 @@ pub trait QueueSource: Send + 'static {
     /// that. Messages that arrived meanwhile are released.
     fn close(self) -> impl Future<Output = Result<(), Error>> + Send;
 }
-
-/// Hands an acceptance over to the client without waiting. Returns `false` if nothing was handed over, because
-/// the client takes no more or the connection is lost.
-pub type Acceptor<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 /// A message from a queue.
 #[derive(Clone, Debug)]

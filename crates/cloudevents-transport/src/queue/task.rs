@@ -1,9 +1,9 @@
 //! The task that owns the connection.
 
 use super::{
-    Acceptor, Arrived, Handover, QueueOptions, QueueSource, Room,
+    Arrived, Handover, QueueOptions, QueueSource, Room,
     renewals::{Place, Renewals},
-    ticket::{Accepted, Ask, Counted, Desk, Heard, Held},
+    ticket::{Ask, Counted, Desk, Held},
 };
 use crate::{
     Bounds, Extends, InFlight, Owner, ReceiverCapabilities, Resolver, Settlement, Settles,
@@ -12,15 +12,16 @@ use crate::{
     dead_letter::Rejected,
 };
 use cloudevents_core::{Error, ErrorKind};
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, VecDeque},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 use tokio::{
     sync::{mpsc, oneshot},
+    task::coop::unconstrained,
     time::{Instant, sleep_until},
 };
 
@@ -39,7 +40,6 @@ pub(super) struct Task<C: Connect<Connection: QueueSource>> {
     out: mpsc::Sender<Held<Tag<C>>>,
     /// For the messages of the current connection.
     desk: Arc<Desk<Tag<C>>>,
-    accepted: Arc<Accepted>,
     asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
     pub(super) stopping: bool,
     /// Of the messages of the current connection.
@@ -93,13 +93,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         out: mpsc::Sender<Held<Tag<C>>>,
     ) -> Self {
         let (sender, asks) = mpsc::unbounded_channel();
-        let accepted = Arc::<Accepted>::default();
         let here = InFlight::new(room.bounds);
         let desk = Desk {
             asks: sender,
             extends: can.extends,
-            acceptor: None,
-            accepted: Arc::clone(&accepted),
+            forgets: can.settles == Settles::Never,
+            accepted: AtomicBool::new(false),
             here: here.clone(),
             ownership: None,
         };
@@ -111,7 +110,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             can,
             out,
             desk: Arc::new(desk),
-            accepted,
             asks,
             stopping: false,
             owner: Owner::new(),
@@ -149,11 +147,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
                 None => return Ok(()),
             };
         }
-    }
-
-    /// Where the protocol does not settle, accepting only frees the place of the message.
-    fn nothing_to_settle(&self) -> Option<Acceptor<Tag<C>>> {
-        (self.can.settles == Settles::Never).then(|| Arc::new(|_: &Tag<C>| true) as Acceptor<Tag<C>>)
     }
 
     /// Whether a message can be settled after its connection was lost.
@@ -201,13 +194,12 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         self.desk = Arc::new(Desk {
             asks: self.desk.asks.clone(),
             extends: self.can.extends,
-            acceptor: source.acceptor().or_else(|| self.nothing_to_settle()),
-            accepted: Arc::clone(&self.accepted),
+            forgets: self.desk.forgets,
+            accepted: AtomicBool::new(false),
             here: self.here.clone(),
             ownership: (!self.tags_outlive()).then(|| self.owner.ownership()),
         });
         loop {
-            self.hear_of_accepted();
             let used = self.here.used();
             if self.stopping && used.messages == 0 {
                 return Ok(());
@@ -307,7 +299,8 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
             (messages, bytes) = (messages.saturating_add(1), bytes.saturating_add(size));
             let place = Counted { desk: Arc::clone(&self.desk), bytes: size };
             self.hand_over(Held { place, tag, received, attempt, renewal: None });
-            next = if messages < most && bytes < left { source.try_next() } else { None };
+            let more = messages < most && bytes < left;
+            next = if more { unconstrained(source.next()).now_or_never() } else { None };
         }
         Ok(())
     }
@@ -320,15 +313,6 @@ impl<C: Connect<Connection: QueueSource>> Task<C> {
         if let Err(untaken) = self.out.try_send(held) {
             drop(untaken.into_inner().incoming()); // the receiver is gone: the token requests the release
         }
-    }
-
-    /// Takes into account what was accepted without this task.
-    pub(super) fn hear_of_accepted(&mut self) {
-        let Heard { some, renewals } = self.accepted.take();
-        if some {
-            self.releases = 0;
-        }
-        renewals.into_iter().for_each(|place| self.renewals.remove(place));
     }
 
     /// When something is due next.

@@ -1,11 +1,14 @@
 //! Messages that this receiver holds, and requests of deliveries to the task.
 
-use super::{Acceptor, renewals::Place};
+use super::renewals::Place;
 use crate::{Extends, InFlight, Incoming, Outcome, Ownership, Received, Resolver, Settle, Settlement, Token};
 use cloudevents_core::{Error, ErrorKind};
 use std::{
     mem::take,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -63,47 +66,13 @@ pub(super) enum Ask<T> {
 pub(super) struct Desk<T> {
     pub(super) asks: UnboundedSender<Ask<T>>,
     pub(super) extends: Extends,
-    pub(super) acceptor: Option<Acceptor<T>>,
-    /// Shared by all connections.
-    pub(super) accepted: Arc<Accepted>,
+    /// The protocol does not settle: accepting only frees the place of the message.
+    pub(super) forgets: bool,
+    /// Whether a message was accepted so, since the task looked.
+    pub(super) accepted: AtomicBool,
     pub(super) here: InFlight,
     /// Ends with the connection, if messages cannot be settled over another one.
     pub(super) ownership: Option<Ownership>,
-}
-
-impl<T> Desk<T> {
-    /// Accepts the message without the task, if that is possible.
-    fn accept(&self, held: &Held<T>) -> bool {
-        let is_accepted = self.acceptor.as_ref().is_some_and(|accept| accept(&held.tag));
-        if is_accepted {
-            self.accepted.add(held.renewal);
-        }
-        is_accepted
-    }
-}
-
-/// The messages that were accepted without the task, for it to learn of.
-#[derive(Default)]
-pub(super) struct Accepted(Mutex<Heard>);
-
-/// Whether there were some, and their renewals.
-#[derive(Default)]
-pub(super) struct Heard {
-    pub(super) some: bool,
-    pub(super) renewals: Vec<Place>,
-}
-
-impl Accepted {
-    fn add(&self, renewal: Option<Place>) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.some = true;
-        heard.renewals.extend(renewal);
-    }
-
-    /// Returns those since the last call.
-    pub(super) fn take(&self) -> Heard {
-        take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 /// Settles one message, by a request to the task where it is necessary. The bounds of the receiver also bound
@@ -113,10 +82,11 @@ struct Ticket<T>(Held<T>);
 impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
         let Self(held) = *self;
-        if how == Settlement::Accept && held.place.desk.accept(&held) {
-            return Outcome::done(); // the place of the message is freed now
-        }
         let desk = Arc::clone(&held.place.desk);
+        if how == Settlement::Accept && desk.forgets {
+            desk.accepted.store(true, Ordering::Relaxed);
+            return Outcome::done();
+        }
         let (resolver, outcome) = Outcome::channel();
         // If the task has ended, the resolver is dropped here, and the outcome is an error.
         let _ = desk.asks.send(Ask::Settle(held, how, resolver));

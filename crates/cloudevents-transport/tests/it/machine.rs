@@ -6,7 +6,7 @@ use cloudevents_transport::{
     Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
     Received, Receiver, ReceiverCapabilities, ReceiverOptions, Settlement,
     connect::{Backoff, Connect, Reconnect},
-    queue::{Acceptor, Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
 };
 use std::{
     mem::take,
@@ -35,8 +35,6 @@ struct State {
     /// The kind of error when no connection is left.
     gone: ErrorKind,
     panics: AtomicBool,
-    /// The program accepts without the task.
-    accepts: AtomicBool,
     /// Confirmations wait for a permit.
     confirms: Option<Arc<Semaphore>>,
 }
@@ -57,8 +55,8 @@ fn queue_with(
 ) -> (Queue, Vec<Feed>) {
     let (feeds, mut ends): (Vec<_>, Vec<_>) = (0..connections).map(|_| mpsc::unbounded_channel()).unzip();
     ends.reverse();
-    let (connections, panics, accepts) = (Mutex::new(ends), AtomicBool::new(false), AtomicBool::new(false));
-    let state = State { capabilities, connections, seen: Mutex::default(), gone, panics, accepts, confirms };
+    let (connections, panics) = (Mutex::new(ends), AtomicBool::new(false));
+    let state = State { capabilities, connections, seen: Mutex::default(), gone, panics, confirms };
     (Queue(Arc::new(state)), feeds)
 }
 
@@ -100,10 +98,6 @@ impl QueueSource for Connection {
         self.0.recv().await.ok_or_else(|| Error::new(ErrorKind::Disconnected))
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<u32>, Error>> {
-        self.0.try_recv().ok().map(Ok)
-    }
-
     async fn settle(&mut self, tags: Vec<u32>, how: Settlement) -> Result<Outcome, Error> {
         self.1.seen.lock().unwrap().push(format!("{how} {tags:?}"));
         Ok(match self.1.confirms.clone() {
@@ -113,17 +107,6 @@ impl QueueSource for Connection {
                 Ok(())
             }),
         })
-    }
-
-    fn acceptor(&self) -> Option<Acceptor<u32>> {
-        let state = Arc::clone(&self.1);
-        Some(Arc::new(move |tag| {
-            let accepts = state.accepts.load(Ordering::Relaxed);
-            if accepts {
-                state.seen.lock().unwrap().push(format!("accepted {tag}"));
-            }
-            accepts
-        }))
     }
 
     async fn extend(&mut self, tags: Vec<u32>) -> Result<(), Error> {
@@ -251,38 +234,6 @@ async fn what_is_held_is_kept_from_coming_again_until_it_is_settled() {
     assert_eq!(queue.seen(), vec!["extend [2]"; 3]); // while it waits for another attempt, too
     sleep(LONG).await;
     assert_eq!(queue.seen(), ["extend [2]", "retry after 0ns [2]"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_accepted_without_the_task_is_settled() {
-    let capabilities = {
-        let mut can = ReceiverCapabilities::queue();
-        can.extends = Extends::Every(30 * SECOND);
-        can
-    };
-    let (queue, feeds) = queue(capabilities, 1, ErrorKind::Closed);
-    queue.0.accepts.store(true, Ordering::Relaxed);
-    let room = Room::new(Bounds { messages: 2, bytes: 1000 }, 2);
-    let mut receiver = queue.receiver(room, broker()).await;
-    (1..=3).for_each(|tag| feeds[0].send(arrived(tag)).unwrap());
-    let (one, two) = (next(&mut receiver).await, next(&mut receiver).await);
-    assert!(is_quiet(&mut receiver).await); // there is room for two
-    let accepted = one.accept();
-    assert!(accepted.decided().is_some());
-    assert_eq!(queue.seen(), ["accepted 1"]); // at once
-    let three = next(&mut receiver).await; // in its place
-    sleep(16 * SECOND).await;
-    assert_eq!(queue.seen(), ["extend [3, 2]"]); // not the first one, whose place the third one has
-    // As if the client took no more.
-    queue.0.accepts.store(false, Ordering::Relaxed);
-    two.accept().await.unwrap();
-    queue.0.accepts.store(true, Ordering::Relaxed);
-    let draining = tokio::spawn(async move { receiver.drain(LONG).await });
-    sleep(SECOND).await;
-    assert_eq!(queue.seen(), ["accept [2]"]);
-    drop(three.accept());
-    draining.await.unwrap().unwrap();
-    assert_eq!(queue.seen(), ["accepted 3", "close"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,3 +164,28 @@ async fn what_a_protocol_cannot_do_is_never_a_success() {
     assert_eq!((metrics.received, metrics.accepted, metrics.released, metrics.invalid), (4, 1, 1, 4));
     assert_eq!(metrics.settlements_failed, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_are_taken_together_up_to_a_number_or_a_time() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let queue = FakeQueue::new();
+    let (sender, stop);
+    let mut receiver = queue.receiver(DecodeOptions::strict());
+    (sender, stop) = (queue.sender(), receiver.stopper());
+    sender.send_all(events(5)).await.unwrap();
+    let many = receiver.next_many(3, SECOND).await.unwrap();
+    assert_eq!(many.iter().map(id).collect::<Vec<_>>(), ["0", "1", "2"]);
+    let since = tokio::time::Instant::now();
+    let rest = receiver.next_many(3, SECOND).await.unwrap();
+    assert_eq!((rest.len(), since.elapsed()), (2, SECOND), "no more came in time");
+    for delivery in many.into_iter().chain(rest) {
+        delivery.accept().await.unwrap();
+    }
+    // What a dropped future has taken is delivered again.
+    sender.send(event(7)).await.unwrap();
+    assert!(tokio::time::timeout(SECOND, receiver.next_many(2, 5 * SECOND)).await.is_err());
+    let again = receiver.next_many(2, Duration::ZERO).await.unwrap();
+    assert_eq!(again.iter().map(id).collect::<Vec<_>>(), ["7"]);
+    stop.stop();
+    assert!(receiver.next_many(2, SECOND).await.unwrap().is_empty());
+}

@@ -60,12 +60,6 @@ impl QueueSource for Source {
         Ok(next)
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
-        let next = self.0.try_recv().ok()?;
-        self.1.0.1.fetch_add(1, Ordering::Relaxed);
-        Some(Ok(next))
-    }
-
     async fn tend(&mut self) -> Error {
         let _tending = Tending(self.1.clone());
         self.1.0.0.store(true, Ordering::Relaxed);

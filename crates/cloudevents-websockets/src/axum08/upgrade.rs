@@ -13,7 +13,6 @@ use axum::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Confirmed, Connectivity, Outcome, Outgoing, Receipt, Receiver, Sender, SenderCapabilities, Transmit,
-    Tried,
 };
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
@@ -141,20 +140,13 @@ impl Transmit for ToClient {
         runtime()?;
         self.outbox.check_open()?;
         let message = self.outbox.encode(&outgoing, self.link.subprotocol)?;
-        let mut permit = {
-            let _wanted = self.link.want();
-            self.outbox.in_flight.room().await
-        };
+        let mut permit = self.outbox.in_flight.room().await;
         self.outbox.check_open()?;
         permit.charge(outgoing.size());
         match self.link.send(message, permit) {
             Ok(outcome) => Ok(outcome),
             Err(_) => Err(self.link.ended().await),
         }
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        self.outbox.try_send(outgoing, &self.link)
     }
 
     fn connectivity(&self) -> Connectivity {

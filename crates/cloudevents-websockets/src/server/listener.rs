@@ -67,11 +67,6 @@ impl QueueSource for Listening {
         }
     }
 
-    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
-        let (received, _permit) = self.incoming.try_recv().ok()?;
-        Some(Ok(Arrived { received, tag: (), attempt: 1 }))
-    }
-
     async fn settle(&mut self, _: Vec<()>, _: Settlement) -> Result<Outcome, Error> {
         Ok(Outcome::done())
     }

@@ -136,10 +136,10 @@ impl Accepted {
         );
         let stream = stream.await;
         let reader = Reader::new(self.subprotocol, decoding, via);
-        let as_server = (Role::Server, options.liveness());
+        let liveness = options.liveness();
         Ok(match inbox {
-            Some(inbox) => Connection::with_inbox(stream, reader, as_server, Some(inbox), None),
-            None => Connection::start(stream, reader, as_server, true),
+            Some(inbox) => Connection::with_inbox(stream, reader, liveness, Some(inbox), None),
+            None => Connection::start(stream, reader, liveness, true),
         })
     }
 }

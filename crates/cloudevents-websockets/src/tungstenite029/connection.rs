@@ -12,7 +12,7 @@ use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind};
 #[cfg(feature = "axum08")]
 use cloudevents_transport::Connectivity;
-use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received, confirms::Wanted};
+use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received};
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
@@ -23,10 +23,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{
-        Message,
-        protocol::{Role, frame::coding::CloseCode},
-    },
+    tungstenite::{Message, protocol::frame::coding::CloseCode},
 };
 
 /// The messages that may be read ahead of the receiver.
@@ -68,24 +65,24 @@ impl Connection {
     pub(crate) fn start(
         stream: WebSocketStream<Metered<Io>>,
         reader: Reader,
-        (role, liveness): (Role, Liveness),
+        liveness: Liveness,
         receives: bool,
     ) -> Self {
         let (inbox, incoming) = Inbox::new(reader.limit());
         let inbox = receives.then_some(inbox);
         let incoming = receives.then_some(incoming);
-        Self::with_inbox(stream, reader, (role, liveness), inbox, incoming)
+        Self::with_inbox(stream, reader, liveness, inbox, incoming)
     }
 
     /// Starts the task of a connection whose messages go to this inbox.
     pub(crate) fn with_inbox(
         stream: WebSocketStream<Metered<Io>>,
         reader: Reader,
-        (role, liveness): (Role, Liveness),
+        liveness: Liveness,
         inbox: Option<Inbox>,
         incoming: Option<mpsc::UnboundedReceiver<(Received, Permit)>>,
     ) -> Self {
-        let (commands, sent) = unsent(role);
+        let (commands, sent) = unsent();
         let (end, ended) = watch::channel(None);
         let socket = Socket::new(stream, sent, liveness);
         let subprotocol = reader.subprotocol();
@@ -101,11 +98,6 @@ impl Connection {
         permit: Permit,
     ) -> Result<Outcome<Receipt>, (Message, Permit)> {
         self.commands.send(message, permit)
-    }
-
-    /// While the result is held, a task waits for room: nothing is kept waiting to be written with what follows.
-    pub(crate) fn want(&self) -> Wanted {
-        self.commands.want()
     }
 
     /// Closes the connection after everything sent before, and waits until that is done, for a limited time.

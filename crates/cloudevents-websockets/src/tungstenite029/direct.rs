@@ -16,10 +16,7 @@ use cloudevents_transport::{
 };
 use std::{collections::VecDeque, future::pending};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{
-    Message,
-    protocol::{Role, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 /// The receiving end of a connection of its own.
 pub(super) struct Receiving(pub(super) Linking);
@@ -29,7 +26,7 @@ impl Connect for Receiving {
 
     async fn connect(&self, host: &Host) -> Result<Direct, Error> {
         let (stream, reader) = self.0.open(host).await?;
-        let (commands, sent) = unsent(Role::Client);
+        let (commands, sent) = unsent();
         let socket = Socket::new(stream, sent, self.0.target.liveness());
         Ok(Direct { socket: Some(socket), commands, reader, ahead: VecDeque::new(), bytes: 0, lost: None })
     }
@@ -103,22 +100,6 @@ impl QueueSource for Direct {
             }
         }
         Err(self.why())
-    }
-
-    fn try_next(&mut self) -> Option<Result<Arrived<()>, Error>> {
-        if let Some(message) = self.first() {
-            return Some(Ok(self.arrived(message)));
-        }
-        match self.socket.as_mut()?.try_next()? {
-            Ok(message) => {
-                self.check(&message);
-                Some(Ok(self.arrived(message)))
-            }
-            Err(error) => {
-                self.end(error.clone());
-                Some(Err(error))
-            }
-        }
     }
 
     /// Pings come behind messages, so some messages are read ahead.

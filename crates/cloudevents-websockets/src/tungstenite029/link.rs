@@ -48,8 +48,8 @@ impl Connect for Linking {
 
     async fn connect(&self, host: &Host) -> Result<Arc<Connection>, Error> {
         let (stream, reader) = self.open(host).await?;
-        let as_client = (Role::Client, self.target.liveness());
-        Ok(Arc::new(Connection::start(stream, reader, as_client, self.receives)))
+        let liveness = self.target.liveness();
+        Ok(Arc::new(Connection::start(stream, reader, liveness, self.receives)))
     }
 
     async fn lost(&self, connection: &Arc<Connection>) -> Error {
@@ -210,11 +210,6 @@ impl QueueSource for Source {
             self.unsettled.idle().await;
         }
         Err(error)
-    }
-
-    fn try_next(&mut self) -> Option<Result<Arrived<Unsettled>, Error>> {
-        let message = self.incoming.try_recv().ok()?;
-        Some(Ok(self.arrived(message)))
     }
 
     async fn settle(&mut self, _: Vec<Unsettled>, _: Settlement) -> Result<Outcome, Error> {

@@ -31,7 +31,7 @@
 //! |---|---|---|
 //! | delivery | at most once over the network: nothing is confirmed, and what a lost connection had on its way is lost. In this process, at least once | `client::messages_of_a_lost_connection_fail`, contract `what_is_retried_comes_again` |
 //! | outcomes | success when the message was written to the connection | `client::capabilities_are_honest` |
-//! | writing | messages that follow each other are written together; one for whose outcome no task waits may wait for others, about a millisecond | `unsent::what_no_task_waits_for_is_written_soon`, `unsent::a_dropped_sender_writes_what_a_slow_server_has_not_read` |
+//! | writing | messages that follow each other are written together | `unsent::what_no_task_waits_for_is_written`, `unsent::a_dropped_sender_writes_what_a_slow_server_has_not_read` |
 //! | order | as enqueued, over one connection; redelivered messages come later | contract `order_is_kept` |
 //! | subprotocol | a server that has chosen none, or another one, is an error | `hostile::clients_refuse_bad_handshakes`, `server::the_handshake_selects_a_subprotocol`, `server::a_handshake_that_is_none_is_refused` |
 //! | formats | a document of the connection's format is sent unchanged; others are converted, and what is lost follows the policy | `client::every_subprotocol_carries_events`, `client::what_a_format_cannot_hold_is_refused_or_lost_by_the_policy` |

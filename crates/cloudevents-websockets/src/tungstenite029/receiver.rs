@@ -219,10 +219,6 @@ impl Receive for WsReceiver {
         self.inner.next().await.or_else(|error| if is_end(&error) { Ok(None) } else { Err(error) })
     }
 
-    fn try_next(&mut self) -> Option<Result<Option<Incoming>, Error>> {
-        self.inner.try_next()
-    }
-
     async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
         match self.inner.drain(deadline).await {
             Err(error) if is_end(&error) => Ok(()),

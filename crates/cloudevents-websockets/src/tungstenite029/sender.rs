@@ -1,7 +1,7 @@
 //! A sender to a server.
 
 use super::{
-    connection::{Connection, runtime},
+    connection::runtime,
     link::Linking,
     message::message as to_message,
     options::{Target, WsConnection},
@@ -10,7 +10,7 @@ use crate::{Subprotocol, encode, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions, Transmit, Tried,
+    Sender, SenderCapabilities, SenderOptions, Transmit,
     connect::{Backoff, Reconnect, Shared},
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -78,7 +78,7 @@ fn open(url: &str, options: WsSenderOptions) -> BoxFuture<'_, Result<Sender, Err
 /// refused, logged or lost as [`SenderOptions::losses`] says. Messages arrive in the order in which they were
 /// enqueued.
 ///
-/// Messages that follow each other are written together. One for whose outcome no task waits may wait for others, about a millisecond.
+/// Messages that follow each other are written together.
 ///
 /// WebSockets confirm nothing: the outcome is success when the message was [written](Confirmed::Written) to the connection.
 /// The peer may never read it. [`Sender::close`] waits until the peer has answered the close frame, and so has
@@ -145,7 +145,7 @@ impl Transmit for WsSender {
 
     async fn enqueue(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
         runtime()?;
-        let mut permit = self.links.room(&self.outbox.in_flight, |link| link.want()).await;
+        let mut permit = self.outbox.in_flight.room().await;
         permit.charge(outgoing.size());
         let mut again = false;
         loop {
@@ -164,13 +164,6 @@ impl Transmit for WsSender {
                     }
                 }
             }
-        }
-    }
-
-    fn try_enqueue(&self, outgoing: Outgoing) -> Tried {
-        match self.links.now() {
-            Some((_, link)) => self.outbox.try_send(outgoing, &link),
-            None => Tried::WouldWait(outgoing),
         }
     }
 
@@ -253,22 +246,5 @@ impl Outbox {
         let (frame, losses) = encode(event, subprotocol, &self.decoding)?;
         let _ = self.losses.check(losses)?;
         to_message(frame)
-    }
-
-    /// Hands a message over if there is room.
-    pub(crate) fn try_send(&self, outgoing: Outgoing, link: &Connection) -> Tried {
-        if self.check_open().is_err() {
-            return Tried::WouldWait(outgoing);
-        }
-        let Some(permit) = self.in_flight.try_take(outgoing.size()) else {
-            return Tried::WouldWait(outgoing);
-        };
-        match self.encode(&outgoing, link.subprotocol) {
-            Err(error) => Tried::Done(Err(error)),
-            Ok(message) => match link.send(message, permit) {
-                Ok(outcome) => Tried::Done(Ok(outcome)),
-                Err(_) => Tried::WouldWait(outgoing),
-            },
-        }
     }
 }

@@ -4,16 +4,15 @@ use super::{
     failure,
     options::Liveness,
     stream::{Io, Metered},
-    unsent::{Batch, Command, Unsent},
+    unsent::{Command, Sent, Unsent},
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Receipt, confirms::Group};
+use cloudevents_transport::Receipt;
 use futures_util::{Sink, SinkExt, Stream};
 use std::{
-    mem::take,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -31,17 +30,14 @@ pub(super) const READ: usize = 32 << 10;
 /// How much is collected before it is written, at most.
 const WRITE: usize = 64 << 10;
 
-/// The most batches that are written between two reads.
-const TOGETHER: usize = 8;
+/// The most messages that are written between two reads.
+const TOGETHER: usize = 128;
 
 /// The most pings of the peer whose answers may wait to be written. A peer that sends more and reads nothing is not read from.
 const PINGS: usize = 64;
 
 /// How long the peer may take to answer or to close, when the connection ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
-
-/// How long messages may wait for others, while they follow each other and no task waits for an outcome.
-const LINGER: Duration = Duration::from_millis(1);
 
 /// Returns the limits of a connection whose messages have at most this many bytes.
 pub(crate) fn config(bytes: usize) -> WebSocketConfig {
@@ -57,15 +53,9 @@ pub(crate) struct Socket {
     stream: WebSocketStream<Metered<Io>>,
     unsent: Unsent,
     liveness: Liveness,
-    /// The outcomes of the batch that the stream writes.
-    writing: Option<Group>,
-    /// Written, and not yet flushed.
-    unflushed: Vec<Batch>,
+    /// In the buffer of the client library, and not yet flushed.
+    unflushed: Vec<Sent>,
     flushing: bool,
-    linger: Pin<Box<Sleep>>,
-    /// Whether that time runs, and whether messages were written meanwhile.
-    lingers: bool,
-    wrote: bool,
     /// Pings since everything was written out.
     pings: usize,
     /// Whether a close frame was sent.
@@ -87,12 +77,8 @@ impl Socket {
         Self {
             stream,
             unsent,
-            writing: None,
             unflushed: Vec::new(),
             flushing: false,
-            linger: Box::pin(sleep(LINGER)),
-            lingers: false,
-            wrote: false,
             pings: 0,
             closing: false,
             ending: None,
@@ -126,16 +112,6 @@ impl Socket {
         .await
     }
 
-    /// Returns the next message if it was read already, or can be read now.
-    pub(crate) fn try_next(&mut self) -> Option<Result<Message, Error>> {
-        // The task is woken by what `next` waits for: the connection remembers that it can be read.
-        match self.read(&mut Context::from_waker(Waker::noop())) {
-            Ok(Poll::Ready(message)) => Some(Ok(message)),
-            Ok(Poll::Pending) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
-
     fn poll(&mut self, context: &mut Context<'_>, reading: bool) -> Poll<Result<Message, Error>> {
         self.write(context)?;
         // A peer that sends without end must not delay the end.
@@ -160,58 +136,28 @@ impl Socket {
 
     /// Writes what was sent.
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
-        for batches in 0..=TOGETHER {
-            if self.closing || self.ending.is_some() || !self.is_written(context)? {
+        for messages in 0..=TOGETHER {
+            if self.closing || self.ending.is_some() {
                 break;
             }
-            if batches == TOGETHER {
+            if messages == TOGETHER {
                 context.waker().wake_by_ref(); // goes on after reading
                 break;
             }
-            if !self.stream.get_ref().takes_batch() {
-                self.flush(context)?;
-                if !self.stream.get_ref().takes_batch() {
-                    break;
-                }
+            match Pin::new(&mut self.stream).poll_ready(context) {
+                Poll::Ready(ready) => ready.map_err(failure::lost)?,
+                Poll::Pending => break,
             }
-            let looks = self.lingers(context);
-            match self.unsent.poll_take(context, looks) {
-                Poll::Ready(Command::Send(batch)) => {
-                    self.stream.get_mut().start_batch(batch.frames);
-                    (self.writing, self.wrote) = (Some(batch.group), true);
+            match self.unsent.poll_take(context) {
+                Poll::Ready(Command::Send(message, sent)) => {
+                    self.unflushed.push(sent);
+                    self.start(message)?;
                 }
                 Poll::Ready(Command::Close(code)) => self.start_closing(code)?,
                 Poll::Pending => break,
             }
         }
         self.flush(context)
-    }
-
-    /// Writes the batch that was begun. Returns whether there is none any more.
-    fn is_written(&mut self, context: &mut Context<'_>) -> Result<bool, Error> {
-        if self.writing.is_none() {
-            return Ok(true);
-        }
-        let Poll::Ready(written) = self.stream.get_mut().poll_batch(context) else { return Ok(false) };
-        written.map_err(|error| failure::lost(error.into()))?;
-        let frames = self.stream.get_mut().end_batch();
-        self.unflushed.extend(self.writing.take().map(|group| Batch { frames, group }));
-        self.flushing = true;
-        Ok(true)
-    }
-
-    /// Whether the task runs again soon in any case: while messages follow each other, not each of them wakes it.
-    fn lingers(&mut self, context: &mut Context<'_>) -> bool {
-        loop {
-            if self.lingers && self.linger.as_mut().poll(context).is_pending() {
-                return true;
-            }
-            self.lingers = take(&mut self.wrote);
-            if !self.lingers {
-                return false;
-            }
-            self.linger.as_mut().reset(after(Instant::now(), LINGER));
-        }
     }
 
     fn start(&mut self, message: Message) -> Result<(), Error> {
@@ -233,11 +179,8 @@ impl Socket {
             flushed.map_err(failure::lost)?;
             self.flushing = false;
             self.pings = 0;
-            // From the last to the first, as in a group.
-            while let Some(mut batch) = self.unflushed.pop() {
-                batch.group.resolve(&Ok(Receipt::new()));
-                self.unsent.reuse(batch);
-            }
+            // From the last: a task that waits for all of them waits for the first one first, and so wakes once.
+            self.unflushed.drain(..).rev().for_each(|sent| sent.resolve(Ok(Receipt::new())));
         }
         Ok(())
     }
@@ -329,10 +272,8 @@ impl Socket {
             let _ = timeout(FAREWELL, farewell).await;
         }
         let told = if error.kind() == ErrorKind::Closed { failure::closed(None) } else { error.clone() };
-        let Self { mut unsent, writing, unflushed, .. } = self;
-        let unsent = unsent.end().into_iter().map(|batch| batch.group);
-        let failed = unflushed.into_iter().map(|batch| batch.group).chain(writing).chain(unsent);
-        failed.for_each(|mut group| group.resolve(&Err(told.clone())));
+        self.unflushed.into_iter().for_each(|sent| sent.resolve(Err(told.clone())));
+        self.unsent.end(&told);
     }
 }
 

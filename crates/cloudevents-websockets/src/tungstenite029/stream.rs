@@ -3,7 +3,6 @@
 use super::arriving::Share;
 use std::{
     fmt, io,
-    mem::take,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -28,11 +27,6 @@ pub(crate) struct Metered<S> {
     made: Vec<u8>,
     /// What the message that is arriving takes of memory that connections share.
     share: Option<Share>,
-    /// Complete frames, and how much of them was written. They go before what the client library writes.
-    batch: Vec<u8>,
-    written: usize,
-    /// Whether the client library has written a part of a frame.
-    inside_frame: bool,
 }
 
 impl<S> Metered<S> {
@@ -51,8 +45,7 @@ impl<S> Metered<S> {
 
     fn behind(inner: S, limit: usize, share: Option<Share>) -> Self {
         let frames = Frames { limit: u64::try_from(limit).unwrap_or(u64::MAX), ..Frames::default() };
-        let (unread, made, batch) = (Vec::new(), Vec::new(), Vec::new());
-        Self { inner, frames, unread, made, share, batch, written: 0, inside_frame: false }
+        Self { inner, frames, unread: Vec::new(), made: Vec::new(), share }
     }
 
     /// The number of the message that is arriving: its beginning was read, and its end was not.
@@ -73,35 +66,6 @@ impl<S> Metered<S> {
     /// What was read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Metered<S> {
-    /// Whether a batch may be written now: the client library is not in the middle of a frame.
-    pub(crate) fn takes_batch(&self) -> bool {
-        !self.inside_frame
-    }
-
-    /// Begins to write complete frames. Those of before were written.
-    pub(crate) fn start_batch(&mut self, frames: Vec<u8>) {
-        (self.batch, self.written) = (frames, 0);
-    }
-
-    /// Writes the batch.
-    pub(crate) fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.batch.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match ready!(Pin::new(&mut self.inner).poll_write(context, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                more => self.written = self.written.saturating_add(more),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Returns the batch that was written, for its memory.
-    pub(crate) fn end_batch(&mut self) -> Vec<u8> {
-        self.written = 0;
-        take(&mut self.batch)
     }
 }
 
@@ -196,10 +160,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_batch(context))?;
-        let written = ready!(Pin::new(&mut self.inner).poll_write(context, buffer))?;
-        self.inside_frame = written < buffer.len();
-        Poll::Ready(Ok(written))
+        Pin::new(&mut self.inner).poll_write(context, buffer)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -579,31 +540,5 @@ mod tests {
             assert_eq!((&read[..length], stream.arriving()), (&bytes[..], Some(1)), "{cut}");
             assert_eq!(stream.frames().bytes(), 7, "of frames");
         }
-    }
-
-    /// Neither is written into the middle of the other.
-    #[tokio::test]
-    async fn batches_and_other_frames_take_turns() {
-        let (stream, mut peer) = tokio::io::duplex(4);
-        let mut stream = Metered::behind(stream, 1024, None);
-        let mut read = async |bytes: usize| {
-            let mut read = vec![0; bytes];
-            peer.read_exact(&mut read).await.unwrap();
-            String::from_utf8(read).unwrap()
-        };
-        let batch = async |stream: &mut Metered<_>| poll_fn(|context| stream.poll_batch(context)).await;
-        stream.start_batch(b"batch1".to_vec());
-        assert!(batch(&mut stream).now_or_never().is_none(), "4 bytes are written");
-        assert!(stream.write(b"pong").now_or_never().is_none(), "the batch goes first");
-        assert_eq!(read(4).await, "batc");
-        assert_eq!(stream.write(b"pong").await.unwrap(), 2);
-        assert!(!stream.takes_batch(), "the pong has begun");
-        assert_eq!(stream.end_batch(), b"batch1");
-        assert_eq!(read(4).await, "h1po");
-        assert_eq!(stream.write(b"ng").await.unwrap(), 2);
-        assert!(stream.takes_batch());
-        stream.start_batch(b"b2".to_vec());
-        batch(&mut stream).await.unwrap();
-        assert_eq!(read(4).await, "ngb2");
     }
 }

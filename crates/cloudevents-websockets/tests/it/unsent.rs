@@ -30,7 +30,7 @@ fn has_id(message: &Message, id: usize) -> bool {
 
 /// Messages may wait for others, and not for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_no_task_waits_for_is_written_soon() {
+async fn what_no_task_waits_for_is_written() {
     let (server, url) = Server::start().await;
     let (sender, mut peer) = tokio::join!(sender(sender_url(&url), Default::default()), server.accept());
     let sender = sender.unwrap();
