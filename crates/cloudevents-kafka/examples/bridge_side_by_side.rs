@@ -43,8 +43,8 @@ use cloudevents_testkit::{
 };
 use cloudevents_transport::{
     Bridge, EventFilter, ReceiverOptions,
+    binding::log::LogOptions,
     bridge::{BridgePolicy, Fate},
-    log::LogOptions,
 };
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use fe2o3_amqp_types::{

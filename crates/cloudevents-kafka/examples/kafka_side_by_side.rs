@@ -44,7 +44,7 @@ use cloudevents_kafka::{
     Record, encode,
     rdkafka039::{self, KafkaReceiverOptions, RecordExt, receiver, sender},
 };
-use cloudevents_transport::{Receiver, log::LogOptions};
+use cloudevents_transport::{Receiver, binding::log::LogOptions};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},

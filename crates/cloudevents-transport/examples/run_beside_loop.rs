@@ -8,8 +8,8 @@
 
 use cloudevents_core::{DecodeOptions, Decoded, Error, Event, Message};
 use cloudevents_transport::{
-    Incoming, OrderBy, Outcome, Raw, Receive, Received, Receiver, ReceiverCapabilities, Settle, Settlement,
-    Token,
+    OrderBy, Outcome, Raw, Received, Receiver, ReceiverCapabilities, Settlement,
+    binding::{Incoming, Receive, Settle, Token},
 };
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The results of operations under way.
 
 use crate::{
-    metrics::Counters,
+    observing::metrics::Counters,
     sync::{Arc, Mutex, MutexGuard},
 };
 use cloudevents_core::{Error, ErrorKind};

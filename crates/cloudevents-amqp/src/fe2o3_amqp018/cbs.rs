@@ -10,7 +10,7 @@ use super::{
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Host,
-    connect::{renew_after, retry_renewal_after},
+    binding::connect::{renew_after, retry_renewal_after},
 };
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp_types::{

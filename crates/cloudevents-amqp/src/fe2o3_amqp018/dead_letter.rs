@@ -2,7 +2,7 @@
 
 use super::{forwarding, message::WireMessage, options::Target, sender::AmqpSender};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, binding::queue::QueueOptions};
 use fe2o3_amqp_types::primitives::SimpleValue;
 
 /// How many bytes of a reason are kept.

@@ -12,8 +12,10 @@ use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     Extends, Host, Outcome, Raw, Received, ReceiverCapabilities, Settlement,
-    connect::Connect,
-    queue::{Arrived, QueueSource},
+    binding::{
+        connect::Connect,
+        queue::{Arrived, QueueSource},
+    },
 };
 use fe2o3_amqp::link::{
     DetachError, RecvError,

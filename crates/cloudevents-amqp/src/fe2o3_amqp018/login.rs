@@ -26,7 +26,7 @@ impl From<Sasl> for Login {
 /// before each connection.
 ///
 /// A login that the broker refuses is retried for five minutes, each time with the then current
-/// credentials: see [`Backoff::refused`](cloudevents_transport::connect::Backoff::refused). For tokens that
+/// credentials: see [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused). For tokens that
 /// expire during a connection, see [`Tokens`](super::Tokens).
 ///
 /// ```

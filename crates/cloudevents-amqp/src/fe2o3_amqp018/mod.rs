@@ -93,7 +93,7 @@ mod sender;
 mod token;
 
 #[cfg(feature = "tls")]
-pub use cloudevents_transport::rustls023::Tls;
+pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::{Login, Logins};
 pub use message::{Fe2o3Message, decode, decode_message, encode, encode_message, from_sections, sections};
 pub use options::{AmqpConnection, Sasl};

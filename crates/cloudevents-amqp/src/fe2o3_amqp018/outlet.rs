@@ -12,8 +12,10 @@ use super::{
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Host, Receipt,
-    confirms::{Answers, Hearing},
-    connect::Connect,
+    binding::{
+        confirms::{Answers, Hearing},
+        connect::Connect,
+    },
 };
 use fe2o3_amqp::{
     Sendable,

@@ -7,9 +7,12 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
-    connect::{Backoff, Reconnect},
-    queue::{QueueOptions, QueueReceiver, Room},
+    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Reconnect},
+        queue::{QueueOptions, QueueReceiver, Room},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
@@ -25,7 +28,7 @@ const ENVELOPE: usize = 1 << 20;
 /// ```
 /// use cloudevents_amqp::fe2o3_amqp018::AmqpReceiverOptions;
 /// use cloudevents_core::DecodeOptions;
-/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
 ///
 /// let mut options = AmqpReceiverOptions::from(DecodeOptions::strict());
 /// options.queue = QueueOptions::default().rejecting_to_broker();
@@ -99,7 +102,7 @@ fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receive
 }
 
 /// Receives from one address of a broker, over its own connection, with the [queue
-/// machine](cloudevents_transport::queue).
+/// machine](cloudevents_transport::binding::queue).
 ///
 /// Settlements map to AMQP outcomes: accept is `accepted`, release is `released`. Retry is `modified` with
 /// `delivery-failed`, or `released` if the broker does not support `modified`. AMQP has no delays, so the
@@ -123,7 +126,7 @@ fn open(url: &str, options: AmqpReceiverOptions) -> BoxFuture<'_, Result<Receive
 ///
 /// The attempt is the message's `delivery-count` plus one. RabbitMQ before 4.0 does not count.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 pub struct AmqpReceiver {
     inner: QueueReceiver,
     target: Arc<Target>,

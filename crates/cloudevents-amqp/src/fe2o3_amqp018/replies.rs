@@ -8,7 +8,7 @@ use super::{
 };
 use crate::decode;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
-use cloudevents_transport::confirms::{Request, Requests};
+use cloudevents_transport::binding::confirms::{Request, Requests};
 use fe2o3_amqp::{
     Receiver,
     link::{RecvError, receiver::CreditMode},

@@ -11,8 +11,11 @@ use crate::{Encoding, Separator};
 use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions, Transmit, Writing,
-    connect::{Backoff, Reconnect, Shared},
+    SenderCapabilities, SenderOptions,
+    binding::{
+        Transmit, Writing,
+        connect::{Backoff, Reconnect, Shared},
+    },
 };
 use fe2o3_amqp::{
     Sendable,
@@ -143,7 +146,7 @@ fn open(url: &str, options: AmqpSenderOptions) -> BoxFuture<'_, Result<Sender, E
 ///
 /// When the connection is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. The sender reconnects at
-/// once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 pub struct AmqpSender {
     target: Arc<Target>,

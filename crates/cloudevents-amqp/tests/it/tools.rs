@@ -5,7 +5,7 @@ use cloudevents_amqp::fe2o3_amqp018::{
 };
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_testkit::amqp::{Broker, Queue};
-use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
+use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use fe2o3_amqp::{Connection, Session, sasl_profile::SaslProfile};
 use std::time::Duration;
 

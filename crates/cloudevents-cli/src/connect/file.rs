@@ -9,9 +9,9 @@ use crate::{
 use cloudevents_kit::{
     DecodeOptions, Decoded, Error, ErrorKind, Message, Receiver, Sender, json,
     transport::{
-        By, Carries, Confirmed, Content, Extends, Incoming, Orders, Outcome, Outgoing, Raw, Receipt, Receive,
-        Received, ReceiverCapabilities, ReceiverOptions, SenderCapabilities, Settle, Settlement, Settles,
-        Token, Transmit,
+        By, Carries, Confirmed, Content, Extends, Orders, Outcome, Outgoing, Raw, Receipt, Received,
+        ReceiverCapabilities, ReceiverOptions, SenderCapabilities, Settlement, Settles,
+        binding::{Incoming, Receive, Settle, Token, Transmit},
     },
 };
 use std::{

@@ -9,8 +9,9 @@ use super::{
 use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode::write_message};
 use cloudevents_core::{Error, ErrorKind, Format, Message, Peer};
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Permit, Receipt, Resolver,
-    Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
+    Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
+    SenderCapabilities, SenderOptions,
+    binding::{Permit, Resolver, Transmit, Writing},
 };
 use http::{HeaderMap, HeaderName, Method, request::Parts};
 use reqwest::{Client, ClientBuilder, Request, Url, redirect::Policy};

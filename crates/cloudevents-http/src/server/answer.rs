@@ -3,7 +3,10 @@
 use crate::{MessageHeaders, Problem, encode_message};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Content, Outcome, Outgoing, Permit, Receipt, Received, Settle, Settlement};
+use cloudevents_transport::{
+    Content, Outcome, Outgoing, Receipt, Received, Settlement,
+    binding::{Permit, Settle},
+};
 use http::{Response, StatusCode};
 use std::{
     sync::{Mutex, PoisonError},

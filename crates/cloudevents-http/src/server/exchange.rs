@@ -12,8 +12,11 @@ use crate::{BodyOptions, Problem, body::collecting::Collecting, decode_message};
 use bytes::Bytes;
 use cloudevents_core::{Decoded, Error, ErrorKind, Event, Message};
 #[cfg(feature = "server")]
-use cloudevents_transport::normal_path;
-use cloudevents_transport::{InFlight, Incoming, Permit, Received, Token};
+use cloudevents_transport::binding::normal_path;
+use cloudevents_transport::{
+    InFlight, Received,
+    binding::{Incoming, Permit, Token},
+};
 use http::{HeaderMap, Request, request::Parts};
 #[cfg(feature = "server")]
 use http::{

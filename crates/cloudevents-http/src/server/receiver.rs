@@ -6,7 +6,10 @@ use super::{
     reading::Readings,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{InFlight, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions};
+use cloudevents_transport::{
+    InFlight, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{Incoming, Receive},
+};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},

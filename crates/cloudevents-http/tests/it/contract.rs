@@ -8,7 +8,8 @@ use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_http::{HttpReceiver, HttpSenderOptions, Refusal, sender};
 use cloudevents_transport::{
     Bounds, Confirmed, Content, Orders, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender,
-    SenderCapabilities, Transmit,
+    SenderCapabilities,
+    binding::Transmit,
     contract::{Claims, Venue, check_all},
 };
 use http::StatusCode;

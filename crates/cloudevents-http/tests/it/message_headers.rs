@@ -6,9 +6,9 @@ use cloudevents_http::{HttpSenderOptions, sender};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bridge, Outgoing, Sender,
+    binding::log::LogOptions,
     bridge::BridgePolicy,
     fake::{FakeLog, FakeQueue},
-    log::LogOptions,
 };
 
 /// Headers that a producer must not set: RFC 9110 (7.2, 7.6, 8, 10, 11, 13, 14), RFC 6265, RFC 7239, RFC 9440, RFC 9421, RFC 9530, and what

@@ -9,7 +9,7 @@ use super::{
     state::LOOK,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Partition, log::Epoch};
+use cloudevents_transport::{Partition, binding::log::Epoch};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},

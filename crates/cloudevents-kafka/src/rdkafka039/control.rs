@@ -7,7 +7,7 @@ use super::{
     rebalance::Group,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Partition, log::Ledger};
+use cloudevents_transport::{Partition, binding::log::Ledger};
 use rdkafka::{
     Offset, Statistics, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},

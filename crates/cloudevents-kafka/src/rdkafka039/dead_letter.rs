@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Bounds, Received,
-    log::{DeadLetter, DeadLetterSink},
+    binding::log::{DeadLetter, DeadLetterSink},
 };
 use rdkafka::ClientConfig;
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -34,7 +34,7 @@ const REASON: usize = 1024;
 ///
 /// ```no_run
 /// use cloudevents_kafka::rdkafka039::{DeadLetterTopic, KafkaReceiverOptions};
-/// use cloudevents_transport::log::LogOptions;
+/// use cloudevents_transport::binding::log::LogOptions;
 /// use rdkafka::ClientConfig;
 /// use std::{borrow::Cow, time::Duration};
 ///

@@ -10,7 +10,7 @@ use super::{
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     Partition, Receiver,
-    log::{Ledger, LogReceiver, LogSource, Record},
+    binding::log::{Ledger, LogReceiver, LogSource, Record},
 };
 use rdkafka::{
     Message as _, TopicPartitionList,
@@ -43,7 +43,7 @@ use tokio::time::{Instant, timeout_at};
 /// ```no_run
 /// use cloudevents_core::Event;
 /// use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, receiver_over};
-/// use cloudevents_transport::{OrderBy, log::LogOptions};
+/// use cloudevents_transport::{OrderBy, binding::log::LogOptions};
 /// use rdkafka::{ClientConfig, consumer::{Consumer, StreamConsumer}};
 ///
 /// # async fn receive() -> Result<(), Box<dyn std::error::Error>> {

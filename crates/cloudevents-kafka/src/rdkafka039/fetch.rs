@@ -8,7 +8,7 @@ use super::{
     refusals::{Refusals, is_login},
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
-use cloudevents_transport::log::Record;
+use cloudevents_transport::binding::log::Record;
 use rdkafka::{
     Message as _,
     consumer::{BaseConsumer, Consumer as _},

@@ -4,7 +4,7 @@ use super::control::Seek;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Partition,
-    log::{Epoch, Record},
+    binding::log::{Epoch, Record},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -315,7 +315,7 @@ mod tests {
     use super::*;
     use cloudevents_transport::{
         Partition, Raw, Received,
-        log::{Ledger, LogOptions},
+        binding::log::{Ledger, LogOptions},
     };
 
     fn partitions() -> (Ledger, [(Partition, Epoch); 2]) {

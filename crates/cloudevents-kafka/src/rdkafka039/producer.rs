@@ -9,7 +9,10 @@ use super::{
     tokens::{self, Keeper},
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Bounds, Connectivity, InFlight, Outcome, Permit, Receipt, Resolver};
+use cloudevents_transport::{
+    Bounds, Connectivity, InFlight, Outcome, Receipt,
+    binding::{Permit, Resolver},
+};
 use rdkafka::{
     ClientConfig, ClientContext,
     client::OAuthToken,

@@ -11,7 +11,7 @@ use super::{
 };
 use cloudevents_transport::{
     Partition,
-    log::{Epoch, Ledger},
+    binding::log::{Epoch, Ledger},
 };
 use rdkafka::{
     ClientContext, Offset, Statistics, TopicPartitionList,
@@ -310,7 +310,7 @@ fn partition(element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_transport::log::LogOptions;
+    use cloudevents_transport::binding::log::LogOptions;
 
     #[tokio::test]
     async fn partitions_are_found_by_topic_and_number() {

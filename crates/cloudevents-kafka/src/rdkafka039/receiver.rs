@@ -13,9 +13,12 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Bounds, Connectivity, Counters, Endpoint, InFlight, Incoming, Partition, Receive, Receiver,
-    ReceiverCapabilities, ReceiverOptions,
-    log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
+    Bounds, Connectivity, Counters, Endpoint, InFlight, Partition, Receiver, ReceiverCapabilities,
+    ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
+    },
 };
 use rdkafka::{
     ClientConfig,
@@ -29,7 +32,7 @@ use tokio::sync::oneshot;
 /// ```
 /// use cloudevents_core::DecodeOptions;
 /// use cloudevents_kafka::rdkafka039::KafkaReceiverOptions;
-/// use cloudevents_transport::log::LogOptions;
+/// use cloudevents_transport::binding::log::LogOptions;
 ///
 /// let mut options = KafkaReceiverOptions::from(DecodeOptions::strict());
 /// options.log = LogOptions::default().dropping_rejected();
@@ -150,7 +153,7 @@ pub async fn receiver(url: &str, options: KafkaReceiverOptions) -> Result<Receiv
 
 /// Consumes in a consumer group, and settles each message separately.
 ///
-/// Offsets are committed as described in [`log`](cloudevents_transport::log): up to the first unsettled
+/// Offsets are committed as described in [`log`](cloudevents_transport::binding::log): up to the first unsettled
 /// message of a partition. See [the module](super#guarantees) for the guarantees.
 ///
 /// A thread polls the brokers, commits, and handles rebalances, so that the consumer stays in its group whatever the program does. Dropping the

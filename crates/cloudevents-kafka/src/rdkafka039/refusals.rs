@@ -2,7 +2,7 @@
 
 use super::config::failed;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::connect::Backoff;
+use cloudevents_transport::binding::connect::Backoff;
 use rdkafka::{
     ClientContext,
     client::Client,

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, Message, codec::check_binary_mode};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, Orders, Outcome, Outgoing, Receipt,
-    Received, Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
+    Received, Sender, SenderCapabilities, SenderOptions,
+    binding::{Transmit, Writing},
 };
 use rdkafka::ClientConfig;
 use std::{fmt, sync::Arc, time::Duration};

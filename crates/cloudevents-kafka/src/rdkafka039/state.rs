@@ -4,7 +4,7 @@ use super::{
     config::failed,
     refusals::{Refusals, is_login},
 };
-use cloudevents_transport::{Connectivity, Reporter};
+use cloudevents_transport::{Connectivity, binding::Reporter};
 use rdkafka::{
     ClientContext,
     client::Client,

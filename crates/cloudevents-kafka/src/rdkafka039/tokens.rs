@@ -3,7 +3,7 @@
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Secret,
-    connect::{renew_after, retry_renewal_after},
+    binding::connect::{renew_after, retry_renewal_after},
 };
 use rdkafka::{ClientConfig, client::OAuthToken};
 use std::{

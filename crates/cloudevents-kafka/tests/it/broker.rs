@@ -7,7 +7,7 @@ use cloudevents_kafka::{
     rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, RecordExt, receiver, sender},
 };
 use cloudevents_testkit::kafka::Broker;
-use cloudevents_transport::{Delivery, Receiver, Sender, log::LogOptions};
+use cloudevents_transport::{Delivery, Receiver, Sender, binding::log::LogOptions};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},

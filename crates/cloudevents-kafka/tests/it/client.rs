@@ -502,7 +502,7 @@ async fn urls() {
     ] {
         let url = format!("kafka://localhost/t?{options}");
         let mut with = KafkaReceiverOptions::default();
-        with.log = cloudevents_transport::log::LogOptions::default().dropping_rejected();
+        with.log = cloudevents_transport::binding::log::LogOptions::default().dropping_rejected();
         with.connect_timeout = Duration::from_millis(1);
         assert_eq!(receiver(&url, with).await.unwrap_err().kind(), ErrorKind::InvalidUrl, "{options}");
     }

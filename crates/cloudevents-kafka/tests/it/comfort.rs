@@ -4,7 +4,7 @@ use crate::broker::{PATIENCE, SHARED, Topic, config, event, next, number, soon};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_kafka::rdkafka039::{KafkaReceiver, KafkaReceiverOptions, Position, receiver, receiver_over};
 use cloudevents_testkit::kafka::{Broker, Refusal};
-use cloudevents_transport::{OrderBy, Partition, log::LogOptions};
+use cloudevents_transport::{OrderBy, Partition, binding::log::LogOptions};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};

@@ -6,7 +6,7 @@ use cloudevents_kafka::{
     Record,
     rdkafka039::{self, KafkaReceiverOptions, Position},
 };
-use cloudevents_transport::{Bounds, OrderBy, Partition, Receiver, log::LogOptions};
+use cloudevents_transport::{Bounds, OrderBy, Partition, Receiver, binding::log::LogOptions};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{MqttMessage, Version};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, log::LogOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, binding::log::LogOptions};
 
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::Version;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Bounds, Host, Outcome, Permit, Receipt, confirms::Confirms, connect::Connect};
+use cloudevents_transport::{
+    Bounds, Host, Outcome, Receipt,
+    binding::{Permit, confirms::Confirms, connect::Connect},
+};
 use futures_util::future::{Either, select};
 use std::{
     pin::pin,

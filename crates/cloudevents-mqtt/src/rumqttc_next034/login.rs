@@ -34,7 +34,7 @@ impl Login {
 /// A source of changing credentials, such as rotated passwords, tokens and renewed certificates. It is called before each connection.
 ///
 /// A login that the broker refuses is retried for five minutes, each time with the then current credentials: see
-/// [`Backoff::refused`](cloudevents_transport::connect::Backoff::refused).
+/// [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused).
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

@@ -77,7 +77,7 @@ mod source;
 mod topic;
 
 #[cfg(feature = "tls")]
-pub use cloudevents_transport::rustls023::Tls;
+pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::{Login, Logins};
 pub use message::{decode, encode, publish, publish_v3};
 pub use options::{MqttConnection, Qos};

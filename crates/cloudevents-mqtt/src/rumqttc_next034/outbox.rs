@@ -4,7 +4,7 @@ use super::packet;
 use crate::Version;
 use bytes::BytesMut;
 use cloudevents_core::Error;
-use cloudevents_transport::{Receipt, confirms::Confirms};
+use cloudevents_transport::{Receipt, binding::confirms::Confirms};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 

@@ -10,10 +10,12 @@ use super::{
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Bounds, Connectivity, Endpoint, Incoming, Partition, Receive, Receiver, ReceiverCapabilities,
-    ReceiverOptions,
-    connect::{Backoff, Reconnect},
-    log::{Ledger, LogOptions, LogReceiver},
+    Bounds, Connectivity, Endpoint, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Reconnect},
+        log::{Ledger, LogOptions, LogReceiver},
+    },
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -35,7 +37,7 @@ const UNNAMED_SESSION: Duration = Duration::from_secs(300);
 /// ```
 /// use cloudevents_core::DecodeOptions;
 /// use cloudevents_mqtt::rumqttc_next034::MqttReceiverOptions;
-/// use cloudevents_transport::log::LogOptions;
+/// use cloudevents_transport::binding::log::LogOptions;
 ///
 /// let mut options = MqttReceiverOptions::from(DecodeOptions::strict());
 /// options.connection.client = Some("billing-1".into());
@@ -114,7 +116,7 @@ pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receive
 /// Receives from the topics that match a filter, over its own connection, and settles each message separately.
 ///
 /// MQTT acknowledges in order and has no negative acknowledgement, so settlements go through the
-/// [ledger](cloudevents_transport::log) of logs, with the connection as the assignment:
+/// [ledger](cloudevents_transport::binding::log) of logs, with the connection as the assignment:
 ///
 /// - **Accept** is recorded, and acknowledged (PUBACK, or PUBREC with QoS 2) when everything before it is settled, in the order of
 ///   arrival.
@@ -125,7 +127,7 @@ pub async fn receiver(url: &str, options: MqttReceiverOptions) -> Result<Receive
 ///   it (`reject=drop`).
 /// - A delivery that is **dropped** is delivered again from memory.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect). The broker keeps the session and
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). The broker keeps the session and
 /// sends again what was not acknowledged, in order and with the duplicate flag. Deliveries of the lost connection can no longer be settled:
 /// the outcome is an error of kind [`Revoked`](cloudevents_core::ErrorKind::Revoked). With QoS 2, too, such messages are delivered again.
 ///

@@ -3,7 +3,7 @@
 use super::{packet::Arrived, received::received, refusal::MqttRefusal};
 use crate::Version;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
-use cloudevents_transport::{Partition, confirms};
+use cloudevents_transport::{Partition, binding::confirms};
 use std::sync::Arc;
 use tokio::sync::watch;
 

@@ -12,9 +12,12 @@ use crate::{Encoding, MqttMessage, Version, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Permit,
-    Receipt, Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
-    connect::{Backoff, Reconnect, Shared},
+    Bounds, Carries, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt,
+    Sender, SenderCapabilities, SenderOptions,
+    binding::{
+        Permit, Transmit, Writing,
+        connect::{Backoff, Reconnect, Shared},
+    },
 };
 use std::{
     fmt,
@@ -117,7 +120,7 @@ pub async fn sender(url: &str, options: MqttSenderOptions) -> Result<Sender, Err
 /// MQTT does not report where a message is stored, or whether the topic has subscribers.
 ///
 /// When the connection is lost, messages in flight end with errors of kind [`Disconnected`](ErrorKind::Disconnected): the broker may or may
-/// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// not have them. The sender reconnects at once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself, so QoS 2 prevents duplicates only
 /// while a connection lasts.
 ///

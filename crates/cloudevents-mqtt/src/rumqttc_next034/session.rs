@@ -9,7 +9,7 @@ use super::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Host,
-    connect::{Connect, Reconnect},
+    binding::connect::{Connect, Reconnect},
 };
 use futures_util::future::{Either, select};
 use std::{pin::pin, sync::Arc};

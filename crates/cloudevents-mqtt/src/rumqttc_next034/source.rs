@@ -12,7 +12,7 @@ use crate::Version;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Bounds, Partition,
-    log::{Epoch, Ledger, LogSource, Record},
+    binding::log::{Epoch, Ledger, LogSource, Record},
 };
 use futures_util::future::{Either, select};
 use std::{

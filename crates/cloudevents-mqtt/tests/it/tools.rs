@@ -3,7 +3,7 @@
 use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_mqtt::rumqttc_next034::{MqttReceiverOptions, MqttSenderOptions, receiver, sender};
 use cloudevents_testkit::mqtt::{Broker, SessionView};
-use cloudevents_transport::{Delivery, Endpoint, Receiver, Sender, log::LogOptions};
+use cloudevents_transport::{Delivery, Endpoint, Receiver, Sender, binding::log::LogOptions};
 use rumqttc_v5::{
     AsyncClient, Event as Polled, Incoming, MqttOptions, PublishOptions,
     mqttbytes::{QoS, v5::PublishProperties},

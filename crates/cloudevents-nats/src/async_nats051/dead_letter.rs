@@ -4,7 +4,7 @@ use super::{extras, message::append, options::Target, received::ReceivedMessage,
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, Message};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, queue::QueueOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, binding::queue::QueueOptions};
 
 /// How many bytes of a reason are kept.
 const REASON: usize = 1024;

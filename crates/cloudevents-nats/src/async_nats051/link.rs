@@ -13,8 +13,10 @@ use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Extends, Host, Outcome, Received, ReceiverCapabilities, Settlement,
-    connect::Connect,
-    queue::{Arrived, QueueSource},
+    binding::{
+        connect::Connect,
+        queue::{Arrived, QueueSource},
+    },
 };
 use futures_util::{FutureExt, StreamExt, future::try_join_all};
 use std::{

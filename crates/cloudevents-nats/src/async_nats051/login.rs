@@ -58,7 +58,7 @@ impl Login {
 /// A source of changing credentials, such as rotated passwords. It is called before each connection.
 ///
 /// A login that the server refuses is retried for five minutes, each time with the then current
-/// credentials: see [`Backoff::refused`](cloudevents_transport::connect::Backoff::refused).
+/// credentials: see [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused).
 ///
 /// ```
 /// use cloudevents_core::{Error, ErrorKind};

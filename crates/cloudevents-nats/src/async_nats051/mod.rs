@@ -65,7 +65,7 @@ mod template;
 mod transmission;
 mod written;
 
-pub use cloudevents_transport::rustls023::Tls;
+pub use cloudevents_transport::binding::rustls023::Tls;
 pub use consumer::DeliverFrom;
 pub use login::{Login, Logins};
 pub use message::{decode, decode_message, encode, encode_message, outbound, to_message};

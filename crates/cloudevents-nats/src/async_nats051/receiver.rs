@@ -10,9 +10,12 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
-    connect::{Backoff, Reconnect},
-    queue::{QueueOptions, QueueReceiver, Room},
+    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Reconnect},
+        queue::{QueueOptions, QueueReceiver, Room},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
@@ -31,7 +34,7 @@ const JETSTREAM: &[&str] = &["stream", "consumer", "ack-wait", "deliver", "doubl
 /// ```
 /// use cloudevents_core::DecodeOptions;
 /// use cloudevents_nats::async_nats051::NatsReceiverOptions;
-/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
 ///
 /// let mut options = NatsReceiverOptions::from(DecodeOptions::strict());
 /// options.queue = QueueOptions::default().rejecting_to_broker();
@@ -134,7 +137,7 @@ fn open(url: &str, options: NatsReceiverOptions) -> BoxFuture<'_, Result<Receive
 }
 
 /// Receives from a subject of a server (`nats`), or from a consumer of JetStream (`nats+jetstream`), over its
-/// own connection, with the [queue machine](cloudevents_transport::queue).
+/// own connection, with the [queue machine](cloudevents_transport::binding::queue).
 ///
 /// **Core NATS** forgets a message once it has sent it. A receiver gets the messages that are sent while it
 /// is connected. Settlements cannot reach the server: retries and rejections are done from memory, and a
@@ -153,7 +156,7 @@ fn open(url: &str, options: NatsReceiverOptions) -> BoxFuture<'_, Result<Receive
 /// after which the stream keeps the message, the consumer does not deliver it again, and the server publishes
 /// an advisory. Or they are dropped (`reject=drop`).
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 ///
 /// The client ends its connection when it cannot parse the headers of a message: a name that is not visible
 /// ASCII, a line without a colon, or bytes that are not UTF-8. With core NATS, such a message is lost. JetStream

@@ -14,8 +14,11 @@ use cloudevents_core::{Error, ErrorKind, Format, FormatId, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, DeadLetter, Endpoint, InFlight, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions, Transmit, Writing,
-    connect::{Backoff, Reconnect, Shared},
+    Sender, SenderCapabilities, SenderOptions,
+    binding::{
+        Transmit, Writing,
+        connect::{Backoff, Reconnect, Shared},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{
@@ -136,7 +139,7 @@ fn open(url: &str, options: NatsSenderOptions) -> BoxFuture<'_, Result<Sender, E
 /// A message larger than the server's limit is an error of kind [`TooLarge`](ErrorKind::TooLarge), and is not
 /// sent. When the connection is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the server may or may not have them. The sender reconnects at
-/// once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 pub struct NatsSender {
     target: Arc<Target>,

@@ -5,8 +5,10 @@ use async_nats::Subscriber;
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
     Host, Outcome, Received, ReceiverCapabilities, Settlement,
-    connect::Connect,
-    queue::{Arrived, QueueSource},
+    binding::{
+        connect::Connect,
+        queue::{Arrived, QueueSource},
+    },
 };
 use futures_util::StreamExt;
 use std::sync::Arc;

@@ -9,7 +9,10 @@ use async_nats::{
 };
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Host, Outcome, Permit, Receipt, confirms::Answers, connect::Connect};
+use cloudevents_transport::{
+    Host, Outcome, Receipt,
+    binding::{Permit, confirms::Answers, connect::Connect},
+};
 use futures_util::FutureExt;
 use std::{
     pin::Pin,

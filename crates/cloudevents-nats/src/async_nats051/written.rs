@@ -2,7 +2,10 @@
 
 use super::{connection::Connected, failure};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{Outcome, Permit, Receipt, confirms::Confirms};
+use cloudevents_transport::{
+    Outcome, Receipt,
+    binding::{Permit, confirms::Confirms},
+};
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,

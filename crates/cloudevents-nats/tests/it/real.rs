@@ -18,7 +18,7 @@ use cloudevents_json::Json;
 use cloudevents_nats::async_nats051::{
     NatsReceiverOptions, NatsSenderOptions, ReceivedMessage, encode, receiver, sender,
 };
-use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, queue::QueueOptions};
+use cloudevents_transport::{By, Extends, Outgoing, Receiver, Sender, binding::queue::QueueOptions};
 use futures_util::StreamExt;
 use std::{collections::BTreeSet, time::Duration};
 

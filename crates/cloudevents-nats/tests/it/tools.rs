@@ -5,7 +5,7 @@ use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_nats::async_nats051::{NatsReceiverOptions, NatsSenderOptions, receiver, sender};
 pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::nats::Server;
-use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
+use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -3,7 +3,7 @@
 use super::{FIRST, Held, OutboxOptions, Tally};
 use crate::{Claim, Claimed, Settled, Settlement, Store, Ticket, millis::later};
 use cloudevents_core::Error;
-use cloudevents_transport::connect::Backoff;
+use cloudevents_transport::binding::connect::Backoff;
 use futures_util::{future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::HashMap,

@@ -17,7 +17,7 @@ pub(crate) use options::Tally;
 use crate::{Claimed, Health, Route, Settlement, Step, Store, Ticket};
 use calls::{Calls, Done};
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::OwnWait;
+use cloudevents_transport::binding::OwnWait;
 use flight::{Flight, Landed};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{

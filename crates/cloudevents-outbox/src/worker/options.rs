@@ -2,7 +2,7 @@
 
 use super::Clock;
 use crate::{Retention, RetrySchedule};
-use cloudevents_transport::{Bounds, connect::Backoff};
+use cloudevents_transport::{Bounds, binding::connect::Backoff};
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},

@@ -8,7 +8,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{
     Entry, Outbox, OutboxOptions, Query, RetrySchedule, State, Store, rusqlite041::SqliteStore,
 };
-use cloudevents_transport::{Receipt, Sender, connect::Backoff};
+use cloudevents_transport::{Receipt, Sender, binding::connect::Backoff};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,

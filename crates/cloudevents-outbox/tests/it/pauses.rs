@@ -6,7 +6,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_outbox::{Entry, Outbox, Query, State, rusqlite041::SqliteStore};
-use cloudevents_transport::{Outgoing, OwnWait, Receipt, Sender};
+use cloudevents_transport::{Outgoing, Receipt, Sender, binding::OwnWait};
 use std::{
     sync::{
         Arc,

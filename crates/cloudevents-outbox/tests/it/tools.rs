@@ -3,7 +3,7 @@
 use cloudevents_core::{Error, Event, Message};
 use cloudevents_outbox::{Clock, Entry, NewMessage};
 use cloudevents_transport::{
-    Carries, Confirmed, Content, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit,
+    Carries, Confirmed, Content, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, binding::Transmit,
 };
 use futures_util::future::BoxFuture;
 use std::{

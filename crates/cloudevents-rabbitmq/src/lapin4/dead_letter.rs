@@ -9,7 +9,7 @@ use super::{
     sender::RabbitSender,
 };
 use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, queue::QueueOptions};
+use cloudevents_transport::{DeadLetter, DeadLetterSink, Endpoint, Received, binding::queue::QueueOptions};
 use lapin::types::AMQPValue;
 use std::sync::Arc;
 

@@ -12,8 +12,10 @@ use super::{
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
     By, Host, Outcome, Received, ReceiverCapabilities, Settlement,
-    connect::Connect,
-    queue::{Arrived, QueueSource},
+    binding::{
+        connect::Connect,
+        queue::{Arrived, QueueSource},
+    },
 };
 use futures_util::{
     StreamExt,

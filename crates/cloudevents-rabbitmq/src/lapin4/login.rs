@@ -26,7 +26,7 @@ impl From<Sasl> for Login {
 /// before each connection.
 ///
 /// A login that the broker refuses is retried for five minutes, each time with the then current
-/// credentials: see [`Backoff::refused`](cloudevents_transport::connect::Backoff::refused).
+/// credentials: see [`Backoff::refused`](cloudevents_transport::binding::connect::Backoff::refused).
 ///
 /// ```
 /// use cloudevents_rabbitmq::lapin4::{RabbitConnection, Login, Logins, Sasl};

@@ -74,7 +74,7 @@ mod stream;
 mod unsettled;
 
 #[cfg(feature = "tls")]
-pub use cloudevents_transport::rustls023::Tls;
+pub use cloudevents_transport::binding::rustls023::Tls;
 pub use login::{Login, Logins};
 pub use message::{LapinMessage, decode, decode_message, encode, encode_message, from_rabbit, rabbit};
 pub use options::{QueueType, RabbitConnection, Sasl};

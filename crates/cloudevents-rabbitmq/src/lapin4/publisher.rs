@@ -10,7 +10,10 @@ use super::{
     returns::{NUMBER, Publication},
 };
 use cloudevents_core::Error;
-use cloudevents_transport::{Host, Receipt, confirms::Answers, connect::Connect};
+use cloudevents_transport::{
+    Host, Receipt,
+    binding::{confirms::Answers, connect::Connect},
+};
 use futures_util::{FutureExt, future::BoxFuture, task::noop_waker_ref};
 use lapin::{
     Channel, Confirmation, ExchangeKind,

@@ -9,9 +9,12 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
-    connect::{Backoff, Reconnect},
-    queue::{QueueOptions, QueueReceiver, Room},
+    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Reconnect},
+        queue::{QueueOptions, QueueReceiver, Room},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
@@ -25,7 +28,7 @@ const OPTIONS: &[&str] =
 /// ```
 /// use cloudevents_core::DecodeOptions;
 /// use cloudevents_rabbitmq::lapin4::RabbitReceiverOptions;
-/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
 ///
 /// let mut options = RabbitReceiverOptions::from(DecodeOptions::strict());
 /// options.queue = QueueOptions::default().rejecting_to_broker();
@@ -115,7 +118,7 @@ fn open(url: &str, options: RabbitReceiverOptions) -> BoxFuture<'_, Result<Recei
 }
 
 /// Receives from one queue, over its own connection, with the [queue
-/// machine](cloudevents_transport::queue). Another connection publishes retries and dead letters.
+/// machine](cloudevents_transport::binding::queue). Another connection publishes retries and dead letters.
 ///
 /// **Accept** acknowledges; neighbouring messages share an acknowledgement. The outcome is known once it is on
 /// its way, since AMQP 0.9.1 does not confirm it: if the connection is lost at that moment, the message is
@@ -149,7 +152,7 @@ fn open(url: &str, options: RabbitReceiverOptions) -> BoxFuture<'_, Result<Recei
 /// The attempt is counted in the header `delivery-attempt` of retried messages; quorum queues also count
 /// deliveries that were released or lost (`x-delivery-count`).
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect).
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect).
 pub struct RabbitReceiver {
     inner: QueueReceiver,
     target: Arc<Target>,

@@ -11,9 +11,12 @@ use super::{
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Format};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, Outcome, Outgoing, Receipt, Sender,
-    SenderCapabilities, SenderOptions, Transmit, Writing,
+    SenderCapabilities, SenderOptions,
+    binding::{
+        Transmit, Writing,
+        connect::{Backoff, Reconnect, Shared},
+    },
     bridge::Template,
-    connect::{Backoff, Reconnect, Shared},
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use lapin::types::{FieldTable, ShortString};
@@ -135,7 +138,7 @@ fn open(url: &str, options: RabbitSenderOptions) -> BoxFuture<'_, Result<Sender,
 /// When the connection or its channel is lost, messages in flight end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the broker may or may not have them. If the broker closes the channel because of the size of
 /// a message, those of that size and above are [`TooLarge`](ErrorKind::TooLarge). The sender opens another
-/// channel, or reconnects, as described in [`connect`](cloudevents_transport::connect), and new messages
+/// channel, or reconnects, as described in [`connect`](cloudevents_transport::binding::connect), and new messages
 /// wait for that ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 pub struct RabbitSender {
     target: Arc<Target>,

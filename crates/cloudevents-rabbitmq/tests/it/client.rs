@@ -12,7 +12,7 @@ use cloudevents_rabbitmq::lapin4::{
     Sasl, receiver, sender,
 };
 use cloudevents_testkit::rabbitmq::{Answer, Broker, BrokerOptions};
-use cloudevents_transport::{Bounds, Outgoing, Sender, queue::QueueOptions};
+use cloudevents_transport::{Bounds, Outgoing, Sender, binding::queue::QueueOptions};
 use futures_util::{FutureExt, future::join_all};
 use std::{error::Error as _, time::Duration};
 use tokio::{

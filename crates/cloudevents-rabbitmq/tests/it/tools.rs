@@ -4,7 +4,7 @@ use cloudevents_core::{DecodeOptions, Event, Payload};
 use cloudevents_rabbitmq::lapin4::{QueueType, RabbitReceiverOptions, RabbitSenderOptions, receiver, sender};
 pub(crate) use cloudevents_testkit::behaviours::name;
 use cloudevents_testkit::rabbitmq::{Broker, Queue};
-use cloudevents_transport::{Delivery, Receiver, Sender, queue::QueueOptions};
+use cloudevents_transport::{Delivery, Receiver, Sender, binding::queue::QueueOptions};
 use std::time::Duration;
 
 /// How long an expected event may take.

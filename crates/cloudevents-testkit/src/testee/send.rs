@@ -6,7 +6,7 @@ use crate::{
     webhook::{Respond, TargetRequest, TestTarget},
 };
 use cloudevents_core::{Error, Event};
-use cloudevents_transport::{Outgoing, Transmit};
+use cloudevents_transport::{Outgoing, binding::Transmit};
 use cloudevents_webhook::{
     deliver::{RetrySchedule, TargetState},
     guard::{SystemResolver, UrlGuard},

@@ -1,7 +1,7 @@
 //! Converts a received message into the messages that the bridge sends.
 
 use super::{BridgePolicy, Foreign, Form, HOPS, KeyRule, REPLAYS, Wrap, renamed::renamed};
-use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, Writing};
+use crate::{Carries, Delivery, Outgoing, Received, SenderCapabilities, binding::Writing};
 use bytes::Bytes;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, MediaType, Message, Payload};
 use std::{

@@ -3,8 +3,11 @@
 use super::{Stored, lock};
 use crate::{
     Carries, Confirmed, Content, Orders, Outcome, Outgoing, Partition, Receipt, Received, Receiver,
-    ReceiverOptions, Sender, SenderCapabilities, Transmit,
-    log::{DeadLetter, DeadLetterSink, Ledger, LogOptions, LogReceiver, LogSource, Record},
+    ReceiverOptions, Sender, SenderCapabilities,
+    binding::{
+        Transmit,
+        log::{DeadLetter, DeadLetterSink, Ledger, LogOptions, LogReceiver, LogSource, Record},
+    },
 };
 use cloudevents_core::{Error, ErrorKind, Message};
 use std::{
@@ -20,7 +23,7 @@ use tokio::sync::Notify;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// use cloudevents_core::{DecodeOptions, Event};
-/// use cloudevents_transport::{fake::FakeLog, log::LogOptions};
+/// use cloudevents_transport::{fake::FakeLog, binding::log::LogOptions};
 /// use std::time::Duration;
 ///
 /// let log = FakeLog::new(1);

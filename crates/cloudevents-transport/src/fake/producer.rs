@@ -2,8 +2,9 @@
 
 use super::{FakeQueue, Stored, lock};
 use crate::{
-    Bounds, Carries, Confirmed, Connectivity, Content, InFlight, Outcome, Outgoing, Permit, Receipt,
-    Reporter, SenderCapabilities, Transmit, confirms::Confirms,
+    Bounds, Carries, Confirmed, Connectivity, Content, InFlight, Outcome, Outgoing, Receipt,
+    SenderCapabilities,
+    binding::{Permit, Reporter, Transmit, confirms::Confirms},
 };
 use cloudevents_core::{Error, ErrorKind};
 use std::{

@@ -2,11 +2,14 @@
 
 use super::{Stored, lock, producer::Producer};
 use crate::{
-    Bounds, By, Endpoint, Host, Incoming, Outcome, Receipt, Receive, Received, Receiver,
-    ReceiverCapabilities, ReceiverOptions, Sender, Settlement, Settles,
-    confirms::Confirms,
-    connect::{Backoff, Connect, Reconnect},
-    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    Bounds, By, Endpoint, Host, Outcome, Receipt, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Sender, Settlement, Settles,
+    binding::{
+        Incoming, Receive,
+        confirms::Confirms,
+        connect::{Backoff, Connect, Reconnect},
+        queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    },
 };
 use cloudevents_core::{Error, ErrorKind, Message};
 use std::{

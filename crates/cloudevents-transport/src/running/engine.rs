@@ -8,8 +8,9 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    By, Counters, Delivery, Failure, InFlight, Ownership, Received, Receiver, RetryPolicy,
-    binding::BoxFuture, deadline::later,
+    By, Counters, Delivery, Failure, InFlight, Received, Receiver, RetryPolicy,
+    binding::{Ownership, receive::BoxFuture},
+    deadline::later,
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};

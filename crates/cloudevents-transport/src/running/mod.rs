@@ -7,10 +7,16 @@ mod guarded;
 mod lanes;
 mod order;
 mod pace;
+pub(crate) mod retry;
+pub(crate) mod retry_schedule;
 mod run;
+#[cfg(feature = "signal")]
+pub(crate) mod shutdown;
 
 pub use activity::{Activity, RunState};
 pub(crate) use engine::{Ended, Settings};
 pub(crate) use giving_up::ATTEMPTS;
 pub use order::OrderBy;
+pub use retry::RetryPolicy;
+pub use retry_schedule::RetrySchedule;
 pub use run::{Run, Running};

@@ -5,7 +5,9 @@ use super::{
     engine::{Ended, Settings},
     guarded::{Guarded, Panicked, caught},
 };
-use crate::{Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict, failure::How};
+use crate::{
+    Delivery, Failure, FromDelivery, Receiver, Stopper, UnreadablePolicy, Verdict, receiving::failure::How,
+};
 use cloudevents_core::Error;
 use futures_util::FutureExt;
 use pin_project_lite::pin_project;

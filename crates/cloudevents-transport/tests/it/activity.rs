@@ -3,9 +3,11 @@
 use crate::{event, keyed};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
-    Activity, Bounds, Bridge, Confirmed, Failure, Incoming, OrderBy, Outcome, Outgoing, Receipt, Receive,
-    Receiver, ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities, Transmit,
-    bridge::BridgePolicy, fake::FakeQueue,
+    Activity, Bounds, Bridge, Confirmed, Failure, OrderBy, Outcome, Outgoing, Receipt, Receiver,
+    ReceiverCapabilities, ReceiverOptions, RunState, Sender, SenderCapabilities,
+    binding::{Incoming, Receive, Transmit},
+    bridge::BridgePolicy,
+    fake::FakeQueue,
 };
 use std::{
     future::pending,

@@ -3,10 +3,9 @@
 use cloudevents_core::{Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Content, Outcome, Outgoing, Receipt, Receiver, ReceiverOptions, Sender, SenderCapabilities,
-    Transmit,
+    binding::{Transmit, log::LogOptions},
     contract::{self, Claims, Venue, Verdict, check_all},
     fake::{FakeLog, FakeQueue},
-    log::LogOptions,
 };
 use std::time::Duration;
 

@@ -6,7 +6,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Delivery, Incoming, Raw, Receive, Received, Receiver, ReceiverCapabilities, Token, fake::FakeQueue,
+    Delivery, Raw, Received, Receiver, ReceiverCapabilities,
+    binding::{Incoming, Receive, Token},
+    fake::FakeQueue,
 };
 use std::time::Duration;
 

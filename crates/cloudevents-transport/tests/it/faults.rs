@@ -4,9 +4,9 @@ mod requests;
 
 use cloudevents_core::{Document, Error, ErrorKind, Message};
 use cloudevents_transport::{
-    Bounds, By, Carries, Connectivity, Content, Delivery, Incoming, Outcome, Outgoing, Receipt, Receive,
-    Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Settle, Settlement, Token,
-    Transmit, UnreadablePolicy,
+    Bounds, By, Carries, Connectivity, Content, Delivery, Outcome, Outgoing, Receipt, Receiver,
+    ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Settlement, UnreadablePolicy,
+    binding::{Incoming, Receive, Settle, Token, Transmit},
     contract::{Claims, Venue, Verdict, check_all, check_some},
     fake::FakeQueue,
 };

@@ -5,8 +5,8 @@ use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Formats, Message}
 use cloudevents_json::Json;
 use cloudevents_transport::{
     EventFilter, ReceiverCapabilities,
+    binding::log::LogOptions,
     fake::{FakeLog, FakeQueue},
-    log::LogOptions,
 };
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use crate::{event, events, id, keyed, until_settled};
 use cloudevents_core::Event;
 use cloudevents_transport::{
     Delivery, Failure, Metrics, OrderBy, ReceiverOptions,
+    binding::log::LogOptions,
     fake::{FakeLog, FakeQueue},
-    log::LogOptions,
 };
 use std::{cell::Cell, collections::BTreeMap, sync::Mutex, time::Duration};
 use tokio::time::{Instant, sleep, timeout};

@@ -4,8 +4,8 @@ use crate::keyed;
 use cloudevents_core::{DecodeOptions, Event};
 use cloudevents_transport::{
     Bounds, Failure, OrderBy, ReceiverOptions, RunState,
+    binding::log::LogOptions,
     fake::{FakeConsumer, FakeLog},
-    log::LogOptions,
 };
 use std::{
     collections::HashMap,

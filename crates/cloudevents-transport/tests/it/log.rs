@@ -4,8 +4,8 @@ use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, ErrorKind, Event};
 use cloudevents_transport::{
     Delivery, Receiver, ReceiverOptions,
+    binding::log::LogOptions,
     fake::{FakeConsumer, FakeLog},
-    log::LogOptions,
 };
 use futures_util::FutureExt;
 use std::{

@@ -3,10 +3,13 @@
 use crate::{event, id};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Message};
 use cloudevents_transport::{
-    Bounds, DeadLetter, DeadLetterSink, Failure, Incoming, Partition, Raw, Receive, Received,
-    ReceiverOptions, Settlement, UnreadablePolicy,
+    Bounds, DeadLetter, DeadLetterSink, Failure, Partition, Raw, Received, ReceiverOptions, Settlement,
+    UnreadablePolicy,
+    binding::{
+        Incoming, Receive,
+        log::{Epoch, Ledger, LogOptions, LogReceiver, LogSource, Record},
+    },
     fake::FakeLog,
-    log::{Epoch, Ledger, LogOptions, LogReceiver, LogSource, Record},
 };
 use std::{
     sync::{

@@ -5,8 +5,10 @@ use cloudevents_core::{Decoded, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, By, ConnectionState, DeadLetter, DeadLetterSink, Delivery, Endpoint, Extends, Host, Outcome, Raw,
     Received, Receiver, ReceiverCapabilities, ReceiverOptions, Settlement,
-    connect::{Backoff, Connect, Reconnect},
-    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    binding::{
+        connect::{Backoff, Connect, Reconnect},
+        queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    },
 };
 use std::{
     mem::take,

@@ -3,7 +3,9 @@
 use crate::event;
 use cloudevents_core::Error;
 use cloudevents_testkit::heap;
-use cloudevents_transport::{Confirmed, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit};
+use cloudevents_transport::{
+    Confirmed, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, binding::Transmit,
+};
 use futures_util::FutureExt;
 use std::sync::Arc;
 

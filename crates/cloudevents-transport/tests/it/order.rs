@@ -4,10 +4,9 @@ use crate::{event, events, filled, id, keyed, until_settled};
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Event, Formats, Message};
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    By, Delivery, Failure, Incoming, OrderBy, Raw, Receive, Received, Receiver, ReceiverCapabilities,
-    ReceiverOptions, Token,
+    By, Delivery, Failure, OrderBy, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{Incoming, Receive, Token, log::LogOptions},
     fake::{FakeLog, FakeQueue},
-    log::LogOptions,
 };
 use std::{
     cell::Cell,

@@ -1,6 +1,6 @@
 //! Waiting for what is usually ready soon.
 
-use cloudevents_transport::promptly;
+use cloudevents_transport::binding::promptly;
 use std::{future::pending, pin::pin};
 use tokio::sync::oneshot;
 

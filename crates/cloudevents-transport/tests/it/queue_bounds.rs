@@ -3,7 +3,7 @@
 use crate::{event, log_bounds::Gate};
 use cloudevents_core::{ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Failure, ReceiverOptions, UnreadablePolicy, fake::FakeQueue, queue::QueueOptions,
+    Bounds, Failure, ReceiverOptions, UnreadablePolicy, binding::queue::QueueOptions, fake::FakeQueue,
 };
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},

@@ -3,8 +3,10 @@
 use crate::{event, events, id};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event};
 use cloudevents_transport::{
-    Bounds, Delivery, InFlight, Incoming, Outcome, Raw, Receive, Received, Receiver, ReceiverCapabilities,
-    ReceiverOptions, Stopper, Token, fake::FakeQueue,
+    Bounds, Delivery, InFlight, Outcome, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
+    Stopper,
+    binding::{Incoming, Receive, Token},
+    fake::FakeQueue,
 };
 use futures_util::TryStreamExt;
 use std::time::Duration;

@@ -7,8 +7,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::{Json, JsonEventExt};
 use cloudevents_transport::{
-    Delivery, Failure, Incoming, Raw, Receive, Received, Receiver, ReceiverCapabilities, ReceiverOptions,
-    Token, UnreadablePolicy, fake::FakeQueue,
+    Delivery, Failure, Raw, Received, Receiver, ReceiverCapabilities, ReceiverOptions, UnreadablePolicy,
+    binding::{Incoming, Receive, Token},
+    fake::FakeQueue,
 };
 use std::{
     cell::Cell,

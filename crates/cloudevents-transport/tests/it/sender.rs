@@ -4,7 +4,8 @@ use crate::{event, events};
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_transport::{
     Confirmed, Content, LossPolicy, Outcome, Outgoing, Receipt, SendAllError, Sender, SenderCapabilities,
-    SenderOptions, Transmit,
+    SenderOptions,
+    binding::Transmit,
     fake::{FakeLog, FakeQueue},
 };
 use std::{

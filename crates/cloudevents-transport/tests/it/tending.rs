@@ -4,8 +4,10 @@ use crate::event;
 use cloudevents_core::{DecodeOptions, Decoded, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Delivery, Endpoint, Host, Outcome, Raw, Received, Receiver, ReceiverCapabilities, Settlement,
-    connect::{Backoff, Connect, Reconnect},
-    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    binding::{
+        connect::{Backoff, Connect, Reconnect},
+        queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    },
 };
 use std::{
     future::pending,

@@ -5,7 +5,7 @@ use cloudevents_core::{
     DecodeOptions, Document, Error, ErrorKind, Event, Format, FormatId, Formats, Message, Payload, Timestamp,
 };
 use cloudevents_json::Json;
-use cloudevents_transport::{Endpoint, LossPolicy, Writing};
+use cloudevents_transport::{Endpoint, LossPolicy, binding::Writing};
 use std::sync::Arc;
 
 fn writing(query: &str, given: bool) -> Result<Writing, Error> {

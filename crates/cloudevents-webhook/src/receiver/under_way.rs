@@ -4,7 +4,7 @@ use super::{Begun, DeliveryClaim, idempotency::Store, outliving::Outliving, resp
 use crate::DeliveryKey;
 use cloudevents_core::{Decoded, Error, Message};
 use cloudevents_http::{Delivering, Exchange, Problem, ReadRequest, Settled};
-use cloudevents_transport::promptly;
+use cloudevents_transport::binding::promptly;
 use std::{
     net::SocketAddr,
     pin::Pin,

@@ -15,7 +15,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
-use cloudevents_transport::{Outgoing, OwnWait, Receipt};
+use cloudevents_transport::{Outgoing, Receipt, binding::OwnWait};
 use http::{Method, StatusCode};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{

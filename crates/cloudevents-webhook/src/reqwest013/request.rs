@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_http::encode_message;
 use cloudevents_json::Json;
-use cloudevents_transport::{Content, Outgoing, Writing};
+use cloudevents_transport::{Content, Outgoing, binding::Writing};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use std::{sync::Arc, time::SystemTime};
 

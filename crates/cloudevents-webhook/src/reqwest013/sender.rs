@@ -11,7 +11,8 @@ use crate::deliver::{Reason, TargetState};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_http::MessageHeaders;
 use cloudevents_transport::{
-    Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities, Transmit,
+    Carries, Confirmed, InFlight, Orders, Outcome, Outgoing, Receipt, Sender, SenderCapabilities,
+    binding::Transmit,
 };
 use http::{Response, request::Parts};
 use std::{

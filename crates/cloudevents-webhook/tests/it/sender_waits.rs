@@ -6,7 +6,7 @@ use crate::{
 };
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_testkit::webhook::{Respond, TestTarget};
-use cloudevents_transport::{Outgoing, OwnWait};
+use cloudevents_transport::{Outgoing, binding::OwnWait};
 use cloudevents_webhook::{
     deliver::{Practice, Reason, RetrySchedule, TargetState},
     reqwest013::{Target, TokenSource},

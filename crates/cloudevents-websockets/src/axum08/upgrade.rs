@@ -12,7 +12,8 @@ use axum::{
 };
 use cloudevents_core::Error;
 use cloudevents_transport::{
-    Confirmed, Connectivity, Outcome, Outgoing, Receipt, Receiver, Sender, SenderCapabilities, Transmit,
+    Confirmed, Connectivity, Outcome, Outgoing, Receipt, Receiver, Sender, SenderCapabilities,
+    binding::Transmit,
 };
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;

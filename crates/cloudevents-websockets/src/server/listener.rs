@@ -7,8 +7,11 @@ use super::{
 use crate::tungstenite029::{Inbox, Via};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Outcome, ReceiverCapabilities, Settlement, normal_path,
-    queue::{Arrived, QueueSource},
+    Outcome, ReceiverCapabilities, Settlement,
+    binding::{
+        normal_path,
+        queue::{Arrived, QueueSource},
+    },
 };
 use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};

@@ -5,7 +5,7 @@ use crate::{
     tungstenite029::{Arriving, KEEP_ALIVE, Liveness, MESSAGE_DEADLINE},
 };
 use cloudevents_core::{DecodeOptions, Formats};
-use cloudevents_transport::{Bounds, ReceiverOptions, SenderOptions, queue::QueueOptions};
+use cloudevents_transport::{Bounds, ReceiverOptions, SenderOptions, binding::queue::QueueOptions};
 use std::time::Duration;
 
 /// How a server takes WebSocket connections.
@@ -22,7 +22,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
-/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
 /// use cloudevents_websockets::WsServerOptions;
 ///
 /// let mut options = WsServerOptions::from(DecodeOptions::strict());

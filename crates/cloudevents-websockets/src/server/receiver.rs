@@ -4,10 +4,13 @@ use super::{WsServerOptions, listener::Listening};
 use crate::tungstenite029::{decided, runtime};
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Host, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
-    connect::{Backoff, Connect, Reconnect},
-    normal_path,
-    queue::{QueueReceiver, Room},
+    Connectivity, Endpoint, Host, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Connect, Reconnect},
+        normal_path,
+        queue::{QueueReceiver, Room},
+    },
 };
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -34,7 +37,7 @@ pub async fn listen(url: &str, options: WsServerOptions) -> Result<Receiver, Err
 }
 
 /// Listens for WebSocket connections at one path, without TLS, and receives what all of them send, with the [queue
-/// machine](cloudevents_transport::queue).
+/// machine](cloudevents_transport::binding::queue).
 ///
 /// A handshake without a subprotocol of the binding that is supported gets 400, one at another path 404. The subprotocol is the first of the client's that the server supports.
 ///

@@ -145,4 +145,4 @@ impl Accepted {
 }
 
 /// What connections hand over, with its share of the bounds.
-pub(crate) type Taken = (Received, cloudevents_transport::Permit);
+pub(crate) type Taken = (Received, cloudevents_transport::binding::Permit);

@@ -12,7 +12,7 @@ use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind};
 #[cfg(feature = "axum08")]
 use cloudevents_transport::Connectivity;
-use cloudevents_transport::{Bounds, InFlight, Outcome, Permit, Receipt, Received};
+use cloudevents_transport::{Bounds, InFlight, Outcome, Receipt, Received, binding::Permit};
 use std::{
     fmt,
     sync::{Mutex, PoisonError},

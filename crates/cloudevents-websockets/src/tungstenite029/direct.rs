@@ -11,8 +11,10 @@ use super::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Host, Outcome, ReceiverCapabilities, Settlement,
-    connect::Connect,
-    queue::{Arrived, QueueSource},
+    binding::{
+        connect::Connect,
+        queue::{Arrived, QueueSource},
+    },
 };
 use std::{collections::VecDeque, future::pending};
 use tokio::time::timeout;

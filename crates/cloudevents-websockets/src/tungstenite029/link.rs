@@ -11,9 +11,12 @@ use super::{
 use crate::chosen;
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Host, Outcome, Permit, Received, ReceiverCapabilities, Settlement,
-    connect::{Connect, Shared},
-    queue::{Arrived, QueueSource},
+    Host, Outcome, Received, ReceiverCapabilities, Settlement,
+    binding::{
+        Permit,
+        connect::{Connect, Shared},
+        queue::{Arrived, QueueSource},
+    },
 };
 use std::{
     pin::pin,

@@ -67,7 +67,7 @@ mod stream;
 mod unsent;
 
 #[cfg(feature = "tls")]
-pub use cloudevents_transport::rustls023::Tls;
+pub use cloudevents_transport::binding::rustls023::Tls;
 pub use message::{decode, encode, frame, message};
 pub use options::WsConnection;
 pub use pair::connect_pair;

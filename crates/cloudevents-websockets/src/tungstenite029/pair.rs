@@ -9,7 +9,7 @@ use super::{
 use cloudevents_core::Error;
 use cloudevents_transport::{
     Endpoint, Receiver, Sender, SenderOptions,
-    connect::{Backoff, Reconnect},
+    binding::connect::{Backoff, Reconnect},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::Arc;

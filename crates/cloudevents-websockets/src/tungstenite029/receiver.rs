@@ -13,9 +13,12 @@ use super::{
 };
 use cloudevents_core::{DecodeOptions, Error, ErrorKind};
 use cloudevents_transport::{
-    Connectivity, Endpoint, Incoming, Receive, Receiver, ReceiverCapabilities, ReceiverOptions,
-    connect::{Backoff, Connect, Reconnect},
-    queue::{QueueOptions, QueueReceiver, QueueSource, Room},
+    Connectivity, Endpoint, Receiver, ReceiverCapabilities, ReceiverOptions,
+    binding::{
+        Incoming, Receive,
+        connect::{Backoff, Connect, Reconnect},
+        queue::{QueueOptions, QueueReceiver, QueueSource, Room},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
@@ -24,7 +27,7 @@ use std::{fmt, sync::Arc, time::Duration};
 ///
 /// ```
 /// use cloudevents_core::DecodeOptions;
-/// use cloudevents_transport::queue::QueueOptions;
+/// use cloudevents_transport::binding::queue::QueueOptions;
 /// use cloudevents_websockets::tungstenite029::WsReceiverOptions;
 ///
 /// let mut options = WsReceiverOptions::from(DecodeOptions::strict());
@@ -80,7 +83,7 @@ fn open(url: &str, options: WsReceiverOptions) -> BoxFuture<'_, Result<Receiver,
 }
 
 /// Receives what a server sends, over its own connection, with the [queue
-/// machine](cloudevents_transport::queue).
+/// machine](cloudevents_transport::binding::queue).
 ///
 /// WebSockets settle nothing: the server forgets a message once it has sent it. Accepting frees its place here. Retries and releases are
 /// delivered again from the memory of this process, and are lost with it. Rejected messages go to the sink of [`WsReceiverOptions::queue`], or are
@@ -90,7 +93,7 @@ fn open(url: &str, options: WsReceiverOptions) -> BoxFuture<'_, Result<Receiver,
 /// delivered as an error, and ends the connection with status 1003. A message that is too large (1009), too slow (1008), or breaks the protocol
 /// (1002, 1007) ends it, too.
 ///
-/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::connect). What the server sends
+/// When the connection is lost, the receiver reconnects; see [`connect`](cloudevents_transport::binding::connect). What the server sends
 /// meanwhile is lost.
 pub struct WsReceiver {
     inner: QueueReceiver,

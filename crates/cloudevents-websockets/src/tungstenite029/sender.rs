@@ -10,8 +10,11 @@ use crate::{Subprotocol, encode, encode_message};
 use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
 use cloudevents_transport::{
     Bounds, Confirmed, Connectivity, Content, Endpoint, InFlight, LossPolicy, Outcome, Outgoing, Receipt,
-    Sender, SenderCapabilities, SenderOptions, Transmit,
-    connect::{Backoff, Reconnect, Shared},
+    Sender, SenderCapabilities, SenderOptions,
+    binding::{
+        Transmit,
+        connect::{Backoff, Reconnect, Shared},
+    },
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use std::{
@@ -86,7 +89,7 @@ fn open(url: &str, options: WsSenderOptions) -> BoxFuture<'_, Result<Sender, Err
 ///
 /// When the connection is lost, messages that were not written end with errors of kind
 /// [`Disconnected`](ErrorKind::Disconnected): the peer may or may not have them. The sender reconnects at
-/// once, as described in [`connect`](cloudevents_transport::connect), and new messages wait for the
+/// once, as described in [`connect`](cloudevents_transport::binding::connect), and new messages wait for the
 /// connection ([`SenderOptions::enqueue_timeout`]). The sender never sends a message again by itself.
 ///
 /// What the peer sends is discarded: [`connect_pair`](super::connect_pair) receives it.

@@ -389,7 +389,6 @@ impl std::error::Error for NotMinimal {}
 mod tests {
     use super::*;
     use futures_util::FutureExt;
-    use std::future::poll_fn;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn frame(first: u8, payload: usize, masked: bool) -> Vec<u8> {

@@ -1,7 +1,10 @@
 //! Messages on their way from senders to the task of a connection.
 
 use cloudevents_core::Error;
-use cloudevents_transport::{Outcome, Permit, Receipt, Resolver};
+use cloudevents_transport::{
+    Outcome, Receipt,
+    binding::{Permit, Resolver},
+};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};

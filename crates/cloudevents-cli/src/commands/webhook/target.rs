@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cloudevents_kit::{
     Receiver,
     http::{Exchange, HttpReceiverOptions, Problem, RequestBody, serve},
-    transport::{Endpoint, normal_path},
+    transport::{Endpoint, binding::normal_path},
     webhook::receiver::{Webhook, WebhookOptions},
 };
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};

@@ -8,7 +8,7 @@ use super::skipped;
 use crate::broker::{Topic, event, next, number, soon};
 use cloudevents_core::ErrorKind;
 use cloudevents_kafka::rdkafka039::{KafkaReceiverOptions, KafkaSenderOptions, receiver, sender};
-use cloudevents_transport::log::LogOptions;
+use cloudevents_transport::binding::log::LogOptions;
 use std::{env, time::Duration};
 
 /// The user that the broker's script creates, for a URL.

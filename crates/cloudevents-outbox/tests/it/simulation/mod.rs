@@ -9,7 +9,7 @@ mod world;
 use crate::tools::{event, sender};
 use cloudevents_core::Error;
 use cloudevents_outbox::{Clock, Entry, Outbox, OutboxOptions, RetrySchedule, State, Store};
-use cloudevents_transport::{Outgoing, Sender, connect::Backoff};
+use cloudevents_transport::{Outgoing, Sender, binding::connect::Backoff};
 use rng::Rng;
 use script::{LEASE, Script, at};
 use std::{

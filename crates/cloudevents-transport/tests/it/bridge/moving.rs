@@ -8,8 +8,9 @@ use cloudevents_core::{
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{
-    Bridge, Confirmed, Delivery, Incoming, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Receive,
-    Received, Receiver, ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities, Token, Transmit,
+    Bridge, Confirmed, Delivery, Origin, Outcome, Outgoing, PrometheusPage, Raw, Receipt, Received, Receiver,
+    ReceiverCapabilities, ReceiverOptions, Sender, SenderCapabilities,
+    binding::{Incoming, Receive, Token, Transmit},
     bridge::{BridgePolicy, BridgeStatus, Foreign, Form, HOPS, HeaderRule, KeyRule, Wrap},
     fake::FakeQueue,
 };

@@ -5,8 +5,8 @@ use super::world::{Item, Kind, Letters, Log, Queue, Rng, Target, World};
 use cloudevents_core::{DecodeOptions, Error, Event};
 use cloudevents_transport::{
     Bounds, Bridge, DeadLetter, DeadLetterSink, OrderBy, Receiver, ReceiverOptions, Sender,
+    binding::log::{Ledger, LogOptions, LogReceiver},
     bridge::{BridgePolicy, BridgeStatus},
-    log::{Ledger, LogOptions, LogReceiver},
 };
 use std::{collections::BTreeMap, env, time::Duration};
 use tokio::time::{Instant, sleep, timeout};

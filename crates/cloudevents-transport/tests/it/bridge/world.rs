@@ -3,9 +3,12 @@
 use cloudevents_core::Decoded;
 use cloudevents_core::{Error, ErrorKind, Event, Message};
 use cloudevents_transport::{
-    Carries, Confirmed, Content, InFlight, Incoming, Outcome, Outgoing, Partition, Raw, Receipt, Receive,
-    Received, ReceiverCapabilities, Resolver, SenderCapabilities, Settle, Settlement, Token, Transmit,
-    log::{Ledger, LogSource, Record},
+    Carries, Confirmed, Content, InFlight, Outcome, Outgoing, Partition, Raw, Receipt, Received,
+    ReceiverCapabilities, SenderCapabilities, Settlement,
+    binding::{
+        Incoming, Receive, Resolver, Settle, Token, Transmit,
+        log::{Ledger, LogSource, Record},
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

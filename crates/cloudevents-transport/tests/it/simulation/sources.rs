@@ -8,9 +8,11 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
     Bounds, Endpoint, Extends, Host, Outcome, Partition, Receiver, ReceiverCapabilities, ReceiverOptions,
     Settlement,
-    connect::{Backoff, Connect, Reconnect},
-    log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
-    queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    binding::{
+        connect::{Backoff, Connect, Reconnect},
+        log::{Ledger, LogOptions, LogReceiver, LogSource, Record},
+        queue::{Arrived, QueueOptions, QueueReceiver, QueueSource, Room},
+    },
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};

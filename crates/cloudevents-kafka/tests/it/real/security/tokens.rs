@@ -8,7 +8,7 @@ use cloudevents_core::{Error, ErrorKind};
 use cloudevents_kafka::rdkafka039::{
     BearerToken, BearerTokens, KafkaReceiverOptions, KafkaSenderOptions, receiver, sender,
 };
-use cloudevents_transport::{Sender, log::LogOptions};
+use cloudevents_transport::{Sender, binding::log::LogOptions};
 use std::{
     env,
     pin::Pin,

@@ -1,0 +1,291 @@
+//! Messages that were sent and that the peer has not confirmed, implemented once for all bindings.
+//!
+//! [`Confirms`] numbers messages, keeps their places in flight and their deadlines, and resolves their
+//! outcomes. It has no task and is independent of the protocol: a binding calls it with the confirmations it
+//! reads from the connection. [`Answers`] is built on it for client libraries that return a future for each
+//! message. [`Requests`] keeps requests until their replies arrive.
+//!
+//! ```
+//! use cloudevents_transport::{Bounds, InFlight, Receipt, binding::confirms::Confirms};
+//! use std::time::Duration;
+//!
+//! # futures_util::FutureExt::now_or_never(async {
+//! let (in_flight, confirms) = (InFlight::new(Bounds::default()), Confirms::new(Duration::from_secs(60)));
+//! let (first, outcome) = confirms.add(in_flight.take(100));
+//! let (second, _) = confirms.add(in_flight.take(100));
+//! confirms.resolve_to(second, &Ok(Receipt::new())); // AMQP 0.9.1: this one and all before it
+//! assert!(outcome.await.is_ok() && first < second && confirms.is_empty());
+//! assert_eq!(in_flight.used().messages, 0);
+//! # }).unwrap();
+//! ```
+
+mod answers;
+mod requests;
+
+pub use answers::{Answers, Hearing};
+pub use requests::{Request, Requests};
+
+use crate::{
+    Outcome, Receipt,
+    binding::{Permit, Resolver},
+    sync::{Arc, Mutex, MutexGuard},
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{collections::VecDeque, fmt, sync::PoisonError, time::Duration};
+use tokio::time::Instant;
+
+/// The unconfirmed messages of one connection. Clones share them.
+///
+/// Messages are numbered in the order of sending. The first is the oldest, so one timer is enough for all
+/// deadlines.
+#[derive(Clone)]
+pub struct Confirms(Arc<Inner>);
+
+struct Inner {
+    limit: Duration,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    /// In the order of sending. `None` when confirmed, except for the first.
+    waiting: VecDeque<Option<Waiting>>,
+    /// The number of the first.
+    first: u64,
+    /// Why nothing more will be confirmed.
+    ended: Option<Error>,
+}
+
+struct Waiting {
+    due: Option<Instant>,
+    resolver: Resolver<Receipt>,
+    place: Permit,
+}
+
+impl Waiting {
+    /// Frees the place first, because the task that gets the result may send the next message.
+    fn resolve(self, result: Result<Receipt, Error>) {
+        drop(self.place);
+        self.resolver.resolve(result);
+    }
+}
+
+impl Confirms {
+    /// Creates it without messages. Each message has to be confirmed within the limit.
+    pub fn new(limit: Duration) -> Self {
+        Self(Arc::new(Inner { limit, open: Mutex::new(Open::default()) }))
+    }
+
+    /// Adds the next message, which has a place in flight. Returns its number and its outcome. After [`end`](Self::end), the outcome is
+    /// an error.
+    pub fn add(&self, place: Permit) -> (u64, Outcome<Receipt>) {
+        let (resolver, outcome) = Outcome::channel();
+        let waiting = Waiting { due: Instant::now().checked_add(self.0.limit), resolver, place };
+        let mut open = self.open();
+        let number = open.first.saturating_add(open.waiting.len() as u64);
+        match open.ended.clone() {
+            None => open.waiting.push_back(Some(waiting)),
+            Some(error) => {
+                drop(open);
+                waiting.resolve(Err(error));
+            }
+        }
+        (number, outcome)
+    }
+
+    /// Resolves the message with this number. Does nothing if it is resolved already.
+    pub fn resolve(&self, number: u64, result: Result<Receipt, Error>) {
+        let waiting = self.open().take(number);
+        // Outside the lock: a woken task may run immediately.
+        if let Some(waiting) = waiting {
+            waiting.resolve(result);
+        }
+    }
+
+    /// Resolves all messages up to and including this number.
+    pub fn resolve_to(&self, number: u64, result: &Result<Receipt, Error>) {
+        let mut confirmed = Vec::new();
+        {
+            let mut open = self.open();
+            while open.first <= number && !open.waiting.is_empty() {
+                let first = open.first;
+                confirmed.extend(open.take(first));
+            }
+        }
+        // Outside the lock: a woken task may run immediately. From the last: a task that waits for all of them waits for the first one
+        // first, and so wakes once.
+        confirmed.into_iter().rev().for_each(|waiting| waiting.resolve(result.clone()));
+    }
+
+    /// Fails all messages, and those added later, with this error: the connection is lost.
+    pub fn end(&self, error: &Error) {
+        let failed = {
+            let mut open = self.open();
+            open.ended.get_or_insert_with(|| error.clone());
+            open.first = open.first.saturating_add(open.waiting.len() as u64);
+            std::mem::take(&mut open.waiting)
+        };
+        failed.into_iter().flatten().for_each(|waiting| waiting.resolve(Err(error.clone())));
+    }
+
+    /// Whether [`end`](Self::end) was called.
+    pub fn has_ended(&self) -> bool {
+        self.open().ended.is_some()
+    }
+
+    /// Whether every message is resolved.
+    pub fn is_empty(&self) -> bool {
+        self.open().waiting.is_empty()
+    }
+
+    /// The deadline of the oldest message; `None` without messages.
+    pub fn due(&self) -> Option<Instant> {
+        self.open().waiting.front()?.as_ref()?.due
+    }
+
+    /// Fails messages whose deadline has passed, with [`Timeout`](ErrorKind::Timeout).
+    pub fn expire(&self) {
+        let now = Instant::now();
+        loop {
+            let late = {
+                let mut open = self.open();
+                let due = open.waiting.front().and_then(|first| first.as_ref()?.due);
+                let first = open.first;
+                if due.is_some_and(|due| due <= now) { open.take(first) } else { None }
+            };
+            let Some(late) = late else { return };
+            late.resolve(Err(Error::new(ErrorKind::Timeout)
+                .with_detail(format!("the peer did not confirm the message within {:?}", self.0.limit))));
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn take(&mut self, number: u64) -> Option<Waiting> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let waiting = self.waiting.get_mut(index)?.take();
+        while let Some(None) = self.waiting.front() {
+            self.waiting.pop_front();
+            self.first = self.first.saturating_add(1);
+        }
+        waiting
+    }
+}
+
+impl fmt::Debug for Confirms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.open();
+        f.debug_struct("Confirms").field("open", &open.waiting.len()).field("ended", &open.ended).finish()
+    }
+}
+
+#[cfg(all(test, not(ce_model)))]
+mod tests {
+    use super::*;
+    use crate::{Bounds, InFlight};
+    use futures_util::FutureExt;
+    use std::{
+        future::poll_fn,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    fn tracked(limit: u64) -> (InFlight, Confirms) {
+        (InFlight::new(Bounds::default()), Confirms::new(Duration::from_secs(limit)))
+    }
+
+    fn kind(outcome: Outcome<Receipt>) -> Option<ErrorKind> {
+        outcome.now_or_never()?.err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn in_any_order_once_and_with_the_place_given_back_first() {
+        let (in_flight, confirms) = tracked(1);
+        let (mut outcomes, mut numbers) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (number, outcome) = confirms.add(in_flight.take(1));
+            numbers.push(number);
+            outcomes.push(outcome);
+        }
+        assert_eq!(numbers, [0, 1, 2, 3]);
+        for number in [2, 0, 2, 3, 99] {
+            confirms.resolve(number, Ok(Receipt::new().with_offset(number)));
+        }
+        assert_eq!((in_flight.used().messages, confirms.is_empty()), (1, false));
+        confirms.resolve_to(3, &Err(Error::new(ErrorKind::Refused)));
+        assert!(confirms.is_empty());
+        let results: Vec<_> = outcomes.into_iter().map(|outcome| outcome.now_or_never().unwrap()).collect();
+        assert_eq!(results[0].as_ref().unwrap().offset(), Some(0));
+        assert_eq!(results[1].as_ref().unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(results[3].as_ref().unwrap().offset(), Some(3));
+        assert_eq!(confirms.add(in_flight.take(1)).0, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_late_fails_and_the_rest_stays() {
+        let (in_flight, confirms) = tracked(10);
+        assert_eq!(confirms.due(), None);
+        let (_, first) = confirms.add(in_flight.take(1));
+        let due = confirms.due().unwrap();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        let (number, second) = confirms.add(in_flight.take(1));
+        confirms.expire();
+        assert_eq!(confirms.due(), Some(due));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        confirms.expire();
+        assert_eq!(kind(first), Some(ErrorKind::Timeout));
+        assert_eq!(confirms.due(), Some(due + Duration::from_secs(9)));
+        confirms.resolve(0, Ok(Receipt::new())); // too late
+        confirms.resolve(number, Ok(Receipt::new()));
+        assert_eq!(kind(second), None);
+    }
+
+    /// A task that waits for several outcomes wakes when all are there, and their places are free then.
+    #[tokio::test]
+    async fn what_is_confirmed_together_wakes_a_task_once() {
+        let (in_flight, confirms) = tracked(10);
+        let other = InFlight::new(Bounds::default());
+        let mut outcomes: Vec<_> = (0..3).map(|_| confirms.add(in_flight.take(1)).1).collect();
+        let (last, elsewhere) = confirms.add(other.take(1));
+        outcomes.push(elsewhere);
+        let (_, later) = confirms.add(in_flight.take(1));
+        let woken = Arc::new(AtomicU32::new(0));
+        let waiting = tokio::spawn({
+            let woken = Arc::clone(&woken);
+            async move {
+                for mut outcome in outcomes {
+                    poll_fn(|context| {
+                        let polled = outcome.poll_unpin(context);
+                        woken.fetch_add(u32::from(polled.is_pending()), Ordering::Relaxed);
+                        polled
+                    })
+                    .await
+                    .unwrap();
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        confirms.resolve_to(last, &Ok(Receipt::new()));
+        assert_eq!((in_flight.used().messages, other.used().messages), (1, 0));
+        waiting.await.unwrap();
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert!(!confirms.is_empty() && later.now_or_never().is_none());
+        confirms.resolve_to(u64::MAX, &Ok(Receipt::new())); // no more than there are
+        assert!(confirms.is_empty());
+    }
+
+    #[test]
+    fn a_lost_connection_fails_what_is_open_and_what_is_added_later() {
+        let (in_flight, confirms) = tracked(1);
+        let (_, open) = confirms.add(in_flight.take(1));
+        confirms.end(&Error::new(ErrorKind::Disconnected));
+        let (number, later) = confirms.add(in_flight.take(1));
+        confirms.resolve(number, Ok(Receipt::new()));
+        assert_eq!([kind(open), kind(later)], [Some(ErrorKind::Disconnected); 2]);
+        assert!(confirms.has_ended() && confirms.is_empty());
+        assert_eq!(in_flight.used().messages, 0);
+    }
+}

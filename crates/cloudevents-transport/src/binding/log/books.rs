@@ -1,0 +1,275 @@
+//! What the ledger writes down, and the rules by which it changes. None of it waits.
+
+use super::{
+    accounts::{Account, Accounts},
+    dead_letter::LogOptions,
+    ledger::Epoch,
+    record::Entry,
+};
+use crate::{
+    Bounds, Counters, InFlight, Partition,
+    binding::{Owner, Ownership},
+    running::retry::doubled,
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) accounts: Accounts,
+    /// Released messages, to be delivered again at once, in their order.
+    pub(super) released: BTreeMap<(Partition, u64), Held>,
+    /// Messages to be delivered again later, by due time, then in the order of settling.
+    pub(super) delayed: BTreeMap<(Instant, u64), Held>,
+    /// The sum of messages to be delivered again and messages on their way to the sink.
+    pub(super) waiting: Waiting,
+    /// The limit of deliveries, which partitions share, and where to count those that are held back.
+    pub(super) shared: Option<(InFlight, Arc<Counters>)>,
+    /// Whether `notify` was called and the marks have not been taken since.
+    pub(super) notified: bool,
+    /// Whether a watermark has moved since the marks were taken.
+    pub(super) has_marks: bool,
+    /// Messages that are delivered and not settled, or on the way to the sink.
+    pub(super) outstanding: usize,
+    /// Counts assignments and retries.
+    pub(super) sequence: u64,
+    pub(super) draining: bool,
+    /// Says to letters that could not be stored that it is over.
+    pub(super) letters: Owner,
+    pub(super) closed: bool,
+    /// Whether a task may wait for a change, and how many threads do. If none does, there is nothing to wake.
+    pub(super) watched: bool,
+    pub(super) threads: usize,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) entry: Entry,
+    pub(super) epoch: Epoch,
+    /// How often the offsets of its partition had gone back when it was taken.
+    pub(super) cuts: usize,
+    pub(super) ownership: Ownership,
+    pub(super) attempt: u32,
+    pub(super) size: usize,
+    /// How often it was released.
+    pub(super) releases: u32,
+}
+
+/// The delay of a message that is released for the second time. It doubles with each release, up to the
+/// longest.
+const RELEASED_AGAIN: Duration = Duration::from_millis(100);
+
+/// The longest delay of a message that is released repeatedly.
+const RELEASED_OFTEN: Duration = Duration::from_secs(30);
+
+impl Held {
+    /// The delay before the message is delivered again if it is released now. Without a delay, a message that
+    /// is released repeatedly would keep others from their turn.
+    pub(super) fn release_delay(&self) -> Option<Duration> {
+        (self.releases > 0).then(|| doubled(RELEASED_AGAIN, RELEASED_OFTEN, self.releases))
+    }
+}
+
+/// The messages and bytes that wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+}
+
+impl Waiting {
+    pub(super) fn add(&mut self, held: &Held) {
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(held.size);
+    }
+
+    pub(super) fn remove(&mut self, held: &Held) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(held.size);
+    }
+
+    pub(super) fn reaches(&self, bounds: Bounds) -> bool {
+        self.messages >= bounds.messages.max(1) || self.bytes >= bounds.bytes.max(1)
+    }
+}
+
+impl Books {
+    /// Decides of which partitions nothing more is taken for now.
+    pub(super) fn hold_back(&mut self, options: &LogOptions, shares: bool) {
+        let shares = shares && self.accounts.iter().nth(1).is_some();
+        // Letters that wait for the sink have a limit of their own.
+        let letters = options.waiting.messages.saturating_sub(self.waiting.messages);
+        let room = self.shared.as_ref().filter(|_| shares).map(|(in_flight, _)| room(in_flight).min(letters));
+        for account in self.accounts.iter_mut() {
+            if account.hold_back(options.max_lead, room)
+                && let Some((_, counters)) = &self.shared
+            {
+                counters.held_back();
+            }
+        }
+    }
+
+    /// Removes a partition, with its messages that wait to be delivered again.
+    pub(super) fn forget(&mut self, partition: &Partition) -> Option<u64> {
+        let account = self.accounts.close(partition)?;
+        self.forget_waiting(partition, 0);
+        Some(account.watermark.offset())
+    }
+
+    /// The log of a partition has gone back to this message: gives up what was taken at this offset and behind it.
+    pub(super) fn go_back(&mut self, entry: &Entry) {
+        let waiting = self.forget_waiting(&entry.partition, entry.offset);
+        let Some(account) = self.accounts.of_mut(&entry.partition) else { return };
+        tracing::warn!(partition = %entry.partition, offset = entry.offset, position = account.watermark.position(),
+            "offsets have gone back: the log was truncated or made again; reading goes on at the lower offset");
+        account.cut(entry.offset, waiting);
+        self.has_marks = true;
+    }
+
+    /// Removes the messages of a partition from this offset on that wait to be delivered again. Returns their number.
+    pub(super) fn forget_waiting(&mut self, partition: &Partition, from: u64) -> usize {
+        let Self { released, delayed, waiting, .. } = self;
+        let mut removed = 0_usize;
+        let mut stays = |held: &Held| {
+            let stays = held.entry.partition != *partition || held.entry.offset < from;
+            if !stays {
+                waiting.remove(held);
+                removed = removed.saturating_add(1);
+            }
+            stays
+        };
+        released.retain(|_, held| stays(held));
+        delayed.retain(|_, held| stays(held));
+        removed
+    }
+
+    /// Whether a message can still be settled.
+    pub(super) fn check(&mut self, held: &Held) -> Result<(), Error> {
+        if self.closed {
+            return Err(gone());
+        }
+        self.account(held).map_or_else(|| Err(revoked(held)), |_| Ok(()))
+    }
+
+    /// Ends the delivery of the message. Fails if it cannot be settled any more.
+    pub(super) fn take_back(&mut self, held: &Held) -> Result<(), Error> {
+        let result = self.check(held);
+        self.returned(held);
+        result
+    }
+
+    /// As `take_back`, and settles the message for good. Looks up the account once, because nearly every
+    /// message comes here.
+    pub(super) fn pass(&mut self, held: &Held) -> Result<(), Error> {
+        let closed = self.closed;
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let Some(account) = self.account(held) else {
+            return Err(if closed { gone() } else { revoked(held) });
+        };
+        account.outstanding = account.outstanding.saturating_sub(1);
+        if closed {
+            return Err(gone());
+        }
+        account.watermark.settle(held.entry.offset);
+        let has_mark = account.marked != Some(account.watermark.offset());
+        self.has_marks |= has_mark;
+        Ok(())
+    }
+
+    /// Returns the next message to deliver again now, and counts it as delivered.
+    pub(super) fn again(&mut self) -> Option<Held> {
+        let held = match self.released.pop_first() {
+            Some((_, held)) => held,
+            None => {
+                let first = self.delayed.first_entry()?;
+                if first.key().0 > Instant::now() {
+                    return None;
+                }
+                first.remove()
+            }
+        };
+        self.waiting.remove(&held);
+        self.delivered(&held);
+        Some(held)
+    }
+
+    /// Delivers the message again: at once the first time, then after a delay. If the partition is about to
+    /// be revoked, its next owner gets the message.
+    pub(super) fn release(&mut self, mut held: Held) {
+        if self.is_leaving(&held) {
+            return;
+        }
+        let delay = held.release_delay();
+        held.releases = held.releases.saturating_add(1);
+        match delay {
+            Some(after) => self.delay(held, after),
+            None => {
+                self.waiting.add(&held);
+                self.released.insert((held.entry.partition.clone(), held.entry.offset), held);
+            }
+        }
+    }
+
+    /// Delivers the message again after a delay, as another attempt.
+    pub(super) fn retry(&mut self, mut held: Held, after: Duration) {
+        held.attempt = held.attempt.saturating_add(1);
+        if !self.is_leaving(&held) {
+            self.delay(held, after);
+        }
+    }
+
+    pub(super) fn delay(&mut self, held: Held, after: Duration) {
+        self.sequence = self.sequence.saturating_add(1);
+        self.waiting.add(&held);
+        let now = Instant::now();
+        self.delayed.insert((now.checked_add(after).unwrap_or_else(|| far(now)), self.sequence), held);
+    }
+
+    pub(super) fn is_leaving(&mut self, held: &Held) -> bool {
+        self.account(held).is_some_and(|account| account.leaving)
+    }
+
+    pub(super) fn delivered(&mut self, held: &Held) {
+        self.outstanding = self.outstanding.saturating_add(1);
+        if let Some(account) = self.account(held) {
+            account.outstanding = account.outstanding.saturating_add(1);
+        }
+    }
+
+    pub(super) fn returned(&mut self, held: &Held) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        if let Some(account) = self.account(held) {
+            account.outstanding = account.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// The account under which the message was taken, if it still exists and has not gone back since.
+    pub(super) fn account(&mut self, held: &Held) -> Option<&mut Account> {
+        self.accounts.under(held.epoch).filter(|account| account.has(held.entry.offset, held.cuts))
+    }
+}
+
+#[cold]
+pub(super) fn gone() -> Error {
+    Error::new(ErrorKind::Closed).with_detail("the receiver is gone; the message comes again")
+}
+
+#[cold]
+fn revoked(held: &Held) -> Error {
+    Error::new(ErrorKind::Revoked).with_detail(held.entry.partition.to_string())
+}
+
+/// A time in the far future: for delays that cannot be added to the current time.
+fn far(now: Instant) -> Instant {
+    now.checked_add(Duration::from_secs(u64::from(u32::MAX))).unwrap_or(now)
+}
+
+/// For how many more messages there is room, if they are as large as those that are in flight.
+fn room(in_flight: &InFlight) -> usize {
+    let (bounds, used) = (in_flight.bounds(), in_flight.used());
+    let size = used.bytes.checked_div(used.messages).unwrap_or_default();
+    let bytes = bounds.bytes.saturating_sub(used.bytes).checked_div(size).unwrap_or(usize::MAX);
+    bounds.messages.saturating_sub(used.messages).min(bytes)
+}

@@ -1,0 +1,36 @@
+//! What authors of bindings use, and programs do not.
+//!
+//! A binding connects a client library to this crate. Its sender implements [`Transmit`]. Its receiver implements [`Receive`], or the smaller
+//! [`QueueSource`](queue::QueueSource) or [`LogSource`](log::LogSource), for which this crate does the rest. `docs/architecture.md` has
+//! the steps, and the `contract` module the tests that every binding passes.
+//!
+//! Versions of this module may change more often than the rest: it follows what client libraries need.
+
+pub mod confirms;
+pub mod connect;
+#[cfg(feature = "log")]
+pub mod log;
+#[cfg(feature = "queue")]
+pub mod queue;
+#[cfg(feature = "rustls023")]
+pub mod rustls023;
+
+pub(crate) mod loan;
+mod own_wait;
+pub(crate) mod ownership;
+pub(crate) mod promptly;
+pub(crate) mod receive;
+pub(crate) mod settle;
+pub(crate) mod transmit;
+mod writing;
+
+pub use crate::{
+    endpoint::normal_path, in_flight::Permit, observing::connectivity::Reporter, outcome::Resolver,
+};
+pub use own_wait::OwnWait;
+pub use ownership::{Owner, Ownership};
+pub use promptly::promptly;
+pub use receive::{Incoming, Receive};
+pub use settle::{Settle, Token};
+pub use transmit::Transmit;
+pub use writing::Writing;

@@ -1,0 +1,210 @@
+//! Receiving from a queue, where messages are settled one by one or not at all.
+//!
+//! This module implements what all queues have in common. One task owns the connection. It grants room, hands
+//! messages over, groups settlements, waits before retries, renews deadlines while deliveries are held, and
+//! reconnects. Depending on the [capabilities](QueueSource::capabilities) of the source, the task does from
+//! memory what the protocol cannot do:
+//!
+//! - **Accept** and **release** are settlements of the protocol. After 32 releases in a row, each further one
+//!   waits a second, so that a program that releases everything does not cause a busy loop.
+//! - **Retry**: either the broker waits and delivers again, or the message stays unsettled here until its
+//!   delay is over, or, if the broker has forgotten it, it is delivered again from memory. Delays are limited
+//!   to [`QueueOptions::longest_delay`].
+//! - **Reject** passes the message to the dead-letter sink, and settles it when the sink has it. While the
+//!   sink declines it, the message is delivered again. Without a sink, the options decide: the broker rejects
+//!   the message (an error of kind [`Unsupported`](cloudevents_core::ErrorKind::Unsupported) if the protocol
+//!   cannot), or it is dropped.
+//! - **Extend** renews the deadline. The task also does so until a delivery is settled: while it is held, waits for another attempt
+//!   or for the dead-letter sink.
+//! - When a **connection is lost**, the task reconnects. The broker delivers the messages of the lost
+//!   connection again; settling the old deliveries is an error of kind
+//!   [`Disconnected`](cloudevents_core::ErrorKind::Disconnected). [`next`](crate::Receiver::next) fails only
+//!   with errors that are not temporary, and when the task panics.
+//!
+//! A message counts in the bounds, by count and by bytes, until the broker has its settlement. Its bytes stop
+//! counting when only its tag is kept.
+//!
+//! A binding implements [`QueueSource`] over its client, and [`Connect`], and gives a [`QueueReceiver`] to
+//! [`Receiver::new`](crate::Receiver::new).
+
+mod options;
+mod renewals;
+mod settling;
+mod source;
+mod task;
+mod ticket;
+
+pub use options::{QueueOptions, Room};
+pub use source::{Arrived, QueueSource};
+
+use crate::{
+    By, Connectivity, ReceiverCapabilities,
+    binding::{
+        Incoming, Receive,
+        connect::{Connect, Reconnect},
+    },
+    receiving::dead_letter::Rejected,
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use task::Task;
+use ticket::{Intake, Untaken};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// The most messages that are handed over ahead, within the prefetched ones, so that the task and the program
+/// need not alternate for each message.
+const AHEAD: usize = 256;
+
+/// Receives from a [`QueueSource`].
+///
+/// Dropping it releases prefetched messages. Deliveries can still be settled; then the connection is closed.
+pub struct QueueReceiver {
+    capabilities: ReceiverCapabilities,
+    connectivity: Connectivity,
+    incoming: Option<Handover>,
+    /// Returns the receiving end to the task, because only the task knows that no more messages are on their
+    /// way.
+    stop: Option<oneshot::Sender<Handover>>,
+    task: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// Messages on their way to the program.
+type Handover = Box<dyn Intake>;
+
+impl QueueReceiver {
+    /// Connects, and starts the task. Tries every host once, so that a wrong password is an error here.
+    ///
+    /// Errors: those of [`Connect::connect`], and [`Unsupported`](ErrorKind::Unsupported) if the options do
+    /// not say what happens to rejected messages, and outside a tokio runtime.
+    pub async fn open<C>(
+        mut reconnect: Reconnect<C>,
+        room: Room,
+        options: QueueOptions,
+    ) -> Result<Self, Error>
+    where
+        C: Connect<Connection: QueueSource>,
+    {
+        options.rejected()?;
+        let source = reconnect.once().await?;
+        Self::start(reconnect, source, room, options)
+    }
+
+    /// Starts the task with an existing connection. Errors are those of [`open`](Self::open), except for
+    /// connecting.
+    pub fn start<C>(
+        reconnect: Reconnect<C>,
+        source: C::Connection,
+        room: Room,
+        options: QueueOptions,
+    ) -> Result<Self, Error>
+    where
+        C: Connect<Connection: QueueSource>,
+    {
+        let rejected = options.rejected()?;
+        let runtime =
+            Handle::try_current().map_err(|error| Error::new(ErrorKind::Unsupported).with_source(error))?;
+        reconnect.has_connection();
+        let connectivity = reconnect.connectivity();
+        let mut capabilities = source.capabilities();
+        if !matches!(rejected, Rejected::Broker) {
+            capabilities.rejects = By::Memory;
+        }
+        // Less than the prefetch, so that there is always room to grant.
+        let (out, incoming) = mpsc::channel((room.prefetch / 4).clamp(1, AHEAD));
+        let incoming: Handover = Box::new(Untaken(incoming));
+        let (stop, stopped) = oneshot::channel();
+        let task = Task::new(reconnect, room, options, rejected, capabilities, out);
+        let task = Some(runtime.spawn(task.run(source, stopped)));
+        Ok(Self { capabilities, connectivity, incoming: Some(incoming), stop: Some(stop), task })
+    }
+
+    /// Returns the next message; `None` if the task has ended, or was stopped.
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        loop {
+            let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
+            let taken = ready!(incoming.poll_take(context));
+            match taken {
+                // The broker delivers the messages of a lost connection again.
+                Some(incoming) if !incoming.token.is_current() => {}
+                taken => return Poll::Ready(taken),
+            }
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Incoming>, Error>> {
+        let taken = ready!(self.poll_take(context));
+        if taken.is_some() || self.incoming.is_none() {
+            return Poll::Ready(Ok(taken));
+        }
+        // Only an error or a panic ends the task before it is stopped.
+        ready!(self.poll_ended(context))?;
+        Poll::Ready(Err(Error::new(ErrorKind::Closed).with_detail("the receiver has ended")))
+    }
+
+    /// Returns the result of the task. A panic is an error, not a regular end.
+    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(task) = &mut self.task else { return Poll::Ready(Ok(())) };
+        let ended = ready!(Pin::new(task).poll(context));
+        self.task = None;
+        Poll::Ready(ended.unwrap_or_else(|error| {
+            Err(Error::new(ErrorKind::Transport)
+                .with_detail(format!("the task of the receiver ended early: {error}")))
+        }))
+    }
+
+    fn stop(&mut self) {
+        if let (Some(stop), Some(incoming)) = (self.stop.take(), self.incoming.take()) {
+            let _ = stop.send(incoming);
+        }
+    }
+}
+
+impl Receive for QueueReceiver {
+    fn capabilities(&self) -> ReceiverCapabilities {
+        self.capabilities
+    }
+
+    async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.stop();
+        match timeout(deadline, poll_fn(|context| self.poll_ended(context))).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                Err(Error::new(ErrorKind::Timeout).with_detail("not every delivery was settled in time"))
+            }
+        }
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        self.connectivity.clone()
+    }
+}
+
+impl Drop for QueueReceiver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for QueueReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueReceiver")
+            .field("capabilities", &self.capabilities)
+            .field("connectivity", &self.connectivity)
+            .finish_non_exhaustive()
+    }
+}

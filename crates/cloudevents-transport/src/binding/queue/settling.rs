@@ -1,0 +1,318 @@
+//! Settlements: the protocol does what it can, the rest is done from memory.
+
+use super::{
+    QueueSource,
+    renewals::Place,
+    task::{Later, Sunk, Tag, Task, comes_again},
+    ticket::{Ask, Counted, Held},
+};
+use crate::{
+    By, DeadLetter, Extends, Outcome, Settlement, Settles,
+    binding::{Ownership, Resolver, connect::Connect},
+    receiving::dead_letter::{Rejected, over},
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{
+    mem::take,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::{runtime::Handle, time::Instant};
+
+/// The delay before a release, after many releases in a row.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The number of releases in a row after which each further one waits.
+const RELEASES: u32 = 32;
+
+/// A message that the protocol has to settle now. The message itself was dropped.
+struct Now<T> {
+    place: Counted<T>,
+    tag: T,
+    how: Settlement,
+    resolver: Resolver,
+}
+
+impl<C: Connect<Connection: QueueSource>> Task<C> {
+    /// Handles these requests. Passes equal settlements in a row on together.
+    pub(super) async fn asked(
+        &mut self,
+        asked: &mut Vec<Ask<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        let mut asks = asked.drain(..);
+        let passed = self.pass_on(&mut asks, source).await;
+        if passed.is_err() {
+            self.unasked(asks);
+        }
+        passed
+    }
+
+    async fn pass_on(
+        &mut self,
+        asks: &mut std::vec::Drain<'_, Ask<Tag<C>>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        let mut group: Vec<Now<Tag<C>>> = Vec::new();
+        for ask in asks {
+            match ask {
+                Ask::Settle(held, how, resolver) => {
+                    let Some(now) = self.decide(held, how, resolver) else { continue };
+                    if group.first().is_some_and(|first| first.how != now.how) {
+                        settle(take(&mut group), source).await?;
+                    }
+                    group.push(now);
+                }
+                Ask::Extend(ownership, tag) if ownership.as_ref().is_none_or(Ownership::is_held) => {
+                    source.extend(vec![tag]).await?;
+                }
+                Ask::Extend(..) => {}
+            }
+        }
+        settle(group, source).await
+    }
+
+    /// What was requested when the connection was lost is not done: the renewals of these messages end, and they come again.
+    fn unasked(&mut self, asks: impl Iterator<Item = Ask<Tag<C>>>) {
+        for ask in asks {
+            if let Ask::Settle(held, _, resolver) = ask {
+                self.renew_no_more(held.renewal);
+                resolver.resolve(Err(comes_again()));
+            }
+        }
+    }
+
+    /// Returns what the protocol has to do now, if anything. Does the rest from memory.
+    fn decide(&mut self, held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+        if !held.is_current() {
+            resolver.resolve(Err(comes_again()));
+            return None;
+        }
+        let accepted = held.place.desk.accepted.swap(false, Ordering::Relaxed);
+        let released = how == Settlement::Release;
+        self.releases =
+            if released && !accepted { self.releases.saturating_add(1) } else { u32::from(released) };
+        let memory = self.can.redelivers == By::Memory;
+        match how {
+            Settlement::Accept => {}
+            Settlement::Reject { reason, attempt } => {
+                return self.reject(held, reason.into(), attempt, resolver);
+            }
+            Settlement::Retry { after } if memory => {
+                let attempt = held.attempt.saturating_add(1);
+                self.at(after, Later::Again(Held { attempt, ..held }));
+                resolver.resolve(Ok(()));
+                return None;
+            }
+            Settlement::Retry { after } if self.can.delays != By::Broker && !after.is_zero() => {
+                self.keep(held, after, Settlement::Retry { after: Duration::ZERO });
+                resolver.resolve(Ok(()));
+                return None;
+            }
+            Settlement::Retry { .. } => {}
+            Settlement::Release => {
+                let pause = if self.releases > RELEASES { PAUSE } else { Duration::ZERO };
+                if memory {
+                    self.at(pause, Later::Again(held));
+                } else if !pause.is_zero() && !self.stopping {
+                    self.keep(held, pause, Settlement::Release);
+                } else {
+                    return self.now(held, Settlement::Release, resolver);
+                }
+                resolver.resolve(Ok(()));
+                return None;
+            }
+        }
+        self.now(held, how, resolver)
+    }
+
+    /// Returns what is left for the protocol. Nothing, if the protocol does not settle.
+    fn now(&mut self, mut held: Held<Tag<C>>, how: Settlement, resolver: Resolver) -> Option<Now<Tag<C>>> {
+        self.renew_no_more(held.renewal.take());
+        if self.can.settles == Settles::Never {
+            resolver.resolve(Ok(()));
+            return None;
+        }
+        let Held { place, tag, .. } = held;
+        Some(Now { place, tag, how, resolver })
+    }
+
+    fn renew_no_more(&mut self, renewal: Option<Place>) {
+        if let Some(place) = renewal {
+            self.renewals.remove(place);
+        }
+    }
+
+    /// Keeps the tag until the settlement is due. Drops the message itself, so its bytes no longer count.
+    fn keep(&mut self, held: Held<Tag<C>>, after: Duration, how: Settlement) {
+        let Held { mut place, tag, received, renewal, .. } = held;
+        drop(received);
+        place.discharge();
+        self.at(after, Later::Settle(place, tag, how, renewal));
+    }
+
+    fn reject(
+        &mut self,
+        held: Held<Tag<C>>,
+        reason: Arc<str>,
+        attempt: u32,
+        resolver: Resolver,
+    ) -> Option<Now<Tag<C>>> {
+        match &self.rejected {
+            Rejected::Drop => self.now(held, Settlement::Accept, resolver),
+            Rejected::Broker if self.can.rejects == By::Broker => {
+                let reason = String::from(&*reason).into();
+                self.now(held, Settlement::Reject { reason, attempt }, resolver)
+            }
+            Rejected::Broker => {
+                resolver.resolve(Err(Error::new(ErrorKind::Unsupported)
+                    .with_detail("the protocol has no place for rejected messages")
+                    .with_help("name a dead-letter sink")));
+                if self.can.redelivers == By::Memory {
+                    self.at(self.options.sink_backoff, Later::Again(held));
+                } else {
+                    self.keep(held, self.options.sink_backoff, Settlement::Release);
+                }
+                None
+            }
+            Rejected::Sink(sink) => {
+                let letter = DeadLetter { received: held.received.clone(), reason, attempt };
+                // Runs in the runtime of this task.
+                let over = over(held.place.desk.ownership.clone(), &self.letters);
+                let first = self.options.sink_backoff;
+                let putting = sink.put(&Handle::current(), letter, first, over, resolver);
+                self.rejecting.push(Box::pin(async move { (held, putting.await) }));
+                None
+            }
+        }
+    }
+
+    /// Handles the result of the dead-letter sink.
+    pub(super) async fn sunk(
+        &mut self,
+        (held, (sunk, resolver)): Sunk<Tag<C>>,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        if let Err(error) = sunk {
+            tracing::warn!(received = ?held.received, %error, "the dead-letter sink declined a message");
+            let after = self.options.sink_backoff;
+            if self.can.redelivers == By::Memory {
+                self.at(after, Later::Again(held));
+            } else if held.is_current() {
+                self.keep(held, after, Settlement::Release);
+            }
+            resolver.resolve(Err(error));
+            return Ok(());
+        }
+        if self.can.settles == Settles::Never {
+            resolver.resolve(Ok(()));
+            return Ok(());
+        }
+        if !held.is_current() {
+            // The sink has it, but the broker delivers it again.
+            resolver.resolve(Err(comes_again()));
+            return Ok(());
+        }
+        let Held { place, tag, renewal, .. } = held;
+        self.renew_no_more(renewal);
+        settle(vec![Now { place, tag, how: Settlement::Accept, resolver }], source).await
+    }
+
+    /// Does what is due now.
+    pub(super) async fn due(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut group = Vec::new();
+        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
+            match first.remove() {
+                Later::Settle(place, tag, how, renewal) => {
+                    self.renew_no_more(renewal);
+                    group.push((place, tag, how));
+                }
+                Later::Again(_) if self.stopping => {}
+                Later::Again(held) => self.ready.push_back(held),
+            }
+        }
+        if let Extends::Every(period) = self.can.extends {
+            let tags = self.renewals.due(now, period);
+            if !tags.is_empty() {
+                source.extend(tags).await?;
+            }
+        }
+        settle_later(group, source).await
+    }
+
+    /// For stopping: ends all waiting. Messages that are only in memory are lost, as the capabilities state.
+    /// Deadlines of deliveries in handlers are renewed until they are settled.
+    pub(super) async fn hurry(&mut self, source: &mut C::Connection) -> Result<(), Error> {
+        self.letters.leave();
+        let mut group = Vec::new();
+        for later in take(&mut self.later).into_values() {
+            match later {
+                Later::Settle(place, tag, how, renewal) => {
+                    self.renew_no_more(renewal);
+                    group.push((place, tag, how));
+                }
+                Later::Again(_) => {}
+            }
+        }
+        self.ready.clear();
+        settle_later(group, source).await
+    }
+}
+
+/// Passes on equal settlements. Their outcomes follow the broker's confirmation without blocking the task.
+/// Until then the messages keep their places, so that draining waits for the confirmation.
+async fn settle<S: QueueSource>(group: Vec<Now<S::Tag>>, source: &mut S) -> Result<(), Error> {
+    let Some(how) = group.first().map(|first| first.how.clone()) else { return Ok(()) };
+    let mut tags = Vec::with_capacity(group.len());
+    let mut waiting = Vec::with_capacity(group.len());
+    for Now { place, tag, resolver, .. } in group {
+        tags.push(tag);
+        waiting.push((place, resolver));
+    }
+    match source.settle(tags, how).await {
+        Ok(outcome) => {
+            follow(outcome, move |result| {
+                for (place, resolver) in waiting {
+                    drop(place);
+                    resolver.resolve(result.clone());
+                }
+            });
+            Ok(())
+        }
+        Err(error) => {
+            waiting.into_iter().for_each(|(_, resolver)| resolver.resolve(Err(error.clone())));
+            Err(error)
+        }
+    }
+}
+
+/// Passes on settlements whose outcomes were resolved when they were submitted.
+async fn settle_later<S: QueueSource>(
+    later: Vec<(Counted<S::Tag>, S::Tag, Settlement)>,
+    source: &mut S,
+) -> Result<(), Error> {
+    let mut later = later.into_iter().peekable();
+    while let Some((place, tag, how)) = later.next() {
+        let (mut places, mut tags) = (vec![place], vec![tag]);
+        while let Some((place, tag, _)) = later.next_if(|(_, _, next)| *next == how) {
+            places.push(place);
+            tags.push(tag);
+        }
+        follow(source.settle(tags, how).await?, move |result| {
+            drop(places);
+            if let Err(error) = result {
+                tracing::warn!(%error, "a delayed settlement failed; the messages come again");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Calls `then` with the result, immediately if it is known.
+fn follow(outcome: Outcome, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
+    match outcome.decided() {
+        Some(result) => then(result.clone()),
+        None => drop(tokio::spawn(async move { then(outcome.await) })),
+    }
+}

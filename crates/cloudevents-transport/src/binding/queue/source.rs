@@ -1,0 +1,85 @@
+//! The trait that a binding implements.
+
+use crate::{Outcome, Received, ReceiverCapabilities, Settlement};
+use cloudevents_core::Error;
+
+/// One connection to a queue, owned by the task of a [`QueueReceiver`](super::QueueReceiver). A binding implements this and
+/// [`Connect`](crate::binding::connect::Connect).
+///
+/// An error of any method means that the connection is lost: the task drops the source and reconnects.
+pub trait QueueSource: Send + 'static {
+    /// Identifies one message for settling. It is cloned if [`Extends::Every`](crate::Extends::Every) is
+    /// among the capabilities: the task then renews the deadline while a delivery holds the tag.
+    type Tag: Clone + Send + Sync + 'static;
+
+    /// Whether a message can be settled over a connection other than its own. `false` for AMQP, whose links
+    /// number their deliveries. `true` for JetStream, which acknowledges by subject, and for a table.
+    const TAGS_OUTLIVE_CONNECTIONS: bool = false;
+
+    /// Whether messages may still arrive when no more room is granted, because earlier credit cannot be
+    /// withdrawn. While a receiver stops, they are released.
+    const ARRIVES_LATE: bool = false;
+
+    /// What the protocol can do with the connected broker.
+    fn capabilities(&self) -> ReceiverCapabilities;
+
+    /// Allows this many more messages from now on. The task calls it often, with the current room. A source
+    /// that grants credit to the broker does so when the room has changed enough. Sources without credit do
+    /// not implement it: they pause because `next` is not called.
+    fn allow(&mut self, room: usize) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = room;
+        async { Ok(()) }
+    }
+
+    /// Ends the subscription: called once when the receiver stops, before prefetched messages are released.
+    /// Otherwise a broker that sends as long as a consumer has room would send them again to this one.
+    /// Messages that arrive all the same are released, with [`ARRIVES_LATE`](Self::ARRIVES_LATE).
+    fn stop(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Returns the next message. Cancel-safe: a message leaves the source in the poll that returns it. Messages that are there already are
+    /// taken one after the other and handed over together, with one wake-up of the program.
+    fn next(&mut self) -> impl Future<Output = Result<Arrived<Self::Tag>, Error>> + Send;
+
+    /// Looks after the connection while no message may be taken: there is no room, or the receiver stops. It answers what the peer
+    /// requests to see whether this side is alive, and returns the error when the connection is lost and has no messages any more.
+    /// Cancel-safe. The default is for clients that do this by themselves, and report a loss when the next message is taken.
+    fn tend(&mut self) -> impl Future<Output = Error> + Send {
+        std::future::pending()
+    }
+
+    /// Settles these messages in the same way, in the order in which the program settled them. Returns when
+    /// the settlements were handed over; the outcome is the broker's confirmation. These are two steps so
+    /// that confirmations do not block the connection.
+    ///
+    /// It is called only with what the [capabilities](Self::capabilities) promise: a retry has a delay only if the broker delays; a
+    /// rejection comes only if the broker keeps rejected messages.
+    fn settle(
+        &mut self,
+        tags: Vec<Self::Tag>,
+        how: Settlement,
+    ) -> impl Future<Output = Result<Outcome, Error>> + Send;
+
+    /// Renews the deadlines of these messages. Called only if [`Extends::Every`](crate::Extends::Every) is
+    /// among the capabilities.
+    fn extend(&mut self, tags: Vec<Self::Tag>) -> impl Future<Output = Result<(), Error>> + Send {
+        drop(tags);
+        async { Ok(()) }
+    }
+
+    /// Closes the connection. Returns when the broker has read every settlement, if the protocol reports
+    /// that. Messages that arrived meanwhile are released.
+    fn close(self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A message from a queue.
+#[derive(Clone, Debug)]
+pub struct Arrived<T> {
+    /// The message.
+    pub received: Received,
+    /// The tag that settles it.
+    pub tag: T,
+    /// Delivery attempt, starting at 1, as far as the broker counts.
+    pub attempt: u32,
+}

@@ -1,0 +1,346 @@
+//! The task that owns the connection.
+
+use super::{
+    Arrived, Handover, QueueOptions, QueueSource, Room,
+    renewals::{Place, Renewals},
+    ticket::{Ask, Counted, Desk, Held},
+};
+use crate::{
+    Bounds, Extends, InFlight, ReceiverCapabilities, Settlement, Settles,
+    binding::{
+        Owner, Resolver,
+        connect::{Connect, Reconnect},
+        receive::BoxFuture,
+    },
+    receiving::dead_letter::Rejected,
+};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::pin,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::coop::unconstrained,
+    time::{Instant, sleep_until},
+};
+
+/// The number of settlements to handle before checking for new messages.
+const TOGETHER: usize = 256;
+
+/// The most messages that are handed over together. With more, the first one would wait too long.
+const BURST: usize = 64;
+
+pub(super) struct Task<C: Connect<Connection: QueueSource>> {
+    reconnect: Reconnect<C>,
+    prefetch: usize,
+    pub(super) options: QueueOptions,
+    pub(super) rejected: Rejected,
+    pub(super) can: ReceiverCapabilities,
+    out: mpsc::Sender<Held<Tag<C>>>,
+    /// For the messages of the current connection.
+    desk: Arc<Desk<Tag<C>>>,
+    asks: mpsc::UnboundedReceiver<Ask<Tag<C>>>,
+    pub(super) stopping: bool,
+    /// Of the messages of the current connection.
+    owner: Owner,
+    /// Says to letters that could not be stored that it is over.
+    pub(super) letters: Owner,
+    here: InFlight,
+    pub(super) later: BTreeMap<(Instant, u64), Later<Tag<C>>>,
+    number: u64,
+    pub(super) renewals: Renewals<Tag<C>>,
+    /// Messages to deliver again from memory, as soon as there is a place to hand them over.
+    pub(super) ready: VecDeque<Held<Tag<C>>>,
+    /// Releases in a row.
+    pub(super) releases: u32,
+    /// Messages on their way to the dead-letter sink.
+    pub(super) rejecting: FuturesUnordered<BoxFuture<'static, Sunk<Tag<C>>>>,
+}
+
+pub(super) type Tag<C> = <<C as Connect>::Connection as QueueSource>::Tag;
+
+/// A message with the result of the sink.
+pub(super) type Sunk<T> = (Held<T>, (Result<(), Error>, Resolver));
+
+/// An action that is due at a given time.
+pub(super) enum Later<T> {
+    /// Settle it, so that the broker delivers it again. Only the tag is kept.
+    Settle(Counted<T>, T, Settlement, Option<Place>),
+    /// Deliver it again from memory.
+    Again(Held<T>),
+}
+
+enum Step<T> {
+    Asked,
+    Stop(Option<Handover>),
+    Due,
+    Ready,
+    Freed,
+    Sunk(Sunk<T>),
+    Arrived(Result<Arrived<T>, Error>),
+    /// A message or error while stopping.
+    Late(Result<Arrived<T>, Error>),
+}
+
+impl<C: Connect<Connection: QueueSource>> Task<C> {
+    pub(super) fn new(
+        reconnect: Reconnect<C>,
+        room: Room,
+        options: QueueOptions,
+        rejected: Rejected,
+        can: ReceiverCapabilities,
+        out: mpsc::Sender<Held<Tag<C>>>,
+    ) -> Self {
+        let (sender, asks) = mpsc::unbounded_channel();
+        let here = InFlight::new(room.bounds);
+        let desk = Desk {
+            asks: sender,
+            extends: can.extends,
+            forgets: can.settles == Settles::Never,
+            accepted: AtomicBool::new(false),
+            here: here.clone(),
+            ownership: None,
+        };
+        Self {
+            reconnect,
+            prefetch: room.prefetch.max(1),
+            options,
+            rejected,
+            can,
+            out,
+            desk: Arc::new(desk),
+            asks,
+            stopping: false,
+            owner: Owner::new(),
+            letters: Owner::new(),
+            here,
+            later: BTreeMap::new(),
+            number: 0,
+            renewals: Renewals::new(),
+            ready: VecDeque::new(),
+            releases: 0,
+            rejecting: FuturesUnordered::new(),
+        }
+    }
+
+    /// Returns when it was stopped and everything is settled, or when connecting fails permanently.
+    pub(super) async fn run(
+        mut self,
+        mut source: C::Connection,
+        mut stopped: oneshot::Receiver<Handover>,
+    ) -> Result<(), Error> {
+        loop {
+            let error = match self.serve(&mut source, &mut stopped).await {
+                Ok(()) => return source.close().await,
+                Err(error) => error,
+            };
+            drop(source);
+            self.reconnect.lost(&error);
+            if self.stopping {
+                return Err(error);
+            }
+            source = match self.connect_again(&mut stopped).await? {
+                Some(source) => source,
+                // Held deliveries can no longer be settled; their messages are delivered again.
+                None if self.here.used().messages > 0 => return Err(error),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// Whether a message can be settled after its connection was lost.
+    fn tags_outlive(&self) -> bool {
+        C::Connection::TAGS_OUTLIVE_CONNECTIONS || self.can.settles == Settles::Never
+    }
+
+    /// Reconnects. Meanwhile it resolves settlements and watches for a stop, because neither may wait for a
+    /// broker that is down. `None` if it was stopped.
+    async fn connect_again(
+        &mut self,
+        stopped: &mut oneshot::Receiver<Handover>,
+    ) -> Result<Option<C::Connection>, Error> {
+        let outlive = self.tags_outlive();
+        if !outlive {
+            // The broker delivers the messages of the lost connection again.
+            self.owner = Owner::new();
+            self.later.clear();
+            self.renewals.clear();
+            self.ready.clear();
+        }
+        let Self { reconnect, asks, .. } = self;
+        let mut opening = pin!(reconnect.open());
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut *stopped => return Ok(None),
+                Some(ask) = asks.recv(), if !outlive => {
+                    if let Ask::Settle(_, _, resolver) = ask {
+                        resolver.resolve(Err(comes_again()));
+                    }
+                }
+                opened = &mut opening => return opened.map(Some),
+            }
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        source: &mut C::Connection,
+        stopped: &mut oneshot::Receiver<Handover>,
+    ) -> Result<(), Error> {
+        let mut asked = Vec::new();
+        let mut timer = pin!(sleep_until(Instant::now()));
+        self.desk = Arc::new(Desk {
+            asks: self.desk.asks.clone(),
+            extends: self.can.extends,
+            forgets: self.desk.forgets,
+            accepted: AtomicBool::new(false),
+            here: self.here.clone(),
+            ownership: (!self.tags_outlive()).then(|| self.owner.ownership()),
+        });
+        loop {
+            let used = self.here.used();
+            if self.stopping && used.messages == 0 {
+                return Ok(());
+            }
+            let room = self.room(used.messages, used.bytes);
+            if !self.stopping {
+                source.allow(room).await?;
+            }
+            let due = self.next_due();
+            if let Some(due) = due.filter(|due| *due != timer.deadline()) {
+                timer.as_mut().reset(due);
+            }
+            // All are cancel-safe. There is a place before a message is taken. Only this task gives messages, so
+            // the place is still there afterwards.
+            let stopping = self.stopping;
+            let late = stopping && C::Connection::ARRIVES_LATE;
+            let arriving = async {
+                if room == 0 && !late {
+                    return Err(source.tend().await);
+                }
+                if !stopping {
+                    tokio::select! {
+                        biased;
+                        () = place(&self.out) => {}
+                        error = source.tend() => return Err(error),
+                    }
+                }
+                source.next().await
+            };
+            let step = tokio::select! {
+                biased;
+                _ = self.asks.recv_many(&mut asked, TOGETHER) => Step::Asked,
+                handover = &mut *stopped, if !self.stopping => Step::Stop(handover.ok()),
+                () = &mut timer, if due.is_some() => Step::Due,
+                Some(sunk) = self.rejecting.next(), if !self.rejecting.is_empty() => Step::Sunk(sunk),
+                () = place(&self.out), if !self.ready.is_empty() => Step::Ready,
+                () = self.here.ready(), if room == 0 && !self.stopping => Step::Freed,
+                () = self.here.idle(), if self.stopping => Step::Freed,
+                arrived = arriving => if late { Step::Late(arrived) } else { Step::Arrived(arrived) },
+            };
+            match step {
+                Step::Asked => self.asked(&mut asked, source).await?,
+                Step::Stop(handover) => {
+                    self.stopping = true;
+                    source.stop().await?;
+                    drop(handover); // with the untaken messages, whose tokens request the release
+                    self.hurry(source).await?;
+                }
+                Step::Due => self.due(source).await?,
+                Step::Freed => {}
+                Step::Ready => {
+                    if let Some(mut held) = self.ready.pop_front() {
+                        held.place.desk = Arc::clone(&self.desk); // of this connection
+                        self.hand_over(held);
+                    }
+                }
+                Step::Sunk(sunk) => self.sunk(sunk, source).await?,
+                Step::Arrived(arrived) => self.arrived(arrived?, room, used, source)?,
+                Step::Late(arrived) => {
+                    drop(source.settle(vec![arrived?.tag], Settlement::Release).await?);
+                }
+            }
+        }
+    }
+
+    /// Returns how many more messages may arrive.
+    fn room(&self, messages: usize, bytes: usize) -> usize {
+        let bounds = self.here.bounds();
+        let room = match messages {
+            _ if self.stopping => 0,
+            0 => bounds.messages.max(1),
+            _ if bytes >= bounds.bytes => 0,
+            _ => bounds.messages.saturating_sub(messages),
+        };
+        // Messages handed over and not taken count as prefetched, except one: taking that one does not wake
+        // this task.
+        let ahead = self.out.max_capacity().saturating_sub(self.out.capacity());
+        room.min(self.prefetch.saturating_sub(ahead.saturating_sub(1)).max(1))
+    }
+
+    /// Hands over the message, together with others that have arrived already and for which there is room.
+    fn arrived(
+        &mut self,
+        first: Arrived<Tag<C>>,
+        room: usize,
+        used: Bounds,
+        source: &mut C::Connection,
+    ) -> Result<(), Error> {
+        let most = room.min(self.out.capacity()).min(BURST);
+        let left = self.here.bounds().bytes.saturating_sub(used.bytes);
+        let (mut messages, mut bytes) = (0_usize, 0_usize);
+        let mut next = Some(Ok(first));
+        while let Some(arrived) = next {
+            let Arrived { received, tag, attempt } = arrived?;
+            let size = received.size();
+            self.here.count(size);
+            (messages, bytes) = (messages.saturating_add(1), bytes.saturating_add(size));
+            let place = Counted { desk: Arc::clone(&self.desk), bytes: size };
+            self.hand_over(Held { place, tag, received, attempt, renewal: None });
+            let more = messages < most && bytes < left;
+            next = if more { unconstrained(source.next()).now_or_never() } else { None };
+        }
+        Ok(())
+    }
+
+    /// Hands a message over. There is a place for it.
+    fn hand_over(&mut self, mut held: Held<Tag<C>>) {
+        if let Extends::Every(period) = self.can.extends {
+            held.renewal = Some(self.renewals.add(held.tag.clone(), Instant::now(), period));
+        }
+        if let Err(untaken) = self.out.try_send(held) {
+            drop(untaken.into_inner().incoming()); // the receiver is gone: the token requests the release
+        }
+    }
+
+    /// When something is due next.
+    fn next_due(&self) -> Option<Instant> {
+        let later = self.later.first_key_value().map(|((due, _), _)| *due);
+        later.into_iter().chain(self.renewals.next()).min()
+    }
+
+    /// Schedules it after this delay, limited to the longest. While stopping, there is no delay.
+    pub(super) fn at(&mut self, after: Duration, later: Later<Tag<C>>) {
+        let after = if self.stopping { Duration::ZERO } else { after.min(self.options.longest_delay) };
+        let now = Instant::now();
+        self.number = self.number.wrapping_add(1);
+        self.later.insert((crate::deadline::later(now, after), self.number), later);
+    }
+}
+
+/// Ready when there is a place for a message; never, once the receiver is gone.
+async fn place<T>(out: &mpsc::Sender<T>) {
+    if out.reserve().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[cold]
+pub(super) fn comes_again() -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail("the connection was lost; the message comes again")
+}

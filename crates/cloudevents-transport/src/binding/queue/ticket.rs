@@ -1,0 +1,139 @@
+//! Messages that this receiver holds, and requests of deliveries to the task.
+
+use super::renewals::Place;
+use crate::{
+    Extends, InFlight, Outcome, Received, Settlement,
+    binding::{Incoming, Ownership, Resolver, Settle, Token},
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{
+    mem::take,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+/// One message that this receiver holds.
+pub(super) struct Held<T> {
+    /// Its place in the bounds. The message keeps it in a handler, while waiting for a retry, at the sink,
+    /// and in a settlement that the broker has not confirmed. Dropping this always frees the place.
+    pub(super) place: Counted<T>,
+    pub(super) tag: T,
+    pub(super) received: Received,
+    pub(super) attempt: u32,
+    /// The task renews the deadline of the message as long as it is there.
+    pub(super) renewal: Option<Place>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Held<T> {
+    /// Whether it can be settled: its connection is the current one, or any will do.
+    pub(super) fn is_current(&self) -> bool {
+        self.place.desk.ownership.as_ref().is_none_or(Ownership::is_held)
+    }
+
+    /// Converts it for the program. Made where the program takes it, which also frees the memory.
+    pub(super) fn incoming(self) -> Incoming {
+        let (received, attempt) = (self.received.clone(), self.attempt);
+        Incoming::new(received, Token::new(Ticket(self))).with_attempt(attempt)
+    }
+}
+
+/// The place of one message in the bounds, which is freed when this is dropped.
+pub(super) struct Counted<T> {
+    pub(super) desk: Arc<Desk<T>>,
+    pub(super) bytes: usize,
+}
+
+impl<T> Counted<T> {
+    /// Frees the bytes and keeps the place.
+    pub(super) fn discharge(&mut self) {
+        self.desk.here.discharge(take(&mut self.bytes));
+    }
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        self.desk.here.give_back(self.bytes);
+    }
+}
+
+pub(super) enum Ask<T> {
+    Settle(Held<T>, Settlement, Resolver),
+    Extend(Option<Ownership>, T),
+}
+
+/// What the messages of one connection share.
+pub(super) struct Desk<T> {
+    pub(super) asks: UnboundedSender<Ask<T>>,
+    pub(super) extends: Extends,
+    /// The protocol does not settle: accepting only frees the place of the message.
+    pub(super) forgets: bool,
+    /// Whether a message was accepted so, since the task looked.
+    pub(super) accepted: AtomicBool,
+    pub(super) here: InFlight,
+    /// Ends with the connection, if messages cannot be settled over another one.
+    pub(super) ownership: Option<Ownership>,
+}
+
+/// Settles one message, by a request to the task where it is necessary. The bounds of the receiver also bound
+/// the channel, because each message has one settlement.
+struct Ticket<T>(Held<T>);
+
+impl<T: Clone + Send + Sync + 'static> Settle for Ticket<T> {
+    fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+        let Self(held) = *self;
+        let desk = Arc::clone(&held.place.desk);
+        if how == Settlement::Accept && desk.forgets {
+            desk.accepted.store(true, Ordering::Relaxed);
+            return Outcome::done();
+        }
+        let (resolver, outcome) = Outcome::channel();
+        // If the task has ended, the resolver is dropped here, and the outcome is an error.
+        let _ = desk.asks.send(Ask::Settle(held, how, resolver));
+        outcome
+    }
+
+    fn ownership(&self) -> Option<&Ownership> {
+        self.0.place.desk.ownership.as_ref()
+    }
+
+    fn extend(&self) -> Result<(), Error> {
+        let Self(held) = self;
+        let desk = &held.place.desk;
+        match desk.extends {
+            Extends::NotNeeded => Ok(()),
+            Extends::Every(_) => {
+                let ask = Ask::Extend(desk.ownership.clone(), held.tag.clone());
+                desk.asks.send(ask).map_err(|_| Error::new(ErrorKind::Closed))
+            }
+            Extends::Never => Err(Error::new(ErrorKind::Unsupported)
+                .with_detail("the protocol cannot extend the time for a message")),
+        }
+    }
+}
+
+/// The end of the program, whatever the tags are. Dropping it releases what was not taken.
+pub(super) trait Intake: Send {
+    /// Returns the next message; `None` if the task has ended.
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>>;
+}
+
+pub(super) struct Untaken<T: Clone + Send + Sync + 'static>(pub(super) mpsc::Receiver<Held<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Intake for Untaken<T> {
+    fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.0.poll_recv(context).map(|held| held.map(Held::incoming))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Drop for Untaken<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        while let Ok(held) = self.0.try_recv() {
+            drop(held.incoming()); // its token requests the release
+        }
+    }
+}

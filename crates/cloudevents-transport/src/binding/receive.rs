@@ -1,0 +1,150 @@
+//! The trait that a receiving binding implements, and the private mirror that makes it dynamic.
+
+use crate::{Connectivity, Counters, InFlight, Received, ReceiverCapabilities, binding::Token};
+use cloudevents_core::Error;
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How a binding receives. Implement it with `async fn`, and give it to [`Receiver::new`](crate::Receiver::new).
+///
+/// ```
+/// use cloudevents_core::{Decoded, DecodeOptions, Error, Event, Message};
+/// use cloudevents_transport::{
+///     Incoming, Outcome, Raw, Receive, Received, Receiver, ReceiverCapabilities, Settle, Settlement, Token,
+/// };
+/// use std::time::Duration;
+/// use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+///
+/// /// Events of this program. What is not accepted goes to the end of the queue.
+/// struct Channel(UnboundedSender<Event>, UnboundedReceiver<Event>);
+///
+/// impl Receive for Channel {
+///     fn capabilities(&self) -> ReceiverCapabilities { ReceiverCapabilities::queue() }
+///     async fn next(&mut self) -> Result<Option<Incoming>, Error> {
+///         let Some(event) = self.1.recv().await else { return Ok(None) };
+///         let token = Token::new(Unsettled(event.clone(), self.0.clone()));
+///         let received = Received::new(Ok(Decoded::clean(Message::from(event))), Raw::default());
+///         Ok(Some(Incoming::new(received, token)))
+///     }
+///     async fn drain(&mut self, _: Duration) -> Result<(), Error> { Ok(()) }
+/// }
+///
+/// struct Unsettled(Event, UnboundedSender<Event>);
+///
+/// impl Settle for Unsettled {
+///     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
+///         if how != Settlement::Accept {
+///             let _ = self.1.send(self.0);
+///         }
+///         Outcome::done()
+///     }
+/// }
+///
+/// # futures_util::FutureExt::now_or_never(async {
+/// let (send, receive) = unbounded_channel();
+/// send.send(Event::builder().id("1").source("/s").ty("t").build()?)?;
+/// let mut receiver = Receiver::new(Channel(send, receive), DecodeOptions::strict());
+/// drop(receiver.next().await?);
+/// receiver.next().await?.unwrap().accept().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
+/// ```
+pub trait Receive: Send + 'static {
+    /// What the protocol can do. The receiver reads it once, when it is created.
+    fn capabilities(&self) -> ReceiverCapabilities;
+
+    /// Returns the next message, or `None` after draining and when no more messages can come.
+    ///
+    /// Cancel-safe: a message leaves the source in the poll that returns it, or its token is dropped on the
+    /// way, which releases it. An error is about the connection, not about a message. A later call tries
+    /// again, unless the kind is [`Closed`](cloudevents_core::ErrorKind::Closed).
+    fn next(&mut self) -> impl Future<Output = Result<Option<Incoming>, Error>> + Send;
+
+    /// Stops taking messages, releases prefetched ones, and returns when every token is settled and the
+    /// broker has the settlements. At the deadline it passes on the settlements made so far and returns an
+    /// error of kind [`Timeout`](cloudevents_core::ErrorKind::Timeout). The other messages are delivered
+    /// again.
+    ///
+    /// If the future is dropped, no more messages are taken, and `drain` can be called again.
+    fn drain(&mut self, deadline: Duration) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The state of the connection, for protocols that have one.
+    fn connectivity(&self) -> Connectivity {
+        Connectivity::connectionless()
+    }
+
+    /// Whether nothing is received at the moment because of messages that are not settled, besides the bounds of the receiver.
+    fn is_held_up(&self) -> bool {
+        false
+    }
+
+    /// From now on, every message is handled by itself, and some may be blocked for long. A binding that receives from several places at once
+    /// can see to it that none of them takes all the room that there is. It may count how often it holds one back. The default does
+    /// nothing.
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        let _ = (in_flight, counters);
+    }
+}
+
+/// A message that a binding hands over: one for each *transport* message.
+#[derive(Debug)]
+pub struct Incoming {
+    pub(crate) received: Received,
+    pub(crate) attempt: u32,
+    pub(crate) token: Token,
+}
+
+impl Incoming {
+    /// A message and the token that settles it, as its first attempt.
+    pub fn new(received: Received, token: Token) -> Self {
+        Self { received, attempt: 1, token }
+    }
+
+    /// Splits it into the message and the token that settles it. For tests of bindings.
+    pub fn into_parts(self) -> (Received, Token) {
+        (self.received, self.token)
+    }
+
+    /// Returns it with the delivery attempt, starting at 1, as far as the protocol counts.
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt.max(1);
+        self
+    }
+}
+
+/// [`Receive`], dynamic.
+pub(crate) trait DynReceive: Send {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>>;
+    fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>>;
+    fn connectivity(&self) -> Connectivity;
+    fn is_held_up(&self) -> bool;
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>);
+}
+
+impl<T: Receive> DynReceive for T {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>> {
+        Box::pin(Receive::next(self))
+    }
+
+    fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(Receive::drain(self, deadline))
+    }
+
+    fn connectivity(&self) -> Connectivity {
+        Receive::connectivity(self)
+    }
+
+    fn is_held_up(&self) -> bool {
+        Receive::is_held_up(self)
+    }
+
+    fn isolate(&mut self, in_flight: &InFlight, counters: &Arc<Counters>) {
+        Receive::isolate(self, in_flight, counters);
+    }
+}
+
+impl fmt::Debug for dyn DynReceive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receive")
+    }
+}

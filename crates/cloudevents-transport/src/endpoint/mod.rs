@@ -1,0 +1,574 @@
+//! Connection URLs that do not print their secrets.
+
+pub(crate) mod transports;
+mod url_options;
+
+use cloudevents_core::{Error, ErrorKind};
+use std::{borrow::Cow, fmt, time::Duration};
+
+/// A connection URL: `kafka://user:password@one:9092,two:9092/orders?group=billing`.
+///
+/// `Debug` and `Display` show neither user info nor the values of options, because any of them may be secret.
+/// Errors contain no part of the URL except its scheme. [`expose_url`](Self::expose_url) and
+/// [`Secret::expose`] return the secrets.
+///
+/// Several hosts are separated by commas. User, password, path segments and options are percent-decoded when
+/// they are read. `+` in an option is a plus sign. Fragments are not allowed.
+///
+/// ```
+/// use cloudevents_transport::Endpoint;
+///
+/// let endpoint = Endpoint::parse("kafka://me:s3cret@one:9092,[::1]/orders?group=billing")?;
+/// assert_eq!(endpoint.scheme(), "kafka");
+/// assert_eq!(endpoint.hosts()[0].name(), "one");
+/// assert_eq!(endpoint.hosts()[1].with_port(9092).to_string(), "[::1]:9092");
+/// assert_eq!(endpoint.path(), "orders");
+/// assert_eq!(endpoint.option("group"), Some("billing"));
+/// assert_eq!(endpoint.password().unwrap().expose(), "s3cret");
+/// assert_eq!(endpoint.to_string(), "kafka://***@one:9092,[::1]/orders?group=billing");
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    url: Secret,
+    scheme: Box<str>,
+    user: Option<Secret>,
+    password: Option<Secret>,
+    hosts: Vec<Host>,
+    path: Box<str>,
+    options: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Endpoint {
+    /// Parses a URL. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(invalid("a scheme and `://` are missing"));
+        };
+        if !is_scheme(scheme) {
+            return Err(invalid("the text before `://` is not a scheme"));
+        }
+        let scheme = scheme.to_ascii_lowercase();
+        let of_scheme = |what: &str| invalid(format!("in this `{scheme}` URL, {what}"));
+        if url.chars().any(|character| character.is_whitespace() || character.is_control()) {
+            return Err(of_scheme("white space and control characters have to be percent-encoded"));
+        }
+        // In MQTT, it is a wildcard of topic filters.
+        if rest.contains('#') && !matches!(scheme.as_str(), "mqtt" | "mqtts") {
+            return Err(of_scheme("`#` has to be percent-encoded: there are no fragments"));
+        }
+        let (before_query, query) = split(rest, '?');
+        let (authority, path) = split(before_query, '/');
+        let (user_info, hosts) = match authority.rsplit_once('@') {
+            Some((user_info, hosts)) => (Some(user_info), hosts),
+            None => (None, authority),
+        };
+        let secret = |text: &str| {
+            decode(text)
+                .map(Secret)
+                .ok_or_else(|| of_scheme("the user info is not percent-encoded correctly"))
+        };
+        let (user, password) = match user_info.map(|info| split(info, ':')) {
+            Some((user, password)) => (Some(secret(user)?), password.map(secret).transpose()?),
+            None => (None, None),
+        };
+        let hosts = match hosts {
+            "" => Vec::new(),
+            list => list
+                .split(',')
+                .map(|host| Host::parse(host).ok_or_else(|| of_scheme("a host or port is invalid")))
+                .collect::<Result<_, _>>()?,
+        };
+        let path = path.unwrap_or_default();
+        if decode(path).is_none() {
+            return Err(of_scheme("the path is not percent-encoded correctly"));
+        }
+        let mut options: Vec<(Box<str>, Box<str>)> = Vec::new();
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = split(pair, '=');
+            let (Some(name), Some(value)) = (decode(name), decode(value.unwrap_or_default())) else {
+                return Err(of_scheme("an option is not percent-encoded correctly"));
+            };
+            if options.iter().any(|(known, _)| *known == name) {
+                return Err(of_scheme(&format!("the option `{name}` is given twice")));
+            }
+            options.push((name, value));
+        }
+        Ok(Self {
+            url: Secret(url.into()),
+            user,
+            password,
+            hosts,
+            path: path.into(),
+            options,
+            scheme: scheme.into(),
+        })
+    }
+
+    /// The scheme, in lower case: `kafka`, `nats+jetstream`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The user.
+    pub fn user(&self) -> Option<&Secret> {
+        self.user.as_ref()
+    }
+
+    /// The password.
+    pub fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+
+    /// The hosts: none for a URL such as `memory:///orders`.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// The first host, or an error of kind [`InvalidUrl`](ErrorKind::InvalidUrl) when there is none.
+    pub fn host(&self) -> Result<&Host, Error> {
+        self.hosts.first().ok_or_else(|| self.invalid("a host is missing"))
+    }
+
+    /// The path without its first slash, as written in the URL.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The segments of the path, percent-decoded: `ORDERS` and `orders.*` for `/ORDERS/orders.*`. No segments
+    /// for an empty path.
+    pub fn segments(&self) -> impl Iterator<Item = Box<str>> + '_ {
+        // `parse` has checked that it can be decoded.
+        self.path.split('/').filter(|_| !self.path.is_empty()).filter_map(decode)
+    }
+
+    /// The value of an option; empty for an option without a value, and `None` without the option.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// The value of an option, parsed as a number or as `true` or `false`. Errors are of kind
+    /// [`InvalidUrl`](ErrorKind::InvalidUrl).
+    pub fn option_as<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        match value.parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(self.invalid(format!("the value of the option `{name}` is invalid"))),
+        }
+    }
+
+    /// The value of an option as a duration: a whole number and a unit, such as `500ms`, `30s`, `2m` or `1h`.
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    ///
+    /// ```
+    /// use cloudevents_transport::Endpoint;
+    /// use std::time::Duration;
+    ///
+    /// let endpoint = Endpoint::parse("amqp://localhost/orders?wait=2m")?;
+    /// assert_eq!(endpoint.option_duration("wait")?, Some(Duration::from_secs(120)));
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    pub fn option_duration(&self, name: &str) -> Result<Option<Duration>, Error> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let invalid = || {
+            self.invalid(format!("the value of the option `{name}` is not a duration"))
+                .with_help("write a whole number and a unit: `500ms`, `30s`, `2m`, `1h`")
+        };
+        let (number, unit) =
+            value.split_at(value.find(|digit: char| !digit.is_ascii_digit()).ok_or_else(invalid)?);
+        let milliseconds = match unit {
+            "ms" => 1_u64,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(invalid()),
+        };
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        Ok(Some(Duration::from_millis(number.checked_mul(milliseconds).ok_or_else(invalid)?)))
+    }
+
+    /// All options, in the order of the URL.
+    pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Checks that all options are known, to find mistyped ones. Errors are of kind
+    /// [`InvalidUrl`](ErrorKind::InvalidUrl) and name the known options.
+    pub fn check_options(&self, known: &[&str]) -> Result<(), Error> {
+        match self.options().find(|(name, _)| !known.contains(name)) {
+            None => Ok(()),
+            Some((name, _)) => Err(self
+                .invalid(format!("there is no option `{name}`"))
+                .with_help(format!("the options are {}", list(known)))),
+        }
+    }
+
+    /// The URL as given, with user info. For protocol clients that take a URL, not for display.
+    pub fn expose_url(&self) -> &str {
+        self.url.expose()
+    }
+
+    /// An error of kind [`InvalidUrl`](ErrorKind::InvalidUrl) about this URL.
+    pub fn invalid(&self, what: impl fmt::Display) -> Error {
+        invalid(format!("in this `{}` URL, {what}", self.scheme))
+    }
+}
+
+/// The URL without user info, and without values of options but those that are known to be no secrets: of `http`, none.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        if self.user.is_some() {
+            f.write_str("***@")?;
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            write!(f, "{}{host}", if index > 0 { "," } else { "" })?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "/{}", self.path)?;
+        }
+        for (index, (name, value)) in self.options.iter().enumerate() {
+            write!(f, "{}{name}=", if index > 0 { '&' } else { '?' })?;
+            if self.scheme.starts_with("http") || !SHOWN.contains(&&**name) {
+                f.write_str("***")?;
+                continue;
+            }
+            for byte in value.bytes() {
+                let is_plain = byte.is_ascii_graphic() && !b"%&#+".contains(&byte);
+                if is_plain { write!(f, "{}", char::from(byte))? } else { write!(f, "%{byte:02X}")? }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options whose values are no secrets. Others may be: settings of client libraries, those of a peer, and misspelt names.
+const SHOWN: &[&str] = &[
+    "client",
+    "consumer",
+    "container",
+    "dead-letter",
+    "declare",
+    "deduplicate",
+    "deliver",
+    "exchange",
+    "expiry",
+    "format",
+    "group",
+    "headers",
+    "hostname",
+    "keep-alive",
+    "key",
+    "losses",
+    "mandatory",
+    "mode",
+    "offset",
+    "prefetch",
+    "qos",
+    "queue",
+    "reject",
+    "retain",
+    "role",
+    "routing-key",
+    "sasl",
+    "separator",
+    "stream",
+    "tls",
+    "version",
+    "wait",
+];
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Self, Error> {
+        Self::parse(url)
+    }
+}
+
+/// A host and an optional port.
+///
+/// ```
+/// # let endpoint = cloudevents_transport::Endpoint::parse("amqp://Broker.example:5671/")?;
+/// let host = endpoint.host()?;
+/// assert_eq!((host.name(), host.port()), ("Broker.example", Some(5671)));
+/// # Ok::<(), cloudevents_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    name: Box<str>,
+    port: Option<u16>,
+}
+
+impl Host {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']')?;
+                address.parse::<std::net::Ipv6Addr>().ok()?;
+                (address, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+            }
+            None => split(text, ':'),
+        };
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"[]@/?#%\"<>\\^`{|}".contains(&byte);
+        let valid = text.starts_with('[') || (!name.is_empty() && name.bytes().all(plain));
+        let port =
+            port.map(|port| port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit())));
+        if !valid || port == Some(None) {
+            return None;
+        }
+        Some(Self { name: name.into(), port: port.flatten() })
+    }
+
+    /// The name or address; an IPv6 address has no brackets.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port, if given.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Returns a copy with this port, unless the host has one.
+    pub fn with_port(&self, default: u16) -> Self {
+        Self { name: self.name.clone(), port: Some(self.port.unwrap_or(default)) }
+    }
+}
+
+/// Writes `name`, `name:port`, `[address]` or `[address]:port`.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(':') {
+            write!(f, "[{}]", self.name)?
+        } else {
+            f.write_str(&self.name)?
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Secret text: `Debug` and `Display` write `***`.
+///
+/// ```
+/// let secret = cloudevents_transport::Secret::new("hunter2");
+/// assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+/// assert_eq!(secret.expose(), "hunter2");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Wraps this text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cold]
+fn invalid(detail: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidUrl).with_detail(detail.into())
+}
+
+pub(crate) fn list(names: &[&str]) -> String {
+    if names.is_empty() { "none".into() } else { format!("`{}`", names.join("`, `")) }
+}
+
+pub(crate) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+fn split(text: &str, at: char) -> (&str, Option<&str>) {
+    match text.split_once(at) {
+        Some((before, behind)) => (before, Some(behind)),
+        None => (text, None),
+    }
+}
+
+/// Percent-decodes text. Returns `None` for an invalid escape, or if the result is not UTF-8.
+fn decode(text: &str) -> Option<Box<str>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+                high << 4 | low
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok().map(String::into_boxed_str)
+}
+
+/// Returns a path in normal form (RFC 3986, section 6.2.2): unreserved characters as they are, other escapes with upper-case digits, and what
+/// no URI may have, such as `é`, escaped in UTF-8. Paths of servers are compared in this form; segments (`.`, `..`) and slashes stay.
+///
+/// ```
+/// use cloudevents_transport::binding::normal_path;
+///
+/// assert_eq!(normal_path("/café"), "/caf%C3%A9");
+/// assert_eq!(normal_path("/caf%c3%a9/%7Ealice"), "/caf%C3%A9/~alice");
+/// assert_eq!(normal_path("/a%2fb"), "/a%2Fb");
+/// ```
+pub fn normal_path(path: &str) -> Cow<'_, str> {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let stays = |byte: u8| is_unreserved(byte) || b"/:@!$&'()*+,;=".contains(&byte);
+    if path.bytes().all(stays) {
+        return Cow::Borrowed(path);
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let mut octet = byte;
+        if byte == b'%'
+            && let Some((digits, after)) = after.split_first_chunk::<2>()
+            && let Some(decoded) = hexadecimal(*digits)
+        {
+            (octet, rest) = (decoded, after);
+            if is_unreserved(octet) {
+                normal.push(char::from(octet));
+                continue;
+            }
+        } else if stays(byte) {
+            normal.push(char::from(byte));
+            continue;
+        }
+        normal.push_str(&format!("%{octet:02X}"));
+    }
+    Cow::Owned(normal)
+}
+
+fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_parts() {
+        let endpoint = Endpoint::parse(
+            "NATS+JetStream://u%40x:p%3aw@localhost/ORDERS/orders.*/a%2Fb?name=a%20b+c&durable",
+        )
+        .unwrap();
+        assert_eq!(endpoint.scheme(), "nats+jetstream");
+        assert_eq!(
+            (endpoint.user().unwrap().expose(), endpoint.password().unwrap().expose()),
+            ("u@x", "p:w")
+        );
+        assert_eq!(endpoint.host().unwrap().with_port(4222).to_string(), "localhost:4222");
+        assert_eq!(
+            endpoint.segments().collect::<Vec<_>>(),
+            ["ORDERS".into(), "orders.*".into(), "a/b".into()]
+        );
+        assert_eq!(endpoint.options().collect::<Vec<_>>(), [("name", "a b+c"), ("durable", "")]);
+        assert_eq!(endpoint.option_as::<u16>("missing").unwrap(), None);
+
+        let bare = Endpoint::parse("memory://").unwrap();
+        assert_eq!((bare.hosts().len(), bare.path(), bare.segments().count()), (0, "", 0));
+        assert_eq!(bare.host().unwrap_err().kind(), ErrorKind::InvalidUrl);
+    }
+
+    #[test]
+    fn secrets_are_seen_nowhere() {
+        let secret = "kafka://alice:s3cret@host/orders?password=s3cret";
+        let endpoint = Endpoint::parse(secret).unwrap();
+        for text in [format!("{endpoint}"), format!("{endpoint:?}"), format!("{endpoint:#?}")] {
+            assert!(!text.contains("s3cret") && !text.contains("alice"), "{text}");
+        }
+        for error in [
+            endpoint.check_options(&["group"]).unwrap_err(),
+            endpoint.option_as::<u16>("password").unwrap_err(),
+            Endpoint::parse("kafka:alice:s3cret@host").unwrap_err(),
+            Endpoint::parse("alice:s3cret@://host").unwrap_err(),
+            Endpoint::parse("kafka://alice:s3cret%@host").unwrap_err(),
+            Endpoint::parse("kafka://alice:s3cret@host:x").unwrap_err(),
+            Endpoint::parse("kafka://alice:s3cret/host").unwrap_err(),
+            Endpoint::parse("kafka://host/#s3cret").unwrap_err(),
+            Endpoint::parse("kafka://host/?a=s3cret&a=s3cret").unwrap_err(),
+        ] {
+            let text = format!("{error} {error:?} {:?}", error.help());
+            assert!(!text.contains("s3cret") && !text.contains("alice"), "{text}");
+            assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+        }
+        assert_eq!(endpoint.expose_url(), secret);
+    }
+
+    #[test]
+    fn what_is_none() {
+        for url in [
+            "",
+            "kafka",
+            "kafka:host",
+            "://host",
+            "1a://host",
+            "k a://host",
+            "kafka://a b",
+            "kafka://host:",
+            "kafka://host:+1",
+            "kafka://host:65536",
+            "kafka://a,,b",
+            "kafka://[::1",
+            "kafka://[::g]",
+            "kafka://[::1]9092",
+            "kafka://h/%zz",
+            "kafka://h/%ff",
+            "kafka://h?a=%2",
+        ] {
+            assert_eq!(Endpoint::parse(url).unwrap_err().kind(), ErrorKind::InvalidUrl, "{url}");
+        }
+    }
+
+    #[test]
+    fn known_options_are_named() {
+        let endpoint = Endpoint::parse("kafka://host?gruop=x").unwrap();
+        let error = endpoint.check_options(&["group", "acks"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this URL cannot be used: in this `kafka` URL, there is no option `gruop` [invalid-url]"
+        );
+        assert_eq!(error.help(), Some("the options are `group`, `acks`"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(url in "\\PC*") {
+            let _ = Endpoint::parse(&url);
+            let _ = Endpoint::parse(&format!("kafka://{url}"));
+        }
+    }
+}

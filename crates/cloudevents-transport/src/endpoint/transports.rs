@@ -1,0 +1,159 @@
+//! Opening senders and receivers by URL.
+
+use crate::{
+    Endpoint, Receiver, ReceiverOptions, Sender, SenderOptions, binding::receive::BoxFuture, endpoint::list,
+};
+use cloudevents_core::{Error, ErrorKind};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+type OpenSender = dyn Fn(Endpoint, SenderOptions) -> BoxFuture<'static, Result<Sender, Error>> + Send + Sync;
+type OpenReceiver =
+    dyn Fn(Endpoint, ReceiverOptions) -> BoxFuture<'static, Result<Receiver, Error>> + Send + Sync;
+
+/// Maps URL schemes to the transports that open them. It is a value, not a global registry, and cheap to
+/// clone.
+///
+/// The facade crate fills one with the enabled bindings. Programs can add their own.
+///
+/// ```
+/// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
+/// use cloudevents_core::ErrorKind;
+/// use cloudevents_transport::{Transports, fake::FakeQueue};
+///
+/// let queue = FakeQueue::new();
+/// let transports = Transports::default().with_sender("fake", move |_endpoint, _options| {
+///     let sender = queue.sender();
+///     async move { Ok(sender) }
+/// });
+/// assert!(transports.sender("fake://localhost/orders").await.is_ok());
+///
+/// let error = transports.sender("fkae://localhost/orders").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Unsupported);
+/// assert_eq!(error.help(), Some("the schemes that can be sent to are `fake`"));
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Default)]
+pub struct Transports {
+    senders: BTreeMap<&'static str, Arc<OpenSender>>,
+    receivers: BTreeMap<&'static str, Arc<OpenReceiver>>,
+    options: ReceiverOptions,
+    hints: BTreeMap<&'static str, &'static str>,
+}
+
+impl Transports {
+    /// Returns a copy with a function that opens senders for URLs of this scheme (in lower case), replacing
+    /// an earlier one. The options passed to it do not include those of the URL, which take precedence.
+    pub fn with_sender<F>(
+        mut self,
+        scheme: &'static str,
+        open: impl Fn(Endpoint, SenderOptions) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Sender, Error>> + Send + 'static,
+    {
+        self.senders.insert(scheme, Arc::new(move |endpoint, options| Box::pin(open(endpoint, options))));
+        self
+    }
+
+    /// Returns a copy with a function that opens receivers for URLs of this scheme (in lower case), replacing
+    /// an earlier one.
+    pub fn with_receiver<F>(
+        mut self,
+        scheme: &'static str,
+        open: impl Fn(Endpoint, ReceiverOptions) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Receiver, Error>> + Send + 'static,
+    {
+        self.receivers.insert(scheme, Arc::new(move |endpoint, options| Box::pin(open(endpoint, options))));
+        self
+    }
+
+    /// Returns a copy with a hint for URLs of this scheme, such as which feature to enable. It is shown when
+    /// no transport opens them.
+    pub fn with_hint(mut self, scheme: &'static str, hint: &'static str) -> Self {
+        self.hints.insert(scheme, hint);
+        self
+    }
+
+    /// Returns a copy with these options for receivers that are opened without options. Their decode options
+    /// also apply to senders.
+    pub fn with_options(mut self, options: impl Into<ReceiverOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
+
+    /// Opens a sender with default options, and the decode options of these transports. Errors as for
+    /// [`sender_with`](Self::sender_with).
+    pub async fn sender(&self, url: &str) -> Result<Sender, Error> {
+        self.sender_with(url, self.options.decoding.clone()).await
+    }
+
+    /// Opens a sender with these options. Those of the URL take precedence.
+    ///
+    /// Errors: [`InvalidUrl`](ErrorKind::InvalidUrl) for an invalid or incomplete URL,
+    /// [`Unsupported`](ErrorKind::Unsupported) for a scheme without a sending transport (the help names the
+    /// known ones), and those of the binding when it cannot connect. If the future is dropped, nothing is
+    /// opened.
+    pub async fn sender_with(&self, url: &str, options: impl Into<SenderOptions>) -> Result<Sender, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let Some(open) = self.senders.get(endpoint.scheme()) else {
+            return Err(unknown(&endpoint, "sent to", &self.senders, &self.hints));
+        };
+        tracing::debug!(%endpoint, "opening a sender");
+        open(endpoint, options.into()).await
+    }
+
+    /// Opens a receiver with the options of these transports. Errors as for [`sender`](Self::sender).
+    pub async fn receiver(&self, url: &str) -> Result<Receiver, Error> {
+        self.receiver_with(url, self.options.clone()).await
+    }
+
+    /// Opens a receiver. Errors as for [`sender`](Self::sender).
+    pub async fn receiver_with(
+        &self,
+        url: &str,
+        options: impl Into<ReceiverOptions>,
+    ) -> Result<Receiver, Error> {
+        let endpoint = Endpoint::parse(url)?;
+        let Some(open) = self.receivers.get(endpoint.scheme()) else {
+            return Err(unknown(&endpoint, "received from", &self.receivers, &self.hints));
+        };
+        tracing::debug!(%endpoint, "opening a receiver");
+        open(endpoint, options.into()).await
+    }
+
+    /// The schemes that can be sent to, in alphabetical order.
+    pub fn sender_schemes(&self) -> impl Iterator<Item = &'static str> {
+        self.senders.keys().copied()
+    }
+
+    /// The schemes that can be received from, in alphabetical order.
+    pub fn receiver_schemes(&self) -> impl Iterator<Item = &'static str> {
+        self.receivers.keys().copied()
+    }
+}
+
+#[cold]
+fn unknown<T: ?Sized>(
+    endpoint: &Endpoint,
+    what: &str,
+    known: &BTreeMap<&'static str, Arc<T>>,
+    hints: &BTreeMap<&'static str, &'static str>,
+) -> Error {
+    let known: Vec<_> = known.keys().copied().collect();
+    let hint = hints.get(endpoint.scheme()).map_or_else(String::new, |hint| format!("{hint}; "));
+    Error::new(ErrorKind::Unsupported)
+        .with_detail(format!("`{}` URLs cannot be {what} here", endpoint.scheme()))
+        .with_help(format!("{hint}the schemes that can be {what} are {}", list(&known)))
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transports")
+            .field("senders", &self.sender_schemes().collect::<Vec<_>>())
+            .field("receivers", &self.receiver_schemes().collect::<Vec<_>>())
+            .field("options", &self.options)
+            .finish()
+    }
+}

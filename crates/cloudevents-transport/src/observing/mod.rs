@@ -1,0 +1,5 @@
+//! What is to be seen of senders and receivers: states and numbers.
+
+pub(crate) mod connectivity;
+pub(crate) mod metrics;
+pub(crate) mod prometheus;

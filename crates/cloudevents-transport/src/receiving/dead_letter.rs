@@ -1,0 +1,167 @@
+//! Sinks for rejected messages.
+
+use crate::{
+    Received,
+    binding::{Owner, Ownership, Resolver, receive::BoxFuture},
+    running::retry::doubled,
+};
+use cloudevents_core::{Error, ErrorKind};
+use futures_util::{
+    FutureExt,
+    future::{FusedFuture, OptionFuture},
+};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
+
+/// How long a sink has after the end: then the message is at the broker as before, whatever the sink does.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The longest pause before a dead letter is tried again.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A rejected message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The message as it was received.
+    pub received: Received,
+    /// Why it was rejected.
+    pub reason: Arc<str>,
+    /// The last delivery attempt, starting at 1.
+    pub attempt: u32,
+}
+
+/// Stores rejected messages, for example in another topic, a table or a file. Implement it with `async fn`.
+///
+/// ```
+/// use cloudevents_core::Error;
+/// use cloudevents_transport::{DeadLetter, DeadLetterSink, binding::log::LogOptions};
+///
+/// struct Print;
+/// impl DeadLetterSink for Print {
+///     async fn put(&self, letter: DeadLetter) -> Result<(), Error> {
+///         println!("{:?} after {} attempts: {}", letter.received.offset(), letter.attempt, letter.reason);
+///         Ok(())
+///     }
+/// }
+/// let options = LogOptions::default().with_sink(Print);
+/// ```
+pub trait DeadLetterSink: Send + Sync + 'static {
+    /// Returns when the message is stored. After an error, it is called again with growing pauses; meanwhile the message is neither
+    /// settled nor handled again.
+    fn put(&self, letter: DeadLetter) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// [`DeadLetterSink`], dynamic.
+trait DynSink: Send + Sync {
+    fn put(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+impl<T: DeadLetterSink> DynSink for T {
+    fn put(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(DeadLetterSink::put(self, letter))
+    }
+}
+
+/// A call of the sink, which ends when this is dropped.
+struct Putting(JoinHandle<Result<(), Error>>);
+
+impl Drop for Putting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What happens to rejected messages.
+#[derive(Clone)]
+pub(crate) enum Rejected {
+    Sink(Sink),
+    /// The broker handles them as configured there.
+    #[cfg(feature = "queue")]
+    Broker,
+    Drop,
+}
+
+/// A sink of any type.
+#[derive(Clone)]
+pub(crate) struct Sink(Arc<dyn DynSink>);
+
+impl Sink {
+    pub(crate) fn new(sink: impl DeadLetterSink) -> Self {
+        Self(Arc::new(sink))
+    }
+
+    /// Passes the message to the sink, in a separate task, until the sink has it. A panic of the sink is an error, and everything else
+    /// continues. Dropping the future ends it. When `over` is ready, because somebody else has the message or the receiver ends, it is not tried
+    /// again.
+    ///
+    /// The first failure decides the outcome, so that a program that waits for it goes on. The message stays where it is all the same,
+    /// and costs no more than its place: to end the receiver would let one message stop all others, after each start again.
+    pub(crate) fn put(
+        &self,
+        runtime: &Handle,
+        letter: DeadLetter,
+        first: Duration,
+        over: impl Future<Output = ()> + Send + 'static,
+        mut resolver: Resolver,
+    ) -> BoxFuture<'static, (Result<(), Error>, Resolver)> {
+        let (sink, runtime) = (Arc::clone(&self.0), runtime.clone());
+        Box::pin(async move {
+            let mut over = pin!(over.fuse());
+            let mut failures = 0_u32;
+            loop {
+                let (sink, again) = (Arc::clone(&sink), letter.clone());
+                let mut putting = Putting(runtime.spawn(async move { sink.put(again).await }));
+                let put = tokio::select! {
+                    biased;
+                    put = &mut putting.0 => put,
+                    () = async { (&mut over).await; sleep(GRACE).await } => {
+                        let error = Error::new(ErrorKind::Timeout).with_detail("the dead-letter sink does not answer");
+                        return (Err(error), resolver);
+                    }
+                };
+                let error = match put {
+                    Ok(Ok(())) => return (Ok(()), resolver),
+                    Ok(Err(error)) => error,
+                    Err(ended) => Error::new(ErrorKind::Transport)
+                        .with_detail(format!("the dead-letter sink ended early: {ended}")),
+                };
+                if over.is_terminated() || over.as_mut().now_or_never().is_some() {
+                    return (Err(error), resolver);
+                }
+                std::mem::replace(&mut resolver, Resolver::spent()).resolve(Err(error.clone()));
+                failures = failures.saturating_add(1);
+                let pause = doubled(first, LONGEST, failures);
+                tracing::warn!(received = ?letter.received, reason = %letter.reason, %error, failures, ?pause,
+                    "a dead letter could not be stored and is tried again; the message is not settled");
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = &mut over => return (Err(error), resolver),
+                }
+            }
+        })
+    }
+}
+
+/// Ready when the message is somebody else's, or the letters leave.
+pub(crate) fn over(message: Option<Ownership>, letters: &Owner) -> impl Future<Output = ()> + Send + use<> {
+    let letters = letters.ownership();
+    async move {
+        let message = OptionFuture::from(message.map(Ownership::leaving));
+        tokio::select! {
+            Some(()) = message => {}
+            () = letters.leaving() => {}
+        }
+    }
+}
+
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sink(_) => "Sink",
+            #[cfg(feature = "queue")]
+            Self::Broker => "Broker",
+            Self::Drop => "Drop",
+        })
+    }
+}

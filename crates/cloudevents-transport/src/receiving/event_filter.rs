@@ -1,0 +1,110 @@
+//! Filters in front of a receiver.
+
+use crate::{Receiver, ReceiverCapabilities};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use std::{fmt, sync::Arc};
+
+type Matches = dyn Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync;
+
+/// Selects the messages that a [`Receiver`] delivers: those for which a function returns `true`.
+///
+/// The function gets the undecoded message and the receiver's decode options. Expressions and filters of this
+/// toolkit have a method of this shape, `matches_message`.
+///
+/// ```
+/// # #[cfg(feature = "fake")]
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// # use cloudevents_core::{DecodeOptions, Event};
+/// # use cloudevents_transport::{EventFilter, fake::FakeLog, binding::log::LogOptions};
+/// # let log = FakeLog::new(1);
+/// # for ty in ["order.placed", "order.paid"] {
+/// #     log.sender().send(&Event::builder().id("1").source("/s").ty(ty).build()?).await?;
+/// # }
+/// # let options = LogOptions::default().dropping_rejected();
+/// # let (receiver, _) = log.receiver(DecodeOptions::strict(), options)?;
+/// let paid = EventFilter::new(|message, with| {
+///     Ok(message.attribute("type", with)?.as_deref() == Some("order.paid"))
+/// });
+/// let mut receiver = receiver.filter(paid)?;
+/// assert_eq!(receiver.next().await?.unwrap().event()?.ty(), "order.paid");
+/// assert_eq!(receiver.metrics().unmatched, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct EventFilter {
+    matches: Arc<Matches>,
+    drop_unmatched: bool,
+}
+
+impl EventFilter {
+    /// Creates a filter from a function that returns whether a message is delivered.
+    ///
+    /// For a batch, the function gets each event as a separate message; the batch is delivered if it returns
+    /// `true` for at least one. A message for which it returns an error is delivered, so that the program's
+    /// policies for unreadable messages apply.
+    pub fn new(
+        matches: impl Fn(&Message, &DecodeOptions) -> Result<bool, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self { matches: Arc::new(matches), drop_unmatched: false }
+    }
+
+    /// Allows the filter on a queue that others may also consume: messages that do not match are removed from
+    /// it, for all consumers.
+    pub fn drop_unmatched(mut self) -> Self {
+        self.drop_unmatched = true;
+        self
+    }
+
+    /// Whether the message is delivered.
+    pub(crate) fn passes(&self, message: &Message, with: &DecodeOptions) -> bool {
+        let passes = match message {
+            Message::Batched(_) => message.events(with).and_then(|events| {
+                for event in events.value {
+                    if (self.matches)(&Message::Binary(event), with)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }),
+            _ => (self.matches)(message, with),
+        };
+        passes.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a message that the filter cannot read is delivered");
+            true
+        })
+    }
+
+    /// Checks that dropping what does not match harms no other consumer.
+    fn check(&self, capabilities: &ReceiverCapabilities) -> Result<(), Error> {
+        if !capabilities.shared || self.drop_unmatched {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsupported)
+            .with_detail("a filter on a queue removes messages that do not match, also for other consumers")
+            .with_help(
+                "allow this with `EventFilter::drop_unmatched`, let the broker filter, or receive from a subscription of your own",
+            ))
+    }
+}
+
+impl fmt::Debug for EventFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventFilter").field("drop_unmatched", &self.drop_unmatched).finish_non_exhaustive()
+    }
+}
+
+impl Receiver {
+    /// Returns the receiver with a filter. A message that does not match is accepted and counted
+    /// ([`Metrics::unmatched`](crate::Metrics::unmatched)), and not delivered. With several filters, a message
+    /// has to match all of them. Messages that cannot be decoded are not filtered.
+    ///
+    /// An error of kind [`Unsupported`](ErrorKind::Unsupported) if other consumers may compete for the
+    /// messages ([`ReceiverCapabilities::shared`]), unless the filter has
+    /// [`drop_unmatched`](EventFilter::drop_unmatched).
+    pub fn filter(mut self, filter: EventFilter) -> Result<Self, Error> {
+        filter.check(&self.capabilities())?;
+        self.add_filter(filter);
+        Ok(self)
+    }
+}

@@ -1,0 +1,15 @@
+//! Receiving: what a program uses.
+
+pub(crate) mod capabilities;
+#[cfg(any(feature = "log", feature = "queue"))]
+pub(crate) mod dead_letter;
+pub(crate) mod delivery;
+pub(crate) mod event_filter;
+pub(crate) mod extract;
+pub(crate) mod failure;
+pub(crate) mod options;
+pub(crate) mod orders;
+pub(crate) mod partition;
+pub(crate) mod raw;
+pub(crate) mod received;
+pub(crate) mod receiver;

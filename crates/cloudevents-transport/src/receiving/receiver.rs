@@ -1,0 +1,425 @@
+//! Receiving events.
+
+use crate::{
+    Activity, Connectivity, Counters, Delivery, EventFilter, InFlight, Metrics, OrderBy,
+    ReceiverCapabilities, ReceiverOptions, RetryPolicy, Settlement, UnreadablePolicy,
+    binding::{Incoming, Receive, receive::DynReceive},
+    deadline::later,
+    receiving::delivery::Context,
+    running::{ATTEMPTS, Settings},
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Message};
+use futures_util::{
+    Stream,
+    future::{Either, select},
+    stream,
+    task::AtomicWaker,
+};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+/// The number of handlers that [`Receiver::run`] runs at once by default.
+const CONCURRENCY: usize = 64;
+
+/// Receives messages from one address, and delivers them to the program, which settles them.
+///
+/// Most programs use [`run`](Self::run), which also takes handlers that settle by themselves. [`next`](Self::next) is for your own loops, as in [`Delivery`].
+///
+/// Unsettled deliveries are bounded by count and by bytes ([`ReceiverOptions::in_flight`]). At the bounds,
+/// [`next`](Self::next) waits until something is settled.
+pub struct Receiver {
+    intake: Box<dyn DynReceive>,
+    capabilities: ReceiverCapabilities,
+    context: Arc<Context>,
+    options: Options,
+    stop: Arc<Stop>,
+    filters: Vec<EventFilter>,
+    activity: Activity,
+}
+
+/// The options that the receiver itself needs.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    not_cloudevents: UnreadablePolicy,
+    malformed: UnreadablePolicy,
+    retry: RetryPolicy,
+    attempts: Option<u32>,
+    give_up_after: Option<Duration>,
+    time_limit: Option<Duration>,
+    drain: Duration,
+}
+
+impl Receiver {
+    /// Creates a receiver over this binding. The decode options should be those of the binding.
+    pub fn new(binding: impl Receive, options: impl Into<ReceiverOptions>) -> Self {
+        let ReceiverOptions {
+            decoding,
+            not_cloudevents,
+            malformed,
+            in_flight,
+            retry,
+            attempts,
+            give_up_after,
+            time_limit,
+            drain,
+        } = options.into();
+        Self {
+            capabilities: binding.capabilities(),
+            intake: Box::new(binding),
+            context: Arc::new(Context {
+                decoding,
+                counters: Arc::default(),
+                in_flight: InFlight::new(in_flight),
+                attempts: attempts.unwrap_or(ATTEMPTS),
+            }),
+            options: Options {
+                not_cloudevents,
+                malformed,
+                retry,
+                attempts,
+                give_up_after,
+                time_limit,
+                drain,
+            },
+            stop: Arc::default(),
+            filters: Vec::new(),
+            activity: Activity::default(),
+        }
+    }
+
+    /// Returns the receiver with a limit shared with other receivers, in place of
+    /// [`ReceiverOptions::in_flight`]. Receivers that wait at the same time may each exceed it by one
+    /// message.
+    pub fn sharing(mut self, in_flight: InFlight) -> Self {
+        let Context { decoding, counters, attempts, .. } = &*self.context;
+        let (decoding, counters) = (decoding.clone(), Arc::clone(counters));
+        self.context = Arc::new(Context { decoding, counters, in_flight, attempts: *attempts });
+        self
+    }
+
+    /// Returns the next delivery, or `None` if the receiver was stopped or drained, or if no more messages
+    /// can come.
+    ///
+    /// Cancel-safe: dropping the future loses nothing, and a later call returns the message. While it waits
+    /// for room, it takes nothing from the source.
+    ///
+    /// An error is about the connection, not about a message. A later call tries again, unless the kind is
+    /// [`Closed`](ErrorKind::Closed).
+    pub async fn next(&mut self) -> Result<Option<Delivery>, Error> {
+        loop {
+            let Some(incoming) = self.incoming().await? else { return Ok(None) };
+            if let Some(delivery) = self.deliver(incoming) {
+                return Ok(Some(delivery));
+            }
+        }
+    }
+
+    /// Returns the next deliveries together, for programs that write many at once: waits for the first one, and then until there are `most` of
+    /// them, or until this time has passed since the first. With no time, they are those that have arrived already. Empty where
+    /// [`next`](Self::next) returns `None`.
+    ///
+    /// Each is settled by itself, and attempts are counted as with `next`. Dropping the future releases what it has taken. An error that
+    /// comes behind deliveries is that of the next call. A number above the receiver's [`in_flight`](ReceiverOptions::in_flight) is never reached.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake")] tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// # use cloudevents_core::{DecodeOptions, Error, Event};
+    /// # use cloudevents_transport::{Delivery, fake::FakeQueue};
+    /// # use std::time::Duration;
+    /// # let queue = FakeQueue::new();
+    /// # for id in ["1", "2", "3"] {
+    /// #     queue.sender().send(Event::builder().id(id).source("/s").ty("t").build()?).await?;
+    /// # }
+    /// # let mut receiver = queue.receiver(DecodeOptions::strict());
+    /// # let store = async |deliveries: &[Delivery]| assert_eq!(deliveries.len(), 3);
+    /// let deliveries = receiver.next_many(100, Duration::from_millis(20)).await?;
+    /// store(&deliveries).await; // in one transaction
+    /// for delivery in deliveries {
+    ///     delivery.accept().await?;
+    /// }
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn next_many(&mut self, most: usize, within: Duration) -> Result<Vec<Delivery>, Error> {
+        let mut deliveries = Vec::from_iter(self.next().await?);
+        let end = later(Instant::now(), within);
+        while !deliveries.is_empty() && deliveries.len() < most {
+            match timeout_at(end, self.next()).await {
+                Ok(Ok(Some(next))) => deliveries.push(next),
+                Ok(Ok(None) | Err(_)) | Err(_) => break,
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// Counts a message. Returns `None` if the policy settles it.
+    fn deliver(&self, mut incoming: Incoming) -> Option<Delivery> {
+        let size = incoming.received.size();
+        self.context.counters.received(size);
+        incoming.token.receive(&self.context, size);
+        let settled = match incoming.received.decoded_message() {
+            Ok(message) => {
+                self.context.counters.repaired(message.repairs());
+                if self.filters.is_empty() { None } else { self.leave_out(&message.value) }
+            }
+            Err(error) => self.judge(error, &incoming),
+        };
+        if let Some(how) = settled {
+            drop(incoming.token.settle(how));
+            return None;
+        }
+        Some(Delivery::new(incoming, Arc::clone(&self.context)))
+    }
+
+    /// Waits for room, then for the source.
+    async fn incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        if self.stop.is_stopped() {
+            return Ok(None);
+        }
+        if !self.context.in_flight.has_room() {
+            let (stopped, room) = (self.stop.stopped(), self.context.in_flight.ready());
+            if let Either::Right(_) = select(pin!(room), pin!(stopped)).await {
+                return Ok(None);
+            }
+        }
+        let Self { intake, stop, .. } = self;
+        let mut next = intake.next();
+        poll_fn(|context| {
+            stop.waiting.register(context.waker());
+            match next.as_mut().poll(context) {
+                Poll::Pending if stop.is_stopped() => Poll::Ready(Ok(None)),
+                polled => polled,
+            }
+        })
+        .await
+    }
+
+    /// Counts a message that does not match. Returns how to settle it.
+    fn leave_out(&self, message: &Message) -> Option<Settlement> {
+        if self.filters.iter().all(|filter| filter.passes(message, &self.context.decoding)) {
+            return None;
+        }
+        self.context.counters.unmatched();
+        Some(Settlement::Accept)
+    }
+
+    pub(crate) fn add_filter(&mut self, filter: EventFilter) {
+        self.filters.push(filter);
+    }
+
+    /// Counts the error. Returns how to settle the message if the policy does not deliver it.
+    #[cold]
+    fn judge(&self, error: &Error, incoming: &Incoming) -> Option<Settlement> {
+        if error.kind() != ErrorKind::NotACloudEvent {
+            self.context.counters.invalid(error);
+            return None;
+        }
+        self.context.counters.not_a_cloud_event();
+        let policy = self.options.not_cloudevents;
+        tracing::debug!(%error, ?policy, received = ?incoming.received, "not a CloudEvent");
+        match policy {
+            UnreadablePolicy::Deliver => None,
+            UnreadablePolicy::Skip => {
+                self.context.counters.skipped();
+                Some(Settlement::Accept)
+            }
+            UnreadablePolicy::Reject => {
+                Some(Settlement::Reject { reason: error.to_string().into(), attempt: incoming.attempt })
+            }
+        }
+    }
+
+    pub(crate) fn decoding(&self) -> &DecodeOptions {
+        &self.context.decoding
+    }
+
+    /// Sets the limit of attempts of messages that are retried by hand, too.
+    pub(crate) fn limit_attempts(&mut self, attempts: Option<u32>) {
+        let Context { decoding, counters, in_flight, .. } = &*self.context;
+        let (decoding, counters, in_flight) = (decoding.clone(), Arc::clone(counters), in_flight.clone());
+        let attempts = attempts.unwrap_or(ATTEMPTS);
+        self.context = Arc::new(Context { decoding, counters, in_flight, attempts });
+    }
+
+    /// Whether the source takes nothing because of what is not settled.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.intake.is_held_up()
+    }
+
+    /// From now on, no partition takes all room.
+    pub(crate) fn isolate(&mut self) {
+        self.intake.isolate(&self.context.in_flight, &self.context.counters);
+    }
+
+    /// The settings of `run`.
+    pub(crate) fn settings(&self) -> Settings {
+        let Options { retry, attempts, give_up_after, drain, .. } = self.options;
+        Settings {
+            concurrency: CONCURRENCY,
+            order: OrderBy::None,
+            retry,
+            attempts,
+            give_up_after,
+            drain,
+            waiting: usize::MAX,
+        }
+    }
+
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.options.time_limit
+    }
+
+    pub(crate) fn malformed(&self) -> UnreadablePolicy {
+        self.options.malformed
+    }
+
+    /// Returns a handle to stop taking messages from another task, also while [`next`](Self::next) or
+    /// [`run`](Self::run) runs.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.stop))
+    }
+
+    /// Stops taking messages, and waits until every delivery is settled and the broker has the settlements.
+    ///
+    /// At the deadline it returns an error of kind [`Timeout`](ErrorKind::Timeout). Settlements made until
+    /// then hold, and the other messages are delivered again elsewhere. If the calling task itself holds a
+    /// delivery, it waits until the deadline. If the future is dropped, no more messages are taken either,
+    /// and `drain` can be called again.
+    pub async fn drain(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.stop.stop();
+        let result = self.intake.drain(deadline).await;
+        match &result {
+            Ok(()) => tracing::debug!(metrics = %self.metrics(), "receiver drained"),
+            Err(error) => tracing::warn!(%error, metrics = %self.metrics(), "receiver not drained"),
+        }
+        result
+    }
+
+    /// Returns the deliveries as a stream, which ends after the first error. Dropping the stream loses
+    /// nothing.
+    pub fn stream(&mut self) -> impl Stream<Item = Result<Delivery, Error>> + Send + '_ {
+        stream::unfold(Some(self), |receiver| async {
+            let receiver = receiver?;
+            match receiver.next().await {
+                Ok(delivery) => delivery.map(|delivery| (Ok(delivery), Some(receiver))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    /// What the protocol can do.
+    pub fn capabilities(&self) -> ReceiverCapabilities {
+        self.capabilities
+    }
+
+    /// The state of the connection, to observe.
+    pub fn connectivity(&self) -> Connectivity {
+        self.intake.connectivity()
+    }
+
+    /// What [`run`](Self::run) does, to observe while it has the receiver.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
+    }
+
+    /// What is in flight, and its bounds.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.context.in_flight
+    }
+
+    /// The numbers of received messages and of settlements.
+    pub fn metrics(&self) -> Metrics {
+        self.context.counters.snapshot()
+    }
+
+    /// The counters behind [`metrics`](Self::metrics), for reading them while the receiver is in use.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.context.counters)
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("options", &self.options)
+            .field("in_flight", self.in_flight())
+            .field("stopped", &self.stop.is_stopped())
+            .field("metrics", &format_args!("{}", self.metrics()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops a [`Receiver`] that is in use in another task: [`next`](Receiver::next) returns `None`, and
+/// [`run`](Receiver::run) returns when the running handlers have ended. Drain the receiver after
+/// that.
+///
+/// ```
+/// # #[cfg(feature = "fake")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # let mut receiver = cloudevents_transport::fake::FakeQueue::new().receiver(cloudevents_core::DecodeOptions::strict());
+/// let stopper = receiver.stopper(); // for whoever hears of the end: a signal handler, say
+/// stopper.stop();
+/// assert!(receiver.next().await?.is_none());
+/// receiver.drain(std::time::Duration::from_secs(10)).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }) }
+/// # #[cfg(not(feature = "fake"))] fn main() {}
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Stop>);
+
+impl Stopper {
+    /// Stops the receiver permanently.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Ready when the receiver is stopped.
+    pub(crate) async fn stopped(&self) {
+        self.0.stopped().await;
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.is_stopped()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: AtomicBool,
+    notify: Notify,
+    /// The task that waits for a message. There is one, so it need not join those that are notified, which
+    /// takes longer.
+    waiting: AtomicWaker,
+}
+
+impl Stop {
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+        self.waiting.wake();
+    }
+
+    async fn stopped(&self) {
+        let notified = self.notify.notified(); // created before the check
+        if !self.is_stopped() {
+            notified.await;
+        }
+    }
+}

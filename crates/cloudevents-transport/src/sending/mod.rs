@@ -1,0 +1,6 @@
+//! Sending: what a program uses.
+
+pub(crate) mod capabilities;
+pub(crate) mod outgoing;
+pub(crate) mod receipt;
+pub(crate) mod sender;

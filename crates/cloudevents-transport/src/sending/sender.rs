@@ -1,0 +1,503 @@
+//! Sending events.
+
+use crate::{
+    Carries, Connectivity, Counters, Metrics, Outcome, Outgoing, Receipt, SenderCapabilities,
+    binding::{Transmit, transmit::DynTransmit},
+    deadline::within,
+};
+use cloudevents_core::{DecodeOptions, Error, ErrorKind, Event, Leniency, LossClass, Losses, Peer};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// The number of outcomes that [`Sender::send_all`] has open at once.
+const WINDOW: usize = 1024;
+
+/// Sends events to one address: a topic, a queue, a URL. Clones share the connection.
+///
+/// ```
+/// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
+/// use cloudevents_core::Event;
+/// use cloudevents_transport::{Outgoing, fake::FakeLog};
+///
+/// let sender = FakeLog::new(1).sender();
+/// let event = Event::builder().id("1").source("/s").ty("t").build()?;
+/// sender.send(&event).await?;
+/// let receipt = sender.send(Outgoing::from(&event).key("42").header("traceparent", "00-1-2-01")).await?;
+/// assert_eq!((receipt.partition(), receipt.offset()), (Some(0), Some(1)));
+/// sender.close().await?;
+/// assert_eq!(sender.metrics().sent, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap().unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Sender {
+    transmit: Arc<dyn DynTransmit>,
+    capabilities: SenderCapabilities,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    counters: Arc<Counters>,
+    closed: AtomicBool,
+    options: SenderOptions,
+}
+
+/// What happens to a part of a message that the protocol cannot carry, such as a priority over HTTP or a
+/// value that the event format cannot hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossPolicy {
+    /// The send fails with an error of kind [`Inexact`](ErrorKind::Inexact), and nothing is sent.
+    #[default]
+    Refuse,
+    /// The message is sent without it. The loss is logged as a warning.
+    Log,
+    /// The message is sent without it.
+    Allow,
+}
+
+impl LossPolicy {
+    /// Applies the policy to what encoding an event has lost, and returns the losses that the message is sent with. For bindings.
+    ///
+    /// What the policy is about is a loss that [changes the meaning](LossClass::Meaning): with [`Refuse`](Self::Refuse) it is the
+    /// error, of kind [`Inexact`](ErrorKind::Inexact), and with [`Log`](Self::Log) it is logged. All others are carried: binary mode
+    /// and JSON have a Timestamp as text, for example, and a consumer that knows the attribute reads it as what it is (clause
+    /// CE-Type-System-b).
+    ///
+    /// ```
+    /// use cloudevents_core::{Loss, LossClass, Losses};
+    /// use cloudevents_transport::LossPolicy;
+    ///
+    /// let lost = |class| {
+    ///     let mut losses = Losses::none();
+    ///     losses.push(Loss::new(class, "time", "x", "x"));
+    ///     losses
+    /// };
+    /// assert_eq!(LossPolicy::Refuse.check(lost(LossClass::Type))?.len(), 1);
+    /// assert!(LossPolicy::Refuse.check(lost(LossClass::Meaning)).is_err());
+    /// assert!(LossPolicy::Allow.check(lost(LossClass::Meaning)).is_ok());
+    /// # Ok::<(), cloudevents_core::Error>(())
+    /// ```
+    #[inline]
+    pub fn check(self, losses: Losses) -> Result<Losses, Error> {
+        if losses.is_empty() { Ok(losses) } else { self.check_losses(losses) }
+    }
+
+    #[cold]
+    fn check_losses(self, losses: Losses) -> Result<Losses, Error> {
+        match self {
+            Self::Refuse => return losses.keep_meaning(),
+            Self::Log => {
+                for loss in losses.iter().filter(|loss| loss.class() == LossClass::Meaning) {
+                    tracing::warn!(%loss, "an event is sent without what its format cannot hold");
+                }
+            }
+            Self::Allow => {}
+        }
+        Ok(losses)
+    }
+}
+
+/// Options of senders, for all protocols. [URL options](SenderOptions#url-options) take precedence.
+///
+/// ```
+/// use cloudevents_transport::{LossPolicy, SenderOptions};
+///
+/// let mut options = SenderOptions::default();
+/// options.losses = LossPolicy::Log;
+/// ```
+///
+/// # URL options
+///
+/// | option | value | default |
+/// |---|---|---|
+/// | `losses` | `refuse`, `log` or `allow`: [`losses`](Self::losses) | `refuse` |
+/// | `enqueue-timeout` | a duration such as `500ms`, `30s` or `2m`: [`enqueue_timeout`](Self::enqueue_timeout) | `30s` |
+/// | `close-timeout` | a duration: [`close_timeout`](Self::close_timeout) | `90s` |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SenderOptions {
+    /// What happens to a part of a message that the protocol cannot carry. Default: the message is refused.
+    pub losses: LossPolicy,
+    /// How replies are decoded. The URL option `format` can name the formats of these options.
+    pub decoding: DecodeOptions,
+    /// The implementation that reads the messages, if it differs from the specification. What bindings write for it is
+    /// documented at their `Encoding::for_peer`; options of a binding's URL that are about the same take precedence. Its repairs apply to
+    /// replies. Default: none.
+    pub peer: Option<Peer>,
+    /// How long a message may wait for room and for a connection. Default: 30 seconds.
+    pub enqueue_timeout: Duration,
+    /// How long closing may take. Default: 90 seconds.
+    pub close_timeout: Duration,
+}
+
+impl Default for SenderOptions {
+    fn default() -> Self {
+        Self {
+            losses: LossPolicy::default(),
+            decoding: DecodeOptions::strict(),
+            peer: None,
+            enqueue_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(90),
+        }
+    }
+}
+
+impl SenderOptions {
+    /// The names of the URL options of every sender, for [`Endpoint::check_options`](crate::Endpoint::check_options).
+    pub const URL_OPTIONS: &'static [&'static str] =
+        &["losses", "lenient", "peer", "enqueue-timeout", "close-timeout"];
+
+    /// Returns a copy with the options of this URL applied. `lenient`, a list of repairs, and `peer` add repairs of replies.
+    ///
+    /// Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl).
+    pub fn with_url(mut self, endpoint: &crate::Endpoint) -> Result<Self, Error> {
+        self.losses = match endpoint.option("losses") {
+            None => self.losses,
+            Some("refuse") => LossPolicy::Refuse,
+            Some("log") => LossPolicy::Log,
+            Some("allow") => LossPolicy::Allow,
+            Some(_) => return Err(endpoint.invalid("the option `losses` is not `refuse`, `log` or `allow`")),
+        };
+        self.peer = endpoint.peer()?.or(self.peer);
+        let repairs = endpoint.leniency()?.union(self.peer.map_or(Leniency::strict(), Peer::leniency));
+        self.decoding.leniency = self.decoding.leniency.union(repairs);
+        self.enqueue_timeout = endpoint.option_duration("enqueue-timeout")?.unwrap_or(self.enqueue_timeout);
+        self.close_timeout = endpoint.option_duration("close-timeout")?.unwrap_or(self.close_timeout);
+        Ok(self)
+    }
+}
+
+impl From<DecodeOptions> for SenderOptions {
+    fn from(decoding: DecodeOptions) -> Self {
+        Self { decoding, ..Self::default() }
+    }
+}
+
+impl Sender {
+    /// Creates a sender over this binding, with default options.
+    pub fn new(binding: impl Transmit) -> Self {
+        let capabilities = binding.capabilities();
+        Self { transmit: Arc::new(binding), capabilities, state: Arc::default() }
+    }
+
+    /// Returns the sender with these options. Clones made before keep their options and have separate
+    /// counters.
+    pub fn with_options(mut self, options: SenderOptions) -> Self {
+        self.state = Arc::new(State { options, ..State::default() });
+        self
+    }
+
+    /// Sends an event, a message or an [`Outgoing`]. Returns when the peer has it.
+    ///
+    /// Events are sent in binary mode, unless the binding's options name a format; documents are sent
+    /// unchanged. If the future is dropped, the message was either not handed over, or is under way and stays
+    /// so. Use [`enqueue`](Self::enqueue) to know which.
+    ///
+    /// Errors: [`Closed`](ErrorKind::Closed) after [`close`](Self::close); [`Refused`](ErrorKind::Refused) when the peer declined the
+    /// message; [`Disconnected`](ErrorKind::Disconnected) and [`Timeout`](ErrorKind::Timeout) when it is unknown whether the peer has it;
+    /// [`Inexact`](ErrorKind::Inexact) and [`Unsupported`](ErrorKind::Unsupported) for what the protocol cannot carry (see
+    /// [`LossPolicy`]); and those of the binding.
+    pub fn send<M: Into<Outgoing>>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<Receipt, Error>> + Send + use<'_, M> {
+        let outgoing = message.into();
+        async move { self.hand_over(outgoing).await?.await }
+    }
+
+    /// Waits for room, hands a message over, and returns the outcome. Awaiting the outcome returns the
+    /// receipt; dropping it does not undo sending.
+    ///
+    /// If the future is dropped before it returns, nothing was sent. Errors: those of [`send`](Self::send),
+    /// and [`Timeout`](ErrorKind::Timeout) if there was no room or no connection in time
+    /// ([`SenderOptions::enqueue_timeout`]); then nothing was sent.
+    pub fn enqueue<M: Into<Outgoing>>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<Outcome<Receipt>, Error>> + Send + use<'_, M> {
+        self.hand_over(message.into())
+    }
+
+    /// Sends a request and returns the event of the reply.
+    ///
+    /// If the future is dropped, the reply is ignored. Errors: those of [`send`](Self::send);
+    /// [`Timeout`](ErrorKind::Timeout) when no reply came within the limit;
+    /// [`NotACloudEvent`](ErrorKind::NotACloudEvent) and other decoding errors for a reply that is not a
+    /// valid event; [`Unsupported`](ErrorKind::Unsupported) if the protocol has no replies
+    /// ([`SenderCapabilities::requests`]).
+    pub fn request<M: Into<Outgoing>>(
+        &self,
+        message: M,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Event, Error>> + Send + use<'_, M> {
+        let outgoing = message.into();
+        async move {
+            let counters = &self.state.counters;
+            let replied = match self.check(&outgoing) {
+                Ok(()) => {
+                    counters.enqueued();
+                    self.transmit.request(outgoing, limit).await
+                }
+                Err(error) => Err(error),
+            };
+            counters.sent_or_not(replied.as_ref().map(|_| ()));
+            Ok(replied?.event(&self.state.options.decoding)?.value)
+        }
+    }
+
+    /// Sends messages one after the other without waiting for each. Returns when the peer has all of them, or
+    /// reports those that it does not have.
+    ///
+    /// A failure does not stop the rest, so later messages may arrive before a failed one is sent again. At
+    /// most 1,024 outcomes are open at once, in addition to the limits of the binding. If the future is
+    /// dropped, the messages handed over are under way, and the others were not sent.
+    ///
+    /// ```
+    /// # #[cfg(feature = "fake")] futures_util::FutureExt::now_or_never(async {
+    /// # use cloudevents_core::Event;
+    /// # let sender = cloudevents_transport::fake::FakeQueue::new().sender();
+    /// # let events: Vec<Event> = vec![];
+    /// if let Err(failure) = sender.send_all(&events).await {
+    ///     let again: Vec<&Event> = failure.failed.iter().filter_map(|(index, _)| events.get(*index)).collect();
+    ///     println!("{failure}; {} to be sent again", again.len());
+    /// }
+    /// # }).unwrap();
+    /// ```
+    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendAllError>
+    where
+        I: IntoIterator<Item: Into<Outgoing>, IntoIter: Send>,
+    {
+        let mut open = VecDeque::new();
+        let mut failed = Vec::new();
+        let mut total = 0_usize;
+        for (index, message) in messages.into_iter().map(Into::into).enumerate() {
+            total = total.saturating_add(1);
+            if open.len() >= WINDOW
+                && let Some((index, outcome)) = open.pop_front()
+            {
+                note(index, outcome, &mut failed).await;
+            }
+            match self.hand_over(message).await {
+                Ok(outcome) if outcome.decided().is_some_and(Result::is_ok) => {}
+                Ok(outcome) => open.push_back((index, outcome)),
+                Err(error) => failed.push((index, error)),
+            }
+        }
+        for (index, outcome) in open {
+            note(index, outcome, &mut failed).await;
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        failed.sort_unstable_by_key(|(index, _)| *index);
+        Err(SendAllError { failed, total })
+    }
+
+    /// Stops taking messages, waits for every pending outcome, and then closes the connection. Applies to all
+    /// clones.
+    ///
+    /// After [`SenderOptions::close_timeout`] it returns an error of kind [`Timeout`](ErrorKind::Timeout);
+    /// messages under way stay so. Dropping the future does the same without an error. Another call waits
+    /// again.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.state.closed.store(true, Ordering::Release);
+        let limit = self.state.options.close_timeout;
+        let result = within(limit, self.transmit.close()).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Timeout)
+                .with_detail(format!("the sender was not closed within {limit:?}")))
+        });
+        match &result {
+            Ok(()) => tracing::debug!(metrics = %self.metrics(), "sender closed"),
+            Err(error) => tracing::warn!(%error, "sender not closed properly"),
+        }
+        result
+    }
+
+    /// What the protocol can do.
+    pub fn capabilities(&self) -> SenderCapabilities {
+        self.capabilities
+    }
+
+    /// The state of the connection, to observe.
+    pub fn connectivity(&self) -> Connectivity {
+        self.transmit.connectivity()
+    }
+
+    /// Whether an error of sending is a refusal of this very message: no later attempt can succeed, and other
+    /// messages may. Then a [`Bridge`](crate::Bridge) makes it a dead letter; all other messages it tries again.
+    ///
+    /// | protocol | refusals of a message |
+    /// |---|---|
+    /// | HTTP | the statuses 400, 409, 413, 415, 422 and 431 |
+    /// | AMQP 1.0 | rejected with `amqp:decode-error`, `amqp:invalid-field`, `amqp:link:message-size-exceeded` or `com.microsoft:argument-error`; modified as undeliverable here; the largest message without an outcome when the link is detached with `amqp:link:message-size-exceeded` |
+    /// | Kafka | a record that librdkafka finds too large, or that a broker refuses as too large or invalid while no other is on its way |
+    /// | RabbitMQ | a message as large as the one for whose size the broker closed the channel |
+    /// | MQTT 5 | the reason codes 0x95 (too large) and 0x99 (payload format invalid) |
+    /// | any | what the format or protocol cannot express, and what is too large |
+    ///
+    /// What else a peer refuses is about the address, the rights or the state of the peer.
+    pub fn refuses_message(&self, error: &Error) -> bool {
+        let by_any = || {
+            let about_the_peer = matches!(
+                error.kind(),
+                ErrorKind::Closed
+                    | ErrorKind::Disconnected
+                    | ErrorKind::InvalidUrl
+                    | ErrorKind::Refused
+                    | ErrorKind::Revoked
+                    | ErrorKind::Timeout
+                    | ErrorKind::Transport
+                    | ErrorKind::Unreachable
+            );
+            !about_the_peer && !error.is_temporary()
+        };
+        self.transmit.refuses_message(error).unwrap_or_else(by_any)
+    }
+
+    /// The numbers of messages sent through this sender and its clones.
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.state.counters.snapshot();
+        let connectivity = self.connectivity();
+        (metrics.connects, metrics.disconnects) = (connectivity.connects(), connectivity.losses());
+        metrics
+    }
+
+    /// The counters behind [`metrics`](Self::metrics), except those of connections.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.state.counters)
+    }
+
+    /// Waits for room, hands a message over, and counts it, or the error.
+    async fn hand_over(&self, outgoing: Outgoing) -> Result<Outcome<Receipt>, Error> {
+        let limit = self.state.options.enqueue_timeout;
+        let begun = match self.check(&outgoing) {
+            Ok(()) => match within(limit, self.transmit.enqueue(outgoing)).await {
+                Some(begun) => begun,
+                None => Err(self.no_room(limit)),
+            },
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok(outcome) => {
+                self.state.counters.enqueued();
+                Ok(outcome.counted(&self.state.counters, Counters::sent_or_not))
+            }
+            Err(error) => {
+                self.state.counters.not_sent(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks that the sender is open, and that the protocol carries all parts of the message. The check is
+    /// here for all bindings and also covers properties added later, because a binding that does not know a
+    /// property does not declare it.
+    fn check(&self, outgoing: &Outgoing) -> Result<(), Error> {
+        if self.state.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed));
+        }
+        let lost = outgoing.needs().without(self.capabilities.carries);
+        if lost.is_empty() { Ok(()) } else { self.lose(lost) }
+    }
+
+    #[cold]
+    fn lose(&self, lost: Carries) -> Result<(), Error> {
+        let detail = format!("the protocol does not carry: {lost}");
+        // Sending to another address, or another message, would be an error and not a loss.
+        if lost.intersects(Carries::DESTINATION.and(Carries::AS_RECEIVED)) {
+            return Err(Error::new(ErrorKind::Unsupported).with_detail(detail));
+        }
+        match self.state.options.losses {
+            LossPolicy::Refuse => {
+                return Err(Error::new(ErrorKind::Inexact)
+                    .with_detail(detail)
+                    .with_help("leave it out, or allow losses in the options of the sender"));
+            }
+            LossPolicy::Log => {
+                tracing::warn!(%lost, "a message is sent without what the protocol does not carry")
+            }
+            LossPolicy::Allow => {}
+        }
+        self.state.counters.lossy();
+        Ok(())
+    }
+
+    #[cold]
+    fn no_room(&self, limit: Duration) -> Error {
+        let state = self.connectivity().state();
+        let timeout = Error::new(ErrorKind::Timeout);
+        match state.error() {
+            Some(error) => timeout
+                .with_detail(format!("there was no connection within {limit:?}: {error}"))
+                .with_source(error.clone()),
+            None => timeout.with_detail(format!("there was no room for the message within {limit:?}")),
+        }
+    }
+}
+
+async fn note(index: usize, outcome: Outcome<Receipt>, failed: &mut Vec<(usize, Error)>) {
+    if let Err(error) = outcome.await {
+        failed.push((index, error));
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("capabilities", &self.capabilities)
+            .field("closed", &self.state.closed.load(Ordering::Relaxed))
+            .field("metrics", &format_args!("{}", self.metrics()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The messages of [`Sender::send_all`] that the peer does not have, or whose result is unknown.
+///
+/// ```
+/// use cloudevents_core::{Error, ErrorKind};
+/// use cloudevents_transport::SendAllError;
+///
+/// let failure = SendAllError { failed: vec![(3, Error::new(ErrorKind::Refused))], total: 5 };
+/// assert_eq!(failure.to_string(), "1 of 5 events were not sent; the first is number 3: the peer refused this [refused]");
+/// ```
+#[derive(Clone, Debug)]
+pub struct SendAllError {
+    /// The index of each message, starting at 0, and its error; sorted by index.
+    pub failed: Vec<(usize, Error)>,
+    /// The number of messages to send.
+    pub total: usize,
+}
+
+impl fmt::Display for SendAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} events were not sent", self.failed.len(), self.total)?;
+        match self.failed.first() {
+            Some((index, error)) => write!(f, "; the first is number {index}: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for SendAllError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failed.first().map(|(_, error)| error as _)
+    }
+}
+
+/// The first failure, with its index.
+impl From<SendAllError> for Error {
+    fn from(failure: SendAllError) -> Self {
+        match failure.failed.into_iter().next() {
+            Some((index, error)) => error.with_index(index),
+            None => Self::new(ErrorKind::Transport),
+        }
+    }
+}
