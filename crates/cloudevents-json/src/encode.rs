@@ -145,7 +145,10 @@ fn payload(event: &Event, data: Option<Data<'_>>, out: &mut Vec<u8>) -> Losses {
             match event.datacontenttype() {
                 // Under another content type, the text of a JSON value is plain text.
                 Some(content_type) if !content_type.is_json() => text_payload(json.as_str(), out),
-                _ => append_payload(json.as_str().as_bytes(), out),
+                _ => {
+                    append_payload(json.as_str().as_bytes(), out);
+                    return white_space_losses(json.as_str());
+                }
             }
             return Losses::none();
         }
@@ -172,6 +175,26 @@ fn content_type<'a>(event: &'a Event, data: Option<Data<'a>>) -> Option<MediaTyp
         Some(Data::Json(_)) => None,
         _ => event.content_type(),
     })
+}
+
+/// White space around the value is part of the document when it is read (RFC 8259, section 2).
+#[inline]
+fn white_space_losses(json: &str) -> Losses {
+    let mut losses = Losses::none();
+    let is_white_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t' | b'\r' | b'\n'));
+    if is_white_space(json.as_bytes().first()) || is_white_space(json.as_bytes().last()) {
+        losses.push(white_space());
+    }
+    losses
+}
+
+#[cold]
+fn white_space() -> Loss {
+    Loss::of_data(
+        LossClass::Spelling,
+        "white-space",
+        "white space around the JSON value is not part of the payload",
+    )
 }
 
 /// Text under a JSON content type, or none, reads back as a JSON string. There are no elements of XML.

@@ -137,17 +137,23 @@ pub fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// A JSON value, at times with white space around it, which is part of a text and not of the value.
+fn json_text() -> impl Strategy<Value = String> {
+    let around = || select(vec!["", "", "", " ", "\r\n", "\t"]);
+    (around(), json(), around()).prop_map(|(before, value, after)| format!("{before}{value}{after}"))
+}
+
 fn payload() -> impl Strategy<Value = Payload> {
     prop_oneof![
-        3 => json().prop_map(|text| valid(Payload::json(text))),
+        3 => json_text().prop_map(|text| valid(Payload::json(text))),
         2 => any::<String>().prop_map(Payload::text),
         1 => Just(Payload::text("")),
         1 => vec(proptest::char::range(' ', 'ÿ'), 1..12)
             .prop_map(|text| Payload::text(text.into_iter().collect::<String>())),
-        1 => json().prop_map(Payload::text),
+        1 => json_text().prop_map(Payload::text),
         2 => vec(any::<u8>(), 0..64).prop_map(Payload::binary),
         1 => vec(any::<u8>(), 0..64).prop_map(Payload::body),
-        1 => json().prop_map(Payload::body),
+        1 => json_text().prop_map(Payload::body),
         2 => xml_element().boxed().prop_map(Payload::xml),
         2 => cbor_item().prop_map(|item| valid(Payload::cbor(item))),
         1 => cbor_item().prop_map(Payload::body),

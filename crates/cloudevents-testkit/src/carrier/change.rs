@@ -82,7 +82,7 @@ fn payload_class(before: &Event, after: &Event) -> LossClass {
             LossClass::Spelling
         }
         (Some(Data::Json(before)), Some(Data::Json(after)))
-            if before.as_str().replace(['\r', '\n'], " ") == after.as_str() =>
+            if before.as_str().replace(['\r', '\n'], " ").trim() == after.as_str().trim() =>
         {
             LossClass::Spelling
         }

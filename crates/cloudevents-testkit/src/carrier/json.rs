@@ -12,7 +12,8 @@ pub(super) fn extension(value: Value<'_>) -> Became {
 
 pub(super) fn payload(event: &Event, data: Data<'_>) -> Result<Payload, Error> {
     match data {
-        Data::Json(json) => Payload::json(json.as_str().to_owned()),
+        // White space around the value belongs to the document.
+        Data::Json(json) => Payload::json(json.as_str().trim_matches([' ', '\t', '\r', '\n']).to_owned()),
         Data::Text(text) | Data::Xml(text) => characters(event, data, text),
         _ => Ok(Payload::binary(data.as_bytes().to_vec())),
     }

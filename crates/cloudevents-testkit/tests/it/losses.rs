@@ -50,6 +50,7 @@ fn probes() -> Vec<Probe> {
             "JSON",
             data(json_type, json!({"json": r#"{"b": 1.10, "a": 12345678901234567890123, "b": 1e400}"#})),
         ),
+        ("JSON with white space around it", data(json_type, json!({"json": "{\"a\":1}\n"}))),
         ("JSON `null`", data(json_type, json!({"json": "null"}))),
         ("JSON, no content type", data("", json!({"json": r#"{"a":1}"#}))),
         ("JSON string with a character that XML lacks", data(json_type, json!({"json": "\"\u{fffe}\""}))),
@@ -267,7 +268,7 @@ It fails when the page is not right any more.
 
 - **exact**: what comes out is equal to what went in.
 - **spelling**: it is the same, written in another way: a content type that was implied is stated, a timestamp has other letters or
-  zeros, an XML element has the namespace declarations of the document.
+  zeros, an XML element has the namespace declarations of the document, JSON has no white space around it.
 - **type**: the value of an attribute is carried as text, and its type is not.
 - **form**: the payload has the same bytes under the same content type, and is of another kind, such as text instead of XML.
 - **meaning**: something is not carried, or has another value. The report names it: an attribute, or `data`.
