@@ -48,7 +48,7 @@ impl Process {
             child,
             requests: Some(writer(stdin)),
             answers: reader(stdout, limits.line),
-            diagnostics: Tail::of(stderr, limits.diagnostics),
+            diagnostics: Tail::of(stderr, limits.diagnostics)?,
             line_limit: limits.line,
         })
     }
