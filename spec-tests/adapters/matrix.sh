@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every adapter whose toolchain is here, and writes the support matrix: docs/conformance/matrix.md, and matrix.html beside the runs.
 #
-# With --check, it compares every SDK with its list and writes no matrix.
+# With --check, it compares every SDK with its list and writes no matrix. With --site FOLDER, it writes a static site instead: the matrix, the causes, and
+# the history of the runs that FOLDER/runs keeps.
 #
 # CE and WORK are as for run.sh. What failed and what could not run is tallied at the end. An SDK that cannot be had, for want of its toolchain
 # or of a network, is skipped; with CE_NO_SKIP=1 that is a failure. One that is installed and does not start is always one.
@@ -24,6 +25,7 @@ for adapter in "$here"/*/; do
   [ ! -f "$adapter/go.mod" ] || tool=go
   [ ! -f "$adapter/Cargo.toml" ] || tool=cargo
   [ ! -f "$adapter/pom.xml" ] || tool=mvn
+  [ ! -f "$adapter/adapter.csproj" ] || tool=dotnet
   [ ! -f "$adapter/Gemfile" ] || tool=ruby
   if ! command -v "$tool" >/dev/null; then
     skipped+=("$name: there is no $tool")
@@ -51,9 +53,19 @@ if [ "${1:-}" = --check ]; then
   exit
 fi
 
-"$CE" conformance run --drafts --quiet --output json --ndjson "$work/ours.ndjson" >/dev/null
-runs+=("$work/ours.ndjson")
+mkdir -p "$work/ours"
+"$CE" conformance run --drafts --quiet --output json --ndjson "$work/ours/run.ndjson" >/dev/null
+runs+=("$work/ours/run.ndjson")
 
+if [ "${1:-}" = --site ]; then
+  # Runs are kept, so that the site has their history.
+  mkdir -p "$2/runs"
+  for run in "${runs[@]}"; do cp "$run" "$2/runs/$(date -u +%Y-%m-%d)-$(basename "$(dirname "$run")").ndjson"; done
+  "$CE" conformance report "$2/runs" --site "$2"
+  echo "Site: $2/index.html"
+  tally
+  exit
+fi
 "$CE" conformance report "${runs[@]}" --html "$work/matrix.html"
 {
   echo "<!-- Written by spec-tests/adapters/matrix.sh. -->"

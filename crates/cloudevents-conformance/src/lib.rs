@@ -33,7 +33,7 @@ pub use pattern::{InvalidPattern, Pattern};
 pub use provenance::Provenance;
 pub use report::{
     AreaRecord, AreaTally, CaseRecord, JunitReport, NdjsonReport, Problem, Reporter, RunRecord, Score,
-    Summary, Tally, TerminalReport, badge, html, markdown,
+    Summary, Tally, TerminalReport, badge, html, markdown, site,
 };
 pub use run::{CaseReport, RunError, Start, run};
 pub use selection::Selection;

@@ -29,12 +29,9 @@ type object = map[string]any
 type request struct {
 	Cmd, Op, Via, Mode, Format, Strictness string
 	Seq                                    json.RawMessage
-	Message                                struct {
-		Headers [][2]string
-		Body    map[string]string
-	}
-	Events  []tagged
-	Options object
+	Message                                json.RawMessage
+	Events                                 []tagged
+	Options                                object
 }
 
 type tagged struct {
@@ -83,10 +80,10 @@ func start() object {
 			}
 		}
 	}
-	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go", "adapter": "1.1"},
+	return object{"version": 1, "implementation": object{"name": "cloudevents (Go SDK)", "version": version, "language": "Go", "adapter": "1.2"},
 		"capabilities": object{"specversions": []string{"1.0", "0.3"}, "spec": []string{"1.0.2"}, "formats": []string{"json", "json-batch"},
-			"bindings": []string{"http"}, "ops": []string{"decode", "encode"}, "payloads": []string{"json", "text", "binary"},
-			"uncovered": []string{"kafka", "amqp", "mqtt5", "nats", "websockets", "protobuf", "sql"}}}
+			"bindings": []string{"http", "kafka", "amqp", "mqtt5"}, "ops": []string{"decode", "encode"}, "payloads": []string{"json", "text", "binary"},
+			"uncovered": []string{"nats", "websockets", "protobuf", "sql"}}}
 }
 
 func answer(asked request) object {
@@ -114,7 +111,14 @@ func answer(asked request) object {
 }
 
 func decode(asked request) (object, error) {
-	body := octets(asked.Message.Body)
+	var given struct {
+		Headers [][2]string
+		Body    map[string]string
+	}
+	if strings.HasPrefix(asked.Via, "json") || asked.Via == "http" {
+		must(json.Unmarshal(asked.Message, &given))
+	}
+	body := octets(given.Body)
 	var events []event.Event
 	mode := "structured"
 	switch asked.Via {
@@ -132,7 +136,7 @@ func decode(asked request) (object, error) {
 	case "http":
 		// As net/http hands headers over: names in their canonical form.
 		header := http.Header{}
-		for _, field := range asked.Message.Headers {
+		for _, field := range given.Headers {
 			header.Add(field[0], strings.Trim(field[1], " \t"))
 		}
 		message := cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))
@@ -153,6 +157,19 @@ func decode(asked request) (object, error) {
 			}
 			events = []event.Event{*one}
 		}
+	case "kafka", "amqp", "mqtt5":
+		message, err := received[asked.Via](asked.Message)
+		if err != nil {
+			return nil, err
+		}
+		if message.ReadEncoding() == binding.EncodingBinary {
+			mode = "binary"
+		}
+		one, err := binding.ToEvent(context.Background(), message)
+		if err != nil {
+			return nil, err
+		}
+		events = []event.Event{*one}
 	default:
 		return nil, unsupported("no " + asked.Via)
 	}
@@ -248,11 +265,17 @@ func encode(asked request) (object, error) {
 	case "json":
 		body, err := json.Marshal(events[0])
 		return object{"message": object{"body": bytesOf(body)}}, err
+	}
+	ctx := binding.WithForceBinary(context.Background())
+	if asked.Mode == "structured" {
+		ctx = binding.WithForceStructured(context.Background())
+	}
+	if write, ok := written[asked.Via]; ok {
+		shown, err := write(ctx, binding.ToMessage(&events[0]))
+		return object{"message": shown}, err
+	}
+	switch asked.Via {
 	case "http":
-		ctx := binding.WithForceBinary(context.Background())
-		if asked.Mode == "structured" {
-			ctx = binding.WithForceStructured(context.Background())
-		}
 		written, _ := http.NewRequest(http.MethodPost, "http://localhost/", nil)
 		if err := cehttp.WriteRequest(ctx, binding.ToMessage(&events[0]), written); err != nil {
 			return nil, err

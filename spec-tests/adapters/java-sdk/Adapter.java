@@ -12,6 +12,7 @@ import io.cloudevents.core.provider.EventFormatProvider;
 import io.cloudevents.http.HttpMessageFactory;
 import io.cloudevents.jackson.JsonCloudEventData;
 import io.cloudevents.jackson.JsonFormat;
+import io.cloudevents.kafka.KafkaMessageFactory;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -26,6 +27,9 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /**
  * The official Java SDK as a testee: {@code ce conformance run -- java -cp 'lib/*' Adapter.java}.
@@ -61,10 +65,10 @@ public final class Adapter {
 
     static Object start() {
         String version = System.getProperty("sdk.version", "4.0.1");
-        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.1"),
+        return Map.of("version", 1, "implementation", Map.of("name", "cloudevents (Java SDK)", "version", version, "language", "Java", "adapter", "1.2"),
             "capabilities", Map.of("specversions", List.of("1.0", "0.3"), "spec", List.of("1.0.2"), "formats", List.of("json", "protobuf"),
-                "bindings", List.of("http"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "binary"),
-                "uncovered", List.of("kafka", "amqp", "xml", "sql")));
+                "bindings", List.of("http", "kafka"), "options", List.of("key"), "ops", List.of("decode", "encode"), "payloads", List.of("json", "binary"),
+                "uncovered", List.of("amqp", "xml", "sql")));
     }
 
     static Object answer(JsonNode request) {
@@ -105,6 +109,17 @@ public final class Adapter {
             boolean structured = reader.getEncoding() == Encoding.STRUCTURED;
             result.put("mode", structured ? "structured" : "binary");
             if (structured) result.put("format", headers.toString().contains("+protobuf") ? "protobuf" : "json");
+        } else if (via.equals("kafka")) {
+            var headers = new RecordHeaders();
+            for (JsonNode field : request.path("message").path("headers")) headers.add(field.get(0).asText(), optional(field.get(1)));
+            MessageReader reader = KafkaMessageFactory.createReader(headers, optional(request.path("message").path("value")));
+            event = reader.toEvent();
+            boolean structured = reader.getEncoding() == Encoding.STRUCTURED;
+            result.put("mode", structured ? "structured" : "binary");
+            if (structured) {
+                Header type = headers.lastHeader("content-type");
+                result.put("format", new String(type.value(), StandardCharsets.UTF_8).contains("+protobuf") ? "protobuf" : "json");
+            }
         } else {
             throw new Unsupported("no " + via);
         }
@@ -143,6 +158,7 @@ public final class Adapter {
         if (request.path("events").size() != 1 || mode.equals("batched")) throw new Unsupported("the SDK has no batches", "events");
         CloudEvent event = build(request.path("events").get(0));
         if (FORMATS.containsKey(via)) return Map.of("message", Map.of("body", bytes(format(via).serialize(event))));
+        if (via.equals("kafka") && FORMATS.containsKey(format)) return Map.of("message", record(request, event, mode, format));
         if (!via.equals("http") || !FORMATS.containsKey(format)) throw new Unsupported("no " + via + " with " + format);
         var headers = new ArrayList<List<String>>();
         var body = new byte[1][];
@@ -152,6 +168,22 @@ public final class Adapter {
         headers.replaceAll(field -> List.of(field.get(0), new String(field.get(1).getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)));
         return Map.of("message", Map.of("headers", headers, "body", bytes(body[0] == null ? new byte[0] : body[0])));
     }
+
+    static Object record(JsonNode request, CloudEvent event, String mode, String format) {
+        JsonNode key = request.path("options").path("key");
+        if (key.isTextual()) throw new Unsupported("the mapping of partitionkey is an interceptor of the client");
+        var writer = KafkaMessageFactory.createWriter("topic", key.isMissingNode() ? null : octets(key));
+        ProducerRecord<byte[], byte[]> record = mode.equals("structured") ? writer.writeStructured(event, format(format)) : writer.writeBinary(event);
+        var headers = new ArrayList<List<Object>>();
+        for (Header header : record.headers()) headers.add(List.of(header.key(), bytes(header.value())));
+        var message = new LinkedHashMap<String, Object>();
+        message.put("key", record.key() == null ? null : bytes(record.key()));
+        message.put("headers", headers);
+        message.put("value", record.value() == null ? null : bytes(record.value()));
+        return message;
+    }
+
+    static byte[] optional(JsonNode tagged) { return tagged.isObject() ? octets(tagged) : null; }
 
     static CloudEvent build(JsonNode from) throws Exception {
         var version = SpecVersion.parse(from.path("specversion").asText());

@@ -4,22 +4,23 @@
 
 import { Buffer, isUtf8 } from "node:buffer";
 import { createRequire } from "node:module";
-import { CloudEvent, HTTP } from "cloudevents";
+import { CloudEvent, HTTP, Kafka, MQTT } from "cloudevents";
 
 const { version } = createRequire(import.meta.url)("cloudevents/package.json");
 
 const START = {
   version: 1,
-  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.1" },
+  implementation: { name: "cloudevents (JavaScript SDK)", version, language: "JavaScript", adapter: "1.2" },
   capabilities: {
     specversions: ["1.0", "0.3"],
     spec: ["1.0.2"],
     formats: ["json", "json-batch"],
-    bindings: ["http"],
+    bindings: ["http", "kafka", "mqtt5"],
     ops: ["decode", "encode"],
-    uncovered: ["kafka", "mqtt5"],
   },
 };
+
+const BINDINGS = { http: HTTP, kafka: Kafka, mqtt5: MQTT };
 
 // The SDK reads its JSON formats as bodies of HTTP only.
 const MEDIA_TYPES = { json: "application/cloudevents+json", "json-batch": "application/cloudevents-batch+json" };
@@ -55,12 +56,10 @@ function theSdk(does) {
 
 function decode({ via, message, strictness }) {
   if (strictness === "lenient") throw new Unsupported("the SDK has no lenient mode");
-  if (via !== "http" && !(via in MEDIA_TYPES)) throw new Unsupported(`no ${via}`);
-  const headers = via === "http" ? received(message.headers) : { "content-type": MEDIA_TYPES[via] };
-  const contentType = headers["content-type"] ?? "";
-  const body = parsable(message.body ? octets(message.body) : Buffer.alloc(0), contentType);
+  if (!(via in BINDINGS) && !(via in MEDIA_TYPES)) throw new Unsupported(`no ${via}`);
+  const { reads, contentType = "", ...given } = (RECEIVED[via] ?? fromHttp)(message, via);
   const events = theSdk(() => {
-    const events = HTTP.toEvent({ headers, body });
+    const events = reads.toEvent(given);
     // `toEvent` does not validate. `validate` is false for the versions it does not know, 0.3 among them.
     for (const event of [events].flat())
       if (!event.validate() && event.specversion !== "0.3") throw new Error(`specversion ${event.specversion}`);
@@ -71,8 +70,59 @@ function decode({ via, message, strictness }) {
   return { mode, format: "json", events: [tagEvent(events)] };
 }
 
+// What the SDK is given of a message, each as a client of the carrier hands it over.
+const RECEIVED = { kafka: fromKafka, mqtt5: fromMqtt };
+
+function fromHttp(message, via) {
+  const headers = via === "http" ? received(message.headers) : { "content-type": MEDIA_TYPES[via] };
+  const contentType = headers["content-type"] ?? "";
+  return { reads: HTTP, contentType, headers, body: parsable(message.body ? octets(message.body) : Buffer.alloc(0), contentType) };
+}
+
+// The SDK takes headers as strings, each once.
+function fromKafka({ headers: fields, key, value }) {
+  const headers = {};
+  for (const [name, bytes] of fields) {
+    if (bytes === null || name in headers || !isUtf8(octets(bytes))) throw new Unsupported("the API takes no such header", "message");
+    headers[name] = octets(bytes).toString();
+  }
+  const given = { headers, key: key ? octets(key).toString() : undefined, value: value ? octets(value) : value };
+  return { reads: Kafka, contentType: headers["content-type"], ...given };
+}
+
+function fromMqtt(message) {
+  const headers = Object.fromEntries(message["user-properties"]);
+  if (Object.keys(headers).length < message["user-properties"].length) throw new Unsupported("the API takes no property twice", "message");
+  const contentType = message["content-type"];
+  const body = parsable(octets(message.payload), contentType ?? "");
+  return { reads: MQTT, contentType, PUBLISH: { "Content Type": contentType }, headers, body };
+}
+
+const WRITTEN = {
+  kafka: ({ headers, key, value }) => ({
+    key: key === undefined ? null : tagOctets(bytesOfValue(key)),
+    headers: strings(headers).map(([name, text]) => [name, tagOctets(Buffer.from(text))]),
+    value: value === undefined ? null : tagOctets(bytesOfValue(value)),
+  }),
+  mqtt5: ({ PUBLISH, headers, payload }) => ({
+    "content-type": PUBLISH["Content Type"],
+    "user-properties": strings(headers),
+    payload: tagOctets(payload === undefined ? Buffer.alloc(0) : bytesOfValue(payload)),
+  }),
+};
+
+// What has no value is not sent; what is no string yet becomes one.
+const strings = (headers) =>
+  Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+
+// The SDK leaves it to the program to serialize objects.
+function bytesOfValue(value) {
+  if (ArrayBuffer.isView(value)) return bytesOf(value);
+  return Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+}
+
 function encode({ via, mode, format = "json", options = {}, events }) {
-  if (!["http", ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
+  if (![...Object.keys(BINDINGS), ...Object.keys(MEDIA_TYPES)].includes(via) || format !== "json" || Object.keys(options).length > 0)
     throw new Unsupported("no such binding, format or option");
   if (via === "json-batch" || mode === "batched" || events.length !== 1)
     throw new Unsupported("the SDK writes no batches", "events");
@@ -81,8 +131,10 @@ function encode({ via, mode, format = "json", options = {}, events }) {
   const members = { specversion, ...Object.fromEntries(values), ...payload(data) };
   const message = theSdk(() => {
     const event = new CloudEvent(members);
-    return via === "json" || mode === "structured" ? HTTP.structured(event) : HTTP.binary(event);
+    const writes = BINDINGS[via] ?? HTTP;
+    return via === "json" || mode === "structured" ? writes.structured(event) : writes.binary(event);
   });
+  if (via in WRITTEN) return { message: WRITTEN[via](message) };
   // What is no string yet becomes one, as it does in `http.ClientRequest`.
   const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)]);
   const body = ArrayBuffer.isView(message.body) ? bytesOf(message.body) : Buffer.from(String(message.body ?? ""));

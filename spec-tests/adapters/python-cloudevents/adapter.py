@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 
-from cloudevents.core.bindings import http
+from cloudevents.core.bindings import amqp, http, kafka
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v03.event import CloudEvent as CloudEventV03
 from cloudevents.core.v1.event import CloudEvent
@@ -19,14 +19,14 @@ from cloudevents.core.v1.event import CloudEvent
 START = {
     "version": 1,
     "implementation": {"name": "cloudevents (Python SDK)", "version": version("cloudevents"), "language": "Python",
-                       "adapter": "1.1"},
+                       "adapter": "1.2"},
     "capabilities": {
         "specversions": ["1.0", "0.3"],
         "spec": ["1.0.2"],
         "formats": ["json"],
-        "bindings": ["http"],
+        "bindings": ["http", "kafka", "amqp"],
         "ops": ["decode", "encode"],
-        "uncovered": ["kafka", "amqp", "rabbitmq"],
+        "options": ["key"],
     },
 }
 
@@ -37,7 +37,7 @@ TYPES = {
 }
 
 EVENTS = {"0.3": CloudEventV03}
-WRITERS = {None: http.to_binary_event, "binary": http.to_binary_event, "structured": http.to_structured_event}
+BINDINGS = {"http": http, "kafka": kafka, "amqp": amqp}
 
 
 class Unsupported(Exception):
@@ -76,28 +76,86 @@ def decode(request):
     via, message = request["via"], request["message"]
     if request.get("strictness") == "lenient":
         raise Unsupported("the SDK has no lenient mode")
-    if via not in ("json", "http"):
+    if via not in ("json", *BINDINGS):
         raise Unsupported(f"no {via}")
-    body, json_format = octets(message.get("body", {"text": ""})), WatchedFormat()
-    headers = received(message.get("headers", []))
+    json_format = WatchedFormat()
+    read = {"json": read_json, "http": read_http, "kafka": read_kafka, "amqp": read_amqp}[via]
+    event = read(message, json_format)
+    return {"mode": json_format.mode, "format": "json", "events": [tagged_event(event)]}
+
+
+def read_json(message, json_format):
+    with the_sdk():
+        return json_format.read(None, octets(message["body"]))
+
+
+def read_http(message, json_format):
+    headers = received(message["headers"])
     try:
         with the_sdk():
-            if via == "json":
-                event = json_format.read(None, body)
-            else:
-                event = http.from_http_event(http.HTTPMessage(headers, body), json_format)
+            return http.from_http_event(http.HTTPMessage(headers, octets(message.get("body") or {"text": ""})), json_format)
     except Refused:
         if any(value.lower().startswith("application/cloudevents-batch") for value in headers.values()):
             raise Unsupported("the SDK has no batches") from None
         raise
-    return {"mode": json_format.mode, "format": "json", "events": [tagged_event(event)]}
+
+
+def read_kafka(message, json_format):
+    """As a client hands records over: bytes, and None for null. The SDK takes headers in a dict."""
+    if any(value is None for _, value in message["headers"]):
+        raise Unsupported("the API takes no header without a value", "message")
+    headers = {name: octets(value) for name, value in message["headers"]}
+    if len(headers) != len(message["headers"]):
+        raise Unsupported("the API takes no header twice", "message")
+    key, value = (message.get(name) and octets(message[name]) for name in ("key", "value"))
+    with the_sdk():
+        return kafka.from_kafka_event(kafka.KafkaMessage(headers, key, value), json_format)
+
+
+def read_amqp(message, json_format):
+    """As a client hands messages over: native values, a timestamp in milliseconds, and the data sections as one."""
+    body = message.get("body") or {"data": []}
+    if "data" not in body:
+        raise Unsupported("the API takes data sections only", "message")
+    properties = {name: native(value) for name, value in message.get("application-properties") or []}
+    with the_sdk():
+        data = b"".join(map(octets, body["data"]))
+        return amqp.from_amqp_event(amqp.AMQPMessage(message.get("properties") or {}, properties, data), json_format)
+
+
+def native(typed):
+    return base64.b64decode(typed["value"]) if typed["type"] == "binary" else typed["value"]
+
+
+def amqp_typed(value):
+    """As clients write the values that the SDK gives them: integers are longs."""
+    kinds = {bool: "boolean", int: "long", str: "string"}
+    if isinstance(value, bytes):
+        return {"type": "binary", "value": base64.b64encode(value).decode()}
+    return {"type": kinds.get(type(value), type(value).__name__), "value": value}
+
+
+def written(via, message):
+    if via == "http":
+        return {"headers": list(message.headers.items()), "body": tagged_octets(message.body)}
+    if via == "kafka":
+        key = message.key.encode() if isinstance(message.key, str) else message.key
+        return {"key": None if key is None else tagged_octets(key), "value": tagged_octets(message.value),
+                "headers": [[name, tagged_octets(value)] for name, value in message.headers.items()]}
+    return {"properties": message.properties, "body": {"data": [tagged_octets(message.application_data)]},
+            "application-properties": [[name, amqp_typed(value)] for name, value in message.application_properties.items()]}
 
 
 def encode(request):
-    via, mode, events = request["via"], request.get("mode"), request["events"]
-    if via not in ("json", "http") or request.get("format", "json") != "json" or request.get("options"):
-        raise Unsupported("no such binding, format or option")
-    if mode not in WRITERS or len(events) != 1:
+    via, mode, events = request["via"], request.get("mode") or "binary", request["events"]
+    if via not in ("json", *BINDINGS) or request.get("format", "json") != "json":
+        raise Unsupported("no such binding or format")
+    options = {}
+    if isinstance(key := request.get("options", {}).pop("key", None), dict):
+        options["key_mapper"] = lambda event: octets(key)
+    if request.get("options"):
+        raise Unsupported("no such option")
+    if mode not in ("binary", "structured") or len(events) != 1:
         raise Unsupported("the SDK has no batches", "events")
     specversion, data = events[0]["specversion"], payload(events[0].get("data"))
     attributes = {name: attribute(name, tagged) for name, tagged in events[0]["attributes"].items()}
@@ -105,8 +163,8 @@ def encode(request):
         event = EVENTS.get(specversion, CloudEvent)({**attributes, "specversion": specversion}, data)
         if via == "json":
             return {"message": {"body": tagged_octets(JSONFormat().write(event))}}
-        message = WRITERS[mode](event)
-    return {"message": {"headers": list(message.headers.items()), "body": tagged_octets(message.body)}}
+        message = getattr(BINDINGS[via], f"to_{mode}_event")(event, **options)
+    return {"message": written(via, message)}
 
 
 def octets(tagged):
@@ -139,7 +197,10 @@ def attribute(name, tagged):
         # The SDK takes datetimes.
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", value):
             raise Unsupported("no datetime of Python is this timestamp", name)
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise Unsupported("no datetime of Python is this timestamp", name) from None
     return base64.b64decode(value) if kind == "Binary" else value
 
 
@@ -174,6 +235,8 @@ def tagged_event(event):
 def tagged_attribute(types, name, value):
     if isinstance(value, datetime):
         return {"type": "Timestamp", "value": value.isoformat().replace("+00:00", "Z")}  # as the SDK writes it
+    if isinstance(value, bytes):
+        return {"type": "Binary", "value": base64.b64encode(value).decode()}
     kinds = {str: types.get(name, "String"), bool: "Boolean", int: "Integer"}
     return {"type": kinds.get(type(value), type(value).__name__), "value": value}
 

@@ -180,6 +180,16 @@ fn runs_are_compared_and_lists_brought_up_to_date() {
     let ran = ce(&["conformance", "report", &text(&before), &text(&after), "--output", "pretty"]);
     assert!(ran.out.contains("| R 1 | http |") && ran.out.contains("| cloudevents-kit "), "{}", ran.out);
     assert_eq!(ce(&["conformance", "report", &text(&list)]).status, 2);
+    // A folder stands for the runs in it; the site has the latest of each implementation, and all in its history.
+    let runs = before.with_extension("runs");
+    fs::create_dir_all(&runs).unwrap();
+    assert_eq!(ce(&["conformance", "report", &text(&runs)]).status, 2);
+    fs::copy(&before, runs.join("1.ndjson")).unwrap();
+    fs::copy(&after, runs.join("2.ndjson")).unwrap();
+    let site = runs.join("site");
+    assert_eq!(ce(&["conformance", "report", &text(&runs), "--site", &text(&site)]).status, 0);
+    let page = fs::read_to_string(site.join("index.html")).unwrap();
+    assert!(page.contains("<h2>History</h2>") && page.contains("<section id=run0>"));
     let ran = ce(&["conformance", "list", "--shard", "3/2"]);
     assert_eq!(ran.status, 2);
     let part = ce(&["conformance", "list", "core/**", "--shard", "1/2"]).lines().len();

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::{Problem, Summary};
+use crate::Provenance;
 use crate::verdict::Verdict;
 
 /// The badge of a run, in the form that <https://shields.io/badges/endpoint-badge> reads: one object of JSON.
 ///
-/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score) and
-/// the [conditions](crate::Provenance::conditions). It is red for a run that fails, and for one without a result; yellow for one that passes with
+/// It shows how many cases passed, of how many that were judged, of how many there are, and by what: the [`Score`](crate::Score), the versions
+/// of the implementation, the adapter and the suite, the [conditions](crate::Provenance::conditions), and the day. It is red for a run that fails, and for one without a result; yellow for one that passes with
 /// known failures, or with input that must be accepted and that the API cannot be given; and green otherwise.
 ///
 /// ```
@@ -16,13 +17,16 @@ use crate::verdict::Verdict;
 ///
 /// let mut summary = Summary::default();
 /// (summary.score.passed, summary.score.judged, summary.score.all) = (1_000, 1_000, 3_800);
-/// summary.provenance.revisions.push("1.0.2".to_owned());
-/// summary.provenance.profile = "base".to_owned();
-/// summary.provenance.vectors = "0.1.0".to_owned();
-/// assert_eq!(
-///     badge(&summary),
-///     r#"{"color":"brightgreen","label":"CloudEvents","message":"1000 of 1000 judged, of 3800 (1.0.2, base, vectors 0.1.0)","schemaVersion":1}"#
-/// );
+/// let run = &mut summary.provenance;
+/// run.implementation.version = "2.2.0".to_owned();
+/// run.implementation.adapter = Some("1.2".to_owned());
+/// run.revisions.push("1.0.2".to_owned());
+/// (run.profile, run.vectors, run.suite) = ("base".to_owned(), "0.1.0".to_owned(), "0.1.0".to_owned());
+/// run.date = "2026-11-22T17:04:03Z".to_owned();
+/// let badge = badge(&summary);
+/// assert!(badge.contains(
+///     "1000 of 1000 judged, of 3800 (version 2.2.0, adapter 1.2; 1.0.2, base, vectors 0.1.0; suite 0.1.0, 2026-11-22)"
+/// ));
 /// ```
 pub fn badge(summary: &Summary) -> String {
     let result = match summary.problems.iter().find(|problem| leaves_no_result(problem)) {
@@ -35,8 +39,15 @@ pub fn badge(summary: &Summary) -> String {
         (true, _) => "yellow",
         (false, _) => "red",
     };
-    let message = format!("{result} ({})", summary.provenance.conditions());
+    let message = format!("{result} ({})", made_by(&summary.provenance));
     json!({"schemaVersion": 1, "label": "CloudEvents", "message": message, "color": color}).to_string()
+}
+
+fn made_by(run: &Provenance) -> String {
+    let who = &run.implementation;
+    let adapter = who.adapter.as_ref().map(|version| format!(", adapter {version}")).unwrap_or_default();
+    let day = run.date.split('T').next().unwrap_or_default();
+    format!("version {}{adapter}; {}; suite {}, {day}", who.version, run.conditions(), run.suite)
 }
 
 fn leaves_no_result(problem: &Problem) -> bool {
@@ -61,6 +72,9 @@ mod tests {
         summary.provenance.revisions = vec!["main".to_owned()];
         summary.provenance.profile = "base".to_owned();
         summary.provenance.vectors = "1".to_owned();
+        summary.provenance.suite = "3".to_owned();
+        summary.provenance.implementation.version = "2".to_owned();
+        summary.provenance.date = "2026-11-22T17:04:03Z".to_owned();
         let badge: serde_json::Value = serde_json::from_str(&badge(&summary)).unwrap();
         (badge["message"].as_str().unwrap().to_owned(), badge["color"].as_str().unwrap().to_owned())
     }
@@ -71,7 +85,10 @@ mod tests {
         let score = Score { passed: 7, judged: 9, inexpressible: 0, all: 20 };
         let says = |counts: &[_], color: &str| {
             let (message, shown) = shown(score, counts, Vec::new());
-            assert_eq!(message, "7 of 9 judged, of 20 (main, base, vectors 1)");
+            assert_eq!(
+                message,
+                "7 of 9 judged, of 20 (version 2; main, base, vectors 1; suite 3, 2026-11-22)"
+            );
             assert_eq!(shown, color, "{counts:?}");
         };
         says(&[(Passed, 7), (Warning, 2), (Abstained, 4)], "brightgreen");

@@ -66,7 +66,11 @@ pub fn markdown(runs: &[RunRecord]) -> String {
 /// One HTML file without anything from elsewhere: the matrix, and for each implementation its failures by cause, down to the exchange
 /// and the words of the clause.
 pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
-    let runs = sorted(runs);
+    page(&sorted(runs), "", suite)
+}
+
+/// The page of the runs in this order, with a part of its own between the matrix and the runs.
+pub(super) fn page(runs: &[&RunRecord], part: &str, suite: &Suite) -> String {
     let areas: BTreeSet<&str> = runs.iter().flat_map(|run| run.areas().into_keys()).collect();
     let mut text = String::from(HEAD);
     text += "<main><h1>CloudEvents conformance</h1>\n";
@@ -93,6 +97,7 @@ pub fn html(runs: &[RunRecord], suite: &Suite) -> String {
         text += "\n";
     }
     text += "</tbody></table></div>\n";
+    text += part;
     for (number, run) in runs.iter().enumerate() {
         section(&mut text, number, run, suite);
     }
@@ -118,7 +123,7 @@ fn marked(area: &str, is_draft: bool) -> String {
     }
 }
 
-fn share((right, all): (usize, usize)) -> String {
+pub(super) fn share((right, all): (usize, usize)) -> String {
     if all == 0 { "-".to_owned() } else { format!("{right} of {all}") }
 }
 
@@ -254,7 +259,7 @@ fn exchange(text: &mut String, id: &str, case: &CaseRecord, suite: &Suite) {
     text.push_str("</dl></article>\n");
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

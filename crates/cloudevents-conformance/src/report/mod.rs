@@ -5,6 +5,7 @@ mod junit;
 mod matrix;
 mod ndjson;
 mod record;
+mod site;
 mod summary;
 mod terminal;
 
@@ -17,6 +18,7 @@ pub use junit::JunitReport;
 pub use matrix::{html, markdown};
 pub use ndjson::NdjsonReport;
 pub use record::{AreaRecord, CaseRecord, RunRecord};
+pub use site::site;
 pub use summary::{AreaTally, Problem, Score, Summary, Tally};
 pub use terminal::TerminalReport;
 

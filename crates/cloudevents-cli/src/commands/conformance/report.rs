@@ -7,35 +7,47 @@ use crate::{
     failure::{Failure, Status},
 };
 use clap::Args;
-use cloudevents_conformance::{RunRecord, html, markdown};
+use cloudevents_conformance::{RunRecord, html, markdown, site};
 use serde_json::json;
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-/// Show one or more runs side by side, as Markdown or as one HTML file.
+/// Show one or more runs side by side, as Markdown or as one HTML file, or as a site with their history.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   ce conformance run --ndjson ours.ndjson -- ./adapter
   ce conformance report ours.ndjson theirs.ndjson
-  ce conformance report ours.ndjson theirs.ndjson --html matrix.html")]
+  ce conformance report ours.ndjson theirs.ndjson --html matrix.html
+  ce conformance report runs --site public")]
 pub(crate) struct Report {
-    /// Files that `ce conformance run --ndjson FILE` wrote.
+    /// Files that `ce conformance run --ndjson FILE` wrote; a folder stands for those in it.
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// Write one HTML file instead, readable without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write a static site into this folder instead: the matrix and the causes of the latest run of each implementation, and the history of all.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "html")]
+    site: Option<PathBuf>,
 }
 
 pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure> {
-    let runs = command.runs.iter().map(|path| record(path)).collect::<Result<Vec<_>, _>>()?;
-    match &command.html {
-        Some(path) => fs::write(path, html(&runs, &suite(None)?))
-            .map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?,
-        None => {
+    let mut runs = Vec::new();
+    for path in &command.runs {
+        for file in files(path)? {
+            runs.push(record(&file)?);
+        }
+    }
+    match (&command.html, &command.site) {
+        (Some(path), _) => write(path, &html(&runs, &suite(None)?))?,
+        (None, Some(folder)) => {
+            fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+            write(&folder.join("index.html"), &site(&runs, &suite(None)?))?;
+        }
+        (None, None) => {
             let mut emit = Emit::new(console);
             let text = markdown(&runs);
             emit.value(&json!({"markdown": text}), |_| text.clone())?;
@@ -43,6 +55,34 @@ pub(crate) fn run(command: &Report, console: &Console) -> Result<Status, Failure
         }
     }
     Ok(Status::Done)
+}
+
+/// The file, or the files of runs in the folder, by their names.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable =
+        |error: &io::Error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
+    let entries = fs::read_dir(path).map_err(|error| unreadable(&error))?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|error| unreadable(&error))?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "ndjson"));
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::usage(format!("`{}` has no file whose name ends in .ndjson", path.display())));
+    }
+    Ok(files)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Show the cases whose verdicts differ between two runs.
