@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every adapter whose toolchain is here, and writes the support matrix: docs/conformance/matrix.md, and matrix.html beside the runs.
+# Runs every adapter whose toolchain is here, and writes the support matrix beside the runs: matrix.md and matrix.html.
 #
 # With --check, it compares every SDK with its list and writes no matrix. With --site FOLDER, it writes a static site instead: the matrix, the causes, and
 # the history of the runs that FOLDER/runs keeps.
@@ -72,7 +72,7 @@ fi
   echo "Measured on $(date -u +%Y-%m-%d) with the vectors of this repository, in the base profile."
   echo
   "$CE" conformance report "${runs[@]}" --output pretty
-} >"$root/docs/conformance/matrix.md"
+} >"$work/matrix.md"
 
-echo "Matrix: docs/conformance/matrix.md; in HTML: $work/matrix.html"
+echo "Matrix: $work/matrix.md; in HTML: $work/matrix.html"
 tally

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod edit;
+mod expressions;
 mod reading;
 mod suite_check;
 mod values;
@@ -48,7 +49,8 @@ pub enum MutantProfile {
 impl Mutant {
     /// Every mutant.
     pub fn all() -> impl Iterator<Item = &'static Mutant> {
-        reading::MUTANTS.iter().chain(writing::MUTANTS).chain(values::MUTANTS).chain(webhook::MUTANTS)
+        let own = reading::MUTANTS.iter().chain(writing::MUTANTS).chain(values::MUTANTS);
+        own.chain(webhook::MUTANTS).chain(expressions::MUTANTS)
     }
 
     const fn of_request(

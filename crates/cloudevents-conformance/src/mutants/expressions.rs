@@ -1,0 +1,74 @@
+//! Faults of expressions and filters, and of single values.
+
+use serde_json::{Value, json};
+
+use super::Mutant;
+use super::MutantProfile::Base;
+use super::edit::{is_op, refuse};
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant::of_answer(
+        "filters-let-everything-through",
+        &["subscriptions", "cesql"],
+        Base,
+        |request, answer| {
+            matches(request, answer, true);
+        },
+    ),
+    Mutant::of_answer("filters-let-nothing-through", &["subscriptions"], Base, |request, answer| {
+        matches(request, answer, false);
+    }),
+    Mutant::of_answer("booleans-of-expressions-are-text", &["cesql"], Base, |request, answer| {
+        value_as_text(request, answer, "Boolean");
+    }),
+    Mutant::of_answer("integers-of-expressions-are-text", &["cesql"], Base, |request, answer| {
+        value_as_text(request, answer, "Integer");
+    }),
+    Mutant::of_answer("text-of-expressions-in-quotes", &["cesql"], Base, |request, answer| {
+        if is_op(request, "sql")
+            && let Some(text) = answer["result"]["value"]["value"].as_str().map(|text| format!("'{text}'"))
+        {
+            answer["result"]["value"]["value"] = json!(text);
+        }
+    }),
+    Mutant::of_answer("errors-of-expressions-not-reported", &["cesql"], Base, |request, answer| {
+        if is_op(request, "sql")
+            && let Some(result) = answer.get_mut("result").and_then(Value::as_object_mut)
+        {
+            result.remove("error");
+        }
+    }),
+    Mutant::of_answer("expressions-that-do-not-parse-are-false", &["cesql"], Base, |request, answer| {
+        if is_op(request, "sql") && answer.get("error").is_some() {
+            *answer = json!({"seq": answer["seq"], "result": {"value": {"type": "Boolean", "value": false}}});
+        }
+    }),
+    Mutant::of_answer("canonical-text-in-quotes", &["core"], Base, |request, answer| {
+        if is_op(request, "parse")
+            && let Some(text) = answer["result"]["canonical"].as_str().map(|text| format!("\"{text}\""))
+        {
+            answer["result"]["canonical"] = json!(text);
+        }
+    }),
+    Mutant::of_answer("empty-batches-not-written", &["json", "http", "protobuf"], Base, |request, answer| {
+        if is_op(request, "encode") && request["events"].as_array().is_some_and(Vec::is_empty) {
+            refuse(answer);
+        }
+    }),
+];
+
+fn matches(request: &Value, answer: &mut Value, all: bool) {
+    if is_op(request, "filter")
+        && let Some(matched) = answer.get_mut("result").and_then(|result| result.get_mut("match"))
+    {
+        *matched = json!(all);
+    }
+}
+
+/// As a language without types shows the value.
+fn value_as_text(request: &Value, answer: &mut Value, of: &str) {
+    let value = &answer["result"]["value"];
+    if is_op(request, "sql") && value["type"] == of {
+        answer["result"]["value"] = json!({"type": "String", "value": value["value"].to_string()});
+    }
+}
