@@ -7,14 +7,9 @@ use super::MutantProfile::Base;
 use super::edit::{is_op, refuse};
 
 pub(super) const MUTANTS: &[Mutant] = &[
-    Mutant::of_answer(
-        "filters-let-everything-through",
-        &["subscriptions", "cesql"],
-        Base,
-        |request, answer| {
-            matches(request, answer, true);
-        },
-    ),
+    Mutant::of_answer("filters-let-everything-through", &["subscriptions"], Base, |request, answer| {
+        matches(request, answer, true);
+    }),
     Mutant::of_answer("filters-let-nothing-through", &["subscriptions"], Base, |request, answer| {
         matches(request, answer, false);
     }),

@@ -154,7 +154,8 @@ mod source {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::process::{Child, Command, Stdio};
 
