@@ -12,19 +12,17 @@ use std::{
     task::{Context, Poll},
 };
 
-/// The rest of a body that hyper may discard, so that the connection can be used again.
-const SMALL: u64 = 64 << 10;
-
 /// The body of a request of [`serve`](crate::serve).
 pub struct RequestBody {
-    body: Incoming,
+    /// Until it is dropped.
+    body: Option<Incoming>,
     line: Arc<Line>,
     ended: bool,
 }
 
 impl RequestBody {
     pub(super) fn new(body: Incoming, line: Arc<Line>) -> Self {
-        Self { ended: body.is_end_stream(), body, line }
+        Self { ended: body.is_end_stream(), body: Some(body), line }
     }
 }
 
@@ -37,7 +35,8 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let frame = match Pin::new(&mut this.body).poll_frame(context) {
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        let frame = match Pin::new(&mut *body).poll_frame(context) {
             Poll::Pending if this.line.is_cut(context) => {
                 return Poll::Ready(Some(Err(Error::new(ErrorKind::Disconnected)
                     .with_detail("the server stopped before the body was complete"))));
@@ -45,7 +44,8 @@ impl Body for RequestBody {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(frame) => frame,
         };
-        this.ended = frame.as_ref().is_none_or(Result::is_err) || this.body.is_end_stream();
+        this.ended = frame.as_ref().is_none_or(Result::is_err) || body.is_end_stream();
+        this.line.came();
         Poll::Ready(frame.map(|frame| {
             frame.map_err(|error| {
                 let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Disconnected };
@@ -55,18 +55,19 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if !self.ended && self.body.size_hint().exact().is_none_or(|rest| rest > SMALL) {
-            self.line.leave_unread();
+        self.line.came();
+        if let Some(body) = self.body.take().filter(|_| !self.ended) {
+            self.line.leave(body);
         }
     }
 }

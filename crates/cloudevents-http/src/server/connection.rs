@@ -1,12 +1,20 @@
 //! Serving one connection.
 
 use super::{
-    HttpReceiverOptions, body::RequestBody, framing, line::Line, patience::Patience, timer::SpareTimer,
+    HttpReceiverOptions,
+    body::RequestBody,
+    framing,
+    line::{Awaited, Line},
+    patience::Patience,
+    timer::SpareTimer,
 };
 use crate::MAX_HEADERS;
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
-use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CONNECTION, EXPECT},
+};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -42,6 +50,7 @@ pub(super) async fn run<F, R>(
         if let Some((_, why)) = refusal {
             options.refused(&Error::new(ErrorKind::Transport).with_detail(why));
         }
+        let continues = request.headers().contains_key(EXPECT);
         let request = request.map(|body| RequestBody::new(body, Arc::clone(&line)));
         let responding = if refusal.is_none() { Some(respond(request, peer)) } else { None };
         let line = &line;
@@ -50,6 +59,10 @@ pub(super) async fn run<F, R>(
                 (Some(responding), _) => responding.await,
                 (None, refusal) => refusal.map(|(response, _)| *response).unwrap_or_default(),
             };
+            // A client that waits for 100 (RFC 9110, section 10.1.1) sends no body.
+            if line.is_unread() && !continues {
+                line.discard().await;
+            }
             if line.is_unread() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -77,7 +90,7 @@ pub(super) async fn run<F, R>(
                 Err(_) => {
                     line.cut();
                     // What has not arrived is no request.
-                    if line.idle_since().is_some() {
+                    if line.awaits() == Some(Awaited::Head) {
                         return;
                     }
                     served.await
@@ -88,6 +101,11 @@ pub(super) async fn run<F, R>(
     match ended {
         Err(error) if error.is_parse() => {
             let error = Error::new(ErrorKind::Transport).with_detail(format!("no request: {error}"));
+            options.refused(&error);
+        }
+        Err(error) if line.is_in_head() => {
+            let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Disconnected };
+            let error = Error::new(kind).with_detail("the head of a request broke off").with_source(error);
             options.refused(&error);
         }
         Err(error) => tracing::debug!(%error, "a connection ended early"),

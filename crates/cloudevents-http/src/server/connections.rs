@@ -3,10 +3,11 @@
 use super::body::RequestBody;
 use super::{
     HttpReceiverOptions, connection,
-    line::{Crowd, Line},
+    line::{Awaited, Crowd, Line},
     patience::Patience,
 };
 use bytes::Bytes;
+use cloudevents_core::{Error, ErrorKind};
 use http::{Request, Response};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -19,13 +20,11 @@ use tokio::{
 /// The pause after a connection could not be accepted (without free file descriptors, for example).
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection may wait for a request in any case.
-const SHORTEST: Duration = Duration::from_millis(250);
-
 /// Serves HTTP/1.1 without TLS until `stop` resolves, then finishes the requests under way and closes the connections.
 ///
 /// Requests whose framing or `Host` is wrong get 400 or 501 and do not reach `respond`: see [`HttpReceiver`](crate::HttpReceiver). When more clients
-/// connect than there are places, the connection that has waited longest for a request ends. A response to a body that was not read has
+/// connect than there are places, a connection that waits for its client ends: for a request, or for a second or more for the rest of a body
+/// or to have its response read. A response to a body that was not read has
 /// `Connection: close`, and the rest of the body is discarded, for a limited time, so that the client reads the response.
 ///
 /// Of the options, [`header_deadline`](HttpReceiverOptions::header_deadline),
@@ -67,8 +66,7 @@ pub async fn serve<F, R>(
         crowd.set(full);
         let now = Instant::now();
         // When a connection may give way.
-        let way =
-            places.oldest().filter(|_| full).map(|(since, _)| since.checked_add(SHORTEST).unwrap_or(since));
+        let way = if full { places.first().map(|(way, _)| way) } else { None };
         let room = !full || way.is_some_and(|way| way <= now);
         tokio::select! {
             biased;
@@ -78,8 +76,8 @@ pub async fn serve<F, R>(
             () = sleep_until(way.unwrap_or(now)), if way.is_some() && !room => {}
             taken = listener.accept(), if room => match taken {
                 Ok((stream, peer)) => {
-                    if full {
-                        places.evict();
+                    if full && let Some(why) = places.evict() {
+                        options.refused(&why);
                     }
                     let _ = stream.set_nodelay(true);
                     let line = Arc::new(Line::new(Arc::clone(&crowd)));
@@ -113,16 +111,24 @@ impl Places {
         self.0.push((task, line));
     }
 
-    /// The connection that has waited longest for a request.
-    fn oldest(&self) -> Option<(Instant, usize)> {
-        let waiting = self.0.iter().enumerate().filter(|(_, (task, _))| !task.is_finished());
-        waiting.filter_map(|(index, (_, line))| Some((line.idle_since()?, index))).min()
+    /// When the first connection gives way, and which one.
+    fn first(&self) -> Option<(Instant, usize)> {
+        let all = self.0.iter().enumerate().filter(|(_, (task, _))| !task.is_finished());
+        all.filter_map(|(index, (_, line))| Some((line.gives_way()?, index))).min()
     }
 
-    /// Ends that connection.
-    fn evict(&mut self) {
-        if let Some((_, oldest)) = self.oldest() {
-            self.0.swap_remove(oldest).0.abort();
-        }
+    /// Ends that connection. Returns why its request, if there is one, is refused.
+    fn evict(&mut self) -> Option<Error> {
+        let (_, first) = self.first()?;
+        let (task, line) = self.0.swap_remove(first);
+        let what = match line.awaits() {
+            Some(Awaited::Body) => "the body takes long",
+            Some(Awaited::Head) if line.is_in_head() => "the head takes long",
+            _ => "",
+        };
+        task.abort();
+        let why =
+            || Error::new(ErrorKind::Timeout).with_detail(format!("{what}, and others wait for its place"));
+        (!what.is_empty()).then(why)
     }
 }

@@ -12,7 +12,7 @@ use http::{
 /// 6.1), and the reason. The connection ends with it.
 pub(super) fn refuse<B>(request: &Request<B>) -> Option<(Box<Response<Bytes>>, &'static str)> {
     let (status, detail) = match () {
-        () if request.version() == Version::HTTP_11 && !has_host(request.headers()) => {
+        () if !has_host(request.headers(), request.version()) => {
             (StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)")
         }
         () if has_other_coding(request.headers()) => {
@@ -25,8 +25,11 @@ pub(super) fn refuse<B>(request: &Request<B>) -> Option<(Box<Response<Bytes>>, &
     Some((Box::new(response), detail))
 }
 
-/// Whether there is one `Host`, of the form `host` or `host:port` (RFC 9110, section 7.2). It may be empty.
-fn has_host(headers: &HeaderMap) -> bool {
+/// Whether there is one `Host`, of the form `host` or `host:port` (RFC 9110, section 7.2). It may be empty, and HTTP/1.0 may lack it.
+fn has_host(headers: &HeaderMap, version: Version) -> bool {
+    if version != Version::HTTP_11 && !headers.contains_key(HOST) {
+        return true;
+    }
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let host = host.as_bytes();
@@ -91,6 +94,13 @@ mod tests {
         let mut old = Request::new(());
         *old.version_mut() = Version::HTTP_10;
         assert!(refuse(&old).is_none());
+        for hosts in [&["a", "a"][..], &["a b"]] {
+            old.headers_mut().remove(HOST);
+            for host in hosts {
+                old.headers_mut().append(HOST, HeaderValue::from_static(host));
+            }
+            assert_eq!(refuse(&old).unwrap().0.status(), 400);
+        }
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! What a connection and its requests share.
 
+use super::reading::GRACE;
+use http_body::Body;
+use hyper::body::Incoming;
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
+
+/// The rest of a body that is read so that the connection can be used again, if it has come.
+const SMALL: u64 = 64 << 10;
 
 /// A connection, as its requests and the server see it.
 #[derive(Debug)]
@@ -15,34 +24,90 @@ pub(super) struct Line {
     crowd: Arc<Crowd>,
     /// Whether a body was not read to its end.
     unread: AtomicBool,
+    /// Whether something was read since the last response.
+    heard: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Since when no request is served; `None` while one is.
-    idle: Option<Instant>,
+    /// What the connection waits for, and since when; `None` while the server is at work.
+    awaits: Option<(Instant, Awaited)>,
+    /// Since when the body of the request has been waited for, once it did not come at once.
+    body: Option<Instant>,
     /// Whether there is a response that is not written.
     responded: bool,
     /// Whether bodies end now.
     cut: bool,
     reader: Option<Waker>,
+    /// A body that nothing reads any more, if its rest is small.
+    rest: Option<Incoming>,
+}
+
+/// What a client owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// The head of a request.
+    Head,
+    /// More of a body.
+    Body,
+    /// That it reads a response.
+    Reading,
+}
+
+impl Awaited {
+    /// How long a client may take for it in any case.
+    fn grace(self) -> Duration {
+        match self {
+            Self::Head => Duration::from_millis(250),
+            Self::Body | Self::Reading => GRACE,
+        }
+    }
 }
 
 impl Line {
     pub(super) fn new(crowd: Arc<Crowd>) -> Self {
-        let state = State { idle: Some(Instant::now()), responded: false, cut: false, reader: None };
-        Self { crowd, unread: AtomicBool::new(false), state: Mutex::new(state) }
+        let awaits = Some((Instant::now(), Awaited::Head));
+        let state = State { awaits, body: None, responded: false, cut: false, reader: None, rest: None };
+        Self {
+            crowd,
+            unread: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
     }
 
-    /// Since when the connection waits for a request; `None` while one is served.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
-        self.state().idle
+    /// When the connection may give way to another one; `None` while the server is at work.
+    pub(super) fn gives_way(&self) -> Option<Instant> {
+        let (since, awaited) = self.state().awaits?;
+        Some(since.checked_add(awaited.grace()).unwrap_or(since))
+    }
+
+    /// What the connection waits for; `None` while the server is at work.
+    pub(super) fn awaits(&self) -> Option<Awaited> {
+        self.state().awaits.map(|(_, awaited)| awaited)
+    }
+
+    /// Something was read.
+    pub(super) fn hear(&self) {
+        self.heard.store(true, Ordering::Release);
+    }
+
+    /// Whether a request has begun, and its head has not ended.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.awaits() == Some(Awaited::Head) && self.heard.load(Ordering::Acquire)
     }
 
     /// A request was read up to its body.
     pub(super) fn begin(&self) {
-        self.state().idle = None;
+        let mut state = self.state();
+        (state.awaits, state.body) = (None, None);
+    }
+
+    /// What had to come has come.
+    pub(super) fn came(&self) {
+        let mut state = self.state();
+        state.awaits.take_if(|(_, awaited)| *awaited == Awaited::Body);
     }
 
     /// There is a response.
@@ -50,25 +115,62 @@ impl Line {
         self.state().responded = true;
     }
 
+    /// The client has to read before more can be written.
+    pub(super) fn stall(&self) {
+        let mut state = self.state();
+        if state.awaits.is_none() {
+            state.awaits = Some((Instant::now(), Awaited::Reading));
+            drop(state);
+            self.crowd.look();
+        }
+    }
+
     /// What there was to write is written.
     pub(super) fn flushed(&self) {
         let mut state = self.state();
+        state.awaits.take_if(|(_, awaited)| *awaited == Awaited::Reading);
         if !state.responded {
             return;
         }
-        (state.responded, state.idle) = (false, Some(Instant::now()));
+        (state.responded, state.awaits) = (false, Some((Instant::now(), Awaited::Head)));
         drop(state);
-        if self.crowd.crowded.load(Ordering::Acquire) {
-            self.crowd.thinned.notify_one();
+        self.heard.store(false, Ordering::Release);
+        self.crowd.look();
+    }
+
+    /// Nothing reads this body any more.
+    pub(super) fn leave(&self, rest: Incoming) {
+        self.unread.store(true, Ordering::Release);
+        if rest.size_hint().exact().is_some_and(|size| size <= SMALL) {
+            self.state().rest = Some(rest);
         }
     }
 
-    /// A body will not be read to its end, so that no request can follow.
-    pub(super) fn leave_unread(&self) {
-        self.unread.store(true, Ordering::Release);
+    /// Reads the rest of a body that was left, as far as it has come. If that is all of it, another request can follow.
+    pub(super) async fn discard(&self) {
+        let Some(mut rest) = self.state().rest.take() else { return };
+        // Once more after a look that finds nothing: then the server reads what the client has sent.
+        let mut looked = false;
+        let ended = poll_fn(|context| {
+            loop {
+                match Pin::new(&mut rest).poll_frame(context) {
+                    Poll::Ready(Some(Ok(_))) => looked = false,
+                    Poll::Ready(end) => return Poll::Ready(end.is_none()),
+                    Poll::Pending if looked => return Poll::Ready(false),
+                    Poll::Pending => {
+                        looked = true;
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+            }
+        });
+        if ended.await {
+            self.unread.store(false, Ordering::Release);
+        }
     }
 
-    /// Whether there is such a body.
+    /// Whether a body will not be read to its end, so that no request can follow.
     pub(super) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Acquire)
     }
@@ -82,16 +184,23 @@ impl Line {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether bodies end now. Otherwise this task is woken then.
+    /// More of a body has to come. Returns whether bodies end now. Otherwise this task is woken then.
     pub(super) fn is_cut(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        if !state.cut {
-            match &mut state.reader {
-                Some(reader) => reader.clone_from(context.waker()),
-                reader => *reader = Some(context.waker().clone()),
-            }
+        if state.cut {
+            return true;
         }
-        state.cut
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            reader => *reader = Some(context.waker().clone()),
+        }
+        if state.awaits.is_none() {
+            let since = *state.body.get_or_insert_with(Instant::now);
+            state.awaits = Some((since, Awaited::Body));
+            drop(state);
+            self.crowd.look();
+        }
+        false
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,7 +220,14 @@ impl Crowd {
         self.crowded.store(crowded, Ordering::Release);
     }
 
-    /// Waits until a connection has nothing to do.
+    /// A connection has begun to wait for its client.
+    fn look(&self) {
+        if self.crowded.load(Ordering::Acquire) {
+            self.thinned.notify_one();
+        }
+    }
+
+    /// Waits until a connection waits for its client.
     pub(super) async fn thinned(&self) {
         self.thinned.notified().await;
     }

@@ -33,8 +33,9 @@ pub struct HttpReceiverOptions {
     /// How long a client may take to read a response. Then its connection ends, and others have its place. After a response to a body that
     /// was not read, the rest of the body is discarded for as long. Default: 30 seconds.
     pub response_deadline: Duration,
-    /// Connections at once. Default: 1,024. When more clients connect, the connection that has waited longest for a request ends; while
-    /// all of them serve a request, others wait to be accepted. Besides what is in flight, each may hold a head of some 400 KiB.
+    /// Connections at once. Default: 1,024. When more clients connect, a connection that waits for its client ends, the one that has waited
+    /// longest: for a request, or for a second or more for the rest of a body or to have its response read. While all of them serve a
+    /// request, others wait to be accepted. Besides what is in flight, each may hold a head of some 400 KiB.
     pub connections: usize,
     /// The `Retry-After` of a 503, when the message was released or the bounds were reached. Default: 1 second.
     pub retry_after: Duration,

@@ -80,6 +80,7 @@ impl Patience {
     }
 
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.line.stall();
         let late = self.late.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         late.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -91,7 +92,12 @@ impl AsyncRead for Patience {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.line.hear();
+        }
+        read
     }
 }
 

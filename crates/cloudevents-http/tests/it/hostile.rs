@@ -1,13 +1,14 @@
 //! Peers that do what they should not: requests that are framed wrongly, never end, or come too late to be read.
 
 use crate::tools::{GOOD, PATIENCE, Wire, client, event, post, soon};
-use cloudevents_core::{Event, Payload};
+use cloudevents_core::{ErrorKind, Event, Payload};
 use cloudevents_http::{HttpReceiver, HttpReceiverOptions, HttpSenderOptions, Refusal, sender};
 use cloudevents_transport::{Bounds, Receiver};
 use http::StatusCode;
 use std::{
     error::Error as _,
     net::SocketAddr,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -32,6 +33,8 @@ async fn wrong_framing_is_refused_before_anything_else() {
         (GOOD.replace("host: test\r\n", "host: test\r\nhost: test\r\n"), 400),
         (GOOD.replace("host: test", "host: te st"), 400),
         (GOOD.replace("host: test", "host: user@test"), 400),
+        (GOOD.replace("host: test\r\n", "host: test\r\nhost: test\r\n").replace("/1.1", "/1.0"), 400),
+        (GOOD.replace("host: test", "host: te st").replace("/1.1", "/1.0"), 400),
         (gzip, 501),
     ] {
         let answer = post(address, &request).await.unwrap();
@@ -163,6 +166,125 @@ async fn connections_that_say_nothing_give_way() {
     // A request that is served keeps its place.
     delivery.accept().await.unwrap();
     assert_eq!(served.answer().await.unwrap().status, StatusCode::NO_CONTENT);
+}
+
+/// What a thousand clients can do at no cost: bodies that stall or drip, and responses that are not read. The deadlines are far away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_wait_for_their_clients_give_way() {
+    let stalled = GOOD.replace("content-length: 7", "content-length: 8");
+    let dripping = GOOD.replace("content-length: 7", "content-length: 1000000");
+    let unread = "GET /other HTTP/1.1\r\nhost: test\r\n\r\n".repeat(1000);
+    for (kind, hostile, more) in [
+        ("stalled", stalled, String::new()),
+        ("dripping", dripping, "x".into()),
+        ("unread", unread.clone(), unread),
+    ] {
+        let mut options = HttpReceiverOptions::default();
+        options.connections = 3;
+        let (address, _deliveries) = receiver(options).await;
+        let mut crowd = Vec::new();
+        for _ in 0..3 {
+            let mut wire = Wire::connect(address).await;
+            wire.write(&hostile).await;
+            let more = more.clone();
+            crowd.push(tokio::spawn(async move {
+                let pause = Duration::from_millis(if more.len() > 1 { 0 } else { 10 });
+                while !more.is_empty() && wire.send(more.as_bytes()).await {
+                    tokio::time::sleep(pause).await; // a byte now and then
+                }
+                std::future::pending::<()>().await;
+            }));
+        }
+        // Until the crowd has its places.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let begin = Instant::now();
+        let answer = post(address, GOOD.replace("/events", "/other")).await.unwrap();
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{kind}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{kind}: {:?}", begin.elapsed());
+        crowd.iter().for_each(|task| task.abort());
+    }
+}
+
+/// However little of the body is left: a reset would destroy what the client has not read.
+#[tokio::test]
+async fn a_small_rest_of_a_body_costs_no_response() {
+    let mut options = HttpReceiverOptions::default();
+    options.receiver.decoding.limits.bytes = 1024;
+    options.receiver.in_flight = Bounds { messages: 1, bytes: 1 << 20 };
+    let (address, mut deliveries) = receiver(options).await;
+    let large = GOOD.replace("content-length: 7", "content-length: 1000");
+    let mut first = Wire::connect(address).await;
+    first.write(GOOD).await;
+    let _held = soon(deliveries.next()).await.unwrap().unwrap();
+    for (request, status) in
+        [(large.replace("/events", "/other"), 404), (large.replace("POST", "PUT"), 405), (large.clone(), 503)]
+    {
+        refused(address, request, 993, status).await;
+    }
+    drop(_held);
+    first.answer().await.unwrap();
+    refused(address, GOOD.replace("content-length: 7", "content-length: 2000"), 1993, 413).await;
+    // A body that came with its head is no reason to end the connection.
+    let mut wire = Wire::connect(address).await;
+    for _ in 0..3 {
+        wire.write(GOOD.replace("/events", "/other")).await;
+        let answer = wire.answer().await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.headers.get("connection")), (404, None));
+    }
+}
+
+/// The response comes, the rest of the request can be written, and then the connection ends in order.
+async fn refused(address: SocketAddr, request: String, rest: usize, status: u16) {
+    let mut wire = Wire::connect(address).await;
+    wire.write(request).await;
+    let answer = wire.answer().await.unwrap();
+    assert_eq!(answer.status.as_u16(), status);
+    assert_eq!(answer.headers["connection"], "close", "{status}");
+    for piece in "x".repeat(rest).as_bytes().chunks(100) {
+        assert!(wire.send(piece).await, "{status}: the connection was reset");
+        tokio::task::yield_now().await;
+    }
+    wire.finish().await;
+    assert!(wire.ends_in_order().await, "{status}: the connection was reset");
+}
+
+/// A client that hangs up, or stops, in the middle of a head. One that has said nothing has done nothing.
+#[tokio::test]
+async fn a_head_that_breaks_off_is_seen() {
+    let seen = Arc::<Mutex<Vec<ErrorKind>>>::default();
+    let mut options = HttpReceiverOptions::default();
+    options.header_deadline = Duration::from_millis(300);
+    let refusals = Arc::clone(&seen);
+    options.on_refusal = Some(Arc::new(move |error| refusals.lock().unwrap().push(error.kind())));
+    let (address, mut deliveries) = receiver(options).await;
+    let until = async |wanted: &[ErrorKind]| {
+        let begin = Instant::now();
+        while *seen.lock().unwrap() != wanted {
+            assert!(begin.elapsed() < PATIENCE, "{:?}", seen.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
+        }
+    };
+    let mut silent = Wire::connect(address).await;
+    silent.finish().await;
+    assert!(silent.answer().await.is_none());
+    let quiet = Wire::connect(address).await;
+    let mut used = Wire::connect(address).await;
+    let (head, body) = GOOD.split_at(GOOD.len() - 3);
+    used.write(head).await;
+    tokio::time::sleep(Duration::from_millis(50)).await; // so that these are read apart
+    used.write(body).await;
+    soon(deliveries.next()).await.unwrap().unwrap().accept().await.unwrap();
+    used.answer().await.unwrap();
+    assert!(used.answer().await.is_none(), "its deadline has come");
+    until(&[]).await;
+    let mut half = Wire::connect(address).await;
+    half.write("POST /events HT").await;
+    half.finish().await;
+    until(&[ErrorKind::Disconnected]).await;
+    let mut slow = Wire::connect(address).await;
+    slow.write("POST /events HT").await;
+    until(&[ErrorKind::Disconnected, ErrorKind::Timeout]).await;
+    drop(quiet);
 }
 
 /// A server that accepts or refuses each message, and never ends the body of its response.

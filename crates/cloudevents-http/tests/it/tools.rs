@@ -94,6 +94,26 @@ impl Wire {
         soon(self.stream.write_all(bytes.as_ref())).await.is_ok()
     }
 
+    /// Writes, for however long the peer takes.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// Whether the connection ends without being reset, once everything is read.
+    pub(crate) async fn ends_in_order(&mut self) -> bool {
+        self.read.clear();
+        soon(async {
+            loop {
+                match self.stream.read_buf(&mut self.read).await {
+                    Ok(0) => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        })
+        .await
+    }
+
     /// Says that nothing more comes.
     pub(crate) async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
