@@ -2,7 +2,7 @@
 
 use super::{
     WsServerOptions,
-    upgrade::{Accepted, Taken, accept},
+    upgrade::{Accepted, Taken, accept, has_host},
 };
 use crate::tungstenite029::{Inbox, Via};
 use cloudevents_core::{Error, ErrorKind};
@@ -206,7 +206,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared, upgrade
 
 fn answer(request: Request<Incoming>, shared: &Shared) -> (Response<String>, Option<Accepted>) {
     let (mut parts, _) = request.into_parts();
-    if normal_path(parts.uri.path()) != *shared.path {
+    if has_host(&parts.headers) && normal_path(parts.uri.path()) != *shared.path {
         let mut response = Response::new("there is nothing at this path\n".to_owned());
         *response.status_mut() = StatusCode::NOT_FOUND;
         return (response, None);

@@ -15,7 +15,8 @@ use std::time::Duration;
 /// Messages that are arriving share the bytes of [`in_flight`](ReceiverOptions::in_flight), apart from those that are in flight. What has
 /// arrived counts, not the length that a frame declares, and not the 32 KiB that each connection reads at once. Beyond, connections with
 /// larger messages are not read until others have ended; the message that has waited longest is read in any case. So the most is twice these
-/// bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. One that is not read completely
+/// bytes, one message, and 32 KiB for each connection; a message of many fragments is copied when it grows. While a message waits for
+/// memory, others of which less than 64 KiB come in a second give way: their connections end with status 1008. One that is not read completely
 /// within [`message_deadline`](Self::message_deadline) for this reason ends its connection with status 1013, "try again later".
 ///
 /// Clones of options share this memory: in a router of axum, make options once.

@@ -40,6 +40,9 @@ type Refusal = Box<Response<String>>;
 
 fn check(parts: &mut Parts, options: &WsServerOptions) -> Result<(Response<String>, Accepted), Refusal> {
     let headers = &parts.headers;
+    if !has_host(headers) {
+        return Err(refusal(StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)"));
+    }
     if parts.method != Method::GET {
         return Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "open a WebSocket with GET"));
     }
@@ -51,9 +54,6 @@ fn check(parts: &mut Parts, options: &WsServerOptions) -> Result<(Response<Strin
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         return Err(response);
-    }
-    if !matches!(only(headers, &HOST), Some(host) if !host.is_empty() && Authority::try_from(host).is_ok()) {
-        return Err(refusal(StatusCode::BAD_REQUEST, "a request has one valid Host (RFC 9112, section 3.2)"));
     }
     if only(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != b"13") {
         let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "the version of WebSockets is 13");
@@ -92,6 +92,20 @@ fn check(parts: &mut Parts, options: &WsServerOptions) -> Result<(Response<Strin
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
     Ok((response, Accepted { subprotocol, upgrade }))
+}
+
+/// Whether there is one `Host`, of the form `host` or `host:port` (RFC 9110, section 7.2).
+pub(super) fn has_host(headers: &HeaderMap) -> bool {
+    let Some(host) = only(headers, &HOST).filter(|host| !host.contains(&b'@')) else { return false };
+    let Ok(authority) = Authority::try_from(host) else { return false };
+    match authority.as_str().strip_prefix(authority.host()) {
+        Some("" | ":") => true,
+        Some(port) => {
+            let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+            digits.is_some_and(|port| port.parse::<u16>().is_ok())
+        }
+        None => false,
+    }
 }
 
 /// The value of a header that appears once (RFC 6455, section 11.3).

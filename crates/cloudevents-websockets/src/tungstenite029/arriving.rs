@@ -2,27 +2,90 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How much a message may have without a share: what a connection reads at once, for which it has a buffer anyway.
 const OWN: u64 = super::socket::READ as u64;
 
+/// How long a message that holds memory may take for [`PROGRESS`] bytes while others wait for that memory.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Less than any client in good faith sends in that time, and too much for a crowd that only holds memory.
+const PROGRESS: u64 = 64 << 10;
+
 /// The memory of messages that have begun to arrive, and have not ended. Clones share it.
 ///
 /// Beyond the bound, connections are not read. The message that has held memory for longest goes on in any case, so that two messages
-/// never wait for each other. So the most is the bound, that message, and what every other connection reads at once.
+/// never wait for each other. So the most is the bound, that message, and what every other connection reads at once. While one waits, those that
+/// make no progress are given up.
 #[derive(Clone, Default)]
 pub(crate) struct Arriving(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     used: u64,
-    /// The messages that hold memory, by age, and their tasks if these wait.
-    messages: BTreeMap<u64, Option<Waker>>,
+    /// The messages that hold memory, by age.
+    messages: BTreeMap<u64, Message>,
     last: u64,
+    /// When a message may be the first one that makes no progress.
+    look: Option<Instant>,
+}
+
+/// A message that holds memory.
+struct Message {
+    held: u64,
+    /// Since when, and how much has come since then. It begins anew with each [`PROGRESS`].
+    since: Instant,
+    came: u64,
+    /// Whether this side does not read: then the peer is not slow.
+    paused: bool,
+    /// Whether its task waits for memory.
+    waits: bool,
+    waker: Option<Waker>,
+}
+
+impl Message {
+    /// When it will have made no progress.
+    fn slow_at(&self) -> Option<Instant> {
+        self.since.checked_add(GRACE).filter(|_| !self.paused)
+    }
+
+    fn resume(&mut self, now: Instant) {
+        if std::mem::take(&mut self.paused) {
+            (self.since, self.came) = (now, 0);
+        }
+    }
+}
+
+impl State {
+    /// Gives up messages that make no progress, the oldest first, until there is room. Returns their tasks.
+    fn make_room(&mut self, except: u64, bound: u64, now: Instant) -> Vec<Waker> {
+        if self.look.is_some_and(|look| now < look) {
+            return Vec::new();
+        }
+        let is_slow = |message: &Message| message.slow_at().is_some_and(|slow| slow <= now);
+        let others = self.messages.iter().filter(|(number, message)| **number != except && is_slow(message));
+        let slow: Vec<u64> = others.map(|(number, _)| *number).collect();
+        let mut woken = Vec::new();
+        for number in slow {
+            if self.used < bound {
+                break;
+            }
+            let given_up = self.messages.remove(&number);
+            self.used = self.used.saturating_sub(given_up.as_ref().map_or(0, |message| message.held));
+            woken.extend(given_up.and_then(|message| message.waker));
+        }
+        let others = self.messages.iter().filter(|(number, _)| **number != except);
+        self.look =
+            others.filter_map(|(_, message)| message.slow_at()).min().or_else(|| now.checked_add(GRACE));
+        woken
+    }
 }
 
 impl Arriving {
@@ -30,7 +93,8 @@ impl Arriving {
     #[cfg_attr(not(feature = "server"), allow(dead_code))]
     pub(crate) fn share(&self, bound: usize) -> Share {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
-        Share { all: self.clone(), bound, message: None, held: 0, waiting: false, has_waited: false }
+        let all = self.clone();
+        Share { all, bound, message: None, held: 0, waiting: false, has_waited: false, timer: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +121,21 @@ pub(crate) struct Share {
     waiting: bool,
     /// Whether the message has waited.
     has_waited: bool,
+    /// Until others may have made no progress.
+    timer: Option<Pin<Box<Sleep>>>,
 }
+
+/// The source of an error of reading: the message made no progress, and others needed its memory.
+#[derive(Debug)]
+pub(super) struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message made no progress, and others needed its memory")
+    }
+}
+
+impl std::error::Error for GivenUp {}
 
 impl Share {
     /// Whether the connection waits for memory.
@@ -70,18 +148,65 @@ impl Share {
         self.has_waited
     }
 
-    /// Waits until more of the message may be read. One that needs no share never waits.
-    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.waiting = false;
-        let Some(message) = self.message else { return Poll::Ready(()) };
-        let mut state = self.all.state();
-        let is_oldest = state.messages.first_key_value().is_some_and(|(oldest, _)| *oldest == message);
-        if is_oldest || state.used < self.bound {
-            return Poll::Ready(());
+    /// This side does not read, for another reason than memory.
+    pub(crate) fn pause(&mut self) {
+        let Some(number) = self.message else { return };
+        if let Some(message) = self.all.state().messages.get_mut(&number) {
+            message.paused = true;
         }
-        state.messages.insert(message, Some(context.waker().clone()));
-        (self.waiting, self.has_waited) = (true, true);
-        Poll::Pending
+    }
+
+    /// Waits until more of the message may be read. One that needs no share never waits. The error is [`GivenUp`].
+    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waiting = false;
+        let Some(number) = self.message else { return Poll::Ready(Ok(())) };
+        let now = Instant::now();
+        let mut state = self.all.state();
+        let is_oldest = state.messages.first_key_value().is_some_and(|(oldest, _)| *oldest == number);
+        let mut woken = Vec::new();
+        if !is_oldest && state.used >= self.bound && state.messages.contains_key(&number) {
+            woken = state.make_room(number, self.bound, now);
+        }
+        let has_room = is_oldest || state.used < self.bound;
+        let look = state.look;
+        let polled = match state.messages.get_mut(&number) {
+            None => Poll::Ready(Err(io::Error::other(GivenUp))),
+            Some(message) => {
+                // Also for reading: the task is woken when the message is given up.
+                match &mut message.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    waker => *waker = Some(context.waker().clone()),
+                }
+                message.waits = !has_room;
+                if has_room {
+                    message.resume(now);
+                    Poll::Ready(Ok(()))
+                } else {
+                    // What was slow before stays so.
+                    message.paused |= message.slow_at().is_some_and(|slow| now < slow);
+                    Poll::Pending
+                }
+            }
+        };
+        drop(state); // a woken task may run immediately
+        woken.into_iter().for_each(Waker::wake);
+        if polled.is_pending() {
+            (self.waiting, self.has_waited) = (true, true);
+            self.wait(look, context);
+        }
+        polled
+    }
+
+    /// Has the task look again at this time.
+    fn wait(&mut self, look: Option<Instant>, context: &mut Context<'_>) {
+        let Some(look) = look else { return };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(look)));
+        if timer.deadline() != look {
+            timer.as_mut().reset(look);
+        }
+        if timer.as_mut().poll(context).is_ready() {
+            context.waker().wake_by_ref();
+        }
     }
 
     /// The message has this many bytes now; 0 when it has ended.
@@ -91,22 +216,34 @@ impl Share {
             return;
         }
         let mut state = self.all.state();
-        state.used = state.used.saturating_sub(self.held).saturating_add(held);
-        let freed = held < self.held;
-        self.held = held;
-        if held == 0 {
-            self.has_waited = false;
-            if let Some(message) = self.message.take() {
-                state.messages.remove(&message);
+        let before = std::mem::replace(&mut self.held, held);
+        let freed = held < before;
+        if let Some(number) = self.message {
+            // Otherwise it was given up, and has no share of what is used.
+            if let Some(message) = state.messages.get_mut(&number) {
+                message.held = held;
+                message.came = message.came.saturating_add(held.saturating_sub(before));
+                if message.came >= PROGRESS {
+                    (message.since, message.came) = (Instant::now(), 0);
+                }
+                state.used = state.used.saturating_sub(before).saturating_add(held);
             }
-        } else if self.message.is_none() {
+            if held == 0 {
+                (self.message, self.has_waited) = (None, false);
+                state.messages.remove(&number);
+            }
+        } else {
             state.last = state.last.saturating_add(1);
-            let last = state.last;
-            state.messages.insert(last, None);
-            self.message = Some(last);
+            state.used = state.used.saturating_add(held);
+            let number = state.last;
+            let message =
+                Message { held, since: Instant::now(), came: 0, paused: false, waits: false, waker: None };
+            state.messages.insert(number, message);
+            self.message = Some(number);
         }
         if freed {
-            let woken: Vec<Waker> = state.messages.values_mut().filter_map(Option::take).collect();
+            let waiting = state.messages.values_mut().filter(|message| message.waits);
+            let woken: Vec<Waker> = waiting.filter_map(|message| message.waker.take()).collect();
             drop(state); // a woken task may run immediately
             woken.into_iter().for_each(Waker::wake);
         }
@@ -126,11 +263,41 @@ mod tests {
     use std::future::poll_fn;
 
     fn may(share: &mut Share) -> bool {
-        poll_fn(|context| share.poll_room(context)).now_or_never().is_some()
+        poll_fn(|context| share.poll_room(context)).now_or_never().is_some_and(|room| room.is_ok())
     }
 
-    #[test]
-    fn the_oldest_message_goes_on_in_any_case() {
+    /// Virtual time. One stalls, one drips, one is paused by this side, and one makes progress.
+    #[tokio::test(start_paused = true)]
+    async fn who_makes_no_progress_gives_way() {
+        let all = Arriving::default();
+        let mut shares = [(); 5].map(|()| all.share(500_000));
+        for share in &mut shares {
+            share.hold(OWN + 100_000);
+        }
+        let [stalled, dripping, paused, fast, waiting] = &mut shares;
+        for step in 1..=9 {
+            tokio::time::advance(GRACE / 10).await;
+            dripping.hold(OWN + 100_000 + step);
+            paused.pause();
+            fast.hold(OWN + 100_000 + step * PROGRESS);
+            assert!(!may(waiting), "{step}");
+        }
+        assert!(may(stalled), "the oldest one goes on");
+        let room = tokio::time::timeout(GRACE / 5, poll_fn(|context| waiting.poll_room(context)));
+        assert!(room.await.is_err(), "the fast one takes the room of the others");
+        for given_up in [stalled, dripping] {
+            let error = poll_fn(|context| given_up.poll_room(context)).now_or_never().unwrap().unwrap_err();
+            assert!(error.get_ref().unwrap().is::<GivenUp>());
+            given_up.hold(OWN + 100_001);
+        }
+        fast.hold(0);
+        assert!(may(waiting) && may(paused));
+        drop(shares);
+        assert_eq!(format!("{all:?}"), "Arriving { bytes: 0, messages: 0 }");
+    }
+
+    #[tokio::test]
+    async fn the_oldest_message_goes_on_in_any_case() {
         let all = Arriving::default();
         let [mut one, mut two, mut small] = [(); 3].map(|()| all.share(100));
         one.hold(OWN + 50);
@@ -156,7 +323,7 @@ mod tests {
         let [mut one, mut two] = [(); 2].map(|()| all.share(100));
         one.hold(OWN + 100);
         two.hold(OWN + 1);
-        let waiting = tokio::spawn(async move { poll_fn(|context| two.poll_room(context)).await });
+        let waiting = tokio::spawn(async move { poll_fn(|context| two.poll_room(context)).await.unwrap() });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(one);

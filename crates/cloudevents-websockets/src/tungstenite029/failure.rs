@@ -1,6 +1,6 @@
 //! Converts errors of the client, with a detail and a help text, and names the close code for the peer.
 
-use super::stream::NotMinimal;
+use super::{arriving::GivenUp, stream::NotMinimal};
 use crate::Subprotocol;
 use cloudevents_core::{Error, ErrorKind};
 use std::{error::Error as _, fmt, time::Duration};
@@ -51,6 +51,9 @@ pub(super) fn lost(error: tungstenite::Error) -> Error {
         E::Io(error) if error.get_ref().is_some_and(|error| error.is::<NotMinimal>()) => {
             told(CloseCode::Protocol, "protocol error")
                 .with_detail(format!("the peer does not keep to the WebSocket protocol: {error}"))
+        }
+        E::Io(error) if error.get_ref().is_some_and(|error| error.is::<GivenUp>()) => {
+            told(CloseCode::Policy, "the message takes too long").with_detail(error.to_string())
         }
         E::Io(error) => disconnected(&error).with_source(error),
         E::ConnectionClosed | E::AlreadyClosed => closed(None),

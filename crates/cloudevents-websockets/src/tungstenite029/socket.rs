@@ -212,6 +212,9 @@ impl Socket {
 
     /// Notes since when a message is arriving.
     fn note(&mut self, reading: bool) {
+        if !reading {
+            self.stream.get_mut().pause();
+        }
         let arriving = self.stream.get_ref().arriving();
         if arriving == self.arriving.map(|(number, _)| number) && (reading || arriving.is_none()) {
             return;

@@ -63,6 +63,11 @@ impl<S> Metered<S> {
         self.share.as_ref().is_some_and(Share::has_waited)
     }
 
+    /// Nothing is read, for another reason.
+    pub(crate) fn pause(&mut self) {
+        self.share.as_mut().into_iter().for_each(Share::pause);
+    }
+
     /// What was read.
     pub(crate) fn frames(&self) -> &Frames {
         &self.frames
@@ -75,7 +80,7 @@ impl<S: AsyncRead + Unpin> Metered<S> {
         let before = buffer.filled().len();
         loop {
             if let Some(share) = &mut self.share {
-                ready!(share.poll_room(context));
+                ready!(share.poll_room(context))?;
             }
             let most = self.frames.most().min(buffer.remaining());
             let read = self.poll_source(context, buffer, most);

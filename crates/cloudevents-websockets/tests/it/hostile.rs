@@ -10,7 +10,11 @@ use cloudevents_testkit::websockets::{Handshake, HostileServer};
 use cloudevents_transport::{Receiver, ReceiverOptions};
 use cloudevents_websockets::{Subprotocol, WsServer, WsServerOptions, receiver, sender};
 use std::time::{Duration, Instant};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -144,6 +148,67 @@ async fn the_status_says_who_took_the_memory() {
     }
     assert!(codes.iter().all(|code| [1008, 1013].contains(code)), "{codes:?}");
     assert!(codes.contains(&1008) && codes.contains(&1013), "{codes:?}");
+}
+
+/// The deadline of a message is far away. Those that took the memory stall, or drip.
+#[tokio::test]
+async fn messages_that_make_no_progress_give_way() {
+    for drip in [&b""[..], b" "] {
+        let mut options = WsServerOptions::default();
+        options.receiver.decoding.limits.bytes = 1 << 20;
+        options.receiver.in_flight.bytes = 1 << 20;
+        let server = listen(options).await;
+        let url = server.url();
+        let mut deliveries = server.into_receiver();
+        let begun = [&[TEXT, 0xff][..], &[0, 0, 0, 0, 0, 15, 0, 0], &[0; 4], &[b' '; 600_000]].concat();
+        let mut crowd = Vec::new();
+        for _ in 0..4 {
+            let mut peer = Peer::connect(&url, Subprotocol::Json).await;
+            let begun = begun.clone();
+            crowd.push(tokio::spawn(async move {
+                peer.write(&begun).await.unwrap();
+                while !drip.is_empty() && peer.write(drip).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(50)).await; // a byte now and then
+                }
+                std::future::pending::<()>().await;
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await; // until they have the memory
+        let large = event("good").into_builder().text("x".repeat(300_000)).build().unwrap();
+        let sender = sender(&url, Default::default()).await.unwrap();
+        let begun = Instant::now();
+        sender.send(&large).await.unwrap();
+        let delivery = timeout(LONG, deliveries.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(delivery.event().unwrap().id(), "good");
+        assert!(begun.elapsed() < Duration::from_secs(12), "{drip:?}: {:?}", begun.elapsed());
+        crowd.iter().for_each(|task| task.abort());
+    }
+}
+
+/// RFC 9112, section 3.2: before anything else.
+#[tokio::test]
+async fn a_handshake_has_one_valid_host() {
+    let server = listen(WsServerOptions::default()).await;
+    let good = "GET /events HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nsec-websocket-protocol: cloudevents.json\r\n\r\n";
+    let twice = good.replace("host: x", "host: x\r\nhost: x");
+    for (request, status) in [
+        (good.to_owned(), "101"),
+        (twice.clone(), "400"),
+        (twice.replace("/1.1", "/1.0"), "400"),
+        (twice.replace("/events", "/other"), "400"),
+        (twice.replace("GET", "POST"), "400"),
+        (good.replace("host: x\r\n", ""), "400"),
+        (good.replace("host: x", "host: me@x"), "400"),
+        (good.replace("host: x", "host: x:99999"), "400"),
+        (good.replace("host: x", "host: x:y"), "400"),
+        (good.replace("host: x", "host: [::1]:80"), "101"),
+    ] {
+        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        timeout(LONG, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer[9..]), status, "{request}");
+    }
 }
 
 /// A client that sends without end and closes nothing does not delay the end of the server.
