@@ -18,7 +18,7 @@ pub(crate) struct Inflater {
     decoder: Decoder,
     ratio: usize,
     received: usize,
-    /// The number of output bytes that were within the bounds.
+    /// The most bytes so far, of the output and of a window, that were within the bounds.
     admitted: usize,
 }
 
@@ -106,9 +106,15 @@ impl Inflater {
     }
 
     fn admit(&mut self, admit: &mut impl FnMut(usize) -> Result<(), Error>) -> Result<(), Error> {
-        let length = self.output().bytes.len();
+        let window = match &self.decoder {
+            #[cfg(feature = "gzip")]
+            Decoder::Gzip(_) => 0,
+            #[cfg(feature = "zstd")]
+            Decoder::Zstd(zstd) => zstd.window(),
+        };
+        let length = self.output().bytes.len().saturating_add(window);
         let new = length.saturating_sub(self.admitted);
-        self.admitted = length;
+        self.admitted = self.admitted.max(length);
         if new == 0 { Ok(()) } else { admit(new) }
     }
 
@@ -161,4 +167,27 @@ fn malformed(error: io::Error) -> Error {
     Error::new(ErrorKind::InvalidData)
         .with_detail(format!("the body is not in its content coding: {error}"))
         .with_source(error)
+}
+
+#[cfg(all(test, feature = "zstd"))]
+mod tests {
+    use super::*;
+
+    /// 300 bytes fill a window of 8 MiB, of which nothing is written before it is full.
+    #[test]
+    fn the_window_of_zstd_counts() {
+        let limits = cloudevents_core::DecodeOptions::strict().limits;
+        let mut inflater = Inflater::new(Coding::Zstd, Decompression::all(), &limits);
+        let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 13 << 3];
+        // 128 KiB of one byte; not the last block.
+        let [a, b, c, _] = (128_u32 << 10 << 3 | 1 << 1).to_le_bytes();
+        let mut counted = 0;
+        let mut admit = |length: usize| {
+            counted += length;
+            Ok(())
+        };
+        inflater.push(&[&frame[..], &[a, b, c, 0].repeat(64)].concat(), &mut admit).unwrap();
+        assert_eq!(inflater.output().bytes.len(), 0);
+        assert_eq!(counted, 8 << 20);
+    }
 }

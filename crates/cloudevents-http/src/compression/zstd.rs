@@ -19,8 +19,9 @@ pub(super) struct Zstd<W> {
     pending: Vec<u8>,
     state: State,
     frames: usize,
-    /// The decompressed bytes of the frame.
+    /// The decompressed bytes of the frame that were written, and at most so many that were not: the window.
     written: u64,
+    decoded: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,26 @@ impl<W: Write> Zstd<W> {
     pub(super) fn new(output: W) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
-        Self { decoder, output, pending: Vec::new(), state: State::BetweenFrames, frames: 0, written: 0 }
+        Self {
+            decoder,
+            output,
+            pending: Vec::new(),
+            state: State::BetweenFrames,
+            frames: 0,
+            written: 0,
+            decoded: 0,
+        }
     }
 
     pub(super) fn output(&mut self) -> &mut W {
         &mut self.output
+    }
+
+    /// The most bytes of the window, which are decompressed and not written.
+    pub(super) fn window(&self) -> usize {
+        let State::InFrame { size, .. } = self.state else { return 0 };
+        let most = size.unwrap_or(MAX_WINDOW).min(MAX_WINDOW);
+        usize::try_from(self.decoded.saturating_sub(self.written).min(most)).unwrap_or(usize::MAX)
     }
 
     pub(super) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -105,7 +121,7 @@ impl<W: Write> Zstd<W> {
         let length = [window, dictionary, size].into_iter().fold(5, usize::saturating_add);
         let Some(header) = bytes.get(..length) else { return Ok(None) };
         self.decoder.reset(header).map_err(malformed)?;
-        (self.frames, self.written) = (self.frames.saturating_add(1), 0);
+        (self.frames, self.written, self.decoded) = (self.frames.saturating_add(1), 0, 0);
         let declared = header.get(length.saturating_sub(size)..).unwrap_or_default();
         let size = (size > 0).then(|| {
             // Section 3.1.1.1.4: of two bytes, 256 is left out.
@@ -121,9 +137,12 @@ impl<W: Write> Zstd<W> {
         let Some([a, b, c]) = bytes.first_chunk() else { return Ok(None) };
         let head = u32::from_le_bytes([*a, *b, *c, 0]);
         let last = head & 1 == 1;
-        let content = match head >> 1 & 3 {
-            1 => 1, // one byte, repeated
-            _ => usize::try_from(head >> 3).unwrap_or(usize::MAX),
+        let size_field = usize::try_from(head >> 3).unwrap_or(usize::MAX);
+        // Only the decoder knows what a compressed block comes to.
+        let (content, most) = match head >> 1 & 3 {
+            0 => (size_field, size_field),
+            1 => (1, size_field), // one byte, repeated
+            _ => (size_field, MAX_BLOCK),
         };
         if content > MAX_BLOCK {
             return Err(malformed("a block is longer than 128 KiB"));
@@ -132,6 +151,7 @@ impl<W: Write> Zstd<W> {
         let Some(mut block) = bytes.get(..length) else { return Ok(None) };
         self.decoder.decode_blocks(&mut block, BlockDecodingStrategy::UptoBlocks(1)).map_err(malformed)?;
         let written = self.decoder.collect_to_writer(&mut self.output)?;
+        self.decoded = self.decoded.saturating_add(u64::try_from(most).unwrap_or(u64::MAX));
         self.written = self.written.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
         if size.is_some_and(|size| self.written > size || last && self.written < size) {
             return Err(malformed("the content has another size than the frame declares"));

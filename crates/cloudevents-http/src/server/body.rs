@@ -36,10 +36,13 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        // However much of it has come.
+        if this.line.has_cut() {
+            return Poll::Ready(Some(Err(cut())));
+        }
         let frame = match Pin::new(&mut *body).poll_frame(context) {
             Poll::Pending if this.line.is_cut(context) => {
-                return Poll::Ready(Some(Err(Error::new(ErrorKind::Disconnected)
-                    .with_detail("the server stopped before the body was complete"))));
+                return Poll::Ready(Some(Err(cut())));
             }
             Poll::Pending => return Poll::Pending,
             Poll::Ready(frame) => frame,
@@ -70,6 +73,11 @@ impl Drop for RequestBody {
             self.line.leave(body);
         }
     }
+}
+
+#[cold]
+fn cut() -> Error {
+    Error::new(ErrorKind::Disconnected).with_detail("the server stopped before the body was complete")
 }
 
 impl fmt::Debug for RequestBody {

@@ -76,7 +76,7 @@ pub(super) struct Shared {
     /// Bounded by `in_flight`.
     pub(super) queue: mpsc::UnboundedSender<Incoming>,
     pub(super) stage: watch::Receiver<Stage>,
-    pub(super) readings: Readings,
+    pub(super) readings: Arc<Readings>,
 }
 
 /// A request that was read within the bounds, and counts in them.

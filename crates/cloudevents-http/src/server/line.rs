@@ -26,6 +26,8 @@ pub(super) struct Line {
     unread: AtomicBool,
     /// Whether something was read since the last response.
     heard: AtomicBool,
+    /// Whether bodies end now.
+    cut: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -37,8 +39,6 @@ struct State {
     body: Option<Instant>,
     /// Whether there is a response that is not written.
     responded: bool,
-    /// Whether bodies end now.
-    cut: bool,
     reader: Option<Waker>,
     /// A body that nothing reads any more, if its rest is small.
     rest: Option<Incoming>,
@@ -68,11 +68,12 @@ impl Awaited {
 impl Line {
     pub(super) fn new(crowd: Arc<Crowd>) -> Self {
         let awaits = Some((Instant::now(), Awaited::Head));
-        let state = State { awaits, body: None, responded: false, cut: false, reader: None, rest: None };
+        let state = State { awaits, body: None, responded: false, reader: None, rest: None };
         Self {
             crowd,
             unread: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -178,16 +179,21 @@ impl Line {
     /// Ends the body that is being read.
     pub(super) fn cut(&self) {
         let mut state = self.state();
-        state.cut = true;
+        self.cut.store(true, Ordering::Release);
         let reader = state.reader.take();
         drop(state); // a woken task may run immediately
         reader.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether bodies end now.
+    pub(super) fn has_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
     /// More of a body has to come. Returns whether bodies end now. Otherwise this task is woken then.
     pub(super) fn is_cut(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        if state.cut {
+        if self.has_cut() {
             return true;
         }
         match &mut state.reader {

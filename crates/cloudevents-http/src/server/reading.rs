@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Waker},
     time::Duration,
 };
@@ -13,9 +16,13 @@ use tokio::time::Instant;
 /// How long a body may take, whoever waits.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-/// The bodies that have not arrived at once, in the order in which they began.
+/// The bodies that are being read.
 #[derive(Default)]
-pub(super) struct Readings(Mutex<Open>);
+pub(super) struct Readings {
+    all: AtomicUsize,
+    /// Those that have not arrived at once, in the order in which they began.
+    open: Mutex<Open>,
+}
 
 #[derive(Default)]
 struct Open {
@@ -32,7 +39,13 @@ pub(super) struct Reading<'a> {
 
 impl Readings {
     pub(super) fn begin(&self) -> Reading<'_> {
+        self.all.fetch_add(1, Ordering::Relaxed);
         Reading { readings: self, number: None }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
     }
 
     /// Cuts the body that takes longest, other than this one. Returns whether there was one that has had its time.
@@ -51,7 +64,7 @@ impl Readings {
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,6 +94,7 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
+        self.readings.all.fetch_sub(1, Ordering::Relaxed);
         if let Some(number) = self.number {
             self.readings.open().bodies.remove(&number);
         }

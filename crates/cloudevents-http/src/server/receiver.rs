@@ -22,6 +22,7 @@ use tokio::{
 pub struct ExchangeReceiver {
     options: ReceiverOptions,
     in_flight: InFlight,
+    readings: Arc<Readings>,
     queue: mpsc::UnboundedReceiver<Incoming>,
     /// Dropped after the queue, whose messages have an answer of their own.
     stage: watch::Sender<Stage>,
@@ -35,15 +36,15 @@ impl ExchangeReceiver {
         let in_flight = InFlight::new(options.receiver.in_flight);
         let (into_queue, queue) = mpsc::unbounded_channel();
         let (stage, observed) = watch::channel(Stage::Open);
-        let receiver = options.receiver.clone();
+        let (receiver, readings) = (options.receiver.clone(), Arc::<Readings>::default());
         let shared = Shared {
             options,
             in_flight: in_flight.clone(),
             queue: into_queue,
             stage: observed,
-            readings: Readings::default(),
+            readings: Arc::clone(&readings),
         };
-        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, queue, stage })
+        (Exchange(Arc::new(shared)), Self { options: receiver, in_flight, readings, queue, stage })
     }
 
     /// Converts it into the receiver that deliveries come from, with the options of the exchange.
@@ -60,8 +61,11 @@ impl ExchangeReceiver {
     /// Ends the wait for settlements.
     pub(super) fn give_up(&self) -> Error {
         self.stage.send_replace(Stage::Over);
-        let detail = match self.in_flight.used().messages {
-            0 => "clients have not read the last responses".to_owned(),
+        let requests = self.readings.count();
+        let detail = match self.in_flight.used().messages.saturating_sub(requests) {
+            0 if requests == 0 => "clients have not read the last responses".to_owned(),
+            0 if requests == 1 => "1 request has not arrived completely".to_owned(),
+            0 => format!("{requests} requests have not arrived completely"),
             messages => format!("{messages} messages are not settled"),
         };
         Error::new(ErrorKind::Timeout).with_detail(detail)

@@ -200,7 +200,7 @@ async fn connections_that_wait_for_their_clients_give_way() {
         let begin = Instant::now();
         let answer = post(address, GOOD.replace("/events", "/other")).await.unwrap();
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{kind}");
-        assert!(begin.elapsed() < Duration::from_secs(5), "{kind}: {:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(15), "{kind}: {:?}", begin.elapsed());
         crowd.iter().for_each(|task| task.abort());
     }
 }

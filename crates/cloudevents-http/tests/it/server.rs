@@ -513,3 +513,19 @@ async fn a_path_with_other_letters() {
         assert_eq!(answer.status.as_u16(), status, "{path}");
     }
 }
+
+/// What has not arrived is no message.
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_not_read_are_not_unsettled_messages() {
+    let (exchange, mut receiver) = Exchange::new(HttpReceiverOptions::default());
+    let body = http_body_util::StreamBody::new(futures_util::stream::pending::<
+        Result<http_body::Frame<Bytes>, std::io::Error>,
+    >());
+    let reading =
+        tokio::spawn(async move { exchange.read(Request::post("/").body(body).unwrap()).await.map(drop) });
+    tokio::task::yield_now().await;
+    let error =
+        cloudevents_transport::Receive::drain(&mut receiver, Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.detail(), "1 request has not arrived completely");
+    reading.abort();
+}
