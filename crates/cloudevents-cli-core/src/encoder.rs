@@ -149,7 +149,7 @@ impl Encoder {
         if !self.options.is_empty() {
             request.insert("options".into(), Value::Object(self.options.clone()));
         }
-        let mut result = wire::run("encode", request)?;
+        let mut result = wire::run(&wire::request("encode", request))?;
         let losses = result.get("losses").and_then(Value::as_array).into_iter().flatten();
         let of_meaning = losses.filter(|loss| loss.get("class").is_some_and(|class| class == "meaning"));
         let losses = of_meaning.map(|loss| {

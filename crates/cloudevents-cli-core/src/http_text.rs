@@ -59,6 +59,9 @@ pub(crate) enum Partial {
     Broken(&'static str),
 }
 
+/// The most headers of a message.
+const MOST_HEADERS: usize = 10_000;
+
 /// Reads the HTTP message that the text begins with, as a message of the testee protocol, and returns its length. `ended`: whether no more text
 /// follows.
 ///
@@ -81,9 +84,15 @@ pub(crate) fn message(text: &[u8], ended: bool) -> Result<(usize, Value), Partia
                 if name.eq_ignore_ascii_case("content-length") {
                     length = value.parse::<usize>().ok();
                 }
-                if name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked") {
+                if name.eq_ignore_ascii_case("transfer-encoding") {
+                    if chunked || !value.eq_ignore_ascii_case("chunked") {
+                        return Err(Partial::Broken("of transfer codings, only chunked is decoded, once"));
+                    }
                     chunked = true; // the body is shown without it
                 } else {
+                    if headers.len() >= MOST_HEADERS {
+                        return Err(Partial::Broken("a message has more than 10,000 headers"));
+                    }
                     headers.push(json!([name, value]));
                 }
             }
@@ -162,21 +171,25 @@ fn dechunked(rest: &[u8], ended: bool, more: Partial) -> Result<(usize, Vec<u8>)
 
 /// Returns the length of a body that is followed by a blank line and another message, or by nothing. `None` if more text may show it.
 fn body(rest: &[u8], ended: bool) -> Option<usize> {
-    let follows = |at| {
-        let next = skip_blank(rest, at);
-        begins(rest, next) && (ended || line(rest, next).is_some_and(|(_, end)| is_whole(rest, end)))
-    };
-    if follows(0) {
+    let follows =
+        |next| begins(rest, next) && (ended || line(rest, next).is_some_and(|(_, end)| is_whole(rest, end)));
+    if follows(skip_blank(rest, 0)) {
         return Some(0);
     }
     let mut at = 0;
     let mut found = ended;
     while let Some((here, next)) = line(rest, at) {
-        if here.is_empty() && follows(next) {
-            found = true;
-            break;
-        }
-        at = next;
+        at = match here.is_empty() {
+            false => next,
+            // What is behind all blank lines is looked at once.
+            true => match skip_blank(rest, next) {
+                behind if follows(behind) => {
+                    found = true;
+                    break;
+                }
+                behind => behind,
+            },
+        };
     }
     let body = rest.get(..at).filter(|_| found)?;
     let body = body.strip_suffix(b"\n").unwrap_or(body);
@@ -287,6 +300,25 @@ mod tests {
             let text = format!("ce-id: 1\r\ntransfer-encoding: chunked\r\n\r\n{broken}");
             assert!(matches!(message(text.as_bytes(), true), Err(Partial::Broken(_))), "{broken}");
         }
+    }
+
+    /// Otherwise its framing would be the payload.
+    #[test]
+    fn other_transfer_codings_are_refused() {
+        for coding in ["gzip, chunked", "gzip", "chunked, chunked", "chunked\r\ntransfer-encoding: chunked"] {
+            let text = format!("ce-id: 1\r\ntransfer-encoding: {coding}\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+            let broken = message(text.as_bytes(), true);
+            assert!(matches!(broken, Err(Partial::Broken(words)) if words.contains("coding")), "{coding}");
+        }
+    }
+
+    #[test]
+    fn many_blank_lines_take_linear_time() {
+        let begin = std::time::Instant::now();
+        let text = format!("ce-id: 1\n\nx{}y", "\n".repeat(300_000));
+        assert_eq!(message(text.as_bytes(), true).unwrap().0, text.len());
+        // Quadratic, it takes minutes.
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20));
     }
 
     #[test]

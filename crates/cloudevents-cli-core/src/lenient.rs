@@ -52,8 +52,11 @@ fn named<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
 }
 
 /// Says which repairs and which peers would read the input; `None` if none would. `reads` is called with some thirty choices.
-pub(crate) fn suggestion(with: &DecodeOptions, reads: impl Fn(&DecodeOptions) -> bool) -> Option<String> {
-    let tried = |leniency: Leniency| reads(&with.clone().with_leniency(with.leniency.union(leniency)));
+pub(crate) fn suggestion(
+    with: &DecodeOptions,
+    mut reads: impl FnMut(&DecodeOptions) -> bool,
+) -> Option<String> {
+    let mut tried = |leniency: Leniency| reads(&with.clone().with_leniency(with.leniency.union(leniency)));
     let all = |repairs: &mut dyn Iterator<Item = RepairKind>| {
         repairs.fold(Leniency::strict(), |all, repair| all.with(repair))
     };

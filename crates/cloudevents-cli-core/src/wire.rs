@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 /// Returns the names of the bindings, formats and batch formats that the testee supports.
 pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
-    let answer = ask(json!({"cmd": "start", "version": 1}));
+    let answer = ask(&json!({"cmd": "start", "version": 1}));
     let list = |name: &str| -> Vec<String> {
         let names = answer.pointer(&format!("/capabilities/{name}")).and_then(Value::as_array);
         names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -21,13 +21,38 @@ pub(crate) fn carriers() -> clap::builder::PossibleValuesParser {
     names.into()
 }
 
-/// Runs an operation of the testee. Returns a refusal as an error.
-pub(crate) fn run(operation: &str, members: Map<String, Value>) -> Result<Value, Refusal> {
+/// Whether this byte of JSON, outside a string, stands before a value, or before the name of a member.
+pub(crate) fn begins_value(byte: u8) -> bool {
+    matches!(byte, b'{' | b'[' | b',' | b':')
+}
+
+/// The number of values of a JSON text and of names of members, or somewhat more: what its tree takes of memory follows from it, not from its
+/// bytes.
+pub fn values(json: &[u8]) -> usize {
+    let (mut values, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ => values = values.saturating_add(usize::from(!in_string && begins_value(*byte))),
+        }
+    }
+    values
+}
+
+/// Returns the request of an operation of the testee.
+pub(crate) fn request(operation: &str, members: Map<String, Value>) -> Value {
     let mut request = members;
     request.insert("cmd".into(), "run".into());
     request.insert("op".into(), operation.into());
     request.insert("seq".into(), 0.into());
-    let mut answer = ask(Value::Object(request));
+    Value::Object(request)
+}
+
+/// Runs an operation of the testee. Returns a refusal as an error.
+pub(crate) fn run(request: &Value) -> Result<Value, Refusal> {
+    let mut answer = ask(request);
     if let Some(reason) = answer.get("unsupported").and_then(Value::as_str) {
         return Err(Refusal { report: Box::new(Report::new(reason)), status: Status::Usage });
     }
@@ -50,7 +75,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-fn ask(request: Value) -> Value {
+fn ask(request: &Value) -> Value {
     let answer = testee::answer(&request.to_string()).unwrap_or_default();
     serde_json::from_str(&answer).unwrap_or_default()
 }

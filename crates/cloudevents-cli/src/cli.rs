@@ -30,8 +30,8 @@ Examples:
   ce urls                                         URLs and their options
 
 Defaults: the variable CE_OUTPUT sets --output, CE_SEND_TIMEOUT sets
---timeout of `ce send`, and so on. A configuration file (CE_CONFIG, else
-~/.config/ce/config.yaml) sets defaults and names connections, such as @orders.
+--timeout of `ce send`, and so on. A configuration file of 1 MiB at most (CE_CONFIG,
+else ~/.config/ce/config.yaml) sets defaults and names connections, such as @orders.
 
 Exit status: 0 done, 1 a check failed, 2 wrong usage or unreadable input,
 3 the network failed.";

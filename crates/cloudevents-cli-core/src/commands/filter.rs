@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Keep the events that match subscription filters.
 ///
-/// FILTERS is a file with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An event matches if
+/// FILTERS is a file of 1 MiB at most with a JSON array of Subscriptions API filters, or one such filter, or an expression of CESQL. An event matches if
 /// all filters are true.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -98,7 +98,8 @@ impl Keep {
 }
 
 fn filters(path: &Path, reading: &Reading, console: &Console) -> Result<Filters, Failure> {
-    let (name, text) = input::read(path)?;
+    let name = path.display().to_string();
+    let text = input::text(path, input::SMALL)?.into_bytes();
     let options = match reading.lenient.is_given() {
         true => FilterOptions::strict().allow(Leniency::CesqlDialect),
         false => FilterOptions::strict(),

@@ -1,6 +1,6 @@
 //! JSON Lines, read in chunks of many lines.
 
-use super::{Located, documents::Decoding, reader::CHUNK};
+use super::{Located, documents::Decoding, part::SOME, reader::CHUNK};
 use crate::source::{Place, Source, Start};
 use bytes::{Bytes, BytesMut};
 use std::{
@@ -13,7 +13,7 @@ pub(super) struct Lines {
     reader: Box<dyn BufRead + Send>,
     name: String,
     /// Complete lines that were read before.
-    ahead: Vec<u8>,
+    ahead: Bytes,
     /// The beginning of the line after the last chunk.
     rest: BytesMut,
     /// The number of lines in the chunks so far, and their bytes.
@@ -34,6 +34,7 @@ pub(super) struct Chunk {
 impl Lines {
     /// `ahead` was read from the input before: complete lines.
     pub(super) fn new(name: String, ahead: Vec<u8>, reader: Box<dyn BufRead + Send>, longest: usize) -> Self {
+        let ahead = ahead.into();
         Self { reader, name, ahead, rest: BytesMut::new(), number: 0, offset: 0, longest, ended: false }
     }
 
@@ -41,7 +42,7 @@ impl Lines {
     pub(super) fn next(&mut self) -> io::Result<Option<Chunk>> {
         if !self.ahead.is_empty() {
             let ahead = std::mem::take(&mut self.ahead);
-            return Ok(Some(self.chunk(ahead.into())));
+            return Ok(Some(self.chunk(ahead)));
         }
         if self.ended {
             return Ok(None);
@@ -74,7 +75,10 @@ impl Lines {
         }
     }
 
-    fn chunk(&mut self, text: Bytes) -> Chunk {
+    fn chunk(&mut self, mut text: Bytes) -> Chunk {
+        if let Some(last) = memchr::memchr_iter(b'\n', &text).nth(SOME.saturating_sub(1)) {
+            self.ahead = text.split_off(last.saturating_add(1));
+        }
         let start = Start { line: self.number.saturating_add(1), column: 0, offset: self.offset };
         self.number = self.number.saturating_add(memchr::memchr_iter(b'\n', &text).count());
         self.offset = self.offset.saturating_add(text.len());

@@ -18,7 +18,7 @@ pub(crate) use pieces::Piece;
 pub(crate) use reader::{beginning, cannot_read, decompressed};
 
 pub use form::format_names;
-pub use reader::{files, read, read_line, reader};
+pub use reader::{SMALL, files, read, read_line, reader, text};
 
 use crate::{
     console::Console,
@@ -73,13 +73,13 @@ impl Reading {
 }
 
 /// The most bytes that are read into memory at once: the help states it.
-const LARGEST: usize = 256 << 20;
+pub const LARGEST: usize = 256 << 20;
 
 /// The most events that are in memory at once: the help states it. What is wrong with an event takes a multiple of the event.
 const MOST: usize = 200_000;
 
 /// A larger JSON batch is read element by element.
-const SMALL: usize = 8 << 20;
+const SMALL_BATCH: usize = 8 << 20;
 
 /// An event or its error, and its place.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ fn detected(
         (Some(form), _) => *form == Form::Batch(cloudevents_kit::FormatId::JSON),
         _ => false,
     };
-    if is_batch && !reader::fill(&mut *reader, SMALL, &mut text).map_err(unreadable)? {
+    if is_batch && !reader::fill(&mut *reader, SMALL_BATCH, &mut text).map_err(unreadable)? {
         return Ok(Parts::Elements(Box::new(Elements::new(name.to_owned(), text, reader, decoding.clone()))));
     }
     let most = if form == Some(Form::Yaml) { yaml::LARGEST } else { LARGEST };

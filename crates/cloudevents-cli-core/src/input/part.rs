@@ -35,6 +35,12 @@ impl Parts {
     }
 }
 
+/// The most lines or elements of a part. What is wrong with one takes more memory than an event, however short it is.
+pub(super) const SOME: usize = 4096;
+
+/// What an event in memory, or what is wrong with it, counts as.
+const EVENT: usize = 256;
+
 /// A part of an input: events, in order.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -68,10 +74,10 @@ impl Part {
         }
     }
 
-    /// The bytes that are still to decode.
+    /// The bytes that it counts as.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Ready(_) => 0,
+            Self::Ready(located) => located.len().saturating_mul(EVENT),
             Self::Chunk(lines) => lines.len(),
             Self::Group(elements) => elements.len(),
         }

@@ -18,14 +18,26 @@ pub fn files(files: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Reads a whole file, or standard input for `-`, of 256 MiB at most. Returns its name and bytes.
 pub fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    bytes(path, super::LARGEST)
+}
+
+fn bytes(path: &Path, most: usize) -> Result<(String, Vec<u8>), Failure> {
     let (name, mut reader) = reader(path)?;
     let mut bytes = Vec::new();
-    let room = super::LARGEST.saturating_add(1);
-    if !fill(&mut *reader, room, &mut bytes).map_err(|error| cannot_read(&name, &error))? {
-        let words = format!("`{name}` has more than {} MiB", super::LARGEST >> 20);
-        return Err(Failure::usage(words));
+    let ended = fill(&mut *reader, most.saturating_add(1), &mut bytes);
+    if !ended.map_err(|error| cannot_read(&name, &error))? {
+        return Err(Failure::usage(format!("`{name}` has more than {} MiB", most >> 20)));
     }
     Ok((name, bytes))
+}
+
+/// The most bytes of a file with settings, filters or lists: the help of commands states it.
+pub const SMALL: usize = 1 << 20;
+
+/// Reads a whole text, from a file or standard input for `-`, of so many bytes at most.
+pub fn text(path: &Path, most: usize) -> Result<String, Failure> {
+    let (name, bytes) = bytes(path, most)?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` cannot be read: it is not UTF-8")))
 }
 
 /// Opens a file, or standard input for `-`. Returns its name and a reader.

@@ -3,6 +3,7 @@
 use super::{
     Located,
     documents::{Decoding, JsonDocuments},
+    part::SOME,
     reader::CHUNK,
 };
 use crate::source::{Place, Source, Start};
@@ -84,7 +85,7 @@ impl Elements {
                 self.ended = last.is_empty();
                 break None;
             }
-            if self.ended || bytes >= CHUNK {
+            if self.ended || bytes >= CHUNK || first.len().saturating_add(elements.len()) >= SOME {
                 break self.version;
             }
             match self.splitter.next_element() {

@@ -3,7 +3,7 @@
 use crate::{
     console::Console,
     failure::{Failure, Status},
-    input,
+    input, wire,
 };
 use clap::Args;
 use cloudevents_testkit::testee;
@@ -12,7 +12,7 @@ use std::{io::Write, path::Path};
 /// Answer the requests of a conformance harness.
 ///
 /// Reads one JSON object per line and writes one per line. Use it to test this toolkit with a harness in
-/// another process; `ce conformance run` tests it in its own process.
+/// another process; `ce conformance run` tests it in its own process. A line may have 500,000 values and names of members.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  echo '{\"cmd\":\"run\",\"seq\":1,\"op\":\"name\",\"text\":\"id\"}' | ce testee"
@@ -22,6 +22,9 @@ pub(crate) struct Testee {
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
     max_line: usize,
 }
+
+/// The most values of a line: each takes hundreds of bytes of memory.
+const MOST_VALUES: usize = 500_000;
 
 pub(crate) fn run(command: &Testee, console: &Console) -> Result<Status, Failure> {
     let (name, mut reader) = input::reader(Path::new("-"))?;
@@ -39,6 +42,8 @@ pub(crate) fn run(command: &Testee, console: &Console) -> Result<Status, Failure
         }
         let answer = if text.len() > command.max_line {
             refusal("too-large", &format!("the line is longer than {} bytes", command.max_line))
+        } else if wire::values(text) > MOST_VALUES {
+            refusal("too-large", "the line has more than 500,000 values")
         } else {
             match std::str::from_utf8(text) {
                 Ok(request) => match testee::answer(request) {

@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{Failure, Status},
+    input,
     plain::plain,
     settings::{self, Connection, Settings},
 };
@@ -9,7 +10,7 @@ use clap::Args;
 use cloudevents_kit::transport::{Endpoint, Secret};
 use serde_json::Value;
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -24,7 +25,7 @@ pub(crate) struct UrlOptions {
     /// Log in as this user, in place of the URL's.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Read the password from the first line of this file.
+    /// Read the password from the first line of this file, of 1 MiB at most.
     #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
     password_file: Option<PathBuf>,
     /// Read the password from the first line that this command prints.
@@ -169,8 +170,7 @@ fn secret(
                 plain(variable)
             ))
         })?,
-        (None, Some(path), None) => fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))?,
+        (None, Some(path), None) => input::text(path, input::SMALL)?,
         (None, None, Some(command)) => printed(command)?,
         _ => return Err(Failure::usage(format!("the {what} comes from more than one place"))),
     };

@@ -1,14 +1,14 @@
 //! `http` and `https` URLs.
 
 use super::{Opened, Sending, failed};
-use crate::failure::Failure;
+use crate::{failure::Failure, input};
 use cloudevents_kit::{
     self as kit, Sender,
     http::{Decompression, HttpReceiver, HttpReceiverOptions, HttpSenderOptions, OnRefusal},
     transport::{Bounds, Endpoint, ReceiverOptions},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
-use std::fs;
+use std::path::Path;
 
 pub(super) fn sender(endpoint: &Endpoint, sending: &Sending) -> Result<Sender, Failure> {
     let headers = headers(endpoint, sending)?;
@@ -50,8 +50,7 @@ pub(crate) fn headers(endpoint: &Endpoint, sending: &Sending) -> Result<HeaderMa
         match given.strip_prefix('@') {
             None => header(given, "--header", &mut headers)?,
             Some(path) => {
-                let text = fs::read_to_string(path)
-                    .map_err(|error| Failure::usage(format!("`{path}` cannot be read: {error}")))?;
+                let text = input::text(Path::new(path), input::SMALL)?;
                 for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                     header(line, &format!("{path}, line {}", number.saturating_add(1)), &mut headers)?;
                 }

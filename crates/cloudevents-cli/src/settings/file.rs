@@ -2,19 +2,19 @@
 
 use crate::{
     failure::{Failure, Status},
+    input,
     report::Report,
     source::{Place, Source},
     yaml::Documents,
 };
 use cloudevents_kit::{Error, ErrorKind};
 use serde::de::DeserializeOwned;
-use std::{fs, path::Path};
+use std::path::Path;
 
-/// Reads a file. Errors have their place in it.
+/// Reads a file of 1 MiB at most. Errors have their place in it.
 pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{name}` cannot be read: {error}")))?;
+    let text = input::text(path, input::SMALL)?;
     parse(&text).map_err(|error| {
         let place = Place::of(Source::new(name, text.clone(), 1));
         let report = Report::of(&error).at(&place);

@@ -1,6 +1,6 @@
 //! Memory of commands on input that goes on and on: within a bound that does not depend on its length, or the input is refused at a limit.
 
-use crate::program::{GOOD, ce, command};
+use crate::program::{GOOD, ce, ce_with, command, file};
 use std::{
     fs,
     io::{Read, Write},
@@ -38,7 +38,7 @@ fn run(
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let some = unit.repeat((1 << 16) / unit.len() + 1);
+            let some = unit.repeat((1 << 16) / unit.len().max(1) + 1);
             // The program need not read all of it.
             let mut fed = stdin.write_all(head.as_bytes()).map_or(bytes, |()| 0);
             while fed < bytes {
@@ -73,11 +73,14 @@ const MIB: usize = 1 << 20;
 fn input_without_end_takes_bounded_memory() {
     let many = format!("[{}", format!("{GOOD},").repeat(160_000));
     let large = format!("{},\"data\":\"{}\"}}\n", GOOD.trim_end_matches('}'), "x".repeat(8 * MIB));
+    let array = format!("[{}{{}}]\n", "{},".repeat(50_000));
     for (name, arguments, head, unit, bytes, tail, most) in [
-        ("elements that are no events", &["validate"][..], "[", "{},", 3 * MIB, "{}]", 300),
+        ("elements that are no events", &["validate"][..], "[", "{},", MIB, "{}]", 150),
+        ("lines that are no events", &["validate", "--from", "lines"], "", "{}\n", MIB / 2, "", 150),
         ("white space between elements", &["convert"], &many, " \n", 24 * MIB, "{}]", 90),
         ("line breaks in an element", &["convert"], &format!("{many}{{\"a\":"), "\n", 16 * MIB, "1}]", 110),
         ("documents that are no events", &["sql", "1 = 1"], "{\n", "}{\n", MIB / 4, "}", 100),
+        ("batches that are no events", &["validate"], "{\n}", &array, 4 * array.len(), "", 300),
         ("a batch of empty events", &["validate", "--from", "protobuf-batch"], "", "\n\0", 4 * MIB, "", 400),
         ("large events of a JSON batch", &["convert", "--to", "json-batch"], "", &large, 200 * MIB, "", 120),
         ("large events that are received", &["listen", "-"], "", &large, 300 * MIB, "", 150),
@@ -111,4 +114,83 @@ fn a_batch_has_a_limit_that_the_help_states() {
     let (status, reported, _) =
         run(&["convert", "--to", "json-batch"], "", &line, 200_100 * line.len(), "", 400);
     assert_eq!(status, Some(0), "{reported}");
+}
+
+/// What a message costs does not follow from its bytes: `{"":0}` takes a hundred times as much.
+#[test]
+fn a_wire_message_takes_bounded_memory() {
+    let document = GOOD.trim_end_matches('}').to_owned() + ",\"data\":[1.50";
+    for (name, head, unit, bytes, tail, most, refusal) in [
+        ("values", "{\"body\":[", "{\"\":0},", 8 * MIB, "0]}", 150, Some("100,000 values")),
+        (
+            "values of what is no message",
+            "[",
+            "{\"\":0},",
+            8 * MIB,
+            "0]",
+            150,
+            Some("a message is an object"),
+        ),
+        ("headers", "ce-id: 1\n", "a:\n", 16 * MIB, "\n", 200, Some("10,000 headers")),
+        ("values of a document", &document, ",0.1", 8 * MIB, "]}", 250, None),
+        (
+            "blank lines",
+            "ce-id: 1\nce-source: /s\nce-type: t\nce-specversion: 1.0\n\n",
+            "\n",
+            MIB,
+            "x",
+            100,
+            None,
+        ),
+    ] {
+        let (status, reported, peak) = run(&["decode"], head, unit, bytes, tail, most);
+        assert!(peak > 0 && peak <= most, "{name}: {peak} MiB, {reported}");
+        assert_eq!(status == Some(0), refusal.is_none(), "{name}: {status:?}, {reported}");
+        assert!(refusal.is_none_or(|words| reported.contains(words)), "{name}: {reported}");
+    }
+    let request = "{\"cmd\":\"run\",\"op\":\"decode\",\"a\":[";
+    let (_, _, peak) = run(&["testee"], request, "{\"\":0},", 8 * MIB, "0]}\n", 150);
+    assert!(peak > 0 && peak <= 150, "testee: {peak} MiB");
+    let help = ce(&["decode", "--help"]).out;
+    assert!(help.contains("100,000 values") && help.contains("10,000 headers"), "{help}");
+}
+
+/// Digits of a document, and a member that appears twice, come to the decoder as they are.
+#[test]
+fn a_document_is_decoded_as_it_is() {
+    let document = GOOD.replace('}', ",\"data\":1.50}");
+    let ran = ce_with(&["decode"], &document);
+    assert_eq!((ran.status, ran.out.trim()), (0, &*document), "{}", ran.err);
+    let twice = ce_with(&["decode"], GOOD.replace('}', ",\"id\":\"2\"}"));
+    assert_eq!(twice.status, 1, "{}", twice.out);
+    assert!(twice.err.contains("duplicate"), "{}", twice.err);
+}
+
+/// Files that are not read as events.
+#[test]
+fn other_files_have_a_limit_that_the_help_states() {
+    let large = file("large", "");
+    // Sparse: it takes no room on the disk.
+    fs::File::options().write(true).open(&large).unwrap().set_len(300 << 20).unwrap();
+    let (path, at) = (large.to_str().unwrap(), format!("@{}", large.display()));
+    let help = |arguments: &[&str]| ce(arguments).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (arguments, limit, described) in [
+        (&["webhook", "sign", path][..], "256 MiB", &["webhook", "sign", "--help"][..]),
+        (&["webhook", "verify", path, "-H", "a: b"], "256 MiB", &["webhook", "verify", "--help"]),
+        (&["send", "http://127.0.0.1:9/", "--header", &at], "1 MiB", &["send", "--help"]),
+        (&["send", "http://me@127.0.0.1:9/", "--password-file", path], "1 MiB", &["send", "--help"]),
+        (&["filter", path], "1 MiB", &["filter", "--help"]),
+        (&["bridge", "--config", path], "1 MiB", &["bridge", "--help"]),
+        (&["conformance", "diff", path, path], "256 MiB", &["conformance", "diff", "--help"]),
+        (&["conformance", "run", "--known-failing", path], "1 MiB", &["conformance", "run", "--help"]),
+    ] {
+        let (status, reported, peak) = run(arguments, GOOD, "", 0, "", 300);
+        assert_eq!(status, Some(2), "{arguments:?}: {reported}");
+        assert!(reported.contains(&format!("has more than {limit}")), "{arguments:?}: {reported}");
+        assert!(peak <= 300, "{arguments:?}: {peak} MiB");
+        assert!(help(described).contains(limit), "{described:?}");
+    }
+    let settings = command(&["validate", "-"]).env("CE_CONFIG", path).output().unwrap();
+    let reported = String::from_utf8(settings.stderr).unwrap();
+    assert!(settings.status.code() == Some(2) && reported.contains("has more than 1 MiB"), "{reported}");
 }

@@ -5,13 +5,18 @@ use crate::{
     http_text,
     input::{beginning, cannot_read},
     source::{Place, Source, Start},
+    wire::begins_value,
 };
 use bytes::Bytes;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use std::io::{self, BufRead};
 
 /// The most bytes of a message.
 pub(super) const LARGEST: usize = 32 << 20;
+
+/// The most values of a message in JSON, and the names of members: each takes hundreds of bytes of memory.
+const MOST_VALUES: usize = 100_000;
 
 /// The messages of an input. Only one message, and what was read with it, is in memory.
 pub(super) struct Messages {
@@ -35,6 +40,8 @@ pub(super) enum Message {
     /// HTTP as text, as a message of the testee protocol.
     Http(Value),
     Json(Value),
+    /// A document with one event, as it is.
+    Document(String),
 }
 
 /// A message or what is wrong with it, and its place.
@@ -115,14 +122,37 @@ impl Messages {
         if object.len() > LARGEST {
             return too_large();
         }
-        let mut values = serde_json::Deserializer::from_slice(object).into_iter::<Value>();
-        match values.next()? {
-            Ok(value) => Some((values.byte_offset(), Ok(Message::Json(value)))),
-            Err(error) => {
-                let words = error.to_string();
-                let words = words.split(" at line ").next().unwrap_or(&words).to_owned();
-                broken(words, offset(object, error.line(), error.column()))
-            }
+        let refused = |error: serde_json::Error| {
+            let words = error.to_string();
+            let words = words.split(" at line ").next().unwrap_or(&words).to_owned();
+            broken(words, offset(object, error.line(), error.column()))
+        };
+        if object.first() != Some(&b'{') {
+            let mut others = serde_json::Deserializer::from_slice(object).into_iter::<IgnoredAny>();
+            return match others.next()? {
+                Ok(_) => Some((others.byte_offset(), Ok(Message::Json(Value::Null)))),
+                Err(error) => refused(error),
+            };
+        }
+        let mut objects = serde_json::Deserializer::from_slice(object).into_iter::<Names>();
+        let is_document = match objects.next()? {
+            Ok(names) => names.is_document(),
+            Err(error) => return refused(error),
+        };
+        let length = objects.byte_offset();
+        let value = object.get(..length).unwrap_or_default();
+        if is_document {
+            return match String::from_utf8(value.to_vec()) {
+                Ok(text) => Some((length, Ok(Message::Document(text)))),
+                Err(error) => broken("the message is not UTF-8".to_owned(), error.utf8_error().valid_up_to()),
+            };
+        }
+        if self.object.values > MOST_VALUES {
+            return broken("a message has more than 100,000 values".to_owned(), 0);
+        }
+        match serde_json::from_slice(value) {
+            Ok(value) => Some((length, Ok(Message::Json(value)))),
+            Err(error) => refused(error),
         }
     }
 
@@ -164,6 +194,8 @@ struct Object {
     depth: usize,
     in_string: bool,
     is_escaped: bool,
+    /// The values so far, and the names of members.
+    values: usize,
 }
 
 impl Object {
@@ -171,6 +203,7 @@ impl Object {
     fn end(&mut self, text: &[u8]) -> Option<usize> {
         for byte in text.get(self.at..).unwrap_or_default() {
             self.at = self.at.saturating_add(1);
+            self.values = self.values.saturating_add(usize::from(!self.in_string && begins_value(*byte)));
             match byte {
                 _ if self.is_escaped => self.is_escaped = false,
                 b'\\' => self.is_escaped = self.in_string,
@@ -187,6 +220,24 @@ impl Object {
             }
         }
         None
+    }
+}
+
+/// Names of members that tell what an object is. The rest is skipped.
+#[derive(Deserialize)]
+struct Names {
+    specversion: Option<IgnoredAny>,
+    message: Option<IgnoredAny>,
+    topic: Option<IgnoredAny>,
+    payload: Option<IgnoredAny>,
+    offset: Option<IgnoredAny>,
+}
+
+impl Names {
+    /// Whether it is a document with one event: neither a message that names its carrier, nor a line of `kcat -J`.
+    fn is_document(&self) -> bool {
+        let is_kcat = self.topic.is_some() && self.payload.is_some() && self.offset.is_some();
+        self.specversion.is_some() && self.message.is_none() && !is_kcat
     }
 }
 

@@ -25,7 +25,8 @@ use std::path::PathBuf;
 ///
 /// Reads what `ce encode` writes: messages as JSON of the testee protocol, or HTTP as text. Also reads raw HTTP requests and responses,
 /// the lines of `kcat -J`, messages whose headers are an object, and JSON documents with one event. The input may have any length, and a
-/// message 32 MiB. Bodies of raw HTTP are decoded from `Transfer-Encoding: chunked`.
+/// message 32 MiB; other messages than documents may have 100,000 values and names of members, or 10,000 headers of HTTP. Bodies of raw
+/// HTTP are decoded from `Transfer-Encoding: chunked`, and no other transfer coding.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -64,6 +65,7 @@ pub fn run(command: &Decode, console: &Console) -> Result<Status, Failure> {
             let Some((place, message)) = messages.next()? else { break };
             let (via, message) = match message {
                 Ok(Message::Http(message)) => ("http".to_owned(), message),
+                Ok(Message::Document(text)) => recognized::document(text),
                 Ok(Message::Json(message)) => match recognized::message(message, &command.via) {
                     Ok(recognized) => recognized,
                     Err(words) => {
@@ -97,12 +99,16 @@ fn decode(
     emit: &mut Emit,
     console: &Console,
 ) -> Result<(), Failure> {
-    let run = |with: &DecodeOptions| {
-        let mut request = Map::new();
-        request.insert("via".into(), via.into());
-        request.insert("message".into(), message.clone());
-        request.insert("leniency".into(), with.leniency.to_string().into());
-        wire::run("decode", request)
+    let mut request = Map::new();
+    request.insert("via".into(), via.into());
+    // A message may be large: it is not copied for each try.
+    request.insert("message".into(), message);
+    let mut request = wire::request("decode", request);
+    let mut run = |with: &DecodeOptions| {
+        if let Some(members) = request.as_object_mut() {
+            members.insert("leniency".into(), with.leniency.to_string().into());
+        }
+        wire::run(&request)
     };
     let mut with = DecodeOptions::strict();
     with.leniency = command.lenient.leniency().union(command.peer.map_or(Leniency::strict(), Peer::leniency));

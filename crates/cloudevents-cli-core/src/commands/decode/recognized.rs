@@ -10,9 +10,6 @@ pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'
         return Ok(("kafka".to_owned(), kafka(members)?));
     }
     let has_message = members.contains_key("message");
-    if !has_message && members.contains_key("specversion") {
-        return Ok(("json".to_owned(), json!({"body": {"text": value.to_string()}})));
-    }
     let via = members.get("via").and_then(Value::as_str).unwrap_or(via).to_owned();
     let mut message = if has_message { members.remove("message").unwrap_or_default() } else { value };
     if let Some(members) = message.as_object_mut() {
@@ -20,6 +17,11 @@ pub(super) fn message(mut value: Value, via: &str) -> Result<(String, Value), &'
         body(members)?;
     }
     Ok((via, message))
+}
+
+/// Returns a document with one event as a message of the testee protocol, and its format.
+pub(super) fn document(text: String) -> (String, Value) {
+    ("json".to_owned(), json!({"body": {"text": text}}))
 }
 
 /// Whether this is a line of `kcat -J`.

@@ -55,7 +55,7 @@ pub(crate) struct Bridge {
     from: Option<String>,
     /// Send to this URL, or @NAME of a connection in the configuration file.
     to: Option<String>,
-    /// Read settings from a YAML or JSON file. Flags take precedence.
+    /// Read settings from a YAML or JSON file of 1 MiB at most. Flags take precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the settings, and exit.

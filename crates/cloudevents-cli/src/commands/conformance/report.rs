@@ -5,6 +5,7 @@ use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
+    input,
 };
 use clap::Args;
 use cloudevents_conformance::{RunRecord, html, markdown, site};
@@ -93,7 +94,7 @@ Example:
 
 Exit status: 0 nothing differs, 1 something does.")]
 pub(crate) struct Diff {
-    /// The run before, as `ce conformance run --ndjson FILE` wrote it.
+    /// The run before, as `ce conformance run --ndjson FILE` wrote it, of 256 MiB at most.
     before: PathBuf,
     /// The run after.
     after: PathBuf,
@@ -113,8 +114,7 @@ pub(crate) fn diff(command: &Diff, console: &Console) -> Result<Status, Failure>
 }
 
 fn record(path: &Path) -> Result<RunRecord, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))?;
+    let text = input::text(path, input::LARGEST)?;
     RunRecord::parse(&text).map_err(|error| {
         Failure::usage(format!("`{}` is not a run: {error}", path.display()))
             .help("`ce conformance run --ndjson FILE` writes one")

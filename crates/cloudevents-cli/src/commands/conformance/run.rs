@@ -5,6 +5,7 @@ use crate::{
     console::Console,
     failure::{Failure, Status},
     global::Output,
+    input,
     report::Report,
 };
 use clap::Args;
@@ -56,7 +57,7 @@ pub(crate) struct Run {
     /// Test this program: its name and its arguments, after `--`.
     #[arg(last = true, help_heading = TESTEE, value_name = "COMMAND")]
     command: Vec<String>,
-    /// Expect the cases of this list to fail: a pattern, ` # ` and a reason on each line.
+    /// Expect the cases of this list, of 1 MiB at most, to fail: a pattern, ` # ` and a reason on each line.
     #[arg(long, help_heading = TESTEE, value_name = "FILE")]
     known_failing: Option<PathBuf>,
     /// Rewrite the list of --known-failing: drop what passes and what no longer exists, add what fails, keep comments, reasons and
@@ -207,8 +208,7 @@ fn testee_of(command: &Run) -> Result<Box<dyn Testee>, Failure> {
 }
 
 fn readable(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))
+    input::text(path, input::SMALL)
 }
 
 fn parsed(text: &str, path: Option<&Path>) -> Result<KnownFailing, Failure> {

@@ -5,13 +5,14 @@ use crate::{
     console::{Console, style},
     emit::Emit,
     failure::{Failure, Status},
+    input,
     plain::count,
 };
 use clap::Args;
 use cloudevents_conformance::{Caught, InProcess, KnownFailing, Pattern, self_test, vectors::Case};
 use cloudevents_testkit::testee;
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 /// Check the suite itself: run it against this toolkit with one fault at a time, and check that it catches each.
 #[derive(Args, Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Selftest {
     /// List the cases that no fault makes fail: their ability to fail is not shown.
     #[arg(long)]
     unproven: bool,
-    /// With --unproven, leave out the cases that these lists of known failures name.
+    /// With --unproven, leave out the cases that these lists of known failures name, of 1 MiB at most each.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "unproven")]
     failing: Vec<PathBuf>,
 }
@@ -93,7 +94,6 @@ fn value(caught: &Caught) -> serde_json::Value {
 }
 
 fn list(path: &PathBuf) -> Result<KnownFailing, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("`{}` cannot be read: {error}", path.display())))?;
+    let text = input::text(path, input::SMALL)?;
     text.parse().map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

@@ -103,7 +103,7 @@ pub(crate) struct Send {
     /// Response timeout in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// Add an HTTP header: `Name: value`, or `@FILE` for a file with one header per line.
+    /// Add an HTTP header: `Name: value`, or `@FILE` for a file of 1 MiB at most with one header per line.
     #[arg(long, short = 'H', value_name = "HEADER")]
     header: Vec<String>,
     /// Send the value of this environment variable as the Authorization header.

@@ -5,6 +5,7 @@ use crate::{
     console::Console,
     emit::Emit,
     failure::{Failure, Status},
+    input,
     plain::plain,
     report::Report,
 };
@@ -16,8 +17,6 @@ use cloudevents_kit::webhook::{
 use http::Request;
 use serde_json::{Map, Value, json};
 use std::{
-    fs,
-    io::Read,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -31,7 +30,7 @@ Examples:
 
 The key is read from the environment: `whsec_...` for HMAC-SHA256, `whsk_...` for Ed25519.")]
 pub(crate) struct Sign {
-    /// The body. `-`: standard input.
+    /// The body, of 256 MiB at most. `-`: standard input.
     file: PathBuf,
     /// The environment variable with the key.
     #[arg(long, value_name = "VARIABLE", default_value = "HOOK_SECRET")]
@@ -54,7 +53,7 @@ Example:
 
 Exit status: 0 the signature is valid, 1 it is invalid.")]
 pub(crate) struct Verify {
-    /// The body. `-`: standard input.
+    /// The body, of 256 MiB at most. `-`: standard input.
     file: PathBuf,
     /// A header of the delivery: `Name: value`.
     #[arg(long = "header", short = 'H', value_name = "HEADER", required = true)]
@@ -123,11 +122,5 @@ fn time(seconds: Option<u64>) -> Result<SystemTime, Failure> {
 }
 
 fn body(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error| Failure::usage(format!("`{}` cannot be read: {error}", path.display()));
-    if path == Path::new("-") {
-        let mut body = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut body).map_err(unreadable)?;
-        return Ok(body);
-    }
-    fs::read(path).map_err(unreadable)
+    input::read(path).map(|(_, body)| body)
 }
