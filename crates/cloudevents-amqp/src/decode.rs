@@ -262,19 +262,21 @@ fn mixed_separators(name: &str) -> Error {
         .with_clause("AMQP-3.1.3.1-c")
 }
 
-/// Reads properties without a prefix as extensions, where their names could be those of one and no attribute has them already.
+/// Reads properties without a prefix as extensions, where name and value could be those of one and no attribute has the name already.
+/// Anything else belongs to something else, and is no mistake of the event.
 #[cold]
 fn unprefixed(message: &impl Sections, assembler: &mut Assembler<'_>) -> Result<(), Error> {
+    let limits = assembler.decoding().limits;
+    let attributes = message.application_properties().filter_map(|(property, _)| name::attribute(property));
+    let mut taken: Vec<_> = attributes.map(|(name, _)| name).collect();
     for (property, value) in message.application_properties() {
-        let has = |wanted: &str| {
-            message
-                .application_properties()
-                .any(|(other, _)| name::attribute(other).is_some_and(|(name, _)| name == wanted))
-        };
-        // A type that no attribute has is not an attribute's mistake here: the property belongs to something else.
-        if !name::is_extension(property) || matches!(value, Property::Other(_)) || has(property) {
+        // The content type is still to come.
+        let is_room = taken.len().saturating_add(1) < limits.attributes;
+        let is_extension = name::is_extension(property) && value::is_extension(value, limits.value);
+        if !is_room || !is_extension || property.len() > limits.name || taken.contains(&property) {
             continue;
         }
+        taken.push(property);
         value::read(property, value, assembler)?;
         assembler.repaired(Repair::new(RepairKind::UnprefixedExtension).with_attribute(property));
     }

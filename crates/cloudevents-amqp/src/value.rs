@@ -4,7 +4,7 @@ use crate::{AmqpValue, sections::Property};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Repair, RepairKind, Timestamp, Value,
-    codec::{Assembler, Given, TextBuffer, is_utc_form},
+    codec::{Assembler, Given, Piece, TextBuffer, is_utc_form},
 };
 use std::borrow::Cow;
 
@@ -25,6 +25,20 @@ pub(crate) fn read(name: &str, value: Property<'_>, assembler: &mut Assembler<'_
             assembler.unset(name)
         }
         Property::Other(type_name) => no_attribute_type(name, type_name, assembler),
+    }
+}
+
+/// Whether a property without the prefix of attributes has a value that an extension could have, of at most so many bytes.
+pub(crate) fn is_extension(value: Property<'_>, bytes: usize) -> bool {
+    match value {
+        Property::Text(text) => text.len() <= bytes && Value::try_from(text).is_ok(),
+        Property::Binary(value) => value.len() <= bytes,
+        Property::Timestamp(milliseconds) => {
+            Timestamp::format_utc(milliseconds.div_euclid(1000), nanosecond(milliseconds)).is_some()
+        }
+        Property::Integer(number) => i32::try_from(number).is_ok(),
+        Property::Boolean(_) => true,
+        Property::Null | Property::Other(_) => false,
     }
 }
 
@@ -95,9 +109,7 @@ fn integer(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Result<()
 
 /// Native timestamps are in UTC, with as many digits as needed.
 fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Result<(), Error> {
-    let nanosecond =
-        u32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default().saturating_mul(1_000_000);
-    match assembler.push_utc(milliseconds.div_euclid(1000), nanosecond)? {
+    match utc(milliseconds, assembler)? {
         Some(piece) => assembler.named(name, Given::Timestamp(piece)),
         None => {
             let error = Error::new(ErrorKind::InvalidTimestamp)
@@ -106,6 +118,16 @@ fn timestamp(name: &str, milliseconds: i64, assembler: &mut Assembler<'_>) -> Re
             invalid(name, error, assembler)
         }
     }
+}
+
+/// The point in time as text; `None` outside the years 0000 to 9999.
+fn utc(milliseconds: i64, assembler: &mut Assembler<'_>) -> Result<Option<Piece>, Error> {
+    assembler.push_utc(milliseconds.div_euclid(1000), nanosecond(milliseconds))
+}
+
+/// Of the second.
+fn nanosecond(milliseconds: i64) -> u32 {
+    u32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default().saturating_mul(1_000_000)
 }
 
 /// Whether a property has the type of the attribute, so that it comes back as it was.
@@ -132,13 +154,16 @@ fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Resu
             .with_detail(format!("{number} is outside -2147483648 to 2147483647"))
             .with_clause("CE-Type-System-d"),
     };
-    match i64::try_from(number) {
-        Ok(milliseconds) if assembler.decoding().leniency.allows(RepairKind::NumericTime) => {
+    let allowed = assembler.decoding().leniency.allows(RepairKind::NumericTime);
+    let milliseconds = i64::try_from(number).ok().filter(|_| allowed);
+    match milliseconds.map(|milliseconds| utc(milliseconds, assembler)).transpose()?.flatten() {
+        Some(piece) => {
+            assembler.named(name, Given::Timestamp(piece))?;
             let error = error.with_attribute(name);
             assembler.repaired(Repair::new(RepairKind::NumericTime).with_attribute(name).with_cause(error));
-            timestamp(name, milliseconds, assembler)
+            Ok(())
         }
-        _ => invalid(name, error, assembler),
+        None => invalid(name, error, assembler),
     }
 }
 

@@ -20,7 +20,7 @@ use core::{fmt, str::FromStr};
 /// | `java-4` | sdk-java | `raw-text`, `unprefixed-extension` |
 /// | `javascript-10` | sdk-javascript | `raw-text` |
 /// | `knative` | Knative Eventing | `raw-text` |
-/// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text` |
+/// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text`, `latin1-text` |
 /// | `python-2` | sdk-python | `numeric-time` |
 /// | `smallrye-4` | SmallRye Reactive Messaging (Quarkus) | none |
 /// | `spring-4` | Spring Cloud Stream and the Spring module of sdk-java | `assumed-json`, `content-type-name`, `raw-text` |
@@ -116,7 +116,7 @@ impl Peer {
             Self::Go2 => strict.with(Kind::ForeignPrefix).with(Kind::RawText),
             Self::Java4 => strict.with(Kind::RawText).with(Kind::UnprefixedExtension),
             Self::JavaScript10 | Self::Knative => strict.with(Kind::RawText),
-            Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText),
+            Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText).with(Kind::Latin1Text),
             Self::Python2 => strict.with(Kind::NumericTime),
             Self::SmallRye4 => strict,
             Self::Spring4 => strict.with(Kind::AssumedJson).with(Kind::ContentTypeName).with(Kind::RawText),

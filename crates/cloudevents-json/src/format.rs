@@ -3,8 +3,8 @@
 use crate::{batch, decode as reading, encode as write};
 use bytes::Bytes;
 use cloudevents_core::{
-    Batch, DecodeOptions, Decoded, Document, Error, Event, Format, FormatId, Formats, FoundAttributes, Item,
-    Losses, MediaType, Repair, RepairKind, ResolvedName,
+    Batch, DecodeOptions, Decoded, Document, Error, ErrorKind, Event, Format, FormatId, Formats,
+    FoundAttributes, Item, Losses, MediaType, Repair, RepairKind, ResolvedName,
 };
 
 /// The JSON event format, and the codec of JSON payloads for [`EventData`](cloudevents_core::EventData).
@@ -141,11 +141,12 @@ pub fn recognize(id: FormatId, body: Bytes, formats: &Formats) -> Document {
     Document::recognized(id, body, formats)
 }
 
-/// Whether a body looks like an event: a JSON object with a `specversion`, whatever its value. For messages that nothing marks as
+/// Whether a body looks like an event: a JSON object with a text as `specversion`, whichever. For messages that nothing marks as
 /// CloudEvents.
 ///
 /// ```
 /// assert!(cloudevents_json::is_event(&r#"{"specversion": "9.9"}"#.into()));
+/// assert!(!cloudevents_json::is_event(&r#"{"specversion": 7}"#.into()));
 /// assert!(!cloudevents_json::is_event(&r#"{"id": "1"}"#.into()) && !cloudevents_json::is_event(&"[]".into()));
 /// ```
 pub fn is_event(body: &Bytes) -> bool {
@@ -154,18 +155,24 @@ pub fn is_event(body: &Bytes) -> bool {
     with.limits.bytes = usize::MAX;
     match JSON.peek(body, "specversion", &with) {
         Ok(version) => version.is_some(),
-        Err(error) => error.attribute() == Some("specversion"),
+        Err(error) => {
+            error.attribute() == Some("specversion") && error.kind() == ErrorKind::UnsupportedSpecversion
+        }
     }
 }
 
 /// Takes a message that nothing marks as a CloudEvent for a document of the JSON format, if leniency allows
-/// [`AssumedJson`](RepairKind::AssumedJson) and the body [is an event](is_event). Otherwise returns the error. For bindings.
+/// [`AssumedJson`](RepairKind::AssumedJson) and the body can be read as an event. Otherwise returns the error. For bindings.
 #[cold]
 pub fn assume(body: &Bytes, unmarked: Error, with: &DecodeOptions) -> Result<Repair, Error> {
-    if with.leniency.allows(RepairKind::AssumedJson) && is_event(body) {
-        return Ok(Repair::new(RepairKind::AssumedJson).with_cause(unmarked));
+    if !with.leniency.allows(RepairKind::AssumedJson) {
+        return Err(unmarked);
     }
-    Err(unmarked)
+    // Reading it twice costs less than taking what belongs to others for an invalid event.
+    match reading::document(body.clone(), with) {
+        Ok(_) => Ok(Repair::new(RepairKind::AssumedJson).with_cause(unmarked)),
+        Err(error) => Err(unmarked.with_source(error)),
+    }
 }
 
 /// Reads a document with one event, strictly.

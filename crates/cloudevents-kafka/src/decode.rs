@@ -101,6 +101,9 @@ fn binary(
 ) -> Result<Decoded<Event>, Error> {
     let mut assembler = Assembler::new(with);
     assembler.reserve(look.length); // one allocation of the right size
+    if look.differ {
+        assembler.ignore_or_refuse(spelled_differently())?;
+    }
     let mut prefixed = false;
     for (header, value) in record.headers() {
         let Some(name) = name::attribute(header) else { continue };
@@ -143,6 +146,17 @@ fn prefixed_content_type(
         .with_detail("ce_datacontenttype and content-type differ")
         .with_clause("KAFKA-3.2.1-a");
     assembler.ignore_or_refuse(error)
+}
+
+#[cold]
+fn spelled_differently() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail(
+            "headers with other spellings of content-type differ from each other, or from ce_datacontenttype",
+        )
+        .with_help("write the header content-type")
+        .with_clause("KAFKA-3.2.1-a")
 }
 
 #[cold]

@@ -34,6 +34,8 @@ pub(crate) struct Look<'r> {
     content_type: Option<&'r [u8]>,
     /// The value of a header with another spelling of that name, if leniency allows it.
     respelled: Option<&'r [u8]>,
+    /// Whether the spellings of the name that leniency allows have different values, and none is exact.
+    pub(crate) differ: bool,
     /// Whether there is more than one `content-type`, counting null ones.
     twice: bool,
     /// Whether a `content-type` is under `application/cloudevents`.
@@ -50,16 +52,20 @@ impl<'r> Look<'r> {
         let mut look = Self {
             content_type: None,
             respelled: None,
+            differ: false,
             twice: false,
             document: false,
             prefixed: false,
             length: 0,
         };
         let respells = leniency.allows(RepairKind::ContentTypeName);
-        let mut typed = false;
+        let (mut typed, mut named) = (false, None);
         for (header, value) in record.headers() {
             if let Some(name) = name::attribute(header) {
                 look.prefixed = true;
+                if respells && name == "datacontenttype" {
+                    named = named.or(value);
+                }
                 let kept = if CoreName::of(name.as_bytes()).is_some() { 0 } else { name.len() };
                 look.length = look.length.saturating_add(kept).saturating_add(value.map_or(0, <[u8]>::len));
             } else if header == CONTENT_TYPE {
@@ -70,12 +76,21 @@ impl<'r> Look<'r> {
                     look.document |= is_document(value);
                     look.length = look.length.saturating_add(value.len());
                 }
-            } else if respells && look.respelled.is_none() && is_content_type(header) {
-                look.respelled = value;
+            } else if respells
+                && is_content_type(header)
+                && let Some(value) = value
+            {
+                let first = *look.respelled.get_or_insert(value);
+                look.differ |= first != value;
             }
         }
         match look.respelled {
-            Some(_) if typed => look.respelled = None,
+            // The exact name takes precedence.
+            Some(_) if typed => (look.respelled, look.differ) = (None, false),
+            Some(value) if named.is_some() && !is_document(value) => {
+                look.differ |= named != Some(value);
+                look.respelled = None;
+            }
             Some(value) => {
                 look.content_type = Some(value);
                 look.document = is_document(value);

@@ -30,7 +30,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
     match with.mode {
         Mode::Structured(format) => structured(event, format, with.without_headers),
         _ if with.without_headers => Err(no_binary()),
-        _ => Ok((binary(event, with.raw), binary_mode_losses(event, BinaryMode::TEXT))),
+        _ => Ok((binary(event, with.raw)?, binary_mode_losses(event, BinaryMode::TEXT))),
     }
 }
 
@@ -53,7 +53,7 @@ pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
 /// [`encode_message`], with [`Encoding::raw`].
 pub(crate) fn write_message(message: &Message, raw: bool) -> Result<NatsMessage, Error> {
     match message {
-        Message::Binary(event) => Ok(binary(event, raw)),
+        Message::Binary(event) => binary(event, raw),
         Message::Structured(found) => document(found.format(), found.body().clone(), false),
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("NATS has no batched mode")
@@ -91,7 +91,7 @@ fn document(id: &FormatId, payload: Bytes, without_headers: bool) -> Result<Nats
 }
 
 #[inline]
-fn binary(event: &Event, raw: bool) -> NatsMessage {
+fn binary(event: &Event, raw: bool) -> Result<NatsMessage, Error> {
     let attributes = event.attributes();
     let mut headers: Vec<Header> = Vec::with_capacity(attributes.len().saturating_add(2));
     headers
@@ -109,16 +109,16 @@ fn binary(event: &Event, raw: bool) -> NatsMessage {
             Some(text) => value::write(event, text, raw),
             None => value::write(event, &attribute.to_canonical(), raw),
         };
-        headers.push((header, value));
+        headers.push((header, value.map_err(|error| error.with_attribute(name.as_str()))?));
     }
     // Last, and of the payload's kind where the attribute is absent.
     if let Some(media_type) = event.content_type() {
         headers.push((
             TextBuffer::from_static("ce-datacontenttype"),
-            value::write(event, media_type.as_str(), raw),
+            value::write(event, media_type.as_str(), raw)?,
         ));
     }
-    NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() }
+    Ok(NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() })
 }
 
 #[cold]

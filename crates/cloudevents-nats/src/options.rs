@@ -14,7 +14,8 @@ pub struct Encoding<'a> {
     /// Whether text in headers of binary mode is written as it is, in UTF-8, without escapes. Default: no.
     ///
     /// **Outside the specification**, which has printable ASCII with escapes (NATS-3.1.3.2-b, -c): for peers that never undo escapes.
-    /// White space at either end of a value does not arrive.
+    /// A text with white space at either end, which would not arrive, is an error of kind
+    /// [`Inexact`](cloudevents_core::ErrorKind::Inexact).
     pub raw: bool,
 }
 

@@ -31,7 +31,7 @@ use cloudevents_json::{assume, find, recognize};
 pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Event>, Error> {
     let (opened, repair) = open(message, with)?;
     let decoded = match opened {
-        Opened::Binary(look, media_type) => binary(message, &look, media_type, with),
+        Opened::Binary(look, found) => binary(message, &look, found, with),
         Opened::Document(id) => find(&id, &with.formats)?.decode(message.body_bytes(), with),
     };
     Ok(decoded?.with_repair(repair))
@@ -43,7 +43,7 @@ pub fn decode(message: &impl MessageView, with: &DecodeOptions) -> Result<Decode
 pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Result<Decoded<Message>, Error> {
     let (opened, repair) = open(message, with)?;
     let decoded = match opened {
-        Opened::Binary(look, media_type) => binary(message, &look, media_type, with)?.map(Message::Binary),
+        Opened::Binary(look, found) => binary(message, &look, found, with)?.map(Message::Binary),
         Opened::Document(id) => {
             Decoded::clean(Message::Structured(recognize(id, message.body_bytes(), &with.formats)))
         }
@@ -54,7 +54,7 @@ pub fn decode_message(message: &impl MessageView, with: &DecodeOptions) -> Resul
 /// What a message is.
 enum Opened<'m> {
     /// An event in binary mode, with this content type.
-    Binary(Look, Option<&'m str>),
+    Binary(Look, ContentType<'m>),
     /// A document in this format.
     Document(FormatId),
 }
@@ -66,9 +66,9 @@ fn open<'m>(
     with: &DecodeOptions,
 ) -> Result<(Opened<'m>, Option<Repair>), Error> {
     with.limits.check_bytes(message.body().len())?;
-    let (media_type, respelled) = content_type(message, with);
-    let opened = match detect(media_type)? {
-        Detected::NotADocument => Look::at(message).map(|look| Opened::Binary(look, media_type)),
+    let found = ContentType::of(message, with);
+    let opened = match detect(found.media_type)? {
+        Detected::NotADocument => Look::at(message).map(|look| Opened::Binary(look, found)),
         Detected::Structured(id) => Ok(Opened::Document(id)),
         Detected::Batched(_) => Err(batched()),
     };
@@ -82,26 +82,55 @@ fn open<'m>(
             let assumed = assume(&message.body_bytes(), error, with)?;
             Ok((Opened::Document(FormatId::JSON), Some(assumed)))
         }
-        opened => Ok((opened?, respelled)),
+        opened => Ok((opened?, found.repair())),
     }
 }
 
-/// The content type, and the repair if it is in a header: producers of other protocols know no properties.
-#[inline]
-fn content_type<'m>(
-    message: &'m impl MessageView,
-    with: &DecodeOptions,
-) -> (Option<&'m str>, Option<Repair>) {
-    let property = message.content_type();
-    if property.is_some() || !with.leniency.allows(RepairKind::ContentTypeName) {
-        return (property, None);
+/// The content type: the property, or headers with other spellings of the name, since producers of other protocols know no properties.
+#[derive(Clone, Copy)]
+struct ContentType<'m> {
+    media_type: Option<&'m str>,
+    /// Whether it is in a header.
+    is_respelled: bool,
+    /// Whether such headers differ from each other, or from that of the attribute.
+    differ: bool,
+}
+
+impl<'m> ContentType<'m> {
+    #[inline]
+    fn of(message: &'m impl MessageView, with: &DecodeOptions) -> Self {
+        let media_type = message.content_type();
+        if media_type.is_some() || !with.leniency.allows(RepairKind::ContentTypeName) {
+            return Self { media_type, is_respelled: false, differ: false };
+        }
+        Self::respelled(message)
     }
-    let header = message.headers().find_map(|(header, value)| match value {
-        Field::Bytes(text) if is_content_type(header) => std::str::from_utf8(text).ok(),
-        _ => None,
-    });
-    let repair = Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype");
-    (header, header.map(|_| repair))
+
+    #[cold]
+    fn respelled(message: &'m impl MessageView) -> Self {
+        let (mut first, mut named, mut differ) = (None, None, false);
+        for (header, value) in message.headers() {
+            let Field::Bytes(value) = value else { continue };
+            let Ok(value) = std::str::from_utf8(value) else { continue };
+            if name::prefixed(header).map_or(header, |(name, _)| name) == "datacontenttype" {
+                named = named.or(Some(value));
+            } else if is_content_type(header) {
+                differ |= *first.get_or_insert(value) != value;
+            }
+        }
+        // The exact name takes precedence; what marks a document does not contradict it.
+        let is_document = |text: &&str| !matches!(detect(Some(text)), Ok(Detected::NotADocument));
+        match named {
+            Some(_) if first.is_some() && first.filter(is_document).is_none() => {
+                Self { media_type: None, is_respelled: false, differ: differ || first != named }
+            }
+            _ => Self { media_type: first, is_respelled: first.is_some(), differ },
+        }
+    }
+
+    fn repair(self) -> Option<Repair> {
+        self.is_respelled.then(|| Repair::new(RepairKind::ContentTypeName).with_attribute("datacontenttype"))
+    }
 }
 
 /// Clients name the character encoding here, too: `utf-8` is what documents are in.
@@ -113,10 +142,14 @@ fn is_encoded(encoding: &str) -> bool {
 fn binary(
     message: &impl MessageView,
     look: &Look,
-    media_type: Option<&str>,
+    found: ContentType<'_>,
     with: &DecodeOptions,
 ) -> Result<Decoded<Event>, Error> {
+    let media_type = found.media_type;
     let mut assembler = Assembler::new(with);
+    if found.differ {
+        assembler.ignore_or_refuse(spelled_differently())?;
+    }
     assembler.reserve(look.length); // one allocation, of the right size
     let mut named = false;
     for (header, value) in message.headers() {
@@ -163,6 +196,16 @@ fn named_content_type(
         .with_attribute("datacontenttype")
         .with_detail("a header for datacontenttype and the content-type differ");
     assembler.ignore_or_refuse(error)
+}
+
+#[cold]
+fn spelled_differently() -> Error {
+    Error::new(ErrorKind::DuplicateAttribute)
+        .with_attribute("datacontenttype")
+        .with_detail(
+            "headers with spellings of content-type differ from each other, or from that of datacontenttype",
+        )
+        .with_help("set the property content-type")
 }
 
 #[cold]

@@ -84,9 +84,10 @@ fn numeric_time(name: &str, number: i128, assembler: &mut Assembler<'_>) -> Resu
         u32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default().saturating_mul(1_000_000);
     match assembler.push_utc(milliseconds.div_euclid(1000), nanosecond)? {
         Some(piece) => {
+            assembler.named(name, Given::Timestamp(piece))?;
             let error = error.with_attribute(name);
             assembler.repaired(Repair::new(RepairKind::NumericTime).with_attribute(name).with_cause(error));
-            assembler.named(name, Given::Timestamp(piece))
+            Ok(())
         }
         None => invalid(name, error, assembler),
     }

@@ -189,3 +189,37 @@ fn what_the_peers_that_read_colons_and_strings_get() {
     let (message, _) = encode(&event, Encoding::binary().for_peer(Peer::JavaScript10)).unwrap();
     assert!(matches!(message.property("cloudEvents_number"), Some(AmqpValue::Long(-3))));
 }
+
+/// What no extension can be belongs to something else, and stays there.
+#[test]
+fn properties_that_no_extension_can_be_are_left_alone() {
+    let everything = RepairKind::ALL.iter().fold(Leniency::strict(), |all, repair| all.with(*repair));
+    for value in [
+        AmqpValue::Null,
+        AmqpValue::Long(1_522_949_460_000),
+        AmqpValue::Timestamp(i64::MAX),
+        text("a\u{1}b"),
+        text(&"x".repeat(65 << 10)),
+    ] {
+        let message = required().with_property("other", value);
+        for leniency in [Peer::Java4.leniency(), everything] {
+            let decoded = repaired(&message, leniency).unwrap();
+            assert_eq!((decoded.value.extensions().len(), decoded.repairs().len()), (0, 0));
+        }
+    }
+    let long = required().with_property("x".repeat(300), text("x"));
+    assert!(repaired(&long, Peer::Java4.leniency()).unwrap().repairs().is_empty());
+    // Nor do many of them make an event too large.
+    let many = (0..300).fold(required(), |message, at| message.with_property(format!("x{at}"), text("x")));
+    let decoded = repaired(&many, Peer::Java4.leniency()).unwrap();
+    assert_eq!(decoded.value.extensions().len(), decoded.repairs().len());
+    assert!(decoded.value.extensions().len() < 256);
+}
+
+/// A repair is reported if it was made.
+#[test]
+fn a_number_that_is_no_time_by_any_unit_is_not_reported_as_one() {
+    let message = required().with_property("cloudEvents:time", AmqpValue::Long(i64::MAX));
+    let leniency = Peer::Python2.leniency().union(Leniency::all());
+    assert_eq!(kinds(&repaired(&message, leniency).unwrap()), [RepairKind::DroppedAttribute]);
+}

@@ -25,7 +25,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    Error, ErrorKind, Peer, Receiver, Sender,
+    ContentMode, Error, ErrorKind, Peer, Receiver, Sender,
     http::{Refusal, SignRequest, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
@@ -195,6 +195,35 @@ const FEATURES: &[(&str, &[&str])] = &[
 
 /// Core NATS and JetStream.
 const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
+
+/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `mode` is the one that was asked
+/// for.
+pub(crate) fn older_consumers(
+    endpoint: &Endpoint,
+    peer: Option<Peer>,
+    mode: Option<ContentMode>,
+) -> Option<Report> {
+    let decides = |option: &str| endpoint.option(option).is_some();
+    if mode == Some(ContentMode::Structured)
+        || peer.is_some()
+        || decides("peer")
+        || endpoint.option("mode") == Some("structured")
+    {
+        return None;
+    }
+    let note = match endpoint.scheme() {
+        "amqp" | "amqps" if !decides("separator") => Report::note(
+            "consumers of release 1.0.2 do not read attributes named with `cloudEvents_`, the default",
+        )
+        .help("for them, add `-o separator=colon`, or --peer with their name"),
+        scheme if NATS.contains(&scheme) && mode.is_none() && !decides("mode") => {
+            Report::note("consumers of release 1.0.2 do not read binary mode over NATS, the default")
+                .help("for them, use `mode=structured`, or --peer with their name")
+        }
+        _ => return None,
+    };
+    Some(note.kind("older-consumers"))
+}
 
 /// Refuses options that only HTTP has.
 pub(crate) fn check_broker(scheme: &str, sending: &Sending) -> Result<(), Failure> {

@@ -95,6 +95,28 @@ pub fn encode(text: &str) -> Vec<u8> {
     out
 }
 
+/// Checks that a text arrives if it is written as it is, without escapes: white space at either end is no part of a header's value
+/// (RFC 9110, section 5.5).
+///
+/// Errors are of kind [`Inexact`](ErrorKind::Inexact).
+///
+/// ```
+/// use cloudevents_core::codec::header::{Clauses, check_raw};
+///
+/// assert!(check_raw("100 %", &Clauses::HTTP).is_ok());
+/// assert!(check_raw("100 % ", &Clauses::HTTP).is_err());
+/// ```
+#[inline]
+pub fn check_raw(text: &str, clauses: &Clauses) -> Result<(), Error> {
+    if text.as_bytes().trim_ascii().len() == text.len() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Inexact)
+        .with_detail("white space at either end does not arrive in a header without escapes")
+        .with_help("send this event in structured mode, or without raw text")
+        .with_clause(clauses.octets))
+}
+
 /// Reads a header value: undoes a quoted string (RFC 9110, section 5.6.4), percent-decodes once, and checks UTF-8 (HTTP binding,
 /// section 3.1.3.2).
 ///

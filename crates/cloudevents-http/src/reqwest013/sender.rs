@@ -165,7 +165,11 @@ impl HttpSender {
     /// For this URL, `http` or `https`. Errors are of kind [`InvalidUrl`](ErrorKind::InvalidUrl), or
     /// [`Transport`](ErrorKind::Transport) when there can be no client.
     pub fn new(url: &str, mut options: HttpSenderOptions) -> Result<Self, Error> {
-        options.raw |= options.sender.peer.is_some_and(Peer::takes_raw_text);
+        if let Some(peer) = options.sender.peer {
+            options.raw |= peer.takes_raw_text();
+            let leniency = &mut options.sender.decoding.leniency;
+            *leniency = leniency.union(peer.leniency()); // of replies
+        }
         let url = Url::parse(url)
             .map_err(|error| Error::new(ErrorKind::InvalidUrl).with_detail(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

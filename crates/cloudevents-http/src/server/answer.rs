@@ -1,6 +1,6 @@
 //! Settlements as responses.
 
-use crate::{MessageHeaders, Problem, encode_message};
+use crate::{MessageHeaders, Problem, encode::write_message};
 use bytes::Bytes;
 use cloudevents_core::{Error, ErrorKind};
 use cloudevents_transport::{
@@ -91,20 +91,22 @@ pub(super) struct Settling {
     pub(super) received: Received,
     /// What goes with an acceptance.
     pub(super) reply: Mutex<Option<Box<Response<Bytes>>>>,
+    /// Whether its text is written without escapes.
+    pub(super) raw: bool,
 }
 
 /// A message as the response of an accepted one.
-fn response(answer: &Outgoing) -> Result<Response<Bytes>, Error> {
+fn response(answer: &Outgoing, raw: bool) -> Result<Response<Bytes>, Error> {
     let Content::Message(message) = answer.content() else { return Err(Error::new(ErrorKind::Unsupported)) };
     let mut response = Response::new(Bytes::new());
     MessageHeaders::default().add(response.headers_mut(), answer)?;
-    *response.body_mut() = encode_message(message, response.headers_mut())?;
+    *response.body_mut() = write_message(message, raw, response.headers_mut())?;
     Ok(response)
 }
 
 impl Settle for Settling {
     fn settle(self: Box<Self>, how: Settlement) -> Outcome {
-        let Self { answer, permit, received, reply } = *self;
+        let Self { answer, permit, received, reply, .. } = *self;
         // But for a rejection, the message is let go before it is answered: the handler may have been the last one to have it.
         let how = match (how, received) {
             (Settlement::Accept, _) => {
@@ -124,7 +126,7 @@ impl Settle for Settling {
     }
 
     fn reply(&self, answer: Outgoing) -> Outcome<Receipt> {
-        Outcome::ready(response(&answer).map(|response| {
+        Outcome::ready(response(&answer, self.raw).map(|response| {
             *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(response));
             Receipt::new()
         }))

@@ -216,7 +216,8 @@ impl Exchange {
             received = received.with_event(event);
         }
         let (answer, answered) = oneshot::channel();
-        let settling = Settling { answer, permit, received: received.clone(), reply: Mutex::default() };
+        let raw = self.0.options.raw;
+        let settling = Settling { answer, permit, received: received.clone(), reply: Mutex::default(), raw };
         // A queue without a reader drops the token, which answers.
         let _ = self.0.queue.send(Incoming::new(received, Token::new(settling)));
         Delivering::new(self.clone(), answered)

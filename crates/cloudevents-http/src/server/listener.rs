@@ -1,11 +1,8 @@
 //! The receiver that listens.
 
 use super::{Exchange, ExchangeReceiver, HttpReceiverOptions, connections::serve};
-use cloudevents_core::{Error, ErrorKind};
-use cloudevents_transport::{
-    Endpoint, Receiver, ReceiverCapabilities,
-    binding::{Incoming, Receive, normal_path},
-};
+use cloudevents_core::{Error, ErrorKind, Peer};
+use cloudevents_transport::{Endpoint, binding::{Incoming, Receive, normal_path}, Receiver, ReceiverCapabilities};
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -86,6 +83,8 @@ impl HttpReceiver {
         }
         endpoint.check_options(&["lenient", "peer"])?;
         options.receiver = options.receiver.with_url(&endpoint)?;
+        let peer = endpoint.option("peer").and_then(|name| name.parse::<Peer>().ok());
+        options.raw |= peer.is_some_and(Peer::takes_raw_text);
         if endpoint.hosts().len() > 1 || endpoint.user().is_some() {
             return Err(endpoint.invalid("one host is listened at, and there is no user"));
         }

@@ -41,6 +41,9 @@ pub struct HttpReceiverOptions {
     pub retry_after: Duration,
     /// The status of acceptance. Default: 204.
     pub accepted: StatusCode,
+    /// Whether the text of replies in binary mode is written as it is, as with [`Encoding::raw`](crate::Encoding::raw), which see. The option
+    /// `peer` of a URL sets it for peers that need it. Default: no.
+    pub raw: bool,
     /// Sees why a request is refused that could not be read, and so is not delivered: what is no HTTP, a head or body that is too large, breaks off
     /// or is in another coding; and, with an error of kind [`Refused`](cloudevents_core::ErrorKind::Refused), one for another path or with another method. It runs on the task of the connection, and must not block. Default: none; these are logged at DEBUG.
     pub on_refusal: Option<OnRefusal>,
@@ -60,6 +63,7 @@ impl fmt::Debug for HttpReceiverOptions {
             .field("connections", &self.connections)
             .field("retry_after", &self.retry_after)
             .field("accepted", &self.accepted)
+            .field("raw", &self.raw)
             .finish_non_exhaustive()
     }
 }
@@ -86,6 +90,7 @@ impl Default for HttpReceiverOptions {
             connections: 1024,
             retry_after: Duration::from_secs(1),
             accepted: StatusCode::NO_CONTENT,
+            raw: false,
             on_refusal: None,
         }
     }

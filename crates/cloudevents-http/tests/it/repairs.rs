@@ -101,3 +101,44 @@ async fn a_peer_at_both_ends() {
         assert_eq!(bound.err().unwrap().kind(), ErrorKind::InvalidUrl, "{unknown}");
     }
 }
+
+/// Raw text loses white space at its ends, so that it is not written: no other event arrives instead.
+#[test]
+fn text_whose_ends_would_be_lost_is_not_written_raw() {
+    let mut headers = http::HeaderMap::new();
+    for subject in [" x", "x ", " "] {
+        let event = Event::builder().id("1").source("/s").ty("t").subject(subject).build().unwrap();
+        let error = encode(&event, Encoding::binary().for_peer(Peer::Java4), &mut headers).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::Inexact, Some("subject")));
+        assert!(encode(&event, Encoding::binary(), &mut headers).is_ok());
+    }
+}
+
+/// The peer is that of replies, too: what it writes and what it reads.
+#[tokio::test]
+async fn a_peer_at_both_ends_of_a_reply() {
+    let event =
+        |id: &str| Event::builder().id(id).source("/a%20b").ty("t").subject("100 % \u{e9}").build().unwrap();
+    let listening = HttpReceiver::bind("http://127.0.0.1:0/?peer=go-2", Default::default()).await.unwrap();
+    let url = listening.url();
+    let mut receiver = listening.into_receiver();
+    let mut options = HttpSenderOptions::default();
+    options.sender.peer = Some(Peer::Go2);
+    let sender = cloudevents_http::sender(&url, options).unwrap();
+    let question = event("question");
+    let (answer, ()) = tokio::join!(sender.request(&question, std::time::Duration::from_secs(10)), async {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        delivery.reply(event("answer")).await.unwrap();
+        delivery.accept().await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), event("answer"));
+    // The server writes it raw: a client without a peer undoes an escape of the source.
+    let strict = cloudevents_http::sender(&url, HttpSenderOptions::default()).unwrap();
+    let plain = Event::builder().id("1").source("/s").ty("t").build().unwrap();
+    let (answer, ()) = tokio::join!(strict.request(&plain, std::time::Duration::from_secs(10)), async {
+        let delivery = receiver.next().await.unwrap().unwrap();
+        delivery.reply(event("answer")).await.unwrap();
+        delivery.accept().await.unwrap();
+    });
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::InvalidUriReference);
+}

@@ -212,3 +212,25 @@ fn names_of_debezium() {
         assert_eq!(Json::new().peek(&document.into(), "iodebeziumtxid", &with).unwrap(), None);
     }
 }
+
+/// Other JSON has a member of that name, too. What cannot be read as an event is left to others.
+#[test]
+fn what_looks_like_an_event_and_is_none() {
+    use cloudevents_json::{assume, is_event};
+
+    for other in [r#"{"specversion":7}"#, r#"{"specversion":null}"#, r#"{"specversion":{"a":1}}"#] {
+        assert!(!is_event(&other.into()), "{other}");
+    }
+    for marked in [r#"{"specversion":"9.9"}"#, r#"{"specversion":"1.0"}"#] {
+        assert!(is_event(&marked.into()), "{marked}");
+    }
+    let with = DecodeOptions::strict().with_leniency(Leniency::strict().with(RepairKind::AssumedJson));
+    let unmarked = || Error::new(ErrorKind::NotACloudEvent);
+    for other in [r#"{"specversion":"9.9"}"#, r#"{"specversion":"1.0","id":"1"}"#, r#"{"specversion":"1.0""#]
+    {
+        let error = assume(&other.into(), unmarked(), &with).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotACloudEvent, "{other}");
+    }
+    assert!(assume(&EVENT.into(), unmarked(), &with).is_ok());
+    assert!(assume(&EVENT.into(), unmarked(), &DecodeOptions::lenient()).is_err());
+}

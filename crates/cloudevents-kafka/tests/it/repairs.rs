@@ -43,3 +43,33 @@ fn a_content_type_under_another_spelling_of_its_name() {
         assert_eq!((decoded.value.id(), decoded.repairs()[0].kind()), ("1", RepairKind::ContentTypeName));
     }
 }
+
+/// Several spellings have to agree, also with `ce_datacontenttype`. KAFKA-3.2.1-a.
+#[test]
+fn content_types_under_several_names_agree_or_are_refused() {
+    let header = |record: Record, name: &'static str, value: &'static str| {
+        record.with_header(name, Bytes::from(value))
+    };
+    let named = Leniency::strict().with(RepairKind::ContentTypeName);
+    let read = |record: &Record, leniency| decode(record, &DecodeOptions::strict().with_leniency(leniency));
+    let kinds = |record: &Record, leniency| {
+        let decoded = read(record, leniency).unwrap();
+        let kinds: Vec<_> = decoded.repairs().iter().map(|repair| repair.kind()).collect();
+        (decoded.value.datacontenttype().unwrap().to_string(), kinds)
+    };
+    let spelled = |first, second| header(header(event(), "Content-Type", first), "contentType", second);
+    let same = spelled("text/plain", "text/plain");
+    assert_eq!(kinds(&same, named), ("text/plain".into(), vec![RepairKind::ContentTypeName]));
+    let different = spelled("text/plain", "text/xml");
+    let error = read(&different, named).unwrap_err();
+    assert_eq!((error.kind(), error.attribute()), (ErrorKind::DuplicateAttribute, Some("datacontenttype")));
+    let ignoring = named.with(RepairKind::IgnoredHeader);
+    let both = vec![RepairKind::ContentTypeName, RepairKind::IgnoredHeader];
+    assert_eq!(kinds(&different, ignoring), ("text/plain".into(), both));
+    // The exact name of the attribute says what it is; another spelling of content-type does not stand in for it.
+    let prefixed = header(header(event(), "ce_datacontenttype", "text/xml"), "contentType", "text/plain");
+    assert_eq!(read(&prefixed, named).unwrap_err().kind(), ErrorKind::DuplicateAttribute);
+    assert_eq!(kinds(&prefixed, ignoring), ("text/xml".into(), vec![RepairKind::IgnoredHeader]));
+    let agreeing = header(header(event(), "ce_datacontenttype", "text/xml"), "contentType", "text/xml");
+    assert_eq!(kinds(&agreeing, named), ("text/xml".into(), vec![]));
+}

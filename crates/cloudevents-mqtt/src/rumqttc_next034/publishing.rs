@@ -52,9 +52,15 @@ impl<'a> Extras<'a> {
             correlation: outgoing.correlation_data().map(|data| &**data),
             ..Self::default()
         };
-        let is_binary = !message.user_properties.is_empty();
+        let attribute = match message.user_properties.first() {
+            None => |_: &str| false,
+            Some((name, _)) if name::prefixed(name.as_str()).is_some() => {
+                |name: &str| name::prefixed(name).is_some()
+            }
+            Some(_) => |name: &str| name::attribute(name).is_some(),
+        };
         for (header, value) in outgoing.headers() {
-            if is_binary && name::attribute(header).is_some() {
+            if attribute(header) {
                 return Err(Error::new(ErrorKind::InvalidName)
                     .with_detail(format!(
                         "the user property `{}` would be an attribute",

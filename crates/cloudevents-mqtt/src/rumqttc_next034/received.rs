@@ -3,7 +3,7 @@
 use super::{Qos, packet::Arrived};
 use crate::{MessageView, Version, decode_message, name};
 use bytes::Bytes;
-use cloudevents_core::DecodeOptions;
+use cloudevents_core::{DecodeOptions, Decoded, RepairKind};
 use cloudevents_transport::{Origin, Partition, Received};
 use rumqttc_v5::mqttbytes::v5;
 use std::{any::Any, borrow::Cow, fmt};
@@ -27,13 +27,15 @@ pub struct ReceivedPublish {
     publish: v5::Publish,
     version: Version,
     partition: Partition,
+    /// Whether its attributes have the prefix of HTTP, which leniency has allowed.
+    is_prefixed: bool,
 }
 
 /// A packet of MQTT 5. Its partition is its topic.
 impl From<v5::Publish> for ReceivedPublish {
     fn from(publish: v5::Publish) -> Self {
         let partition = Partition::new(String::from_utf8_lossy(&publish.topic).as_ref(), 0);
-        Self { publish, version: Version::V5, partition }
+        Self { publish, version: Version::V5, partition, is_prefixed: false }
     }
 }
 
@@ -103,11 +105,14 @@ pub(super) fn received(
     with: &DecodeOptions,
 ) -> Received {
     let Arrived { publish, error } = arrived;
-    let origin = ReceivedPublish { publish, version, partition: partition.clone() };
-    match error {
-        None => Received::new(decode_message(&origin, with), origin),
-        Some(error) => Received::new(Err(error), origin),
-    }
+    let mut origin = ReceivedPublish { publish, version, partition: partition.clone(), is_prefixed: false };
+    let decoded = match error {
+        None => decode_message(&origin, with),
+        Some(error) => Err(error),
+    };
+    let repairs = decoded.as_ref().map_or(&[][..], Decoded::repairs);
+    origin.is_prefixed = repairs.iter().any(|repair| repair.kind() == RepairKind::ForeignPrefix);
+    Received::new(decoded, origin)
 }
 
 impl Origin for ReceivedPublish {
@@ -135,8 +140,8 @@ impl Origin for ReceivedPublish {
     }
 
     fn is_forwarded(&self, name: &str) -> bool {
-        // In HTTP, a header with this prefix is an attribute.
-        name::attribute(name).is_none() && name::prefixed(name).is_none() && name != "content-type"
+        let attribute = if self.is_prefixed { name::prefixed(name) } else { name::attribute(name) };
+        attribute.is_none() && name != "content-type"
     }
 
     /// The topic of the message, not the filter.
@@ -178,7 +183,7 @@ impl fmt::Debug for ReceivedPublish {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudevents_core::ErrorKind;
+    use cloudevents_core::{ErrorKind, Peer};
     use rumqttc_v5::mqttbytes::QoS;
 
     #[test]
@@ -217,5 +222,27 @@ mod tests {
         assert!(native.is_retained() && native.is_duplicate());
         assert_eq!((native.qos(), native.publish().payload.len()), (Qos::ExactlyOnce, 4));
         assert!(!format!("{native:?}").contains("21.5"));
+    }
+
+    /// What is no attribute is a header like others, also where HTTP would have an attribute.
+    #[test]
+    fn forwarded_is_what_is_no_attribute() {
+        let forwarded = |names: &[&str], with: &DecodeOptions| {
+            let properties = v5::PublishProperties {
+                user_properties: names.iter().map(|name| ((*name).to_owned(), "1.0".to_owned())).collect(),
+                ..v5::PublishProperties::default()
+            };
+            let publish = v5::Publish::new("t", QoS::AtLeastOnce, "x", Some(properties));
+            let arrived = Arrived { publish, error: None };
+            let received = received(arrived, Version::V5, &Partition::new("t", 0), with);
+            assert!(received.message().is_ok());
+            let headers = received.forward().headers().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+            headers.join(" ")
+        };
+        let bare = ["specversion", "id", "source", "type", "ext", "ce-other", "X-Trace"];
+        assert_eq!(forwarded(&bare, &DecodeOptions::strict()), "ce-other X-Trace");
+        let prefixed = ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-ext", "other", "X-Trace"];
+        let with = DecodeOptions::strict().with_leniency(Peer::Go2.leniency());
+        assert_eq!(forwarded(&prefixed, &with), "other X-Trace");
     }
 }

@@ -69,3 +69,14 @@ fn what_peers_that_never_undo_escapes_get() {
     assert_eq!(decode(&message, &DecodeOptions::strict()).unwrap().value, event);
     assert!(message.header("ce-id").is_none());
 }
+
+/// Raw text loses white space at its ends, so that it is not written: no other event arrives instead.
+#[test]
+fn text_whose_ends_would_be_lost_is_not_written_raw() {
+    for subject in [" x", "x ", " "] {
+        let event = Event::builder().id("1").source("/s").ty("t").subject(subject).build().unwrap();
+        let error = encode(&event, Encoding::binary().for_peer(Peer::Java4)).unwrap_err();
+        assert_eq!((error.kind(), error.attribute()), (ErrorKind::Inexact, Some("subject")));
+        assert!(encode(&event, Mode::Binary).is_ok());
+    }
+}

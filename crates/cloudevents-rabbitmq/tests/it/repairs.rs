@@ -60,3 +60,29 @@ fn errors_say_what_is_wrong_and_where() {
     assert_eq!((error.kind(), error.attribute()), (ErrorKind::InvalidUtf8, Some("subject")));
     assert_eq!((error.detail(), error.clause()), ("the header is not UTF-8 text", Some("CE-Type-System-f")));
 }
+
+/// Several spellings have to agree, also with the attribute's own header.
+#[test]
+fn content_types_under_several_names_agree_or_are_refused() {
+    let named = Leniency::strict().with(RepairKind::ContentTypeName);
+    let ignoring = named.with(RepairKind::IgnoredHeader);
+    let kinds = |message: &RabbitMessage, leniency| {
+        let decoded = decode(message, &with(leniency)).unwrap();
+        let kinds: Vec<_> = decoded.repairs().iter().map(|repair| repair.kind()).collect();
+        (decoded.value.datacontenttype().unwrap().to_string(), kinds)
+    };
+    let refused = |message: &RabbitMessage| decode(message, &with(named)).unwrap_err().kind();
+    let spelled =
+        |first, second| message().with_header("Content-Type", first).with_header("contentType", second);
+    let same = spelled("text/plain", "text/plain");
+    assert_eq!(kinds(&same, named), ("text/plain".into(), vec![RepairKind::ContentTypeName]));
+    let different = spelled("text/plain", "text/xml");
+    assert_eq!(refused(&different), ErrorKind::DuplicateAttribute);
+    let both = vec![RepairKind::ContentTypeName, RepairKind::IgnoredHeader];
+    assert_eq!(kinds(&different, ignoring), ("text/plain".into(), both));
+    let prefixed = message()
+        .with_header("cloudEvents:datacontenttype", "text/xml")
+        .with_header("contentType", "text/plain");
+    assert_eq!(refused(&prefixed), ErrorKind::DuplicateAttribute);
+    assert_eq!(kinds(&prefixed, ignoring), ("text/xml".into(), vec![RepairKind::IgnoredHeader]));
+}

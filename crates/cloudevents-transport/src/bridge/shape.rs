@@ -67,7 +67,7 @@ impl Shaper {
             (Err(error), _) => return Err(error),
         };
         let repaired;
-        let message = match self.repaired(message)? {
+        let message = match self.repaired(delivery, message)? {
             Some(repairs) => {
                 repaired = repairs;
                 &repaired
@@ -87,19 +87,21 @@ impl Shaper {
         shaped.collect::<Result<_, _>>().map(Shaped::Several)
     }
 
-    /// A document with a mistake that leniency repairs, written anew in its format; `None` if the message can be sent as it is.
-    fn repaired(&self, message: &Message) -> Result<Option<Message>, Error> {
-        let Message::Structured(document) = message else { return Ok(None) };
-        let Some(format) = self.decoding.formats.get(document.format()) else { return Ok(None) };
+    /// A document with mistakes that leniency repairs, written anew in its format; `None` if the message can be sent as it is, or
+    /// cannot be repaired.
+    fn repaired(&self, delivery: &Delivery, message: &Message) -> Result<Option<Message>, Error> {
+        let Some(id) = message.format() else { return Ok(None) };
+        let Some(format) = self.decoding.formats.get(id) else { return Ok(None) };
         if self.decoding.leniency == Leniency::strict() {
             return Ok(None);
         }
-        let decoded = message.event(&self.decoding)?;
-        if decoded.repairs().is_empty() {
-            return Ok(None);
-        }
-        tracing::debug!(repairs = ?decoded.repairs(), "a document was repaired");
-        Ok(Some(Message::structured(&decoded.value, format)?.0))
+        let Some(repaired) = delivery.repaired() else { return Ok(None) };
+        let (message, losses) = match repaired {
+            [event] if !matches!(message, Message::Batched(_)) => Message::structured(event, format)?,
+            events => Message::batched(events, format)?,
+        };
+        losses.exact()?; // it came in this format
+        Ok(Some(message))
     }
 
     pub(super) fn decoding(&self) -> &DecodeOptions {

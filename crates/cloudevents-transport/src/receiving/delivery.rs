@@ -263,6 +263,15 @@ impl Delivery {
         tracing::debug_span!("delivery", attempt = self.attempt, offset = self.offset())
     }
 
+    /// The events of a document, if there were repairs. They are counted.
+    pub(crate) fn repaired(&self) -> Option<&[Event]> {
+        match self.read() {
+            Events::One(Ok(event)) if !event.repairs().is_empty() => Some(std::slice::from_ref(&event.value)),
+            Events::Batch(Ok(events)) if !events.repairs().is_empty() => Some(&events.value),
+            _ => None,
+        }
+    }
+
     /// Decodes the events of a document, once.
     fn read(&self) -> &Events {
         self.events.get_or_init(|| {

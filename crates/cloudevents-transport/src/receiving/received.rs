@@ -302,6 +302,9 @@ impl Received {
         let is_attribute = |repair: &Repair| match repair.kind() {
             RepairKind::UnprefixedExtension => repair.attribute() == Some(name),
             RepairKind::ContentTypeName => is_content_type(name),
+            RepairKind::IgnoredHeader if repair.attribute() == Some("datacontenttype") => {
+                is_content_type(name)
+            }
             _ => false,
         };
         self.origin().is_forwarded(name) && !repairs.iter().any(is_attribute)

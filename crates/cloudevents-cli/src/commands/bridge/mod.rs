@@ -247,10 +247,10 @@ fn tell_state(state: &ConnectionState, end: &str, lost: &mut bool, console: &Con
 /// The repairs of a message. Those of a document were found when it was moved, and are found again: documents that need any are few.
 fn repairs(received: &Received, decoding: &DecodeOptions) -> Vec<Repair> {
     let Ok(message) = received.decoded_message() else { return Vec::new() };
-    if decoding.leniency == Leniency::strict() || message.value.mode() != ContentMode::Structured {
+    if decoding.leniency == Leniency::strict() || message.value.mode() == ContentMode::Binary {
         return message.repairs.clone();
     }
-    let inner = message.value.event(decoding).map(|decoded| decoded.repairs).unwrap_or_default();
+    let inner = message.value.events(decoding).map(|decoded| decoded.repairs).unwrap_or_default();
     message.repairs.iter().cloned().chain(inner).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::{event, events};
 use bytes::Bytes;
 use cloudevents_core::Error;
 use cloudevents_core::{
-    DecodeOptions, Decoded, ErrorKind, Event, Formats, Leniency, Message, Repair, RepairKind,
+    DecodeOptions, Decoded, ErrorKind, Event, Formats, Leniency, Message, Repair, RepairKind, Value,
 };
 use cloudevents_json::Json;
 use cloudevents_transport::{
@@ -501,5 +501,57 @@ async fn documents_that_need_repairs_are_repaired() {
             None => assert_eq!(arrived[0].event().unwrap().extensions().len(), 2),
         }
         assert_eq!(arrived[1].body().unwrap(), good);
+    }
+}
+
+/// The repairs of a batch reach its events at the target, as a batch or one by one, and are counted. So are those of documents.
+#[tokio::test(start_paused = true)]
+async fn batches_that_need_repairs_are_repaired_and_counted() {
+    let text = r#"[{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x"},
+        {"specversion":"1.0","id":"2","source":"/s","type":"t"}]"#;
+    let batch = Message::Batched(cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, text));
+    for stays_a_batch in [true, false] {
+        let (from, to) = (FakeQueue::new(), FakeQueue::new());
+        from.sender().send(batch.clone()).await.unwrap();
+        let mut policy = policy();
+        if !stays_a_batch {
+            policy.form = Form::Binary;
+        }
+        let receiver = from.receiver(with().with_leniency(Leniency::all()));
+        let status = run_with(receiver, to.sender(), policy).await;
+        assert_eq!((status.received().repaired, status.received().invalid), (1, 0));
+        let arrived = all(&to).await;
+        let events: Vec<_> = arrived.iter().flat_map(|delivery| delivery.events().unwrap()).collect();
+        assert_eq!((arrived.len(), events.len()), (if stays_a_batch { 1 } else { 2 }, 2));
+        assert_eq!(events[0].extension("upper"), Some(Value::String("x")));
+    }
+    let from = FakeQueue::new();
+    let document = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","Upper":"x"}"#;
+    let document = cloudevents_core::Document::new(cloudevents_core::FormatId::JSON, document);
+    from.sender().send(Message::Structured(document)).await.unwrap();
+    let receiver = from.receiver(with().with_leniency(Leniency::all()));
+    let status = run_with(receiver, FakeQueue::new().sender(), policy()).await;
+    assert_eq!(status.received().repaired, 1);
+}
+
+/// What no repair reads goes on as it does without leniency.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_repaired_goes_on_as_without_leniency() {
+    let id = || cloudevents_core::FormatId::JSON;
+    let document =
+        Message::Structured(cloudevents_core::Document::new(id(), r#"{"specversion":"1.0","id":"1"}"#));
+    let batch =
+        Message::Batched(cloudevents_core::Document::new(id(), r#"[{"specversion":"1.0","id":"1"}]"#));
+    for (message, body) in
+        [(document, r#"{"specversion":"1.0","id":"1"}"#), (batch, r#"[{"specversion":"1.0","id":"1"}]"#)]
+    {
+        for leniency in [Leniency::strict(), Leniency::all()] {
+            let (from, to) = (FakeQueue::new(), FakeQueue::new());
+            from.sender().send(message.clone()).await.unwrap();
+            let receiver = from.receiver(with().with_leniency(leniency));
+            let status = run_with(receiver, to.sender(), policy()).await;
+            assert_eq!(status.metrics().confirmed, 1, "{leniency}");
+            assert_eq!(all(&to).await[0].body().unwrap(), body);
+        }
     }
 }
