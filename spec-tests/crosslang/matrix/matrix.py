@@ -268,7 +268,8 @@ class Kafka(Place):
         from confluent_kafka.admin import AdminClient, NewTopic
 
         name = super().new()
-        [made] = AdminClient({"bootstrap.servers": self.address}).create_topics([NewTopic(name, 1, 1)]).values()
+        admin = AdminClient({"bootstrap.servers": self.address})  # to be held until the topic is there
+        [made] = admin.create_topics([NewTopic(name, 1, 1)]).values()
         made.result(PATIENCE)
         return name
 

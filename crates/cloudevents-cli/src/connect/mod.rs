@@ -25,7 +25,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    ContentMode, Error, ErrorKind, Peer, Receiver, Sender,
+    Error, ErrorKind, Peer, Receiver, Sender,
     http::{Refusal, SignRequest, Trace},
     transport::{Endpoint, LossPolicy, ReceiverOptions},
 };
@@ -196,19 +196,16 @@ const FEATURES: &[(&str, &[&str])] = &[
 /// Core NATS and JetStream.
 const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
 
-/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `mode` is the one that was asked
-/// for.
+/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is about the
+/// mode that was asked for.
 pub(crate) fn older_consumers(
     endpoint: &Endpoint,
     peer: Option<Peer>,
-    mode: Option<ContentMode>,
+    is_structured: Option<bool>,
 ) -> Option<Report> {
     let decides = |option: &str| endpoint.option(option).is_some();
-    if mode == Some(ContentMode::Structured)
-        || peer.is_some()
-        || decides("peer")
-        || endpoint.option("mode") == Some("structured")
-    {
+    let is_document = is_structured == Some(true) || endpoint.option("mode") == Some("structured");
+    if is_document || peer.is_some() || decides("peer") {
         return None;
     }
     let note = match endpoint.scheme() {
@@ -216,9 +213,9 @@ pub(crate) fn older_consumers(
             "consumers of release 1.0.2 do not read attributes named with `cloudEvents_`, the default",
         )
         .help("for them, add `-o separator=colon`, or --peer with their name"),
-        scheme if NATS.contains(&scheme) && mode.is_none() && !decides("mode") => {
+        scheme if NATS.contains(&scheme) && is_structured.is_none() && !decides("mode") => {
             Report::note("consumers of release 1.0.2 do not read binary mode over NATS, the default")
-                .help("for them, use `mode=structured`, or --peer with their name")
+                .help("for them, use --mode structured, or --peer with their name")
         }
         _ => return None,
     };

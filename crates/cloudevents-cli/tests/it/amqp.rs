@@ -22,18 +22,25 @@ fn from_one_to_the_other() {
     let broker = Broker::start().unwrap();
     let url = broker.url("orders");
     let input = r#"{"specversion":"1.0","id":"2","source":"/s","type":"t","datacontenttype":"application/json","priority":3,"data":{"total":1.10}}"#;
-    let ran = ce_with(&["send", &url], input);
-    assert_eq!((ran.status, ran.err.as_str()), (0, format!("1 event sent to {url}\n").as_str()));
-    let listener = Listener::at(&url, &["--count", "4"]);
+    // The default is said once to be news to older consumers, and nothing is said where the separator is chosen.
+    let ran = ce_with(&["send", &url], format!("{input}\n{GOOD}\n"));
+    assert!(ran.err.starts_with("note: consumers of release 1.0.2 do not read attributes"), "{}", ran.err);
+    assert_eq!(ran.err.matches("note: ").count(), 1);
+    assert!(ran.status == 0 && ran.err.ends_with(&format!("2 events sent to {url}\n")), "{}", ran.err);
+    for chosen in ["separator=underscore", "separator=colon", "peer=java-4"] {
+        let ran = ce_with(&["send", &broker.url("other"), "-o", chosen], GOOD);
+        assert!(ran.status == 0 && ran.err.starts_with("1 event sent to "), "{}", ran.err);
+    }
+    let listener = Listener::at(&url, &["--count", "5"]);
     assert_eq!((listener.url.as_str(), listener.notes.as_str()), (url.as_str(), ""));
     let two = format!("{GOOD}\n{GOOD}\n");
     assert_eq!(ce_with(&["send", &url, "--mode", "structured", "--parallel", "8"], two).status, 0);
     let ran = ce_with(&["send", &url, "--mode", "structured", "--format", "cbor"], GOOD);
     assert_eq!(ran.status, 0, "{}", ran.err);
     let listened = listener.end();
-    assert_eq!((listened.status, listened.err.as_str()), (0, "4 events received\n"));
+    assert_eq!((listened.status, listened.err.as_str()), (0, "5 events received\n"));
     let lines: Vec<_> = listened.out.lines().collect();
-    assert_eq!(lines, [input, GOOD, GOOD, GOOD]);
+    assert_eq!(lines, [input, GOOD, GOOD, GOOD, GOOD]);
     assert!(broker.queue("orders").is_empty());
 }
 

@@ -7,7 +7,7 @@ use super::{
     trace::{Traced, TracedMessage},
 };
 use crate::{BodyOptions, MAX_HEADERS, MessageHeaders, encode::write_message};
-use cloudevents_core::{Error, ErrorKind, Format, Message, Peer};
+use cloudevents_core::{Error, ErrorKind, Format, Message};
 use cloudevents_transport::{
     Bounds, Carries, Confirmed, Content, InFlight, Orders, Outcome, Outgoing, Receipt, Sender,
     SenderCapabilities, SenderOptions,

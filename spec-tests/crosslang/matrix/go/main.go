@@ -19,7 +19,9 @@ const patience = 30 * time.Second
 func main() { crosslang.Serve(send, receive) }
 
 func send(asked crosslang.Request) []*string {
-	client, err := cloudevents.NewClientHTTP(cehttp.WithTarget(asked.Address))
+	protocol, err := cloudevents.NewHTTP(cehttp.WithTarget(asked.Address))
+	crosslang.Must(err)
+	client, err := cloudevents.NewClient(protocol)
 	crosslang.Must(err)
 	return crosslang.SendAll(client, asked)
 }

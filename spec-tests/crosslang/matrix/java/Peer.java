@@ -12,9 +12,11 @@ import io.cloudevents.jackson.JsonCloudEventData;
 import io.cloudevents.jackson.JsonFormat;
 import io.cloudevents.kafka.CloudEventSerializer;
 import io.cloudevents.kafka.KafkaMessageFactory;
+import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.proton.ProtonClient;
 import io.vertx.proton.ProtonConnection;
+import io.vertx.proton.ProtonSender;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -32,6 +34,7 @@ import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -117,50 +120,60 @@ public final class Peer {
         return answers;
     }
 
-    static ProtonConnection connect(Vertx vertx, String url) throws Exception {
-        var place = URI.create(url);
-        var connected = new CompletableFuture<ProtonConnection>();
-        ProtonClient.create(vertx).connect(place.getHost(), place.getPort(), done -> {
-            if (done.failed()) connected.completeExceptionally(done.cause());
-            else done.result().openHandler(open -> connected.complete(open.result())).open();
-        });
-        return connected.get(PATIENCE, TimeUnit.SECONDS);
-    }
+    /** A connection of vertx-proton, which is used in its own context only. */
+    static final class Amqp implements AutoCloseable {
+        final Vertx vertx = Vertx.vertx();
+        final Context context = vertx.getOrCreateContext();
+        final ProtonConnection connection;
 
-    static Object amqpSend(String url, String address, boolean binary, JsonNode events) throws Exception {
-        Vertx vertx = Vertx.vertx();
-        var connection = connect(vertx, url);
-        var sender = new CompletableFuture<io.vertx.proton.ProtonSender>();
-        vertx.runOnContext(none -> { });
-        var made = connection.createSender(address);
-        made.openHandler(open -> sender.complete(open.result())).open();
-        var link = sender.get(PATIENCE, TimeUnit.SECONDS);
-        try {
-            return send(events, event -> {
-                var writer = ProtonAmqpMessageFactory.createWriter();
-                Message message = binary ? writer.writeBinary(event) : writer.writeStructured(event, JsonFormat.CONTENT_TYPE);
-                var accepted = new CompletableFuture<Object>();
-                link.send(message, delivery -> accepted.complete(delivery));
-                accepted.get(PATIENCE, TimeUnit.SECONDS);
-            });
-        } finally {
-            connection.close();
+        Amqp(String url) throws Exception {
+            var place = URI.create(url);
+            connection = in(done -> ProtonClient.create(vertx).connect(place.getHost(), place.getPort(), connected -> {
+                if (connected.failed()) done.completeExceptionally(connected.cause());
+                else connected.result().openHandler(open -> done.complete(open.result())).open();
+            }));
+        }
+
+        <T> T in(Consumer<CompletableFuture<T>> act) throws Exception {
+            var done = new CompletableFuture<T>();
+            context.runOnContext(none -> act.accept(done));
+            return done.get(PATIENCE, TimeUnit.SECONDS);
+        }
+
+        public void close() {
+            context.runOnContext(none -> connection.close());
             vertx.close();
         }
     }
 
+    static Object amqpSend(String url, String address, boolean binary, JsonNode events) throws Exception {
+        try (var amqp = new Amqp(url)) {
+            ProtonSender link = amqp.in(done -> {
+                var sender = amqp.connection.createSender(address);
+                sender.openHandler(open -> done.complete(open.result())).open();
+            });
+            return send(events, event -> {
+                var writer = ProtonAmqpMessageFactory.createWriter();
+                Message message = binary ? writer.writeBinary(event) : writer.writeStructured(event, JsonFormat.CONTENT_TYPE);
+                amqp.in(done -> {
+                    try {
+                        link.send(message, done::complete);
+                    } catch (Exception error) {
+                        done.completeExceptionally(error);
+                    }
+                });
+            });
+        }
+    }
+
     static Object amqpReceive(String url, String address, int count) throws Exception {
-        Vertx vertx = Vertx.vertx();
-        var connection = connect(vertx, url);
         var arrived = new ArrayBlockingQueue<Object>(count);
-        connection.createReceiver(address).setPrefetch(count).handler((delivery, message) -> arrived.offer(read(() ->
-            ProtonAmqpMessageFactory.createReader(message.getContentType(), message.getApplicationProperties(), message.getBody()).toEvent())))
-            .open();
-        try {
+        try (var amqp = new Amqp(url)) {
+            amqp.context.runOnContext(none -> amqp.connection.createReceiver(address).setPrefetch(count)
+                .handler((delivery, message) -> arrived.offer(read(() -> ProtonAmqpMessageFactory
+                    .createReader(message.getContentType(), message.getApplicationProperties(), message.getBody()).toEvent())))
+                .open());
             return take(arrived, count);
-        } finally {
-            connection.close();
-            vertx.close();
         }
     }
 
@@ -250,7 +263,7 @@ public final class Peer {
         for (String name : event.getAttributeNames()) attributes.put(name, text(event.getAttribute(name)));
         for (String name : event.getExtensionNames()) attributes.put(name, text(event.getExtension(name)));
         attributes.put("specversion", event.getSpecVersion().toString());
-        attributes.remove(iterate(attributes));
+        attributes.remove(absent(attributes));
         CloudEventData data = event.getData();
         byte[] bytes = data instanceof JsonCloudEventData json ? JSON.writeValueAsBytes(json.getNode()) : data == null ? null : data.toBytes();
         var plain = JSON.createObjectNode();
@@ -260,7 +273,7 @@ public final class Peer {
     }
 
     /** The names of attributes that are not there. */
-    static List<String> iterate(com.fasterxml.jackson.databind.node.ObjectNode attributes) {
+    static List<String> absent(com.fasterxml.jackson.databind.node.ObjectNode attributes) {
         var absent = new ArrayList<String>();
         attributes.fields().forEachRemaining(field -> { if (field.getValue().isNull()) absent.add(field.getKey()); });
         return absent;

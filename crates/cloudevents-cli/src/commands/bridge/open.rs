@@ -8,7 +8,7 @@ use crate::{
     report::Report,
 };
 use cloudevents_kit::{
-    self as kit, ContentMode, DecodeOptions, FormatId, Leniency, Peer, Sender,
+    self as kit, DecodeOptions, FormatId, Leniency, Peer, Sender,
     sql::Expression,
     transport::{
         Bounds, Bridge, Carries, Confirmed, Connectivity, EventFilter, LossPolicy, ReceiverOptions,
@@ -52,13 +52,10 @@ pub(super) async fn open(
     // The sender first: reading starts when both ends are there.
     let sender = connect::sender(&config.to, &sending(config, limit)).await?;
     check_target(config, &sender)?;
-    let mode = match config.mode {
-        ModeName::Kept => None,
-        ModeName::Binary => Some(ContentMode::Binary),
-        ModeName::Structured => Some(ContentMode::Structured),
-    };
+    let is_structured =
+        Some(config.mode).filter(|mode| *mode != ModeName::Kept).map(|mode| mode == ModeName::Structured);
     let to = connect::endpoint(&config.to)?;
-    let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, mode));
+    let note = to.and_then(|to| connect::older_consumers(&to, config.to_peer, is_structured));
     note.iter().for_each(|note| console.report(note));
     leave_out_keys(config, &sender, &mut policy, console);
     if let Some(url) = &config.dead_letter {

@@ -183,7 +183,9 @@ pub(crate) fn run(command: &Send, console: &Console) -> Result<Status, Failure> 
     let interrupt = Interrupt::watch(console);
     let built = command.built.template(console)?;
     let sender = runtime.block_on(connect::sender(&command.url, &sending))?;
-    let note = endpoint.as_ref().and_then(|to| connect::older_consumers(to, command.peer, command.mode));
+    let is_structured = command.mode.map(|mode| mode == ContentMode::Structured);
+    let note = endpoint.as_ref();
+    let note = note.and_then(|to| connect::older_consumers(to, command.peer, is_structured));
     note.iter().for_each(|note| console.report(note));
     let is_http = endpoint.as_ref().is_some_and(|url| carrier::binding(url) == Some("http"));
     let mut line = Line {
