@@ -18,7 +18,7 @@ use core::{fmt, str::FromStr};
 /// | `event-grid` | Azure Event Grid | `dropped-attribute`, `uri-fragment` |
 /// | `go-2` | sdk-go | `foreign-prefix`, `raw-text` |
 /// | `java-4` | sdk-java | `raw-text`, `unprefixed-extension` |
-/// | `javascript-10` | sdk-javascript | `raw-text` |
+/// | `javascript-10` | sdk-javascript | `raw-text`, `latin1-text` |
 /// | `knative` | Knative Eventing | `raw-text` |
 /// | `python-1` | sdk-python before version 2 | `assumed-json`, `raw-text`, `latin1-text` |
 /// | `python-2` | sdk-python | `numeric-time` |
@@ -115,7 +115,8 @@ impl Peer {
             Self::EventGrid => strict.with(Kind::DroppedAttribute).with(Kind::UriFragment),
             Self::Go2 => strict.with(Kind::ForeignPrefix).with(Kind::RawText),
             Self::Java4 => strict.with(Kind::RawText).with(Kind::UnprefixedExtension),
-            Self::JavaScript10 | Self::Knative => strict.with(Kind::RawText),
+            Self::JavaScript10 => strict.with(Kind::RawText).with(Kind::Latin1Text),
+            Self::Knative => strict.with(Kind::RawText),
             Self::Python1 => strict.with(Kind::AssumedJson).with(Kind::RawText).with(Kind::Latin1Text),
             Self::Python2 => strict.with(Kind::NumericTime),
             Self::SmallRye4 => strict,

@@ -14,12 +14,12 @@ use core::{fmt, str::FromStr};
 #[non_exhaustive]
 pub enum RepairKind {
     /// A message that nothing marks as a CloudEvent, or that is marked as plain JSON, was read as a document of the JSON format,
-    /// because it is a JSON object with a `specversion`. Not in [`Leniency::all`].
+    /// because it can be read as one. Not in [`Leniency::all`].
     AssumedJson,
     /// A byte order mark before the document was skipped.
     ByteOrderMark,
     /// The content type was read from a header with another spelling of the name: `Content-Type` or `contentType` for `content-type`,
-    /// where names are case-sensitive. The right name takes precedence. Not in [`Leniency::all`].
+    /// where names are case-sensitive. The right name takes precedence; without it, others have to agree. Not in [`Leniency::all`].
     ContentTypeName,
     /// `data` of the JSON format that is not a string, under a content type that is not JSON, was read as text.
     DataAsText,

@@ -8,8 +8,9 @@ use crate::{
 use bytes::Bytes;
 use cloudevents_core::{
     Batch, Error, ErrorKind, Event, Format, Losses, Message, Mode,
-    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode},
+    codec::{BinaryMode, binary_mode_body, binary_mode_losses, check_binary_mode, header::arrives_raw},
 };
+use cloudevents_json::Json;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -38,6 +39,7 @@ pub fn encode<'a>(
     let with = with.into();
     match with.mode {
         Mode::Structured(format) => structured(event, format, headers),
+        _ if with.raw && !arrives_raw(event) => structured(event, &Json::new(), headers),
         _ => {
             clear(headers);
             Ok((binary(event, with.raw, headers)?, binary_mode_losses(event, BinaryMode::TEXT)))
@@ -97,6 +99,14 @@ pub fn encode_message(message: &Message, headers: &mut HeaderMap) -> Result<Byte
 
 /// [`encode_message`], with [`Encoding::raw`].
 pub(crate) fn write_message(message: &Message, raw: bool, headers: &mut HeaderMap) -> Result<Bytes, Error> {
+    if let Message::Binary(event) = message
+        && raw
+        && !arrives_raw(event)
+    {
+        let (body, losses) = structured(event, &Json::new(), headers)?;
+        let _ = losses.keep_meaning()?;
+        return Ok(body);
+    }
     clear(headers);
     let (media_type, body) = match message {
         Message::Binary(event) => return binary(event, raw, headers),

@@ -8,11 +8,11 @@ use cloudevents_core::{Format, Mode, Peer};
 pub struct Encoding<'a> {
     /// The content mode.
     pub mode: Mode<'a>,
-    /// Whether text in headers of binary mode is written as it is, in UTF-8, without escapes. Default: no.
+    /// Whether text in headers of binary mode is written as it is, without escapes. Default: no.
     ///
-    /// **Outside the specification**, which has printable ASCII with escapes (HTTP-3.1.3.2-b, -c): for peers that never undo escapes.
-    /// A text with white space at either end, which would not arrive, is an error of kind
-    /// [`Inexact`](cloudevents_core::ErrorKind::Inexact).
+    /// **Outside the specification**, which has percent signs, quotation marks and spaces escaped (HTTP-3.1.3.2-c): for peers
+    /// that never undo escapes. An event with other text than printable ASCII, or with white space at either end of one, is sent in structured
+    /// mode in JSON instead, because it [would not arrive](cloudevents_core::codec::header::arrives_raw).
     pub raw: bool,
 }
 

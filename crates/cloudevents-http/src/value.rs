@@ -16,11 +16,6 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
 #[inline]
 pub(crate) fn write(event: &Event, value: Value<'_>, raw: bool) -> Result<HeaderValue, Error> {
     if let Some(text) = value.as_str()
-        && raw
-    {
-        header::check_raw(text, &header::Clauses::HTTP)?;
-    }
-    if let Some(text) = value.as_str()
         && (raw || header::is_literal(text.as_bytes()))
         && let Some(shared) = event.share(text)
     {

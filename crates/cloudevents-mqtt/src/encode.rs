@@ -32,7 +32,7 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
     let with = with.into();
     match (with.mode, with.version) {
         (Mode::Structured(format), version) => structured(event, format, version),
-        (_, Version::V5) => Ok((binary(event, with.prefixed)?, binary_mode_losses(event, BinaryMode::TEXT))),
+        (_, Version::V5) => Ok((binary(event, with)?, binary_mode_losses(event, BinaryMode::TEXT))),
         (_, Version::V3) => Err(no_binary()),
     }
 }
@@ -53,9 +53,10 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(MqttM
 /// # Ok::<(), cloudevents_core::Error>(())
 /// ```
 pub fn encode_message<'a>(message: &Message, with: impl Into<Encoding<'a>>) -> Result<MqttMessage, Error> {
-    let Encoding { version, prefixed, .. } = with.into();
+    let with = with.into();
+    let version = with.version;
     match message {
-        Message::Binary(event) if version == Version::V5 => binary(event, prefixed),
+        Message::Binary(event) if version == Version::V5 => binary(event, with),
         Message::Binary(_) => Err(no_binary()),
         Message::Structured(found) => {
             document(found.format(), &found.format().media_type(), found.body().clone(), version)
@@ -83,7 +84,8 @@ fn document(id: &FormatId, media_type: &str, payload: Bytes, version: Version) -
 }
 
 #[inline]
-fn binary(event: &Event, prefixed: bool) -> Result<MqttMessage, Error> {
+fn binary(event: &Event, with: Encoding<'_>) -> Result<MqttMessage, Error> {
+    let Encoding { prefixed, repeated, .. } = with;
     check_binary_mode(event)?;
     let attributes = event.attributes();
     let mut user_properties: Vec<UserProperty> = Vec::with_capacity(attributes.len().saturating_add(1));
@@ -115,6 +117,9 @@ fn binary(event: &Event, prefixed: bool) -> Result<MqttMessage, Error> {
         Some(media_type) => Some(value::write(event, "datacontenttype", media_type.as_str().into())?),
         None => None,
     };
+    if let Some(content_type) = content_type.as_ref().filter(|_| repeated) {
+        user_properties.push(([prefix, "datacontenttype"].concat().into(), content_type.clone()));
+    }
     let payload = binary_mode_body(event).unwrap_or_default();
     Ok(MqttMessage { content_type, user_properties, payload, ..MqttMessage::default() })
 }

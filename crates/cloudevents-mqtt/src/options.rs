@@ -31,6 +31,9 @@ pub struct Encoding<'a> {
     ///
     /// **Outside the specification**, in which names are unchanged (MQTT-3.1.3.1-a): for peers that read no other.
     pub prefixed: bool,
+    /// Whether `datacontenttype` is a user property besides the Content Type, as in an example of the binding: for peers that do not read the
+    /// latter. Default: no.
+    pub repeated: bool,
 }
 
 impl<'a> Encoding<'a> {
@@ -60,7 +63,8 @@ impl<'a> Encoding<'a> {
         self
     }
 
-    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2).
+    /// Returns a copy that the peer reads: [`prefixed`](Self::prefixed) for [`Go2`](Peer::Go2), and [`repeated`](Self::repeated) for
+    /// [`JavaScript10`](Peer::JavaScript10).
     ///
     /// ```
     /// use cloudevents_core::{Event, Peer};
@@ -73,6 +77,7 @@ impl<'a> Encoding<'a> {
     /// ```
     pub fn for_peer(mut self, peer: Peer) -> Self {
         self.prefixed |= peer == Peer::Go2;
+        self.repeated |= peer == Peer::JavaScript10;
         self
     }
 }

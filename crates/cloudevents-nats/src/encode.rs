@@ -4,8 +4,11 @@ use crate::{Encoding, NatsMessage, name, value, wire::Header};
 use bytes::Bytes;
 use cloudevents_core::{
     Error, ErrorKind, Event, Format, FormatId, Losses, Message, Mode,
-    codec::{BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, extension_headers},
+    codec::{
+        BinaryMode, TextBuffer, binary_mode_body, binary_mode_losses, extension_headers, header::arrives_raw,
+    },
 };
+use cloudevents_json::Json;
 
 /// Writes an event as a message. The payload is not copied; attributes are where the event shares its text and no escapes are needed.
 ///
@@ -30,7 +33,8 @@ pub fn encode<'a>(event: &Event, with: impl Into<Encoding<'a>>) -> Result<(NatsM
     match with.mode {
         Mode::Structured(format) => structured(event, format, with.without_headers),
         _ if with.without_headers => Err(no_binary()),
-        _ => Ok((binary(event, with.raw)?, binary_mode_losses(event, BinaryMode::TEXT))),
+        _ if with.raw && !arrives_raw(event) => structured(event, &Json::new(), false),
+        _ => Ok((binary(event, with.raw), binary_mode_losses(event, BinaryMode::TEXT))),
     }
 }
 
@@ -53,7 +57,12 @@ pub fn encode_message(message: &Message) -> Result<NatsMessage, Error> {
 /// [`encode_message`], with [`Encoding::raw`].
 pub(crate) fn write_message(message: &Message, raw: bool) -> Result<NatsMessage, Error> {
     match message {
-        Message::Binary(event) => binary(event, raw),
+        Message::Binary(event) if raw && !arrives_raw(event) => {
+            let (message, losses) = structured(event, &Json::new(), false)?;
+            let _ = losses.keep_meaning()?;
+            Ok(message)
+        }
+        Message::Binary(event) => Ok(binary(event, raw)),
         Message::Structured(found) => document(found.format(), found.body().clone(), false),
         _ => Err(Error::new(ErrorKind::Unsupported)
             .with_detail("NATS has no batched mode")
@@ -91,7 +100,7 @@ fn document(id: &FormatId, payload: Bytes, without_headers: bool) -> Result<Nats
 }
 
 #[inline]
-fn binary(event: &Event, raw: bool) -> Result<NatsMessage, Error> {
+fn binary(event: &Event, raw: bool) -> NatsMessage {
     let attributes = event.attributes();
     let mut headers: Vec<Header> = Vec::with_capacity(attributes.len().saturating_add(2));
     headers
@@ -109,16 +118,16 @@ fn binary(event: &Event, raw: bool) -> Result<NatsMessage, Error> {
             Some(text) => value::write(event, text, raw),
             None => value::write(event, &attribute.to_canonical(), raw),
         };
-        headers.push((header, value.map_err(|error| error.with_attribute(name.as_str()))?));
+        headers.push((header, value));
     }
     // Last, and of the payload's kind where the attribute is absent.
     if let Some(media_type) = event.content_type() {
         headers.push((
             TextBuffer::from_static("ce-datacontenttype"),
-            value::write(event, media_type.as_str(), raw)?,
+            value::write(event, media_type.as_str(), raw),
         ));
     }
-    Ok(NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() })
+    NatsMessage { headers, payload: binary_mode_body(event).unwrap_or_default() }
 }
 
 #[cold]

@@ -13,15 +13,13 @@ pub(crate) fn read(name: &str, value: &[u8], assembler: &mut Assembler<'_>) -> R
     header::read(name, value, &header::Clauses::NATS, assembler)
 }
 
-/// A text of this event as a header value: shared where it lies there and needs no escapes. For errors see [`header::check_raw`].
+/// A text of this event as a header value: shared where it lies there and needs no escapes.
 #[inline]
-pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Result<Bytes, Error> {
-    if raw {
-        header::check_raw(text, &header::Clauses::NATS)?;
-    } else if !header::is_literal(text.as_bytes()) {
-        return Ok(header::encode(text).into());
+pub(crate) fn write(event: &Event, text: &str, raw: bool) -> Bytes {
+    if !raw && !header::is_literal(text.as_bytes()) {
+        return header::encode(text).into();
     }
-    Ok(event.share(text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes())))
+    event.share(text).unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()))
 }
 
 /// A media type as header value. It is written as it stands: its spaces and quotes are those of a header.

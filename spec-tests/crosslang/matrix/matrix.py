@@ -44,6 +44,32 @@ def main(peers, results, carriers):
                             cell = {"peer": name, "dialect": dialect, "carrier": carrier, "mode": mode, "way": way, "strict": strict}
                             out.write(json.dumps({**cell, "event": event["name"], "differences": items}) + "\n")
             peer.end()
+        if "bridge" in carriers:
+            bridge(Path(peers).read_text().splitlines(), events, out)
+
+
+def bridge(peers, events, out):
+    """`ce bridge` moves what the Python SDK sends over AMQP to the Java SDK, with the names of both."""
+    programs = {tuple(field.strip() for field in line.split("|")[1:3]): line.split("|")[3].strip() for line in peers}
+    place = Amqp()
+    producer, consumer = (Peer(shlex.split(programs[name, "amqp"]) + [place.address]) for name in ("python-2", "java-4"))
+    for mode in ("binary", "structured"):
+        source, target = place.new(), place.new()
+        producer.ask(address=source, mode=mode, events=[plain(event) for event in events])
+        sent = sum(1 for refusal in producer.answer() if refusal is None)
+        urls = [f"{place.url(source)}?peer=python-2&dead-letter={source}-rejected", f"{place.url(target)}?peer=java-4"]
+        subprocess.run([CE, "bridge", *urls, "--losses", "allow", "--idle", "3"], capture_output=True, timeout=PATIENCE * 2, check=True)
+        consumer.ask(address=target, count=sent)
+        answers = consumer.answer()
+        read = sum(1 for one in answers if not one.get("error"))
+        print(f"bridge, {mode}: {len(answers)} of {sent} events from Python to Java over AMQP, which reads {read}", flush=True)
+        out.write(json.dumps({"bridge": mode, "sent": sent, "moved": len(answers), "read": read}) + "\n")
+    producer.end()
+    consumer.end()
+
+
+def plain(event):
+    return {key: event[key] for key in ("specversion", "attributes", "data") if key in event}
 
 
 def samples():
@@ -80,15 +106,16 @@ def they_write(peer, place, mode, dialect, events, _):
     name = place.new()
     url = place.url(name)
     options = ["-o", f"peer={dialect}"] if dialect else []
-    plain = [{key: event[key] for key in ("specversion", "attributes", "data") if key in event} for event in events]
     listen = [CE, "listen", url, *options, "--idle", str(place.idle)]
+    start = lambda: subprocess.Popen(listen, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if not place.keeps:
-        listening = subprocess.Popen(listen, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        place.ready(url)
-    peer.ask(address=place.peer_address(name), mode=mode, events=plain)
+        listening = start()
+        while "listening" not in listening.stderr.readline():
+            assert listening.poll() is None, "ce listen has ended"
+    peer.ask(address=place.peer_address(name), mode=mode, events=[plain(event) for event in events])
     sent = peer.answer()
     if place.keeps:
-        listening = subprocess.Popen(listen, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        listening = start()
     output, _ = listening.communicate(timeout=PATIENCE * 3)
     got = {}
     for line in output.splitlines():
@@ -255,9 +282,6 @@ class Place:
         """Whether the peer's name decides the mode."""
         return False
 
-    def ready(self, url):
-        time.sleep(1)  # until it has subscribed
-
 
 class Kafka(Place):
     def __init__(self):
@@ -335,15 +359,6 @@ class Http(Place):
 
     def peer_address(self, name):
         return self.url(name)
-
-    def ready(self, url):
-        port = int(url.split(":")[2].strip("/"))
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
 
 
 PLACES = {"kafka": Kafka, "amqp": Amqp, "mqtt": Mqtt, "nats": Nats, "jetstream": JetStream, "http": Http}

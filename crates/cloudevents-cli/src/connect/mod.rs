@@ -196,8 +196,8 @@ const FEATURES: &[(&str, &[&str])] = &[
 /// Core NATS and JetStream.
 const NATS: &[&str] = &["nats", "nats+tls", "nats+jetstream", "nats+jetstream+tls"];
 
-/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is about the
-/// mode that was asked for.
+/// What consumers of release 1.0.2 may not read of what is sent there, where the defaults were left as they are. `is_structured` is
+/// whether the mode that was requested is that.
 pub(crate) fn older_consumers(
     endpoint: &Endpoint,
     peer: Option<Peer>,

@@ -1,7 +1,7 @@
 //! Text in headers: percent-coding and quoted strings, for HTTP and bindings with the same rules.
 
 use crate::{
-    Error, ErrorKind, Leniency, Repair, RepairKind,
+    Error, ErrorKind, Event, Leniency, Repair, RepairKind,
     codec::{Assembler, AttributeName, Given},
 };
 use alloc::{borrow::Cow, string::String, vec::Vec};
@@ -95,26 +95,24 @@ pub fn encode(text: &str) -> Vec<u8> {
     out
 }
 
-/// Checks that a text arrives if it is written as it is, without escapes: white space at either end is no part of a header's value
-/// (RFC 9110, section 5.5).
-///
-/// Errors are of kind [`Inexact`](ErrorKind::Inexact).
+/// Whether the attributes of an event arrive if their text is written as it is, without escapes: it is printable ASCII, since servers differ in
+/// how they read other octets, without white space at either end, which is no part of a header's value (RFC 9110, section 5.5).
 ///
 /// ```
-/// use cloudevents_core::codec::header::{Clauses, check_raw};
+/// use cloudevents_core::{Event, codec::header::arrives_raw};
 ///
-/// assert!(check_raw("100 %", &Clauses::HTTP).is_ok());
-/// assert!(check_raw("100 % ", &Clauses::HTTP).is_err());
+/// let event = |subject| Event::builder().id("1").source("/s").ty("t").subject(subject).build();
+/// assert!(arrives_raw(&event("100 %")?));
+/// assert!(!arrives_raw(&event("100 % ")?) && !arrives_raw(&event("caf\u{e9}")?));
+/// # Ok::<(), cloudevents_core::BuildError>(())
 /// ```
-#[inline]
-pub fn check_raw(text: &str, clauses: &Clauses) -> Result<(), Error> {
-    if text.as_bytes().trim_ascii().len() == text.len() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Inexact)
-        .with_detail("white space at either end does not arrive in a header without escapes")
-        .with_help("send this event in structured mode, or without raw text")
-        .with_clause(clauses.octets))
+pub fn arrives_raw(event: &Event) -> bool {
+    event.attributes().all(|(_, value)| {
+        value.as_str().is_none_or(|text| {
+            let text = text.as_bytes();
+            text.trim_ascii().len() == text.len() && text.iter().all(|byte| (b' '..0x7f).contains(byte))
+        })
+    })
 }
 
 /// Reads a header value: undoes a quoted string (RFC 9110, section 5.6.4), percent-decodes once, and checks UTF-8 (HTTP binding,

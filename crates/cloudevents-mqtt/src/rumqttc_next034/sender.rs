@@ -265,6 +265,8 @@ impl MqttSender {
         let message = self.writing.message(message)?;
         let mut encoding = Encoding::from(self.version());
         encoding.prefixed = self.options.prefixed;
+        encoding.repeated =
+            self.options.sender.peer.is_some_and(|peer| Encoding::binary().for_peer(peer).repeated);
         Ok(Encoded { topic, message: encode_message(&message, encoding)? })
     }
 

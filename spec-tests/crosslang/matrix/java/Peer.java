@@ -196,9 +196,7 @@ public final class Peer {
             var failed = new ArrayList<Exception>();
             var writer = HttpMessageFactory.createWriter(connection::setRequestProperty, body -> {
                 try {
-                    // HttpURLConnection adds a content type of its own to bodies that have none.
-                    if (connection.getRequestProperty("Content-Type") == null) connection.setRequestProperty("Content-Type", "");
-                    try (var out = connection.getOutputStream()) { if (body != null) out.write(body); }
+                    if (body != null) try (var out = connection.getOutputStream()) { out.write(body); }
                 } catch (Exception error) { failed.add(error); }
             });
             if (binary) writer.writeBinary(event); else writer.writeStructured(event, JsonFormat.CONTENT_TYPE);

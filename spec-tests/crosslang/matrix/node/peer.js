@@ -139,7 +139,7 @@ function show(event) {
   }
   const is_text = typeof data === "string" && !/[/+]json/.test(event.datacontenttype ?? "application/json");
   const text = is_text || Buffer.isBuffer(data) ? data : JSON.stringify(data);
-  return { attributes, data: base64 ?? (data === undefined || data === null ? null : Buffer.from(text).toString("base64")) };
+  return { attributes, data: base64 ?? (data === undefined || data === null || data === "" ? null : Buffer.from(text).toString("base64")) };
 }
 
 const binding = carrier === "kafka" ? kafka : web;
