@@ -32,4 +32,5 @@ pub(crate) const EXPIRED: &str = "it expired before it could be delivered";
 
 /// Why a message is dead that was not sent before its deadline.
 #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
-pub(crate) const OVERDUE: &str = "given up after its deadline, while its target was paused or disabled";
+pub(crate) const OVERDUE: &str =
+    "given up after its deadline, while its target was paused or disabled, or its sender held it back";

@@ -185,7 +185,8 @@ pub struct Attempt {
 /// How a target did lately. Stores keep it for targets that failed; a target without failures has none.
 ///
 /// The messages of a target are not rejected for failing while the target is unavailable, which is when three distinct messages in a
-/// row failed. Then one message is tried at a time, with growing pauses.
+/// row failed. Then one message is tried at a time, with growing pauses. If it is in order and is refused, so are those behind it that are,
+/// until one shows whose fault that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

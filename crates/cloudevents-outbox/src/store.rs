@@ -51,11 +51,12 @@ pub trait Store: Send + Sync + 'static {
     /// deadline. Returns their number. It may take several transactions.
     fn replay(&self, query: Query, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end), if they have expired, or were
-    /// enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages that are not due, which
-    /// those are that are leased, stay.
+    /// Makes dead letters of messages that wait for a target that is disabled or [paused](Health::pause_end) or one of `held_back`, if they have
+    /// expired, or were enqueued or last replayed longer than `deadline` ago: at most `limit` of them. Returns their number. Messages that are not
+    /// due, which those are that are leased, stay.
     fn give_up(
         &self,
+        held_back: Vec<Arc<str>>,
         deadline: Option<Duration>,
         now: SystemTime,
         limit: usize,
@@ -83,9 +84,10 @@ pub trait Store: Send + Sync + 'static {
 /// A request for messages that are due.
 ///
 /// A store looks at targets in the order of their names, as bytes, after the one that `after` names, and takes the messages of each
-/// that have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of a target in an outage it takes one message and pauses
-/// the target for the lease. Of the messages in order, it takes the earliest pending ones, if the first of them is due. It increments
-/// the attempts of each message, and makes it due when the lease ends.
+/// that have been due longest. It skips targets that are disabled or [paused](Health::pause_end). Of the messages in order, it takes the
+/// earliest pending ones, if the first of them is due: three or more, because the next ones show whose fault it is if the first is refused. Of a
+/// target in an outage it takes up to 32 of those, or one of the others, by turns, and pauses the target for the lease. It increments the
+/// attempts of each message, and makes it due when the lease ends.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
@@ -115,6 +117,60 @@ impl Claim {
     pub fn room(&self, target: &str) -> usize {
         let place = self.rooms.binary_search_by(|(name, _)| (**name).cmp(target)).ok();
         place.and_then(|place| self.rooms.get(place)).map_or(self.per_target, |(_, room)| *room)
+    }
+
+    /// How much to claim of this target, where so many messages of the claim are still free.
+    #[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+    pub(crate) fn share(&self, target: &str, health: &Health, left: usize) -> Share {
+        Share { room: self.room(target).min(left), left, outage: health.is_outage().then_some(health.pauses) }
+    }
+}
+
+/// What to claim of a target.
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+pub(crate) struct Share {
+    room: usize,
+    left: usize,
+    /// The number of pauses, in an outage.
+    outage: Option<u32>,
+}
+
+#[cfg(any(feature = "rusqlite041", feature = "tokio-postgres07"))]
+impl Share {
+    /// The fewest messages in order: as many as make an outage.
+    pub(crate) const IN_ORDER: usize = Health::OUTAGE;
+
+    /// The most messages in order that are tried one after the other in an outage, while they are refused.
+    pub(crate) const IN_OUTAGE: usize = 32;
+
+    /// The most messages in order.
+    pub(crate) fn in_order(&self) -> usize {
+        let number = match self.outage {
+            _ if self.room == 0 => 0,
+            Some(_) => Self::IN_OUTAGE,
+            None => self.room.div_ceil(2).max(Self::IN_ORDER),
+        };
+        number.min(self.left)
+    }
+
+    /// How many messages to take of those in order that are due, and of the others.
+    pub(crate) fn take(&self, in_order: usize, others: usize) -> (usize, usize) {
+        match self.outage {
+            _ if self.room == 0 => (0, 0),
+            // By turns, so that neither kind hides that the other one passes.
+            Some(pauses) if others > 0 && (in_order == 0 || !pauses.is_multiple_of(2)) => (0, 1),
+            Some(_) => (in_order, 0),
+            // Half of the room for messages in order, so that neither kind waits for the other.
+            None => {
+                let rest = self.room.saturating_sub(in_order.min(self.room.div_ceil(2)));
+                (in_order, others.min(rest).min(self.left.saturating_sub(in_order)))
+            }
+        }
+    }
+
+    /// Whether so many messages are as many as there is room for, so that more may be due.
+    pub(crate) fn is_full(&self, taken: usize) -> bool {
+        taken >= self.outage.map_or(self.room, |_| self.room.min(1))
     }
 }
 

@@ -48,16 +48,18 @@ fn of_target(
     if health.is_disabled || health.pause_end(claim.now).is_some() {
         return Ok(true);
     }
-    let mut room = claim.room(target).min(claim.limit.saturating_sub(claimed.messages.len()));
     let is_outage = health.is_outage();
-    if is_outage {
-        room = room.min(1);
+    let left = claim.limit.saturating_sub(claimed.messages.len());
+    let share = claim.share(target, &health, left);
+    let mut due = in_order(connection, claim, target, share.in_order()).map_err(failed)?;
+    let (taken, most) = share.take(due.len(), left);
+    let others = unordered(connection, claim, target, most).map_err(failed)?;
+    // In an outage, messages in order have their turn where there are no others.
+    if taken > 0 || !others.is_empty() {
+        due.truncate(taken);
     }
-    // Half of the room for messages in order, so that neither kind waits for the other.
-    let mut due = in_order(connection, claim, target, room.div_ceil(2)).map_err(failed)?;
-    let rest = room.saturating_sub(due.len());
-    due.extend(unordered(connection, claim, target, rest).map_err(failed)?);
-    claimed.has_more |= due.len() >= room;
+    due.extend(others);
+    claimed.has_more |= share.is_full(due.len());
     for mut message in due {
         message.health = health.clone();
         if message.body.len() > *bytes && !claimed.messages.is_empty() {

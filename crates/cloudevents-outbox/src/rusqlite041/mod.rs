@@ -234,11 +234,12 @@ impl Store for SqliteStore {
 
     async fn give_up(
         &self,
+        held_back: Vec<Arc<str>>,
         deadline: Option<Duration>,
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.0.run(move |connection| settle::give_up(connection, deadline, now, limit)).await
+        self.0.run(move |connection| settle::give_up(connection, &held_back, deadline, now, limit)).await
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {

@@ -193,6 +193,7 @@ pub(super) fn replay(
 
 pub(super) fn give_up(
     connection: &Connection,
+    held_back: &[Arc<str>],
     deadline: Option<Duration>,
     now: SystemTime,
     limit: usize,
@@ -204,13 +205,15 @@ pub(super) fn give_up(
              WHERE number IN (
                  SELECT number FROM (
                      SELECT target FROM ce_outbox_targets WHERE disabled = 1 OR paused_until > ?1
-                     UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1)
+                     UNION SELECT target FROM ce_outbox_pauses WHERE until > ?1
+                     UNION SELECT value FROM json_each(?6))
                  JOIN ce_outbox USING (target)
                  WHERE state = 0 AND due <= ?1 AND (started < ?2 OR expires <= ?1) LIMIT ?5)",
         )
         .and_then(|mut update| {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            update.execute((millis(now), overdue, EXPIRED, OVERDUE, limit))
+            let held_back = serde_json::Value::from_iter(held_back.iter().map(|target| &**target));
+            update.execute((millis(now), overdue, EXPIRED, OVERDUE, limit, held_back.to_string()))
         })
         .map_err(failed)
 }

@@ -4,6 +4,7 @@ use super::{LOCK, failure::failed, limit, number, rows};
 use crate::{
     Claim, Claimed, ClaimedMessage, Health, Ticket,
     millis::{later, millis, time},
+    store::Share,
 };
 use cloudevents_core::Error;
 use std::{
@@ -15,8 +16,8 @@ use tokio_postgres::{Client, Row, Transaction, types::Type};
 /// The most targets that a claim looks at.
 const TARGETS: usize = 1024;
 
-/// Skips through the index from target to target, and finds what is due of each: up to half of its room of those in order, and up to
-/// all of it of others. A target without such messages has a row, too.
+/// Skips through the index from target to target, and finds what is due of each: as many messages in order as may be taken, and up to its room
+/// of others. A target without such messages has a row, too.
 static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
     format!("
 WITH RECURSIVE t (target, place) AS (
@@ -35,7 +36,8 @@ LEFT JOIN unnest($3::text[], $4::bigint[]) AS r (target, room) ON r.target = t.t
 LEFT JOIN LATERAL (
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) AS size FROM ce_outbox o
      WHERE o.state = 0 AND o.ordered AND o.target = t.target
-     ORDER BY o.number LIMIT (coalesce(r.room, $5) + 1) / 2)
+     ORDER BY o.number LIMIT CASE WHEN coalesce(r.room, $5) = 0 THEN 0 WHEN h.pauses > 0 THEN {in_outage}
+                                  ELSE greatest((coalesce(r.room, $5) + 1) / 2, {in_order}) END)
     UNION ALL
     (SELECT o.number, o.claims, o.due, o.ordered, octet_length(o.body) FROM ce_outbox o
      WHERE o.state = 0 AND NOT o.ordered AND o.target = t.target AND o.due <= $6
@@ -43,7 +45,7 @@ LEFT JOIN LATERAL (
 ) d ON NOT coalesce(h.disabled, false) AND coalesce(greatest(h.paused_until, p.until), 0) <= $6
 WHERE t.target IS NOT NULL
 ORDER BY t.place, d.ordered DESC, CASE WHEN d.ordered THEN 0 ELSE d.due END, d.number
-", health = rows::HEALTH)
+", health = rows::HEALTH, in_outage = Share::IN_OUTAGE, in_order = Share::IN_ORDER)
 });
 
 /// A message that may be claimed.
@@ -88,8 +90,8 @@ async fn choose(
                 claimed.has_more = true;
                 return Ok(all);
             }
-            let room = claim.limit.saturating_sub(number);
-            let chosen = of_target(claim, &group, room, claimed);
+            let left = claim.limit.saturating_sub(number);
+            let chosen = of_target(claim, &group, left, claimed);
             let mut kept = Vec::new();
             for candidate in chosen.into_iter().filter_map(|place| group.candidates.get(place)) {
                 if candidate.size > bytes && number > 0 {
@@ -113,26 +115,23 @@ async fn choose(
 }
 
 /// Selects from what is due of a target, as places in the group.
-fn of_target(claim: &Claim, group: &Group, room: usize, claimed: &mut Claimed) -> Vec<usize> {
+fn of_target(claim: &Claim, group: &Group, left: usize, claimed: &mut Claimed) -> Vec<usize> {
     let is_skipped = group.health.is_disabled || group.health.pause_end(claim.now).is_some();
     if is_skipped {
         return Vec::new();
     }
-    let mut room = room.min(claim.room(&group.target));
-    if group.health.is_outage() {
-        room = room.min(1);
-    }
+    let share = claim.share(&group.target, &group.health, left);
     let now = millis(claim.now);
-    let places = || group.candidates.iter().enumerate();
-    let in_order = places().filter(|(_, candidate)| candidate.ordered);
-    let mut chosen: Vec<usize> = in_order
-        .take(room.div_ceil(2))
-        .take_while(|(_, candidate)| candidate.due <= now)
-        .map(|(place, _)| place)
-        .collect();
-    let rest = room.saturating_sub(chosen.len());
-    chosen.extend(places().filter(|(_, candidate)| !candidate.ordered).take(rest).map(|(place, _)| place));
-    claimed.has_more |= chosen.len() >= room;
+    let places = |ordered: bool| {
+        group.candidates.iter().enumerate().filter(move |(_, candidate)| candidate.ordered == ordered)
+    };
+    let due = places(true).take(share.in_order()).take_while(|(_, candidate)| candidate.due <= now);
+    let mut chosen: Vec<usize> = due.map(|(place, _)| place).collect();
+    let others: Vec<usize> = places(false).map(|(place, _)| place).collect();
+    let (in_order, rest) = share.take(chosen.len(), others.len());
+    chosen.truncate(in_order);
+    chosen.extend(others.into_iter().take(rest));
+    claimed.has_more |= share.is_full(chosen.len());
     chosen
 }
 

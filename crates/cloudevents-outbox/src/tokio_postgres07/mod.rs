@@ -206,11 +206,12 @@ impl Store for PostgresStore {
 
     async fn give_up(
         &self,
+        held_back: Vec<Arc<str>>,
         deadline: Option<Duration>,
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.0.run(async |client| settle::give_up(client, deadline, now, limit).await).await
+        self.0.run(async |client| settle::give_up(client, &held_back, deadline, now, limit).await).await
     }
 
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {

@@ -248,6 +248,7 @@ pub(super) async fn replay(
 
 pub(super) async fn give_up(
     client: &Client,
+    held_back: &[Arc<str>],
     deadline: Option<Duration>,
     now: SystemTime,
     most: usize,
@@ -257,17 +258,20 @@ pub(super) async fn give_up(
                   WHERE number IN (
                       SELECT o.number FROM (
                           SELECT target FROM ce_outbox_targets WHERE disabled OR paused_until > $1
-                          UNION SELECT target FROM ce_outbox_pauses WHERE until > $1) t
+                          UNION SELECT target FROM ce_outbox_pauses WHERE until > $1
+                          UNION SELECT * FROM unnest($6::text[])) t
                       JOIN ce_outbox o USING (target)
                       WHERE o.state = 0 AND o.due <= $1 AND (o.started < $2 OR o.expires <= $1)
                       LIMIT $5 FOR UPDATE OF o SKIP LOCKED)";
     let overdue = deadline.map_or(i64::MIN, |deadline| millis(now.checked_sub(deadline).unwrap_or(time(0))));
+    let held_back: Vec<&str> = held_back.iter().map(|target| &**target).collect();
     let values: &[_] = &[
         (&millis(now) as _, Type::INT8),
         (&overdue as _, Type::INT8),
         (&EXPIRED as _, Type::TEXT),
         (&OVERDUE as _, Type::TEXT),
         (&limit(most) as _, Type::INT8),
+        (&held_back as _, Type::TEXT_ARRAY),
     ];
     let given_up = client.execute_typed(update, values).await.map_err(failed)?;
     Ok(usize::try_from(given_up).unwrap_or(usize::MAX))

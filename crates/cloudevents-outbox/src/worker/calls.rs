@@ -208,7 +208,7 @@ impl<S: Store> Calls<S> {
     }
 
     /// Gives up on messages that cannot be sent before their deadline, and deletes old ones.
-    pub(super) fn prune(&mut self, options: &OutboxOptions) {
+    pub(super) fn prune(&mut self, held_back: impl Iterator<Item = Arc<str>>, options: &OutboxOptions) {
         if self.pruning.is_running || Instant::now() < self.prune_at {
             return;
         }
@@ -216,8 +216,9 @@ impl<S: Store> Calls<S> {
         self.prune_at = after(Instant::now(), PRUNE);
         let (store, now) = (Arc::clone(&self.store), options.clock.now());
         let (deadline, retention) = (options.retry.deadline(), options.retention);
+        let held_back = held_back.collect();
         let pruning = async move {
-            let given_up = store.give_up(deadline, now, PRUNED).await?;
+            let given_up = store.give_up(held_back, deadline, now, PRUNED).await?;
             let deleted = match retention {
                 Some(retention) => store.prune(retention, now, PRUNED).await?,
                 None => 0,
@@ -231,7 +232,10 @@ impl<S: Store> Calls<S> {
         match self.pruning.ended(result, "old messages are not given up or deleted") {
             Ok((given_up, deleted)) => {
                 if given_up > 0 {
-                    tracing::warn!(given_up, "messages of targets that are paused or disabled are dead");
+                    tracing::warn!(
+                        given_up,
+                        "messages of targets that are paused, disabled or held back are dead"
+                    );
                     Tally::add(&self.tally.dead, u64::try_from(given_up).unwrap_or(u64::MAX));
                 }
                 if given_up.max(deleted) >= PRUNED {

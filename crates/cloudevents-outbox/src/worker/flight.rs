@@ -18,7 +18,7 @@ pub(super) struct Flight {
     pub(super) ticket: Ticket,
     pub(super) target: Arc<str>,
     pub(super) ordered: bool,
-    /// The health of the target, if the store lets this message alone try it.
+    /// The health of the target, if the store lets this message try it, and if it is refused those in order behind it.
     pub(super) probes: Option<Health>,
     /// The place at the target, once the attempt begins.
     pub(super) destination: Option<Box<str>>,
@@ -38,12 +38,13 @@ pub(super) struct Landed {
 }
 
 impl Flight {
-    pub(super) fn new(message: ClaimedMessage, now: SystemTime) -> Self {
+    /// Of a target in an outage, one message `may_probe` it.
+    pub(super) fn new(message: ClaimedMessage, may_probe: bool, now: SystemTime) -> Self {
         Self {
             ticket: message.ticket,
             target: Arc::clone(&message.target),
             ordered: message.ordered,
-            probes: message.health.is_outage().then(|| message.health.clone()),
+            probes: (may_probe && message.health.is_outage()).then(|| message.health.clone()),
             destination: None,
             attempt: message.attempt,
             // A clock that went back must not keep a message for ever.
@@ -63,11 +64,11 @@ impl Flight {
         Ok(outgoing)
     }
 
-    /// Whether this message, whose attempt has not begun, goes to the place that the other one went to.
-    pub(super) fn follows(&self, other: &Flight, now: SystemTime) -> bool {
+    /// Whether this message, whose attempt has not begun, goes to this place.
+    pub(super) fn goes_to(&self, destination: Option<&str>, now: SystemTime) -> bool {
         let outgoing = self.message.as_ref().and_then(|message| message.outgoing(now).ok());
         // What cannot be sent anywhere is dead, whatever the place.
-        outgoing.is_none_or(|outgoing| outgoing.destination() == other.destination.as_deref())
+        outgoing.is_none_or(|outgoing| outgoing.destination() == destination)
     }
 
     pub(super) fn begin<R: Route>(

@@ -42,6 +42,8 @@ struct Worker<S, R> {
     bytes: usize,
     /// Targets with leased messages, and some that had.
     targets: HashMap<Arc<str>, Busy>,
+    /// The number of targets at which to forget those that are idle.
+    forget_at: usize,
     suspects: Suspects,
     calls: Calls<S>,
     /// When to stop waiting for attempts, once the worker stops.
@@ -54,7 +56,7 @@ struct Worker<S, R> {
 /// beginning takes few places.
 const FIRST: usize = 4;
 
-/// The number of targets that the worker remembers while it holds no message of them.
+/// The number of targets that the worker remembers while it holds no message of them and their senders do not wait.
 const IDLE: usize = 1024;
 
 /// How long a target is not tried whose sender waits by itself.
@@ -83,6 +85,8 @@ struct Busy {
     behind: VecDeque<Flight>,
     /// The messages in order before it, which were refused. If the next one is accepted, that was their own fault.
     refused: Vec<(Settlement, Error)>,
+    /// The place where those were refused. What another place accepts says nothing about them.
+    refused_at: Option<Box<str>>,
 }
 
 impl Busy {
@@ -96,6 +100,7 @@ impl Busy {
             in_order: false,
             behind,
             refused,
+            refused_at: None,
         }
     }
 
@@ -107,6 +112,11 @@ impl Busy {
 
     fn is_held_back(&self, now: SystemTime) -> bool {
         self.held_back_until.is_some_and(|until| until > now)
+    }
+
+    /// Whether it is held back, or was when it was last tried.
+    fn was_held_back(&self, now: SystemTime) -> bool {
+        self.held_back_until.is_some_and(|until| crate::millis::later(until, LONGEST_HOLD) > now)
     }
 }
 
@@ -122,6 +132,7 @@ pub(crate) async fn run<S: Store, R: Route>(
         held: HashMap::new(),
         bytes: 0,
         targets: HashMap::new(),
+        forget_at: IDLE,
         suspects: Suspects::default(),
         calls: Calls::new(store, Arc::clone(&tally), &options),
         options,
@@ -161,7 +172,9 @@ impl<S: Store, R: Route> Worker<S, R> {
                 });
                 self.calls.claim(room, bytes, rooms, &self.options);
             }
-            self.calls.prune(&self.options);
+            let now = self.options.clock.now();
+            let held_back = self.targets.iter().filter(|(_, busy)| busy.was_held_back(now));
+            self.calls.prune(held_back.map(|(target, _)| Arc::clone(target)), &self.options);
         }
         self.calls.settle(&self.options);
         self.calls.renew(&self.held, &self.options);
@@ -247,7 +260,11 @@ impl<S: Store, R: Route> Worker<S, R> {
     /// Accepts messages whose leases end at this time.
     fn accept(&mut self, claimed: Claimed, until: SystemTime) {
         let now = self.options.clock.now();
+        let mut before: Option<Arc<str>> = None;
         for message in claimed.messages {
+            // Of a target in an outage, the first message has the right to try it.
+            let is_first = before.as_ref() != Some(&message.target);
+            before = Some(Arc::clone(&message.target));
             let size = message.body.len();
             self.held.insert(message.ticket, Held { size, until });
             self.bytes = self.bytes.saturating_add(size);
@@ -258,7 +275,7 @@ impl<S: Store, R: Route> Worker<S, R> {
             busy.held = busy.held.saturating_add(1);
             // A claim that was under way when the target requested a pause.
             let is_resting = busy.is_resting(now);
-            let flight = Flight::new(message, now);
+            let flight = Flight::new(message, is_first, now);
             if is_resting || self.drain_until.is_some() {
                 self.calls.settlements.push(flight.untried(Step::Release));
             } else if flight.ordered && std::mem::replace(&mut busy.in_order, true) {
@@ -288,23 +305,30 @@ impl<S: Store, R: Route> Worker<S, R> {
                     self.flights.push(flight.begin(outgoing, route, &self.options));
                 }
                 Err(reason) => {
-                    self.settle(flight.untried(Step::Dead(reason)));
                     if flight.ordered {
                         next = self.next_in_order(&flight.target);
-                        if next.is_none() {
-                            self.release_behind(&flight.target, None);
-                        }
+                    }
+                    if let Some(next) = &mut next {
+                        next.probes = flight.probes.take();
+                    }
+                    self.settle(flight.untried(Step::Dead(reason)));
+                    if flight.ordered && next.is_none() {
+                        self.release_behind(&flight.target, None);
                     }
                 }
             }
         }
     }
 
+    /// The next message in order. `None` also where it would go to another place than those that were refused before it.
     fn next_in_order(&mut self, target: &str) -> Option<Flight> {
+        let now = self.options.clock.now();
         let busy = self.targets.get_mut(target)?;
-        let next = busy.behind.pop_front();
-        busy.in_order = next.is_some();
-        next
+        let next = busy.behind.front()?;
+        if !busy.refused.is_empty() && !next.goes_to(busy.refused_at.as_deref(), now) {
+            return None;
+        }
+        busy.behind.pop_front()
     }
 
     fn land(&mut self, landed: Landed) {
@@ -319,7 +343,7 @@ impl<S: Store, R: Route> Worker<S, R> {
         let before = busy.health.clone();
         let now = self.options.clock.now();
         let random = flight.random();
-        let is_suspect = self.suspects.is_proven(&flight.target, number);
+        let is_suspect = self.suspects.is_proven(&flight.target, number, at);
         let tried = flight.tried(is_own_fault, is_suspect);
         let step = judge::judge(&tried, &result, &mut busy.health, &self.options, now, random);
         busy.window = match step {
@@ -342,12 +366,13 @@ impl<S: Store, R: Route> Worker<S, R> {
             let requested = busy.health.requested_until.filter(|until| Some(*until) > before.requested_until);
             Health { requested_until: requested, ..busy.health.clone() }
         });
-        let is_resting = busy.health.is_outage() || busy.health.is_pause_requested(now);
+        let is_paused = busy.health.is_pause_requested(now);
+        let is_resting = busy.health.is_outage() || is_paused;
         let attempt = Some(judge::attempt(&result, at, latency));
         let settlement = Settlement { attempt, health, ..flight.settled(step) };
         match &settlement.step {
             Step::Delivered => {
-                self.suspects.accepted(&flight, at);
+                self.suspects.accepted(&flight, at, now);
                 if flight.ordered {
                     self.conclude_refused(&flight.target, true);
                 }
@@ -358,23 +383,22 @@ impl<S: Store, R: Route> Worker<S, R> {
             {
                 self.suspects.refused(&flight, now);
                 // The next one in order shows whose fault it is, if it goes to the same place. It does not overtake this one, which will be dead
-                // if it passes.
-                if flight.ordered
-                    && !is_resting
-                    && self.next_follows(&flight, now)
-                    && let Some(next) = self.next_in_order(&flight.target)
-                {
+                // if it passes. Also in an outage: the target may be back, and refuse these messages alone.
+                if flight.ordered && !is_paused {
                     if let Some(busy) = self.targets.get_mut(&*flight.target) {
                         busy.refused.push((settlement, error));
+                        busy.refused_at = flight.destination;
                     }
-                    return self.start(next);
+                    return match self.next_in_order(&flight.target) {
+                        Some(next) => self.start(next),
+                        None => self.release_behind(&flight.target, None),
+                    };
                 }
             }
             _ => {}
         }
         let goes_on = matches!(settlement.step, Step::Delivered | Step::Dead(_)) && !is_resting;
         if flight.ordered && !goes_on {
-            // First, because the last health of a target counts.
             self.conclude_refused(&flight.target, false);
         }
         self.settle(settlement);
@@ -412,15 +436,13 @@ impl<S: Store, R: Route> Worker<S, R> {
         self.calls.settlements.extend(released);
     }
 
-    fn next_follows(&self, flight: &Flight, now: SystemTime) -> bool {
-        let next = self.targets.get(&*flight.target).and_then(|busy| busy.behind.front());
-        next.is_some_and(|next| next.follows(flight, now))
-    }
-
     /// Settles the messages in order that were refused before another one. If that was accepted, they are dead letters.
     fn conclude_refused(&mut self, target: &str, is_accepted: bool) {
-        let refused = self.targets.get_mut(target).map(|busy| std::mem::take(&mut busy.refused));
-        for (mut settlement, error) in refused.into_iter().flatten() {
+        let Some(busy) = self.targets.get_mut(target) else { return };
+        // The last health of a target counts: what is known now, and not when they were refused. They requested no pause.
+        let health = Health { requested_until: None, ..busy.health.clone() };
+        for (mut settlement, error) in std::mem::take(&mut busy.refused) {
+            settlement.health = settlement.health.map(|_| health.clone());
             if is_accepted {
                 settlement.step = Step::Dead(judge::proven(&error));
             }
@@ -462,9 +484,13 @@ impl<S: Store, R: Route> Worker<S, R> {
         }
         if let Some(busy) = self.targets.get_mut(&*settlement.target) {
             busy.held = busy.held.saturating_sub(1);
-            let is_idle = busy.window <= FIRST && !busy.is_held_back(self.options.clock.now());
-            if busy.held == 0 && (is_idle || self.targets.len() > IDLE) {
+            let now = self.options.clock.now();
+            if busy.held == 0 && busy.window <= FIRST && !busy.is_held_back(now) {
                 self.targets.remove(&*settlement.target);
+            } else if self.targets.len() > self.forget_at {
+                // A target that is held back stays: it would be claimed again at once.
+                self.targets.retain(|_, busy| busy.held > 0 || busy.is_held_back(now));
+                self.forget_at = self.targets.len().saturating_mul(2).max(IDLE);
             }
         }
     }

@@ -17,15 +17,16 @@ pub(super) struct Suspects {
 struct Suspect {
     destination: Option<Box<str>>,
     refused: SystemTime,
-    /// Whether a message that was begun later was accepted.
-    is_proven: bool,
+    /// When a message was accepted that was begun later.
+    proven: Option<SystemTime>,
 }
 
 impl Suspects {
-    /// Whether the refusals of this message are its own fault, because its place accepted a message that was begun after the first one.
-    pub(super) fn is_proven(&self, target: &str, number: u64) -> bool {
+    /// Whether a refusal of this message in an attempt that was begun at this time is its own fault, because its place had accepted a message
+    /// then, which was begun after the first refusal.
+    pub(super) fn is_proven(&self, target: &str, number: u64, begun: SystemTime) -> bool {
         let suspect = self.targets.get(target).and_then(|target| target.get(&number));
-        suspect.is_some_and(|suspect| suspect.is_proven)
+        suspect.and_then(|suspect| suspect.proven).is_some_and(|proven| proven <= begun)
     }
 
     /// This message was refused now.
@@ -35,15 +36,17 @@ impl Suspects {
         }
         let suspects = self.targets.entry(Arc::clone(&flight.target)).or_default();
         let destination = flight.destination.clone();
-        let before =
-            suspects.insert(flight.ticket.number, Suspect { destination, refused: now, is_proven: false });
-        self.len = self.len.saturating_add(usize::from(before.is_none()));
+        let before = suspects.len();
+        suspects.entry(flight.ticket.number).or_insert(Suspect { destination, refused: now, proven: None });
+        self.len = self.len.saturating_add(suspects.len().saturating_sub(before));
     }
 
-    /// This message, which was begun at this time, was accepted.
-    pub(super) fn accepted(&mut self, flight: &Flight, begun: SystemTime) {
+    /// This message, which was begun at this time, was accepted now.
+    pub(super) fn accepted(&mut self, flight: &Flight, begun: SystemTime, now: SystemTime) {
         for suspect in self.targets.get_mut(&flight.target).into_iter().flat_map(HashMap::values_mut) {
-            suspect.is_proven |= begun >= suspect.refused && suspect.destination == flight.destination;
+            if begun >= suspect.refused && suspect.destination == flight.destination {
+                suspect.proven.get_or_insert(now);
+            }
         }
     }
 

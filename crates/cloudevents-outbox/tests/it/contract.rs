@@ -37,6 +37,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     messages_in_order_wait_for_each_other(open().await).await;
     paused_and_disabled_targets_are_skipped(open().await).await;
     one_message_tries_a_target_in_an_outage(open().await).await;
+    messages_in_order_try_a_target_in_an_outage_one_after_the_other(open().await).await;
     a_pause_that_a_target_requests_is_never_shortened(open().await).await;
     the_latest_times_are_kept(open().await).await;
     attempts_are_counted_and_logged(open().await).await;
@@ -46,6 +47,7 @@ pub(crate) async fn check_all<S: Store + InboxStore + Clone>(open: impl AsyncFn(
     a_replay_begins_anew(open().await).await;
     old_messages_are_deleted(open().await).await;
     overdue_messages_of_paused_targets_are_given_up(open().await).await;
+    overdue_messages_that_a_sender_holds_back_are_given_up(open().await).await;
     no_message_is_claimed_twice_at_once(open().await).await;
     workers_share_a_store(open().await).await;
     an_event_is_handled_once(open().await).await;
@@ -261,15 +263,16 @@ async fn messages_in_order_wait_for_each_other(store: impl Store) {
     let in_order = (1..=5).map(|id| message_in_order("a", id, at(0)));
     let apart = (6..=7).map(|id| message("a", id, at(0)));
     store.enqueue(in_order.chain(apart).collect()).await.unwrap();
-    let claimed = claim(&store, at(0), 4).await;
-    assert_eq!(ids(&claimed), ["1", "2", "6", "7"]);
+    let claimed = claim(&store, at(0), 5).await;
+    assert_eq!(ids(&claimed), ["1", "2", "3", "6", "7"]);
     // Those behind wait while one before them is leased.
     assert!(claim(&store, at(1), 10).await.is_empty());
     // The first is tried later: all behind it wait, also those that were returned.
     settle(&store, &claimed[0], Step::Retry { due: at(10), counts: true }, at(2)).await;
     settle(&store, &claimed[1], Step::Release, at(2)).await;
+    settle(&store, &claimed[2], Step::Release, at(2)).await;
     assert!(claim(&store, at(9), 10).await.is_empty());
-    let claimed = claim(&store, at(10), 4).await;
+    let claimed = claim(&store, at(10), 2).await;
     assert_eq!(ids(&claimed), ["1", "2"]);
     assert_eq!((claimed[0].attempt, claimed[1].attempt), (2, 1));
     // A dead letter leaves the order.
@@ -316,6 +319,32 @@ async fn one_message_tries_a_target_in_an_outage(store: impl Store) {
     store.settle(vec![back], at(30)).await.unwrap();
     assert_eq!(ids(&claim(&store, at(31), 10).await), ["2", "3", "4", "5"]);
     assert!(store.targets("".into()).await.unwrap().is_empty());
+}
+
+/// While messages in order are refused, the next one shows whose fault that is. Others have their turn.
+async fn messages_in_order_try_a_target_in_an_outage_one_after_the_other(store: impl Store) {
+    let in_order = (1..=40).map(|id| message_in_order("a", id, at(0)));
+    store.enqueue(in_order.chain((41..=42).map(|id| message("a", id, at(0)))).collect()).await.unwrap();
+    let outage = |pauses| {
+        let mut outage = Health::default();
+        (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], pauses, "gone".into());
+        outage
+    };
+    for (pauses, number, first) in [(2, 32, "1"), (3, 1, "41"), (2, 1, "42"), (3, 0, "")] {
+        store.set_health("a".into(), outage(pauses)).await.unwrap();
+        let mut request = Claim::new(at(0), 100, MINUTE);
+        request.per_target = 1;
+        let claimed = store.claim(request).await.unwrap();
+        let claimed = ids(&claimed.messages);
+        assert_eq!((claimed.len(), claimed.first().map_or("", String::as_str)), (number, first));
+    }
+    // All leases have ended, and there is less room.
+    store.set_health("a".into(), outage(2)).await.unwrap();
+    assert_eq!(ids(&claim(&store, at(60), 2).await), ["1", "2"]);
+    let mut request = Claim::new(at(60), 100, MINUTE);
+    request.rooms = vec![("a".into(), 0)];
+    store.set_health("a".into(), outage(3)).await.unwrap();
+    assert!(store.claim(request).await.unwrap().messages.is_empty());
 }
 
 async fn a_pause_that_a_target_requests_is_never_shortened(store: impl Store) {
@@ -570,16 +599,25 @@ async fn overdue_messages_of_paused_targets_are_given_up(store: impl Store) {
             .map(|record| format!("{}: {}", record.id.unwrap(), record.reason.unwrap()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(store.give_up(None, at(36), 100).await.unwrap(), 0);
-    assert_eq!(store.give_up(Some(16 * SECOND), at(36), 2).await.unwrap(), 2);
-    assert_eq!(store.give_up(Some(16 * SECOND), at(36), 100).await.unwrap(), 3);
-    let overdue = "given up after its deadline, while its target was paused or disabled";
+    assert_eq!(store.give_up(vec![], None, at(36), 100).await.unwrap(), 0);
+    assert_eq!(store.give_up(vec![], Some(16 * SECOND), at(36), 2).await.unwrap(), 2);
+    assert_eq!(store.give_up(vec![], Some(16 * SECOND), at(36), 100).await.unwrap(), 3);
+    let overdue =
+        "given up after its deadline, while its target was paused or disabled, or its sender held it back";
     let all = ["paused 1", "requested 0", "requested 1", "disabled 0", "disabled 1"];
     assert_eq!(dead().await, all.map(|id| format!("{id}: {overdue}")));
-    assert_eq!(store.give_up(None, at(37), 100).await.unwrap(), 3);
+    assert_eq!(store.give_up(vec![], None, at(37), 100).await.unwrap(), 3);
     let expired =
         dead().await.into_iter().filter(|dead| dead.ends_with(": it expired before it could be delivered"));
     assert_eq!(expired.count(), 3);
+}
+
+async fn overdue_messages_that_a_sender_holds_back_are_given_up(store: impl Store) {
+    let held_back = || vec!["other".into(), "another".into()];
+    assert_eq!(store.give_up(held_back(), Some(MINUTE), at(37), 100).await.unwrap(), 0);
+    store.enqueue((0..2).map(|id| message("other", id, at(40 * id))).collect()).await.unwrap();
+    assert_eq!(store.give_up(held_back(), Some(MINUTE), at(61), 100).await.unwrap(), 1);
+    assert_eq!(store.give_up(held_back(), Some(MINUTE), at(101), 100).await.unwrap(), 1);
 }
 
 async fn no_message_is_claimed_twice_at_once(store: impl Store + Clone) {

@@ -10,11 +10,13 @@
 
 mod contract;
 mod fairness;
+mod held_back;
 mod kill;
 mod memory;
 mod order;
 mod pauses;
 mod postgres;
+mod refusals;
 mod roundtrip;
 mod simulation;
 mod sqlite;

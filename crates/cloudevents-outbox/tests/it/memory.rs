@@ -61,7 +61,13 @@ impl Store for Endless {
     async fn renew(&self, _: Vec<Ticket>, _: SystemTime) -> Result<Vec<Ticket>, Error> {
         unreachable!()
     }
-    async fn give_up(&self, _: Option<Duration>, _: SystemTime, _: usize) -> Result<usize, Error> {
+    async fn give_up(
+        &self,
+        _: Vec<Arc<str>>,
+        _: Option<Duration>,
+        _: SystemTime,
+        _: usize,
+    ) -> Result<usize, Error> {
         Ok(0)
     }
     async fn prune(&self, _: Retention, _: SystemTime, _: usize) -> Result<usize, Error> {

@@ -483,7 +483,8 @@ async fn a_refusal_that_is_not_about_the_message_makes_no_dead_letters() {
         let counts = outbox.counts().await.unwrap();
         assert_eq!((counts.pending, counts.dead), (1000, 0));
         let tries = tries.load(Ordering::Relaxed);
-        assert!(tries < 50, "{tries} tries");
+        // At the end of a pause one message, or up to 32 in order.
+        assert!(tries < 500, "{tries} tries");
         done(&outbox).await;
     };
     outbox.run(to([("a", peer)]), options()).until(later).await.unwrap();
@@ -651,11 +652,12 @@ impl Store for Flaky {
     }
     async fn give_up(
         &self,
+        held_back: Vec<Arc<str>>,
         deadline: Option<Duration>,
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.store()?.give_up(deadline, now, limit).await
+        self.store()?.give_up(held_back, deadline, now, limit).await
     }
     async fn prune(&self, retention: Retention, now: SystemTime, limit: usize) -> Result<usize, Error> {
         self.store()?.prune(retention, now, limit).await

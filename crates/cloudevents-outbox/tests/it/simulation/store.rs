@@ -100,17 +100,29 @@ impl Tables {
                 continue;
             }
             let is_outage = health.is_outage();
-            let room = room.min(claim.room(&target)).min(if is_outage { 1 } else { usize::MAX });
+            let (left, room) = (room, room.min(claim.room(&target)));
+            let most = match (room, is_outage) {
+                (0, _) => 0,
+                (_, true) => 32,
+                (_, false) => room.div_ceil(2).max(3),
+            };
             let of_target = |row: &&Row| row.state == State::Pending && row.message.target == target;
             let due = |row: &&Row| row.due <= claim.now;
             let in_order = self.rows.iter().filter(|(_, row)| of_target(row) && row.message.ordered);
-            let in_order = in_order.take_while(|(_, row)| due(row)).take(room.div_ceil(2));
+            let in_order = in_order.take_while(|(_, row)| due(row)).take(most.min(left));
             let mut numbers: Vec<u64> = in_order.map(|(number, _)| *number).collect();
             let rest = self.rows.iter().filter(|(_, row)| of_target(row) && !row.message.ordered && due(row));
             let mut rest: Vec<(SystemTime, u64)> = rest.map(|(number, row)| (row.due, *number)).collect();
             rest.sort_unstable();
-            numbers.extend(rest.into_iter().map(|(_, number)| number).take(room - numbers.len()));
-            claimed.has_more |= numbers.len() >= room;
+            let half = numbers.len().min(room.div_ceil(2));
+            let mut places = (room - half).min(left - numbers.len());
+            if is_outage && room > 0 {
+                let turn = numbers.is_empty() || (health.pauses % 2 == 1 && !rest.is_empty());
+                numbers.truncate(if turn { 0 } else { numbers.len() });
+                places = usize::from(turn);
+            }
+            numbers.extend(rest.into_iter().map(|(_, number)| number).take(places));
+            claimed.has_more |= numbers.len() >= if is_outage { room.min(1) } else { room };
             for number in numbers {
                 let message = self.lease(claim, worker, number, &health);
                 claimed.messages.push(message);
@@ -162,11 +174,19 @@ impl Tables {
         settled
     }
 
-    fn give_up(&mut self, deadline: Option<Duration>, now: SystemTime, limit: usize, world: &World) -> usize {
+    fn give_up(
+        &mut self,
+        held_back: &[Arc<str>],
+        deadline: Option<Duration>,
+        now: SystemTime,
+        limit: usize,
+        world: &World,
+    ) -> usize {
         let mut given_up = 0;
         for (number, row) in &mut self.rows {
             let health = self.health.get(&row.message.target).cloned().unwrap_or_default();
-            let is_stopped = health.is_disabled || health.pause_end(now).is_some();
+            let is_held_back = held_back.iter().any(|target| **target == *row.message.target);
+            let is_stopped = is_held_back || health.is_disabled || health.pause_end(now).is_some();
             let is_late = deadline.is_some_and(|deadline| row.started + deadline < now);
             if row.state == State::Pending && is_stopped && row.due <= now && is_late && given_up < limit {
                 (row.state, row.reason) = (State::Dead, "given up after its deadline".into());
@@ -232,11 +252,12 @@ impl Store for MemoryStore {
 
     async fn give_up(
         &self,
+        held_back: Vec<Arc<str>>,
         deadline: Option<Duration>,
         now: SystemTime,
         limit: usize,
     ) -> Result<usize, Error> {
-        self.call(|tables| tables.give_up(deadline, now, limit, &self.world)).await
+        self.call(|tables| tables.give_up(&held_back, deadline, now, limit, &self.world)).await
     }
 
     async fn prune(&self, _: Retention, _: SystemTime, _: usize) -> Result<usize, Error> {

@@ -1,0 +1,59 @@
+//! What a sender holds back by itself, with many messages and many targets.
+
+use crate::{
+    tools::{MINUTE, SECOND, event, id, sender},
+    worker::{done, options, outbox},
+};
+use cloudevents_outbox::{Entry, Query, State};
+use cloudevents_transport::{OwnWait, Sender};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+use tokio::time::{Instant, sleep};
+
+/// A sender that waits, and the numbers of attempts at each message.
+fn waits() -> (Sender, Arc<Mutex<HashMap<String, u32>>>) {
+    let tries = Arc::<Mutex<HashMap<String, u32>>>::default();
+    let counted = Arc::clone(&tries);
+    let sender = sender(move |outgoing| {
+        *counted.lock().unwrap().entry(id(&outgoing)).or_default() += 1;
+        async { Err(OwnWait::error("the rate is used up", MINUTE)) }
+    });
+    (sender, tries)
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_targets_that_are_held_back_are_not_tried_again_and_again() {
+    const TARGETS: usize = 1500;
+    let (outbox, (sender, tries)) = (outbox(), waits());
+    let entries = (0..TARGETS).map(|id| Entry::new(format!("t{id:04}"), event(id)));
+    outbox.enqueue_all(entries).await.unwrap();
+    let route = move |_: Arc<str>| std::future::ready(Ok(sender.clone()));
+    outbox.run(route, options()).until(sleep(50 * SECOND)).await.unwrap();
+    let tries = tries.lock().unwrap();
+    assert_eq!((tries.len(), tries.values().max()), (TARGETS, Some(&1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_that_is_held_back_reaches_its_deadlines() {
+    for in_order in [false, true] {
+        let (outbox, begin, (sender, _)) = (outbox(), Instant::now(), waits());
+        let entry = |id| Entry::new("a", event(id));
+        let entries = (0..1000).map(|id| if in_order { entry(id).in_order() } else { entry(id) });
+        outbox.enqueue_all(entries).await.unwrap();
+        let mut options = options();
+        options.retry = options.retry.with_deadline(60 * MINUTE);
+        let route = move |_: Arc<str>| std::future::ready(Ok(sender.clone()));
+        outbox.run(route, options).until(done(&outbox)).await.unwrap();
+        assert!(begin.elapsed() < 65 * MINUTE, "in order: {in_order}: {:?}", begin.elapsed());
+        let dead = Query::default().with_state(State::Dead).with_limit(2000);
+        let dead = outbox.find(dead).await.unwrap();
+        let said = |reason: &str| {
+            reason.contains("its sender held it back") || reason.contains("the rate is used up")
+        };
+        assert_eq!(dead.len(), 1000);
+        assert!(dead.iter().all(|record| said(record.reason.as_deref().unwrap())));
+        assert_eq!(outbox.metrics().dead, 1000);
+    }
+}

@@ -1,0 +1,172 @@
+//! Whose fault a refusal is, where it may be the sender's: of messages at the head of an order, in an outage, and while other attempts are under way.
+
+use crate::{
+    tools::{Arrived, MINUTE, SECOND, event, id, sender, tokio_clock},
+    worker::{done, enqueue, options, outbox, to},
+};
+use cloudevents_core::{Error, ErrorKind};
+use cloudevents_outbox::{Entry, Health, Outbox, Query, State, Store, rusqlite041::SqliteStore};
+use cloudevents_transport::{Outgoing, Receipt, Sender};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A peer that refuses some messages, and is away until this time.
+fn refuses(poison: fn(u32) -> bool, away_until: Instant, arrived: &Arrived) -> Sender {
+    let arrived = arrived.clone();
+    sender(move |outgoing| {
+        let result = match id(&outgoing).parse().unwrap() {
+            _ if Instant::now() < away_until => Err(Error::new(ErrorKind::Unreachable)),
+            number if poison(number) => Err(Error::new(ErrorKind::Refused)),
+            _ => Ok(Receipt::new()),
+        };
+        if result.is_ok() {
+            arrived.note(&outgoing);
+        }
+        async move { result }
+    })
+}
+
+async fn dead(outbox: &Outbox<impl Store>) -> Vec<u64> {
+    let dead = outbox.find(Query::default().with_state(State::Dead)).await.unwrap();
+    dead.iter().map(|record| record.id.as_deref().unwrap().parse().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_messages_at_the_head_do_not_cost_those_behind_them() {
+    for (per_target, refused) in [(64, 1), (64, 2), (64, 5), (64, 25), (1, 1), (1, 2), (1, 5)] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        let number = refused + 5;
+        outbox.enqueue_all((0..number).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+        let mut options = options();
+        options.per_target = per_target;
+        let poison = match refused {
+            1 => |id| id < 1,
+            2 => |id| id < 2,
+            5 => |id| id < 5,
+            _ => |id| id < 25,
+        };
+        let peer = refuses(poison, begin, &arrived);
+        outbox.run(to([("a", peer)]), options).until(done(&outbox)).await.unwrap();
+        assert!(begin.elapsed() < 10 * MINUTE, "{per_target}, {refused}: {:?}", begin.elapsed());
+        assert_eq!(dead(&outbox).await, (0..refused).collect::<Vec<_>>(), "{per_target}");
+        let ids: Vec<u64> = arrived.ids().iter().map(|id| id.parse().unwrap()).collect();
+        assert_eq!(ids, (refused..number).collect::<Vec<_>>());
+    }
+}
+
+/// The head of the order would be refused for ever, where nothing behind it shows whose fault that is.
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_a_refused_head_does_not_hold_up_messages_without_an_order() {
+    for pauses_before in [0, 1] {
+        let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+        outbox.enqueue(Entry::new("a", Outgoing::from(event(0)).to("orders")).in_order()).await.unwrap();
+        let others = (1..10).map(|id| Entry::new("a", Outgoing::from(event(id)).to("bills")));
+        outbox.enqueue_all(others).await.unwrap();
+        let mut outage = Health::default();
+        (outage.failed, outage.pauses, outage.reason) = (vec![91, 92, 93], pauses_before, "gone".into());
+        outbox.store().set_health("a".into(), outage).await.unwrap();
+        let peer = refuses(|id| id == 0, begin + 10 * MINUTE, &arrived);
+        outbox.run(to([("a", peer)]), options()).until(arrived.until(9)).await.unwrap();
+        assert!(begin.elapsed() < 30 * MINUTE, "{:?}", begin.elapsed());
+    }
+}
+
+/// The target comes back and refuses the first messages, and a program paused it by hand meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_pause_during_an_outage_with_refused_messages_at_the_head_ends_as_it_should() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    outbox.enqueue_all((0..12).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let peer = refuses(|id| id < 4, begin + 10 * MINUTE, &arrived);
+    let operating = async {
+        sleep(5 * MINUTE).await;
+        outbox.disable("a", "by hand").await.unwrap();
+        sleep(25 * MINUTE).await;
+        assert_eq!((outbox.counts().await.unwrap().pending, arrived.len()), (12, 0));
+        outbox.resume("a").await.unwrap();
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(operating).await.unwrap();
+    assert!(begin.elapsed() < 40 * MINUTE, "{:?}", begin.elapsed());
+    assert_eq!((dead(&outbox).await, arrived.len()), (vec![0, 1, 2, 3], 8));
+}
+
+/// The sender has a wrong token until a while after the second attempt at the first message has begun.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_not_judged_by_what_was_accepted_after_it_began() {
+    let (outbox, arrived, begin) = (outbox(), Arrived::default(), Instant::now());
+    let peer = {
+        let arrived = arrived.clone();
+        let (fixed, tries) = (begin + 4 * SECOND, std::sync::atomic::AtomicUsize::new(0));
+        sender(move |outgoing| {
+            let is_right = Instant::now() >= fixed;
+            let is_slow =
+                id(&outgoing) == "0" && tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1;
+            let arrived = arrived.clone();
+            async move {
+                if is_slow {
+                    sleep(20 * SECOND).await;
+                }
+                match is_right {
+                    true => {
+                        arrived.note(&outgoing);
+                        Ok(Receipt::new())
+                    }
+                    false => Err(Error::new(ErrorKind::Refused)),
+                }
+            }
+        })
+    };
+    enqueue(&outbox, "a", 0..1).await;
+    let later = async {
+        sleep(10 * SECOND).await;
+        enqueue(&outbox, "a", 1..3).await;
+        done(&outbox).await;
+    };
+    outbox.run(to([("a", peer)]), options()).until(later).await.unwrap();
+    assert_eq!((dead(&outbox).await, arrived.len()), (vec![], 3));
+}
+
+/// A message in order is refused, and waits for what becomes of the next one. Meanwhile another message is accepted.
+#[tokio::test(start_paused = true)]
+async fn what_a_refusal_said_of_the_target_is_not_recorded_after_a_later_success() {
+    let (outbox, arrived) = (outbox(), Arrived::default());
+    let peer = {
+        let arrived = arrived.clone();
+        sender(move |outgoing| {
+            let arrived = arrived.clone();
+            async move {
+                let (wait, is_refused) = match &*id(&outgoing) {
+                    "0" => (1, true),
+                    "1" => (10, false),
+                    _ => (5, false),
+                };
+                sleep(Duration::from_secs(wait)).await;
+                if is_refused {
+                    return Err(Error::new(ErrorKind::Refused));
+                }
+                arrived.note(&outgoing);
+                Ok(Receipt::new())
+            }
+        })
+    };
+    outbox.enqueue_all((0..2).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    enqueue(&outbox, "a", 2..3).await;
+    outbox.run(to([("a", peer)]), options()).until(done(&outbox)).await.unwrap();
+    assert_eq!((dead(&outbox).await, arrived.len()), (vec![0], 2));
+    assert!(outbox.targets("").await.unwrap().is_empty(), "{:?}", outbox.targets("").await);
+}
+
+/// The sender of one worker has the right token, that of the other has not.
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_token_is_wrong_costs_no_message_in_order() {
+    let store = SqliteStore::in_memory().unwrap();
+    let (one, two) = (Outbox::new(store.clone()).with_clock(tokio_clock()), Outbox::new(store));
+    let (arrived, begin) = (Arrived::default(), Instant::now());
+    one.enqueue_all((0..20).map(|id| Entry::new("a", event(id)).in_order())).await.unwrap();
+    let wrong = refuses(|_| true, begin, &arrived);
+    let first = one.run(to([("a", wrong)]), options()).until(done(&one));
+    let second = two.run(to([("a", arrived.sender())]), options()).until(done(&two));
+    let (first, second) = tokio::join!(first, second);
+    first.and(second).unwrap();
+    assert_eq!((dead(&one).await, arrived.len()), (vec![], 20));
+}
